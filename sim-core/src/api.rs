@@ -1,0 +1,1 @@
+//! Plain data of the three dialects: no behaviour, no text, no storage.

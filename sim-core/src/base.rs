@@ -1,0 +1,1 @@
+//! Words every layer uses; knows no domain.

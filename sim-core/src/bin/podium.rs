@@ -1,0 +1,2 @@
+//! The native runner; everything is in `sim_core::cli`.
+fn main() {}

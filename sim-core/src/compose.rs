@@ -1,0 +1,1 @@
+//! A single-host Compose project.

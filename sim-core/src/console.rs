@@ -1,0 +1,1 @@
+//! The console grammar of page, CLI and tests.

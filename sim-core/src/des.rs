@@ -1,0 +1,1 @@
+//! Discrete-event kernel: order, time, causes; knows not what an event means.

@@ -1,0 +1,1 @@
+//! Messages between the page and the engine; the only serde of the library.

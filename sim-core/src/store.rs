@@ -1,0 +1,1 @@
+//! Revisions, change logs and cursors shared by the control planes.

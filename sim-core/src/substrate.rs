@@ -1,0 +1,1 @@
+//! The machines: knows nothing of pods, tasks or services.

@@ -1,0 +1,1 @@
+//! The SwarmKit control plane and its agents.

@@ -1,0 +1,2 @@
+//! Set-up and orchestration of the tools.
+fn main() {}
