@@ -1,0 +1,4 @@
+//! Compose: the model after merge, interpolation and normalisation.
+
+pub mod project;
+pub mod service;

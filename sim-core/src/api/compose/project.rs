@@ -1,0 +1,30 @@
+//! A Compose project.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::compose::service::Service;
+
+/// A project with its enabled services.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Project {
+    /// Project name; valid as such.
+    pub name: Arc<str>,
+    /// Enabled services by name.
+    pub services: BTreeMap<Arc<str>, Service>,
+    /// Services that no active profile enables, by name.
+    pub disabled: BTreeMap<Arc<str>, Service>,
+    /// Networks by key; `default` is among them if a service uses it.
+    pub networks: BTreeMap<Arc<str>, Resource>,
+    /// Volumes by key.
+    pub volumes: BTreeMap<Arc<str>, Resource>,
+}
+
+/// A network or a volume.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Resource {
+    /// Name in the engine: `<project>_<key>` unless given.
+    pub name: Arc<str>,
+    /// Whether it must already exist.
+    pub external: bool,
+}

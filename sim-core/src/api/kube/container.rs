@@ -1,0 +1,74 @@
+//! A container of a pod.
+
+use std::sync::Arc;
+
+use crate::api::kube::probe::{PreStop, Probe};
+use crate::api::resources::ResourceNeeds;
+
+/// One entry of `containers` or `initContainers`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Container {
+    /// Name, unique in the pod.
+    pub name: Arc<str>,
+    /// Image reference as written.
+    pub image: Arc<str>,
+    /// Entry point; empty: the image's.
+    pub command: Vec<Arc<str>>,
+    /// Arguments; empty: the image's.
+    pub args: Vec<Arc<str>>,
+    /// Variables in the order written; those taken from elsewhere (`valueFrom`) are not here.
+    pub env: Vec<(Arc<str>, Arc<str>)>,
+    /// Declared ports.
+    pub ports: Vec<ContainerPort>,
+    /// Requests and limits.
+    pub resources: ResourceNeeds,
+    /// Kills and restarts the container when it fails.
+    pub liveness_probe: Option<Probe>,
+    /// Takes the pod out of its services when it fails.
+    pub readiness_probe: Option<Probe>,
+    /// Holds back the other two until it has succeeded.
+    pub startup_probe: Option<Probe>,
+    /// When the image is pulled. Default: `Always` for the tag `latest` or none, else `IfNotPresent`.
+    pub image_pull_policy: ImagePullPolicy,
+    /// `lifecycle.preStop`.
+    pub pre_stop: Option<PreStop>,
+    /// Only for init containers: `restartPolicy: Always`, which makes it a sidecar.
+    pub sidecar: bool,
+}
+
+/// A port that a container declares.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ContainerPort {
+    /// Name; empty when it has none.
+    pub name: Arc<str>,
+    /// Number inside the pod.
+    pub container_port: u16,
+    /// Number on the node; 0: none.
+    pub host_port: u16,
+    /// Address on the node that the host port is for; empty: all.
+    pub host_ip: Arc<str>,
+    /// Protocol; default TCP.
+    pub protocol: Protocol,
+}
+
+/// Transport protocol of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+/// When an image is pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ImagePullPolicy {
+    /// Before every start.
+    Always,
+    /// When the node does not have it.
+    IfNotPresent,
+    /// Never.
+    Never,
+}

@@ -1,0 +1,17 @@
+//! Node, `v1`.
+
+use crate::api::kube::affinity::Taint;
+use crate::api::resources::ResourceAmounts;
+
+/// `spec` of a Node and the part of its `status` that an imported object brings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Node {
+    /// Whether new pods are kept away (`kubectl cordon`).
+    pub unschedulable: bool,
+    /// Taints.
+    pub taints: Vec<Taint>,
+    /// `status.allocatable`, else `status.capacity`; absent: the machine's own.
+    pub allocatable: Option<ResourceAmounts>,
+    /// Number of pods that fit, from the same list; absent: 110.
+    pub pods_max: Option<u32>,
+}

@@ -1,0 +1,14 @@
+//! What a machine is set up as, in terms every plane understands.
+
+use std::sync::Arc;
+
+/// How a machine joins a plane.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NodeSetup {
+    /// Whether it carries the control plane (Kubernetes) or is a manager (Swarm).
+    pub control: bool,
+    /// Labels in the order given; a plane adds its own well-known ones.
+    pub labels: Vec<(Arc<str>, Arc<str>)>,
+    /// Taints as `key=value:effect` or `key:effect`. Only Kubernetes has them.
+    pub taints: Vec<Arc<str>>,
+}

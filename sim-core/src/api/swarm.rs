@@ -1,0 +1,4 @@
+//! Swarm: what a stack file or `docker service create` asks for.
+
+pub mod service;
+pub mod stack;
