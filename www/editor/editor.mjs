@@ -1,0 +1,181 @@
+// The page's text editor: CodeMirror 6 behind a handful of functions that Rust calls.
+//
+// Offsets are UTF-16 code units, as in JavaScript strings. Every state of the text has a revision
+// number; what is said about an older revision is dropped. Colours are the page's CSS variables, so
+// a change of theme needs nothing here.
+
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, indentLess, indentMore, redo, undo } from "@codemirror/commands";
+import { yaml } from "@codemirror/lang-yaml";
+import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
+import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
+import { Annotation, Compartment, EditorState, Transaction } from "@codemirror/state";
+import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+
+const TYPING_PAUSE_MS = 150;
+
+// Marks a change that the page itself made: it is not reported back.
+const fromPage = Annotation.define();
+
+const colours = syntaxHighlighting(
+  HighlightStyle.define([
+    { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: "var(--syntax-key, var(--accent))" },
+    { tag: [tags.string, tags.content], color: "var(--syntax-string, var(--text))" },
+    { tag: [tags.number, tags.bool, tags.null, tags.atom], color: "var(--syntax-literal, var(--text))", fontWeight: "600" },
+    { tag: [tags.comment, tags.lineComment], color: "var(--muted)", fontStyle: "italic" },
+    { tag: [tags.meta, tags.separator, tags.punctuation, tags.labelName, tags.typeName], color: "var(--muted)" },
+  ]),
+);
+
+const theme = EditorView.theme({
+  "&": { color: "var(--text)", backgroundColor: "var(--surface)", height: "100%", fontSize: "var(--editor-size, 13px)" },
+  "&.cm-focused": { outline: "3px solid var(--focus)", outlineOffset: "-3px" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
+  ".cm-content": { caretColor: "var(--text)" },
+  ".cm-cursor, .cm-dropCursor": { borderLeftColor: "var(--text)" },
+  ".cm-gutters": { color: "var(--muted)", backgroundColor: "var(--surface)", borderRight: "1px solid var(--border)" },
+  ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "color-mix(in srgb, var(--accent) 8%, transparent)" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
+    background: "color-mix(in srgb, var(--accent) 28%, transparent)",
+  },
+  ".cm-panels, .cm-tooltip": { color: "var(--text)", backgroundColor: "var(--surface)", borderColor: "var(--border)" },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": { color: "var(--surface)", background: "var(--accent)" },
+  ".cm-diagnostic-code": { fontFamily: "var(--mono)", color: "var(--muted)" },
+  ".cm-diagnostic-help": { color: "var(--muted)" },
+});
+
+// Builds an editor in `element` and returns its handle. Options, all but `doc` optional:
+//   doc         the first text, revision 1
+//   label       accessible name; describedBy: id of the element with the keyboard hint
+//   phrases     CodeMirror's own words in the page's language, { English: translated }
+//   readOnly    the text can be read and copied only
+//   onChange    (revision, text), once typing pauses
+//   complete    async (revision, offset) -> null | { from, options: [{ label, detail, info, apply }] }
+//   hover       async (revision, offset) -> null | { from, to, text }
+export function mount(element, options) {
+  let revision = 1;
+  let pause = 0;
+  let tabIndents = false;
+  const phrases = new Compartment();
+  const readOnly = new Compartment();
+
+  const report = () => {
+    clearTimeout(pause);
+    pause = 0;
+    options.onChange?.(revision, view.state.doc.toString());
+  };
+  const changed = EditorView.updateListener.of((update) => {
+    if (!update.docChanged) return;
+    revision += 1;
+    if (update.transactions.every((transaction) => transaction.annotation(fromPage))) return;
+    tabIndents = true;
+    clearTimeout(pause);
+    pause = setTimeout(report, TYPING_PAUSE_MS);
+  });
+  // Tab walks on through the page until somebody works in the text, by click or by typing; Escape
+  // gives it back to the page.
+  const tab = keymap.of([
+    { key: "Tab", run: (view) => tabIndents && indentMore(view), shift: (view) => tabIndents && indentLess(view) },
+    { key: "Escape", run: () => ((tabIndents = false), false) },
+    { key: "Mod-Enter", run: () => (report(), true) },
+  ]);
+  const tabByFocus = EditorView.domEventHandlers({
+    mousedown: () => ((tabIndents = true), false),
+    blur: () => ((tabIndents = false), false),
+  });
+  const attributes = { "aria-label": options.label ?? "YAML", spellcheck: "false" };
+  if (options.describedBy) attributes["aria-describedby"] = options.describedBy;
+
+  const view = new EditorView({
+    parent: element,
+    state: EditorState.create({
+      doc: options.doc,
+      extensions: [
+        tab, tabByFocus, changed, theme, colours, yaml(), indentUnit.of("  "), EditorState.tabSize.of(2),
+        lineNumbers(), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(),
+        drawSelection(), history(), foldGutter(), lintGutter(), indentOnInput(), bracketMatching(),
+        closeBrackets(), highlightSelectionMatches(), EditorView.lineWrapping,
+        autocompletion(options.complete ? { override: [(context) => completions(context)] } : {}),
+        options.hover ? hoverTooltip((view, offset) => explanation(offset)) : [],
+        keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap]),
+        EditorView.contentAttributes.of(attributes),
+        phrases.of(EditorState.phrases.of(options.phrases ?? {})),
+        readOnly.of(EditorState.readOnly.of(options.readOnly ?? false)),
+      ],
+    }),
+  });
+
+  async function completions(context) {
+    const asked = revision;
+    const answer = await options.complete(asked, context.pos);
+    return asked === revision ? answer : null;
+  }
+
+  async function explanation(offset) {
+    const asked = revision;
+    const answer = await options.hover(asked, offset);
+    if (!answer || asked !== revision) return null;
+    return { pos: answer.from, end: answer.to, create: () => ({ dom: textElement("div", "cm-hover-text", answer.text) }) };
+  }
+
+  return {
+    // The text and its revision, as of now.
+    text: () => view.state.doc.toString(),
+    revision: () => revision,
+    // Replaces the text without reporting a change; undo brings the old one back. Returns the revision.
+    setDoc(text) {
+      clearTimeout(pause);
+      if (text !== view.state.doc.toString()) {
+        const changes = { from: 0, to: view.state.doc.length, insert: text };
+        view.dispatch({ changes, annotations: [fromPage.of(true), Transaction.addToHistory.of(true)] });
+      }
+      return revision;
+    },
+    // Shows what was found in revision `of`; entries are { from, to, severity, code, message, help }
+    // with severity error, warning or info. Returns false when the text has moved on since.
+    setDiagnostics(of, found) {
+      if (of !== revision) return false;
+      const length = view.state.doc.length;
+      const shown = found.map(({ from, to, severity, code, message, help }) => ({
+        from: Math.min(from, length),
+        to: Math.min(Math.max(to, from), length),
+        severity,
+        message: help ? `${code} ${message} ${help}` : `${code} ${message}`,
+        renderMessage: () => diagnosticElement(code, message, help),
+      }));
+      view.dispatch(setDiagnostics(view.state, shown));
+      return true;
+    },
+    // Moves the cursor to `offset` and shows it: "go to the problem".
+    reveal(offset) {
+      const anchor = Math.min(offset, view.state.doc.length);
+      view.dispatch({ selection: { anchor }, effects: EditorView.scrollIntoView(anchor, { y: "center" }) });
+      view.focus();
+    },
+    setPhrases: (words) => view.dispatch({ effects: phrases.reconfigure(EditorState.phrases.of(words)) }),
+    setReadOnly: (value) => view.dispatch({ effects: readOnly.reconfigure(EditorState.readOnly.of(value)) }),
+    undo: () => undo(view),
+    redo: () => redo(view),
+    focus: () => view.focus(),
+    destroy() {
+      clearTimeout(pause);
+      view.destroy();
+    },
+  };
+}
+
+function diagnosticElement(code, message, help) {
+  const element = document.createElement("span");
+  element.append(textElement("span", "cm-diagnostic-code", code), ` ${message}`);
+  if (help) element.append(textElement("div", "cm-diagnostic-help", help));
+  return element;
+}
+
+function textElement(tag, className, text) {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}

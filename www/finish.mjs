@@ -1,0 +1,83 @@
+// post_build hook of trunk, run on the staged files: what trunk itself does not do.
+// 1. Names the worker's files by their content (trunk keeps them fixed, so a stale worker could
+//    meet a new page) and tells the page that name, the editor's, and the size of the wasm.
+// 2. Minifies the generated glue in release builds.
+// 3. Lets trunk's own reload script through the security policy, only where it is present.
+
+import { createHash } from "node:crypto";
+import { readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { join, basename } from "node:path";
+
+const staging = process.env.TRUNK_STAGING_DIR;
+if (!staging) throw new Error("www/finish.mjs is a hook of trunk: run `trunk build`");
+const release = process.env.TRUNK_PROFILE === "release";
+
+const page = join(staging, "index.html");
+let html = await readFile(page, "utf8");
+
+html = await nameWorker(html);
+html = await nameEditor(html);
+html = await sizeOfWasm(html);
+if (html.includes("{{__TRUNK_ADDRESS__}}")) {
+  html = replaceOnce(html, "script-src 'self'", "script-src 'self' 'unsafe-inline'");
+}
+if (release) await minifyGlue(html);
+await writeFile(page, html);
+
+async function nameWorker(html) {
+  const glue = await readFile(join(staging, "worker.js"), "utf8");
+  const wasm = await readFile(join(staging, "worker_bg.wasm"));
+  const hash = createHash("sha256").update(glue).update(wasm).digest("hex").slice(0, 16);
+  const name = `worker-${hash}`;
+  await writeFile(join(staging, `${name}.js`), glue.replaceAll("worker_bg.wasm", `${name}_bg.wasm`));
+  await rename(join(staging, "worker_bg.wasm"), join(staging, `${name}_bg.wasm`));
+  const loader = await readFile(join(staging, "worker_loader.js"), "utf8");
+  await writeFile(join(staging, `${name}_loader.js`), replaceOnce(loader, "./worker.js", `./${name}.js`));
+  await unlink(join(staging, "worker.js"));
+  await unlink(join(staging, "worker_loader.js"));
+  return setMeta(html, "engine-worker", `./${name}_loader.js`);
+}
+
+async function nameEditor(html) {
+  const manifest = JSON.parse(await readFile(join(staging, "vendor", "manifest.json"), "utf8"));
+  return setMeta(html, "editor-module", `./vendor/${manifest.editor}`);
+}
+
+async function sizeOfWasm(html) {
+  const wasm = appModule(html, /data-wasm="([^"]+)"/);
+  const { size } = await stat(join(staging, basename(wasm)));
+  return replaceOnce(html, `data-wasm="${wasm}"`, `data-wasm="${wasm}" data-wasm-bytes="${size}"`);
+}
+
+// esbuild is there for the editor; without it the glue stays readable.
+async function minifyGlue(html) {
+  const library = new URL("editor/node_modules/esbuild/lib/main.js", import.meta.url);
+  if (!existsSync(library)) return;
+  const { default: esbuild } = await import(library);
+  const worker = html.match(/name="engine-worker" content="([^"]+)_loader\.js"/)[1];
+  for (const file of [appModule(html, /href="([^"]+)"/), `${worker}.js`]) {
+    const path = join(staging, basename(file));
+    const source = await readFile(path, "utf8");
+    const options = { minify: true, format: "esm", target: "es2022" };
+    await writeFile(path, (await esbuild.transform(source, options)).code);
+  }
+}
+
+function appModule(html, attribute) {
+  const element = html.match(/<link[^>]*id="app-module"[^>]*>/);
+  const found = element?.[0].match(attribute);
+  if (!found) throw new Error("index.html names no application: pattern_script of Trunk.toml changed?");
+  return found[1];
+}
+
+function setMeta(html, name, content) {
+  const entry = new RegExp(`(<meta name="${name}" content=")[^"]*(")`);
+  if (!entry.test(html)) throw new Error(`index.html has no <meta name="${name}">`);
+  return html.replace(entry, `$1${content}$2`);
+}
+
+function replaceOnce(text, from, to) {
+  if (!text.includes(from)) throw new Error(`expected ${JSON.stringify(from)} in the built page`);
+  return text.replace(from, () => to);
+}
