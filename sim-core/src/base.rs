@@ -1,1 +1,16 @@
 //! Words every layer uses; knows no domain.
+
+pub mod bits;
+pub mod hash;
+pub mod id;
+mod intern;
+pub mod labels;
+pub mod limits;
+pub mod quantity;
+pub mod ratio;
+pub mod resources;
+pub mod rng;
+pub mod stats;
+pub mod symbol;
+pub mod table;
+pub mod time;

@@ -1,0 +1,26 @@
+//! Every bound in the program, with its reason.
+
+/// Bytes of one document from outside. Well above any manifest that people write by hand; a parse
+/// tree of this size still fits a browser tab.
+pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
+
+/// Objects of one world. Six times the largest cluster Kubernetes supports (150,000 pods).
+pub const MAX_OBJECTS: u32 = 1_000_000;
+
+/// Machines of one world. Kubernetes supports 5,000; the rest is room for questions.
+pub const MAX_NODES: u32 = 200_000;
+
+/// Bytes of one console line. Longer input is a paste by mistake.
+pub const MAX_CONSOLE_LINE: usize = 64 << 10;
+
+/// Nodes that aliases of one YAML document may add when expanded: stops "billion laughs".
+pub const MAX_ALIASES_EXPANDED: usize = 100_000;
+
+/// Depth of nested values in a document. Parsers and printers recurse; the stack in WASM is 1 MiB.
+pub const MAX_DEPTH: usize = 128;
+
+/// Events that may fire at one instant before a run stops with an error: a loop without delay.
+pub const MAX_EVENTS_PER_INSTANT: u64 = 10_000_000;
+
+/// Choices that a recording keeps; later ones are only counted and hashed.
+pub const MAX_CHOICES_RECORDED: usize = 100_000;

@@ -1,0 +1,82 @@
+//! Numbered choice points: where the real systems leave an order open.
+//!
+//! An ordinary run takes the default everywhere. A search gives a script that overrides single
+//! choices by their ordinal; a recording tells it which there were.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::limits::MAX_CHOICES_RECORDED;
+use crate::des::fingerprint::Fingerprint;
+
+/// One choice that a run made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Choice {
+    /// Number of the place in the program that chose.
+    pub point: u32,
+    /// How many ways there were.
+    pub arity: u32,
+    /// The way taken, below `arity`.
+    pub taken: u32,
+}
+
+/// The choices of a run: how many there were, their hash and, if wanted, their list.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    count: u64,
+    run: Fingerprint,
+    /// Ordinal of a choice to the way it is to take.
+    script: Arc<BTreeMap<u64, u32>>,
+    record: Option<Vec<Choice>>,
+}
+
+impl Choices {
+    /// Every choice takes its default; nothing is recorded.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The choices with these ordinals (0 is the run's first) go another way; all others take the
+    /// default.
+    pub fn scripted(script: BTreeMap<u64, u32>) -> Self {
+        Self { script: Arc::new(script), ..Self::default() }
+    }
+
+    /// Keeps a list of choices from now on, up to [`MAX_CHOICES_RECORDED`].
+    pub fn start_recording(&mut self) {
+        self.record.get_or_insert_default();
+    }
+
+    /// Chooses one of `arity` ways at `point`: what the script says (its remainder by `arity`, as
+    /// an earlier override may have changed what there is to choose), else `default`.
+    /// Panics unless `default < arity`.
+    pub fn choose(&mut self, point: u32, arity: u32, default: u32) -> u32 {
+        assert!(default < arity, "default {default} of {arity} ways");
+        let scripted = self.script.get(&self.count);
+        let taken = scripted.map_or(default, |way| way % arity);
+        let choice = Choice { point, arity, taken };
+        self.count += 1;
+        self.run.fold(&choice);
+        if let Some(record) = &mut self.record
+            && record.len() < MAX_CHOICES_RECORDED
+        {
+            record.push(choice);
+        }
+        taken
+    }
+
+    /// How many choices were made.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Hash of all choices made.
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.run
+    }
+
+    /// The recorded choices, oldest first; empty without a recording.
+    pub fn recorded(&self) -> &[Choice] {
+        self.record.as_deref().unwrap_or(&[])
+    }
+}
