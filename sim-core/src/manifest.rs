@@ -1,1 +1,17 @@
 //! Text to api types; never fails, always answers with a value and diagnostics.
+//!
+//! ```text
+//! text ─ yaml ─▶ Node (spans, tags, comments) ─ schema ─▶ diagnostics
+//!                  │                           └ reader ─▶ api types, "not modelled" list
+//!                  └ to_value ─▶ Value (unspanned, what objects and patches are made of)
+//! ```
+//! Owns positions in text, trees, structural schemas and what is said about them. Knows nothing
+//! of the running world.
+pub mod diagnostic;
+pub mod explain;
+pub mod json;
+pub mod lines;
+pub mod scalar;
+pub mod tree;
+pub mod value;
+pub mod yaml;

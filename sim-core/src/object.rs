@@ -1,1 +1,5 @@
 //! Documents people write: trees and what is done to them (patch, path, print).
+//!
+//! The tree itself, `Value`, is defined in `manifest::value`, because reading text needs it; here
+//! lives everything that is done to it afterwards.
+pub mod print;
