@@ -5,9 +5,12 @@
 //! value after upstream defaulting, so a reader never has to know a default; an `Option` means that
 //! absence itself has a meaning.
 
+pub mod compose;
+pub mod health;
 pub mod kube;
 pub mod meta;
 pub mod node;
 pub mod resources;
 pub mod selector;
 pub mod status;
+pub mod swarm;
