@@ -6,6 +6,7 @@ pub mod id;
 mod intern;
 pub mod labels;
 pub mod limits;
+pub mod name;
 pub mod quantity;
 pub mod ratio;
 pub mod resources;

@@ -2,6 +2,7 @@
 
 pub mod choice;
 pub mod fingerprint;
+pub mod notice;
 pub mod outbox;
 pub mod queue;
 mod wheel;

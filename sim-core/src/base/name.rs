@@ -1,0 +1,82 @@
+//! Names as rows keep them: an interned prefix and a number, made into text only where it is shown.
+
+use crate::base::symbol::{Symbol, Symbols};
+use crate::base::time::SimDuration;
+
+/// The 27 letters of generated Kubernetes names.
+/// Source: `staging/src/k8s.io/apimachinery/pkg/util/rand/rand.go`.
+pub const SUFFIX_LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Number of five-letter suffixes: 27^5.
+pub const SUFFIX_COUNT: u32 = 14_348_907;
+
+/// What follows the prefix of a [`Name`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Suffix {
+    /// The prefix is the whole name.
+    None,
+    /// `-` and five letters of [`SUFFIX_LETTERS`]; the number is below [`SUFFIX_COUNT`].
+    Letters(u32),
+    /// `-` and a decimal number: an ordinal, a Compose container number.
+    Dash(u32),
+    /// `.` and a decimal number: a Swarm slot.
+    Dot(u32),
+}
+
+/// A name of 12 bytes that rows and notices can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Name {
+    /// Interned first part.
+    pub prefix: Symbol,
+    /// Number after it.
+    pub suffix: Suffix,
+}
+
+impl Name {
+    /// A name that is its symbol.
+    pub const fn plain(prefix: Symbol) -> Self {
+        Self {
+            prefix,
+            suffix: Suffix::None,
+        }
+    }
+
+    /// Writes the name's text to the end of `text`.
+    pub fn write(self, symbols: &Symbols, text: &mut String) {
+        text.push_str(symbols.text(self.prefix));
+        match self.suffix {
+            Suffix::None => {}
+            Suffix::Letters(mut number) => {
+                text.push('-');
+                for _ in 0..5 {
+                    text.push(char::from(SUFFIX_LETTERS[(number % 27) as usize]));
+                    number /= 27;
+                }
+            }
+            Suffix::Dash(number) => {
+                text.push('-');
+                text.push_str(&number.to_string());
+            }
+            Suffix::Dot(number) => {
+                text.push('.');
+                text.push_str(&number.to_string());
+            }
+        }
+    }
+
+    /// The name's text.
+    pub fn text(self, symbols: &Symbols) -> String {
+        let mut text = String::new();
+        self.write(symbols, &mut text);
+        text
+    }
+}
+
+/// A documented timer or rule that made something wait, with the value it had in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// The upstream's own name of the setting, e.g. `node-monitor-grace-period`.
+    pub key: &'static str,
+    /// Its value in this run.
+    pub value: SimDuration,
+}

@@ -1,0 +1,355 @@
+//! Health checks: only verdicts that change cost an event.
+//!
+//! What a program answers is known on the time since its start, so the probe that brings the next
+//! change of verdict is found by walking over the ticks in thought, jumping over stretches in which
+//! nothing can change. One event is scheduled for it. When something else changes what the program
+//! answers (a hang), the walk is done again from there with the streak it had.
+//!
+//! Arithmetic: `pkg/kubelet/prober/worker.go` for ticks, moby `daemon/health.go` for gaps.
+
+use crate::base::id::Id;
+use crate::base::time::{SimDuration, SimTime};
+
+use super::container::Container;
+use super::order::{ContainerId, ProbePacing, ProbeSpec, Upcall};
+use super::program::{Behaviour, Outcome};
+use super::{Event, Scope, Substrate};
+
+/// Names a probe of a running container.
+pub type ProbeId = Id<Probe>;
+
+/// A probe of a running container.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    container: ContainerId,
+    next: Option<ProbeId>,
+    /// State up to the last time it was looked at.
+    walk: Walk,
+    /// When the next change of verdict is reported; [`SimTime::MAX`]: never as things stand.
+    due: SimTime,
+    /// Position in the container's list of probes.
+    index: u8,
+}
+
+const _: () = assert!(size_of::<Probe>() <= 64, "hundreds of thousands of these are kept");
+
+/// Where a probe is in its sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Walk {
+    /// A tick of the timer.
+    anchor: SimTime,
+    /// Start of the next probe; [`SimTime::MAX`]: none will be.
+    tick: SimTime,
+    /// Equal results in a row.
+    streak: u32,
+    /// What they were.
+    streak_success: bool,
+    /// The verdict that holds.
+    verdict: Option<bool>,
+}
+
+/// What is probed.
+struct Target<'a> {
+    spec: &'a ProbeSpec,
+    behaviour: &'a Behaviour,
+    since: SimTime,
+    hung: bool,
+}
+
+impl<'a> Target<'a> {
+    fn new(container: &'a Container, index: u8) -> Option<Self> {
+        Some(Self {
+            spec: container.spec.probes.get(usize::from(index))?,
+            behaviour: &container.behaviour,
+            since: container.running_since()?,
+            hung: container.hung,
+        })
+    }
+
+    /// Result and duration of a probe that starts at this time.
+    fn result(&self, at: SimTime) -> (bool, SimDuration) {
+        let timeout =
+            if self.spec.timeout.is_zero() { SimDuration::MAX } else { self.spec.timeout };
+        match self.behaviour.outcome(&self.spec.action, at.since(self.since), self.hung) {
+            Outcome::Success(span) if span < timeout => (true, span),
+            Outcome::Failure(span) if span < timeout => (false, span),
+            Outcome::Success(_) | Outcome::Failure(_) | Outcome::Hang => (false, timeout),
+        }
+    }
+
+    fn threshold(&self, success: bool) -> u32 {
+        let threshold =
+            if success { self.spec.success_threshold } else { self.spec.failure_threshold };
+        threshold.max(1)
+    }
+
+    /// Whether failures do not count yet.
+    fn is_protected(&self, at: SimTime, verdict: Option<bool>) -> bool {
+        verdict.is_none() && at < self.since + self.spec.start_period
+    }
+
+    /// Time between the end of one probe and the start of the next, with [`ProbePacing::Gaps`].
+    fn gap(&self, at: SimTime, verdict: Option<bool>) -> SimDuration {
+        let gap = if self.is_protected(at, verdict) && !self.spec.start_interval.is_zero() {
+            self.spec.start_interval
+        } else {
+            self.spec.period
+        };
+        gap.max(SHORTEST_PERIOD)
+    }
+
+    fn period(&self) -> SimDuration {
+        self.spec.period.max(SHORTEST_PERIOD)
+    }
+
+    /// Start of the first probe not before `from`, which is not before the container's start.
+    fn first_tick(&self, anchor: SimTime, from: SimTime) -> SimTime {
+        let earliest = from.max(self.since + self.spec.initial_delay);
+        match self.spec.pacing {
+            ProbePacing::Ticks => tick_from(anchor, self.period(), earliest),
+            ProbePacing::Gaps => earliest + self.gap(earliest, self.spec.initial),
+        }
+    }
+
+    /// Goes on with the probes that end by `limit`, up to the first that changes the verdict.
+    /// Returns where that leaves the sequence, and when the verdict changed.
+    fn walk(&self, mut walk: Walk, limit: SimTime) -> (Walk, Option<SimTime>) {
+        loop {
+            if walk.tick == SimTime::MAX {
+                return (walk, None);
+            }
+            let start = walk.tick;
+            let (success, span) = self.result(start);
+            let end = start + span;
+            if end > limit || end == SimTime::MAX {
+                return (walk, None);
+            }
+            let protected = !success && self.is_protected(start, walk.verdict);
+            if !protected {
+                walk.streak =
+                    if walk.streak_success == success { walk.streak.saturating_add(1) } else { 1 };
+                walk.streak_success = success;
+            }
+            let reached = !protected && walk.streak >= self.threshold(success);
+            let changes = reached && walk.verdict != Some(success);
+            if changes {
+                walk.verdict = Some(success);
+            }
+            walk.tick = match self.spec.pacing {
+                ProbePacing::Gaps => end + self.gap(end, walk.verdict),
+                // A tick that falls into a running probe is kept by the timer's channel of one.
+                ProbePacing::Ticks => {
+                    tick_from(walk.anchor, self.period(), start + SimDuration::from_micros(1))
+                        .max(end)
+                }
+            };
+            if changes {
+                if self.spec.once {
+                    walk.tick = SimTime::MAX;
+                }
+                return (walk, Some(end));
+            }
+            if protected || reached {
+                // Nothing new until the program changes, or failures begin to count.
+                let mut steady_until = self
+                    .behaviour
+                    .next_change(start.since(self.since))
+                    .map_or(SimTime::MAX, |age| self.since + age);
+                if protected {
+                    steady_until = steady_until.min(self.since + self.spec.start_period);
+                }
+                let target = steady_until.min(limit);
+                if target == SimTime::MAX {
+                    return (walk, None);
+                }
+                if walk.tick < target {
+                    walk.tick = match self.spec.pacing {
+                        ProbePacing::Ticks => tick_from(walk.anchor, self.period(), target),
+                        ProbePacing::Gaps => {
+                            tick_from(walk.tick, span + self.gap(end, walk.verdict), target)
+                        }
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// Shortest period: Docker's smallest, and far below Kubernetes' second. Source: moby
+/// `daemon/container.go`, minimum duration of a health check.
+const SHORTEST_PERIOD: SimDuration = SimDuration::from_millis(1);
+
+/// The first of `anchor`, `anchor + period`, … that is not before `from`.
+fn tick_from(anchor: SimTime, period: SimDuration, from: SimTime) -> SimTime {
+    let period = period.as_micros();
+    anchor
+        + SimDuration::from_micros(
+            from.since(anchor).as_micros().div_ceil(period).saturating_mul(period),
+        )
+}
+
+impl Substrate {
+    /// Sets the probes of a container going whose process has just started.
+    pub(super) fn start_probes(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let row = &self.containers[container];
+        let anchor = self.sandboxes[row.sandbox].created;
+        let spec = row.spec.clone();
+        let mut first = None;
+        for (index, probe) in spec.probes.iter().enumerate().rev() {
+            let Ok(index) = u8::try_from(index) else {
+                continue;
+            };
+            let Some(target) = Target::new(&self.containers[container], index) else {
+                continue;
+            };
+            let anchor = match probe.pacing {
+                ProbePacing::Ticks => anchor,
+                ProbePacing::Gaps => scope.now,
+            };
+            let tick = match probe.after {
+                Some(_) => SimTime::MAX,
+                None => target.first_tick(anchor, scope.now),
+            };
+            let walk =
+                Walk { anchor, tick, streak: 0, streak_success: false, verdict: probe.initial };
+            first = Some(self.probes.insert(Probe {
+                container,
+                next: first,
+                walk,
+                due: SimTime::MAX,
+                index,
+            }));
+        }
+        self.containers[container].first_probe = first;
+        self.plan_probes(container, scope);
+    }
+
+    /// Brings the probes' state up to now, with what the program has answered so far. Called before
+    /// anything changes what it answers; [`Self::plan_probes`] is called after.
+    pub(super) fn catch_up_probes(&mut self, container: ContainerId, now: SimTime) {
+        let mut next = self.containers[container].first_probe;
+        while let Some(id) = next {
+            let probe = self.probes[id];
+            next = probe.next;
+            if let Some(target) = Target::new(&self.containers[container], probe.index) {
+                // A change that is due at this very moment is left to its event.
+                let (walk, changed) = target.walk(probe.walk, now);
+                if changed.is_none() {
+                    self.probes[id].walk = walk;
+                }
+            }
+        }
+    }
+
+    /// Schedules the next change of verdict of every probe of a container.
+    pub(super) fn plan_probes(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let mut next = self.containers[container].first_probe;
+        while let Some(id) = next {
+            next = self.probes[id].next;
+            self.plan_probe(id, scope);
+        }
+    }
+
+    fn plan_probe(&mut self, id: ProbeId, scope: &mut Scope<'_>) {
+        let probe = self.probes[id];
+        let Some(target) = Target::new(&self.containers[probe.container], probe.index) else {
+            return;
+        };
+        let due = target.walk(probe.walk, SimTime::MAX).1.unwrap_or(SimTime::MAX);
+        if due != probe.due {
+            self.probes[id].due = due;
+            if due != SimTime::MAX {
+                scope.out.after(due.since(scope.now), Event::Probe { probe: id });
+            }
+        }
+    }
+
+    /// A verdict changes, unless the plan has changed meanwhile.
+    pub(super) fn probe_changes(&mut self, id: ProbeId, scope: &mut Scope<'_>) {
+        let Some(probe) = self.probes.get(id).copied() else {
+            return;
+        };
+        if probe.due != scope.now {
+            return;
+        }
+        let container = probe.container;
+        let Some(target) = Target::new(&self.containers[container], probe.index) else {
+            return;
+        };
+        let (walk, changed) = target.walk(probe.walk, scope.now);
+        let (which, owner) = (target.spec.which, self.containers[container].owner);
+        let row = &mut self.probes[id];
+        row.due = SimTime::MAX;
+        let Some(_) = changed else { return };
+        row.walk = walk;
+        self.plan_probe(id, scope);
+        let success = walk.verdict == Some(true);
+        if success {
+            self.open_gates(container, which, scope);
+        }
+        scope.out.order(Upcall::Probe { owner, container, which, success });
+    }
+
+    /// Sets the probes going that waited for this one.
+    fn open_gates(&mut self, container: ContainerId, which: u8, scope: &mut Scope<'_>) {
+        let mut next = self.containers[container].first_probe;
+        while let Some(id) = next {
+            let probe = self.probes[id];
+            next = probe.next;
+            let Some(target) = Target::new(&self.containers[container], probe.index) else {
+                continue;
+            };
+            if target.spec.after == Some(which) && probe.walk.tick == SimTime::MAX {
+                self.probes[id].walk.tick = target.first_tick(probe.walk.anchor, scope.now);
+                self.plan_probe(id, scope);
+            }
+        }
+    }
+
+    /// Runs a probe now and starts its timer anew.
+    pub(super) fn probe_now(&mut self, container: ContainerId, which: u8, scope: &mut Scope<'_>) {
+        if self.containers.get(container).is_none() {
+            return;
+        }
+        self.catch_up_probes(container, scope.now);
+        let mut next = self.containers[container].first_probe;
+        while let Some(id) = next {
+            let probe = self.probes[id];
+            next = probe.next;
+            let Some(target) = Target::new(&self.containers[container], probe.index) else {
+                continue;
+            };
+            let ticks = target.spec.which == which && target.spec.pacing == ProbePacing::Ticks;
+            if ticks && probe.walk.tick != SimTime::MAX && probe.due != scope.now {
+                let tick = target.first_tick(scope.now, scope.now);
+                let walk = &mut self.probes[id].walk;
+                walk.anchor = scope.now;
+                walk.tick = tick;
+                self.plan_probe(id, scope);
+            }
+        }
+    }
+
+    /// Forgets the probes of a container.
+    pub(super) fn drop_probes(&mut self, container: ContainerId) {
+        let mut next = self.containers[container].first_probe.take();
+        while let Some(id) = next {
+            next = self.probes.remove(id).and_then(|probe| probe.next);
+        }
+    }
+
+    /// The verdict that holds for a probe of a container now; none before the first.
+    pub fn probe_verdict(&self, container: ContainerId, which: u8) -> Option<bool> {
+        let row = self.containers.get(container)?;
+        let mut next = row.first_probe;
+        while let Some(id) = next {
+            let probe = self.probes.get(id)?;
+            if row.spec.probes.get(usize::from(probe.index)).is_some_and(|spec| spec.which == which)
+            {
+                return probe.walk.verdict;
+            }
+            next = probe.next;
+        }
+        None
+    }
+}

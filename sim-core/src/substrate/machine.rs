@@ -1,0 +1,271 @@
+//! Machines: capacity, power and boot.
+//!
+//! A machine that loses power forgets its sandboxes and containers and keeps its images. Its agent
+//! is the plane's affair; the plane hears of power through [`Upcall::MachineDown`] and
+//! [`Upcall::MachineUp`] and must not let its control loops know more than they could.
+
+use crate::base::bits::BitSet;
+use crate::base::name::Name;
+use crate::base::resources::ResourceVector;
+use crate::base::rng::stable_hash;
+use crate::base::symbol::Symbol;
+use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::{Detail, Notice, Subject};
+
+use super::order::{MachineId, SandboxId, Upcall};
+use super::registry::PullId;
+use super::{Event, Scope, Substrate};
+
+/// Time from power-on until the machine's agent starts: firmware, kernel, init and the container
+/// runtime. Our own figure, the order of magnitude of a virtual machine in a cloud.
+pub const BOOT: SimDuration = SimDuration::from_secs(20);
+
+/// Whether a machine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Power {
+    /// Runs since then.
+    On {
+        /// End of the boot.
+        since: SimTime,
+    },
+    /// Off until somebody turns it on.
+    Off,
+    /// Off or booting; runs from then on.
+    Booting {
+        /// End of the boot.
+        until: SimTime,
+    },
+}
+
+/// What a machine is made with.
+#[derive(Clone, Debug)]
+pub struct MachineSpec {
+    /// Name, unique in the world.
+    pub name: Symbol,
+    /// What it has.
+    pub capacity: ResourceVector,
+    /// Failure zone, if it has one.
+    pub zone: Option<Symbol>,
+    /// Whether the control plane runs there.
+    pub control: bool,
+}
+
+/// One machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Name.
+    pub name: Symbol,
+    /// What it has.
+    pub capacity: ResourceVector,
+    /// Failure zone, if it has one.
+    pub zone: Option<Symbol>,
+    /// Whether the control plane runs there.
+    pub control: bool,
+    /// Whether it runs.
+    pub power: Power,
+    /// How often it has booted; the first time counts.
+    pub boots: u32,
+    /// Images present, by number.
+    pub images: BitSet,
+    /// Ports taken on the machine, each with its holder.
+    pub ports: Vec<(u16, SandboxId)>,
+    /// Whether it can talk to a control machine.
+    pub connected: bool,
+    /// First of its sandboxes, the newest.
+    pub(super) first_sandbox: Option<SandboxId>,
+    /// Pulls under way.
+    pub(super) pulls: Vec<PullId>,
+    /// When the transfers queued so far end.
+    pub(super) downlink_free: SimTime,
+    /// Number of its subnet, in the order of joining.
+    pub(super) subnet: u32,
+    /// Host parts in use of its subnet.
+    pub(super) addresses: [u64; 4],
+    /// Host part given out last.
+    pub(super) last_address: u8,
+    /// Class of machines that partitions treat alike.
+    pub(super) side: u16,
+    /// Balancer rules older than this are what it still has; none: it has the newest.
+    pub(super) frozen_at: Option<u64>,
+    /// Hash of the name, for random streams.
+    pub(super) stable_key: u64,
+    /// Random draws made for it.
+    pub(super) draws: u32,
+}
+
+impl Machine {
+    /// Whether it runs.
+    pub fn is_on(&self) -> bool {
+        matches!(self.power, Power::On { .. })
+    }
+}
+
+impl Substrate {
+    /// Adds a running machine. None if the name is taken.
+    pub fn add_machine(&mut self, spec: MachineSpec, scope: &mut Scope<'_>) -> Option<MachineId> {
+        if self.machine_names.contains_key(&spec.name) {
+            return None;
+        }
+        let machine = self.machines.insert(Machine {
+            name: spec.name,
+            capacity: spec.capacity,
+            zone: spec.zone,
+            control: spec.control,
+            power: Power::On { since: scope.now },
+            boots: 1,
+            images: BitSet::new(),
+            ports: Vec::new(),
+            connected: true,
+            first_sandbox: None,
+            pulls: Vec::new(),
+            downlink_free: SimTime::ZERO,
+            subnet: self.next_subnet,
+            addresses: [0; 4],
+            last_address: 1,
+            side: 0,
+            frozen_at: None,
+            stable_key: stable_hash(scope.symbols.text(spec.name)),
+            draws: 0,
+        });
+        self.next_subnet += 1;
+        self.machine_names.insert(spec.name, machine);
+        self.count_power(machine, true);
+        if spec.control {
+            self.controls.push(machine);
+        }
+        self.refresh_control_links(scope);
+        self.settle(scope);
+        Some(machine)
+    }
+
+    /// Takes a machine away for good, with all that runs on it. No upcalls follow.
+    pub fn remove_machine(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
+        let Some(row) = self.machines.get(machine) else {
+            return;
+        };
+        let (name, on) = (row.name, row.is_on());
+        self.lose_contents(machine);
+        if on {
+            self.count_power(machine, false);
+        }
+        self.machines.remove(machine);
+        self.machine_names.remove(&name);
+        self.controls.retain(|control| *control != machine);
+        self.refresh_control_links(scope);
+        self.settle(scope);
+    }
+
+    /// Power off. With `down_for`, the machine is turned on again after that time and boots.
+    pub(super) fn power_off(
+        &mut self,
+        machine: MachineId,
+        down_for: Option<SimDuration>,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(row) = self.machines.get_mut(machine) else {
+            return;
+        };
+        let was_on = row.is_on();
+        row.power = match down_for {
+            Some(span) => Power::Booting { until: scope.now + span + BOOT },
+            None => Power::Off,
+        };
+        if let Some(span) = down_for {
+            scope.out.after(span + BOOT, Event::Booted { machine });
+        }
+        if !was_on {
+            return;
+        }
+        self.count_power(machine, false);
+        self.lose_contents(machine);
+        self.note_machine(machine, "down", scope);
+        scope.out.order(Upcall::MachineDown { machine });
+        if self.controls.contains(&machine) {
+            self.refresh_control_links(scope);
+        }
+    }
+
+    /// Turns a machine on that a crash turned off.
+    pub(super) fn power_on(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
+        let Some(row) = self.machines.get_mut(machine) else {
+            return;
+        };
+        if row.power == Power::Off {
+            row.power = Power::Booting { until: scope.now + BOOT };
+            scope.out.after(BOOT, Event::Booted { machine });
+        }
+    }
+
+    /// The boot has ended, unless the machine lost power again meanwhile.
+    pub(super) fn booted(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
+        let Some(row) = self.machines.get_mut(machine) else {
+            return;
+        };
+        if row.power != (Power::Booting { until: scope.now }) {
+            return;
+        }
+        row.power = Power::On { since: scope.now };
+        row.boots += 1;
+        // Its rules were lost with its memory; if it can reach the control plane it has the newest
+        // before anything is sent there.
+        row.connected = true;
+        row.frozen_at = None;
+        self.count_power(machine, true);
+        self.note_machine(machine, "up", scope);
+        scope.out.order(Upcall::MachineUp { machine });
+        if self.controls.contains(&machine) {
+            self.refresh_control_links(scope);
+        } else {
+            self.refresh_control_link(machine, true, scope);
+        }
+    }
+
+    /// Forgets sandboxes, containers, pulls and ports, without a word.
+    fn lose_contents(&mut self, machine: MachineId) {
+        while let Some(sandbox) = self.machines[machine].first_sandbox {
+            self.remove_sandbox(sandbox);
+        }
+        let row = &mut self.machines[machine];
+        row.ports.clear();
+        row.downlink_free = SimTime::ZERO;
+        for pull in std::mem::take(&mut row.pulls) {
+            self.pulls.remove(pull);
+        }
+    }
+
+    /// The machine's id, if there is one of this name.
+    pub fn machine_by_name(&self, name: Symbol) -> Option<MachineId> {
+        self.machine_names.get(&name).copied()
+    }
+
+    /// The machine's own address, e.g. `172.18.0.2`: numbered in the order of joining.
+    pub fn machine_address(&self, machine: MachineId) -> Option<String> {
+        let row = self.machines.get(machine)?;
+        Some(super::net::address::text(
+            MACHINE_ADDRESS_BASE.wrapping_add(row.subnet).wrapping_add(2),
+        ))
+    }
+
+    /// Whether the machine runs.
+    pub fn is_on(&self, machine: MachineId) -> bool {
+        self.machines.get(machine).is_some_and(Machine::is_on)
+    }
+
+    pub(super) fn note_machine(
+        &self,
+        machine: MachineId,
+        verb: &'static str,
+        scope: &mut Scope<'_>,
+    ) {
+        scope.out.notice(Notice {
+            source: "substrate.machine",
+            verb,
+            subject: Subject { kind: "node", name: Name::plain(self.machines[machine].name) },
+            detail: Detail::None,
+            rule: None,
+        });
+    }
+}
+
+/// Network of the machines themselves: the bridge network that local clusters commonly get.
+const MACHINE_ADDRESS_BASE: u32 = (172 << 24) | (18 << 16);

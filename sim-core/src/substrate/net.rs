@@ -1,0 +1,6 @@
+//! Addresses, links, and the rules that users' requests follow.
+
+pub mod address;
+pub mod balancer;
+pub mod flow;
+pub mod link;

@@ -1,0 +1,416 @@
+//! The border between the planes and the machines: orders go down, upcalls come up.
+//!
+//! The substrate never learns what a pod, a task or a service is. An order carries an [`Owner`],
+//! the upcalls that follow bring it back, and the plane that set it knows what it means.
+
+use std::sync::Arc;
+
+use crate::base::id::Id;
+use crate::base::resources::ResourceVector;
+use crate::base::symbol::Symbol;
+use crate::base::time::SimDuration;
+
+use super::container::Container;
+use super::machine::Machine;
+use super::sandbox::Sandbox;
+
+/// Names a machine.
+pub type MachineId = Id<Machine>;
+/// Names a container.
+pub type ContainerId = Id<Container>;
+/// Names a sandbox: the namespaces and the address that containers share.
+pub type SandboxId = Id<Sandbox>;
+
+/// Whose order it was. Opaque to the substrate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner {
+    /// Slot of the plane's row.
+    pub slot: u32,
+    /// Generation of the plane's row, so that a late upcall for a row that is gone reads as stale.
+    pub generation: u32,
+    /// Which part of it: the container's index, or a number of the plane's own.
+    pub part: u32,
+}
+
+/// What a health check runs. The outcome is the program's, not the plane's, to decide.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ProbeAction {
+    /// GET on this port; answered when the program listens there and is ready.
+    Http {
+        /// The port.
+        port: u16,
+        /// Path and query.
+        path: Arc<str>,
+    },
+    /// Connect to this port; answered as soon as the program listens.
+    Tcp {
+        /// The port.
+        port: u16,
+    },
+    /// gRPC health on this port.
+    Grpc {
+        /// The port.
+        port: u16,
+    },
+    /// Run a command inside the container: exit 0 is a success.
+    Exec {
+        /// The command and its arguments.
+        command: Arc<[Arc<str>]>,
+    },
+}
+
+/// When the next probe is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProbePacing {
+    /// On the ticks of a timer that was started when the container's sandbox was ordered, and that
+    /// goes on through restarts of the container; ticks before the initial delay has passed since
+    /// the container's start are skipped. Source: `pkg/kubelet/prober/worker.go`.
+    Ticks,
+    /// One period after the previous probe ended; the first one period (after the initial delay)
+    /// after the container's start. Source: moby `daemon/health.go`.
+    Gaps,
+}
+
+/// A health check as the substrate runs it. When its verdict changes, and only then, an upcall
+/// says so; probes that change nothing cost nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProbeSpec {
+    /// The plane's number for it: returned in [`Upcall::Probe`].
+    pub which: u8,
+    /// What is run.
+    pub action: ProbeAction,
+    /// Time from the container's start to the first probe.
+    pub initial_delay: SimDuration,
+    /// Time between probes.
+    pub period: SimDuration,
+    /// Time after which a probe counts as failed.
+    pub timeout: SimDuration,
+    /// Equal results in a row that make a success.
+    pub success_threshold: u32,
+    /// Equal results in a row that make a failure.
+    pub failure_threshold: u32,
+    /// Failures in this span after the start are not counted (Docker's `start_period`); zero elsewhere.
+    pub start_period: SimDuration,
+    /// Probe period while in `start_period` and not yet healthy (Docker's `start_interval`); zero: `period`.
+    pub start_interval: SimDuration,
+    /// How probes follow each other.
+    pub pacing: ProbePacing,
+    /// The verdict that holds before the first one is reached, which is therefore not reported
+    /// again; none: the first verdict is reported whatever it is.
+    pub initial: Option<bool>,
+    /// It runs only once the probe with this number has succeeded (startup probes).
+    pub after: Option<u8>,
+    /// It stops for good with its first reported verdict (startup probes).
+    pub once: bool,
+}
+
+/// How a container is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerSpec {
+    /// The container's own name inside its owner, e.g. `redis`.
+    pub name: Symbol,
+    /// Image reference as written, e.g. `redis:alpine`.
+    pub image: Symbol,
+    /// Entry point as written; empty: the image's.
+    pub command: Arc<[Arc<str>]>,
+    /// Arguments as written; empty: the image's.
+    pub arguments: Arc<[Arc<str>]>,
+    /// Environment, sorted by name.
+    pub environment: Arc<[(Arc<str>, Arc<str>)]>,
+    /// Ports that the manifest declares; what a stranger's program listens on.
+    pub ports: Arc<[u16]>,
+    /// What it asks for (CPU shares).
+    pub requests: ResourceVector,
+    /// What it may use; zero: no limit.
+    pub limits: ResourceVector,
+    /// Paths inside the container at which something from outside is mounted, files or directories.
+    pub mounts: Arc<[Arc<str>]>,
+    /// Health checks, at most 8.
+    pub probes: Arc<[ProbeSpec]>,
+}
+
+/// When an image is pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PullPolicy {
+    /// Ask the registry even when the image is there (a present digest costs a round trip only).
+    Always,
+    /// Only when it is not there.
+    IfNotPresent,
+    /// Never: an absent image is an error.
+    Never,
+}
+
+/// How requests that enter at a balancer find a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BalanceMode {
+    /// Each backend with equal probability (kube-proxy's iptables rules).
+    Random,
+    /// Round robin among backends (IPVS in Swarm's mesh).
+    RoundRobin,
+    /// The name resolves to all addresses; clients take one.
+    Dns,
+}
+
+/// Where users' requests for a balancer come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// At a published port of any machine that answers: an outside balancer in front of all machines.
+    EveryMachine(u16),
+    /// At a published port of this machine only.
+    OneMachine(MachineId, u16),
+    /// At a virtual address or name, from clients on all machines that are up.
+    Inside,
+}
+
+/// One receiver behind a balancer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Backend {
+    /// The sandbox that owns the address.
+    pub sandbox: SandboxId,
+    /// Port the request is sent to there; 0: the lowest port that the program listens on.
+    pub port: u16,
+}
+
+/// What a plane programs for one service: the rules that requests really follow.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BalancerSpec {
+    /// The service's name as its users know it (no stack prefix).
+    pub name: Symbol,
+    /// How a backend is chosen.
+    pub mode: BalanceMode,
+    /// Where requests enter.
+    pub entry: Entry,
+    /// Where they may go, in rule order.
+    pub backends: Arc<[Backend]>,
+}
+
+/// A wish of a plane, carried out by the substrate in the same event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Make a sandbox (network namespace and address). Answers [`Upcall::SandboxCreated`] at once
+    /// and [`Upcall::SandboxReady`] or [`Upcall::SandboxFailed`] later.
+    CreateSandbox {
+        /// Whose it is.
+        owner: Owner,
+        /// The machine.
+        machine: MachineId,
+    },
+    /// Remove a sandbox and what is left in it: no upcalls follow for what was.
+    RemoveSandbox {
+        /// The sandbox.
+        sandbox: SandboxId,
+    },
+    /// Get an image. Answers [`Upcall::Pulled`] or [`Upcall::PullFailed`].
+    Pull {
+        /// Whose it is.
+        owner: Owner,
+        /// The machine.
+        machine: MachineId,
+        /// Reference as written.
+        image: Symbol,
+        /// When to ask the registry.
+        policy: PullPolicy,
+    },
+    /// Create and start a container in a sandbox. Answers [`Upcall::ContainerCreated`] at once,
+    /// then [`Upcall::Started`] or [`Upcall::StartFailed`].
+    Start {
+        /// Whose it is.
+        owner: Owner,
+        /// The sandbox.
+        sandbox: SandboxId,
+        /// How it is to be.
+        spec: Arc<ContainerSpec>,
+    },
+    /// Stop signal, then kill after `grace`. Answers [`Upcall::Exited`].
+    Stop {
+        /// The container.
+        container: ContainerId,
+        /// Time from the stop signal to SIGKILL.
+        grace: SimDuration,
+    },
+    /// Kill at once.
+    Kill {
+        /// The container.
+        container: ContainerId,
+    },
+    /// Run a probe with [`ProbePacing::Ticks`] now and start its timer anew from now.
+    /// Source: manual trigger in `pkg/kubelet/prober/worker.go`.
+    ProbeNow {
+        /// The container.
+        container: ContainerId,
+        /// The probe's number.
+        which: u8,
+    },
+    /// Forget a container, killing it without a word if it still runs.
+    RemoveContainer {
+        /// The container.
+        container: ContainerId,
+    },
+    /// Set or replace the rules for a service. `key` is the plane's number for it.
+    SetBalancer {
+        /// The plane's number for it.
+        key: u32,
+        /// How it is to be.
+        spec: Arc<BalancerSpec>,
+    },
+    /// Remove the rules for a service.
+    RemoveBalancer {
+        /// The plane's number for it.
+        key: u32,
+    },
+    /// Reserve a port of a machine for a sandbox. A port already taken answers [`Upcall::PortTaken`].
+    BindPort {
+        /// Whose it is.
+        owner: Owner,
+        /// The sandbox.
+        sandbox: SandboxId,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// Why a pull failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PullError {
+    /// The repository is not in the catalogue of any registry that can be reached.
+    Denied,
+    /// The repository exists, the tag does not.
+    ManifestUnknown,
+    /// The registry does not answer.
+    RegistryDown,
+    /// Policy `Never` and the image is absent.
+    NotPresent,
+    /// The reference is not a valid one.
+    InvalidName,
+}
+
+/// What the machines report to the plane that owns the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Upcall {
+    /// The sandbox's id, in the same event as the order.
+    SandboxCreated {
+        /// Whose it is.
+        owner: Owner,
+        /// The sandbox.
+        sandbox: SandboxId,
+    },
+    /// The sandbox has its network and address.
+    SandboxReady {
+        /// Whose it is.
+        owner: Owner,
+        /// The sandbox.
+        sandbox: SandboxId,
+    },
+    /// The sandbox could not be made.
+    SandboxFailed {
+        /// Whose it is.
+        owner: Owner,
+        /// The sandbox.
+        sandbox: SandboxId,
+    },
+    /// The image is on the machine.
+    Pulled {
+        /// Whose it is.
+        owner: Owner,
+        /// Reference as written.
+        image: Symbol,
+    },
+    /// It could not be had.
+    PullFailed {
+        /// Whose it is.
+        owner: Owner,
+        /// Reference as written.
+        image: Symbol,
+        /// Why.
+        error: PullError,
+    },
+    /// The container's id, in the same event as the order.
+    ContainerCreated {
+        /// Whose it is.
+        owner: Owner,
+        /// The container.
+        container: ContainerId,
+    },
+    /// Its process runs.
+    Started {
+        /// Whose it is.
+        owner: Owner,
+        /// The container.
+        container: ContainerId,
+    },
+    /// It could not be started (no such command: 127, not executable: 126).
+    StartFailed {
+        /// Whose it is.
+        owner: Owner,
+        /// The container.
+        container: ContainerId,
+        /// Exit code.
+        code: i32,
+    },
+    /// Its process ended. `signal` is zero for a plain exit; `code` is 128 + signal otherwise.
+    Exited {
+        /// Whose it is.
+        owner: Owner,
+        /// The container.
+        container: ContainerId,
+        /// Exit code.
+        code: i32,
+        /// Whether the kernel killed it for its memory limit.
+        oom: bool,
+    },
+    /// A health check's verdict changed (thresholds are applied by the substrate).
+    Probe {
+        /// Whose it is.
+        owner: Owner,
+        /// The container.
+        container: ContainerId,
+        /// The probe's number.
+        which: u8,
+        /// The verdict.
+        success: bool,
+    },
+    /// The port that [`Order::BindPort`] wanted is taken.
+    PortTaken {
+        /// Whose it is.
+        owner: Owner,
+        /// The sandbox.
+        sandbox: SandboxId,
+        /// The port.
+        port: u16,
+    },
+    /// The machine lost power. The plane's *agent* there is gone too: a plane must not use this as
+    /// knowledge of its control plane, only to stop its own agent and elided heartbeats.
+    MachineDown {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// The machine has booted; its agent starts anew with no containers running.
+    MachineUp {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// Whether the machine can talk to the control machine changed.
+    ControlLink {
+        /// The machine.
+        machine: MachineId,
+        /// Whether it can.
+        connected: bool,
+    },
+}
+
+/// What a fault does to the machines. Planes add their own kinds above this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubstrateFault {
+    /// Power off; on again only when healed.
+    Crash(MachineId),
+    /// Power off, and on again after this long (the boot comes on top).
+    Reboot(MachineId, SimDuration),
+    /// Power on a machine that a crash turned off.
+    PowerOn(MachineId),
+    /// Kill one container with SIGKILL; its owner hears of the exit.
+    KillContainer(ContainerId),
+    /// The program stops answering without ending, until it is restarted or healed.
+    Hang(ContainerId),
+    /// A hung program answers again.
+    Unhang(ContainerId),
+}

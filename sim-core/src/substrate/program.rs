@@ -1,0 +1,390 @@
+//! What the main process of an image does, and what a container with a given command does.
+//!
+//! A [`Program`] is a fact about an image (from the catalogue or a scenario's own block); a
+//! [`Behaviour`] is what one container does with it: a course on the time since its start.
+
+use std::sync::Arc;
+
+use crate::base::time::SimDuration;
+
+use super::order::{ContainerSpec, ProbeAction};
+use super::script::{Script, Status, Word};
+
+/// What the process does when nobody disturbs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Run {
+    /// Listens on its ports.
+    Serve,
+    /// Runs without listening anywhere.
+    Work,
+    /// Ends by itself this long after its start.
+    Exit {
+        /// Time from start to end.
+        after: SimDuration,
+        /// Exit code.
+        code: i32,
+    },
+}
+
+/// What the process does at its stop signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnStop {
+    /// Ends in an orderly way.
+    Exit {
+        /// Time from the signal to the end.
+        after: SimDuration,
+        /// Exit code.
+        code: i32,
+    },
+    /// Has no handler, and as the first process of its namespace gets no default action either:
+    /// only SIGKILL ends it. Source: `pid_namespaces(7)`.
+    Ignore,
+}
+
+/// Which tags a repository has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tags {
+    /// Any tag exists.
+    Any,
+    /// Versions up to these (major, highest minor), with the usual variant words; `latest` too.
+    Versions(&'static [(u32, u32)]),
+}
+
+/// Facts about an image.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Program {
+    /// Whether the repository exists in its registry.
+    pub exists: bool,
+    /// Which tags it has.
+    pub tags: Tags,
+    /// Compressed size that a pull transfers, in bytes.
+    pub size_bytes: u64,
+    /// Ports it listens on, ascending; empty with [`Run::Serve`]: those that the container declares.
+    pub ports: Arc<[u16]>,
+    /// Time from start to accepting connections.
+    pub listen: SimDuration,
+    /// Time from start to answering requests well; at least `listen`.
+    pub ready: SimDuration,
+    /// CPU time of one request.
+    pub request_cpu: SimDuration,
+    /// Memory in steady use, in bytes.
+    pub memory_bytes: u64,
+    /// Its course.
+    pub run: Run,
+    /// Its answer to the stop signal.
+    pub on_stop: OnStop,
+    /// Whether the image has a shell.
+    pub shell: bool,
+    /// Whether the image's files are known: then a program outside the usual directories and
+    /// mounts does not exist.
+    pub known: bool,
+    /// Paths that GET answers well; empty: any.
+    pub paths: Arc<[Arc<str>]>,
+    /// Directories whose content a mount replaces, after which any path is taken to answer.
+    pub content: Arc<[Arc<str>]>,
+    /// What it prints when it has started; may be empty.
+    pub line: Arc<str>,
+}
+
+/// How a health check of a container ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Succeeds after this long.
+    Success(SimDuration),
+    /// Fails after this long.
+    Failure(SimDuration),
+    /// Gets no answer.
+    Hang,
+}
+
+/// Duration of a probe over the network to the same machine: connect and a short answer.
+/// Our own figure; what matters is that it is far below any period.
+pub const NETWORK_PROBE: SimDuration = SimDuration::from_millis(1);
+
+/// Duration of a command run inside a container: a `runc exec` takes tens of milliseconds.
+pub const EXEC_PROBE: SimDuration = SimDuration::from_millis(40);
+
+/// Start of a process that has nothing to load: a shell and its commands.
+const SHELL_START: SimDuration = SimDuration::from_millis(2);
+
+/// What one container does, on the time since its process started. Shared by equal containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    /// It cannot be started at all: the code of the failure (127: no such command).
+    pub start_failure: Option<i32>,
+    /// Its own end: time and exit code.
+    pub end: Option<(SimDuration, i32)>,
+    /// When it accepts connections, if ever.
+    pub listen: Option<SimDuration>,
+    /// When it answers well, if ever.
+    pub ready: Option<SimDuration>,
+    /// Ports it listens on, ascending.
+    pub ports: Arc<[u16]>,
+    /// What it does at the stop signal.
+    pub on_stop: OnStop,
+    /// Memory in steady use, in bytes.
+    pub memory_bytes: u64,
+    /// CPU time of one request.
+    pub request_cpu: SimDuration,
+    /// Files that its script makes (true) and removes (false), in order of time.
+    pub files: Vec<(SimDuration, Arc<str>, bool)>,
+    /// What it prints, in order of time.
+    pub lines: Vec<(SimDuration, Arc<str>)>,
+    paths: Arc<[Arc<str>]>,
+    mounts: Arc<[Arc<str>]>,
+    shell: bool,
+    known: bool,
+    /// Times at which the outcome of some health check can change, ascending.
+    changes: Vec<SimDuration>,
+}
+
+impl Behaviour {
+    /// What a container does that runs this image in this way.
+    pub fn new(program: &Program, spec: &ContainerSpec) -> Self {
+        let mut behaviour = Self {
+            start_failure: None,
+            end: None,
+            listen: None,
+            ready: None,
+            ports: Arc::from([]),
+            on_stop: OnStop::Ignore,
+            memory_bytes: MEMORY_OF_A_SHELL,
+            request_cpu: SimDuration::ZERO,
+            files: Vec::new(),
+            lines: Vec::new(),
+            paths: program.paths.clone(),
+            mounts: spec.mounts.clone(),
+            shell: program.shell,
+            known: program.known,
+            changes: Vec::new(),
+        };
+        let replaced = program.content.iter().any(|place| {
+            spec.mounts.iter().any(|mount| lies_in(mount, place) || lies_in(place, mount))
+        });
+        if replaced {
+            behaviour.paths = Arc::from([]);
+        }
+        let words: Vec<&str> = if spec.command.is_empty() {
+            // Arguments alone go to the image's entry point; where that is a shell's or a wrapper
+            // that runs them, they are the command.
+            spec.arguments.iter().map(AsRef::as_ref).collect()
+        } else {
+            spec.command.iter().chain(spec.arguments.iter()).map(AsRef::as_ref).collect()
+        };
+        let script = Script::of_command(&words);
+        if script.needs_shell && !program.shell {
+            behaviour.start_failure = Some(127);
+            return behaviour;
+        }
+        behaviour.follow(&script, program, spec);
+        behaviour.changes = behaviour
+            .listen
+            .into_iter()
+            .chain(behaviour.ready)
+            .chain(behaviour.files.iter().map(|(at, _, _)| *at))
+            .collect();
+        behaviour.changes.sort_unstable();
+        behaviour.changes.dedup();
+        behaviour
+    }
+
+    /// Walks through the script's commands and lays them on the time axis.
+    fn follow(&mut self, script: &Script, program: &Program, spec: &ContainerSpec) {
+        let mut at = SHELL_START;
+        let mut status = Status::Ended(0);
+        for command in &script.commands {
+            if !command.runs_after(status) {
+                continue;
+            }
+            status = match &command.word {
+                Word::Program => {
+                    self.run_program(at, program, spec);
+                    match program.run {
+                        Run::Serve | Run::Work => return,
+                        Run::Exit { after, code } => {
+                            at = at + after;
+                            Status::Ended(code)
+                        }
+                    }
+                }
+                Word::Forever => {
+                    self.ready = Some(at);
+                    return;
+                }
+                Word::Sleep(span) => {
+                    at = at + *span;
+                    Status::Ended(0)
+                }
+                Word::Exit(code) => {
+                    self.end = Some((at, *code));
+                    return;
+                }
+                Word::Echo(line) => {
+                    self.lines.push((at, line.clone()));
+                    Status::Ended(0)
+                }
+                Word::Touch(path) => {
+                    self.files.push((at, path.clone(), true));
+                    Status::Ended(0)
+                }
+                Word::Remove(path) => {
+                    self.files.push((at, path.clone(), false));
+                    Status::Ended(0)
+                }
+                Word::Test(path) => Status::Ended(i32::from(!self.has_file(path, at))),
+                Word::Status(code) => Status::Ended(*code),
+            };
+        }
+        let Status::Ended(code) = status;
+        self.end = Some((at, code));
+    }
+
+    fn run_program(&mut self, at: SimDuration, program: &Program, spec: &ContainerSpec) {
+        self.memory_bytes = program.memory_bytes;
+        self.request_cpu = program.request_cpu;
+        self.on_stop = program.on_stop;
+        self.ready = Some(at + program.ready);
+        if matches!(program.run, Run::Serve) {
+            self.listen = Some(at + program.listen);
+            self.ports =
+                if program.ports.is_empty() { sorted(&spec.ports) } else { program.ports.clone() };
+        }
+        if !program.line.is_empty() {
+            self.lines.push((at + program.listen, program.line.clone()));
+        }
+    }
+
+    /// How a health check ends that is started at `age` after the start. A hung program takes
+    /// connections (the kernel does) and answers nothing.
+    pub fn outcome(&self, action: &ProbeAction, age: SimDuration, hung: bool) -> Outcome {
+        let after = |time: Option<SimDuration>| time.is_some_and(|time| age >= time);
+        let network = |succeeds: bool| {
+            if succeeds { Outcome::Success(NETWORK_PROBE) } else { Outcome::Failure(NETWORK_PROBE) }
+        };
+        match action {
+            ProbeAction::Tcp { port } => network(self.ports.contains(port) && after(self.listen)),
+            ProbeAction::Http { port, .. } | ProbeAction::Grpc { port }
+                if hung && self.ports.contains(port) && after(self.listen) =>
+            {
+                Outcome::Hang
+            }
+            ProbeAction::Http { port, path } => {
+                let path = path.split(['?', '#']).next().unwrap_or_default();
+                let known =
+                    self.paths.is_empty() || self.paths.iter().any(|known| known.as_ref() == path);
+                network(self.ports.contains(port) && after(self.ready) && known)
+            }
+            ProbeAction::Grpc { port } => network(self.ports.contains(port) && after(self.ready)),
+            ProbeAction::Exec { command } => self.exec_outcome(command, age, hung),
+        }
+    }
+
+    /// Exit code of a command run inside the container at `age`, for `exec` of the command lines.
+    pub fn exec(&self, command: &[Arc<str>], age: SimDuration, hung: bool) -> i32 {
+        match self.exec_course(command, age, hung) {
+            Some((_, code)) => code,
+            None => 124,
+        }
+    }
+
+    fn exec_outcome(&self, command: &[Arc<str>], age: SimDuration, hung: bool) -> Outcome {
+        match self.exec_course(command, age, hung) {
+            Some((span, 0)) => Outcome::Success(span),
+            Some((span, _)) => Outcome::Failure(span),
+            None => Outcome::Hang,
+        }
+    }
+
+    /// Duration and exit code of a command; none if it never ends.
+    fn exec_course(
+        &self,
+        command: &[Arc<str>],
+        age: SimDuration,
+        hung: bool,
+    ) -> Option<(SimDuration, i32)> {
+        let words: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
+        let script = Script::of_command(&words);
+        if script.needs_shell && !self.shell {
+            return Some((EXEC_PROBE, 127));
+        }
+        let mut span = EXEC_PROBE;
+        let mut status = Status::Ended(0);
+        for command in &script.commands {
+            if !command.runs_after(status) {
+                continue;
+            }
+            let code = match &command.word {
+                Word::Forever => return None,
+                Word::Sleep(time) => {
+                    span = span + *time;
+                    0
+                }
+                Word::Exit(code) => return Some((span, *code)),
+                Word::Status(code) => *code,
+                Word::Echo(_) | Word::Touch(_) | Word::Remove(_) => 0,
+                Word::Test(path) => i32::from(!self.has_file(path, age)),
+                Word::Program => {
+                    if self.lacks_program(&command.name) {
+                        127
+                    } else if hung {
+                        return None;
+                    } else {
+                        i32::from(!self.ready.is_some_and(|ready| age >= ready))
+                    }
+                }
+            };
+            status = Status::Ended(code);
+        }
+        let Status::Ended(code) = status;
+        Some((span, code))
+    }
+
+    /// The first time after `age` at which the outcome of a check may change by itself.
+    pub fn next_change(&self, age: SimDuration) -> Option<SimDuration> {
+        self.changes.get(self.changes.partition_point(|change| *change <= age)).copied()
+    }
+
+    /// Whether a file is there: made by the script, mounted, or part of every image.
+    fn has_file(&self, path: &str, age: SimDuration) -> bool {
+        let mut made = None;
+        for (at, file, present) in &self.files {
+            if *at <= age && file.as_ref() == path {
+                made = Some(*present);
+            }
+        }
+        made.unwrap_or_else(|| {
+            self.mounts.iter().any(|mount| lies_in(path, mount)) || in_usual_place(path)
+        })
+    }
+
+    /// Whether a program named by its path is surely missing.
+    fn lacks_program(&self, name: &str) -> bool {
+        self.known
+            && name.starts_with('/')
+            && !self.mounts.iter().any(|mount| lies_in(name, mount))
+            && !in_usual_place(name)
+    }
+}
+
+/// Memory of a shell and its small commands, in bytes.
+const MEMORY_OF_A_SHELL: u64 = 1 << 20;
+
+/// Whether `path` is `place` or below it.
+fn lies_in(path: &str, place: &str) -> bool {
+    let place = place.strip_suffix('/').unwrap_or(place);
+    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a path lies in a directory that images come with.
+fn in_usual_place(path: &str) -> bool {
+    const PLACES: [&str; 10] =
+        ["/bin", "/sbin", "/usr", "/opt", "/etc", "/lib", "/dev", "/proc", "/sys", "/app"];
+    path == "/" || PLACES.iter().any(|place| lies_in(path, place))
+}
+
+fn sorted(ports: &[u16]) -> Arc<[u16]> {
+    let mut ports = ports.to_vec();
+    ports.sort_unstable();
+    ports.dedup();
+    ports.into()
+}

@@ -1,0 +1,238 @@
+//! Images and where they come from.
+//!
+//! A pull takes a round trip for token and manifests, then the transfer of the compressed layers,
+//! which a machine does one after another. Pulls of one image on one machine share. Left out for
+//! now: layers shared between images, and disks that fill.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::base::hash::FxHashMap;
+use crate::base::id::Id;
+use crate::base::symbol::{Symbol, Symbols};
+use crate::base::time::SimDuration;
+
+use super::catalogue;
+use super::image::ImageRef;
+use super::order::{MachineId, Owner, PullError, PullPolicy, Upcall};
+use super::program::Program;
+use super::{Event, Scope, Substrate};
+
+/// Token, index, manifest and configuration: a few requests over the open net. Our own figure.
+pub const REGISTRY_ROUND_TRIP: SimDuration = SimDuration::from_millis(400);
+
+/// Transfer and unpacking of compressed layers, in bytes per second. Our own figure: what makes a
+/// pull of nginx (72 MB) take the three seconds that kubelets in clouds commonly report.
+pub const PULL_BYTES_PER_SECOND: u64 = 25_000_000;
+
+/// Names a pull.
+pub type PullId = Id<Pull>;
+
+/// One image being pulled to one machine.
+#[derive(Clone, Debug)]
+pub struct Pull {
+    machine: MachineId,
+    image: u32,
+    /// Who waits, each with the reference as it wrote it.
+    waiters: SmallVec<[(Owner, Symbol); 2]>,
+}
+
+/// An image that somebody has named.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Its reference; none if what was written is not a valid one.
+    pub reference: Option<ImageRef>,
+    /// What its process does.
+    pub program: Arc<Program>,
+    /// Whether there is such a tag, as far as the catalogue knows.
+    pub has_tag: bool,
+}
+
+/// All images that have been named, and what scenarios declare about images.
+#[derive(Clone, Debug, Default)]
+pub struct Images {
+    rows: Vec<Image>,
+    by_text: FxHashMap<Symbol, u32>,
+    by_canonical: FxHashMap<String, u32>,
+    declared: BTreeMap<String, Arc<Program>>,
+}
+
+impl Images {
+    /// The image's number; a new one is looked up in what scenarios declare, then the catalogue.
+    fn number(&mut self, text: Symbol, symbols: &Symbols) -> u32 {
+        if let Some(number) = self.by_text.get(&text) {
+            return *number;
+        }
+        let written = symbols.text(text);
+        let reference = ImageRef::parse(written);
+        let key = reference.as_ref().map_or_else(|| format!("!{written}"), ImageRef::canonical);
+        let number = match self.by_canonical.get(&key) {
+            Some(number) => *number,
+            None => {
+                let number =
+                    u32::try_from(self.rows.len()).expect("references are bounded by input");
+                self.by_canonical.insert(key, number);
+                self.rows.push(self.look_up(reference));
+                number
+            }
+        };
+        self.by_text.insert(text, number);
+        number
+    }
+
+    fn look_up(&self, reference: Option<ImageRef>) -> Image {
+        let declared =
+            reference.as_ref().and_then(|reference| self.declared.get(&reference.repository()));
+        let program = match (declared, &reference) {
+            (Some(program), _) => program.clone(),
+            (None, Some(reference)) => Arc::new(catalogue::program(reference)),
+            (None, None) => Arc::new(catalogue::stranger(false)),
+        };
+        let has_tag = reference.as_ref().is_some_and(|reference| match &reference.tag {
+            Some(tag) if reference.digest.is_none() => catalogue::has_tag(program.tags, tag),
+            Some(_) | None => true,
+        });
+        Image { reference, program, has_tag }
+    }
+}
+
+impl Substrate {
+    /// Declares what the images of a repository do, over what the catalogue says. Containers that
+    /// run keep what they have. False if `repository` is not a valid reference.
+    pub fn set_program(&mut self, repository: &str, program: Program) -> bool {
+        let Some(reference) = ImageRef::parse(repository) else {
+            return false;
+        };
+        let images = Arc::make_mut(&mut self.images);
+        images.declared.insert(reference.repository(), Arc::new(program));
+        for number in 0..images.rows.len() {
+            images.rows[number] = images.look_up(images.rows[number].reference.clone());
+        }
+        self.behaviours = Arc::default();
+        true
+    }
+
+    /// What an image's process does, as far as it is known now.
+    pub fn image(&mut self, text: Symbol, symbols: &Symbols) -> &Image {
+        let number = self.image_number(text, symbols);
+        &self.images.rows[number as usize]
+    }
+
+    /// Images that a machine has, in the order in which they were first named anywhere.
+    pub fn images_on(&self, machine: MachineId) -> impl Iterator<Item = &Image> {
+        let present = self.machines.get(machine).map(|row| &row.images);
+        self.images
+            .rows
+            .iter()
+            .zip(0..)
+            .filter(move |(_, number)| present.is_some_and(|present| present.contains(*number)))
+            .map(|(image, _)| image)
+    }
+
+    /// Whether a machine has an image.
+    pub fn has_image(&self, machine: MachineId, text: Symbol) -> bool {
+        let number = self.images.by_text.get(&text);
+        let present = self.machines.get(machine).map(|row| &row.images);
+        number.zip(present).is_some_and(|(number, present)| present.contains(*number))
+    }
+
+    pub(super) fn image_number(&mut self, text: Symbol, symbols: &Symbols) -> u32 {
+        match self.images.by_text.get(&text) {
+            Some(number) => *number,
+            None => Arc::make_mut(&mut self.images).number(text, symbols),
+        }
+    }
+
+    pub(super) fn program_of(&mut self, text: Symbol, symbols: &Symbols) -> Arc<Program> {
+        let number = self.image_number(text, symbols);
+        self.images.rows[number as usize].program.clone()
+    }
+
+    pub(super) fn pull(
+        &mut self,
+        owner: Owner,
+        machine: MachineId,
+        text: Symbol,
+        policy: PullPolicy,
+        scope: &mut Scope<'_>,
+    ) {
+        if !self.is_on(machine) {
+            return;
+        }
+        let number = self.image_number(text, scope.symbols);
+        let present = self.machines[machine].images.contains(number);
+        let fail = |error| Upcall::PullFailed { owner, image: text, error };
+        if self.images.rows[number as usize].reference.is_none() {
+            scope.out.order(fail(PullError::InvalidName));
+            return;
+        }
+        match (policy, present) {
+            (PullPolicy::Never | PullPolicy::IfNotPresent, true) => {
+                scope.out.order(Upcall::Pulled { owner, image: text });
+                return;
+            }
+            (PullPolicy::Never, false) => {
+                scope.out.order(fail(PullError::NotPresent));
+                return;
+            }
+            (PullPolicy::Always, _) | (PullPolicy::IfNotPresent, false) => {}
+        }
+        for index in 0..self.machines[machine].pulls.len() {
+            let id = self.machines[machine].pulls[index];
+            let pull = &mut self.pulls[id];
+            if pull.image == number {
+                pull.waiters.push((owner, text));
+                return;
+            }
+        }
+        let mut span = REGISTRY_ROUND_TRIP;
+        if !present && self.objection(number).is_none() {
+            let bytes = self.images.rows[number as usize].program.size_bytes;
+            let transfer = SimDuration::from_secs(1).scaled(bytes, PULL_BYTES_PER_SECOND);
+            let row = &mut self.machines[machine];
+            let begin = row.downlink_free.max(scope.now + REGISTRY_ROUND_TRIP);
+            row.downlink_free = begin + transfer;
+            span = row.downlink_free.since(scope.now);
+        }
+        let waiters = SmallVec::from_slice(&[(owner, text)]);
+        let pull = self.pulls.insert(Pull { machine, image: number, waiters });
+        self.machines[machine].pulls.push(pull);
+        scope.out.after(span, Event::Pull { pull });
+    }
+
+    /// The pull is over, one way or the other.
+    pub(super) fn pull_ends(&mut self, id: PullId, scope: &mut Scope<'_>) {
+        let Some(pull) = self.pulls.remove(id) else {
+            return;
+        };
+        let error = self.objection(pull.image);
+        let row = &mut self.machines[pull.machine];
+        row.pulls.retain(|other| *other != id);
+        if error.is_none() {
+            row.images.insert(pull.image);
+        }
+        for (owner, image) in pull.waiters {
+            scope.out.order(match error {
+                Some(error) => Upcall::PullFailed { owner, image, error },
+                None => Upcall::Pulled { owner, image },
+            });
+        }
+    }
+
+    /// Why the image cannot be had now: fault rules first, then what the registry holds.
+    fn objection(&self, number: u32) -> Option<PullError> {
+        let image = &self.images.rows[number as usize];
+        let Some(reference) = &image.reference else {
+            return Some(PullError::InvalidName);
+        };
+        if let Some(error) = self.pull_objection(reference) {
+            return Some(error);
+        }
+        if !image.program.exists {
+            return Some(PullError::Denied);
+        }
+        (!image.has_tag).then_some(PullError::ManifestUnknown)
+    }
+}

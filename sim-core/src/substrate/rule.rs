@@ -1,0 +1,92 @@
+//! Standing faults: rules with ids, consulted in the order of their ids until they are lifted.
+
+use std::sync::Arc;
+
+use super::image::ImageRef;
+use super::order::{MachineId, PullError};
+use super::{Scope, Substrate};
+
+/// Names a standing fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(pub u32);
+
+/// Machines on one side of a partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Side {
+    /// The machines.
+    pub machines: Vec<MachineId>,
+    /// Whether the users are on this side too.
+    pub users: bool,
+}
+
+/// A fault that stands until it is lifted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Nothing passes between the two sides. Whoever is on neither reaches both; users reach every
+    /// machine unless they are named.
+    Partition {
+        /// One side.
+        a: Side,
+        /// The other.
+        b: Side,
+    },
+    /// The registries answer nobody.
+    RegistryDown,
+    /// These images cannot be had: without tag and digest in `image`, the whole repository.
+    ImageMissing {
+        /// The reference as written.
+        image: Arc<str>,
+    },
+}
+
+impl Substrate {
+    /// Puts a rule into force.
+    pub fn add_rule(&mut self, rule: Rule, scope: &mut Scope<'_>) -> RuleId {
+        let id = RuleId(self.next_rule);
+        self.next_rule += 1;
+        let is_partition = matches!(rule, Rule::Partition { .. });
+        self.rules.insert(id, Arc::new(rule));
+        if is_partition {
+            self.links_changed(scope);
+        }
+        self.settle(scope);
+        id
+    }
+
+    /// Lifts a rule; false if it does not stand.
+    pub fn remove_rule(&mut self, id: RuleId, scope: &mut Scope<'_>) -> bool {
+        let Some(rule) = self.rules.remove(&id) else {
+            return false;
+        };
+        if matches!(*rule, Rule::Partition { .. }) {
+            self.links_changed(scope);
+        }
+        self.settle(scope);
+        true
+    }
+
+    /// Rules in force, in the order in which they are consulted.
+    pub fn rules(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
+        self.rules.iter().map(|(id, rule)| (*id, rule.as_ref()))
+    }
+
+    /// What the rules say to a pull: the first that objects decides.
+    pub(super) fn pull_objection(&self, image: &ImageRef) -> Option<PullError> {
+        self.rules.values().find_map(|rule| match rule.as_ref() {
+            Rule::RegistryDown => Some(PullError::RegistryDown),
+            Rule::ImageMissing { image: missing } => {
+                let whole_repository =
+                    !missing.rsplit('/').next().unwrap_or_default().contains([':', '@']);
+                let missing = ImageRef::parse(missing)?;
+                let hit = missing.repository() == image.repository()
+                    && (whole_repository || missing.canonical() == image.canonical());
+                hit.then_some(if whole_repository {
+                    PullError::Denied
+                } else {
+                    PullError::ManifestUnknown
+                })
+            }
+            Rule::Partition { .. } => None,
+        })
+    }
+}

@@ -1,0 +1,407 @@
+//! The container runtime: sandboxes and containers from creation to removal.
+//!
+//! One driver profile, containerd with runc. Upstream promises no times; these are the order of
+//! magnitude of idle machines ("namespaces, cgroup and mounts are tens of milliseconds, the rest is
+//! the daemon's"), with a little jitter from a stream of the machine, so that a thousand starts do
+//! not fall on one instant.
+//!
+//! An order for a row that is gone is dropped: the machine that would have answered has lost it, and
+//! the loss was reported.
+
+use std::sync::Arc;
+
+use crate::base::ratio::Ratio;
+use crate::base::rng::Stream;
+use crate::base::symbol::Symbol;
+use crate::base::time::{SimDuration, SimTime};
+
+use super::container::{Container, ContainerState};
+use super::order::{ContainerId, ContainerSpec, MachineId, Owner, SandboxId, Upcall};
+use super::program::{Behaviour, OnStop};
+use super::sandbox::{Sandbox, SandboxState};
+use super::{BehaviourKey, Event, Scope, Substrate};
+
+/// Making a sandbox: the process that holds the namespaces, and the network plugin.
+pub const SANDBOX_CREATE: SimDuration = SimDuration::from_millis(200);
+
+/// Creating and starting a container whose image is there: snapshot, runc create, runc start.
+pub const CONTAINER_START: SimDuration = SimDuration::from_millis(120);
+
+/// From a process's death to the report of its exit.
+pub const EXIT_REPORT: SimDuration = SimDuration::from_millis(10);
+
+/// Largest share by which a step of the runtime takes longer than its figure.
+const JITTER: Ratio = Ratio::percent(20);
+
+/// Exit code of a process that SIGKILL ended: 128 + 9.
+const KILLED: i32 = 137;
+
+/// Upper bound of a process's time to its memory limit, for one that grows past it while starting.
+const GROWTH: SimDuration = SimDuration::from_secs(1);
+
+impl Substrate {
+    /// Length of a runtime step on this machine.
+    fn step_span(
+        &mut self,
+        machine: MachineId,
+        span: SimDuration,
+        scope: &Scope<'_>,
+    ) -> SimDuration {
+        let row = &mut self.machines[machine];
+        let draw = row.draws;
+        row.draws = draw.wrapping_add(1);
+        Stream::new(scope.seed, "substrate.runtime", row.stable_key, draw).jitter(span, JITTER)
+    }
+
+    pub(super) fn create_sandbox(
+        &mut self,
+        owner: Owner,
+        machine: MachineId,
+        scope: &mut Scope<'_>,
+    ) {
+        if !self.is_on(machine) {
+            return;
+        }
+        let next = self.machines[machine].first_sandbox;
+        let sandbox = self.sandboxes.insert(Sandbox {
+            owner,
+            machine,
+            created: scope.now,
+            address: 0,
+            state: SandboxState::Creating,
+            first_container: None,
+            next_on_machine: next,
+            previous_on_machine: None,
+            first_member: None,
+            serving_due: SimTime::MAX,
+        });
+        if let Some(next) = next {
+            self.sandboxes[next].previous_on_machine = Some(sandbox);
+        }
+        self.machines[machine].first_sandbox = Some(sandbox);
+        scope.out.order(Upcall::SandboxCreated { owner, sandbox });
+        let span = self.step_span(machine, SANDBOX_CREATE, scope);
+        scope.out.after(span, Event::SandboxMade { sandbox });
+    }
+
+    /// The network plugin has answered.
+    pub(super) fn sandbox_made(&mut self, sandbox: SandboxId, scope: &mut Scope<'_>) {
+        let Some(row) = self.sandboxes.get(sandbox) else {
+            return;
+        };
+        let (machine, owner) = (row.machine, row.owner);
+        let address = self.take_address(machine);
+        let row = &mut self.sandboxes[sandbox];
+        match address {
+            Some(address) => {
+                row.address = address;
+                row.state = SandboxState::Ready;
+                scope.out.order(Upcall::SandboxReady { owner, sandbox });
+            }
+            None => {
+                row.state = SandboxState::Failed;
+                scope.out.order(Upcall::SandboxFailed { owner, sandbox });
+            }
+        }
+    }
+
+    pub(super) fn remove_sandbox(&mut self, sandbox: SandboxId) {
+        if !self.sandboxes.contains(sandbox) {
+            return;
+        }
+        while let Some(container) = self.sandboxes[sandbox].first_container {
+            self.forget_container(container);
+        }
+        self.drop_members_of(sandbox);
+        let row = self.sandboxes[sandbox];
+        match row.previous_on_machine {
+            Some(previous) => self.sandboxes[previous].next_on_machine = row.next_on_machine,
+            None => self.machines[row.machine].first_sandbox = row.next_on_machine,
+        }
+        if let Some(next) = row.next_on_machine {
+            self.sandboxes[next].previous_on_machine = row.previous_on_machine;
+        }
+        self.give_back_address(row.machine, row.address);
+        self.machines[row.machine].ports.retain(|(_, holder)| *holder != sandbox);
+        self.sandboxes.remove(sandbox);
+    }
+
+    pub(super) fn bind_port(
+        &mut self,
+        owner: Owner,
+        sandbox: SandboxId,
+        port: u16,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(row) = self.sandboxes.get(sandbox) else {
+            return;
+        };
+        let ports = &mut self.machines[row.machine].ports;
+        if ports.iter().any(|(taken, holder)| *taken == port && *holder != sandbox) {
+            scope.out.order(Upcall::PortTaken { owner, sandbox, port });
+        } else if !ports.contains(&(port, sandbox)) {
+            ports.push((port, sandbox));
+        }
+    }
+
+    pub(super) fn start(
+        &mut self,
+        owner: Owner,
+        sandbox: SandboxId,
+        spec: Arc<ContainerSpec>,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(row) = self.sandboxes.get(sandbox) else {
+            return;
+        };
+        let (machine, next) = (row.machine, row.first_container);
+        let behaviour = self.behaviour(&spec, scope);
+        let span = self.step_span(machine, CONTAINER_START, scope);
+        let due = scope.now + span;
+        let container = self.containers.insert(Container {
+            owner,
+            sandbox,
+            state: ContainerState::Created,
+            spec,
+            behaviour,
+            stopping: false,
+            hung: false,
+            due_oom: false,
+            due_code: 0,
+            due,
+            next_in_sandbox: next,
+            first_probe: None,
+        });
+        self.sandboxes[sandbox].first_container = Some(container);
+        scope.out.order(Upcall::ContainerCreated { owner, container });
+        scope.out.after(span, Event::Step { container });
+    }
+
+    /// What a container does that is run in this way: worked out once for equal ones.
+    fn behaviour(&mut self, spec: &ContainerSpec, scope: &Scope<'_>) -> Arc<Behaviour> {
+        let key = BehaviourKey {
+            image: spec.image,
+            command: spec.command.clone(),
+            arguments: spec.arguments.clone(),
+            ports: spec.ports.clone(),
+            mounts: spec.mounts.clone(),
+        };
+        if let Some(behaviour) = self.behaviours.get(&key) {
+            return behaviour.clone();
+        }
+        let program = self.program_of(spec.image, scope.symbols);
+        let behaviour = Arc::new(Behaviour::new(&program, spec));
+        Arc::make_mut(&mut self.behaviours).insert(key, behaviour.clone());
+        behaviour
+    }
+
+    /// The step of a container that was due: its start or its end.
+    pub(super) fn container_step(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let Some(row) = self.containers.get(container) else {
+            return;
+        };
+        if row.due != scope.now {
+            return;
+        }
+        match row.state {
+            ContainerState::Created if row.stopping => self.container_ends(container, scope),
+            ContainerState::Created => self.container_starts(container, scope),
+            ContainerState::Running { .. } => self.container_ends(container, scope),
+            ContainerState::Exited { .. } => {}
+        }
+    }
+
+    fn container_starts(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let row = &mut self.containers[container];
+        let (owner, sandbox) = (row.owner, row.sandbox);
+        if let Some(code) = row.behaviour.start_failure {
+            row.state = ContainerState::Exited { since: None, at: scope.now, code, oom: false };
+            row.due = SimTime::MAX;
+            scope.out.order(Upcall::StartFailed { owner, container, code });
+            return;
+        }
+        row.state = ContainerState::Running { since: scope.now };
+        row.due = SimTime::MAX;
+        let mut end = row.behaviour.end.map(|(span, code)| (span, code, false));
+        let limit = u64::try_from(row.spec.limits.memory).unwrap_or(0);
+        if limit > 0 && row.behaviour.memory_bytes > limit {
+            let growth = row.behaviour.ready.map_or(GROWTH, |ready| ready.min(GROWTH));
+            if end.is_none_or(|(span, _, _)| growth < span) {
+                end = Some((growth, KILLED, true));
+            }
+        }
+        if let Some((span, code, oom)) = end {
+            row.due = scope.now + span;
+            row.due_code = code;
+            row.due_oom = oom;
+            scope.out.after(span, Event::Step { container });
+        }
+        scope.out.order(Upcall::Started { owner, container });
+        if !self.containers[container].spec.probes.is_empty() {
+            self.start_probes(container, scope);
+        }
+        self.serving_changed(sandbox, scope);
+    }
+
+    fn container_ends(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let row = &mut self.containers[container];
+        let (owner, sandbox, code, oom) = (row.owner, row.sandbox, row.due_code, row.due_oom);
+        let since = row.running_since();
+        row.state = ContainerState::Exited { since, at: scope.now, code, oom };
+        row.due = SimTime::MAX;
+        self.drop_probes(container);
+        self.serving_changed(sandbox, scope);
+        scope.out.order(Upcall::Exited { owner, container, code, oom });
+    }
+
+    /// Sends the stop signal, and SIGKILL after the grace. A later stop may shorten the time left,
+    /// never lengthen it.
+    pub(super) fn stop(
+        &mut self,
+        container: ContainerId,
+        grace: SimDuration,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(row) = self.containers.get(container) else {
+            return;
+        };
+        let (span, code) = match (row.state, row.behaviour.on_stop) {
+            (ContainerState::Exited { .. }, _) => return,
+            // Nothing runs yet that could be asked.
+            (ContainerState::Created, _) => (SimDuration::ZERO, KILLED),
+            (ContainerState::Running { .. }, OnStop::Exit { after, code })
+                if after <= grace && !row.hung && !grace.is_zero() =>
+            {
+                (after, code)
+            }
+            (ContainerState::Running { .. }, _) => (grace, KILLED),
+        };
+        self.end_within(container, span, code, scope);
+    }
+
+    /// Sends SIGKILL.
+    pub(super) fn kill(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let alive = self
+            .containers
+            .get(container)
+            .is_some_and(|row| !matches!(row.state, ContainerState::Exited { .. }));
+        if alive {
+            self.end_within(container, SimDuration::ZERO, KILLED, scope);
+        }
+    }
+
+    /// Sees to it that the container ends at the latest after this time.
+    fn end_within(
+        &mut self,
+        container: ContainerId,
+        span: SimDuration,
+        code: i32,
+        scope: &mut Scope<'_>,
+    ) {
+        let span = span + EXIT_REPORT;
+        let row = &mut self.containers[container];
+        let sandbox = row.sandbox;
+        let starts = matches!(row.state, ContainerState::Created) && !row.stopping;
+        row.stopping = true;
+        let due = scope.now + span;
+        if due < row.due || starts {
+            row.due = due;
+            row.due_code = code;
+            row.due_oom = false;
+            scope.out.after(span, Event::Step { container });
+        }
+        self.serving_changed(sandbox, scope);
+    }
+
+    /// Lets a program stop answering, or answer again.
+    pub(super) fn set_hung(&mut self, container: ContainerId, hung: bool, scope: &mut Scope<'_>) {
+        if self
+            .containers
+            .get(container)
+            .is_none_or(|row| row.hung == hung || row.running_since().is_none())
+        {
+            return;
+        }
+        self.catch_up_probes(container, scope.now);
+        let row = &mut self.containers[container];
+        row.hung = hung;
+        let sandbox = row.sandbox;
+        self.plan_probes(container, scope);
+        self.serving_changed(sandbox, scope);
+    }
+
+    pub(super) fn remove_container(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let Some(row) = self.containers.get(container) else {
+            return;
+        };
+        let sandbox = row.sandbox;
+        self.forget_container(container);
+        self.serving_changed(sandbox, scope);
+    }
+
+    fn forget_container(&mut self, container: ContainerId) {
+        self.drop_probes(container);
+        let Some(row) = self.containers.remove(container) else {
+            return;
+        };
+        let sandbox = &mut self.sandboxes[row.sandbox];
+        if sandbox.first_container == Some(container) {
+            sandbox.first_container = row.next_in_sandbox;
+            return;
+        }
+        let mut at = sandbox.first_container;
+        while let Some(id) = at {
+            at = self.containers[id].next_in_sandbox;
+            if at == Some(container) {
+                self.containers[id].next_in_sandbox = row.next_in_sandbox;
+                return;
+            }
+        }
+    }
+
+    /// Containers of a sandbox, newest first.
+    pub fn containers_in(
+        &self,
+        sandbox: SandboxId,
+    ) -> impl Iterator<Item = (ContainerId, &Container)> {
+        let mut next = self.sandboxes.get(sandbox).and_then(|row| row.first_container);
+        std::iter::from_fn(move || {
+            let id = next?;
+            let row = self.containers.get(id)?;
+            next = row.next_in_sandbox;
+            Some((id, row))
+        })
+    }
+
+    /// Sandboxes of a machine, newest first.
+    pub fn sandboxes_on(&self, machine: MachineId) -> impl Iterator<Item = (SandboxId, &Sandbox)> {
+        let mut next = self.machines.get(machine).and_then(|row| row.first_sandbox);
+        std::iter::from_fn(move || {
+            let id = next?;
+            let row = self.sandboxes.get(id)?;
+            next = row.next_on_machine;
+            Some((id, row))
+        })
+    }
+
+    /// Memory that the running containers of a machine use, in bytes.
+    pub fn memory_used(&self, machine: MachineId) -> u64 {
+        self.sandboxes_on(machine)
+            .flat_map(|(sandbox, _)| self.containers_in(sandbox))
+            .filter(|(_, row)| row.running_since().is_some())
+            .map(|(_, row)| row.behaviour.memory_bytes)
+            .sum()
+    }
+
+    /// Exit code of a command run inside a container; none if no process runs there.
+    pub fn exec(&self, container: ContainerId, command: &[Arc<str>], now: SimTime) -> Option<i32> {
+        let row = self.containers.get(container)?;
+        let since = row.running_since()?;
+        Some(row.behaviour.exec(command, now.since(since), row.hung))
+    }
+
+    /// The image of a container, as written.
+    pub fn image_of(&self, container: ContainerId) -> Option<Symbol> {
+        self.containers.get(container).map(|row| row.spec.image)
+    }
+}

@@ -1,0 +1,334 @@
+//! The little of a shell that health checks and sample commands use.
+//!
+//! Understood: words and quotes, `;`, newline, `&&`, `||`, `sh -c`, `exec`, redirection into a file,
+//! and the commands `sleep`, `exit`, `true`, `false`, `echo`, `printf`, `touch`, `rm`, `cat`, `ls`,
+//! `test`, `[`, `tail -f`, `stress`, endless loops. Every other command stands for the image's own
+//! program (as a process) or for a client that asks it (as a health check).
+
+use std::sync::Arc;
+
+use crate::base::time::SimDuration;
+
+/// Longest script that is looked at, in commands; the rest is cut. Bounds the work of a probe.
+const COMMANDS_MAX: usize = 256;
+
+/// How the commands before ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// With this exit code.
+    Ended(i32),
+}
+
+/// How a command hangs together with the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joint {
+    /// Runs in any case.
+    Always,
+    /// Runs after a success: `&&`.
+    And,
+    /// Runs after a failure: `||`.
+    Or,
+}
+
+/// What a command does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Something else: the image's program.
+    Program,
+    /// Never ends.
+    Forever,
+    /// Waits.
+    Sleep(SimDuration),
+    /// Ends the script.
+    Exit(i32),
+    /// Prints a line.
+    Echo(Arc<str>),
+    /// Makes a file.
+    Touch(Arc<str>),
+    /// Removes a file.
+    Remove(Arc<str>),
+    /// Succeeds if the file is there.
+    Test(Arc<str>),
+    /// Ends at once with a code.
+    Status(i32),
+}
+
+/// One command of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    joint: Joint,
+    /// Its first word as written.
+    pub name: Arc<str>,
+    /// What it does.
+    pub word: Word,
+}
+
+impl Command {
+    /// Whether it runs when the ones before ended so.
+    pub fn runs_after(&self, status: Status) -> bool {
+        let Status::Ended(code) = status;
+        match self.joint {
+            Joint::Always => true,
+            Joint::And => code == 0,
+            Joint::Or => code != 0,
+        }
+    }
+}
+
+/// A command line taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Its commands in order.
+    pub commands: Vec<Command>,
+    /// Whether a shell must be in the image.
+    pub needs_shell: bool,
+}
+
+impl Script {
+    /// Takes a command apart; an empty one is the image's own program.
+    pub fn of_command(words: &[&str]) -> Self {
+        let base = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+        let first = words.first().map(|word| base(word)).unwrap_or_default();
+        if matches!(first.as_str(), "tini" | "dumb-init" | "--") {
+            return Self::of_command(&words[1..]);
+        }
+        let is_shell = matches!(first.as_str(), "sh" | "bash" | "ash" | "dash");
+        if is_shell && words.get(1).is_some_and(|flag| flag.starts_with('-') && flag.ends_with('c'))
+        {
+            let text = words.get(2).copied().unwrap_or_default();
+            return Self { commands: parse(text), needs_shell: true };
+        }
+        let mut commands = Vec::new();
+        if is_shell && words.len() > 1 {
+            // A script file: its content is not known, so it stands for the program.
+            commands.push(Command {
+                joint: Joint::Always,
+                name: Arc::from(words[1]),
+                word: Word::Program,
+            });
+        } else {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            push(&mut commands, Joint::Always, &words);
+        }
+        if commands.is_empty() {
+            commands.push(Command {
+                joint: Joint::Always,
+                name: Arc::from(""),
+                word: Word::Program,
+            });
+        }
+        Self { commands, needs_shell: false }
+    }
+}
+
+/// Parses the text of a `sh -c`.
+fn parse(text: &str) -> Vec<Command> {
+    let mut commands = Vec::new();
+    let mut joint = Joint::Always;
+    let mut words: Vec<String> = Vec::new();
+    for token in tokens(text) {
+        let next = match token {
+            Token::Word(word) => {
+                words.push(word);
+                continue;
+            }
+            Token::Semicolon => Joint::Always,
+            Token::And => Joint::And,
+            Token::Or => Joint::Or,
+        };
+        if is_endless(&words) {
+            push_word(&mut commands, joint, "while", Word::Forever);
+            return commands;
+        }
+        push(&mut commands, joint, &words);
+        words.clear();
+        joint = next;
+        if commands.len() >= COMMANDS_MAX {
+            return commands;
+        }
+    }
+    if is_endless(&words) {
+        push_word(&mut commands, joint, "while", Word::Forever);
+    } else {
+        push(&mut commands, joint, &words);
+    }
+    commands
+}
+
+/// `while true`, `while :`, `while sleep …` and `until false`.
+fn is_endless(words: &[String]) -> bool {
+    match words {
+        [first, second, ..] => {
+            (first == "while" && matches!(second.as_str(), "true" | ":" | "sleep" | "[" | "test"))
+                || (first == "until" && second == "false")
+        }
+        _ => false,
+    }
+}
+
+enum Token {
+    Word(String),
+    Semicolon,
+    And,
+    Or,
+}
+
+/// Splits text into words and joints. A pipe ends what we look at of a command: its first part
+/// decides.
+fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut word: Option<String> = None;
+    let mut in_pipe = false;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\'' | '"' => {
+                let word = word.get_or_insert_with(String::new);
+                while let Some(inner) = characters.next() {
+                    if inner == character {
+                        break;
+                    }
+                    if inner == '\\' && character == '"' {
+                        word.extend(characters.next());
+                    } else {
+                        word.push(inner);
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_with(String::new).extend(characters.next()),
+            ' ' | '\t' | ';' | '\n' | '&' | '|' => {
+                if let Some(word) = word.take()
+                    && !in_pipe
+                {
+                    tokens.push(Token::Word(word));
+                }
+                let joint = match character {
+                    ';' | '\n' => Some(Token::Semicolon),
+                    '&' if characters.next_if_eq(&'&').is_some() => Some(Token::And),
+                    '&' => Some(Token::Semicolon),
+                    '|' if characters.next_if_eq(&'|').is_some() => Some(Token::Or),
+                    '|' => {
+                        in_pipe = true;
+                        None
+                    }
+                    _ => None,
+                };
+                if let Some(joint) = joint {
+                    in_pipe = false;
+                    tokens.push(joint);
+                }
+            }
+            '>' if !in_pipe => {
+                if let Some(word) = word.take() {
+                    tokens.push(Token::Word(word));
+                }
+                tokens.push(Token::Word(">".to_owned()));
+                while characters.next_if(|next| matches!(next, '>' | '&')).is_some() {}
+            }
+            other => word.get_or_insert_with(String::new).push(other),
+        }
+    }
+    if let Some(word) = word
+        && !in_pipe
+    {
+        tokens.push(Token::Word(word));
+    }
+    tokens
+}
+
+fn push_word(commands: &mut Vec<Command>, joint: Joint, name: &str, word: Word) {
+    commands.push(Command { joint, name: Arc::from(name), word });
+}
+
+/// Adds the command that these words make.
+fn push(commands: &mut Vec<Command>, joint: Joint, words: &[String]) {
+    let Some(first) = words.first() else { return };
+    let base = first.rsplit('/').next().unwrap_or_default();
+    let rest = &words[1..];
+    let redirected = rest.iter().position(|word| word == ">").and_then(|at| rest.get(at + 1));
+    let operands = || rest.iter().filter(|word| !word.starts_with('-') && *word != "]");
+    let operand = || operands().next_back().map_or("", String::as_str);
+    match base {
+        "exec" | "time" | "nohup" => return push(commands, joint, rest),
+        "sleep" => {
+            let word = sleep_span(rest).map_or(Word::Forever, Word::Sleep);
+            push_word(commands, joint, first, word);
+        }
+        "exit" | "return" => {
+            let code = rest.first().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
+            push_word(commands, joint, first, Word::Exit(code & 0xff));
+        }
+        "true" | ":" => push_word(commands, joint, first, Word::Status(0)),
+        "false" => push_word(commands, joint, first, Word::Status(1)),
+        "echo" | "printf" | "cat" | "date"
+            if redirected.is_some_and(|file| !file.starts_with("/dev/")) =>
+        {
+            let file = redirected.map_or("", String::as_str);
+            push_word(commands, joint, first, Word::Touch(Arc::from(file)));
+        }
+        "echo" | "printf" => {
+            let words: Vec<&str> = rest
+                .iter()
+                .map(String::as_str)
+                .take_while(|word| *word != ">")
+                .filter(|word| *word != "-n")
+                .collect();
+            push_word(commands, joint, first, Word::Echo(Arc::from(words.join(" "))));
+        }
+        "touch" | "mkdir" | "rm" | "rmdir" => {
+            for path in operands() {
+                let path: Arc<str> = Arc::from(path.as_str());
+                let word =
+                    if base.starts_with("rm") { Word::Remove(path) } else { Word::Touch(path) };
+                push_word(commands, joint, first, word);
+            }
+        }
+        "cat" | "ls" | "stat" | "test" | "[" if !operand().is_empty() => {
+            push_word(commands, joint, first, Word::Test(Arc::from(operand())));
+        }
+        "tail" if rest.iter().any(|word| word.starts_with("-f") || word.starts_with("-F")) => {
+            push_word(commands, joint, first, Word::Forever);
+        }
+        "top" | "yes" => push_word(commands, joint, first, Word::Forever),
+        "stress" | "stress-ng" => {
+            let at = rest.iter().position(|word| matches!(word.as_str(), "-t" | "--timeout"));
+            let span = at.and_then(|at| rest.get(at + 1)).and_then(|span| one_span(span));
+            push_word(commands, joint, first, span.map_or(Word::Forever, Word::Sleep));
+        }
+        "set" | "export" | "cd" | "trap" | "chmod" | "chown" | "cp" | "mv" | "ln" | "ls"
+        | "env" | "printenv" | "id" | "whoami" | "hostname" | "uname" | "pwd" | "date"
+        | "umask" | "sync" | "wait" | "then" | "fi" | "do" | "done" | "else" => {
+            push_word(commands, joint, first, Word::Status(0))
+        }
+        _ => push_word(commands, joint, first, Word::Program),
+    }
+}
+
+/// Sum of the operands of `sleep`; none: for ever.
+fn sleep_span(words: &[String]) -> Option<SimDuration> {
+    let mut sum = SimDuration::ZERO;
+    for word in words {
+        sum = sum + one_span(word)?;
+    }
+    Some(sum)
+}
+
+/// `5`, `0.5`, `5s`, `2m`, `1h`, `1d`; none for `infinity`, for what cannot be read (upstream's
+/// `sleep` fails at once then; a variable is far more likely) and for what exceeds a century.
+fn one_span(text: &str) -> Option<SimDuration> {
+    let (number, unit_us) = match text.as_bytes().last()? {
+        b's' => (&text[..text.len() - 1], 1_000_000_u64),
+        b'm' => (&text[..text.len() - 1], 60_000_000),
+        b'h' => (&text[..text.len() - 1], 3_600_000_000),
+        b'd' => (&text[..text.len() - 1], 86_400_000_000),
+        _ => (text, 1_000_000),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let mut digits = fraction.to_owned();
+    digits.truncate(6);
+    let millionths: u64 =
+        if digits.is_empty() { 0 } else { format!("{digits:0<6}").parse().ok()? };
+    let span = whole.checked_mul(unit_us)?.checked_add(millionths * (unit_us / 1_000_000))?;
+    (span < 100 * 365 * 86_400_000_000).then(|| SimDuration::from_micros(span))
+}
