@@ -103,7 +103,10 @@ impl BitSet {
 
     /// Whether some element is in both.
     pub fn intersects(&self, other: &Self) -> bool {
-        self.words.iter().zip(&other.words).any(|(word, theirs)| word & theirs != 0)
+        self.words
+            .iter()
+            .zip(&other.words)
+            .any(|(word, theirs)| word & theirs != 0)
     }
 
     fn trim(&mut self) {
@@ -120,5 +123,61 @@ impl FromIterator<u32> for BitSet {
             set.insert(number);
         }
         set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn it_agrees_with_a_sorted_set() {
+        arbtest::arbtest(|u| {
+            let mut pairs = [
+                (BitSet::new(), BTreeSet::new()),
+                (BitSet::new(), BTreeSet::new()),
+            ];
+            for _ in 0..u.int_in_range(0..=60)? {
+                let (bits, model) = &mut pairs[usize::from(u.arbitrary::<bool>()?)];
+                let number = u.int_in_range(0..=200)?;
+                if u.ratio(2, 3)? {
+                    assert_eq!(bits.insert(number), model.insert(number));
+                } else {
+                    assert_eq!(bits.remove(number), model.remove(&number));
+                }
+                assert_eq!(bits.contains(number), model.contains(&number));
+            }
+            let [(left, left_model), (right, right_model)] = pairs;
+            assert_eq!(
+                left.iter().collect::<Vec<_>>(),
+                Vec::from_iter(left_model.clone())
+            );
+            assert_eq!(left.len() as usize, left_model.len());
+            assert_eq!(left.is_empty(), left_model.is_empty());
+            assert_eq!(
+                left.intersects(&right),
+                !left_model.is_disjoint(&right_model)
+            );
+            let combined = |operation: fn(&mut BitSet, &BitSet)| {
+                let mut result = left.clone();
+                operation(&mut result, &right);
+                result
+            };
+            assert_eq!(
+                combined(BitSet::union_with),
+                BitSet::from_iter(&left_model | &right_model)
+            );
+            assert_eq!(
+                combined(BitSet::intersect_with),
+                BitSet::from_iter(&left_model & &right_model)
+            );
+            assert_eq!(
+                combined(BitSet::subtract),
+                BitSet::from_iter(&left_model - &right_model)
+            );
+            Ok(())
+        });
     }
 }

@@ -22,7 +22,11 @@ const _: () = assert!(size_of::<Option<Id<String>>>() == 8);
 impl<T> Id<T> {
     /// The id of the row in `slot` at `generation`. Only tables and tests make ids.
     pub const fn new(slot: u32, generation: NonZeroU32) -> Self {
-        Self { slot, generation, of: PhantomData }
+        Self {
+            slot,
+            generation,
+            of: PhantomData,
+        }
     }
 
     /// Position of the row in its table.

@@ -19,7 +19,9 @@ pub type Labels = [(Arc<str>, Arc<str>)];
 
 /// The value of `key` in sorted labels.
 pub fn value<'a>(labels: &'a Labels, key: &str) -> Option<&'a Arc<str>> {
-    let position = labels.binary_search_by(|(name, _)| (**name).cmp(key)).ok()?;
+    let position = labels
+        .binary_search_by(|(name, _)| (**name).cmp(key))
+        .ok()?;
     Some(&labels[position].1)
 }
 
@@ -55,7 +57,11 @@ const CHUNK_SETS: usize = 64;
 impl LabelSets {
     /// An interner that knows the empty set.
     pub fn new() -> Self {
-        let mut sets = Self { chunks: Vec::new(), index: HashIndex::default(), len: 0 };
+        let mut sets = Self {
+            chunks: Vec::new(),
+            index: HashIndex::default(),
+            len: 0,
+        };
         let empty = sets.intern(&[]);
         assert!(empty == LabelSetId::EMPTY);
         sets
@@ -94,13 +100,17 @@ impl LabelSets {
     fn intern_sorted(&mut self, labels: &Labels) -> LabelSetId {
         let hash = hash_of(labels);
         let chunks = &self.chunks;
-        let found = self.index.find(hash, |number| chunk_labels(chunks, number) == labels);
+        let found = self
+            .index
+            .find(hash, |number| chunk_labels(chunks, number) == labels);
         if let Some(number) = found {
             return LabelSetId(number);
         }
-        let number = self.index.push(hash, |number| hash_of(chunk_labels(chunks, number)));
+        let number = self
+            .index
+            .push(hash, |number| hash_of(chunk_labels(chunks, number)));
         assert!(number == self.len);
-        if number as usize % CHUNK_SETS == 0 {
+        if (number as usize).is_multiple_of(CHUNK_SETS) {
             self.chunks.push(Arc::default());
         }
         let last = self.chunks.len() - 1;
@@ -121,9 +131,11 @@ fn chunk_labels(chunks: &[Arc<Vec<Arc<Labels>>>], number: u32) -> &Labels {
 }
 
 fn hash_of(labels: &Labels) -> u64 {
-    labels.iter().fold(labels.len() as u64, |state, (key, value)| {
-        state.rotate_left(5) ^ stable_hash_parts(&[key, value])
-    })
+    labels
+        .iter()
+        .fold(labels.len() as u64, |state, (key, value)| {
+            state.rotate_left(5) ^ stable_hash_parts(&[key, value])
+        })
 }
 
 /// How a requirement compares a label.
@@ -161,7 +173,11 @@ pub struct Requirement {
 impl Requirement {
     /// `key=value`.
     pub fn equals(key: Arc<str>, value: Arc<str>) -> Self {
-        Self { key, op: Op::Equals, values: vec![value] }
+        Self {
+            key,
+            op: Op::Equals,
+            values: vec![value],
+        }
     }
 
     /// Whether sorted labels fulfil this.
@@ -177,8 +193,12 @@ impl Requirement {
             Op::NotIn | Op::NotEquals => !value.is_some_and(is_listed),
             Op::Exists => value.is_some(),
             Op::DoesNotExist => value.is_none(),
-            Op::Gt => self.numbers(value).is_some_and(|(label, bound)| label > bound),
-            Op::Lt => self.numbers(value).is_some_and(|(label, bound)| label < bound),
+            Op::Gt => self
+                .numbers(value)
+                .is_some_and(|(label, bound)| label > bound),
+            Op::Lt => self
+                .numbers(value)
+                .is_some_and(|(label, bound)| label < bound),
         }
     }
 
@@ -221,14 +241,18 @@ pub struct Selector {
 impl Selector {
     /// A selector that matches everything.
     pub const fn everything() -> Self {
-        Self { requirements: Vec::new() }
+        Self {
+            requirements: Vec::new(),
+        }
     }
 
     /// `key=value` for each label.
     pub fn from_match_labels(labels: &[(Arc<str>, Arc<str>)]) -> Self {
         let labels = sorted(labels.to_vec());
-        let requirements =
-            labels.into_iter().map(|(key, value)| Requirement::equals(key, value)).collect();
+        let requirements = labels
+            .into_iter()
+            .map(|(key, value)| Requirement::equals(key, value))
+            .collect();
         Self { requirements }
     }
 
@@ -242,7 +266,9 @@ impl Selector {
 
     /// Whether sorted labels fulfil every condition.
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.requirements.iter().all(|requirement| requirement.matches(labels))
+        self.requirements
+            .iter()
+            .all(|requirement| requirement.matches(labels))
     }
 
     /// Whether it has no condition.
@@ -277,7 +303,11 @@ impl CompiledSelector {
     /// Compiles for all sets there are.
     pub fn new(selector: Selector, sets: &LabelSets) -> Self {
         let selector = Arc::new(selector);
-        let mut compiled = Self { selector, matched: Arc::default(), seen: 0 };
+        let mut compiled = Self {
+            selector,
+            matched: Arc::default(),
+            seen: 0,
+        };
         compiled.refresh(sets);
         compiled
     }
@@ -316,3 +346,6 @@ impl CompiledSelector {
         self.matched.iter().map(LabelSetId)
     }
 }
+
+#[cfg(test)]
+mod tests;

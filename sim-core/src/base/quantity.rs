@@ -47,7 +47,11 @@ pub enum QuantityError {
 
 impl Quantity {
     /// Zero.
-    pub const ZERO: Self = Self { nano: 0, format: Format::DecimalSi, kept: None };
+    pub const ZERO: Self = Self {
+        nano: 0,
+        format: Format::DecimalSi,
+        kept: None,
+    };
 
     /// Reads a quantity. Blanks are errors, as upstream's parser has it; its JSON decoder trims.
     ///
@@ -61,17 +65,29 @@ impl Quantity {
             Suffix::Binary(exponent) => parts.read_binary(exponent),
         }?;
         let kept = read.is_kept.then(|| Arc::from(text));
-        Ok(Self { nano: read.nano, format: read.format, kept })
+        Ok(Self {
+            nano: read.nano,
+            format: read.format,
+            kept,
+        })
     }
 
     /// So many units.
     pub const fn from_units(units: i64, format: Format) -> Self {
-        Self { nano: units as i128 * NANO_PER_UNIT, format, kept: None }
+        Self {
+            nano: units as i128 * NANO_PER_UNIT,
+            format,
+            kept: None,
+        }
     }
 
     /// So many thousandths, in decimal notation.
     pub const fn from_milli(milli: i64) -> Self {
-        Self { nano: milli as i128 * NANO_PER_MILLI, format: Format::DecimalSi, kept: None }
+        Self {
+            nano: milli as i128 * NANO_PER_MILLI,
+            format: Format::DecimalSi,
+            kept: None,
+        }
     }
 
     /// Whole units, rounded away from zero and clamped to the number range.
@@ -115,7 +131,11 @@ impl Quantity {
             return self;
         }
         let nano = divide_rounding_away(self.nano, NANO_PER_MILLI) * NANO_PER_MILLI;
-        Self { nano, format: self.format, kept: None }
+        Self {
+            nano,
+            format: self.format,
+            kept: None,
+        }
     }
 
     /// Adds `other`; the notation of the first that is not zero wins.
@@ -141,7 +161,11 @@ impl Quantity {
         let is_binary = self.format == Format::BinarySi
             && self.is_whole()
             && (self.nano / NANO_PER_UNIT).unsigned_abs() >= 1024;
-        if is_binary { self.binary_text() } else { self.decimal_text() }
+        if is_binary {
+            self.binary_text()
+        } else {
+            self.decimal_text()
+        }
     }
 
     fn set(&mut self, nano: i128, format_if_zero: Format) {
@@ -159,7 +183,11 @@ impl Quantity {
             mantissa /= 1024;
             power += 1;
         }
-        let suffix = if power == 0 { "" } else { BINARY_SUFFIXES[power - 1] };
+        let suffix = if power == 0 {
+            ""
+        } else {
+            BINARY_SUFFIXES[power - 1]
+        };
         format!("{mantissa}{suffix}")
     }
 
@@ -170,7 +198,9 @@ impl Quantity {
             mantissa /= 1_000;
             exponent += 3;
         }
-        let suffix = DECIMAL_SUFFIXES.iter().find(|(_, power)| *power == exponent);
+        let suffix = DECIMAL_SUFFIXES
+            .iter()
+            .find(|(_, power)| *power == exponent);
         match (self.format, suffix) {
             (Format::DecimalSi | Format::BinarySi, Some((suffix, _))) => {
                 format!("{mantissa}{suffix}")
@@ -270,7 +300,9 @@ impl Suffix {
         if let Some(power) = BINARY_SUFFIXES.iter().position(|name| *name == text) {
             return Ok((Self::Binary(10 * (power as u32 + 1)), Format::BinarySi));
         }
-        let exponent = text.strip_prefix(['e', 'E']).and_then(|digits| digits.parse().ok());
+        let exponent = text
+            .strip_prefix(['e', 'E'])
+            .and_then(|digits| digits.parse().ok());
         let exponent = exponent.ok_or(QuantityError::Suffix)?;
         Ok((Self::Decimal(exponent), Format::DecimalExponent))
     }
@@ -310,7 +342,9 @@ impl<'a> Parts<'a> {
             None => ("", rest),
         };
         let after_letters = suffix.trim_start_matches(|c| "eEinumkKMGTP".contains(c));
-        let exponent = after_letters.strip_prefix(['+', '-']).unwrap_or(after_letters);
+        let exponent = after_letters
+            .strip_prefix(['+', '-'])
+            .unwrap_or(after_letters);
         if !split_digits(exponent).1.is_empty() {
             return Err(QuantityError::Format);
         }
@@ -318,13 +352,18 @@ impl<'a> Parts<'a> {
         let whole = if whole.is_empty() { "0" } else { whole };
         // Upstream takes a lone sign for zero.
         let has_digit = !digits.is_empty() || !fraction.is_empty() || unsigned.is_empty();
-        Ok(Self { is_negative, whole, fraction, suffix, has_digit })
+        Ok(Self {
+            is_negative,
+            whole,
+            fraction,
+            suffix,
+            has_digit,
+        })
     }
 
     fn read_decimal(&self, exponent: i64, format: Format) -> Result<Read, QuantityError> {
         let scale = exponent.saturating_sub(self.fraction.len() as i64);
-        let is_short =
-            self.whole.len() + self.fraction.len() <= SHORT_DIGITS && scale >= -9;
+        let is_short = self.whole.len() + self.fraction.len() <= SHORT_DIGITS && scale >= -9;
         if !is_short && !self.has_digit {
             return Err(QuantityError::Numeric);
         }
@@ -356,7 +395,11 @@ impl<'a> Parts<'a> {
         }
         // Finer than a billionth counts as a whole one.
         nano += i128::from(!is_exact);
-        Ok(Read { nano: self.signed(nano), format, is_kept })
+        Ok(Read {
+            nano: self.signed(nano),
+            format,
+            is_kept,
+        })
     }
 
     fn read_binary(&self, exponent: u32) -> Result<Read, QuantityError> {
@@ -366,17 +409,36 @@ impl<'a> Parts<'a> {
         if self.fraction.is_empty() && digits <= 15 {
             let whole: i128 = self.whole.parse().map_err(|_| QuantityError::Numeric)?;
             let nano = self.signed(whole * unit);
-            return Ok(Read { nano, format: Format::BinarySi, is_kept: whole % 8 != 0 });
+            return Ok(Read {
+                nano,
+                format: Format::BinarySi,
+                is_kept: whole % 8 != 0,
+            });
         }
         if !self.has_digit {
             return Err(QuantityError::Numeric);
         }
         let cap = i128::from(i64::MAX) * NANO_PER_UNIT;
-        let whole = self.whole.parse::<i128>().ok().and_then(|whole| whole.checked_mul(unit));
-        let nano = whole.unwrap_or(cap).saturating_add(self.fraction_of(unit)).min(cap);
+        let whole = self
+            .whole
+            .parse::<i128>()
+            .ok()
+            .and_then(|whole| whole.checked_mul(unit));
+        let nano = whole
+            .unwrap_or(cap)
+            .saturating_add(self.fraction_of(unit))
+            .min(cap);
         let is_below_one = 0 < nano && nano < NANO_PER_UNIT;
-        let format = if is_below_one { Format::DecimalSi } else { Format::BinarySi };
-        Ok(Read { nano: self.signed(nano), format, is_kept: false })
+        let format = if is_below_one {
+            Format::DecimalSi
+        } else {
+            Format::BinarySi
+        };
+        Ok(Read {
+            nano: self.signed(nano),
+            format,
+            is_kept: false,
+        })
     }
 
     /// The digits after the point as a share of `unit`, rounded up.
@@ -397,21 +459,34 @@ impl<'a> Parts<'a> {
 }
 
 fn split_digits(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     text.split_at(end)
 }
 
 fn times_ten_plus(number: i128, digit: i128) -> Result<i128, QuantityError> {
-    let product = number.checked_mul(10).and_then(|product| product.checked_add(digit));
+    let product = number
+        .checked_mul(10)
+        .and_then(|product| product.checked_add(digit));
     // One below the end, so that rounding up cannot overflow.
-    product.filter(|number| *number < i128::MAX).ok_or(QuantityError::Range)
+    product
+        .filter(|number| *number < i128::MAX)
+        .ok_or(QuantityError::Range)
 }
 
 fn divide_rounding_away(number: i128, divisor: i128) -> i128 {
     let quotient = number / divisor;
-    if number % divisor == 0 { quotient } else { quotient + number.signum() }
+    if number % divisor == 0 {
+        quotient
+    } else {
+        quotient + number.signum()
+    }
 }
 
 fn clamp(number: i128) -> i64 {
     number.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,14 +13,23 @@ pub struct Ratio {
 
 impl Ratio {
     /// Never; nothing.
-    pub const ZERO: Self = Self { numerator: 0, denominator: 1 };
+    pub const ZERO: Self = Self {
+        numerator: 0,
+        denominator: 1,
+    };
     /// Always; all.
-    pub const ONE: Self = Self { numerator: 1, denominator: 1 };
+    pub const ONE: Self = Self {
+        numerator: 1,
+        denominator: 1,
+    };
 
     /// `numerator / denominator`. Panics when `denominator` is zero.
     pub const fn new(numerator: u32, denominator: u32) -> Self {
         assert!(denominator != 0, "a ratio's denominator is zero");
-        Self { numerator, denominator }
+        Self {
+            numerator,
+            denominator,
+        }
     }
 
     /// So many hundredths.
@@ -53,5 +62,23 @@ impl fmt::Display for Ratio {
 }
 
 const fn clamp(value: u128) -> u64 {
-    if value > u64::MAX as u128 { u64::MAX } else { value as u64 }
+    if value > u64::MAX as u128 {
+        u64::MAX
+    } else {
+        value as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_round_as_asked_without_overflow() {
+        assert_eq!(Ratio::percent(25).of(10), 2);
+        assert_eq!(Ratio::percent(25).of_rounded_up(10), 3);
+        assert_eq!(Ratio::ONE.of(u64::MAX), u64::MAX);
+        assert_eq!(Ratio::new(3, 2).of(u64::MAX), u64::MAX);
+        assert_eq!(Ratio::ZERO.of_rounded_up(u64::MAX), 0);
+    }
 }

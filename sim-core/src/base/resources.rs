@@ -27,7 +27,10 @@ impl ResourceVector {
 
     /// The amount of an extended resource; zero when it is not listed.
     pub fn extended(&self, name: Symbol) -> i64 {
-        self.extended.iter().find(|(other, _)| *other == name).map_or(0, |(_, amount)| *amount)
+        self.extended
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map_or(0, |(_, amount)| *amount)
     }
 
     /// Sets the amount of an extended resource.
@@ -58,7 +61,10 @@ impl ResourceVector {
             && fits(self.memory, request.memory)
             && fits(self.ephemeral_storage, request.ephemeral_storage)
             && fits(self.pods, request.pods)
-            && request.extended.iter().all(|(name, asked)| fits(self.extended(*name), *asked))
+            && request
+                .extended
+                .iter()
+                .all(|(name, asked)| fits(self.extended(*name), *asked))
     }
 
     /// Whether every amount is zero.
@@ -96,9 +102,69 @@ impl PartialEq for ResourceVector {
             && self.memory == other.memory
             && self.ephemeral_storage == other.ephemeral_storage
             && self.pods == other.pods
-            && self.extended.iter().all(|(name, amount)| other.extended(*name) == *amount)
-            && other.extended.iter().all(|(name, amount)| self.extended(*name) == *amount)
+            && self
+                .extended
+                .iter()
+                .all(|(name, amount)| other.extended(*name) == *amount)
+            && other
+                .extended
+                .iter()
+                .all(|(name, amount)| self.extended(*name) == *amount)
     }
 }
 
 impl Eq for ResourceVector {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::symbol::Symbols;
+
+    #[test]
+    fn asking_for_nothing_fits_even_where_too_much_is_used() {
+        let gpu = Symbols::new().intern("nvidia.com/gpu");
+        let mut free = ResourceVector {
+            milli_cpu: -100,
+            memory: 10,
+            ..ResourceVector::new()
+        };
+        let mut request = ResourceVector {
+            memory: 10,
+            ..ResourceVector::new()
+        };
+        assert!(free.fits(&request));
+        request.milli_cpu = 1;
+        assert!(!free.fits(&request));
+        request.milli_cpu = 0;
+        request.set_extended(gpu, 1);
+        assert!(!free.fits(&request));
+        free.set_extended(gpu, 1);
+        assert!(free.fits(&request));
+    }
+
+    #[test]
+    fn what_is_added_and_taken_away_leaves_an_equal_amount() {
+        let mut symbols = Symbols::new();
+        let [gpu, pages] = ["gpu", "hugepages-2Mi"].map(|name| symbols.intern(name));
+        let mut amount = ResourceVector {
+            milli_cpu: 500,
+            pods: 1,
+            ..ResourceVector::new()
+        };
+        amount.set_extended(gpu, 2);
+        let before = amount.clone();
+        let mut other = ResourceVector {
+            memory: 7,
+            ephemeral_storage: 9,
+            ..ResourceVector::new()
+        };
+        other.set_extended(pages, 4);
+        amount.add(&other);
+        assert_ne!(amount, before);
+        assert_eq!((amount.extended(gpu), amount.extended(pages)), (2, 4));
+        amount.sub(&other);
+        assert_eq!(amount, before);
+        amount.sub(&before);
+        assert!(amount.is_zero());
+    }
+}

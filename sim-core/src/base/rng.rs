@@ -182,3 +182,6 @@ fn log2(value: u64) -> u64 {
     }
     result
 }
+
+#[cfg(test)]
+mod tests;

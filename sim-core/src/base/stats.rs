@@ -20,7 +20,13 @@ pub struct Histogram {
 impl Histogram {
     /// A histogram without values.
     pub const fn new() -> Self {
-        Self { counts: Vec::new(), count: 0, sum: 0, min: 0, max: 0 }
+        Self {
+            counts: Vec::new(),
+            count: 0,
+            sum: 0,
+            min: 0,
+            max: 0,
+        }
     }
 
     /// Counts one value.
@@ -30,7 +36,11 @@ impl Histogram {
             self.counts.resize(bucket + 1, 0);
         }
         self.counts[bucket] += 1;
-        self.min = if self.count == 0 { value } else { self.min.min(value) };
+        self.min = if self.count == 0 {
+            value
+        } else {
+            self.min.min(value)
+        };
         self.max = self.max.max(value);
         self.count += 1;
         self.sum += u128::from(value);
@@ -47,7 +57,11 @@ impl Histogram {
         for (count, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *count += theirs;
         }
-        self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
+        self.min = if self.count == 0 {
+            other.min
+        } else {
+            self.min.min(other.min)
+        };
         self.max = self.max.max(other.max);
         self.count += other.count;
         self.sum += other.sum;
@@ -126,4 +140,52 @@ fn lower_end(bucket: usize) -> u64 {
 fn upper_end(bucket: usize) -> u64 {
     let shift = (bucket as u64 / PARTS).saturating_sub(1);
     lower_end(bucket) + ((1 << shift) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_cover_every_value_once() {
+        assert_eq!(upper_end(bucket_of(u64::MAX)), u64::MAX);
+        assert_eq!(bucket_of(u64::MAX), 495);
+        for bucket in 0..495 {
+            assert_eq!(upper_end(bucket) + 1, lower_end(bucket + 1));
+        }
+        for bucket in 0..496 {
+            assert_eq!(bucket_of(lower_end(bucket)), bucket);
+            assert_eq!(bucket_of(upper_end(bucket)), bucket);
+        }
+    }
+
+    #[test]
+    fn quantiles_are_at_most_an_eighth_too_large() {
+        arbtest::arbtest(|u| {
+            let mut values: Vec<u64> = u.arbitrary()?;
+            let mut histogram = Histogram::new();
+            let mut halves = [Histogram::new(), Histogram::new()];
+            for (position, value) in values.iter().enumerate() {
+                histogram.record(*value);
+                halves[position % 2].record(*value);
+            }
+            let [mut merged, second] = halves;
+            merged.merge(&second);
+            assert_eq!(merged, histogram);
+            values.sort_unstable();
+            assert_eq!(histogram.min(), values.first().copied());
+            assert_eq!(histogram.max(), values.last().copied());
+            for percent in [0, 1, 50, 90, 100] {
+                let rank = (values.len() * percent as usize).div_ceil(100).max(1);
+                let exact = values.get(rank - 1).copied();
+                let found = histogram.quantile(Ratio::percent(percent));
+                assert_eq!(found.is_some(), exact.is_some());
+                if let (Some(found), Some(exact)) = (found, exact) {
+                    assert!(found >= exact, "{found} {exact}");
+                    assert!(found - exact <= exact / 8, "{found} {exact}");
+                }
+            }
+            Ok(())
+        });
+    }
 }

@@ -43,7 +43,11 @@ struct Chunk {
 impl Symbols {
     /// An interner that knows the empty string.
     pub fn new() -> Self {
-        let mut symbols = Self { chunks: Vec::new(), index: HashIndex::default(), len: 0 };
+        let mut symbols = Self {
+            chunks: Vec::new(),
+            index: HashIndex::default(),
+            len: 0,
+        };
         let empty = symbols.intern("");
         assert!(empty == Symbol::EMPTY);
         symbols
@@ -56,15 +60,19 @@ impl Symbols {
             return symbol;
         }
         let chunks = &self.chunks;
-        let number = self.index.push(hash, |number| stable_hash(chunk_text(chunks, number)));
+        let number = self
+            .index
+            .push(hash, |number| stable_hash(chunk_text(chunks, number)));
         assert!(number == self.len);
-        if number as usize % CHUNK_TEXTS == 0 {
+        if (number as usize).is_multiple_of(CHUNK_TEXTS) {
             self.chunks.push(Arc::new(Chunk::default()));
         }
         let last = self.chunks.len() - 1;
         let chunk = Arc::make_mut(&mut self.chunks[last]);
         chunk.text.push_str(text);
-        chunk.ends.push(u32::try_from(chunk.text.len()).expect("256 bounded texts fit 4 GiB"));
+        chunk
+            .ends
+            .push(u32::try_from(chunk.text.len()).expect("256 bounded texts fit 4 GiB"));
         self.len += 1;
         Symbol(number)
     }
@@ -90,7 +98,9 @@ impl Symbols {
     }
 
     fn find(&self, hash: u64, text: &str) -> Option<Symbol> {
-        self.index.find(hash, |number| chunk_text(&self.chunks, number) == text).map(Symbol)
+        self.index
+            .find(hash, |number| chunk_text(&self.chunks, number) == text)
+            .map(Symbol)
     }
 }
 
@@ -103,6 +113,13 @@ impl Default for Symbols {
 fn chunk_text(chunks: &[Arc<Chunk>], number: u32) -> &str {
     let chunk = &chunks[number as usize / CHUNK_TEXTS];
     let position = number as usize % CHUNK_TEXTS;
-    let start = if position == 0 { 0 } else { chunk.ends[position - 1] };
+    let start = if position == 0 {
+        0
+    } else {
+        chunk.ends[position - 1]
+    };
     &chunk.text[start as usize..chunk.ends[position] as usize]
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,20 +32,35 @@ pub struct Table<T: Clone> {
 
 #[derive(Clone)]
 enum Slot<T> {
-    Row { generation: NonZeroU32, row: T },
+    Row {
+        generation: NonZeroU32,
+        row: T,
+    },
     /// `generation` is that of the next row here.
-    Free { generation: NonZeroU32, next: u32 },
+    Free {
+        generation: NonZeroU32,
+        next: u32,
+    },
 }
 
 impl<T: Clone> Table<T> {
     /// A table without rows.
     pub const fn new() -> Self {
-        Self { pages: Vec::new(), used_slots: 0, free_head: END_OF_FREE_LIST, len: 0 }
+        Self {
+            pages: Vec::new(),
+            used_slots: 0,
+            free_head: END_OF_FREE_LIST,
+            len: 0,
+        }
     }
 
     /// Adds a row and names it. Panics past 2^32 - 1 slots.
     pub fn insert(&mut self, row: T) -> Id<T> {
-        let slot = if self.free_head == END_OF_FREE_LIST { self.grow() } else { self.free_head };
+        let slot = if self.free_head == END_OF_FREE_LIST {
+            self.grow()
+        } else {
+            self.free_head
+        };
         let place = self.slot_mut(slot);
         let Slot::Free { generation, next } = *place else {
             unreachable!("free list names a slot in use");
@@ -94,7 +109,8 @@ impl<T: Clone> Table<T> {
             None => (id.generation(), false),
         };
         let place = self.slot_mut(id.slot());
-        let Slot::Row { row, .. } = std::mem::replace(place, Slot::Free { generation, next }) else {
+        let Slot::Row { row, .. } = std::mem::replace(place, Slot::Free { generation, next })
+        else {
             unreachable!("a row that was just read is gone");
         };
         if reusable {
@@ -116,12 +132,15 @@ impl<T: Clone> Table<T> {
     /// Rows with their ids, in slot order.
     pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> + Clone {
         self.pages.iter().enumerate().flat_map(|(page, rows)| {
-            rows.iter().enumerate().filter_map(move |(offset, slot)| match slot {
-                Slot::Row { generation, row } => {
-                    Some((Id::new((page * PAGE_ROWS + offset) as u32, *generation), row))
-                }
-                Slot::Free { .. } => None,
-            })
+            rows.iter()
+                .enumerate()
+                .filter_map(move |(offset, slot)| match slot {
+                    Slot::Row { generation, row } => Some((
+                        Id::new((page * PAGE_ROWS + offset) as u32, *generation),
+                        row,
+                    )),
+                    Slot::Free { .. } => None,
+                })
         })
     }
 
@@ -173,10 +192,11 @@ impl<T: Clone> Table<T> {
         let slot = self.used_slots;
         assert!(slot < END_OF_FREE_LIST, "table is full");
         if slot as usize == self.pages.len() * PAGE_ROWS {
-            self.pages.push(Arc::new(std::array::from_fn(|_| Slot::Free {
-                generation: NonZeroU32::MIN,
-                next: END_OF_FREE_LIST,
-            })));
+            self.pages
+                .push(Arc::new(std::array::from_fn(|_| Slot::Free {
+                    generation: NonZeroU32::MIN,
+                    next: END_OF_FREE_LIST,
+                })));
         }
         self.used_slots += 1;
         slot
@@ -200,7 +220,8 @@ impl<T: Clone> Index<Id<T>> for Table<T> {
 impl<T: Clone> IndexMut<Id<T>> for Table<T> {
     /// Panics when the row was removed.
     fn index_mut(&mut self, id: Id<T>) -> &mut T {
-        self.get_mut(id).unwrap_or_else(|| panic!("stale id {id:?}"))
+        self.get_mut(id)
+            .unwrap_or_else(|| panic!("stale id {id:?}"))
     }
 }
 
@@ -209,3 +230,6 @@ impl<T: Clone + fmt::Debug> fmt::Debug for Table<T> {
         formatter.debug_map().entries(self.iter()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,10 @@ impl Sub for SimTime {
     type Output = SimDuration;
     /// Panics when `earlier` is later than `self`; use [`SimTime::since`] where that is legal.
     fn sub(self, earlier: Self) -> SimDuration {
-        assert!(earlier <= self, "time difference below zero: {self:?} - {earlier:?}");
+        assert!(
+            earlier <= self,
+            "time difference below zero: {self:?} - {earlier:?}"
+        );
         SimDuration(self.0 - earlier.0)
     }
 }
@@ -169,7 +172,11 @@ impl SimDuration {
     pub const fn scaled(self, numerator: u64, denominator: u64) -> Self {
         assert!(denominator != 0, "scaling by x/0");
         let micros = self.0 as u128 * numerator as u128 / denominator as u128;
-        Self(if micros > u64::MAX as u128 { u64::MAX } else { micros as u64 })
+        Self(if micros > u64::MAX as u128 {
+            u64::MAX
+        } else {
+            micros as u64
+        })
     }
 
     /// Reads a duration as Go writes it: `1h30m`, `1.5s`, `300ms`, `2us`, `0`.
@@ -278,7 +285,11 @@ impl CivilTime {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let march_month = (5 * day_of_year + 2) / 153;
         let day = (day_of_year - (153 * march_month + 2) / 5 + 1) as u32;
-        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 } as u32;
+        let month = if march_month < 10 {
+            march_month + 3
+        } else {
+            march_month - 9
+        } as u32;
         let year = (year_of_era + era * 400) as u32 + (month <= 2) as u32;
         Self {
             year,
@@ -296,8 +307,19 @@ impl CivilTime {
 impl fmt::Display for CivilTime {
     /// `2026-01-01T00:00:00`, without a zone.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { year, month, day, hour, minute, second, weekday: _ } = self;
-        write!(formatter, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+        let Self {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            weekday: _,
+        } = self;
+        write!(
+            formatter,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+        )
     }
 }
 
@@ -356,11 +378,15 @@ fn parse_go(text: &str) -> Result<SimDuration, String> {
     // Thousandths of a nanosecond would be lost by Go as well; 18 decimals lose nothing it keeps.
     let mut total: u128 = 0;
     while !rest.is_empty() {
-        let whole_end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let whole_end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (whole, after_whole) = rest.split_at(whole_end);
         let (fraction, after_number) = match after_whole.strip_prefix('.') {
             Some(tail) => {
-                let end = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+                let end = tail
+                    .find(|c: char| !c.is_ascii_digit())
+                    .unwrap_or(tail.len());
                 tail.split_at(end)
             }
             None => ("", after_whole),
@@ -376,9 +402,15 @@ fn parse_go(text: &str) -> Result<SimDuration, String> {
             return Err(format!("time: missing unit in duration {text:?}"));
         }
         let Some((_, unit)) = UNITS.iter().find(|(name, _)| *name == unit_text) else {
-            return Err(format!("time: unknown unit {unit_text:?} in duration {text:?}"));
+            return Err(format!(
+                "time: unknown unit {unit_text:?} in duration {text:?}"
+            ));
         };
-        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| invalid())? };
+        let whole: u64 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().map_err(|_| invalid())?
+        };
         total += u128::from(whole) * unit;
         let kept = &fraction[..fraction.len().min(18)];
         if !kept.is_empty() {
@@ -395,7 +427,12 @@ fn parse_go(text: &str) -> Result<SimDuration, String> {
         return Err(format!("negative duration {text:?}"));
     }
     if !total.is_multiple_of(1_000) {
-        return Err(format!("duration {text:?} is not a whole number of microseconds"));
+        return Err(format!(
+            "duration {text:?} is not a whole number of microseconds"
+        ));
     }
     Ok(SimDuration((total / 1_000) as u64))
 }
+
+#[cfg(test)]
+mod tests;

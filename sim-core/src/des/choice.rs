@@ -39,7 +39,10 @@ impl Choices {
     /// The choices with these ordinals (0 is the run's first) go another way; all others take the
     /// default.
     pub fn scripted(script: BTreeMap<u64, u32>) -> Self {
-        Self { script: Arc::new(script), ..Self::default() }
+        Self {
+            script: Arc::new(script),
+            ..Self::default()
+        }
     }
 
     /// Keeps a list of choices from now on, up to [`MAX_CHOICES_RECORDED`].
@@ -54,7 +57,11 @@ impl Choices {
         assert!(default < arity, "default {default} of {arity} ways");
         let scripted = self.script.get(&self.count);
         let taken = scripted.map_or(default, |way| way % arity);
-        let choice = Choice { point, arity, taken };
+        let choice = Choice {
+            point,
+            arity,
+            taken,
+        };
         self.count += 1;
         self.run.fold(&choice);
         if let Some(record) = &mut self.record
@@ -78,5 +85,43 @@ impl Choices {
     /// The recorded choices, oldest first; empty without a recording.
     pub fn recorded(&self) -> &[Choice] {
         self.record.as_deref().unwrap_or(&[])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_taken_unless_the_script_says_otherwise() {
+        let mut plain = Choices::new();
+        let mut scripted = Choices::scripted(BTreeMap::from([(1, 2), (2, 5)]));
+        scripted.start_recording();
+        let run =
+            |choices: &mut Choices| [(4, 0), (3, 1), (2, 0)].map(|(n, d)| choices.choose(9, n, d));
+        assert_eq!(run(&mut plain), [0, 1, 0]);
+        assert_eq!(run(&mut scripted), [0, 2, 1]);
+        assert_eq!((plain.count(), scripted.count()), (3, 3));
+        assert_ne!(plain.fingerprint(), scripted.fingerprint());
+        assert!(plain.recorded().is_empty());
+        assert_eq!(
+            scripted.recorded()[1],
+            Choice {
+                point: 9,
+                arity: 3,
+                taken: 2
+            }
+        );
+    }
+
+    #[test]
+    fn a_recording_is_bounded() {
+        let mut choices = Choices::new();
+        choices.start_recording();
+        for _ in 0..MAX_CHOICES_RECORDED + 1 {
+            choices.choose(1, 2, 0);
+        }
+        assert_eq!(choices.recorded().len(), MAX_CHOICES_RECORDED);
+        assert_eq!(choices.count() as usize, MAX_CHOICES_RECORDED + 1);
     }
 }

@@ -102,3 +102,48 @@ impl Hasher for Fingerprint {
         self.write_i64(number as i64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of<T: Hash>(value: T) -> Fingerprint {
+        let mut fingerprint = Fingerprint::new();
+        fingerprint.fold(&value);
+        fingerprint
+    }
+
+    #[test]
+    fn the_size_of_an_integer_does_not_matter() {
+        assert_eq!(of(7_u8), of(7_u64));
+        assert_eq!(of(7_usize), of(7_u64));
+        assert_eq!(of(7_isize), of(7_i64));
+        assert_eq!(of(-7_i32), of(-7_isize));
+    }
+
+    #[test]
+    fn order_and_grouping_matter() {
+        assert_ne!(of((1, 2)), of((2, 1)));
+        assert_ne!(of(("ab", "c")), of(("a", "bc")));
+        assert_ne!(of(0), Fingerprint::new());
+        assert_ne!(of(vec![0_u32; 2]), of(vec![0_u32; 3]));
+    }
+
+    /// Saved runs carry fingerprints: this number is the same on every target.
+    #[test]
+    fn the_hash_is_that_of_every_target() {
+        #[derive(Hash)]
+        enum Event {
+            Sync { slot: u32, revision: u64 },
+        }
+        let fingerprint = of((
+            Event::Sync {
+                slot: 3,
+                revision: 9,
+            },
+            "web",
+            Some(1_u16),
+        ));
+        expect_test::expect!["de9bb0024f0e2769"].assert_eq(&fingerprint.hex());
+    }
+}

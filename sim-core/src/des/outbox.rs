@@ -16,7 +16,11 @@ pub struct Outbox<E, O, N> {
 impl<E, O, N> Outbox<E, O, N> {
     /// An empty outbox.
     pub const fn new() -> Self {
-        Self { after: Vec::new(), orders: Vec::new(), notices: Vec::new() }
+        Self {
+            after: Vec::new(),
+            orders: Vec::new(),
+            notices: Vec::new(),
+        }
     }
 
     /// Schedules `event` after `delay`.
@@ -69,7 +73,11 @@ impl<E, O, N> Outbox<E, O, N> {
         mut event: impl FnMut(E) -> F,
         order: impl FnMut(O) -> P,
     ) {
-        other.after.extend(self.after.drain(..).map(|(delay, inner)| (delay, event(inner))));
+        other.after.extend(
+            self.after
+                .drain(..)
+                .map(|(delay, inner)| (delay, event(inner))),
+        );
         other.orders.extend(self.orders.drain(..).map(order));
         other.notices.append(&mut self.notices);
     }
@@ -78,5 +86,32 @@ impl<E, O, N> Outbox<E, O, N> {
 impl<E, O, N> Default for Outbox<E, O, N> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_move_into_a_larger_outbox_in_order() {
+        let mut inner = Outbox::<u8, u8, &str>::new();
+        inner.after(SimDuration::ZERO, 1);
+        inner.order(2);
+        inner.notice("bound");
+        let mut outer = Outbox::<Option<u8>, Result<u8, ()>, &str>::new();
+        outer.notice("first");
+        inner.move_into(&mut outer, Some, Ok);
+        assert!(inner.is_empty());
+        assert_eq!(
+            outer.drain_after().collect::<Vec<_>>(),
+            [(SimDuration::ZERO, Some(1))]
+        );
+        assert_eq!(outer.drain_orders().collect::<Vec<_>>(), [Ok(2)]);
+        assert_eq!(
+            outer.drain_notices().collect::<Vec<_>>(),
+            ["first", "bound"]
+        );
+        assert!(outer.is_empty());
     }
 }

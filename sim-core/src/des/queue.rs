@@ -72,9 +72,18 @@ impl<E: Copy> Queue<E> {
     /// Schedules `event` and returns its number. Panics when `at` has passed: time never runs
     /// backwards.
     pub fn schedule(&mut self, at: SimTime, cause: Seq, event: E) -> Seq {
-        assert!(at >= self.now, "scheduled at {at:?}, but it is {:?}", self.now);
+        assert!(
+            at >= self.now,
+            "scheduled at {at:?}, but it is {:?}",
+            self.now
+        );
         let seq = self.take_seq();
-        self.place(Scheduled { at, seq, cause, event });
+        self.place(Scheduled {
+            at,
+            seq,
+            cause,
+            event,
+        });
         seq
     }
 
@@ -98,7 +107,11 @@ impl<E: Copy> Queue<E> {
 
     /// As [`Queue::pop`], unless the next event is later than `deadline`.
     pub fn pop_until(&mut self, deadline: SimTime) -> Option<Scheduled<E>> {
-        if self.peek_time()? > deadline { None } else { self.pop() }
+        if self.peek_time()? > deadline {
+            None
+        } else {
+            self.pop()
+        }
     }
 
     /// When the next event fires.
@@ -108,7 +121,12 @@ impl<E: Copy> Queue<E> {
         }
         // What is far is later than all that is in the wheel.
         match self.wheel.next_after(self.current) {
-            Some(slice) => self.wheel.items(slice).iter().map(|scheduled| scheduled.at).min(),
+            Some(slice) => self
+                .wheel
+                .items(slice)
+                .iter()
+                .map(|scheduled| scheduled.at)
+                .min(),
             None => self.far.peek().map(|Earliest(scheduled)| scheduled.at),
         }
     }
@@ -120,8 +138,15 @@ impl<E: Copy> Queue<E> {
 
     /// Moves time to `to` without an event. Panics when that would pass over one or go back.
     pub fn advance(&mut self, to: SimTime) {
-        assert!(to >= self.now, "time goes back from {:?} to {to:?}", self.now);
-        assert!(self.peek_time().is_none_or(|next| next >= to), "an event is passed over");
+        assert!(
+            to >= self.now,
+            "time goes back from {:?} to {to:?}",
+            self.now
+        );
+        assert!(
+            self.peek_time().is_none_or(|next| next >= to),
+            "an event is passed over"
+        );
         self.now = to;
     }
 
@@ -143,7 +168,9 @@ impl<E: Copy> Queue<E> {
     /// Every pending event in no particular order: for counting and for tests.
     pub fn iter_unordered(&self) -> impl Iterator<Item = &Scheduled<E>> {
         let heaps = self.near.iter().chain(&self.far);
-        heaps.map(|Earliest(scheduled)| scheduled).chain(self.wheel.iter())
+        heaps
+            .map(|Earliest(scheduled)| scheduled)
+            .chain(self.wheel.iter())
     }
 
     fn place(&mut self, scheduled: Scheduled<E>) {
@@ -159,7 +186,10 @@ impl<E: Copy> Queue<E> {
 
     /// Makes the next slice that holds something the current one. `near` is empty.
     fn turn(&mut self) {
-        let next_far = self.far.peek().map(|Earliest(scheduled)| slice_of(scheduled.at.as_micros()));
+        let next_far = self
+            .far
+            .peek()
+            .map(|Earliest(scheduled)| slice_of(scheduled.at.as_micros()));
         let Some(next) = self.wheel.next_after(self.current).or(next_far) else {
             return;
         };
@@ -174,7 +204,9 @@ impl<E: Copy> Queue<E> {
             if slice_of(scheduled.at.as_micros()) - next >= SLICES {
                 break;
             }
-            let Some(Earliest(scheduled)) = self.far.pop() else { break };
+            let Some(Earliest(scheduled)) = self.far.pop() else {
+                break;
+            };
             self.place(scheduled);
         }
     }
@@ -215,3 +247,6 @@ impl<E> Ord for Earliest<E> {
         other.key().cmp(&self.key())
     }
 }
+
+#[cfg(test)]
+mod tests;

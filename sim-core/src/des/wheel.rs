@@ -33,7 +33,12 @@ pub(super) struct Wheel<E> {
 
 impl<E: Copy> Wheel<E> {
     pub(super) fn new() -> Self {
-        Self { slices: vec![None; SLICES as usize], occupied: [0; WORDS], summary: 0, len: 0 }
+        Self {
+            slices: vec![None; SLICES as usize],
+            occupied: [0; WORDS],
+            summary: 0,
+            len: 0,
+        }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -65,7 +70,9 @@ impl<E: Copy> Wheel<E> {
 
     /// What the slice holds, in no order.
     pub(super) fn items(&self, slice: u64) -> &[Scheduled<E>] {
-        self.slices[(slice % SLICES) as usize].as_deref().map_or(&[], Vec::as_slice)
+        self.slices[(slice % SLICES) as usize]
+            .as_deref()
+            .map_or(&[], Vec::as_slice)
     }
 
     /// Moves what the slice holds to the end of `items`.
@@ -94,7 +101,11 @@ impl<E: Copy> Wheel<E> {
         if rest != 0 {
             return Some(word * 64 + rest.trailing_zeros() as usize);
         }
-        let later = if word + 1 < WORDS { self.summary & (u64::MAX << (word + 1)) } else { 0 };
+        let later = if word + 1 < WORDS {
+            self.summary & (u64::MAX << (word + 1))
+        } else {
+            0
+        };
         if later == 0 {
             return None;
         }

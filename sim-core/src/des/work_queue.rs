@@ -55,12 +55,20 @@ impl<K: Ord + Copy> WorkQueue<K> {
 
     /// A queue whose limiter is per key only, with this back-off.
     pub const fn with_back_off(base: SimDuration, cap: SimDuration) -> Self {
-        Self { entries: BTreeMap::new(), back_off: BackOff::new(base, cap), bucket: None }
+        Self {
+            entries: BTreeMap::new(),
+            back_off: BackOff::new(base, cap),
+            bucket: None,
+        }
     }
 
     /// A queue with this back-off per key and this bucket for all.
     pub const fn with_limits(base: SimDuration, cap: SimDuration, bucket: TokenBucket) -> Self {
-        Self { entries: BTreeMap::new(), back_off: BackOff::new(base, cap), bucket: Some(bucket) }
+        Self {
+            entries: BTreeMap::new(),
+            back_off: BackOff::new(base, cap),
+            bucket: Some(bucket),
+        }
     }
 
     /// Marks `key`. True when the caller must schedule it; false when it waits already (the first
@@ -89,7 +97,10 @@ impl<K: Ord + Copy> WorkQueue<K> {
     /// Ends the processing of `key`. True when it was marked meanwhile: the caller must schedule
     /// it again. Panics when it was not being processed.
     pub fn done(&mut self, key: K) -> bool {
-        let entry = self.entries.get_mut(&key).filter(|entry| entry.is_processing);
+        let entry = self
+            .entries
+            .get_mut(&key)
+            .filter(|entry| entry.is_processing);
         let entry = entry.expect("done without begin");
         entry.is_processing = false;
         let is_dirty = entry.dirty.is_some();
@@ -103,7 +114,10 @@ impl<K: Ord + Copy> WorkQueue<K> {
         let entry = self.entries.entry(key).or_default();
         let own = self.back_off.delay(entry.failures);
         entry.failures = entry.failures.saturating_add(1);
-        let shared = self.bucket.as_mut().map_or(SimDuration::ZERO, |bucket| bucket.reserve(now));
+        let shared = self
+            .bucket
+            .as_mut()
+            .map_or(SimDuration::ZERO, |bucket| bucket.reserve(now));
         own.max(shared)
     }
 
@@ -122,12 +136,17 @@ impl<K: Ord + Copy> WorkQueue<K> {
 
     /// Whether `key` waits to be processed.
     pub fn is_waiting(&self, key: K) -> bool {
-        self.entries.get(&key).is_some_and(|entry| entry.dirty.is_some())
+        self.entries
+            .get(&key)
+            .is_some_and(|entry| entry.dirty.is_some())
     }
 
     /// Keys that wait to be processed, in key order.
     pub fn waiting(&self) -> impl Iterator<Item = K> + '_ {
-        self.entries.iter().filter(|(_, entry)| entry.dirty.is_some()).map(|(key, _)| *key)
+        self.entries
+            .iter()
+            .filter(|(_, entry)| entry.dirty.is_some())
+            .map(|(key, _)| *key)
     }
 
     fn drop_if_idle(&mut self, key: K) {
@@ -268,3 +287,6 @@ pub fn slow_start_batches(total: u32) -> impl Iterator<Item = u32> + Clone {
         (batch > 0).then_some(batch)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,10 @@ use crate::base::labels::syntax::{label_value_errors, qualified_name_errors};
 use crate::base::labels::{Op, Requirement, Selector};
 
 pub(super) fn selector(text: &str) -> Result<Selector, String> {
-    let mut parser = Parser { tokens: tokens(text), position: 0 };
+    let mut parser = Parser {
+        tokens: tokens(text),
+        position: 0,
+    };
     let mut requirements = parser.requirements()?;
     requirements.sort_by(|left, right| left.key.cmp(&right.key));
     Ok(Selector { requirements })
@@ -80,12 +83,15 @@ impl Parser {
                 Token::End => return Ok(requirements),
                 other => {
                     let found = other.text();
-                    return Err(format!("found '{found}', expected: !, identifier, or 'end of string'"));
+                    return Err(format!(
+                        "found '{found}', expected: !, identifier, or 'end of string'"
+                    ));
                 }
             }
             let requirement = self.requirement();
-            requirements
-                .push(requirement.map_err(|error| format!("unable to parse requirement: {error}"))?);
+            requirements.push(
+                requirement.map_err(|error| format!("unable to parse requirement: {error}"))?,
+            );
             match self.next() {
                 Token::End => return Ok(requirements),
                 Token::Sign(",") => match self.peek() {
@@ -115,10 +121,18 @@ impl Parser {
         check_key("<nil>", &key)?;
         let key: Arc<str> = key.into();
         if is_negated {
-            return Ok(Requirement { key, op: Op::DoesNotExist, values: Vec::new() });
+            return Ok(Requirement {
+                key,
+                op: Op::DoesNotExist,
+                values: Vec::new(),
+            });
         }
         if matches!(self.peek(), Token::End | Token::Sign(",")) {
-            return Ok(Requirement { key, op: Op::Exists, values: Vec::new() });
+            return Ok(Requirement {
+                key,
+                op: Op::Exists,
+                values: Vec::new(),
+            });
         }
         let op = self.operator()?;
         let values = match op {
@@ -142,7 +156,9 @@ impl Parser {
             Token::Word(word) if word == "notin" => Op::NotIn,
             other => {
                 let found = other.text();
-                return Err(format!("found '{found}', expected: in, notin, =, ==, !=, gt, lt"));
+                return Err(format!(
+                    "found '{found}', expected: in, notin, =, ==, !=, gt, lt"
+                ));
             }
         })
     }
@@ -161,7 +177,10 @@ impl Parser {
             }
             Token::Word(_) | Token::Sign(",") => {}
             other => {
-                return Err(format!("found '{}', expected: ',', ')' or identifier", other.text()));
+                return Err(format!(
+                    "found '{}', expected: ',', ')' or identifier",
+                    other.text()
+                ));
             }
         }
         loop {
@@ -193,7 +212,10 @@ impl Parser {
                     }
                 }
                 other => {
-                    return Err(format!("found '{}', expected: ',', or identifier", other.text()));
+                    return Err(format!(
+                        "found '{}', expected: ',', or identifier",
+                        other.text()
+                    ));
                 }
             }
         }
@@ -252,7 +274,9 @@ fn check(requirement: &Requirement) -> Result<(), String> {
         let found = label_value_errors(value);
         if !found.is_empty() {
             let found = found.join("; ");
-            errors.push(format!("values[{position}][{key}]: Invalid value: {value:?}: {found}"));
+            errors.push(format!(
+                "values[{position}][{key}]: Invalid value: {value:?}: {found}"
+            ));
         }
     }
     match errors.as_slice() {
@@ -268,5 +292,8 @@ fn check_key(path: &str, key: &str) -> Result<(), String> {
     if errors.is_empty() {
         return Ok(());
     }
-    Err(format!("{path}: Invalid value: {key:?}: {}", errors.join("; ")))
+    Err(format!(
+        "{path}: Invalid value: {key:?}: {}",
+        errors.join("; ")
+    ))
 }

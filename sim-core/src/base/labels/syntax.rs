@@ -80,7 +80,7 @@ pub fn subdomain_errors(text: &str) -> Vec<String> {
 }
 
 fn too_long(bytes_max: usize) -> String {
-    format!("must be no more than {bytes_max} bytes")
+    format!("must be no more than {bytes_max} characters")
 }
 
 fn is_name(text: &str) -> bool {
