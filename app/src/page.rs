@@ -54,7 +54,9 @@ pub fn Page() -> Html {
 /// Starts the worker, pings it once it is up, and reports to `engine`.
 fn start_engine(link: &Rc<RefCell<Option<WorkerLink>>>, engine: UseStateHandle<Engine>) {
     let Some(url) = crate::dom::meta("engine-worker") else {
-        engine.set(Engine::Failed("This page was built without its worker.".into()));
+        engine.set(Engine::Failed(
+            "This page was built without its worker.".into(),
+        ));
         return;
     };
     let own = link.clone();

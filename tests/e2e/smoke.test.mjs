@@ -1,0 +1,95 @@
+// The page loads from any folder, its worker answers, its policy holds, and it complains of nothing.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, open, serveDist } from "./harness.mjs";
+
+let site;
+let browser;
+
+before(async () => {
+  site = await serveDist();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.close();
+});
+
+test("the page paints and the worker answers", async () => {
+  const { page, problems, close } = await open(browser, site);
+  await page.locator("[data-engine=ready]").waitFor();
+  assert.equal(await page.locator("h1").count(), 1);
+  assert.equal(await page.locator("h1").textContent(), "Podium");
+  assert.equal(await page.locator("#skeleton").count(), 0);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("the skeleton paints before any wasm arrives", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.route("**/*.wasm", () => {}); // Never answered.
+  await page.goto(site.url, { waitUntil: "domcontentloaded" });
+  await page.getByRole("heading", { level: 1, name: "Podium" }).waitFor();
+  await page.getByRole("progressbar").waitFor();
+  await context.close();
+});
+
+test("a wasm file that is missing is said, in words", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.route("**/app-*.wasm", (route) => route.fulfill({ status: 404 }));
+  await page.goto(site.url);
+  const alert = page.getByRole("alert");
+  await alert.waitFor();
+  assert.match(await alert.textContent(), /could not start: .*HTTP 404/);
+  await context.close();
+});
+
+test("the security policy refuses inline scripts and code made from text", async () => {
+  const { page, close } = await open(browser, site);
+  await page.locator("[data-engine=ready]").waitFor();
+  const ran = await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.inlineRan = true";
+    document.head.append(script);
+    return window.inlineRan === true;
+  });
+  assert.equal(ran, false);
+  await close();
+});
+
+test("the editor chunk loads on demand, reports typing and underlines what it is told", async () => {
+  const { page, problems, close } = await open(browser, site);
+  await page.locator("[data-engine=ready]").waitFor();
+  const chunk = await page.locator("meta[name=editor-module]").getAttribute("content");
+  await page.evaluate(async (chunk) => {
+    const { mount } = await import(new URL(chunk, document.baseURI));
+    const element = document.createElement("div");
+    document.body.append(element);
+    window.heard = [];
+    window.editor = mount(element, {
+      doc: "# 註解\nreplicas: 3\n",
+      label: "Manifest",
+      onChange: (revision, text) => window.heard.push([revision, text]),
+    });
+  }, chunk);
+  const diagnostic = { from: 15, to: 16, severity: "error", code: "K8S001", message: "bad", help: "write a number" };
+  assert.equal(await page.evaluate((found) => window.editor.setDiagnostics(1, [found]), diagnostic), true);
+  assert.equal(await page.locator(".cm-lintRange-error").textContent(), "3");
+
+  await page.getByRole("textbox", { name: "Manifest" }).click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("a: 1");
+  await page.waitForFunction(() => window.heard.length > 0);
+  const [revision, text] = await page.evaluate(() => window.heard.at(-1));
+  assert.equal(text, "# 註解\nreplicas: 3\na: 1");
+  assert.ok(revision > 1);
+  // What was found in an older text is not shown.
+  assert.equal(await page.evaluate((found) => window.editor.setDiagnostics(1, [found]), diagnostic), false);
+  await page.evaluate(() => window.editor.destroy());
+  assert.deepEqual(problems, []);
+  await close();
+});
