@@ -9,7 +9,9 @@ try {
   const wasm = new URL(module.dataset.wasm, document.baseURI);
   const [{ default: init }, response] = await Promise.all([import(script), fetch(wasm)]);
   if (!response.ok) throw new Error(`${wasm.pathname}: HTTP ${response.status}`);
-  await init({ module_or_path: counted(response) });
+  // A download that breaks is said below, by the copy that starts the application.
+  show(response.clone()).catch(() => {});
+  await init({ module_or_path: response });
 } catch (error) {
   progress?.remove();
   const place = document.getElementById("boot-error") ?? document.body;
@@ -18,20 +20,16 @@ try {
   throw error;
 }
 
-// The same response, its bytes counted on the way. The total is the file's size as the build wrote
-// it (`data-wasm-bytes`): `Content-Length` would be the compressed size.
-function counted(response) {
+// Moves the progress bar while a copy of the response arrives. The total is the file's size as the
+// build wrote it (`data-wasm-bytes`): `Content-Length` would be the compressed size.
+async function show(copy) {
   const total = Number(module.dataset.wasmBytes);
-  if (!total || !progress || !response.body) return response;
+  if (!total || !progress || !copy.body) return;
   let received = 0;
-  const counter = new TransformStream({
-    transform(chunk, controller) {
-      received += chunk.byteLength;
-      progress.value = Math.min(received / total, 1);
-      controller.enqueue(chunk);
-    },
-  });
-  return new Response(response.body.pipeThrough(counter), {
-    headers: { "content-type": "application/wasm" },
-  });
+  for (const reader = copy.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    received += value.byteLength;
+    progress.value = Math.min(received / total, 1);
+  }
 }
