@@ -23,6 +23,34 @@ codes! {
     /// A missing Compose property.
     COMPOSE_MISSING_PROPERTY = "CMP004": "The Compose Specification requires this property whenever its parent is given.";
 
+    /// A Compose value that breaks a rule.
+    COMPOSE_INVALID_VALUE = "CMP005": "The value has the right type but cannot be used: a duration without a unit, a port out of range, a size that is no size, an image reference that cannot be parsed.";
+    /// A circle of dependencies.
+    COMPOSE_DEPENDENCY_CYCLE = "CMP006": "Services start in the order of depends_on. Services that wait for one another, directly or through others, can never start, so that Compose refuses the whole project. Remove one of the links.";
+    /// A name that is declared nowhere.
+    COMPOSE_UNDEFINED_NAME = "CMP007": "A service refers to another service, a network, a volume, a config or a secret that the project does not declare. Declare it at the top level, or correct the name.";
+    /// A host port that is published twice.
+    COMPOSE_PORT_TAKEN = "CMP008": "Two containers of one host cannot listen on the same address, port and protocol. The first to start takes it; the other fails: Bind for 0.0.0.0:PORT failed: port is already allocated.";
+    /// A variable expression that cannot be read.
+    COMPOSE_BAD_INTERPOLATION = "CMP009": "Values may contain $NAME, ${NAME}, and ${NAME} with a default (:-, -), a replacement (:+, +) or a demand (:?, ?). Anything else after a dollar and a brace is an error. A dollar that is meant as such is written twice.";
+    /// A variable that is not set.
+    COMPOSE_UNSET_VARIABLE = "CMP010": "The variable is neither in the environment nor in .env and has no default. Compose puts an empty text in its place and warns.";
+    /// A variable that must be set.
+    COMPOSE_REQUIRED_VARIABLE = "CMP011": "The file demands this variable with ${NAME:?message} or ${NAME?message}, and it is not set. Put it into the environment or into .env.";
+    /// An extends or include that cannot be followed.
+    COMPOSE_BAD_EXTENDS = "CMP012": "extends takes over a service from this or another file, include takes over a whole file. The file or service must exist, and no chain of them may come back to its start.";
+    /// An attribute that no longer does anything.
+    COMPOSE_OBSOLETE = "CMP013": "The top-level version selected a file format once. Compose ignores it and says so.";
+    /// Values that contradict each other.
+    COMPOSE_CONFLICT = "CMP014": "Two settings of one service exclude each other, or two services claim the same thing, such as a container name.";
+    /// A service without image and build.
+    COMPOSE_NO_IMAGE = "CMP015": "Compose must know what to run: an image to pull, or a build to make one.";
+
+    /// Files whose use is not clear.
+    FILES_AMBIGUOUS = "FIL001": "Several files could be the stack or the Compose file and none has the usual name. Name the one that is meant with --stack or --compose.";
+    /// A file that is not there.
+    FILES_MISSING = "FIL002": "No file of this name was given.";
+
     /// An unknown field of a Kubernetes object.
     KUBERNETES_UNKNOWN_FIELD = "K8S001": "kubectl asks the API server for strict field validation. A field that the kind does not have, or a misspelt one, makes the server refuse the object. With --validate=warn it would be dropped with a warning, with --validate=false silently.";
     /// A Kubernetes value of the wrong type.
@@ -39,6 +67,20 @@ codes! {
     KUBERNETES_BAD_QUANTITY = "K8S008": "Quantities are numbers with an optional suffix: 500m (thousandths), 2, 1.5, 128Mi (binary), 128M (decimal), 1e3. Nothing else is accepted, and the suffix is case-sensitive.";
     /// A duration that cannot be read.
     KUBERNETES_BAD_DURATION = "K8S009": "Durations are written as Go does: a number and a unit, one or several, such as 300ms, 1.5h or 2h45m. Units are ns, us, ms, s, m and h; a unit is needed unless the number is zero.";
+    /// A Kubernetes value that breaks a rule.
+    KUBERNETES_INVALID_VALUE = "K8S010": "The value has the right type but breaks a rule of its field: a name with letters that are not allowed, a port out of range, a request above its limit, a selector that does not match the template. The API server refuses the object.";
+    /// A Kubernetes value outside a fixed set of words.
+    KUBERNETES_UNSUPPORTED_VALUE = "K8S011": "The field takes one of a fixed set of words, upper and lower case included, and this is not one of them.";
+    /// A Kubernetes value that must be unique.
+    KUBERNETES_DUPLICATE_VALUE = "K8S012": "The value must be unique in its list (names of containers, volumes and ports, ports of a service) and occurs twice.";
+    /// A Kubernetes field that may not be set here.
+    KUBERNETES_FORBIDDEN_FIELD = "K8S013": "The field exists but may not be set together with another one, or not in this kind.";
+    /// A name that refers to nothing in the same object.
+    KUBERNETES_DANGLING_NAME = "K8S014": "The field names something that must be declared in the same object, such as a volume of the pod, and is not.";
+    /// The same object twice in one file.
+    KUBERNETES_OBJECT_TWICE = "K8S015": "Two documents describe an object of the same kind, namespace and name. kubectl apply sends both, one after the other, so that the last one wins.";
+    /// An image reference that cannot be parsed.
+    KUBERNETES_INVALID_IMAGE = "K8S016": "The API server accepts any text as an image. The kubelet cannot parse this one: the container will wait with the reason InvalidImageName. Repository names are lower case.";
 
     /// A field that the simulator accepts and does not act on.
     NOT_MODELLED = "SIM001": "The field is valid and kept, and comes back when the object is printed, but nothing in the simulation reads it. What you see is what would happen without it.";
@@ -51,6 +93,16 @@ codes! {
     STACK_UNSUPPORTED_VALUE = "STK003": "The property takes one of a fixed set of words, and this is not one of them.";
     /// A missing stack property.
     STACK_MISSING_PROPERTY = "STK004": "The version 3 format requires this property whenever its parent is given.";
+    /// A stack option that is ignored.
+    STACK_IGNORED_OPTION = "STK005": "docker stack deploy accepts this option of Compose and does nothing with it. The command says so on standard error.";
+    /// A stack option that is deprecated.
+    STACK_DEPRECATED_OPTION = "STK006": "docker stack deploy accepts this option, does nothing with it and says why.";
+    /// A stack option that is refused.
+    STACK_FORBIDDEN_OPTION = "STK007": "docker stack deploy refuses files with this option, because a Swarm service cannot do what it asks for.";
+    /// A stack value that breaks a rule.
+    STACK_INVALID_VALUE = "STK008": "The value has the right type but cannot be used: a duration without a unit, a size below the minimum, a published port that two services claim, an image reference that cannot be parsed. Swarm's manager refuses the service; what the command has created before stays.";
+    /// A name that is declared nowhere.
+    STACK_UNDEFINED_NAME = "STK009": "A service refers to a network, a config or a secret that the file does not declare. Declare it at the top level.";
 
     /// Text that is not YAML.
     YAML_SYNTAX = "YAML001": "The text is not YAML from here on. Most often the indentation is uneven, a tab is used for it, a colon or a quote is missing, or a value that starts with a special character needs quotes. Documents after the next --- are still read.";

@@ -1,0 +1,210 @@
+//! Kubernetes documents to objects: kind by kind, with the server's own validation texts.
+//!
+//! A document keeps its whole tree; beside it stands what the loops read. [`kinds`] says which
+//! kinds exist, [`defaults`] fills a document the way the server does.
+
+pub mod affinity;
+pub mod container;
+pub mod defaults;
+pub mod fault;
+pub mod kinds;
+pub mod meta;
+pub mod name;
+pub mod node;
+pub mod pod;
+pub mod probe;
+pub mod service;
+pub mod volume;
+pub mod workload;
+
+use std::sync::Arc;
+
+use crate::api::kube::object::KubeSpec;
+use crate::api::meta::ObjectMeta;
+use crate::manifest::decode;
+use crate::manifest::decode::scribe::{Field, Scribe};
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::explain;
+use crate::manifest::lines::{Source, Span};
+use crate::manifest::scalar::Dialect;
+use crate::manifest::tree::Node;
+use crate::manifest::value::Value;
+
+use kinds::Verdict;
+
+/// One object of a manifest.
+#[derive(Clone, Debug)]
+pub struct KubeObject {
+    /// Its kind, e.g. `Deployment`.
+    pub kind: Arc<str>,
+    /// Its group and version, e.g. `apps/v1`.
+    pub api_version: Arc<str>,
+    /// Name, labels and annotations.
+    pub meta: ObjectMeta,
+    /// Where it is written.
+    pub span: Span,
+    /// The whole document as written, without defaults.
+    pub document: Value,
+    /// What it wants, with defaults.
+    pub spec: KubeSpec,
+    /// Valid fields that nothing reads, outermost only: path and position of the key.
+    pub not_modelled: Vec<(String, Span)>,
+}
+
+/// All objects of a file, and what is wrong with it. Objects with errors are left out; `List`s are
+/// taken apart.
+pub fn decode_kube(source: &Source) -> (Vec<KubeObject>, Vec<Diagnostic>) {
+    let (documents, mut problems) = decode::documents(source, Dialect::Kubernetes);
+    let mut objects = Vec::new();
+    for document in &documents {
+        for item in items(document) {
+            let (object, found) = read(item, Some(source));
+            problems.extend(found);
+            objects.extend(object);
+        }
+    }
+    check_duplicates(source, &objects, &mut problems);
+    problems.sort_by_key(|problem| problem.span);
+    (objects, problems)
+}
+
+/// One object from its tree; nothing if it has errors.
+fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagnostic>) {
+    let scribe = Scribe::new(explain::KUBERNETES_WRONG_TYPE, source);
+    let field = Field::root(node);
+    if !field.expect_map(&scribe) {
+        return (None, scribe.into_problems());
+    }
+    let api_version = required_text(&field, &scribe, "apiVersion");
+    let kind = required_text(&field, &scribe, "kind");
+    let (Some(api_version), Some(kind)) = (api_version, kind) else { return (None, scribe.into_problems()) };
+    let span = field.get(&scribe, "kind").span;
+    let verdict = kinds::judge(&api_version, &kind);
+    match &verdict {
+        Verdict::Known => {}
+        Verdict::Foreign => scribe.warning(
+            explain::KUBERNETES_UNKNOWN_KIND,
+            span,
+            format!("kind \"{kind}\" in version \"{api_version}\" needs a CustomResourceDefinition; ensure CRDs are installed first"),
+        ),
+        Verdict::Old { instead } => {
+            scribe.error_with_help(
+                explain::KUBERNETES_OLD_VERSION,
+                field.get(&scribe, "apiVersion").span,
+                format!("no matches for kind \"{kind}\" in version \"{api_version}\""),
+                format!("this version is no longer served; write `apiVersion: {instead}`"),
+            );
+            return (None, scribe.into_problems());
+        }
+        Verdict::Unknown { suggestion } => {
+            let message = format!("no matches for kind \"{kind}\" in version \"{api_version}\"");
+            match suggestion {
+                Some(suggestion) => scribe.error_with_help(explain::KUBERNETES_UNKNOWN_KIND, span, message, suggestion.clone()),
+                None => scribe.error(explain::KUBERNETES_UNKNOWN_KIND, span, message),
+            }
+            return (None, scribe.into_problems());
+        }
+    }
+    let meta = meta::object(&field, &scribe, kinds::name_rule(&kind));
+    let spec = spec(&api_version, &kind, &field, &scribe);
+    for key in ["status", "metadata"] {
+        if let Some(inner) = field.get(&scribe, key).node {
+            scribe.mark_below(inner);
+        }
+    }
+    scribe.drop_repeated_type_errors();
+    if scribe.failed() {
+        return (None, scribe.into_problems());
+    }
+    let mut not_modelled = scribe.unread(node);
+    if spec == KubeSpec::Other {
+        not_modelled.insert(0, ("kind".to_owned(), span));
+    }
+    let object =
+        KubeObject { kind, api_version, meta, span: node.span, document: node.to_value(), spec, not_modelled };
+    (Some(object), scribe.into_problems())
+}
+
+/// An object that has no text, e.g. after a patch: problems point nowhere, their paths still tell.
+pub fn decode_value(document: &Value) -> (Option<KubeObject>, Vec<Diagnostic>) {
+    read(&Node::of_value(document, Span::default()), None)
+}
+
+/// `apiVersion` or `kind`.
+fn required_text(field: &Field<'_>, scribe: &Scribe, key: &str) -> Option<Arc<str>> {
+    let inner = field.get(scribe, key);
+    if !inner.exists() {
+        let help = match key {
+            "kind" => "write for example `kind: Deployment`",
+            _ => "write for example `apiVersion: apps/v1`",
+        };
+        scribe.error_with_help(explain::KUBERNETES_NO_TYPE, inner.span, format!("Object '{}' is missing", if key == "kind" { "Kind" } else { key }), help);
+        return None;
+    }
+    inner.text(scribe).map(|text| Arc::from(text.trim()))
+}
+
+fn items(document: &Node) -> Vec<&Node> {
+    let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
+    match document.get("items").and_then(Node::as_seq) {
+        Some(items) if is_list => items.iter().collect(),
+        _ if document.is_null() => Vec::new(),
+        _ => vec![document],
+    }
+}
+
+fn spec(api_version: &str, kind: &str, field: &Field<'_>, scribe: &Scribe) -> KubeSpec {
+    let inner = |scribe: &Scribe| field.get(scribe, "spec");
+    match (api_version, kind) {
+        ("apps/v1", "Deployment") => {
+            let spec = inner(scribe);
+            workload::deployment(&spec, scribe).map_or(KubeSpec::Other, |it| KubeSpec::Deployment(Box::new(it)))
+        }
+        ("apps/v1", "ReplicaSet") => {
+            let spec = inner(scribe);
+            workload::replica_set(&spec, scribe).map_or(KubeSpec::Other, |it| KubeSpec::ReplicaSet(Box::new(it)))
+        }
+        ("v1", "Pod") => {
+            let spec = inner(scribe);
+            KubeSpec::Pod(Box::new(pod::spec(&spec, scribe)))
+        }
+        ("v1", "Service") => {
+            let spec = inner(scribe);
+            KubeSpec::Service(service::service(&spec, scribe))
+        }
+        ("v1", "Node") => KubeSpec::Node(node::node(field, scribe)),
+        ("v1", "Namespace") => KubeSpec::Namespace,
+        ("v1", "ConfigMap") => {
+            volume::config_data(field, scribe, &["data", "binaryData", "immutable"]);
+            KubeSpec::ConfigMap
+        }
+        ("v1", "Secret") => {
+            volume::config_data(field, scribe, &["data", "stringData", "type", "immutable"]);
+            KubeSpec::Secret
+        }
+        _ => KubeSpec::Other,
+    }
+}
+
+/// Two objects of one name in one file: `apply` would let the second win without a word.
+fn check_duplicates(source: &Source, objects: &[KubeObject], problems: &mut Vec<Diagnostic>) {
+    let mut seen = std::collections::BTreeSet::new();
+    let scribe = Scribe::new(explain::KUBERNETES_WRONG_TYPE, [source]);
+    for object in objects {
+        if object.meta.name.is_empty() {
+            continue;
+        }
+        let key = (object.api_version.clone(), object.kind.clone(), object.meta.namespace.clone(), object.meta.name.clone());
+        if !seen.insert(key) {
+            scribe.warning(
+                explain::KUBERNETES_OBJECT_TWICE,
+                object.span,
+                format!("{} \"{}\" is described twice; the last one wins", object.kind, object.meta.name),
+            );
+        }
+    }
+    problems.extend(scribe.into_problems());
+}
+
+#[cfg(test)]
+mod tests;

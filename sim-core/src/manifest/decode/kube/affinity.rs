@@ -1,0 +1,191 @@
+//! Affinity, tolerations, taints and spreading.
+
+use crate::api::kube::affinity::{
+    Affinity, NodeSelectorTerm, PodAffinityTerm, PreferredNodeTerm, Taint, TaintEffect, Toleration,
+    TolerationOperator, TopologySpread, WeightedPodAffinityTerm,
+};
+use crate::manifest::decode::kube::{fault, meta};
+use crate::manifest::decode::scribe::{Field, Scribe};
+
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
+
+/// `affinity` of a pod.
+pub fn affinity(field: &Field<'_>, scribe: &Scribe) -> Affinity {
+    let node = field.get(scribe, "nodeAffinity");
+    let required = node.get(scribe, REQUIRED);
+    let terms = required.get(scribe, "nodeSelectorTerms");
+    let node_required = required.exists().then(|| {
+        if !terms.exists() {
+            fault::required(scribe, &terms, "must have at least one node selector term");
+        }
+        terms.items(scribe).iter().map(|item| node_term(item, scribe)).collect()
+    });
+    let node_preferred = node
+        .get(scribe, PREFERRED)
+        .items(scribe)
+        .iter()
+        .map(|item| PreferredNodeTerm {
+            weight: weight(item, scribe),
+            preference: node_term(&item.get(scribe, "preference"), scribe),
+        })
+        .collect();
+    let near = field.get(scribe, "podAffinity");
+    let far = field.get(scribe, "podAntiAffinity");
+    Affinity {
+        node_required,
+        node_preferred,
+        pod_required: pod_terms(&near.get(scribe, REQUIRED), scribe),
+        pod_preferred: weighted(&near.get(scribe, PREFERRED), scribe),
+        anti_required: pod_terms(&far.get(scribe, REQUIRED), scribe),
+        anti_preferred: weighted(&far.get(scribe, PREFERRED), scribe),
+    }
+}
+
+fn node_term(field: &Field<'_>, scribe: &Scribe) -> NodeSelectorTerm {
+    NodeSelectorTerm {
+        match_expressions: meta::requirements(&field.get(scribe, "matchExpressions"), scribe, true),
+        match_fields: meta::requirements(&field.get(scribe, "matchFields"), scribe, true),
+    }
+}
+
+fn pod_terms(field: &Field<'_>, scribe: &Scribe) -> Vec<PodAffinityTerm> {
+    field.items(scribe).iter().map(|item| pod_term(item, scribe)).collect()
+}
+
+fn weighted(field: &Field<'_>, scribe: &Scribe) -> Vec<WeightedPodAffinityTerm> {
+    field
+        .items(scribe)
+        .iter()
+        .map(|item| WeightedPodAffinityTerm {
+            weight: weight(item, scribe),
+            term: pod_term(&item.get(scribe, "podAffinityTerm"), scribe),
+        })
+        .collect()
+}
+
+fn pod_term(field: &Field<'_>, scribe: &Scribe) -> PodAffinityTerm {
+    let key = field.get(scribe, "topologyKey");
+    let topology_key = key.text_or_empty(scribe);
+    if topology_key.is_empty() {
+        fault::required(scribe, &key, "can not be empty");
+    }
+    PodAffinityTerm {
+        label_selector: meta::selector(&field.get(scribe, "labelSelector"), scribe),
+        namespaces: field.get(scribe, "namespaces").texts(scribe),
+        namespace_selector: meta::selector(&field.get(scribe, "namespaceSelector"), scribe),
+        topology_key,
+    }
+}
+
+fn weight(item: &Field<'_>, scribe: &Scribe) -> u32 {
+    let field = item.get(scribe, "weight");
+    let number = field.integer(scribe).unwrap_or(0);
+    match u32::try_from(number) {
+        Ok(weight @ 1..=100) => weight,
+        _ => {
+            fault::invalid(scribe, &field, number, "must be in the range 1-100");
+            1
+        }
+    }
+}
+
+const EFFECTS: [(&str, TaintEffect); 3] = [
+    ("NoSchedule", TaintEffect::NoSchedule),
+    ("PreferNoSchedule", TaintEffect::PreferNoSchedule),
+    ("NoExecute", TaintEffect::NoExecute),
+];
+
+/// `tolerations` of a pod.
+pub fn tolerations(field: &Field<'_>, scribe: &Scribe) -> Vec<Toleration> {
+    field.items(scribe).iter().map(|item| toleration(item, scribe)).collect()
+}
+
+fn toleration(item: &Field<'_>, scribe: &Scribe) -> Toleration {
+    let operators = [("Equal", TolerationOperator::Equal), ("Exists", TolerationOperator::Exists)];
+    let operator_field = item.get(scribe, "operator");
+    let operator = fault::word(scribe, &operator_field, &operators, TolerationOperator::Equal);
+    let key = item.get(scribe, "key").text_or_empty(scribe);
+    let value_field = item.get(scribe, "value");
+    let value = value_field.text_or_empty(scribe);
+    if key.is_empty() && operator == TolerationOperator::Equal {
+        fault::invalid(
+            scribe,
+            &operator_field,
+            "\"Equal\"",
+            "operator must be Exists when `key` is empty, which means \"match all values and all keys\"",
+        );
+    }
+    if operator == TolerationOperator::Exists && !value.is_empty() {
+        fault::invalid(scribe, &value_field, format!("{value:?}"), "value must be empty when `operator` is 'Exists'");
+    }
+    let effect_field = item.get(scribe, "effect");
+    let effects = EFFECTS.map(|(word, effect)| (word, Some(effect)));
+    let effect = if effect_field.node.and_then(|node| node.as_str()) == Some("") {
+        None
+    } else {
+        fault::word(scribe, &effect_field, &effects, None)
+    };
+    let seconds_field = item.get(scribe, "tolerationSeconds");
+    let seconds = seconds_field.integer(scribe);
+    if seconds.is_some() && effect != Some(TaintEffect::NoExecute) {
+        let shown = effect_field.node.and_then(|node| node.as_str()).unwrap_or("");
+        fault::invalid(
+            scribe,
+            &effect_field,
+            format!("{shown:?}"),
+            "effect must be 'NoExecute' when `tolerationSeconds` is set",
+        );
+    }
+    Toleration { key, operator, value, effect, seconds }
+}
+
+/// `taints` of a node.
+pub fn taints(field: &Field<'_>, scribe: &Scribe) -> Vec<Taint> {
+    let mut taints = Vec::new();
+    for item in field.items(scribe) {
+        let key_field = item.get(scribe, "key");
+        let key = key_field.text_or_empty(scribe);
+        if key.is_empty() {
+            fault::required(scribe, &key_field, "");
+        }
+        let effect_field = item.get(scribe, "effect");
+        if !effect_field.exists() {
+            fault::required(scribe, &effect_field, "");
+        }
+        let effect = fault::word(scribe, &effect_field, &EFFECTS, TaintEffect::NoSchedule);
+        taints.push(Taint { key, value: item.get(scribe, "value").text_or_empty(scribe), effect });
+    }
+    taints
+}
+
+/// `topologySpreadConstraints` of a pod.
+pub fn spreads(field: &Field<'_>, scribe: &Scribe) -> Vec<TopologySpread> {
+    let words = [("DoNotSchedule", true), ("ScheduleAnyway", false)];
+    let mut spreads = Vec::new();
+    for item in field.items(scribe) {
+        let skew_field = item.get(scribe, "maxSkew");
+        let skew = skew_field.integer(scribe).unwrap_or(0);
+        if skew <= 0 {
+            fault::invalid(scribe, &skew_field, skew, "must be greater than zero");
+        }
+        let key_field = item.get(scribe, "topologyKey");
+        let topology_key = key_field.text_or_empty(scribe);
+        if topology_key.is_empty() {
+            fault::required(scribe, &key_field, "can not be empty");
+        }
+        let when = item.get(scribe, "whenUnsatisfiable");
+        if !when.exists() {
+            fault::unsupported(scribe, &when, "", &["DoNotSchedule", "ScheduleAnyway"]);
+        }
+        let domains = item.get(scribe, "minDomains");
+        spreads.push(TopologySpread {
+            max_skew: u32::try_from(skew).unwrap_or(1),
+            topology_key,
+            required: fault::word(scribe, &when, &words, true),
+            label_selector: meta::selector(&item.get(scribe, "labelSelector"), scribe),
+            min_domains: domains.exists().then(|| fault::non_negative(scribe, &domains, 1)),
+        });
+    }
+    spreads
+}

@@ -1,0 +1,291 @@
+//! What the server fills in, so that `kubectl get -o yaml` shows it.
+//! Sources: `pkg/apis/core/v1/defaults.go`, `pkg/apis/apps/v1/defaults.go`,
+//! `pkg/apis/batch/v1/defaults.go`.
+//!
+//! Works on documents that have passed validation; what has an unexpected shape is left alone.
+//! Addresses, node ports, uids and other choices of the server are not defaults and not made here.
+
+use crate::manifest::decode::image;
+use crate::manifest::value::Value;
+
+/// Fills the defaults of a kind into its document.
+pub fn apply_defaults(kind: &str, document: &mut Value) {
+    match kind {
+        "Deployment" => with(document, &["spec"], |spec| {
+            default(spec, "replicas", 1);
+            default(spec, "revisionHistoryLimit", 10);
+            default(spec, "progressDeadlineSeconds", 600);
+            deployment_strategy(spec);
+            template(spec);
+        }),
+        "ReplicaSet" => with(document, &["spec"], |spec| {
+            default(spec, "replicas", 1);
+            template(spec);
+        }),
+        "ReplicationController" => with(document, &["spec"], |spec| {
+            default(spec, "replicas", 1);
+            template(spec);
+        }),
+        "StatefulSet" => with(document, &["spec"], stateful_set),
+        "DaemonSet" => with(document, &["spec"], daemon_set),
+        "Job" => with(document, &["spec"], job),
+        "CronJob" => with(document, &["spec"], |spec| {
+            default(spec, "concurrencyPolicy", "Allow");
+            default(spec, "suspend", false);
+            default(spec, "successfulJobsHistoryLimit", 3);
+            default(spec, "failedJobsHistoryLimit", 1);
+            with(spec, &["jobTemplate", "spec"], template);
+        }),
+        "Pod" => with(document, &["spec"], |spec| {
+            pod_spec(spec);
+            default(spec, "enableServiceLinks", true);
+            for list in ["containers", "initContainers"] {
+                each(spec, list, requests_from_limits);
+            }
+        }),
+        "Service" => with(document, &["spec"], service),
+        "Namespace" => namespace(document),
+        "Secret" => default(document, "type", "Opaque"),
+        "PersistentVolumeClaim" => with(document, &["spec"], |spec| default(spec, "volumeMode", "Filesystem")),
+        "PersistentVolume" => with(document, &["spec"], |spec| {
+            default(spec, "volumeMode", "Filesystem");
+            default(spec, "persistentVolumeReclaimPolicy", "Retain");
+        }),
+        "StorageClass" => {
+            default(document, "reclaimPolicy", "Delete");
+            default(document, "volumeBindingMode", "Immediate");
+        }
+        "HorizontalPodAutoscaler" => with(document, &["spec"], |spec| default(spec, "minReplicas", 1)),
+        _ => {}
+    }
+}
+
+/// Changes the map at a path, if it is there.
+fn with(value: &mut Value, path: &[&str], change: impl FnOnce(&mut Value)) {
+    if value.path(path).is_some_and(|inner| inner.as_map().is_some())
+        && let Some(inner) = value.path_mut(path)
+    {
+        change(inner);
+    }
+}
+
+/// Changes each item of a list, if it is there.
+fn each(value: &mut Value, key: &str, mut change: impl FnMut(&mut Value)) {
+    let list = value.as_map_mut().and_then(|map| map.get_mut(key)).and_then(Value::as_list_mut);
+    for item in list.into_iter().flatten() {
+        if item.as_map().is_some() {
+            change(item);
+        }
+    }
+}
+
+fn default(value: &mut Value, key: &str, content: impl Into<Value>) {
+    if value.get(key).is_none_or(Value::is_null) {
+        value.set(key, content.into());
+    }
+}
+
+fn deployment_strategy(spec: &mut Value) {
+    default(spec, "strategy", Value::map());
+    with(spec, &["strategy"], |strategy| {
+        default(strategy, "type", "RollingUpdate");
+        if strategy.str_at(&["type"]) == Some("RollingUpdate") {
+            default(strategy, "rollingUpdate", Value::map());
+            with(strategy, &["rollingUpdate"], |bounds| {
+                default(bounds, "maxSurge", "25%");
+                default(bounds, "maxUnavailable", "25%");
+            });
+        }
+    });
+}
+
+fn stateful_set(spec: &mut Value) {
+    default(spec, "replicas", 1);
+    default(spec, "podManagementPolicy", "OrderedReady");
+    default(spec, "revisionHistoryLimit", 10);
+    default(spec, "updateStrategy", Value::map());
+    with(spec, &["updateStrategy"], |strategy| {
+        default(strategy, "type", "RollingUpdate");
+        if strategy.str_at(&["type"]) == Some("RollingUpdate") {
+            default(strategy, "rollingUpdate", Value::map());
+            with(strategy, &["rollingUpdate"], |rolling| default(rolling, "partition", 0));
+        }
+    });
+    default(spec, "persistentVolumeClaimRetentionPolicy", Value::map());
+    with(spec, &["persistentVolumeClaimRetentionPolicy"], |policy| {
+        default(policy, "whenDeleted", "Retain");
+        default(policy, "whenScaled", "Retain");
+    });
+    each(spec, "volumeClaimTemplates", |claim| {
+        default(claim, "apiVersion", "v1");
+        default(claim, "kind", "PersistentVolumeClaim");
+        with(claim, &["spec"], |spec| default(spec, "volumeMode", "Filesystem"));
+        default(claim, "status", Value::object([("phase", Value::from("Pending"))]));
+    });
+    template(spec);
+}
+
+fn daemon_set(spec: &mut Value) {
+    default(spec, "revisionHistoryLimit", 10);
+    default(spec, "updateStrategy", Value::map());
+    with(spec, &["updateStrategy"], |strategy| {
+        default(strategy, "type", "RollingUpdate");
+        if strategy.str_at(&["type"]) == Some("RollingUpdate") {
+            default(strategy, "rollingUpdate", Value::map());
+            with(strategy, &["rollingUpdate"], |rolling| {
+                default(rolling, "maxUnavailable", 1);
+                default(rolling, "maxSurge", 0);
+            });
+        }
+    });
+    template(spec);
+}
+
+fn job(spec: &mut Value) {
+    let completions = spec.get("completions").is_some();
+    let parallelism = spec.get("parallelism").is_some();
+    if !completions && !parallelism {
+        default(spec, "completions", 1);
+    }
+    if !parallelism {
+        default(spec, "parallelism", 1);
+    }
+    let per_index = spec.get("backoffLimitPerIndex").is_some();
+    default(spec, "backoffLimit", if per_index { i32::MAX } else { 6 });
+    default(spec, "completionMode", "NonIndexed");
+    default(spec, "suspend", false);
+    default(spec, "manualSelector", false);
+    let by_policy = spec.get("podFailurePolicy").is_some();
+    default(spec, "podReplacementPolicy", if by_policy { "Failed" } else { "TerminatingOrFailed" });
+    template(spec);
+}
+
+fn template(spec: &mut Value) {
+    with(spec, &["template", "spec"], pod_spec);
+}
+
+fn pod_spec(spec: &mut Value) {
+    default(spec, "restartPolicy", "Always");
+    default(spec, "dnsPolicy", "ClusterFirst");
+    default(spec, "terminationGracePeriodSeconds", 30);
+    default(spec, "securityContext", Value::map());
+    default(spec, "schedulerName", "default-scheduler");
+    if let Some(account) = spec.str_at(&["serviceAccountName"]).map(str::to_owned) {
+        default(spec, "serviceAccount", account);
+    }
+    let host_network = spec.get("hostNetwork").and_then(Value::as_bool).unwrap_or(false);
+    for list in ["containers", "initContainers"] {
+        each(spec, list, |item| container(item, host_network));
+    }
+    each(spec, "volumes", volume);
+}
+
+fn container(container: &mut Value, host_network: bool) {
+    let latest = container.str_at(&["image"]).is_some_and(image::is_latest);
+    default(container, "imagePullPolicy", if latest { "Always" } else { "IfNotPresent" });
+    default(container, "terminationMessagePath", "/dev/termination-log");
+    default(container, "terminationMessagePolicy", "File");
+    default(container, "resources", Value::map());
+    each(container, "ports", |port| {
+        default(port, "protocol", "TCP");
+        if let Some(number) = port.i64_at(&["containerPort"]).filter(|_| host_network) {
+            default(port, "hostPort", number);
+        }
+    });
+    each(container, "env", |variable| {
+        with(variable, &["valueFrom", "fieldRef"], |field| default(field, "apiVersion", "v1"));
+    });
+    for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+        with(container, &[probe], |probe| {
+            for (key, content) in
+                [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+            {
+                // A zero is absence here.
+                if probe.i64_at(&[key]) == Some(0) {
+                    probe.remove(key);
+                }
+                default(probe, key, content);
+            }
+            with(probe, &["httpGet"], http_get);
+            with(probe, &["grpc"], |grpc| default(grpc, "service", ""));
+        });
+    }
+    for hook in ["preStop", "postStart"] {
+        with(container, &["lifecycle", hook, "httpGet"], http_get);
+    }
+}
+
+fn http_get(get: &mut Value) {
+    default(get, "path", "/");
+    default(get, "scheme", "HTTP");
+}
+
+fn volume(volume: &mut Value) {
+    let sources = volume.as_map().map_or(0, |map| map.iter().filter(|(key, _)| &***key != "name").count());
+    if sources == 0 {
+        default(volume, "emptyDir", Value::map());
+    }
+    for key in ["configMap", "secret", "projected", "downwardAPI"] {
+        with(volume, &[key], |source| default(source, "defaultMode", 420));
+    }
+    with(volume, &["hostPath"], |source| default(source, "type", ""));
+}
+
+/// Only for pods as such: templates keep their requests as written.
+fn requests_from_limits(container: &mut Value) {
+    let Some(limits) = container.path(&["resources", "limits"]).and_then(Value::as_map).cloned() else { return };
+    if limits.is_empty() {
+        return;
+    }
+    with(container, &["resources"], |resources| {
+        default(resources, "requests", Value::map());
+        with(resources, &["requests"], |requests| {
+            for (name, amount) in limits.iter() {
+                default(requests, name, amount.clone());
+            }
+        });
+    });
+}
+
+fn service(spec: &mut Value) {
+    default(spec, "type", "ClusterIP");
+    default(spec, "sessionAffinity", "None");
+    if spec.str_at(&["sessionAffinity"]) == Some("ClientIP") && spec.get("sessionAffinityConfig").is_none() {
+        spec.set_path(&["sessionAffinityConfig", "clientIP", "timeoutSeconds"], 10_800.into());
+    }
+    each(spec, "ports", |port| {
+        default(port, "protocol", "TCP");
+        if let Some(number) = port.get("port").cloned() {
+            default(port, "targetPort", number);
+        }
+    });
+    let kind = spec.str_at(&["type"]).unwrap_or("").to_owned();
+    if kind == "ExternalName" {
+        return;
+    }
+    default(spec, "internalTrafficPolicy", "Cluster");
+    let external = spec.get("externalIPs").and_then(Value::as_list).is_some_and(|list| !list.is_empty());
+    if matches!(&*kind, "NodePort" | "LoadBalancer") || external {
+        default(spec, "externalTrafficPolicy", "Cluster");
+    }
+    if kind == "LoadBalancer" {
+        default(spec, "allocateLoadBalancerNodePorts", true);
+    }
+    default(spec, "ipFamilies", vec![Value::from("IPv4")]);
+    let headless = spec.str_at(&["clusterIP"]) == Some("None");
+    let selector = spec.get("selector").and_then(Value::as_map).is_some_and(|map| !map.is_empty());
+    default(spec, "ipFamilyPolicy", if headless && !selector { "RequireDualStack" } else { "SingleStack" });
+}
+
+fn namespace(document: &mut Value) {
+    let Some(name) = document.str_at(&["metadata", "name"]).map(str::to_owned) else { return };
+    if document.path(&["metadata", "labels", "kubernetes.io/metadata.name"]).is_none() {
+        document.set_path(&["metadata", "labels", "kubernetes.io/metadata.name"], name.into());
+    }
+    if document.path(&["spec", "finalizers"]).is_none() {
+        document.set_path(&["spec", "finalizers"], vec![Value::from("kubernetes")].into());
+    }
+    if document.path(&["status", "phase"]).is_none() {
+        document.set_path(&["status", "phase"], "Active".into());
+    }
+}

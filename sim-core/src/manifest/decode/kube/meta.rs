@@ -1,0 +1,140 @@
+//! `metadata`, label maps and selectors.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::meta::ObjectMeta;
+use crate::api::selector::{LabelSelector, Operator, Requirement};
+use crate::manifest::explain;
+use crate::manifest::decode::kube::fault;
+use crate::manifest::decode::kube::name::{self, NameRule};
+use crate::manifest::decode::scribe::{Field, Scribe};
+
+/// An object's `metadata`, with its name checked.
+pub fn object(field: &Field<'_>, scribe: &Scribe, rule: NameRule) -> ObjectMeta {
+    let meta = field.get(scribe, "metadata");
+    let name_field = meta.get(scribe, "name");
+    let generate = meta.get(scribe, "generateName");
+    let name = name_field.text_or_empty(scribe);
+    let generate_name = generate.text_or_empty(scribe);
+    if name.is_empty() && generate_name.is_empty() {
+        if !name_field.exists() || name_field.node.is_some_and(|node| node.as_str().is_some()) {
+            fault::required(scribe, &name_field, "name or generateName is required");
+        }
+    } else if !name.is_empty() {
+        for detail in name::check(rule, &name) {
+            fault::invalid(scribe, &name_field, format!("{name:?}"), &detail);
+        }
+    }
+    let namespace_field = meta.get(scribe, "namespace");
+    let namespace = namespace_field.text(scribe).filter(|namespace| !namespace.is_empty());
+    for detail in namespace.iter().flat_map(|namespace| name::label(namespace)) {
+        fault::invalid(scribe, &namespace_field, format!("{:?}", namespace.as_deref().unwrap_or("")), &detail);
+    }
+    ObjectMeta { name, generate_name, namespace, labels: labels(&meta, scribe), annotations: annotations(&meta, scribe) }
+}
+
+/// `labels` below a `metadata`.
+pub fn labels(meta: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
+    let field = meta.get(scribe, "labels");
+    let labels = text_map(&field, scribe);
+    for (key, inner) in field.entries(scribe) {
+        // As upstream, the path is the map's; the text says which key or value it is.
+        let at = Field { path: field.path.clone(), ..inner.clone() };
+        for detail in name::qualified(&key.text) {
+            fault::invalid(scribe, &at, format!("{:?}", &*key.text), &detail);
+        }
+        if let Some(value) = labels.get(&key.text) {
+            for detail in name::label_value(value) {
+                fault::invalid(scribe, &at, format!("{value:?}"), &detail);
+            }
+        }
+    }
+    labels
+}
+
+/// `annotations` below a `metadata`.
+pub fn annotations(meta: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
+    let field = meta.get(scribe, "annotations");
+    let annotations = text_map(&field, scribe);
+    for (key, inner) in field.entries(scribe) {
+        let at = Field { path: field.path.clone(), ..inner };
+        for detail in name::qualified(&key.text.to_lowercase()) {
+            fault::invalid(scribe, &at, format!("{:?}", &*key.text), &detail);
+        }
+    }
+    let bytes: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > 262_144 {
+        scribe.error(
+            explain::KUBERNETES_INVALID_VALUE,
+            field.span,
+            format!("{}: Too long: may not be more than 262144 bytes", field.path),
+        );
+    }
+    annotations
+}
+
+/// A map of texts.
+pub fn text_map(field: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
+    let mut map = BTreeMap::new();
+    for (key, inner) in field.entries(scribe) {
+        // A key without a value is an empty text, as the API's JSON decoding has it.
+        if !inner.exists() {
+            map.insert(key.text.clone(), "".into());
+        } else if let Some(text) = inner.text(scribe) {
+            map.insert(key.text.clone(), text);
+        }
+    }
+    map
+}
+
+/// A label selector; nothing if absent.
+pub fn selector(field: &Field<'_>, scribe: &Scribe) -> Option<LabelSelector> {
+    field.node?;
+    let match_labels = text_map(&field.get(scribe, "matchLabels"), scribe);
+    let match_expressions = requirements(&field.get(scribe, "matchExpressions"), scribe, false);
+    Some(LabelSelector { match_labels, match_expressions })
+}
+
+/// A list of requirements; `node` allows the two comparisons of numbers.
+pub fn requirements(field: &Field<'_>, scribe: &Scribe, node: bool) -> Vec<Requirement> {
+    let words: &[(&str, Operator)] = &[
+        ("In", Operator::In),
+        ("NotIn", Operator::NotIn),
+        ("Exists", Operator::Exists),
+        ("DoesNotExist", Operator::DoesNotExist),
+        ("Gt", Operator::GreaterThan),
+        ("Lt", Operator::LessThan),
+    ];
+    let words = if node { words } else { &words[..4] };
+    field.items(scribe).into_iter().filter_map(|item| requirement(&item, scribe, words)).collect()
+}
+
+fn requirement(item: &Field<'_>, scribe: &Scribe, words: &[(&str, Operator)]) -> Option<Requirement> {
+    let key_field = item.get(scribe, "key");
+    let key = key_field.text_or_empty(scribe);
+    for detail in name::qualified(&key) {
+        fault::invalid(scribe, &key_field, format!("{key:?}"), &detail);
+    }
+    let operator_field = item.get(scribe, "operator");
+    let values_field = item.get(scribe, "values");
+    let values = values_field.texts(scribe);
+    let text = operator_field.text_or_empty(scribe);
+    let Some((_, operator)) = words.iter().find(|(word, _)| **word == *text) else {
+        fault::invalid(scribe, &operator_field, format!("{text:?}"), "not a valid selector operator");
+        return None;
+    };
+    match operator {
+        Operator::In | Operator::NotIn if values.is_empty() => {
+            fault::required(scribe, &values_field, "must be specified when `operator` is 'In' or 'NotIn'");
+        }
+        Operator::Exists | Operator::DoesNotExist if !values.is_empty() => {
+            fault::forbidden(scribe, &values_field, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+        }
+        Operator::GreaterThan | Operator::LessThan if values.len() != 1 => {
+            fault::required(scribe, &values_field, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+        }
+        _ => {}
+    }
+    Some(Requirement { key, operator: *operator, values })
+}

@@ -1,0 +1,68 @@
+//! Pods and pod templates.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::api::kube::pod::{PodSpec, PodTemplate, RestartPolicy};
+use crate::manifest::decode::kube::{affinity, container, fault, meta, volume};
+use crate::manifest::decode::scribe::{Field, Scribe};
+
+/// `template` of a controller.
+pub fn template(field: &Field<'_>, scribe: &Scribe) -> PodTemplate {
+    let metadata = field.get(scribe, "metadata");
+    let template = PodTemplate {
+        labels: meta::labels(&metadata, scribe),
+        annotations: meta::annotations(&metadata, scribe),
+        spec: spec(&field.get(scribe, "spec"), scribe),
+    };
+    if let Some(node) = metadata.node {
+        scribe.mark_below(node);
+    }
+    template
+}
+
+/// `spec` of a pod.
+pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
+    let volumes = volume::volumes(&field.get(scribe, "volumes"), scribe);
+    let volume_names: BTreeSet<Arc<str>> = volumes.iter().map(|volume| volume.name.clone()).collect();
+    let host_network = field.get(scribe, "hostNetwork").truth(scribe);
+    let pod = container::Pod { volumes: &volume_names, host_network, init: false };
+    let mut names = BTreeSet::new();
+    let containers_field = field.get(scribe, "containers");
+    let containers = container::containers(&containers_field, scribe, pod, &mut names);
+    if containers.is_empty() && containers_field.node.is_none_or(|node| node.as_seq().is_some()) {
+        fault::required(scribe, &containers_field, "");
+    }
+    let init = container::Pod { init: true, ..pod };
+    let init_containers =
+        container::containers(&field.get(scribe, "initContainers"), scribe, init, &mut names);
+    let policies = [
+        ("Always", RestartPolicy::Always),
+        ("OnFailure", RestartPolicy::OnFailure),
+        ("Never", RestartPolicy::Never),
+    ];
+    let non_empty = |text: &Arc<str>| !text.is_empty();
+    PodSpec {
+        containers,
+        init_containers,
+        volumes,
+        restart_policy: fault::word(scribe, &field.get(scribe, "restartPolicy"), &policies, RestartPolicy::Always),
+        termination_grace_period_seconds: fault::non_negative(
+            scribe,
+            &field.get(scribe, "terminationGracePeriodSeconds"),
+            30,
+        ),
+        node_name: field.get(scribe, "nodeName").text(scribe).filter(non_empty),
+        node_selector: meta::text_map(&field.get(scribe, "nodeSelector"), scribe),
+        affinity: affinity::affinity(&field.get(scribe, "affinity"), scribe),
+        tolerations: affinity::tolerations(&field.get(scribe, "tolerations"), scribe),
+        topology_spread_constraints: affinity::spreads(&field.get(scribe, "topologySpreadConstraints"), scribe),
+        priority_class_name: field.get(scribe, "priorityClassName").text(scribe).filter(non_empty),
+        host_network,
+        scheduler_name: field
+            .get(scribe, "schedulerName")
+            .text(scribe)
+            .filter(non_empty)
+            .unwrap_or_else(|| "default-scheduler".into()),
+    }
+}

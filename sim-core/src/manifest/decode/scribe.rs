@@ -1,0 +1,304 @@
+//! Reading a tree field by field: types are checked, problems noted, reads remembered.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::manifest::diagnostic::{Code, DIAGNOSTICS_MAX, Diagnostic, Severity};
+use crate::manifest::lines::{FileId, Source, Span};
+use crate::manifest::tree::{Key, Node, NodeValue};
+
+/// Notes of one decoding: problems found and keys read.
+#[derive(Debug)]
+pub struct Scribe {
+    /// Problems in the order found.
+    problems: RefCell<Vec<Diagnostic>>,
+    /// Code of a value of the wrong type, in the dialect that is read.
+    wrong_type: Code,
+    names: BTreeMap<FileId, Arc<str>>,
+    read: RefCell<BTreeSet<(FileId, u32, u32)>>,
+}
+
+impl Scribe {
+    /// Empty notes about these texts.
+    pub fn new<'s>(wrong_type: Code, sources: impl IntoIterator<Item = &'s Source>) -> Self {
+        let names = sources.into_iter().map(|source| (source.file, source.name.clone())).collect();
+        Self { problems: RefCell::default(), wrong_type, names, read: RefCell::default() }
+    }
+
+    /// Notes a problem; help is an empty text if there is none.
+    pub fn note(&self, code: Code, severity: Severity, span: Span, message: impl Into<String>, help: &str) {
+        let problem = Diagnostic {
+            code,
+            severity,
+            file: self.names.get(&span.file).cloned().unwrap_or_else(|| "".into()),
+            span,
+            message: message.into(),
+            help: Some(help).filter(|help| !help.is_empty()).map(str::to_owned),
+            fix: None,
+            path: String::new(),
+        };
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < DIAGNOSTICS_MAX && !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+
+    /// Notes an error.
+    pub fn error(&self, code: Code, span: Span, message: impl Into<String>) {
+        self.note(code, Severity::Error, span, message, "");
+    }
+
+    /// Notes an error and what to do about it.
+    pub fn error_with_help(&self, code: Code, span: Span, message: impl Into<String>, help: impl AsRef<str>) {
+        self.note(code, Severity::Error, span, message, help.as_ref());
+    }
+
+    /// Notes a warning.
+    pub fn warning(&self, code: Code, span: Span, message: impl Into<String>) {
+        self.note(code, Severity::Warning, span, message, "");
+    }
+
+    /// Notes a remark.
+    pub fn remark(&self, code: Code, span: Span, message: impl Into<String>) {
+        self.note(code, Severity::Info, span, message, "");
+    }
+
+    /// Drops type errors of the decoder where the schema has said the same already.
+    pub fn drop_repeated_type_errors(&self) {
+        let mut spans = BTreeSet::new();
+        let wrong_type = self.wrong_type;
+        self.problems.borrow_mut().retain(|problem| problem.code != wrong_type || spans.insert(problem.span));
+    }
+
+    /// Takes over problems that someone else found.
+    pub fn extend(&self, problems: impl IntoIterator<Item = Diagnostic>) {
+        self.problems.borrow_mut().extend(problems);
+    }
+
+    /// The problems noted.
+    pub fn into_problems(self) -> Vec<Diagnostic> {
+        self.problems.into_inner()
+    }
+
+    /// Remembers that a key was read.
+    pub fn mark(&self, key: &Key) {
+        self.read.borrow_mut().insert((key.span.file, key.span.start, key.span.end));
+    }
+
+    /// Remembers all keys below a node.
+    pub fn mark_below(&self, node: &Node) {
+        for entry in node.as_map().unwrap_or_default() {
+            self.mark(&entry.key);
+            self.mark_below(&entry.value);
+        }
+        for item in node.as_seq().unwrap_or_default() {
+            self.mark_below(item);
+        }
+    }
+
+    fn was_read(&self, key: &Key) -> bool {
+        self.read.borrow().contains(&(key.span.file, key.span.start, key.span.end))
+    }
+
+    /// Whether an error was noted.
+    pub fn failed(&self) -> bool {
+        self.problems.borrow().iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Keys below `root` that nobody read, with their paths, outermost only, in written order.
+    pub fn unread(&self, root: &Node) -> Vec<(String, Span)> {
+        let mut found = Vec::new();
+        self.collect_unread(root, "", &mut found);
+        found
+    }
+
+    fn collect_unread(&self, node: &Node, path: &str, found: &mut Vec<(String, Span)>) {
+        for entry in node.as_map().unwrap_or_default() {
+            let inner = join(path, &entry.key.text);
+            if self.was_read(&entry.key) {
+                self.collect_unread(&entry.value, &inner, found);
+            } else {
+                found.push((inner, entry.key.span));
+            }
+        }
+        for (index, item) in node.as_seq().unwrap_or_default().iter().enumerate() {
+            self.collect_unread(item, &format!("{path}[{index}]"), found);
+        }
+    }
+}
+
+/// Appends a key to a path; keys with dots or slashes go in brackets, as upstream prints them.
+pub fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else if key.contains(['.', '/']) {
+        format!("{path}[{key}]")
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// A place in a tree that may be empty: its value, where to point, and its path.
+#[derive(Clone, Debug)]
+pub struct Field<'node> {
+    /// The value; absent or `null` is nothing.
+    pub node: Option<&'node Node>,
+    /// Where a message about it points: the value, or the nearest parent that exists.
+    pub span: Span,
+    /// Path such as `spec.containers[0].image`.
+    pub path: String,
+}
+
+impl<'node> Field<'node> {
+    /// The whole tree.
+    pub fn root(node: &'node Node) -> Self {
+        Self::at(node, String::new())
+    }
+
+    /// A node whose path is known.
+    pub fn at(node: &'node Node, path: String) -> Self {
+        Self { node: Some(node), span: node.span, path }
+    }
+
+    /// Whether something other than `null` is written here.
+    pub fn exists(&self) -> bool {
+        self.node.is_some()
+    }
+
+    /// The field under `key`, which counts as read.
+    pub fn get(&self, scribe: &Scribe, key: &str) -> Self {
+        let path = join(&self.path, key);
+        match self.node.and_then(|node| node.entry(key)) {
+            Some(entry) => {
+                scribe.mark(&entry.key);
+                let whole = matches!(entry.value.value, NodeValue::Map(_) | NodeValue::Seq(_) | NodeValue::Null);
+                let span = if whole { entry.key.span } else { entry.value.span };
+                Self { node: Some(&entry.value).filter(|node| !node.is_null()), span, path }
+            }
+            None => Self { node: None, span: self.span, path },
+        }
+    }
+
+    /// The field under `key`, looked at only to check it: it still counts as unread.
+    pub fn peek(&self, key: &str) -> Self {
+        let path = join(&self.path, key);
+        let entry = self.node.and_then(|node| node.entry(key));
+        let node = entry.map(|entry| &entry.value).filter(|node| !node.is_null());
+        let span = entry.map_or(self.span, |entry| if node.is_some() { entry.value.span } else { entry.key.span });
+        Self { node, span, path }
+    }
+
+    /// The items of a list, with their paths; none if absent.
+    pub fn items(&self, scribe: &Scribe) -> Vec<Self> {
+        let Some(node) = self.node else { return Vec::new() };
+        let Some(items) = node.as_seq() else {
+            self.wrong_type(scribe, "a list");
+            return Vec::new();
+        };
+        items.iter().enumerate().map(|(index, item)| Self::at(item, format!("{}[{index}]", self.path))).collect()
+    }
+
+    /// The entries of a mapping, all of which count as read; none if absent.
+    pub fn entries(&self, scribe: &Scribe) -> Vec<(&'node Key, Self)> {
+        let Some(node) = self.node else { return Vec::new() };
+        let Some(entries) = node.as_map() else {
+            self.wrong_type(scribe, "a mapping");
+            return Vec::new();
+        };
+        entries
+            .iter()
+            .map(|entry| {
+                scribe.mark(&entry.key);
+                let value = Some(&entry.value).filter(|node| !node.is_null());
+                let span = if value.is_some() { entry.value.span } else { entry.key.span };
+                (&entry.key, Self { node: value, span, path: join(&self.path, &entry.key.text) })
+            })
+            .collect()
+    }
+
+    /// Whether this is a mapping; anything else that is there is a problem.
+    pub fn expect_map(&self, scribe: &Scribe) -> bool {
+        match self.node {
+            Some(node) if node.as_map().is_some() => true,
+            Some(_) => {
+                self.wrong_type(scribe, "a mapping");
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Text, strictly.
+    pub fn text(&self, scribe: &Scribe) -> Option<Arc<str>> {
+        let node = self.node?;
+        if let NodeValue::Str { text, .. } = &node.value {
+            return Some(text.clone());
+        }
+        self.wrong_type(scribe, "text");
+        None
+    }
+
+    /// Text, empty if absent.
+    pub fn text_or_empty(&self, scribe: &Scribe) -> Arc<str> {
+        self.text(scribe).unwrap_or_else(|| "".into())
+    }
+
+    /// Any scalar as text, as Compose casts it.
+    pub fn scalar(&self, scribe: &Scribe) -> Option<Arc<str>> {
+        let text = self.node?.scalar_text();
+        if text.is_none() {
+            self.wrong_type(scribe, "text");
+        }
+        text
+    }
+
+    /// A list of texts.
+    pub fn texts(&self, scribe: &Scribe) -> Vec<Arc<str>> {
+        self.items(scribe).iter().filter_map(|item| item.text(scribe)).collect()
+    }
+
+    /// A whole number, strictly.
+    pub fn integer(&self, scribe: &Scribe) -> Option<i64> {
+        let number = self.node?.as_i64();
+        if number.is_none() {
+            self.wrong_type(scribe, "a whole number");
+        }
+        number
+    }
+
+    /// A truth value, strictly; absent is false.
+    pub fn truth(&self, scribe: &Scribe) -> bool {
+        let Some(node) = self.node else { return false };
+        node.as_bool().unwrap_or_else(|| {
+            self.wrong_type(scribe, "true or false");
+            false
+        })
+    }
+
+    /// Notes that the value has the wrong type.
+    pub fn wrong_type(&self, scribe: &Scribe, wanted: &str) {
+        let Some(node) = self.node else { return };
+        let found = kind(node);
+        let help = match (wanted, found) {
+            ("text", "a whole number" | "a number" | "true or false") => "put it in quotes".to_owned(),
+            ("a whole number", "text") | ("true or false", "text") => "write it without quotes".to_owned(),
+            ("a list", _) => "start each item on its own line with `- `".to_owned(),
+            _ => format!("write {wanted} here"),
+        };
+        let code = scribe.wrong_type;
+        scribe.error_with_help(code, node.span, format!("{}: must be {wanted}, not {found}", self.path), help);
+    }
+}
+
+fn kind(node: &Node) -> &'static str {
+    match node.value {
+        NodeValue::Null => "nothing",
+        NodeValue::Bool(_) => "true or false",
+        NodeValue::Int(_) => "a whole number",
+        NodeValue::Float(_) => "a number",
+        NodeValue::Str { .. } => "text",
+        NodeValue::Seq(_) => "a list",
+        NodeValue::Map(_) => "a mapping",
+    }
+}
