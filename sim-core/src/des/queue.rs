@@ -1,19 +1,28 @@
 //! What is to happen, in the total order (time, sequence).
 //!
 //! ```text
-//! near: heap, up to the end of the current slice     <- popped from
-//! wheel: the next 16.8 s, by slices of 4.096 ms      -> becomes `near` when its time comes
-//! far:  heap, everything later                       -> moves into the wheel as it turns
+//! near:   heap, up to the end of the current slice               <- popped from
+//! fine:   wheel, rest of the current block by slices of 4.096 ms -> a slice becomes `near`
+//! coarse: wheel, the next 19 hours by blocks of 16.8 s           -> a block becomes `fine`
+//! far:    heap, everything later                                 -> moves into `coarse`
 //! ```
 //!
 //! Nothing is cancelled here: events carry ids, and a stale id reads as absent.
-//! A pop and a push take about 150 ns at 150,000 pending, a third of a binary heap's time.
+//! A pop and a push take 110 to 160 ns at 150,000 pending, a quarter of a binary heap's time; a
+//! snapshot shares both wheels.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::base::time::SimTime;
-use crate::des::wheel::{SLICES, Wheel, slice_of};
+use crate::des::wheel::{SLICES, Wheel};
+
+/// Microseconds in one slice, as a power of two: at 150,000 pending within 10 s it holds some 60.
+const SLICE_BITS: u32 = 12;
+/// Slices in one block, as a power of two: one turn of the fine wheel.
+const BLOCK_BITS: u32 = 12;
+
+const _: () = assert!(1 << BLOCK_BITS == SLICES);
 
 /// Number of a scheduled event, in the order of scheduling; also its name as a cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,15 +53,16 @@ const _: () = assert!(size_of::<Scheduled<[u64; 2]>>() <= 40);
 pub struct Queue<E: Copy> {
     /// Everything in slices up to `current`.
     near: BinaryHeap<Earliest<E>>,
-    /// Everything in the slices after `current`, less than one turn away.
-    wheel: Wheel<E>,
-    /// Everything one turn away from `current` or more.
+    /// By slice: everything in slices after `current` of the same block.
+    fine: Wheel<E>,
+    /// By block: everything in later blocks, less than one turn away.
+    coarse: Wheel<E>,
+    /// Everything in blocks one turn away or more.
     far: BinaryHeap<Earliest<E>>,
+    /// The slice that `near` was last filled from.
     current: u64,
     now: SimTime,
     last_seq: u64,
-    /// Kept between calls for its memory; empty.
-    buffer: Vec<Scheduled<E>>,
 }
 
 impl<E: Copy> Queue<E> {
@@ -60,12 +70,12 @@ impl<E: Copy> Queue<E> {
     pub fn new() -> Self {
         Self {
             near: BinaryHeap::new(),
-            wheel: Wheel::new(),
+            fine: Wheel::new(),
+            coarse: Wheel::new(),
             far: BinaryHeap::new(),
             current: 0,
             now: SimTime::ZERO,
             last_seq: 0,
-            buffer: Vec::new(),
         }
     }
 
@@ -119,16 +129,13 @@ impl<E: Copy> Queue<E> {
         if let Some(Earliest(scheduled)) = self.near.peek() {
             return Some(scheduled.at);
         }
-        // What is far is later than all that is in the wheel.
-        match self.wheel.next_after(self.current) {
-            Some(slice) => self
-                .wheel
-                .items(slice)
-                .iter()
-                .map(|scheduled| scheduled.at)
-                .min(),
-            None => self.far.peek().map(|Earliest(scheduled)| scheduled.at),
+        if let Some(slice) = self.fine.next_after(self.current) {
+            return self.fine.items(slice).map(|scheduled| scheduled.at).min();
         }
+        if let Some(block) = self.coarse.next_after(block_of(self.current)) {
+            return self.coarse.items(block).map(|scheduled| scheduled.at).min();
+        }
+        self.far.peek().map(|Earliest(scheduled)| scheduled.at)
     }
 
     /// Time of the last event popped, or that given to [`Queue::advance`].
@@ -157,7 +164,7 @@ impl<E: Copy> Queue<E> {
 
     /// Number of pending events.
     pub fn len(&self) -> usize {
-        self.near.len() + self.wheel.len() + self.far.len()
+        self.near.len() + self.fine.len() + self.coarse.len() + self.far.len()
     }
 
     /// Whether nothing is pending.
@@ -170,46 +177,77 @@ impl<E: Copy> Queue<E> {
         let heaps = self.near.iter().chain(&self.far);
         heaps
             .map(|Earliest(scheduled)| scheduled)
-            .chain(self.wheel.iter())
+            .chain(self.fine.iter())
+            .chain(self.coarse.iter())
     }
 
     fn place(&mut self, scheduled: Scheduled<E>) {
-        let slice = slice_of(scheduled.at.as_micros());
+        let slice = slice_of(scheduled.at);
+        let block = block_of(slice);
+        let current_block = block_of(self.current);
         if slice <= self.current {
             self.near.push(Earliest(scheduled));
-        } else if slice - self.current < SLICES {
-            self.wheel.push(slice, scheduled);
+        } else if block == current_block {
+            self.fine.push(slice, scheduled);
+        } else if block - current_block < SLICES {
+            self.coarse.push(block, scheduled);
         } else {
             self.far.push(Earliest(scheduled));
         }
     }
 
-    /// Makes the next slice that holds something the current one. `near` is empty.
+    /// Moves on to the next slice that holds something. `near` is empty.
     fn turn(&mut self) {
-        let next_far = self
-            .far
-            .peek()
-            .map(|Earliest(scheduled)| slice_of(scheduled.at.as_micros()));
-        let Some(next) = self.wheel.next_after(self.current).or(next_far) else {
+        if self.fine.len() == 0 {
+            self.next_block();
+        }
+        // The first slice of a block is current as soon as the block is.
+        if !self.near.is_empty() {
+            return;
+        }
+        let Some(slice) = self.fine.next_after(self.current) else {
             return;
         };
-        self.current = next;
-        let mut items = std::mem::take(&mut self.buffer);
-        self.wheel.drain_into(next, &mut items);
-        let mut heap = std::mem::take(&mut self.near).into_vec();
-        heap.extend(items.drain(..).map(Earliest));
-        self.near = BinaryHeap::from(heap);
-        self.buffer = items;
-        while let Some(Earliest(scheduled)) = self.far.peek() {
-            if slice_of(scheduled.at.as_micros()) - next >= SLICES {
+        self.current = slice;
+        let mut items = std::mem::take(&mut self.near).into_vec();
+        self.fine
+            .drain(slice, |scheduled| items.push(Earliest(scheduled)));
+        self.near = BinaryHeap::from(items);
+    }
+
+    /// Moves on to the next block that holds something. `near` and `fine` are empty.
+    fn next_block(&mut self) {
+        let coarse = self.coarse.next_after(block_of(self.current));
+        // What is far is later than all that is in the wheel.
+        let far = || Some(block_of(slice_of(self.far.peek()?.0.at)));
+        let Some(block) = coarse.or_else(far) else {
+            return;
+        };
+        self.current = block << BLOCK_BITS;
+        let (near, fine, current) = (&mut self.near, &mut self.fine, self.current);
+        self.coarse
+            .drain(block, |scheduled| match slice_of(scheduled.at) {
+                slice if slice == current => near.push(Earliest(scheduled)),
+                slice => fine.push(slice, scheduled),
+            });
+        while let Some(Earliest(scheduled)) = self.far.peek().copied() {
+            if block_of(slice_of(scheduled.at)) - block >= SLICES {
                 break;
             }
-            let Some(Earliest(scheduled)) = self.far.pop() else {
-                break;
-            };
+            self.far.pop();
             self.place(scheduled);
         }
     }
+}
+
+/// The number of the slice that a time falls into, counted from the epoch.
+const fn slice_of(time: SimTime) -> u64 {
+    time.as_micros() >> SLICE_BITS
+}
+
+/// The number of the block that a slice belongs to.
+const fn block_of(slice: u64) -> u64 {
+    slice >> BLOCK_BITS
 }
 
 impl<E: Copy> Default for Queue<E> {

@@ -1,40 +1,50 @@
-//! Scheduled things by the time slice they fall into: 4,096 slices of 4.096 ms.
+//! Scheduled things by the time slice they fall into, 4,096 slices a turn.
 //!
-//! Owns everything of the next 16.8 s that is later than the current slice. Order within a slice is
-//! not kept: the queue sorts a slice when its time comes. At 150,000 pending within 10 s a slice
-//! holds some 60. Slices are shared by snapshots until one of them changes.
+//! Order within a slice is not kept: the queue sorts a slice when its time comes. Whoever pushes
+//! keeps all slices within one turn.
+//!
+//! A slice is a chain of segments. Snapshots share segments; a push onto a shared one begins a new
+//! segment in front of it instead of copying, unless the old one is short:
+//!
+//! ```text
+//! slice -> [newest: mine alone] -> [shared with a snapshot] -> [shared with an older one]
+//! ```
+//!
+//! Each segment is at least half as long as the next newer, so that chains stay short.
 
 use std::sync::Arc;
 
 use crate::des::queue::Scheduled;
 
-/// Microseconds in one slice, as a power of two.
-const SLICE_BITS: u32 = 12;
 const WORDS: usize = 64;
 /// Slices of one turn: one bit each in 64 words, whose own occupancy is one word again.
 pub(super) const SLICES: u64 = (WORDS * 64) as u64;
 
-const _: () = assert!(SLICES << SLICE_BITS == 1 << 24);
-
-/// The number of the slice that a time in microseconds falls into, counted from the epoch.
-pub(super) const fn slice_of(micros: u64) -> u64 {
-    micros >> SLICE_BITS
-}
+/// A shared segment up to this long is copied rather than kept in the chain.
+const SHORT: usize = 16;
 
 /// One turn of slices. Empty slices have no memory.
 #[derive(Clone)]
 pub(super) struct Wheel<E> {
-    slices: Vec<Option<Arc<Vec<Scheduled<E>>>>>,
+    slices: Vec<Option<Arc<Segment<E>>>>,
     occupied: [u64; WORDS],
     /// Bit `n`: word `n` of `occupied` is not zero.
     summary: u64,
     len: usize,
 }
 
+struct Segment<E> {
+    items: Vec<Scheduled<E>>,
+    older: Option<Arc<Segment<E>>>,
+}
+
 impl<E: Copy> Wheel<E> {
     pub(super) fn new() -> Self {
+        let slices = std::iter::repeat_with(|| None)
+            .take(SLICES as usize)
+            .collect();
         Self {
-            slices: vec![None; SLICES as usize],
+            slices,
             occupied: [0; WORDS],
             summary: 0,
             len: 0,
@@ -45,12 +55,13 @@ impl<E: Copy> Wheel<E> {
         self.len
     }
 
-    /// Adds to the slice numbered `slice`; the caller keeps all slices within one turn.
+    /// Adds to the slice numbered `slice`.
     pub(super) fn push(&mut self, slice: u64, scheduled: Scheduled<E>) {
         let place = (slice % SLICES) as usize;
-        match &mut self.slices[place] {
-            Some(items) => Arc::make_mut(items).push(scheduled),
-            empty => *empty = Some(Arc::new(vec![scheduled])),
+        let head = &mut self.slices[place];
+        match head.as_mut().and_then(Arc::get_mut) {
+            Some(segment) => segment.items.push(scheduled),
+            None => *head = Some(Arc::new(Segment::begin(scheduled, head.take()))),
         }
         self.occupied[place / 64] |= 1 << (place % 64);
         self.summary |= 1 << (place / 64);
@@ -69,20 +80,18 @@ impl<E: Copy> Wheel<E> {
     }
 
     /// What the slice holds, in no order.
-    pub(super) fn items(&self, slice: u64) -> &[Scheduled<E>] {
-        self.slices[(slice % SLICES) as usize]
-            .as_deref()
-            .map_or(&[], Vec::as_slice)
+    pub(super) fn items(&self, slice: u64) -> impl Iterator<Item = &Scheduled<E>> {
+        chain(&self.slices[(slice % SLICES) as usize])
     }
 
-    /// Moves what the slice holds to the end of `items`.
-    pub(super) fn drain_into(&mut self, slice: u64, items: &mut Vec<Scheduled<E>>) {
+    /// Empties the slice and hands out what it held, in no order.
+    pub(super) fn drain(&mut self, slice: u64, mut take: impl FnMut(Scheduled<E>)) {
         let place = (slice % SLICES) as usize;
-        let Some(taken) = self.slices[place].take() else {
-            return;
-        };
-        self.len -= taken.len();
-        items.extend_from_slice(&taken);
+        let taken = self.slices[place].take();
+        for scheduled in chain(&taken) {
+            take(*scheduled);
+            self.len -= 1;
+        }
         self.occupied[place / 64] &= !(1 << (place % 64));
         if self.occupied[place / 64] == 0 {
             self.summary &= !(1 << (place / 64));
@@ -91,7 +100,7 @@ impl<E: Copy> Wheel<E> {
 
     /// Everything, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Scheduled<E>> {
-        self.slices.iter().flatten().flat_map(|items| items.iter())
+        self.slices.iter().flat_map(chain)
     }
 
     /// The first occupied place at or after `start`.
@@ -112,4 +121,31 @@ impl<E: Copy> Wheel<E> {
         let word = later.trailing_zeros() as usize;
         Some(word * 64 + self.occupied[word].trailing_zeros() as usize)
     }
+}
+
+impl<E: Copy> Segment<E> {
+    /// A new front of a chain whose front is shared, or of an empty one.
+    fn begin(scheduled: Scheduled<E>, mut older: Option<Arc<Self>>) -> Self {
+        let mut items = Vec::with_capacity(4);
+        items.push(scheduled);
+        while let Some(front) = &older {
+            let next = front
+                .older
+                .as_ref()
+                .map_or(usize::MAX, |next| next.items.len());
+            let is_short = front.items.len() <= SHORT.max(2 * items.len());
+            if !is_short && next >= front.items.len() / 2 {
+                break;
+            }
+            items.extend_from_slice(&front.items);
+            older = front.older.clone();
+        }
+        Self { items, older }
+    }
+}
+
+/// The items of a chain of segments.
+fn chain<E>(front: &Option<Arc<Segment<E>>>) -> impl Iterator<Item = &Scheduled<E>> {
+    std::iter::successors(front.as_deref(), |segment| segment.older.as_deref())
+        .flat_map(|segment| &segment.items)
 }

@@ -91,8 +91,8 @@ fn it_agrees_with_a_sorted_map() {
         for _ in 0..u.int_in_range(0..=200)? {
             match u.int_in_range(0..=9)? {
                 0..=5 => {
-                    // From the same slice to several turns of the wheel away.
-                    let bits = u.int_in_range(0..=27)?;
+                    // From the same slice to several turns of the coarse wheel away.
+                    let bits = u.int_in_range(0..=38)?;
                     let delay = SimDuration::from_micros(u.int_in_range(0..=1_u64 << bits)?);
                     let time = queue.now() + delay;
                     let event = u.arbitrary()?;
@@ -132,4 +132,25 @@ fn it_agrees_with_a_sorted_map() {
         }
         Ok(())
     });
+}
+
+/// A slice written between many snapshots keeps a short chain of segments and every event.
+#[test]
+fn many_snapshots_of_one_slice_stay_whole() {
+    let mut queue = Queue::new();
+    let mut snapshots = Vec::new();
+    for event in 0..3_000_u64 {
+        for copy in 0..event % 40 {
+            let time = at(3_000_000_000 + event * 37 % 1_000 + copy);
+            queue.schedule(time, Seq::NONE, event);
+        }
+        snapshots.push((queue.clone(), queue.len()));
+    }
+    for (snapshot, len) in snapshots.iter_mut().step_by(250) {
+        assert_eq!(snapshot.iter_unordered().count(), *len);
+        let fired = std::iter::from_fn(|| snapshot.pop()).map(|fired| (fired.at, fired.seq));
+        let fired: Vec<_> = fired.collect();
+        assert_eq!(fired.len(), *len);
+        assert!(fired.is_sorted());
+    }
 }
