@@ -1,1 +1,348 @@
-//! Messages between the page and the engine; the only serde of the library.
+//! Messages between the page and the engine. The only serde of the library.
+//!
+//! One message is one buffer in postcard's format. Types are plain: no maps, no untagged enums, no
+//! ids of the engine; strings are made for what is on screen only. A message that cannot be read is
+//! an error that the page shows, never a panic. [`VERSION`] is part of the handshake.
+
+use serde::{Deserialize, Serialize};
+
+/// Raised with every change of a message's shape.
+pub const VERSION: u32 = 1;
+
+/// Longest message that is accepted, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
+
+/// A file of the project: an editor's tab or a mounted file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Name, with directories.
+    pub name: String,
+    /// Text.
+    pub text: String,
+}
+
+/// Everything that makes an experiment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Files; what each is, is detected as on the command line.
+    pub files: Vec<File>,
+    /// Worker machines.
+    pub nodes: u32,
+    /// Seed.
+    pub seed: u64,
+    /// Faults as on the command line: `KIND TARGET at T [for D]`.
+    pub faults: Vec<String>,
+    /// How far the experiment goes, in microseconds of simulated time.
+    pub length_us: u64,
+}
+
+/// From the page to the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Begin anew with a project.
+    Load(Project),
+    /// A file was edited: check it and, if the whole input is valid, apply it to the running worlds
+    /// now. Otherwise the last valid state goes on.
+    Edit {
+        /// The editor's revision; comes back with the diagnostics.
+        revision: u32,
+        /// The file, new or known.
+        file: File,
+    },
+    /// Let time pass: thousandths of simulated seconds for each real second.
+    Run {
+        /// 1000 is real time.
+        speed_milli: u64,
+    },
+    /// Stop the clock.
+    Pause,
+    /// Go to a time, in microseconds.
+    Seek(u64),
+    /// To the next (true) or previous (false) noted event.
+    Step(bool),
+    /// Open a branch here.
+    Fork,
+    /// Make a branch the current one.
+    Switch(u32),
+    /// Break something: `KIND TARGET [at T] [for D]`.
+    Inject(String),
+    /// Mend one fault or all.
+    Heal(Option<u32>),
+    /// A console line.
+    Console(String),
+    /// What the page shows: nothing else is put into frames.
+    Watch(View),
+    /// The page has drawn the frame with this number.
+    Ack(u32),
+}
+
+/// What is on screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Lines of the event list, the latest before now.
+    pub events: u32,
+    /// Object whose causal chain is shown, `kind/name`; empty: none.
+    pub why: String,
+    /// Points of each chart series at most.
+    pub points: u32,
+}
+
+/// From the engine to the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The engine runs.
+    Ready {
+        /// Its protocol.
+        version: u32,
+    },
+    /// What the input's check found. Sent after `Load` and after every `Edit`.
+    Checked {
+        /// The editor's revision; zero after `Load`.
+        revision: u32,
+        /// Diagnostics of all files.
+        diagnostics: Vec<Diagnostic>,
+        /// Fields that no loop reads.
+        not_modelled: Vec<String>,
+        /// Whether the worlds run this very input (false: the last valid one).
+        applied: bool,
+        /// What applying printed.
+        output: String,
+    },
+    /// The worlds at one time.
+    Frame(Box<Frame>),
+    /// What a console line printed.
+    Output {
+        /// The line.
+        line: String,
+        /// Standard output.
+        stdout: String,
+        /// Standard error.
+        stderr: String,
+        /// Exit code.
+        code: i32,
+    },
+    /// A request cannot be carried out; a sentence.
+    Refused(String),
+    /// The engine has stopped; everything needed to reproduce it.
+    Fatal(String),
+}
+
+/// A finding at a place of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// File.
+    pub file: String,
+    /// Offset of its first character in UTF-16 units.
+    pub from: u32,
+    /// Offset after its last.
+    pub to: u32,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// `error`, `warning` or `info`.
+    pub severity: String,
+    /// Stable code.
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// Replacement of the text from `from` to `to` that would mend it.
+    pub fix: Option<String>,
+}
+
+/// The worlds at one time, as far as the view shows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Number, from 1; the page acknowledges it.
+    pub number: u32,
+    /// Simulated time in microseconds.
+    pub now_us: u64,
+    /// The latest time that the branch has been run to.
+    pub tip_us: u64,
+    /// Whether the clock runs.
+    pub playing: bool,
+    /// Speed asked for, in thousandths of simulated seconds for each real second.
+    pub speed_milli: u64,
+    /// Fingerprint of the lab at this time: `sim hash`.
+    pub hash: String,
+    /// Branches; the current one's index.
+    pub branches: Vec<String>,
+    /// Index of the current branch.
+    pub branch: u32,
+    /// One for each world, in the order Kubernetes, Swarm, Compose.
+    pub worlds: Vec<WorldFrame>,
+    /// The latest events before now, oldest first.
+    pub events: Vec<EventLine>,
+    /// Faults and their times, for marks on the time axis.
+    pub faults: Vec<FaultMark>,
+    /// The causal chain asked for, oldest first.
+    pub why: Vec<EventLine>,
+}
+
+/// One orchestrator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorldFrame {
+    /// `kubernetes`, `swarm` or `compose`.
+    pub orchestrator: String,
+    /// Machines in the order in which they were added.
+    pub machines: Vec<MachineFrame>,
+    /// Replicas that have no machine.
+    pub unplaced: Vec<Unit>,
+    /// Services with their present figures.
+    pub services: Vec<ServiceFrame>,
+    /// Chart series.
+    pub series: Vec<SeriesFrame>,
+    /// Whether nothing is left to do.
+    pub converged: bool,
+    /// The sentence that names the mechanism responsible.
+    pub mechanism: String,
+    /// Events handled so far.
+    pub events: u64,
+}
+
+/// One machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineFrame {
+    /// Name.
+    pub name: String,
+    /// Whether it has power.
+    pub powered: bool,
+    /// The orchestrator's own word for its state: `Ready`, `NotReady`, `Down`; empty: it keeps none.
+    pub state: String,
+    /// Whether it carries the control plane or is a manager.
+    pub control: bool,
+    /// Requested or reserved CPU, in thousandths of its capacity.
+    pub cpu_permille: u32,
+    /// Requested or reserved memory, in thousandths of its capacity.
+    pub memory_permille: u32,
+    /// What runs or ran there.
+    pub units: Vec<Unit>,
+}
+
+/// A replica: a pod, a task, a container, in its own world's word.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// `pod`, `task` or `container`.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Workload that it belongs to.
+    pub workload: String,
+    /// One of the palette's seven state groups.
+    pub group: StateGroup,
+    /// The orchestrator's own word: `Running`, `ContainerCreating`, `Terminating`, `preparing` …
+    pub state: String,
+}
+
+/// The palette's state groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StateGroup {
+    /// Running and ready.
+    Ready,
+    /// On its way.
+    Progressing,
+    /// Waits for a machine.
+    #[default]
+    Pending,
+    /// Is being stopped.
+    Terminating,
+    /// Failed, crashed, cannot be pulled.
+    Failed,
+    /// Its machine is lost: nobody knows.
+    Unknown,
+    /// Ended well.
+    Completed,
+}
+
+/// A service's figures now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceFrame {
+    /// Name.
+    pub name: String,
+    /// Replicas wanted.
+    pub desired: u32,
+    /// Replicas that the control plane believes ready.
+    pub ready: u32,
+    /// Replicas that really serve.
+    pub serving: u32,
+    /// Share of requests answered now, in millionths; `u32::MAX`: nobody asks.
+    pub answered_ppm: u32,
+    /// Share answered since the first answer, in millionths; `u32::MAX`: none yet.
+    pub availability_ppm: u32,
+}
+
+/// A chart series: each point holds until the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesFrame {
+    /// Workload.
+    pub name: String,
+    /// Times in microseconds.
+    pub at_us: Vec<u64>,
+    /// Replicas wanted.
+    pub desired: Vec<u32>,
+    /// Replicas ready.
+    pub ready: Vec<u32>,
+    /// Share of requests answered, in millionths; `u32::MAX`: nobody asks.
+    pub answered_ppm: Vec<u32>,
+}
+
+/// One line of the trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// World.
+    pub orchestrator: String,
+    /// Time in microseconds.
+    pub at_us: u64,
+    /// Who.
+    pub source: String,
+    /// Did what.
+    pub verb: String,
+    /// To what, `kind/name`.
+    pub subject: String,
+    /// The rest.
+    pub detail: String,
+    /// Timer or rule that made it wait, with its value; empty: none.
+    pub rule: String,
+}
+
+/// A fault on the time axis.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultMark {
+    /// Number in its world.
+    pub number: u32,
+    /// World.
+    pub orchestrator: String,
+    /// `KIND TARGET`.
+    pub text: String,
+    /// Begin in microseconds; `u64::MAX`: not yet.
+    pub begun_us: u64,
+    /// End in microseconds; `u64::MAX`: not yet.
+    pub ended_us: u64,
+    /// Whether this world has such a target.
+    pub applicable: bool,
+    /// When the control plane noticed; `u64::MAX`: it has not.
+    pub detected_us: u64,
+    /// Since when every service serves as before; `u64::MAX`: not yet.
+    pub recovered_us: u64,
+}
+
+/// Writes a message.
+///
+/// # Panics
+/// Never for these types: postcard fails for maps of unknown length only.
+pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    postcard::to_allocvec(message).expect("plain messages can always be written")
+}
+
+/// Reads a message.
+///
+/// # Errors
+/// A sentence for a message that is too long, of another version or damaged.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(format!("a message of {} bytes is longer than {MESSAGE_BYTES_MAX}", bytes.len()));
+    }
+    postcard::from_bytes(bytes).map_err(|error| format!("a message cannot be read: {error}"))
+}
