@@ -1,1 +1,5 @@
-//! Revisions, change logs and cursors shared by the control planes.
+//! What every control plane's store is made of: revisions, change logs and paged side tables.
+//! Knows no kind, no controller and no machine.
+
+pub mod log;
+pub mod paged;

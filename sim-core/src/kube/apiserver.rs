@@ -1,0 +1,182 @@
+//! The API server: admission, defaults, validation, allocation, and the objects' life from create
+//! to delete. Refusals carry upstream's codes, reasons and sentences.
+//! Sources: `staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go`, `pkg/registry`.
+
+pub mod delete;
+pub mod refusal;
+pub mod service;
+pub mod template;
+pub mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::name::Name;
+use crate::des::notice::Detail;
+use crate::manifest::value::Value;
+
+use super::kinds::{self, Kind};
+use super::render::View;
+use super::store::document::{Document, DocumentKey, RowReference};
+use super::turn::Turn;
+
+pub use refusal::{Cause, Refusal};
+
+/// What becomes of dependents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Propagation {
+    /// The owner goes at once, its dependents after it.
+    Background,
+    /// Dependents go first.
+    Foreground,
+    /// Dependents stay and lose their owner.
+    Orphan,
+}
+
+/// A request that changes something. Reading needs none: see [`View`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// POST of an object; the namespace applies when the object names none.
+    Create {
+        /// The object.
+        object: Value,
+        /// Namespace of the request.
+        namespace: Arc<str>,
+    },
+    /// PUT of an object, which is also what a patch or an apply comes down to.
+    Update {
+        /// The whole object.
+        object: Value,
+        /// Namespace of the request.
+        namespace: Arc<str>,
+    },
+    /// PUT of a size to the scale subresource.
+    Scale {
+        /// Kind, e.g. `Deployment`.
+        kind: Arc<str>,
+        /// Namespace.
+        namespace: Arc<str>,
+        /// Name.
+        name: Arc<str>,
+        /// Pods wanted.
+        replicas: i64,
+    },
+    /// DELETE of an object.
+    Delete {
+        /// Kind, e.g. `Pod`.
+        kind: Arc<str>,
+        /// Namespace; empty for cluster-wide kinds.
+        namespace: Arc<str>,
+        /// Name.
+        name: Arc<str>,
+        /// `propagationPolicy`; none: the kind's own.
+        propagation: Option<Propagation>,
+        /// `gracePeriodSeconds`.
+        grace_seconds: Option<i64>,
+    },
+}
+
+/// The answer to a request that was granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The object as it is stored now; for a deletion, as it was.
+    pub object: Value,
+    /// Whether the request wrote anything.
+    pub changed: bool,
+}
+
+/// The API server's own state: what it has given out.
+#[derive(Clone, Debug, Default)]
+pub struct ApiServer {
+    /// Namespaces that were created, by name; the built-in ones are always there.
+    allocations: service::Allocations,
+    /// Draws made for names and addresses.
+    draws: BTreeMap<&'static str, u32>,
+}
+
+/// Namespaces that a fresh cluster has.
+pub const BUILT_IN_NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+impl ApiServer {
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// A refusal in upstream's words.
+    pub fn request(&mut self, request: &Request, turn: &mut Turn<'_, '_>) -> Result<Response, Refusal> {
+        self.bootstrap(turn);
+        match request {
+            Request::Create { object, namespace } => self.create(object, namespace, turn),
+            Request::Update { object, namespace } => self.update(object, namespace, turn),
+            Request::Scale { kind, namespace, name, replicas } => self.scale(kind, namespace, name, *replicas, turn),
+            Request::Delete { kind, namespace, name, propagation, grace_seconds } => {
+                self.delete(kind, namespace, name, *propagation, *grace_seconds, turn)
+            }
+        }
+    }
+
+    /// Makes what every cluster starts with.
+    pub fn bootstrap(&mut self, turn: &mut Turn<'_, '_>) {
+        let key = |name: &str| DocumentKey { resource: "namespaces".into(), namespace: "".into(), name: name.into() };
+        if turn.store.documents().get(&key("kube-system")).is_some() {
+            return;
+        }
+        for name in BUILT_IN_NAMESPACES {
+            let value = write::namespace_object(name);
+            let revision = turn.store.bump();
+            turn.store.documents_mut().insert(
+                key(name),
+                Document { value, row: RowReference::None, created: crate::base::time::SimTime::ZERO, revision, generation: 0, deletion: None },
+            );
+        }
+    }
+
+    /// Number of the next draw of a kind.
+    fn draw(&mut self, what: &'static str) -> u32 {
+        let draw = self.draws.entry(what).or_insert(0);
+        *draw += 1;
+        *draw
+    }
+
+    /// Removes terminating namespaces that have become empty.
+    pub fn finish_namespaces(&mut self, turn: &mut Turn<'_, '_>) {
+        delete::finish_namespaces(turn);
+    }
+}
+
+/// The object as a client would read it now.
+pub(crate) fn read(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<Value> {
+    let view = View {
+        store: turn.store,
+        settings: turn.settings,
+        heartbeats: None,
+        symbols: turn.ctx.symbols,
+        machines: turn.ctx.machines,
+        now: turn.ctx.now,
+        seed: turn.ctx.seed,
+    };
+    view.get(kind, namespace, name)
+}
+
+/// The kind that a request names.
+pub(crate) fn known(kind: &str) -> Result<&'static Kind, Refusal> {
+    kinds::KINDS.iter().find(|known| known.kind == kind).ok_or_else(Refusal::no_such_resource)
+}
+
+/// Leaves the trace line of a request from outside.
+pub(crate) fn note(verb: &'static str, kind: &'static Kind, name: &str, turn: &mut Turn<'_, '_>) {
+    let name = Name::plain(turn.ctx.symbols.intern(name));
+    turn.note("kube.apiserver", verb, singular(kind), name, Detail::None);
+}
+
+/// A kind's word in the trace.
+fn singular(kind: &'static Kind) -> &'static str {
+    match kind.kind {
+        "Deployment" => "deployment",
+        "ReplicaSet" => "replicaset",
+        "Pod" => "pod",
+        "Service" => "service",
+        "Node" => "node",
+        "Namespace" => "namespace",
+        _ => kind.plural,
+    }
+}

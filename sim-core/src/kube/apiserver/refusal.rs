@@ -1,0 +1,84 @@
+//! Refusals, as the API server words them.
+
+use crate::kube::kinds::Kind;
+
+/// One field that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Path, e.g. `spec.ports[0].nodePort`.
+    pub field: String,
+    /// What is wrong, e.g. `Invalid value: 30080: provided port is already allocated`.
+    pub message: String,
+}
+
+/// A request that was not granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub code: u16,
+    /// `reason`, e.g. `NotFound`.
+    pub reason: &'static str,
+    /// `message`.
+    pub message: String,
+    /// Kind of the object, e.g. `Deployment`; empty when it has none.
+    pub kind: String,
+    /// Name of the object.
+    pub name: String,
+    /// Fields that are wrong, for `Invalid`.
+    pub causes: Vec<Cause>,
+}
+
+impl Refusal {
+    fn of(code: u16, reason: &'static str, kind: &Kind, name: &str, message: String) -> Self {
+        Self { code, reason, message, kind: kind.kind.to_owned(), name: name.to_owned(), causes: Vec::new() }
+    }
+
+    /// There is no such object.
+    pub fn not_found(kind: &Kind, name: &str) -> Self {
+        Self::of(404, "NotFound", kind, name, format!("{} \"{name}\" not found", kind.resource()))
+    }
+
+    /// There is one already.
+    pub fn already_exists(kind: &Kind, name: &str) -> Self {
+        Self::of(409, "AlreadyExists", kind, name, format!("{} \"{name}\" already exists", kind.resource()))
+    }
+
+    /// It was changed meanwhile.
+    pub fn conflict(kind: &Kind, name: &str) -> Self {
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": the object has been modified; please apply your changes to the latest version and try again",
+            kind.resource()
+        );
+        Self::of(409, "Conflict", kind, name, message)
+    }
+
+    /// Not allowed.
+    pub fn forbidden(kind: &Kind, name: &str, why: &str) -> Self {
+        Self::of(403, "Forbidden", kind, name, format!("{} \"{name}\" is forbidden: {why}", kind.resource()))
+    }
+
+    /// Fields are wrong.
+    pub fn invalid(kind: &Kind, name: &str, causes: Vec<Cause>) -> Self {
+        let list: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        let text = if list.len() == 1 { list[0].clone() } else { format!("[{}]", list.join(", ")) };
+        let mut refusal = Self::of(422, "Invalid", kind, name, format!("{} \"{name}\" is invalid: {text}", kind.qualified()));
+        refusal.causes = causes;
+        refusal
+    }
+
+    /// The request makes no sense.
+    pub fn bad_request(message: String) -> Self {
+        Self { code: 400, reason: "BadRequest", message, kind: String::new(), name: String::new(), causes: Vec::new() }
+    }
+
+    /// No such kind is served.
+    pub fn no_such_resource() -> Self {
+        let message = "the server could not find the requested resource".to_owned();
+        Self { code: 404, reason: "NotFound", message, kind: String::new(), name: String::new(), causes: Vec::new() }
+    }
+}
+
+/// One wrong field.
+pub fn cause(field: impl Into<String>, message: impl Into<String>) -> Cause {
+    Cause { field: field.into(), message: message.into() }
+}

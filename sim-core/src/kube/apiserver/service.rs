@@ -1,0 +1,214 @@
+//! Addresses and node ports of Services.
+//! Sources: `pkg/registry/core/service/ipallocator`, `portallocator`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::api::kube::service::{ClusterIp, Service, ServiceKind, ServicePort};
+use crate::base::rng::{Seed, Stream, stable_hash_parts};
+use crate::manifest::value::Value;
+
+use super::refusal::{Cause, cause};
+
+/// kubeadm's service range, 10.96.0.0/12.
+const RANGE_BASE: u32 = 0x0a60_0000;
+const RANGE_SIZE: u32 = 1 << 20;
+/// Addresses kept for those who ask for one: `min(max(16, size / 16), 256)`.
+const RANGE_LOWER: u32 = 256;
+
+/// Default range of node ports, and its part kept for those who ask for one.
+const PORT_FIRST: u16 = 30_000;
+const PORT_LAST: u16 = 32_767;
+const PORT_LOWER: u16 = 86;
+
+/// What has been given out.
+#[derive(Clone, Debug, Default)]
+pub struct Allocations {
+    addresses: Arc<BTreeSet<u32>>,
+    ports: Arc<BTreeSet<u16>>,
+}
+
+/// A Service's addresses and ports after allocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allocated {
+    /// `clusterIP`; 0: none.
+    pub cluster_ip: u32,
+    /// The ports, node ports filled in.
+    pub ports: Vec<ServicePort>,
+}
+
+/// Whose luck decides: seed, namespace and name.
+#[derive(Clone, Copy, Debug)]
+pub struct Luck<'a> {
+    /// Seed of the run.
+    pub seed: Seed,
+    /// Namespace.
+    pub namespace: &'a str,
+    /// Name.
+    pub name: &'a str,
+}
+
+impl Allocations {
+    /// Gives a Service what it asks for; `old` is what it holds already.
+    ///
+    /// # Errors
+    /// The fields that cannot be granted; nothing is given out then.
+    pub fn grant(&mut self, service: &Service, old: Option<&Allocated>, luck: Luck<'_>) -> Result<Allocated, Vec<Cause>> {
+        let mut next = self.clone();
+        if let Some(old) = old {
+            next.release(old);
+        }
+        let key = stable_hash_parts(&[luck.namespace, luck.name]);
+        let cluster_ip = next.address(service, old, Stream::new(luck.seed, "cluster ip", key, 0))?;
+        let ports = next.node_ports(service, old, Stream::new(luck.seed, "node port", key, 0))?;
+        *self = next;
+        Ok(Allocated { cluster_ip, ports })
+    }
+
+    /// Takes back what a Service held.
+    pub fn release(&mut self, allocated: &Allocated) {
+        Arc::make_mut(&mut self.addresses).remove(&allocated.cluster_ip);
+        for port in &allocated.ports {
+            Arc::make_mut(&mut self.ports).remove(&port.node_port);
+        }
+    }
+
+    fn address(&mut self, service: &Service, old: Option<&Allocated>, mut stream: Stream) -> Result<u32, Vec<Cause>> {
+        if service.kind == ServiceKind::ExternalName {
+            return Ok(0);
+        }
+        let wrong = |message: String| vec![cause("spec.clusterIPs", message)];
+        let taken = Arc::make_mut(&mut self.addresses);
+        match &service.cluster_ip {
+            ClusterIp::Headless => Ok(0),
+            ClusterIp::Fixed(text) => {
+                let Ok(ip) = text.parse::<std::net::Ipv4Addr>() else {
+                    return Err(wrong(format!("Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided IP ({text}) is not in the valid range. The range of valid IPs is 10.96.0.0/12")));
+                };
+                let ip = u32::from(ip);
+                if ip <= RANGE_BASE || ip - RANGE_BASE >= RANGE_SIZE - 1 {
+                    return Err(wrong(format!("Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided IP ({text}) is not in the valid range. The range of valid IPs is 10.96.0.0/12")));
+                }
+                if ip == RANGE_BASE + 1 || !taken.insert(ip) {
+                    return Err(wrong(format!("Invalid value: [\"{text}\"]: failed to allocate IP {text}: provided IP is already allocated")));
+                }
+                Ok(ip)
+            }
+            ClusterIp::Allocate => {
+                if let Some(kept) = old.map(|old| old.cluster_ip).filter(|ip| *ip != 0) {
+                    taken.insert(kept);
+                    return Ok(kept);
+                }
+                loop {
+                    let offset = RANGE_LOWER + 1 + stream.below(RANGE_SIZE - RANGE_LOWER - 2);
+                    if taken.insert(RANGE_BASE + offset) {
+                        return Ok(RANGE_BASE + offset);
+                    }
+                }
+            }
+        }
+    }
+
+    fn node_ports(&mut self, service: &Service, old: Option<&Allocated>, mut stream: Stream) -> Result<Vec<ServicePort>, Vec<Cause>> {
+        let mut ports = service.ports.clone();
+        if !matches!(service.kind, ServiceKind::NodePort | ServiceKind::LoadBalancer) {
+            ports.iter_mut().for_each(|port| port.node_port = 0);
+            return Ok(ports);
+        }
+        let taken = Arc::make_mut(&mut self.ports);
+        let mut own: Vec<(u16, crate::api::kube::container::Protocol)> = Vec::new();
+        for (index, port) in ports.iter_mut().enumerate() {
+            let field = format!("spec.ports[{index}].nodePort");
+            if port.node_port == 0 {
+                continue;
+            }
+            let number = port.node_port;
+            if !(PORT_FIRST..=PORT_LAST).contains(&number) {
+                let message = format!("Invalid value: {number}: provided port is not in the valid range. The range of valid ports is {PORT_FIRST}-{PORT_LAST}");
+                return Err(vec![cause(field, message)]);
+            }
+            // One number may serve two protocols of the same Service.
+            let shared = own.iter().any(|(other, protocol)| *other == number && *protocol != port.protocol);
+            if !taken.insert(number) && !shared {
+                return Err(vec![cause(field, format!("Invalid value: {number}: provided port is already allocated"))]);
+            }
+            own.push((number, port.protocol));
+        }
+        for (index, port) in ports.iter_mut().enumerate() {
+            if port.node_port != 0 {
+                continue;
+            }
+            let kept = old.and_then(|old| old.ports.iter().find(|known| known.port == port.port && known.protocol == port.protocol)).map(|known| known.node_port);
+            if let Some(kept) = kept.filter(|kept| *kept != 0 && taken.insert(*kept)) {
+                port.node_port = kept;
+                continue;
+            }
+            port.node_port = free_port(taken, &mut stream).ok_or_else(|| {
+                vec![cause(format!("spec.ports[{index}].nodePort"), "Internal error: failed to allocate a nodePort: range is full")]
+            })?;
+        }
+        Ok(ports)
+    }
+}
+
+/// A port by chance from the upper part of the range, else the first free one of the lower part.
+fn free_port(taken: &mut BTreeSet<u16>, stream: &mut Stream) -> Option<u16> {
+    let upper = PORT_FIRST + PORT_LOWER;
+    let count = PORT_LAST - upper + 1;
+    let start = u16::try_from(stream.below(u32::from(count))).expect("below 2768");
+    let mut candidates = (0..count).map(|step| upper + (start + step) % count).chain(PORT_FIRST..upper);
+    candidates.find(|port| taken.insert(*port))
+}
+
+/// Writes addresses and ports into a Service's document.
+pub fn write_back(allocated: &Allocated, service: &Service, document: &mut Value) {
+    if service.kind == ServiceKind::ExternalName {
+        return;
+    }
+    let address = if allocated.cluster_ip == 0 { "None".to_owned() } else { crate::kube::render::address(allocated.cluster_ip) };
+    document.set_path(&["spec", "clusterIP"], address.as_str().into());
+    document.set_path(&["spec", "clusterIPs"], Value::list(vec![address.into()]));
+    for (index, port) in allocated.ports.iter().enumerate() {
+        let index = index.to_string();
+        let path = ["spec", "ports", &index, "nodePort"];
+        if port.node_port == 0 {
+            document.remove_path(&path);
+        } else {
+            document.set_path(&path, Value::Int(port.node_port.into()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::kube::container::Protocol;
+    use crate::api::kube::service::PortTarget;
+
+    fn node_port(number: u16) -> Service {
+        let port = ServicePort { name: "".into(), port: 80, target_port: PortTarget::Number(80), node_port: number, protocol: Protocol::Tcp };
+        Service {
+            kind: ServiceKind::NodePort,
+            ports: vec![port],
+            selector: None,
+            cluster_ip: ClusterIp::Allocate,
+            publish_not_ready_addresses: false,
+            external_name: "".into(),
+        }
+    }
+
+    #[test]
+    fn a_node_port_is_given_once_and_comes_back() {
+        let mut allocations = Allocations::default();
+        let luck = |name| Luck { seed: Seed(1), namespace: "default", name };
+        let first = allocations.grant(&node_port(30_080), None, luck("a")).unwrap();
+        let refused = allocations.grant(&node_port(30_080), None, luck("b")).unwrap_err();
+        assert_eq!(refused[0].message, "Invalid value: 30080: provided port is already allocated");
+        assert!(allocations.grant(&node_port(30_080), Some(&first), luck("a")).is_ok(), "its own port is no conflict");
+        allocations.release(&first);
+        assert!(allocations.grant(&node_port(30_080), None, luck("b")).is_ok());
+        let drawn = allocations.grant(&node_port(0), None, luck("c")).unwrap();
+        assert!(drawn.ports[0].node_port >= 30_086);
+        assert!(drawn.cluster_ip > RANGE_BASE + RANGE_LOWER);
+    }
+}

@@ -1,0 +1,275 @@
+//! The controller manager: one folder or file per loop, and the work queues they share the shape of.
+
+pub mod deployment;
+pub mod endpoint_slice;
+pub mod garbage_collector;
+pub mod node_lifecycle;
+pub mod pod_gc;
+pub mod replica_set;
+pub mod taint_eviction;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::time::SimTime;
+
+use super::event::{Event, Key};
+use super::heartbeat::Heartbeats;
+use super::limiter::Limiter;
+use super::proxy::Proxy;
+use super::rows::pod::{PodCondition, PodFlags, PodRow};
+use super::rows::{DeploymentId, PodId, ReplicaSetId};
+use super::settings::Settings;
+use super::store::{Change, WATCH_LAG};
+use super::turn::Turn;
+
+use deployment::DeploymentController;
+use endpoint_slice::EndpointSliceController;
+use garbage_collector::GarbageCollector;
+use node_lifecycle::NodeLifecycle;
+use pod_gc::PodGc;
+use replica_set::ReplicaSetController;
+use taint_eviction::TaintEviction;
+
+/// All loops and their queues.
+#[derive(Clone, Debug)]
+pub struct Controllers {
+    pending: BTreeSet<Key>,
+    deployment: DeploymentController,
+    replica_set: ReplicaSetController,
+    endpoint_slice: EndpointSliceController,
+    proxy: Proxy,
+    node_lifecycle: NodeLifecycle,
+    taint_eviction: TaintEviction,
+    garbage_collector: GarbageCollector,
+    pod_gc: PodGc,
+    /// Workloads whose distance to the desired state may have changed.
+    touched: BTreeSet<Workload>,
+    distances: BTreeMap<Workload, u64>,
+    distance: u64,
+}
+
+/// A workload that is counted by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Workload {
+    Deployment(DeploymentId),
+    ReplicaSet(ReplicaSetId),
+}
+
+impl Default for Controllers {
+    fn default() -> Self {
+        let settings = Settings::default();
+        let limiter = Limiter::new(settings.kube_api_qps, settings.kube_api_burst);
+        Self {
+            pending: BTreeSet::new(),
+            deployment: DeploymentController { limiter },
+            replica_set: ReplicaSetController { limiter, deletions: BTreeMap::new() },
+            endpoint_slice: EndpointSliceController::new(limiter),
+            proxy: Proxy::default(),
+            node_lifecycle: NodeLifecycle::default(),
+            taint_eviction: TaintEviction::default(),
+            garbage_collector: GarbageCollector::default(),
+            pod_gc: PodGc::default(),
+            touched: BTreeSet::new(),
+            distances: BTreeMap::new(),
+            distance: 0,
+        }
+    }
+}
+
+impl Controllers {
+    /// Distance of all workloads with a controller, and keys that are still queued.
+    pub fn unmet(&self) -> u64 {
+        self.distance + self.pending.len() as u64 + self.proxy.waiting()
+    }
+
+    /// A key has left its queue.
+    pub fn taken(&mut self, key: Key) {
+        self.pending.remove(&key);
+    }
+
+    /// Handles an event of the controller manager.
+    pub fn handle(&mut self, event: Event, heartbeats: &mut Heartbeats, turn: &mut Turn<'_, '_>) {
+        match event {
+            Event::Sync(key) => self.sync(key, turn),
+            Event::CreatePod(set) => self.replica_set.create_one(set, turn),
+            Event::DeletePod(pod) => self.replica_set.delete_one(pod, turn),
+            Event::PodAvailable(pod) => self.pod_available(pod, turn),
+            Event::NodeCheck(node) => self.node_lifecycle.check(node, heartbeats, turn),
+            Event::MonitorTick => self.node_lifecycle.tick(turn),
+            Event::EvictionTick => self.node_lifecycle.evict(turn),
+            Event::TolerationEnds(pod) => self.taint_eviction.toleration_ends(pod, turn),
+            Event::PodGc => self.pod_gc.round(turn),
+            Event::ProxySync => self.proxy.sync(turn),
+            Event::NodeStatus(_) | Event::Scheduler(_) | Event::Kubelet(_) => unreachable!("not of the controller manager"),
+        }
+    }
+
+    fn sync(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
+        self.pending.remove(&key);
+        // A worker whose client is out of tokens blocks.
+        let limiter = match key {
+            Key::Deployment(_) => Some(&self.deployment.limiter),
+            Key::ReplicaSet(_) => Some(&self.replica_set.limiter),
+            Key::Service(_) => Some(&self.endpoint_slice.limiter),
+            _ => None,
+        };
+        if let Some(at) = limiter.map(|limiter| limiter.ready_at(turn.now())).filter(|at| *at > turn.now()) {
+            self.pending.insert(key);
+            turn.at(at, Event::Sync(key));
+            return;
+        }
+        match key {
+            Key::Deployment(id) => {
+                self.touched.insert(Workload::Deployment(id));
+                self.deployment.sync(id, turn);
+                self.garbage_collector.deployment(id, turn);
+            }
+            Key::ReplicaSet(id) => {
+                self.replica_set.sync(id, turn);
+                self.garbage_collector.replica_set(id, turn);
+            }
+            Key::Service(id) => {
+                if let Some(later) = self.endpoint_slice.sync(id, &mut self.proxy, turn) {
+                    self.pending.insert(key);
+                    turn.at(later, Event::Sync(key));
+                }
+            }
+            Key::OrphanedPods(id) => self.garbage_collector.orphaned_pods(id, turn),
+            Key::OrphanedReplicaSets(id) => self.garbage_collector.orphaned_replica_sets(id, turn),
+            Key::NodeTaints(node) => self.node_lifecycle.taint_pass(node, turn),
+            Key::NodeEvictions(node) => self.taint_eviction.sync(node, turn),
+            Key::Namespaces => unreachable!("the API server's own"),
+        }
+    }
+
+    /// Puts a key into its loop's queue, once.
+    fn enqueue(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
+        if self.pending.insert(key) {
+            turn.after(WATCH_LAG, Event::Sync(key));
+        }
+    }
+
+    fn touch(&mut self, set: ReplicaSetId, turn: &Turn<'_, '_>) {
+        let owner = turn.store.replica_set(set).and_then(|row| row.owner);
+        self.touched.insert(owner.map_or(Workload::ReplicaSet(set), Workload::Deployment));
+    }
+
+    /// Sees a write.
+    pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
+        match change {
+            Change::PodCreated(pod) | Change::PodBound(pod) | Change::PodTerminating(pod) | Change::PodStatus(pod) => {
+                let Some(row) = turn.store.pod(pod).copied() else { return };
+                self.pod_changed(change, pod, &row, turn);
+            }
+            Change::PodRemoved(pod, row) => self.pod_changed(change, pod, &row, turn),
+            Change::NodeAdded(node) | Change::NodeUpdated(node) => {
+                self.enqueue(Key::NodeTaints(node), turn);
+                if self.taint_eviction.concerns(node, turn) {
+                    self.enqueue(Key::NodeEvictions(node), turn);
+                }
+                self.node_lifecycle.observe(node, turn);
+                self.pod_gc.node_updated(node, turn);
+            }
+            Change::NodeRemoved(node, _) => {
+                self.node_lifecycle.forget(node, turn);
+                self.pod_gc.node_removed(node, turn);
+            }
+            Change::Deployment(id, _) => {
+                self.touched.insert(Workload::Deployment(id));
+                self.enqueue(Key::Deployment(id), turn);
+            }
+            Change::DeploymentRemoved(id) => {
+                self.touched.insert(Workload::Deployment(id));
+                self.enqueue(Key::OrphanedReplicaSets(id), turn);
+            }
+            Change::ReplicaSet(id, spec) => {
+                self.touch(id, turn);
+                let row = turn.store.replica_set(id);
+                if spec || row.is_some_and(|row| row.deleting) {
+                    self.enqueue(Key::ReplicaSet(id), turn);
+                }
+                if let Some(owner) = row_owner(id, turn) {
+                    self.enqueue(Key::Deployment(owner), turn);
+                }
+            }
+            Change::ReplicaSetRemoved(id, owner) => {
+                self.touched.insert(Workload::ReplicaSet(id));
+                self.enqueue(Key::OrphanedPods(id), turn);
+                if let Some(owner) = owner {
+                    self.touched.insert(Workload::Deployment(owner));
+                    self.enqueue(Key::Deployment(owner), turn);
+                }
+            }
+            Change::Service(id) => {
+                self.endpoint_slice.service_changed(id, turn);
+                self.enqueue(Key::Service(id), turn);
+                self.proxy.service_changed(id, turn);
+            }
+            Change::ServiceRemoved(id) => {
+                self.endpoint_slice.service_removed();
+                self.proxy.service_removed(id, turn);
+            }
+        }
+        if turn.store.has_terminating_namespaces() {
+            self.enqueue(Key::Namespaces, turn);
+        }
+    }
+
+    fn pod_changed(&mut self, change: Change, pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) {
+        if let Some(owner) = row.owner {
+            if turn.store.replica_set(owner).is_some() {
+                self.touch(owner, turn);
+                self.enqueue(Key::ReplicaSet(owner), turn);
+            }
+            if row.is_ready() && !row.flags.has(PodFlags::AVAILABLE) {
+                self.await_availability(pod, row, turn);
+            }
+        }
+        if !matches!(change, Change::PodCreated(_)) || row.node.is_some() {
+            for service in self.endpoint_slice.pod_changed(pod, row, turn) {
+                self.enqueue(Key::Service(service), turn);
+            }
+        }
+        let bound = matches!(change, Change::PodBound(_) | Change::PodCreated(_));
+        if let Some(node) = row.node.filter(|node| bound && turn.store.node(*node).is_some_and(|row| row.no_execute_since.is_some())) {
+            self.enqueue(Key::NodeEvictions(node), turn);
+        }
+    }
+
+    fn await_availability(&mut self, pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) {
+        let Some(set) = row.owner.and_then(|owner| turn.store.replica_set(owner)) else { return };
+        let since = turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize];
+        let at = u64::from(since) + set.min_ready_s.unsigned_abs();
+        turn.at(SimTime::from_micros(at * 1_000_000), Event::PodAvailable(pod));
+    }
+
+    fn pod_available(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
+        let Some(row) = turn.store.pod(pod).copied().filter(|row| row.is_ready()) else { return };
+        let Some(owner) = row.owner else { return };
+        let Some(set) = turn.store.replica_set(owner) else { return };
+        let since = u64::from(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
+        if (since + set.min_ready_s.unsigned_abs()) * 1_000_000 <= turn.now().as_micros() && turn.store.set_available(pod) {
+            self.touch(owner, turn);
+            self.enqueue(Key::ReplicaSet(owner), turn);
+        }
+    }
+
+    /// Brings the distances of touched workloads up to date.
+    pub fn refresh(&mut self, turn: &mut Turn<'_, '_>) {
+        while let Some(workload) = self.touched.pop_first() {
+            let now = match workload {
+                Workload::Deployment(id) => super::status::deployment(id, turn.store).map(|status| status.unmet),
+                Workload::ReplicaSet(id) => super::status::replica_set(id, turn.store).map(|status| status.unmet),
+            };
+            let before = match now {
+                Some(distance) => self.distances.insert(workload, distance),
+                None => self.distances.remove(&workload),
+            };
+            self.distance = self.distance + now.unwrap_or(0) - before.unwrap_or(0);
+        }
+    }
+}
+
+fn row_owner(id: ReplicaSetId, turn: &Turn<'_, '_>) -> Option<DeploymentId> {
+    turn.store.replica_set(id)?.owner
+}

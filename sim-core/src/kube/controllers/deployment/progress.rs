@@ -1,0 +1,169 @@
+//! A Deployment's status: numbers, conditions, and the clock of the progress deadline.
+//! Sources: `pkg/controller/deployment/progress.go`, `util/deployment_util.go`.
+
+use std::sync::Arc;
+
+use crate::base::name::Rule;
+use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::Detail;
+use crate::base::name::Name;
+use crate::kube::event::{Event, Key};
+use crate::kube::rows::node::ConditionStatus;
+use crate::kube::rows::workload::{DeploymentRow, WorkloadCondition};
+use crate::kube::rows::{DeploymentId, ReplicaSetId};
+use crate::kube::turn::Turn;
+
+use super::{DeploymentController, bounds, find_new, sets};
+
+/// The numbers of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Numbers {
+    replicas: i64,
+    updated: i64,
+    ready: i64,
+    available: i64,
+    missing: i64,
+    terminating: i64,
+}
+
+impl Numbers {
+    const fn stored(row: &DeploymentRow) -> Self {
+        Self {
+            replicas: row.status_replicas,
+            updated: row.updated,
+            ready: row.ready,
+            available: row.available,
+            missing: row.missing,
+            terminating: row.terminating,
+        }
+    }
+
+    const fn complete(self, wanted: i64) -> bool {
+        self.updated == wanted && self.replicas == wanted && self.available == wanted
+    }
+}
+
+/// Writes the status if it differs from what is stored.
+pub fn write_status(controller: &mut DeploymentController, id: DeploymentId, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) {
+    let Some(row) = turn.store.deployment(id) else { return };
+    let before = Numbers::stored(row);
+    let old_conditions = row.conditions.clone();
+    let row = row.clone();
+    let new = new.or_else(|| find_new(&row, turn));
+    let numbers = count(id, new, turn);
+    let enough = numbers.available >= bounds(&row).floor();
+    let (status, reason, message) = if enough {
+        (ConditionStatus::True, "MinimumReplicasAvailable", "Deployment has minimum availability.")
+    } else {
+        (ConditionStatus::False, "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+    };
+    set(id, "Available", status, reason, message.into(), turn);
+    progress(id, &row, before, numbers, new, turn);
+    let Some(current) = turn.store.deployment(id) else { return };
+    if before == numbers && current.conditions == old_conditions && row.observed == row.generation {
+        return;
+    }
+    controller.limiter.take(turn.now());
+    turn.store.write_deployment(id, false, |row| {
+        row.status_replicas = numbers.replicas;
+        row.updated = numbers.updated;
+        row.ready = numbers.ready;
+        row.available = numbers.available;
+        row.missing = numbers.missing;
+        row.terminating = numbers.terminating;
+        row.observed = row.generation;
+    });
+}
+
+fn count(id: DeploymentId, new: Option<ReplicaSetId>, turn: &Turn<'_, '_>) -> Numbers {
+    let mut numbers = Numbers { replicas: 0, updated: 0, ready: 0, available: 0, missing: 0, terminating: 0 };
+    let mut specs = 0;
+    for set in sets(id, turn) {
+        let Some(row) = turn.store.replica_set(set) else { continue };
+        numbers.replicas += row.status.active;
+        numbers.ready += row.status.ready;
+        numbers.available += row.status.available;
+        numbers.terminating += row.status.terminating;
+        specs += row.replicas;
+        if Some(set) == new {
+            numbers.updated = row.status.active;
+        }
+    }
+    numbers.missing = (specs - numbers.available).max(0);
+    numbers
+}
+
+/// Whether the rollout is over: all pods are new, wanted and available.
+pub fn is_complete(id: DeploymentId, turn: &Turn<'_, '_>) -> bool {
+    turn.store.deployment(id).is_some_and(|row| row.observed >= row.generation && Numbers::stored(row).complete(row.replicas))
+}
+
+fn progress(id: DeploymentId, row: &DeploymentRow, before: Numbers, after: Numbers, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) {
+    let Some(deadline) = row.deadline_s else { return };
+    let Some(name) = new.and_then(|new| turn.store.replica_set(new)).map(|set| set.name) else { return };
+    let Some(condition) = turn.store.deployment(id).and_then(|row| row.conditions.iter().find(|condition| condition.kind == "Progressing")).cloned() else {
+        return;
+    };
+    if row.paused {
+        return;
+    }
+    // A rollout that is over stays over, whatever its pods do afterwards.
+    if condition.reason == "NewReplicaSetAvailable" && after.replicas == after.updated {
+        return;
+    }
+    let name = turn.ctx.symbols.text(name).to_owned();
+    let progressed = after.updated > before.updated
+        || after.replicas - after.updated < before.replicas - before.updated
+        || after.ready > before.ready
+        || after.available > before.available;
+    if after.complete(row.replicas) {
+        set(id, "Progressing", ConditionStatus::True, "NewReplicaSetAvailable", format!("ReplicaSet \"{name}\" has successfully progressed.").into(), turn);
+    } else if progressed {
+        refresh(id, format!("ReplicaSet \"{name}\" is progressing.").into(), turn);
+        wait(id, turn.now(), deadline, turn);
+    } else if condition.reason == "ProgressDeadlineExceeded" {
+        // Nothing is rolled back or stopped.
+    } else if turn.now() > condition.updated + SimDuration::from_secs(deadline.unsigned_abs()) {
+        set(id, "Progressing", ConditionStatus::False, "ProgressDeadlineExceeded", format!("ReplicaSet \"{name}\" has timed out progressing.").into(), turn);
+        let value = SimDuration::from_secs(deadline.unsigned_abs());
+        let rule = Some(Rule { key: "progressDeadlineSeconds", value });
+        turn.note_rule("kube.deployment", "deadline-exceeded", "deployment", Name::plain(row.name), Detail::None, rule);
+    } else {
+        wait(id, condition.updated, deadline, turn);
+    }
+}
+
+/// Looks again one second after the deadline.
+fn wait(id: DeploymentId, since: SimTime, deadline_s: i64, turn: &mut Turn<'_, '_>) {
+    let at = since + SimDuration::from_secs(deadline_s.unsigned_abs() + 1);
+    let Some(row) = turn.store.deployment_mut(id) else { return };
+    if row.deadline_check == Some(at) {
+        return;
+    }
+    row.deadline_check = Some(at);
+    turn.at(at, Event::Sync(Key::Deployment(id)));
+}
+
+/// Restarts the clock: `lastUpdateTime` moves even when nothing else does.
+fn refresh(id: DeploymentId, message: Arc<str>, turn: &mut Turn<'_, '_>) {
+    set(id, "Progressing", ConditionStatus::True, "ReplicaSetUpdated", message, turn);
+    let now = turn.now();
+    if let Some(condition) = turn.store.deployment_mut(id).and_then(|row| row.conditions.iter_mut().find(|condition| condition.kind == "Progressing")) {
+        condition.updated = now;
+    }
+}
+
+/// Sets a condition; the same status and reason again is no change.
+pub fn set(id: DeploymentId, kind: &'static str, status: ConditionStatus, reason: &'static str, message: Arc<str>, turn: &mut Turn<'_, '_>) {
+    let now = turn.now();
+    let Some(row) = turn.store.deployment_mut(id) else { return };
+    let fresh = WorkloadCondition { kind, status, reason, message, updated: now, transition: now };
+    match row.conditions.iter_mut().find(|condition| condition.kind == kind) {
+        None => row.conditions.push(fresh),
+        Some(condition) if condition.status == status && condition.reason == reason => {}
+        Some(condition) => {
+            let transition = if condition.status == status { condition.transition } else { now };
+            *condition = WorkloadCondition { transition, ..fresh };
+        }
+    }
+}

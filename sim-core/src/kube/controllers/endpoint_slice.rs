@@ -1,0 +1,161 @@
+//! The endpoint slice controller: which pods are behind a Service.
+//!
+//! Keeps, for each Service, the pods that changed since its last sync, and reads only those.
+//! Sources: `pkg/controller/endpointslice/endpointslice_controller.go`,
+//! `staging/src/k8s.io/endpointslice/utils.go`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::hash::FxHashMap;
+use crate::base::name::Name;
+use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::Detail;
+use crate::kube::limiter::Limiter;
+use crate::kube::proxy::Proxy;
+use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::service::{Endpoint, ServiceRow};
+use crate::kube::rows::{PodId, ServiceId};
+use crate::kube::template::TemplateId;
+use crate::kube::turn::Turn;
+
+/// Time between two syncs of a Service after its slices changed.
+/// Source: `pkg/controller/endpointslice/endpointslice_controller.go`, `endpointSliceChangeMinSyncDelay`.
+const SYNC_DELAY_MIN: SimDuration = SimDuration::from_secs(1);
+
+/// The controller.
+#[derive(Clone, Debug)]
+pub struct EndpointSliceController {
+    /// Its client's rate limiter.
+    pub limiter: Limiter,
+    /// Services that select the pods of a template; forgotten when any Service changes.
+    matches: FxHashMap<TemplateId, Arc<[ServiceId]>>,
+}
+
+impl EndpointSliceController {
+    /// A controller with a client.
+    pub fn new(limiter: Limiter) -> Self {
+        Self { limiter, matches: FxHashMap::default() }
+    }
+
+    /// A Service was written: all its pods are to be read again.
+    pub fn service_changed(&mut self, id: ServiceId, turn: &mut Turn<'_, '_>) {
+        self.matches.clear();
+        if let Some(row) = turn.store.service_mut(id) {
+            row.dirty_all = true;
+        }
+    }
+
+    /// A Service is gone.
+    pub fn service_removed(&mut self) {
+        self.matches.clear();
+    }
+
+    /// Services that have to look at a pod again.
+    pub fn pod_changed(&mut self, pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) -> Vec<ServiceId> {
+        let services = self.services_of(row.template, turn);
+        let mut concerned = Vec::new();
+        for id in services.iter() {
+            let Some(service) = turn.store.service(*id) else { continue };
+            let known = service.endpoints.get(&pod.slot()).copied();
+            if known == endpoint(service, pod, turn) && known.is_none_or(|known| known.pod == pod) {
+                continue;
+            }
+            let service = turn.store.service_mut(*id).expect("read above");
+            service.dirty.push(pod);
+            concerned.push(*id);
+        }
+        concerned
+    }
+
+    fn services_of(&mut self, template: TemplateId, turn: &Turn<'_, '_>) -> Arc<[ServiceId]> {
+        if let Some(known) = self.matches.get(&template) {
+            return known.clone();
+        }
+        let description = turn.store.template(template);
+        let services: Arc<[ServiceId]> = turn
+            .store
+            .services()
+            .filter(|(_, service)| service.namespace == description.namespace)
+            .filter(|(_, service)| service.selector.as_ref().is_some_and(|selector| selector.matches(&description.labels)))
+            .map(|(id, _)| id)
+            .collect();
+        self.matches.insert(template, services.clone());
+        services
+    }
+
+    /// One pass over one Service. Answers when to come back, if it came too early.
+    pub fn sync(&mut self, id: ServiceId, proxy: &mut Proxy, turn: &mut Turn<'_, '_>) -> Option<SimTime> {
+        let row = turn.store.service(id)?;
+        if row.not_before > turn.now() {
+            return Some(row.not_before);
+        }
+        let mut endpoints: BTreeMap<u32, Endpoint> = (*row.endpoints).clone();
+        let before = row.endpoints.clone();
+        let dirty = if row.dirty_all { self.all_pods(row, turn) } else { row.dirty.clone() };
+        if row.dirty_all {
+            endpoints.clear();
+        }
+        for pod in dirty {
+            match endpoint(row, pod, turn) {
+                Some(endpoint) => {
+                    endpoints.insert(pod.slot(), endpoint);
+                }
+                None => {
+                    if endpoints.get(&pod.slot()).is_some_and(|known| known.pod == pod) {
+                        endpoints.remove(&pod.slot());
+                    }
+                }
+            }
+        }
+        let name = row.name;
+        let changed = *before != endpoints || (row.selector.is_some() && row.slices_written.is_none());
+        let now = turn.now();
+        let ready = endpoints.values().filter(|endpoint| endpoint.ready).count();
+        let ready_before = before.values().filter(|endpoint| endpoint.ready).count();
+        let row = turn.store.service_mut(id).expect("read above");
+        row.dirty.clear();
+        row.dirty_all = false;
+        if !changed {
+            return None;
+        }
+        row.endpoints = Arc::new(endpoints);
+        row.not_before = now + SYNC_DELAY_MIN;
+        row.slice_generation += 1;
+        row.slices_written.get_or_insert(now);
+        turn.store.bump();
+        self.limiter.take(now);
+        let detail = Detail::Change(ready_before as i64, ready as i64);
+        turn.note("kube.endpointslice", "update", "service", Name::plain(name), detail);
+        proxy.slices_changed(id, turn);
+        None
+    }
+
+    fn all_pods(&self, row: &ServiceRow, turn: &Turn<'_, '_>) -> Vec<PodId> {
+        let Some(selector) = &row.selector else { return Vec::new() };
+        let mut verdicts: FxHashMap<TemplateId, bool> = FxHashMap::default();
+        let mut pods = Vec::new();
+        for (id, pod) in turn.store.pods() {
+            let matches = *verdicts.entry(pod.template).or_insert_with(|| {
+                let template = turn.store.template(pod.template);
+                template.namespace == row.namespace && selector.matches(&template.labels)
+            });
+            if matches {
+                pods.push(id);
+            }
+        }
+        pods
+    }
+}
+
+/// A pod as an endpoint, if it is one.
+fn endpoint(service: &ServiceRow, pod: PodId, turn: &Turn<'_, '_>) -> Option<Endpoint> {
+    let row = turn.store.pod(pod)?;
+    let ip = turn.store.pod_details(pod).ip;
+    if ip == 0 || row.phase.is_terminal() {
+        return None;
+    }
+    let (serving, terminating) = (row.is_ready(), row.is_terminating());
+    let ready = service.publish_not_ready || (serving && !terminating);
+    Some(Endpoint { pod, ip, ready, serving, terminating })
+}

@@ -1,0 +1,103 @@
+//! The pod garbage collector: pods that no kubelet will ever finish.
+//! Source: `pkg/controller/podgc/gc_controller.go`. Terminated pods beyond 12,500 are not
+//! collected: no run gets there with the kinds that are modelled.
+
+use std::collections::BTreeMap;
+
+use crate::base::name::Rule;
+use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::Detail;
+use crate::kube::event::Event;
+use crate::kube::heartbeat::tick_after;
+use crate::kube::rows::node::{ConditionStatus, TAINT_OUT_OF_SERVICE};
+use crate::kube::rows::{NodeId, PodId};
+use crate::kube::turn::Turn;
+
+/// How long a missing node must be missing. Source: as above, `quarantineTime`.
+const QUARANTINE: SimDuration = SimDuration::from_secs(40);
+
+/// The collector.
+#[derive(Clone, Debug, Default)]
+pub struct PodGc {
+    /// Missing nodes and since when they are known to be missing.
+    missing: BTreeMap<NodeId, Option<SimTime>>,
+    /// Nodes declared out of service.
+    out_of_service: Vec<NodeId>,
+    scheduled: Option<SimTime>,
+}
+
+impl PodGc {
+    /// A node object is gone.
+    pub fn node_removed(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        self.missing.insert(node, None);
+        self.schedule(turn);
+    }
+
+    /// A node was written.
+    pub fn node_updated(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        let declared = turn.store.node(node).is_some_and(|row| row.taints.iter().any(|taint| &*taint.key == TAINT_OUT_OF_SERVICE));
+        if declared && !self.out_of_service.contains(&node) {
+            self.out_of_service.push(node);
+        }
+        if declared {
+            self.schedule(turn);
+        }
+    }
+
+    fn schedule(&mut self, turn: &mut Turn<'_, '_>) {
+        let at = tick_after(turn.now(), turn.settings.pod_gc_period);
+        if self.scheduled.is_none_or(|scheduled| scheduled <= turn.now()) {
+            self.scheduled = Some(at);
+            turn.at(at, Event::PodGc);
+        }
+    }
+
+    /// One round.
+    pub fn round(&mut self, turn: &mut Turn<'_, '_>) {
+        self.scheduled = None;
+        self.collect_out_of_service(turn);
+        self.collect_missing(turn);
+        if !self.missing.is_empty() || !self.out_of_service.is_empty() {
+            self.schedule(turn);
+        }
+    }
+
+    fn collect_out_of_service(&mut self, turn: &mut Turn<'_, '_>) {
+        self.out_of_service.retain(|node| {
+            turn.store.node(*node).is_some_and(|row| row.pods > 0 && row.taints.iter().any(|taint| &*taint.key == TAINT_OUT_OF_SERVICE))
+        });
+        for node in self.out_of_service.clone() {
+            if turn.store.node(node).is_some_and(|row| row.ready() == ConditionStatus::True) {
+                continue;
+            }
+            let pods: Vec<PodId> = turn.store.pods_on(node).filter(|(_, row)| row.is_terminating()).map(|(pod, _)| pod).collect();
+            for pod in pods {
+                remove(pod, None, turn);
+            }
+        }
+    }
+
+    fn collect_missing(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        for since in self.missing.values_mut() {
+            since.get_or_insert(now);
+        }
+        let due: Vec<NodeId> = self.missing.iter().filter(|(_, since)| since.is_some_and(|since| since + QUARANTINE <= now)).map(|(node, _)| *node).collect();
+        if due.is_empty() {
+            return;
+        }
+        let pods: Vec<PodId> = turn.store.pods().filter(|(_, row)| row.node.is_some_and(|node| due.contains(&node))).map(|(pod, _)| pod).collect();
+        for pod in pods {
+            remove(pod, Some(Rule { key: "pod-gc-quarantine", value: QUARANTINE }), turn);
+        }
+        for node in due {
+            self.missing.remove(&node);
+        }
+    }
+}
+
+fn remove(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
+    let Some(row) = turn.store.pod(pod).copied() else { return };
+    turn.note_rule("kube.pod-gc", "delete", "pod", row.name, Detail::None, rule);
+    turn.store.remove_pod(pod);
+}

@@ -1,0 +1,207 @@
+//! The ReplicaSet controller: as many active pods as wanted.
+//!
+//! Creations go out in waves of 1, 2, 4, … and at the rate of the controller's client; until all
+//! that was decided has been carried out, nothing more is decided (upstream's expectations).
+//! Sources: `pkg/controller/replicaset/replica_set.go`, `pkg/controller/controller_utils.go`.
+
+pub mod ranking;
+
+use std::collections::BTreeMap;
+
+use crate::base::name::{Name, SUFFIX_COUNT, Suffix};
+use crate::base::time::SimDuration;
+use crate::des::notice::Detail;
+use crate::kube::event::Event;
+use crate::kube::limiter::Limiter;
+use crate::kube::render::uid;
+use crate::kube::rows::pod::{ContainerStatus, PodCondition, PodFlags};
+use crate::kube::rows::workload::PodCounts;
+use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
+use crate::kube::store::events::Message;
+use crate::kube::turn::Turn;
+
+use ranking::Candidate;
+
+/// Creations or deletions decided in one sync. Source: `replica_set.go`, `BurstReplicas`.
+const BURST_REPLICAS: i64 = 500;
+
+/// Time of one write to the API server as a controller waits for it: what separates the waves of
+/// the slow start. Upstream gives no number; a few milliseconds is etcd's usual commit.
+const WRITE_TIME: SimDuration = SimDuration::from_millis(5);
+
+/// Event objects about one object that its component posts before its spam filter drops them.
+/// Source: `staging/src/k8s.io/client-go/tools/record/events_cache.go`.
+const EVENT_BURST: u32 = 25;
+
+/// The controller.
+#[derive(Clone, Debug)]
+pub struct ReplicaSetController {
+    /// Its client's rate limiter.
+    pub limiter: Limiter,
+    /// Deletions decided and not yet carried out, and for whom.
+    pub deletions: BTreeMap<PodId, ReplicaSetId>,
+}
+
+impl ReplicaSetController {
+    /// One pass over one ReplicaSet.
+    pub fn sync(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+        let Some(row) = turn.store.replica_set(id) else { return };
+        let settled = row.creating == 0 && row.deleting_pods == 0;
+        let difference = row.pods.active - row.replicas;
+        if !row.deleting && settled && difference < 0 {
+            self.create(id, (-difference).min(BURST_REPLICAS), turn);
+        } else if !row.deleting && settled && difference > 0 {
+            self.delete(id, difference.min(BURST_REPLICAS), turn);
+        }
+        self.write_status(id, turn);
+    }
+
+    fn create(&mut self, id: ReplicaSetId, count: i64, turn: &mut Turn<'_, '_>) {
+        let row = turn.store.replica_set_mut(id).expect("synced ReplicaSet is there");
+        row.creating = u32::try_from(count).expect("at most 500");
+        row.wave = (1, 1);
+        let at = self.limiter.take(turn.now());
+        turn.at(at, Event::CreatePod(id));
+    }
+
+    /// One creation goes through.
+    pub fn create_one(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        let Some(row) = turn.store.replica_set(id).filter(|row| row.creating > 0) else { return };
+        if row.deleting {
+            turn.store.replica_set_mut(id).expect("read above").creating = 0;
+            return;
+        }
+        let (namespace, name, template, ordinal) = (row.namespace, row.name, row.template, row.ordinal);
+        let pod_name = Name { prefix: name, suffix: Suffix::Letters(self.suffix(id, ordinal, turn)) };
+        turn.store.create_pod(pod_name, template, Some(id), PodFlags::default(), now);
+        turn.note("kube.replicaset", "create", "pod", pod_name, Detail::None);
+        if ordinal < EVENT_BURST {
+            let object = ("ReplicaSet", namespace, Name::plain(name));
+            turn.normal(object, "replicaset-controller", "SuccessfulCreate", Message::Name("Created pod: {}", pod_name));
+            self.limiter.take(now);
+        }
+        let row = turn.store.replica_set_mut(id).expect("read above");
+        row.ordinal += 1;
+        row.creating -= 1;
+        row.wave.0 -= 1;
+        if row.creating == 0 {
+            return;
+        }
+        let mut earliest = now;
+        if row.wave.0 == 0 {
+            row.wave.1 *= 2;
+            row.wave.0 = row.wave.1.min(row.creating);
+            earliest = now + WRITE_TIME;
+        }
+        let at = self.limiter.take(now);
+        turn.at(if at > earliest { at } else { earliest }, Event::CreatePod(id));
+    }
+
+    /// Five letters that no other pod of this ReplicaSet has had: a walk through all of them that
+    /// begins and steps by chance.
+    fn suffix(&self, id: ReplicaSetId, ordinal: u32, turn: &Turn<'_, '_>) -> u32 {
+        let row = turn.store.replica_set(id).expect("a ReplicaSet names its pods");
+        let symbols = &turn.ctx.symbols;
+        let names = [symbols.text(row.namespace), symbols.text(row.name)];
+        let mut stream = turn.stream("pod name", &names, u32::try_from(row.created.whole_seconds()).unwrap_or(0));
+        let start = u64::from(stream.below(SUFFIX_COUNT));
+        // A step that shares no factor with 27^5 visits every suffix once.
+        let step = u64::from(stream.below(SUFFIX_COUNT / 3)) * 3 + 1;
+        let number = (start + step * u64::from(ordinal)) % u64::from(SUFFIX_COUNT);
+        u32::try_from(number).expect("below 27^5")
+    }
+
+    fn delete(&mut self, id: ReplicaSetId, count: i64, turn: &mut Turn<'_, '_>) {
+        let victims = self.victims(id, count, turn);
+        let row = turn.store.replica_set_mut(id).expect("synced ReplicaSet is there");
+        row.deleting_pods = u32::try_from(victims.len()).expect("at most 500");
+        for pod in victims {
+            let at = self.limiter.take(turn.now());
+            self.deletions.insert(pod, id);
+            turn.at(at, Event::DeletePod(pod));
+        }
+    }
+
+    fn victims(&self, id: ReplicaSetId, count: i64, turn: &Turn<'_, '_>) -> Vec<PodId> {
+        let count = usize::try_from(count).expect("a positive difference");
+        let active: Vec<PodId> = turn.store.pods_of(id).filter(|(_, row)| row.is_active()).map(|(pod, _)| pod).collect();
+        if count >= active.len() {
+            return active;
+        }
+        let neighbours = neighbours(id, turn);
+        let now_us = turn.now().as_micros();
+        let mut candidates: Vec<Candidate<PodId>> = active.iter().map(|pod| candidate(*pod, &neighbours, turn)).collect();
+        candidates.sort_by(|one, two| ranking::order(one, two, now_us));
+        candidates.truncate(count);
+        candidates.into_iter().map(|candidate| candidate.pod).collect()
+    }
+
+    /// One deletion goes through.
+    pub fn delete_one(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        let Some(owner) = self.deletions.remove(&pod) else { return };
+        let gone = turn.store.pod(pod).copied();
+        if let Some(set) = turn.store.replica_set_mut(owner) {
+            set.deleting_pods -= 1;
+            let object = ("ReplicaSet", set.namespace, Name::plain(set.name));
+            if let Some(row) = gone {
+                turn.normal(object, "replicaset-controller", "SuccessfulDelete", Message::Name("Deleted pod: {}", row.name));
+                self.limiter.take(now);
+            }
+        }
+        let Some(row) = gone else { return };
+        turn.note("kube.replicaset", "delete", "pod", row.name, Detail::None);
+        turn.store.mark_terminating(pod, None, now);
+    }
+
+    fn write_status(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+        let Some(row) = turn.store.replica_set(id) else { return };
+        let status = PodCounts { stranded: 0, ..row.pods };
+        let generation = row.generation;
+        if row.status == status && row.observed == generation {
+            return;
+        }
+        self.limiter.take(turn.now());
+        turn.store.write_replica_set(id, false, |row| {
+            row.status = status;
+            row.observed = generation;
+        });
+    }
+}
+
+/// Active pods of all ReplicaSets of the same Deployment, by node. Nothing without a Deployment.
+fn neighbours(id: ReplicaSetId, turn: &Turn<'_, '_>) -> BTreeMap<NodeId, u32> {
+    let mut counts = BTreeMap::new();
+    let owner = turn.store.replica_set(id).and_then(|row| row.owner);
+    let Some(deployment) = owner.and_then(|owner| turn.store.deployment(owner)) else { return counts };
+    for set in &deployment.replica_sets {
+        for (_, pod) in turn.store.pods_of(*set) {
+            if let (true, Some(node)) = (pod.is_active(), pod.node) {
+                *counts.entry(node).or_insert(0) += 1;
+            }
+        }
+    }
+    counts
+}
+
+fn candidate(pod: PodId, neighbours: &BTreeMap<NodeId, u32>, turn: &Turn<'_, '_>) -> Candidate<PodId> {
+    let row = turn.store.pod(pod).expect("an active pod is there");
+    let template = turn.store.template(row.template);
+    let details = turn.store.pod_details(pod);
+    let sidecars = template.spec.init_containers.len().min(details.containers.len());
+    let restarts = |range: &[ContainerStatus]| range.iter().map(|status| status.restarts).max().unwrap_or(0);
+    Candidate {
+        pod,
+        assigned: row.node.is_some(),
+        phase: row.phase,
+        ready: row.is_ready(),
+        cost: template.deletion_cost,
+        neighbours: row.node.and_then(|node| neighbours.get(&node).copied()).unwrap_or(0),
+        ready_s: details.transitions_s[PodCondition::Ready as usize],
+        restarts: restarts(&details.containers[sidecars..]),
+        sidecar_restarts: restarts(&details.containers[..sidecars]),
+        created_s: row.created_s,
+        uid: uid(turn.ctx.seed, "pods", turn.ctx.symbols.text(template.namespace), &row.name.text(turn.ctx.symbols), u64::from(row.created_s)),
+    }
+}

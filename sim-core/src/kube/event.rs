@@ -1,0 +1,58 @@
+//! Everything the Kubernetes plane schedules. Closed, `Copy`, ids only.
+
+use super::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId};
+use super::{kubelet, scheduler};
+
+/// A key of a control loop's work queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The deployment controller.
+    Deployment(DeploymentId),
+    /// The ReplicaSet controller.
+    ReplicaSet(ReplicaSetId),
+    /// The endpoint slice controller.
+    Service(ServiceId),
+    /// The garbage collector: dependents of a ReplicaSet that is gone.
+    OrphanedPods(ReplicaSetId),
+    /// The garbage collector: dependents of a Deployment that is gone.
+    OrphanedReplicaSets(DeploymentId),
+    /// The node lifecycle controller's taint pass over one node.
+    NodeTaints(NodeId),
+    /// The taint eviction controller, after a change of a node's taints or pods.
+    NodeEvictions(NodeId),
+    /// The namespace controller: terminating namespaces that may be empty.
+    Namespaces,
+}
+
+/// A scheduled fact of this plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A loop takes a key.
+    Sync(Key),
+    /// The ReplicaSet controller's client lets its next creation through.
+    CreatePod(ReplicaSetId),
+    /// The ReplicaSet controller's client lets a deletion through.
+    DeletePod(PodId),
+    /// A ready pod has been ready for `minReadySeconds`.
+    PodAvailable(PodId),
+    /// The node lifecycle controller's tick at which this node's silence exceeds the grace period.
+    NodeCheck(NodeId),
+    /// The node lifecycle controller's zone pass; scheduled only for ticks that matter.
+    MonitorTick,
+    /// The node lifecycle controller takes nodes off its eviction queues.
+    EvictionTick,
+    /// The kubelet posts a node status that differs from what is stored.
+    NodeStatus(NodeId),
+    /// A pod's toleration of its node's taint ends.
+    TolerationEnds(PodId),
+    /// The pod garbage collector's round.
+    PodGc,
+    /// All kube-proxies write what has changed.
+    ProxySync,
+    /// The scheduler's.
+    Scheduler(scheduler::Event),
+    /// The kubelets'.
+    Kubelet(kubelet::Event),
+}
+
+const _: () = assert!(size_of::<Event>() <= 24);

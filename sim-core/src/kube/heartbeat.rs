@@ -1,0 +1,322 @@
+//! The kubelets' side of node health: registration, leases, status. Steady renewals cost no event:
+//! a lease that was renewed in time says nothing new, so only what happens when renewals stop is
+//! computed. What the control plane concludes from it is the node lifecycle controller's.
+//! Sources: `pkg/kubelet/kubelet_node_status.go`, `staging/src/k8s.io/component-helpers/apimachinery/lease`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::kube::affinity::{Taint, TaintEffect};
+use crate::api::node::NodeSetup;
+use crate::base::name::Name;
+use crate::base::resources::ResourceVector;
+use crate::base::symbol::Symbol;
+use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::Detail;
+use crate::substrate::order::{MachineId, Upcall};
+
+use super::event::Event;
+use super::rows::NodeId;
+use super::rows::node::{ConditionStatus, NODE_CONDITIONS, NodeCondition, NodeConditionState, NodeRow, parse_effect};
+use super::rows::pod::NO_POD;
+use super::settings::Settings;
+use super::store::WATCH_LAG;
+use super::store::events::Message;
+use super::turn::Turn;
+
+/// Hard eviction threshold `memory.available<100Mi`, which is not allocatable.
+/// Source: `pkg/kubelet/eviction/defaults_linux.go`.
+const EVICTION_MEMORY: i64 = 100 << 20;
+
+/// Pods of a node. Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`, `maxPods`.
+const PODS_MAX: i64 = 110;
+
+/// Time between two looks of a starting kubelet at whether its node is ready.
+/// Source: `pkg/kubelet/kubelet.go`, `fastStatusUpdateOnce`.
+const FAST_STATUS: SimDuration = SimDuration::from_millis(100);
+
+/// What one kubelet's clock is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Heartbeat {
+    /// Time of the first renewal after registration, within one renewal period.
+    phase: SimTime,
+    /// Since when renewals do not arrive: the machine is off or cannot reach the control plane.
+    silent_since: Option<SimTime>,
+    /// Whether the machine is on.
+    on: bool,
+    /// Whether it reaches the control plane.
+    linked: bool,
+}
+
+/// All kubelets' heartbeats.
+#[derive(Clone, Debug, Default)]
+pub struct Heartbeats {
+    by_node: BTreeMap<NodeId, Heartbeat>,
+    /// Silent nodes that the control plane still takes for ready.
+    unnoticed: u64,
+}
+
+impl Heartbeats {
+    /// Silent nodes that the control plane still takes for ready.
+    pub const fn unnoticed(&self) -> u64 {
+        self.unnoticed
+    }
+
+    /// Whether renewals of a node arrive.
+    pub fn is_silent(&self, node: NodeId) -> bool {
+        self.by_node.get(&node).is_some_and(|beat| beat.silent_since.is_some())
+    }
+
+    /// The node lifecycle controller has noticed a silent node.
+    pub fn noticed(&mut self) {
+        self.unnoticed = self.unnoticed.saturating_sub(1);
+    }
+
+    /// The newest lease renewal that has reached the API server.
+    pub fn renewed(&self, node: NodeId, row: &NodeRow, settings: &Settings, now: SimTime) -> Option<SimTime> {
+        let beat = self.by_node.get(&node)?;
+        let until = beat.silent_since.unwrap_or(now);
+        let period = settings.node_lease_duration.scaled(1, 4);
+        if until <= beat.phase {
+            return Some(row.created);
+        }
+        let periods = until.since(beat.phase).as_micros() / period.as_micros();
+        Some(beat.phase + period * periods)
+    }
+
+    /// A kubelet registers its node.
+    pub fn register(&mut self, machine: MachineId, setup: &NodeSetup, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        let Some(description) = turn.ctx.machines.machine(machine) else { return };
+        let (name, zone) = (description.name, description.zone.unwrap_or(Symbol::EMPTY));
+        let mut capacity = description.capacity.clone();
+        let host = turn.ctx.symbols.text(name).to_owned();
+        let zone_text = turn.ctx.symbols.text(zone).to_owned();
+        let labels = labels(&host, &zone_text, setup);
+        let zone = turn.ctx.symbols.intern(&zone_key(&labels));
+        capacity.pods = PODS_MAX;
+        let conditions = healthy(now);
+        let row = NodeRow {
+            name,
+            machine,
+            labels: labels.into(),
+            annotations: [("node.alpha.kubernetes.io/ttl".into(), "0".into())].into(),
+            taints: taints(setup),
+            no_execute_since: None,
+            unschedulable: false,
+            allocatable: allocatable(&capacity),
+            capacity,
+            conditions,
+            heartbeat: now,
+            first_pod: NO_POD,
+            pods: 0,
+            created: now,
+            revision: 0,
+            control: setup.control,
+            zone,
+            requested: ResourceVector::default(),
+        };
+        let node = turn.store.add_node(row);
+        let period = turn.settings.node_lease_duration.scaled(1, 4);
+        let offset = turn.stream("lease phase", &[&host], 0).duration_between(SimDuration::ZERO, period);
+        self.by_node.insert(node, Heartbeat { phase: now + offset, silent_since: None, on: true, linked: true });
+        let object = ("Node", Symbol::EMPTY, Name::plain(name));
+        turn.normal(object, "node-controller", "RegisteredNode", Message::Name("Node {} event: Registered Node in Controller", Name::plain(name)));
+        turn.note("kube.kubelet", "register", "node", Name::plain(name), Detail::None);
+    }
+
+    /// A machine's power or link changed.
+    pub fn upcall(&mut self, upcall: Upcall, turn: &mut Turn<'_, '_>) {
+        let (machine, on, linked) = match upcall {
+            Upcall::MachineDown { machine } => (machine, Some(false), None),
+            Upcall::MachineUp { machine } => (machine, Some(true), None),
+            Upcall::ControlLink { machine, connected } => (machine, None, Some(connected)),
+            _ => return,
+        };
+        let Some(node) = turn.store.node_of(machine) else { return };
+        let Some(beat) = self.by_node.get_mut(&node) else { return };
+        let booted = on == Some(true) && !beat.on;
+        beat.on = on.unwrap_or(beat.on);
+        beat.linked = linked.unwrap_or(beat.linked);
+        let talks = beat.on && beat.linked;
+        match (talks, beat.silent_since) {
+            (false, None) => self.fall_silent(node, turn),
+            (true, Some(_)) => self.speak_again(node, booted, turn),
+            _ => {}
+        }
+    }
+
+    fn fall_silent(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        let beat = self.by_node.get_mut(&node).expect("checked by the caller");
+        beat.silent_since = Some(turn.now());
+        if turn.store.node(node).is_some_and(|row| row.ready() != ConditionStatus::Unknown) {
+            self.unnoticed += 1;
+        }
+        if let Some(at) = self.detection(node, turn) {
+            turn.at(at, Event::NodeCheck(node));
+        }
+    }
+
+    /// The monitor tick at which the silence of a node exceeds the grace period. The controller's
+    /// clock starts at the tick at which it saw the last renewal.
+    pub fn detection(&self, node: NodeId, turn: &Turn<'_, '_>) -> Option<SimTime> {
+        let row = turn.store.node(node)?;
+        let renewal = self.renewed(node, row, turn.settings, turn.now())?;
+        let heartbeat = row.heartbeat;
+        let last = if heartbeat > renewal { heartbeat } else { renewal };
+        let period = turn.settings.node_monitor_period;
+        let seen = tick_at_or_after(last + WATCH_LAG, period);
+        Some(tick_after(seen + turn.settings.node_monitor_grace_period, period))
+    }
+
+    fn speak_again(&mut self, node: NodeId, booted: bool, turn: &mut Turn<'_, '_>) {
+        let frequency = turn.settings.node_status_update_frequency;
+        let now = turn.now();
+        let unready = turn.store.node(node).is_some_and(|row| row.ready() != ConditionStatus::True);
+        let beat = self.by_node.get_mut(&node).expect("checked by the caller");
+        beat.silent_since = None;
+        if booted {
+            beat.phase = now;
+        }
+        if !unready {
+            self.unnoticed = self.unnoticed.saturating_sub(1);
+        }
+        // A fresh kubelet looks every 100 ms until its node is ready; one that ran on posts with
+        // its next regular status.
+        let wait = if booted { FAST_STATUS } else { next_beat(beat.phase, now, frequency) };
+        turn.after(wait, Event::NodeStatus(node));
+    }
+
+    /// A kubelet posts its node's status.
+    pub fn post_status(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        if self.is_silent(node) {
+            return;
+        }
+        let Some(row) = turn.store.node(node) else { return };
+        let (name, was) = (row.name, row.ready());
+        let mut conditions = healthy(now);
+        for (fresh, old) in conditions.iter_mut().zip(row.conditions) {
+            if fresh.status == old.status {
+                fresh.transition = old.transition;
+            }
+        }
+        if conditions == row.conditions {
+            return;
+        }
+        turn.store.set_node_conditions(node, conditions, now);
+        if was != ConditionStatus::True {
+            let object = ("Node", Symbol::EMPTY, Name::plain(name));
+            turn.normal(object, "kubelet", "NodeReady", Message::Name("Node {} status is now: NodeReady", Name::plain(name)));
+            turn.note("kube.kubelet", "ready", "node", Name::plain(name), Detail::None);
+        }
+    }
+
+    /// A node object is gone.
+    pub fn forget(&mut self, node: NodeId) {
+        self.by_node.remove(&node);
+    }
+}
+
+/// The first multiple of the period that is not before a time.
+pub fn tick_at_or_after(time: SimTime, period: SimDuration) -> SimTime {
+    SimTime::from_micros(time.as_micros().div_ceil(period.as_micros()) * period.as_micros())
+}
+
+/// The first multiple of the period after a time.
+pub fn tick_after(time: SimTime, period: SimDuration) -> SimTime {
+    SimTime::from_micros((time.as_micros() / period.as_micros() + 1) * period.as_micros())
+}
+
+fn next_beat(phase: SimTime, now: SimTime, period: SimDuration) -> SimDuration {
+    if now <= phase {
+        return phase.since(now);
+    }
+    let into = now.since(phase).as_micros() % period.as_micros();
+    SimDuration::from_micros(period.as_micros() - into)
+}
+
+/// Conditions of a kubelet that is well.
+pub fn healthy(now: SimTime) -> [NodeConditionState; NODE_CONDITIONS] {
+    let mut conditions = [NodeConditionState { status: ConditionStatus::False, reason: "", message: "", transition: now }; NODE_CONDITIONS];
+    let texts = [
+        (NodeCondition::MemoryPressure, ConditionStatus::False, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        (NodeCondition::DiskPressure, ConditionStatus::False, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        (NodeCondition::PidPressure, ConditionStatus::False, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        (NodeCondition::Ready, ConditionStatus::True, "KubeletReady", "kubelet is posting ready status"),
+    ];
+    for (condition, status, reason, message) in texts {
+        conditions[condition as usize] = NodeConditionState { status, reason, message, transition: now };
+    }
+    conditions
+}
+
+/// Allocatable: capacity less the hard eviction thresholds.
+/// Source: `pkg/kubelet/cm/node_container_manager_linux.go`.
+pub fn allocatable(capacity: &ResourceVector) -> ResourceVector {
+    let mut allocatable = capacity.clone();
+    allocatable.memory = (capacity.memory - EVICTION_MEMORY).max(0);
+    allocatable.ephemeral_storage = capacity.ephemeral_storage - capacity.ephemeral_storage / 10;
+    allocatable
+}
+
+fn labels(host: &str, zone: &str, setup: &NodeSetup) -> Vec<(Arc<str>, Arc<str>)> {
+    let mut labels: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+    let mut add = |key: &str, value: &str| labels.insert(key.into(), value.into());
+    add("beta.kubernetes.io/arch", "amd64");
+    add("beta.kubernetes.io/os", "linux");
+    add("kubernetes.io/arch", "amd64");
+    add("kubernetes.io/hostname", host);
+    add("kubernetes.io/os", "linux");
+    if !zone.is_empty() {
+        add("topology.kubernetes.io/zone", zone);
+    }
+    if setup.control {
+        add("node-role.kubernetes.io/control-plane", "");
+        add("node.kubernetes.io/exclude-from-external-load-balancers", "");
+    }
+    for (key, value) in &setup.labels {
+        // A bare `zone` is the short way to say which zone the machine stands in.
+        add(if &**key == "zone" { "topology.kubernetes.io/zone" } else { key }, value);
+    }
+    labels.into_iter().collect()
+}
+
+/// Region and zone joined, empty when there are none.
+/// Source: `staging/src/k8s.io/component-helpers/node/topology/helpers.go`.
+pub fn zone_key(labels: &[(Arc<str>, Arc<str>)]) -> String {
+    let text = |key| super::selector::label(labels, key).map_or("", |value| value);
+    let (region, zone) = (text("topology.kubernetes.io/region"), text("topology.kubernetes.io/zone"));
+    if region.is_empty() && zone.is_empty() { String::new() } else { format!("{region}:\0:{zone}") }
+}
+
+fn taints(setup: &NodeSetup) -> Arc<[Taint]> {
+    let mut taints = Vec::new();
+    if setup.control {
+        let key = "node-role.kubernetes.io/control-plane".into();
+        taints.push(Taint { key, value: "".into(), effect: TaintEffect::NoSchedule });
+    }
+    for text in &setup.taints {
+        let Some((left, effect)) = text.rsplit_once(':') else { continue };
+        let Some(effect) = parse_effect(effect) else { continue };
+        let (key, value) = left.split_once('=').unwrap_or((left, ""));
+        if !taints.iter().any(|taint: &Taint| &*taint.key == key && taint.effect == effect) {
+            taints.push(Taint { key: key.into(), value: value.into(), effect });
+        }
+    }
+    taints.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_multiples_of_the_period() {
+        let period = SimDuration::from_secs(5);
+        let at = |seconds: u64| SimTime::from_micros(seconds * 1_000_000);
+        assert_eq!(tick_at_or_after(at(10), period), at(10));
+        assert_eq!(tick_at_or_after(at(11), period), at(15));
+        assert_eq!(tick_after(at(10), period), at(15));
+    }
+}

@@ -1,0 +1,304 @@
+//! Full objects, made from rows when somebody reads them. Everything a person is shown is printed
+//! from these.
+
+pub mod node;
+pub mod pod;
+pub mod service;
+pub mod workload;
+
+use std::sync::Arc;
+
+use crate::base::name::Name;
+use crate::base::rng::{Seed, mix, stable_hash_parts, stable_key_with};
+use crate::base::symbol::Symbols;
+use crate::base::time::SimTime;
+use crate::manifest::value::Value;
+use crate::substrate::Substrate;
+
+use super::KubePlane;
+use super::heartbeat::Heartbeats;
+use super::kinds::{self, Kind};
+use super::settings::Settings;
+use super::store::Store;
+use super::store::document::{Document, DocumentKey, RowReference};
+use super::store::events::EventRow;
+
+/// The API server's data at one instant, as a client reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// Flags.
+    pub settings: &'a Settings,
+    /// Leases.
+    pub heartbeats: Option<&'a Heartbeats>,
+    /// Text.
+    pub symbols: &'a Symbols,
+    /// The machines, for what kubelets report of them.
+    pub machines: &'a Substrate,
+    /// Now.
+    pub now: SimTime,
+    /// Seed, for uids.
+    pub seed: Seed,
+}
+
+impl KubePlane {
+    /// What a client reads at an instant.
+    pub fn view<'a>(&'a self, symbols: &'a Symbols, machines: &'a Substrate, now: SimTime, seed: Seed) -> View<'a> {
+        View { store: &self.store, settings: &self.settings, heartbeats: Some(&self.heartbeats), symbols, machines, now, seed }
+    }
+
+    /// `status.phase` of a pod of the namespace `default`.
+    pub fn phase_of(&self, name: &str, symbols: &Symbols) -> Option<&'static str> {
+        self.store.pods().find(|(_, row)| row.name.text(symbols) == name).map(|(_, row)| row.phase.text())
+    }
+
+    /// `Ready`, `NotReady` or `Unknown` of a node, by its condition.
+    pub fn node_state(&self, name: &str, symbols: &Symbols) -> Option<&'static str> {
+        use super::rows::node::ConditionStatus;
+        let node = self.store.node_named(symbols.get(name)?)?;
+        Some(match self.store.node(node)?.ready() {
+            ConditionStatus::True => "Ready",
+            ConditionStatus::False | ConditionStatus::Unknown => "NotReady",
+        })
+    }
+}
+
+/// 128 bits that name an object for ever, from its kind, name and time of creation.
+pub fn uid(seed: Seed, plural: &str, namespace: &str, name: &str, created: u64) -> u128 {
+    let key = stable_key_with(stable_hash_parts(&[plural, namespace, name]), created);
+    let high = mix(key ^ mix(seed.0));
+    let low = mix(high ^ key);
+    // Version 4, variant 1.
+    let bits = u128::from(high) << 64 | u128::from(low);
+    bits & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62
+}
+
+/// A uid as it is written.
+pub fn uid_text(uid: u128) -> String {
+    let text = format!("{uid:032x}");
+    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+}
+
+/// A time as the API writes it: whole seconds.
+pub fn time(at: SimTime) -> Value {
+    Value::from(at.truncated_to_second().rfc3339())
+}
+
+/// A time kept in whole seconds.
+pub fn time_s(seconds: u32) -> Value {
+    time(SimTime::from_micros(u64::from(seconds) * 1_000_000))
+}
+
+/// An object of these fields; null ones are left out.
+pub fn object<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
+    Value::object(fields.into_iter().filter(|(_, value)| !value.is_null()))
+}
+
+/// Labels or annotations; none is null.
+pub fn text_map(pairs: &[(Arc<str>, Arc<str>)]) -> Value {
+    if pairs.is_empty() {
+        return Value::Null;
+    }
+    Value::object(pairs.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))))
+}
+
+/// A text, or null when it is empty.
+pub fn text_or_null(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { Value::from(text) }
+}
+
+/// A number, or null when it is zero.
+pub fn number_or_null(number: i64) -> Value {
+    if number == 0 { Value::Null } else { Value::Int(number) }
+}
+
+/// An IPv4 address.
+pub fn address(ip: u32) -> String {
+    std::net::Ipv4Addr::from(ip).to_string()
+}
+
+impl View<'_> {
+    /// One object.
+    pub fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Value> {
+        let namespace = if kind.namespaced { namespace } else { "" };
+        match kind.kind {
+            "Pod" => self.store.pods().find(|(_, row)| self.is(row.name, name) && self.namespace(row.template) == namespace).map(|(id, _)| pod::render(self, id)),
+            "Node" => {
+                let node = self.store.node_named(self.symbols.get(name)?)?;
+                Some(node::render(self, node))
+            }
+            "ReplicaSet" => {
+                let id = self.store.replica_set_named(self.symbols.get(namespace)?, self.symbols.get(name)?)?;
+                Some(workload::replica_set(self, id))
+            }
+            "EndpointSlice" | "Endpoints" | "Event" | "Lease" => {
+                self.list(kind, Some(namespace)).into_iter().find(|object| object.str_at(&["metadata", "name"]) == Some(name))
+            }
+            _ => {
+                let key = DocumentKey { resource: kind.resource().into(), namespace: namespace.into(), name: name.into() };
+                self.store.documents().get(&key).map(|document| self.document(kind, &key, document))
+            }
+        }
+    }
+
+    /// All objects of a kind in one namespace or in all, by namespace and name.
+    pub fn list(&self, kind: &Kind, namespace: Option<&str>) -> Vec<Value> {
+        let namespace = namespace.filter(|_| kind.namespaced);
+        let wanted = |found: &str| namespace.is_none_or(|wanted| wanted == found);
+        let mut objects: Vec<Value> = match kind.kind {
+            "Pod" => self.store.pods().filter(|(_, row)| wanted(self.namespace(row.template))).map(|(id, _)| pod::render(self, id)).collect(),
+            "Node" => self.store.nodes().map(|(id, _)| node::render(self, id)).collect(),
+            "ReplicaSet" => {
+                let sets = self.store.replica_sets().filter(|(_, row)| wanted(self.symbols.text(row.namespace)));
+                sets.map(|(id, _)| workload::replica_set(self, id)).collect()
+            }
+            "EndpointSlice" | "Endpoints" => {
+                let services = self.store.services().filter(|(_, row)| wanted(self.symbols.text(row.namespace)));
+                let render = if kind.kind == "Endpoints" { service::endpoints } else { service::slices };
+                let mut found: Vec<Value> = services.flat_map(|(id, _)| render(self, id)).collect();
+                found.extend(self.documents(kind, namespace));
+                found
+            }
+            "Event" => {
+                let events = self.store.events().iter(self.now).filter(|row| wanted(event_namespace(self.symbols.text(row.event.namespace))));
+                events.map(|row| self.event(row)).collect()
+            }
+            "Lease" => {
+                let mut found: Vec<Value> = self.documents(kind, namespace).collect();
+                if wanted("kube-node-lease") {
+                    found.extend(self.store.nodes().filter_map(|(id, _)| node::lease(self, id)));
+                }
+                found
+            }
+            _ => return self.documents(kind, namespace).collect(),
+        };
+        objects.sort_by_cached_key(|object| {
+            let text = |key| object.str_at(&["metadata", key]).unwrap_or("").to_owned();
+            (text("namespace"), text("name"))
+        });
+        objects
+    }
+
+    fn documents<'b>(&'b self, kind: &'b Kind, namespace: Option<&'b str>) -> impl Iterator<Item = Value> + 'b {
+        let resource = kind.resource();
+        let found: Vec<Value> = self
+            .store
+            .documents()
+            .of(&resource)
+            .filter(|(key, _)| namespace.is_none_or(|wanted| &*key.namespace == wanted))
+            .map(|(key, document)| self.document(kind, key, document))
+            .collect();
+        found.into_iter()
+    }
+
+    /// A document with what the server knows besides.
+    pub fn document(&self, kind: &Kind, key: &DocumentKey, document: &Document) -> Value {
+        let mut value = document.value.clone();
+        let uid = uid(self.seed, kind.plural, &key.namespace, &key.name, document.created.as_micros());
+        value.set_path(&["metadata", "creationTimestamp"], time(document.created));
+        value.set_path(&["metadata", "uid"], uid_text(uid).into());
+        if let Some(deletion) = document.deletion {
+            value.set_path(&["metadata", "deletionTimestamp"], time(deletion));
+        }
+        let mut revision = document.revision;
+        let mut generation = document.generation;
+        match document.row {
+            RowReference::Deployment(id) => {
+                if let Some(row) = self.store.deployment(id) {
+                    revision = revision.max(row.revision);
+                    generation = row.generation;
+                    workload::deployment(self, row, &mut value);
+                }
+            }
+            RowReference::Service(id) => {
+                if let Some(row) = self.store.service(id) {
+                    revision = revision.max(row.revision);
+                }
+                value.set("status", object([("loadBalancer", Value::map())]));
+            }
+            RowReference::None | RowReference::ReplicaSet(_) | RowReference::Pod(_) | RowReference::Node(_) => {}
+        }
+        if kind.kind == "Namespace" {
+            let phase = if document.deletion.is_some() { "Terminating" } else { "Active" };
+            value.set("status", object([("phase", phase.into())]));
+        }
+        value.set_path(&["metadata", "resourceVersion"], revision.to_string().into());
+        if generation > 0 {
+            value.set_path(&["metadata", "generation"], generation.into());
+        }
+        value
+    }
+
+    /// An Event object.
+    fn event(&self, row: &EventRow) -> Value {
+        let event = &row.event;
+        let kind = kinds::KINDS.iter().find(|kind| kind.kind == event.kind);
+        let name = event.name.text(self.symbols);
+        let namespace = self.symbols.text(event.namespace);
+        let own_namespace = event_namespace(namespace);
+        // Upstream's suffix is the time in nanoseconds; the number keeps events of one instant apart.
+        let suffix = (crate::base::time::EPOCH_UNIX_SECONDS * 1_000_000 + row.first.as_micros()) * 1_000 + u64::from(row.ordinal % 1_000);
+        let own_name = format!("{name}.{suffix:x}");
+        let field = event.container.map_or(Value::Null, |container| format!("spec.containers{{{}}}", self.symbols.text(container)).into());
+        let involved = object([
+            ("apiVersion", kind.map_or(Value::Null, |kind| kind.api_version.into())),
+            ("fieldPath", field),
+            ("kind", event.kind.into()),
+            ("name", name.as_str().into()),
+            ("namespace", text_or_null(namespace)),
+        ]);
+        let host = event.host.map_or(Value::Null, |host| self.symbols.text(host).into());
+        let source = object([("component", event.component.into()), ("host", host)]);
+        let metadata = object([
+            ("creationTimestamp", time(row.first)),
+            ("name", own_name.as_str().into()),
+            ("namespace", own_namespace.into()),
+            ("resourceVersion", row.revision.to_string().into()),
+            ("uid", uid_text(uid(self.seed, "events", own_namespace, &own_name, row.first.as_micros())).into()),
+        ]);
+        object([
+            ("apiVersion", "v1".into()),
+            ("kind", "Event".into()),
+            ("metadata", metadata),
+            ("count", Value::Int(row.count.into())),
+            ("eventTime", Value::Null),
+            ("firstTimestamp", time(row.first)),
+            ("involvedObject", involved),
+            ("lastTimestamp", time(row.last)),
+            ("message", event.message.text(self.symbols).into()),
+            ("reason", event.reason.into()),
+            ("reportingComponent", event.component.into()),
+            ("reportingInstance", event.host.map_or("", |host| self.symbols.text(host)).into()),
+            ("source", source),
+            ("type", if event.warning { "Warning" } else { "Normal" }.into()),
+        ])
+    }
+
+    fn is(&self, name: Name, text: &str) -> bool {
+        text.starts_with(self.symbols.text(name.prefix)) && name.text(self.symbols) == text
+    }
+
+    /// Namespace of a template's pods.
+    pub fn namespace(&self, template: super::template::TemplateId) -> &str {
+        self.symbols.text(self.store.template(template).namespace)
+    }
+}
+
+/// Events of cluster-wide objects are kept in `default`.
+fn event_namespace(namespace: &str) -> &str {
+    if namespace.is_empty() { "default" } else { namespace }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_looks_like_one() {
+        let text = uid_text(uid(Seed(1), "pods", "default", "web", 5));
+        assert_eq!(text.len(), 36);
+        assert_eq!(&text[14..15], "4");
+        assert!("89ab".contains(&text[19..20]));
+    }
+}

@@ -1,0 +1,137 @@
+//! A node and its lease as objects.
+
+use crate::base::resources::ResourceVector;
+use crate::kube::rows::NodeId;
+use crate::kube::rows::node::{NodeCondition, NodeRow, effect_text};
+use crate::manifest::value::Value;
+
+use super::{View, object, text_map, text_or_null, time, uid, uid_text};
+
+/// Version that is modelled.
+pub const VERSION: &str = "v1.36.2";
+
+/// The node, complete.
+pub fn render(view: &View<'_>, id: NodeId) -> Value {
+    let Some(row) = view.store.node(id) else { return Value::Null };
+    let name = view.symbols.text(row.name);
+    let taints: Vec<Value> = row
+        .taints
+        .iter()
+        .map(|taint| {
+            let added = row.no_execute_since.filter(|_| effect_text(taint.effect) == "NoExecute").map_or(Value::Null, time);
+            object([("effect", effect_text(taint.effect).into()), ("key", Value::String(taint.key.clone())), ("timeAdded", added), ("value", text_or_null(&taint.value))])
+        })
+        .collect();
+    let metadata = object([
+        ("annotations", text_map(&row.annotations)),
+        ("creationTimestamp", time(row.created)),
+        ("labels", text_map(&row.labels)),
+        ("name", name.into()),
+        ("resourceVersion", row.revision.to_string().into()),
+        ("uid", uid_text(uid(view.seed, "nodes", "", name, row.created.as_micros())).into()),
+    ]);
+    let spec = object([
+        ("taints", if taints.is_empty() { Value::Null } else { Value::list(taints) }),
+        ("unschedulable", if row.unschedulable { true.into() } else { Value::Null }),
+    ]);
+    object([
+        ("apiVersion", "v1".into()),
+        ("kind", "Node".into()),
+        ("metadata", metadata),
+        ("spec", spec),
+        ("status", status(view, row, name)),
+    ])
+}
+
+fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
+    let heartbeat = row.heartbeat;
+    let kinds = [
+        (NodeCondition::MemoryPressure, "MemoryPressure"),
+        (NodeCondition::DiskPressure, "DiskPressure"),
+        (NodeCondition::PidPressure, "PIDPressure"),
+        (NodeCondition::Ready, "Ready"),
+    ];
+    let conditions = kinds.map(|(which, kind)| {
+        let condition = row.conditions[which as usize];
+        object([
+            ("lastHeartbeatTime", time(heartbeat)),
+            ("lastTransitionTime", time(condition.transition)),
+            ("message", condition.message.into()),
+            ("reason", condition.reason.into()),
+            ("status", condition.status.text().into()),
+            ("type", kind.into()),
+        ])
+    });
+    let address = |kind: &str, address: &str| object([("address", address.into()), ("type", kind.into())]);
+    let mut addresses = Vec::new();
+    if let Some(ip) = view.machines.machine_address(row.machine) {
+        addresses.push(address("InternalIP", &ip));
+    }
+    addresses.push(address("Hostname", name));
+    let machine_id = format!("{:032x}", uid(view.seed, "machines", "", name, 0));
+    let info = object([
+        ("architecture", "amd64".into()),
+        ("bootID", uid_text(uid(view.seed, "boots", "", name, 0)).into()),
+        ("containerRuntimeVersion", "containerd://2.2.1".into()),
+        ("kernelVersion", "6.12.57+deb13-amd64".into()),
+        ("kubeProxyVersion", VERSION.into()),
+        ("kubeletVersion", VERSION.into()),
+        ("machineID", machine_id.as_str().into()),
+        ("operatingSystem", "linux".into()),
+        ("osImage", "Debian GNU/Linux 13 (trixie)".into()),
+        ("systemUUID", uid_text(uid(view.seed, "systems", "", name, 0)).into()),
+    ]);
+    object([
+        ("addresses", Value::list(addresses)),
+        ("allocatable", resources(view, &row.allocatable)),
+        ("capacity", resources(view, &row.capacity)),
+        ("conditions", Value::list(conditions.to_vec())),
+        ("daemonEndpoints", object([("kubeletEndpoint", object([("Port", Value::Int(10250))]))])),
+        ("images", Value::list(Vec::new())),
+        ("nodeInfo", info),
+    ])
+}
+
+/// Amounts as a kubelet writes them: whole cores without a suffix, memory in Ki.
+fn resources(view: &View<'_>, amounts: &ResourceVector) -> Value {
+    let mut list: Vec<(String, Value)> = vec![
+        ("cpu".to_owned(), cpu(amounts.milli_cpu).into()),
+        ("ephemeral-storage".to_owned(), bytes(amounts.ephemeral_storage).into()),
+        ("hugepages-1Gi".to_owned(), "0".into()),
+        ("hugepages-2Mi".to_owned(), "0".into()),
+        ("memory".to_owned(), bytes(amounts.memory).into()),
+        ("pods".to_owned(), amounts.pods.to_string().into()),
+    ];
+    for (name, amount) in &amounts.extended {
+        list.push((view.symbols.text(*name).to_owned(), amount.to_string().into()));
+    }
+    list.sort_by(|one, two| one.0.cmp(&two.0));
+    Value::object(list)
+}
+
+fn cpu(milli: i64) -> String {
+    if milli % 1_000 == 0 { (milli / 1_000).to_string() } else { format!("{milli}m") }
+}
+
+fn bytes(amount: i64) -> String {
+    if amount % 1_024 == 0 { format!("{}Ki", amount / 1_024) } else { amount.to_string() }
+}
+
+/// A node's lease, as it is at this moment.
+pub fn lease(view: &View<'_>, id: NodeId) -> Option<Value> {
+    let row = view.store.node(id)?;
+    let name = view.symbols.text(row.name);
+    let renewed = view.heartbeats?.renewed(id, row, view.settings, view.now)?;
+    let metadata = object([
+        ("creationTimestamp", time(row.created)),
+        ("name", name.into()),
+        ("namespace", "kube-node-lease".into()),
+        ("uid", uid_text(uid(view.seed, "leases", "kube-node-lease", name, row.created.as_micros())).into()),
+    ]);
+    let spec = object([
+        ("holderIdentity", name.into()),
+        ("leaseDurationSeconds", Value::Int(view.settings.node_lease_duration.as_secs().cast_signed())),
+        ("renewTime", renewed.rfc3339_micros().into()),
+    ]);
+    Some(object([("apiVersion", "coordination.k8s.io/v1".into()), ("kind", "Lease".into()), ("metadata", metadata), ("spec", spec)]))
+}

@@ -1,0 +1,19 @@
+//! Rows: what machines make and controllers count, kept small; full objects are rendered on demand.
+
+pub mod node;
+pub mod pod;
+pub mod service;
+pub mod workload;
+
+use crate::base::id::Id;
+
+/// Names a pod.
+pub type PodId = Id<pod::PodRow>;
+/// Names a node.
+pub type NodeId = Id<node::NodeRow>;
+/// Names a Deployment.
+pub type DeploymentId = Id<workload::DeploymentRow>;
+/// Names a ReplicaSet.
+pub type ReplicaSetId = Id<workload::ReplicaSetRow>;
+/// Names a Service.
+pub type ServiceId = Id<service::ServiceRow>;

@@ -1,0 +1,276 @@
+//! A pod: 64 hot bytes, and beside them what only some readers want.
+
+use std::sync::Arc;
+
+use crate::base::name::Name;
+use crate::base::time::{SimDuration, SimTime};
+use crate::kube::template::TemplateId;
+use crate::substrate::order::{ContainerId, SandboxId};
+
+use super::{NodeId, ReplicaSetId};
+
+/// `status.phase`. The order is the one in which a ReplicaSet gives pods up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Accepted; not all containers have been started once.
+    #[default]
+    Pending,
+    /// The state cannot be known. Not written by anybody any more.
+    Unknown,
+    /// Bound, and at least one container runs or restarts.
+    Running,
+    /// All containers ended with success and will not restart.
+    Succeeded,
+    /// All containers ended, at least one of them in failure.
+    Failed,
+}
+
+impl Phase {
+    /// Upstream's word.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Unknown => "Unknown",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+        }
+    }
+
+    /// Succeeded or Failed.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
+/// Yes-or-no facts of a pod, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PodFlags(pub u16);
+
+impl PodFlags {
+    /// Condition Ready is True.
+    pub const READY: Self = Self(1);
+    /// Condition ContainersReady is True.
+    pub const CONTAINERS_READY: Self = Self(2);
+    /// Condition Initialized is True.
+    pub const INITIALIZED: Self = Self(4);
+    /// Condition PodReadyToStartContainers is True: the sandbox has its network.
+    pub const SANDBOX_READY: Self = Self(8);
+    /// `deletionTimestamp` is set.
+    pub const TERMINATING: Self = Self(16);
+    /// Condition PodScheduled is False with reason Unschedulable.
+    pub const UNSCHEDULABLE: Self = Self(32);
+    /// Condition DisruptionTarget is True.
+    pub const DISRUPTION_TARGET: Self = Self(64);
+    /// The kubelet has written a status: startTime and its conditions exist.
+    pub const ACKNOWLEDGED: Self = Self(128);
+    /// Ready for `minReadySeconds` or more.
+    pub const AVAILABLE: Self = Self(256);
+    /// Somebody wrote this pod by hand: it has a document of its own.
+    pub const DOCUMENT: Self = Self(512);
+
+    /// Whether all bits of `other` are set.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Sets or clears the bits of `other`.
+    pub fn set(&mut self, other: Self, on: bool) {
+        if on {
+            self.0 |= other.0;
+        } else {
+            self.0 &= !other.0;
+        }
+    }
+}
+
+/// The hot part of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PodRow {
+    /// Its name; the namespace is the template's.
+    pub name: Name,
+    /// What it was made from.
+    pub template: TemplateId,
+    /// The ReplicaSet that controls it.
+    pub owner: Option<ReplicaSetId>,
+    /// The node it is bound to.
+    pub node: Option<NodeId>,
+    /// Slot of the next pod on the same node, [`NO_POD`] at the end.
+    pub node_next: u32,
+    /// Slot of the previous pod on the same node.
+    pub node_previous: u32,
+    /// Slot of the next pod of the same ReplicaSet.
+    pub owner_next: u32,
+    /// Slot of the previous pod of the same ReplicaSet.
+    pub owner_previous: u32,
+    /// `creationTimestamp`: whole seconds, as the API keeps it.
+    pub created_s: u32,
+    /// `resourceVersion`.
+    pub revision: u32,
+    /// `status.phase`.
+    pub phase: Phase,
+    /// Containers that are ready.
+    pub ready_containers: u8,
+    /// Yes-or-no facts.
+    pub flags: PodFlags,
+}
+
+/// End of an intrusive list.
+pub const NO_POD: u32 = u32::MAX;
+
+const _: () = assert!(size_of::<PodRow>() <= 64);
+
+impl PodRow {
+    /// Whether condition Ready is True.
+    pub const fn is_ready(&self) -> bool {
+        self.flags.has(PodFlags::READY)
+    }
+
+    /// Whether `deletionTimestamp` is set.
+    pub const fn is_terminating(&self) -> bool {
+        self.flags.has(PodFlags::TERMINATING)
+    }
+
+    /// Whether controllers count it: neither ended nor being deleted.
+    /// Source: `pkg/controller/controller_utils.go`.
+    pub const fn is_active(&self) -> bool {
+        !self.phase.is_terminal() && !self.is_terminating()
+    }
+}
+
+/// Conditions whose last transition is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PodCondition {
+    /// PodReadyToStartContainers.
+    SandboxReady,
+    /// Initialized.
+    Initialized,
+    /// Ready.
+    Ready,
+    /// ContainersReady.
+    ContainersReady,
+    /// PodScheduled.
+    Scheduled,
+    /// DisruptionTarget.
+    DisruptionTarget,
+}
+
+/// Number of [`PodCondition`]s.
+pub const POD_CONDITIONS: usize = 6;
+
+/// What a container does, as its status says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ContainerState {
+    /// Not running, and why: `ContainerCreating`, `ImagePullBackOff`, `CrashLoopBackOff`, …
+    Waiting {
+        /// `reason`.
+        reason: &'static str,
+        /// `message`.
+        message: Option<Arc<str>>,
+    },
+    /// Running since.
+    Running {
+        /// `startedAt`.
+        started: SimTime,
+    },
+    /// Ended.
+    Terminated(Termination),
+}
+
+impl Default for ContainerState {
+    fn default() -> Self {
+        Self::Waiting { reason: "ContainerCreating", message: None }
+    }
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Termination {
+    /// Exit code; 128 + signal when a signal ended it.
+    pub exit_code: i32,
+    /// `Completed`, `Error`, `OOMKilled`, `ContainerStatusUnknown`, …
+    pub reason: &'static str,
+    /// Text beside the reason.
+    pub message: Option<Arc<str>>,
+    /// When it had started.
+    pub started: SimTime,
+    /// When it ended.
+    pub finished: SimTime,
+    /// Which container of the machine it was.
+    pub container: Option<ContainerId>,
+}
+
+/// Status of one container, in the order of the template: init containers first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ContainerStatus {
+    /// What it does.
+    pub state: ContainerState,
+    /// How its last run ended.
+    pub last: Option<Termination>,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// Whether it has started (and its startup probe, if it has one, succeeded).
+    pub started: bool,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// The machine's container.
+    pub container: Option<ContainerId>,
+}
+
+/// The cold part of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodDetails {
+    /// `status.containerStatuses` and, before them, `initContainerStatuses`; empty until the
+    /// kubelet has written.
+    pub containers: Arc<[ContainerStatus]>,
+    /// The sandbox, once there is one.
+    pub sandbox: Option<SandboxId>,
+    /// `status.podIP`, 0 when there is none.
+    pub ip: u32,
+    /// `status.startTime`.
+    pub started: Option<SimTime>,
+    /// `lastTransitionTime` by [`PodCondition`], in whole seconds.
+    pub transitions_s: [u32; POD_CONDITIONS],
+    /// `status.reason`, e.g. `Evicted`.
+    pub reason: Option<&'static str>,
+    /// `status.message`.
+    pub message: Option<Arc<str>>,
+    /// Message of PodScheduled=False.
+    pub unschedulable: Option<Arc<str>>,
+    /// Reason and message of DisruptionTarget.
+    pub disruption: Option<(&'static str, Arc<str>)>,
+    /// When it was asked to go.
+    pub terminating_since: Option<SimTime>,
+    /// `deletionGracePeriodSeconds`.
+    pub deletion_grace: SimDuration,
+    /// `status.nominatedNodeName`.
+    pub nominated: Option<NodeId>,
+}
+
+/// A status as the kubelet writes it: replaces the one before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodStatus {
+    /// `status.phase`.
+    pub phase: Phase,
+    /// Containers in the order of the template, init containers first.
+    pub containers: Arc<[ContainerStatus]>,
+    /// The sandbox, once there is one.
+    pub sandbox: Option<SandboxId>,
+    /// Its address, 0 when there is none.
+    pub ip: u32,
+    /// When the kubelet acknowledged the pod.
+    pub started: Option<SimTime>,
+    /// Condition PodReadyToStartContainers.
+    pub sandbox_ready: bool,
+    /// Condition Initialized.
+    pub initialized: bool,
+    /// Condition ContainersReady.
+    pub containers_ready: bool,
+    /// Condition Ready.
+    pub ready: bool,
+    /// `status.reason`.
+    pub reason: Option<&'static str>,
+    /// `status.message`.
+    pub message: Option<Arc<str>>,
+}
+

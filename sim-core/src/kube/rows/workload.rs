@@ -1,0 +1,199 @@
+//! Deployments and ReplicaSets as their controllers see them.
+
+use std::sync::Arc;
+
+use crate::base::symbol::Symbol;
+use crate::base::time::SimTime;
+use crate::kube::selector::Selector;
+use crate::kube::template::TemplateId;
+
+use super::node::ConditionStatus;
+use super::{DeploymentId, ReplicaSetId};
+
+/// A number or a percentage of the replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Amount {
+    /// As it is.
+    Count(i64),
+    /// Per cent.
+    Percent(i64),
+}
+
+impl Amount {
+    /// Rounded up. Source: `staging/src/k8s.io/apimachinery/pkg/util/intstr/intstr.go`.
+    pub const fn ceiling(self, total: i64) -> i64 {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => (percent * total + 99).div_euclid(100),
+        }
+    }
+
+    /// Rounded down.
+    pub const fn floor(self, total: i64) -> i64 {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => (percent * total).div_euclid(100),
+        }
+    }
+
+    /// Reads `3` or `25%`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_suffix('%') {
+            Some(number) => number.parse().ok().map(Self::Percent),
+            None => text.parse().ok().map(Self::Count),
+        }
+    }
+}
+
+/// One condition of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadCondition {
+    /// `Available`, `Progressing`, `ReplicaFailure`.
+    pub kind: &'static str,
+    /// Its value.
+    pub status: ConditionStatus,
+    /// Why.
+    pub reason: &'static str,
+    /// The same in words.
+    pub message: Arc<str>,
+    /// When it was refreshed last.
+    pub updated: SimTime,
+    /// When its value changed last.
+    pub transition: SimTime,
+}
+
+/// A Deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeploymentRow {
+    /// Namespace.
+    pub namespace: Symbol,
+    /// Name.
+    pub name: Symbol,
+    /// `spec.replicas`.
+    pub replicas: i64,
+    /// Recreate instead of RollingUpdate.
+    pub recreate: bool,
+    /// `maxSurge`.
+    pub surge: Amount,
+    /// `maxUnavailable`.
+    pub unavailable: Amount,
+    /// `minReadySeconds`.
+    pub min_ready_s: i64,
+    /// `progressDeadlineSeconds`; `None`: no deadline.
+    pub deadline_s: Option<i64>,
+    /// `revisionHistoryLimit`; `None`: keep all.
+    pub history: Option<i64>,
+    /// `spec.paused`.
+    pub paused: bool,
+    /// `spec.selector`.
+    pub selector: Arc<Selector>,
+    /// `spec.template`.
+    pub template: TemplateId,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// When it was created.
+    pub created: SimTime,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Its ReplicaSets, oldest first.
+    pub replica_sets: Vec<ReplicaSetId>,
+    /// `deployment.kubernetes.io/revision`.
+    pub revision_number: i64,
+    /// `status.observedGeneration`.
+    pub observed: i64,
+    /// `status.replicas`.
+    pub status_replicas: i64,
+    /// `status.updatedReplicas`.
+    pub updated: i64,
+    /// `status.readyReplicas`.
+    pub ready: i64,
+    /// `status.availableReplicas`.
+    pub available: i64,
+    /// `status.unavailableReplicas`.
+    pub missing: i64,
+    /// `status.terminatingReplicas`.
+    pub terminating: i64,
+    /// `status.collisionCount`.
+    pub collisions: i64,
+    /// `status.conditions`.
+    pub conditions: Vec<WorkloadCondition>,
+    /// When the progress deadline is looked at next.
+    pub deadline_check: Option<SimTime>,
+    /// `resourceVersion`.
+    pub revision: u32,
+}
+
+/// A ReplicaSet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaSetRow {
+    /// Namespace.
+    pub namespace: Symbol,
+    /// Name.
+    pub name: Symbol,
+    /// The Deployment that controls it.
+    pub owner: Option<DeploymentId>,
+    /// Value of the label `pod-template-hash`, when a Deployment made it.
+    pub hash: Option<Symbol>,
+    /// The Deployment's template that it was made from.
+    pub source: Option<TemplateId>,
+    /// `spec.selector`.
+    pub selector: Arc<Selector>,
+    /// `spec.template`, with the hash label.
+    pub template: TemplateId,
+    /// `spec.replicas`.
+    pub replicas: i64,
+    /// `minReadySeconds`.
+    pub min_ready_s: i64,
+    /// Annotation `deployment.kubernetes.io/desired-replicas`.
+    pub desired: Option<i64>,
+    /// Annotation `deployment.kubernetes.io/max-replicas`.
+    pub max: Option<i64>,
+    /// Annotation `deployment.kubernetes.io/revision`.
+    pub revision_number: i64,
+    /// Annotation `deployment.kubernetes.io/revision-history`.
+    pub revision_history: Vec<i64>,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// When it was created.
+    pub created: SimTime,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// `status.observedGeneration`.
+    pub observed: i64,
+    /// Status numbers as last written.
+    pub status: PodCounts,
+    /// Status conditions.
+    pub conditions: Vec<WorkloadCondition>,
+    /// What its pods are now, kept up with every write to a pod.
+    pub pods: PodCounts,
+    /// Slot of its first pod.
+    pub first_pod: u32,
+    /// Pods in all, ended ones too.
+    pub pods_all: u32,
+    /// Pods made so far: names and luck come from this.
+    pub ordinal: u32,
+    /// Creations decided and not yet carried out.
+    pub creating: u32,
+    /// Deletions decided and not yet carried out.
+    pub deleting_pods: u32,
+    /// Creations left in this wave of the slow start, and the size of the wave.
+    pub wave: (u32, u32),
+    /// `resourceVersion`.
+    pub revision: u32,
+}
+
+/// Numbers of pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PodCounts {
+    /// Neither ended nor being deleted.
+    pub active: i64,
+    /// Of those, ready.
+    pub ready: i64,
+    /// Of those, available.
+    pub available: i64,
+    /// Being deleted and not ended.
+    pub terminating: i64,
+    /// Of those, on a node whose kubelet has not been heard of: only the node can finish them.
+    pub stranded: i64,
+}
+

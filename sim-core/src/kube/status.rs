@@ -1,0 +1,118 @@
+//! How far workloads are from what is wanted of them.
+
+use crate::api::status::WorkloadStatus;
+use crate::base::symbol::Symbols;
+
+use super::KubePlane;
+use super::rows::pod::{Phase, PodRow};
+use super::rows::workload::PodCounts;
+use super::rows::{DeploymentId, ReplicaSetId};
+use super::store::Store;
+
+/// One workload's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Distance {
+    /// Replicas wanted.
+    pub desired: u64,
+    /// Replicas ready.
+    pub ready: u64,
+    /// What is missing, superfluous, stale or on its way out.
+    pub unmet: u64,
+    /// What only a lost node could finish.
+    pub blocked: u64,
+}
+
+fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// What keeps a set of pods from being `wanted` available ones and no others.
+fn share(pods: PodCounts, wanted: i64) -> u64 {
+    let missing = natural(wanted - pods.available);
+    let surplus = natural(pods.active - wanted);
+    missing + surplus + natural(pods.terminating - pods.stranded)
+}
+
+/// A Deployment.
+pub fn deployment(id: DeploymentId, store: &Store) -> Option<Distance> {
+    let row = store.deployment(id)?;
+    let mut distance = Distance { desired: natural(row.replicas), ready: 0, unmet: 0, blocked: 0 };
+    let mut found = false;
+    for set in &row.replica_sets {
+        let Some(set) = store.replica_set(*set) else { continue };
+        distance.ready += natural(set.pods.ready);
+        distance.blocked += natural(set.pods.stranded);
+        let is_new = !found && set.source == Some(row.template);
+        found |= is_new;
+        distance.unmet += share(set.pods, if is_new { row.replicas } else { 0 });
+    }
+    if !found && !row.paused {
+        distance.unmet += natural(row.replicas).max(1);
+    }
+    if row.deleting {
+        distance.unmet += 1;
+    }
+    Some(distance)
+}
+
+/// A ReplicaSet that no Deployment controls, or whose Deployment counts it.
+pub fn replica_set(id: ReplicaSetId, store: &Store) -> Option<Distance> {
+    let row = store.replica_set(id)?;
+    if row.owner.is_some_and(|owner| store.deployment(owner).is_some()) {
+        return None;
+    }
+    Some(Distance {
+        desired: natural(row.replicas),
+        ready: natural(row.pods.ready),
+        unmet: share(row.pods, row.replicas) + u64::from(row.deleting),
+        blocked: natural(row.pods.stranded),
+    })
+}
+
+fn pod(row: &PodRow) -> Distance {
+    let met = match row.phase {
+        Phase::Succeeded => true,
+        Phase::Running => row.is_ready(),
+        Phase::Pending | Phase::Unknown | Phase::Failed => false,
+    };
+    let ready = u64::from(row.is_ready() && !row.is_terminating());
+    Distance { desired: 1, ready, unmet: u64::from(!met || row.is_terminating()), blocked: 0 }
+}
+
+impl KubePlane {
+    /// Every workload's wanted and present state: Deployments, then ReplicaSets and pods that
+    /// nobody controls, each by namespace and name.
+    pub fn workloads(&self, symbols: &Symbols) -> Vec<WorkloadStatus> {
+        let store = &self.store;
+        let mut lines: Vec<(u8, String, String, &'static str, Distance)> = Vec::new();
+        for (id, row) in store.deployments() {
+            if let Some(distance) = deployment(id, store) {
+                lines.push((0, symbols.text(row.namespace).to_owned(), symbols.text(row.name).to_owned(), "Deployment", distance));
+            }
+        }
+        for (id, row) in store.replica_sets() {
+            if let Some(distance) = replica_set(id, store) {
+                lines.push((1, symbols.text(row.namespace).to_owned(), symbols.text(row.name).to_owned(), "ReplicaSet", distance));
+            }
+        }
+        for id in store.lonely_pods() {
+            if let Some(row) = store.pod(*id) {
+                let namespace = symbols.text(store.template(row.template).namespace).to_owned();
+                lines.push((2, namespace, row.name.text(symbols), "Pod", pod(row)));
+            }
+        }
+        lines.sort_by(|one, two| (one.0, &one.1, &one.2).cmp(&(two.0, &two.1, &two.2)));
+        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        lines
+            .into_iter()
+            .map(|(_, _, name, kind, distance)| WorkloadStatus {
+                name,
+                kind,
+                desired: narrow(distance.desired),
+                ready: narrow(distance.ready),
+                unmet: narrow(distance.unmet),
+                blocked: narrow(distance.blocked),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,168 @@
+//! The versioned store behind the API server: rows for what machines make, documents for what
+//! people write, one revision counter, one change log.
+//!
+//! All writes to rows go through here, so that counts, lists and the log can never disagree with
+//! the rows. It knows no controller: it says what changed, and the plane tells who listens.
+
+pub mod document;
+pub mod events;
+pub mod nodes;
+pub mod pods;
+pub mod workloads;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::hash::FxHashMap;
+use crate::base::table::Table;
+use crate::base::time::{SimDuration, SimTime};
+use crate::store::log::{ChangeLog, Revision};
+use crate::store::paged::Paged;
+use crate::substrate::order::MachineId;
+
+use super::rows::node::NodeRow;
+use super::rows::pod::{PodDetails, PodRow};
+use super::rows::service::ServiceRow;
+use super::rows::workload::{DeploymentRow, ReplicaSetRow};
+use super::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId};
+use super::template::{PodTemplate, TemplateId};
+
+/// Time from a write until a loop that watches the kind has it in its cache: etcd's commit, the
+/// API server's watch cache and the informer's queue. Upstream gives no number; any value above
+/// zero is faithful (reference 16.6).
+pub const WATCH_LAG: SimDuration = SimDuration::from_millis(5);
+
+/// One write, as observers hear of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// A pod was created; it may already name a node.
+    PodCreated(PodId),
+    /// A pod was bound to a node.
+    PodBound(PodId),
+    /// A pod's status was written.
+    PodStatus(PodId),
+    /// A pod got its deletionTimestamp.
+    PodTerminating(PodId),
+    /// A pod is gone; its last row.
+    PodRemoved(PodId, PodRow),
+    /// A node was registered.
+    NodeAdded(NodeId),
+    /// A node's labels, taints, conditions or allocatable resources changed.
+    NodeUpdated(NodeId),
+    /// A node object is gone; its machine.
+    NodeRemoved(NodeId, MachineId),
+    /// A Deployment was created or written; `true` when its spec or annotations changed.
+    Deployment(DeploymentId, bool),
+    /// A Deployment is gone.
+    DeploymentRemoved(DeploymentId),
+    /// A ReplicaSet was created or written; `true` when its spec changed.
+    ReplicaSet(ReplicaSetId, bool),
+    /// A ReplicaSet is gone; its Deployment.
+    ReplicaSetRemoved(ReplicaSetId, Option<DeploymentId>),
+    /// A Service was created or written.
+    Service(ServiceId),
+    /// A Service is gone.
+    ServiceRemoved(ServiceId),
+}
+
+/// The store.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    revision: Revision,
+    log: ChangeLog<Change>,
+    pods: Table<PodRow>,
+    details: Paged<PodDetails>,
+    nodes: Table<NodeRow>,
+    node_of_machine: Arc<FxHashMap<MachineId, NodeId>>,
+    deployments: Table<DeploymentRow>,
+    replica_sets: Table<ReplicaSetRow>,
+    services: Table<ServiceRow>,
+    templates: Arc<Vec<Arc<PodTemplate>>>,
+    template_index: Arc<FxHashMap<u64, Vec<TemplateId>>>,
+    documents: document::Documents,
+    events: events::Events,
+    lonely: pods::LonelyPods,
+    /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
+    orphans: BTreeMap<ReplicaSetId, Vec<PodId>>,
+    terminating_namespaces: u32,
+}
+
+impl Store {
+    /// The newest resourceVersion.
+    pub const fn revision(&self) -> u32 {
+        self.revision.0
+    }
+
+    /// The next write that was not told to the loops yet.
+    pub fn next_change(&mut self) -> Option<Change> {
+        self.log.next_change()
+    }
+
+    /// Keeps a template once, however many pods are made from it.
+    pub fn intern_template(&mut self, template: PodTemplate) -> TemplateId {
+        let key = template.fingerprint();
+        if let Some(ids) = self.template_index.get(&key) {
+            for id in ids {
+                let known = &self.templates[id.0 as usize];
+                if known.namespace == template.namespace && known.document == template.document {
+                    return *id;
+                }
+            }
+        }
+        let id = TemplateId(u32::try_from(self.templates.len()).expect("fewer than 2^32 templates"));
+        Arc::make_mut(&mut self.templates).push(Arc::new(template));
+        Arc::make_mut(&mut self.template_index).entry(key).or_default().push(id);
+        id
+    }
+
+    /// A template.
+    pub fn template(&self, id: TemplateId) -> &Arc<PodTemplate> {
+        &self.templates[id.0 as usize]
+    }
+
+    /// Pods that a ReplicaSet left behind.
+    pub fn take_orphans(&mut self, id: ReplicaSetId) -> Vec<PodId> {
+        self.orphans.remove(&id).unwrap_or_default()
+    }
+
+    /// Whether a namespace is being deleted.
+    pub const fn has_terminating_namespaces(&self) -> bool {
+        self.terminating_namespaces > 0
+    }
+
+    /// Says how many namespaces are being deleted.
+    pub const fn set_terminating_namespaces(&mut self, count: u32) {
+        self.terminating_namespaces = count;
+    }
+
+    /// Documents.
+    pub const fn documents(&self) -> &document::Documents {
+        &self.documents
+    }
+
+    /// Documents, for writing.
+    pub const fn documents_mut(&mut self) -> &mut document::Documents {
+        &mut self.documents
+    }
+
+    /// Event objects.
+    pub const fn events(&self) -> &events::Events {
+        &self.events
+    }
+
+    /// Records an Event object; a repetition counts.
+    pub fn record(&mut self, event: events::NewEvent, now: SimTime) {
+        let revision = self.revision.bump();
+        self.events.record(event, now, revision);
+    }
+
+    /// Takes a number for a write outside the rows.
+    pub fn bump(&mut self) -> u32 {
+        self.revision.bump()
+    }
+}
+
+/// Whole seconds since the epoch, as API times are kept.
+pub fn seconds(time: SimTime) -> u32 {
+    u32::try_from(time.whole_seconds()).unwrap_or(u32::MAX)
+}

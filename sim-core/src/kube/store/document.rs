@@ -1,0 +1,102 @@
+//! Objects as people wrote them, defaults filled in, by kind, namespace and name.
+//!
+//! A kind that a loop reads has a row as well; the document holds what the row does not.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::time::SimTime;
+use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId};
+use crate::manifest::value::Value;
+
+/// Name of a document: resource with group, e.g. `deployments.apps`, namespace (empty for
+/// cluster-wide kinds), name. Ordered as lists are printed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DocumentKey {
+    /// Resource with group.
+    pub resource: Arc<str>,
+    /// Namespace.
+    pub namespace: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+}
+
+/// The row that a document belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowReference {
+    /// No loop reads this kind.
+    None,
+    /// A Deployment.
+    Deployment(DeploymentId),
+    /// A ReplicaSet.
+    ReplicaSet(ReplicaSetId),
+    /// A pod.
+    Pod(PodId),
+    /// A Service.
+    Service(ServiceId),
+    /// A node.
+    Node(NodeId),
+}
+
+/// One document.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The object: what was written, defaults filled in, server's metadata included.
+    pub value: Value,
+    /// Its row.
+    pub row: RowReference,
+    /// When it was created.
+    pub created: SimTime,
+    /// `resourceVersion` of the last write to the document itself.
+    pub revision: u32,
+    /// `metadata.generation`; 0: the kind has none.
+    pub generation: i64,
+    /// `metadata.deletionTimestamp`.
+    pub deletion: Option<SimTime>,
+}
+
+/// All documents.
+#[derive(Clone, Debug, Default)]
+pub struct Documents {
+    by_key: Arc<BTreeMap<DocumentKey, Document>>,
+}
+
+impl Documents {
+    /// One document.
+    pub fn get(&self, key: &DocumentKey) -> Option<&Document> {
+        self.by_key.get(key)
+    }
+
+    /// One document, for writing.
+    pub fn get_mut(&mut self, key: &DocumentKey) -> Option<&mut Document> {
+        if !self.by_key.contains_key(key) {
+            return None;
+        }
+        Arc::make_mut(&mut self.by_key).get_mut(key)
+    }
+
+    /// Adds or replaces one.
+    pub fn insert(&mut self, key: DocumentKey, document: Document) {
+        Arc::make_mut(&mut self.by_key).insert(key, document);
+    }
+
+    /// Removes one.
+    pub fn remove(&mut self, key: &DocumentKey) -> Option<Document> {
+        if !self.by_key.contains_key(key) {
+            return None;
+        }
+        Arc::make_mut(&mut self.by_key).remove(key)
+    }
+
+    /// All of a resource, by namespace and name.
+    pub fn of(&self, resource: &str) -> impl Iterator<Item = (&DocumentKey, &Document)> {
+        let from = DocumentKey { resource: resource.into(), namespace: "".into(), name: "".into() };
+        let resource: Arc<str> = resource.into();
+        self.by_key.range(from..).take_while(move |(key, _)| key.resource == resource)
+    }
+
+    /// All documents.
+    pub fn iter(&self) -> impl Iterator<Item = (&DocumentKey, &Document)> {
+        self.by_key.iter()
+    }
+}

@@ -1,0 +1,127 @@
+//! Event objects: bounded, aggregated, made into text when somebody reads them.
+
+use std::sync::Arc;
+
+use crate::base::hash::FxHashMap;
+use crate::base::name::Name;
+use crate::base::symbol::{Symbol, Symbols};
+use crate::base::time::{SimDuration, SimTime};
+use crate::store::paged::Paged;
+
+/// Event objects kept. Upstream forgets them after an hour; this bounds the memory of a large run
+/// below that.
+pub const EVENTS_MAX: u32 = 16_384;
+
+/// `--event-ttl`. Source: `pkg/controlplane/apiserver/options/options.go`.
+pub const EVENT_TTL: SimDuration = SimDuration::from_secs(3_600);
+
+/// An event's message, kept as its parts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// A constant sentence.
+    Plain(&'static str),
+    /// A text of its own.
+    Text(Arc<str>),
+    /// A sentence with `{}` where the name goes.
+    Name(&'static str, Name),
+    /// A sentence with `{}` twice.
+    Names(&'static str, Name, Name),
+}
+
+impl Message {
+    /// The sentence.
+    pub fn text(&self, symbols: &Symbols) -> String {
+        match self {
+            Self::Plain(text) => (*text).to_owned(),
+            Self::Text(text) => text.to_string(),
+            Self::Name(sentence, name) => sentence.replacen("{}", &name.text(symbols), 1),
+            Self::Names(sentence, first, second) => {
+                sentence.replacen("{}", &first.text(symbols), 1).replacen("{}", &second.text(symbols), 1)
+            }
+        }
+    }
+}
+
+/// An event as a component reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NewEvent {
+    /// Kind of the object it is about, e.g. `Pod`.
+    pub kind: &'static str,
+    /// Namespace of the object; empty for cluster-wide ones.
+    pub namespace: Symbol,
+    /// Name of the object.
+    pub name: Name,
+    /// Warning instead of Normal.
+    pub warning: bool,
+    /// `reason`.
+    pub reason: &'static str,
+    /// `message`.
+    pub message: Message,
+    /// `source.component`.
+    pub component: &'static str,
+    /// `source.host`: for kubelets.
+    pub host: Option<Symbol>,
+    /// `involvedObject.fieldPath`: container, for events of one container.
+    pub container: Option<Symbol>,
+}
+
+/// An event as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// What was reported.
+    pub event: NewEvent,
+    /// How often.
+    pub count: u32,
+    /// First time.
+    pub first: SimTime,
+    /// Last time.
+    pub last: SimTime,
+    /// `resourceVersion`.
+    pub revision: u32,
+    /// Its number: names come from it.
+    pub ordinal: u32,
+}
+
+/// The events, oldest first, in a ring.
+#[derive(Clone, Debug, Default)]
+pub struct Events {
+    rows: Paged<Option<Arc<EventRow>>>,
+    index: Arc<FxHashMap<NewEvent, u32>>,
+    next: u32,
+}
+
+impl Events {
+    /// Records an event: the same one again within [`EVENT_TTL`] is counted.
+    pub fn record(&mut self, event: NewEvent, now: SimTime, revision: u32) {
+        if let Some(slot) = self.index.get(&event).copied()
+            && let Some(row) = self.rows.get_mut(slot)
+            && row.event == event
+            && now.since(row.last) < EVENT_TTL
+        {
+            let row = Arc::make_mut(row);
+            row.count += 1;
+            row.last = now;
+            row.revision = revision;
+            return;
+        }
+        let slot = self.next % EVENTS_MAX;
+        let index = Arc::make_mut(&mut self.index);
+        if let Some(old) = self.rows.get(slot)
+            && index.get(&old.event) == Some(&slot)
+        {
+            index.remove(&old.event);
+        }
+        index.insert(event.clone(), slot);
+        let row = EventRow { event, count: 1, first: now, last: now, revision, ordinal: self.next };
+        *self.rows.get_mut(slot) = Some(Arc::new(row));
+        self.next += 1;
+    }
+
+    /// Events that have not expired, oldest first.
+    pub fn iter(&self, now: SimTime) -> impl Iterator<Item = &EventRow> {
+        let first = self.next.saturating_sub(EVENTS_MAX);
+        (first..self.next)
+            .filter_map(|number| self.rows.get(number % EVENTS_MAX).as_deref())
+            .filter(move |row| now.since(row.last) < EVENT_TTL)
+    }
+}

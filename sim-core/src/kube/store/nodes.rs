@@ -1,0 +1,127 @@
+//! Writes to nodes.
+
+use std::sync::Arc;
+
+use crate::api::kube::affinity::{Taint, TaintEffect};
+use crate::base::resources::ResourceVector;
+use crate::base::symbol::Symbol;
+use crate::base::time::SimTime;
+use crate::kube::rows::NodeId;
+use crate::kube::rows::node::{NODE_CONDITIONS, NodeConditionState, NodeRow};
+use crate::kube::selector::Labels;
+use crate::substrate::order::MachineId;
+
+use super::{Change, Store};
+
+impl Store {
+    /// A node.
+    pub fn node(&self, node: NodeId) -> Option<&NodeRow> {
+        self.nodes.get(node)
+    }
+
+    /// All nodes in the order of their registration, as far as slots are not reused.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &NodeRow)> {
+        self.nodes.iter()
+    }
+
+    /// Number of nodes.
+    pub const fn node_count(&self) -> u32 {
+        self.nodes.len()
+    }
+
+    /// The node that a machine is registered as.
+    pub fn node_of(&self, machine: MachineId) -> Option<NodeId> {
+        self.node_of_machine.get(&machine).copied()
+    }
+
+    /// The node of that name.
+    pub fn node_named(&self, name: Symbol) -> Option<NodeId> {
+        self.nodes.iter().find(|(_, row)| row.name == name).map(|(id, _)| id)
+    }
+
+    /// Registers a node.
+    pub fn add_node(&mut self, mut row: NodeRow) -> NodeId {
+        row.revision = self.revision.bump();
+        let machine = row.machine;
+        let node = self.nodes.insert(row);
+        Arc::make_mut(&mut self.node_of_machine).insert(machine, node);
+        self.log.push(Change::NodeAdded(node));
+        node
+    }
+
+    /// Removes the node object. Its pods keep its name until they are collected.
+    pub fn remove_node(&mut self, node: NodeId) {
+        let Some(row) = self.nodes.get(node) else { return };
+        let machine = row.machine;
+        self.recount_on(node, |store| {
+            store.nodes.remove(node);
+        });
+        Arc::make_mut(&mut self.node_of_machine).remove(&machine);
+        self.revision.bump();
+        self.log.push(Change::NodeRemoved(node, machine));
+    }
+
+    /// Writes a node's conditions.
+    pub fn set_node_conditions(&mut self, node: NodeId, conditions: [NodeConditionState; NODE_CONDITIONS], heartbeat: SimTime) {
+        if self.nodes.get(node).is_none() {
+            return;
+        }
+        let revision = self.revision.bump();
+        self.recount_on(node, |store| {
+            let row = store.nodes.get_mut(node).expect("checked above");
+            row.conditions = conditions;
+            row.heartbeat = heartbeat;
+            row.revision = revision;
+        });
+        self.log.push(Change::NodeUpdated(node));
+    }
+
+    /// Writes a node's taints; equal ones are no write. Returns whether it wrote.
+    pub fn set_taints(&mut self, node: NodeId, taints: Vec<Taint>, now: SimTime) -> bool {
+        let Some(row) = self.nodes.get(node) else { return false };
+        if *row.taints == *taints {
+            return false;
+        }
+        let evicts = taints.iter().any(|taint| taint.effect == TaintEffect::NoExecute);
+        let revision = self.revision.bump();
+        let row = self.nodes.get_mut(node).expect("checked above");
+        row.no_execute_since = evicts.then(|| row.no_execute_since.unwrap_or(now));
+        row.taints = taints.into();
+        row.revision = revision;
+        self.log.push(Change::NodeUpdated(node));
+        true
+    }
+
+    /// Cordons or uncordons.
+    pub fn set_unschedulable_node(&mut self, node: NodeId, unschedulable: bool) {
+        self.write_node(node, |row| row.unschedulable = unschedulable);
+    }
+
+    /// Replaces a node's labels and annotations.
+    pub fn set_node_labels(&mut self, node: NodeId, labels: Labels, annotations: Labels, zone: Symbol) {
+        self.write_node(node, |row| {
+            row.labels = labels;
+            row.annotations = annotations;
+            row.zone = zone;
+        });
+    }
+
+    /// Replaces what a node has and what pods may ask for.
+    pub fn set_node_resources(&mut self, node: NodeId, capacity: ResourceVector, allocatable: ResourceVector) {
+        self.write_node(node, |row| {
+            row.capacity = capacity;
+            row.allocatable = allocatable;
+        });
+    }
+
+    fn write_node(&mut self, node: NodeId, change: impl FnOnce(&mut NodeRow)) {
+        if self.nodes.get(node).is_none() {
+            return;
+        }
+        let revision = self.revision.bump();
+        let row = self.nodes.get_mut(node).expect("checked above");
+        change(row);
+        row.revision = revision;
+        self.log.push(Change::NodeUpdated(node));
+    }
+}

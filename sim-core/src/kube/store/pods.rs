@@ -1,0 +1,456 @@
+//! Writes to pods. Each keeps the pod's ReplicaSet's counts, its node's sums and both lists.
+
+use std::sync::Arc;
+
+use crate::base::name::Name;
+use crate::base::time::{SimDuration, SimTime};
+use crate::kube::rows::node::ConditionStatus;
+use crate::kube::rows::pod::{NO_POD, Phase, PodCondition, PodDetails, PodFlags, PodRow, PodStatus};
+use crate::kube::rows::workload::PodCounts;
+use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
+use crate::kube::template::TemplateId;
+
+use super::{Change, Store, seconds};
+
+/// Pods without a controller, in the order of their creation.
+#[derive(Clone, Debug, Default)]
+pub struct LonelyPods {
+    ids: Arc<Vec<PodId>>,
+    unmet: u64,
+}
+
+/// Why a binding is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BindError {
+    /// The pod is gone or going.
+    Gone,
+    /// The node is gone.
+    NoNode,
+    /// It is bound already.
+    Bound,
+}
+
+impl Store {
+    /// A pod; `None` once it is gone.
+    pub fn pod(&self, pod: PodId) -> Option<&PodRow> {
+        self.pods.get(pod)
+    }
+
+    /// The cold part of a pod.
+    pub fn pod_details(&self, pod: PodId) -> &PodDetails {
+        self.details.get(pod.slot())
+    }
+
+    /// All pods in table order.
+    pub fn pods(&self) -> impl Iterator<Item = (PodId, &PodRow)> {
+        self.pods.iter()
+    }
+
+    /// Number of pods.
+    pub fn pod_count(&self) -> u32 {
+        self.pods.len()
+    }
+
+    /// The pods bound to a node, the newest binding first.
+    pub fn pods_on(&self, node: NodeId) -> impl Iterator<Item = (PodId, &PodRow)> {
+        let first = self.nodes.get(node).map_or(NO_POD, |row| row.first_pod);
+        self.walk(first, |row| row.node_next)
+    }
+
+    /// The pods of a ReplicaSet, the newest first.
+    pub fn pods_of(&self, replica_set: ReplicaSetId) -> impl Iterator<Item = (PodId, &PodRow)> {
+        let first = self.replica_sets.get(replica_set).map_or(NO_POD, |row| row.first_pod);
+        self.walk(first, |row| row.owner_next)
+    }
+
+    /// Pods without a controller.
+    pub fn lonely_pods(&self) -> &[PodId] {
+        &self.lonely.ids
+    }
+
+    /// How many pods without a controller are not where they should be.
+    pub const fn lonely_unmet(&self) -> u64 {
+        self.lonely.unmet
+    }
+
+    fn walk(&self, first: u32, next: fn(&PodRow) -> u32) -> impl Iterator<Item = (PodId, &PodRow)> {
+        let mut slot = first;
+        std::iter::from_fn(move || {
+            if slot == NO_POD {
+                return None;
+            }
+            let id = self.pods.id_at(slot).expect("a listed pod is there");
+            let row = self.pods.get(id).expect("a listed pod is there");
+            slot = next(row);
+            Some((id, row))
+        })
+    }
+
+    /// Creates a pod. `node` is the template's nodeName, when it has one.
+    pub fn create_pod(&mut self, name: Name, template: TemplateId, owner: Option<ReplicaSetId>, flags: PodFlags, now: SimTime) -> PodId {
+        let row = PodRow {
+            name,
+            template,
+            owner: owner.filter(|id| self.replica_sets.get(*id).is_some()),
+            node: None,
+            node_next: NO_POD,
+            node_previous: NO_POD,
+            owner_next: NO_POD,
+            owner_previous: NO_POD,
+            created_s: seconds(now),
+            revision: self.revision.bump(),
+            phase: Phase::Pending,
+            ready_containers: 0,
+            flags,
+        };
+        let pod = self.pods.insert(row);
+        self.details.clear(pod.slot());
+        match row.owner {
+            Some(owner) => self.link_to_owner(pod, owner),
+            None => {
+                Arc::make_mut(&mut self.lonely.ids).push(pod);
+                self.lonely.unmet += lonely_unmet(&row);
+            }
+        }
+        self.recount(&row, PodCounts::default(), self.counts_of(&row));
+        self.log.push(Change::PodCreated(pod));
+        pod
+    }
+
+    /// Binds a pod to a node.
+    ///
+    /// # Errors
+    /// When pod or node are gone or the pod is bound.
+    pub fn bind(&mut self, pod: PodId, node: NodeId, now: SimTime) -> Result<(), BindError> {
+        let Some(row) = self.pods.get(pod).filter(|row| !row.is_terminating()) else { return Err(BindError::Gone) };
+        if row.node.is_some() {
+            return Err(BindError::Bound);
+        }
+        let template = row.template;
+        let Some(target) = self.nodes.get(node) else { return Err(BindError::NoNode) };
+        let first = target.first_pod;
+        let requests = self.template(template).requests.clone();
+        let target = self.nodes.get_mut(node).expect("checked above");
+        target.first_pod = pod.slot();
+        target.pods += 1;
+        target.requested.add(&requests);
+        if first != NO_POD {
+            self.pod_slot_mut(first).node_previous = pod.slot();
+        }
+        self.details.get_mut(pod.slot()).transitions_s[PodCondition::Scheduled as usize] = seconds(now);
+        self.details.get_mut(pod.slot()).unschedulable = None;
+        self.write(pod, |row| {
+            row.node = Some(node);
+            row.node_next = first;
+            row.node_previous = NO_POD;
+            row.flags.set(PodFlags::UNSCHEDULABLE, false);
+        });
+        self.log.push(Change::PodBound(pod));
+        Ok(())
+    }
+
+    /// Writes PodScheduled=False with this message. The same message again is no write.
+    pub fn set_unschedulable(&mut self, pod: PodId, message: Arc<str>, nominated: Option<NodeId>, now: SimTime) {
+        let Some(row) = self.pods.get(pod) else { return };
+        let fresh = !row.flags.has(PodFlags::UNSCHEDULABLE);
+        let details = self.details.get_mut(pod.slot());
+        if !fresh && details.unschedulable.as_ref() == Some(&message) && details.nominated == nominated {
+            return;
+        }
+        if fresh {
+            details.transitions_s[PodCondition::Scheduled as usize] = seconds(now);
+        }
+        details.unschedulable = Some(message);
+        details.nominated = nominated;
+        self.write(pod, |row| row.flags.set(PodFlags::UNSCHEDULABLE, true));
+        self.log.push(Change::PodStatus(pod));
+    }
+
+    /// Writes what the kubelet says. An equal status is no write.
+    pub fn set_pod_status(&mut self, pod: PodId, status: PodStatus, now: SimTime) {
+        let Some(old) = self.pods.get(pod).copied() else { return };
+        let mut flags = old.flags;
+        flags.set(PodFlags::READY, status.ready);
+        flags.set(PodFlags::CONTAINERS_READY, status.containers_ready);
+        flags.set(PodFlags::INITIALIZED, status.initialized);
+        flags.set(PodFlags::SANDBOX_READY, status.sandbox_ready);
+        flags.set(PodFlags::ACKNOWLEDGED, true);
+        if !status.ready {
+            flags.set(PodFlags::AVAILABLE, false);
+        }
+        let ready = status.containers.iter().filter(|container| container.ready).count();
+        let ready = u8::try_from(ready).unwrap_or(u8::MAX);
+        let details = self.details.get_mut(pod.slot());
+        let mut next = details.clone();
+        next.containers = status.containers;
+        next.sandbox = status.sandbox;
+        next.ip = status.ip;
+        next.started = status.started;
+        next.reason = status.reason;
+        next.message = status.message;
+        for (flag, condition) in CONDITION_FLAGS {
+            let changed = flags.has(flag) != old.flags.has(flag) || !old.flags.has(PodFlags::ACKNOWLEDGED);
+            if changed {
+                next.transitions_s[condition as usize] = seconds(now);
+            }
+        }
+        if next == *details && flags == old.flags && status.phase == old.phase {
+            return;
+        }
+        *details = next;
+        self.write(pod, |row| {
+            row.phase = status.phase;
+            row.flags = flags;
+            row.ready_containers = ready;
+        });
+        self.log.push(Change::PodStatus(pod));
+    }
+
+    /// Sets condition Ready=False as the node lifecycle controller does for a lost node.
+    pub fn set_not_ready(&mut self, pod: PodId, now: SimTime) -> bool {
+        if !self.pods.get(pod).is_some_and(PodRow::is_ready) {
+            return false;
+        }
+        self.details.get_mut(pod.slot()).transitions_s[PodCondition::Ready as usize] = seconds(now);
+        self.write(pod, |row| {
+            row.flags.set(PodFlags::READY, false);
+            row.flags.set(PodFlags::AVAILABLE, false);
+        });
+        self.log.push(Change::PodStatus(pod));
+        true
+    }
+
+    /// Marks a ready pod as available. Not a write to the API: availability is what a controller
+    /// concludes from Ready's time.
+    pub fn set_available(&mut self, pod: PodId) -> bool {
+        let Some(row) = self.pods.get(pod).filter(|row| row.is_ready() && !row.flags.has(PodFlags::AVAILABLE)).copied() else {
+            return false;
+        };
+        let before = self.counts_of(&row);
+        let row_mut = self.pods.get_mut(pod).expect("checked above");
+        row_mut.flags.set(PodFlags::AVAILABLE, true);
+        let row = *row_mut;
+        self.recount(&row, before, self.counts_of(&row));
+        true
+    }
+
+    /// Sets DisruptionTarget=True.
+    pub fn set_disruption(&mut self, pod: PodId, reason: &'static str, message: Arc<str>, now: SimTime) {
+        if self.pods.get(pod).is_none() {
+            return;
+        }
+        let details = self.details.get_mut(pod.slot());
+        details.transitions_s[PodCondition::DisruptionTarget as usize] = seconds(now);
+        details.disruption = Some((reason, message));
+        self.write(pod, |row| row.flags.set(PodFlags::DISRUPTION_TARGET, true));
+    }
+
+    /// Deletes a pod as the API does: sets deletionTimestamp, or removes it at once when the grace
+    /// is zero, it is not bound or it has ended. `grace`: the request's, else the template's. A
+    /// second call can only shorten the grace.
+    pub fn mark_terminating(&mut self, pod: PodId, grace: Option<SimDuration>, now: SimTime) {
+        let Some(row) = self.pods.get(pod).copied() else { return };
+        let mut grace = grace.unwrap_or_else(|| self.template(row.template).grace);
+        if row.node.is_none() || row.phase.is_terminal() {
+            grace = SimDuration::ZERO;
+        }
+        if grace == SimDuration::ZERO {
+            self.remove_pod(pod);
+            return;
+        }
+        let details = self.details.get_mut(pod.slot());
+        if row.is_terminating() {
+            if grace < details.deletion_grace {
+                details.deletion_grace = grace;
+                self.write(pod, |_| {});
+                self.log.push(Change::PodTerminating(pod));
+            }
+            return;
+        }
+        details.terminating_since = Some(now);
+        details.deletion_grace = grace;
+        self.write(pod, |row| row.flags.set(PodFlags::TERMINATING, true));
+        self.log.push(Change::PodTerminating(pod));
+    }
+
+    /// Removes a pod: the kubelet's last delete, or a forced one.
+    pub fn remove_pod(&mut self, pod: PodId) {
+        let Some(row) = self.pods.get(pod).copied() else { return };
+        self.recount(&row, self.counts_of(&row), PodCounts::default());
+        if let Some(node) = row.node.filter(|node| self.nodes.get(*node).is_some()) {
+            let requests = self.template(row.template).requests.clone();
+            let target = self.nodes.get_mut(node).expect("checked above");
+            target.pods -= 1;
+            target.requested.sub(&requests);
+            if row.node_previous == NO_POD {
+                target.first_pod = row.node_next;
+            }
+        }
+        if row.node_previous != NO_POD {
+            self.pod_slot_mut(row.node_previous).node_next = row.node_next;
+        }
+        if row.node_next != NO_POD {
+            self.pod_slot_mut(row.node_next).node_previous = row.node_previous;
+        }
+        match row.owner {
+            Some(owner) => {
+                if let Some(set) = self.replica_sets.get_mut(owner) {
+                    set.pods_all -= 1;
+                    if row.owner_previous == NO_POD {
+                        set.first_pod = row.owner_next;
+                    }
+                }
+            }
+            None => {
+                let ids = Arc::make_mut(&mut self.lonely.ids);
+                ids.retain(|id| *id != pod);
+                self.lonely.unmet -= lonely_unmet(&row);
+            }
+        }
+        if row.owner_previous != NO_POD {
+            self.pod_slot_mut(row.owner_previous).owner_next = row.owner_next;
+        }
+        if row.owner_next != NO_POD {
+            self.pod_slot_mut(row.owner_next).owner_previous = row.owner_previous;
+        }
+        self.pods.remove(pod);
+        self.details.clear(pod.slot());
+        self.revision.bump();
+        self.log.push(Change::PodRemoved(pod, row));
+    }
+
+    /// Re-reads a pod's share in its owner's counts after its node's condition changed.
+    pub(super) fn recount_on(&mut self, node: NodeId, change: impl FnOnce(&mut Self)) {
+        let pods: Vec<PodId> = self.pods_on(node).filter(|(_, row)| row.is_terminating()).map(|(id, _)| id).collect();
+        let before: Vec<PodCounts> = pods.iter().map(|pod| self.counts_of(&self.pods[*pod])).collect();
+        change(self);
+        for (pod, before) in pods.into_iter().zip(before) {
+            let row = self.pods[pod];
+            self.recount(&row, before, self.counts_of(&row));
+        }
+    }
+
+    /// Replaces what a pod is described by: its labels or annotations were written.
+    pub fn set_pod_template(&mut self, pod: PodId, template: TemplateId) {
+        self.write(pod, |row| row.template = template);
+        self.log.push(Change::PodStatus(pod));
+    }
+
+    /// Leaves its owner: the owner is gone and the pod is kept.
+    pub fn orphan(&mut self, pod: PodId) {
+        let Some(row) = self.pods.get(pod).copied() else { return };
+        let Some(owner) = row.owner else { return };
+        self.recount(&row, self.counts_of(&row), PodCounts::default());
+        if let Some(set) = self.replica_sets.get_mut(owner) {
+            set.pods_all -= 1;
+            if row.owner_previous == NO_POD {
+                set.first_pod = row.owner_next;
+            }
+        }
+        if row.owner_previous != NO_POD {
+            self.pod_slot_mut(row.owner_previous).owner_next = row.owner_next;
+        }
+        if row.owner_next != NO_POD {
+            self.pod_slot_mut(row.owner_next).owner_previous = row.owner_previous;
+        }
+        let revision = self.revision.bump();
+        let row = self.pods.get_mut(pod).expect("checked above");
+        row.owner = None;
+        row.owner_next = NO_POD;
+        row.owner_previous = NO_POD;
+        row.revision = revision;
+        let row = *row;
+        Arc::make_mut(&mut self.lonely.ids).push(pod);
+        self.lonely.unmet += lonely_unmet(&row);
+        self.log.push(Change::PodStatus(pod));
+    }
+
+    fn pod_slot_mut(&mut self, slot: u32) -> &mut PodRow {
+        let id = self.pods.id_at(slot).expect("a listed pod is there");
+        self.pods.get_mut(id).expect("a listed pod is there")
+    }
+
+    fn link_to_owner(&mut self, pod: PodId, owner: ReplicaSetId) {
+        let set = self.replica_sets.get_mut(owner).expect("the owner is there");
+        let first = set.first_pod;
+        set.first_pod = pod.slot();
+        set.pods_all += 1;
+        self.pod_slot_mut(pod.slot()).owner_next = first;
+        if first != NO_POD {
+            self.pod_slot_mut(first).owner_previous = pod.slot();
+        }
+    }
+
+    /// Changes a row, its revision and what is counted from it.
+    fn write(&mut self, pod: PodId, change: impl FnOnce(&mut PodRow)) {
+        let revision = self.revision.bump();
+        let Some(old) = self.pods.get(pod).copied() else { return };
+        let before = self.counts_of(&old);
+        let row = self.pods.get_mut(pod).expect("read above");
+        change(row);
+        row.revision = revision;
+        let mut row_after = *row;
+        if row_after.is_ready() && !row_after.flags.has(PodFlags::AVAILABLE) && self.min_ready_s(&row_after) == 0 {
+            row_after.flags.set(PodFlags::AVAILABLE, true);
+            self.pods.get_mut(pod).expect("read above").flags = row_after.flags;
+        }
+        if old.owner.is_none() {
+            self.lonely.unmet = self.lonely.unmet + lonely_unmet(&row_after) - lonely_unmet(&old);
+        }
+        self.recount(&row_after, before, self.counts_of(&row_after));
+    }
+
+    fn min_ready_s(&self, row: &PodRow) -> i64 {
+        row.owner.and_then(|owner| self.replica_sets.get(owner)).map_or(0, |set| set.min_ready_s)
+    }
+
+    /// What one pod adds to its owner's counts.
+    fn counts_of(&self, row: &PodRow) -> PodCounts {
+        let active = row.is_active();
+        let going = row.is_terminating() && !row.phase.is_terminal();
+        let lost = || {
+            let node = row.node.and_then(|node| self.nodes.get(node));
+            node.is_some_and(|node| node.ready() == ConditionStatus::Unknown)
+        };
+        PodCounts {
+            active: i64::from(active),
+            ready: i64::from(active && row.is_ready()),
+            available: i64::from(active && row.is_ready() && row.flags.has(PodFlags::AVAILABLE)),
+            terminating: i64::from(going),
+            stranded: i64::from(going && lost()),
+        }
+    }
+
+    fn recount(&mut self, row: &PodRow, before: PodCounts, after: PodCounts) {
+        if before == after {
+            return;
+        }
+        let Some(set) = row.owner.and_then(|owner| self.replica_sets.get_mut(owner)) else { return };
+        let counts = &mut set.pods;
+        counts.active += after.active - before.active;
+        counts.ready += after.ready - before.ready;
+        counts.available += after.available - before.available;
+        counts.terminating += after.terminating - before.terminating;
+        counts.stranded += after.stranded - before.stranded;
+        assert!(counts.active >= 0 && counts.ready >= 0 && counts.terminating >= 0, "counts of pods went below zero");
+    }
+}
+
+const CONDITION_FLAGS: [(PodFlags, PodCondition); 4] = [
+    (PodFlags::READY, PodCondition::Ready),
+    (PodFlags::CONTAINERS_READY, PodCondition::ContainersReady),
+    (PodFlags::INITIALIZED, PodCondition::Initialized),
+    (PodFlags::SANDBOX_READY, PodCondition::SandboxReady),
+];
+
+/// Distance of a pod without a controller from what it should be.
+const fn lonely_unmet(row: &PodRow) -> u64 {
+    if row.is_terminating() {
+        return 1;
+    }
+    match row.phase {
+        Phase::Succeeded => 0,
+        Phase::Running if row.is_ready() => 0,
+        Phase::Running | Phase::Pending | Phase::Unknown | Phase::Failed => 1,
+    }
+}

@@ -1,0 +1,164 @@
+//! Writes to Deployments, ReplicaSets and Services.
+
+use crate::base::symbol::Symbol;
+use crate::kube::rows::pod::{NO_POD, PodFlags, PodRow};
+use crate::kube::rows::service::ServiceRow;
+use crate::kube::rows::workload::{DeploymentRow, ReplicaSetRow};
+use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, ServiceId};
+
+use super::{Change, Store};
+
+impl Store {
+    /// A Deployment.
+    pub fn deployment(&self, id: DeploymentId) -> Option<&DeploymentRow> {
+        self.deployments.get(id)
+    }
+
+    /// All Deployments.
+    pub fn deployments(&self) -> impl Iterator<Item = (DeploymentId, &DeploymentRow)> {
+        self.deployments.iter()
+    }
+
+    /// Creates a Deployment.
+    pub fn add_deployment(&mut self, mut row: DeploymentRow) -> DeploymentId {
+        row.revision = self.revision.bump();
+        let id = self.deployments.insert(row);
+        self.log.push(Change::Deployment(id, true));
+        id
+    }
+
+    /// Writes a Deployment; `spec` says whether its spec or annotations changed.
+    pub fn write_deployment(&mut self, id: DeploymentId, spec: bool, change: impl FnOnce(&mut DeploymentRow)) {
+        let revision = self.revision.bump();
+        let Some(row) = self.deployments.get_mut(id) else { return };
+        change(row);
+        row.revision = revision;
+        if spec {
+            row.generation += 1;
+        }
+        self.log.push(Change::Deployment(id, spec));
+    }
+
+    /// Changes what the controller derived and nobody watches.
+    pub fn deployment_mut(&mut self, id: DeploymentId) -> Option<&mut DeploymentRow> {
+        self.deployments.get_mut(id)
+    }
+
+    /// Removes a Deployment.
+    pub fn remove_deployment(&mut self, id: DeploymentId) {
+        if self.deployments.remove(id).is_some() {
+            self.revision.bump();
+            self.log.push(Change::DeploymentRemoved(id));
+        }
+    }
+
+    /// A ReplicaSet.
+    pub fn replica_set(&self, id: ReplicaSetId) -> Option<&ReplicaSetRow> {
+        self.replica_sets.get(id)
+    }
+
+    /// All ReplicaSets.
+    pub fn replica_sets(&self) -> impl Iterator<Item = (ReplicaSetId, &ReplicaSetRow)> {
+        self.replica_sets.iter()
+    }
+
+    /// The ReplicaSet of that name.
+    pub fn replica_set_named(&self, namespace: Symbol, name: Symbol) -> Option<ReplicaSetId> {
+        self.replica_sets.iter().find(|(_, row)| row.name == name && row.namespace == namespace).map(|(id, _)| id)
+    }
+
+    /// Creates a ReplicaSet and lists it at its Deployment.
+    pub fn add_replica_set(&mut self, mut row: ReplicaSetRow) -> ReplicaSetId {
+        row.revision = self.revision.bump();
+        row.first_pod = NO_POD;
+        let owner = row.owner;
+        let id = self.replica_sets.insert(row);
+        if let Some(deployment) = owner.and_then(|owner| self.deployments.get_mut(owner)) {
+            deployment.replica_sets.push(id);
+        }
+        self.log.push(Change::ReplicaSet(id, true));
+        id
+    }
+
+    /// Writes a ReplicaSet; `spec` says whether its spec changed.
+    pub fn write_replica_set(&mut self, id: ReplicaSetId, spec: bool, change: impl FnOnce(&mut ReplicaSetRow)) {
+        let revision = self.revision.bump();
+        let Some(row) = self.replica_sets.get_mut(id) else { return };
+        let min_ready = row.min_ready_s;
+        change(row);
+        row.revision = revision;
+        if spec {
+            row.generation += 1;
+        }
+        let relaxed = row.min_ready_s == 0 && min_ready != 0;
+        self.log.push(Change::ReplicaSet(id, spec));
+        if relaxed {
+            let waiting: Vec<PodId> = self.pods_of(id).filter(|(_, pod)| awaits_availability(pod)).map(|(pod, _)| pod).collect();
+            for pod in waiting {
+                self.set_available(pod);
+            }
+        }
+    }
+
+    /// Changes what the controller keeps to itself.
+    pub fn replica_set_mut(&mut self, id: ReplicaSetId) -> Option<&mut ReplicaSetRow> {
+        self.replica_sets.get_mut(id)
+    }
+
+    /// Removes a ReplicaSet. Its pods keep its stale id until the garbage collector sees them.
+    pub fn remove_replica_set(&mut self, id: ReplicaSetId) {
+        let pods: Vec<PodId> = self.pods_of(id).map(|(pod, _)| pod).collect();
+        if let Some(row) = self.replica_sets.remove(id) {
+            if let Some(deployment) = row.owner.and_then(|owner| self.deployments.get_mut(owner)) {
+                deployment.replica_sets.retain(|other| *other != id);
+            }
+            self.revision.bump();
+            self.orphans.insert(id, pods);
+            self.log.push(Change::ReplicaSetRemoved(id, row.owner));
+        }
+    }
+
+    /// A Service.
+    pub fn service(&self, id: ServiceId) -> Option<&ServiceRow> {
+        self.services.get(id)
+    }
+
+    /// All Services.
+    pub fn services(&self) -> impl Iterator<Item = (ServiceId, &ServiceRow)> {
+        self.services.iter()
+    }
+
+    /// Creates a Service.
+    pub fn add_service(&mut self, mut row: ServiceRow) -> ServiceId {
+        row.revision = self.revision.bump();
+        let id = self.services.insert(row);
+        self.log.push(Change::Service(id));
+        id
+    }
+
+    /// Writes a Service.
+    pub fn write_service(&mut self, id: ServiceId, change: impl FnOnce(&mut ServiceRow)) {
+        let revision = self.revision.bump();
+        let Some(row) = self.services.get_mut(id) else { return };
+        change(row);
+        row.revision = revision;
+        self.log.push(Change::Service(id));
+    }
+
+    /// Changes what the controllers keep to themselves.
+    pub fn service_mut(&mut self, id: ServiceId) -> Option<&mut ServiceRow> {
+        self.services.get_mut(id)
+    }
+
+    /// Removes a Service.
+    pub fn remove_service(&mut self, id: ServiceId) {
+        if self.services.remove(id).is_some() {
+            self.revision.bump();
+            self.log.push(Change::ServiceRemoved(id));
+        }
+    }
+}
+
+const fn awaits_availability(pod: &PodRow) -> bool {
+    pod.is_ready() && !pod.flags.has(PodFlags::AVAILABLE)
+}

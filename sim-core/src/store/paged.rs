@@ -1,0 +1,64 @@
+//! A column of cold values beside a table of rows: pages of sixteen, shared by snapshots and copied
+//! on the first write to a page. A slot that was never written reads as the default.
+
+use std::sync::Arc;
+
+/// Values of one page.
+const PAGE: usize = 16;
+
+/// A copy-on-write column keyed by row slot.
+#[derive(Clone, Debug)]
+pub struct Paged<T> {
+    pages: Vec<Option<Arc<[T; PAGE]>>>,
+    empty: T,
+}
+
+impl<T: Clone + Default> Default for Paged<T> {
+    fn default() -> Self {
+        Self { pages: Vec::new(), empty: T::default() }
+    }
+}
+
+impl<T: Clone + Default> Paged<T> {
+    /// The value at a slot.
+    pub fn get(&self, slot: u32) -> &T {
+        let slot = slot as usize;
+        match self.pages.get(slot / PAGE) {
+            Some(Some(page)) => &page[slot % PAGE],
+            _ => &self.empty,
+        }
+    }
+
+    /// The value at a slot, for writing.
+    pub fn get_mut(&mut self, slot: u32) -> &mut T {
+        let slot = slot as usize;
+        let page = slot / PAGE;
+        if page >= self.pages.len() {
+            self.pages.resize(page + 1, None);
+        }
+        let shared = self.pages[page].get_or_insert_with(|| Arc::new(std::array::from_fn(|_| T::default())));
+        &mut Arc::make_mut(shared)[slot % PAGE]
+    }
+
+    /// Sets a slot back to the default.
+    pub fn clear(&mut self, slot: u32) {
+        if matches!(self.pages.get(slot as usize / PAGE), Some(Some(_))) {
+            *self.get_mut(slot) = T::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_keeps_what_it_saw() {
+        let mut column: Paged<u32> = Paged::default();
+        *column.get_mut(40) = 7;
+        let before = column.clone();
+        *column.get_mut(40) = 8;
+        column.clear(1_000_000);
+        assert_eq!((*before.get(40), *column.get(40), *column.get(3)), (7, 8, 0));
+    }
+}
