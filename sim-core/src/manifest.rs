@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! text ─ yaml ─▶ Node (spans, tags, comments) ─ schema ─▶ diagnostics
-//!                  │                           └ reader ─▶ api types, "not modelled" list
+//!                  │                           └ decode ─▶ api types, "not modelled" list
 //!                  └ to_value ─▶ Value (unspanned, what objects and patches are made of)
 //! ```
 //! Owns positions in text, trees, structural schemas and what is said about them. Knows nothing
@@ -13,6 +13,7 @@ pub mod explain;
 pub mod json;
 pub mod lines;
 pub mod scalar;
+pub mod schema;
 pub mod tree;
 pub mod value;
 pub mod yaml;

@@ -24,3 +24,13 @@ pub const MAX_EVENTS_PER_INSTANT: u64 = 10_000_000;
 
 /// Choices that a recording keeps; later ones are only counted and hashed.
 pub const MAX_CHOICES_RECORDED: usize = 100_000;
+
+/// Bytes of one text with any number of documents: the dump of a large cluster fits, and spans
+/// stay 32 bits wide.
+pub const MAX_TEXT_BYTES: usize = 256 << 20;
+
+/// Documents of one text. More than any directory of manifests in one file.
+pub const MAX_DOCUMENTS: usize = 100_000;
+
+/// Diagnostics kept of one reading. A text with more has one cause, not a thousand.
+pub const MAX_DIAGNOSTICS: usize = 500;

@@ -12,10 +12,8 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::base::limits::MAX_DIAGNOSTICS;
 use crate::manifest::lines::{Source, Sources, Span, cells};
-
-/// Most diagnostics kept per report; a text with more has one cause, not a thousand.
-pub const DIAGNOSTICS_MAX: usize = 500;
 
 /// Longest part of a line that is shown, in terminal cells.
 const EXCERPT_CELLS_MAX: u32 = 160;
@@ -320,10 +318,10 @@ impl<'s> Report<'s> {
         self.push(self.draft(code, Severity::Info, span, message).at(path));
     }
 
-    /// Adds a diagnostic, unless the very same is there or there are [`DIAGNOSTICS_MAX`].
+    /// Adds a diagnostic, unless the very same is there or there are [`MAX_DIAGNOSTICS`].
     pub fn push(&self, diagnostic: Diagnostic) {
         let mut diagnostics = self.diagnostics.borrow_mut();
-        if diagnostics.len() < DIAGNOSTICS_MAX && !diagnostics.contains(&diagnostic) {
+        if diagnostics.len() < MAX_DIAGNOSTICS && !diagnostics.contains(&diagnostic) {
             diagnostics.push(diagnostic);
         }
     }

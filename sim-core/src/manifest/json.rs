@@ -3,12 +3,10 @@
 //! Used for JSON manifests, `sim load`, patches and annotations. Numbers keep their exact digits.
 use std::sync::Arc;
 
+use crate::base::limits::MAX_DEPTH;
 use crate::manifest::lines::{FileId, Span};
 use crate::manifest::scalar;
 use crate::manifest::tree::{Entry, Key, Node, NodeValue, Style};
-
-/// How deep values may nest: beyond any real object, below any stack's end.
-pub const NESTING_MAX: u32 = 200;
 
 /// Why a text is not JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +86,7 @@ fn escape(out: &mut String, character: char) {
 struct Parser<'t> {
     text: &'t str,
     at: usize,
-    depth: u32,
+    depth: usize,
     file: FileId,
 }
 
@@ -153,8 +151,8 @@ impl Parser<'_> {
         &mut self,
         inside: fn(&mut Self) -> Result<NodeValue, JsonError>,
     ) -> Result<NodeValue, JsonError> {
-        if self.depth >= NESTING_MAX {
-            return Err(self.error(format!("exceeded max depth of {NESTING_MAX}")));
+        if self.depth >= MAX_DEPTH {
+            return Err(self.error(format!("exceeded max depth of {MAX_DEPTH}")));
         }
         self.depth += 1;
         let value = inside(self);
@@ -387,6 +385,6 @@ mod tests {
         expect!["invalid character 'x' after top-level value at 1"].assert_eq(&error("1x"));
         expect!["invalid character 'q' in string escape code at 2"].assert_eq(&error(r#""\q""#));
         expect![[r#"String("😀�x")"#]].assert_eq(&error(r#""\ud83d\ude00\ud83dx""#));
-        expect!["exceeded max depth of 200 at 200"].assert_eq(&error(&"[".repeat(300)));
+        expect!["exceeded max depth of 128 at 128"].assert_eq(&error(&"[".repeat(300)));
     }
 }

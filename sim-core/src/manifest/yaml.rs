@@ -7,25 +7,13 @@ use std::sync::Arc;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput, options};
 use rustc_hash::FxHashMap;
 
+use crate::base::limits::{MAX_ALIASES_EXPANDED, MAX_DEPTH, MAX_DOCUMENTS, MAX_TEXT_BYTES};
 use crate::manifest::diagnostic::Report;
 use crate::manifest::explain;
 use crate::manifest::json;
 use crate::manifest::lines::{Source, Span};
 use crate::manifest::scalar::{self, Dialect};
 use crate::manifest::tree::{Entry, Key, Node, NodeValue, Style, Tag};
-
-/// Largest text read: a dump of a big cluster fits, spans stay 32 bits wide.
-pub const TEXT_BYTES_MAX: usize = 256 << 20;
-
-/// Most documents of one text.
-pub const DOCUMENTS_MAX: usize = 100_000;
-
-/// Most nodes that anchors and aliases may copy per text: real files use dozens, the known
-/// "billion laughs" files need millions.
-pub const ALIAS_NODES_MAX: usize = 200_000;
-
-/// Deepest nesting of each style, block and flow.
-pub const NESTING_MAX: usize = 200;
 
 /// One document of a text.
 #[derive(Clone, Debug)]
@@ -61,13 +49,13 @@ pub struct Comment {
 #[must_use]
 pub fn parse(source: &Source, dialect: Dialect, report: &Report<'_>) -> Vec<Document> {
     let whole = Span::new(source.file, 0, source.text.len());
-    if source.text.len() > TEXT_BYTES_MAX {
+    if source.text.len() > MAX_TEXT_BYTES {
         let at = Span::new(source.file, 0, 0);
         report.error(
             explain::YAML_LIMIT,
             at,
             "",
-            format!("the text is larger than {TEXT_BYTES_MAX} bytes"),
+            format!("the text is larger than {MAX_TEXT_BYTES} bytes"),
         );
         return vec![broken(whole)];
     }
@@ -167,8 +155,8 @@ impl<'a, 's> Builder<'a, 's> {
                 emit_unresolved_aliases: true,
                 block_scalar_eof_without_line_feed: true,
                 max_buffered_comment_events: 1_000_000,
-                flow_nesting_limit: NESTING_MAX,
-                block_nesting_limit: NESTING_MAX,
+                flow_nesting_limit: MAX_DEPTH,
+                block_nesting_limit: MAX_DEPTH,
             },
         );
         let mut documents = Vec::new();
@@ -183,9 +171,9 @@ impl<'a, 's> Builder<'a, 's> {
                 Ok((Event::DocumentEnd, span)) => {
                     let document = self.take_document(start, range(&span).0);
                     documents.push(document);
-                    if documents.len() >= DOCUMENTS_MAX {
+                    if documents.len() >= MAX_DOCUMENTS {
                         let at = Span::new(self.source.file, start, start);
-                        let message = format!("more than {DOCUMENTS_MAX} documents in one text");
+                        let message = format!("more than {MAX_DOCUMENTS} documents in one text");
                         self.report.error(explain::YAML_LIMIT, at, "", message);
                         break;
                     }
@@ -397,7 +385,7 @@ impl<'a, 's> Builder<'a, 's> {
 
     fn alias(&mut self, anchor: usize, span: Span) {
         match self.anchors.get(&anchor) {
-            Some((node, nodes)) if self.copied + nodes <= ALIAS_NODES_MAX => {
+            Some((node, nodes)) if self.copied + nodes <= MAX_ALIASES_EXPANDED => {
                 let (node, nodes) = (node.clone(), *nodes);
                 self.copied += nodes;
                 self.complete_at(node, 0, nodes, false, span);
@@ -431,7 +419,7 @@ impl<'a, 's> Builder<'a, 's> {
     /// stands in the text, which for an alias is not where it was written.
     fn complete_at(&mut self, node: Node, anchor: usize, nodes: usize, is_merge: bool, at: Span) {
         if anchor != 0 {
-            if self.copied + nodes <= ALIAS_NODES_MAX {
+            if self.copied + nodes <= MAX_ALIASES_EXPANDED {
                 self.copied += nodes;
                 self.anchors.insert(anchor, (node.clone(), nodes));
             } else {
@@ -658,13 +646,17 @@ mod tests {
 
     #[test]
     fn tabs_get_advice() {
-        check("a:\n\tb: 1\n", Dialect::Kubernetes, &expect![[r#"
+        check(
+            "a:\n\tb: 1\n",
+            Dialect::Kubernetes,
+            &expect![[r#"
             broken null
             a.yaml:2:2: error YAML001: tabs disallowed within this context (block indentation)
               2 | 	b: 1
                 | 	^
               help: indent with spaces; YAML does not allow tabs here
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -676,12 +668,16 @@ mod tests {
                 {"base":{"x":1,"y":2},"more":{"y":3,"z":4},"use":{"y":9,"z":4,"x":1},"quoted":{"\u003c\u003c":1}}
             "#]],
         );
-        check("a:\n  <<: 5\n", Dialect::Compose, &expect![[r#"
+        check(
+            "a:\n  <<: 5\n",
+            Dialect::Compose,
+            &expect![[r#"
             broken {"a":{}}
             a.yaml:2:3: error YAML005: map merge requires map or sequence of maps as the value
               2 |   <<: 5
                 |   ^^
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -697,12 +693,16 @@ mod tests {
                   help: kubectl keeps the last one
             "#]],
         );
-        check("b: 1\nb: 2\n", Dialect::Compose, &expect![[r#"
+        check(
+            "b: 1\nb: 2\n",
+            Dialect::Compose,
+            &expect![[r#"
             broken {"b":2}
             a.yaml:2:1: error YAML002: mapping key "b" already defined at line 1
               2 | b: 2
                 | ^
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -741,7 +741,10 @@ mod tests {
                 .iter()
                 .all(|found| found.code.0 == "YAML004")
         );
-        check("a: &a [*a, *b]\n", Dialect::Kubernetes, &expect![[r#"
+        check(
+            "a: &a [*a, *b]\n",
+            Dialect::Kubernetes,
+            &expect![[r#"
             broken {"a":[null,null]}
             a.yaml:1:8: error YAML004: anchor 'a' value contains itself
               1 | a: &a [*a, *b]
@@ -749,7 +752,8 @@ mod tests {
             a.yaml:1:12: error YAML003: unknown anchor 'b' referenced
               1 | a: &a [*a, *b]
                 |            ^^
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

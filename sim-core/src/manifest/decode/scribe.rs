@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::manifest::diagnostic::{Code, DIAGNOSTICS_MAX, Diagnostic, Severity};
+use crate::base::limits::MAX_DIAGNOSTICS;
+use crate::manifest::diagnostic::{Code, Diagnostic, Severity};
 use crate::manifest::lines::{FileId, Source, Span};
 use crate::manifest::tree::{Key, Node, NodeValue};
 
@@ -39,7 +40,7 @@ impl Scribe {
             path: String::new(),
         };
         let mut problems = self.problems.borrow_mut();
-        if problems.len() < DIAGNOSTICS_MAX && !problems.contains(&problem) {
+        if problems.len() < MAX_DIAGNOSTICS && !problems.contains(&problem) {
             problems.push(problem);
         }
     }
