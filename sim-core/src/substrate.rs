@@ -117,7 +117,10 @@ pub enum Event {
     },
 }
 
-const _: () = assert!(size_of::<Event>() <= 16, "events are kept by the hundred thousand");
+const _: () = assert!(
+    size_of::<Event>() <= 16,
+    "events are kept by the hundred thousand"
+);
 
 /// What decides how a container behaves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -205,17 +208,28 @@ impl Substrate {
         match order {
             Order::CreateSandbox { owner, machine } => self.create_sandbox(owner, machine, scope),
             Order::RemoveSandbox { sandbox } => self.remove_sandbox(sandbox),
-            Order::Pull { owner, machine, image, policy } => {
-                self.pull(owner, machine, image, policy, scope)
-            }
-            Order::Start { owner, sandbox, spec } => self.start(owner, sandbox, spec, scope),
+            Order::Pull {
+                owner,
+                machine,
+                image,
+                policy,
+            } => self.pull(owner, machine, image, policy, scope),
+            Order::Start {
+                owner,
+                sandbox,
+                spec,
+            } => self.start(owner, sandbox, spec, scope),
             Order::Stop { container, grace } => self.stop(container, grace, scope),
             Order::Kill { container } => self.kill(container, scope),
             Order::ProbeNow { container, which } => self.probe_now(container, which, scope),
             Order::RemoveContainer { container } => self.remove_container(container, scope),
             Order::SetBalancer { key, spec } => self.set_balancer(key, &spec, scope),
             Order::RemoveBalancer { key } => self.remove_balancer(key),
-            Order::BindPort { owner, sandbox, port } => self.bind_port(owner, sandbox, port, scope),
+            Order::BindPort {
+                owner,
+                sandbox,
+                port,
+            } => self.bind_port(owner, sandbox, port, scope),
         }
         self.settle(scope);
     }
@@ -267,7 +281,9 @@ impl Substrate {
 
     /// Whether a container's process accepts connections at a port.
     pub fn listening(&self, container: ContainerId, port: u16, now: SimTime) -> bool {
-        self.containers.get(container).is_some_and(|row| row.listens(port, now))
+        self.containers
+            .get(container)
+            .is_some_and(|row| row.listens(port, now))
     }
 }
 

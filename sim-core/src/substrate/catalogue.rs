@@ -61,7 +61,10 @@ impl Entry {
             request_us: 500,
             memory_mb: 8,
             run: Run::Serve,
-            on_stop: OnStop::Exit { after: SimDuration::from_millis(50), code: 0 },
+            on_stop: OnStop::Exit {
+                after: SimDuration::from_millis(50),
+                code: 0,
+            },
             tags: Tags::Any,
             shell: true,
             paths: &[],
@@ -72,7 +75,10 @@ impl Entry {
 
     /// An image whose process ends with 0 at once when nobody is at its terminal.
     const fn tool(repository: &'static str, megabytes: u64) -> Self {
-        let run = Run::Exit { after: SimDuration::from_millis(5), code: 0 };
+        let run = Run::Exit {
+            after: SimDuration::from_millis(5),
+            code: 0,
+        };
         Self {
             run,
             memory_mb: 1,
@@ -83,38 +89,70 @@ impl Entry {
 
     /// Times to listening and to readiness, milliseconds from start.
     const fn starts(self, listen_ms: u64, ready_ms: u64) -> Self {
-        Self { listen_ms, ready_ms, ..self }
+        Self {
+            listen_ms,
+            ready_ms,
+            ..self
+        }
     }
 
     /// CPU of a request in microseconds, and idle memory in megabytes.
     const fn costs(self, request_us: u64, memory_mb: u64) -> Self {
-        Self { request_us, memory_mb, ..self }
+        Self {
+            request_us,
+            memory_mb,
+            ..self
+        }
     }
 
     const fn versions(self, versions: &'static [(u32, u32)]) -> Self {
-        Self { tags: Tags::Versions(versions), ..self }
+        Self {
+            tags: Tags::Versions(versions),
+            ..self
+        }
     }
 
     const fn stops(self, after_ms: u64, code: i32) -> Self {
-        Self { on_stop: OnStop::Exit { after: SimDuration::from_millis(after_ms), code }, ..self }
+        Self {
+            on_stop: OnStop::Exit {
+                after: SimDuration::from_millis(after_ms),
+                code,
+            },
+            ..self
+        }
     }
 
     /// No handler for the stop signal, as the first process of its namespace.
     const fn ignores_stop(self) -> Self {
-        Self { on_stop: OnStop::Ignore, ..self }
+        Self {
+            on_stop: OnStop::Ignore,
+            ..self
+        }
     }
 
     /// Listens nowhere.
     const fn works(self) -> Self {
-        Self { run: Run::Work, ..self }
+        Self {
+            run: Run::Work,
+            ..self
+        }
     }
 
     const fn ends(self, after_ms: u64, code: i32) -> Self {
-        Self { run: Run::Exit { after: SimDuration::from_millis(after_ms), code }, ..self }
+        Self {
+            run: Run::Exit {
+                after: SimDuration::from_millis(after_ms),
+                code,
+            },
+            ..self
+        }
     }
 
     const fn without_shell(self) -> Self {
-        Self { shell: false, ..self }
+        Self {
+            shell: false,
+            ..self
+        }
     }
 
     /// Answers these paths only, unless something is mounted into these directories.
@@ -123,7 +161,11 @@ impl Entry {
         paths: &'static [&'static str],
         content: &'static [&'static str],
     ) -> Self {
-        Self { paths, content, ..self }
+        Self {
+            paths,
+            content,
+            ..self
+        }
     }
 
     const fn prints(self, line: &'static str) -> Self {
@@ -132,7 +174,11 @@ impl Entry {
 
     fn program(&self) -> Program {
         let texts = |texts: &[&str]| {
-            texts.iter().map(|text| Arc::from(*text)).collect::<Vec<Arc<str>>>().into()
+            texts
+                .iter()
+                .map(|text| Arc::from(*text))
+                .collect::<Vec<Arc<str>>>()
+                .into()
         };
         Program {
             exists: true,
@@ -157,11 +203,16 @@ impl Entry {
 /// What is known of an image: its entry, or the default for its kind.
 pub fn program(reference: &ImageRef) -> Program {
     let repository = reference.repository();
-    if let Some(entry) = table::ENTRIES.iter().find(|entry| entry.repository == repository) {
+    if let Some(entry) = table::ENTRIES
+        .iter()
+        .find(|entry| entry.repository == repository)
+    {
         return entry.program();
     }
     if let Some(entry) = table::FAMILIES.iter().find(|entry| {
-        repository.strip_prefix(entry.repository).is_some_and(|rest| rest.starts_with('/'))
+        repository
+            .strip_prefix(entry.repository)
+            .is_some_and(|rest| rest.starts_with('/'))
     }) {
         return entry.program();
     }
@@ -182,7 +233,10 @@ pub fn stranger(exists: bool) -> Program {
         request_cpu: SimDuration::from_millis(1),
         memory_bytes: 0,
         run: Run::Serve,
-        on_stop: OnStop::Exit { after: SimDuration::from_millis(200), code: 0 },
+        on_stop: OnStop::Exit {
+            after: SimDuration::from_millis(200),
+            code: 0,
+        },
         shell: true,
         known: false,
         paths: Arc::from([]),
@@ -279,9 +333,11 @@ fn is_version(versions: &[(u32, u32)], part: &str) -> bool {
         Some(Some(minor)) => Some(minor),
         Some(None) => return false,
     };
-    let patch_is_number = numbers
-        .next()
-        .is_none_or(|patch| patch.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
+    let patch_is_number = numbers.next().is_none_or(|patch| {
+        patch
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    });
     patch_is_number
         && versions.iter().any(|(known, minor_max)| {
             major == *known && minor.is_none_or(|minor| minor <= *minor_max)
@@ -295,7 +351,10 @@ mod tests {
     fn of(text: &str) -> (Program, bool) {
         let reference = ImageRef::parse(text).expect(text);
         let program = program(&reference);
-        let has = reference.tag.as_deref().is_none_or(|tag| has_tag(program.tags, tag));
+        let has = reference
+            .tag
+            .as_deref()
+            .is_none_or(|tag| has_tag(program.tags, tag));
         (program, has)
     }
 
@@ -329,7 +388,12 @@ mod tests {
             let (program, has_tag) = of(text);
             assert!(program.exists && has_tag, "{text}");
         }
-        for text in ["nginx:1.161", "nginx:does-not-exist", "redis:99", "postgres:15-alpin"] {
+        for text in [
+            "nginx:1.161",
+            "nginx:does-not-exist",
+            "redis:99",
+            "postgres:15-alpin",
+        ] {
             assert!(!of(text).1, "{text}");
         }
     }
@@ -349,9 +413,15 @@ mod tests {
             assert_eq!(reference.repository(), entry.repository);
             assert!(entry.ports.is_sorted(), "{}", entry.repository);
             assert!(entry.listen_ms <= entry.ready_ms, "{}", entry.repository);
-            assert!(reference.official().is_none_or(official::has), "{}", entry.repository);
             assert!(
-                table::ENTRIES[..position].iter().all(|other| other.repository != entry.repository)
+                reference.official().is_none_or(official::has),
+                "{}",
+                entry.repository
+            );
+            assert!(
+                table::ENTRIES[..position]
+                    .iter()
+                    .all(|other| other.repository != entry.repository)
             );
         }
     }

@@ -31,7 +31,10 @@ pub struct Probe {
     index: u8,
 }
 
-const _: () = assert!(size_of::<Probe>() <= 64, "hundreds of thousands of these are kept");
+const _: () = assert!(
+    size_of::<Probe>() <= 64,
+    "hundreds of thousands of these are kept"
+);
 
 /// Where a probe is in its sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +71,15 @@ impl<'a> Target<'a> {
 
     /// Result and duration of a probe that starts at this time.
     fn result(&self, at: SimTime) -> (bool, SimDuration) {
-        let timeout =
-            if self.spec.timeout.is_zero() { SimDuration::MAX } else { self.spec.timeout };
-        match self.behaviour.outcome(&self.spec.action, at.since(self.since), self.hung) {
+        let timeout = if self.spec.timeout.is_zero() {
+            SimDuration::MAX
+        } else {
+            self.spec.timeout
+        };
+        match self
+            .behaviour
+            .outcome(&self.spec.action, at.since(self.since), self.hung)
+        {
             Outcome::Success(span) if span < timeout => (true, span),
             Outcome::Failure(span) if span < timeout => (false, span),
             Outcome::Success(_) | Outcome::Failure(_) | Outcome::Hang => (false, timeout),
@@ -78,8 +87,11 @@ impl<'a> Target<'a> {
     }
 
     fn threshold(&self, success: bool) -> u32 {
-        let threshold =
-            if success { self.spec.success_threshold } else { self.spec.failure_threshold };
+        let threshold = if success {
+            self.spec.success_threshold
+        } else {
+            self.spec.failure_threshold
+        };
         threshold.max(1)
     }
 
@@ -126,8 +138,11 @@ impl<'a> Target<'a> {
             }
             let protected = !success && self.is_protected(start, walk.verdict);
             if !protected {
-                walk.streak =
-                    if walk.streak_success == success { walk.streak.saturating_add(1) } else { 1 };
+                walk.streak = if walk.streak_success == success {
+                    walk.streak.saturating_add(1)
+                } else {
+                    1
+                };
                 walk.streak_success = success;
             }
             let reached = !protected && walk.streak >= self.threshold(success);
@@ -138,10 +153,12 @@ impl<'a> Target<'a> {
             walk.tick = match self.spec.pacing {
                 ProbePacing::Gaps => end + self.gap(end, walk.verdict),
                 // A tick that falls into a running probe is kept by the timer's channel of one.
-                ProbePacing::Ticks => {
-                    tick_from(walk.anchor, self.period(), start + SimDuration::from_micros(1))
-                        .max(end)
-                }
+                ProbePacing::Ticks => tick_from(
+                    walk.anchor,
+                    self.period(),
+                    start + SimDuration::from_micros(1),
+                )
+                .max(end),
             };
             if changes {
                 if self.spec.once {
@@ -184,7 +201,10 @@ fn tick_from(anchor: SimTime, period: SimDuration, from: SimTime) -> SimTime {
     let period = period.as_micros();
     anchor
         + SimDuration::from_micros(
-            from.since(anchor).as_micros().div_ceil(period).saturating_mul(period),
+            from.since(anchor)
+                .as_micros()
+                .div_ceil(period)
+                .saturating_mul(period),
         )
 }
 
@@ -210,8 +230,13 @@ impl Substrate {
                 Some(_) => SimTime::MAX,
                 None => target.first_tick(anchor, scope.now),
             };
-            let walk =
-                Walk { anchor, tick, streak: 0, streak_success: false, verdict: probe.initial };
+            let walk = Walk {
+                anchor,
+                tick,
+                streak: 0,
+                streak_success: false,
+                verdict: probe.initial,
+            };
             first = Some(self.probes.insert(Probe {
                 container,
                 next: first,
@@ -255,11 +280,16 @@ impl Substrate {
         let Some(target) = Target::new(&self.containers[probe.container], probe.index) else {
             return;
         };
-        let due = target.walk(probe.walk, SimTime::MAX).1.unwrap_or(SimTime::MAX);
+        let due = target
+            .walk(probe.walk, SimTime::MAX)
+            .1
+            .unwrap_or(SimTime::MAX);
         if due != probe.due {
             self.probes[id].due = due;
             if due != SimTime::MAX {
-                scope.out.after(due.since(scope.now), Event::Probe { probe: id });
+                scope
+                    .out
+                    .after(due.since(scope.now), Event::Probe { probe: id });
             }
         }
     }
@@ -287,7 +317,12 @@ impl Substrate {
         if success {
             self.open_gates(container, which, scope);
         }
-        scope.out.order(Upcall::Probe { owner, container, which, success });
+        scope.out.order(Upcall::Probe {
+            owner,
+            container,
+            which,
+            success,
+        });
     }
 
     /// Sets the probes going that waited for this one.
@@ -344,7 +379,11 @@ impl Substrate {
         let mut next = row.first_probe;
         while let Some(id) = next {
             let probe = self.probes.get(id)?;
-            if row.spec.probes.get(usize::from(probe.index)).is_some_and(|spec| spec.which == which)
+            if row
+                .spec
+                .probes
+                .get(usize::from(probe.index))
+                .is_some_and(|spec| spec.which == which)
             {
                 return probe.walk.verdict;
             }

@@ -87,7 +87,9 @@ impl ImageRef {
 
     /// The name inside the official library, if the image belongs to it.
     pub fn official(&self) -> Option<&str> {
-        (self.registry == DEFAULT_REGISTRY).then(|| self.path.strip_prefix("library/")).flatten()
+        (self.registry == DEFAULT_REGISTRY)
+            .then(|| self.path.strip_prefix("library/"))
+            .flatten()
     }
 }
 
@@ -100,7 +102,11 @@ fn split_registry(name: &str) -> (&str, &str) {
             || first.bytes().any(|byte| byte.is_ascii_uppercase());
         if is_host {
             // Docker's old index name is the same registry.
-            let registry = if first == "index.docker.io" { DEFAULT_REGISTRY } else { first };
+            let registry = if first == "index.docker.io" {
+                DEFAULT_REGISTRY
+            } else {
+                first
+            };
             return (registry, rest);
         }
     }
@@ -135,7 +141,9 @@ fn is_tag(text: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= TAG_BYTES_MAX
         && text.bytes().next().is_some_and(word)
-        && text.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
+        && text
+            .bytes()
+            .all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
 }
 
 /// `algorithm:hex`, at least 32 digits, as upstream's grammar says; 64 for SHA-256.
@@ -143,10 +151,16 @@ fn is_digest(text: &str) -> bool {
     let Some((algorithm, hex)) = text.split_once(':') else {
         return false;
     };
-    let long_enough = if algorithm == "sha256" { hex.len() == 64 } else { hex.len() >= 32 };
+    let long_enough = if algorithm == "sha256" {
+        hex.len() == 64
+    } else {
+        hex.len() >= 32
+    };
     algorithm.starts_with(|first: char| first.is_ascii_alphabetic())
         && long_enough
-        && hex.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
+        && hex
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -177,17 +191,33 @@ mod tests {
 
     #[test]
     fn malformed_references_are_refused() {
-        for text in
-            ["", "Nginx", "nginx:", "a//b", "a/-b", "nginx@sha256:12", "a b", "nginx:-1", "a___b"]
-        {
+        for text in [
+            "",
+            "Nginx",
+            "nginx:",
+            "a//b",
+            "a/-b",
+            "nginx@sha256:12",
+            "a b",
+            "nginx:-1",
+            "a___b",
+        ] {
             assert_eq!(ImageRef::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn only_the_library_is_official() {
-        assert_eq!(ImageRef::parse("nginx").expect("valid").official(), Some("nginx"));
+        assert_eq!(
+            ImageRef::parse("nginx").expect("valid").official(),
+            Some("nginx")
+        );
         assert_eq!(ImageRef::parse("a/nginx").expect("valid").official(), None);
-        assert_eq!(ImageRef::parse("ghcr.io/library/nginx").expect("valid").official(), None);
+        assert_eq!(
+            ImageRef::parse("ghcr.io/library/nginx")
+                .expect("valid")
+                .official(),
+            None
+        );
     }
 }

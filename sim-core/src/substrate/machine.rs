@@ -132,26 +132,31 @@ impl Substrate {
         self.count_power(machine, true);
         if spec.control {
             self.controls.push(machine);
+            self.refresh_control_links(scope);
+        } else {
+            self.refresh_control_link(machine, true, scope);
         }
-        self.refresh_control_links(scope);
         self.settle(scope);
         Some(machine)
     }
 
     /// Takes a machine away for good, with all that runs on it. No upcalls follow.
     pub fn remove_machine(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
-        let Some(row) = self.machines.get(machine) else {
+        let Some(row) = self.machines.get_mut(machine) else {
             return;
         };
         let (name, on) = (row.name, row.is_on());
-        self.lose_contents(machine);
+        row.power = Power::Off;
         if on {
             self.count_power(machine, false);
         }
+        self.lose_contents(machine);
         self.machines.remove(machine);
         self.machine_names.remove(&name);
-        self.controls.retain(|control| *control != machine);
-        self.refresh_control_links(scope);
+        if self.controls.contains(&machine) {
+            self.controls.retain(|control| *control != machine);
+            self.refresh_control_links(scope);
+        }
         self.settle(scope);
     }
 
@@ -167,7 +172,9 @@ impl Substrate {
         };
         let was_on = row.is_on();
         row.power = match down_for {
-            Some(span) => Power::Booting { until: scope.now + span + BOOT },
+            Some(span) => Power::Booting {
+                until: scope.now + span + BOOT,
+            },
             None => Power::Off,
         };
         if let Some(span) = down_for {
@@ -191,7 +198,9 @@ impl Substrate {
             return;
         };
         if row.power == Power::Off {
-            row.power = Power::Booting { until: scope.now + BOOT };
+            row.power = Power::Booting {
+                until: scope.now + BOOT,
+            };
             scope.out.after(BOOT, Event::Booted { machine });
         }
     }
@@ -242,7 +251,9 @@ impl Substrate {
     pub fn machine_address(&self, machine: MachineId) -> Option<String> {
         let row = self.machines.get(machine)?;
         Some(super::net::address::text(
-            MACHINE_ADDRESS_BASE.wrapping_add(row.subnet).wrapping_add(2),
+            MACHINE_ADDRESS_BASE
+                .wrapping_add(row.subnet)
+                .wrapping_add(2),
         ))
     }
 
@@ -260,7 +271,10 @@ impl Substrate {
         scope.out.notice(Notice {
             source: "substrate.machine",
             verb,
-            subject: Subject { kind: "node", name: Name::plain(self.machines[machine].name) },
+            subject: Subject {
+                kind: "node",
+                name: Name::plain(self.machines[machine].name),
+            },
             detail: Detail::None,
             rule: None,
         });

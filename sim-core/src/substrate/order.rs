@@ -171,10 +171,10 @@ pub struct Backend {
     pub port: u16,
 }
 
-/// What a plane programs for one service: the rules that requests really follow.
+/// What a plane programs for one name: the rules that requests really follow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BalancerSpec {
-    /// The service's name as its users know it (no stack prefix).
+    /// The name as users know it, without a prefix of the plane's.
     pub name: Symbol,
     /// How a backend is chosen.
     pub mode: BalanceMode,
@@ -246,14 +246,14 @@ pub enum Order {
         /// The container.
         container: ContainerId,
     },
-    /// Set or replace the rules for a service. `key` is the plane's number for it.
+    /// Set or replace the rules for a name. `key` is the plane's number for it.
     SetBalancer {
         /// The plane's number for it.
         key: u32,
         /// How it is to be.
         spec: Arc<BalancerSpec>,
     },
-    /// Remove the rules for a service.
+    /// Remove the rules for a name.
     RemoveBalancer {
         /// The plane's number for it.
         key: u32,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::base::time::SimDuration;
 
+use super::catalogue;
 use super::order::{ContainerSpec, ProbeAction};
 use super::script::{Script, Status, Word};
 
@@ -107,6 +108,9 @@ pub const EXEC_PROBE: SimDuration = SimDuration::from_millis(40);
 /// Start of a process that has nothing to load: a shell and its commands.
 const SHELL_START: SimDuration = SimDuration::from_millis(2);
 
+/// Time that a command takes which does something and ends. Our own figure.
+const ONE_SHOT: SimDuration = SimDuration::from_secs(1);
+
 /// What one container does, on the time since its process started. Shared by equal containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaviour {
@@ -159,7 +163,9 @@ impl Behaviour {
             changes: Vec::new(),
         };
         let replaced = program.content.iter().any(|place| {
-            spec.mounts.iter().any(|mount| lies_in(mount, place) || lies_in(place, mount))
+            spec.mounts
+                .iter()
+                .any(|mount| lies_in(mount, place) || lies_in(place, mount))
         });
         if replaced {
             behaviour.paths = Arc::from([]);
@@ -169,7 +175,11 @@ impl Behaviour {
             // that runs them, they are the command.
             spec.arguments.iter().map(AsRef::as_ref).collect()
         } else {
-            spec.command.iter().chain(spec.arguments.iter()).map(AsRef::as_ref).collect()
+            spec.command
+                .iter()
+                .chain(spec.arguments.iter())
+                .map(AsRef::as_ref)
+                .collect()
         };
         let script = Script::of_command(&words);
         if script.needs_shell && !program.shell {
@@ -197,22 +207,32 @@ impl Behaviour {
                 continue;
             }
             status = match &command.word {
-                Word::Program => {
-                    self.run_program(at, program, spec);
-                    match program.run {
-                        Run::Serve | Run::Work => return,
-                        Run::Exit { after, code } => {
-                            at = at + after;
-                            Status::Ended(code)
-                        }
-                    }
+                Word::Program if command.one_shot => {
+                    at += ONE_SHOT;
+                    Status::Ended(0)
                 }
+                Word::Program => match program.run {
+                    Run::Exit { after, code } if command.name.is_empty() => {
+                        self.run_program(at, program, spec);
+                        at += after;
+                        Status::Ended(code)
+                    }
+                    Run::Exit { .. } => {
+                        // A tool's image that is told to run something of the user's own.
+                        self.run_program(at, &catalogue::stranger(true), spec);
+                        return;
+                    }
+                    Run::Serve | Run::Work => {
+                        self.run_program(at, program, spec);
+                        return;
+                    }
+                },
                 Word::Forever => {
                     self.ready = Some(at);
                     return;
                 }
                 Word::Sleep(span) => {
-                    at = at + *span;
+                    at += *span;
                     Status::Ended(0)
                 }
                 Word::Exit(code) => {
@@ -246,8 +266,11 @@ impl Behaviour {
         self.ready = Some(at + program.ready);
         if matches!(program.run, Run::Serve) {
             self.listen = Some(at + program.listen);
-            self.ports =
-                if program.ports.is_empty() { sorted(&spec.ports) } else { program.ports.clone() };
+            self.ports = if program.ports.is_empty() {
+                sorted(&spec.ports)
+            } else {
+                program.ports.clone()
+            };
         }
         if !program.line.is_empty() {
             self.lines.push((at + program.listen, program.line.clone()));
@@ -259,7 +282,11 @@ impl Behaviour {
     pub fn outcome(&self, action: &ProbeAction, age: SimDuration, hung: bool) -> Outcome {
         let after = |time: Option<SimDuration>| time.is_some_and(|time| age >= time);
         let network = |succeeds: bool| {
-            if succeeds { Outcome::Success(NETWORK_PROBE) } else { Outcome::Failure(NETWORK_PROBE) }
+            if succeeds {
+                Outcome::Success(NETWORK_PROBE)
+            } else {
+                Outcome::Failure(NETWORK_PROBE)
+            }
         };
         match action {
             ProbeAction::Tcp { port } => network(self.ports.contains(port) && after(self.listen)),
@@ -316,7 +343,7 @@ impl Behaviour {
             let code = match &command.word {
                 Word::Forever => return None,
                 Word::Sleep(time) => {
-                    span = span + *time;
+                    span += *time;
                     0
                 }
                 Word::Exit(code) => return Some((span, *code)),
@@ -329,7 +356,7 @@ impl Behaviour {
                     } else if hung {
                         return None;
                     } else {
-                        i32::from(!self.ready.is_some_and(|ready| age >= ready))
+                        i32::from(self.ready.is_none_or(|ready| age < ready))
                     }
                 }
             };
@@ -341,7 +368,9 @@ impl Behaviour {
 
     /// The first time after `age` at which the outcome of a check may change by itself.
     pub fn next_change(&self, age: SimDuration) -> Option<SimDuration> {
-        self.changes.get(self.changes.partition_point(|change| *change <= age)).copied()
+        self.changes
+            .get(self.changes.partition_point(|change| *change <= age))
+            .copied()
     }
 
     /// Whether a file is there: made by the script, mounted, or part of every image.
@@ -372,13 +401,15 @@ const MEMORY_OF_A_SHELL: u64 = 1 << 20;
 /// Whether `path` is `place` or below it.
 fn lies_in(path: &str, place: &str) -> bool {
     let place = place.strip_suffix('/').unwrap_or(place);
-    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(place)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a path lies in a directory that images come with.
 fn in_usual_place(path: &str) -> bool {
-    const PLACES: [&str; 10] =
-        ["/bin", "/sbin", "/usr", "/opt", "/etc", "/lib", "/dev", "/proc", "/sys", "/app"];
+    const PLACES: [&str; 10] = [
+        "/bin", "/sbin", "/usr", "/opt", "/etc", "/lib", "/dev", "/proc", "/sys", "/app",
+    ];
     path == "/" || PLACES.iter().any(|place| lies_in(path, place))
 }
 

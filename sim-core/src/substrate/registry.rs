@@ -67,7 +67,9 @@ impl Images {
         }
         let written = symbols.text(text);
         let reference = ImageRef::parse(written);
-        let key = reference.as_ref().map_or_else(|| format!("!{written}"), ImageRef::canonical);
+        let key = reference
+            .as_ref()
+            .map_or_else(|| format!("!{written}"), ImageRef::canonical);
         let number = match self.by_canonical.get(&key) {
             Some(number) => *number,
             None => {
@@ -83,18 +85,25 @@ impl Images {
     }
 
     fn look_up(&self, reference: Option<ImageRef>) -> Image {
-        let declared =
-            reference.as_ref().and_then(|reference| self.declared.get(&reference.repository()));
+        let declared = reference
+            .as_ref()
+            .and_then(|reference| self.declared.get(&reference.repository()));
         let program = match (declared, &reference) {
             (Some(program), _) => program.clone(),
             (None, Some(reference)) => Arc::new(catalogue::program(reference)),
             (None, None) => Arc::new(catalogue::stranger(false)),
         };
-        let has_tag = reference.as_ref().is_some_and(|reference| match &reference.tag {
-            Some(tag) if reference.digest.is_none() => catalogue::has_tag(program.tags, tag),
-            Some(_) | None => true,
-        });
-        Image { reference, program, has_tag }
+        let has_tag = reference
+            .as_ref()
+            .is_some_and(|reference| match &reference.tag {
+                Some(tag) if reference.digest.is_none() => catalogue::has_tag(program.tags, tag),
+                Some(_) | None => true,
+            });
+        Image {
+            reference,
+            program,
+            has_tag,
+        }
     }
 }
 
@@ -106,7 +115,9 @@ impl Substrate {
             return false;
         };
         let images = Arc::make_mut(&mut self.images);
-        images.declared.insert(reference.repository(), Arc::new(program));
+        images
+            .declared
+            .insert(reference.repository(), Arc::new(program));
         for number in 0..images.rows.len() {
             images.rows[number] = images.look_up(images.rows[number].reference.clone());
         }
@@ -135,7 +146,9 @@ impl Substrate {
     pub fn has_image(&self, machine: MachineId, text: Symbol) -> bool {
         let number = self.images.by_text.get(&text);
         let present = self.machines.get(machine).map(|row| &row.images);
-        number.zip(present).is_some_and(|(number, present)| present.contains(*number))
+        number
+            .zip(present)
+            .is_some_and(|(number, present)| present.contains(*number))
     }
 
     pub(super) fn image_number(&mut self, text: Symbol, symbols: &Symbols) -> u32 {
@@ -163,7 +176,11 @@ impl Substrate {
         }
         let number = self.image_number(text, scope.symbols);
         let present = self.machines[machine].images.contains(number);
-        let fail = |error| Upcall::PullFailed { owner, image: text, error };
+        let fail = |error| Upcall::PullFailed {
+            owner,
+            image: text,
+            error,
+        };
         if self.images.rows[number as usize].reference.is_none() {
             scope.out.order(fail(PullError::InvalidName));
             return;
@@ -197,7 +214,11 @@ impl Substrate {
             span = row.downlink_free.since(scope.now);
         }
         let waiters = SmallVec::from_slice(&[(owner, text)]);
-        let pull = self.pulls.insert(Pull { machine, image: number, waiters });
+        let pull = self.pulls.insert(Pull {
+            machine,
+            image: number,
+            waiters,
+        });
         self.machines[machine].pulls.push(pull);
         scope.out.after(span, Event::Pull { pull });
     }
@@ -215,7 +236,11 @@ impl Substrate {
         }
         for (owner, image) in pull.waiters {
             scope.out.order(match error {
-                Some(error) => Upcall::PullFailed { owner, image, error },
+                Some(error) => Upcall::PullFailed {
+                    owner,
+                    image,
+                    error,
+                },
                 None => Upcall::Pulled { owner, image },
             });
         }

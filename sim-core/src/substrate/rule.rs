@@ -75,8 +75,11 @@ impl Substrate {
         self.rules.values().find_map(|rule| match rule.as_ref() {
             Rule::RegistryDown => Some(PullError::RegistryDown),
             Rule::ImageMissing { image: missing } => {
-                let whole_repository =
-                    !missing.rsplit('/').next().unwrap_or_default().contains([':', '@']);
+                let whole_repository = !missing
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default()
+                    .contains([':', '@']);
                 let missing = ImageRef::parse(missing)?;
                 let hit = missing.repository() == image.repository()
                     && (whole_repository || missing.canonical() == image.canonical());

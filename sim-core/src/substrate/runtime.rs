@@ -122,7 +122,9 @@ impl Substrate {
             self.sandboxes[next].previous_on_machine = row.previous_on_machine;
         }
         self.give_back_address(row.machine, row.address);
-        self.machines[row.machine].ports.retain(|(_, holder)| *holder != sandbox);
+        self.machines[row.machine]
+            .ports
+            .retain(|(_, holder)| *holder != sandbox);
         self.sandboxes.remove(sandbox);
     }
 
@@ -137,8 +139,15 @@ impl Substrate {
             return;
         };
         let ports = &mut self.machines[row.machine].ports;
-        if ports.iter().any(|(taken, holder)| *taken == port && *holder != sandbox) {
-            scope.out.order(Upcall::PortTaken { owner, sandbox, port });
+        if ports
+            .iter()
+            .any(|(taken, holder)| *taken == port && *holder != sandbox)
+        {
+            scope.out.order(Upcall::PortTaken {
+                owner,
+                sandbox,
+                port,
+            });
         } else if !ports.contains(&(port, sandbox)) {
             ports.push((port, sandbox));
         }
@@ -173,7 +182,9 @@ impl Substrate {
             first_probe: None,
         });
         self.sandboxes[sandbox].first_container = Some(container);
-        scope.out.order(Upcall::ContainerCreated { owner, container });
+        scope
+            .out
+            .order(Upcall::ContainerCreated { owner, container });
         scope.out.after(span, Event::Step { container });
     }
 
@@ -215,9 +226,18 @@ impl Substrate {
         let row = &mut self.containers[container];
         let (owner, sandbox) = (row.owner, row.sandbox);
         if let Some(code) = row.behaviour.start_failure {
-            row.state = ContainerState::Exited { since: None, at: scope.now, code, oom: false };
+            row.state = ContainerState::Exited {
+                since: None,
+                at: scope.now,
+                code,
+                oom: false,
+            };
             row.due = SimTime::MAX;
-            scope.out.order(Upcall::StartFailed { owner, container, code });
+            scope.out.order(Upcall::StartFailed {
+                owner,
+                container,
+                code,
+            });
             return;
         }
         row.state = ContainerState::Running { since: scope.now };
@@ -225,7 +245,10 @@ impl Substrate {
         let mut end = row.behaviour.end.map(|(span, code)| (span, code, false));
         let limit = u64::try_from(row.spec.limits.memory).unwrap_or(0);
         if limit > 0 && row.behaviour.memory_bytes > limit {
-            let growth = row.behaviour.ready.map_or(GROWTH, |ready| ready.min(GROWTH));
+            let growth = row
+                .behaviour
+                .ready
+                .map_or(GROWTH, |ready| ready.min(GROWTH));
             if end.is_none_or(|(span, _, _)| growth < span) {
                 end = Some((growth, KILLED, true));
             }
@@ -247,11 +270,21 @@ impl Substrate {
         let row = &mut self.containers[container];
         let (owner, sandbox, code, oom) = (row.owner, row.sandbox, row.due_code, row.due_oom);
         let since = row.running_since();
-        row.state = ContainerState::Exited { since, at: scope.now, code, oom };
+        row.state = ContainerState::Exited {
+            since,
+            at: scope.now,
+            code,
+            oom,
+        };
         row.due = SimTime::MAX;
         self.drop_probes(container);
         self.serving_changed(sandbox, scope);
-        scope.out.order(Upcall::Exited { owner, container, code, oom });
+        scope.out.order(Upcall::Exited {
+            owner,
+            container,
+            code,
+            oom,
+        });
     }
 
     /// Sends the stop signal, and SIGKILL after the grace. A later stop may shorten the time left,
@@ -364,7 +397,10 @@ impl Substrate {
         &self,
         sandbox: SandboxId,
     ) -> impl Iterator<Item = (ContainerId, &Container)> {
-        let mut next = self.sandboxes.get(sandbox).and_then(|row| row.first_container);
+        let mut next = self
+            .sandboxes
+            .get(sandbox)
+            .and_then(|row| row.first_container);
         std::iter::from_fn(move || {
             let id = next?;
             let row = self.containers.get(id)?;

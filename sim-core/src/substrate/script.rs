@@ -61,6 +61,8 @@ pub struct Command {
     pub name: Arc<str>,
     /// What it does.
     pub word: Word,
+    /// For [`Word::Program`]: whether it is known as one that does something and ends.
+    pub one_shot: bool,
 }
 
 impl Command {
@@ -93,10 +95,16 @@ impl Script {
             return Self::of_command(&words[1..]);
         }
         let is_shell = matches!(first.as_str(), "sh" | "bash" | "ash" | "dash");
-        if is_shell && words.get(1).is_some_and(|flag| flag.starts_with('-') && flag.ends_with('c'))
+        if is_shell
+            && words
+                .get(1)
+                .is_some_and(|flag| flag.starts_with('-') && flag.ends_with('c'))
         {
             let text = words.get(2).copied().unwrap_or_default();
-            return Self { commands: parse(text), needs_shell: true };
+            return Self {
+                commands: parse(text),
+                needs_shell: true,
+            };
         }
         let mut commands = Vec::new();
         if is_shell && words.len() > 1 {
@@ -105,6 +113,7 @@ impl Script {
                 joint: Joint::Always,
                 name: Arc::from(words[1]),
                 word: Word::Program,
+                one_shot: false,
             });
         } else {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
@@ -115,9 +124,13 @@ impl Script {
                 joint: Joint::Always,
                 name: Arc::from(""),
                 word: Word::Program,
+                one_shot: false,
             });
         }
-        Self { commands, needs_shell: false }
+        Self {
+            commands,
+            needs_shell: false,
+        }
     }
 }
 
@@ -195,7 +208,9 @@ fn tokens(text: &str) -> Vec<Token> {
                     }
                 }
             }
-            '\\' => word.get_or_insert_with(String::new).extend(characters.next()),
+            '\\' => word
+                .get_or_insert_with(String::new)
+                .extend(characters.next()),
             ' ' | '\t' | ';' | '\n' | '&' | '|' => {
                 if let Some(word) = word.take()
                     && !in_pipe
@@ -223,7 +238,10 @@ fn tokens(text: &str) -> Vec<Token> {
                     tokens.push(Token::Word(word));
                 }
                 tokens.push(Token::Word(">".to_owned()));
-                while characters.next_if(|next| matches!(next, '>' | '&')).is_some() {}
+                while characters
+                    .next_if(|next| matches!(next, '>' | '&'))
+                    .is_some()
+                {}
             }
             other => word.get_or_insert_with(String::new).push(other),
         }
@@ -237,7 +255,12 @@ fn tokens(text: &str) -> Vec<Token> {
 }
 
 fn push_word(commands: &mut Vec<Command>, joint: Joint, name: &str, word: Word) {
-    commands.push(Command { joint, name: Arc::from(name), word });
+    commands.push(Command {
+        joint,
+        name: Arc::from(name),
+        word,
+        one_shot: false,
+    });
 }
 
 /// Adds the command that these words make.
@@ -245,17 +268,26 @@ fn push(commands: &mut Vec<Command>, joint: Joint, words: &[String]) {
     let Some(first) = words.first() else { return };
     let base = first.rsplit('/').next().unwrap_or_default();
     let rest = &words[1..];
-    let redirected = rest.iter().position(|word| word == ">").and_then(|at| rest.get(at + 1));
-    let operands = || rest.iter().filter(|word| !word.starts_with('-') && *word != "]");
+    let redirected = rest
+        .iter()
+        .position(|word| word == ">")
+        .and_then(|at| rest.get(at + 1));
+    let operands = || {
+        rest.iter()
+            .filter(|word| !word.starts_with('-') && *word != "]")
+    };
     let operand = || operands().next_back().map_or("", String::as_str);
     match base {
-        "exec" | "time" | "nohup" => return push(commands, joint, rest),
+        "exec" | "time" | "nohup" => push(commands, joint, rest),
         "sleep" => {
             let word = sleep_span(rest).map_or(Word::Forever, Word::Sleep);
             push_word(commands, joint, first, word);
         }
         "exit" | "return" => {
-            let code = rest.first().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
+            let code = rest
+                .first()
+                .and_then(|code| code.parse::<i32>().ok())
+                .unwrap_or(0);
             push_word(commands, joint, first, Word::Exit(code & 0xff));
         }
         "true" | ":" => push_word(commands, joint, first, Word::Status(0)),
@@ -273,42 +305,90 @@ fn push(commands: &mut Vec<Command>, joint: Joint, words: &[String]) {
                 .take_while(|word| *word != ">")
                 .filter(|word| *word != "-n")
                 .collect();
-            push_word(commands, joint, first, Word::Echo(Arc::from(words.join(" "))));
+            push_word(
+                commands,
+                joint,
+                first,
+                Word::Echo(Arc::from(words.join(" "))),
+            );
         }
         "touch" | "mkdir" | "rm" | "rmdir" => {
             for path in operands() {
                 let path: Arc<str> = Arc::from(path.as_str());
-                let word =
-                    if base.starts_with("rm") { Word::Remove(path) } else { Word::Touch(path) };
+                let word = if base.starts_with("rm") {
+                    Word::Remove(path)
+                } else {
+                    Word::Touch(path)
+                };
                 push_word(commands, joint, first, word);
             }
         }
         "cat" | "ls" | "stat" | "test" | "[" if !operand().is_empty() => {
             push_word(commands, joint, first, Word::Test(Arc::from(operand())));
         }
-        "tail" if rest.iter().any(|word| word.starts_with("-f") || word.starts_with("-F")) => {
+        "tail"
+            if rest
+                .iter()
+                .any(|word| word.starts_with("-f") || word.starts_with("-F")) =>
+        {
             push_word(commands, joint, first, Word::Forever);
         }
         "top" | "yes" => push_word(commands, joint, first, Word::Forever),
         "stress" | "stress-ng" => {
-            let at = rest.iter().position(|word| matches!(word.as_str(), "-t" | "--timeout"));
-            let span = at.and_then(|at| rest.get(at + 1)).and_then(|span| one_span(span));
-            push_word(commands, joint, first, span.map_or(Word::Forever, Word::Sleep));
+            let at = rest
+                .iter()
+                .position(|word| matches!(word.as_str(), "-t" | "--timeout"));
+            let span = at
+                .and_then(|at| rest.get(at + 1))
+                .and_then(|span| one_span(span));
+            push_word(
+                commands,
+                joint,
+                first,
+                span.map_or(Word::Forever, Word::Sleep),
+            );
         }
         "set" | "export" | "cd" | "trap" | "chmod" | "chown" | "cp" | "mv" | "ln" | "ls"
         | "env" | "printenv" | "id" | "whoami" | "hostname" | "uname" | "pwd" | "date"
         | "umask" | "sync" | "wait" | "then" | "fi" | "do" | "done" | "else" => {
             push_word(commands, joint, first, Word::Status(0))
         }
-        _ => push_word(commands, joint, first, Word::Program),
+        _ => {
+            let one_shot =
+                ONE_SHOT.contains(&base) || (INTERPRETERS.contains(&base) && is_inline(rest));
+            push_word(commands, joint, first, Word::Program);
+            if let Some(command) = commands.last_mut() {
+                command.one_shot = one_shot;
+            }
+        }
     }
+}
+
+/// Commands that do something and end; without a terminal, shells too.
+const ONE_SHOT: [&str; 36] = [
+    "sh", "bash", "ash", "dash", "nslookup", "dig", "wget", "curl", "nc", "apt", "apt-get", "apk",
+    "yum", "dnf", "npm", "pip", "pip3", "git", "tar", "sed", "grep", "awk", "find", "head", "wc",
+    "sort", "dd", "df", "free", "ps", "mount", "kubectl", "openssl", "seq", "expr", "ping",
+];
+
+/// Programs that run the text they are given.
+const INTERPRETERS: [&str; 7] = ["perl", "python", "python3", "node", "ruby", "php", "java"];
+
+/// Whether an interpreter is given its program in the command line, or asked for its version.
+fn is_inline(rest: &[String]) -> bool {
+    rest.first().is_some_and(|flag| {
+        flag.starts_with("--v")
+            || (flag.starts_with('-')
+                && !flag.starts_with("--")
+                && !matches!(flag.as_str(), "-m" | "-u" | "-jar"))
+    })
 }
 
 /// Sum of the operands of `sleep`; none: for ever.
 fn sleep_span(words: &[String]) -> Option<SimDuration> {
     let mut sum = SimDuration::ZERO;
     for word in words {
-        sum = sum + one_span(word)?;
+        sum += one_span(word)?;
     }
     Some(sum)
 }
@@ -324,11 +404,20 @@ fn one_span(text: &str) -> Option<SimDuration> {
         _ => (text, 1_000_000),
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole: u64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
     let mut digits = fraction.to_owned();
     digits.truncate(6);
-    let millionths: u64 =
-        if digits.is_empty() { 0 } else { format!("{digits:0<6}").parse().ok()? };
-    let span = whole.checked_mul(unit_us)?.checked_add(millionths * (unit_us / 1_000_000))?;
+    let millionths: u64 = if digits.is_empty() {
+        0
+    } else {
+        format!("{digits:0<6}").parse().ok()?
+    };
+    let span = whole
+        .checked_mul(unit_us)?
+        .checked_add(millionths * (unit_us / 1_000_000))?;
     (span < 100 * 365 * 86_400_000_000).then(|| SimDuration::from_micros(span))
 }

@@ -5,7 +5,10 @@ use super::Entry;
 /// Where Google publishes the online boutique.
 macro_rules! boutique {
     ($name:literal) => {
-        concat!("us-central1-docker.pkg.dev/google-samples/microservices-demo/", $name)
+        concat!(
+            "us-central1-docker.pkg.dev/google-samples/microservices-demo/",
+            $name
+        )
     };
 }
 
@@ -16,7 +19,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         .starts(80, 80)
         .costs(100, 3)
         .versions(&[(1, 31)])
-        .answers(&["/", "/index.html", "/50x.html"], &["/etc/nginx", "/usr/share/nginx/html"])
+        .answers(
+            &["/", "/index.html", "/50x.html"],
+            &["/etc/nginx", "/usr/share/nginx/html"],
+        )
         .prints("start worker processes"),
     Entry::server("docker.io/library/httpd", 58, &[80])
         .starts(100, 100)
@@ -29,11 +35,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         .without_shell()
         .prints("serving initial configuration"),
     Entry::server("docker.io/library/haproxy", 40, &[]).costs(60, 8),
-    Entry::server("docker.io/library/traefik", 50, &[80, 8080]).costs(120, 25).versions(&[
-        (1, 7),
-        (2, 11),
-        (3, 8),
-    ]),
+    Entry::server("docker.io/library/traefik", 50, &[80, 8080])
+        .costs(120, 25)
+        .versions(&[(1, 7), (2, 11), (3, 8)]),
     Entry::server("docker.io/library/tomcat", 180, &[8080])
         .starts(2_500, 2_500)
         .costs(1_000, 90)
@@ -45,7 +49,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         .costs(20, 3)
         .versions(&[(2, 8), (3, 2), (4, 0), (5, 0), (6, 2), (7, 4), (8, 6)])
         .prints("* Ready to accept connections tcp"),
-    Entry::server("docker.io/library/valkey", 45, &[6379]).starts(60, 60).costs(20, 3),
+    Entry::server("docker.io/library/valkey", 45, &[6379])
+        .starts(60, 60)
+        .costs(20, 3),
     Entry::server("docker.io/library/memcached", 30, &[11211])
         .starts(40, 40)
         .costs(15, 2)
@@ -89,17 +95,29 @@ pub(super) const ENTRIES: &[Entry] = &[
         .starts(25_000, 40_000)
         .costs(500, 500)
         .stops(2_000, 143),
-    Entry::server("docker.io/library/rabbitmq", 105, &[4369, 5672, 15691, 15692, 25672])
-        .starts(6_000, 8_000)
-        .costs(200, 80)
-        .versions(&[(3, 13), (4, 3)])
-        .stops(1_500, 0)
-        .prints("Server startup complete"),
-    Entry::server("docker.io/library/nats", 10, &[4222, 6222, 8222]).starts(30, 30).costs(20, 6),
-    Entry::server("docker.io/library/zookeeper", 120, &[2181, 2888, 3888, 8080])
-        .starts(2_000, 2_500)
-        .costs(200, 60),
-    Entry::server("docker.io/library/influxdb", 170, &[8086]).starts(1_500, 1_500).costs(400, 40),
+    Entry::server(
+        "docker.io/library/rabbitmq",
+        105,
+        &[4369, 5672, 15691, 15692, 25672],
+    )
+    .starts(6_000, 8_000)
+    .costs(200, 80)
+    .versions(&[(3, 13), (4, 3)])
+    .stops(1_500, 0)
+    .prints("Server startup complete"),
+    Entry::server("docker.io/library/nats", 10, &[4222, 6222, 8222])
+        .starts(30, 30)
+        .costs(20, 6),
+    Entry::server(
+        "docker.io/library/zookeeper",
+        120,
+        &[2181, 2888, 3888, 8080],
+    )
+    .starts(2_000, 2_500)
+    .costs(200, 60),
+    Entry::server("docker.io/library/influxdb", 170, &[8086])
+        .starts(1_500, 1_500)
+        .costs(400, 40),
     Entry::server("docker.io/library/elasticsearch", 600, &[9200, 9300])
         .starts(15_000, 20_000)
         .costs(2_000, 700)
@@ -134,11 +152,17 @@ pub(super) const ENTRIES: &[Entry] = &[
             (32, 0),
             (33, 0),
         ]),
-    Entry::server("docker.io/library/ghost", 200, &[2368]).starts(4_000, 6_000).costs(15_000, 100),
-    Entry::server("docker.io/library/drupal", 180, &[80]).starts(600, 800).costs(20_000, 30),
+    Entry::server("docker.io/library/ghost", 200, &[2368])
+        .starts(4_000, 6_000)
+        .costs(15_000, 100),
+    Entry::server("docker.io/library/drupal", 180, &[80])
+        .starts(600, 800)
+        .costs(20_000, 30),
     Entry::server("docker.io/library/adminer", 40, &[8080]).costs(5_000, 10),
     Entry::server("docker.io/library/phpmyadmin", 200, &[80]).costs(10_000, 20),
-    Entry::server("docker.io/gitea/gitea", 75, &[22, 3000]).starts(1_500, 2_500).costs(5_000, 80),
+    Entry::server("docker.io/gitea/gitea", 75, &[22, 3000])
+        .starts(1_500, 2_500)
+        .costs(5_000, 80),
     Entry::server("docker.io/grafana/grafana", 180, &[3000])
         .starts(3_000, 5_000)
         .costs(3_000, 60)
@@ -164,13 +188,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         .without_shell()
         .stops(5, 2)
         .prints("Starting up on port 80"),
-    Entry::server("docker.io/nginxdemos/hello", 20, &[80]).starts(80, 80).costs(120, 3),
+    Entry::server("docker.io/nginxdemos/hello", 20, &[80])
+        .starts(80, 80)
+        .costs(120, 3),
     Entry::server("docker.io/hashicorp/http-echo", 4, &[5678])
         .starts(10, 10)
         .costs(50, 3)
         .without_shell()
         .prints("server is listening on :5678"),
-    Entry::server("docker.io/redislabs/redismod", 350, &[6379]).starts(400, 600).costs(30, 15),
+    Entry::server("docker.io/redislabs/redismod", 350, &[6379])
+        .starts(400, 600)
+        .costs(30, 15),
     Entry::server("docker.io/portainer/portainer-ce", 90, &[8000, 9000, 9443])
         .starts(700, 1_200)
         .without_shell(),
@@ -234,7 +262,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::tool("docker.io/library/maven", 300).ends(300, 1),
     Entry::tool("docker.io/library/docker", 130),
     Entry::tool("docker.io/curlimages/curl", 8).ends(10, 2),
-    Entry::tool("docker.io/library/hello-world", 1).without_shell().prints("Hello from Docker!"),
+    Entry::tool("docker.io/library/hello-world", 1)
+        .without_shell()
+        .prints("Hello from Docker!"),
     Entry::tool("docker.io/polinux/stress", 5),
     // Kubernetes' own.
     Entry::server("registry.k8s.io/pause", 1, &[])
@@ -244,20 +274,29 @@ pub(super) const ENTRIES: &[Entry] = &[
         .without_shell()
         .stops(5, 0),
     Entry::server("registry.k8s.io/e2e-test-images/agnhost", 50, &[])
-        .works()
         .starts(20, 20)
         .costs(50, 5)
         .stops(5, 2),
-    Entry::server("registry.k8s.io/e2e-test-images/nginx", 50, &[80]).starts(80, 80).costs(100, 3),
+    Entry::server("registry.k8s.io/e2e-test-images/nginx", 50, &[80])
+        .starts(80, 80)
+        .costs(100, 3),
     Entry::tool("registry.k8s.io/e2e-test-images/busybox", 2),
     Entry::tool("registry.k8s.io/busybox", 2),
     Entry::server("registry.k8s.io/echoserver", 45, &[8080]).costs(200, 5),
-    Entry::server("registry.k8s.io/hpa-example", 180, &[80]).starts(300, 300).costs(80_000, 20),
-    Entry::server("registry.k8s.io/nginx-slim", 50, &[80]).starts(80, 80).costs(100, 3),
-    Entry::server("registry.k8s.io/coredns/coredns", 16, &[53, 8080, 8181, 9153])
-        .starts(200, 400)
-        .costs(50, 15)
-        .without_shell(),
+    Entry::server("registry.k8s.io/hpa-example", 180, &[80])
+        .starts(300, 300)
+        .costs(80_000, 20),
+    Entry::server("registry.k8s.io/nginx-slim", 50, &[80])
+        .starts(80, 80)
+        .costs(100, 3),
+    Entry::server(
+        "registry.k8s.io/coredns/coredns",
+        16,
+        &[53, 8080, 8181, 9153],
+    )
+    .starts(200, 400)
+    .costs(50, 15)
+    .without_shell(),
     Entry::server("registry.k8s.io/guestbook", 20, &[3000])
         .starts(50, 50)
         .costs(300, 8)
@@ -276,21 +315,33 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::server("gcr.io/google_samples/gb-frontend", 200, &[80])
         .starts(300, 400)
         .costs(3_000, 15),
-    Entry::server("us-docker.pkg.dev/google-samples/containers/gke/gb-frontend", 200, &[80])
-        .starts(300, 400)
-        .costs(3_000, 15),
+    Entry::server(
+        "us-docker.pkg.dev/google-samples/containers/gke/gb-frontend",
+        200,
+        &[80],
+    )
+    .starts(300, 400)
+    .costs(3_000, 15),
     Entry::server("gcr.io/google-samples/gb-redis-follower", 40, &[6379])
         .starts(80, 150)
         .costs(20, 3),
     Entry::server("gcr.io/google_samples/gb-redis-follower", 40, &[6379])
         .starts(80, 150)
         .costs(20, 3),
-    Entry::server("gcr.io/google_samples/gb-redisslave", 40, &[6379]).starts(80, 150).costs(20, 3),
-    Entry::server("gcr.io/google-samples/gb-redisslave", 40, &[6379]).starts(80, 150).costs(20, 3),
-    Entry::server("gcr.io/google-samples/cassandra", 130, &[7000, 7001, 7199, 9042])
-        .starts(25_000, 40_000)
-        .costs(500, 500)
-        .stops(2_000, 143),
+    Entry::server("gcr.io/google_samples/gb-redisslave", 40, &[6379])
+        .starts(80, 150)
+        .costs(20, 3),
+    Entry::server("gcr.io/google-samples/gb-redisslave", 40, &[6379])
+        .starts(80, 150)
+        .costs(20, 3),
+    Entry::server(
+        "gcr.io/google-samples/cassandra",
+        130,
+        &[7000, 7001, 7199, 9042],
+    )
+    .starts(25_000, 40_000)
+    .costs(500, 500)
+    .stops(2_000, 143),
     // The voting app.
     Entry::server("docker.io/dockersamples/examplevotingapp_vote", 55, &[80])
         .starts(700, 900)
@@ -342,8 +393,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         .starts(1_500, 2_000)
         .costs(800, 30)
         .ignores_stop(),
-    Entry::server(boutique!("frontend"), 20, &[8080]).starts(80, 150).costs(3_000, 10).stops(5, 2),
-    Entry::server(boutique!("loadgenerator"), 70, &[]).works().starts(1_500, 2_000).costs(0, 50),
+    Entry::server(boutique!("frontend"), 20, &[8080])
+        .starts(80, 150)
+        .costs(3_000, 10)
+        .stops(5, 2),
+    Entry::server(boutique!("loadgenerator"), 70, &[])
+        .works()
+        .starts(1_500, 2_000)
+        .costs(0, 50),
     Entry::server(boutique!("paymentservice"), 80, &[50051])
         .starts(700, 1_000)
         .costs(400, 35)
@@ -367,5 +424,6 @@ pub(super) const ENTRIES: &[Entry] = &[
 ];
 
 /// Repositories of which every image behaves alike, by the prefix before a slash.
-pub(super) const FAMILIES: &[Entry] =
-    &[Entry::server("docker.io/hashicorp", 60, &[]).starts(500, 1_000).costs(500, 20)];
+pub(super) const FAMILIES: &[Entry] = &[Entry::server("docker.io/hashicorp", 60, &[])
+    .starts(500, 1_000)
+    .costs(500, 20)];

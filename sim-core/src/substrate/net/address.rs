@@ -31,7 +31,11 @@ impl Substrate {
         let row = &mut self.machines[machine];
         let mut host = row.last_address;
         for _ in FIRST_HOST..=LAST_HOST {
-            host = if (FIRST_HOST..LAST_HOST).contains(&host) { host + 1 } else { FIRST_HOST };
+            host = if (FIRST_HOST..LAST_HOST).contains(&host) {
+                host + 1
+            } else {
+                FIRST_HOST
+            };
             let (word, bit) = (usize::from(host / 64), 1_u64 << (host % 64));
             if row.addresses[word] & bit == 0 {
                 row.addresses[word] |= bit;
@@ -52,12 +56,18 @@ impl Substrate {
 
     /// The sandbox's address as text; none before it is ready.
     pub fn sandbox_address(&self, sandbox: SandboxId) -> Option<String> {
-        self.sandboxes.get(sandbox).filter(|row| row.address != 0).map(|row| text(row.address))
+        self.sandboxes
+            .get(sandbox)
+            .filter(|row| row.address != 0)
+            .map(|row| text(row.address))
     }
 
     /// The machine's subnet, e.g. `10.244.3.0/24`.
     pub fn subnet(&self, machine: MachineId) -> Option<String> {
         let row = self.machines.get(machine)?;
-        Some(format!("{}/24", text(self.network.wrapping_add(row.subnet << 8))))
+        Some(format!(
+            "{}/24",
+            text(self.network.wrapping_add(row.subnet << 8))
+        ))
     }
 }

@@ -64,13 +64,19 @@ pub struct Balancer {
 impl Balancer {
     /// Backends of the newest rules, in rule order.
     pub fn backends(&self) -> &[Backend] {
-        self.versions.last().map_or(&[], |version| &version.backends)
+        self.versions
+            .last()
+            .map_or(&[], |version| &version.backends)
     }
 
     fn version_for(&self, frozen_at: Option<u64>) -> Option<&Version> {
         match frozen_at {
             None => self.versions.last(),
-            Some(revision) => self.versions.iter().rev().find(|version| version.from <= revision),
+            Some(revision) => self
+                .versions
+                .iter()
+                .rev()
+                .find(|version| version.from <= revision),
         }
     }
 }
@@ -102,10 +108,11 @@ impl Substrate {
         let old = balancer.versions.last();
         let number = old.map_or(0, |version| version.number);
         let is_kept = old.is_some_and(|old| {
-            self.sides
-                .groups
-                .iter()
-                .any(|group| group.frozen_at.is_some_and(|frozen_at| frozen_at >= old.from))
+            self.sides.groups.iter().any(|group| {
+                group
+                    .frozen_at
+                    .is_some_and(|frozen_at| frozen_at >= old.from)
+            })
         });
         if is_kept || old.is_none() {
             let number = number + 1;
@@ -119,8 +126,11 @@ impl Substrate {
         } else if let Some(version) = balancer.versions.last_mut() {
             version.from = revision;
             let old = std::mem::replace(&mut version.backends, spec.backends.clone());
-            let same_ahead =
-                old.iter().zip(spec.backends.iter()).take_while(|(old, new)| old == new).count();
+            let same_ahead = old
+                .iter()
+                .zip(spec.backends.iter())
+                .take_while(|(old, new)| old == new)
+                .count();
             let same_behind = old[same_ahead..]
                 .iter()
                 .rev()
@@ -171,7 +181,10 @@ impl Substrate {
     fn drop_members(&mut self, key: u32, version: u32, backends: &[Backend]) {
         for backend in backends {
             let mut previous: Option<MemberId> = None;
-            let mut at = self.sandboxes.get(backend.sandbox).and_then(|row| row.first_member);
+            let mut at = self
+                .sandboxes
+                .get(backend.sandbox)
+                .and_then(|row| row.first_member);
             while let Some(id) = at {
                 let member = self.members[id];
                 if (member.key, member.version, member.port) == (key, version, backend.port) {
@@ -209,8 +222,10 @@ impl Substrate {
             return;
         };
         let balancer = Arc::make_mut(balancer);
-        if let Some(version) =
-            balancer.versions.iter_mut().find(|version| version.number == member.version)
+        if let Some(version) = balancer
+            .versions
+            .iter_mut()
+            .find(|version| version.number == member.version)
         {
             let count = &mut version.answering[usize::from(member.side)];
             *count = if answers { *count + 1 } else { *count - 1 };
@@ -247,14 +262,20 @@ impl Substrate {
         if row.serving_due != soonest {
             self.sandboxes[sandbox].serving_due = soonest;
             if soonest != SimTime::MAX {
-                scope.out.after(soonest.since(scope.now), Event::Serving { sandbox });
+                scope
+                    .out
+                    .after(soonest.since(scope.now), Event::Serving { sandbox });
             }
         }
     }
 
     /// A program has become ready, if nothing came between.
     pub(in crate::substrate) fn serving_due(&mut self, sandbox: SandboxId, scope: &mut Scope<'_>) {
-        if self.sandboxes.get(sandbox).is_some_and(|row| row.serving_due == scope.now) {
+        if self
+            .sandboxes
+            .get(sandbox)
+            .is_some_and(|row| row.serving_due == scope.now)
+        {
             self.sandboxes[sandbox].serving_due = SimTime::MAX;
             self.serving_changed(sandbox, scope);
         }
@@ -278,7 +299,11 @@ impl Substrate {
             while let Some(id) = next {
                 let member = self.members[id];
                 next = member.next;
-                let uncounted = Member { side, answers: false, ..member };
+                let uncounted = Member {
+                    side,
+                    answers: false,
+                    ..member
+                };
                 self.count_answer(uncounted, member.answers);
                 if member.side != side {
                     self.members[id].side = side;
@@ -301,7 +326,11 @@ impl Substrate {
             let newest = balancer.versions.last().map_or(0, |version| version.number);
             let mut used: Vec<u32> = vec![newest];
             for group in &self.sides.groups {
-                used.extend(balancer.version_for(group.frozen_at).map(|version| version.number));
+                used.extend(
+                    balancer
+                        .version_for(group.frozen_at)
+                        .map(|version| version.number),
+                );
             }
             let unused: Vec<Version> = balancer
                 .versions
@@ -312,7 +341,9 @@ impl Substrate {
             for version in unused {
                 self.drop_members(key, version.number, &version.backends);
                 if let Some(balancer) = self.balancers.get_mut(&key) {
-                    Arc::make_mut(balancer).versions.retain(|other| other.number != version.number);
+                    Arc::make_mut(balancer)
+                        .versions
+                        .retain(|other| other.number != version.number);
                 }
             }
         }
@@ -371,7 +402,10 @@ impl Substrate {
         };
         match balancer.entry {
             Entry::OneMachine(machine, _) => {
-                if let Some(row) = self.machines.get(machine).filter(|_| self.users_reach(machine))
+                if let Some(row) = self
+                    .machines
+                    .get(machine)
+                    .filter(|_| self.users_reach(machine))
                 {
                     add(row.side, row.frozen_at, 1);
                 }
@@ -379,8 +413,11 @@ impl Substrate {
             // The balancer outside checks the machines' health: those that are off or out of reach
             // get nothing.
             Entry::EveryMachine(_) => {
-                for group in
-                    self.sides.groups.iter().filter(|group| self.sides.users_reach(group.side))
+                for group in self
+                    .sides
+                    .groups
+                    .iter()
+                    .filter(|group| self.sides.users_reach(group.side))
                 {
                     add(group.side, group.frozen_at, group.powered);
                 }
@@ -391,7 +428,11 @@ impl Substrate {
                 }
             }
         }
-        if entries == 0 { Share::NONE } else { sum.divided(entries) }
+        if entries == 0 {
+            Share::NONE
+        } else {
+            sum.divided(entries)
+        }
     }
 
     /// Works out the share of every balancer that was touched, and closes the flow's stretch where

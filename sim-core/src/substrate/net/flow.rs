@@ -29,9 +29,15 @@ pub struct Share {
 
 impl Share {
     /// Nothing.
-    pub const NONE: Self = Self { numerator: 0, denominator: 1 };
+    pub const NONE: Self = Self {
+        numerator: 0,
+        denominator: 1,
+    };
     /// All.
-    pub const ALL: Self = Self { numerator: 1, denominator: 1 };
+    pub const ALL: Self = Self {
+        numerator: 1,
+        denominator: 1,
+    };
 
     /// `numerator / denominator`. Panics when the denominator is zero.
     pub fn new(numerator: u64, denominator: u64) -> Self {
@@ -41,12 +47,18 @@ impl Share {
     /// Sum.
     pub fn plus(self, other: Self) -> Self {
         let (a, b) = (u128::from(self.denominator), u128::from(other.denominator));
-        Self::reduced(u128::from(self.numerator) * b + u128::from(other.numerator) * a, a * b)
+        Self::reduced(
+            u128::from(self.numerator) * b + u128::from(other.numerator) * a,
+            a * b,
+        )
     }
 
     /// Quotient by a whole number. Panics when it is zero.
     pub fn divided(self, by: u64) -> Self {
-        Self::reduced(u128::from(self.numerator), u128::from(self.denominator) * u128::from(by))
+        Self::reduced(
+            u128::from(self.numerator),
+            u128::from(self.denominator) * u128::from(by),
+        )
     }
 
     /// Thousandths, rounded down: 1000 means all and nothing less.
@@ -160,7 +172,10 @@ impl Flow {
             offered: 0,
             answered: 0,
             unserved: SimDuration::ZERO,
-            history: vec![Change { at: now, share: Share::NONE }],
+            history: vec![Change {
+                at: now,
+                share: Share::NONE,
+            }],
         }
     }
 
@@ -168,7 +183,11 @@ impl Flow {
     pub fn totals(&self, now: SimTime) -> Totals {
         let span = now.since(self.counted);
         let offered = u128::from(self.rate) * u128::from(span.as_micros());
-        let missing = if self.share == Share::ALL { SimDuration::ZERO } else { span };
+        let missing = if self.share == Share::ALL {
+            SimDuration::ZERO
+        } else {
+            span
+        };
         Totals {
             offered: self.offered + offered,
             answered: self.answered + self.share.of(offered),
@@ -183,7 +202,11 @@ impl Flow {
     }
 
     fn count(&mut self, now: SimTime) {
-        let Totals { offered, answered, unserved } = self.totals(now);
+        let Totals {
+            offered,
+            answered,
+            unserved,
+        } = self.totals(now);
         self.offered = offered;
         self.answered = answered;
         self.unserved = unserved;
@@ -222,7 +245,10 @@ impl Flow {
             out.notice(Notice {
                 source: "substrate.users",
                 verb: "served",
-                subject: Subject { kind: "service", name: Name::plain(name) },
+                subject: Subject {
+                    kind: "service",
+                    name: Name::plain(name),
+                },
                 detail: Detail::Change(before.cast_signed(), after.cast_signed()),
                 rule: None,
             });

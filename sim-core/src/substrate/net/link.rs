@@ -34,7 +34,11 @@ pub(super) struct EntryGroup {
 
 impl Default for Sides {
     fn default() -> Self {
-        Self { places: vec![Vec::new()], users: Vec::new(), groups: Vec::new() }
+        Self {
+            places: vec![Vec::new()],
+            users: Vec::new(),
+            groups: Vec::new(),
+        }
     }
 }
 
@@ -83,7 +87,10 @@ impl Substrate {
         };
         row.is_on()
             && (self.controls.is_empty()
-                || self.controls.iter().any(|control| self.reachable(machine, *control)))
+                || self
+                    .controls
+                    .iter()
+                    .any(|control| self.reachable(machine, *control)))
     }
 
     /// Works out the sides anew: the partitions in force have changed.
@@ -97,8 +104,10 @@ impl Substrate {
             };
             partitions += 1;
             for (mark, side) in [(1, a), (2, b)] {
-                for machine in
-                    side.machines.iter().filter(|machine| self.machines.contains(**machine))
+                for machine in side
+                    .machines
+                    .iter()
+                    .filter(|machine| self.machines.contains(**machine))
                 {
                     let place = &mut places[machine.slot() as usize];
                     place.resize(partitions, 0);
@@ -177,7 +186,10 @@ impl Substrate {
         scope.out.notice(Notice {
             source: "substrate.link",
             verb: if connected { "joined" } else { "cut" },
-            subject: Subject { kind: "node", name: Name::plain(name) },
+            subject: Subject {
+                kind: "node",
+                name: Name::plain(name),
+            },
             detail: Detail::None,
             rule: None,
         });
@@ -194,9 +206,11 @@ impl Substrate {
                 .find(|group| group.side == row.side && group.frozen_at == row.frozen_at)
             {
                 Some(group) => group.powered += 1,
-                None => {
-                    groups.push(EntryGroup { side: row.side, frozen_at: row.frozen_at, powered: 1 })
-                }
+                None => groups.push(EntryGroup {
+                    side: row.side,
+                    frozen_at: row.frozen_at,
+                    powered: 1,
+                }),
             }
         }
         groups.sort_unstable_by_key(|group| (group.side, group.frozen_at));
@@ -212,7 +226,11 @@ impl Substrate {
         let alike = row.side == 0 && row.frozen_at.is_none();
         match self.sides.groups.as_mut_slice() {
             [group] if alike && group.side == 0 && group.frozen_at.is_none() => {
-                group.powered = if on { group.powered + 1 } else { group.powered - 1 };
+                group.powered = if on {
+                    group.powered + 1
+                } else {
+                    group.powered - 1
+                };
                 let is_edge = group.powered <= u32::from(on);
                 if is_edge {
                     self.touch_all();
@@ -222,5 +240,13 @@ impl Substrate {
             }
             _ => self.regroup(),
         }
+    }
+
+    /// Counts everything anew that is otherwise kept up to date: the oracle of the tests.
+    #[cfg(test)]
+    pub(in crate::substrate) fn recount(&mut self, scope: &mut Scope<'_>) {
+        self.recount_members();
+        self.regroup();
+        self.settle(scope);
     }
 }
