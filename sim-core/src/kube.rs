@@ -143,12 +143,19 @@ impl KubePlane {
     /// # Errors
     /// A sentence when the flag is unknown or the value is not one for it.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        if self.scheduler.set(key, value)? || self.kubelets.set(key, value)? {
+            return Ok(());
+        }
         self.settings.set(key, value)
     }
 
     /// Component flags with their values.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        self.settings.list()
+        let mut settings = self.settings.list();
+        settings.extend(self.scheduler.settings());
+        settings.extend(self.kubelets.settings());
+        settings.sort_unstable();
+        settings
     }
 
     /// Distance to the desired state: what workloads still lack, keys that loops have not taken,

@@ -1,29 +1,545 @@
 //! The kubelets: run what is bound to their nodes and write what became of it.
+//!
+//! Owns a worker for each pod that a node's agent knows. An agent knows of the API server what it
+//! was told one watch lag ago, and of its machine what the runtime said at the last relist. An agent
+//! whose machine cannot reach the control plane goes on with what it has and catches up later; one
+//! whose machine lost power forgets everything but what the API server tells it again.
+//!
+//! ```text
+//! PodBound ─▶ Sync ─▶ CreateSandbox ─▶ Pull ─▶ Start ─▶ (next) ─▶ Relist ─▶ Status
+//! PodTerminating ─▶ Sync ─▶ hooks, Stop ─▶ Exited ─▶ Relist ─▶ Delete
+//! ```
+//! Estimate: four events of its own per pod that starts (sync, status, relist, status), one more
+//! with a readiness probe; three per pod that stops; none for a pod that just runs.
+//!
+//! Not modelled: volumes and what they wait for, post-start hooks, what hooks before the stop run
+//! (only `sleep` takes time), node pressure and eviction, in-place resize, static pods, image
+//! collection. Failed probes are reported when they change something, not each time.
 
+pub mod backoff;
+pub mod desk;
+pub mod lifecycle;
+pub mod lower;
+pub mod worker;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use crate::base::name::{Name, Rule};
+use crate::base::time::SimDuration;
+use crate::des::notice::Detail;
+use crate::store::paged::Paged;
+use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
-use super::store::{Change, Store};
+use super::rows::node::NodeRow;
+use super::rows::pod::{ContainerState, PodRow};
+use super::rows::{NodeId, PodId};
+use super::scheduler::plugins::{affinity, taints};
+use super::store::{Change, Store, WATCH_LAG};
+use super::template::{PodTemplate, TemplateId};
+
+use desk::{API_LATENCY, Desk, Report, sentence};
+use lower::Lowered;
+use worker::{ContainerWork, Worker};
+
+/// Time from the machine's boot until its kubelet has registered again and knows its pods. Upstream
+/// gives no number.
+const AGENT_START: SimDuration = SimDuration::from_secs(1);
 
 /// What it schedules for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Event {}
+pub enum Event {
+    /// The agent hears of a pod: it is bound, or is to go.
+    Sync(PodId),
+    /// The agent hears that a pod is gone.
+    Removed(PodId),
+    /// A worker looks again by itself: a back-off has ended.
+    Wake(PodId),
+    /// The relist looks at a pod.
+    Relist(PodId),
+    /// A status reaches the API server.
+    Status(PodId),
+    /// The last status and the deletion reach the API server.
+    Delete(PodId),
+    /// The hook before the stop of a container has run.
+    HookEnded(PodId, u8),
+    /// An agent has started.
+    AgentUp(MachineId),
+}
 
-/// Its state.
+const _: () = assert!(size_of::<Event>() <= 16);
+
+/// Configuration of all kubelets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Longest wait between restarts (`crashLoopBackOff.maxContainerRestartPeriod`).
+    /// Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`.
+    pub max_restart_period: SimDuration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max_restart_period: backoff::MAX }
+    }
+}
+
+const MAX_RESTART_PERIOD: &str = "kubelet.crashLoopBackOff.maxContainerRestartPeriod";
+
+/// What is wrong with an agent.
 #[derive(Clone, Debug, Default)]
-pub struct Kubelets {}
+struct Trouble {
+    /// The machine is off, or its agent has not started.
+    down: bool,
+    /// The machine is up and the agent is starting.
+    starting: bool,
+    /// The agent cannot reach the API server.
+    unlinked: bool,
+    /// The agent has forgotten everything since it last spoke with the API server.
+    lost: bool,
+    /// Sandboxes of pods that went while the agent could not hear of it.
+    ghosts: Vec<SandboxId>,
+}
+
+/// Their state.
+#[derive(Clone, Debug, Default)]
+pub struct Kubelets {
+    workers: Paged<Option<Arc<Worker>>>,
+    lowered: Vec<Option<Arc<[Lowered]>>>,
+    trouble: BTreeMap<MachineId, Trouble>,
+    settings: Settings,
+}
 
 impl Kubelets {
     /// Handles an event of its own.
-    pub fn handle(&mut self, event: Event, _store: &mut Store, _ctx: &mut Context<'_>, _out: &mut PlaneOutbox<super::Event>) {
-        match event {}
+    pub fn handle(&mut self, event: Event, store: &mut Store, ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+        let mut desk = Desk { store, ctx, out };
+        let settings = self.settings;
+        match event {
+            Event::Sync(pod) => self.sync(pod, &mut desk),
+            Event::Removed(pod) => self.removed(pod, &mut desk),
+            Event::Wake(pod) => {
+                let Some(worker) = self.awake(pod) else { return };
+                if worker.wake_at == Some(desk.now()) {
+                    worker.wake_at = None;
+                }
+                lifecycle::advance(worker, &settings, &mut desk);
+            }
+            Event::Relist(pod) => {
+                let Some(worker) = self.awake(pod) else { return };
+                if worker.relist_at != Some(desk.now()) {
+                    return;
+                }
+                worker.relist_at = None;
+                if worker.finished {
+                    lifecycle::finish(worker, &mut desk);
+                } else if worker.deadline.is_none() {
+                    lifecycle::relist(worker, &settings, &mut desk);
+                }
+            }
+            Event::Status(pod) => self.write_status(pod, &mut desk),
+            Event::Delete(pod) => self.delete(pod, &mut desk),
+            Event::HookEnded(pod, index) => {
+                let Some(worker) = self.awake(pod) else { return };
+                lifecycle::hook_ended(worker, usize::from(index), &mut desk);
+            }
+            Event::AgentUp(machine) => {
+                let Some(trouble) = self.trouble.get_mut(&machine).filter(|trouble| trouble.starting) else { return };
+                trouble.starting = false;
+                trouble.down = false;
+                if !trouble.unlinked {
+                    self.catch_up(machine, &mut desk);
+                }
+            }
+        }
     }
 
     /// Sees a write to the store, in the event of the write; what it does about it comes after the
     /// watch lag.
-    pub fn observe(&mut self, _change: Change, _store: &mut Store, _ctx: &mut Context<'_>, _out: &mut PlaneOutbox<super::Event>) {}
+    pub fn observe(&mut self, change: Change, store: &mut Store, _ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+        let event = match change {
+            Change::PodCreated(pod) | Change::PodBound(pod) | Change::PodTerminating(pod) => {
+                if store.pod(pod).is_none_or(|row| row.node.is_none()) {
+                    return;
+                }
+                Event::Sync(pod)
+            }
+            Change::PodRemoved(pod, _) if self.worker(pod).is_some() => Event::Removed(pod),
+            Change::PodRemoved(..)
+            | Change::PodStatus(_)
+            | Change::NodeAdded(_)
+            | Change::NodeUpdated(_)
+            | Change::NodeRemoved(..)
+            | Change::Deployment(..)
+            | Change::DeploymentRemoved(_)
+            | Change::ReplicaSet(..)
+            | Change::ReplicaSetRemoved(..)
+            | Change::Service(_)
+            | Change::ServiceRemoved(_) => return,
+        };
+        out.after(WATCH_LAG, super::Event::Kubelet(event));
+    }
+
+    /// A machine reports. The plane has already stopped or resumed the node's heartbeat.
+    pub fn upcall(&mut self, upcall: Upcall, store: &mut Store, ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+        let mut desk = Desk { store, ctx, out };
+        let settings = self.settings;
+        match upcall {
+            Upcall::SandboxCreated { owner, sandbox } => {
+                if let Some((worker, _)) = self.owned(owner) {
+                    worker.sandbox = Some(sandbox);
+                }
+            }
+            Upcall::SandboxReady { owner, sandbox } => {
+                if let Some((worker, _)) = self.owned(owner) {
+                    lifecycle::sandbox_ready(worker, sandbox, &settings, &mut desk);
+                }
+            }
+            Upcall::SandboxFailed { owner, sandbox } => {
+                if let Some((worker, _)) = self.owned(owner) {
+                    lifecycle::sandbox_failed(worker, sandbox, &mut desk);
+                }
+            }
+            Upcall::Pulled { owner, .. } => {
+                if let Some((worker, index)) = self.owned(owner) {
+                    lifecycle::pulled(worker, index, &mut desk);
+                }
+            }
+            Upcall::PullFailed { owner, error, .. } => {
+                if let Some((worker, index)) = self.owned(owner) {
+                    lifecycle::pull_failed(worker, index, error, &settings, &mut desk);
+                }
+            }
+            Upcall::ContainerCreated { owner, container } => {
+                if let Some((worker, index)) = self.owned(owner) {
+                    worker.containers[index].container = Some(container);
+                    let name = worker.lowered[index].name;
+                    let message = super::store::events::Message::Plain("Container created");
+                    desk.record(worker, Some(name), Report::normal("Created", message));
+                }
+            }
+            Upcall::Started { owner, container } => {
+                if let Some((worker, index)) = self.owned(owner) {
+                    lifecycle::started(worker, index, container, &settings, &mut desk);
+                }
+            }
+            Upcall::StartFailed { owner, container, code } => {
+                if let Some((worker, index)) = self.owned(owner) {
+                    lifecycle::start_failed(worker, index, container, code, &settings, &mut desk);
+                }
+            }
+            Upcall::Exited { owner, container, code, oom } => {
+                if let Some((worker, index)) = self.owned(owner) {
+                    lifecycle::exited(worker, index, container, code, oom, &settings, &mut desk);
+                }
+            }
+            Upcall::Probe { owner, container, which, success } => {
+                if let Some((worker, index)) = self.owned(owner) {
+                    lifecycle::probed(worker, index, container, which, success, &settings, &mut desk);
+                }
+            }
+            Upcall::PortTaken { .. } => {}
+            Upcall::MachineDown { machine } => {
+                let trouble = self.trouble.entry(machine).or_default();
+                trouble.down = true;
+                trouble.starting = false;
+                trouble.lost = true;
+                trouble.ghosts.clear();
+            }
+            Upcall::MachineUp { machine } => {
+                if let Some(trouble) = self.trouble.get_mut(&machine) {
+                    trouble.starting = true;
+                    let at = desk.now() + AGENT_START;
+                    desk.at(at, Event::AgentUp(machine));
+                }
+            }
+            Upcall::ControlLink { machine, connected } => {
+                let trouble = self.trouble.entry(machine).or_default();
+                let was_unlinked = std::mem::replace(&mut trouble.unlinked, !connected);
+                if connected && was_unlinked && !trouble.down {
+                    self.catch_up(machine, &mut desk);
+                }
+            }
+        }
+    }
+
+    /// Changes a field of the configuration; `false` when the key is not one of theirs.
+    ///
+    /// # Errors
+    /// A sentence when the value is not one for the key.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+        if key != MAX_RESTART_PERIOD {
+            return Ok(false);
+        }
+        let period = SimDuration::parse(value)?;
+        if period < SimDuration::from_secs(1) || period > backoff::MAX {
+            return Err(format!("{key} must be between 1s and 300s"));
+        }
+        self.settings.max_restart_period = period;
+        Ok(true)
+    }
+
+    /// The configuration.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![(MAX_RESTART_PERIOD, self.settings.max_restart_period.exact())]
+    }
+
+    /// The agent hears of a pod.
+    fn sync(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
+        let Some(row) = desk.store.pod(pod).copied() else { return };
+        let Some(node) = row.node else { return };
+        let Some(node_row) = desk.store.node(node) else { return };
+        let machine = node_row.machine;
+        if self.trouble.get(&machine).is_some_and(|trouble| trouble.down || trouble.unlinked) {
+            return;
+        }
+        if self.worker(pod).is_none() {
+            if row.is_terminating() {
+                let at = desk.now() + API_LATENCY;
+                desk.at(at, Event::Delete(pod));
+                return;
+            }
+            if row.phase.is_terminal() {
+                return;
+            }
+            self.hire(pod, &row, node, machine, desk);
+            return;
+        }
+        let settings = self.settings;
+        let Some(worker) = self.worker_mut(pod) else { return };
+        if !row.is_terminating() {
+            lifecycle::advance(worker, &settings, desk);
+            return;
+        }
+        if worker.finished {
+            lifecycle::finish(worker, desk);
+            return;
+        }
+        let deadline = desk.now() + desk.store.pod_details(pod).deletion_grace;
+        lifecycle::terminate(worker, deadline, desk);
+    }
+
+    /// Makes a worker for a pod that is new to its agent, or refuses the pod.
+    fn hire(&mut self, pod: PodId, row: &PodRow, node: NodeId, machine: MachineId, desk: &mut Desk<'_, '_>) {
+        let template = desk.store.template(row.template).clone();
+        let lowered = self.lowered(row.template, &template, desk);
+        let node_row = desk.store.node(node).expect("the caller has seen it");
+        let host = node_row.name;
+        let rejected = admit(pod, &template, node, node_row, desk.store);
+        let waiting = if template.spec.init_containers.is_empty() { "ContainerCreating" } else { "PodInitializing" };
+        let fresh = || ContainerWork {
+            state: ContainerState::Waiting { reason: waiting, message: None },
+            ..ContainerWork::default()
+        };
+        let mut worker = Worker {
+            pod,
+            name: row.name,
+            namespace: template.namespace,
+            node,
+            host,
+            machine,
+            containers: lowered.iter().map(|_| fresh()).collect(),
+            lowered,
+            restart_policy: template.spec.restart_policy,
+            grace: template.grace,
+            started: desk.now(),
+            sandbox: None,
+            sandbox_ordered: false,
+            sandbox_ready: false,
+            ip: 0,
+            deadline: None,
+            finished: false,
+            rejected,
+            status_pending: false,
+            relist_at: None,
+            wake_at: None,
+            draws: 0,
+            initialized: false,
+        };
+        // An agent that was told of a pod before it lost its memory: statuses come from the API.
+        let known = desk.store.pod_details(pod);
+        if known.containers.len() == worker.containers.len() {
+            for (work, status) in worker.containers.iter_mut().zip(known.containers.iter()) {
+                work.restarts = status.restarts;
+                work.last.clone_from(&status.last);
+            }
+        }
+        if let Some((reason, message)) = &worker.rejected {
+            let report = Report::warning(reason, sentence(message.to_string()));
+            desk.record(&worker, None, report);
+            let symbol = desk.ctx.symbols.intern(reason);
+            desk.note("reject", &worker, Detail::Text(symbol), None);
+        } else {
+            desk.note("start", &worker, Detail::To(Name::plain(host)), None);
+        }
+        desk.request_status(&mut worker);
+        lifecycle::advance(&mut worker, &self.settings, desk);
+        let place = self.workers.get_mut(pod.slot());
+        if let Some(old) = place.replace(Arc::new(worker))
+            && let Some(sandbox) = old.sandbox
+        {
+            self.trouble.entry(old.machine).or_default().ghosts.push(sandbox);
+        }
+    }
+
+    /// The agent hears that a pod's object is gone: what is left of it is killed.
+    fn removed(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
+        let Some(worker) = self.worker(pod) else { return };
+        let (machine, sandbox) = (worker.machine, worker.sandbox);
+        self.workers.clear(pod.slot());
+        let Some(sandbox) = sandbox else { return };
+        match self.trouble.get_mut(&machine) {
+            Some(trouble) if trouble.down => {}
+            Some(trouble) if trouble.unlinked => trouble.ghosts.push(sandbox),
+            Some(_) | None => desk.order(Order::RemoveSandbox { sandbox }),
+        }
+    }
+
+    /// A status arrives at the API server, unless the link is down: then it is sent when it is back.
+    fn write_status(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
+        let unlinked = self.is_unlinked(pod);
+        let Some(worker) = self.awake(pod) else { return };
+        worker.status_pending = false;
+        if unlinked {
+            return;
+        }
+        let status = worker.status();
+        let was_ready = desk.store.pod(pod).is_some_and(PodRow::is_ready);
+        if status.ready && !was_ready {
+            let probe = worker.lowered.iter().find_map(|lowered| lowered.readiness.as_ref());
+            let rule = probe.map(|probe| match probe.initial_delay_seconds {
+                0 => Rule { key: "readinessProbe.periodSeconds", value: SimDuration::from_secs(u64::from(probe.period_seconds)) },
+                delay => Rule { key: "readinessProbe.initialDelaySeconds", value: SimDuration::from_secs(u64::from(delay)) },
+            });
+            desk.note("ready", worker, Detail::None, rule);
+        } else if !status.ready && was_ready && worker.deadline.is_none() {
+            desk.note("not-ready", worker, Detail::None, None);
+        }
+        let now = desk.now();
+        desk.store.set_pod_status(pod, status, now);
+    }
+
+    /// A pod's end arrives at the API server.
+    fn delete(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
+        if self.is_unlinked(pod) {
+            return;
+        }
+        let Some(row) = desk.store.pod(pod).copied() else { return };
+        if !row.is_terminating() {
+            return;
+        }
+        if self.worker(pod).is_some() {
+            let Some(worker) = self.awake(pod) else { return };
+            if !worker.finished {
+                return;
+            }
+            let status = worker.status();
+            desk.note("removed", worker, Detail::None, None);
+            let now = desk.now();
+            desk.store.set_pod_status(pod, status, now);
+            self.workers.clear(pod.slot());
+        }
+        desk.store.remove_pod(pod);
+    }
+
+    /// An agent reaches the API server again, with or without its memory.
+    fn catch_up(&mut self, machine: MachineId, desk: &mut Desk<'_, '_>) {
+        let Some(trouble) = self.trouble.remove(&machine) else { return };
+        for sandbox in trouble.ghosts {
+            desk.order(Order::RemoveSandbox { sandbox });
+        }
+        let Some(node) = desk.store.node_of(machine) else { return };
+        let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
+        pods.sort_unstable();
+        for pod in pods {
+            if let Some(worker) = self.worker_mut(pod) {
+                if trouble.lost {
+                    lifecycle::lost(worker, desk);
+                }
+                desk.request_status(worker);
+            }
+            self.sync(pod, desk);
+        }
+    }
+
+    fn lowered(&mut self, id: TemplateId, template: &PodTemplate, desk: &mut Desk<'_, '_>) -> Arc<[Lowered]> {
+        let index = id.0 as usize;
+        if index >= self.lowered.len() {
+            self.lowered.resize(index + 1, None);
+        }
+        self.lowered[index].get_or_insert_with(|| lower::containers(template, desk.ctx.symbols)).clone()
+    }
+
+    fn worker(&self, pod: PodId) -> Option<&Worker> {
+        self.workers.get(pod.slot()).as_deref().filter(|worker| worker.pod == pod)
+    }
+
+    fn worker_mut(&mut self, pod: PodId) -> Option<&mut Worker> {
+        self.worker(pod)?;
+        self.workers.get_mut(pod.slot()).as_mut().map(Arc::make_mut)
+    }
+
+    /// The worker of a pod whose agent runs.
+    fn awake(&mut self, pod: PodId) -> Option<&mut Worker> {
+        let machine = self.worker(pod)?.machine;
+        if self.trouble.get(&machine).is_some_and(|trouble| trouble.down) {
+            return None;
+        }
+        self.worker_mut(pod)
+    }
+
+    fn owned(&mut self, owner: Owner) -> Option<(&mut Worker, usize)> {
+        let pod = PodId::new(owner.slot, NonZeroU32::new(owner.generation)?);
+        let index = owner.part as usize;
+        let worker = self.awake(pod)?;
+        (index < worker.containers.len()).then_some((worker, index))
+    }
+
+    fn is_unlinked(&self, pod: PodId) -> bool {
+        let machine = self.worker(pod).map(|worker| worker.machine);
+        machine.and_then(|machine| self.trouble.get(&machine)).is_some_and(|trouble| trouble.unlinked)
+    }
 }
 
-impl Kubelets {
-    /// A machine reports. The plane has already stopped or resumed the node's heartbeat.
-    pub fn upcall(&mut self, _upcall: crate::substrate::order::Upcall, _store: &mut Store, _ctx: &mut Context<'_>, _out: &mut PlaneOutbox<super::Event>) {}
+/// The node's own check of a pod that was bound to it: the general predicates once more.
+/// Source: `pkg/kubelet/lifecycle/predicate.go`.
+fn admit(pod: PodId, template: &PodTemplate, node: NodeId, row: &NodeRow, store: &Store) -> Option<(&'static str, Arc<str>)> {
+    let refuse = |reason: &'static str, text: String| Some((reason, Arc::from(format!("Pod was rejected: {text}"))));
+    let name = &*template.spec;
+    if !taints::tolerated(&no_execute(row), &template.tolerations) {
+        let text = "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate".to_owned();
+        return refuse("TaintToleration", text);
+    }
+    if !affinity::allowed(name, "", &row.labels) && name.affinity.node_required.is_none() {
+        let text = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector".to_owned();
+        return refuse("NodeAffinity", text);
+    }
+    if row.allocatable.fits(&row.requested) {
+        return None;
+    }
+    let mut used = crate::base::resources::ResourceVector::new();
+    for (other, other_row) in store.pods_on(node) {
+        if other != pod && !other_row.phase.is_terminal() {
+            used.add(&store.template(other_row.template).requests);
+        }
+    }
+    let (asked, have) = (&template.requests, &row.allocatable);
+    let checks = [
+        ("OutOfpods", "pods", asked.pods, used.pods, have.pods),
+        ("OutOfcpu", "cpu", asked.milli_cpu, used.milli_cpu, have.milli_cpu),
+        ("OutOfmemory", "memory", asked.memory, used.memory, have.memory),
+        ("OutOfephemeral-storage", "ephemeral-storage", asked.ephemeral_storage, used.ephemeral_storage, have.ephemeral_storage),
+    ];
+    let (reason, resource, asked, used, have) =
+        checks.into_iter().find(|(_, _, asked, used, have)| *asked > 0 && asked + used > *have)?;
+    refuse(reason, format!("Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"))
 }
+
+fn no_execute(row: &NodeRow) -> Vec<crate::api::kube::affinity::Taint> {
+    let evicting = crate::api::kube::affinity::TaintEffect::NoExecute;
+    row.taints.iter().filter(|taint| taint.effect == evicting).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests;

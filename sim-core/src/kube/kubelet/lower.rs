@@ -1,0 +1,152 @@
+//! From a pod's containers to what machines run: defaults and probe meaning belong to this side.
+
+use std::sync::Arc;
+
+use crate::api::kube::container::{Container, ImagePullPolicy};
+use crate::api::kube::probe::{PreStop, Probe, ProbeHandler};
+use crate::api::kube::service::PortTarget;
+use crate::api::resources::ResourceAmounts;
+use crate::base::resources::ResourceVector;
+use crate::base::symbol::{Symbol, Symbols};
+use crate::base::time::SimDuration;
+use crate::kube::template::PodTemplate;
+use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
+
+/// Number of the startup probe.
+pub const STARTUP: u8 = 0;
+/// Number of the liveness probe.
+pub const LIVENESS: u8 = 1;
+/// Number of the readiness probe.
+pub const READINESS: u8 = 2;
+
+/// One container, ready to be ordered.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// What the machine gets.
+    pub spec: Arc<ContainerSpec>,
+    /// Its name.
+    pub name: Symbol,
+    /// Its image as written.
+    pub image: Symbol,
+    /// When the image is pulled.
+    pub pull: PullPolicy,
+    /// Whether it is an init container that runs to its end.
+    pub init: bool,
+    /// Whether it is a sidecar.
+    pub sidecar: bool,
+    /// How long the hook before its stop takes; zero: there is none, or one that takes no time here.
+    pub pre_stop: SimDuration,
+    /// Probes, if it has them.
+    pub startup: Option<Probe>,
+    /// As above.
+    pub liveness: Option<Probe>,
+    /// As above.
+    pub readiness: Option<Probe>,
+}
+
+/// The containers of a template, init containers first.
+pub fn containers(template: &PodTemplate, symbols: &mut Symbols) -> Arc<[Lowered]> {
+    let spec = &template.spec;
+    let init = spec.init_containers.iter().map(|container| (container, true));
+    let all = init.chain(spec.containers.iter().map(|container| (container, false)));
+    all.map(|(container, init)| lowered(container, init, symbols)).collect()
+}
+
+fn lowered(container: &Container, init: bool, symbols: &mut Symbols) -> Lowered {
+    let name = symbols.intern(&container.name);
+    let image = symbols.intern(&container.image);
+    let mut environment = container.env.clone();
+    environment.sort();
+    let runs_on = !init || container.sidecar;
+    let probes = [
+        (STARTUP, &container.startup_probe),
+        (LIVENESS, &container.liveness_probe),
+        (READINESS, &container.readiness_probe),
+    ];
+    let gate = container.startup_probe.as_ref().map(|_| STARTUP);
+    let spec = ContainerSpec {
+        name,
+        image,
+        command: container.command.as_slice().into(),
+        arguments: container.args.as_slice().into(),
+        environment: environment.into(),
+        ports: container.ports.iter().map(|port| port.container_port).collect(),
+        requests: amounts(&container.resources.requests, symbols),
+        limits: amounts(&container.resources.limits, symbols),
+        mounts: Arc::from([]),
+        probes: probes
+            .into_iter()
+            .filter(|_| runs_on)
+            .filter_map(|(which, probe)| Some(probe_spec(which, probe.as_ref()?, gate, container)))
+            .collect(),
+    };
+    let probe_of = |probe: &Option<Probe>| if runs_on { probe.clone() } else { None };
+    Lowered {
+        spec: Arc::new(spec),
+        name,
+        image,
+        pull: match container.image_pull_policy {
+            ImagePullPolicy::Always => PullPolicy::Always,
+            ImagePullPolicy::IfNotPresent => PullPolicy::IfNotPresent,
+            ImagePullPolicy::Never => PullPolicy::Never,
+        },
+        init: init && !container.sidecar,
+        sidecar: container.sidecar,
+        pre_stop: match container.pre_stop {
+            Some(PreStop::Sleep { seconds }) => SimDuration::from_secs(u64::from(seconds)),
+            Some(PreStop::Exec { .. } | PreStop::HttpGet { .. }) | None => SimDuration::ZERO,
+        },
+        startup: probe_of(&container.startup_probe),
+        liveness: probe_of(&container.liveness_probe),
+        readiness: probe_of(&container.readiness_probe),
+    }
+}
+
+/// Initial results and gating as in `pkg/kubelet/prober/worker.go`.
+fn probe_spec(which: u8, probe: &Probe, gate: Option<u8>, container: &Container) -> ProbeSpec {
+    let port = |target: &PortTarget| match target {
+        PortTarget::Number(number) => *number,
+        PortTarget::Name(name) => {
+            container.ports.iter().find(|port| port.name == *name).map_or(0, |port| port.container_port)
+        }
+    };
+    let seconds = |value: u32| SimDuration::from_secs(u64::from(value));
+    ProbeSpec {
+        which,
+        action: match &probe.handler {
+            ProbeHandler::HttpGet { port: target, path } => ProbeAction::Http { port: port(target), path: path.clone() },
+            ProbeHandler::TcpSocket { port: target } => ProbeAction::Tcp { port: port(target) },
+            ProbeHandler::Grpc { port } => ProbeAction::Grpc { port: *port },
+            ProbeHandler::Exec { command } => ProbeAction::Exec { command: command.as_slice().into() },
+        },
+        initial_delay: seconds(probe.initial_delay_seconds),
+        period: seconds(probe.period_seconds.max(1)),
+        timeout: seconds(probe.timeout_seconds.max(1)),
+        success_threshold: probe.success_threshold.max(1),
+        failure_threshold: probe.failure_threshold.max(1),
+        start_period: SimDuration::ZERO,
+        start_interval: SimDuration::ZERO,
+        pacing: ProbePacing::Ticks,
+        initial: match which {
+            LIVENESS => Some(true),
+            READINESS => Some(false),
+            _ => None,
+        },
+        after: if which == STARTUP { None } else { gate },
+        once: which == STARTUP,
+    }
+}
+
+fn amounts(amounts: &ResourceAmounts, symbols: &mut Symbols) -> ResourceVector {
+    let clamp = |value: Option<u64>| i64::try_from(value.unwrap_or(0)).unwrap_or(i64::MAX);
+    let mut vector = ResourceVector {
+        milli_cpu: clamp(amounts.cpu_milli),
+        memory: clamp(amounts.memory_bytes),
+        ephemeral_storage: clamp(amounts.ephemeral_storage_bytes),
+        ..ResourceVector::default()
+    };
+    for (name, amount) in &amounts.extended {
+        vector.set_extended(symbols.intern(name), clamp(Some(*amount)));
+    }
+    vector
+}

@@ -1,0 +1,291 @@
+//! What a kubelet knows of one pod, and the status that follows from it.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::api::kube::pod::RestartPolicy;
+use crate::base::name::Name;
+use crate::base::symbol::Symbol;
+use crate::base::time::{SimDuration, SimTime};
+use crate::kube::rows::pod::{ContainerState, ContainerStatus, Phase, PodStatus, Termination};
+use crate::kube::rows::{NodeId, PodId};
+use crate::substrate::order::{ContainerId, MachineId, SandboxId};
+
+use super::backoff::Backoff;
+use super::lower::Lowered;
+
+/// What the worker is doing about one container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Not started, or exited and to be started when its turn comes.
+    #[default]
+    Idle,
+    /// Its image is being pulled since then.
+    Pulling(SimTime),
+    /// Ordered; not yet running.
+    Starting,
+    /// Runs; the kubelet knows it from the next relist on.
+    Running,
+    /// Exited; the kubelet knows it from the next relist on.
+    Exited,
+    /// Ended for good.
+    Done,
+}
+
+/// Why a running container is being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StopReason {
+    /// A probe failed.
+    Probe,
+    /// The pod is to go.
+    Pod,
+}
+
+/// One container of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerWork {
+    /// What is being done.
+    pub step: Step,
+    /// What the status says.
+    pub state: ContainerState,
+    /// How the last run ended.
+    pub last: Option<Termination>,
+    /// Readiness probe's verdict; true when there is none and it runs.
+    pub ready: bool,
+    /// Startup probe's verdict; true when there is none and it runs.
+    pub started: bool,
+    /// Restarts so far.
+    pub restarts: u32,
+    /// The machine's container.
+    pub container: Option<ContainerId>,
+    /// When its process started.
+    pub since: SimTime,
+    /// End of a run that was not noticed yet: code, whether by the memory limit, when.
+    pub ended: Option<(i32, bool, SimTime)>,
+    /// Why it is being stopped.
+    pub stopping: Option<StopReason>,
+    /// Wait between restarts.
+    pub crashes: Backoff,
+    /// Wait between pulls.
+    pub pulls: Backoff,
+    /// When the last pull failed, while the image is missing.
+    pub pull_failed: Option<SimTime>,
+    /// Not started before this: a back-off ends then.
+    pub not_before: Option<SimTime>,
+    /// The wait that the next start comes after, for the trace.
+    pub waited: Option<SimDuration>,
+}
+
+/// One pod on its node.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// The pod.
+    pub pod: PodId,
+    /// Its name.
+    pub name: Name,
+    /// Its namespace.
+    pub namespace: Symbol,
+    /// Its node.
+    pub node: NodeId,
+    /// Name of the node.
+    pub host: Symbol,
+    /// The machine.
+    pub machine: MachineId,
+    /// Its containers as they are ordered, init containers first.
+    pub lowered: Arc<[Lowered]>,
+    /// Pod's restart policy.
+    pub restart_policy: RestartPolicy,
+    /// Grace of the template.
+    pub grace: SimDuration,
+    /// When the kubelet first saw it.
+    pub started: SimTime,
+    /// Its sandbox.
+    pub sandbox: Option<SandboxId>,
+    /// Whether the sandbox was ordered.
+    pub sandbox_ordered: bool,
+    /// Whether the sandbox has its network.
+    pub sandbox_ready: bool,
+    /// Its address.
+    pub ip: u32,
+    /// Its containers, in the order of `lowered`.
+    pub containers: SmallVec<[ContainerWork; 1]>,
+    /// When the pod must be gone: it is being deleted.
+    pub deadline: Option<SimTime>,
+    /// All containers have stopped and the last status is on its way.
+    pub finished: bool,
+    /// Reason and message of a pod that the node refused.
+    pub rejected: Option<(&'static str, Arc<str>)>,
+    /// A status write is scheduled.
+    pub status_pending: bool,
+    /// The relist that will look at this pod next.
+    pub relist_at: Option<SimTime>,
+    /// When the worker wakes by itself.
+    pub wake_at: Option<SimTime>,
+    /// Draws from the pod's random stream.
+    pub draws: u32,
+    /// Whether Initialized was reached: it stays.
+    pub initialized: bool,
+}
+
+impl Worker {
+    /// Whether the init containers are through and sidecars have started.
+    pub fn is_initialized(&self) -> bool {
+        self.lowered.iter().zip(&self.containers).all(|(lowered, work)| {
+            if lowered.init {
+                work.step == Step::Done && self.ended_well(work)
+            } else {
+                !lowered.sidecar || work.started
+            }
+        })
+    }
+
+    /// Whether a container that ended is started again.
+    pub fn restarts(&self, index: usize, code: i32) -> bool {
+        let lowered = &self.lowered[index];
+        if self.deadline.is_some() {
+            return false;
+        }
+        if lowered.sidecar {
+            return true;
+        }
+        match (self.restart_policy, lowered.init) {
+            (RestartPolicy::Never, _) => false,
+            (RestartPolicy::Always, false) => true,
+            (RestartPolicy::Always, true) | (RestartPolicy::OnFailure, _) => code != 0,
+        }
+    }
+
+    /// Whether every container has stopped, or never ran.
+    pub fn is_stopped(&self) -> bool {
+        self.containers.iter().all(|work| !matches!(work.step, Step::Running | Step::Starting))
+    }
+
+    /// The status as the API is told it.
+    /// Source: `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`, `getPhase`).
+    pub fn status(&self) -> PodStatus {
+        if let Some((reason, message)) = &self.rejected {
+            return PodStatus {
+                phase: Phase::Failed,
+                started: Some(self.started),
+                reason: Some(reason),
+                message: Some(message.clone()),
+                ..PodStatus::default()
+            };
+        }
+        let phase = self.phase();
+        let containers: Arc<[ContainerStatus]> = self.containers.iter().map(ContainerWork::status).collect();
+        let serving = self.lowered.iter().zip(&self.containers).filter(|(lowered, _)| !lowered.init);
+        let mut serving = serving.map(|(_, work)| work.is_ready());
+        let ready = !phase.is_terminal() && self.sandbox_ready && serving.all(|ready| ready);
+        PodStatus {
+            phase,
+            containers,
+            sandbox: self.sandbox,
+            ip: self.ip,
+            started: Some(self.started),
+            sandbox_ready: self.sandbox_ready,
+            initialized: self.initialized,
+            containers_ready: ready,
+            ready,
+            reason: None,
+            message: None,
+        }
+    }
+
+    /// The phase that follows from the containers.
+    pub fn phase(&self) -> Phase {
+        let mut running = 0;
+        let mut waiting = 0;
+        let mut restarting = 0;
+        let mut failed = 0;
+        let mut count = 0;
+        for (index, (lowered, work)) in self.lowered.iter().zip(&self.containers).enumerate() {
+            let terminated = work.termination();
+            if lowered.init {
+                match (&work.state, terminated) {
+                    (ContainerState::Terminated(end), _) if end.exit_code == 0 => continue,
+                    (ContainerState::Running { .. }, _) => return Phase::Pending,
+                    (_, Some(end)) if !self.restarts(index, end.exit_code) => return Phase::Failed,
+                    _ => return Phase::Pending,
+                }
+            }
+            if lowered.sidecar {
+                continue;
+            }
+            count += 1;
+            match (&work.state, terminated) {
+                (ContainerState::Running { .. }, _) => running += 1,
+                (_, None) => waiting += 1,
+                (_, Some(end)) => {
+                    restarting += u32::from(self.restarts(index, end.exit_code));
+                    failed += u32::from(end.exit_code != 0);
+                }
+            }
+        }
+        if waiting > 0 && self.deadline.is_none() {
+            return Phase::Pending;
+        }
+        if running > 0 || restarting > 0 {
+            return Phase::Running;
+        }
+        if waiting == count && self.deadline.is_none() {
+            return Phase::Pending;
+        }
+        if failed > 0 || waiting > 0 { Phase::Failed } else { Phase::Succeeded }
+    }
+
+    fn ended_well(&self, work: &ContainerWork) -> bool {
+        matches!(&work.state, ContainerState::Terminated(end) if end.exit_code == 0)
+    }
+}
+
+impl ContainerWork {
+    /// Whether the pod may count it as ready.
+    pub fn is_ready(&self) -> bool {
+        self.ready && self.started && matches!(self.state, ContainerState::Running { .. })
+    }
+
+    /// How it ended last, if it ever did.
+    pub fn termination(&self) -> Option<&Termination> {
+        match &self.state {
+            ContainerState::Terminated(end) => Some(end),
+            ContainerState::Running { .. } | ContainerState::Waiting { .. } => self.last.as_ref(),
+        }
+    }
+
+    /// Says that it waits, and keeps how it ended.
+    pub fn wait(&mut self, reason: &'static str, message: Option<Arc<str>>) {
+        if let ContainerState::Terminated(end) = &self.state {
+            self.last = Some(end.clone());
+        }
+        self.state = ContainerState::Waiting { reason, message };
+    }
+
+    /// Says that it ended.
+    pub fn terminate(&mut self, code: i32, reason: &'static str, now: SimTime) {
+        self.state = ContainerState::Terminated(Termination {
+            exit_code: code,
+            reason,
+            message: None,
+            started: self.since,
+            finished: now,
+            container: self.container,
+        });
+        self.ready = false;
+        self.started = false;
+        self.stopping = None;
+        self.ended = None;
+    }
+
+    fn status(&self) -> ContainerStatus {
+        ContainerStatus {
+            state: self.state.clone(),
+            last: self.last.clone(),
+            ready: self.is_ready(),
+            started: self.started && matches!(self.state, ContainerState::Running { .. }),
+            restarts: self.restarts,
+            container: self.container,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What the scheduler wants to know of a pod, computed once for each template.
+
+use smallvec::SmallVec;
+
+use crate::api::kube::container::{Container, Protocol};
+use crate::api::kube::pod::PodSpec;
+use crate::base::symbol::Symbol;
+use crate::kube::template::PodTemplate;
+
+use super::plugins::resources::{DEFAULT_MEMORY, DEFAULT_MILLI_CPU};
+
+/// Priority of class `system-cluster-critical`. Source: `pkg/apis/scheduling/types.go`.
+const SYSTEM_CLUSTER_CRITICAL: i32 = 2_000_000_000;
+/// Priority of class `system-node-critical`. Source: `pkg/apis/scheduling/types.go`.
+const SYSTEM_NODE_CRITICAL: i32 = 2_000_001_000;
+
+/// A port of the node that a pod wants for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// Number.
+    pub port: u16,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Address; empty: all.
+    pub ip: std::sync::Arc<str>,
+}
+
+impl HostPort {
+    /// Whether two pods cannot have both on one node.
+    /// Source: `staging/src/k8s.io/kube-scheduler/framework/types.go`.
+    pub fn conflicts(&self, other: &Self) -> bool {
+        let wildcard = |ip: &str| ip.is_empty() || ip == "0.0.0.0";
+        self.port == other.port
+            && self.protocol == other.protocol
+            && (wildcard(&self.ip) || wildcard(&other.ip) || self.ip == other.ip)
+    }
+}
+
+/// Numbers of one pod of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// `spec.priority`.
+    pub priority: i32,
+    /// CPU requests in millicores.
+    pub milli_cpu: i64,
+    /// Memory requests in bytes.
+    pub memory: i64,
+    /// Scratch storage requests in bytes.
+    pub ephemeral: i64,
+    /// Requests of other resources.
+    pub extended: SmallVec<[(Symbol, i64); 2]>,
+    /// CPU as scores count it: containers without a request count a default.
+    pub scored_milli_cpu: i64,
+    /// Memory as scores count it.
+    pub scored_memory: i64,
+    /// Host ports of its containers and sidecars.
+    pub ports: SmallVec<[HostPort; 1]>,
+    /// Whether it prefers nodes by affinity.
+    pub prefers: bool,
+}
+
+impl Demand {
+    /// Sums a template up.
+    pub fn of(template: &PodTemplate) -> Self {
+        let spec = &*template.spec;
+        let requests = &template.requests;
+        let running = spec.containers.iter().chain(spec.init_containers.iter().filter(|init| init.sidecar));
+        Self {
+            priority: priority(spec),
+            milli_cpu: requests.milli_cpu,
+            memory: requests.memory,
+            ephemeral: requests.ephemeral_storage,
+            extended: requests.extended.iter().copied().filter(|(_, amount)| *amount > 0).collect(),
+            scored_milli_cpu: scored(spec, |container| {
+                container.resources.requests.cpu_milli.map_or(DEFAULT_MILLI_CPU, amount)
+            }),
+            scored_memory: scored(spec, |container| {
+                container.resources.requests.memory_bytes.map_or(DEFAULT_MEMORY, amount)
+            }),
+            ports: running
+                .flat_map(|container| &container.ports)
+                .filter(|port| port.host_port != 0)
+                .map(|port| HostPort { port: port.host_port, protocol: port.protocol, ip: port.host_ip.clone() })
+                .collect(),
+            prefers: !spec.affinity.node_preferred.is_empty(),
+        }
+    }
+}
+
+fn amount(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The two classes that every cluster has; others are not read and count as 0.
+fn priority(spec: &PodSpec) -> i32 {
+    match spec.priority_class_name.as_deref() {
+        Some("system-cluster-critical") => SYSTEM_CLUSTER_CRITICAL,
+        Some("system-node-critical") => SYSTEM_NODE_CRITICAL,
+        _ => 0,
+    }
+}
+
+/// Aggregate of one resource: the sum over containers and sidecars, or, where it is more, an init
+/// container and the sidecars before it.
+/// Source: `staging/src/k8s.io/component-helpers/resource/helpers.go`.
+fn scored(spec: &PodSpec, of: impl Fn(&Container) -> i64) -> i64 {
+    let mut sidecars = 0_i64;
+    let mut peak = 0_i64;
+    for init in &spec.init_containers {
+        if init.sidecar {
+            sidecars = sidecars.saturating_add(of(init));
+            peak = peak.max(sidecars);
+        } else {
+            peak = peak.max(sidecars.saturating_add(of(init)));
+        }
+    }
+    spec.containers.iter().fold(sidecars, |sum, container| sum.saturating_add(of(container))).max(peak)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_conflict_unless_their_addresses_differ() {
+        let port = |ip: &str| HostPort { port: 80, protocol: Protocol::Tcp, ip: ip.into() };
+        assert!(port("").conflicts(&port("10.0.0.1")));
+        assert!(port("0.0.0.0").conflicts(&port("10.0.0.1")));
+        assert!(!port("10.0.0.2").conflicts(&port("10.0.0.1")));
+        assert!(!port("").conflicts(&HostPort { protocol: Protocol::Udp, ..port("") }));
+    }
+}

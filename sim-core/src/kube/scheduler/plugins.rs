@@ -1,0 +1,150 @@
+//! The plugins of the default profile: what each of them says of one node, as plain arithmetic.
+//!
+//! Owns names, order and weights. The functions below know numbers and labels only; which nodes are
+//! asked, and in which order, is `cycle`'s business.
+
+pub mod affinity;
+pub mod logarithm;
+pub mod resources;
+pub mod spread;
+pub mod taints;
+
+/// A plugin of the default profile that filters or scores, in filter order.
+/// Source: `pkg/scheduler/apis/config/v1/default_plugins.go`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Plugin {
+    /// Keeps pods off cordoned nodes.
+    NodeUnschedulable,
+    /// `spec.nodeName`.
+    NodeName,
+    /// Taints and tolerations.
+    TaintToleration,
+    /// `nodeSelector` and node affinity.
+    NodeAffinity,
+    /// Host ports.
+    NodePorts,
+    /// Requests against allocatable; scores by LeastAllocated.
+    NodeResourcesFit,
+    /// Spread of a workload's pods over zones and nodes.
+    PodTopologySpread,
+    /// Balance of the resources' use.
+    NodeResourcesBalancedAllocation,
+    /// Images that are there already. Nodes do not post their images here, so that it gives 0.
+    ImageLocality,
+}
+
+/// Number of [`Plugin`]s.
+pub const PLUGINS: usize = 9;
+
+impl Plugin {
+    /// All, in filter order.
+    pub const ALL: [Self; PLUGINS] = [
+        Self::NodeUnschedulable,
+        Self::NodeName,
+        Self::TaintToleration,
+        Self::NodeAffinity,
+        Self::NodePorts,
+        Self::NodeResourcesFit,
+        Self::PodTopologySpread,
+        Self::NodeResourcesBalancedAllocation,
+        Self::ImageLocality,
+    ];
+
+    /// Upstream's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NodeUnschedulable => "NodeUnschedulable",
+            Self::NodeName => "NodeName",
+            Self::TaintToleration => "TaintToleration",
+            Self::NodeAffinity => "NodeAffinity",
+            Self::NodePorts => "NodePorts",
+            Self::NodeResourcesFit => "NodeResourcesFit",
+            Self::PodTopologySpread => "PodTopologySpread",
+            Self::NodeResourcesBalancedAllocation => "NodeResourcesBalancedAllocation",
+            Self::ImageLocality => "ImageLocality",
+        }
+    }
+
+    /// Weight of its score; 0 for plugins that only filter.
+    pub const fn weight(self) -> u32 {
+        match self {
+            Self::TaintToleration => 3,
+            Self::NodeAffinity | Self::PodTopologySpread => 2,
+            Self::NodeResourcesFit | Self::NodeResourcesBalancedAllocation | Self::ImageLocality => 1,
+            Self::NodeUnschedulable | Self::NodeName | Self::NodePorts => 0,
+        }
+    }
+}
+
+/// A set of plugins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PluginSet(u16);
+
+impl PluginSet {
+    /// No plugin.
+    pub const NONE: Self = Self(0);
+
+    /// This set and one more.
+    #[must_use]
+    pub const fn with(self, plugin: Plugin) -> Self {
+        Self(self.0 | 1 << plugin as u16)
+    }
+
+    /// Whether a plugin is in it.
+    pub const fn has(self, plugin: Plugin) -> bool {
+        self.0 & 1 << plugin as u16 != 0
+    }
+}
+
+/// Highest score of a plugin. Source: `staging/src/k8s.io/kube-scheduler/framework/interface.go`.
+pub const MAX_NODE_SCORE: i64 = 100;
+
+/// Scales raw scores to 0..=100 by the largest; `reverse` makes the smallest the best.
+/// Source: `pkg/scheduler/framework/plugins/helper/normalize_score.go`.
+pub fn normalize(scores: &mut [i64], order: ScoreOrder) {
+    let max = scores.iter().copied().max().unwrap_or(0);
+    for score in scores {
+        *score = match (max, order) {
+            (0, ScoreOrder::MoreIsBetter) => 0,
+            (0, ScoreOrder::LessIsBetter) => MAX_NODE_SCORE,
+            (_, ScoreOrder::MoreIsBetter) => MAX_NODE_SCORE * *score / max,
+            (_, ScoreOrder::LessIsBetter) => MAX_NODE_SCORE - MAX_NODE_SCORE * *score / max,
+        };
+    }
+}
+
+/// What a raw score means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ScoreOrder {
+    /// The largest raw score gets 100.
+    MoreIsBetter,
+    /// A raw score of zero gets 100.
+    LessIsBetter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reference 23.4 and 23.5.
+    #[test]
+    fn normalising_truncates() {
+        let mut taints = [0, 1, 2];
+        normalize(&mut taints, ScoreOrder::LessIsBetter);
+        assert_eq!(taints, [100, 50, 0]);
+        let mut affinity = [30, 20, 0];
+        normalize(&mut affinity, ScoreOrder::MoreIsBetter);
+        assert_eq!(affinity, [100, 66, 0]);
+        let mut nothing = [0, 0];
+        normalize(&mut nothing, ScoreOrder::LessIsBetter);
+        assert_eq!(nothing, [100, 100]);
+        normalize(&mut nothing[..0], ScoreOrder::MoreIsBetter);
+    }
+
+    #[test]
+    fn the_order_is_the_index() {
+        for (index, plugin) in Plugin::ALL.into_iter().enumerate() {
+            assert_eq!(plugin as usize, index);
+        }
+    }
+}
