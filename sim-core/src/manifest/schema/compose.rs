@@ -611,4 +611,54 @@ services:
         "#]],
         );
     }
+
+    #[test]
+    fn any_tree_is_checked_without_panic() {
+        const KEYS: &[&str] = &[
+            "apiVersion: apps/v1",
+            "kind: Deployment",
+            "kind: List",
+            "items:",
+            "spec:",
+            "metadata:",
+            "containers:",
+            "services:",
+            "web:",
+            "image: 5",
+            "ports:",
+            "deploy:",
+            "- a",
+            "- {b: c}",
+            "replicas: x",
+            "data: {k: =}",
+            "template:",
+            "resources: {limits: {cpu: 1z}}",
+            "networks: [1]",
+            "x-y: 1",
+            "depends_on:",
+            "字: 1",
+        ];
+        arbtest::arbtest(|u| {
+            let mut text = String::new();
+            for _ in 0..u.int_in_range(0..=20)? {
+                let indent = u.int_in_range(0..=4)?;
+                text.push_str(&"  ".repeat(indent));
+                text.push_str(u.choose(KEYS)?);
+                text.push('\n');
+            }
+            let mut sources = Sources::new();
+            let file = sources.add("x.yaml", &text);
+            let report = Report::new(&sources);
+            for document in parse(sources.get(file).unwrap(), Dialect::Compose, &report) {
+                check(&document.root, Format::Compose, &report);
+                check(&document.root, Format::Stack, &report);
+                crate::manifest::schema::kubernetes::check(&document.root, &|_, _| false, &report);
+            }
+            for found in report.finish() {
+                let (start, end) = (found.span.start as usize, found.span.end as usize);
+                assert!(text.get(start..end).is_some(), "{found:?}");
+            }
+            Ok(())
+        });
+    }
 }
