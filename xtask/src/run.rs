@@ -99,7 +99,7 @@ pub(crate) fn watched(
             println!("{line}");
             let plain = without_colours(line);
             if closing(&plain) {
-                lock(&picked).push(plain.trim().to_string());
+                lock(&picked).push(plain.trim_start_matches(['ℹ', ' ']).trim_end().to_string());
             }
         }
     });

@@ -38,7 +38,8 @@ pub(crate) fn wasm_bindgen() -> Result<PathBuf, String> {
         package: "wasm-bindgen-cli",
         program: "wasm-bindgen",
         version: locked_version("wasm-bindgen")?,
-        options: &["--bin", "wasm-bindgen"],
+        // Only its test runner speaks HTTPS.
+        options: &["--no-default-features", "--bin", "wasm-bindgen"],
         why: "it must equal the wasm-bindgen in Cargo.lock",
     };
     tool.folder()
