@@ -1,0 +1,204 @@
+//! What a specification must fulfil before it is stored.
+//! Source: swarmkit `manager/controlapi/{service,common}.go`.
+
+use crate::api::resources::ResourceAmounts;
+use crate::api::swarm::service::{EndpointMode, PublishMode, ServiceSpec, UpdateConfig};
+use crate::swarm::SwarmPlane;
+use crate::swarm::constraint;
+use crate::swarm::control_api::{Code, Refusal};
+use crate::swarm::store::ServiceId;
+
+/// Least CPU that may be asked for, in thousandths.
+const CPU_MILLI_MIN: u64 = 1;
+
+/// Least memory that may be asked for, in bytes.
+const MEMORY_BYTES_MIN: u64 = 4 << 20;
+
+impl SwarmPlane {
+    /// Refuses a specification that upstream refuses. `updated`: the service it is for, if there is
+    /// one already.
+    pub(crate) fn validate(
+        &self,
+        spec: &ServiceSpec,
+        updated: Option<ServiceId>,
+    ) -> Result<(), Refusal> {
+        if spec.name.is_empty() {
+            return Err(invalid("meta: name must be provided"));
+        }
+        resources(&spec.task.resources.limits)?;
+        resources(&spec.task.resources.requests)?;
+        if spec.task.container.image.is_empty() {
+            return Err(invalid("ContainerSpec: image reference must be provided"));
+        }
+        if !reference_is_valid(&spec.task.container.image) {
+            return Err(invalid(format!(
+                "ContainerSpec: {:?} is not a valid repository/tag",
+                &*spec.task.container.image
+            )));
+        }
+        let mut targets: Vec<&str> = spec
+            .task
+            .container
+            .mounts
+            .iter()
+            .map(|mount| &*mount.target)
+            .collect();
+        targets.sort_unstable();
+        if let Some(pair) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(invalid(format!(
+                "ContainerSpec: duplicate mount point: {}",
+                pair[0]
+            )));
+        }
+        constraint::parse(&spec.task.placement.constraints).map_err(invalid)?;
+        update(&spec.update_config)?;
+        update(&spec.rollback_config)?;
+        self.endpoint(spec)?;
+        self.ports_are_free(spec, updated)?;
+        for (kind, wanted, stored) in [
+            ("secret", &spec.task.container.secrets, &self.store.secrets),
+            ("config", &spec.task.container.configs, &self.store.configs),
+        ] {
+            let missing: Vec<&str> = wanted
+                .iter()
+                .map(|name| &**name)
+                .filter(|name| !stored.contains_key(*name))
+                .collect();
+            if !missing.is_empty() {
+                let plural = if missing.len() == 1 { "" } else { "s" };
+                return Err(invalid(format!(
+                    "{kind}{plural} not found: {}",
+                    missing.join(", ")
+                )));
+            }
+        }
+        for network in &spec.task.networks {
+            if &**network == "ingress" {
+                return Err(invalid(
+                    "Service cannot be explicitly attached to the ingress network \"ingress\"",
+                ));
+            }
+            if !self.store.networks.contains_key(network) {
+                return Err(Refusal::new(
+                    Code::NotFound,
+                    format!("network {network} not found"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn endpoint(&self, spec: &ServiceSpec) -> Result<(), Refusal> {
+        let mut seen = std::collections::BTreeSet::new();
+        for port in &spec.ports {
+            if port.mode == PublishMode::Ingress && spec.endpoint_mode == EndpointMode::Dnsrr {
+                return Err(invalid(
+                    "EndpointSpec: port published with ingress mode can't be used with dnsrr mode",
+                ));
+            }
+            if port.published != 0 && !seen.insert((port.protocol, port.published)) {
+                return Err(invalid("EndpointSpec: duplicate published ports provided"));
+            }
+        }
+        Ok(())
+    }
+
+    fn ports_are_free(
+        &self,
+        spec: &ServiceSpec,
+        updated: Option<ServiceId>,
+    ) -> Result<(), Refusal> {
+        for port in spec.ports.iter().filter(|port| port.published != 0) {
+            for (id, other) in self.store.services() {
+                if Some(id) == updated {
+                    continue;
+                }
+                for used in &other.ports {
+                    let same = used.published == port.published && used.protocol == port.protocol;
+                    // Two host-published ports never conflict here: the scheduler sees to it.
+                    if !same || (used.mode == PublishMode::Host && port.mode == PublishMode::Host) {
+                        continue;
+                    }
+                    let how = match used.mode {
+                        PublishMode::Host => "a host-published port",
+                        PublishMode::Ingress => "an ingress port",
+                    };
+                    return Err(invalid(format!(
+                        "port '{}' is already in use by service '{}' ({}) as {how}",
+                        port.published,
+                        other.spec.name,
+                        other.identity.text()
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new(Code::InvalidArgument, message)
+}
+
+fn resources(amounts: &ResourceAmounts) -> Result<(), Refusal> {
+    if let Some(milli) = amounts
+        .cpu_milli
+        .filter(|milli| *milli != 0 && *milli < CPU_MILLI_MIN)
+    {
+        return Err(invalid(format!(
+            "invalid cpu value 0.{milli:03}: Must be at least 0.001"
+        )));
+    }
+    if let Some(bytes) = amounts
+        .memory_bytes
+        .filter(|bytes| *bytes != 0 && *bytes < MEMORY_BYTES_MIN)
+    {
+        return Err(invalid(format!(
+            "invalid memory value {bytes}: Must be at least 4MiB"
+        )));
+    }
+    Ok(())
+}
+
+fn update(config: &UpdateConfig) -> Result<(), Refusal> {
+    if config.max_failure_ratio_millionths > 1_000_000 {
+        return Err(invalid(
+            "TaskSpec: update-maxfailureratio cannot be less than 0 or bigger than 1",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the text can be a reference to an image: lower-case path, optional tag and digest.
+fn reference_is_valid(text: &str) -> bool {
+    let (name, digest) = match text.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (text, None),
+    };
+    let (path, tag) = match name.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+        Some(_) | None => (name, None),
+    };
+    let tag_is_valid = |tag: &str| {
+        !tag.is_empty()
+            && tag.len() <= 128
+            && tag
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+    };
+    let parts: Vec<&str> = path.split('/').collect();
+    let part_is_valid = |(number, part): (usize, &&str)| {
+        // Only the registry's host, which comes first, may have capitals and a port.
+        let host = number == 0 && parts.len() > 1;
+        !part.is_empty()
+            && part.bytes().all(|byte| {
+                byte.is_ascii_lowercase()
+                    || byte.is_ascii_digit()
+                    || matches!(byte, b'_' | b'.' | b'-')
+                    || (host && (byte == b':' || byte.is_ascii_uppercase()))
+            })
+    };
+    parts.iter().enumerate().all(part_is_valid)
+        && tag.is_none_or(tag_is_valid)
+        && digest.is_none_or(|digest| digest.contains(':'))
+}

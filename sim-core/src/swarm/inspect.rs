@@ -1,0 +1,543 @@
+//! Objects as the Docker API shows them: `docker service inspect`, `docker inspect TASK`,
+//! `docker node inspect`. Source: moby `api/types/swarm`, `daemon/cluster/convert`.
+//!
+//! Rendered on demand from rows; fields that are not modelled are left out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::health::{HealthCheck, HealthTest};
+use crate::api::resources::ResourceAmounts;
+use crate::api::swarm::service::{
+    EndpointMode, FailureAction, MountKind, PortProtocol, PublishMode, PublishedPort,
+    RestartCondition, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig, UpdateOrder,
+};
+use crate::base::symbol::Symbols;
+use crate::base::time::{SimDuration, SimTime};
+use crate::manifest::value::Value;
+use crate::swarm::SwarmPlane;
+use crate::swarm::control_api::Kind;
+use crate::swarm::state::Role;
+use crate::swarm::store::{NodeId, ServiceId, TaskError, TaskId};
+use crate::swarm::view::error_text;
+
+type Fields = Vec<(&'static str, Value)>;
+
+impl SwarmPlane {
+    /// A service as `docker service inspect` shows it.
+    pub fn inspect_service(&self, id: ServiceId) -> Option<Value> {
+        let service = self.store.service(id)?;
+        let mut fields: Fields = vec![
+            ("ID", text(&service.identity.text())),
+            ("Version", object(vec![("Index", number(service.version))])),
+            ("CreatedAt", time(service.created_at)),
+            ("UpdatedAt", time(service.updated_at)),
+            ("Spec", spec(&service.spec)),
+        ];
+        if let Some((previous, _)) = &service.previous {
+            fields.push(("PreviousSpec", spec(previous)));
+        }
+        let mut endpoint: Fields = vec![("Spec", endpoint_spec(&service.spec))];
+        if !service.ports.is_empty() {
+            endpoint.push(("Ports", ports(&service.ports)));
+        }
+        if !service.virtual_addresses.is_empty() {
+            let addresses = service.virtual_addresses.iter().map(|(network, address)| {
+                let id = self
+                    .store
+                    .networks
+                    .get(network)
+                    .map(|network| network.identity.text())
+                    .unwrap_or_default();
+                object(vec![
+                    ("NetworkID", text(&id)),
+                    ("Addr", text(&format!("{}/24", address_text(*address)))),
+                ])
+            });
+            endpoint.push(("VirtualIPs", Value::list(addresses.collect())));
+        }
+        fields.push(("Endpoint", object(endpoint)));
+        if let Some(status) = &service.update_status {
+            let mut update: Fields = vec![
+                ("State", text(status.state.word())),
+                ("StartedAt", time(status.started_at)),
+            ];
+            if let Some(at) = status.completed_at {
+                update.push(("CompletedAt", time(at)));
+            }
+            update.push(("Message", text(&status.message)));
+            fields.push(("UpdateStatus", object(update)));
+        }
+        fields.push((
+            "ServiceStatus",
+            object(vec![
+                ("RunningTasks", number(u64::from(service.counts.running))),
+                ("DesiredTasks", number(u64::from(self.desired_tasks(id)))),
+                (
+                    "CompletedTasks",
+                    number(u64::from(service.counts.completed)),
+                ),
+            ]),
+        ));
+        if service.is_job() {
+            fields.push((
+                "JobStatus",
+                object(vec![(
+                    "JobIteration",
+                    object(vec![("Index", number(service.job_iteration))]),
+                )]),
+            ));
+        }
+        Some(object(fields))
+    }
+
+    /// A task as `docker inspect` shows it.
+    pub fn inspect_task(&self, id: TaskId, symbols: &Symbols) -> Option<Value> {
+        let row = self.store.tasks.get(id)?;
+        let template = self.store.template(row.template);
+        let service = self
+            .store
+            .service(row.service)
+            .map(|service| service.identity.text());
+        let mut fields: Fields = vec![
+            ("ID", text(&row.identity.text())),
+            ("Version", object(vec![("Index", number(row.version))])),
+            ("CreatedAt", time(row.created_at)),
+            ("UpdatedAt", time(row.status_at)),
+            (
+                "Name",
+                text(&format!("{}.{}", self.task_name(row), row.identity.text())),
+            ),
+            ("Labels", object(Vec::new())),
+            ("Spec", task_spec(&template.spec.task)),
+            ("ServiceID", text(&service.unwrap_or_default())),
+        ];
+        if row.slot != 0 {
+            fields.push(("Slot", number(u64::from(row.slot))));
+        }
+        if let Some(node) = row.node.and_then(|node| self.store.node(node)) {
+            fields.push(("NodeID", text(&node.identity.text())));
+        }
+        let mut status: Fields = vec![
+            ("Timestamp", time(row.status_at)),
+            ("State", text(row.state.word())),
+            ("Message", text(row.message.text())),
+        ];
+        let error = error_text(row.error, symbols);
+        if !error.is_empty() {
+            status.push(("Err", text(&error)));
+        }
+        if row.container.is_some() {
+            let code = match row.error {
+                TaskError::Exit(code) | TaskError::Unhealthy(code) => code,
+                TaskError::None | TaskError::Text(_) | TaskError::Enforced => 0,
+            };
+            status.push((
+                "ContainerStatus",
+                object(vec![("ExitCode", Value::Int(i64::from(code)))]),
+            ));
+        }
+        fields.push(("Status", object(status)));
+        fields.push(("DesiredState", text(row.desired.word())));
+        Some(object(fields))
+    }
+
+    /// A node as `docker node inspect` shows it.
+    pub fn inspect_node(&self, id: NodeId) -> Option<Value> {
+        let node = self.store.node(id)?;
+        let mut resources: Fields = vec![
+            ("NanoCPUs", number(node.cpu_milli * 1_000_000)),
+            ("MemoryBytes", number(node.memory_bytes)),
+        ];
+        if !node.generic.is_empty() {
+            resources.push(("GenericResources", generic(&node.generic)));
+        }
+        let mut status: Fields = vec![("State", text(node.state.word()))];
+        if !node.message.is_empty() {
+            status.push(("Message", text(node.message)));
+        }
+        status.push(("Addr", text(&node.address)));
+        let mut fields: Fields = vec![
+            ("ID", text(&node.identity.text())),
+            ("Version", object(vec![("Index", number(node.version))])),
+            ("CreatedAt", time(node.created_at)),
+            ("UpdatedAt", time(node.updated_at)),
+            (
+                "Spec",
+                object(vec![
+                    ("Labels", labels(&node.labels)),
+                    ("Role", text(node.role.word())),
+                    ("Availability", text(node.availability.word())),
+                ]),
+            ),
+            (
+                "Description",
+                object(vec![
+                    ("Hostname", text(&node.hostname)),
+                    (
+                        "Platform",
+                        object(vec![
+                            ("Architecture", text(&node.architecture)),
+                            ("OS", text(&node.os)),
+                        ]),
+                    ),
+                    ("Resources", object(resources)),
+                    (
+                        "Engine",
+                        object(vec![("Labels", labels(&node.engine_labels))]),
+                    ),
+                ]),
+            ),
+            ("Status", object(status)),
+        ];
+        if node.role == Role::Manager {
+            let mut manager: Fields = Vec::new();
+            if self.leader() == Some(id) {
+                manager.push(("Leader", Value::Bool(true)));
+            }
+            manager.push(("Reachability", text("reachable")));
+            manager.push(("Addr", text(&format!("{}:2377", node.address))));
+            fields.push(("ManagerStatus", object(manager)));
+        }
+        Some(object(fields))
+    }
+
+    /// A network, secret or config as its `inspect` shows it.
+    pub fn inspect_named(&self, kind: Kind, name: &str) -> Option<Value> {
+        let named = self.named(kind).get(name)?;
+        let id = text(&named.identity.text());
+        let created = time(named.created_at);
+        Some(match kind {
+            Kind::Network => object(vec![
+                ("Name", text(name)),
+                ("Id", id),
+                ("Created", created),
+                ("Scope", text("swarm")),
+                ("Driver", text("overlay")),
+                ("Ingress", Value::Bool(name == "ingress")),
+                (
+                    "IPAM",
+                    object(vec![(
+                        "Config",
+                        Value::list(vec![object(vec![
+                            (
+                                "Subnet",
+                                text(&format!("{}/24", address_text(named.subnet))),
+                            ),
+                            ("Gateway", text(&address_text(named.subnet + 1))),
+                        ])]),
+                    )]),
+                ),
+                ("Labels", labels(&named.labels)),
+            ]),
+            Kind::Secret | Kind::Config => object(vec![
+                ("ID", id),
+                ("Version", object(vec![("Index", number(named.version))])),
+                ("CreatedAt", created.clone()),
+                ("UpdatedAt", created),
+                (
+                    "Spec",
+                    object(vec![
+                        ("Name", text(name)),
+                        ("Labels", labels(&named.labels)),
+                    ]),
+                ),
+            ]),
+        })
+    }
+}
+
+fn spec(spec: &ServiceSpec) -> Value {
+    let mode = match spec.mode {
+        ServiceMode::Replicated { replicas } => (
+            "Replicated",
+            object(vec![("Replicas", number(u64::from(replicas)))]),
+        ),
+        ServiceMode::Global => ("Global", object(Vec::new())),
+        ServiceMode::ReplicatedJob {
+            total_completions,
+            max_concurrent,
+        } => (
+            "ReplicatedJob",
+            object(vec![
+                ("MaxConcurrent", number(u64::from(max_concurrent))),
+                ("TotalCompletions", number(u64::from(total_completions))),
+            ]),
+        ),
+        ServiceMode::GlobalJob => ("GlobalJob", object(Vec::new())),
+    };
+    let mut fields: Fields = vec![
+        ("Name", text(&spec.name)),
+        ("Labels", labels(&spec.labels)),
+        ("TaskTemplate", task_spec(&spec.task)),
+        ("Mode", object(vec![mode])),
+    ];
+    if !matches!(
+        spec.mode,
+        ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob
+    ) {
+        fields.push(("UpdateConfig", update_config(&spec.update_config)));
+        fields.push(("RollbackConfig", update_config(&spec.rollback_config)));
+    }
+    fields.push(("EndpointSpec", endpoint_spec(spec)));
+    object(fields)
+}
+
+fn endpoint_spec(spec: &ServiceSpec) -> Value {
+    let mode = match spec.endpoint_mode {
+        EndpointMode::Vip => "vip",
+        EndpointMode::Dnsrr => "dnsrr",
+    };
+    let mut fields: Fields = vec![("Mode", text(mode))];
+    if !spec.ports.is_empty() {
+        fields.push(("Ports", ports(&spec.ports)));
+    }
+    object(fields)
+}
+
+fn ports(ports: &[PublishedPort]) -> Value {
+    let ports = ports.iter().map(|port| {
+        let protocol = match port.protocol {
+            PortProtocol::Tcp => "tcp",
+            PortProtocol::Udp => "udp",
+            PortProtocol::Sctp => "sctp",
+        };
+        let mut fields: Fields = vec![
+            ("Protocol", text(protocol)),
+            ("TargetPort", number(u64::from(port.target))),
+        ];
+        if port.published != 0 {
+            fields.push(("PublishedPort", number(u64::from(port.published))));
+        }
+        let mode = match port.mode {
+            PublishMode::Ingress => "ingress",
+            PublishMode::Host => "host",
+        };
+        fields.push(("PublishMode", text(mode)));
+        object(fields)
+    });
+    Value::list(ports.collect())
+}
+
+fn task_spec(task: &TaskSpec) -> Value {
+    let container = &task.container;
+    let mut fields: Fields = vec![("Image", text(&container.image))];
+    if !container.command.is_empty() {
+        fields.push(("Command", texts(&container.command)));
+    }
+    if !container.args.is_empty() {
+        fields.push(("Args", texts(&container.args)));
+    }
+    if !container.env.is_empty() {
+        let env = container
+            .env
+            .iter()
+            .map(|(name, value)| text(&format!("{name}={value}")));
+        fields.push(("Env", Value::list(env.collect())));
+    }
+    if !container.mounts.is_empty() {
+        let mounts = container.mounts.iter().map(|mount| {
+            let kind = match mount.kind {
+                MountKind::Bind => "bind",
+                MountKind::Volume => "volume",
+                MountKind::Tmpfs => "tmpfs",
+            };
+            let mut fields: Fields = vec![
+                ("Type", text(kind)),
+                ("Source", text(&mount.source)),
+                ("Target", text(&mount.target)),
+            ];
+            if mount.read_only {
+                fields.push(("ReadOnly", Value::Bool(true)));
+            }
+            object(fields)
+        });
+        fields.push(("Mounts", Value::list(mounts.collect())));
+    }
+    fields.push(("StopGracePeriod", nanos(container.stop_grace_period)));
+    if let Some(check) = &container.health_check {
+        fields.push(("Healthcheck", health_check(check)));
+    }
+    for (key, name_key, names) in [
+        ("Secrets", "SecretName", &container.secrets),
+        ("Configs", "ConfigName", &container.configs),
+    ] {
+        if !names.is_empty() {
+            fields.push((
+                key,
+                Value::list(
+                    names
+                        .iter()
+                        .map(|name| object(vec![(name_key, text(name))]))
+                        .collect(),
+                ),
+            ));
+        }
+    }
+    let policy = &task.restart_policy;
+    let condition = match policy.condition {
+        RestartCondition::None => "none",
+        RestartCondition::OnFailure => "on-failure",
+        RestartCondition::Any => "any",
+    };
+    let mut restart: Fields = vec![
+        ("Condition", text(condition)),
+        ("Delay", nanos(policy.delay)),
+        ("MaxAttempts", number(policy.max_attempts)),
+    ];
+    if !policy.window.is_zero() {
+        restart.push(("Window", nanos(policy.window)));
+    }
+    let mut placement: Fields = Vec::new();
+    if !task.placement.constraints.is_empty() {
+        placement.push(("Constraints", texts(&task.placement.constraints)));
+    }
+    if !task.placement.preferences.is_empty() {
+        let preferences = task.placement.preferences.iter();
+        let preferences = preferences.map(|label| {
+            object(vec![(
+                "Spread",
+                object(vec![("SpreadDescriptor", text(label))]),
+            )])
+        });
+        placement.push(("Preferences", Value::list(preferences.collect())));
+    }
+    if task.placement.max_replicas_per_node != 0 {
+        placement.push(("MaxReplicas", number(task.placement.max_replicas_per_node)));
+    }
+    let mut all: Fields = vec![
+        ("ContainerSpec", object(fields)),
+        (
+            "Resources",
+            object(vec![
+                ("Limits", amounts(&task.resources.limits)),
+                ("Reservations", amounts(&task.resources.requests)),
+            ]),
+        ),
+        ("RestartPolicy", object(restart)),
+        ("Placement", object(placement)),
+    ];
+    if !task.networks.is_empty() {
+        let networks = task
+            .networks
+            .iter()
+            .map(|network| object(vec![("Target", text(network))]));
+        all.push(("Networks", Value::list(networks.collect())));
+    }
+    all.push(("ForceUpdate", number(task.force_update)));
+    all.push(("Runtime", text("container")));
+    object(all)
+}
+
+fn health_check(check: &HealthCheck) -> Value {
+    let mut fields: Fields = Vec::new();
+    match &check.test {
+        None => {}
+        Some(HealthTest::Disabled) => fields.push(("Test", Value::list(vec![text("NONE")]))),
+        Some(HealthTest::Shell(line)) => {
+            fields.push(("Test", Value::list(vec![text("CMD-SHELL"), text(line)])))
+        }
+        Some(HealthTest::Command(words)) => {
+            let words = std::iter::once(text("CMD")).chain(words.iter().map(|word| text(word)));
+            fields.push(("Test", Value::list(words.collect())));
+        }
+    }
+    fields.push(("Interval", nanos(check.interval)));
+    fields.push(("Timeout", nanos(check.timeout)));
+    fields.push(("Retries", number(u64::from(check.retries))));
+    if !check.start_period.is_zero() {
+        fields.push(("StartPeriod", nanos(check.start_period)));
+        fields.push(("StartInterval", nanos(check.start_interval)));
+    }
+    object(fields)
+}
+
+fn update_config(config: &UpdateConfig) -> Value {
+    let action = match config.failure_action {
+        FailureAction::Pause => "pause",
+        FailureAction::Continue => "continue",
+        FailureAction::Rollback => "rollback",
+    };
+    let order = match config.order {
+        UpdateOrder::StopFirst => "stop-first",
+        UpdateOrder::StartFirst => "start-first",
+    };
+    let mut fields: Fields = vec![("Parallelism", number(config.parallelism))];
+    if !config.delay.is_zero() {
+        fields.push(("Delay", nanos(config.delay)));
+    }
+    fields.push(("FailureAction", text(action)));
+    fields.push(("Monitor", nanos(config.monitor)));
+    fields.push((
+        "MaxFailureRatio",
+        millionths(config.max_failure_ratio_millionths),
+    ));
+    fields.push(("Order", text(order)));
+    object(fields)
+}
+
+fn amounts(amounts: &ResourceAmounts) -> Value {
+    let mut fields: Fields = Vec::new();
+    if let Some(milli) = amounts.cpu_milli.filter(|milli| *milli != 0) {
+        fields.push(("NanoCPUs", number(milli * 1_000_000)));
+    }
+    if let Some(bytes) = amounts.memory_bytes.filter(|bytes| *bytes != 0) {
+        fields.push(("MemoryBytes", number(bytes)));
+    }
+    if !amounts.extended.is_empty() {
+        fields.push(("GenericResources", generic(&amounts.extended)));
+    }
+    object(fields)
+}
+
+fn generic(amounts: &BTreeMap<Arc<str>, u64>) -> Value {
+    let list = amounts.iter().map(|(kind, amount)| {
+        object(vec![(
+            "DiscreteResourceSpec",
+            object(vec![("Kind", text(kind)), ("Value", number(*amount))]),
+        )])
+    });
+    Value::list(list.collect())
+}
+
+fn labels(labels: &BTreeMap<Arc<str>, Arc<str>>) -> Value {
+    Value::object(labels.iter().map(|(key, value)| (key.clone(), text(value))))
+}
+
+fn object(fields: Fields) -> Value {
+    Value::object(fields)
+}
+
+fn text(text: &str) -> Value {
+    Value::string(text)
+}
+
+fn texts(texts: &[Arc<str>]) -> Value {
+    Value::list(texts.iter().map(|item| text(item)).collect())
+}
+
+fn number(number: u64) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// A duration as the API writes it: nanoseconds.
+fn nanos(span: SimDuration) -> Value {
+    number(span.as_micros().saturating_mul(1000))
+}
+
+fn time(time: SimTime) -> Value {
+    text(&time.rfc3339_micros())
+}
+
+fn millionths(ratio: u32) -> Value {
+    if ratio % 1_000_000 == 0 {
+        return number(u64::from(ratio / 1_000_000));
+    }
+    let digits = format!("{:06}", ratio % 1_000_000);
+    Value::Number(format!("{}.{}", ratio / 1_000_000, digits.trim_end_matches('0')).into())
+}
+
+fn address_text(address: u32) -> String {
+    let [a, b, c, d] = address.to_be_bytes();
+    format!("{a}.{b}.{c}.{d}")
+}

@@ -1,0 +1,257 @@
+//! The routing mesh and service discovery: who receives a service's requests.
+//! Source: moby `daemon/libnetwork/{service_common,agent}.go`, hashicorp/memberlist.
+//!
+//! A task's agent announces it when the task runs (and is healthy) and withdraws it before stopping
+//! it; the announcement spreads by gossip. Entries of a node that died go when its peers' failure
+//! detection finds it dead: not when the manager does, which takes longer.
+//!
+//! Modelled with memberlist's LAN defaults: a probe every second finds no answer within half a
+//! second, then the node is suspect for 4 s x max(1, log10 of the number of nodes), then dead.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::api::swarm::service::{EndpointMode, PublishMode};
+use crate::base::id::Id;
+use crate::base::symbol::Symbol;
+use crate::base::time::SimDuration;
+use crate::substrate::order::{Backend, BalanceMode, BalancerSpec, Entry, MachineId, Order};
+use crate::substrate::{Context, PlaneOutbox};
+use crate::swarm::agent::AgentTask;
+use crate::swarm::store::{NodeId, ServiceId};
+use crate::swarm::{Event, SwarmPlane};
+
+/// Time until an announcement has reached the other nodes: one round of gossip.
+/// Source: memberlist `config.go` DefaultLANConfig GossipInterval.
+pub const GOSSIP_INTERVAL: SimDuration = SimDuration::from_millis(200);
+
+/// Time until a dead node is first suspected: one probe interval and one probe time-out.
+/// Source: memberlist `config.go` DefaultLANConfig ProbeInterval, ProbeTimeout.
+pub const PROBE: SimDuration = SimDuration::from_millis(1500);
+
+/// Time for which a node of a small cluster is suspect.
+/// Source: memberlist `config.go` SuspicionMult 4, ProbeInterval 1 s.
+pub const SUSPICION: SimDuration = SimDuration::from_secs(4);
+
+/// Who is announced, and what was programmed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mesh {
+    announced: BTreeMap<ServiceId, BTreeSet<(NodeId, Id<AgentTask>)>>,
+    dead: BTreeSet<NodeId>,
+    due: BTreeSet<ServiceId>,
+    keys: BTreeMap<(ServiceId, Face), u32>,
+    next_key: u32,
+}
+
+/// One way into a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Face {
+    /// A published port of every node.
+    Ingress(u16),
+    /// A published port of one node.
+    Host(MachineId, u16),
+    /// The name inside the networks.
+    Inside,
+}
+
+/// How long peers take to find a node dead, in a cluster of so many nodes.
+pub(crate) fn detection(nodes: u32) -> SimDuration {
+    // Thousandths of log10, linear between powers of ten.
+    let mut power = 10_u32;
+    let mut scale = 1000_u64;
+    while nodes >= power.saturating_mul(10) {
+        power *= 10;
+        scale += 1000;
+    }
+    if nodes > power {
+        scale += u64::from(nodes - power) * 1000 / u64::from(power * 9);
+    }
+    PROBE + SUSPICION.scaled(scale, 1000)
+}
+
+impl SwarmPlane {
+    /// A task's agent announces it, or withdraws it.
+    pub(crate) fn announce(
+        &mut self,
+        id: Id<AgentTask>,
+        serves: bool,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        let Some(agent) = self.agents.get(id).copied() else {
+            return;
+        };
+        let set = self.mesh.announced.entry(agent.service).or_default();
+        let changed = if serves {
+            set.insert((agent.node, id))
+        } else {
+            set.remove(&(agent.node, id))
+        };
+        if changed {
+            self.rebalance(agent.service, out);
+        }
+    }
+
+    /// The service's entries changed: they are spread with the next round of gossip.
+    pub(crate) fn rebalance(&mut self, service: ServiceId, out: &mut PlaneOutbox<Event>) {
+        if self.mesh.due.insert(service) {
+            out.after(GOSSIP_INTERVAL, Event::Balance(service));
+        }
+    }
+
+    /// The node fell silent for its peers as well.
+    pub(crate) fn mesh_loses(&mut self, node: NodeId, epoch: u32, out: &mut PlaneOutbox<Event>) {
+        out.after(
+            detection(self.sessions.len() as u32),
+            Event::Gossip(node, epoch),
+        );
+    }
+
+    /// Peers have found the node dead.
+    pub(crate) fn mesh_buries(&mut self, node: NodeId, out: &mut PlaneOutbox<Event>) {
+        if self
+            .sessions
+            .get(&node)
+            .is_some_and(|session| session.silent_since.is_none())
+            || !self.mesh.dead.insert(node)
+        {
+            return;
+        }
+        self.rebalance_node(node, out);
+        self.note_node(
+            out,
+            "swarm.mesh",
+            "lost",
+            node,
+            Some(crate::base::name::Rule {
+                key: "gossip failure detection",
+                value: detection(self.sessions.len() as u32),
+            }),
+        );
+    }
+
+    /// The node is heard again.
+    pub(crate) fn mesh_regains(&mut self, node: NodeId, out: &mut PlaneOutbox<Event>) {
+        if self.mesh.dead.remove(&node) {
+            self.rebalance_node(node, out);
+        }
+    }
+
+    fn rebalance_node(&mut self, node: NodeId, out: &mut PlaneOutbox<Event>) {
+        let services: Vec<ServiceId> = self
+            .mesh
+            .announced
+            .iter()
+            .filter(|(_, set)| set.iter().any(|(other, _)| *other == node))
+            .map(|(service, _)| *service)
+            .collect();
+        for service in services {
+            self.rebalance(service, out);
+        }
+    }
+
+    /// Programs the rules of a service.
+    pub(crate) fn balance(
+        &mut self,
+        service: ServiceId,
+        _ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        self.mesh.due.remove(&service);
+        let mut wanted: BTreeMap<Face, BalancerSpec> = BTreeMap::new();
+        if let Some(object) = self.store.service(service) {
+            let backends: Vec<(MachineId, crate::substrate::order::SandboxId)> = self
+                .mesh
+                .announced
+                .get(&service)
+                .into_iter()
+                .flatten()
+                .filter(|(node, _)| !self.mesh.dead.contains(node))
+                .filter_map(|(_, id)| self.agents.get(*id))
+                .filter_map(|agent| Some((agent.machine, agent.sandbox?)))
+                .collect();
+            let name = object.short_name;
+            let to = |port: u16| -> Arc<[Backend]> {
+                backends
+                    .iter()
+                    .map(|(_, sandbox)| Backend {
+                        sandbox: *sandbox,
+                        port,
+                    })
+                    .collect()
+            };
+            for port in &object.ports {
+                match port.mode {
+                    PublishMode::Ingress => {
+                        let spec = balancer(
+                            name,
+                            BalanceMode::RoundRobin,
+                            Entry::EveryMachine(port.published),
+                            to(port.target),
+                        );
+                        wanted.insert(Face::Ingress(port.published), spec);
+                    }
+                    PublishMode::Host if port.published != 0 => {
+                        for (machine, sandbox) in &backends {
+                            let only: Arc<[Backend]> = Arc::new([Backend {
+                                sandbox: *sandbox,
+                                port: port.target,
+                            }]);
+                            let entry = Entry::OneMachine(*machine, port.published);
+                            wanted.insert(
+                                Face::Host(*machine, port.published),
+                                balancer(name, BalanceMode::RoundRobin, entry, only),
+                            );
+                        }
+                    }
+                    PublishMode::Host => {}
+                }
+            }
+            if wanted.is_empty() {
+                let mode = match object.spec.endpoint_mode {
+                    EndpointMode::Vip => BalanceMode::RoundRobin,
+                    EndpointMode::Dnsrr => BalanceMode::Dns,
+                };
+                wanted.insert(Face::Inside, balancer(name, mode, Entry::Inside, to(0)));
+            }
+        } else {
+            self.mesh.announced.remove(&service);
+        }
+        let gone: Vec<(ServiceId, Face)> = self
+            .mesh
+            .keys
+            .range((service, Face::Ingress(0))..=(service, Face::Inside))
+            .map(|(key, _)| *key)
+            .filter(|(_, face)| !wanted.contains_key(face))
+            .collect();
+        for key in gone {
+            if let Some(number) = self.mesh.keys.remove(&key) {
+                out.order(Order::RemoveBalancer { key: number });
+            }
+        }
+        for (face, spec) in wanted {
+            let next = &mut self.mesh.next_key;
+            let key = *self.mesh.keys.entry((service, face)).or_insert_with(|| {
+                *next += 1;
+                *next
+            });
+            out.order(Order::SetBalancer {
+                key,
+                spec: Arc::new(spec),
+            });
+        }
+    }
+}
+
+fn balancer(
+    name: Symbol,
+    mode: BalanceMode,
+    entry: Entry,
+    backends: Arc<[Backend]>,
+) -> BalancerSpec {
+    BalancerSpec {
+        name,
+        mode,
+        entry,
+        backends,
+    }
+}
