@@ -91,7 +91,8 @@ fn a_pull_fails_as_the_registry_says() {
 
 #[test]
 fn commands_decide_the_course() {
-    let cases: [(&str, &[&str], Option<(u64, i32)>); 9] = [
+    type Case = (&'static str, &'static [&'static str], Option<(u64, i32)>);
+    let cases: [Case; 9] = [
         ("busybox", &[], Some((7, 0))),
         ("busybox", &["sleep", "5"], Some((5_002, 0))),
         ("busybox", &["sleep", "infinity"], None),

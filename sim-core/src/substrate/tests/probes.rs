@@ -223,7 +223,12 @@ fn docker_waits_a_full_interval_and_protects_the_start() {
         action: script,
         ..docker.clone()
     };
-    let (rig, container) = run("redis:alpine", &[], &["/healthchecks"], &[mounted.clone()]);
+    let (rig, container) = run(
+        "redis:alpine",
+        &[],
+        &["/healthchecks"],
+        std::slice::from_ref(&mounted),
+    );
     let since = |rig: &Rig, container| rig.started(container).as_micros() / 1_000;
     assert_eq!(verdicts(&rig), [(since(&rig, container) + 5_040, 0, true)]);
     // Without the mount the script is not there: unhealthy at the third try, each try 5.04 s on.

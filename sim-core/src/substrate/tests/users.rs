@@ -194,7 +194,7 @@ fn counts_equal_a_scan_after_any_changes() {
             5 if rules.len() < 2 => {
                 let a = Side {
                     machines: machines[1 + dice % 3..4].to_vec(),
-                    users: dice % 2 == 0,
+                    users: dice.is_multiple_of(2),
                 };
                 let b = Side {
                     machines: vec![machines[0], machines[4]],
