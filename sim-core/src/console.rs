@@ -1,1 +1,236 @@
-//! The console grammar of page, CLI and tests.
+//! The console: one grammar for page, command line, scenarios and tests.
+//!
+//! A [`Session`] owns the experiment's history and a small directory of files. It turns lines into
+//! commands for the worlds and answers with text, an error text and an exit code, as the real tools
+//! do. It holds no state of the worlds.
+
+pub mod condition;
+pub mod docker;
+pub mod host;
+pub mod kubectl;
+pub mod open;
+pub mod scenario;
+pub mod script;
+pub mod sim;
+pub mod table;
+pub mod text_tools;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::limits::MAX_CONSOLE_LINE;
+use crate::engine::command::{Answer, Command, Orchestrator};
+use crate::engine::history::History;
+use crate::engine::lab::Input;
+use crate::engine::world::World;
+
+use script::{Join, Simple};
+
+/// What a command printed and how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// Exit code, as the real tool's.
+    pub code: i32,
+}
+
+impl Output {
+    /// Success with text.
+    pub fn text(stdout: impl Into<String>) -> Self {
+        Self { stdout: stdout.into(), stderr: String::new(), code: 0 }
+    }
+
+    /// Failure with an error text; a missing line end is added.
+    pub fn error(code: i32, stderr: impl Into<String>) -> Self {
+        let mut stderr = stderr.into();
+        if !stderr.is_empty() && !stderr.ends_with('\n') {
+            stderr.push('\n');
+        }
+        Self { stdout: String::new(), stderr, code }
+    }
+}
+
+/// The experiment and the files that commands can name.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The experiment.
+    pub history: History,
+    /// Files by name. Sorted, so that a directory argument lists them in a fixed order.
+    pub files: BTreeMap<String, Arc<str>>,
+    /// Variables for interpolation (`.env`, `--env`). Never the host's own.
+    pub environment: BTreeMap<String, String>,
+    /// kubectl's current namespace.
+    pub namespace: String,
+    /// Whether commands that wait (compose up, rollout status) let time pass. Off while several
+    /// orchestrators are set up at one moment.
+    pub wait: bool,
+}
+
+impl Session {
+    /// A session on an experiment.
+    pub fn new(history: History) -> Self {
+        Self {
+            history,
+            files: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            namespace: "default".to_owned(),
+            wait: true,
+        }
+    }
+
+    /// The world of an orchestrator.
+    ///
+    /// # Errors
+    /// A sentence if this session has none.
+    pub fn world(&self, orchestrator: Orchestrator) -> Result<&World, Output> {
+        self.history.lab().world(orchestrator).ok_or_else(|| no_world(orchestrator))
+    }
+
+    /// Gives a command to one world and returns its answer.
+    ///
+    /// # Errors
+    /// A sentence if this session has no such world.
+    pub fn command(&mut self, orchestrator: Orchestrator, command: Command) -> Result<Answer, Output> {
+        self.world(orchestrator)?;
+        let mut answers = self.history.input(Input { only: Some(orchestrator), command });
+        Ok(answers.pop().map_or(Answer::Done, |(_, answer)| answer))
+    }
+
+    /// Reads a file of the session's directory.
+    pub fn file(&self, name: &str) -> Option<&Arc<str>> {
+        self.files.get(name.strip_prefix("./").unwrap_or(name))
+    }
+
+    /// Runs a whole script. Stops at the first failing line if `strict`. `each` sees every line's
+    /// output as it comes. Returns the last exit code.
+    pub fn script(&mut self, text: &str, strict: bool, each: &mut dyn FnMut(&script::Line, &Output)) -> i32 {
+        let lines = match script::parse(text) {
+            Ok(lines) => lines,
+            Err(error) => {
+                let line = script::Line { number: error.line, text: String::new(), at: None, pipelines: Vec::new() };
+                each(&line, &Output::error(2, format!("{error}")));
+                return 2;
+            }
+        };
+        let mut code = 0;
+        for line in &lines {
+            let output = self.line(line);
+            code = output.code;
+            each(line, &output);
+            if strict && code != 0 {
+                break;
+            }
+        }
+        code
+    }
+
+    /// Runs one line of text (it may hold a here-document).
+    pub fn run(&mut self, text: &str) -> Output {
+        if text.len() > MAX_CONSOLE_LINE {
+            return Output::error(2, format!("the line is longer than {MAX_CONSOLE_LINE} bytes; put the manifest into a file"));
+        }
+        let mut all = Output::default();
+        let code = self.script(text, false, &mut |_, output| {
+            all.stdout.push_str(&output.stdout);
+            all.stderr.push_str(&output.stderr);
+        });
+        all.code = code;
+        all
+    }
+
+    /// Runs one parsed line.
+    pub fn line(&mut self, line: &script::Line) -> Output {
+        if let Some(at) = line.at {
+            if at < self.history.now() {
+                return Output::error(2, format!("line {}: {at} is in the past; it is {} now", line.number, self.history.now()));
+            }
+            self.history.advance_to(at);
+        }
+        let mut all = Output::default();
+        for pipeline in &line.pipelines {
+            let skip = match pipeline.join {
+                Join::Always => false,
+                Join::And => all.code != 0,
+                Join::Or => all.code == 0,
+            };
+            if skip {
+                continue;
+            }
+            let output = self.pipeline(&pipeline.commands);
+            all.stdout.push_str(&output.stdout);
+            all.stderr.push_str(&output.stderr);
+            all.code = output.code;
+        }
+        all
+    }
+
+    fn pipeline(&mut self, commands: &[Simple]) -> Output {
+        let mut input = String::new();
+        let mut stderr = String::new();
+        let mut last = Output::default();
+        for simple in commands {
+            let given = simple.input.as_ref().unwrap_or(&input);
+            last = self.simple(&simple.words, given);
+            if simple.merge_errors {
+                let errors = std::mem::take(&mut last.stderr);
+                last.stdout.push_str(&errors);
+            }
+            stderr.push_str(&last.stderr);
+            if let Some((file, append)) = &simple.output {
+                let mut text = match (append, self.file(file)) {
+                    (true, Some(present)) => present.to_string(),
+                    (true, None) | (false, _) => String::new(),
+                };
+                text.push_str(&last.stdout);
+                last.stdout.clear();
+                self.files.insert(file.strip_prefix("./").unwrap_or(file).to_owned(), text.into());
+            }
+            input.clone_from(&last.stdout);
+        }
+        Output { stderr, ..last }
+    }
+
+    fn simple(&mut self, words: &[String], input: &str) -> Output {
+        let Some(name) = words.first() else { return Output::default() };
+        match name.as_str() {
+            "kubectl" | "k" => kubectl::run(self, &words[1..], input),
+            "docker" => docker::run(self, &words[1..], input),
+            "docker-compose" => {
+                let mut all = vec!["compose".to_owned()];
+                all.extend_from_slice(&words[1..]);
+                docker::run(self, &all, input)
+            }
+            "host" => host::run(self, &words[1..], input),
+            "sim" => sim::run(self, &words[1..], input),
+            "cat" => self.cat(&words[1..], input),
+            "ls" => Output::text(self.files.keys().map(|name| format!("{name}\n")).collect::<String>()),
+            name if text_tools::knows(name) => text_tools::run(words, input),
+            name => Output::error(127, format!("{name}: command not found; this console knows kubectl, docker, host, sim, cat, ls, grep, head, tail, wc, sort, uniq, echo")),
+        }
+    }
+
+    fn cat(&self, names: &[String], input: &str) -> Output {
+        if names.is_empty() {
+            return Output::text(input);
+        }
+        let mut output = Output::default();
+        for name in names {
+            match self.file(name) {
+                Some(text) => output.stdout.push_str(text),
+                None if name == "-" => output.stdout.push_str(input),
+                None => {
+                    output.stderr.push_str(&format!("cat: {name}: No such file or directory\n"));
+                    output.code = 1;
+                }
+            }
+        }
+        output
+    }
+}
+
+fn no_world(orchestrator: Orchestrator) -> Output {
+    Output::error(1, format!("this session runs no {} world; start it with --orchestrator {0}", orchestrator.name()))
+}

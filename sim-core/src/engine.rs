@@ -1,1 +1,15 @@
-//! Where everything meets: world, commands, time travel, views.
+//! Where everything meets: worlds, commands, time travel, observation and explanation.
+//!
+//! `world` is one orchestrator on its machines, `lab` several side by side, `history` the line of
+//! time with its forks. Nothing here knows the transport, serde or the browser.
+
+pub mod command;
+pub mod event;
+pub mod fault;
+pub mod history;
+pub mod lab;
+pub mod observe;
+pub mod report;
+pub mod trace;
+pub mod why;
+pub mod world;

@@ -1,2 +1,5 @@
 //! The native runner; everything is in `sim_core::cli`.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    sim_core::cli::main()
+}

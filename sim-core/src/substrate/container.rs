@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Containers: one main process each, from creation to exit.
 
 use std::sync::Arc;
@@ -109,3 +110,9 @@ impl Container {
         })
     }
 }
+=======
+//! A container.
+/// A container.
+#[derive(Clone, Debug)]
+pub struct Container {}
+>>>>>>> 8a22639 (wip)

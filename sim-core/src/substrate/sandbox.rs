@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Sandboxes: the namespaces and the address that containers share.
 
 use crate::base::time::SimTime;
@@ -38,3 +39,9 @@ pub struct Sandbox {
 }
 
 const _: () = assert!(size_of::<Sandbox>() <= 96, "150,000 of these are kept");
+=======
+//! A sandbox.
+/// A sandbox.
+#[derive(Clone, Debug)]
+pub struct Sandbox {}
+>>>>>>> 8a22639 (wip)

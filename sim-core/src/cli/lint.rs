@@ -1,0 +1,61 @@
+//! `podium lint`: validation only.
+
+use crate::manifest::diagnostic::{Severity, render};
+use crate::manifest::value::Value;
+use crate::object::print::{json, yaml};
+
+use super::options::{Format, LintOptions};
+use super::{Stop, load, print};
+
+pub(crate) fn run(options: &LintOptions) -> Result<u8, Stop> {
+    if options.setup.paths.is_empty() && options.setup.stack.is_none() && options.setup.compose.is_empty() {
+        return Err(Stop::usage("podium lint needs files or directories"));
+    }
+    let opened = load::experiment(&options.setup, None)?;
+    let errors = opened.diagnostics().filter(|(_, diagnostic)| diagnostic.severity == Severity::Error).count();
+    match options.output {
+        Format::Json | Format::Yaml => {
+            let list = opened
+                .diagnostics()
+                .map(|(source, diagnostic)| {
+                    let (line, column) = source.line_column(diagnostic.span.start);
+                    Value::object([
+                        ("file", Value::string(&diagnostic.file)),
+                        ("line", Value::Int(i64::from(line))),
+                        ("column", Value::Int(i64::from(column))),
+                        ("severity", Value::string(diagnostic.severity.name())),
+                        ("code", Value::string(diagnostic.code)),
+                        ("message", Value::string(&diagnostic.message)),
+                        ("help", diagnostic.help.as_deref().map_or(Value::Null, Value::string)),
+                    ])
+                })
+                .collect();
+            let not_modelled = opened
+                .not_modelled
+                .iter()
+                .map(|field| {
+                    Value::object([
+                        ("file", Value::string(&field.file)),
+                        ("line", Value::Int(i64::from(field.line))),
+                        ("object", Value::string(&field.object)),
+                        ("path", Value::string(&field.path)),
+                    ])
+                })
+                .collect();
+            let document = Value::object([
+                ("schemaVersion", Value::Int(1)),
+                ("diagnostics", Value::list(list)),
+                ("notModelled", Value::list(not_modelled)),
+            ]);
+            print(&if options.output == Format::Yaml { yaml(&document) } else { json(&document) });
+        }
+        Format::Table | Format::Wide | Format::Name => {
+            for (source, diagnostic) in opened.diagnostics() {
+                print(&render(source, diagnostic));
+            }
+            print(&opened.not_modelled_text());
+            print(&format!("{} files, {errors} errors\n", opened.files()));
+        }
+    }
+    Ok(if errors > 0 { 3 } else { 0 })
+}

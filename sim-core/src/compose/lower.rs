@@ -1,0 +1,76 @@
+//! From a service of the file to what the engine runs.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::api::compose::service::{PullPolicy as Pull, Service};
+use crate::api::health::{HealthCheck, HealthTest};
+use crate::base::resources::ResourceVector;
+use crate::base::symbol::Symbols;
+use crate::base::time::SimDuration;
+use crate::des::fingerprint::Fingerprint;
+use crate::substrate::order::{ContainerSpec, ProbeAction, ProbeSpec, PullPolicy};
+
+/// The container that a service describes.
+pub fn container(service: &Service, symbols: &mut Symbols) -> ContainerSpec {
+    let requests = ResourceVector::default();
+    let mut limits = ResourceVector::default();
+    limits.milli_cpu = service.resources.limits.milli_cpu;
+    limits.memory = service.resources.limits.memory_bytes;
+    let ports: Vec<u16> = service.ports.iter().map(|port| port.target).chain(service.expose.iter().copied()).collect();
+    ContainerSpec {
+        name: symbols.intern(&service.name),
+        image: symbols.intern(&service.image),
+        command: service.entrypoint.clone().unwrap_or_default().into(),
+        arguments: service.command.clone().unwrap_or_default().into(),
+        environment: service.environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        ports: ports.into(),
+        requests,
+        limits,
+        probes: service.health_check.as_ref().and_then(probe).into_iter().collect(),
+    }
+}
+
+/// Docker's health check as the substrate runs it: the first probe comes one interval after the
+/// start. Source: `moby/moby daemon/health.go`.
+fn probe(check: &HealthCheck) -> Option<ProbeSpec> {
+    let command: Arc<[Arc<str>]> = match check.test.as_ref()? {
+        HealthTest::Disabled => return None,
+        HealthTest::Command(words) => words.clone().into(),
+        HealthTest::Shell(line) => [Arc::from("/bin/sh"), Arc::from("-c"), line.clone()].into(),
+    };
+    Some(ProbeSpec {
+        which: 0,
+        action: ProbeAction::Exec { command },
+        initial_delay: check.interval,
+        period: check.interval,
+        timeout: check.timeout,
+        success_threshold: 1,
+        failure_threshold: check.retries,
+        start_period: check.start_period,
+        start_interval: if check.start_period.is_zero() { SimDuration::ZERO } else { check.start_interval },
+    })
+}
+
+/// When the engine pulls.
+pub fn pull_policy(service: &Service) -> PullPolicy {
+    match service.pull_policy {
+        Pull::Always => PullPolicy::Always,
+        Pull::Missing | Pull::Build => PullPolicy::IfNotPresent,
+        Pull::Never => PullPolicy::Never,
+    }
+}
+
+/// Hash of what makes a container another one: everything but build, pull policy, scale,
+/// dependencies and profiles. Source: `docker/compose pkg/compose/hash.go`.
+pub fn config_hash(service: &Service) -> u64 {
+    let mut plain = service.clone();
+    plain.build = false;
+    plain.pull_policy = Pull::Missing;
+    plain.scale = 1;
+    plain.depends_on.clear();
+    plain.profiles.clear();
+    let mut hash = Fingerprint::new();
+    plain.hash(&mut hash);
+    std::hash::Hasher::finish(&hash)
+}

@@ -1,0 +1,184 @@
+//! What the engine remembers of its containers, on disk: it survives a reboot of the host.
+
+use std::sync::Arc;
+
+use crate::api::compose::service::Restart;
+use crate::base::id::Id;
+use crate::base::symbol::Symbol;
+use crate::base::table::Table;
+use crate::base::time::{SimDuration, SimTime};
+use crate::substrate::order::{ContainerId, ContainerSpec, Owner, SandboxId};
+
+/// The word that `docker inspect` shows as `State.Status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Made, never started (or its start was refused).
+    Created,
+    /// A start is under way; shown as `created` until the process runs.
+    Starting,
+    /// Its process runs.
+    Running,
+    /// Waits for its restart back-off.
+    Restarting,
+    /// Its process ended.
+    Exited,
+    /// Is being removed.
+    Removing,
+}
+
+/// `State.Health.Status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Health {
+    /// No health check.
+    None,
+    /// No verdict yet.
+    Starting,
+    /// The last verdict was good.
+    Healthy,
+    /// So many failures in a row.
+    Unhealthy,
+}
+
+/// A published port of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Published {
+    /// Host address; empty: all.
+    pub host_ip: Arc<str>,
+    /// Host port.
+    pub published: u16,
+    /// Container port.
+    pub target: u16,
+    /// `tcp` or `udp`.
+    pub protocol: &'static str,
+}
+
+/// One container of the engine.
+#[derive(Clone, Debug)]
+pub struct ContainerRow {
+    /// Full name.
+    pub name: Symbol,
+    /// Project; empty for `docker run`.
+    pub project: Symbol,
+    /// Service.
+    pub service: Symbol,
+    /// Number in its service, from 1.
+    pub number: u32,
+    /// How it is run.
+    pub spec: Arc<ContainerSpec>,
+    /// Ports to publish at start.
+    pub ports: Arc<[Published]>,
+    /// Restart policy.
+    pub restart: Restart,
+    /// Time between stop signal and kill.
+    pub grace: SimDuration,
+    /// Hash of the service's configuration (label `com.docker.compose.config-hash`).
+    pub config_hash: u64,
+    /// Creation ordinal; seeds its id.
+    pub ordinal: u32,
+    /// State.
+    pub state: State,
+    /// Health.
+    pub health: Health,
+    /// Its network, while it has one.
+    pub sandbox: Option<SandboxId>,
+    /// Its process, while it has one.
+    pub process: Option<ContainerId>,
+    /// Times.
+    pub created_at: SimTime,
+    /// Start of the present or last run.
+    pub started_at: Option<SimTime>,
+    /// End of the last run.
+    pub finished_at: Option<SimTime>,
+    /// Exit code of the last run.
+    pub exit_code: i32,
+    /// Whether the kernel killed it for memory.
+    pub oom_killed: bool,
+    /// Message of a refused start (`State.Error`).
+    pub error: Option<Symbol>,
+    /// Restarts by policy since the last start by hand.
+    pub restart_count: u32,
+    /// Restarts that `on-failure:n` counts.
+    pub failures: u32,
+    /// The next restart's wait.
+    pub backoff: SimDuration,
+    /// Whether a person stopped it.
+    pub stopped_by_user: bool,
+    /// Whether the file still asks for it.
+    pub wanted: bool,
+    /// The engine number of the timer that may restart it.
+    pub attempt: u32,
+    /// Remove it once it has stopped; start it again once it has stopped.
+    pub then: Then,
+}
+
+/// What follows when a container has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Then {
+    /// Nothing by hand: the policy decides.
+    Policy,
+    /// Stay stopped.
+    Stay,
+    /// Be removed.
+    Remove,
+    /// Start again at once.
+    Start,
+}
+
+impl ContainerRow {
+    /// Running, and healthy where a check says so.
+    pub fn is_ready(&self) -> bool {
+        self.state == State::Running && matches!(self.health, Health::None | Health::Healthy)
+    }
+
+    /// Whether the container has a health check.
+    pub fn has_health_check(&self) -> bool {
+        !self.spec.probes.is_empty()
+    }
+}
+
+/// A service that some `up` asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceRow {
+    /// Project.
+    pub project: Symbol,
+    /// Name in the file.
+    pub name: Symbol,
+    /// Replicas asked for.
+    pub desired: u32,
+    /// Number of its balancer.
+    pub key: u32,
+}
+
+/// The engine's store.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    /// Containers.
+    pub containers: Table<ContainerRow>,
+    /// Services in the order in which they were first asked for (by name within one `up`).
+    pub services: Vec<ServiceRow>,
+    /// Networks, by full name.
+    pub networks: Vec<Symbol>,
+    /// Volumes, by full name.
+    pub volumes: Vec<Symbol>,
+    /// Containers ever made.
+    pub ordinals: u32,
+    /// Next host port for a port published without a number.
+    pub next_port: u16,
+}
+
+impl Store {
+    /// Containers of a service.
+    pub fn of_service(&self, service: Symbol) -> impl Iterator<Item = (Id<ContainerRow>, &ContainerRow)> {
+        self.containers.iter().filter(move |(_, row)| row.service == service)
+    }
+
+    /// A container by name.
+    pub fn named(&self, name: Symbol) -> Option<Id<ContainerRow>> {
+        self.containers.iter().find(|(_, row)| row.name == name).map(|(id, _)| id)
+    }
+}
+
+/// The owner that orders for a container carry.
+pub fn owner(id: Id<ContainerRow>, part: u32) -> Owner {
+    Owner { slot: id.slot(), generation: id.generation().get(), part }
+}

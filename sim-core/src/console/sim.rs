@@ -1,0 +1,370 @@
+//! `sim …`: time, faults, machines, users, observation.
+
+use crate::api::node::NodeSetup;
+use crate::base::quantity::Quantity;
+use crate::base::time::{SimDuration, SimTime};
+use crate::engine::command::{Answer, Command, FaultSpec, MachineSpec, Orchestrator};
+use crate::engine::fault::FaultState;
+use crate::engine::lab::{Input, Lab};
+use crate::engine::report::RunReport;
+use crate::engine::trace;
+use crate::engine::why;
+use crate::manifest::tree::Value;
+
+use super::condition::Condition;
+use super::{Output, Session};
+
+/// Longest wait of `sim until` without `within`.
+const UNTIL_DEFAULT: SimDuration = SimDuration::from_secs(600);
+
+/// Events handled between two looks at a condition's time.
+const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
+
+const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] | node remove NAME | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | trace [FILTER] | why OBJECT | scores POD | fork | branches | switch N | seek T | hash";
+
+/// Runs one `sim` command.
+pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
+    let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["advance", span] => match SimDuration::parse(span) {
+            Ok(span) => {
+                let to = session.history.now() + span;
+                session.history.advance_to(to);
+                Output::default()
+            }
+            Err(message) => usage(&message),
+        },
+        ["until", ..] => until(session, &words[1..]),
+        ["expect", ..] => match Condition::parse(&words[1..]) {
+            Ok(condition) if condition.holds(session.history.lab()) => Output::default(),
+            Ok(_) => Output::error(1, format!("expectation failed at {}: {}", session.history.now(), words[1..].join(" "))),
+            Err(message) => usage(&message),
+        },
+        ["time"] => Output::text(format!("{}\n", session.history.now())),
+        ["fault", ..] => fault(session, &words[1..].join(" ")),
+        ["faults"] => faults(session),
+        ["heal"] => heal(session, None),
+        ["heal", number] => match number.parse() {
+            Ok(number) => heal(session, Some(number)),
+            Err(_) => usage(&format!("\"{number}\" is not the number of a fault; see sim faults")),
+        },
+        ["node", "add", name, rest @ ..] => match machine(name, rest) {
+            Ok(spec) => everywhere(session, Command::AddMachine(spec)),
+            Err(message) => usage(&message),
+        },
+        ["node", "remove", name] => everywhere(session, Command::RemoveMachine((*name).into())),
+        ["set", key, value] => set(session, key, value),
+        ["settings"] => settings(session),
+        ["traffic", service, rate] => match rate.strip_prefix("rps=").unwrap_or(rate).parse::<u32>() {
+            Ok(rate) => everywhere(session, Command::Traffic((*service).into(), rate)),
+            Err(_) => usage("requests per second are a whole number: sim traffic web rps=50"),
+        },
+        ["metrics"] => Output::text(metrics(session.history.lab())),
+        ["metrics", "-o", "json"] => Output::text(metrics_json(session.history.lab())),
+        ["trace", filter @ ..] => trace_lines(session, filter),
+        ["why", object] => explain(session, object),
+        ["scores", pod] => scores(session, pod),
+        ["fork"] => {
+            session.history.fork();
+            let (_, current) = session.history.branches();
+            Output::text(format!("branch {current} at {}\n", session.history.now()))
+        }
+        ["branches"] => branches(session),
+        ["switch", number] => match number.parse::<usize>() {
+            Ok(number) if session.history.switch(number) => Output::default(),
+            _ => usage(&format!("there is no branch {number}; see sim branches")),
+        },
+        ["seek", time] => match SimDuration::parse(time) {
+            Ok(time) => {
+                session.history.seek(SimTime::ZERO + time);
+                Output::default()
+            }
+            Err(message) => usage(&message),
+        },
+        ["hash"] => Output::text(format!("{}\n", session.history.lab().fingerprint().hex())),
+        [first @ ("load" | "controllers" | "metric"), ..] => {
+            Output::error(1, format!("sim {first} is not modelled yet"))
+        }
+        _ => Output::error(2, format!("unknown: sim {}\nusage: {USAGE}", arguments.join(" "))),
+    }
+}
+
+fn usage(message: &str) -> Output {
+    Output::error(2, message)
+}
+
+fn until(session: &mut Session, words: &[String]) -> Output {
+    let (condition, within) = match words.iter().rposition(|word| word == "within") {
+        Some(at) => match words.get(at + 1).map(|word| SimDuration::parse(word)) {
+            Some(Ok(span)) => (&words[..at], span),
+            Some(Err(message)) => return usage(&message),
+            None => return usage("'within' needs a duration, e.g. 'within 5m'"),
+        },
+        None => (words, UNTIL_DEFAULT),
+    };
+    let condition = match Condition::parse(condition) {
+        Ok(condition) => condition,
+        Err(message) => return usage(&message),
+    };
+    let deadline = session.history.now() + within;
+    while !condition.holds(session.history.lab()) {
+        let now = session.history.now();
+        if now >= deadline {
+            return Output::error(1, format!("timed out at {now}: not {}", words.join(" ")));
+        }
+        // Nothing changes between events, so the next look is at the next event or the next tick.
+        let next = session.history.lab_mut().next_at().unwrap_or(deadline).max(now + LOOK_EVERY);
+        session.history.advance_to(next.min(deadline));
+    }
+    Output::default()
+}
+
+fn fault(session: &mut Session, text: &str) -> Output {
+    let mut spec = match FaultSpec::parse(text) {
+        Ok(spec) => spec,
+        Err(message) => return usage(&message),
+    };
+    if let Some(at) = spec.at
+        && at < session.history.now()
+    {
+        return usage(&format!("{at} is in the past; it is {} now", session.history.now()));
+    }
+    if let Err(message) = check_target(session.history.lab(), &spec) {
+        return usage(&message);
+    }
+    if spec.at.is_none() {
+        spec.at = Some(session.history.now());
+    }
+    let answers = session.history.input(Input { only: None, command: Command::Inject(spec) });
+    match answers.first() {
+        Some((_, Answer::Fault(number))) => Output::text(format!("fault {number}\n")),
+        _ => Output::default(),
+    }
+}
+
+/// Checks that a fault names a machine that exists somewhere.
+///
+/// # Errors
+/// A sentence with the machines that there are.
+pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
+    use crate::engine::command::FaultKind;
+    match spec.kind {
+        FaultKind::NodeCrash | FaultKind::NodeReboot => machine_exists(lab, &spec.target),
+        FaultKind::Partition => {
+            let names = spec.target.split('|').flat_map(|side| side.split(','));
+            names.map(str::trim).try_for_each(|name| machine_exists(lab, name))
+        }
+        FaultKind::PodKill | FaultKind::ContainerKill | FaultKind::RegistryDown | FaultKind::ImageMissing => Ok(()),
+        FaultKind::ZoneOutage => {
+            let known = lab.worlds.iter().any(|world| {
+                world.symbols.get(&spec.target).is_some_and(|zone| !world.substrate.machines_in_zone(zone).is_empty())
+            });
+            if known { Ok(()) } else { Err(format!("there is no zone \"{}\"", spec.target)) }
+        }
+    }
+}
+
+fn machine_exists(lab: &Lab, name: &str) -> Result<(), String> {
+    if name.starts_with("of:") || lab.worlds.iter().any(|world| world.machine(name).is_some()) {
+        return Ok(());
+    }
+    let mut names: Vec<String> = Vec::new();
+    for world in &lab.worlds {
+        for name in world.substrate.machine_names(&world.symbols) {
+            if !names.iter().any(|known| *known == name) {
+                names.push(name);
+            }
+        }
+    }
+    names.truncate(12);
+    Err(format!("there is no machine \"{name}\"; machines are: {}", names.join(", ")))
+}
+
+fn faults(session: &Session) -> Output {
+    let mut text = String::new();
+    for world in &session.history.lab().worlds {
+        for (number, fault) in world.faults.list.iter().enumerate() {
+            let state = match fault.state {
+                FaultState::Scheduled => "scheduled",
+                FaultState::Active => "active",
+                FaultState::Ended => "ended",
+                FaultState::NotApplicable => "not applicable",
+            };
+            text.push_str(&format!("{:<11} {number:<3} {:<15} {:<20} {state}\n", world.orchestrator.name(), fault.spec.kind.name(), fault.spec.target));
+        }
+    }
+    Output::text(text)
+}
+
+fn heal(session: &mut Session, number: Option<u32>) -> Output {
+    everywhere(session, Command::Heal(number))
+}
+
+/// Gives a command to every world; fails if every world refuses it.
+fn everywhere(session: &mut Session, command: Command) -> Output {
+    let answers = session.history.input(Input { only: None, command });
+    let refusals: Vec<&String> = answers
+        .iter()
+        .filter_map(|(_, answer)| match answer {
+            Answer::Refused(message) => Some(message),
+            Answer::Done | Answer::Fault(_) | Answer::Kube(_) | Answer::Swarm(_) | Answer::Compose(_) => None,
+        })
+        .collect();
+    match refusals.first() {
+        Some(message) if refusals.len() == answers.len() => Output::error(1, message.as_str()),
+        _ => Output::default(),
+    }
+}
+
+/// Reads `cpu=4 memory=8Gi zone=a label.k=v taint=k=v:Effect name/resource=2`.
+///
+/// # Errors
+/// A sentence naming the word.
+pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
+    let mut spec = MachineSpec {
+        name: name.into(),
+        milli_cpu: 4_000,
+        memory_bytes: 8 << 30,
+        zone: "".into(),
+        extended: Vec::new(),
+        setup: NodeSetup { control: false, labels: Vec::new(), taints: Vec::new() },
+    };
+    let quantity = |text: &str| Quantity::parse(text).map_err(|error| format!("\"{text}\": {error}"));
+    for word in words {
+        let Some((key, value)) = word.split_once('=') else {
+            return Err(format!("\"{word}\": a machine's words are KEY=VALUE, e.g. cpu=4 memory=8Gi label.zone=a"));
+        };
+        match key {
+            "cpu" => spec.milli_cpu = quantity(value)?.milli_value(),
+            "memory" => spec.memory_bytes = quantity(value)?.value(),
+            "zone" | "label.zone" | "label.topology.kubernetes.io/zone" => {
+                spec.zone = value.into();
+                spec.setup.labels.push(("topology.kubernetes.io/zone".into(), value.into()));
+                if key == "label.zone" {
+                    spec.setup.labels.push(("zone".into(), value.into()));
+                }
+            }
+            "taint" => spec.setup.taints.push(value.into()),
+            _ => match key.strip_prefix("label.") {
+                Some(label) => spec.setup.labels.push((label.into(), value.into())),
+                None if key.contains('/') => spec.extended.push((key.into(), quantity(value)?.value())),
+                None => return Err(format!("unknown word \"{key}\"; known: cpu, memory, zone, label.KEY, taint, vendor/resource")),
+            },
+        }
+    }
+    if spec.milli_cpu <= 0 || spec.memory_bytes <= 0 {
+        return Err("a machine needs some cpu and memory".to_owned());
+    }
+    Ok(spec)
+}
+
+fn set(session: &mut Session, key: &str, value: &str) -> Output {
+    // A flag belongs to the worlds that know it; one that nobody knows is an error.
+    let knows: Vec<Orchestrator> = session
+        .history
+        .lab()
+        .worlds
+        .iter()
+        .filter(|world| world.settings().iter().any(|(known, _)| *known == key))
+        .map(|world| world.orchestrator)
+        .collect();
+    if knows.is_empty() {
+        return usage(&format!("unknown setting \"{key}\"; see sim settings"));
+    }
+    for orchestrator in knows {
+        match session.command(orchestrator, Command::Set(key.into(), value.into())) {
+            Ok(Answer::Refused(message)) => return usage(&message),
+            Ok(_) => {}
+            Err(output) => return output,
+        }
+    }
+    Output::default()
+}
+
+fn settings(session: &Session) -> Output {
+    let mut text = String::new();
+    for world in &session.history.lab().worlds {
+        for (key, value) in world.settings() {
+            text.push_str(&format!("{key} {value}\n"));
+        }
+    }
+    Output::text(text)
+}
+
+fn metrics(lab: &Lab) -> String {
+    let mut table = super::table::Table::new(&["ORCHESTRATOR", "SERVICE", "DESIRED", "READY", "ANSWERED", "AVAILABILITY", "UNAVAILABLE"]);
+    for world in &lab.worlds {
+        for service in RunReport::of(world).services {
+            table.rows.push(vec![
+                world.orchestrator.name().to_owned(),
+                service.name.to_string(),
+                service.desired.to_string(),
+                service.ready.to_string(),
+                service.answered_ppm.map_or_else(|| "-".to_owned(), crate::engine::report::percent),
+                service.availability_ppm.map_or_else(|| "-".to_owned(), crate::engine::report::percent),
+                service.unavailable.map_or_else(|| "-".to_owned(), |span| span.to_string()),
+            ]);
+        }
+    }
+    table.kubectl(true)
+}
+
+fn metrics_json(lab: &Lab) -> String {
+    let runs: Vec<Value> = lab.worlds.iter().map(|world| RunReport::of(world).value()).collect();
+    let document = Value::map([("schemaVersion", Value::Int(1)), ("at_s", crate::engine::report::seconds(Some(lab.now))), ("runs", Value::list(runs))]);
+    crate::object::print::json(&document)
+}
+
+fn trace_lines(session: &Session, filter: &[&str]) -> Output {
+    let mut text = String::new();
+    let lab = session.history.lab();
+    for world in &lab.worlds {
+        if world.trace.dropped() > 0 {
+            text.push_str(&format!("… {} older lines of {} are not kept\n", world.trace.dropped(), world.orchestrator.name()));
+        }
+        for entry in world.trace.iter() {
+            let line = trace::line(entry, &world.symbols);
+            if filter.iter().all(|word| line.contains(word)) {
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+    }
+    Output::text(text)
+}
+
+fn explain(session: &Session, object: &str) -> Output {
+    let mut text = String::new();
+    for world in &session.history.lab().worlds {
+        if let Some(chain) = why::why(world, object) {
+            text.push_str(&format!("{}:\n{}", world.orchestrator.name(), why::why_text(world, &chain)));
+        }
+    }
+    if text.is_empty() {
+        return Output::error(1, format!("the trace knows no \"{object}\"; try sim trace {object}"));
+    }
+    Output::text(text)
+}
+
+fn scores(session: &Session, pod: &str) -> Output {
+    let world = match session.world(Orchestrator::Kubernetes) {
+        Ok(world) => world,
+        Err(output) => return output,
+    };
+    let pod = pod.rsplit('/').next().unwrap_or(pod);
+    let Some(lines) = world.kube().and_then(|kube| kube.scores(pod, &world.symbols)) else {
+        return Output::error(1, format!("no scheduling decision is kept for pod \"{pod}\""));
+    };
+    Output::text(lines)
+}
+
+fn branches(session: &Session) -> Output {
+    let (branches, current) = session.history.branches();
+    let mut text = String::new();
+    for (number, branch) in branches.iter().enumerate() {
+        let mark = if number == current { "*" } else { " " };
+        let origin = branch.parent.map_or_else(|| "start".to_owned(), |(parent, at)| format!("branch {parent} at {at}"));
+        text.push_str(&format!("{mark} {number}  from {origin}, {} inputs, run to {}\n", branch.log.len(), branch.tip));
+    }
+    Output::text(text)
+}

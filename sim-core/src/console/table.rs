@@ -1,0 +1,66 @@
+//! Text tables of the two tools.
+
+/// A table of text cells.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// Header cells.
+    pub header: Vec<String>,
+    /// Rows of cells.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these headers.
+    pub fn new(header: &[&str]) -> Self {
+        Self { header: header.iter().map(|cell| (*cell).to_owned()).collect(), rows: Vec::new() }
+    }
+
+    /// As kubectl prints: columns as wide as their widest cell plus three blanks, no blanks after
+    /// the last column. Source: `k8s.io/cli-runtime/pkg/printers/tabwriter.go` (minwidth 6, width 4, padding 3).
+    pub fn kubectl(&self, header: bool) -> String {
+        self.print(header, 6, 3)
+    }
+
+    /// As the docker command line prints: columns at least ten wide, three blanks, and the last
+    /// column of a row is not padded but empty last cells leave their blanks.
+    /// Source: `docker/cli cli/command/formatter/formatter.go` (minwidth 10, padding 3).
+    pub fn docker(&self) -> String {
+        self.print(true, 10, 3)
+    }
+
+    fn print(&self, header: bool, minimum: usize, padding: usize) -> String {
+        let columns = self.header.len();
+        let mut widths = vec![0; columns];
+        let all = header.then_some(&self.header).into_iter().chain(&self.rows);
+        for row in all {
+            for (column, cell) in row.iter().enumerate().take(columns) {
+                widths[column] = widths[column].max(width(cell));
+            }
+        }
+        let mut text = String::new();
+        let all = header.then_some(&self.header).into_iter().chain(&self.rows);
+        for row in all {
+            for (column, cell) in row.iter().enumerate().take(columns) {
+                text.push_str(cell);
+                if column + 1 == columns {
+                    break;
+                }
+                let cell_width = (widths[column] + padding).max(minimum);
+                for _ in width(cell)..cell_width {
+                    text.push(' ');
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Columns that a text takes on a terminal: East Asian wide characters take two.
+pub fn width(text: &str) -> usize {
+    text.chars().map(|character| if wide(character) { 2 } else { 1 }).sum()
+}
+
+fn wide(character: char) -> bool {
+    matches!(u32::from(character), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1f64f | 0x20000..=0x3fffd)
+}

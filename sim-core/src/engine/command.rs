@@ -1,0 +1,218 @@
+//! The inputs of a run. The log of commands plus the seed *is* the run.
+
+use std::sync::Arc;
+
+use crate::api::node::NodeSetup;
+use crate::base::time::{SimDuration, SimTime};
+
+/// Which orchestrator a world runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Orchestrator {
+    /// Kubernetes.
+    Kubernetes,
+    /// Docker Swarm.
+    Swarm,
+    /// Compose on one host.
+    Compose,
+}
+
+impl Orchestrator {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Swarm, Self::Compose];
+
+    /// Lower-case name, as on the command line and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubernetes",
+            Self::Swarm => "swarm",
+            Self::Compose => "compose",
+        }
+    }
+
+    /// The orchestrator of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|orchestrator| orchestrator.name() == name)
+    }
+}
+
+/// A machine to add.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineSpec {
+    /// Host name.
+    pub name: Arc<str>,
+    /// Cores, in thousandths.
+    pub milli_cpu: i64,
+    /// Memory in bytes.
+    pub memory_bytes: i64,
+    /// Zone; empty: none.
+    pub zone: Arc<str>,
+    /// Extended resources, name and amount.
+    pub extended: Vec<(Arc<str>, i64)>,
+    /// What the orchestrator is told about it.
+    pub setup: NodeSetup,
+}
+
+/// What goes wrong. Vocabulary of design §3.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// A machine loses power until healed.
+    NodeCrash,
+    /// A machine is switched off and boots again.
+    NodeReboot,
+    /// Two groups of machines cannot reach each other.
+    Partition,
+    /// A replica's containers get SIGKILL.
+    PodKill,
+    /// One container gets SIGKILL.
+    ContainerKill,
+    /// Registries answer nobody.
+    RegistryDown,
+    /// An image vanishes from its registry.
+    ImageMissing,
+    /// All machines of a zone lose power.
+    ZoneOutage,
+}
+
+impl FaultKind {
+    /// All kinds that are modelled, with their names.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::NodeCrash, "node-crash"),
+        (Self::NodeReboot, "node-reboot"),
+        (Self::Partition, "partition"),
+        (Self::PodKill, "pod-kill"),
+        (Self::ContainerKill, "container-kill"),
+        (Self::RegistryDown, "registry-down"),
+        (Self::ImageMissing, "image-missing"),
+        (Self::ZoneOutage, "zone-outage"),
+    ];
+
+    /// Kinds of the vocabulary that are not modelled: refused in words.
+    pub const NOT_MODELLED: [&'static str; 15] = [
+        "node-drain",
+        "kubelet-kill",
+        "runtime-kill",
+        "delay",
+        "loss",
+        "oom",
+        "cpu-hog",
+        "memory-leak",
+        "disk-fill",
+        "disk-slow",
+        "apiserver-down",
+        "etcd-slow",
+        "controller-restart",
+        "leader-loss",
+        "clock-skew",
+    ];
+
+    /// Its name in the vocabulary.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+
+    /// Whether the kind needs a target.
+    pub const fn needs_target(self) -> bool {
+        !matches!(self, Self::RegistryDown)
+    }
+}
+
+/// A fault to inject.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FaultSpec {
+    /// What.
+    pub kind: FaultKind,
+    /// To whom, as written: a machine, `of:WORKLOAD`, `A|B`, `pod/NAME`, an image, a zone.
+    pub target: Arc<str>,
+    /// When; `None`: now.
+    pub at: Option<SimTime>,
+    /// For how long; `None`: until healed (a reboot: the boot's own time).
+    pub duration: Option<SimDuration>,
+}
+
+impl FaultSpec {
+    /// Parses `KIND TARGET [at T] [for D]`.
+    ///
+    /// # Errors
+    /// A sentence that says which word is wrong and what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace().peekable();
+        let Some(kind_word) = words.next() else {
+            return Err("a fault is 'KIND TARGET at T [for D]'".to_owned());
+        };
+        let Some((kind, _)) = FaultKind::ALL.into_iter().find(|(_, name)| *name == kind_word) else {
+            if FaultKind::NOT_MODELLED.contains(&kind_word) {
+                return Err(format!("fault kind \"{kind_word}\" is not modelled yet"));
+            }
+            let names: Vec<&str> = FaultKind::ALL.iter().map(|(_, name)| *name).collect();
+            return Err(format!("unknown fault kind \"{kind_word}\"; known: {}", names.join(", ")));
+        };
+        let mut target = String::new();
+        let mut at = None;
+        let mut duration = None;
+        while let Some(word) = words.next() {
+            match word {
+                "at" => {
+                    let value = words.next().ok_or("'at' needs a time, e.g. 'at 60s'")?;
+                    at = Some(SimTime::ZERO + SimDuration::parse(value)?);
+                }
+                "for" => {
+                    let value = words.next().ok_or("'for' needs a duration, e.g. 'for 30s'")?;
+                    duration = Some(SimDuration::parse(value)?);
+                }
+                _ if target.is_empty() => target = word.to_owned(),
+                "|" => {
+                    target.push('|');
+                    target.push_str(words.next().ok_or("'|' needs machines on both sides")?);
+                }
+                _ => return Err(format!("unexpected \"{word}\" in fault \"{text}\"; a fault is 'KIND TARGET at T [for D]'")),
+            }
+        }
+        if kind.needs_target() && target.is_empty() {
+            return Err(format!("{kind_word} needs a target"));
+        }
+        if kind == FaultKind::Partition && !target.contains('|') {
+            return Err("partition needs two groups of machines: 'A|B', names joined by commas".to_owned());
+        }
+        Ok(Self { kind, target: target.into(), at, duration })
+    }
+}
+
+/// One input from outside.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Add a machine.
+    AddMachine(MachineSpec),
+    /// Remove a machine for good.
+    RemoveMachine(Arc<str>),
+    /// A request to the Kubernetes API server.
+    Kube(Arc<crate::kube::Request>),
+    /// A request to the Swarm manager.
+    Swarm(Arc<crate::swarm::Request>),
+    /// A request to the Compose project's engine.
+    Compose(Arc<crate::compose::Request>),
+    /// Break something.
+    Inject(FaultSpec),
+    /// Mend the fault with this number; `None`: all.
+    Heal(Option<u32>),
+    /// Users' requests per second for a service.
+    Traffic(Arc<str>, u32),
+    /// Change a component's flag.
+    Set(Arc<str>, Arc<str>),
+}
+
+/// What a command answers.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Done; nothing to say.
+    Done,
+    /// The number of the fault that was injected.
+    Fault(u32),
+    /// The API server's answer.
+    Kube(Box<Result<crate::kube::Response, crate::kube::Refusal>>),
+    /// The Swarm manager's answer.
+    Swarm(Box<Result<crate::swarm::Response, crate::swarm::Refusal>>),
+    /// The Compose engine's answer.
+    Compose(Box<Result<crate::compose::Response, crate::compose::Refusal>>),
+    /// It cannot be done; a sentence.
+    Refused(String),
+}

@@ -1,0 +1,20 @@
+//! Everything that can be scheduled in a world. Closed, `Copy`, ids only.
+
+use crate::{compose, kube, substrate, swarm};
+
+/// A scheduled fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// Of the machines.
+    Substrate(substrate::Event),
+    /// Of Kubernetes.
+    Kube(kube::Event),
+    /// Of Swarm.
+    Swarm(swarm::Event),
+    /// Of Compose.
+    Compose(compose::Event),
+    /// The fault with this number begins.
+    FaultBegins(u32),
+    /// The fault with this number ends.
+    FaultEnds(u32),
+}

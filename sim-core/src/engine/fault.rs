@@ -1,0 +1,283 @@
+//! Faults: from a specification to what the machines do.
+
+use std::sync::Arc;
+
+use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::Detail;
+use crate::substrate::order::{MachineId, SandboxId};
+
+use super::command::{Answer, FaultKind, FaultSpec};
+use super::event::Event;
+use super::world::{Plane, World};
+
+/// How a fault of this world stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultState {
+    /// Waits for its time.
+    Scheduled,
+    /// In force.
+    Active,
+    /// Over.
+    Ended,
+    /// This world has no such target.
+    NotApplicable,
+}
+
+/// One fault of a world.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// What was asked for.
+    pub spec: FaultSpec,
+    /// How it stands.
+    pub state: FaultState,
+    /// When it began.
+    pub begun: Option<SimTime>,
+    /// When it ended.
+    pub ended: Option<SimTime>,
+    /// Machines that it hit, by name.
+    pub machines: Vec<Arc<str>>,
+    /// The substrate's number for a rule (partition), if it made one.
+    rule: Option<u32>,
+}
+
+/// Faults of one world; the position is the fault's number.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// All, in the order of injection.
+    pub list: Vec<Fault>,
+}
+
+impl World {
+    /// Injects a fault now or schedules it.
+    pub(super) fn inject(&mut self, spec: &FaultSpec) -> Answer {
+        let number = u32::try_from(self.faults.list.len()).expect("faults are bounded by the console");
+        self.faults.list.push(Fault {
+            spec: spec.clone(),
+            state: FaultState::Scheduled,
+            begun: None,
+            ended: None,
+            machines: Vec::new(),
+            rule: None,
+        });
+        match spec.at {
+            Some(at) if at > self.now => self.schedule(at.since(self.now), Event::FaultBegins(number)),
+            Some(_) | None => self.fault_begins(number),
+        }
+        Answer::Fault(number)
+    }
+
+    /// Ends one fault or all of them.
+    pub(super) fn heal(&mut self, number: Option<u32>) -> Answer {
+        match number {
+            Some(number) if (number as usize) >= self.faults.list.len() => {
+                Answer::Refused(format!("there is no fault {number}"))
+            }
+            Some(number) => {
+                self.fault_ends(number);
+                Answer::Done
+            }
+            None => {
+                for number in 0..self.faults.list.len() {
+                    self.fault_ends(u32::try_from(number).expect("bounded"));
+                }
+                Answer::Done
+            }
+        }
+    }
+
+    pub(super) fn fault_begins(&mut self, number: u32) {
+        let index = number as usize;
+        if self.faults.list[index].state != FaultState::Scheduled {
+            return;
+        }
+        let spec = self.faults.list[index].spec.clone();
+        let before = self.observer.before_fault(self);
+        let applied = self.apply_fault(index, &spec);
+        let fault = &mut self.faults.list[index];
+        fault.begun = Some(self.now);
+        fault.state = if applied { FaultState::Active } else { FaultState::NotApplicable };
+        if applied {
+            let machines = fault.machines.clone();
+            self.observer.fault_began(number, self.now, machines, before);
+            let end = match (spec.kind, spec.duration) {
+                (FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill, _) | (_, None) => None,
+                (_, Some(duration)) => Some(duration),
+            };
+            if let Some(duration) = end {
+                self.schedule(duration, Event::FaultEnds(number));
+            }
+            if matches!(spec.kind, FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill) {
+                let fault = &mut self.faults.list[index];
+                fault.state = FaultState::Ended;
+                fault.ended = Some(self.now);
+            }
+        }
+    }
+
+    pub(super) fn fault_ends(&mut self, number: u32) {
+        let index = number as usize;
+        match self.faults.list[index].state {
+            FaultState::Scheduled => {
+                self.faults.list[index].state = FaultState::Ended;
+                return;
+            }
+            FaultState::Active => {}
+            FaultState::Ended | FaultState::NotApplicable => return,
+        }
+        let fault = self.faults.list[index].clone();
+        match fault.spec.kind {
+            FaultKind::NodeCrash | FaultKind::ZoneOutage => {
+                for name in &fault.machines {
+                    if let Some(machine) = self.machine(name) {
+                        self.on_substrate(|substrate, now, seed, symbols, out| substrate.power_on(machine, now, seed, symbols, out));
+                    }
+                }
+            }
+            FaultKind::Partition => {
+                if let Some(rule) = fault.rule {
+                    self.on_substrate(|substrate, now, _, symbols, out| substrate.heal_partition(rule, now, symbols, out));
+                }
+            }
+            FaultKind::RegistryDown => {
+                self.on_substrate(|substrate, now, _, symbols, out| substrate.set_registry_down(false, now, symbols, out));
+            }
+            FaultKind::ImageMissing => {
+                let image = self.symbols.intern(&fault.spec.target);
+                self.on_substrate(|substrate, now, _, symbols, out| substrate.set_image_missing(image, false, now, symbols, out));
+            }
+            FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill => {}
+        }
+        self.note("fault", "heal", "fault", fault.spec.kind.name(), Detail::Number(i64::from(number)));
+        let fault = &mut self.faults.list[index];
+        fault.state = FaultState::Ended;
+        fault.ended = Some(self.now);
+    }
+
+    fn apply_fault(&mut self, index: usize, spec: &FaultSpec) -> bool {
+        match spec.kind {
+            FaultKind::NodeCrash => {
+                let Some(machine) = self.target_machine(&spec.target) else { return self.not_applicable(spec) };
+                self.hit(index, machine);
+                self.note_fault(spec, machine);
+                self.on_substrate(|substrate, now, _, symbols, out| substrate.crash(machine, now, symbols, out));
+            }
+            FaultKind::NodeReboot => {
+                let Some(machine) = self.target_machine(&spec.target) else { return self.not_applicable(spec) };
+                self.hit(index, machine);
+                self.note_fault(spec, machine);
+                let off = spec.duration.unwrap_or(SimDuration::from_micros(0));
+                self.on_substrate(|substrate, now, seed, symbols, out| substrate.reboot(machine, off, now, seed, symbols, out));
+            }
+            FaultKind::ZoneOutage => {
+                let Some(zone) = self.symbols.get(&spec.target) else { return self.not_applicable(spec) };
+                let machines: Vec<MachineId> = self.substrate.machines_in_zone(zone);
+                if machines.is_empty() {
+                    return self.not_applicable(spec);
+                }
+                self.note("fault", spec.kind.name(), "zone", &spec.target, Detail::Number(machines.len() as i64));
+                for machine in machines {
+                    self.hit(index, machine);
+                    self.on_substrate(|substrate, now, _, symbols, out| substrate.crash(machine, now, symbols, out));
+                }
+            }
+            FaultKind::Partition => {
+                let Some((left, right)) = spec.target.split_once('|') else { return self.not_applicable(spec) };
+                let (left, right) = (self.machine_list(left), self.machine_list(right));
+                if left.is_empty() || right.is_empty() {
+                    return self.not_applicable(spec);
+                }
+                for machine in left.iter().chain(&right) {
+                    self.hit(index, *machine);
+                }
+                self.note("fault", spec.kind.name(), "link", &spec.target, Detail::None);
+                let mut rule = None;
+                self.on_substrate(|substrate, now, _, symbols, out| rule = Some(substrate.partition(&left, &right, now, symbols, out)));
+                self.faults.list[index].rule = rule;
+            }
+            FaultKind::PodKill | FaultKind::ContainerKill => {
+                let Some(sandbox) = self.target_sandbox(&spec.target) else { return self.not_applicable(spec) };
+                if let Some(machine) = self.substrate.sandbox_machine(sandbox) {
+                    self.hit(index, machine);
+                }
+                self.note("fault", spec.kind.name(), "sandbox", &spec.target, Detail::None);
+                let every = spec.kind == FaultKind::PodKill;
+                if every && self.delete_replica(sandbox) {
+                    return true;
+                }
+                self.on_substrate(|substrate, now, _, symbols, out| substrate.kill_sandbox(sandbox, every, now, symbols, out));
+            }
+            FaultKind::RegistryDown => {
+                self.note("fault", spec.kind.name(), "registry", "all", Detail::None);
+                self.on_substrate(|substrate, now, _, symbols, out| substrate.set_registry_down(true, now, symbols, out));
+            }
+            FaultKind::ImageMissing => {
+                let image = self.symbols.intern(&spec.target);
+                self.note("fault", spec.kind.name(), "image", &spec.target, Detail::None);
+                self.on_substrate(|substrate, now, _, symbols, out| substrate.set_image_missing(image, true, now, symbols, out));
+            }
+        }
+        true
+    }
+
+    /// Kubernetes' `pod-kill` deletes the pod with grace 0, as Chaos Mesh does; elsewhere a replica
+    /// is no object that a user can delete, and its processes are killed.
+    fn delete_replica(&mut self, sandbox: SandboxId) -> bool {
+        let Plane::Kubernetes(plane) = &self.plane else { return false };
+        let Some(request) = plane.delete_pod_of(sandbox, &self.symbols) else { return false };
+        let seq = crate::des::queue::Seq::default();
+        self.kube_request(seq, &request).is_ok()
+    }
+
+    fn not_applicable(&mut self, spec: &FaultSpec) -> bool {
+        self.note("fault", "skip", "fault", spec.kind.name(), Detail::None);
+        false
+    }
+
+    fn hit(&mut self, index: usize, machine: MachineId) {
+        let name: Arc<str> = self.substrate.machine_name(machine, &self.symbols).into();
+        let fault = &mut self.faults.list[index];
+        if !fault.machines.contains(&name) {
+            fault.machines.push(name);
+        }
+    }
+
+    fn note_fault(&mut self, spec: &FaultSpec, machine: MachineId) {
+        let name = self.substrate.machine_name(machine, &self.symbols).to_owned();
+        self.note("fault", spec.kind.name(), "node", &name, Detail::None);
+    }
+
+    fn machine_list(&self, names: &str) -> Vec<MachineId> {
+        names.split(',').filter_map(|name| self.target_machine(name.trim())).collect()
+    }
+
+    /// The machine that a fault's target means: a machine's name, or `of:WORKLOAD`.
+    pub fn target_machine(&self, target: &str) -> Option<MachineId> {
+        match target.strip_prefix("of:") {
+            Some(_) => self.substrate.sandbox_machine(self.target_sandbox(target)?),
+            None => self.machine(target),
+        }
+    }
+
+    /// The sandbox that a fault's target means: `of:WORKLOAD` or a workload's name (its first
+    /// replica), `pod/NAME`, `task/NAME`, `container/NAME`.
+    fn target_sandbox(&self, target: &str) -> Option<SandboxId> {
+        if let Some((_, name)) = target.split_once('/') {
+            return match &self.plane {
+                Plane::Kubernetes(plane) => plane.sandbox_named(name, &self.symbols),
+                Plane::Swarm(plane) => plane.sandbox_named(name, &self.symbols),
+                Plane::Compose(plane) => plane.sandbox_named(name, &self.symbols),
+            };
+        }
+        let workload = target.strip_prefix("of:").unwrap_or(target);
+        self.sandboxes_of(workload).first().copied()
+    }
+
+    /// Sandboxes of a workload's replicas in the plane's own order.
+    pub fn sandboxes_of(&self, workload: &str) -> Vec<SandboxId> {
+        match &self.plane {
+            Plane::Kubernetes(plane) => plane.sandboxes_of(workload, &self.symbols),
+            Plane::Swarm(plane) => plane.sandboxes_of(workload, &self.symbols),
+            Plane::Compose(plane) => plane.sandboxes_of(workload, &self.symbols),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Time travel: a log of inputs, snapshots by replay debt, seek and fork.
+//!
+//! A snapshot is a clone of the lab (pages are shared). One is taken when replaying to the present
+//! from the last would cost more than [`REPLAY_DEBT_EVENTS`]. Snapshots are thinned so that the
+//! distance between kept ones grows with their age.
+
+use crate::base::time::SimTime;
+use crate::des::fingerprint::Fingerprint;
+
+use super::command::{Answer, Orchestrator};
+use super::lab::{Input, Lab};
+
+/// Events between snapshots.
+pub const REPLAY_DEBT_EVENTS: u64 = 20_000;
+
+/// Snapshots kept; each costs the pages that changed since its neighbour.
+pub const SNAPSHOTS_MAX: usize = 48;
+
+/// Branches kept; the oldest ghost goes first.
+pub const BRANCHES_MAX: usize = 16;
+
+/// An input with its time. Inputs of one time are in the order in which they came.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    /// When it came.
+    pub at: SimTime,
+    /// What came.
+    pub input: Input,
+}
+
+#[derive(Clone, Debug)]
+struct Snapshot {
+    /// Inputs carried out before it.
+    inputs: usize,
+    events: u64,
+    fingerprint: Fingerprint,
+    lab: Lab,
+}
+
+/// One line of time.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    /// Number of the branch that it left, and when; `None` for the first.
+    pub parent: Option<(u32, SimTime)>,
+    /// Its whole log, the parent's part included.
+    pub log: Vec<Logged>,
+    /// The latest time that it has been run to.
+    pub tip: SimTime,
+    snapshots: Vec<Snapshot>,
+}
+
+/// The experiment: branches of one lab, and the present.
+#[derive(Clone, Debug)]
+pub struct History {
+    branches: Vec<Branch>,
+    current: usize,
+    present: Lab,
+    /// Inputs of the current branch carried out so far.
+    inputs: usize,
+    dropped: u32,
+}
+
+impl History {
+    /// Starts from a lab at time zero.
+    pub fn new(lab: Lab) -> Self {
+        let first = Snapshot { inputs: 0, events: lab.events(), fingerprint: lab.fingerprint(), lab: lab.clone() };
+        let branch = Branch { parent: None, log: Vec::new(), tip: lab.now, snapshots: vec![first] };
+        Self { branches: vec![branch], current: 0, present: lab, inputs: 0, dropped: 0 }
+    }
+
+    /// The lab as it is now.
+    pub fn lab(&self) -> &Lab {
+        &self.present
+    }
+
+    /// The lab, for looks that need buffers. Never for changing it.
+    pub fn lab_mut(&mut self) -> &mut Lab {
+        &mut self.present
+    }
+
+    /// Now.
+    pub fn now(&self) -> SimTime {
+        self.present.now
+    }
+
+    /// The latest time of the current branch.
+    pub fn tip(&self) -> SimTime {
+        self.branches[self.current].tip
+    }
+
+    /// Branches, oldest first, and the index of the current one.
+    pub fn branches(&self) -> (&[Branch], usize) {
+        (&self.branches, self.current)
+    }
+
+    /// Branches that were given up to stay within [`BRANCHES_MAX`].
+    pub fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    /// The current branch's log.
+    pub fn log(&self) -> &[Logged] {
+        &self.branches[self.current].log
+    }
+
+    /// Gives an input now. If the branch has been run further than now, a new branch opens here and
+    /// the old one keeps its future.
+    pub fn input(&mut self, input: Input) -> Vec<(Orchestrator, Answer)> {
+        self.leave_future();
+        let answers = self.present.input(&input);
+        let branch = &mut self.branches[self.current];
+        branch.log.push(Logged { at: self.present.now, input });
+        self.inputs += 1;
+        branch.tip = branch.tip.max(self.present.now);
+        answers
+    }
+
+    /// Opens a branch here even without an input.
+    pub fn fork(&mut self) {
+        self.branch_off();
+    }
+
+    fn leave_future(&mut self) {
+        let branch = &self.branches[self.current];
+        if branch.tip > self.present.now || branch.log.len() > self.inputs {
+            self.branch_off();
+        }
+    }
+
+    fn branch_off(&mut self) {
+        let parent = &self.branches[self.current];
+        let log = parent.log[..self.inputs].to_vec();
+        let now = self.present.now;
+        let snapshots = parent
+            .snapshots
+            .iter()
+            .filter(|snapshot| snapshot.lab.now <= now && snapshot.inputs <= self.inputs)
+            .cloned()
+            .collect();
+        let number = u32::try_from(self.current).expect("bounded");
+        self.branches.push(Branch { parent: Some((number, now)), log, tip: now, snapshots });
+        self.current = self.branches.len() - 1;
+        if self.branches.len() > BRANCHES_MAX {
+            self.branches.remove(0);
+            self.current -= 1;
+            self.dropped += 1;
+            for branch in &mut self.branches {
+                branch.parent = branch.parent.and_then(|(number, at)| number.checked_sub(1).map(|number| (number, at)));
+            }
+        }
+    }
+
+    /// Makes another branch the current one, at the present time or its tip, whichever is earlier.
+    /// Returns whether there is such a branch.
+    pub fn switch(&mut self, branch: usize) -> bool {
+        if branch >= self.branches.len() {
+            return false;
+        }
+        let to = self.present.now.min(self.branches[branch].tip);
+        self.current = branch;
+        self.restore(to);
+        true
+    }
+
+    /// Moves forward, replaying logged inputs that are due on the way.
+    pub fn advance_to(&mut self, deadline: SimTime) {
+        while !self.advance_some(deadline, u32::MAX) {}
+    }
+
+    /// Moves forward by about `budget` events at most. Returns whether `deadline` was reached.
+    pub fn advance_some(&mut self, deadline: SimTime, budget: u32) -> bool {
+        let mut left = budget;
+        loop {
+            let due = self.branches[self.current].log.get(self.inputs).map(|logged| logged.at);
+            let target = due.map_or(deadline, |due| due.min(deadline));
+            let before = self.present.events();
+            let reached = self.present.advance_some(target, left.min(4_096));
+            let handled = u32::try_from(self.present.events() - before).unwrap_or(u32::MAX);
+            left = left.saturating_sub(handled.max(1));
+            self.remember();
+            if reached {
+                if due.is_some_and(|due| due <= deadline) {
+                    self.replay_input();
+                } else {
+                    break;
+                }
+            } else if left == 0 {
+                return false;
+            }
+        }
+        let branch = &mut self.branches[self.current];
+        branch.tip = branch.tip.max(self.present.now);
+        true
+    }
+
+    fn replay_input(&mut self) {
+        let input = self.branches[self.current].log[self.inputs].input.clone();
+        self.present.input(&input);
+        self.inputs += 1;
+    }
+
+    fn remember(&mut self) {
+        let events = self.present.events();
+        let branch = &mut self.branches[self.current];
+        let last = branch.snapshots.last().map_or(0, |snapshot| snapshot.events);
+        if events < last + REPLAY_DEBT_EVENTS {
+            return;
+        }
+        branch.tip = branch.tip.max(self.present.now);
+        // Only a lab whose worlds all stand at its clock is a state that a seek could reach.
+        let lab = self.present.clone();
+        branch.snapshots.push(Snapshot { inputs: self.inputs, events, fingerprint: lab.fingerprint(), lab });
+        if branch.snapshots.len() > SNAPSHOTS_MAX {
+            thin(&mut branch.snapshots);
+        }
+    }
+
+    /// Goes to a time, backward or forward. The result is exactly what a run to that time gives.
+    pub fn seek(&mut self, at: SimTime) {
+        if at < self.present.now {
+            self.restore(at);
+        } else {
+            self.advance_to(at);
+        }
+    }
+
+    fn restore(&mut self, at: SimTime) {
+        let branch = &self.branches[self.current];
+        let snapshot = branch
+            .snapshots
+            .iter()
+            .rev()
+            .find(|snapshot| snapshot.lab.worlds.iter().all(|world| world.now <= at) && snapshot.lab.now <= at)
+            .expect("the snapshot at time zero is never thinned");
+        assert!(snapshot.lab.fingerprint() == snapshot.fingerprint, "a snapshot does not change");
+        self.present = snapshot.lab.clone();
+        self.inputs = snapshot.inputs;
+        self.advance_to(at);
+    }
+}
+
+/// Drops every second snapshot of the older half; the first stays.
+fn thin(snapshots: &mut Vec<Snapshot>) {
+    let half = snapshots.len() / 2;
+    let mut index = 0;
+    snapshots.retain(|_| {
+        index += 1;
+        index == 1 || index > half || index % 2 == 1
+    });
+}

@@ -1,0 +1,187 @@
+//! What a run amounts to: the rows of `compare`, `run` and `sim metrics`.
+
+use std::sync::Arc;
+
+use crate::base::time::{SimDuration, SimTime};
+use crate::manifest::tree::Value;
+
+use super::command::Orchestrator;
+use super::fault::FaultState;
+use super::observe;
+use super::why;
+use super::world::World;
+
+/// One service or workload of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceReport {
+    /// Its name, without a stack's prefix.
+    pub name: Arc<str>,
+    /// Replicas wanted.
+    pub desired: u32,
+    /// Replicas that really serve at the end.
+    pub ready: u32,
+    /// Share of requests answered now, in millionths; `None`: nobody asks it.
+    pub answered_ppm: Option<u32>,
+    /// Share of all requests answered since it first answered one, in millionths.
+    pub availability_ppm: Option<u32>,
+    /// Time during which not every request was answered, since it first answered one.
+    pub unavailable: Option<SimDuration>,
+}
+
+/// One fault of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultReport {
+    /// Kind, in the vocabulary's word.
+    pub kind: &'static str,
+    /// Target as written.
+    pub target: Arc<str>,
+    /// Machines that it hit.
+    pub machines: Vec<Arc<str>>,
+    /// Whether this world has such a target; `None`: its time has not come.
+    pub applicable: Option<bool>,
+    /// When it began.
+    pub at: Option<SimTime>,
+    /// When the control plane's record of the target first changed.
+    pub detected: Option<SimTime>,
+    /// Since when every service serves as before.
+    pub recovered: Option<SimTime>,
+    /// One sentence from the causal chain.
+    pub mechanism: Option<String>,
+}
+
+/// A run of one orchestrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunReport {
+    /// Which.
+    pub orchestrator: Orchestrator,
+    /// Fingerprint.
+    pub hash: String,
+    /// Events handled.
+    pub events: u64,
+    /// The last time the run became converged, if it is.
+    pub converged: Option<SimTime>,
+    /// One sentence naming what was responsible.
+    pub mechanism: String,
+    /// Faults in the order of injection.
+    pub faults: Vec<FaultReport>,
+    /// Services in the plane's order.
+    pub services: Vec<ServiceReport>,
+}
+
+impl RunReport {
+    /// The report of a world as it stands.
+    pub fn of(world: &World) -> Self {
+        let serving = observe::serving(world);
+        let mut services: Vec<ServiceReport> = world
+            .workloads()
+            .iter()
+            .zip(&serving)
+            .map(|(workload, (name, ready))| {
+                let flow = world.symbols.get(name).and_then(|name| world.substrate.flow_totals(name));
+                ServiceReport {
+                    name: name.clone(),
+                    desired: workload.desired,
+                    ready: *ready,
+                    answered_ppm: flow.map(|flow| flow.answered_ppm),
+                    availability_ppm: flow.and_then(|flow| flow.availability_ppm),
+                    unavailable: flow.map(|flow| flow.unavailable),
+                }
+            })
+            .collect();
+        // Services whose name is no workload's: users ask them all the same.
+        for (name, flow) in world.substrate.flows() {
+            let name = world.symbols.text(name);
+            if !services.iter().any(|service| *service.name == *name) {
+                services.push(ServiceReport {
+                    name: name.into(),
+                    desired: 0,
+                    ready: world.symbols.get(name).and_then(|name| world.substrate.answering_backends(name)).unwrap_or(0),
+                    answered_ppm: Some(flow.answered_ppm),
+                    availability_ppm: flow.availability_ppm,
+                    unavailable: Some(flow.unavailable),
+                });
+            }
+        }
+        let faults = world.faults.list.iter().enumerate().map(|(number, fault)| {
+            let outcome = world.observer.outcomes.iter().find(|outcome| outcome.number as usize == number);
+            FaultReport {
+                kind: fault.spec.kind.name(),
+                target: fault.spec.target.clone(),
+                machines: fault.machines.clone(),
+                applicable: match fault.state {
+                    FaultState::Scheduled => None,
+                    FaultState::Active | FaultState::Ended => Some(true),
+                    FaultState::NotApplicable => Some(false),
+                },
+                at: fault.begun,
+                detected: outcome.and_then(|outcome| outcome.detected),
+                recovered: outcome.and_then(|outcome| outcome.recovered(world.now)).map(|(at, _)| at),
+                mechanism: outcome.map(|outcome| why::mechanism(world, outcome)),
+            }
+        });
+        Self {
+            orchestrator: world.orchestrator,
+            hash: world.fingerprint().hex(),
+            events: world.events(),
+            converged: world.observer.converged_at,
+            mechanism: why::run_mechanism(world),
+            faults: faults.collect(),
+            services,
+        }
+    }
+
+    /// The report in the shape of design §3.1.
+    pub fn value(&self) -> Value {
+        let faults = self.faults.iter().map(|fault| {
+            Value::map([
+                ("kind", Value::string(fault.kind)),
+                ("target", Value::string(&fault.target)),
+                ("machines", Value::list(fault.machines.iter().map(|name| Value::string(name)).collect())),
+                ("applicable", fault.applicable.map_or(Value::Null, Value::Bool)),
+                ("at_s", seconds(fault.at)),
+                ("detected_at_s", seconds(fault.detected)),
+                ("recovered_at_s", seconds(fault.recovered)),
+                ("mechanism", fault.mechanism.as_deref().map_or(Value::Null, Value::string)),
+            ])
+        });
+        let services = self.services.iter().map(|service| {
+            Value::map([
+                ("name", Value::string(&service.name)),
+                ("desired", Value::Int(i64::from(service.desired))),
+                ("ready", Value::Int(i64::from(service.ready))),
+                ("availability", service.availability_ppm.map_or(Value::Null, |ppm| decimal(u64::from(ppm)))),
+                ("unavailable_s", service.unavailable.map_or(Value::Null, |span| decimal(span.as_micros()))),
+            ])
+        });
+        Value::map([
+            ("orchestrator", Value::string(self.orchestrator.name())),
+            ("hash", Value::string(&self.hash)),
+            ("events", Value::Int(i64::try_from(self.events).unwrap_or(i64::MAX))),
+            ("converged_at_s", seconds(self.converged)),
+            ("mechanism", Value::string(&self.mechanism)),
+            ("faults", Value::list(faults.collect())),
+            ("services", Value::list(services.collect())),
+        ])
+    }
+}
+
+/// Simulated seconds as an exact decimal number; null where it never happened.
+pub fn seconds(at: Option<SimTime>) -> Value {
+    at.map_or(Value::Null, |at| decimal(at.as_micros()))
+}
+
+/// `millionths` / 1,000,000 without trailing zeros.
+pub fn decimal(millionths: u64) -> Value {
+    let (whole, rest) = (millionths / 1_000_000, millionths % 1_000_000);
+    if rest == 0 {
+        return Value::Int(i64::try_from(whole).unwrap_or(i64::MAX));
+    }
+    let text = format!("{whole}.{rest:06}");
+    Value::number(text.trim_end_matches('0'))
+}
+
+/// Millionths as a percentage with two places, rounded down so that 100 % means all of them.
+pub fn percent(ppm: u32) -> String {
+    let hundredths = ppm / 100;
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
+}

@@ -1,0 +1,450 @@
+//! One simulated world: machines, one orchestrator on them, and the queue that drives both.
+
+use std::collections::VecDeque;
+use std::hash::Hash;
+
+use crate::api::status::WorkloadStatus;
+use crate::base::name::Name;
+use crate::base::resources::ResourceVector;
+use crate::base::rng::Seed;
+use crate::base::symbol::Symbols;
+use crate::base::time::{SimDuration, SimTime};
+use crate::compose::ComposePlane;
+use crate::des::fingerprint::Fingerprint;
+use crate::des::notice::{Detail, Notice, Subject};
+use crate::des::queue::{Queue, Seq};
+use crate::kube::KubePlane;
+use crate::substrate::order::{MachineId, Upcall};
+use crate::substrate::{Context, PlaneOutbox, Substrate, SubstrateOutbox};
+use crate::swarm::SwarmPlane;
+
+use super::command::{Answer, Command, MachineSpec, Orchestrator};
+use super::event::Event;
+use super::fault::Faults;
+use super::observe::Observer;
+use super::trace::{Entry, Trace};
+
+/// The orchestrator of a world.
+#[derive(Clone, Debug)]
+pub enum Plane {
+    /// Kubernetes.
+    Kubernetes(Box<KubePlane>),
+    /// Docker Swarm.
+    Swarm(Box<SwarmPlane>),
+    /// Compose.
+    Compose(Box<ComposePlane>),
+}
+
+/// Buffers of one step, reused; empty between steps and so never part of a snapshot.
+#[derive(Debug, Default)]
+struct Scratch {
+    kube: PlaneOutbox<crate::kube::Event>,
+    swarm: PlaneOutbox<crate::swarm::Event>,
+    compose: PlaneOutbox<crate::compose::Event>,
+    substrate: SubstrateOutbox,
+    orders: VecDeque<crate::substrate::order::Order>,
+    upcalls: VecDeque<Upcall>,
+    after: Vec<(SimDuration, Event)>,
+    notices: Vec<Notice>,
+}
+
+impl Clone for Scratch {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// The whole simulated world. `clone` is a snapshot: pages are shared.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Which orchestrator runs here.
+    pub orchestrator: Orchestrator,
+    /// Time of the last event or of the last advance, whichever is later.
+    pub now: SimTime,
+    /// Seed of the run.
+    pub seed: Seed,
+    /// Interned text.
+    pub symbols: Symbols,
+    /// The machines.
+    pub substrate: Substrate,
+    /// The orchestrator.
+    pub plane: Plane,
+    /// What was noted.
+    pub trace: Trace,
+    /// Faults injected so far.
+    pub faults: Faults,
+    /// What observers derived from the run; never read back by it.
+    pub observer: Observer,
+    queue: Queue<Event>,
+    run: Fingerprint,
+    events: u64,
+    scratch: Scratch,
+}
+
+impl World {
+    /// An empty world: no machines.
+    pub fn new(orchestrator: Orchestrator, seed: Seed) -> Self {
+        let plane = match orchestrator {
+            Orchestrator::Kubernetes => Plane::Kubernetes(Box::new(KubePlane::new())),
+            Orchestrator::Swarm => Plane::Swarm(Box::new(SwarmPlane::new())),
+            Orchestrator::Compose => Plane::Compose(Box::new(ComposePlane::new())),
+        };
+        let mut run = Fingerprint::default();
+        (orchestrator, seed).hash(&mut run);
+        Self {
+            orchestrator,
+            now: SimTime::ZERO,
+            seed,
+            symbols: Symbols::default(),
+            substrate: Substrate::default(),
+            plane,
+            trace: Trace::default(),
+            faults: Faults::default(),
+            observer: Observer::default(),
+            queue: Queue::default(),
+            run,
+            events: 0,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Events handled so far.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Events that wait.
+    pub fn pending(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Fingerprint of everything that happened so far.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.run
+    }
+
+    /// Time of the next event.
+    pub fn next_at(&mut self) -> Option<SimTime> {
+        self.queue.peek_time()
+    }
+
+    /// Handles every event up to and including `deadline`, then stands at `deadline`.
+    pub fn advance_to(&mut self, deadline: SimTime) {
+        while self.step_until(deadline) {}
+    }
+
+    /// Handles at most `budget` events up to `deadline`. Returns whether the deadline was reached.
+    pub fn advance_some(&mut self, deadline: SimTime, budget: u32) -> bool {
+        for _ in 0..budget {
+            if !self.step_until(deadline) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Handles one event if one is due by `deadline`; else moves the clock there.
+    fn step_until(&mut self, deadline: SimTime) -> bool {
+        match self.queue.peek_time() {
+            Some(at) if at <= deadline => {
+                self.sample_before(at);
+                self.step();
+                true
+            }
+            _ => {
+                if deadline > self.now {
+                    self.sample_before(deadline);
+                    self.now = deadline;
+                }
+                false
+            }
+        }
+    }
+
+    fn sample_before(&mut self, at: SimTime) {
+        if self.observer.wants_sample(at) {
+            let mut observer = std::mem::take(&mut self.observer);
+            observer.sample_until(at, self);
+            self.observer = observer;
+        }
+    }
+
+    /// Handles the next event.
+    ///
+    /// # Panics
+    /// If nothing is scheduled.
+    pub fn step(&mut self) {
+        let scheduled = self.queue.pop().expect("step needs a scheduled event");
+        assert!(scheduled.at >= self.now, "time does not run backwards");
+        self.now = scheduled.at;
+        self.events += 1;
+        (scheduled.at, scheduled.seq, scheduled.cause, scheduled.event).hash(&mut self.run);
+        self.dispatch(scheduled.seq, scheduled.event);
+        self.settle(scheduled.seq, scheduled.cause);
+    }
+
+    fn dispatch(&mut self, seq: Seq, event: Event) {
+        match event {
+            Event::Substrate(event) => {
+                self.substrate.handle(event, self.now, self.seed, &mut self.symbols, &mut self.scratch.substrate);
+                self.collect_substrate();
+            }
+            Event::Kube(event) => {
+                let Plane::Kubernetes(plane) = &mut self.plane else { return };
+                let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                plane.handle(event, &mut context, &mut self.scratch.kube);
+                self.collect_plane();
+            }
+            Event::Swarm(event) => {
+                let Plane::Swarm(plane) = &mut self.plane else { return };
+                let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                plane.handle(event, &mut context, &mut self.scratch.swarm);
+                self.collect_plane();
+            }
+            Event::Compose(event) => {
+                let Plane::Compose(plane) = &mut self.plane else { return };
+                let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                plane.handle(event, &mut context, &mut self.scratch.compose);
+                self.collect_plane();
+            }
+            Event::FaultBegins(number) => self.fault_begins(number),
+            Event::FaultEnds(number) => self.fault_ends(number),
+        }
+    }
+
+    /// Carries out orders and upcalls until none is left, then schedules and notes.
+    fn settle(&mut self, seq: Seq, cause: Seq) {
+        loop {
+            if let Some(order) = self.scratch.orders.pop_front() {
+                self.substrate.order(order, self.now, self.seed, &mut self.symbols, &mut self.scratch.substrate);
+                self.collect_substrate();
+            } else if let Some(upcall) = self.scratch.upcalls.pop_front() {
+                self.upcall(seq, upcall);
+            } else {
+                break;
+            }
+        }
+        let noted = if self.scratch.notices.is_empty() { cause } else { seq };
+        for (delay, event) in self.scratch.after.drain(..) {
+            self.queue.schedule(self.now + delay, noted, event);
+        }
+        if self.scratch.notices.is_empty() {
+            return;
+        }
+        let notices = std::mem::take(&mut self.scratch.notices);
+        for notice in &notices {
+            self.trace.push(Entry { at: self.now, seq, cause, notice: *notice });
+        }
+        let mut observer = std::mem::take(&mut self.observer);
+        observer.noted(&notices, seq, self);
+        self.observer = observer;
+        self.scratch.notices = notices;
+        self.scratch.notices.clear();
+    }
+
+    fn upcall(&mut self, seq: Seq, upcall: Upcall) {
+        let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+        match &mut self.plane {
+            Plane::Kubernetes(plane) => plane.upcall(upcall, &mut context, &mut self.scratch.kube),
+            Plane::Swarm(plane) => plane.upcall(upcall, &mut context, &mut self.scratch.swarm),
+            Plane::Compose(plane) => plane.upcall(upcall, &mut context, &mut self.scratch.compose),
+        }
+        self.collect_plane();
+    }
+
+    fn collect_substrate(&mut self) {
+        let scratch = &mut self.scratch;
+        scratch.after.extend(scratch.substrate.after.drain(..).map(|(delay, event)| (delay, Event::Substrate(event))));
+        scratch.upcalls.extend(scratch.substrate.orders.drain(..));
+        scratch.notices.append(&mut scratch.substrate.notices);
+    }
+
+    fn collect_plane(&mut self) {
+        let scratch = &mut self.scratch;
+        scratch.after.extend(scratch.kube.after.drain(..).map(|(delay, event)| (delay, Event::Kube(event))));
+        scratch.after.extend(scratch.swarm.after.drain(..).map(|(delay, event)| (delay, Event::Swarm(event))));
+        scratch.after.extend(scratch.compose.after.drain(..).map(|(delay, event)| (delay, Event::Compose(event))));
+        scratch.orders.extend(scratch.kube.orders.drain(..));
+        scratch.orders.extend(scratch.swarm.orders.drain(..));
+        scratch.orders.extend(scratch.compose.orders.drain(..));
+        scratch.notices.append(&mut scratch.kube.notices);
+        scratch.notices.append(&mut scratch.swarm.notices);
+        scratch.notices.append(&mut scratch.compose.notices);
+    }
+
+    /// Carries out one command now. A command is a cause of its own: it takes a sequence number.
+    pub fn command(&mut self, command: &Command) -> Answer {
+        let seq = self.queue.allocate();
+        format!("{command:?}").hash(&mut self.run);
+        (self.now, seq).hash(&mut self.run);
+        let answer = self.carry_out(seq, command);
+        self.settle(seq, Seq::default());
+        answer
+    }
+
+    fn carry_out(&mut self, seq: Seq, command: &Command) -> Answer {
+        match command {
+            Command::AddMachine(spec) => self.add_machine(seq, spec),
+            Command::RemoveMachine(name) => match self.machine(name) {
+                Some(machine) => {
+                    let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                    match &mut self.plane {
+                        Plane::Kubernetes(plane) => plane.machine_removed(machine, &mut context, &mut self.scratch.kube),
+                        Plane::Swarm(plane) => plane.machine_removed(machine, &mut context, &mut self.scratch.swarm),
+                        Plane::Compose(plane) => plane.machine_removed(machine, &mut context, &mut self.scratch.compose),
+                    }
+                    self.collect_plane();
+                    self.substrate.remove_machine(machine, self.now, &mut self.symbols, &mut self.scratch.substrate);
+                    self.collect_substrate();
+                    Answer::Done
+                }
+                None => Answer::Refused(format!("there is no machine \"{name}\"")),
+            },
+            Command::Kube(request) => match &mut self.plane {
+                Plane::Kubernetes(plane) => {
+                    let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                    let result = plane.request(request, &mut context, &mut self.scratch.kube);
+                    self.collect_plane();
+                    Answer::Kube(Box::new(result))
+                }
+                Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
+            },
+            Command::Swarm(request) => match &mut self.plane {
+                Plane::Swarm(plane) => {
+                    let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                    let result = plane.request(request, &mut context, &mut self.scratch.swarm);
+                    self.collect_plane();
+                    Answer::Swarm(Box::new(result))
+                }
+                Plane::Kubernetes(_) | Plane::Compose(_) => self.wrong_world("Swarm"),
+            },
+            Command::Compose(request) => match &mut self.plane {
+                Plane::Compose(plane) => {
+                    let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                    let result = plane.request(request, &mut context, &mut self.scratch.compose);
+                    self.collect_plane();
+                    Answer::Compose(Box::new(result))
+                }
+                Plane::Kubernetes(_) | Plane::Swarm(_) => self.wrong_world("Compose"),
+            },
+            Command::Inject(spec) => self.inject(spec),
+            Command::Heal(number) => self.heal(*number),
+            Command::Traffic(service, rate) => {
+                let service = self.symbols.intern(service);
+                self.substrate.set_rate(service, *rate, self.now, &mut self.symbols, &mut self.scratch.substrate);
+                self.collect_substrate();
+                Answer::Done
+            }
+            Command::Set(key, value) => {
+                let result = match &mut self.plane {
+                    Plane::Kubernetes(plane) => plane.set(key, value),
+                    Plane::Swarm(plane) => plane.set(key, value),
+                    Plane::Compose(plane) => plane.set(key, value),
+                };
+                match result {
+                    Ok(()) => Answer::Done,
+                    Err(message) => Answer::Refused(message),
+                }
+            }
+        }
+    }
+
+    fn wrong_world(&self, wanted: &str) -> Answer {
+        Answer::Refused(format!("this world runs {}, not {wanted}", self.orchestrator.name()))
+    }
+
+    fn add_machine(&mut self, seq: Seq, spec: &MachineSpec) -> Answer {
+        if self.machine(&spec.name).is_some() {
+            return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
+        }
+        let mut capacity = ResourceVector { milli_cpu: spec.milli_cpu, memory: spec.memory_bytes, ..ResourceVector::default() };
+        for (resource, amount) in &spec.extended {
+            capacity.extended.push((self.symbols.intern(resource), *amount));
+        }
+        let name = self.symbols.intern(&spec.name);
+        let zone = self.symbols.intern(&spec.zone);
+        let machine = self.substrate.add_machine(name, capacity, zone, spec.setup.control, self.now);
+        let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+        match &mut self.plane {
+            Plane::Kubernetes(plane) => plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.kube),
+            Plane::Swarm(plane) => plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.swarm),
+            Plane::Compose(plane) => plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.compose),
+        }
+        self.collect_plane();
+        Answer::Done
+    }
+
+    /// The machine of that name.
+    pub fn machine(&self, name: &str) -> Option<MachineId> {
+        let symbol = self.symbols.get(name)?;
+        self.substrate.machine_named(symbol)
+    }
+
+    /// Leaves a trace line that the engine itself is the source of.
+    pub(super) fn note(&mut self, source: &'static str, verb: &'static str, kind: &'static str, name: &str, detail: Detail) {
+        let name = Name::plain(self.symbols.intern(name));
+        self.scratch.notices.push(Notice { source, verb, subject: Subject { kind, name }, detail, rule: None });
+    }
+
+    /// Lets the machines do something and collects what follows.
+    pub(super) fn on_substrate(&mut self, act: impl FnOnce(&mut Substrate, SimTime, Seed, &mut Symbols, &mut SubstrateOutbox)) {
+        act(&mut self.substrate, self.now, self.seed, &mut self.symbols, &mut self.scratch.substrate);
+        self.collect_substrate();
+    }
+
+    /// Schedules one of the engine's own events after the present one.
+    pub(super) fn schedule(&mut self, delay: SimDuration, event: Event) {
+        self.scratch.after.push((delay, event));
+    }
+
+    /// Every workload's wanted and present state, in the plane's own order.
+    pub fn workloads(&self) -> Vec<WorkloadStatus> {
+        match &self.plane {
+            Plane::Kubernetes(plane) => plane.workloads(&self.symbols),
+            Plane::Swarm(plane) => plane.workloads(&self.symbols),
+            Plane::Compose(plane) => plane.workloads(&self.symbols),
+        }
+    }
+
+    /// Distance to the desired state; zero: converged.
+    pub fn unmet(&self) -> u64 {
+        match &self.plane {
+            Plane::Kubernetes(plane) => plane.unmet(),
+            Plane::Swarm(plane) => plane.unmet(),
+            Plane::Compose(plane) => plane.unmet(),
+        }
+    }
+
+    /// Component flags and their values.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        match &self.plane {
+            Plane::Kubernetes(plane) => plane.settings(),
+            Plane::Swarm(plane) => plane.settings(),
+            Plane::Compose(plane) => plane.settings(),
+        }
+    }
+
+    /// The Kubernetes plane, if this world runs it.
+    pub fn kube(&self) -> Option<&KubePlane> {
+        match &self.plane {
+            Plane::Kubernetes(plane) => Some(plane),
+            Plane::Swarm(_) | Plane::Compose(_) => None,
+        }
+    }
+
+    /// The Swarm plane, if this world runs it.
+    pub fn swarm(&self) -> Option<&SwarmPlane> {
+        match &self.plane {
+            Plane::Swarm(plane) => Some(plane),
+            Plane::Kubernetes(_) | Plane::Compose(_) => None,
+        }
+    }
+
+    /// The Compose plane, if this world runs it.
+    pub fn compose(&self) -> Option<&ComposePlane> {
+        match &self.plane {
+            Plane::Compose(plane) => Some(plane),
+            Plane::Kubernetes(_) | Plane::Swarm(_) => None,
+        }
+    }
+}
