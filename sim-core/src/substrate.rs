@@ -1,6 +1,5 @@
 //! The machines: power, links, images, sandboxes, containers, programs and the rules that requests
 //! follow. Knows nothing of pods, tasks or services.
-<<<<<<< HEAD
 //!
 //! ```text
 //! plane ──Order──▶ Substrate ──Upcall──▶ plane          (in the same event)
@@ -33,22 +32,11 @@ use crate::base::hash::FxHashMap;
 use crate::base::rng::Seed;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::table::Table;
-=======
-
-pub mod container;
-pub mod machine;
-pub mod order;
-pub mod sandbox;
-
-use crate::base::rng::Seed;
-use crate::base::symbol::Symbols;
->>>>>>> 8a22639 (wip)
 use crate::base::time::SimTime;
 use crate::des::notice::Notice;
 use crate::des::outbox::Outbox;
 use crate::des::queue::Seq;
 
-<<<<<<< HEAD
 use container::Container;
 use health::{Probe, ProbeId};
 use machine::Machine;
@@ -65,10 +53,6 @@ pub type PlaneOutbox<E> = Outbox<E, Order, Notice>;
 
 /// What the machines return: their own events to come, upcalls to the plane, trace lines.
 pub type SubstrateOutbox = Outbox<Event, Upcall, Notice>;
-=======
-/// What a plane's handler returns: its own events to come, orders to the machines, trace lines.
-pub type PlaneOutbox<E> = Outbox<E, order::Order, Notice>;
->>>>>>> 8a22639 (wip)
 
 /// What a plane's handler may read besides itself.
 #[derive(Debug)]
@@ -85,7 +69,6 @@ pub struct Context<'a> {
     pub machines: &'a Substrate,
 }
 
-<<<<<<< HEAD
 /// What every change to the machines is given: the time, the run's luck, text, and where wishes go.
 #[derive(Debug)]
 pub struct Scope<'a> {
@@ -306,8 +289,3 @@ impl Substrate {
 
 #[cfg(test)]
 mod tests;
-=======
-/// Everything physical.
-#[derive(Clone, Debug, Default)]
-pub struct Substrate {}
->>>>>>> 8a22639 (wip)

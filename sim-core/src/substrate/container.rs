@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Containers: one main process each, from creation to exit.
 
 use std::sync::Arc;
@@ -110,9 +109,3 @@ impl Container {
         })
     }
 }
-=======
-//! A container.
-/// A container.
-#[derive(Clone, Debug)]
-pub struct Container {}
->>>>>>> 8a22639 (wip)

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Machines: capacity, power and boot.
 //!
 //! A machine that loses power forgets its sandboxes and containers and keeps its images. Its agent
@@ -284,9 +283,3 @@ impl Substrate {
 
 /// Network of the machines themselves: the bridge network that local clusters commonly get.
 const MACHINE_ADDRESS_BASE: u32 = (172 << 24) | (18 << 16);
-=======
-//! A machine.
-/// A machine.
-#[derive(Clone, Debug)]
-pub struct Machine {}
->>>>>>> 8a22639 (wip)

@@ -36,7 +36,6 @@ pub struct Owner {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ProbeAction {
     /// GET on this port; answered when the program listens there and is ready.
-<<<<<<< HEAD
     Http {
         /// The port.
         port: u16,
@@ -70,15 +69,6 @@ pub enum ProbePacing {
     /// One period after the previous probe ended; the first one period (after the initial delay)
     /// after the container's start. Source: moby `daemon/health.go`.
     Gaps,
-=======
-    Http { port: u16, path: Arc<str> },
-    /// Connect to this port; answered as soon as the program listens.
-    Tcp { port: u16 },
-    /// gRPC health on this port.
-    Grpc { port: u16 },
-    /// Run a command inside the container: exit 0 is a success.
-    Exec { command: Arc<[Arc<str>]> },
->>>>>>> 8a22639 (wip)
 }
 
 /// A health check as the substrate runs it. When its verdict changes, and only then, an upcall
@@ -103,7 +93,6 @@ pub struct ProbeSpec {
     pub start_period: SimDuration,
     /// Probe period while in `start_period` and not yet healthy (Docker's `start_interval`); zero: `period`.
     pub start_interval: SimDuration,
-<<<<<<< HEAD
     /// How probes follow each other.
     pub pacing: ProbePacing,
     /// The verdict that holds before the first one is reached, which is therefore not reported
@@ -117,12 +106,6 @@ pub struct ProbeSpec {
 
 /// How a container is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-=======
-}
-
-/// How a container is to be run.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
->>>>>>> 8a22639 (wip)
 pub struct ContainerSpec {
     /// The container's own name inside its owner, e.g. `redis`.
     pub name: Symbol,
@@ -140,13 +123,9 @@ pub struct ContainerSpec {
     pub requests: ResourceVector,
     /// What it may use; zero: no limit.
     pub limits: ResourceVector,
-<<<<<<< HEAD
     /// Paths inside the container at which something from outside is mounted, files or directories.
     pub mounts: Arc<[Arc<str>]>,
     /// Health checks, at most 8.
-=======
-    /// Health checks.
->>>>>>> 8a22639 (wip)
     pub probes: Arc<[ProbeSpec]>,
 }
 
@@ -206,7 +185,6 @@ pub struct BalancerSpec {
 }
 
 /// A wish of a plane, carried out by the substrate in the same event.
-<<<<<<< HEAD
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Make a sandbox (network namespace and address). Answers [`Upcall::SandboxCreated`] at once
@@ -289,32 +267,6 @@ pub enum Order {
         /// The port.
         port: u16,
     },
-=======
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Order {
-    /// Make a sandbox (network namespace and address). Answers [`Upcall::SandboxCreated`] at once
-    /// and [`Upcall::SandboxReady`] or [`Upcall::SandboxFailed`] later.
-    CreateSandbox { owner: Owner, machine: MachineId },
-    /// Remove a sandbox and what is left in it.
-    RemoveSandbox { sandbox: SandboxId },
-    /// Get an image. Answers [`Upcall::Pulled`] or [`Upcall::PullFailed`].
-    Pull { owner: Owner, machine: MachineId, image: Symbol, policy: PullPolicy },
-    /// Create and start a container in a sandbox. Answers [`Upcall::ContainerCreated`] at once,
-    /// then [`Upcall::Started`] or [`Upcall::StartFailed`].
-    Start { owner: Owner, sandbox: SandboxId, spec: Arc<ContainerSpec> },
-    /// Stop signal, then kill after `grace`. Answers [`Upcall::Exited`].
-    Stop { container: ContainerId, grace: SimDuration },
-    /// Kill at once.
-    Kill { container: ContainerId },
-    /// Forget an exited container.
-    RemoveContainer { container: ContainerId },
-    /// Set or replace the rules for a service. `key` is the plane's number for it.
-    SetBalancer { key: u32, spec: Arc<BalancerSpec> },
-    /// Remove the rules for a service.
-    RemoveBalancer { key: u32 },
-    /// Reserve a port of a machine for a sandbox. A port already taken answers [`Upcall::PortTaken`].
-    BindPort { owner: Owner, sandbox: SandboxId, port: u16 },
->>>>>>> 8a22639 (wip)
 }
 
 /// Why a pull failed.
@@ -328,18 +280,14 @@ pub enum PullError {
     RegistryDown,
     /// Policy `Never` and the image is absent.
     NotPresent,
-<<<<<<< HEAD
     /// The reference is not a valid one.
     InvalidName,
-=======
->>>>>>> 8a22639 (wip)
 }
 
 /// What the machines report to the plane that owns the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Upcall {
     /// The sandbox's id, in the same event as the order.
-<<<<<<< HEAD
     SandboxCreated {
         /// Whose it is.
         owner: Owner,
@@ -451,44 +399,10 @@ pub enum Upcall {
 }
 
 /// What a fault does to the machines. Planes add their own kinds above this.
-=======
-    SandboxCreated { owner: Owner, sandbox: SandboxId },
-    /// The sandbox has its network and address.
-    SandboxReady { owner: Owner, sandbox: SandboxId },
-    /// The sandbox could not be made.
-    SandboxFailed { owner: Owner, sandbox: SandboxId },
-    /// The image is on the machine.
-    Pulled { owner: Owner, image: Symbol },
-    /// It could not be had.
-    PullFailed { owner: Owner, image: Symbol, error: PullError },
-    /// The container's id, in the same event as the order.
-    ContainerCreated { owner: Owner, container: ContainerId },
-    /// Its process runs.
-    Started { owner: Owner, container: ContainerId },
-    /// It could not be started (no such command: 127, not executable: 126).
-    StartFailed { owner: Owner, container: ContainerId, code: i32 },
-    /// Its process ended. `signal` is zero for a plain exit; `code` is 128 + signal otherwise.
-    Exited { owner: Owner, container: ContainerId, code: i32, oom: bool },
-    /// A health check's verdict changed (thresholds are applied by the substrate).
-    Probe { owner: Owner, container: ContainerId, which: u8, success: bool },
-    /// The port that [`Order::BindPort`] wanted is taken.
-    PortTaken { owner: Owner, sandbox: SandboxId, port: u16 },
-    /// The machine lost power. The plane's *agent* there is gone too: a plane must not use this as
-    /// knowledge of its control plane, only to stop its own agent and elided heartbeats.
-    MachineDown { machine: MachineId },
-    /// The machine has booted; its agent starts anew with no containers running.
-    MachineUp { machine: MachineId },
-    /// Whether the machine can talk to the control machine changed.
-    ControlLink { machine: MachineId, connected: bool },
-}
-
-/// What a fault does. Kinds are the vocabulary of design §3.2; planes add their own above this.
->>>>>>> 8a22639 (wip)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SubstrateFault {
     /// Power off; on again only when healed.
     Crash(MachineId),
-<<<<<<< HEAD
     /// Power off, and on again after this long (the boot comes on top).
     Reboot(MachineId, SimDuration),
     /// Power on a machine that a crash turned off.
@@ -499,12 +413,4 @@ pub enum SubstrateFault {
     Hang(ContainerId),
     /// A hung program answers again.
     Unhang(ContainerId),
-=======
-    /// Power off, then boot.
-    Reboot(MachineId),
-    /// Kill one container with SIGKILL.
-    KillContainer(ContainerId),
-    /// Registry answers nobody.
-    RegistryDown,
->>>>>>> 8a22639 (wip)
 }

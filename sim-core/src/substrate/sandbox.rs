@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Sandboxes: the namespaces and the address that containers share.
 
 use crate::base::time::SimTime;
@@ -39,9 +38,3 @@ pub struct Sandbox {
 }
 
 const _: () = assert!(size_of::<Sandbox>() <= 96, "150,000 of these are kept");
-=======
-//! A sandbox.
-/// A sandbox.
-#[derive(Clone, Debug)]
-pub struct Sandbox {}
->>>>>>> 8a22639 (wip)
