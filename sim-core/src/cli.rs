@@ -68,7 +68,7 @@ pub fn main() -> ExitCode {
 }
 
 fn explain(code: &str) -> Result<u8, Stop> {
-    match crate::manifest::diagnostic::explain(code) {
+    match crate::manifest::explain::explain(code) {
         Some(text) => {
             print(&format!("{text}\n"));
             Ok(0)

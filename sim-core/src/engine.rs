@@ -8,6 +8,7 @@ pub mod event;
 pub mod fault;
 pub mod history;
 pub mod lab;
+pub mod machines;
 pub mod observe;
 pub mod report;
 pub mod trace;

@@ -5,7 +5,7 @@ use crate::console::table::Table;
 use crate::engine::lab::Lab;
 use crate::engine::report::{RunReport, percent};
 use crate::manifest::value::Value;
-use crate::object::print::{json, yaml};
+use crate::object::print::{KeyOrder, json_pretty, yaml};
 
 use super::options::{CompareOptions, Format};
 use super::{Stop, load, note, print};
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &CompareOptions) -> Result<u8, Stop> {
 pub(crate) fn document(lab: &Lab, format: Format) -> String {
     let runs = lab.worlds.iter().map(|world| RunReport::of(world).value()).collect();
     let document = Value::object([("schemaVersion", Value::Int(1)), ("hash", Value::string(&lab.fingerprint().hex())), ("runs", Value::list(runs))]);
-    if format == Format::Yaml { yaml(&document) } else { json(&document) }
+    if format == Format::Yaml { yaml(&document) } else { json_pretty(&document, KeyOrder::Stored) }
 }
 
 /// The side-by-side table and one sentence for each run.

@@ -1,8 +1,8 @@
 //! `podium lint`: validation only.
 
-use crate::manifest::diagnostic::{Severity, render};
+use crate::manifest::diagnostic::Severity;
 use crate::manifest::value::Value;
-use crate::object::print::{json, yaml};
+use crate::object::print::{KeyOrder, json_pretty, yaml};
 
 use super::options::{Format, LintOptions};
 use super::{Stop, load, print};
@@ -18,12 +18,12 @@ pub(crate) fn run(options: &LintOptions) -> Result<u8, Stop> {
             let list = opened
                 .diagnostics()
                 .map(|(source, diagnostic)| {
-                    let (line, column) = source.line_column(diagnostic.span.start);
+                    let at = source.position(diagnostic.span.start);
                     Value::object([
                         ("file", Value::string(&diagnostic.file)),
-                        ("line", Value::Int(i64::from(line))),
-                        ("column", Value::Int(i64::from(column))),
-                        ("severity", Value::string(diagnostic.severity.name())),
+                        ("line", Value::Int(i64::from(at.line))),
+                        ("column", Value::Int(i64::from(at.column))),
+                        ("severity", Value::string(diagnostic.severity.word())),
                         ("code", Value::string(diagnostic.code)),
                         ("message", Value::string(&diagnostic.message)),
                         ("help", diagnostic.help.as_deref().map_or(Value::Null, Value::string)),
@@ -47,11 +47,11 @@ pub(crate) fn run(options: &LintOptions) -> Result<u8, Stop> {
                 ("diagnostics", Value::list(list)),
                 ("notModelled", Value::list(not_modelled)),
             ]);
-            print(&if options.output == Format::Yaml { yaml(&document) } else { json(&document) });
+            print(&if options.output == Format::Yaml { yaml(&document) } else { json_pretty(&document, KeyOrder::Stored) });
         }
         Format::Table | Format::Wide | Format::Name => {
             for (source, diagnostic) in opened.diagnostics() {
-                print(&render(source, diagnostic));
+                print(&diagnostic.render(Some(source)));
             }
             print(&opened.not_modelled_text());
             print(&format!("{} files, {errors} errors\n", opened.files()));

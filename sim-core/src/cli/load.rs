@@ -10,7 +10,7 @@ use crate::base::rng::Seed;
 use crate::base::time::SimDuration;
 use crate::console::open::{Experiment, Opened, open};
 use crate::engine::command::{FaultSpec, Orchestrator};
-use crate::manifest::diagnostic::{Severity, render};
+use crate::manifest::diagnostic::Severity;
 
 use super::options::Setup;
 use super::{Stop, note};
@@ -64,7 +64,7 @@ pub(crate) fn report(opened: &Opened) -> Result<(), Stop> {
     let mut errors = 0;
     let mut text = String::new();
     for (source, diagnostic) in opened.diagnostics() {
-        text.push_str(&render(source, diagnostic));
+        text.push_str(&diagnostic.render(Some(source)));
         errors += usize::from(diagnostic.severity == Severity::Error);
     }
     if errors > 0 {

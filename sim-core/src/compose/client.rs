@@ -111,7 +111,7 @@ impl ComposePlane {
             }
             let image = ctx.symbols.intern(&job.service.image);
             let policy = lower::pull_policy(&job.service);
-            let present = policy != PullPolicy::Always && ctx.machines.image_present(host, image, ctx.symbols);
+            let present = policy != PullPolicy::Always && ctx.machines.has_image(host, image);
             if !present && !images.contains(&image) {
                 images.push(image);
                 operation.pulls += 1;
@@ -175,7 +175,7 @@ impl ComposePlane {
             let missing: Vec<Arc<str>> = operation.jobs.iter().map(|job| job.service.image.clone()).collect();
             let image = missing
                 .iter()
-                .find(|image| self.host.is_some_and(|host| ctx.symbols.get(image).is_none_or(|symbol| !ctx.machines.image_present(host, symbol, ctx.symbols))))
+                .find(|image| self.host.is_some_and(|host| ctx.symbols.get(image).is_none_or(|symbol| !ctx.machines.has_image(host, symbol))))
                 .cloned()
                 .unwrap_or_else(|| "".into());
             let operation = &mut self.operations[number as usize];
@@ -371,7 +371,7 @@ impl ComposePlane {
                 host_ip: port.host_ip.clone(),
                 published,
                 target: port.target,
-                protocol: port.protocol.name(),
+                protocol: lower::protocol(port.protocol),
             });
         }
         self.store.ordinals += 1;
@@ -640,6 +640,7 @@ pub fn pull_error(image: &str, error: PullError) -> String {
         PullError::Denied => format!("pull access denied for {repository}, repository does not exist or may require 'docker login'"),
         PullError::ManifestUnknown => format!("manifest for {repository}:{tag} not found: manifest unknown: manifest unknown"),
         PullError::RegistryDown => "Get \"https://registry-1.docker.io/v2/\": dial tcp: connect: connection refused".to_owned(),
+        PullError::InvalidName => "invalid reference format".to_owned(),
         PullError::NotPresent => format!("No such image: {repository}:{tag}"),
     }
 }

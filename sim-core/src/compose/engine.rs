@@ -237,14 +237,15 @@ impl ComposePlane {
         for (_, row) in self.store.of_service(service) {
             let target = row.ports.first().map_or(0, |port| port.target);
             published = published.or(row.ports.first().map(|port| port.published));
-            listens |= !row.spec.ports.is_empty() || ctx.machines.image_listens(row.spec.image, ctx.symbols);
+            let program = row.process.and_then(|process| ctx.machines.container(process));
+            listens |= !row.spec.ports.is_empty() || program.is_some_and(|program| !program.behaviour.ports.is_empty());
             if row.state == State::Running
                 && let Some(sandbox) = row.sandbox
             {
                 running.push((row.number, Backend { sandbox, port: target }));
             }
         }
-        if !listens {
+        if !listens && !ctx.machines.balancers().any(|(key, _)| key == entry.key) {
             return;
         }
         running.sort_unstable_by_key(|(number, _)| *number);

@@ -4,19 +4,20 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::api::compose::service::{PullPolicy as Pull, Service};
+use crate::api::swarm::service::PortProtocol;
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimDuration;
 use crate::des::fingerprint::Fingerprint;
-use crate::substrate::order::{ContainerSpec, ProbeAction, ProbeSpec, PullPolicy};
+use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
 
 /// The container that a service describes.
 pub fn container(service: &Service, symbols: &mut Symbols) -> ContainerSpec {
     let requests = ResourceVector::default();
     let mut limits = ResourceVector::default();
-    limits.milli_cpu = service.resources.limits.milli_cpu;
-    limits.memory = service.resources.limits.memory_bytes;
+    limits.milli_cpu = amount(service.resources.limits.cpu_milli);
+    limits.memory = amount(service.resources.limits.memory_bytes);
     let ports: Vec<u16> = service.ports.iter().map(|port| port.target).chain(service.expose.iter().copied()).collect();
     ContainerSpec {
         name: symbols.intern(&service.name),
@@ -27,6 +28,7 @@ pub fn container(service: &Service, symbols: &mut Symbols) -> ContainerSpec {
         ports: ports.into(),
         requests,
         limits,
+        mounts: service.mounts.iter().map(|mount| mount.target.clone()).collect(),
         probes: service.health_check.as_ref().and_then(probe).into_iter().collect(),
     }
 }
@@ -42,14 +44,31 @@ fn probe(check: &HealthCheck) -> Option<ProbeSpec> {
     Some(ProbeSpec {
         which: 0,
         action: ProbeAction::Exec { command },
-        initial_delay: check.interval,
+        initial_delay: SimDuration::ZERO,
         period: check.interval,
         timeout: check.timeout,
         success_threshold: 1,
         failure_threshold: check.retries,
         start_period: check.start_period,
+        pacing: ProbePacing::Gaps,
+        initial: None,
+        after: None,
+        once: false,
         start_interval: if check.start_period.is_zero() { SimDuration::ZERO } else { check.start_interval },
     })
+}
+
+fn amount(amount: Option<u64>) -> i64 {
+    i64::try_from(amount.unwrap_or(0)).unwrap_or(i64::MAX)
+}
+
+/// A protocol's name in lower case.
+pub fn protocol(protocol: PortProtocol) -> &'static str {
+    match protocol {
+        PortProtocol::Tcp => "tcp",
+        PortProtocol::Udp => "udp",
+        PortProtocol::Sctp => "sctp",
+    }
 }
 
 /// When the engine pulls.

@@ -98,7 +98,7 @@ impl ComposePlane {
         });
         let ports: Vec<(String, Value)> = ports.collect();
         let project = symbols.text(row.project);
-        let address = row.sandbox.and_then(|sandbox| machines.address_text(sandbox)).unwrap_or_default();
+        let address = row.sandbox.and_then(|sandbox| machines.sandbox_address(sandbox)).unwrap_or_default();
         let labels = Value::object([
             ("com.docker.compose.config-hash", Value::string(&format!("{:016x}", row.config_hash))),
             ("com.docker.compose.container-number", Value::string(&row.number.to_string())),

@@ -78,7 +78,7 @@ impl Condition {
             }
             Self::Available(name) => any(lab, |world| {
                 let symbol = world.symbols.get(name)?;
-                world.substrate.answered_ppm(symbol).map(|answered| answered == 1_000_000)
+                world.answered_ppm(symbol).map(|answered| answered == 1_000_000)
             }),
             Self::Node(name, state) => any(lab, |world| match world.orchestrator {
                 Orchestrator::Kubernetes => world.kube()?.node_state(name, &world.symbols).map(|found| found.eq_ignore_ascii_case(state)),

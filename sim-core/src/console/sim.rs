@@ -9,7 +9,7 @@ use crate::engine::lab::{Input, Lab};
 use crate::engine::report::RunReport;
 use crate::engine::trace;
 use crate::engine::why;
-use crate::manifest::tree::Value;
+use crate::manifest::value::Value;
 
 use super::condition::Condition;
 use super::{Output, Session};
@@ -113,7 +113,7 @@ fn until(session: &mut Session, words: &[String]) -> Output {
             return Output::error(1, format!("timed out at {now}: not {}", words.join(" ")));
         }
         // Nothing changes between events, so the next look is at the next event or the next tick.
-        let next = session.history.lab_mut().next_at().unwrap_or(deadline).max(now + LOOK_EVERY);
+        let next = session.history.lab().next_at().unwrap_or(deadline).max(now + LOOK_EVERY);
         session.history.advance_to(next.min(deadline));
     }
     Output::default()
@@ -157,7 +157,7 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
         FaultKind::PodKill | FaultKind::ContainerKill | FaultKind::RegistryDown | FaultKind::ImageMissing => Ok(()),
         FaultKind::ZoneOutage => {
             let known = lab.worlds.iter().any(|world| {
-                world.symbols.get(&spec.target).is_some_and(|zone| !world.substrate.machines_in_zone(zone).is_empty())
+                world.symbols.get(&spec.target).is_some_and(|zone| !world.machines_in_zone(zone).is_empty())
             });
             if known { Ok(()) } else { Err(format!("there is no zone \"{}\"", spec.target)) }
         }
@@ -170,9 +170,10 @@ fn machine_exists(lab: &Lab, name: &str) -> Result<(), String> {
     }
     let mut names: Vec<String> = Vec::new();
     for world in &lab.worlds {
-        for name in world.substrate.machine_names(&world.symbols) {
-            if !names.iter().any(|known| *known == name) {
-                names.push(name);
+        for (_, machine) in world.substrate.machines() {
+            let name = world.symbols.text(machine.name);
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
             }
         }
     }
@@ -311,8 +312,8 @@ fn metrics(lab: &Lab) -> String {
 
 fn metrics_json(lab: &Lab) -> String {
     let runs: Vec<Value> = lab.worlds.iter().map(|world| RunReport::of(world).value()).collect();
-    let document = Value::map([("schemaVersion", Value::Int(1)), ("at_s", crate::engine::report::seconds(Some(lab.now))), ("runs", Value::list(runs))]);
-    crate::object::print::json(&document)
+    let document = Value::object([("schemaVersion", Value::Int(1)), ("at_s", crate::engine::report::seconds(Some(lab.now))), ("runs", Value::list(runs))]);
+    crate::object::print::json_pretty(&document, crate::object::print::KeyOrder::Stored)
 }
 
 fn trace_lines(session: &Session, filter: &[&str]) -> Output {

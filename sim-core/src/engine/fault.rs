@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
-use crate::substrate::order::{MachineId, SandboxId};
+use crate::substrate::order::{MachineId, SandboxId, SubstrateFault};
+use crate::substrate::rule::{Rule, RuleId, Side};
 
 use super::command::{Answer, FaultKind, FaultSpec};
 use super::event::Event;
@@ -37,7 +38,7 @@ pub struct Fault {
     /// Machines that it hit, by name.
     pub machines: Vec<Arc<str>>,
     /// The substrate's number for a rule (partition), if it made one.
-    rule: Option<u32>,
+    rule: Option<RuleId>,
 }
 
 /// Faults of one world; the position is the fault's number.
@@ -129,21 +130,16 @@ impl World {
             FaultKind::NodeCrash | FaultKind::ZoneOutage => {
                 for name in &fault.machines {
                     if let Some(machine) = self.machine(name) {
-                        self.on_substrate(|substrate, now, seed, symbols, out| substrate.power_on(machine, now, seed, symbols, out));
+                        self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::PowerOn(machine), scope));
                     }
                 }
             }
-            FaultKind::Partition => {
+            FaultKind::Partition | FaultKind::RegistryDown | FaultKind::ImageMissing => {
                 if let Some(rule) = fault.rule {
-                    self.on_substrate(|substrate, now, _, symbols, out| substrate.heal_partition(rule, now, symbols, out));
+                    self.on_substrate(|substrate, scope| {
+                        substrate.remove_rule(rule, scope);
+                    });
                 }
-            }
-            FaultKind::RegistryDown => {
-                self.on_substrate(|substrate, now, _, symbols, out| substrate.set_registry_down(false, now, symbols, out));
-            }
-            FaultKind::ImageMissing => {
-                let image = self.symbols.intern(&fault.spec.target);
-                self.on_substrate(|substrate, now, _, symbols, out| substrate.set_image_missing(image, false, now, symbols, out));
             }
             FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill => {}
         }
@@ -159,25 +155,25 @@ impl World {
                 let Some(machine) = self.target_machine(&spec.target) else { return self.not_applicable(spec) };
                 self.hit(index, machine);
                 self.note_fault(spec, machine);
-                self.on_substrate(|substrate, now, _, symbols, out| substrate.crash(machine, now, symbols, out));
+                self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::Crash(machine), scope));
             }
             FaultKind::NodeReboot => {
                 let Some(machine) = self.target_machine(&spec.target) else { return self.not_applicable(spec) };
                 self.hit(index, machine);
                 self.note_fault(spec, machine);
                 let off = spec.duration.unwrap_or(SimDuration::from_micros(0));
-                self.on_substrate(|substrate, now, seed, symbols, out| substrate.reboot(machine, off, now, seed, symbols, out));
+                self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::Reboot(machine, off), scope));
             }
             FaultKind::ZoneOutage => {
                 let Some(zone) = self.symbols.get(&spec.target) else { return self.not_applicable(spec) };
-                let machines: Vec<MachineId> = self.substrate.machines_in_zone(zone);
+                let machines: Vec<MachineId> = self.machines_in_zone(zone);
                 if machines.is_empty() {
                     return self.not_applicable(spec);
                 }
                 self.note("fault", spec.kind.name(), "zone", &spec.target, Detail::Number(machines.len() as i64));
                 for machine in machines {
                     self.hit(index, machine);
-                    self.on_substrate(|substrate, now, _, symbols, out| substrate.crash(machine, now, symbols, out));
+                    self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::Crash(machine), scope));
                 }
             }
             FaultKind::Partition => {
@@ -190,13 +186,12 @@ impl World {
                     self.hit(index, *machine);
                 }
                 self.note("fault", spec.kind.name(), "link", &spec.target, Detail::None);
-                let mut rule = None;
-                self.on_substrate(|substrate, now, _, symbols, out| rule = Some(substrate.partition(&left, &right, now, symbols, out)));
-                self.faults.list[index].rule = rule;
+                let side = |machines| Side { machines, users: false };
+                self.stand(index, Rule::Partition { a: side(left), b: side(right) });
             }
             FaultKind::PodKill | FaultKind::ContainerKill => {
                 let Some(sandbox) = self.target_sandbox(&spec.target) else { return self.not_applicable(spec) };
-                if let Some(machine) = self.substrate.sandbox_machine(sandbox) {
+                if let Some(machine) = self.substrate.sandbox(sandbox).map(|row| row.machine) {
                     self.hit(index, machine);
                 }
                 self.note("fault", spec.kind.name(), "sandbox", &spec.target, Detail::None);
@@ -204,16 +199,22 @@ impl World {
                 if every && self.delete_replica(sandbox) {
                     return true;
                 }
-                self.on_substrate(|substrate, now, _, symbols, out| substrate.kill_sandbox(sandbox, every, now, symbols, out));
+                let mut running: Vec<_> = self.substrate.containers_in(sandbox).filter(|(_, row)| row.running_since().is_some()).map(|(id, _)| id).collect();
+                running.reverse();
+                if !every {
+                    running.truncate(1);
+                }
+                for container in running {
+                    self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::KillContainer(container), scope));
+                }
             }
             FaultKind::RegistryDown => {
                 self.note("fault", spec.kind.name(), "registry", "all", Detail::None);
-                self.on_substrate(|substrate, now, _, symbols, out| substrate.set_registry_down(true, now, symbols, out));
+                self.stand(index, Rule::RegistryDown);
             }
             FaultKind::ImageMissing => {
-                let image = self.symbols.intern(&spec.target);
                 self.note("fault", spec.kind.name(), "image", &spec.target, Detail::None);
-                self.on_substrate(|substrate, now, _, symbols, out| substrate.set_image_missing(image, true, now, symbols, out));
+                self.stand(index, Rule::ImageMissing { image: spec.target.clone() });
             }
         }
         true
@@ -224,8 +225,14 @@ impl World {
     fn delete_replica(&mut self, sandbox: SandboxId) -> bool {
         let Plane::Kubernetes(plane) = &self.plane else { return false };
         let Some(request) = plane.delete_pod_of(sandbox, &self.symbols) else { return false };
-        let seq = crate::des::queue::Seq::default();
-        self.kube_request(seq, &request).is_ok()
+        self.kube_request(&request).is_ok()
+    }
+
+    /// Puts a standing fault into force.
+    fn stand(&mut self, index: usize, rule: Rule) {
+        let mut id = None;
+        self.on_substrate(|substrate, scope| id = Some(substrate.add_rule(rule, scope)));
+        self.faults.list[index].rule = id;
     }
 
     fn not_applicable(&mut self, spec: &FaultSpec) -> bool {
@@ -234,7 +241,7 @@ impl World {
     }
 
     fn hit(&mut self, index: usize, machine: MachineId) {
-        let name: Arc<str> = self.substrate.machine_name(machine, &self.symbols).into();
+        let name: Arc<str> = self.machine_text(machine).into();
         let fault = &mut self.faults.list[index];
         if !fault.machines.contains(&name) {
             fault.machines.push(name);
@@ -242,7 +249,7 @@ impl World {
     }
 
     fn note_fault(&mut self, spec: &FaultSpec, machine: MachineId) {
-        let name = self.substrate.machine_name(machine, &self.symbols).to_owned();
+        let name = self.machine_text(machine).to_owned();
         self.note("fault", spec.kind.name(), "node", &name, Detail::None);
     }
 
@@ -253,7 +260,7 @@ impl World {
     /// The machine that a fault's target means: a machine's name, or `of:WORKLOAD`.
     pub fn target_machine(&self, target: &str) -> Option<MachineId> {
         match target.strip_prefix("of:") {
-            Some(_) => self.substrate.sandbox_machine(self.target_sandbox(target)?),
+            Some(_) => Some(self.substrate.sandbox(self.target_sandbox(target)?)?.machine),
             None => self.machine(target),
         }
     }

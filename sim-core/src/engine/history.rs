@@ -73,11 +73,6 @@ impl History {
         &self.present
     }
 
-    /// The lab, for looks that need buffers. Never for changing it.
-    pub fn lab_mut(&mut self) -> &mut Lab {
-        &mut self.present
-    }
-
     /// Now.
     pub fn now(&self) -> SimTime {
         self.present.now

@@ -1,7 +1,5 @@
 //! Up to three worlds side by side: one seed, one clock, one fault script.
 
-use std::hash::Hash;
-
 use crate::base::rng::Seed;
 use crate::base::time::SimTime;
 use crate::des::fingerprint::Fingerprint;
@@ -67,7 +65,7 @@ impl Lab {
         for world in &mut self.worlds {
             if !world.advance_some(deadline, budget) {
                 // Events at this very time may be left: the common clock stops short of it.
-                reached = reached.min(world.next_at().map_or(deadline, |at| at.before()));
+                reached = reached.min(world.next_at().map_or(deadline, |at| SimTime::from_micros(at.as_micros().saturating_sub(1))));
             }
         }
         self.now = self.now.max(reached);
@@ -75,8 +73,8 @@ impl Lab {
     }
 
     /// Time of the next event of any world.
-    pub fn next_at(&mut self) -> Option<SimTime> {
-        self.worlds.iter_mut().filter_map(World::next_at).min()
+    pub fn next_at(&self) -> Option<SimTime> {
+        self.worlds.iter().filter_map(World::next_at).min()
     }
 
     /// Whether every world with something to run has converged.
@@ -91,9 +89,9 @@ impl Lab {
 
     /// Fingerprint of all worlds.
     pub fn fingerprint(&self) -> Fingerprint {
-        let mut all = Fingerprint::default();
+        let mut all = Fingerprint::new();
         for world in &self.worlds {
-            (world.orchestrator, world.fingerprint()).hash(&mut all);
+            all.fold(&(world.orchestrator, world.fingerprint()));
         }
         all
     }

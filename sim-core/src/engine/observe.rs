@@ -127,7 +127,7 @@ impl Observer {
             let answered_ppm = world
                 .symbols
                 .get(&workload.name)
-                .and_then(|name| world.substrate.answered_ppm(name))
+                .and_then(|name| world.answered_ppm(name))
                 .unwrap_or(u32::MAX);
             let point = Point { at, desired: workload.desired, ready: workload.ready, answered_ppm };
             let series = match self.series.iter_mut().find(|series| *series.name == *workload.name) {
@@ -251,8 +251,8 @@ pub fn serving(world: &World) -> Vec<(Arc<str>, u32)> {
         .iter()
         .map(|workload| {
             let sandboxes = world.sandboxes_of(&workload.name);
-            let running = sandboxes.iter().filter(|sandbox| world.substrate.serving(**sandbox)).count() as u32;
-            let behind = world.symbols.get(&workload.name).and_then(|name| world.substrate.answering_backends(name));
+            let running = sandboxes.iter().filter(|sandbox| world.serving(**sandbox)).count() as u32;
+            let behind = world.symbols.get(&workload.name).and_then(|name| world.answering_backends(name));
             (workload.name.as_str().into(), behind.map_or(running, |behind| behind.min(running)))
         })
         .collect()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::time::{SimDuration, SimTime};
-use crate::manifest::tree::Value;
+use crate::manifest::value::Value;
 
 use super::command::Orchestrator;
 use super::fault::FaultState;
@@ -77,7 +77,7 @@ impl RunReport {
             .iter()
             .zip(&serving)
             .map(|(workload, (name, ready))| {
-                let flow = world.symbols.get(name).and_then(|name| world.substrate.flow_totals(name));
+                let flow = world.symbols.get(name).and_then(|name| world.flow_figures(name));
                 ServiceReport {
                     name: name.clone(),
                     desired: workload.desired,
@@ -89,13 +89,14 @@ impl RunReport {
             })
             .collect();
         // Services whose name is no workload's: users ask them all the same.
-        for (name, flow) in world.substrate.flows() {
-            let name = world.symbols.text(name);
+        for symbol in world.asked_names() {
+            let name = world.symbols.text(symbol);
+            let Some(flow) = world.flow_figures(symbol) else { continue };
             if !services.iter().any(|service| *service.name == *name) {
                 services.push(ServiceReport {
                     name: name.into(),
                     desired: 0,
-                    ready: world.symbols.get(name).and_then(|name| world.substrate.answering_backends(name)).unwrap_or(0),
+                    ready: world.answering_backends(symbol).unwrap_or(0),
                     answered_ppm: Some(flow.answered_ppm),
                     availability_ppm: flow.availability_ppm,
                     unavailable: Some(flow.unavailable),
@@ -133,7 +134,7 @@ impl RunReport {
     /// The report in the shape of design §3.1.
     pub fn value(&self) -> Value {
         let faults = self.faults.iter().map(|fault| {
-            Value::map([
+            Value::object([
                 ("kind", Value::string(fault.kind)),
                 ("target", Value::string(&fault.target)),
                 ("machines", Value::list(fault.machines.iter().map(|name| Value::string(name)).collect())),
@@ -145,7 +146,7 @@ impl RunReport {
             ])
         });
         let services = self.services.iter().map(|service| {
-            Value::map([
+            Value::object([
                 ("name", Value::string(&service.name)),
                 ("desired", Value::Int(i64::from(service.desired))),
                 ("ready", Value::Int(i64::from(service.ready))),
@@ -153,7 +154,7 @@ impl RunReport {
                 ("unavailable_s", service.unavailable.map_or(Value::Null, |span| decimal(span.as_micros()))),
             ])
         });
-        Value::map([
+        Value::object([
             ("orchestrator", Value::string(self.orchestrator.name())),
             ("hash", Value::string(&self.hash)),
             ("events", Value::Int(i64::try_from(self.events).unwrap_or(i64::MAX))),
@@ -177,7 +178,7 @@ pub fn decimal(millionths: u64) -> Value {
         return Value::Int(i64::try_from(whole).unwrap_or(i64::MAX));
     }
     let text = format!("{whole}.{rest:06}");
-    Value::number(text.trim_end_matches('0'))
+    Value::Number(text.trim_end_matches('0').into())
 }
 
 /// Millionths as a percentage with two places, rounded down so that 100 % means all of them.

@@ -85,8 +85,7 @@ fn recovered(world: &World, outcome: &Outcome, seq: Seq, took: SimDuration) -> S
 }
 
 fn unrecovered(world: &World, outcome: &Outcome) -> String {
-    let up = world.substrate.machines_up();
-    let all = world.substrate.machine_count();
+    let (up, all) = world.machines_up();
     let followed: Vec<&Entry> = world
         .trace
         .iter()

@@ -1,7 +1,6 @@
 //! One simulated world: machines, one orchestrator on them, and the queue that drives both.
 
 use std::collections::VecDeque;
-use std::hash::Hash;
 
 use crate::api::status::WorkloadStatus;
 use crate::base::name::Name;
@@ -15,7 +14,7 @@ use crate::des::notice::{Detail, Notice, Subject};
 use crate::des::queue::{Queue, Seq};
 use crate::kube::KubePlane;
 use crate::substrate::order::{MachineId, Upcall};
-use crate::substrate::{Context, PlaneOutbox, Substrate, SubstrateOutbox};
+use crate::substrate::{self, Context, PlaneOutbox, Scope, Substrate, SubstrateOutbox};
 use crate::swarm::SwarmPlane;
 
 use super::command::{Answer, Command, MachineSpec, Orchestrator};
@@ -89,19 +88,19 @@ impl World {
             Orchestrator::Swarm => Plane::Swarm(Box::new(SwarmPlane::new())),
             Orchestrator::Compose => Plane::Compose(Box::new(ComposePlane::new())),
         };
-        let mut run = Fingerprint::default();
-        (orchestrator, seed).hash(&mut run);
+        let mut run = Fingerprint::new();
+        run.fold(&(orchestrator, seed));
         Self {
             orchestrator,
             now: SimTime::ZERO,
             seed,
-            symbols: Symbols::default(),
-            substrate: Substrate::default(),
+            symbols: Symbols::new(),
+            substrate: Substrate::new(),
             plane,
             trace: Trace::default(),
             faults: Faults::default(),
             observer: Observer::default(),
-            queue: Queue::default(),
+            queue: Queue::new(),
             run,
             events: 0,
             scratch: Scratch::default(),
@@ -124,7 +123,7 @@ impl World {
     }
 
     /// Time of the next event.
-    pub fn next_at(&mut self) -> Option<SimTime> {
+    pub fn next_at(&self) -> Option<SimTime> {
         self.queue.peek_time()
     }
 
@@ -178,7 +177,7 @@ impl World {
         assert!(scheduled.at >= self.now, "time does not run backwards");
         self.now = scheduled.at;
         self.events += 1;
-        (scheduled.at, scheduled.seq, scheduled.cause, scheduled.event).hash(&mut self.run);
+        self.run.fold(&(scheduled.at, scheduled.seq, scheduled.cause, scheduled.event));
         self.dispatch(scheduled.seq, scheduled.event);
         self.settle(scheduled.seq, scheduled.cause);
     }
@@ -186,8 +185,7 @@ impl World {
     fn dispatch(&mut self, seq: Seq, event: Event) {
         match event {
             Event::Substrate(event) => {
-                self.substrate.handle(event, self.now, self.seed, &mut self.symbols, &mut self.scratch.substrate);
-                self.collect_substrate();
+                self.on_substrate(|substrate, scope| substrate.handle(event, scope));
             }
             Event::Kube(event) => {
                 let Plane::Kubernetes(plane) = &mut self.plane else { return };
@@ -216,8 +214,7 @@ impl World {
     fn settle(&mut self, seq: Seq, cause: Seq) {
         loop {
             if let Some(order) = self.scratch.orders.pop_front() {
-                self.substrate.order(order, self.now, self.seed, &mut self.symbols, &mut self.scratch.substrate);
-                self.collect_substrate();
+                self.on_substrate(|substrate, scope| substrate.order(order, scope));
             } else if let Some(upcall) = self.scratch.upcalls.pop_front() {
                 self.upcall(seq, upcall);
             } else {
@@ -274,9 +271,9 @@ impl World {
 
     /// Carries out one command now. A command is a cause of its own: it takes a sequence number.
     pub fn command(&mut self, command: &Command) -> Answer {
-        let seq = self.queue.allocate();
-        format!("{command:?}").hash(&mut self.run);
-        (self.now, seq).hash(&mut self.run);
+        let seq = self.queue.take_seq();
+        self.run.fold(format!("{command:?}").as_str());
+        self.run.fold(&(self.now, seq));
         let answer = self.carry_out(seq, command);
         self.settle(seq, Seq::default());
         answer
@@ -294,8 +291,7 @@ impl World {
                         Plane::Compose(plane) => plane.machine_removed(machine, &mut context, &mut self.scratch.compose),
                     }
                     self.collect_plane();
-                    self.substrate.remove_machine(machine, self.now, &mut self.symbols, &mut self.scratch.substrate);
-                    self.collect_substrate();
+                    self.on_substrate(|substrate, scope| substrate.remove_machine(machine, scope));
                     Answer::Done
                 }
                 None => Answer::Refused(format!("there is no machine \"{name}\"")),
@@ -331,8 +327,8 @@ impl World {
             Command::Heal(number) => self.heal(*number),
             Command::Traffic(service, rate) => {
                 let service = self.symbols.intern(service);
-                self.substrate.set_rate(service, *rate, self.now, &mut self.symbols, &mut self.scratch.substrate);
-                self.collect_substrate();
+                let rate = u64::from(*rate) * 1_000_000;
+                self.on_substrate(|substrate, scope| substrate.set_traffic(service, rate, scope));
                 Answer::Done
             }
             Command::Set(key, value) => {
@@ -349,6 +345,16 @@ impl World {
         }
     }
 
+    /// A request to the API server that the engine itself makes, within the present event.
+    pub(super) fn kube_request(&mut self, request: &crate::kube::Request) -> Result<crate::kube::Response, crate::kube::Refusal> {
+        let seq = self.queue.last_seq();
+        let Plane::Kubernetes(plane) = &mut self.plane else { unreachable!("asked of the Kubernetes world only") };
+        let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+        let result = plane.request(request, &mut context, &mut self.scratch.kube);
+        self.collect_plane();
+        result
+    }
+
     fn wrong_world(&self, wanted: &str) -> Answer {
         Answer::Refused(format!("this world runs {}, not {wanted}", self.orchestrator.name()))
     }
@@ -359,11 +365,16 @@ impl World {
         }
         let mut capacity = ResourceVector { milli_cpu: spec.milli_cpu, memory: spec.memory_bytes, ..ResourceVector::default() };
         for (resource, amount) in &spec.extended {
-            capacity.extended.push((self.symbols.intern(resource), *amount));
+            capacity.set_extended(self.symbols.intern(resource), *amount);
         }
         let name = self.symbols.intern(&spec.name);
-        let zone = self.symbols.intern(&spec.zone);
-        let machine = self.substrate.add_machine(name, capacity, zone, spec.setup.control, self.now);
+        let zone = (!spec.zone.is_empty()).then(|| self.symbols.intern(&spec.zone));
+        let made = substrate::machine::MachineSpec { name, capacity, zone, control: spec.setup.control };
+        let mut added = None;
+        self.on_substrate(|substrate, scope| added = substrate.add_machine(made, scope));
+        let Some(machine) = added else {
+            return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
+        };
         let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
         match &mut self.plane {
             Plane::Kubernetes(plane) => plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.kube),
@@ -377,7 +388,7 @@ impl World {
     /// The machine of that name.
     pub fn machine(&self, name: &str) -> Option<MachineId> {
         let symbol = self.symbols.get(name)?;
-        self.substrate.machine_named(symbol)
+        self.substrate.machine_by_name(symbol)
     }
 
     /// Leaves a trace line that the engine itself is the source of.
@@ -387,8 +398,9 @@ impl World {
     }
 
     /// Lets the machines do something and collects what follows.
-    pub(super) fn on_substrate(&mut self, act: impl FnOnce(&mut Substrate, SimTime, Seed, &mut Symbols, &mut SubstrateOutbox)) {
-        act(&mut self.substrate, self.now, self.seed, &mut self.symbols, &mut self.scratch.substrate);
+    pub(super) fn on_substrate(&mut self, act: impl FnOnce(&mut Substrate, &mut Scope<'_>)) {
+        let mut scope = Scope { now: self.now, seed: self.seed, symbols: &self.symbols, out: &mut self.scratch.substrate };
+        act(&mut self.substrate, &mut scope);
         self.collect_substrate();
     }
 

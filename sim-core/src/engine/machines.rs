@@ -1,0 +1,128 @@
+//! Looks at the machines that the engine's observers and reports need: who serves, who is asked.
+
+use crate::base::symbol::Symbol;
+use crate::base::time::{SimDuration, SimTime};
+use crate::substrate::net::balancer::Balancer;
+use crate::substrate::order::{MachineId, SandboxId};
+
+use super::world::World;
+
+/// A service's figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowFigures {
+    /// Share of requests answered now, in millionths.
+    pub answered_ppm: u32,
+    /// Share answered since the first answer, in millionths; `None`: none was ever answered and none
+    /// was sent.
+    pub availability_ppm: Option<u32>,
+    /// Time during which not every request was answered, since the first answer (since the rules
+    /// were there, if none was ever answered).
+    pub unavailable: SimDuration,
+}
+
+impl World {
+    /// A machine's name.
+    pub fn machine_text(&self, machine: MachineId) -> &str {
+        self.substrate.machine(machine).map_or("", |row| self.symbols.text(row.name))
+    }
+
+    /// Machines of a zone, in table order.
+    pub fn machines_in_zone(&self, zone: Symbol) -> Vec<MachineId> {
+        self.substrate.machines().filter(|(_, row)| row.zone == Some(zone)).map(|(id, _)| id).collect()
+    }
+
+    /// Machines with power, and all machines.
+    pub fn machines_up(&self) -> (usize, usize) {
+        let all = self.substrate.machines().count();
+        (self.substrate.machines().filter(|(_, row)| row.is_on()).count(), all)
+    }
+
+    /// Whether a sandbox really serves: its machine has power, all its processes run, and those that
+    /// listen are ready.
+    pub fn serving(&self, sandbox: SandboxId) -> bool {
+        let Some(row) = self.substrate.sandbox(sandbox) else { return false };
+        if !self.substrate.is_on(row.machine) {
+            return false;
+        }
+        let mut any = false;
+        for (_, container) in self.substrate.containers_in(sandbox) {
+            if container.running_since().is_none() {
+                return false;
+            }
+            let listens = container.behaviour.listen.is_some() && !container.behaviour.ports.is_empty();
+            if listens && container.serves_from(0).is_none_or(|from| from > self.now) {
+                return false;
+            }
+            any = true;
+        }
+        any
+    }
+
+    /// Balancers of a name: one for each port of a service.
+    fn balancers_of(&self, name: Symbol) -> impl Iterator<Item = &Balancer> {
+        self.substrate.balancers().map(|(_, balancer)| balancer).filter(move |balancer| balancer.name == name)
+    }
+
+    /// Backends of a service that answer now: machine up, process ready. `None`: no such service.
+    pub fn answering_backends(&self, name: Symbol) -> Option<u32> {
+        let balancer = self.balancers_of(name).next()?;
+        let answers = |sandbox: SandboxId, port: u16| {
+            self.substrate.sandbox(sandbox).is_some_and(|row| self.substrate.is_on(row.machine))
+                && self
+                    .substrate
+                    .containers_in(sandbox)
+                    .any(|(_, container)| container.serves_from(port).is_some_and(|from| from <= self.now))
+        };
+        Some(balancer.backends().iter().filter(|backend| answers(backend.sandbox, backend.port)).count() as u32)
+    }
+
+    /// Share of a service's requests that is answered now, in millionths. `None`: nobody asks it.
+    pub fn answered_ppm(&self, name: Symbol) -> Option<u32> {
+        self.flow_figures(name).map(|figures| figures.answered_ppm)
+    }
+
+    /// A service's figures; with several ports, the worst of each. `None`: nobody asks it.
+    pub fn flow_figures(&self, name: Symbol) -> Option<FlowFigures> {
+        self.balancers_of(name).map(|balancer| figures(balancer, self.now)).reduce(|left, right| FlowFigures {
+            answered_ppm: left.answered_ppm.min(right.answered_ppm),
+            availability_ppm: match (left.availability_ppm, right.availability_ppm) {
+                (Some(left), Some(right)) => Some(left.min(right)),
+                (left, right) => left.or(right),
+            },
+            unavailable: left.unavailable.max(right.unavailable),
+        })
+    }
+
+    /// Names that users ask, in the order of the balancers' keys, each once.
+    pub fn asked_names(&self) -> Vec<Symbol> {
+        let mut names = Vec::new();
+        for (_, balancer) in self.substrate.balancers() {
+            if !names.contains(&balancer.name) {
+                names.push(balancer.name);
+            }
+        }
+        names
+    }
+}
+
+fn figures(balancer: &Balancer, now: SimTime) -> FlowFigures {
+    let flow = &balancer.flow;
+    let answered_ppm = u32::try_from(flow.share.of(1_000_000)).unwrap_or(1_000_000);
+    let totals = flow.totals(now);
+    // Before the first answer the service was being set up: users had not been told of it.
+    let (availability, unavailable) = match flow.first_answered {
+        Some(first) => {
+            let before = first.since(flow.since);
+            let offered = totals.offered - u128::from(flow.rate) * u128::from(before.as_micros());
+            let share = if offered == 0 { None } else { Some(totals.answered * 1_000_000 / offered) };
+            (share, totals.unserved.saturating_sub(before))
+        }
+        None if totals.offered == 0 => (None, SimDuration::ZERO),
+        None => (Some(0), totals.unserved),
+    };
+    FlowFigures {
+        answered_ppm,
+        availability_ppm: availability.map(|share| u32::try_from(share).unwrap_or(1_000_000)),
+        unavailable,
+    }
+}
