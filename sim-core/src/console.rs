@@ -8,7 +8,6 @@ pub mod condition;
 pub mod docker;
 pub mod host;
 pub mod kubectl;
-pub mod open;
 pub mod scenario;
 pub mod script;
 pub mod sim;

@@ -34,3 +34,7 @@ pub const MAX_DOCUMENTS: usize = 100_000;
 
 /// Diagnostics kept of one reading. A text with more has one cause, not a thousand.
 pub const MAX_DIAGNOSTICS: usize = 500;
+
+/// Input files of one experiment: a repository's manifests fit, a home directory given by mistake
+/// does not.
+pub const MAX_INPUT_FILES: usize = 2_000;

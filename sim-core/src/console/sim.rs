@@ -353,10 +353,31 @@ fn scores(session: &Session, pod: &str) -> Output {
         Err(output) => return output,
     };
     let pod = pod.rsplit('/').next().unwrap_or(pod);
-    let Some(lines) = world.kube().and_then(|kube| kube.scores(pod, &world.symbols)) else {
+    let kept = world.kube().and_then(|kube| {
+        let (id, _) = kube.store().pods().find(|(_, row)| row.name.text(&world.symbols) == pod)?;
+        Some((kube.scheduler().decided_at(id)?, kube.scheduler().explain(id)))
+    });
+    let Some((at, verdicts)) = kept else {
         return Output::error(1, format!("no scheduling decision is kept for pod \"{pod}\""));
     };
-    Output::text(lines)
+    let plugins: Vec<(&str, u32)> =
+        verdicts.iter().find(|verdict| !verdict.scores.is_empty()).map_or_else(Vec::new, |verdict| verdict.scores.iter().map(|(name, _, weight)| (*name, *weight)).collect());
+    let mut header = vec!["NODE".to_owned(), "VERDICT".to_owned(), "TOTAL".to_owned()];
+    header.extend(plugins.iter().map(|(name, weight)| if *weight == 1 { (*name).to_owned() } else { format!("{name}*{weight}") }));
+    let mut table = super::table::Table { header, rows: Vec::new() };
+    for verdict in &verdicts {
+        let word = match &verdict.refused {
+            Some((plugin, reason)) => format!("{plugin}: {reason}"),
+            None if verdict.chosen => "chosen".to_owned(),
+            None => "feasible".to_owned(),
+        };
+        let mut row = vec![verdict.node.text(&world.symbols), word, verdict.total.to_string()];
+        row.extend(plugins.iter().map(|(name, _)| {
+            verdict.scores.iter().find(|(other, _, _)| other == name).map_or_else(|| "-".to_owned(), |(_, score, _)| score.to_string())
+        }));
+        table.rows.push(row);
+    }
+    Output::text(format!("decided at {at}\n{}", table.kubectl(true)))
 }
 
 fn branches(session: &Session) -> Output {

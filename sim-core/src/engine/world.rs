@@ -54,7 +54,7 @@ impl Clone for Scratch {
 }
 
 /// The whole simulated world. `clone` is a snapshot: pages are shared.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct World {
     /// Which orchestrator runs here.
     pub orchestrator: Orchestrator,
@@ -78,6 +78,12 @@ pub struct World {
     run: Fingerprint,
     events: u64,
     scratch: Scratch,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "World({} at {}, {} events)", self.orchestrator.name(), self.now, self.events)
+    }
 }
 
 impl World {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::api::swarm::service::{PublishMode, PublishedPort, ServiceMode};
 use crate::base::symbol::Symbols;
 use crate::base::time::SimTime;
-use crate::substrate::order::ContainerId;
+use crate::substrate::order::{ContainerId, SandboxId};
 use crate::swarm::SwarmPlane;
 use crate::swarm::identity::Identity;
 use crate::swarm::state::{Availability, NodeState, Role, TaskState};
@@ -290,6 +290,36 @@ impl SwarmPlane {
             .map(|(id, _)| id);
         let first = found.next()?;
         found.next().is_none().then_some(first)
+    }
+
+    /// Sandboxes of a service's tasks by slot, the newest task of a slot first. The name may lack its
+    /// stack's prefix.
+    pub fn sandboxes_of(&self, workload: &str, symbols: &Symbols) -> Vec<SandboxId> {
+        let found = self.store.service_named(workload).or_else(|| {
+            self.store
+                .services()
+                .find(|(_, object)| symbols.text(object.short_name) == workload)
+                .map(|(id, _)| id)
+        });
+        let Some(id) = found else {
+            return Vec::new();
+        };
+        let Some(object) = self.store.service(id) else { return Vec::new() };
+        object
+            .slots
+            .values()
+            .flat_map(|slot| slot.iter().rev())
+            .filter_map(|task| self.sandbox_of(*task))
+            .collect()
+    }
+
+    /// The sandbox of a task, named as for [`Self::find_task`].
+    pub fn sandbox_named(&self, name: &str, symbols: &Symbols) -> Option<SandboxId> {
+        self.sandbox_of(self.find_task(name, symbols)?)
+    }
+
+    fn sandbox_of(&self, task: TaskId) -> Option<SandboxId> {
+        self.agents.get(self.store.tasks.get(task)?.agent?)?.sandbox
     }
 
     /// Containers of a service's tasks that run, by slot, for faults that are aimed at one.
