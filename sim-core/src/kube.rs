@@ -27,6 +27,9 @@ pub mod store;
 pub mod template;
 pub mod turn;
 
+#[cfg(test)]
+mod tests;
+
 pub use apiserver::{Refusal, Request, Response};
 pub use event::Event;
 
@@ -45,7 +48,7 @@ use rows::pod::PodRow;
 use rows::{PodId, ReplicaSetId};
 use scheduler::Scheduler;
 use settings::Settings;
-use store::Store;
+use store::{Change, Store};
 use turn::Turn;
 
 /// A Kubernetes control plane and the agents on its machines.
@@ -146,7 +149,9 @@ impl KubePlane {
         if self.scheduler.set(key, value)? || self.kubelets.set(key, value)? {
             return Ok(());
         }
-        self.settings.set(key, value)
+        self.settings.set(key, value)?;
+        self.controllers.configure(&self.settings);
+        Ok(())
     }
 
     /// Component flags with their values.
@@ -200,6 +205,9 @@ impl KubePlane {
     /// Tells the loops of every write since the last time.
     fn tell(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
         while let Some(change) = self.store.next_change() {
+            if let Change::NodeRemoved(node, _) = change {
+                self.heartbeats.forget(node);
+            }
             self.scheduler.observe(change, &mut self.store, ctx, out);
             self.kubelets.observe(change, &mut self.store, ctx, out);
             let mut turn = Turn { store: &mut self.store, settings: &self.settings, ctx, out };

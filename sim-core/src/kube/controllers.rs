@@ -82,6 +82,13 @@ impl Controllers {
         self.distance + self.pending.len() as u64 + self.proxy.waiting()
     }
 
+    /// Follows a change of the clients' rates.
+    pub fn configure(&mut self, settings: &Settings) {
+        for limiter in [&mut self.deployment.limiter, &mut self.replica_set.limiter, &mut self.endpoint_slice.limiter] {
+            limiter.configure(settings.kube_api_qps, settings.kube_api_burst);
+        }
+    }
+
     /// A key has left its queue.
     pub fn taken(&mut self, key: Key) {
         self.pending.remove(&key);
@@ -92,7 +99,11 @@ impl Controllers {
         match event {
             Event::Sync(key) => self.sync(key, turn),
             Event::CreatePod(set) => self.replica_set.create_one(set, turn),
-            Event::DeletePod(pod) => self.replica_set.delete_one(pod, turn),
+            Event::DeletePod(pod) => {
+                if let Some(set) = self.replica_set.delete_one(pod, turn) {
+                    self.enqueue(Key::ReplicaSet(set), turn);
+                }
+            }
             Event::PodAvailable(pod) => self.pod_available(pod, turn),
             Event::NodeCheck(node) => self.node_lifecycle.check(node, heartbeats, turn),
             Event::MonitorTick => self.node_lifecycle.tick(turn),

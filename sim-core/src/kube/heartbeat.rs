@@ -3,7 +3,7 @@
 //! computed. What the control plane concludes from it is the node lifecycle controller's.
 //! Sources: `pkg/kubelet/kubelet_node_status.go`, `staging/src/k8s.io/component-helpers/apimachinery/lease`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::kube::affinity::{Taint, TaintEffect};
@@ -31,9 +31,9 @@ const EVICTION_MEMORY: i64 = 100 << 20;
 /// Pods of a node. Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`, `maxPods`.
 const PODS_MAX: i64 = 110;
 
-/// Time between two looks of a starting kubelet at whether its node is ready.
-/// Source: `pkg/kubelet/kubelet.go`, `fastStatusUpdateOnce`.
-const FAST_STATUS: SimDuration = SimDuration::from_millis(100);
+/// Time from a machine's boot until its kubelet posts that the node is ready: about a second to
+/// start, then a look every 100 ms. Source of the latter: `pkg/kubelet/kubelet.go`, `fastStatusUpdateOnce`.
+const BOOT_STATUS: SimDuration = SimDuration::from_millis(1_100);
 
 /// What one kubelet's clock is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +53,13 @@ struct Heartbeat {
 pub struct Heartbeats {
     by_node: BTreeMap<NodeId, Heartbeat>,
     /// Silent nodes that the control plane still takes for ready.
-    unnoticed: u64,
+    unnoticed: BTreeSet<NodeId>,
 }
 
 impl Heartbeats {
     /// Silent nodes that the control plane still takes for ready.
-    pub const fn unnoticed(&self) -> u64 {
-        self.unnoticed
+    pub fn unnoticed(&self) -> u64 {
+        self.unnoticed.len() as u64
     }
 
     /// Whether renewals of a node arrive.
@@ -68,8 +68,8 @@ impl Heartbeats {
     }
 
     /// The node lifecycle controller has noticed a silent node.
-    pub fn noticed(&mut self) {
-        self.unnoticed = self.unnoticed.saturating_sub(1);
+    pub fn noticed(&mut self, node: NodeId) {
+        self.unnoticed.remove(&node);
     }
 
     /// The newest lease renewal that has reached the API server.
@@ -121,7 +121,7 @@ impl Heartbeats {
         let offset = turn.stream("lease phase", &[&host], 0).duration_between(SimDuration::ZERO, period);
         self.by_node.insert(node, Heartbeat { phase: now + offset, silent_since: None, on: true, linked: true });
         let object = ("Node", Symbol::EMPTY, Name::plain(name));
-        turn.normal(object, "node-controller", "RegisteredNode", Message::Name("Node {} event: Registered Node in Controller", Name::plain(name)));
+        turn.normal(object, "node-controller", "RegisteredNode", Message::Names("Node {} event: Registered Node {} in Controller", Name::plain(name), Name::plain(name)));
         turn.note("kube.kubelet", "register", "node", Name::plain(name), Detail::None);
     }
 
@@ -150,7 +150,7 @@ impl Heartbeats {
         let beat = self.by_node.get_mut(&node).expect("checked by the caller");
         beat.silent_since = Some(turn.now());
         if turn.store.node(node).is_some_and(|row| row.ready() != ConditionStatus::Unknown) {
-            self.unnoticed += 1;
+            self.unnoticed.insert(node);
         }
         if let Some(at) = self.detection(node, turn) {
             turn.at(at, Event::NodeCheck(node));
@@ -172,18 +172,14 @@ impl Heartbeats {
     fn speak_again(&mut self, node: NodeId, booted: bool, turn: &mut Turn<'_, '_>) {
         let frequency = turn.settings.node_status_update_frequency;
         let now = turn.now();
-        let unready = turn.store.node(node).is_some_and(|row| row.ready() != ConditionStatus::True);
         let beat = self.by_node.get_mut(&node).expect("checked by the caller");
         beat.silent_since = None;
         if booted {
             beat.phase = now;
         }
-        if !unready {
-            self.unnoticed = self.unnoticed.saturating_sub(1);
-        }
-        // A fresh kubelet looks every 100 ms until its node is ready; one that ran on posts with
-        // its next regular status.
-        let wait = if booted { FAST_STATUS } else { next_beat(beat.phase, now, frequency) };
+        self.unnoticed.remove(&node);
+        // One that ran on posts with its next regular status.
+        let wait = if booted { BOOT_STATUS } else { next_beat(beat.phase, now, frequency) };
         turn.after(wait, Event::NodeStatus(node));
     }
 
@@ -215,6 +211,7 @@ impl Heartbeats {
     /// A node object is gone.
     pub fn forget(&mut self, node: NodeId) {
         self.by_node.remove(&node);
+        self.unnoticed.remove(&node);
     }
 }
 

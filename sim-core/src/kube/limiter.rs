@@ -17,6 +17,12 @@ impl Limiter {
         Self { interval: SimDuration::from_micros(1_000_000 / per_second), burst, full_at: SimTime::ZERO }
     }
 
+    /// Changes the rate; tokens already taken stay taken.
+    pub const fn configure(&mut self, per_second: u64, burst: u64) {
+        self.interval = SimDuration::from_micros(1_000_000 / per_second);
+        self.burst = burst;
+    }
+
     /// When the next call is let through.
     pub fn ready_at(&self, now: SimTime) -> SimTime {
         let slack = self.interval.saturating_mul(self.burst - 1);

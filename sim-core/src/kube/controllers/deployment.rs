@@ -398,8 +398,12 @@ fn total(id: DeploymentId, turn: &Turn<'_, '_>) -> i64 {
     sets(id, turn).iter().map(|set| size(*set, turn).spec).sum()
 }
 
+/// A ReplicaSet's size. Pods beyond it are on their way out even while the status still counts them,
+/// so they do not count as available: a slow client of the ReplicaSet controller must not make the
+/// Deployment give up the same pods twice.
 fn size(set: ReplicaSetId, turn: &Turn<'_, '_>) -> Size {
-    turn.store.replica_set(set).map_or(Size { spec: 0, available: 0 }, |row| Size { spec: row.replicas, available: row.status.available })
+    let Some(row) = turn.store.replica_set(set) else { return Size { spec: 0, available: 0 } };
+    Size { spec: row.replicas, available: row.status.available.min(row.replicas) }
 }
 
 /// `pod-template-hash`: FNV-32a over the template, printed in decimal, each digit mapped into the

@@ -95,7 +95,7 @@ impl NodeLifecycle {
         let lost = row.ready() != ConditionStatus::True;
         let tainted = row.has_taint(TAINT_UNREACHABLE, TaintEffect::NoExecute) || row.has_taint(TAINT_NOT_READY, TaintEffect::NoExecute);
         let queued = self.zones.values().any(|zone| zone.queue.contains(&node));
-        if lost != (tainted || queued) || (lost && self.wrong_taint(row)) {
+        if self.all_lost || lost != (tainted || queued) || (lost && self.wrong_taint(row)) {
             self.schedule_tick(turn);
         }
     }
@@ -158,7 +158,7 @@ impl NodeLifecycle {
         let rule = Rule { key: "node-monitor-grace-period", value: turn.settings.node_monitor_grace_period };
         turn.note_rule("kube.node-lifecycle", "not-ready", "node", Name::plain(name), Detail::None, Some(rule));
         turn.store.set_node_conditions(node, conditions, heartbeat);
-        heartbeats.noticed();
+        heartbeats.noticed(node);
         if !was_ready {
             return;
         }

@@ -137,10 +137,10 @@ impl ReplicaSetController {
         candidates.into_iter().map(|candidate| candidate.pod).collect()
     }
 
-    /// One deletion goes through.
-    pub fn delete_one(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
+    /// One deletion goes through. Answers whose it was.
+    pub fn delete_one(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) -> Option<ReplicaSetId> {
         let now = turn.now();
-        let Some(owner) = self.deletions.remove(&pod) else { return };
+        let owner = self.deletions.remove(&pod)?;
         let gone = turn.store.pod(pod).copied();
         if let Some(set) = turn.store.replica_set_mut(owner) {
             set.deleting_pods -= 1;
@@ -150,9 +150,10 @@ impl ReplicaSetController {
                 self.limiter.take(now);
             }
         }
-        let Some(row) = gone else { return };
+        let Some(row) = gone else { return Some(owner) };
         turn.note("kube.replicaset", "delete", "pod", row.name, Detail::None);
         turn.store.mark_terminating(pod, None, now);
+        Some(owner)
     }
 
     fn write_status(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {

@@ -109,7 +109,7 @@ impl Store {
             Some(owner) => self.link_to_owner(pod, owner),
             None => {
                 Arc::make_mut(&mut self.lonely.ids).push(pod);
-                self.lonely.unmet += lonely_unmet(&row);
+                self.lonely.unmet += self.lonely_share(&row);
             }
         }
         self.recount(&row, PodCounts::default(), self.counts_of(&row));
@@ -277,6 +277,7 @@ impl Store {
     pub fn remove_pod(&mut self, pod: PodId) {
         let Some(row) = self.pods.get(pod).copied() else { return };
         self.recount(&row, self.counts_of(&row), PodCounts::default());
+        self.lonely.unmet -= self.lonely_share(&row);
         if let Some(node) = row.node.filter(|node| self.nodes.get(*node).is_some()) {
             let requests = self.template(row.template).requests.clone();
             let target = self.nodes.get_mut(node).expect("checked above");
@@ -301,11 +302,7 @@ impl Store {
                     }
                 }
             }
-            None => {
-                let ids = Arc::make_mut(&mut self.lonely.ids);
-                ids.retain(|id| *id != pod);
-                self.lonely.unmet -= lonely_unmet(&row);
-            }
+            None => Arc::make_mut(&mut self.lonely.ids).retain(|id| *id != pod),
         }
         if row.owner_previous != NO_POD {
             self.pod_slot_mut(row.owner_previous).owner_next = row.owner_next;
@@ -322,11 +319,13 @@ impl Store {
     /// Re-reads a pod's share in its owner's counts after its node's condition changed.
     pub(super) fn recount_on(&mut self, node: NodeId, change: impl FnOnce(&mut Self)) {
         let pods: Vec<PodId> = self.pods_on(node).filter(|(_, row)| row.is_terminating()).map(|(id, _)| id).collect();
-        let before: Vec<PodCounts> = pods.iter().map(|pod| self.counts_of(&self.pods[*pod])).collect();
+        let shares = |store: &Self, pod: PodId| (store.counts_of(&store.pods[pod]), store.lonely_share(&store.pods[pod]));
+        let before: Vec<(PodCounts, u64)> = pods.iter().map(|pod| shares(self, *pod)).collect();
         change(self);
-        for (pod, before) in pods.into_iter().zip(before) {
+        for (pod, (counts, unmet)) in pods.into_iter().zip(before) {
             let row = self.pods[pod];
-            self.recount(&row, before, self.counts_of(&row));
+            self.recount(&row, counts, self.counts_of(&row));
+            self.lonely.unmet = self.lonely.unmet + self.lonely_share(&row) - unmet;
         }
     }
 
@@ -361,8 +360,13 @@ impl Store {
         row.revision = revision;
         let row = *row;
         Arc::make_mut(&mut self.lonely.ids).push(pod);
-        self.lonely.unmet += lonely_unmet(&row);
+        self.lonely.unmet += self.lonely_share(&row);
         self.log.push(Change::PodStatus(pod));
+    }
+
+    /// Distance of a pod without a controller from what it should be; of others, nothing.
+    fn lonely_share(&self, row: &PodRow) -> u64 {
+        if row.owner.is_some() || self.counts_of(row).stranded > 0 { 0 } else { lonely_unmet(row) }
     }
 
     fn pod_slot_mut(&mut self, slot: u32) -> &mut PodRow {
@@ -386,6 +390,7 @@ impl Store {
         let revision = self.revision.bump();
         let Some(old) = self.pods.get(pod).copied() else { return };
         let before = self.counts_of(&old);
+        let unmet = self.lonely_share(&old);
         let row = self.pods.get_mut(pod).expect("read above");
         change(row);
         row.revision = revision;
@@ -394,9 +399,7 @@ impl Store {
             row_after.flags.set(PodFlags::AVAILABLE, true);
             self.pods.get_mut(pod).expect("read above").flags = row_after.flags;
         }
-        if old.owner.is_none() {
-            self.lonely.unmet = self.lonely.unmet + lonely_unmet(&row_after) - lonely_unmet(&old);
-        }
+        self.lonely.unmet = self.lonely.unmet + self.lonely_share(&row_after) - unmet;
         self.recount(&row_after, before, self.counts_of(&row_after));
     }
 

@@ -187,4 +187,26 @@ mod tests {
         let unknown = [Share { spec: 8, max: None }, Share { spec: 5, max: None }];
         assert_eq!(proportional(bounds, &unknown, 0), [20, 5]);
     }
+
+    #[test]
+    fn sizes_after_a_scaling_are_upstreams() {
+        // Replicas and surge after; sizes in serving order; ceiling before; sizes expected.
+        type Case<'a> = (i64, i64, &'a [i64], i64, &'a [i64]);
+        let cases: [Case<'_>; 7] = [
+            (3, 0, &[3, 2], 5, &[2, 1]),
+            (8, 0, &[8, 3, 2], 13, &[5, 2, 1]),
+            (5, 0, &[2, 2], 4, &[3, 2]),
+            (0, 0, &[3, 2, 1], 6, &[0, 0, 0]),
+            (20, 2, &[6, 6], 12, &[11, 11]),
+            (50, 6, &[8, 5], 13, &[34, 22]),
+            (14, 0, &[7, 3], 10, &[10, 4]),
+        ];
+        for (replicas, surge, sizes, before, expected) in cases {
+            let sets: Vec<Share> = sizes.iter().map(|spec| Share { spec: *spec, max: Some(before) }).collect();
+            let bounds = Bounds { replicas, surge, unavailable: 0 };
+            assert_eq!(proportional(bounds, &sets, 0), expected, "{sizes:?} to {replicas}");
+        }
+        let one = |replicas, max| fraction(Bounds { replicas, surge: 10, unavailable: 0 }, Share { spec: 50, max: Some(max) }, 0);
+        assert_eq!((one(120, 110), one(100, 130)), (9, -8));
+    }
 }

@@ -146,24 +146,23 @@ fn wait(id: DeploymentId, since: SimTime, deadline_s: i64, turn: &mut Turn<'_, '
 
 /// Restarts the clock: `lastUpdateTime` moves even when nothing else does.
 fn refresh(id: DeploymentId, message: Arc<str>, turn: &mut Turn<'_, '_>) {
-    set(id, "Progressing", ConditionStatus::True, "ReplicaSetUpdated", message, turn);
-    let now = turn.now();
-    if let Some(condition) = turn.store.deployment_mut(id).and_then(|row| row.conditions.iter_mut().find(|condition| condition.kind == "Progressing")) {
-        condition.updated = now;
-    }
+    put(id, "Progressing", ConditionStatus::True, "ReplicaSetUpdated", message, turn);
 }
 
 /// Sets a condition; the same status and reason again is no change.
 pub fn set(id: DeploymentId, kind: &'static str, status: ConditionStatus, reason: &'static str, message: Arc<str>, turn: &mut Turn<'_, '_>) {
+    let Some(row) = turn.store.deployment(id) else { return };
+    let same = |condition: &WorkloadCondition| condition.kind == kind && condition.status == status && condition.reason == reason;
+    if !row.conditions.iter().any(same) {
+        put(id, kind, status, reason, message, turn);
+    }
+}
+
+/// Replaces a condition; the one written last stands last, as upstream's list has it.
+fn put(id: DeploymentId, kind: &'static str, status: ConditionStatus, reason: &'static str, message: Arc<str>, turn: &mut Turn<'_, '_>) {
     let now = turn.now();
     let Some(row) = turn.store.deployment_mut(id) else { return };
-    let fresh = WorkloadCondition { kind, status, reason, message, updated: now, transition: now };
-    match row.conditions.iter_mut().find(|condition| condition.kind == kind) {
-        None => row.conditions.push(fresh),
-        Some(condition) if condition.status == status && condition.reason == reason => {}
-        Some(condition) => {
-            let transition = if condition.status == status { condition.transition } else { now };
-            *condition = WorkloadCondition { transition, ..fresh };
-        }
-    }
+    let old = row.conditions.iter().position(|condition| condition.kind == kind).map(|position| row.conditions.remove(position));
+    let transition = old.filter(|old| old.status == status).map_or(now, |old| old.transition);
+    row.conditions.push(WorkloadCondition { kind, status, reason, message, updated: now, transition });
 }
