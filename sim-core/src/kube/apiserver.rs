@@ -88,7 +88,7 @@ pub struct Response {
 /// The API server's own state: what it has given out.
 #[derive(Clone, Debug, Default)]
 pub struct ApiServer {
-    /// Namespaces that were created, by name; the built-in ones are always there.
+    /// Addresses and node ports of Services.
     allocations: service::Allocations,
     /// Draws made for names and addresses.
     draws: BTreeMap<&'static str, u32>,
