@@ -9,7 +9,7 @@ pub struct Settings {
     /// Source: `pkg/controller/nodelifecycle/config/v1alpha1/defaults.go`.
     pub node_monitor_grace_period: SimDuration,
     /// Time between two looks at the nodes.
-    /// Source: `pkg/controller/apis/config/v1alpha1/defaults.go`, `NodeMonitorPeriod`.
+    /// Source: `staging/src/k8s.io/cloud-provider/config/v1alpha1/defaults.go`.
     pub node_monitor_period: SimDuration,
     /// Grace for a node that never reported. Source: as the grace period.
     pub node_startup_grace_period: SimDuration,
