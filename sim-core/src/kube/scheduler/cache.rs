@@ -17,6 +17,7 @@ use crate::store::paged::Paged;
 
 use super::demand::{Demand, HostPort};
 use super::node_tree::NodeTree;
+use super::plugins::resources::reciprocal;
 
 /// The numbers of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct NodeNumbers {
     pub memory: i64,
     /// Allocatable scratch storage in bytes.
     pub ephemeral: i64,
+    /// [`reciprocal`] of the allocatable CPU.
+    pub per_milli_cpu: u64,
+    /// [`reciprocal`] of the allocatable memory.
+    pub per_memory: u64,
     /// Requested CPU.
     pub used_milli_cpu: i64,
     /// Requested memory.
@@ -79,6 +84,8 @@ impl Default for NodeNumbers {
             milli_cpu: 0,
             memory: 0,
             ephemeral: 0,
+            per_milli_cpu: 0,
+            per_memory: 0,
             used_milli_cpu: 0,
             used_memory: 0,
             used_ephemeral: 0,
@@ -121,11 +128,101 @@ struct Placement {
     counted: bool,
 }
 
-/// Pods of one template by node: what the spreading counts.
+/// Pods of one template by node and by zone: what the spreading counts.
 #[derive(Clone, Debug, Default)]
 pub struct Spread {
-    /// Node slots with their counts, sorted.
-    pub nodes: Vec<(u32, u32)>,
+    nodes: Counts,
+    /// Zones of nodes that are there, with their counts.
+    zones: Vec<(Symbol, u32)>,
+}
+
+/// Counts by node slot: a short list, or a column once many nodes have some.
+#[derive(Clone, Debug)]
+enum Counts {
+    Few(Vec<(u32, u32)>),
+    Many(Vec<u32>),
+}
+
+/// Entries after which a list becomes a column.
+const FEW_MAX: usize = 64;
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Counts {
+    fn get(&self, slot: u32) -> u32 {
+        match self {
+            Self::Few(list) => {
+                list.binary_search_by_key(&slot, |(node, _)| *node).map_or(0, |index| list[index].1)
+            }
+            Self::Many(column) => column.get(slot as usize).copied().unwrap_or(0),
+        }
+    }
+
+    fn add(&mut self, slot: u32, sign: i32) {
+        match self {
+            Self::Few(list) => match list.binary_search_by_key(&slot, |(node, _)| *node) {
+                Ok(index) => {
+                    list[index].1 = list[index].1.saturating_add_signed(sign);
+                    if list[index].1 == 0 {
+                        list.remove(index);
+                    }
+                }
+                Err(index) if sign > 0 => list.insert(index, (slot, 1)),
+                Err(_) => {}
+            },
+            Self::Many(column) => {
+                let index = slot as usize;
+                if index >= column.len() {
+                    column.resize(index + 1, 0);
+                }
+                column[index] = column[index].saturating_add_signed(sign);
+            }
+        }
+        if let Self::Few(list) = self
+            && list.len() > FEW_MAX
+        {
+            let last = list.last().map_or(0, |(slot, _)| *slot as usize);
+            let mut column = vec![0; last + 1];
+            for (slot, count) in list.iter() {
+                column[*slot as usize] = *count;
+            }
+            *self = Self::Many(column);
+        }
+    }
+
+    fn for_each(&self, mut visit: impl FnMut(u32, u32)) {
+        match self {
+            Self::Few(list) => list.iter().for_each(|(slot, count)| visit(*slot, *count)),
+            Self::Many(column) => {
+                (0..).zip(column).filter(|(_, count)| **count > 0).for_each(|(slot, count)| visit(slot, *count));
+            }
+        }
+    }
+}
+
+impl Spread {
+    /// Pods on a node.
+    pub fn on_node(&self, slot: u32) -> u32 {
+        self.nodes.get(slot)
+    }
+
+    /// Pods in a zone.
+    pub fn in_zone(&self, zone: Symbol) -> u32 {
+        self.zones.iter().find(|(known, _)| *known == zone).map_or(0, |(_, count)| *count)
+    }
+
+    fn add_to_zone(&mut self, zone: Symbol, sign: i32, count: u32) {
+        match self.zones.iter_mut().find(|(known, _)| *known == zone) {
+            Some((_, sum)) if sign > 0 => *sum += count,
+            Some((_, sum)) => *sum = sum.saturating_sub(count),
+            None if sign > 0 => self.zones.push((zone, count)),
+            None => {}
+        }
+    }
 }
 
 /// What the scheduler is told of a node.
@@ -260,8 +357,14 @@ impl Cache {
         numbers.memory = allocatable.memory;
         numbers.ephemeral = allocatable.ephemeral_storage;
         numbers.pods = pods;
+        let moved = !had_node || numbers.zone != view.zone;
         numbers.zone = view.zone;
         numbers.generation = generation;
+        numbers.per_milli_cpu = reciprocal(allocatable.milli_cpu);
+        numbers.per_memory = reciprocal(allocatable.memory);
+        if moved {
+            self.recount_zones(slot);
+        }
         change
     }
 
@@ -275,6 +378,7 @@ impl Cache {
         self.tree.remove(slot, facts.tree_zone);
         self.facts.clear(slot);
         self.numbers.clear(slot);
+        self.recount_zones(slot);
     }
 
     /// Puts a pod on a node: assumed by a decision, or seen there. A pod that has a place keeps it.
@@ -345,20 +449,32 @@ impl Cache {
         if template >= self.spreads.len() {
             self.spreads.resize(template + 1, None);
         }
+        let zone = self.numbers.get(slot).zone;
+        let present = self.facts.get(slot).id.is_some();
         let spread = Arc::make_mut(self.spreads[template].get_or_insert_default());
-        match spread.nodes.binary_search_by_key(&slot, |(node, _)| *node) {
-            Ok(index) => {
-                let count = &mut spread.nodes[index].1;
-                *count = count.saturating_add_signed(sign);
-                if *count == 0 {
-                    spread.nodes.remove(index);
-                }
-            }
-            Err(index) if sign > 0 => spread.nodes.insert(index, (slot, 1)),
-            Err(_) => {}
+        spread.nodes.add(slot, sign);
+        if present {
+            spread.add_to_zone(zone, sign, 1);
         }
-        if spread.nodes.is_empty() {
-            self.spreads[template] = None;
+    }
+
+    /// A node came, went or changed its zone: counts its pods where they are now.
+    fn recount_zones(&mut self, slot: u32) {
+        for index in 0..self.spreads.len() {
+            if self.spreads[index].as_ref().is_none_or(|spread| spread.on_node(slot) == 0) {
+                continue;
+            }
+            let mut spread = self.spreads[index].take().expect("just seen");
+            let changed = Arc::make_mut(&mut spread);
+            changed.zones.clear();
+            let nodes = std::mem::take(&mut changed.nodes);
+            nodes.for_each(|slot, count| {
+                if self.facts.get(slot).id.is_some() {
+                    changed.add_to_zone(self.numbers.get(slot).zone, 1, count);
+                }
+            });
+            changed.nodes = nodes;
+            self.spreads[index] = Some(spread);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::cache::{Cache, NodeNumbers};
 use super::demand::Demand;
 use super::explain::{NodeRecord, Verdict};
 use super::message::Tally;
-use super::plugins::resources::{Use, balanced_allocation, least_allocated};
+use super::plugins::resources::{Share, Use, balanced_allocation, least_allocated};
 use super::plugins::{PLUGINS, Plugin, PluginSet, ScoreOrder, affinity, normalize, spread, taints};
 
 /// Nodes that are enough when there are fewer than this many to choose from.
@@ -103,8 +103,6 @@ pub struct Scratch {
     columns: [Vec<i64>; PLUGINS],
     totals: Vec<i64>,
     heap: Vec<u32>,
-    counts: Vec<(u32, u32)>,
-    epoch: u32,
     zones: Vec<(Symbol, i64)>,
     /// Verdict and scores of each node that the last cycle looked at.
     pub records: Vec<NodeRecord>,
@@ -267,8 +265,16 @@ fn score(template: TemplateId, demand: &Demand, has_spread: bool, cache: &Cache,
         scratch.columns[Plugin::TaintToleration as usize].push(i64::from(known.unpreferred));
         scratch.columns[Plugin::NodeAffinity as usize].push(i64::from(known.preference));
         let least = least_allocated([
-            Use { requested: node.scored_milli_cpu + demand.scored_milli_cpu, allocatable: node.milli_cpu },
-            Use { requested: node.scored_memory + demand.scored_memory, allocatable: node.memory },
+            Share {
+                free: node.milli_cpu - node.scored_milli_cpu - demand.scored_milli_cpu,
+                allocatable: node.milli_cpu,
+                reciprocal: node.per_milli_cpu,
+            },
+            Share {
+                free: node.memory - node.scored_memory - demand.scored_memory,
+                allocatable: node.memory,
+                reciprocal: node.per_memory,
+            },
         ]);
         scratch.columns[Plugin::NodeResourcesFit as usize].push(least);
         if balanced {
@@ -303,24 +309,14 @@ fn score(template: TemplateId, demand: &Demand, has_spread: bool, cache: &Cache,
 
 /// The system's default constraints: zone and hostname.
 fn score_spread(template: TemplateId, cache: &Cache, scratch: &mut Scratch) {
-    let Scratch { feasible, columns, counts, epoch, zones, .. } = scratch;
-    *epoch += 1;
+    let Scratch { feasible, columns, zones, .. } = scratch;
+    let spread = cache.spread(template);
     zones.clear();
     for slot in feasible.iter() {
         let zone = cache.numbers(*slot).zone;
         if !zones.iter().any(|(known, _)| *known == zone) {
-            zones.push((zone, 0));
-        }
-    }
-    for (slot, count) in cache.spread(template).into_iter().flat_map(|spread| &spread.nodes) {
-        let index = *slot as usize;
-        if index >= counts.len() {
-            counts.resize(index + 1, (0, 0));
-        }
-        counts[index] = (*epoch, *count);
-        let zone = cache.numbers(*slot).zone;
-        if let Some((_, sum)) = zones.iter_mut().find(|(known, _)| *known == zone) {
-            *sum += i64::from(*count);
+            let in_zone = spread.map_or(0, |spread| spread.in_zone(zone));
+            zones.push((zone, i64::from(in_zone)));
         }
     }
     // A node without the zone label counts as a domain of its own kind, as upstream's map does.
@@ -328,11 +324,8 @@ fn score_spread(template: TemplateId, cache: &Cache, scratch: &mut Scratch) {
     let host_weight = spread::topology_weight(feasible.len() as u32);
     let column = &mut columns[Plugin::PodTopologySpread as usize];
     for slot in feasible.iter() {
-        let on_node = match counts.get(*slot as usize) {
-            Some((seen, count)) if seen == epoch => i64::from(*count),
-            _ => 0,
-        };
-        let mut sum = spread::constraint_score(on_node, host_weight, spread::HOSTNAME_MAX_SKEW);
+        let on_node = spread.map_or(0, |spread| spread.on_node(*slot));
+        let mut sum = spread::constraint_score(i64::from(on_node), host_weight, spread::HOSTNAME_MAX_SKEW);
         let zone = cache.numbers(*slot).zone;
         if !zone.is_empty() {
             let in_zone = zones.iter().find(|(known, _)| *known == zone).map_or(0, |(_, sum)| *sum);

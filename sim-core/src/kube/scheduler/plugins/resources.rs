@@ -20,20 +20,45 @@ pub struct Use {
     pub allocatable: i64,
 }
 
+/// What would be left of one resource on one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Left with the pod; negative: more is asked for than there is.
+    pub free: i64,
+    /// What the node allows, below 2^48.
+    pub allocatable: i64,
+    /// [`reciprocal`] of `allocatable`.
+    pub reciprocal: u64,
+}
+
+/// Binary places of [`reciprocal`]: 100 shifted by them still fits 64 bits.
+const RECIPROCAL_PLACES: u32 = 57;
+
+/// `100 / allocatable` in fixed point, for [`least_allocated`]: it is computed when a node changes
+/// and spares each score a division. 0 for nothing.
+pub fn reciprocal(allocatable: i64) -> u64 {
+    u64::try_from(allocatable).ok().and_then(|amount| (100_u64 << RECIPROCAL_PLACES).checked_div(amount)).unwrap_or(0)
+}
+
 /// LeastAllocated over CPU and memory of weight 1 each; resources that a node has none of do not count.
-pub fn least_allocated(resources: [Use; 2]) -> i64 {
+pub fn least_allocated(resources: [Share; 2]) -> i64 {
     let mut sum = 0;
     let mut weights = 0;
     for resource in resources {
-        if resource.allocatable == 0 {
-            continue;
-        }
-        weights += 1;
-        if resource.requested <= resource.allocatable {
-            sum += (resource.allocatable - resource.requested) * MAX_NODE_SCORE / resource.allocatable;
-        }
+        weights += i64::from(resource.allocatable != 0);
+        sum += hundredths(resource);
     }
-    if weights == 0 { 0 } else { sum / weights }
+    if weights == 2 { sum >> 1 } else { sum }
+}
+
+/// `free * 100 / allocatable`, exactly: the product falls short by less than one.
+fn hundredths(share: Share) -> i64 {
+    if share.free <= 0 || share.allocatable <= 0 {
+        return 0;
+    }
+    let free = share.free.min(share.allocatable);
+    let floor = ((free as u64 * share.reciprocal) >> RECIPROCAL_PLACES) as i64;
+    if (floor + 1) * share.allocatable <= free * MAX_NODE_SCORE { floor + 1 } else { floor }
 }
 
 /// Balance of CPU and memory with the pod compared with before it: 75 is neutral, 50..=100.
@@ -74,23 +99,46 @@ mod tests {
         let pod = (1000, 2 * GIB);
         let small = node(4000, 16 * GIB, pod);
         let large = node(8000, 32 * GIB, pod);
-        assert_eq!([least_allocated(small), least_allocated(large)], [81, 90]);
+        assert_eq!([least_allocated(shares(small)), least_allocated(shares(large))], [81, 90]);
         assert_eq!(balanced_allocation(node(4000, 16 * GIB, (0, 0)), small), 71);
         assert_eq!(balanced_allocation(node(8000, 32 * GIB, (0, 0)), large), 73);
     }
 
     /// Reference 23.1.
+    fn shares(uses: [Use; 2]) -> [Share; 2] {
+        uses.map(|used| Share {
+            free: used.allocatable - used.requested,
+            allocatable: used.allocatable,
+            reciprocal: reciprocal(used.allocatable),
+        })
+    }
+
+    #[test]
+    fn reciprocals_divide_exactly() {
+        let amounts = [1, 3, 7, 99, 100, 101, 4000, 48_000, 16 * GIB, 16 * GIB - 104_857_600, 1 << 46];
+        for allocatable in amounts {
+            for part in 0..=1000 {
+                let free = (i128::from(allocatable) * part / 1000) as i64;
+                for free in [free - 1, free, free + 1] {
+                    let share = Share { free, allocatable, reciprocal: reciprocal(allocatable) };
+                    let exact = free.clamp(0, allocatable) * 100 / allocatable;
+                    assert_eq!(hundredths(share), exact, "{free} of {allocatable}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn absent_requests_count_in_scores() {
         let requested = (DEFAULT_MILLI_CPU + 500, 2 * DEFAULT_MEMORY);
-        assert_eq!(least_allocated(node(4000, 8 * GIB, requested)), 90);
+        assert_eq!(least_allocated(shares(node(4000, 8 * GIB, requested))), 90);
     }
 
     #[test]
     fn neutral_is_seventy_five() {
         assert_eq!(balanced_allocation(node(10, 10, (0, 0)), node(10, 10, (5, 5))), 75);
         assert_eq!(balanced_allocation(node(0, 0, (0, 0)), node(0, 0, (5, 5))), 75);
-        assert_eq!(least_allocated(node(0, 0, (5, 5))), 0);
-        assert_eq!(least_allocated(node(4, 4, (5, 4))), 0);
+        assert_eq!(least_allocated(shares(node(0, 0, (5, 5)))), 0);
+        assert_eq!(least_allocated(shares(node(4, 4, (5, 4)))), 0);
     }
 }
