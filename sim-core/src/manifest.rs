@@ -7,6 +7,7 @@
 //! ```
 //! Owns positions in text, trees, structural schemas and what is said about them. Knows nothing
 //! of the running world.
+pub mod compose;
 pub mod decode;
 pub mod diagnostic;
 pub mod explain;

@@ -36,7 +36,7 @@ pub fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> Opti
     words
         .into_iter()
         .map(|word| (distance(&lower, &word.to_lowercase()), word))
-        .filter(|(distance, word)| *distance <= word.len().div_ceil(3).min(3))
+        .filter(|(distance, word)| *distance <= (word.len().max(text.len()) / 3).min(3))
         .min()
         .map(|(_, word)| word)
 }

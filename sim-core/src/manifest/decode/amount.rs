@@ -6,6 +6,7 @@ use crate::api::resources::{ResourceAmounts, ResourceNeeds};
 use crate::base::quantity::{Format, Quantity};
 use crate::manifest::decode::kube::fault;
 use crate::manifest::decode::scribe::{Field, Scribe};
+use crate::manifest::diagnostic::Code;
 use crate::manifest::explain;
 
 /// A quantity of Kubernetes: text or a bare number.
@@ -109,12 +110,12 @@ fn check_limit(requests: &Field<'_>, scribe: &Scribe, limits: &ResourceAmounts) 
 
 /// A size of Docker's files: a number of bytes, or a number with `b`, `k`, `m`, `g`, `t` (each also
 /// with `b` or `ib`), powers of 1024. Source: docker/go-units `size.go`, `RAMInBytes`.
-pub fn bytes(field: &Field<'_>, scribe: &Scribe) -> Option<u64> {
+pub fn bytes(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<u64> {
     let text = field.scalar(scribe)?;
     let size = parse_bytes(&text);
     if size.is_none() {
         scribe.error_with_help(
-            explain::COMPOSE_INVALID_VALUE,
+            code,
             field.span,
             format!("{}: invalid size: '{text}'", field.path),
             "write for example `512m` or `1g`",
@@ -142,18 +143,18 @@ fn parse_bytes(text: &str) -> Option<u64> {
 }
 
 /// CPUs of Docker's files, a decimal number, in thousandths.
-pub fn cpu_milli(field: &Field<'_>, scribe: &Scribe) -> Option<u64> {
+pub fn cpu_milli(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<u64> {
     let text = field.scalar(scribe)?;
     let milli = parse_decimal(&text, 3);
     match milli {
         None => scribe.error_with_help(
-            explain::COMPOSE_INVALID_VALUE,
+            code,
             field.span,
             format!("{}: invalid cpu value {text}", field.path),
             "write for example `0.5`",
         ),
         Some(0) if text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) => scribe.error(
-            explain::COMPOSE_INVALID_VALUE,
+            code,
             field.span,
             format!("invalid cpu value {text}: Must be at least 0.001"),
         ),

@@ -16,15 +16,26 @@ pub struct Scribe {
     problems: RefCell<Vec<Diagnostic>>,
     /// Code of a value of the wrong type, in the dialect that is read.
     wrong_type: Code,
-    names: BTreeMap<FileId, Arc<str>>,
+    names: RefCell<BTreeMap<FileId, Arc<str>>>,
     read: RefCell<BTreeSet<(FileId, u32, u32)>>,
 }
 
 impl Scribe {
     /// Empty notes about these texts.
     pub fn new<'s>(wrong_type: Code, sources: impl IntoIterator<Item = &'s Source>) -> Self {
-        let names = sources.into_iter().map(|source| (source.file, source.name.clone())).collect();
-        Self { problems: RefCell::default(), wrong_type, names, read: RefCell::default() }
+        let scribe = Self {
+            problems: RefCell::default(),
+            wrong_type,
+            names: RefCell::default(),
+            read: RefCell::default(),
+        };
+        sources.into_iter().for_each(|source| scribe.know(source));
+        scribe
+    }
+
+    /// Learns the name of one more text.
+    pub fn know(&self, source: &Source) {
+        self.names.borrow_mut().insert(source.file, source.name.clone());
     }
 
     /// Notes a problem; help is an empty text if there is none.
@@ -32,7 +43,7 @@ impl Scribe {
         let problem = Diagnostic {
             code,
             severity,
-            file: self.names.get(&span.file).cloned().unwrap_or_else(|| "".into()),
+            file: self.names.borrow().get(&span.file).cloned().unwrap_or_else(|| "".into()),
             span,
             message: message.into(),
             help: Some(help).filter(|help| !help.is_empty()).map(str::to_owned),

@@ -1,0 +1,167 @@
+//! Checks across the services of a project. Source: compose-go `loader/validate.go`, `graph/cycle.go`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::api::compose::service::Port;
+use crate::manifest::compose::service::WrittenService;
+use crate::manifest::decode;
+use crate::manifest::decode::scribe::Scribe;
+use crate::manifest::explain;
+
+/// Names that the top level declares.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// Networks, with `default`.
+    pub networks: BTreeSet<Arc<str>>,
+    /// Volumes.
+    pub volumes: BTreeSet<Arc<str>>,
+    /// Configs.
+    pub configs: BTreeSet<Arc<str>>,
+    /// Secrets.
+    pub secrets: BTreeSet<Arc<str>>,
+}
+
+/// Every name that a service uses is declared.
+pub fn names(services: &BTreeMap<Arc<str>, WrittenService>, declared: &Declared, scribe: &Scribe) {
+    let code = explain::COMPOSE_UNDEFINED_NAME;
+    let undefined = |service: &str, word: &str, name: &str, span, known: &BTreeSet<Arc<str>>| {
+        let message = format!("service {service:?} refers to undefined {word} {name}: invalid compose project");
+        let help = match decode::nearest(name, known.iter().map(|known| &**known)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare it: `{word}s: {{{name}: }}` at the top level"),
+        };
+        scribe.error_with_help(code, span, message, help);
+    };
+    for (key, written) in services {
+        for (name, span) in written.networks.iter().filter(|(name, _)| !declared.networks.contains(name)) {
+            undefined(key, "network", name, *span, &declared.networks);
+        }
+        for mount in written.mounts.iter().filter(|mount| mount.named) {
+            if !declared.volumes.contains(&mount.mount.source) {
+                undefined(key, "volume", &mount.mount.source, mount.span, &declared.volumes);
+            }
+        }
+        for (word, name, span) in &written.grants {
+            let known = if *word == "config" { &declared.configs } else { &declared.secrets };
+            if !known.contains(name) {
+                undefined(key, word, name, *span, known);
+            }
+        }
+        for (name, span) in &written.depends_on {
+            let required = written.service.depends_on.get(name).is_none_or(|dependency| dependency.required);
+            if required && !services.contains_key(name) {
+                let message = format!("service {key:?} depends on undefined service {name:?}: invalid compose project");
+                let near = decode::nearest(name, services.keys().map(|known| &**known));
+                let help = near.map_or_else(|| "declare the service, or remove the dependency".to_owned(), |near| format!("did you mean `{near}`?"));
+                scribe.error_with_help(code, *span, message, help);
+            }
+        }
+    }
+}
+
+/// No service waits for itself. Each circle is told once, at the link that closes it.
+pub fn cycles(services: &BTreeMap<Arc<str>, WrittenService>, scribe: &Scribe) {
+    let mut done = BTreeSet::new();
+    for start in services.keys() {
+        let mut path: Vec<&Arc<str>> = Vec::new();
+        // The names still to try at each depth, last first.
+        let mut todo: Vec<Vec<&Arc<str>>> = vec![vec![start]];
+        while let Some(level) = todo.last_mut() {
+            let Some(name) = level.pop() else {
+                todo.pop();
+                if let Some(left) = path.pop() {
+                    done.insert(left.clone());
+                }
+                continue;
+            };
+            if let Some(at) = path.iter().position(|open| *open == name) {
+                report_cycle(&path[at..], services, scribe);
+                continue;
+            }
+            let Some((name, written)) = services.get_key_value(name).filter(|_| !done.contains(name)) else { continue };
+            path.push(name);
+            todo.push(written.service.depends_on.keys().rev().collect());
+        }
+    }
+}
+
+fn report_cycle(circle: &[&Arc<str>], services: &BTreeMap<Arc<str>, WrittenService>, scribe: &Scribe) {
+    let (Some(first), Some(last)) = (circle.first(), circle.last()) else { return };
+    let chain: Vec<&str> = circle.iter().map(|name| &***name).chain([&***first]).collect();
+    let Some(span) = services.get(*last).and_then(|written| written.depends_on.get(*first)) else { return };
+    scribe.error_with_help(
+        explain::COMPOSE_DEPENDENCY_CYCLE,
+        *span,
+        format!("dependency cycle detected: {}", chain.join(" -> ")),
+        format!("remove this dependency of `{last}` on `{first}`, or another link of the circle"),
+    );
+}
+
+/// What an enabled service requires is enabled too.
+pub fn profiles(
+    enabled: &BTreeMap<&Arc<str>, &WrittenService>,
+    all: &BTreeMap<Arc<str>, WrittenService>,
+    scribe: &Scribe,
+) {
+    for (key, written) in enabled {
+        for (name, dependency) in &written.service.depends_on {
+            let Some(other) = all.get(name).filter(|_| dependency.required && !enabled.contains_key(name)) else {
+                continue;
+            };
+            let profiles: Vec<&str> = other.service.profiles.iter().map(|profile| &**profile).collect();
+            let message = format!(
+                "service {name:?} is required by {key:?} but is disabled. Can be enabled by profiles [{}]",
+                profiles.join(" ")
+            );
+            let span = written.depends_on.get(name).copied().unwrap_or(written.span);
+            scribe.error(explain::COMPOSE_CONFLICT, span, message);
+        }
+    }
+}
+
+/// No two containers want the same port of the host.
+pub fn ports(enabled: &BTreeMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
+    let mut taken: Vec<(&Arc<str>, &Port)> = Vec::new();
+    for (key, written) in enabled {
+        for port in &written.ports {
+            let Some(range) = port.port.published.filter(|range| range.first == range.last) else { continue };
+            let clash = taken.iter().find(|(_, other)| clashes(other, &port.port));
+            if let Some((owner, _)) = clash {
+                let address = if port.port.host_ip.is_empty() { "0.0.0.0" } else { &port.port.host_ip };
+                let message = format!("Bind for {address}:{} failed: port is already allocated", range.first);
+                let help = format!("service `{owner}` publishes this port too; choose another host port");
+                scribe.error_with_help(explain::COMPOSE_PORT_TAKEN, port.span, message, help);
+            } else if written.service.scale > 1 {
+                let message = format!(
+                    "service {key:?} runs {} containers that all want host port {}: only the first will start",
+                    written.service.scale, range.first
+                );
+                scribe.warning(explain::COMPOSE_PORT_TAKEN, port.span, message);
+            }
+            taken.push((key, &port.port));
+        }
+    }
+}
+
+fn clashes(one: &Port, two: &Port) -> bool {
+    let everywhere = |address: &str| matches!(address, "" | "0.0.0.0" | "::");
+    let single = |port: &Port| port.published.filter(|range| range.first == range.last);
+    one.protocol == two.protocol
+        && single(one).is_some()
+        && single(one) == single(two)
+        && (one.host_ip == two.host_ip || everywhere(&one.host_ip) || everywhere(&two.host_ip))
+}
+
+/// No two services claim one container name.
+pub fn container_names(enabled: &BTreeMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
+    let mut taken: BTreeMap<&Arc<str>, &Arc<str>> = BTreeMap::new();
+    for (key, written) in enabled {
+        let Some(name) = &written.service.container_name else { continue };
+        if let Some(owner) = taken.insert(name, key) {
+            // The stray quote is the real tool's.
+            let message = format!("services.{key}: container name {name:?} is already in use by service {owner}\"");
+            scribe.error(explain::COMPOSE_CONFLICT, written.container_name, message);
+        }
+    }
+}
