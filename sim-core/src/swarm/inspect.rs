@@ -530,7 +530,7 @@ fn time(time: SimTime) -> Value {
 }
 
 fn millionths(ratio: u32) -> Value {
-    if ratio % 1_000_000 == 0 {
+    if ratio.is_multiple_of(1_000_000) {
         return number(u64::from(ratio / 1_000_000));
     }
     let digits = format!("{:06}", ratio % 1_000_000);

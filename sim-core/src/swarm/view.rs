@@ -304,7 +304,9 @@ impl SwarmPlane {
         let Some(id) = found else {
             return Vec::new();
         };
-        let Some(object) = self.store.service(id) else { return Vec::new() };
+        let Some(object) = self.store.service(id) else {
+            return Vec::new();
+        };
         object
             .slots
             .values()
