@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::api::health::HealthTest;
 use crate::api::swarm::service::{PublishMode, ServiceMode, ServiceSpec};
+use crate::api::swarm::stack::Stack;
 use crate::base::resources::ResourceVector;
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec};
@@ -18,6 +19,7 @@ use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::allocator::POOL_FIRST;
 use crate::swarm::constraint;
 use crate::swarm::identity::Identity;
+use crate::swarm::stack::StackOutcome;
 use crate::swarm::state::{Availability, Message, NodeState, Role, TaskState, UpdateState};
 use crate::swarm::store::{
     Counts, Named, NodeId, Service, ServiceId, TEMPLATES_MAX, TaskError, Template, TemplateId,
@@ -80,6 +82,15 @@ pub enum Request {
         /// Its name or identifier.
         name: Arc<str>,
     },
+    /// What `docker stack deploy` does, as one step of the console.
+    DeployStack {
+        /// The stack as its file says.
+        stack: Arc<Stack>,
+        /// Whether services that are not in the file go first.
+        prune: bool,
+    },
+    /// What `docker stack rm` does.
+    RemoveStack(Arc<str>),
 }
 
 /// What changes about a node.
@@ -124,6 +135,8 @@ pub enum Response {
     Id(String),
     /// Done; nothing to say.
     Done,
+    /// What the client of a stack printed; its steps may have been refused half-way.
+    Stack(StackOutcome),
 }
 
 /// Class of a refusal, as gRPC names it.
@@ -223,6 +236,10 @@ impl SwarmPlane {
             Request::RemoveNode { node, force } => self.delete_node(node, *force, ctx, out),
             Request::Create { kind, name, labels } => self.create_named(*kind, name, labels, ctx),
             Request::Remove { kind, name } => self.remove_named(*kind, name),
+            Request::DeployStack { stack, prune } => {
+                Ok(Response::Stack(self.deploy_stack(stack, *prune, ctx, out)))
+            }
+            Request::RemoveStack(stack) => Ok(Response::Stack(self.remove_stack(stack, ctx, out))),
         }
     }
 
