@@ -9,6 +9,7 @@
 //! of the running world.
 pub mod compose;
 pub mod decode;
+pub mod detect;
 pub mod diagnostic;
 pub mod explain;
 pub mod json;

@@ -30,32 +30,14 @@ pub fn documents(source: &Source, dialect: Dialect) -> (Vec<Node>, Vec<Diagnosti
     (roots.map(|document| document.root).collect(), problems)
 }
 
-/// The word that was most likely meant: at most a third of its letters differ.
-pub fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-    let lower = text.to_lowercase();
-    words
-        .into_iter()
-        .map(|word| (distance(&lower, &word.to_lowercase()), word))
-        .filter(|(distance, word)| *distance <= (word.len().max(text.len()) / 3).min(3))
-        .min()
-        .map(|(_, word)| word)
-}
-
-/// Edits (insert, delete, replace, swap of neighbours) between two words, the latter counted as one.
-fn distance(one: &str, two: &str) -> usize {
-    let one: Vec<char> = one.chars().take(64).collect();
-    let two: Vec<char> = two.chars().take(64).collect();
-    let mut rows = vec![(0..=two.len()).collect::<Vec<usize>>()];
-    for (i, letter) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, other) in two.iter().enumerate() {
-            let mut best = (rows[i][j] + usize::from(letter != other)).min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *letter == two[j - 1] && one[i - 1] == *other {
-                best = best.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
+/// Runs a schema check that needs a report; the problems name `source`.
+pub fn schema_problems(source: Option<&Source>, check: impl FnOnce(&Report<'_>)) -> Vec<Diagnostic> {
+    let sources = Sources::new();
+    let report = Report::new(&sources);
+    check(&report);
+    let mut problems = report.finish();
+    for problem in &mut problems {
+        problem.file = source.map_or_else(|| "".into(), |source| source.name.clone());
     }
-    rows[one.len()][two.len()]
+    problems
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::api::compose::service::Port;
 use crate::manifest::compose::service::WrittenService;
-use crate::manifest::decode;
 use crate::manifest::decode::scribe::Scribe;
 use crate::manifest::explain;
+use crate::manifest::schema::suggest::nearest;
 
 /// Names that the top level declares.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub fn names(services: &BTreeMap<Arc<str>, WrittenService>, declared: &Declared,
     let code = explain::COMPOSE_UNDEFINED_NAME;
     let undefined = |service: &str, word: &str, name: &str, span, known: &BTreeSet<Arc<str>>| {
         let message = format!("service {service:?} refers to undefined {word} {name}: invalid compose project");
-        let help = match decode::nearest(name, known.iter().map(|known| &**known)) {
+        let help = match nearest(name, known.iter().map(|known| &**known)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it: `{word}s: {{{name}: }}` at the top level"),
         };
@@ -52,7 +52,7 @@ pub fn names(services: &BTreeMap<Arc<str>, WrittenService>, declared: &Declared,
             let required = written.service.depends_on.get(name).is_none_or(|dependency| dependency.required);
             if required && !services.contains_key(name) {
                 let message = format!("service {key:?} depends on undefined service {name:?}: invalid compose project");
-                let near = decode::nearest(name, services.keys().map(|known| &**known));
+                let near = nearest(name, services.keys().map(|known| &**known));
                 let help = near.map_or_else(|| "declare the service, or remove the dependency".to_owned(), |near| format!("did you mean `{near}`?"));
                 scribe.error_with_help(code, *span, message, help);
             }

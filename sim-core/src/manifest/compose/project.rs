@@ -11,9 +11,10 @@ use crate::manifest::compose::loaded::{Loaded, OtherFiles, Variables};
 use crate::manifest::compose::service::{Around, WrittenService, read};
 use crate::manifest::compose::{check, dotenv, merge};
 use crate::manifest::decode::scribe::{Field, Scribe};
-use crate::manifest::diagnostic::{Diagnostic, Severity};
+use crate::manifest::diagnostic::{Diagnostic, Report, Severity};
 use crate::manifest::explain;
 use crate::manifest::lines::Source;
+use crate::manifest::schema::compose;
 use crate::manifest::tree::Node;
 
 /// What a project is made from besides its files.
@@ -53,9 +54,13 @@ pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
     let Gather { texts, scribe, .. } = gather;
     let mut model = None;
     let mut not_modelled = Vec::new();
+    let mut known = Vec::new();
     match &mut whole {
         Some(root) => {
             merge::drop_resets(root);
+            let report = Report::new(&texts.sources);
+            compose::check(root, compose::Format::Compose, &report);
+            known = report.finish();
             model = Some(assemble(root, &scribe, &first, setting, &variables));
             not_modelled = scribe.unread(root);
         }
@@ -66,7 +71,7 @@ pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
         }
         None => {}
     }
-    scribe.drop_repeated_type_errors();
+    scribe.join(known);
     let mut problems = texts.problems;
     problems.extend(scribe.into_problems());
     problems.sort_by_key(|problem| problem.span);

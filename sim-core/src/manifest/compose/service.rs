@@ -12,6 +12,7 @@ use crate::manifest::decode::amount;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::explain;
 use crate::manifest::lines::Span;
+use crate::manifest::schema::suggest::nearest;
 
 /// A service and where its parts are written, for the checks across services.
 #[derive(Clone, Debug)]
@@ -166,7 +167,7 @@ fn condition(field: &Field<'_>, scribe: &Scribe) -> DependencyCondition {
         Some("service_completed_successfully") => DependencyCondition::CompletedSuccessfully,
         Some(other) => {
             let words = ["service_started", "service_healthy", "service_completed_successfully"];
-            let help = match crate::manifest::decode::nearest(other, words) {
+            let help = match nearest(other, words) {
                 Some(word) => format!("did you mean `{word}`?"),
                 None => format!("write one of {}", words.join(", ")),
             };

@@ -17,11 +17,13 @@ use crate::manifest::compose::project::{extensions, resource};
 use crate::manifest::compose::service::parse_restart;
 use crate::manifest::compose::{interpolate, part, port};
 use crate::manifest::decode::scribe::{Field, Scribe};
-use crate::manifest::decode::{amount, nearest};
-use crate::manifest::diagnostic::{Code, Severity};
+use crate::manifest::decode::amount;
+use crate::manifest::diagnostic::{Code, Report, Severity};
 use crate::manifest::explain;
 use crate::manifest::lines::{Source, Span};
 use crate::manifest::tree::Node;
+use crate::manifest::schema::compose;
+use crate::manifest::schema::suggest::nearest;
 
 /// Options that the command names and ignores. Source: docker/cli `cli/compose/types/types.go`.
 const IGNORED: [&str; 16] = [
@@ -62,9 +64,13 @@ pub fn load_stack(file: &Source, stack: &str, variables: &Variables, others: Oth
     let scribe = Scribe::new(explain::STACK_WRONG_TYPE, texts.iter());
     let mut model = None;
     let mut not_modelled = Vec::new();
+    let mut known = Vec::new();
     match documents.into_iter().next() {
         Some(mut root) if root.as_map().is_some() => {
             interpolate::tree(&mut root, variables, &scribe);
+            let report = Report::new(&texts.sources);
+            compose::check(&root, compose::Format::Stack, &report);
+            known = report.finish();
             let reader = Reader { scribe: &scribe, stack, variables, others, file: &file.name };
             model = Some(reader.stack(&root));
             not_modelled = scribe.unread(&root);
@@ -75,7 +81,9 @@ pub fn load_stack(file: &Source, stack: &str, variables: &Variables, others: Oth
         }
         None => {}
     }
-    scribe.drop_repeated_type_errors();
+    // The command looks for refused options before it looks at the schema, which lacks them.
+    known.retain(|problem| !scribe.has(explain::STACK_FORBIDDEN_OPTION, problem.span));
+    scribe.join(known);
     let mut problems = texts.problems;
     problems.extend(scribe.into_problems());
     problems.sort_by_key(|problem| problem.span);

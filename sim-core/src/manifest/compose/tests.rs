@@ -158,7 +158,7 @@ networks: {front: {}}
             compose.yaml:10:22: error CMP003: services.b.depends_on.c.condition value must be one of 'service_started', 'service_healthy', 'service_completed_successfully'
               10 |       c: {condition: service_healty}
                  |                      ^^^^^^^^^^^^^^
-              help: did you mean `service_healthy`?
+              help: did you mean "service_healthy"?
             compose.yaml:11:13: error CMP008: Bind for 0.0.0.0:80 failed: port is already allocated
               11 |     ports: ['80:8080', '99999:1', '80/xyz']
                  |             ^^^^^^^^^
@@ -179,13 +179,15 @@ networks: {front: {}}
               15 |     depends_on: {a: {}}
                  |                  ^
               help: remove this dependency of `c` on `a`, or another link of the circle
+            compose.yaml:15:21: error CMP004: services.c.depends_on.a missing property 'condition'
+              15 |     depends_on: {a: {}}
+                 |                     ^
             compose.yaml:16:19: error CMP005: when healthcheck.test is a list the first item must be either NONE, CMD or CMD-SHELL
               16 |     healthcheck: {test: [curl, x], interval: 5}
                  |                   ^^^^
-            compose.yaml:16:46: error CMP005: services.c.healthcheck.interval: missing unit in duration "5"
+            compose.yaml:16:46: error CMP002: services.c.healthcheck.interval must be a string
               16 |     healthcheck: {test: [curl, x], interval: 5}
                  |                                              ^
-              help: write for example `30s` or `1m30s`
             compose.yaml:17:15: error CMP007: service "c" refers to undefined volume data: invalid compose project
               17 |     volumes: ['data:/d', '/d']
                  |               ^^^^^^^^^
@@ -205,10 +207,9 @@ networks: {front: {}}
               21 |     image: ${X:?set it}
                  |            ^^^^^^^^^^^^
               help: set X in the environment or in .env
-            compose.yaml:22:12: error CMP002: services.e.ports: must be a list, not a whole number
+            compose.yaml:22:12: error CMP002: services.e.ports must be a array
               22 |     ports: 80
                  |            ^^
-              help: start each item on its own line with `- `
             compose.yaml:23:19: error CMP014: service e declares mutually exclusive `network_mode` and `networks`: invalid compose project
               23 |     network_mode: host
                  |                   ^^^^
@@ -216,7 +217,7 @@ networks: {front: {}}
             compose.yaml:25:18: error CMP007: service "e" depends on undefined service "f": invalid compose project
               25 |     depends_on: [f, e]
                  |                  ^
-              help: declare the service, or remove the dependency
+              help: did you mean `a`?
             compose.yaml:25:21: error CMP006: dependency cycle detected: e -> e
               25 |     depends_on: [f, e]
                  |                     ^
@@ -340,10 +341,9 @@ networks: {front: }
             stack.yml:7:66: error STK008: invalid cpu value 0.0001: Must be at least 0.001
               7 |     deploy: {mode: globl, resources: {limits: {memory: 1m, cpus: '0.0001'}}, restart_policy: {delay: 5}}
                 |                                                                  ^^^^^^^^
-            stack.yml:7:102: error STK008: services.web.deploy.restart_policy.delay: missing unit in duration "5"
+            stack.yml:7:102: error STK002: services.web.deploy.restart_policy.delay must be a string
               7 | …obl, resources: {limits: {memory: 1m, cpus: '0.0001'}}, restart_policy: {delay: 5}}
                 |                                                                                  ^
-              help: write for example `30s` or `1m30s`
             stack.yml:8:3: error STK008: ContainerSpec: image reference must be provided
               8 |   api:
                 |   ^^^
@@ -373,4 +373,45 @@ networks: {front: }
             not modelled: 
         "#]],
     );
+}
+
+/// A good file with a slice replaced: close to what people type on the way to a good file.
+#[test]
+fn no_text_makes_a_decoder_panic() {
+    const GOOD: &str = "\
+name: demo
+x-a: &a {restart: on-failure:3, environment: [A=1, B]}
+services:
+  web: {<<: *a, image: 'nginx:${TAG:-1}', ports: ['8080-8081:80-81', {target: 80, published: '90'}], depends_on: {db: {condition: service_healthy}}}
+  db: {image: pg, volumes: ['data:/d:ro'], healthcheck: {test: [CMD, x], interval: 1m5s}, deploy: {resources: {limits: {memory: 1.5g, cpus: 0.5}}, update_config: {max_failure_ratio: 0.1}}, networks: {n: {aliases: [x]}}}
+  api: {extends: {service: db}, networks: !reset [n], env_file: [{path: x, required: false}]}
+networks: {n: {external: true}}
+volumes: {data: {name: d}}
+";
+    const KUBE: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: a, labels: {a.b/c: d}}
+spec: {replicas: 1, selector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}, strategy: {rollingUpdate: {maxSurge: 30%, maxUnavailable: 0}}, template: {metadata: {labels: {a: b}}, spec: {tolerations: [{operator: Exists, tolerationSeconds: 3, effect: NoExecute}], containers: [{name: a, image: a, ports: [{containerPort: 1}], resources: {limits: {cpu: 1, x/y: 2}}, livenessProbe: {exec: {command: [a]}}}]}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {clusterIP: None, ports: [{port: 1, targetPort: a}]}}
+";
+    const PIECES: [&str; 16] =
+        ["", " ", "\n", "null", "-1", "{", "}", "[]", "'", "$", "${", ": ", "- ", "99999999999999999999", "&a", "*a"];
+    arbtest::arbtest(|input| {
+        let good: &str = if input.arbitrary()? { GOOD } else { KUBE };
+        let start = input.int_in_range(0..=good.len())?;
+        let end = (start + input.int_in_range(0..=12)?).min(good.len());
+        let text = format!("{}{}{}", &good[..start], input.choose(&PIECES)?, &good[end..]);
+        load(&[("compose.yaml", &text), ("over.yaml", GOOD)], &[("x", "A=${B")]);
+        load_stack(&Source::new("stack.yml", &text), "s", &Variables::new(), &|_| None);
+        let (objects, _) = crate::manifest::decode::kube::decode_kube(&Source::new("a.yaml", &text));
+        for mut object in objects {
+            crate::manifest::decode::kube::defaults::apply_defaults(&object.kind, &mut object.document);
+            let (again, problems) = crate::manifest::decode::kube::decode_value(&object.document);
+            let problems: Vec<_> = problems.iter().filter(|problem| problem.is_error()).collect();
+            assert!(again.is_some_and(|again| again.spec == object.spec), "defaults change nothing: {problems:?}");
+        }
+        Ok(())
+    });
 }

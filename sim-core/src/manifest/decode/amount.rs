@@ -15,9 +15,9 @@ pub fn quantity(field: &Field<'_>, scribe: &Scribe) -> Option<Quantity> {
     match Quantity::parse(text.trim()) {
         Ok(quantity) => Some(quantity.rounded_to_milli()),
         Err(error) => {
-            scribe.error_with_help(
+            scribe.fault(
                 explain::KUBERNETES_BAD_QUANTITY,
-                field.span,
+                field,
                 format!("{}: Invalid value: {text:?}: {error}", field.path),
                 "write for example `500m`, `2`, `128Mi` or `1Gi`",
             );

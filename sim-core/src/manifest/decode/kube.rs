@@ -27,10 +27,9 @@ use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::explain;
 use crate::manifest::lines::{Source, Span};
 use crate::manifest::scalar::Dialect;
+use crate::manifest::schema::kubernetes;
 use crate::manifest::tree::Node;
 use crate::manifest::value::Value;
-
-use kinds::Verdict;
 
 /// One object of a manifest.
 #[derive(Clone, Debug)]
@@ -47,6 +46,8 @@ pub struct KubeObject {
     pub document: Value,
     /// What it wants, with defaults.
     pub spec: KubeSpec,
+    /// Where each node port of a Service is written, by index of the port.
+    node_ports: Vec<Span>,
     /// Valid fields that nothing reads, outermost only: path and position of the key.
     pub not_modelled: Vec<(String, Span)>,
 }
@@ -72,38 +73,22 @@ pub fn decode_kube(source: &Source) -> (Vec<KubeObject>, Vec<Diagnostic>) {
 fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagnostic>) {
     let scribe = Scribe::new(explain::KUBERNETES_WRONG_TYPE, source);
     let field = Field::root(node);
-    if !field.expect_map(&scribe) {
-        return (None, scribe.into_problems());
-    }
-    let api_version = required_text(&field, &scribe, "apiVersion");
-    let kind = required_text(&field, &scribe, "kind");
-    let (Some(api_version), Some(kind)) = (api_version, kind) else { return (None, scribe.into_problems()) };
-    let span = field.get(&scribe, "kind").span;
-    let verdict = kinds::judge(&api_version, &kind);
-    match &verdict {
-        Verdict::Known => {}
-        Verdict::Foreign => scribe.warning(
-            explain::KUBERNETES_UNKNOWN_KIND,
-            span,
-            format!("kind \"{kind}\" in version \"{api_version}\" needs a CustomResourceDefinition; ensure CRDs are installed first"),
-        ),
-        Verdict::Old { instead } => {
-            scribe.error_with_help(
-                explain::KUBERNETES_OLD_VERSION,
-                field.get(&scribe, "apiVersion").span,
-                format!("no matches for kind \"{kind}\" in version \"{api_version}\""),
-                format!("this version is no longer served; write `apiVersion: {instead}`"),
-            );
-            return (None, scribe.into_problems());
-        }
-        Verdict::Unknown { suggestion } => {
-            let message = format!("no matches for kind \"{kind}\" in version \"{api_version}\"");
-            match suggestion {
-                Some(suggestion) => scribe.error_with_help(explain::KUBERNETES_UNKNOWN_KIND, span, message, suggestion.clone()),
-                None => scribe.error(explain::KUBERNETES_UNKNOWN_KIND, span, message),
-            }
-            return (None, scribe.into_problems());
-        }
+    let known = decode::schema_problems(source, |report| {
+        kubernetes::check(node, &|version, _| kinds::is_foreign(version), report);
+    });
+    // Without a kind that exists there is nothing to read against.
+    let is_unknown = known.iter().any(|problem| {
+        [explain::KUBERNETES_NO_TYPE, explain::KUBERNETES_UNKNOWN_KIND, explain::KUBERNETES_OLD_VERSION]
+            .contains(&problem.code)
+    });
+    let (api_version, kind) = (field.get(&scribe, "apiVersion"), field.get(&scribe, "kind"));
+    let span = kind.span;
+    let texts = (api_version.node.and_then(Node::as_str), kind.node.and_then(Node::as_str));
+    let (Some(api_version), Some(kind), false) = (texts.0, texts.1, is_unknown) else { return (None, known) };
+    let (api_version, kind): (Arc<str>, Arc<str>) = (api_version.into(), kind.into());
+    if kinds::is_foreign(&api_version) {
+        let message = format!("no matches for kind {kind:?} in version {api_version:?} until its CustomResourceDefinition is installed");
+        scribe.warning(explain::KUBERNETES_UNKNOWN_KIND, span, message);
     }
     let meta = meta::object(&field, &scribe, kinds::name_rule(&kind));
     let spec = spec(&api_version, &kind, &field, &scribe);
@@ -112,7 +97,7 @@ fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagno
             scribe.mark_below(inner);
         }
     }
-    scribe.drop_repeated_type_errors();
+    scribe.join(known);
     if scribe.failed() {
         return (None, scribe.into_problems());
     }
@@ -120,28 +105,16 @@ fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagno
     if spec == KubeSpec::Other {
         not_modelled.insert(0, ("kind".to_owned(), span));
     }
+    let ports = field.peek("spec").peek("ports").items(&scribe);
+    let node_ports = ports.iter().map(|port| port.peek("nodePort").span).collect();
     let object =
-        KubeObject { kind, api_version, meta, span: node.span, document: node.to_value(), spec, not_modelled };
+        KubeObject { kind, api_version, meta, span: node.span, document: node.to_value(), spec, node_ports, not_modelled };
     (Some(object), scribe.into_problems())
 }
 
 /// An object that has no text, e.g. after a patch: problems point nowhere, their paths still tell.
 pub fn decode_value(document: &Value) -> (Option<KubeObject>, Vec<Diagnostic>) {
     read(&Node::of_value(document, Span::default()), None)
-}
-
-/// `apiVersion` or `kind`.
-fn required_text(field: &Field<'_>, scribe: &Scribe, key: &str) -> Option<Arc<str>> {
-    let inner = field.get(scribe, key);
-    if !inner.exists() {
-        let help = match key {
-            "kind" => "write for example `kind: Deployment`",
-            _ => "write for example `apiVersion: apps/v1`",
-        };
-        scribe.error_with_help(explain::KUBERNETES_NO_TYPE, inner.span, format!("Object '{}' is missing", if key == "kind" { "Kind" } else { key }), help);
-        return None;
-    }
-    inner.text(scribe).map(|text| Arc::from(text.trim()))
 }
 
 fn items(document: &Node) -> Vec<&Node> {
@@ -203,7 +176,28 @@ fn check_duplicates(source: &Source, objects: &[KubeObject], problems: &mut Vec<
             );
         }
     }
+    check_node_ports(objects, &scribe);
     problems.extend(scribe.into_problems());
+}
+
+/// Two services of one file cannot have one node port: the server refuses the second.
+fn check_node_ports(objects: &[KubeObject], scribe: &Scribe) {
+    let mut taken = std::collections::BTreeMap::new();
+    for object in objects {
+        let KubeSpec::Service(service) = &object.spec else { continue };
+        for (index, port) in service.ports.iter().enumerate().filter(|(_, port)| port.node_port > 0) {
+            let owner = taken.entry((port.node_port, port.protocol)).or_insert(&object.meta);
+            if owner.name == object.meta.name && owner.namespace == object.meta.namespace {
+                continue;
+            }
+            let path = format!("spec.ports[{index}].nodePort");
+            let message = format!("{path}: Invalid value: {}: provided port is already allocated", port.node_port);
+            let help = format!("service `{}` has this node port; choose another", owner.name);
+            let span = object.node_ports.get(index).copied().unwrap_or(object.span);
+            let field = Field { node: None, span, path };
+            scribe.fault(explain::KUBERNETES_INVALID_VALUE, &field, message, help);
+        }
+    }
 }
 
 #[cfg(test)]

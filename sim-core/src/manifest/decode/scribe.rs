@@ -40,15 +40,24 @@ impl Scribe {
 
     /// Notes a problem; help is an empty text if there is none.
     pub fn note(&self, code: Code, severity: Severity, span: Span, message: impl Into<String>, help: &str) {
+        self.push(code, severity, (span, ""), message.into(), help);
+    }
+
+    /// Notes an error about a field.
+    pub fn fault(&self, code: Code, field: &Field<'_>, message: impl Into<String>, help: impl AsRef<str>) {
+        self.push(code, Severity::Error, (field.span, &field.path), message.into(), help.as_ref());
+    }
+
+    fn push(&self, code: Code, severity: Severity, (span, path): (Span, &str), message: String, help: &str) {
         let problem = Diagnostic {
             code,
             severity,
             file: self.names.borrow().get(&span.file).cloned().unwrap_or_else(|| "".into()),
             span,
-            message: message.into(),
+            message,
             help: Some(help).filter(|help| !help.is_empty()).map(str::to_owned),
             fix: None,
-            path: String::new(),
+            path: path.to_owned(),
         };
         let mut problems = self.problems.borrow_mut();
         if problems.len() < MAX_DIAGNOSTICS && !problems.contains(&problem) {
@@ -71,21 +80,23 @@ impl Scribe {
         self.note(code, Severity::Warning, span, message, "");
     }
 
-    /// Notes a remark.
-    pub fn remark(&self, code: Code, span: Span, message: impl Into<String>) {
-        self.note(code, Severity::Info, span, message, "");
+    /// Takes over what the schema has found, and drops what the decoder says about the same field
+    /// or place: the schema has the real tool's words.
+    pub fn join(&self, known: Vec<Diagnostic>) {
+        let mut problems = self.problems.borrow_mut();
+        problems.retain(|problem| {
+            !known.iter().any(|other| {
+                other.is_error()
+                    && problem.is_error()
+                    && (other.span == problem.span || !problem.path.is_empty() && other.path == problem.path)
+            })
+        });
+        problems.extend(known);
     }
 
-    /// Drops type errors of the decoder where the schema has said the same already.
-    pub fn drop_repeated_type_errors(&self) {
-        let mut spans = BTreeSet::new();
-        let wrong_type = self.wrong_type;
-        self.problems.borrow_mut().retain(|problem| problem.code != wrong_type || spans.insert(problem.span));
-    }
-
-    /// Takes over problems that someone else found.
-    pub fn extend(&self, problems: impl IntoIterator<Item = Diagnostic>) {
-        self.problems.borrow_mut().extend(problems);
+    /// Whether a problem of this code is noted at this place.
+    pub fn has(&self, code: Code, span: Span) -> bool {
+        self.problems.borrow().iter().any(|problem| problem.code == code && problem.span == span)
     }
 
     /// The problems noted.
@@ -299,7 +310,8 @@ impl<'node> Field<'node> {
             _ => format!("write {wanted} here"),
         };
         let code = scribe.wrong_type;
-        scribe.error_with_help(code, node.span, format!("{}: must be {wanted}, not {found}", self.path), help);
+        let at = Field { span: node.span, ..self.clone() };
+        scribe.fault(code, &at, format!("{}: must be {wanted}, not {found}", self.path), help);
     }
 }
 

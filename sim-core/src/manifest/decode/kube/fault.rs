@@ -3,16 +3,17 @@
 
 use crate::manifest::explain;
 use crate::manifest::decode::scribe::{Field, Scribe};
+use crate::manifest::schema::suggest::nearest;
 
 /// Something is missing.
 pub fn required(scribe: &Scribe, field: &Field<'_>, detail: &str) {
     let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
-    scribe.error(explain::KUBERNETES_MISSING_FIELD, field.span, format!("{}: Required value{detail}", field.path));
+    scribe.fault(explain::KUBERNETES_MISSING_FIELD, field, format!("{}: Required value{detail}", field.path), "");
 }
 
 /// A value breaks a rule. `value` is printed as it is: quote texts first.
 pub fn invalid(scribe: &Scribe, field: &Field<'_>, value: impl std::fmt::Display, detail: &str) {
-    scribe.error(explain::KUBERNETES_INVALID_VALUE, field.span, format!("{}: Invalid value: {value}: {detail}", field.path));
+    scribe.fault(explain::KUBERNETES_INVALID_VALUE, field, format!("{}: Invalid value: {value}: {detail}", field.path), "");
 }
 
 /// A value is not one of a few.
@@ -21,25 +22,25 @@ pub fn unsupported(scribe: &Scribe, field: &Field<'_>, value: &str, supported: &
     sorted.sort_unstable();
     let list = sorted.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
     let message = format!("{}: Unsupported value: {value:?}: supported values: {list}", field.path);
-    match crate::manifest::decode::nearest(value, supported.iter().copied()) {
-        Some(word) => scribe.error_with_help(explain::KUBERNETES_UNSUPPORTED_VALUE, field.span, message, format!("did you mean `{word}`?")),
-        None => scribe.error(explain::KUBERNETES_UNSUPPORTED_VALUE, field.span, message),
+    match nearest(value, supported.iter().copied()) {
+        Some(word) => scribe.fault(explain::KUBERNETES_UNSUPPORTED_VALUE, field, message, format!("did you mean `{word}`?")),
+        None => scribe.fault(explain::KUBERNETES_UNSUPPORTED_VALUE, field, message, ""),
     }
 }
 
 /// A value stands twice where it may stand once.
 pub fn duplicate(scribe: &Scribe, field: &Field<'_>, value: impl std::fmt::Display) {
-    scribe.error(explain::KUBERNETES_DUPLICATE_VALUE, field.span, format!("{}: Duplicate value: {value}", field.path));
+    scribe.fault(explain::KUBERNETES_DUPLICATE_VALUE, field, format!("{}: Duplicate value: {value}", field.path), "");
 }
 
 /// A field may not be set here.
 pub fn forbidden(scribe: &Scribe, field: &Field<'_>, detail: &str) {
-    scribe.error(explain::KUBERNETES_FORBIDDEN_FIELD, field.span, format!("{}: Forbidden: {detail}", field.path));
+    scribe.fault(explain::KUBERNETES_FORBIDDEN_FIELD, field, format!("{}: Forbidden: {detail}", field.path), "");
 }
 
 /// A name refers to nothing.
 pub fn not_found(scribe: &Scribe, field: &Field<'_>, value: &str) {
-    scribe.error(explain::KUBERNETES_DANGLING_NAME, field.span, format!("{}: Not found: {value:?}", field.path));
+    scribe.fault(explain::KUBERNETES_DANGLING_NAME, field, format!("{}: Not found: {value:?}", field.path), "");
 }
 
 /// A number that must not be negative; the default if absent or wrong.

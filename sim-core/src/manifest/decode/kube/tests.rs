@@ -118,10 +118,10 @@ spec:
             web.yaml:17:37: error K8S010: spec.template.spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1
               17 |         resources: {requests: {cpu: 2, memory: 1G}, limits: {cpu: 1, memory: 1Q}}
                  |                                     ^
-            web.yaml:17:78: error K8S008: spec.template.spec.containers[0].resources.limits.memory: Invalid value: "1Q": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
+            web.yaml:17:78: error K8S008: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
               17 |         resources: {requests: {cpu: 2, memory: 1G}, limits: {cpu: 1, memory: 1Q}}
                  |                                                                              ^^
-              help: write for example `500m`, `2`, `128Mi` or `1Gi`
+              help: such as 500m, 2, 1.5, 128Mi or 1Gi
             web.yaml:18:31: error K8S014: spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"
               18 |         volumeMounts: [{name: data, mountPath: /d}]
                  |                               ^^^^
@@ -185,20 +185,19 @@ items:
             web.yaml:1:13: error K8S006: no matches for kind "Deployment" in version "extensions/v1beta1"
               1 | apiVersion: extensions/v1beta1
                 |             ^^^^^^^^^^^^^^^^^^
-              help: this version is no longer served; write `apiVersion: apps/v1`
+              help: removed in v1.16; Deployment is in apps/v1 now
             web.yaml:6:7: error K8S003: no matches for kind "Deploymnet" in version "apps/v1"
               6 | kind: Deploymnet
                 |       ^^^^^^^^^^
-              help: did you mean `kind: Deployment`?
-            web.yaml:10:7: error K8S003: no matches for kind "Deployment" in version "v1"
-              10 | kind: Deployment
-                 |       ^^^^^^^^^^
-              help: Deployment is in `apiVersion: apps/v1`
-            web.yaml:13:1: error K8S005: Object 'apiVersion' is missing
+              help: did you mean "Deployment"?
+            web.yaml:9:13: error K8S003: no matches for kind "Deployment" in version "v1"
+              9 | apiVersion: v1
+                |             ^^
+              help: Deployment is in apps/v1
+            web.yaml:13:1: error K8S005: apiVersion not set
               13 | kind: Pod
-                 | ^^^^^^^^^
-              help: write for example `apiVersion: apps/v1`
-            web.yaml:16:7: warning K8S003: kind "Widget" in version "example.com/v1" needs a CustomResourceDefinition; ensure CRDs are installed first
+                 | ^
+            web.yaml:16:7: warning K8S003: no matches for kind "Widget" in version "example.com/v1" until its CustomResourceDefinition is installed
               16 | kind: Widget
                  |       ^^^^^^
         "#]],
@@ -220,20 +219,35 @@ spec:
   affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: z, operator: Is}]}]}}}
 ",
         &expect![[r#"
-            web.yaml:6:5: error K8S002: spec.containers: must be a list, not a mapping
+            web.yaml:6:5: error K8S002: json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container
               6 |     name: x
                 |     ^^^^^^^
-              help: start each item on its own line with `- `
             web.yaml:7:51: error K8S010: spec.tolerations[0].value: Invalid value: "b": value must be empty when `operator` is 'Exists'
               7 |   tolerations: [{key: a, operator: Exists, value: b}]
                 |                                                   ^
-            web.yaml:8:16: error K8S002: spec.hostNetwork: must be true or false, not text
+            web.yaml:8:16: error K8S002: json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool
               8 |   hostNetwork: 'yes'
                 |                ^^^^^
-              help: write it without quotes
             web.yaml:9:137: error K8S010: spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator
               9 | …redDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: z, operator: Is}]}]}}}
                 |                                                                                  ^^
         "#]],
     );
+}
+
+#[test]
+fn a_node_port_is_given_once() {
+    let service = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec:\n  type: NodePort\n  ports: [{{port: 80, nodePort: 31000}}]\n"
+        )
+    };
+    check(&format!("{}---\n{}", service("a"), service("b")), &expect![[r#"
+        Service a not modelled: 
+        Service b not modelled: 
+        web.yaml:13:32: error K8S010: spec.ports[0].nodePort: Invalid value: 31000: provided port is already allocated
+          13 |   ports: [{port: 80, nodePort: 31000}]
+             |                                ^^^^^
+          help: service `a` has this node port; choose another
+    "#]]);
 }

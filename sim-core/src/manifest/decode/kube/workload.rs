@@ -63,7 +63,7 @@ fn selector_and_template(field: &Field<'_>, scribe: &Scribe, kind: &str) -> (Lab
         None => {
             let message = format!("{}: Required value", selector_field.path);
             let help = "name the labels of the template, for example `selector: {matchLabels: {app: web}}`";
-            scribe.error_with_help(explain::KUBERNETES_MISSING_FIELD, selector_field.span, message, help);
+            scribe.fault(explain::KUBERNETES_MISSING_FIELD, &selector_field, message, help);
         }
         Some(selector) if selector.match_labels.is_empty() && selector.match_expressions.is_empty() => {
             let detail = format!("empty selector is invalid for {kind}");
