@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::api::selector::{LabelSelector, Requirement};
+use crate::api::selector::Requirement;
 
-/// A pod's `affinity`.
+/// A pod's `affinity` to nodes; affinity to other pods is not modelled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Affinity {
     /// `nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`: one of them
@@ -12,14 +12,6 @@ pub struct Affinity {
     pub node_required: Option<Vec<NodeSelectorTerm>>,
     /// `nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution`.
     pub node_preferred: Vec<PreferredNodeTerm>,
-    /// `podAffinity.requiredDuringSchedulingIgnoredDuringExecution`: all must hold.
-    pub pod_required: Vec<PodAffinityTerm>,
-    /// `podAffinity.preferredDuringSchedulingIgnoredDuringExecution`.
-    pub pod_preferred: Vec<WeightedPodAffinityTerm>,
-    /// `podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution`: none may hold.
-    pub anti_required: Vec<PodAffinityTerm>,
-    /// `podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution`.
-    pub anti_preferred: Vec<WeightedPodAffinityTerm>,
 }
 
 /// Requirements on one node, all of which must hold. A term without any matches nothing.
@@ -38,28 +30,6 @@ pub struct PreferredNodeTerm {
     pub weight: u32,
     /// Which nodes.
     pub preference: NodeSelectorTerm,
-}
-
-/// Pods whose neighbourhood is wanted or shunned.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct PodAffinityTerm {
-    /// Which pods; absent matches none.
-    pub label_selector: Option<LabelSelector>,
-    /// Namespaces of those pods; empty together with no `namespace_selector`: the pod's own.
-    pub namespaces: Vec<Arc<str>>,
-    /// Namespaces by label, added to `namespaces`.
-    pub namespace_selector: Option<LabelSelector>,
-    /// Node label whose equal value makes two nodes neighbours.
-    pub topology_key: Arc<str>,
-}
-
-/// A neighbourhood wish with a weight from 1 to 100.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct WeightedPodAffinityTerm {
-    /// Added to or taken from the score.
-    pub weight: u32,
-    /// Which neighbourhood.
-    pub term: PodAffinityTerm,
 }
 
 /// What a taint does.
@@ -106,19 +76,4 @@ pub enum TolerationOperator {
     Equal,
     /// The key is there.
     Exists,
-}
-
-/// A rule of `topologySpreadConstraints`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TopologySpread {
-    /// Largest difference allowed between any two domains.
-    pub max_skew: u32,
-    /// Node label whose values are the domains.
-    pub topology_key: Arc<str>,
-    /// Whether the rule forbids (`DoNotSchedule`) or only prefers (`ScheduleAnyway`).
-    pub required: bool,
-    /// Which pods are counted; absent counts none.
-    pub label_selector: Option<LabelSelector>,
-    /// Domains that must exist before the global minimum counts; absent: 1.
-    pub min_domains: Option<u32>,
 }

@@ -12,6 +12,4 @@ pub struct Node {
     pub taints: Vec<Taint>,
     /// `status.allocatable`, else `status.capacity`; absent: the machine's own.
     pub allocatable: Option<ResourceAmounts>,
-    /// Number of pods that fit, from the same list; absent: 110.
-    pub pods_max: Option<u32>,
 }

@@ -18,8 +18,6 @@ pub struct Service {
     pub cluster_ip: ClusterIp,
     /// Whether pods that are not ready are answered with too.
     pub publish_not_ready_addresses: bool,
-    /// Name that an `ExternalName` service stands for; empty otherwise.
-    pub external_name: Arc<str>,
 }
 
 /// How a service is reached.

@@ -193,7 +193,6 @@ mod tests {
             selector: None,
             cluster_ip: ClusterIp::Allocate,
             publish_not_ready_addresses: false,
-            external_name: "".into(),
         }
     }
 

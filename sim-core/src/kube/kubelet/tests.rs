@@ -113,16 +113,13 @@ impl Rig {
         let mut spec = PodSpec {
             containers: vec![container],
             init_containers: Vec::new(),
-            volumes: Vec::new(),
             restart_policy: RestartPolicy::Always,
             termination_grace_period_seconds: 30,
             node_name: None,
             node_selector: BTreeMap::new(),
             affinity: Affinity::default(),
             tolerations: Vec::new(),
-            topology_spread_constraints: Vec::new(),
             priority_class_name: None,
-            host_network: false,
             scheduler_name: "default-scheduler".into(),
         };
         change(&mut spec);

@@ -94,6 +94,14 @@ impl Scribe {
         problems.extend(known);
     }
 
+    /// Reads only to check: what is read inside still counts as unread.
+    pub fn checking<T>(&self, check: impl FnOnce(&Self) -> T) -> T {
+        let before = self.read.borrow().clone();
+        let answer = check(self);
+        *self.read.borrow_mut() = before;
+        answer
+    }
+
     /// Whether a problem of this code is noted at this place.
     pub fn has(&self, code: Code, span: Span) -> bool {
         self.problems.borrow().iter().any(|problem| problem.code == code && problem.span == span)

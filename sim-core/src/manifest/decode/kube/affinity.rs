@@ -1,8 +1,7 @@
 //! Affinity, tolerations, taints and spreading.
 
 use crate::api::kube::affinity::{
-    Affinity, NodeSelectorTerm, PodAffinityTerm, PreferredNodeTerm, Taint, TaintEffect, Toleration,
-    TolerationOperator, TopologySpread, WeightedPodAffinityTerm,
+    Affinity, NodeSelectorTerm, PreferredNodeTerm, Taint, TaintEffect, Toleration, TolerationOperator,
 };
 use crate::manifest::decode::kube::{fault, meta};
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -30,15 +29,20 @@ pub fn affinity(field: &Field<'_>, scribe: &Scribe) -> Affinity {
             preference: node_term(&item.get(scribe, "preference"), scribe),
         })
         .collect();
-    let near = field.get(scribe, "podAffinity");
-    let far = field.get(scribe, "podAntiAffinity");
-    Affinity {
-        node_required,
-        node_preferred,
-        pod_required: pod_terms(&near.get(scribe, REQUIRED), scribe),
-        pod_preferred: weighted(&near.get(scribe, PREFERRED), scribe),
-        anti_required: pod_terms(&far.get(scribe, REQUIRED), scribe),
-        anti_preferred: weighted(&far.get(scribe, PREFERRED), scribe),
+    Affinity { node_required, node_preferred }
+}
+
+/// Checks `podAffinity` and `podAntiAffinity`, which nothing reads.
+pub fn check_pods(field: &Field<'_>, scribe: &Scribe) {
+    for key in ["podAffinity", "podAntiAffinity"] {
+        let field = field.get(scribe, key);
+        for item in field.get(scribe, REQUIRED).items(scribe) {
+            check_pod_term(&item, scribe);
+        }
+        for item in field.get(scribe, PREFERRED).items(scribe) {
+            weight(&item, scribe);
+            check_pod_term(&item.get(scribe, "podAffinityTerm"), scribe);
+        }
     }
 }
 
@@ -49,32 +53,17 @@ fn node_term(field: &Field<'_>, scribe: &Scribe) -> NodeSelectorTerm {
     }
 }
 
-fn pod_terms(field: &Field<'_>, scribe: &Scribe) -> Vec<PodAffinityTerm> {
-    field.items(scribe).iter().map(|item| pod_term(item, scribe)).collect()
-}
-
-fn weighted(field: &Field<'_>, scribe: &Scribe) -> Vec<WeightedPodAffinityTerm> {
-    field
-        .items(scribe)
-        .iter()
-        .map(|item| WeightedPodAffinityTerm {
-            weight: weight(item, scribe),
-            term: pod_term(&item.get(scribe, "podAffinityTerm"), scribe),
-        })
-        .collect()
-}
-
-fn pod_term(field: &Field<'_>, scribe: &Scribe) -> PodAffinityTerm {
-    let key = field.get(scribe, "topologyKey");
-    let topology_key = key.text_or_empty(scribe);
-    if topology_key.is_empty() {
-        fault::required(scribe, &key, "can not be empty");
+fn check_pod_term(field: &Field<'_>, scribe: &Scribe) {
+    check_topology_key(field, scribe);
+    for key in ["labelSelector", "namespaceSelector"] {
+        meta::selector(&field.get(scribe, key), scribe);
     }
-    PodAffinityTerm {
-        label_selector: meta::selector(&field.get(scribe, "labelSelector"), scribe),
-        namespaces: field.get(scribe, "namespaces").texts(scribe),
-        namespace_selector: meta::selector(&field.get(scribe, "namespaceSelector"), scribe),
-        topology_key,
+}
+
+fn check_topology_key(field: &Field<'_>, scribe: &Scribe) {
+    let key = field.get(scribe, "topologyKey");
+    if key.text_or_empty(scribe).is_empty() {
+        fault::required(scribe, &key, "can not be empty");
     }
 }
 
@@ -159,33 +148,22 @@ pub fn taints(field: &Field<'_>, scribe: &Scribe) -> Vec<Taint> {
     taints
 }
 
-/// `topologySpreadConstraints` of a pod.
-pub fn spreads(field: &Field<'_>, scribe: &Scribe) -> Vec<TopologySpread> {
+/// Checks `topologySpreadConstraints`, which nothing reads.
+pub fn check_spreads(field: &Field<'_>, scribe: &Scribe) {
     let words = [("DoNotSchedule", true), ("ScheduleAnyway", false)];
-    let mut spreads = Vec::new();
     for item in field.items(scribe) {
         let skew_field = item.get(scribe, "maxSkew");
         let skew = skew_field.integer(scribe).unwrap_or(0);
         if skew <= 0 {
             fault::invalid(scribe, &skew_field, skew, "must be greater than zero");
         }
-        let key_field = item.get(scribe, "topologyKey");
-        let topology_key = key_field.text_or_empty(scribe);
-        if topology_key.is_empty() {
-            fault::required(scribe, &key_field, "can not be empty");
-        }
+        check_topology_key(&item, scribe);
         let when = item.get(scribe, "whenUnsatisfiable");
-        if !when.exists() {
+        if when.exists() {
+            fault::word(scribe, &when, &words, true);
+        } else {
             fault::unsupported(scribe, &when, "", &["DoNotSchedule", "ScheduleAnyway"]);
         }
-        let domains = item.get(scribe, "minDomains");
-        spreads.push(TopologySpread {
-            max_skew: u32::try_from(skew).unwrap_or(1),
-            topology_key,
-            required: fault::word(scribe, &when, &words, true),
-            label_selector: meta::selector(&item.get(scribe, "labelSelector"), scribe),
-            min_domains: domains.exists().then(|| fault::non_negative(scribe, &domains, 1)),
-        });
+        meta::selector(&item.get(scribe, "labelSelector"), scribe);
     }
-    spreads
 }

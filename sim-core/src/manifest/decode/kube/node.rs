@@ -10,12 +10,9 @@ pub fn node(field: &Field<'_>, scribe: &Scribe) -> Node {
     let spec = field.get(scribe, "spec");
     let status = field.get(scribe, "status");
     let list = ["allocatable", "capacity"].into_iter().map(|key| status.peek(key)).find(Field::exists);
-    let mut allocatable = list.map(|list| amount::amounts(&list, scribe));
-    let pods = allocatable.as_mut().and_then(|amounts| amounts.extended.remove("pods"));
     Node {
         unschedulable: spec.get(scribe, "unschedulable").truth(scribe),
         taints: affinity::taints(&spec.get(scribe, "taints"), scribe),
-        allocatable,
-        pods_max: pods.and_then(|pods| u32::try_from(pods).ok()),
+        allocatable: list.map(|list| amount::amounts(&list, scribe)),
     }
 }

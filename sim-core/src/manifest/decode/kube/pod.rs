@@ -23,9 +23,11 @@ pub fn template(field: &Field<'_>, scribe: &Scribe) -> PodTemplate {
 
 /// `spec` of a pod.
 pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
-    let volumes = volume::volumes(&field.get(scribe, "volumes"), scribe);
-    let volume_names: BTreeSet<Arc<str>> = volumes.iter().map(|volume| volume.name.clone()).collect();
-    let host_network = field.get(scribe, "hostNetwork").truth(scribe);
+    let volume_names = volume::names(&field.peek("volumes"), scribe);
+    // Of the node's network only the ports are modelled, which the containers' lists carry.
+    let host_network = field.peek("hostNetwork").truth(scribe);
+    scribe.checking(|scribe| affinity::check_pods(&field.get(scribe, "affinity"), scribe));
+    scribe.checking(|scribe| affinity::check_spreads(&field.get(scribe, "topologySpreadConstraints"), scribe));
     let pod = container::Pod { volumes: &volume_names, host_network, init: false };
     let mut names = BTreeSet::new();
     let containers_field = field.get(scribe, "containers");
@@ -45,7 +47,6 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
     PodSpec {
         containers,
         init_containers,
-        volumes,
         restart_policy: fault::word(scribe, &field.get(scribe, "restartPolicy"), &policies, RestartPolicy::Always),
         termination_grace_period_seconds: fault::non_negative(
             scribe,
@@ -56,9 +57,7 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
         node_selector: meta::text_map(&field.get(scribe, "nodeSelector"), scribe),
         affinity: affinity::affinity(&field.get(scribe, "affinity"), scribe),
         tolerations: affinity::tolerations(&field.get(scribe, "tolerations"), scribe),
-        topology_spread_constraints: affinity::spreads(&field.get(scribe, "topologySpreadConstraints"), scribe),
         priority_class_name: field.get(scribe, "priorityClassName").text(scribe).filter(non_empty),
-        host_network,
         scheduler_name: field
             .get(scribe, "schedulerName")
             .text(scribe)

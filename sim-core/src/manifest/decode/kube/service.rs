@@ -39,9 +39,8 @@ pub fn service(field: &Field<'_>, scribe: &Scribe) -> Service {
         let detail = format!("may not be set to 'None' for {word} services");
         fault::invalid(scribe, &ip_field, "\"None\"", &detail);
     }
-    let external = field.get(scribe, "externalName");
-    let external_name = external.text_or_empty(scribe);
-    if kind == ServiceKind::ExternalName && external_name.is_empty() {
+    let external = field.peek("externalName");
+    if kind == ServiceKind::ExternalName && external.text_or_empty(scribe).is_empty() {
         fault::required(scribe, &external, "");
     }
     let selector_field = field.get(scribe, "selector");
@@ -62,7 +61,6 @@ pub fn service(field: &Field<'_>, scribe: &Scribe) -> Service {
         selector: Some(selector).filter(|selector| !selector.is_empty()),
         cluster_ip,
         publish_not_ready_addresses: field.get(scribe, "publishNotReadyAddresses").truth(scribe),
-        external_name,
     }
 }
 

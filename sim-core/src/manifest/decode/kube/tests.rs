@@ -251,3 +251,23 @@ fn a_node_port_is_given_once() {
           help: service `a` has this node port; choose another
     "#]]);
 }
+
+#[test]
+fn what_no_loop_reads_is_checked_and_listed() {
+    check(
+        "\
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  hostNetwork: true
+  volumes: [{name: v, configMap: {name: c}}]
+  affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: zone}]}}
+  topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]
+  containers: [{name: a, image: a, volumeMounts: [{name: v, mountPath: /v}], env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}]
+",
+        &expect![[r#"
+            Pod p not modelled: spec.hostNetwork spec.volumes spec.affinity.podAntiAffinity spec.topologySpreadConstraints spec.containers[0].volumeMounts spec.containers[0].env[0].valueFrom
+        "#]],
+    );
+}

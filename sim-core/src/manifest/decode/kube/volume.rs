@@ -3,73 +3,48 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::api::kube::pod::{Volume, VolumeSource};
 use crate::manifest::decode::kube::{fault, name};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
-/// `volumes` of a pod.
-pub fn volumes(field: &Field<'_>, scribe: &Scribe) -> Vec<Volume> {
-    let mut volumes = Vec::new();
+/// Checks `volumes` of a pod, which nothing reads, and returns their names for the mounts.
+pub fn names(field: &Field<'_>, scribe: &Scribe) -> BTreeSet<Arc<str>> {
     let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
     for item in field.items(scribe) {
-        let name_field = item.get(scribe, "name");
+        let name_field = item.peek("name");
         let name = name_field.text_or_empty(scribe);
+        check_source(&item, scribe);
         if name.is_empty() {
             fault::required(scribe, &name_field, "");
-        } else if !names.insert(name.clone()) {
-            fault::duplicate(scribe, &name_field, format!("{name:?}"));
+            continue;
         }
-        for detail in Some(&name).filter(|name| !name.is_empty()).iter().flat_map(|name| name::label(name)) {
+        for detail in name::label(&name) {
             fault::invalid(scribe, &name_field, format!("{name:?}"), &detail);
         }
-        volumes.push(Volume { name, source: source(&item, scribe) });
+        if !names.insert(name.clone()) {
+            fault::duplicate(scribe, &name_field, format!("{name:?}"));
+        }
     }
-    volumes
+    names
 }
 
-fn source(item: &Field<'_>, scribe: &Scribe) -> VolumeSource {
-    let mut keys = item
-        .node
-        .and_then(|node| node.as_map())
-        .unwrap_or_default()
-        .iter()
-        .filter(|entry| &*entry.key.text != "name" && !entry.value.is_null())
-        .map(|entry| entry.key.text.clone());
-    let Some(key) = keys.next() else { return VolumeSource::EmptyDir };
-    for extra in keys {
-        fault::forbidden(scribe, &item.peek(&extra), "may not specify more than 1 volume type");
+/// At most one source, which names what it takes.
+fn check_source(item: &Field<'_>, scribe: &Scribe) {
+    let entries = item.node.and_then(|node| node.as_map()).unwrap_or_default();
+    let mut sources = entries.iter().filter(|entry| &*entry.key.text != "name" && !entry.value.is_null());
+    let Some(source) = sources.next() else { return };
+    for extra in sources {
+        fault::forbidden(scribe, &item.peek(&extra.key.text), "may not specify more than 1 volume type");
     }
-    match &*key {
-        "emptyDir" => {
-            item.get(scribe, "emptyDir");
-            VolumeSource::EmptyDir
-        }
-        "configMap" => {
-            let field = item.get(scribe, "configMap");
-            VolumeSource::ConfigMap { name: named(&field, scribe, "name"), optional: field.get(scribe, "optional").truth(scribe) }
-        }
-        "secret" => {
-            let field = item.get(scribe, "secret");
-            VolumeSource::Secret {
-                name: named(&field, scribe, "secretName"),
-                optional: field.get(scribe, "optional").truth(scribe),
-            }
-        }
-        "persistentVolumeClaim" => {
-            let field = item.get(scribe, "persistentVolumeClaim");
-            VolumeSource::PersistentVolumeClaim { claim_name: named(&field, scribe, "claimName") }
-        }
-        _ => VolumeSource::Other(key),
-    }
-}
-
-fn named(field: &Field<'_>, scribe: &Scribe, key: &str) -> Arc<str> {
-    let inner = field.get(scribe, key);
-    let name = inner.text_or_empty(scribe);
-    if name.is_empty() {
+    let key = match &*source.key.text {
+        "configMap" => "name",
+        "secret" => "secretName",
+        "persistentVolumeClaim" => "claimName",
+        _ => return,
+    };
+    let inner = item.peek(&source.key.text).peek(key);
+    if inner.text_or_empty(scribe).is_empty() {
         fault::required(scribe, &inner, "");
     }
-    name
 }
 
 /// Checks the keys of a ConfigMap or a Secret; the data itself stays in the document.
