@@ -62,6 +62,7 @@ pub struct AgentTask {
     pull_error: Option<PullError>,
     stopping: bool,
     unhealthy: bool,
+    dropped: bool,
 }
 
 impl SwarmPlane {
@@ -83,7 +84,7 @@ impl SwarmPlane {
                 .copied()
                 .find(|id| self.agents.get(*id).is_some_and(|agent| agent.task == task));
             if let Some(id) = known {
-                self.agent_forgets(id, out);
+                self.agent_drops(id, out);
             }
             return;
         };
@@ -121,6 +122,7 @@ impl SwarmPlane {
             pull_error: None,
             stopping: false,
             unhealthy: false,
+            dropped: false,
         };
         let id = self.agents.insert(agent);
         self.store.touch_task(task, |row| row.agent = Some(id));
@@ -258,7 +260,21 @@ impl SwarmPlane {
         }
     }
 
-    /// The task is no longer assigned: whatever is left of it goes.
+    /// The task is no longer assigned: it is shut down as any other, then whatever is left goes.
+    /// Source: moby `daemon/cluster/executor/container/controller.go` Remove.
+    fn agent_drops(&mut self, id: Id<AgentTask>, out: &mut PlaneOutbox<Event>) {
+        let agent = &mut self.agents[id];
+        let runs = agent.state <= TaskState::Running && agent.container.is_some();
+        agent.dropped = true;
+        if runs {
+            agent.desired = TaskState::Remove;
+            self.stop(id, out);
+        } else {
+            self.agent_forgets(id, out);
+        }
+    }
+
+    /// Nothing is left of a task.
     fn agent_forgets(&mut self, id: Id<AgentTask>, out: &mut PlaneOutbox<Event>) {
         self.announce(id, false, out);
         let Some(agent) = self.agents.remove(id) else {
@@ -337,6 +353,9 @@ impl SwarmPlane {
             (_, TaskError::None | TaskError::Enforced) => ("fail", Detail::None),
         };
         self.note_task(out, "swarm.agent", verb, task, detail, None);
+        if self.agents[id].dropped {
+            self.agent_forgets(id, out);
+        }
     }
 
     /// A machine reports about one of the agent's tasks.

@@ -14,7 +14,7 @@ use crate::swarm::{Event, SwarmPlane};
 /// has no timer here.
 pub const ALLOCATION_LATENCY: SimDuration = SimDuration::from_millis(5);
 
-/// First port that is picked when none is asked for. Source: `manager/allocator/cnmallocator/portallocator.go`.
+/// First port that is picked when none is asked for. Source: `manager/allocator/portallocator.go`.
 pub const DYNAMIC_PORT_FIRST: u16 = 30_000;
 
 /// Last port that is picked.

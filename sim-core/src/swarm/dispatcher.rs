@@ -42,7 +42,7 @@ pub const ASSIGNMENT_BATCH_LIMIT: u32 = 100;
 /// Period at which reported statuses are written. Source: `dispatcher.go` maxBatchInterval.
 pub const STATUS_BATCH_INTERVAL: SimDuration = SimDuration::from_millis(100);
 
-/// Time after which an agent gives up a call. Source: `agent/agent.go` dispatcherRPCTimeout.
+/// Time after which an agent gives up a call. Source: `agent/session.go` dispatcherRPCTimeout.
 pub const AGENT_CALL_TIMEOUT: SimDuration = SimDuration::from_secs(5);
 
 /// First back-off of an agent that lost its session. Source: `agent/agent.go` initialSessionFailureBackoff.

@@ -1,7 +1,7 @@
 //! The cluster's settings, under the names of `docker swarm update`.
 
 use crate::base::time::SimDuration;
-use crate::swarm::dispatcher::HEARTBEAT_PERIOD;
+use crate::swarm::dispatcher::{HEARTBEAT_EPSILON, HEARTBEAT_PERIOD};
 
 /// Name of the heartbeat setting.
 pub const HEARTBEAT: &str = "swarm.dispatcher-heartbeat";
@@ -36,10 +36,12 @@ impl Settings {
         match key {
             HEARTBEAT => {
                 let period = SimDuration::parse(value)?;
-                // Source: swarmkit `manager/controlapi/cluster.go`: the period must be at least 1 s.
-                if period < SimDuration::from_secs(1) {
+                // Upstream only refuses negative periods. Below twice the jitter a beat would follow
+                // itself at once, so shorter ones are not modelled.
+                if period < HEARTBEAT_EPSILON * 2 {
                     return Err(format!(
-                        "invalid dispatcher heartbeat period {value}: must be at least 1s"
+                        "heartbeat periods below {} are not modelled",
+                        HEARTBEAT_EPSILON * 2
                     ));
                 }
                 self.heartbeat_period = period;

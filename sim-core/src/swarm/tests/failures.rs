@@ -306,3 +306,160 @@ fn a_task_that_fits_nowhere_says_why_and_waits() {
     assert!(rows[0].contains("Pending"), "{rows:?}");
     rig.check_counts();
 }
+
+/// A check that never passes: probes at 30, 60 and 90 s, then the container is stopped.
+#[test]
+fn a_failing_health_check_ends_the_task() {
+    use crate::api::health::{HealthCheck, HealthTest};
+    let mut rig = Rig::new(1);
+    let mut web = spec("web", "nginx:alpine", 1);
+    web.task.container.health_check = Some(HealthCheck {
+        test: Some(HealthTest::Shell("exit 1".into())),
+        interval: secs(30),
+        timeout: secs(30),
+        retries: 3,
+        start_period: SimDuration::ZERO,
+        start_interval: secs(5),
+    });
+    rig.create(web.clone());
+    rig.run_for(secs(120));
+    let start = rig.noted("swarm.agent", "start")[0];
+    let unhealthy = rig.noted("swarm.agent", "unhealthy")[0];
+    let wait = unhealthy.since(start);
+    assert!(wait >= secs(90) && wait < secs(92), "{wait}");
+    assert_eq!(
+        rig.service("web").counts.running,
+        0,
+        "it is never behind the balancer"
+    );
+    let rows = rig.ps("web");
+    assert!(
+        rows[1].contains("Failed \"task: non-zero exit ("),
+        "{rows:?}"
+    );
+    assert!(
+        rows[1].ends_with("dockerexec: unhealthy container\""),
+        "{rows:?}"
+    );
+
+    let mut good = web;
+    good.name = "good".into();
+    if let Some(check) = &mut good.task.container.health_check {
+        check.test = Some(HealthTest::Shell("exit 0".into()));
+    }
+    rig.create(good);
+    rig.run_for(secs(25));
+    assert_eq!(rig.service("good").counts.running, 0);
+    rig.run_for(secs(20));
+    assert_eq!(rig.service("good").counts.running, 1);
+}
+
+#[test]
+fn peers_drop_a_dead_node_from_the_mesh_before_the_manager_does() {
+    let mut rig = Rig::new(2);
+    let mut web = spec("web", "nginx:alpine", 2);
+    web.ports.push(ingress(80));
+    rig.create(web);
+    rig.run_for(secs(60));
+    let backends = |rig: &Rig| {
+        rig.machines
+            .balancers()
+            .map(|(_, balancer)| balancer.backends().len())
+            .sum::<usize>()
+    };
+    assert_eq!(backends(&rig), 2);
+    let crash = rig.now;
+    rig.fault(SubstrateFault::Crash(rig.id("worker-1")));
+    rig.run_for(secs(7));
+    assert_eq!(backends(&rig), 1);
+    rig.run_for(secs(60));
+    assert_eq!(backends(&rig), 2);
+    let lost = rig.noted("swarm.mesh", "lost")[0].since(crash);
+    assert_eq!(lost, mesh::detection(3));
+}
+
+#[test]
+fn a_job_runs_to_completion_and_no_further() {
+    let mut rig = Rig::new(2);
+    let mut job = spec("job", "busybox:latest", 0);
+    job.mode = ServiceMode::ReplicatedJob {
+        total_completions: 5,
+        max_concurrent: 2,
+    };
+    job.task.container.command = vec!["sh".into(), "-c".into(), "sleep 1".into()];
+    rig.create(job);
+    rig.run_for(secs(120));
+    assert_eq!(rig.service("job").counts.completed, 5);
+    assert_eq!(rig.ps("job").len(), 5);
+    assert_eq!(rig.plane.unmet(), 0);
+    rig.check_counts();
+}
+
+#[test]
+fn a_removed_node_leaves_orphans_that_are_replaced() {
+    let mut rig = Rig::new(2);
+    rig.create(spec("web", "nginx:alpine", 2));
+    rig.run_for(secs(60));
+    rig.request(Request::RemoveNode {
+        node: "worker-1".into(),
+        force: true,
+    })
+    .expect("forced");
+    rig.run_for(secs(60));
+    assert_eq!(rig.service("web").counts.good, 2);
+    assert!(rig.ps("web")[1].contains("Orphaned"), "{:?}", rig.ps("web"));
+    rig.check_counts();
+}
+
+#[test]
+fn host_ports_allow_one_task_for_each_node() {
+    let mut rig = Rig::new(2);
+    let mut web = spec("web", "nginx:alpine", 3);
+    web.ports.push(PublishedPort {
+        mode: PublishMode::Host,
+        ..ingress(80)
+    });
+    rig.create(web);
+    rig.run_for(secs(60));
+    assert_eq!(rig.service("web").counts.running, 2);
+    assert!(
+        rig.ps("web")[2].contains("host-mode port already in use on 2 nodes"),
+        "{:?}",
+        rig.ps("web")
+    );
+    rig.check_counts();
+}
+
+#[test]
+fn objects_render_as_the_api_shows_them() {
+    let mut rig = Rig::new(1);
+    rig.create(spec("web", "nginx:alpine", 1));
+    rig.run_for(secs(30));
+    let service = rig.plane.find_service("web").expect("the service is there");
+    let value = rig.plane.inspect_service(service).expect("it renders");
+    assert_eq!(
+        value.i64_at(&["Spec", "Mode", "Replicated", "Replicas"]),
+        Some(1)
+    );
+    assert_eq!(
+        value.i64_at(&["Spec", "TaskTemplate", "RestartPolicy", "Delay"]),
+        Some(5_000_000_000)
+    );
+    let task = rig
+        .plane
+        .find_task("web.1", &rig.symbols)
+        .expect("the task is there");
+    let value = rig
+        .plane
+        .inspect_task(task, &rig.symbols)
+        .expect("it renders");
+    assert_eq!(value.str_at(&["Status", "State"]), Some("running"));
+    assert_eq!(value.str_at(&["Status", "Message"]), Some("started"));
+    let node = rig.plane.find_node("control-1").expect("the node is there");
+    let value = rig.plane.inspect_node(node).expect("it renders");
+    assert_eq!(value.str_at(&["Spec", "Availability"]), Some("drain"));
+    assert_eq!(
+        value.str_at(&["ManagerStatus", "Reachability"]),
+        Some("reachable")
+    );
+}
