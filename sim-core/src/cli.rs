@@ -2,7 +2,6 @@
 //!
 //! Exit codes: 0 fine, 1 a verdict failed, 2 usage, 3 input invalid, 4 inconclusive.
 
-mod bench;
 mod compare;
 mod lint;
 mod load;
@@ -50,7 +49,6 @@ pub fn main() -> ExitCode {
         Verb::Compare(options) => compare::run(options),
         Verb::Shell(options) => shell::run(options),
         Verb::Lint(options) => lint::run(options),
-        Verb::Bench(options) => bench::run(options),
         Verb::Explain { code } => explain(code),
         Verb::Completion { shell } => {
             clap_complete::generate(*shell, &mut Arguments::command(), "podium", &mut std::io::stdout());

@@ -5,9 +5,11 @@
 //! do. It holds no state of the worlds.
 
 pub mod condition;
+pub mod detect;
 pub mod docker;
 pub mod host;
 pub mod kubectl;
+pub mod open;
 pub mod scenario;
 pub mod script;
 pub mod sim;

@@ -24,7 +24,7 @@ pub(crate) fn run(options: &LintOptions) -> Result<u8, Stop> {
                         ("line", Value::Int(i64::from(at.line))),
                         ("column", Value::Int(i64::from(at.column))),
                         ("severity", Value::string(diagnostic.severity.word())),
-                        ("code", Value::string(diagnostic.code)),
+                        ("code", Value::string(diagnostic.code.0)),
                         ("message", Value::string(&diagnostic.message)),
                         ("help", diagnostic.help.as_deref().map_or(Value::Null, Value::string)),
                     ])

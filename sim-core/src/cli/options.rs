@@ -23,8 +23,6 @@ pub(crate) enum Verb {
     Shell(ShellOptions),
     /// Check input files only.
     Lint(LintOptions),
-    /// Run named workloads and print events, seconds and memory.
-    Bench(BenchOptions),
     /// Explain a diagnostic's code.
     Explain {
         /// The code, e.g. K8S001.
@@ -135,21 +133,6 @@ pub(crate) struct ShellOptions {
 pub(crate) struct LintOptions {
     #[command(flatten)]
     pub(crate) setup: Setup,
-    /// Output format.
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: Format,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BenchOptions {
-    /// Workloads: steady, rollout, node-loss, zone-loss, waves, burst; none: all at the smallest size.
-    pub(crate) workloads: Vec<String>,
-    /// Machines.
-    #[arg(long)]
-    pub(crate) nodes: Option<u32>,
-    /// Pods.
-    #[arg(long)]
-    pub(crate) pods: Option<u32>,
     /// Output format.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,

@@ -1,0 +1,371 @@
+//! From files and options to a session that is ready to run: detection, checking, machines, and the
+//! command lines that deploy what was given.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::node::NodeSetup;
+use crate::base::rng::Seed;
+use crate::engine::command::{Command, FaultSpec, MachineSpec, Orchestrator};
+use crate::engine::history::History;
+use crate::engine::lab::{Input, Lab};
+use crate::manifest::compose::loaded::Variables;
+use crate::manifest::compose::project::{Setting, load_compose};
+use crate::manifest::compose::stack::load_stack;
+use crate::manifest::decode::kube::decode_kube;
+use crate::manifest::diagnostic::{Diagnostic, Severity};
+use crate::manifest::lines::{Source, Sources, Span};
+
+use super::detect::{self, Inputs};
+use super::scenario::{self, Scenario};
+use super::{Output, Session, sim};
+
+/// Name under which a stack or a Compose project is deployed.
+pub const PROJECT: &str = "app";
+
+/// What a person brings.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// Files by name.
+    pub files: Vec<(String, Arc<str>)>,
+    /// The stack file's name, if it was named.
+    pub stack: Option<String>,
+    /// The Compose files' names, if they were named.
+    pub compose: Vec<String>,
+    /// Only this orchestrator.
+    pub only: Option<Orchestrator>,
+    /// Worker machines.
+    pub nodes: u32,
+    /// What each worker has.
+    pub worker: MachineSpec,
+    /// Seed.
+    pub seed: Seed,
+    /// Faults to come.
+    pub faults: Vec<FaultSpec>,
+    /// Component flags.
+    pub settings: Vec<(String, String)>,
+    /// Variables for interpolation.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Experiment {
+    /// Three workers of 4 CPU and 8 GiB, nothing to run.
+    pub fn new(seed: Seed) -> Self {
+        Self {
+            files: Vec::new(),
+            stack: None,
+            compose: Vec::new(),
+            only: None,
+            nodes: 3,
+            worker: MachineSpec {
+                name: "worker".into(),
+                milli_cpu: 4_000,
+                memory_bytes: 8 << 30,
+                zone: "".into(),
+                extended: Vec::new(),
+                setup: NodeSetup::default(),
+            },
+            seed,
+            faults: Vec::new(),
+            settings: Vec::new(),
+            environment: BTreeMap::new(),
+        }
+    }
+}
+
+/// A field that is valid, kept, and acted upon by no loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotModelled {
+    /// File.
+    pub file: Arc<str>,
+    /// Line, from 1.
+    pub line: u32,
+    /// `Kind/name` or `service NAME`.
+    pub object: String,
+    /// Field path.
+    pub path: String,
+}
+
+/// A checked experiment.
+#[derive(Debug)]
+pub struct Opened {
+    /// Machines stand, settings are made; nothing is deployed.
+    pub session: Session,
+    /// The scenario's script, if the input was a scenario.
+    pub script: Option<String>,
+    /// The scenario, if the input was one.
+    pub scenario: Option<Scenario>,
+    /// What no loop reads.
+    pub not_modelled: Vec<NotModelled>,
+    /// Cores of a worker, in thousandths.
+    pub worker_milli_cpu: i64,
+    /// The command lines that deploy the input.
+    pub deploy_lines: Vec<String>,
+    sources: Vec<Source>,
+    found: Vec<Diagnostic>,
+    faults: Vec<FaultSpec>,
+}
+
+impl Opened {
+    /// Diagnostics with their sources, in file order.
+    pub fn diagnostics(&self) -> impl Iterator<Item = (&Source, &Diagnostic)> {
+        self.found.iter().filter_map(|diagnostic| {
+            let source = self.sources.iter().find(|source| source.name == diagnostic.file)?;
+            Some((source, diagnostic))
+        })
+    }
+
+    /// Whether the input can be run.
+    pub fn valid(&self) -> bool {
+        self.found.iter().all(|diagnostic| diagnostic.severity != Severity::Error)
+    }
+
+    /// Number of files.
+    pub fn files(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// The not-modelled list for people; empty if there is nothing on it.
+    pub fn not_modelled_text(&self) -> String {
+        if self.not_modelled.is_empty() {
+            return String::new();
+        }
+        let mut text = String::from("accepted and kept, but not modelled:\n");
+        for field in &self.not_modelled {
+            text.push_str(&format!("  {}:{}: {} {}\n", field.file, field.line, field.object, field.path));
+        }
+        text
+    }
+
+    /// Deploys the input at the present time and schedules the faults. A scenario's script deploys
+    /// for itself.
+    pub fn deploy(&mut self) -> Output {
+        let mut all = Output::default();
+        self.session.wait = false;
+        for line in &self.deploy_lines {
+            let output = self.session.run(line);
+            all.stdout.push_str(&output.stdout);
+            all.stderr.push_str(&output.stderr);
+            if output.code != 0 {
+                all.code = output.code;
+                break;
+            }
+        }
+        self.session.wait = true;
+        for fault in self.faults.drain(..) {
+            self.session.history.input(Input { only: None, command: Command::Inject(fault) });
+        }
+        all
+    }
+}
+
+/// Checks an experiment and builds its session.
+///
+/// # Errors
+/// A sentence for what is no file's fault: unknown machines in faults, unknown settings, ambiguous
+/// candidates, a bad scenario.
+pub fn open(experiment: &Experiment) -> Result<Opened, String> {
+    let scenarios: Vec<&(String, Arc<str>)> = experiment.files.iter().filter(|(name, _)| scenario::is_scenario(name)).collect();
+    if experiment.files.len() == 1
+        && let [(name, text)] = scenarios.as_slice()
+    {
+        let parsed = scenario::parse(text).map_err(|(line, message)| format!("{name}:{line}: {message}"))?;
+        return open_scenario(experiment, name, parsed);
+    }
+    let files: Vec<(String, Arc<str>)> = experiment.files.iter().filter(|(name, _)| !scenario::is_scenario(name)).cloned().collect();
+    let inputs = detect::detect(&files, experiment.stack.as_deref(), &experiment.compose)?;
+    build(experiment, &files, inputs, None)
+}
+
+fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Result<Opened, String> {
+    let mut own = experiment.clone();
+    let mut only = Vec::new();
+    let mut machines = Vec::new();
+    for (line, text) in &parsed.cluster {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let fault = |message: String| format!("{name}:{line}: {message}");
+        match words.as_slice() {
+            ["nodes", count] => own.nodes = count.parse().map_err(|_| fault(format!("\"{count}\" is not a number of machines")))?,
+            ["seed", seed] => own.seed = Seed(seed.parse().map_err(|_| fault(format!("\"{seed}\" is not a seed")))?),
+            ["node", machine, rest @ ..] => machines.push(sim::machine(machine, rest).map_err(fault)?),
+            ["worker", rest @ ..] => own.worker = sim::machine("worker", rest).map_err(fault)?,
+            ["set", key, value] => own.settings.push(((*key).to_owned(), (*value).to_owned())),
+            ["orchestrators", names @ ..] => {
+                for name in names {
+                    only.push(Orchestrator::parse(name).ok_or_else(|| fault(format!("unknown orchestrator \"{name}\"")))?);
+                }
+            }
+            _ => return Err(fault(format!("unknown cluster line \"{text}\"; known: nodes N, worker cpu=4 …, node NAME cpu=4 …, seed N, set KEY VALUE, orchestrators NAME…"))),
+        }
+    }
+    if !machines.is_empty() {
+        own.nodes = 0;
+    }
+    // Files of a scenario are deployed by its script.
+    let inputs = Inputs::default();
+    if only.is_empty() {
+        only = experiment.only.map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
+    }
+    let files = parsed.files.clone();
+    let mut opened = build(&own, &files, inputs, Some(&only))?;
+    for machine in machines {
+        opened.session.history.input(Input { only: None, command: Command::AddMachine(machine) });
+    }
+    opened.script = parsed.script.clone();
+    opened.scenario = Some(parsed);
+    Ok(opened)
+}
+
+fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, forced: Option<&[Orchestrator]>) -> Result<Opened, String> {
+    let mut found = Vec::new();
+    let mut sources: Vec<Source> = Vec::new();
+    let mut not_modelled = Vec::new();
+    let mut deploy_lines = Vec::new();
+    let mut orchestrators = Vec::new();
+    let others = |name: &str| {
+        let name = name.strip_prefix("./").unwrap_or(name);
+        files.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
+    };
+    let variables: Variables =
+        experiment.environment.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect();
+    let wanted = |orchestrator| experiment.only.is_none_or(|only| only == orchestrator);
+
+    if !inputs.kube.is_empty() && wanted(Orchestrator::Kubernetes) {
+        orchestrators.push(Orchestrator::Kubernetes);
+        let mut line = String::from("kubectl apply");
+        for source in &inputs.kube {
+            let (objects, diagnostics) = decode_kube(source);
+            found.extend(diagnostics);
+            for object in &objects {
+                for (path, span) in &object.not_modelled {
+                    not_modelled.push(NotModelled {
+                        file: source.name.clone(),
+                        line: source.position(span.start).line,
+                        object: format!("{}/{}", object.kind, object.meta.name),
+                        path: path.clone(),
+                    });
+                }
+            }
+            line.push_str(&format!(" -f '{}'", source.name));
+            sources.push(source.clone());
+        }
+        deploy_lines.push(line);
+    }
+    if let Some(source) = inputs.stack.as_ref().filter(|_| wanted(Orchestrator::Swarm)) {
+        orchestrators.push(Orchestrator::Swarm);
+        let loaded = load_stack(source, PROJECT, &variables, &others);
+        found.extend(loaded.problems);
+        list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
+        take(&loaded.sources, &mut sources);
+        deploy_lines.push(format!("docker stack deploy -c '{}' {PROJECT}", source.name));
+    }
+    if !inputs.compose.is_empty() && wanted(Orchestrator::Compose) {
+        orchestrators.push(Orchestrator::Compose);
+        let setting = Setting { environment: &variables, project_name: Some(PROJECT), folder: PROJECT, profiles: &[], others: &others };
+        let loaded = load_compose(&inputs.compose, setting);
+        found.extend(loaded.problems);
+        list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
+        take(&loaded.sources, &mut sources);
+        let mut line = format!("docker compose -p {PROJECT}");
+        for source in &inputs.compose {
+            line.push_str(&format!(" -f '{}'", source.name));
+        }
+        line.push_str(" up -d");
+        deploy_lines.push(line);
+    }
+    match forced {
+        Some(forced) => orchestrators = forced.to_vec(),
+        None if orchestrators.is_empty() => {
+            if let (Some(only), false) = (experiment.only, experiment.files.is_empty()) {
+                return Err(format!("there is no input for {}", only.name()));
+            }
+            if !experiment.files.is_empty() {
+                return Err("no Kubernetes manifest, stack or Compose file among the input".to_owned());
+            }
+            orchestrators = experiment.only.map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
+        }
+        None => {}
+    }
+
+    let mut lab = Lab::new(&orchestrators, experiment.seed);
+    settings(&mut lab, experiment)?;
+    let mut session = Session::new(History::new(lab));
+    machines(&mut session, experiment);
+    for (name, text) in files {
+        session.files.insert(name.clone(), text.clone());
+    }
+    session.environment = experiment.environment.clone();
+    for fault in &experiment.faults {
+        sim::check_target(session.history.lab(), fault)?;
+    }
+    Ok(Opened {
+        session,
+        script: None,
+        scenario: None,
+        not_modelled,
+        worker_milli_cpu: experiment.worker.milli_cpu,
+        deploy_lines,
+        sources,
+        found,
+        faults: experiment.faults.clone(),
+    })
+}
+
+/// Adds what one loader listed.
+fn list_not_modelled(sources: &Sources, listed: Vec<(String, Span)>, to: &mut Vec<NotModelled>) {
+    for (path, span) in listed {
+        let Some(source) = sources.get(span.file) else { continue };
+        let line = source.position(span.start).line;
+        to.push(NotModelled { file: source.name.clone(), line, object: String::new(), path });
+    }
+}
+
+/// Keeps the texts that diagnostics refer to, each once.
+fn take(from: &Sources, to: &mut Vec<Source>) {
+    for source in from.iter() {
+        if !to.iter().any(|known| known.name == source.name) {
+            to.push(source.clone());
+        }
+    }
+}
+
+fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), String> {
+    for (key, value) in &experiment.settings {
+        let mut known = false;
+        for world in &mut lab.worlds {
+            if world.settings().iter().any(|(name, _)| name == key) {
+                known = true;
+                if let crate::engine::command::Answer::Refused(message) = world.command(&Command::Set(key.as_str().into(), value.as_str().into())) {
+                    return Err(message);
+                }
+            }
+        }
+        if !known {
+            return Err(format!("unknown setting \"{key}\"; podium shell -c 'sim settings' lists them"));
+        }
+    }
+    Ok(())
+}
+
+/// Kubernetes: `control-1` tainted; Swarm: `control-1` manager, drained; Compose: `worker-1` alone.
+fn machines(session: &mut Session, experiment: &Experiment) {
+    let orchestrators: Vec<Orchestrator> = session.history.lab().worlds.iter().map(|world| world.orchestrator).collect();
+    for orchestrator in orchestrators {
+        let mut add = |spec: MachineSpec| {
+            session.history.input(Input { only: Some(orchestrator), command: Command::AddMachine(spec) });
+        };
+        if orchestrator != Orchestrator::Compose {
+            let mut control = experiment.worker.clone();
+            control.name = "control-1".into();
+            control.extended.clear();
+            control.setup = NodeSetup { control: true, ..NodeSetup::default() };
+            add(control);
+        }
+        let count = if orchestrator == Orchestrator::Compose { experiment.nodes.min(1) } else { experiment.nodes };
+        for number in 1..=count {
+            let mut worker = experiment.worker.clone();
+            worker.name = format!("worker-{number}").into();
+            add(worker);
+        }
+    }
+}
