@@ -9,7 +9,7 @@ mod options;
 mod run;
 mod shell;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -98,7 +98,3 @@ pub(crate) fn note(text: &str) {
     }
 }
 
-/// Whether escape sequences may be printed on standard output.
-pub(crate) fn coloured() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}

@@ -5,7 +5,6 @@
 //! do. It holds no state of the worlds.
 
 pub mod condition;
-pub mod detect;
 pub mod docker;
 pub mod host;
 pub mod kubectl;

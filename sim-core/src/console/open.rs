@@ -13,10 +13,10 @@ use crate::manifest::compose::loaded::Variables;
 use crate::manifest::compose::project::{Setting, load_compose};
 use crate::manifest::compose::stack::load_stack;
 use crate::manifest::decode::kube::decode_kube;
+use crate::manifest::detect::{self, Inputs, Wishes};
 use crate::manifest::diagnostic::{Diagnostic, Severity};
 use crate::manifest::lines::{Source, Sources, Span};
 
-use super::detect::{self, Inputs};
 use super::scenario::{self, Scenario};
 use super::{Output, Session, sim};
 
@@ -173,8 +173,17 @@ pub fn open(experiment: &Experiment) -> Result<Opened, String> {
         return open_scenario(experiment, name, parsed);
     }
     let files: Vec<(String, Arc<str>)> = experiment.files.iter().filter(|(name, _)| !scenario::is_scenario(name)).cloned().collect();
-    let inputs = detect::detect(&files, experiment.stack.as_deref(), &experiment.compose)?;
-    build(experiment, &files, inputs, None)
+    let named: Vec<(Arc<str>, Arc<str>)> = files.iter().map(|(name, text)| (name.as_str().into(), text.clone())).collect();
+    let compose: Vec<&str> = experiment.compose.iter().map(String::as_str).collect();
+    let (inputs, problems) = detect::detect(&named, Wishes { stack: experiment.stack.as_deref(), compose: &compose });
+    let mut opened = build(experiment, &files, inputs, None, problems)?;
+    // Findings about the choice of files refer to files that may not have been taken.
+    for (name, text) in &files {
+        if !opened.sources.iter().any(|source| *source.name == **name) {
+            opened.sources.push(Source::new(name, text));
+        }
+    }
+    Ok(opened)
 }
 
 fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Result<Opened, String> {
@@ -207,7 +216,7 @@ fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Resul
         only = experiment.only.map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
     }
     let files = parsed.files.clone();
-    let mut opened = build(&own, &files, inputs, Some(&only))?;
+    let mut opened = build(&own, &files, inputs, Some(&only), Vec::new())?;
     for machine in machines {
         opened.session.history.input(Input { only: None, command: Command::AddMachine(machine) });
     }
@@ -216,8 +225,8 @@ fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Resul
     Ok(opened)
 }
 
-fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, forced: Option<&[Orchestrator]>) -> Result<Opened, String> {
-    let mut found = Vec::new();
+fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, forced: Option<&[Orchestrator]>, problems: Vec<Diagnostic>) -> Result<Opened, String> {
+    let mut found = problems;
     let mut sources: Vec<Source> = Vec::new();
     let mut not_modelled = Vec::new();
     let mut deploy_lines = Vec::new();
@@ -279,7 +288,7 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
             if let (Some(only), false) = (experiment.only, experiment.files.is_empty()) {
                 return Err(format!("there is no input for {}", only.name()));
             }
-            if !experiment.files.is_empty() {
+            if !experiment.files.is_empty() && found.iter().all(|problem| problem.severity != Severity::Error) {
                 return Err("no Kubernetes manifest, stack or Compose file among the input".to_owned());
             }
             orchestrators = experiment.only.map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
