@@ -31,11 +31,22 @@ pub type Out = PlaneOutbox<Event>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The restart back-off of a container is over.
-    Restart { container: Id<ContainerRow>, attempt: u32 },
+    Restart {
+        /// Which container.
+        container: Id<ContainerRow>,
+        /// Number of the attempt that the timer belongs to.
+        attempt: u32,
+    },
     /// A client's operation looks again.
-    Step { operation: u32 },
+    Step {
+        /// Number of the operation.
+        operation: u32,
+    },
     /// The engine has loaded its containers after the host booted.
-    EngineUp { boot: u32 },
+    EngineUp {
+        /// Boot that the timer belongs to.
+        boot: u32,
+    },
 }
 
 /// Options of `docker compose up`.
@@ -61,21 +72,59 @@ pub struct UpOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// `compose up`: starts a client's operation.
-    Up { project: Arc<Project>, options: UpOptions },
+    Up {
+        /// The project.
+        project: Arc<Project>,
+        /// What the command line said.
+        options: UpOptions,
+    },
     /// `compose down`.
-    Down { project: Arc<str>, volumes: bool, grace: Option<SimDuration> },
+    Down {
+        /// The project.
+        project: Arc<str>,
+        /// Whether volumes go too.
+        volumes: bool,
+        /// Time between stop signal and kill; none: each container's own.
+        grace: Option<SimDuration>,
+    },
     /// `compose stop` / `docker stop`: containers by name.
-    Stop { containers: Vec<Arc<str>>, grace: Option<SimDuration> },
+    Stop {
+        /// Names, or beginnings of ids.
+        containers: Vec<Arc<str>>,
+        /// Time between stop signal and kill; none: each container's own.
+        grace: Option<SimDuration>,
+    },
     /// `docker start`.
-    Start { containers: Vec<Arc<str>> },
+    Start {
+        /// Names, or beginnings of ids.
+        containers: Vec<Arc<str>>,
+    },
     /// `docker restart`.
-    Restart { containers: Vec<Arc<str>>, grace: Option<SimDuration> },
+    Restart {
+        /// Names, or beginnings of ids.
+        containers: Vec<Arc<str>>,
+        /// Time between stop signal and kill; none: each container's own.
+        grace: Option<SimDuration>,
+    },
     /// `docker kill`.
-    Kill { containers: Vec<Arc<str>> },
+    Kill {
+        /// Names, or beginnings of ids.
+        containers: Vec<Arc<str>>,
+    },
     /// `docker rm`.
-    Remove { containers: Vec<Arc<str>>, force: bool },
+    Remove {
+        /// Names, or beginnings of ids.
+        containers: Vec<Arc<str>>,
+        /// Whether a running container is killed first.
+        force: bool,
+    },
     /// `docker update --restart`.
-    SetRestart { container: Arc<str>, restart: crate::api::compose::service::Restart },
+    SetRestart {
+        /// Which container.
+        container: Arc<str>,
+        /// The new policy.
+        restart: crate::api::compose::service::Restart,
+    },
 }
 
 /// What a request answers.

@@ -62,7 +62,7 @@ pub(crate) fn table(lab: &Lab) -> String {
                 .faults
                 .iter()
                 .map(|fault| {
-                    let name = if fault.machines.is_empty() || fault.machines.iter().any(|machine| *machine == fault.target) {
+                    let name = if fault.machines.is_empty() || fault.machines.contains(&fault.target) {
                         format!("{} {}", fault.kind, fault.target)
                     } else {
                         format!("{} {} ({})", fault.kind, fault.target, fault.machines.join(","))

@@ -294,7 +294,7 @@ impl ComposePlane {
         let name = ctx.symbols.intern(&service.name);
         let project_name = ctx.symbols.intern(&project.name);
         let hash = lower::config_hash(&service);
-        let key = self.service_row(project_name, name, service.scale);
+        self.service_row(project_name, name, service.scale);
         let mut present: Vec<(u32, Id<ContainerRow>)> = self
             .store
             .of_service(name)
@@ -320,7 +320,7 @@ impl ComposePlane {
                 self.store.containers[id].wanted = false;
                 operation.removing.push(id);
                 self.stop_one(id, None, Then::Remove, ctx, out);
-                job.containers.push(self.make(project, &service, container_number, hash, key, ctx, out));
+                job.containers.push(self.make(project, &service, container_number, hash, ctx, out));
             } else {
                 if row.state == State::Running {
                     operation.lines.push(format!(" Container {} Running", ctx.symbols.text(row.name)));
@@ -329,7 +329,7 @@ impl ComposePlane {
             }
         }
         while job.containers.len() < service.scale as usize {
-            let id = self.make(project, &service, next, hash, key, ctx, out);
+            let id = self.make(project, &service, next, hash, ctx, out);
             let name = ctx.symbols.text(self.store.containers[id].name).to_owned();
             operation.lines.push(format!(" Container {name} Creating"));
             operation.lines.push(format!(" Container {name} Created"));
@@ -338,18 +338,17 @@ impl ComposePlane {
         }
     }
 
-    fn service_row(&mut self, project: Symbol, name: Symbol, desired: u32) -> u32 {
+    fn service_row(&mut self, project: Symbol, name: Symbol, desired: u32) {
         if let Some(row) = self.store.services.iter_mut().find(|row| row.name == name) {
             row.desired = desired;
             row.project = project;
-            return row.key;
+            return;
         }
         let key = self.store.services.iter().map(|row| row.key + 1).max().unwrap_or(0);
         self.store.services.push(ServiceRow { project, name, desired, key });
-        key
     }
 
-    fn make(&mut self, project: &Project, service: &Service, number: u32, hash: u64, _key: u32, ctx: &mut Context<'_>, out: &mut Out) -> Id<ContainerRow> {
+    fn make(&mut self, project: &Project, service: &Service, number: u32, hash: u64, ctx: &mut Context<'_>, out: &mut Out) -> Id<ContainerRow> {
         let text = match &service.container_name {
             Some(name) => name.to_string(),
             None => format!("{}-{}-{number}", project.name, service.name),

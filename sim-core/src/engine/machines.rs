@@ -3,7 +3,7 @@
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::net::balancer::Balancer;
-use crate::substrate::order::{MachineId, SandboxId};
+use crate::substrate::order::{Entry, MachineId, SandboxId};
 
 use super::world::World;
 
@@ -63,9 +63,10 @@ impl World {
         self.substrate.balancers().map(|(_, balancer)| balancer).filter(move |balancer| balancer.name == name)
     }
 
-    /// Backends of a service that answer now: machine up, process ready. `None`: no such service.
+    /// Backends of a service that answer now: machine up, process ready. `None`: no such service, or
+    /// one that nobody can ask.
     pub fn answering_backends(&self, name: Symbol) -> Option<u32> {
-        let balancer = self.balancers_of(name).next()?;
+        let balancer = self.balancers_of(name).find(|balancer| self.can_be_asked(balancer))?;
         let answers = |sandbox: SandboxId, port: u16| {
             self.substrate.sandbox(sandbox).is_some_and(|row| self.substrate.is_on(row.machine))
                 && self
@@ -83,7 +84,8 @@ impl World {
 
     /// A service's figures; with several ports, the worst of each. `None`: nobody asks it.
     pub fn flow_figures(&self, name: Symbol) -> Option<FlowFigures> {
-        self.balancers_of(name).map(|balancer| figures(balancer, self.now)).reduce(|left, right| FlowFigures {
+        let asked = self.balancers_of(name).filter(|balancer| self.can_be_asked(balancer));
+        asked.map(|balancer| figures(balancer, self.now)).reduce(|left, right| FlowFigures {
             answered_ppm: left.answered_ppm.min(right.answered_ppm),
             availability_ppm: match (left.availability_ppm, right.availability_ppm) {
                 (Some(left), Some(right)) => Some(left.min(right)),
@@ -91,6 +93,20 @@ impl World {
             },
             unavailable: left.unavailable.max(right.unavailable),
         })
+    }
+
+    /// Whether there is something to ask: a service inside the cluster whose rules name no port, and
+    /// whose programs listen nowhere, is a name without an address to send a request to.
+    fn can_be_asked(&self, balancer: &Balancer) -> bool {
+        if balancer.flow.first_answered.is_some() || balancer.entry != Entry::Inside {
+            return true;
+        }
+        let backends = balancer.backends();
+        backends.is_empty()
+            || backends.iter().any(|backend| {
+                let listens = |sandbox| self.substrate.containers_in(sandbox).any(|(_, container)| !container.behaviour.ports.is_empty());
+                backend.port != 0 || listens(backend.sandbox)
+            })
     }
 
     /// Names that users ask, in the order of the balancers' keys, each once.
@@ -114,7 +130,7 @@ fn figures(balancer: &Balancer, now: SimTime) -> FlowFigures {
         Some(first) => {
             let before = first.since(flow.since);
             let offered = totals.offered - u128::from(flow.rate) * u128::from(before.as_micros());
-            let share = if offered == 0 { None } else { Some(totals.answered * 1_000_000 / offered) };
+            let share = (totals.answered * 1_000_000).checked_div(offered);
             (share, totals.unserved.saturating_sub(before))
         }
         None if totals.offered == 0 => (None, SimDuration::ZERO),

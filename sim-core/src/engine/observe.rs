@@ -80,8 +80,6 @@ pub struct Observer {
     pub outcomes: Vec<Outcome>,
     /// The last time the run became converged; `None` while it is not.
     pub converged_at: Option<SimTime>,
-    /// The last time it became converged, even if it no longer is.
-    pub last_converged: Option<SimTime>,
     ever_wanted: bool,
     changed: bool,
     next_sample: SimTime,
@@ -110,7 +108,7 @@ impl Observer {
             }
         }
         let steps = gap / self.step.as_micros() + 1;
-        self.next_sample = self.next_sample + SimDuration::from_micros(steps * self.step.as_micros());
+        self.next_sample += SimDuration::from_micros(steps * self.step.as_micros());
         for outcome in &mut self.outcomes {
             if let Some((since, _)) = outcome.since
                 && at.since(since) > RECOVERED_FOR
@@ -160,17 +158,19 @@ impl Observer {
         }
     }
 
+    /// Takes the distance to the desired state after an event.
+    pub fn distance(&mut self, unmet: u64, now: SimTime) {
+        if unmet > 0 {
+            self.ever_wanted = true;
+            self.converged_at = None;
+        } else if self.converged_at.is_none() && self.ever_wanted {
+            self.converged_at = Some(now);
+        }
+    }
+
     /// Looks at the notices of one event, after it was carried out.
     pub fn noted(&mut self, notices: &[Notice], seq: Seq, world: &World) {
         self.changed = true;
-        let unmet = world.unmet();
-        self.ever_wanted |= unmet > 0;
-        if unmet > 0 {
-            self.converged_at = None;
-        } else if self.converged_at.is_none() && self.ever_wanted {
-            self.converged_at = Some(world.now);
-            self.last_converged = Some(world.now);
-        }
         if self.outcomes.iter().all(|outcome| outcome.confirmed && outcome.detected.is_some()) {
             return;
         }
@@ -228,7 +228,8 @@ impl Observer {
 
 /// Whether one of the notices is the control plane's record of the fault's target changing.
 fn detects(outcome: &Outcome, notices: &[Notice], seq: Seq, world: &World) -> bool {
-    let control = |notice: &&Notice| !notice.source.starts_with("substrate") && notice.source != "fault";
+    // Swarm's mesh is what the data plane's gossip knows, not a record of the manager.
+    let control = |notice: &&Notice| !notice.source.starts_with("substrate") && !matches!(notice.source, "fault" | "swarm.mesh");
     let of_machine = notices.iter().filter(control).any(|notice| {
         notice.subject.kind == "node"
             && outcome.machines.iter().any(|machine| *notice.subject.name.text(&world.symbols) == **machine)

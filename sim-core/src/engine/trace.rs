@@ -22,7 +22,8 @@ const BLOCK: usize = 256;
 pub struct Entry {
     /// When.
     pub at: SimTime,
-    /// The event that left it. Several entries of one event share the number.
+    /// The event or command that left it, numbered in the order in which they were carried out.
+    /// Several entries of one event share the number.
     pub seq: Seq,
     /// The noted event that led to this one; zero: it came from outside.
     pub cause: Seq,
@@ -43,11 +44,11 @@ impl Trace {
     pub fn push(&mut self, entry: Entry) {
         let full = self.blocks.back().is_none_or(|block| block.len() == BLOCK);
         if full {
-            if self.len >= TRACE_ENTRIES_MAX {
-                if let Some(block) = self.blocks.pop_front() {
-                    self.len -= block.len();
-                    self.dropped += block.len() as u64;
-                }
+            if self.len >= TRACE_ENTRIES_MAX
+                && let Some(block) = self.blocks.pop_front()
+            {
+                self.len -= block.len();
+                self.dropped += block.len() as u64;
             }
             self.blocks.push_back(Arc::new(Vec::with_capacity(BLOCK)));
         }

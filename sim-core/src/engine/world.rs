@@ -77,6 +77,9 @@ pub struct World {
     queue: Queue<Event>,
     run: Fingerprint,
     events: u64,
+    /// Events and commands carried out: numbers the trace and its causes, in the order in which
+    /// things happened (the queue's own numbers are in the order in which they were scheduled).
+    acts: u64,
     scratch: Scratch,
 }
 
@@ -92,7 +95,7 @@ impl World {
         let plane = match orchestrator {
             Orchestrator::Kubernetes => Plane::Kubernetes(Box::new(KubePlane::new())),
             Orchestrator::Swarm => Plane::Swarm(Box::new(SwarmPlane::new())),
-            Orchestrator::Compose => Plane::Compose(Box::new(ComposePlane::new())),
+            Orchestrator::Compose => Plane::Compose(Box::default()),
         };
         let mut run = Fingerprint::new();
         run.fold(&(orchestrator, seed));
@@ -109,6 +112,7 @@ impl World {
             queue: Queue::new(),
             run,
             events: 0,
+            acts: 0,
             scratch: Scratch::default(),
         }
     }
@@ -184,8 +188,14 @@ impl World {
         self.now = scheduled.at;
         self.events += 1;
         self.run.fold(&(scheduled.at, scheduled.seq, scheduled.cause, scheduled.event));
-        self.dispatch(scheduled.seq, scheduled.event);
-        self.settle(scheduled.seq, scheduled.cause);
+        let act = self.next_act();
+        self.dispatch(act, scheduled.event);
+        self.settle(act, scheduled.cause);
+    }
+
+    fn next_act(&mut self) -> Seq {
+        self.acts += 1;
+        Seq(self.acts)
     }
 
     fn dispatch(&mut self, seq: Seq, event: Event) {
@@ -231,6 +241,8 @@ impl World {
         for (delay, event) in self.scratch.after.drain(..) {
             self.queue.schedule(self.now + delay, noted, event);
         }
+        let unmet = self.unmet();
+        self.observer.distance(unmet, self.now);
         if self.scratch.notices.is_empty() {
             return;
         }
@@ -277,7 +289,7 @@ impl World {
 
     /// Carries out one command now. A command is a cause of its own: it takes a sequence number.
     pub fn command(&mut self, command: &Command) -> Answer {
-        let seq = self.queue.take_seq();
+        let seq = self.next_act();
         self.run.fold(format!("{command:?}").as_str());
         self.run.fold(&(self.now, seq));
         let answer = self.carry_out(seq, command);
@@ -353,7 +365,7 @@ impl World {
 
     /// A request to the API server that the engine itself makes, within the present event.
     pub(super) fn kube_request(&mut self, request: &crate::kube::Request) -> Result<crate::kube::Response, crate::kube::Refusal> {
-        let seq = self.queue.last_seq();
+        let seq = Seq(self.acts);
         let Plane::Kubernetes(plane) = &mut self.plane else { unreachable!("asked of the Kubernetes world only") };
         let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
         let result = plane.request(request, &mut context, &mut self.scratch.kube);
