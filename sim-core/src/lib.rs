@@ -17,5 +17,6 @@ pub mod compose;
 pub mod engine;
 pub mod console;
 pub mod protocol;
+pub mod host;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Longest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
@@ -81,10 +81,21 @@ pub enum Request {
 pub struct View {
     /// Lines of the event list, the latest before now.
     pub events: u32,
-    /// Object whose causal chain is shown, `kind/name`; empty: none.
-    pub why: String,
+    /// What is explained; none: nothing.
+    pub why: Option<Why>,
     /// Points of each chart series at most.
     pub points: u32,
+}
+
+/// Whose causal chain is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// World.
+    pub orchestrator: String,
+    /// The event's number; zero: the latest event of `object`.
+    pub seq: u64,
+    /// `kind/name`; the line to end at where an event left several.
+    pub object: String,
 }
 
 /// From the engine to the page.
@@ -107,6 +118,8 @@ pub enum Reply {
         applied: bool,
         /// What applying printed.
         output: String,
+        /// Whether the worlds began anew at time zero.
+        restarted: bool,
     },
     /// The worlds at one time.
     Frame(Box<Frame>),
@@ -148,8 +161,19 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
-    /// Replacement of the text from `from` to `to` that would mend it.
-    pub fix: Option<String>,
+    /// An edit that would mend it.
+    pub fix: Option<TextEdit>,
+}
+
+/// A replacement of text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextEdit {
+    /// Offset of the first replaced character in UTF-16 units.
+    pub from: u32,
+    /// Offset after the last.
+    pub to: u32,
+    /// What comes there.
+    pub text: String,
 }
 
 /// The worlds at one time, as far as the view shows them.
@@ -161,8 +185,12 @@ pub struct Frame {
     pub now_us: u64,
     /// The latest time that the branch has been run to.
     pub tip_us: u64,
+    /// Where the clock stops by itself.
+    pub length_us: u64,
     /// Whether the clock runs.
     pub playing: bool,
+    /// Whether the engine is still on its way to a time that was asked for.
+    pub seeking: bool,
     /// Speed asked for, in thousandths of simulated seconds for each real second.
     pub speed_milli: u64,
     /// Fingerprint of the lab at this time: `sim hash`.
@@ -295,6 +323,8 @@ pub struct EventLine {
     pub orchestrator: String,
     /// Time in microseconds.
     pub at_us: u64,
+    /// The event's number in its world.
+    pub seq: u64,
     /// Who.
     pub source: String,
     /// Did what.
@@ -316,6 +346,12 @@ pub struct FaultMark {
     pub orchestrator: String,
     /// `KIND TARGET`.
     pub text: String,
+    /// Time it was asked for, in microseconds; `u64::MAX`: at once.
+    pub at_us: u64,
+    /// Machines that it hit.
+    pub machines: Vec<String>,
+    /// Whether it is in force.
+    pub active: bool,
     /// Begin in microseconds; `u64::MAX`: not yet.
     pub begun_us: u64,
     /// End in microseconds; `u64::MAX`: not yet.

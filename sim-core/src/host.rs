@@ -1,0 +1,356 @@
+//! The engine behind the page: requests in, replies out, time in slices. Knows no transport.
+//!
+//! Owns one experiment, the text that it was made from, and the pace at which its clock runs. The
+//! caller gives it requests as they come and calls [`EngineHost::tick`] as often as
+//! [`EngineHost::busy`] says that there is something to do; a tick handles a bounded number of
+//! events. Frames are pulled: after a frame nothing is sent until the page has acknowledged it.
+//!
+//! ```text
+//! Load ─▶ check ─▶ deploy ─▶ Frame      Edit ─▶ check ─▶ valid? deploy now : keep the last valid
+//! ```
+
+pub mod check;
+pub mod view;
+
+use crate::base::rng::Seed;
+use crate::base::time::{SimDuration, SimTime};
+use crate::console::open::{Experiment, open};
+use crate::console::{Session, sim};
+use crate::engine::command::{Command, FaultSpec};
+use crate::engine::lab::Input;
+use crate::protocol::{File, Frame, Project, Reply, Request, View};
+
+/// Events handled in one tick: a few milliseconds, so that a pause gets in at once.
+const SLICE_EVENTS: u32 = 2_000;
+
+/// Events that a step looks through for the next noted one.
+const STEP_EVENTS_MAX: u32 = 100_000;
+
+/// How far a run goes when it is started at its end.
+const EXTENSION: SimDuration = SimDuration::from_secs(300);
+
+/// Longest real time that one tick makes up for: a page that slept does not race afterwards.
+const CATCH_UP_MAX_US: u64 = 100_000;
+
+/// The engine.
+#[derive(Debug)]
+pub struct EngineHost {
+    project: Project,
+    session: Session,
+    view: View,
+    playing: bool,
+    speed_milli: u64,
+    /// Where the clock should stand; the worlds follow as fast as they can.
+    goal: SimTime,
+    seeking: bool,
+    /// Thousandths of microseconds that the last ticks did not use up.
+    remainder: u64,
+    length: SimTime,
+    frames: u32,
+    acknowledged: bool,
+    changed: bool,
+}
+
+impl Default for EngineHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl EngineHost {
+    /// An engine with nothing to run.
+    ///
+    /// # Panics
+    /// If an experiment without files could not be opened: a bug.
+    pub fn new() -> Self {
+        let empty = open(&Experiment::new(Seed(0))).expect("nothing can be wrong with no input");
+        Self {
+            project: Project::default(),
+            session: empty.session,
+            view: View::default(),
+            playing: false,
+            speed_milli: 1_000,
+            goal: SimTime::ZERO,
+            seeking: false,
+            remainder: 0,
+            length: SimTime::ZERO,
+            frames: 0,
+            acknowledged: true,
+            changed: false,
+        }
+    }
+
+    /// Carries out a request.
+    pub fn handle(&mut self, request: Request) -> Vec<Reply> {
+        self.changed |= !matches!(request, Request::Ack(_));
+        match request {
+            Request::Load(project) => vec![self.load(project, 0)],
+            Request::Edit { revision, file } => vec![self.edit(revision, file)],
+            Request::Run { speed_milli } => {
+                self.speed_milli = speed_milli.clamp(1, 100_000_000);
+                if self.session.history.now() >= self.length {
+                    self.length = self.session.history.now() + EXTENSION;
+                }
+                if !self.seeking {
+                    self.goal = self.session.history.now();
+                }
+                self.playing = true;
+                Vec::new()
+            }
+            Request::Pause => {
+                self.playing = false;
+                if !self.seeking {
+                    self.goal = self.session.history.now();
+                }
+                Vec::new()
+            }
+            Request::Seek(at_us) => {
+                self.seek(SimTime::from_micros(at_us));
+                Vec::new()
+            }
+            Request::Step(forward) => {
+                self.playing = false;
+                if forward { self.step_forward() } else { self.step_back() }
+                self.arrived();
+                Vec::new()
+            }
+            Request::Fork => {
+                self.session.history.fork();
+                Vec::new()
+            }
+            Request::Switch(branch) => {
+                let found = self.session.history.switch(branch as usize);
+                self.arrived();
+                refused_unless(found, || format!("there is no branch {branch}"))
+            }
+            Request::Inject(text) => match self.inject(&text) {
+                Ok(()) => Vec::new(),
+                Err(message) => vec![Reply::Refused(message)],
+            },
+            Request::Heal(number) => {
+                self.session.history.input(Input { only: None, command: Command::Heal(number) });
+                Vec::new()
+            }
+            Request::Console(line) => {
+                let output = self.session.run(&line);
+                self.arrived();
+                vec![Reply::Output { line, stdout: output.stdout, stderr: output.stderr, code: output.code }]
+            }
+            Request::Watch(view) => {
+                self.view = view;
+                Vec::new()
+            }
+            Request::Ack(number) => {
+                self.acknowledged |= number == self.frames;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Whether a tick would do something now.
+    pub fn busy(&self) -> bool {
+        self.seeking || self.playing || (self.changed && self.acknowledged)
+    }
+
+    /// Lets `elapsed_us` microseconds of real time pass, and sends a frame if the page waits for
+    /// one and anything changed.
+    pub fn tick(&mut self, elapsed_us: u64) -> Vec<Reply> {
+        if self.playing && !self.seeking {
+            let thousandths = elapsed_us.min(CATCH_UP_MAX_US) * self.speed_milli + self.remainder;
+            self.remainder = thousandths % 1_000;
+            self.goal = (self.goal + SimDuration::from_micros(thousandths / 1_000)).min(self.length);
+        }
+        let now = self.session.history.now();
+        if self.goal > now {
+            let reached = self.session.history.advance_some(self.goal, SLICE_EVENTS);
+            self.changed |= reached || self.session.history.now() > now;
+            if !reached && !self.seeking {
+                // The engine is slower than asked: the goal waits instead of running away.
+                self.goal = self.goal.min(self.session.history.now() + SimDuration::from_micros(self.speed_milli * 50));
+            }
+            if reached {
+                self.seeking = false;
+            }
+        } else {
+            self.seeking = false;
+        }
+        if self.playing && self.session.history.now() >= self.length {
+            self.playing = false;
+            self.changed = true;
+        }
+        self.frame_if_due()
+    }
+
+    fn frame_if_due(&mut self) -> Vec<Reply> {
+        if !self.acknowledged || !self.changed {
+            return Vec::new();
+        }
+        self.acknowledged = false;
+        self.changed = false;
+        self.frames += 1;
+        vec![Reply::Frame(Box::new(self.frame()))]
+    }
+
+    fn frame(&self) -> Frame {
+        let history = &self.session.history;
+        let (branches, current) = history.branches();
+        let mut frame = view::frame(history.lab(), &self.view);
+        frame.number = self.frames;
+        frame.tip_us = history.tip().as_micros();
+        frame.length_us = self.length.max(history.tip()).as_micros();
+        frame.playing = self.playing;
+        frame.seeking = self.seeking;
+        frame.speed_milli = self.speed_milli;
+        frame.branches = branches
+            .iter()
+            .enumerate()
+            .map(|(number, branch)| match branch.parent {
+                Some((_, at)) => format!("{number} @ {at}"),
+                None => number.to_string(),
+            })
+            .collect();
+        frame.branch = u32::try_from(current).unwrap_or(0);
+        frame
+    }
+
+    fn load(&mut self, project: Project, revision: u32) -> Reply {
+        let opened = check::experiment(&project).and_then(|experiment| open(&experiment));
+        self.project = project;
+        self.playing = false;
+        match opened {
+            Ok(mut opened) => {
+                let diagnostics = check::diagnostics(&opened);
+                let not_modelled = check::not_modelled(&opened);
+                let valid = opened.valid();
+                let mut output = crate::console::Output::default();
+                if valid {
+                    output = opened.deploy();
+                    self.session = opened.session;
+                    self.length = SimTime::from_micros(self.project.length_us);
+                    self.arrived();
+                }
+                let applied = valid && output.code == 0;
+                let output = join(output);
+                Reply::Checked { revision, diagnostics, not_modelled, applied, output, restarted: valid }
+            }
+            Err(message) => refusal(revision, message),
+        }
+    }
+
+    fn edit(&mut self, revision: u32, file: File) -> Reply {
+        let name = file.name.clone();
+        match self.project.files.iter_mut().find(|known| known.name == name) {
+            Some(known) => *known = file,
+            None => self.project.files.push(file),
+        }
+        let opened = match check::experiment(&self.project).and_then(|experiment| open(&experiment)) {
+            Ok(opened) => opened,
+            Err(message) => return refusal(revision, message),
+        };
+        let diagnostics = check::diagnostics(&opened);
+        let not_modelled = check::not_modelled(&opened);
+        if !opened.valid() {
+            return Reply::Checked { revision, diagnostics, not_modelled, applied: false, output: String::new(), restarted: false };
+        }
+        let worlds = |session: &Session| session.history.lab().worlds.iter().map(|world| world.orchestrator).collect::<Vec<_>>();
+        if worlds(&opened.session) != worlds(&self.session) {
+            // Another set of orchestrators is another experiment.
+            return self.load(self.project.clone(), revision);
+        }
+        let (applied, output) = self.apply(&name, &opened.deploy_lines, &opened.session);
+        Reply::Checked { revision, diagnostics, not_modelled, applied, output, restarted: false }
+    }
+
+    /// Runs the deploy lines that name the file, or all of them if none does. A line that fails
+    /// takes back what those before it did.
+    fn apply(&mut self, file: &str, lines: &[String], checked: &Session) -> (bool, String) {
+        let before = self.session.clone();
+        self.session.files.clone_from(&checked.files);
+        self.session.wait = false;
+        let quoted = format!("'{file}'");
+        let named = lines.iter().any(|line| line.contains(&quoted));
+        let mut printed = String::new();
+        let mut code = 0;
+        for line in lines.iter().filter(|line| !named || line.contains(&quoted)) {
+            let output = self.session.run(line);
+            code = output.code;
+            printed.push_str(&join(output));
+            if code != 0 {
+                break;
+            }
+        }
+        self.session.wait = true;
+        if code != 0 {
+            self.session = before;
+        }
+        self.arrived();
+        (code == 0, printed)
+    }
+
+    fn inject(&mut self, text: &str) -> Result<(), String> {
+        let spec = FaultSpec::parse(text)?;
+        sim::check_target(self.session.history.lab(), &spec)?;
+        self.session.history.input(Input { only: None, command: Command::Inject(spec) });
+        Ok(())
+    }
+
+    fn seek(&mut self, at: SimTime) {
+        let at = at.min(self.length.max(self.session.history.tip()));
+        if at < self.session.history.now() {
+            self.session.history.seek(at);
+        }
+        self.goal = at;
+        self.seeking = true;
+        self.remainder = 0;
+    }
+
+    fn step_forward(&mut self) {
+        let noted = |session: &Session| session.history.lab().worlds.iter().map(|world| world.trace.len() as u64 + world.trace.dropped()).sum::<u64>();
+        let before = noted(&self.session);
+        for _ in 0..STEP_EVENTS_MAX {
+            let Some(next) = self.session.history.lab().next_at() else { break };
+            self.session.history.advance_to(next);
+            if noted(&self.session) > before {
+                break;
+            }
+        }
+        self.length = self.length.max(self.session.history.now());
+    }
+
+    fn step_back(&mut self) {
+        let now = self.session.history.now();
+        let earlier = self.session.history.lab().worlds.iter().filter_map(|world| {
+            let position = world.trace.position_at(now);
+            world.trace.get(position.checked_sub(1)?).map(|entry| entry.at)
+        });
+        let to = earlier.max().unwrap_or(SimTime::ZERO);
+        self.session.history.seek(to);
+    }
+
+    /// The clock stands where it should, however it came there.
+    fn arrived(&mut self) {
+        self.goal = self.session.history.now();
+        self.seeking = false;
+        self.remainder = 0;
+        self.length = self.length.max(self.goal);
+    }
+}
+
+fn refusal(revision: u32, message: String) -> Reply {
+    Reply::Checked {
+        revision,
+        diagnostics: vec![check::of_project(message)],
+        not_modelled: Vec::new(),
+        applied: false,
+        output: String::new(),
+        restarted: false,
+    }
+}
+
+fn refused_unless(done: bool, message: impl FnOnce() -> String) -> Vec<Reply> {
+    if done { Vec::new() } else { vec![Reply::Refused(message())] }
+}
+
+fn join(output: crate::console::Output) -> String {
+    output.stdout + &output.stderr
+}

@@ -1,0 +1,166 @@
+//! Frames: what the page shows of the worlds at one time. Every value is read from the worlds.
+
+pub mod compose;
+pub mod kube;
+pub mod swarm;
+
+use crate::base::time::SimTime;
+use crate::engine::fault::FaultState;
+use crate::engine::lab::Lab;
+use crate::engine::observe::Series;
+use crate::engine::report::RunReport;
+use crate::engine::trace::{Entry, detail_text, subject_text};
+use crate::engine::why;
+use crate::engine::world::{Plane, World};
+use crate::protocol::{EventLine, FaultMark, Frame, MachineFrame, SeriesFrame, ServiceFrame, Unit, View, Why, WorldFrame};
+use crate::substrate::machine::Machine;
+
+/// Events that a view may ask for.
+const EVENTS_MAX: usize = 1_000;
+
+/// Points that a view may ask for.
+const POINTS_MAX: usize = 4_096;
+
+/// The lab as far as `view` shows it. The host fills in what belongs to the clock.
+pub fn frame(lab: &Lab, view: &View) -> Frame {
+    let mut frame = Frame { now_us: lab.now.as_micros(), hash: lab.fingerprint().hex(), ..Frame::default() };
+    for world in &lab.worlds {
+        let report = RunReport::of(world);
+        frame.faults.extend(faults(world, &report));
+        frame.worlds.push(of_world(world, &report, view));
+    }
+    frame.events = events(lab, (view.events as usize).min(EVENTS_MAX));
+    if let Some(asked) = &view.why {
+        frame.why = chain(lab, asked);
+    }
+    frame
+}
+
+fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
+    let (machines, unplaced): (Vec<MachineFrame>, Vec<Unit>) = match &world.plane {
+        Plane::Kubernetes(plane) => (kube::machines(world, plane), kube::unplaced(world, plane)),
+        Plane::Swarm(plane) => (swarm::machines(world, plane), swarm::unplaced(plane)),
+        Plane::Compose(plane) => (compose::machines(world, plane), Vec::new()),
+    };
+    let workloads = world.workloads();
+    let services = report.services.iter().map(|service| ServiceFrame {
+        name: service.name.to_string(),
+        desired: service.desired,
+        ready: workloads.iter().find(|workload| *workload.name == *service.name).map_or(0, |workload| workload.ready),
+        serving: service.ready,
+        answered_ppm: service.answered_ppm.unwrap_or(u32::MAX),
+        availability_ppm: service.availability_ppm.unwrap_or(u32::MAX),
+    });
+    let points = (view.points as usize).min(POINTS_MAX);
+    WorldFrame {
+        orchestrator: world.orchestrator.name().to_owned(),
+        machines,
+        unplaced,
+        services: services.collect(),
+        series: world.observer.series.iter().map(|series| sampled(series, points)).collect(),
+        converged: world.unmet() == 0,
+        mechanism: report.mechanism.clone(),
+        events: report.events,
+    }
+}
+
+/// A series with at most `points` points: of every stretch the last is kept.
+fn sampled(series: &Series, points: usize) -> SeriesFrame {
+    let mut frame = SeriesFrame { name: series.name.to_string(), ..SeriesFrame::default() };
+    let stride = if points == 0 { usize::MAX } else { series.points.len().div_ceil(points).max(1) };
+    for part in series.points.chunks(stride) {
+        let Some(point) = part.last().filter(|_| points > 0) else { continue };
+        frame.at_us.push(point.at.as_micros());
+        frame.desired.push(point.desired);
+        frame.ready.push(point.ready);
+        frame.answered_ppm.push(point.answered_ppm);
+    }
+    frame
+}
+
+fn time(at: Option<SimTime>) -> u64 {
+    at.map_or(u64::MAX, SimTime::as_micros)
+}
+
+fn faults(world: &World, report: &RunReport) -> Vec<FaultMark> {
+    let marks = world.faults.list.iter().zip(&report.faults).enumerate();
+    marks
+        .map(|(number, (fault, outcome))| FaultMark {
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            orchestrator: world.orchestrator.name().to_owned(),
+            text: format!("{} {}", fault.spec.kind.name(), fault.spec.target),
+            at_us: time(fault.spec.at),
+            machines: fault.machines.iter().map(ToString::to_string).collect(),
+            active: fault.state == FaultState::Active,
+            begun_us: time(fault.begun),
+            ended_us: time(fault.ended),
+            applicable: fault.state != FaultState::NotApplicable,
+            detected_us: time(outcome.detected),
+            recovered_us: time(outcome.recovered),
+        })
+        .collect()
+}
+
+fn line(world: &World, entry: &Entry) -> EventLine {
+    let notice = &entry.notice;
+    EventLine {
+        orchestrator: world.orchestrator.name().to_owned(),
+        at_us: entry.at.as_micros(),
+        seq: entry.seq.0,
+        source: notice.source.to_owned(),
+        verb: notice.verb.to_owned(),
+        subject: subject_text(notice, &world.symbols),
+        detail: detail_text(notice, &world.symbols),
+        rule: notice.rule.map_or_else(String::new, |rule| format!("{} {}", rule.key, rule.value)),
+    }
+}
+
+/// The latest events of all worlds, oldest first; of one time in the order of the worlds.
+fn events(lab: &Lab, count: usize) -> Vec<EventLine> {
+    let mut latest: Vec<(SimTime, usize, usize, &World, &Entry)> = Vec::new();
+    for (place, world) in lab.worlds.iter().enumerate() {
+        let tail = world.trace.iter().rev().take(count).enumerate();
+        latest.extend(tail.map(|(back, entry)| (entry.at, place, usize::MAX - back, world, entry)));
+    }
+    latest.sort_by_key(|(at, place, order, ..)| (*at, *place, *order));
+    let skip = latest.len().saturating_sub(count);
+    latest[skip..].iter().map(|(.., world, entry)| line(world, entry)).collect()
+}
+
+/// The causal chain asked for; empty if there is no such event or object.
+fn chain(lab: &Lab, asked: &Why) -> Vec<EventLine> {
+    let Some(world) = lab.worlds.iter().find(|world| world.orchestrator.name() == asked.orchestrator) else {
+        return Vec::new();
+    };
+    let entries = if asked.seq == 0 {
+        why::why(world, &asked.object).unwrap_or_default()
+    } else {
+        let seq = crate::des::queue::Seq(asked.seq);
+        let mut entries = world.trace.chain(seq);
+        // The chain ends with the event's representative; the line asked for may be another of it.
+        let own = world.trace.of(seq).find(|entry| subject_text(&entry.notice, &world.symbols) == asked.object);
+        if let (Some(end), Some(own)) = (entries.last_mut(), own) {
+            *end = *own;
+        }
+        entries
+    };
+    entries.iter().map(|entry| line(world, entry)).collect()
+}
+
+/// What every plane's machines have in common.
+fn machine(world: &World, machine: &Machine) -> MachineFrame {
+    MachineFrame {
+        name: world.symbols.text(machine.name).to_owned(),
+        powered: machine.is_on(),
+        control: machine.control,
+        ..MachineFrame::default()
+    }
+}
+
+/// `part` of `whole` in thousandths.
+fn permille(part: i64, whole: i64) -> u32 {
+    if whole <= 0 {
+        return 0;
+    }
+    u32::try_from(i128::from(part.max(0)) * 1_000 / i128::from(whole)).unwrap_or(u32::MAX)
+}
