@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
-use crate::engine::command::{Command, FaultSpec, MachineSpec, Orchestrator};
+use crate::engine::command::{Answer, Command, FaultSpec, MachineSpec, Orchestrator};
 use crate::engine::history::History;
 use crate::engine::lab::{Input, Lab};
 use crate::manifest::compose::loaded::Variables;
@@ -99,8 +99,9 @@ pub struct Opened {
     pub not_modelled: Vec<NotModelled>,
     /// Cores of a worker, in thousandths.
     pub worker_milli_cpu: i64,
-    /// The command lines that deploy the input.
+    /// The command lines that say what [`Self::deploy`] does.
     pub deploy_lines: Vec<String>,
+    first: Vec<(Orchestrator, Command)>,
     sources: Vec<Source>,
     found: Vec<Diagnostic>,
     faults: Vec<FaultSpec>,
@@ -141,17 +142,34 @@ impl Opened {
     /// for itself.
     pub fn deploy(&mut self) -> Output {
         let mut all = Output::default();
-        self.session.wait = false;
-        for line in &self.deploy_lines {
-            let output = self.session.run(line);
-            all.stdout.push_str(&output.stdout);
-            all.stderr.push_str(&output.stderr);
-            if output.code != 0 {
-                all.code = output.code;
-                break;
+        for (orchestrator, command) in self.first.drain(..) {
+            let answer = match self.session.command(orchestrator, command) {
+                Ok(answer) => answer,
+                Err(output) => return output,
+            };
+            let refusal = match answer {
+                Answer::Kube(result) => result.err().map(|refusal| format!("Error from server ({}): {}", refusal.reason, refusal.message)),
+                Answer::Swarm(result) => match *result {
+                    Ok(crate::swarm::Response::Stack(outcome)) => {
+                        for line in &outcome.lines {
+                            all.stdout.push_str(line);
+                            all.stdout.push('\n');
+                        }
+                        outcome.error
+                    }
+                    Ok(_) => None,
+                    Err(refusal) => Some(format!("Error response from daemon: {refusal}")),
+                },
+                Answer::Compose(result) => result.err().map(|refusal| refusal.message),
+                Answer::Refused(message) => Some(message),
+                Answer::Done | Answer::Fault(_) => None,
+            };
+            if let Some(message) = refusal {
+                all.stderr.push_str(&message);
+                all.stderr.push('\n');
+                all.code = 1;
             }
         }
-        self.session.wait = true;
         for fault in self.faults.drain(..) {
             self.session.history.input(Input { only: None, command: Command::Inject(fault) });
         }
@@ -230,6 +248,7 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
     let mut sources: Vec<Source> = Vec::new();
     let mut not_modelled = Vec::new();
     let mut deploy_lines = Vec::new();
+    let mut first = Vec::new();
     let mut orchestrators = Vec::new();
     let others = |name: &str| {
         let name = name.strip_prefix("./").unwrap_or(name);
@@ -246,6 +265,8 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
             let (objects, diagnostics) = decode_kube(source);
             found.extend(diagnostics);
             for object in &objects {
+                let request = crate::kube::Request::Create { object: object.document.clone(), namespace: "default".into() };
+                first.push((Orchestrator::Kubernetes, Command::Kube(Arc::new(request))));
                 for (path, span) in &object.not_modelled {
                     not_modelled.push(NotModelled {
                         file: source.name.clone(),
@@ -262,7 +283,11 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
     }
     if let Some(source) = inputs.stack.as_ref().filter(|_| wanted(Orchestrator::Swarm)) {
         orchestrators.push(Orchestrator::Swarm);
-        let loaded = load_stack(source, PROJECT, &variables, &others);
+        let mut loaded = load_stack(source, PROJECT, &variables, &others);
+        if let Some(stack) = loaded.model.take() {
+            let request = crate::swarm::Request::DeployStack { stack: stack.into(), prune: false };
+            first.push((Orchestrator::Swarm, Command::Swarm(Arc::new(request))));
+        }
         found.extend(loaded.problems);
         list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
         take(&loaded.sources, &mut sources);
@@ -271,7 +296,11 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
     if !inputs.compose.is_empty() && wanted(Orchestrator::Compose) {
         orchestrators.push(Orchestrator::Compose);
         let setting = Setting { environment: &variables, project_name: Some(PROJECT), folder: PROJECT, profiles: &[], others: &others };
-        let loaded = load_compose(&inputs.compose, setting);
+        let mut loaded = load_compose(&inputs.compose, setting);
+        if let Some(project) = loaded.model.take() {
+            let request = crate::compose::Request::Up { project: project.into(), options: crate::compose::UpOptions::default() };
+            first.push((Orchestrator::Compose, Command::Compose(Arc::new(request))));
+        }
         found.extend(loaded.problems);
         list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
         take(&loaded.sources, &mut sources);
@@ -314,6 +343,7 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
         not_modelled,
         worker_milli_cpu: experiment.worker.milli_cpu,
         deploy_lines,
+        first,
         sources,
         found,
         faults: experiment.faults.clone(),
