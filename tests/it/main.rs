@@ -1,2 +1,3 @@
 //! One binary for every integration test.
 mod tidy_api;
+mod tidy_layers;
