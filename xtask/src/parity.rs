@@ -1,8 +1,9 @@
 //! The engine as WebAssembly in Node: the same fingerprints as natively, and its speed.
 //!
-//! `tests/parity` owns what is compared. Its crate `parity` is built natively and for wasm, bound
-//! for Node, and handed to the scripts beside it in two variables: `PARITY_NATIVE` (a program) and
-//! `PARITY_WASM` (a CommonJS module).
+//! `tests/parity` owns what is compared. Its crate `parity` is built natively (the program `parity`)
+//! and for wasm (the library, a `cdylib` with wasm-bindgen exports, bound for Node). The scripts
+//! beside it, `parity.mjs` and `bench.mjs`, find both in two variables: `PARITY_NATIVE` (the program)
+//! and `PARITY_WASM` (a CommonJS module).
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -66,7 +67,14 @@ fn script(name: &str) -> Result<Command, String> {
         toolchain.name()
     );
     let mut native = run::command("cargo");
-    native.args(["build", "--release", "--package", "parity"]);
+    native.args([
+        "build",
+        "--release",
+        "--package",
+        "parity",
+        "--bin",
+        "parity",
+    ]);
     run::foreground(native)?;
     let mut wasm = toolchain.command("cargo", std::slice::from_ref(&bindgen))?;
     wasm.args([
@@ -74,6 +82,7 @@ fn script(name: &str) -> Result<Command, String> {
         "--release",
         "--package",
         "parity",
+        "--lib",
         "--target",
         "wasm32-unknown-unknown",
     ]);
