@@ -5,6 +5,7 @@
 // The runner is where the library meets the host: files, arguments, output.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod bench;
 mod compare;
 mod lint;
 mod load;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Verb::Compare(options) => compare::run(options),
         Verb::Shell(options) => shell::run(options),
         Verb::Lint(options) => lint::run(options),
+        Verb::Bench(options) => bench::run(options),
         Verb::Explain { code } => explain(code),
         Verb::Completion { shell } => {
             clap_complete::generate(*shell, &mut Arguments::command(), "podium", &mut std::io::stdout());

@@ -15,6 +15,7 @@ pub mod kube;
 pub mod swarm;
 pub mod compose;
 pub mod engine;
+pub mod bench;
 pub mod console;
 pub mod protocol;
 pub mod host;

@@ -23,6 +23,8 @@ pub(crate) enum Verb {
     Shell(ShellOptions),
     /// Check input files only.
     Lint(LintOptions),
+    /// Run workloads of fixed shape and print what they cost.
+    Bench(BenchOptions),
     /// Explain a diagnostic's code.
     Explain {
         /// The code, e.g. K8S001.
@@ -133,6 +135,27 @@ pub(crate) struct ShellOptions {
 pub(crate) struct LintOptions {
     #[command(flatten)]
     pub(crate) setup: Setup,
+    /// Output format.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchOptions {
+    /// Workloads: steady, rollout, node-loss, zone-loss, waves, burst; none: all.
+    pub(crate) workloads: Vec<String>,
+    /// Machines, with --pods; without both: 100/1,000 and 1,000/10,000.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    pub(crate) nodes: Option<u32>,
+    /// Pods.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
+    pub(crate) pods: Option<u32>,
+    /// 5,000/150,000 as well.
+    #[arg(long, conflicts_with_all = ["nodes", "pods"])]
+    pub(crate) all: bool,
+    /// Seed of the runs; burst has its own.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
     /// Output format.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
