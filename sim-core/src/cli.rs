@@ -31,11 +31,17 @@ pub(crate) struct Stop {
 
 impl Stop {
     fn usage(message: impl Into<String>) -> Self {
-        Self { code: 2, message: message.into() }
+        Self {
+            code: 2,
+            message: message.into(),
+        }
     }
 
     fn input(message: impl Into<String>) -> Self {
-        Self { code: 3, message: message.into() }
+        Self {
+            code: 3,
+            message: message.into(),
+        }
     }
 }
 
@@ -56,7 +62,12 @@ pub fn main() -> ExitCode {
         Verb::Bench(options) => bench::run(options),
         Verb::Explain { code } => explain(code),
         Verb::Completion { shell } => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "podium", &mut std::io::stdout());
+            clap_complete::generate(
+                *shell,
+                &mut Arguments::command(),
+                "podium",
+                &mut std::io::stdout(),
+            );
             Ok(0)
         }
         Verb::Man => man(),
@@ -76,21 +87,30 @@ fn explain(code: &str) -> Result<u8, Stop> {
             print(&format!("{text}\n"));
             Ok(0)
         }
-        None => Err(Stop::usage(format!("there is no code {code}; codes are printed by podium lint, e.g. K8S001"))),
+        None => Err(Stop::usage(format!(
+            "there is no code {code}; codes are printed by podium lint, e.g. K8S001"
+        ))),
     }
 }
 
 fn man() -> Result<u8, Stop> {
     clap_mangen::Man::new(Arguments::command())
         .render(&mut std::io::stdout())
-        .map_err(|error| Stop { code: 1, message: format!("cannot print the manual page: {error}") })?;
+        .map_err(|error| Stop {
+            code: 1,
+            message: format!("cannot print the manual page: {error}"),
+        })?;
     Ok(0)
 }
 
 /// Prints data. A closed pipe ends the program quietly, as other tools do.
 pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         std::process::exit(0);
     }
 }
@@ -102,4 +122,3 @@ pub(crate) fn note(text: &str) {
         let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
     }
 }
-

@@ -147,7 +147,10 @@ pub struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 1 }
+        Self {
+            message: message.into(),
+            code: 1,
+        }
     }
 }
 
@@ -171,11 +174,23 @@ impl Default for ComposePlane {
 impl ComposePlane {
     /// No host yet.
     pub fn new() -> Self {
-        Self { store: Store::default(), host: None, engine_up: false, boots: 0, operations: Vec::new() }
+        Self {
+            store: Store::default(),
+            host: None,
+            engine_up: false,
+            boots: 0,
+            operations: Vec::new(),
+        }
     }
 
     /// The first machine is the host; others are left alone.
-    pub fn machine_added(&mut self, machine: MachineId, _setup: &NodeSetup, _ctx: &mut Context<'_>, _out: &mut Out) {
+    pub fn machine_added(
+        &mut self,
+        machine: MachineId,
+        _setup: &NodeSetup,
+        _ctx: &mut Context<'_>,
+        _out: &mut Out,
+    ) {
         if self.host.is_none() {
             self.host = Some(machine);
             self.engine_up = true;
@@ -210,12 +225,26 @@ impl ComposePlane {
             Upcall::SandboxCreated { owner, sandbox } => self.sandbox_created(owner, sandbox),
             Upcall::SandboxReady { owner, sandbox } => self.sandbox_ready(owner, sandbox, ctx, out),
             Upcall::SandboxFailed { owner, .. } => self.start_failed(owner, 125, ctx, out),
-            Upcall::PortTaken { owner, sandbox, port } => self.port_taken(owner, sandbox, port, ctx, out),
+            Upcall::PortTaken {
+                owner,
+                sandbox,
+                port,
+            } => self.port_taken(owner, sandbox, port, ctx, out),
             Upcall::ContainerCreated { owner, container } => self.process_created(owner, container),
             Upcall::Started { owner, container } => self.started(owner, container, ctx, out),
             Upcall::StartFailed { owner, code, .. } => self.start_failed(owner, code, ctx, out),
-            Upcall::Exited { owner, container, code, oom } => self.exited(owner, container, code, oom, ctx, out),
-            Upcall::Probe { owner, container, success, .. } => self.probed(owner, container, success, ctx, out),
+            Upcall::Exited {
+                owner,
+                container,
+                code,
+                oom,
+            } => self.exited(owner, container, code, oom, ctx, out),
+            Upcall::Probe {
+                owner,
+                container,
+                success,
+                ..
+            } => self.probed(owner, container, success, ctx, out),
         }
     }
 
@@ -223,19 +252,38 @@ impl ComposePlane {
     ///
     /// # Errors
     /// The engine's or the client's own message.
-    pub fn request(&mut self, request: &Request, ctx: &mut Context<'_>, out: &mut Out) -> Result<Response, Refusal> {
+    pub fn request(
+        &mut self,
+        request: &Request,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<Response, Refusal> {
         if self.host.is_none() || !self.engine_up {
-            return Err(Refusal::new("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"));
+            return Err(Refusal::new(
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+            ));
         }
         match request {
-            Request::Up { project, options } => self.begin(OperationKind::Up, project.clone(), options.clone(), ctx, out),
-            Request::Down { project, volumes, grace } => self.begin_down(project, *volumes, *grace, ctx, out),
+            Request::Up { project, options } => self.begin(
+                OperationKind::Up,
+                project.clone(),
+                options.clone(),
+                ctx,
+                out,
+            ),
+            Request::Down {
+                project,
+                volumes,
+                grace,
+            } => self.begin_down(project, *volumes, *grace, ctx, out),
             Request::Stop { containers, grace } => self.stop(containers, *grace, ctx, out),
             Request::Start { containers } => self.start(containers, ctx, out),
             Request::Restart { containers, grace } => self.restart(containers, *grace, ctx, out),
             Request::Kill { containers } => self.kill(containers, ctx, out),
             Request::Remove { containers, force } => self.remove(containers, *force, ctx, out),
-            Request::SetRestart { container, restart } => self.set_restart(container, *restart, ctx),
+            Request::SetRestart { container, restart } => {
+                self.set_restart(container, *restart, ctx)
+            }
         }
     }
 
@@ -258,7 +306,11 @@ impl ComposePlane {
             .services
             .iter()
             .map(|service| {
-                let ready = self.store.of_service(service.name).filter(|(_, row)| row.is_ready() && self.engine_up).count() as u32;
+                let ready = self
+                    .store
+                    .of_service(service.name)
+                    .filter(|(_, row)| row.is_ready() && self.engine_up)
+                    .count() as u32;
                 WorkloadStatus {
                     name: symbols.text(service.name).to_owned(),
                     kind: "service",
@@ -273,16 +325,34 @@ impl ComposePlane {
 
     /// Replicas that the file asks for and that are not ready.
     pub fn unmet(&self) -> u64 {
-        let wanted: u64 = self.store.services.iter().map(|service| u64::from(service.desired)).sum();
-        let ready = if self.engine_up { self.store.containers.iter().filter(|(_, row)| row.is_ready() && row.wanted).count() as u64 } else { 0 };
+        let wanted: u64 = self
+            .store
+            .services
+            .iter()
+            .map(|service| u64::from(service.desired))
+            .sum();
+        let ready = if self.engine_up {
+            self.store
+                .containers
+                .iter()
+                .filter(|(_, row)| row.is_ready() && row.wanted)
+                .count() as u64
+        } else {
+            0
+        };
         wanted.saturating_sub(ready)
     }
 
     /// Sandboxes of a service's containers, by number.
     pub fn sandboxes_of(&self, workload: &str, symbols: &Symbols) -> Vec<SandboxId> {
-        let Some(name) = symbols.get(workload) else { return Vec::new() };
-        let mut found: Vec<(u32, SandboxId)> =
-            self.store.of_service(name).filter_map(|(_, row)| Some((row.number, row.sandbox?))).collect();
+        let Some(name) = symbols.get(workload) else {
+            return Vec::new();
+        };
+        let mut found: Vec<(u32, SandboxId)> = self
+            .store
+            .of_service(name)
+            .filter_map(|(_, row)| Some((row.number, row.sandbox?)))
+            .collect();
         found.sort_unstable();
         found.into_iter().map(|(_, sandbox)| sandbox).collect()
     }
@@ -290,12 +360,19 @@ impl ComposePlane {
     /// The sandbox of a container, by its name.
     pub fn sandbox_named(&self, name: &str, symbols: &Symbols) -> Option<SandboxId> {
         let symbol = symbols.get(name)?;
-        self.store.containers.iter().find(|(_, row)| row.name == symbol)?.1.sandbox
+        self.store
+            .containers
+            .iter()
+            .find(|(_, row)| row.name == symbol)?
+            .1
+            .sandbox
     }
 
     /// Lines that an operation printed so far, and its exit code once it is over.
     pub fn operation(&self, number: u32) -> Option<(&[String], Option<i32>)> {
-        self.operations.get(number as usize).map(|operation| (operation.lines.as_slice(), operation.exit))
+        self.operations
+            .get(number as usize)
+            .map(|operation| (operation.lines.as_slice(), operation.exit))
     }
 
     pub(crate) fn row_of(&self, owner: Owner) -> Option<Id<ContainerRow>> {

@@ -40,7 +40,11 @@ pub struct Output {
 impl Output {
     /// Success with text.
     pub fn text(stdout: impl Into<String>) -> Self {
-        Self { stdout: stdout.into(), stderr: String::new(), code: 0 }
+        Self {
+            stdout: stdout.into(),
+            stderr: String::new(),
+            code: 0,
+        }
     }
 
     /// Failure with an error text; a missing line end is added.
@@ -49,7 +53,11 @@ impl Output {
         if !stderr.is_empty() && !stderr.ends_with('\n') {
             stderr.push('\n');
         }
-        Self { stdout: String::new(), stderr, code }
+        Self {
+            stdout: String::new(),
+            stderr,
+            code,
+        }
     }
 }
 
@@ -86,16 +94,26 @@ impl Session {
     /// # Errors
     /// A sentence if this session has none.
     pub fn world(&self, orchestrator: Orchestrator) -> Result<&World, Output> {
-        self.history.lab().world(orchestrator).ok_or_else(|| no_world(orchestrator))
+        self.history
+            .lab()
+            .world(orchestrator)
+            .ok_or_else(|| no_world(orchestrator))
     }
 
     /// Gives a command to one world and returns its answer.
     ///
     /// # Errors
     /// A sentence if this session has no such world.
-    pub fn command(&mut self, orchestrator: Orchestrator, command: Command) -> Result<Answer, Output> {
+    pub fn command(
+        &mut self,
+        orchestrator: Orchestrator,
+        command: Command,
+    ) -> Result<Answer, Output> {
         self.world(orchestrator)?;
-        let mut answers = self.history.input(Input { only: Some(orchestrator), command });
+        let mut answers = self.history.input(Input {
+            only: Some(orchestrator),
+            command,
+        });
         Ok(answers.pop().map_or(Answer::Done, |(_, answer)| answer))
     }
 
@@ -106,11 +124,21 @@ impl Session {
 
     /// Runs a whole script. Stops at the first failing line if `strict`. `each` sees every line's
     /// output as it comes. Returns the last exit code.
-    pub fn script(&mut self, text: &str, strict: bool, each: &mut dyn FnMut(&script::Line, &Output)) -> i32 {
+    pub fn script(
+        &mut self,
+        text: &str,
+        strict: bool,
+        each: &mut dyn FnMut(&script::Line, &Output),
+    ) -> i32 {
         let lines = match script::parse(text) {
             Ok(lines) => lines,
             Err(error) => {
-                let line = script::Line { number: error.line, text: String::new(), at: None, pipelines: Vec::new() };
+                let line = script::Line {
+                    number: error.line,
+                    text: String::new(),
+                    at: None,
+                    pipelines: Vec::new(),
+                };
                 each(&line, &Output::error(2, format!("{error}")));
                 return 2;
             }
@@ -130,7 +158,12 @@ impl Session {
     /// Runs one line of text (it may hold a here-document).
     pub fn run(&mut self, text: &str) -> Output {
         if text.len() > MAX_CONSOLE_LINE {
-            return Output::error(2, format!("the line is longer than {MAX_CONSOLE_LINE} bytes; put the manifest into a file"));
+            return Output::error(
+                2,
+                format!(
+                    "the line is longer than {MAX_CONSOLE_LINE} bytes; put the manifest into a file"
+                ),
+            );
         }
         let mut all = Output::default();
         let code = self.script(text, false, &mut |_, output| {
@@ -145,7 +178,14 @@ impl Session {
     pub fn line(&mut self, line: &script::Line) -> Output {
         if let Some(at) = line.at {
             if at < self.history.now() {
-                return Output::error(2, format!("line {}: {at} is in the past; it is {} now", line.number, self.history.now()));
+                return Output::error(
+                    2,
+                    format!(
+                        "line {}: {at} is in the past; it is {} now",
+                        line.number,
+                        self.history.now()
+                    ),
+                );
             }
             self.history.advance_to(at);
         }
@@ -186,7 +226,10 @@ impl Session {
                 };
                 text.push_str(&last.stdout);
                 last.stdout.clear();
-                self.files.insert(file.strip_prefix("./").unwrap_or(file).to_owned(), text.into());
+                self.files.insert(
+                    file.strip_prefix("./").unwrap_or(file).to_owned(),
+                    text.into(),
+                );
             }
             input.clone_from(&last.stdout);
         }
@@ -194,7 +237,9 @@ impl Session {
     }
 
     fn simple(&mut self, words: &[String], input: &str) -> Output {
-        let Some(name) = words.first() else { return Output::default() };
+        let Some(name) = words.first() else {
+            return Output::default();
+        };
         match name.as_str() {
             "kubectl" | "k" => kubectl::run(self, &words[1..], input),
             "docker" => docker::run(self, &words[1..], input),
@@ -206,9 +251,19 @@ impl Session {
             "host" => host::run(self, &words[1..], input),
             "sim" => sim::run(self, &words[1..], input),
             "cat" => self.cat(&words[1..], input),
-            "ls" => Output::text(self.files.keys().map(|name| format!("{name}\n")).collect::<String>()),
+            "ls" => Output::text(
+                self.files
+                    .keys()
+                    .map(|name| format!("{name}\n"))
+                    .collect::<String>(),
+            ),
             name if text_tools::knows(name) => text_tools::run(words, input),
-            name => Output::error(127, format!("{name}: command not found; this console knows kubectl, docker, host, sim, cat, ls, grep, head, tail, wc, sort, uniq, echo")),
+            name => Output::error(
+                127,
+                format!(
+                    "{name}: command not found; this console knows kubectl, docker, host, sim, cat, ls, grep, head, tail, wc, sort, uniq, echo"
+                ),
+            ),
         }
     }
 
@@ -222,7 +277,9 @@ impl Session {
                 Some(text) => output.stdout.push_str(text),
                 None if name == "-" => output.stdout.push_str(input),
                 None => {
-                    output.stderr.push_str(&format!("cat: {name}: No such file or directory\n"));
+                    output
+                        .stderr
+                        .push_str(&format!("cat: {name}: No such file or directory\n"));
                     output.code = 1;
                 }
             }
@@ -232,5 +289,11 @@ impl Session {
 }
 
 fn no_world(orchestrator: Orchestrator) -> Output {
-    Output::error(1, format!("this session runs no {} world; start it with --orchestrator {0}", orchestrator.name()))
+    Output::error(
+        1,
+        format!(
+            "this session runs no {} world; start it with --orchestrator {0}",
+            orchestrator.name()
+        ),
+    )
 }

@@ -85,17 +85,33 @@ impl KubePlane {
             Event::Scheduler(event) => self.scheduler.handle(event, &mut self.store, ctx, out),
             Event::Kubelet(event) => self.kubelets.handle(event, &mut self.store, ctx, out),
             Event::NodeStatus(node) => {
-                let mut turn = Turn { store: &mut self.store, settings: &self.settings, ctx, out };
+                let mut turn = Turn {
+                    store: &mut self.store,
+                    settings: &self.settings,
+                    ctx,
+                    out,
+                };
                 self.heartbeats.post_status(node, &mut turn);
             }
             Event::Sync(Key::Namespaces) => {
-                let mut turn = Turn { store: &mut self.store, settings: &self.settings, ctx, out };
+                let mut turn = Turn {
+                    store: &mut self.store,
+                    settings: &self.settings,
+                    ctx,
+                    out,
+                };
                 self.controllers.taken(Key::Namespaces);
                 self.apiserver.finish_namespaces(&mut turn);
             }
             _ => {
-                let mut turn = Turn { store: &mut self.store, settings: &self.settings, ctx, out };
-                self.controllers.handle(event, &mut self.heartbeats, &mut turn);
+                let mut turn = Turn {
+                    store: &mut self.store,
+                    settings: &self.settings,
+                    ctx,
+                    out,
+                };
+                self.controllers
+                    .handle(event, &mut self.heartbeats, &mut turn);
             }
         }
         self.tell(ctx, out);
@@ -104,7 +120,12 @@ impl KubePlane {
     /// A machine reports.
     pub fn upcall(&mut self, upcall: Upcall, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
         {
-            let mut turn = Turn { store: &mut self.store, settings: &self.settings, ctx, out };
+            let mut turn = Turn {
+                store: &mut self.store,
+                settings: &self.settings,
+                ctx,
+                out,
+            };
             self.heartbeats.upcall(upcall, &mut turn);
         }
         self.kubelets.upcall(upcall, &mut self.store, ctx, out);
@@ -112,16 +133,32 @@ impl KubePlane {
     }
 
     /// A machine was added: its kubelet registers a node.
-    pub fn machine_added(&mut self, machine: MachineId, setup: &NodeSetup, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+    pub fn machine_added(
+        &mut self,
+        machine: MachineId,
+        setup: &NodeSetup,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
         {
-            let mut turn = Turn { store: &mut self.store, settings: &self.settings, ctx, out };
+            let mut turn = Turn {
+                store: &mut self.store,
+                settings: &self.settings,
+                ctx,
+                out,
+            };
             self.heartbeats.register(machine, setup, &mut turn);
         }
         self.tell(ctx, out);
     }
 
     /// A machine is taken away for good, and its node object with it.
-    pub fn machine_removed(&mut self, machine: MachineId, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+    pub fn machine_removed(
+        &mut self,
+        machine: MachineId,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
         if let Some(node) = self.store.node_of(machine) {
             self.store.remove_node(node);
         }
@@ -132,9 +169,19 @@ impl KubePlane {
     ///
     /// # Errors
     /// The API server's refusal, in upstream's words.
-    pub fn request(&mut self, request: &Request, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) -> Result<Response, Refusal> {
+    pub fn request(
+        &mut self,
+        request: &Request,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) -> Result<Response, Refusal> {
         let answer = {
-            let mut turn = Turn { store: &mut self.store, settings: &self.settings, ctx, out };
+            let mut turn = Turn {
+                store: &mut self.store,
+                settings: &self.settings,
+                ctx,
+                out,
+            };
             self.apiserver.request(request, &mut turn)
         };
         self.tell(ctx, out);
@@ -171,31 +218,57 @@ impl KubePlane {
 
     /// The sandbox of a pod by its name.
     pub fn sandbox_named(&self, name: &str, symbols: &Symbols) -> Option<SandboxId> {
-        let (pod, _) = self.store.pods().find(|(_, row)| row.name.text(symbols) == name)?;
+        let (pod, _) = self
+            .store
+            .pods()
+            .find(|(_, row)| row.name.text(symbols) == name)?;
         self.store.pod_details(pod).sandbox
     }
 
     /// Sandboxes of a workload's active pods, the oldest first.
     pub fn sandboxes_of(&self, workload: &str, symbols: &Symbols) -> Vec<SandboxId> {
-        let Some(name) = symbols.get(workload) else { return Vec::new() };
+        let Some(name) = symbols.get(workload) else {
+            return Vec::new();
+        };
         let deployment = self.store.deployments().find(|(_, row)| row.name == name);
         let sets: Vec<ReplicaSetId> = match deployment {
             Some((_, row)) => row.replica_sets.clone(),
-            None => self.store.replica_sets().filter(|(_, row)| row.name == name).map(|(id, _)| id).collect(),
+            None => self
+                .store
+                .replica_sets()
+                .filter(|(_, row)| row.name == name)
+                .map(|(id, _)| id)
+                .collect(),
         };
-        let mut pods: Vec<(PodId, &PodRow)> = sets.iter().flat_map(|set| self.store.pods_of(*set)).collect();
-        pods.extend(self.store.lonely_pods().iter().filter_map(|id| Some((*id, self.store.pod(*id)?))).filter(|(_, row)| row.name == Name::plain(name)));
+        let mut pods: Vec<(PodId, &PodRow)> = sets
+            .iter()
+            .flat_map(|set| self.store.pods_of(*set))
+            .collect();
+        pods.extend(
+            self.store
+                .lonely_pods()
+                .iter()
+                .filter_map(|id| Some((*id, self.store.pod(*id)?)))
+                .filter(|(_, row)| row.name == Name::plain(name)),
+        );
         pods.retain(|(_, row)| row.is_active());
         pods.sort_by_key(|(id, row)| (row.created_s, *id));
-        pods.iter().filter_map(|(id, _)| self.store.pod_details(*id).sandbox).collect()
+        pods.iter()
+            .filter_map(|(id, _)| self.store.pod_details(*id).sandbox)
+            .collect()
     }
 
     /// The request that deletes, without grace, the pod that owns a sandbox.
     pub fn delete_pod_of(&self, sandbox: SandboxId, symbols: &Symbols) -> Option<Request> {
-        let (_, row) = self.store.pods().find(|(id, _)| self.store.pod_details(*id).sandbox == Some(sandbox))?;
+        let (_, row) = self
+            .store
+            .pods()
+            .find(|(id, _)| self.store.pod_details(*id).sandbox == Some(sandbox))?;
         Some(Request::Delete {
             kind: "Pod".into(),
-            namespace: symbols.text(self.store.template(row.template).namespace).into(),
+            namespace: symbols
+                .text(self.store.template(row.template).namespace)
+                .into(),
             name: row.name.text(symbols).into(),
             propagation: None,
             grace_seconds: Some(0),
@@ -210,10 +283,20 @@ impl KubePlane {
             }
             self.scheduler.observe(change, &mut self.store, ctx, out);
             self.kubelets.observe(change, &mut self.store, ctx, out);
-            let mut turn = Turn { store: &mut self.store, settings: &self.settings, ctx, out };
+            let mut turn = Turn {
+                store: &mut self.store,
+                settings: &self.settings,
+                ctx,
+                out,
+            };
             self.controllers.observe(change, &mut turn);
         }
-        let mut turn = Turn { store: &mut self.store, settings: &self.settings, ctx, out };
+        let mut turn = Turn {
+            store: &mut self.store,
+            settings: &self.settings,
+            ctx,
+            out,
+        };
         self.controllers.refresh(&mut turn);
     }
 }

@@ -378,7 +378,10 @@ pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
 /// A sentence for a message that is too long, of another version or damaged.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
     if bytes.len() > MESSAGE_BYTES_MAX {
-        return Err(format!("a message of {} bytes is longer than {MESSAGE_BYTES_MAX}", bytes.len()));
+        return Err(format!(
+            "a message of {} bytes is longer than {MESSAGE_BYTES_MAX}",
+            bytes.len()
+        ));
     }
     postcard::from_bytes(bytes).map_err(|error| format!("a message cannot be read: {error}"))
 }

@@ -11,15 +11,23 @@ use super::options::{CompareOptions, Format};
 use super::{Stop, load, note, print};
 
 pub(crate) fn run(options: &CompareOptions) -> Result<u8, Stop> {
-    if options.setup.paths.is_empty() && options.setup.stack.is_none() && options.setup.compose.is_empty() {
-        return Err(Stop::usage("podium compare needs manifests, a stack or a Compose file"));
+    if options.setup.paths.is_empty()
+        && options.setup.stack.is_none()
+        && options.setup.compose.is_empty()
+    {
+        return Err(Stop::usage(
+            "podium compare needs manifests, a stack or a Compose file",
+        ));
     }
     let length = load::duration("--for", &options.length)?;
     let mut opened = load::experiment(&options.setup, None)?;
     load::report(&opened)?;
     let deployed = opened.deploy();
     if deployed.code != 0 {
-        return Err(Stop { code: 3, message: format!("{}{}", deployed.stdout, deployed.stderr) });
+        return Err(Stop {
+            code: 3,
+            message: format!("{}{}", deployed.stdout, deployed.stderr),
+        });
     }
     note(&deployed.stderr);
     opened.session.history.advance_to(SimTime::ZERO + length);
@@ -32,7 +40,10 @@ pub(crate) fn run(options: &CompareOptions) -> Result<u8, Stop> {
             }
         }
         Format::Table | Format::Wide => {
-            print(&format!("{} machines of {} milli-CPU, seed {}, {} simulated\n\n", options.setup.nodes, opened.worker_milli_cpu, options.setup.seed, options.length));
+            print(&format!(
+                "{} machines of {} milli-CPU, seed {}, {} simulated\n\n",
+                options.setup.nodes, opened.worker_milli_cpu, options.setup.seed, options.length
+            ));
             print(&table(lab));
         }
     }
@@ -42,17 +53,39 @@ pub(crate) fn run(options: &CompareOptions) -> Result<u8, Stop> {
 
 /// The report of every run in the shape of design §3.1.
 pub(crate) fn document(lab: &Lab, format: Format) -> String {
-    let runs = lab.worlds.iter().map(|world| RunReport::of(world).value()).collect();
-    let document = Value::object([("schemaVersion", Value::Int(1)), ("hash", Value::string(&lab.fingerprint().hex())), ("runs", Value::list(runs))]);
-    if format == Format::Yaml { yaml(&document) } else { json_pretty(&document, KeyOrder::Stored) }
+    let runs = lab
+        .worlds
+        .iter()
+        .map(|world| RunReport::of(world).value())
+        .collect();
+    let document = Value::object([
+        ("schemaVersion", Value::Int(1)),
+        ("hash", Value::string(&lab.fingerprint().hex())),
+        ("runs", Value::list(runs)),
+    ]);
+    if format == Format::Yaml {
+        yaml(&document)
+    } else {
+        json_pretty(&document, KeyOrder::Stored)
+    }
 }
 
 /// The side-by-side table and one sentence for each run.
 pub(crate) fn table(lab: &Lab) -> String {
     let reports: Vec<RunReport> = lab.worlds.iter().map(RunReport::of).collect();
-    let at = |time: Option<SimTime>| time.map_or_else(|| "never".to_owned(), |time| time.to_string());
+    let at =
+        |time: Option<SimTime>| time.map_or_else(|| "never".to_owned(), |time| time.to_string());
     let mut text = String::new();
-    let mut runs = Table::new(&["ORCHESTRATOR", "FAULT", "AT", "DETECTED", "RECOVERED", "CONVERGED", "EVENTS", "HASH"]);
+    let mut runs = Table::new(&[
+        "ORCHESTRATOR",
+        "FAULT",
+        "AT",
+        "DETECTED",
+        "RECOVERED",
+        "CONVERGED",
+        "EVENTS",
+        "HASH",
+    ]);
     for report in &reports {
         let mut first = true;
         let faults: Vec<[String; 4]> = if report.faults.is_empty() {
@@ -62,11 +95,17 @@ pub(crate) fn table(lab: &Lab) -> String {
                 .faults
                 .iter()
                 .map(|fault| {
-                    let name = if fault.machines.is_empty() || fault.machines.contains(&fault.target) {
-                        format!("{} {}", fault.kind, fault.target)
-                    } else {
-                        format!("{} {} ({})", fault.kind, fault.target, fault.machines.join(","))
-                    };
+                    let name =
+                        if fault.machines.is_empty() || fault.machines.contains(&fault.target) {
+                            format!("{} {}", fault.kind, fault.target)
+                        } else {
+                            format!(
+                                "{} {} ({})",
+                                fault.kind,
+                                fault.target,
+                                fault.machines.join(",")
+                            )
+                        };
                     if fault.applicable == Some(false) {
                         [name, "not applicable".into(), "-".into(), "-".into()]
                     } else {
@@ -92,7 +131,14 @@ pub(crate) fn table(lab: &Lab) -> String {
     }
     text.push_str(&runs.kubectl(true));
     text.push('\n');
-    let mut services = Table::new(&["ORCHESTRATOR", "SERVICE", "DESIRED", "SERVING", "AVAILABILITY", "UNAVAILABLE"]);
+    let mut services = Table::new(&[
+        "ORCHESTRATOR",
+        "SERVICE",
+        "DESIRED",
+        "SERVING",
+        "AVAILABILITY",
+        "UNAVAILABLE",
+    ]);
     for report in &reports {
         for service in &report.services {
             services.rows.push(vec![
@@ -100,15 +146,23 @@ pub(crate) fn table(lab: &Lab) -> String {
                 service.name.to_string(),
                 service.desired.to_string(),
                 service.ready.to_string(),
-                service.availability_ppm.map_or_else(|| "-".to_owned(), percent),
-                service.unavailable.map_or_else(|| "-".to_owned(), |span| span.to_string()),
+                service
+                    .availability_ppm
+                    .map_or_else(|| "-".to_owned(), percent),
+                service
+                    .unavailable
+                    .map_or_else(|| "-".to_owned(), |span| span.to_string()),
             ]);
         }
     }
     text.push_str(&services.kubectl(true));
     text.push('\n');
     for report in &reports {
-        text.push_str(&format!("{}: {}.\n", report.orchestrator.name(), report.mechanism));
+        text.push_str(&format!(
+            "{}: {}.\n",
+            report.orchestrator.name(),
+            report.mechanism
+        ));
     }
     text
 }

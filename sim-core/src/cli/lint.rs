@@ -8,11 +8,17 @@ use super::options::{Format, LintOptions};
 use super::{Stop, load, print};
 
 pub(crate) fn run(options: &LintOptions) -> Result<u8, Stop> {
-    if options.setup.paths.is_empty() && options.setup.stack.is_none() && options.setup.compose.is_empty() {
+    if options.setup.paths.is_empty()
+        && options.setup.stack.is_none()
+        && options.setup.compose.is_empty()
+    {
         return Err(Stop::usage("podium lint needs files or directories"));
     }
     let opened = load::experiment(&options.setup, None)?;
-    let errors = opened.diagnostics().filter(|(_, diagnostic)| diagnostic.severity == Severity::Error).count();
+    let errors = opened
+        .diagnostics()
+        .filter(|(_, diagnostic)| diagnostic.severity == Severity::Error)
+        .count();
     match options.output {
         Format::Json | Format::Yaml => {
             let list = opened
@@ -26,7 +32,13 @@ pub(crate) fn run(options: &LintOptions) -> Result<u8, Stop> {
                         ("severity", Value::string(diagnostic.severity.word())),
                         ("code", Value::string(diagnostic.code.0)),
                         ("message", Value::string(&diagnostic.message)),
-                        ("help", diagnostic.help.as_deref().map_or(Value::Null, Value::string)),
+                        (
+                            "help",
+                            diagnostic
+                                .help
+                                .as_deref()
+                                .map_or(Value::Null, Value::string),
+                        ),
                     ])
                 })
                 .collect();
@@ -47,7 +59,11 @@ pub(crate) fn run(options: &LintOptions) -> Result<u8, Stop> {
                 ("diagnostics", Value::list(list)),
                 ("notModelled", Value::list(not_modelled)),
             ]);
-            print(&if options.output == Format::Yaml { yaml(&document) } else { json_pretty(&document, KeyOrder::Stored) });
+            print(&if options.output == Format::Yaml {
+                yaml(&document)
+            } else {
+                json_pretty(&document, KeyOrder::Stored)
+            });
         }
         Format::Table | Format::Wide | Format::Name => {
             for (source, diagnostic) in opened.diagnostics() {

@@ -24,10 +24,14 @@ pub(crate) fn experiment(setup: &Setup, only: Option<&str>) -> Result<Opened, St
     experiment.nodes = setup.nodes;
     if let Some(node) = &setup.node {
         let words: Vec<&str> = node.split(',').collect();
-        experiment.worker = crate::console::sim::machine("worker", &words).map_err(|message| Stop::usage(format!("--node: {message}")))?;
+        experiment.worker = crate::console::sim::machine("worker", &words)
+            .map_err(|message| Stop::usage(format!("--node: {message}")))?;
     }
     for fault in &setup.fault {
-        experiment.faults.push(FaultSpec::parse(fault).map_err(|message| Stop::usage(format!("--fault '{fault}': {message}")))?);
+        experiment.faults.push(
+            FaultSpec::parse(fault)
+                .map_err(|message| Stop::usage(format!("--fault '{fault}': {message}")))?,
+        );
     }
     for pair in &setup.set {
         let Some((key, value)) = pair.split_once('=') else {
@@ -39,7 +43,9 @@ pub(crate) fn experiment(setup: &Setup, only: Option<&str>) -> Result<Opened, St
         let Some((key, value)) = pair.split_once('=') else {
             return Err(Stop::usage(format!("--env '{pair}': write NAME=VALUE")));
         };
-        experiment.environment.insert(key.to_owned(), value.to_owned());
+        experiment
+            .environment
+            .insert(key.to_owned(), value.to_owned());
     }
     experiment.only = only.and_then(Orchestrator::parse);
     for path in &setup.paths {
@@ -53,7 +59,10 @@ pub(crate) fn experiment(setup: &Setup, only: Option<&str>) -> Result<Opened, St
         experiment.compose.push(name);
     }
     if experiment.files.len() > MAX_INPUT_FILES {
-        return Err(Stop::input(format!("{} files are more than the {MAX_INPUT_FILES} that are read at once", experiment.files.len())));
+        return Err(Stop::input(format!(
+            "{} files are more than the {MAX_INPUT_FILES} that are read at once",
+            experiment.files.len()
+        )));
     }
     let opened = open(&experiment).map_err(Stop::usage)?;
     Ok(opened)
@@ -68,7 +77,10 @@ pub(crate) fn report(opened: &Opened) -> Result<(), Stop> {
         errors += usize::from(diagnostic.severity == Severity::Error);
     }
     if errors > 0 {
-        return Err(Stop::input(format!("{text}{errors} error{} in the input; nothing was run", if errors == 1 { "" } else { "s" })));
+        return Err(Stop::input(format!(
+            "{text}{errors} error{} in the input; nothing was run",
+            if errors == 1 { "" } else { "s" }
+        )));
     }
     note(&text);
     Ok(())
@@ -83,22 +95,34 @@ fn read(path: &Path, files: &mut Vec<(String, Arc<str>)>) -> Result<(), Stop> {
     if path == Path::new("-") {
         let mut text = String::new();
         let mut limited = std::io::stdin().take(MAX_DOCUMENT_BYTES as u64 + 1);
-        limited.read_to_string(&mut text).map_err(|error| Stop::input(format!("standard input: {error}")))?;
+        limited
+            .read_to_string(&mut text)
+            .map_err(|error| Stop::input(format!("standard input: {error}")))?;
         return push("stdin.yaml".to_owned(), text, files);
     }
-    let data = fs::metadata(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
+    let data =
+        fs::metadata(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
     if data.is_dir() {
         return directory(path, "", files, 0);
     }
     read_named(path, files).map(|_| ())
 }
 
-fn directory(path: &Path, prefix: &str, files: &mut Vec<(String, Arc<str>)>, depth: u32) -> Result<(), Stop> {
+fn directory(
+    path: &Path,
+    prefix: &str,
+    files: &mut Vec<(String, Arc<str>)>,
+    depth: u32,
+) -> Result<(), Stop> {
     if depth > 16 {
-        return Err(Stop::input(format!("{}: directories are nested deeper than 16", path.display())));
+        return Err(Stop::input(format!(
+            "{}: directories are nested deeper than 16",
+            path.display()
+        )));
     }
     let mut names: Vec<String> = Vec::new();
-    let entries = fs::read_dir(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
+    let entries =
+        fs::read_dir(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
     for entry in entries {
         let entry = entry.map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
         if let Some(name) = entry.file_name().to_str()
@@ -110,14 +134,21 @@ fn directory(path: &Path, prefix: &str, files: &mut Vec<(String, Arc<str>)>, dep
     names.sort_unstable();
     for name in names {
         let inner = path.join(&name);
-        let shown = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+        let shown = if prefix.is_empty() {
+            name
+        } else {
+            format!("{prefix}/{name}")
+        };
         if inner.is_dir() {
             directory(&inner, &shown, files, depth + 1)?;
         } else if let Some(text) = text(&inner)? {
             push(shown, text, files)?;
         }
         if files.len() > MAX_INPUT_FILES {
-            return Err(Stop::input(format!("{}: more than {MAX_INPUT_FILES} files", path.display())));
+            return Err(Stop::input(format!(
+                "{}: more than {MAX_INPUT_FILES} files",
+                path.display()
+            )));
         }
     }
     Ok(())
@@ -125,7 +156,11 @@ fn directory(path: &Path, prefix: &str, files: &mut Vec<(String, Arc<str>)>, dep
 
 /// Reads one file under its base name; returns that name.
 fn read_named(path: &Path, files: &mut Vec<(String, Arc<str>)>) -> Result<String, Stop> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("input").to_owned();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("input")
+        .to_owned();
     if files.iter().any(|(known, _)| *known == name) {
         return Ok(name);
     }
@@ -138,20 +173,30 @@ fn read_named(path: &Path, files: &mut Vec<(String, Arc<str>)>) -> Result<String
 
 /// The file's text; `None` for files that are no text.
 fn text(path: &Path) -> Result<Option<String>, Stop> {
-    let data = fs::metadata(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
+    let data =
+        fs::metadata(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
     if data.len() > MAX_DOCUMENT_BYTES as u64 {
-        return Err(Stop::input(format!("{}: {} bytes are more than the {MAX_DOCUMENT_BYTES} that are read", path.display(), data.len())));
+        return Err(Stop::input(format!(
+            "{}: {} bytes are more than the {MAX_DOCUMENT_BYTES} that are read",
+            path.display(),
+            data.len()
+        )));
     }
-    let bytes = fs::read(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
+    let bytes =
+        fs::read(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
     Ok(String::from_utf8(bytes).ok())
 }
 
 fn push(name: String, text: String, files: &mut Vec<(String, Arc<str>)>) -> Result<(), Stop> {
     if text.len() > MAX_DOCUMENT_BYTES {
-        return Err(Stop::input(format!("{name}: more than {MAX_DOCUMENT_BYTES} bytes")));
+        return Err(Stop::input(format!(
+            "{name}: more than {MAX_DOCUMENT_BYTES} bytes"
+        )));
     }
     if files.iter().any(|(known, _)| *known == name) {
-        return Err(Stop::usage(format!("two files are called {name}; give their common directory instead")));
+        return Err(Stop::usage(format!(
+            "two files are called {name}; give their common directory instead"
+        )));
     }
     files.push((name, text.into()));
     Ok(())

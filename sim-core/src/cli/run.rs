@@ -12,14 +12,26 @@ use super::{Stop, load, note, print};
 const DEFAULT_LENGTH: SimDuration = SimDuration::from_secs(600);
 
 pub(crate) fn run(options: &RunOptions) -> Result<u8, Stop> {
-    if options.setup.paths.is_empty() && options.setup.stack.is_none() && options.setup.compose.is_empty() {
-        return Err(Stop::usage("podium run needs a scenario, manifests, a stack or a Compose file"));
+    if options.setup.paths.is_empty()
+        && options.setup.stack.is_none()
+        && options.setup.compose.is_empty()
+    {
+        return Err(Stop::usage(
+            "podium run needs a scenario, manifests, a stack or a Compose file",
+        ));
     }
-    let length = options.length.as_deref().map(|text| load::duration("--for", text)).transpose()?;
+    let length = options
+        .length
+        .as_deref()
+        .map(|text| load::duration("--for", text))
+        .transpose()?;
     let condition = match &options.until {
         Some(text) => {
             let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-            Some(Condition::parse(&words).map_err(|message| Stop::usage(format!("--until: {message}")))?)
+            Some(
+                Condition::parse(&words)
+                    .map_err(|message| Stop::usage(format!("--until: {message}")))?,
+            )
         }
         None => None,
     };
@@ -28,7 +40,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Stop> {
     let deployed = opened.deploy();
     if deployed.code != 0 {
         note(&deployed.stdout);
-        return Err(Stop { code: 3, message: deployed.stderr });
+        return Err(Stop {
+            code: 3,
+            message: deployed.stderr,
+        });
     }
     note(&deployed.stderr);
     let deadline = SimTime::ZERO + length.unwrap_or(DEFAULT_LENGTH);
@@ -41,7 +56,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Stop> {
                 note(&output.stdout);
                 note(&output.stderr);
                 if output.code != 0 {
-                    failed = Some(format!("line {}: {} (exit {})", line.number, line.text, output.code));
+                    failed = Some(format!(
+                        "line {}: {} (exit {})",
+                        line.number, line.text, output.code
+                    ));
                 }
             });
             if let Some(failed) = failed {
@@ -56,7 +74,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Stop> {
             let step = SimDuration::from_millis(100);
             while !condition.holds(opened.session.history.lab()) {
                 if opened.session.history.now() >= deadline {
-                    note(&format!("timed out at {deadline}: not {}", options.until.as_deref().unwrap_or_default()));
+                    note(&format!(
+                        "timed out at {deadline}: not {}",
+                        options.until.as_deref().unwrap_or_default()
+                    ));
                     code = 1;
                     break;
                 }

@@ -15,15 +15,21 @@ pub(crate) fn run(options: &ShellOptions) -> Result<u8, Stop> {
         note(&output.stderr);
     };
     if let Some(lines) = &options.command {
-        let code = opened.session.script(lines, options.strict, &mut |_, output| show(output));
+        let code = opened
+            .session
+            .script(lines, options.strict, &mut |_, output| show(output));
         return Ok(exit(code));
     }
     if std::io::stdin().is_terminal() {
         return interactive(&mut opened.session);
     }
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| Stop::input(format!("standard input: {error}")))?;
-    let code = opened.session.script(&text, options.strict, &mut |_, output| show(output));
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Stop::input(format!("standard input: {error}")))?;
+    let code = opened
+        .session
+        .script(&text, options.strict, &mut |_, output| show(output));
     Ok(exit(code))
 }
 
@@ -32,7 +38,11 @@ fn interactive(session: &mut crate::console::Session) -> Result<u8, Stop> {
     let mut pending = String::new();
     let mut lines = std::io::stdin().lock().lines();
     loop {
-        print(&if pending.is_empty() { format!("[{}] $ ", session.history.now()) } else { "> ".to_owned() });
+        print(&if pending.is_empty() {
+            format!("[{}] $ ", session.history.now())
+        } else {
+            "> ".to_owned()
+        });
         let Some(line) = lines.next() else { break };
         let line = line.map_err(|error| Stop::input(format!("standard input: {error}")))?;
         if pending.is_empty() && matches!(line.trim(), "exit" | "quit") {

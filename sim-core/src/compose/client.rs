@@ -71,12 +71,21 @@ pub struct Operation {
 
 impl ComposePlane {
     /// Begins an `up`.
-    pub(crate) fn begin(&mut self, kind: OperationKind, project: Arc<Project>, options: UpOptions, ctx: &mut Context<'_>, out: &mut Out) -> Result<Response, Refusal> {
+    pub(crate) fn begin(
+        &mut self,
+        kind: OperationKind,
+        project: Arc<Project>,
+        options: UpOptions,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<Response, Refusal> {
         if self.operations.len() >= OPERATIONS_MAX {
             return Err(Refusal::new("too many operations in one experiment"));
         }
-        let selected = graph::selected(&project, &options.services).map_err(|name| Refusal::new(format!("no such service: {name}")))?;
-        let order = graph::start_order(&project).map_err(|name| Refusal::new(format!("dependency cycle detected: {name}")))?;
+        let selected = graph::selected(&project, &options.services)
+            .map_err(|name| Refusal::new(format!("no such service: {name}")))?;
+        let order = graph::start_order(&project)
+            .map_err(|name| Refusal::new(format!("dependency cycle detected: {name}")))?;
         let number = self.operations.len() as u32;
         let mut operation = Operation {
             kind,
@@ -92,7 +101,12 @@ impl ComposePlane {
         };
         for name in order.iter().filter(|name| selected.contains(name)) {
             let mut service = project.services[name].clone();
-            if let Some((_, scale)) = operation.options.scale.iter().find(|(scaled, _)| scaled == name) {
+            if let Some((_, scale)) = operation
+                .options
+                .scale
+                .iter()
+                .find(|(scaled, _)| scaled == name)
+            {
                 service.scale = *scale;
             }
             if service.container_name.is_some() && service.scale > 1 {
@@ -101,9 +115,16 @@ impl ComposePlane {
                     service.container_name.as_deref().unwrap_or_default()
                 )));
             }
-            operation.jobs.push(Job { service: Arc::new(service), containers: Vec::new(), started: false, announced: false });
+            operation.jobs.push(Job {
+                service: Arc::new(service),
+                containers: Vec::new(),
+                started: false,
+                announced: false,
+            });
         }
-        let Some(host) = self.host else { return Err(Refusal::new("no host")) };
+        let Some(host) = self.host else {
+            return Err(Refusal::new("no host"));
+        };
         let mut images: Vec<Symbol> = Vec::new();
         for job in &operation.jobs {
             if job.service.build && job.service.image.is_empty() {
@@ -115,9 +136,20 @@ impl ComposePlane {
             if !present && !images.contains(&image) {
                 images.push(image);
                 operation.pulls += 1;
-                operation.lines.push(format!(" Image {} Pulling", job.service.image));
-                let owner = Owner { slot: number, generation: images.len() as u32, part: PART_PULL };
-                out.order(Order::Pull { owner, machine: host, image, policy });
+                operation
+                    .lines
+                    .push(format!(" Image {} Pulling", job.service.image));
+                let owner = Owner {
+                    slot: number,
+                    generation: images.len() as u32,
+                    part: PART_PULL,
+                };
+                out.order(Order::Pull {
+                    owner,
+                    machine: host,
+                    image,
+                    policy,
+                });
             }
         }
         self.operations.push(operation);
@@ -126,17 +158,39 @@ impl ComposePlane {
     }
 
     /// Begins a `down`.
-    pub(crate) fn begin_down(&mut self, project: &str, volumes: bool, grace: Option<SimDuration>, ctx: &mut Context<'_>, out: &mut Out) -> Result<Response, Refusal> {
+    pub(crate) fn begin_down(
+        &mut self,
+        project: &str,
+        volumes: bool,
+        grace: Option<SimDuration>,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<Response, Refusal> {
         let symbol = ctx.symbols.intern(project);
         let number = self.operations.len() as u32;
-        let mut ids: Vec<Id<ContainerRow>> = self.store.containers.iter().filter(|(_, row)| row.project == symbol).map(|(id, _)| id).collect();
+        let mut ids: Vec<Id<ContainerRow>> = self
+            .store
+            .containers
+            .iter()
+            .filter(|(_, row)| row.project == symbol)
+            .map(|(id, _)| id)
+            .collect();
         // Stop in the reverse of the start order: the newest first.
         ids.sort_unstable_by_key(|id| std::cmp::Reverse(self.store.containers[*id].ordinal));
         let mut lines = Vec::new();
         for id in &ids {
-            lines.push(format!(" Container {} Stopping", ctx.symbols.text(self.store.containers[*id].name)));
+            lines.push(format!(
+                " Container {} Stopping",
+                ctx.symbols.text(self.store.containers[*id].name)
+            ));
         }
-        let empty = Project { name: project.into(), services: Default::default(), disabled: Default::default(), networks: Default::default(), volumes: Default::default() };
+        let empty = Project {
+            name: project.into(),
+            services: Default::default(),
+            disabled: Default::default(),
+            networks: Default::default(),
+            volumes: Default::default(),
+        };
         self.operations.push(Operation {
             kind: OperationKind::Down,
             lines,
@@ -153,7 +207,9 @@ impl ComposePlane {
             self.store.containers[id].wanted = false;
             self.stop_one(id, grace, Then::Remove, ctx, out);
         }
-        self.store.services.retain(|service| service.project != symbol);
+        self.store
+            .services
+            .retain(|service| service.project != symbol);
         let prefix = format!("{project}_");
         let keep = |name: &Symbol| !ctx.symbols.text(*name).starts_with(&prefix);
         self.store.networks.retain(keep);
@@ -165,21 +221,43 @@ impl ComposePlane {
     }
 
     /// One of a client's pulls ended.
-    pub(crate) fn operation_pulled(&mut self, number: u32, _image: u32, error: Option<PullError>, ctx: &mut Context<'_>, out: &mut Out) {
-        let Some(operation) = self.operations.get_mut(number as usize) else { return };
+    pub(crate) fn operation_pulled(
+        &mut self,
+        number: u32,
+        _image: u32,
+        error: Option<PullError>,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        let Some(operation) = self.operations.get_mut(number as usize) else {
+            return;
+        };
         if operation.phase != Phase::Pulling {
             return;
         }
         operation.pulls = operation.pulls.saturating_sub(1);
         if let Some(error) = error {
-            let missing: Vec<Arc<str>> = operation.jobs.iter().map(|job| job.service.image.clone()).collect();
+            let missing: Vec<Arc<str>> = operation
+                .jobs
+                .iter()
+                .map(|job| job.service.image.clone())
+                .collect();
             let image = missing
                 .iter()
-                .find(|image| self.host.is_some_and(|host| ctx.symbols.get(image).is_none_or(|symbol| !ctx.machines.has_image(host, symbol))))
+                .find(|image| {
+                    self.host.is_some_and(|host| {
+                        ctx.symbols
+                            .get(image)
+                            .is_none_or(|symbol| !ctx.machines.has_image(host, symbol))
+                    })
+                })
                 .cloned()
                 .unwrap_or_else(|| "".into());
             let operation = &mut self.operations[number as usize];
-            operation.lines.push(format!("Error response from daemon: {}", pull_error(&image, error)));
+            operation.lines.push(format!(
+                "Error response from daemon: {}",
+                pull_error(&image, error)
+            ));
             operation.exit = Some(1);
             operation.phase = Phase::Over;
             return;
@@ -210,7 +288,9 @@ impl ComposePlane {
         if self.operations[number as usize].exit.is_some() {
             return;
         }
-        if self.operations[number as usize].phase == Phase::Pulling && self.operations[number as usize].pulls == 0 {
+        if self.operations[number as usize].phase == Phase::Pulling
+            && self.operations[number as usize].pulls == 0
+        {
             self.create(number, ctx, out);
         }
         if self.operations[number as usize].phase == Phase::Removing {
@@ -228,20 +308,32 @@ impl ComposePlane {
     fn create(&mut self, number: u32, ctx: &mut Context<'_>, out: &mut Out) {
         let mut operation = std::mem::replace(&mut self.operations[number as usize], placeholder());
         let project = operation.project.clone();
-        for network in project.networks.values().filter(|network| !network.external) {
+        for network in project
+            .networks
+            .values()
+            .filter(|network| !network.external)
+        {
             let name = ctx.symbols.intern(&network.name);
             if !self.store.networks.contains(&name) {
                 self.store.networks.push(name);
-                operation.lines.push(format!(" Network {} Creating", network.name));
-                operation.lines.push(format!(" Network {} Created", network.name));
+                operation
+                    .lines
+                    .push(format!(" Network {} Creating", network.name));
+                operation
+                    .lines
+                    .push(format!(" Network {} Created", network.name));
             }
         }
         for volume in project.volumes.values().filter(|volume| !volume.external) {
             let name = ctx.symbols.intern(&volume.name);
             if !self.store.volumes.contains(&name) {
                 self.store.volumes.push(name);
-                operation.lines.push(format!(" Volume {} Creating", volume.name));
-                operation.lines.push(format!(" Volume {} Created", volume.name));
+                operation
+                    .lines
+                    .push(format!(" Volume {} Creating", volume.name));
+                operation
+                    .lines
+                    .push(format!(" Volume {} Created", volume.name));
             }
         }
         self.orphans(&mut operation, ctx, out);
@@ -250,7 +342,11 @@ impl ComposePlane {
             self.plan_service(&project, job, &mut operation, ctx, out);
         }
         operation.jobs = jobs;
-        operation.phase = if operation.removing.is_empty() { Phase::Starting } else { Phase::Removing };
+        operation.phase = if operation.removing.is_empty() {
+            Phase::Starting
+        } else {
+            Phase::Removing
+        };
         if operation.options.no_start {
             operation.phase = Phase::Over;
             operation.exit = Some(0);
@@ -266,7 +362,9 @@ impl ComposePlane {
             .iter()
             .filter(|(_, row)| {
                 let name = ctx.symbols.text(row.service);
-                row.project == project && !operation.project.services.contains_key(name) && !operation.project.disabled.contains_key(name)
+                row.project == project
+                    && !operation.project.services.contains_key(name)
+                    && !operation.project.disabled.contains_key(name)
             })
             .map(|(id, _)| id)
             .collect();
@@ -281,7 +379,10 @@ impl ComposePlane {
             }
             return;
         }
-        let names: Vec<&str> = orphans.iter().map(|id| ctx.symbols.text(self.store.containers[*id].name)).collect();
+        let names: Vec<&str> = orphans
+            .iter()
+            .map(|id| ctx.symbols.text(self.store.containers[*id].name))
+            .collect();
         operation.lines.push(format!(
             "Found orphan containers ([{}]) for this project. If you removed or renamed this service in your compose file, you can run this command with the --remove-orphans flag to clean it up.",
             names.join(" ")
@@ -289,7 +390,14 @@ impl ComposePlane {
     }
 
     /// Compares a service's containers with the file and makes what is missing.
-    fn plan_service(&mut self, project: &Project, job: &mut Job, operation: &mut Operation, ctx: &mut Context<'_>, out: &mut Out) {
+    fn plan_service(
+        &mut self,
+        project: &Project,
+        job: &mut Job,
+        operation: &mut Operation,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         let service = job.service.clone();
         let name = ctx.symbols.intern(&service.name);
         let project_name = ctx.symbols.intern(&project.name);
@@ -304,9 +412,14 @@ impl ComposePlane {
         present.sort_unstable();
         // Too many: obsolete ones first, then the highest numbers.
         while present.len() > service.scale as usize {
-            let obsolete = present.iter().rposition(|(_, id)| self.store.containers[*id].config_hash != hash);
+            let obsolete = present
+                .iter()
+                .rposition(|(_, id)| self.store.containers[*id].config_hash != hash);
             let (_, id) = present.remove(obsolete.unwrap_or(present.len() - 1));
-            operation.lines.push(format!(" Container {} Stopping", ctx.symbols.text(self.store.containers[id].name)));
+            operation.lines.push(format!(
+                " Container {} Stopping",
+                ctx.symbols.text(self.store.containers[id].name)
+            ));
             self.store.containers[id].wanted = false;
             operation.removing.push(id);
             self.stop_one(id, None, Then::Remove, ctx, out);
@@ -316,14 +429,20 @@ impl ComposePlane {
             let row = &self.store.containers[id];
             let changed = row.config_hash != hash && !operation.options.no_recreate;
             if changed || operation.options.force_recreate {
-                operation.lines.push(format!(" Container {} Recreate", ctx.symbols.text(row.name)));
+                operation.lines.push(format!(
+                    " Container {} Recreate",
+                    ctx.symbols.text(row.name)
+                ));
                 self.store.containers[id].wanted = false;
                 operation.removing.push(id);
                 self.stop_one(id, None, Then::Remove, ctx, out);
-                job.containers.push(self.make(project, &service, container_number, hash, ctx, out));
+                job.containers
+                    .push(self.make(project, &service, container_number, hash, ctx, out));
             } else {
                 if row.state == State::Running {
-                    operation.lines.push(format!(" Container {} Running", ctx.symbols.text(row.name)));
+                    operation
+                        .lines
+                        .push(format!(" Container {} Running", ctx.symbols.text(row.name)));
                 }
                 job.containers.push(id);
             }
@@ -344,11 +463,30 @@ impl ComposePlane {
             row.project = project;
             return;
         }
-        let key = self.store.services.iter().map(|row| row.key + 1).max().unwrap_or(0);
-        self.store.services.push(ServiceRow { project, name, desired, key });
+        let key = self
+            .store
+            .services
+            .iter()
+            .map(|row| row.key + 1)
+            .max()
+            .unwrap_or(0);
+        self.store.services.push(ServiceRow {
+            project,
+            name,
+            desired,
+            key,
+        });
     }
 
-    fn make(&mut self, project: &Project, service: &Service, number: u32, hash: u64, ctx: &mut Context<'_>, out: &mut Out) -> Id<ContainerRow> {
+    fn make(
+        &mut self,
+        project: &Project,
+        service: &Service,
+        number: u32,
+        hash: u64,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Id<ContainerRow> {
         let text = match &service.container_name {
             Some(name) => name.to_string(),
             None => format!("{}-{}-{number}", project.name, service.name),
@@ -409,14 +547,22 @@ impl ComposePlane {
 
     fn free_in(&self, first: u16, last: u16) -> u16 {
         (first..=last)
-            .find(|port| !self.store.containers.iter().any(|(_, row)| row.ports.iter().any(|published| published.published == *port)))
+            .find(|port| {
+                !self.store.containers.iter().any(|(_, row)| {
+                    row.ports
+                        .iter()
+                        .any(|published| published.published == *port)
+                })
+            })
             .unwrap_or(first)
     }
 
     fn removed(&mut self, number: u32, ctx: &mut Context<'_>) {
         let operation = &mut self.operations[number as usize];
         let store = &self.store;
-        operation.removing.retain(|id| store.containers.get(*id).is_some());
+        operation
+            .removing
+            .retain(|id| store.containers.get(*id).is_some());
         if !operation.removing.is_empty() {
             return;
         }
@@ -430,7 +576,10 @@ impl ComposePlane {
                     .flat_map(|line| [format!("{line} Stopped"), format!("{line} Removed")])
                     .collect();
                 operation.lines.extend(stopped);
-                operation.lines.push(format!(" Network {}_default Removed", operation.project.name));
+                operation.lines.push(format!(
+                    " Network {}_default Removed",
+                    operation.project.name
+                ));
                 operation.phase = Phase::Over;
                 operation.exit = Some(0);
             }
@@ -453,9 +602,17 @@ impl ComposePlane {
                     let operation = &mut self.operations[number as usize];
                     if !operation.jobs[index].announced {
                         operation.jobs[index].announced = true;
-                        let waiting = operation.jobs[index].service.depends_on.keys().cloned().collect::<Vec<_>>();
+                        let waiting = operation.jobs[index]
+                            .service
+                            .depends_on
+                            .keys()
+                            .cloned()
+                            .collect::<Vec<_>>();
                         for name in waiting {
-                            operation.lines.push(format!(" Container {}-{name}-1 Waiting", operation.project.name));
+                            operation.lines.push(format!(
+                                " Container {}-{name}-1 Waiting",
+                                operation.project.name
+                            ));
                         }
                     }
                 }
@@ -477,7 +634,13 @@ impl ComposePlane {
         }
         let operation = &self.operations[number as usize];
         let running = operation.jobs.iter().all(|job| {
-            job.started && job.containers.iter().all(|id| self.store.containers.get(*id).is_none_or(|row| row.started_at.is_some()))
+            job.started
+                && job.containers.iter().all(|id| {
+                    self.store
+                        .containers
+                        .get(*id)
+                        .is_none_or(|row| row.started_at.is_some())
+                })
         });
         if running {
             self.end_of_start(number, ctx, out);
@@ -489,11 +652,19 @@ impl ComposePlane {
     /// A container that the engine refused to start ends the command.
     fn refused(&self, number: u32, ctx: &Context<'_>) -> Option<String> {
         let operation = &self.operations[number as usize];
-        operation.jobs.iter().filter(|job| job.started).flat_map(|job| &job.containers).find_map(|id| {
-            let row = self.store.containers.get(*id)?;
-            let error = row.error.filter(|_| row.state == State::Created)?;
-            Some(format!("Error response from daemon: {}", ctx.symbols.text(error)))
-        })
+        operation
+            .jobs
+            .iter()
+            .filter(|job| job.started)
+            .flat_map(|job| &job.containers)
+            .find_map(|id| {
+                let row = self.store.containers.get(*id)?;
+                let error = row.error.filter(|_| row.state == State::Created)?;
+                Some(format!(
+                    "Error response from daemon: {}",
+                    ctx.symbols.text(error)
+                ))
+            })
     }
 
     fn end_of_start(&mut self, number: u32, ctx: &mut Context<'_>, out: &mut Out) {
@@ -514,7 +685,10 @@ impl ComposePlane {
         out.notice(Notice {
             source: "compose.client",
             verb: "up",
-            subject: Subject { kind: "project", name: project },
+            subject: Subject {
+                kind: "project",
+                name: project,
+            },
             detail: Detail::None,
             rule: None,
         });
@@ -528,12 +702,26 @@ impl ComposePlane {
 
     fn wait_jobs(&mut self, number: u32, ctx: &mut Context<'_>, _out: &mut Out) {
         let operation = &self.operations[number as usize];
-        let rows = || operation.jobs.iter().flat_map(|job| &job.containers).filter_map(|id| self.store.containers.get(*id));
-        let failed = rows().find(|row| row.health == Health::Unhealthy || row.state == State::Exited);
+        let rows = || {
+            operation
+                .jobs
+                .iter()
+                .flat_map(|job| &job.containers)
+                .filter_map(|id| self.store.containers.get(*id))
+        };
+        let failed =
+            rows().find(|row| row.health == Health::Unhealthy || row.state == State::Exited);
         let end = match failed {
             Some(row) => {
                 let name = ctx.symbols.text(row.name);
-                Some((1, Some(if row.state == State::Exited { format!("container {name} exited ({})", row.exit_code) } else { format!("container {name} is unhealthy") })))
+                Some((
+                    1,
+                    Some(if row.state == State::Exited {
+                        format!("container {name} exited ({})", row.exit_code)
+                    } else {
+                        format!("container {name} is unhealthy")
+                    }),
+                ))
             }
             None if rows().all(ContainerRow::is_ready) => Some((0, None)),
             None => None,
@@ -546,20 +734,36 @@ impl ComposePlane {
         }
     }
 
-    fn start_job(&mut self, number: u32, index: usize, rule: Option<Rule>, ctx: &mut Context<'_>, out: &mut Out) {
-        let ids = self.operations[number as usize].jobs[index].containers.clone();
+    fn start_job(
+        &mut self,
+        number: u32,
+        index: usize,
+        rule: Option<Rule>,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        let ids = self.operations[number as usize].jobs[index]
+            .containers
+            .clone();
         self.operations[number as usize].jobs[index].started = true;
         for id in ids {
-            let Some(row) = self.store.containers.get(id) else { continue };
+            let Some(row) = self.store.containers.get(id) else {
+                continue;
+            };
             if matches!(row.state, State::Running | State::Starting) {
                 continue;
             }
             let name = ctx.symbols.text(row.name).to_owned();
-            self.operations[number as usize].lines.push(format!(" Container {name} Starting"));
+            self.operations[number as usize]
+                .lines
+                .push(format!(" Container {name} Starting"));
             out.notice(Notice {
                 source: "compose.client",
                 verb: "start",
-                subject: Subject { kind: "container", name: Name::plain(row.name) },
+                subject: Subject {
+                    kind: "container",
+                    name: Name::plain(row.name),
+                },
                 detail: Detail::None,
                 rule,
             });
@@ -573,21 +777,33 @@ impl ComposePlane {
         let mut later = None;
         let mut rule = None;
         for (name, dependency) in &operation.jobs[index].service.depends_on {
-            let Some(job) = operation.jobs.iter().find(|job| job.service.name == *name) else { continue };
+            let Some(job) = operation.jobs.iter().find(|job| job.service.name == *name) else {
+                continue;
+            };
             if job.service.scale == 0 {
                 continue;
             }
             for id in &job.containers {
-                let Some(row) = self.store.containers.get(*id) else { continue };
+                let Some(row) = self.store.containers.get(*id) else {
+                    continue;
+                };
                 let text = ctx.symbols.text(row.name);
                 let answer = judge(dependency.condition, row, text, job.started);
                 match answer {
                     Ok(true) => {
                         if dependency.condition == DependencyCondition::Healthy {
-                            rule = Some(Rule { key: "service_healthy poll", value: POLL });
+                            rule = Some(Rule {
+                                key: "service_healthy poll",
+                                value: POLL,
+                            });
                         }
                     }
-                    Ok(false) => later = Some(later.unwrap_or(false) || dependency.condition == DependencyCondition::Healthy),
+                    Ok(false) => {
+                        later = Some(
+                            later.unwrap_or(false)
+                                || dependency.condition == DependencyCondition::Healthy,
+                        )
+                    }
                     Err(message) if dependency.required => return Readiness::Failed(message),
                     Err(_) => {}
                 }
@@ -607,26 +823,42 @@ enum Readiness {
 }
 
 /// Whether one dependency's container satisfies a condition. Source: 26.9, 26.10.
-fn judge(condition: DependencyCondition, row: &ContainerRow, name: &str, started: bool) -> Result<bool, String> {
+fn judge(
+    condition: DependencyCondition,
+    row: &ContainerRow,
+    name: &str,
+    started: bool,
+) -> Result<bool, String> {
     let ended = row.state == State::Exited && started && row.started_at.is_some();
     match condition {
-        DependencyCondition::Started => Ok(row.state == State::Running || ended || row.state == State::Restarting),
+        DependencyCondition::Started => {
+            Ok(row.state == State::Running || ended || row.state == State::Restarting)
+        }
         DependencyCondition::Healthy => {
             if !row.has_health_check() {
-                return Err(format!("dependency failed to start: container {name} has no healthcheck configured"));
+                return Err(format!(
+                    "dependency failed to start: container {name} has no healthcheck configured"
+                ));
             }
             if ended {
-                return Err(format!("dependency failed to start: container {name} exited ({})", row.exit_code));
+                return Err(format!(
+                    "dependency failed to start: container {name} exited ({})",
+                    row.exit_code
+                ));
             }
             match row.health {
                 Health::Healthy => Ok(true),
-                Health::Unhealthy => Err(format!("dependency failed to start: container {name} is unhealthy")),
+                Health::Unhealthy => Err(format!(
+                    "dependency failed to start: container {name} is unhealthy"
+                )),
                 Health::None | Health::Starting => Ok(false),
             }
         }
         DependencyCondition::CompletedSuccessfully => match (ended, row.exit_code) {
             (true, 0) => Ok(true),
-            (true, code) => Err(format!("service \"{name}\" didn't complete successfully: exit {code}")),
+            (true, code) => Err(format!(
+                "service \"{name}\" didn't complete successfully: exit {code}"
+            )),
             (false, _) => Ok(false),
         },
     }
@@ -634,18 +866,34 @@ fn judge(condition: DependencyCondition, row: &ContainerRow, name: &str, started
 
 /// The engine's words for a pull that failed. Source: 28.11.
 pub fn pull_error(image: &str, error: PullError) -> String {
-    let (repository, tag) = image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((image, "latest"));
+    let (repository, tag) = image
+        .rsplit_once(':')
+        .filter(|(_, tag)| !tag.contains('/'))
+        .unwrap_or((image, "latest"));
     match error {
-        PullError::Denied => format!("pull access denied for {repository}, repository does not exist or may require 'docker login'"),
-        PullError::ManifestUnknown => format!("manifest for {repository}:{tag} not found: manifest unknown: manifest unknown"),
-        PullError::RegistryDown => "Get \"https://registry-1.docker.io/v2/\": dial tcp: connect: connection refused".to_owned(),
+        PullError::Denied => format!(
+            "pull access denied for {repository}, repository does not exist or may require 'docker login'"
+        ),
+        PullError::ManifestUnknown => {
+            format!("manifest for {repository}:{tag} not found: manifest unknown: manifest unknown")
+        }
+        PullError::RegistryDown => {
+            "Get \"https://registry-1.docker.io/v2/\": dial tcp: connect: connection refused"
+                .to_owned()
+        }
         PullError::InvalidName => "invalid reference format".to_owned(),
         PullError::NotPresent => format!("No such image: {repository}:{tag}"),
     }
 }
 
 fn blank_project() -> Project {
-    Project { name: "".into(), services: Default::default(), disabled: Default::default(), networks: Default::default(), volumes: Default::default() }
+    Project {
+        name: "".into(),
+        services: Default::default(),
+        disabled: Default::default(),
+        networks: Default::default(),
+        volumes: Default::default(),
+    }
 }
 
 /// Stands in the list while its operation is being worked on.

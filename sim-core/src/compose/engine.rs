@@ -10,7 +10,10 @@ use crate::base::name::{Name, Rule};
 use crate::base::time::SimDuration;
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::Context;
-use crate::substrate::order::{BalanceMode, Backend, BalancerSpec, ContainerId, Entry, MachineId, Order, Owner, PullError, SandboxId};
+use crate::substrate::order::{
+    Backend, BalanceMode, BalancerSpec, ContainerId, Entry, MachineId, Order, Owner, PullError,
+    SandboxId,
+};
 
 use super::store::{ContainerRow, Health, State, Then, owner};
 use super::{ComposePlane, Event, Out, Refusal, Response};
@@ -33,9 +36,25 @@ pub(crate) const PART_RUN: u32 = 0;
 pub(crate) const PART_PULL: u32 = 1;
 
 impl ComposePlane {
-    pub(crate) fn note(&self, verb: &'static str, row: &ContainerRow, detail: Detail, rule: Option<Rule>, out: &mut Out) {
-        let subject = Subject { kind: "container", name: Name::plain(row.name) };
-        out.notice(Notice { source: "compose.engine", verb, subject, detail, rule });
+    pub(crate) fn note(
+        &self,
+        verb: &'static str,
+        row: &ContainerRow,
+        detail: Detail,
+        rule: Option<Rule>,
+        out: &mut Out,
+    ) {
+        let subject = Subject {
+            kind: "container",
+            name: Name::plain(row.name),
+        };
+        out.notice(Notice {
+            source: "compose.engine",
+            verb,
+            subject,
+            detail,
+            rule,
+        });
     }
 
     /// Begins a start: network first.
@@ -46,7 +65,10 @@ impl ComposePlane {
         row.error = None;
         row.then = Then::Policy;
         row.attempt += 1;
-        out.order(Order::CreateSandbox { owner: owner(id, PART_RUN), machine: host });
+        out.order(Order::CreateSandbox {
+            owner: owner(id, PART_RUN),
+            machine: host,
+        });
     }
 
     pub(crate) fn sandbox_created(&mut self, owner: Owner, sandbox: SandboxId) {
@@ -55,30 +77,59 @@ impl ComposePlane {
         }
     }
 
-    pub(crate) fn sandbox_ready(&mut self, by: Owner, sandbox: SandboxId, _ctx: &mut Context<'_>, out: &mut Out) {
+    pub(crate) fn sandbox_ready(
+        &mut self,
+        by: Owner,
+        sandbox: SandboxId,
+        _ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         let Some(id) = self.row_of(by) else { return };
         let row = &self.store.containers[id];
         if row.sandbox != Some(sandbox) || row.state != State::Starting {
             return;
         }
         for port in row.ports.iter() {
-            out.order(Order::BindPort { owner: by, sandbox, port: port.published });
+            out.order(Order::BindPort {
+                owner: by,
+                sandbox,
+                port: port.published,
+            });
         }
         // Ports are bound before the process starts; a port that is taken ends the start.
-        out.order(Order::Start { owner: by, sandbox, spec: row.spec.clone() });
+        out.order(Order::Start {
+            owner: by,
+            sandbox,
+            spec: row.spec.clone(),
+        });
     }
 
     /// Refused by a port: the container stays created, and no policy starts it. Source: 28.7, 28.9.
-    pub(crate) fn port_taken(&mut self, by: Owner, sandbox: SandboxId, port: u16, ctx: &mut Context<'_>, out: &mut Out) {
+    pub(crate) fn port_taken(
+        &mut self,
+        by: Owner,
+        sandbox: SandboxId,
+        port: u16,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         let Some(id) = self.row_of(by) else { return };
         let row = &self.store.containers[id];
         if row.sandbox != Some(sandbox) {
             return;
         }
         let name = ctx.symbols.text(row.name).to_owned();
-        let address = row.ports.iter().find(|published| published.published == port).map_or("0.0.0.0", |published| {
-            if published.host_ip.is_empty() { "0.0.0.0" } else { &published.host_ip }
-        });
+        let address = row
+            .ports
+            .iter()
+            .find(|published| published.published == port)
+            .map_or("0.0.0.0", |published| {
+                if published.host_ip.is_empty() {
+                    "0.0.0.0"
+                } else {
+                    &published.host_ip
+                }
+            });
         let id_text = super::view::container_id(row, ctx.seed, ctx.symbols);
         let message = format!(
             "failed to set up container networking: driver failed programming external connectivity on endpoint {name} ({id_text}): Bind for {address}:{port} failed: port is already allocated"
@@ -105,7 +156,13 @@ impl ComposePlane {
         }
     }
 
-    pub(crate) fn started(&mut self, by: Owner, process: ContainerId, ctx: &mut Context<'_>, out: &mut Out) {
+    pub(crate) fn started(
+        &mut self,
+        by: Owner,
+        process: ContainerId,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         let Some(id) = self.row_of(by) else { return };
         let row = &mut self.store.containers[id];
         if row.process != Some(process) {
@@ -113,14 +170,24 @@ impl ComposePlane {
         }
         row.state = State::Running;
         row.started_at = Some(ctx.now);
-        row.health = if row.has_health_check() { Health::Starting } else { Health::None };
+        row.health = if row.has_health_check() {
+            Health::Starting
+        } else {
+            Health::None
+        };
         let row = row.clone();
         self.note("start", &row, Detail::None, None, out);
         self.balance(id, ctx, out);
         self.wake(ctx, out);
     }
 
-    pub(crate) fn start_failed(&mut self, by: Owner, code: i32, ctx: &mut Context<'_>, out: &mut Out) {
+    pub(crate) fn start_failed(
+        &mut self,
+        by: Owner,
+        code: i32,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         let Some(id) = self.row_of(by) else { return };
         let message = match code {
             127 => "failed to create task for container: executable file not found in $PATH",
@@ -142,22 +209,46 @@ impl ComposePlane {
         self.wake(ctx, out);
     }
 
-    pub(crate) fn probed(&mut self, by: Owner, process: ContainerId, success: bool, ctx: &mut Context<'_>, out: &mut Out) {
+    pub(crate) fn probed(
+        &mut self,
+        by: Owner,
+        process: ContainerId,
+        success: bool,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         let Some(id) = self.row_of(by) else { return };
         let row = &mut self.store.containers[id];
         if row.process != Some(process) || row.state != State::Running {
             return;
         }
-        row.health = if success { Health::Healthy } else { Health::Unhealthy };
+        row.health = if success {
+            Health::Healthy
+        } else {
+            Health::Unhealthy
+        };
         let interval = row.spec.probes.first().map(|probe| probe.period);
         let row = row.clone();
-        let text = ctx.symbols.intern(if success { "healthy" } else { "unhealthy" });
-        let rule = interval.map(|value| Rule { key: "healthcheck.interval", value });
+        let text = ctx
+            .symbols
+            .intern(if success { "healthy" } else { "unhealthy" });
+        let rule = interval.map(|value| Rule {
+            key: "healthcheck.interval",
+            value,
+        });
         self.note("health", &row, Detail::Text(text), rule, out);
         self.wake(ctx, out);
     }
 
-    pub(crate) fn exited(&mut self, by: Owner, process: ContainerId, code: i32, oom: bool, ctx: &mut Context<'_>, out: &mut Out) {
+    pub(crate) fn exited(
+        &mut self,
+        by: Owner,
+        process: ContainerId,
+        code: i32,
+        oom: bool,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         let Some(id) = self.row_of(by) else { return };
         if self.store.containers[id].process != Some(process) || !self.engine_up {
             return;
@@ -171,7 +262,9 @@ impl ComposePlane {
         if row.health != Health::None {
             row.health = Health::Unhealthy;
         }
-        let lasted = row.started_at.map_or(SimDuration::ZERO, |started| ctx.now.since(started));
+        let lasted = row
+            .started_at
+            .map_or(SimDuration::ZERO, |started| ctx.now.since(started));
         let sandbox = row.sandbox.take();
         let shown = row.clone();
         if let Some(sandbox) = sandbox {
@@ -183,7 +276,13 @@ impl ComposePlane {
         self.wake(ctx, out);
     }
 
-    fn after_exit(&mut self, id: Id<ContainerRow>, lasted: SimDuration, ctx: &mut Context<'_>, out: &mut Out) {
+    fn after_exit(
+        &mut self,
+        id: Id<ContainerRow>,
+        lasted: SimDuration,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         match self.store.containers[id].then {
             Then::Stay => {}
             Then::Remove => self.forget(id, ctx, out),
@@ -198,7 +297,9 @@ impl ComposePlane {
             && match row.restart {
                 Restart::No => false,
                 Restart::Always | Restart::UnlessStopped => true,
-                Restart::OnFailure { max_retries } => row.exit_code != 0 && (max_retries == 0 || row.failures < max_retries),
+                Restart::OnFailure { max_retries } => {
+                    row.exit_code != 0 && (max_retries == 0 || row.failures < max_retries)
+                }
             };
         if !restart {
             return;
@@ -211,25 +312,56 @@ impl ComposePlane {
         };
         row.state = State::Restarting;
         row.attempt += 1;
-        out.after(row.backoff, Event::Restart { container: id, attempt: row.attempt });
+        out.after(
+            row.backoff,
+            Event::Restart {
+                container: id,
+                attempt: row.attempt,
+            },
+        );
     }
 
-    pub(crate) fn restart_due(&mut self, id: Id<ContainerRow>, attempt: u32, _ctx: &mut Context<'_>, out: &mut Out) {
-        let Some(row) = self.store.containers.get_mut(id) else { return };
+    pub(crate) fn restart_due(
+        &mut self,
+        id: Id<ContainerRow>,
+        attempt: u32,
+        _ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        let Some(row) = self.store.containers.get_mut(id) else {
+            return;
+        };
         if row.attempt != attempt || row.state != State::Restarting || !self.engine_up {
             return;
         }
         row.restart_count += 1;
         let row = row.clone();
-        let rule = Rule { key: "restart back-off", value: row.backoff };
-        self.note("restart", &row, Detail::Number(i64::from(row.restart_count)), Some(rule), out);
+        let rule = Rule {
+            key: "restart back-off",
+            value: row.backoff,
+        };
+        self.note(
+            "restart",
+            &row,
+            Detail::Number(i64::from(row.restart_count)),
+            Some(rule),
+            out,
+        );
         self.begin_start(id, out);
     }
 
     /// Programs where users' requests for the container's service go.
     pub(crate) fn balance(&mut self, id: Id<ContainerRow>, ctx: &mut Context<'_>, out: &mut Out) {
         let service = self.store.containers[id].service;
-        let Some(entry) = self.store.services.iter().find(|row| row.name == service).copied() else { return };
+        let Some(entry) = self
+            .store
+            .services
+            .iter()
+            .find(|row| row.name == service)
+            .copied()
+        else {
+            return;
+        };
         let Some(host) = self.host else { return };
         let mut published = None;
         let mut running: Vec<(u32, Backend)> = Vec::new();
@@ -237,12 +369,21 @@ impl ComposePlane {
         for (_, row) in self.store.of_service(service) {
             let target = row.ports.first().map_or(0, |port| port.target);
             published = published.or(row.ports.first().map(|port| port.published));
-            let program = row.process.and_then(|process| ctx.machines.container(process));
-            listens |= !row.spec.ports.is_empty() || program.is_some_and(|program| !program.behaviour.ports.is_empty());
+            let program = row
+                .process
+                .and_then(|process| ctx.machines.container(process));
+            listens |= !row.spec.ports.is_empty()
+                || program.is_some_and(|program| !program.behaviour.ports.is_empty());
             if row.state == State::Running
                 && let Some(sandbox) = row.sandbox
             {
-                running.push((row.number, Backend { sandbox, port: target }));
+                running.push((
+                    row.number,
+                    Backend {
+                        sandbox,
+                        port: target,
+                    },
+                ));
             }
         }
         if !listens && !ctx.machines.balancers().any(|(key, _)| key == entry.key) {
@@ -256,7 +397,10 @@ impl ComposePlane {
             entry: published.map_or(Entry::Inside, |port| Entry::OneMachine(host, port)),
             backends,
         };
-        out.order(Order::SetBalancer { key: entry.key, spec: Arc::new(spec) });
+        out.order(Order::SetBalancer {
+            key: entry.key,
+            spec: Arc::new(spec),
+        });
     }
 
     /// Removes a container that does not run.
@@ -271,7 +415,12 @@ impl ComposePlane {
         match left {
             Some(other) => self.balance(other, ctx, out),
             None => {
-                if let Some(entry) = self.store.services.iter().find(|entry| entry.name == row.service) {
+                if let Some(entry) = self
+                    .store
+                    .services
+                    .iter()
+                    .find(|entry| entry.name == row.service)
+                {
                     out.order(Order::RemoveBalancer { key: entry.key });
                 }
             }
@@ -289,7 +438,9 @@ impl ComposePlane {
         for operation in &mut self.operations {
             if operation.exit.is_none() {
                 operation.exit = Some(1);
-                operation.lines.push("error during connect: the host is gone".to_owned());
+                operation
+                    .lines
+                    .push("error during connect: the host is gone".to_owned());
             }
         }
         let ids: Vec<Id<ContainerRow>> = self.store.containers.iter().map(|(id, _)| id).collect();
@@ -316,63 +467,106 @@ impl ComposePlane {
         let ids: Vec<Id<ContainerRow>> = self.store.containers.iter().map(|(id, _)| id).collect();
         for id in ids {
             let row = &mut self.store.containers[id];
-            let ran = matches!(row.state, State::Running | State::Starting | State::Restarting);
+            let ran = matches!(
+                row.state,
+                State::Running | State::Starting | State::Restarting
+            );
             if ran {
                 row.state = State::Exited;
                 row.exit_code = EXIT_LOST;
                 row.finished_at = Some(ctx.now);
             }
-            row.health = if row.has_health_check() { Health::Starting } else { Health::None };
+            row.health = if row.has_health_check() {
+                Health::Starting
+            } else {
+                Health::None
+            };
             let start = match row.restart {
                 Restart::No => false,
                 Restart::Always => row.state != State::Created,
                 Restart::UnlessStopped => ran && !row.stopped_by_user,
-                Restart::OnFailure { .. } => row.state != State::Created && row.exit_code != 0 && !row.stopped_by_user,
+                Restart::OnFailure { .. } => {
+                    row.state != State::Created && row.exit_code != 0 && !row.stopped_by_user
+                }
             };
             if start {
                 row.backoff = SimDuration::ZERO;
                 let shown = row.clone();
-                self.note("restart", &shown, Detail::None, Some(Rule { key: "engine start", value: ENGINE_START }), out);
+                self.note(
+                    "restart",
+                    &shown,
+                    Detail::None,
+                    Some(Rule {
+                        key: "engine start",
+                        value: ENGINE_START,
+                    }),
+                    out,
+                );
                 self.begin_start(id, out);
             }
         }
     }
 
-    pub(crate) fn pulled(&mut self, by: Owner, error: Option<PullError>, ctx: &mut Context<'_>, out: &mut Out) {
+    pub(crate) fn pulled(
+        &mut self,
+        by: Owner,
+        error: Option<PullError>,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         if by.part == PART_PULL {
             self.operation_pulled(by.slot, by.generation, error, ctx, out);
         }
     }
 
-    fn named(&self, names: &[Arc<str>], ctx: &Context<'_>) -> Result<Vec<Id<ContainerRow>>, Refusal> {
+    fn named(
+        &self,
+        names: &[Arc<str>],
+        ctx: &Context<'_>,
+    ) -> Result<Vec<Id<ContainerRow>>, Refusal> {
         names
             .iter()
             .map(|name| {
-                self.find(name, ctx).ok_or_else(|| Refusal::new(format!("No such container: {name}")))
+                self.find(name, ctx)
+                    .ok_or_else(|| Refusal::new(format!("No such container: {name}")))
             })
             .collect()
     }
 
     /// A container by name or by the beginning of its id.
     pub(crate) fn find(&self, name: &str, ctx: &Context<'_>) -> Option<Id<ContainerRow>> {
-        if let Some(found) = ctx.symbols.get(name.trim_start_matches('/')).and_then(|symbol| self.store.named(symbol)) {
+        if let Some(found) = ctx
+            .symbols
+            .get(name.trim_start_matches('/'))
+            .and_then(|symbol| self.store.named(symbol))
+        {
             return Some(found);
         }
-        let mut matches = self
-            .store
-            .containers
-            .iter()
-            .filter(|(_, row)| name.len() >= 2 && super::view::container_id(row, ctx.seed, ctx.symbols).starts_with(name));
+        let mut matches = self.store.containers.iter().filter(|(_, row)| {
+            name.len() >= 2
+                && super::view::container_id(row, ctx.seed, ctx.symbols).starts_with(name)
+        });
         let first = matches.next().map(|(id, _)| id);
-        if matches.next().is_some() { None } else { first }
+        if matches.next().is_some() {
+            None
+        } else {
+            first
+        }
     }
 
     fn texts(&self, ids: &[Id<ContainerRow>], ctx: &Context<'_>) -> Response {
-        let name = |id: &Id<ContainerRow>| ctx.symbols.text(self.store.containers[*id].name).to_owned();
+        let name =
+            |id: &Id<ContainerRow>| ctx.symbols.text(self.store.containers[*id].name).to_owned();
         Response::Containers(ids.iter().map(name).collect())
     }
 
-    pub(crate) fn stop(&mut self, names: &[Arc<str>], grace: Option<SimDuration>, ctx: &mut Context<'_>, out: &mut Out) -> Result<Response, Refusal> {
+    pub(crate) fn stop(
+        &mut self,
+        names: &[Arc<str>],
+        grace: Option<SimDuration>,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<Response, Refusal> {
         let ids = self.named(names, ctx)?;
         let response = self.texts(&ids, ctx);
         for id in ids {
@@ -382,14 +576,24 @@ impl ComposePlane {
     }
 
     /// Stops a container by hand. Returns whether it has to be waited for.
-    pub(crate) fn stop_one(&mut self, id: Id<ContainerRow>, grace: Option<SimDuration>, then: Then, ctx: &mut Context<'_>, out: &mut Out) -> bool {
+    pub(crate) fn stop_one(
+        &mut self,
+        id: Id<ContainerRow>,
+        grace: Option<SimDuration>,
+        then: Then,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> bool {
         let row = &mut self.store.containers[id];
         row.stopped_by_user = then != Then::Start;
         row.then = then;
         match (row.state, row.process) {
             (State::Running | State::Starting, Some(process)) => {
                 let grace = grace.unwrap_or(row.grace);
-                out.order(Order::Stop { container: process, grace });
+                out.order(Order::Stop {
+                    container: process,
+                    grace,
+                });
                 true
             }
             (State::Starting, None) => {
@@ -405,11 +609,19 @@ impl ComposePlane {
                 row.state = State::Exited;
                 self.follow(id, then, ctx, out)
             }
-            (State::Created | State::Running | State::Exited | State::Removing, _) => self.follow(id, then, ctx, out),
+            (State::Created | State::Running | State::Exited | State::Removing, _) => {
+                self.follow(id, then, ctx, out)
+            }
         }
     }
 
-    fn follow(&mut self, id: Id<ContainerRow>, then: Then, ctx: &mut Context<'_>, out: &mut Out) -> bool {
+    fn follow(
+        &mut self,
+        id: Id<ContainerRow>,
+        then: Then,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> bool {
         match then {
             Then::Remove => self.forget(id, ctx, out),
             Then::Start => self.begin_start(id, out),
@@ -418,7 +630,12 @@ impl ComposePlane {
         false
     }
 
-    pub(crate) fn start(&mut self, names: &[Arc<str>], ctx: &mut Context<'_>, out: &mut Out) -> Result<Response, Refusal> {
+    pub(crate) fn start(
+        &mut self,
+        names: &[Arc<str>],
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<Response, Refusal> {
         let ids = self.named(names, ctx)?;
         let response = self.texts(&ids, ctx);
         for id in ids {
@@ -440,7 +657,13 @@ impl ComposePlane {
         self.begin_start(id, out);
     }
 
-    pub(crate) fn restart(&mut self, names: &[Arc<str>], grace: Option<SimDuration>, ctx: &mut Context<'_>, out: &mut Out) -> Result<Response, Refusal> {
+    pub(crate) fn restart(
+        &mut self,
+        names: &[Arc<str>],
+        grace: Option<SimDuration>,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<Response, Refusal> {
         let ids = self.named(names, ctx)?;
         let response = self.texts(&ids, ctx);
         for id in ids {
@@ -449,14 +672,21 @@ impl ComposePlane {
         Ok(response)
     }
 
-    pub(crate) fn kill(&mut self, names: &[Arc<str>], ctx: &mut Context<'_>, out: &mut Out) -> Result<Response, Refusal> {
+    pub(crate) fn kill(
+        &mut self,
+        names: &[Arc<str>],
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<Response, Refusal> {
         let ids = self.named(names, ctx)?;
         for id in &ids {
             let row = &self.store.containers[*id];
             if row.state != State::Running {
                 let name = ctx.symbols.text(row.name);
                 let id = super::view::container_id(row, ctx.seed, ctx.symbols);
-                return Err(Refusal::new(format!("cannot kill container: {name}: container {id} is not running")));
+                return Err(Refusal::new(format!(
+                    "cannot kill container: {name}: container {id} is not running"
+                )));
             }
         }
         let response = self.texts(&ids, ctx);
@@ -471,11 +701,22 @@ impl ComposePlane {
         Ok(response)
     }
 
-    pub(crate) fn remove(&mut self, names: &[Arc<str>], force: bool, ctx: &mut Context<'_>, out: &mut Out) -> Result<Response, Refusal> {
+    pub(crate) fn remove(
+        &mut self,
+        names: &[Arc<str>],
+        force: bool,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<Response, Refusal> {
         let ids = self.named(names, ctx)?;
         for id in &ids {
             let row = &self.store.containers[*id];
-            if !force && matches!(row.state, State::Running | State::Starting | State::Restarting) {
+            if !force
+                && matches!(
+                    row.state,
+                    State::Running | State::Starting | State::Restarting
+                )
+            {
                 let name = ctx.symbols.text(row.name);
                 return Err(Refusal::new(format!(
                     "cannot remove container \"{name}\": container is running: stop the container before removing or force remove"
@@ -489,8 +730,15 @@ impl ComposePlane {
         Ok(response)
     }
 
-    pub(crate) fn set_restart(&mut self, name: &str, restart: Restart, ctx: &mut Context<'_>) -> Result<Response, Refusal> {
-        let id = self.find(name, ctx).ok_or_else(|| Refusal::new(format!("No such container: {name}")))?;
+    pub(crate) fn set_restart(
+        &mut self,
+        name: &str,
+        restart: Restart,
+        ctx: &mut Context<'_>,
+    ) -> Result<Response, Refusal> {
+        let id = self
+            .find(name, ctx)
+            .ok_or_else(|| Refusal::new(format!("No such container: {name}")))?;
         self.store.containers[id].restart = restart;
         Ok(self.texts(&[id], ctx))
     }

@@ -16,7 +16,11 @@ use crate::api::compose::service::Service;
 /// The name of a service on a cycle.
 pub fn start_order(project: &Project) -> Result<Vec<Arc<str>>, Arc<str>> {
     let names: Vec<&Arc<str>> = project.services.keys().collect();
-    let index: BTreeMap<&str, u32> = names.iter().enumerate().map(|(at, name)| (&***name, at as u32)).collect();
+    let index: BTreeMap<&str, u32> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| (&***name, at as u32))
+        .collect();
     let mut graph: DiGraphMap<u32, ()> = DiGraphMap::new();
     for (name, service) in &project.services {
         let to = index[&**name];
@@ -42,7 +46,10 @@ pub fn start_order(project: &Project) -> Result<Vec<Arc<str>>, Arc<str>> {
     }
     let mut sorted: Vec<(u32, u32)> = depth.into_iter().map(|(at, depth)| (depth, at)).collect();
     sorted.sort_unstable();
-    Ok(sorted.into_iter().map(|(_, at)| names[at as usize].clone()).collect())
+    Ok(sorted
+        .into_iter()
+        .map(|(_, at)| names[at as usize].clone())
+        .collect())
 }
 
 /// The named services and everything they depend on; all of them for an empty list.
@@ -56,7 +63,9 @@ pub fn selected(project: &Project, services: &[Arc<str>]) -> Result<Vec<Arc<str>
     let mut wanted: Vec<Arc<str>> = Vec::new();
     let mut todo: Vec<Arc<str>> = services.to_vec();
     while let Some(name) = todo.pop() {
-        let Some(service) = find(project, &name) else { return Err(name) };
+        let Some(service) = find(project, &name) else {
+            return Err(name);
+        };
         if !wanted.contains(&name) {
             wanted.push(name);
             todo.extend(service.depends_on.keys().cloned());

@@ -4,8 +4,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::api::compose::service::{PullPolicy as Pull, Service};
-use crate::api::swarm::service::PortProtocol;
 use crate::api::health::{HealthCheck, HealthTest};
+use crate::api::swarm::service::PortProtocol;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimDuration;
@@ -18,18 +18,36 @@ pub fn container(service: &Service, symbols: &mut Symbols) -> ContainerSpec {
     let mut limits = ResourceVector::default();
     limits.milli_cpu = amount(service.resources.limits.cpu_milli);
     limits.memory = amount(service.resources.limits.memory_bytes);
-    let ports: Vec<u16> = service.ports.iter().map(|port| port.target).chain(service.expose.iter().copied()).collect();
+    let ports: Vec<u16> = service
+        .ports
+        .iter()
+        .map(|port| port.target)
+        .chain(service.expose.iter().copied())
+        .collect();
     ContainerSpec {
         name: symbols.intern(&service.name),
         image: symbols.intern(&service.image),
         command: service.entrypoint.clone().unwrap_or_default().into(),
         arguments: service.command.clone().unwrap_or_default().into(),
-        environment: service.environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        environment: service
+            .environment
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
         ports: ports.into(),
         requests,
         limits,
-        mounts: service.mounts.iter().map(|mount| mount.target.clone()).collect(),
-        probes: service.health_check.as_ref().and_then(probe).into_iter().collect(),
+        mounts: service
+            .mounts
+            .iter()
+            .map(|mount| mount.target.clone())
+            .collect(),
+        probes: service
+            .health_check
+            .as_ref()
+            .and_then(probe)
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -54,7 +72,11 @@ fn probe(check: &HealthCheck) -> Option<ProbeSpec> {
         initial: None,
         after: None,
         once: false,
-        start_interval: if check.start_period.is_zero() { SimDuration::ZERO } else { check.start_interval },
+        start_interval: if check.start_period.is_zero() {
+            SimDuration::ZERO
+        } else {
+            check.start_interval
+        },
     })
 }
 

@@ -168,17 +168,29 @@ pub struct Store {
 
 impl Store {
     /// Containers of a service.
-    pub fn of_service(&self, service: Symbol) -> impl Iterator<Item = (Id<ContainerRow>, &ContainerRow)> {
-        self.containers.iter().filter(move |(_, row)| row.service == service)
+    pub fn of_service(
+        &self,
+        service: Symbol,
+    ) -> impl Iterator<Item = (Id<ContainerRow>, &ContainerRow)> {
+        self.containers
+            .iter()
+            .filter(move |(_, row)| row.service == service)
     }
 
     /// A container by name.
     pub fn named(&self, name: Symbol) -> Option<Id<ContainerRow>> {
-        self.containers.iter().find(|(_, row)| row.name == name).map(|(id, _)| id)
+        self.containers
+            .iter()
+            .find(|(_, row)| row.name == name)
+            .map(|(id, _)| id)
     }
 }
 
 /// The owner that orders for a container carry.
 pub fn owner(id: Id<ContainerRow>, part: u32) -> Owner {
-    Owner { slot: id.slot(), generation: id.generation().get(), part }
+    Owner {
+        slot: id.slot(),
+        generation: id.generation().get(),
+        part,
+    }
 }

@@ -12,7 +12,12 @@ use super::store::{ContainerRow, Health, State};
 
 /// The container's 64 hexadecimal digits.
 pub fn container_id(row: &ContainerRow, seed: Seed, symbols: &Symbols) -> String {
-    let mut stream = Stream::new(seed, "compose.container-id", stable_hash(symbols.text(row.name)), row.ordinal);
+    let mut stream = Stream::new(
+        seed,
+        "compose.container-id",
+        stable_hash(symbols.text(row.name)),
+        row.ordinal,
+    );
     (0..4).map(|_| format!("{:016x}", stream.bits())).collect()
 }
 
@@ -50,7 +55,8 @@ pub fn restart_words(restart: Restart) -> (&'static str, u32) {
 impl ComposePlane {
     /// Containers, newest first, as `docker ps` lists them.
     pub fn containers(&self) -> Vec<&ContainerRow> {
-        let mut rows: Vec<&ContainerRow> = self.store.containers.iter().map(|(_, row)| row).collect();
+        let mut rows: Vec<&ContainerRow> =
+            self.store.containers.iter().map(|(_, row)| row).collect();
         rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.ordinal));
         rows
     }
@@ -71,19 +77,38 @@ impl ComposePlane {
     }
 
     /// The whole object of a container, in the shape of `docker inspect`.
-    pub fn inspect(&self, row: &ContainerRow, seed: Seed, symbols: &Symbols, machines: &Substrate) -> Value {
-        let time = |at: Option<SimTime>| Value::string(&at.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), SimTime::rfc3339_micros));
+    pub fn inspect(
+        &self,
+        row: &ContainerRow,
+        seed: Seed,
+        symbols: &Symbols,
+        machines: &Substrate,
+    ) -> Value {
+        let time = |at: Option<SimTime>| {
+            Value::string(&at.map_or_else(
+                || "0001-01-01T00:00:00Z".to_owned(),
+                SimTime::rfc3339_micros,
+            ))
+        };
         let text = |symbol| Value::string(symbols.text(symbol));
-        let words = |words: &[std::sync::Arc<str>]| Value::list(words.iter().map(|word| Value::string(word)).collect());
+        let words = |words: &[std::sync::Arc<str>]| {
+            Value::list(words.iter().map(|word| Value::string(word)).collect())
+        };
         let mut state = vec![
             ("Status", Value::string(status_word(row))),
-            ("Running", Value::Bool(matches!(row.state, State::Running | State::Restarting))),
+            (
+                "Running",
+                Value::Bool(matches!(row.state, State::Running | State::Restarting)),
+            ),
             ("Paused", Value::Bool(false)),
             ("Restarting", Value::Bool(row.state == State::Restarting)),
             ("OOMKilled", Value::Bool(row.oom_killed)),
             ("Dead", Value::Bool(false)),
             ("ExitCode", Value::Int(i64::from(row.exit_code))),
-            ("Error", Value::string(row.error.map_or("", |error| symbols.text(error)))),
+            (
+                "Error",
+                Value::string(row.error.map_or("", |error| symbols.text(error))),
+            ),
             ("StartedAt", time(row.started_at)),
             ("FinishedAt", time(row.finished_at)),
         ];
@@ -92,36 +117,70 @@ impl ComposePlane {
         }
         let (policy, maximum) = restart_words(row.restart);
         let ports = row.ports.iter().map(|port| {
-            let host_ip = if port.host_ip.is_empty() { "0.0.0.0" } else { &port.host_ip };
-            let binding = Value::object([("HostIp", Value::string(host_ip)), ("HostPort", Value::string(&port.published.to_string()))]);
-            (format!("{}/{}", port.target, port.protocol), Value::list(vec![binding]))
+            let host_ip = if port.host_ip.is_empty() {
+                "0.0.0.0"
+            } else {
+                &port.host_ip
+            };
+            let binding = Value::object([
+                ("HostIp", Value::string(host_ip)),
+                ("HostPort", Value::string(&port.published.to_string())),
+            ]);
+            (
+                format!("{}/{}", port.target, port.protocol),
+                Value::list(vec![binding]),
+            )
         });
         let ports: Vec<(String, Value)> = ports.collect();
         let project = symbols.text(row.project);
-        let address = row.sandbox.and_then(|sandbox| machines.sandbox_address(sandbox)).unwrap_or_default();
+        let address = row
+            .sandbox
+            .and_then(|sandbox| machines.sandbox_address(sandbox))
+            .unwrap_or_default();
         let labels = Value::object([
-            ("com.docker.compose.config-hash", Value::string(&format!("{:016x}", row.config_hash))),
-            ("com.docker.compose.container-number", Value::string(&row.number.to_string())),
+            (
+                "com.docker.compose.config-hash",
+                Value::string(&format!("{:016x}", row.config_hash)),
+            ),
+            (
+                "com.docker.compose.container-number",
+                Value::string(&row.number.to_string()),
+            ),
             ("com.docker.compose.project", Value::string(project)),
             ("com.docker.compose.service", text(row.service)),
         ]);
         Value::object([
             ("Id", Value::string(&container_id(row, seed, symbols))),
             ("Created", time(Some(row.created_at))),
-            ("Path", row.spec.command.first().map_or(Value::string(""), |word| Value::string(word))),
+            (
+                "Path",
+                row.spec
+                    .command
+                    .first()
+                    .map_or(Value::string(""), |word| Value::string(word)),
+            ),
             ("Args", words(&row.spec.arguments)),
             ("State", Value::object(state)),
-            ("Name", Value::string(&format!("/{}", symbols.text(row.name)))),
+            (
+                "Name",
+                Value::string(&format!("/{}", symbols.text(row.name))),
+            ),
             ("RestartCount", Value::Int(i64::from(row.restart_count))),
             (
                 "HostConfig",
                 Value::object([
                     ("Memory", Value::Int(row.spec.limits.memory)),
-                    ("NanoCpus", Value::Int(row.spec.limits.milli_cpu * 1_000_000)),
+                    (
+                        "NanoCpus",
+                        Value::Int(row.spec.limits.milli_cpu * 1_000_000),
+                    ),
                     ("PortBindings", Value::object(ports.clone())),
                     (
                         "RestartPolicy",
-                        Value::object([("Name", Value::string(policy)), ("MaximumRetryCount", Value::Int(i64::from(maximum)))]),
+                        Value::object([
+                            ("Name", Value::string(policy)),
+                            ("MaximumRetryCount", Value::Int(i64::from(maximum))),
+                        ]),
                     ),
                 ]),
             ),
@@ -133,14 +192,23 @@ impl ComposePlane {
                     ("Entrypoint", words(&row.spec.command)),
                     (
                         "Env",
-                        Value::list(row.spec.environment.iter().map(|(name, value)| Value::string(&format!("{name}={value}"))).collect()),
+                        Value::list(
+                            row.spec
+                                .environment
+                                .iter()
+                                .map(|(name, value)| Value::string(&format!("{name}={value}")))
+                                .collect(),
+                        ),
                     ),
                     ("Labels", labels),
                 ]),
             ),
             (
                 "NetworkSettings",
-                Value::object([("Ports", Value::object(ports)), ("IPAddress", Value::string(&address))]),
+                Value::object([
+                    ("Ports", Value::object(ports)),
+                    ("IPAddress", Value::string(&address)),
+                ]),
             ),
         ])
     }

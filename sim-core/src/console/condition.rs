@@ -54,8 +54,12 @@ impl Condition {
             },
             ["phase", pod, phase] => Ok(Self::Phase(plain(pod), (*phase).to_owned())),
             ["available", service] => Ok(Self::Available(plain(service))),
-            ["task-state", task, state] => Ok(Self::TaskState((*task).to_owned(), (*state).to_owned())),
-            [node, state] if node.starts_with("node/") => Ok(Self::Node(plain(node), (*state).to_owned())),
+            ["task-state", task, state] => {
+                Ok(Self::TaskState((*task).to_owned(), (*state).to_owned()))
+            }
+            [node, state] if node.starts_with("node/") => {
+                Ok(Self::Node(plain(node), (*state).to_owned()))
+            }
             _ => Err(format!(
                 "unknown condition \"{}\"; known: converged, ready KIND/NAME [N], phase pod/NAME PHASE, available service/NAME, node/NAME STATE, task-state TASK STATE, not …, … and …",
                 words.join(" ")
@@ -68,26 +72,43 @@ impl Condition {
         match self {
             Self::Converged => lab.converged(),
             Self::Ready(name, count) => any(lab, |world| {
-                world.workloads().iter().find(|workload| workload.name == *name).map(|workload| match count {
-                    Some(count) => workload.ready >= *count && workload.ready > 0 || *count == 0 && workload.ready == 0,
-                    None => workload.ready >= workload.desired,
-                })
+                world
+                    .workloads()
+                    .iter()
+                    .find(|workload| workload.name == *name)
+                    .map(|workload| match count {
+                        Some(count) => {
+                            workload.ready >= *count && workload.ready > 0
+                                || *count == 0 && workload.ready == 0
+                        }
+                        None => workload.ready >= workload.desired,
+                    })
             }),
-            Self::Phase(name, phase) => {
-                lab.world(Orchestrator::Kubernetes).and_then(|world| world.kube()?.phase_of(name, &world.symbols)).is_some_and(|found| found == phase)
-            }
+            Self::Phase(name, phase) => lab
+                .world(Orchestrator::Kubernetes)
+                .and_then(|world| world.kube()?.phase_of(name, &world.symbols))
+                .is_some_and(|found| found == phase),
             Self::Available(name) => any(lab, |world| {
                 let symbol = world.symbols.get(name)?;
-                world.answered_ppm(symbol).map(|answered| answered == 1_000_000)
+                world
+                    .answered_ppm(symbol)
+                    .map(|answered| answered == 1_000_000)
             }),
             Self::Node(name, state) => any(lab, |world| match world.orchestrator {
-                Orchestrator::Kubernetes => world.kube()?.node_state(name, &world.symbols).map(|found| found.eq_ignore_ascii_case(state)),
-                Orchestrator::Swarm => world.swarm()?.node_state(name, &world.symbols).map(|found| found.eq_ignore_ascii_case(state)),
+                Orchestrator::Kubernetes => world
+                    .kube()?
+                    .node_state(name, &world.symbols)
+                    .map(|found| found.eq_ignore_ascii_case(state)),
+                Orchestrator::Swarm => world
+                    .swarm()?
+                    .node_state(name, &world.symbols)
+                    .map(|found| found.eq_ignore_ascii_case(state)),
                 Orchestrator::Compose => None,
             }),
-            Self::TaskState(name, state) => {
-                lab.world(Orchestrator::Swarm).and_then(|world| world.swarm()?.task_state(name, &world.symbols)).is_some_and(|found| found.eq_ignore_ascii_case(state))
-            }
+            Self::TaskState(name, state) => lab
+                .world(Orchestrator::Swarm)
+                .and_then(|world| world.swarm()?.task_state(name, &world.symbols))
+                .is_some_and(|found| found.eq_ignore_ascii_case(state)),
             Self::Not(inner) => !inner.holds(lab),
             Self::And(left, right) => left.holds(lab) && right.holds(lab),
         }

@@ -111,14 +111,19 @@ impl Opened {
     /// Diagnostics with their sources, in file order.
     pub fn diagnostics(&self) -> impl Iterator<Item = (&Source, &Diagnostic)> {
         self.found.iter().filter_map(|diagnostic| {
-            let source = self.sources.iter().find(|source| source.name == diagnostic.file)?;
+            let source = self
+                .sources
+                .iter()
+                .find(|source| source.name == diagnostic.file)?;
             Some((source, diagnostic))
         })
     }
 
     /// Whether the input can be run.
     pub fn valid(&self) -> bool {
-        self.found.iter().all(|diagnostic| diagnostic.severity != Severity::Error)
+        self.found
+            .iter()
+            .all(|diagnostic| diagnostic.severity != Severity::Error)
     }
 
     /// Number of files.
@@ -133,7 +138,10 @@ impl Opened {
         }
         let mut text = String::from("accepted and kept, but not modelled:\n");
         for field in &self.not_modelled {
-            text.push_str(&format!("  {}:{}: {} {}\n", field.file, field.line, field.object, field.path));
+            text.push_str(&format!(
+                "  {}:{}: {} {}\n",
+                field.file, field.line, field.object, field.path
+            ));
         }
         text
     }
@@ -148,7 +156,12 @@ impl Opened {
                 Err(output) => return output,
             };
             let refusal = match answer {
-                Answer::Kube(result) => result.err().map(|refusal| format!("Error from server ({}): {}", refusal.reason, refusal.message)),
+                Answer::Kube(result) => result.err().map(|refusal| {
+                    format!(
+                        "Error from server ({}): {}",
+                        refusal.reason, refusal.message
+                    )
+                }),
                 Answer::Swarm(result) => match *result {
                     Ok(crate::swarm::Response::Stack(outcome)) => {
                         for line in &outcome.lines {
@@ -171,7 +184,10 @@ impl Opened {
             }
         }
         for fault in self.faults.drain(..) {
-            self.session.history.input(Input { only: None, command: Command::Inject(fault) });
+            self.session.history.input(Input {
+                only: None,
+                command: Command::Inject(fault),
+            });
         }
         all
     }
@@ -183,17 +199,36 @@ impl Opened {
 /// A sentence for what is no file's fault: unknown machines in faults, unknown settings, ambiguous
 /// candidates, a bad scenario.
 pub fn open(experiment: &Experiment) -> Result<Opened, String> {
-    let scenarios: Vec<&(String, Arc<str>)> = experiment.files.iter().filter(|(name, _)| scenario::is_scenario(name)).collect();
+    let scenarios: Vec<&(String, Arc<str>)> = experiment
+        .files
+        .iter()
+        .filter(|(name, _)| scenario::is_scenario(name))
+        .collect();
     if experiment.files.len() == 1
         && let [(name, text)] = scenarios.as_slice()
     {
-        let parsed = scenario::parse(text).map_err(|(line, message)| format!("{name}:{line}: {message}"))?;
+        let parsed =
+            scenario::parse(text).map_err(|(line, message)| format!("{name}:{line}: {message}"))?;
         return open_scenario(experiment, name, parsed);
     }
-    let files: Vec<(String, Arc<str>)> = experiment.files.iter().filter(|(name, _)| !scenario::is_scenario(name)).cloned().collect();
-    let named: Vec<(Arc<str>, Arc<str>)> = files.iter().map(|(name, text)| (name.as_str().into(), text.clone())).collect();
+    let files: Vec<(String, Arc<str>)> = experiment
+        .files
+        .iter()
+        .filter(|(name, _)| !scenario::is_scenario(name))
+        .cloned()
+        .collect();
+    let named: Vec<(Arc<str>, Arc<str>)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str().into(), text.clone()))
+        .collect();
     let compose: Vec<&str> = experiment.compose.iter().map(String::as_str).collect();
-    let (inputs, problems) = detect::detect(&named, Wishes { stack: experiment.stack.as_deref(), compose: &compose });
+    let (inputs, problems) = detect::detect(
+        &named,
+        Wishes {
+            stack: experiment.stack.as_deref(),
+            compose: &compose,
+        },
+    );
     let mut opened = build(experiment, &files, inputs, None, problems)?;
     // Findings about the choice of files refer to files that may not have been taken.
     for (name, text) in &files {
@@ -212,17 +247,35 @@ fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Resul
         let words: Vec<&str> = text.split_whitespace().collect();
         let fault = |message: String| format!("{name}:{line}: {message}");
         match words.as_slice() {
-            ["nodes", count] => own.nodes = count.parse().map_err(|_| fault(format!("\"{count}\" is not a number of machines")))?,
-            ["seed", seed] => own.seed = Seed(seed.parse().map_err(|_| fault(format!("\"{seed}\" is not a seed")))?),
-            ["node", machine, rest @ ..] => machines.push(sim::machine(machine, rest).map_err(fault)?),
+            ["nodes", count] => {
+                own.nodes = count
+                    .parse()
+                    .map_err(|_| fault(format!("\"{count}\" is not a number of machines")))?
+            }
+            ["seed", seed] => {
+                own.seed = Seed(
+                    seed.parse()
+                        .map_err(|_| fault(format!("\"{seed}\" is not a seed")))?,
+                )
+            }
+            ["node", machine, rest @ ..] => {
+                machines.push(sim::machine(machine, rest).map_err(fault)?)
+            }
             ["worker", rest @ ..] => own.worker = sim::machine("worker", rest).map_err(fault)?,
             ["set", key, value] => own.settings.push(((*key).to_owned(), (*value).to_owned())),
             ["orchestrators", names @ ..] => {
                 for name in names {
-                    only.push(Orchestrator::parse(name).ok_or_else(|| fault(format!("unknown orchestrator \"{name}\"")))?);
+                    only.push(
+                        Orchestrator::parse(name)
+                            .ok_or_else(|| fault(format!("unknown orchestrator \"{name}\"")))?,
+                    );
                 }
             }
-            _ => return Err(fault(format!("unknown cluster line \"{text}\"; known: nodes N, worker cpu=4 …, node NAME cpu=4 …, seed N, set KEY VALUE, orchestrators NAME…"))),
+            _ => {
+                return Err(fault(format!(
+                    "unknown cluster line \"{text}\"; known: nodes N, worker cpu=4 …, node NAME cpu=4 …, seed N, set KEY VALUE, orchestrators NAME…"
+                )));
+            }
         }
     }
     if !machines.is_empty() {
@@ -231,19 +284,30 @@ fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Resul
     // Files of a scenario are deployed by its script.
     let inputs = Inputs::default();
     if only.is_empty() {
-        only = experiment.only.map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
+        only = experiment
+            .only
+            .map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
     }
     let files = parsed.files.clone();
     let mut opened = build(&own, &files, inputs, Some(&only), Vec::new())?;
     for machine in machines {
-        opened.session.history.input(Input { only: None, command: Command::AddMachine(machine) });
+        opened.session.history.input(Input {
+            only: None,
+            command: Command::AddMachine(machine),
+        });
     }
     opened.script = parsed.script.clone();
     opened.scenario = Some(parsed);
     Ok(opened)
 }
 
-fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, forced: Option<&[Orchestrator]>, problems: Vec<Diagnostic>) -> Result<Opened, String> {
+fn build(
+    experiment: &Experiment,
+    files: &[(String, Arc<str>)],
+    inputs: Inputs,
+    forced: Option<&[Orchestrator]>,
+    problems: Vec<Diagnostic>,
+) -> Result<Opened, String> {
     let mut found = problems;
     let mut sources: Vec<Source> = Vec::new();
     let mut not_modelled = Vec::new();
@@ -252,10 +316,16 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
     let mut orchestrators = Vec::new();
     let others = |name: &str| {
         let name = name.strip_prefix("./").unwrap_or(name);
-        files.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
+        files
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, text)| text.clone())
     };
-    let variables: Variables =
-        experiment.environment.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect();
+    let variables: Variables = experiment
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+        .collect();
     let wanted = |orchestrator| experiment.only.is_none_or(|only| only == orchestrator);
 
     if !inputs.kube.is_empty() && wanted(Orchestrator::Kubernetes) {
@@ -265,7 +335,10 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
             let (objects, diagnostics) = decode_kube(source);
             found.extend(diagnostics);
             for object in &objects {
-                let request = crate::kube::Request::Create { object: object.document.clone(), namespace: "default".into() };
+                let request = crate::kube::Request::Create {
+                    object: object.document.clone(),
+                    namespace: "default".into(),
+                };
                 first.push((Orchestrator::Kubernetes, Command::Kube(Arc::new(request))));
                 for (path, span) in &object.not_modelled {
                     not_modelled.push(NotModelled {
@@ -281,24 +354,43 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
         }
         deploy_lines.push(line);
     }
-    if let Some(source) = inputs.stack.as_ref().filter(|_| wanted(Orchestrator::Swarm)) {
+    if let Some(source) = inputs
+        .stack
+        .as_ref()
+        .filter(|_| wanted(Orchestrator::Swarm))
+    {
         orchestrators.push(Orchestrator::Swarm);
         let mut loaded = load_stack(source, PROJECT, &variables, &others);
         if let Some(stack) = loaded.model.take() {
-            let request = crate::swarm::Request::DeployStack { stack: stack.into(), prune: false };
+            let request = crate::swarm::Request::DeployStack {
+                stack: stack.into(),
+                prune: false,
+            };
             first.push((Orchestrator::Swarm, Command::Swarm(Arc::new(request))));
         }
         found.extend(loaded.problems);
         list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
         take(&loaded.sources, &mut sources);
-        deploy_lines.push(format!("docker stack deploy -c '{}' {PROJECT}", source.name));
+        deploy_lines.push(format!(
+            "docker stack deploy -c '{}' {PROJECT}",
+            source.name
+        ));
     }
     if !inputs.compose.is_empty() && wanted(Orchestrator::Compose) {
         orchestrators.push(Orchestrator::Compose);
-        let setting = Setting { environment: &variables, project_name: Some(PROJECT), folder: PROJECT, profiles: &[], others: &others };
+        let setting = Setting {
+            environment: &variables,
+            project_name: Some(PROJECT),
+            folder: PROJECT,
+            profiles: &[],
+            others: &others,
+        };
         let mut loaded = load_compose(&inputs.compose, setting);
         if let Some(project) = loaded.model.take() {
-            let request = crate::compose::Request::Up { project: project.into(), options: crate::compose::UpOptions::default() };
+            let request = crate::compose::Request::Up {
+                project: project.into(),
+                options: crate::compose::UpOptions::default(),
+            };
             first.push((Orchestrator::Compose, Command::Compose(Arc::new(request))));
         }
         found.extend(loaded.problems);
@@ -317,10 +409,18 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
             if let (Some(only), false) = (experiment.only, experiment.files.is_empty()) {
                 return Err(format!("there is no input for {}", only.name()));
             }
-            if !experiment.files.is_empty() && found.iter().all(|problem| problem.severity != Severity::Error) {
-                return Err("no Kubernetes manifest, stack or Compose file among the input".to_owned());
+            if !experiment.files.is_empty()
+                && found
+                    .iter()
+                    .all(|problem| problem.severity != Severity::Error)
+            {
+                return Err(
+                    "no Kubernetes manifest, stack or Compose file among the input".to_owned(),
+                );
             }
-            orchestrators = experiment.only.map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
+            orchestrators = experiment
+                .only
+                .map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
         }
         None => {}
     }
@@ -353,9 +453,16 @@ fn build(experiment: &Experiment, files: &[(String, Arc<str>)], inputs: Inputs, 
 /// Adds what one loader listed.
 fn list_not_modelled(sources: &Sources, listed: Vec<(String, Span)>, to: &mut Vec<NotModelled>) {
     for (path, span) in listed {
-        let Some(source) = sources.get(span.file) else { continue };
+        let Some(source) = sources.get(span.file) else {
+            continue;
+        };
         let line = source.position(span.start).line;
-        to.push(NotModelled { file: source.name.clone(), line, object: String::new(), path });
+        to.push(NotModelled {
+            file: source.name.clone(),
+            line,
+            object: String::new(),
+            path,
+        });
     }
 }
 
@@ -374,13 +481,17 @@ fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), String> {
         for world in &mut lab.worlds {
             if world.settings().iter().any(|(name, _)| name == key) {
                 known = true;
-                if let crate::engine::command::Answer::Refused(message) = world.command(&Command::Set(key.as_str().into(), value.as_str().into())) {
+                if let crate::engine::command::Answer::Refused(message) =
+                    world.command(&Command::Set(key.as_str().into(), value.as_str().into()))
+                {
                     return Err(message);
                 }
             }
         }
         if !known {
-            return Err(format!("unknown setting \"{key}\"; podium shell -c 'sim settings' lists them"));
+            return Err(format!(
+                "unknown setting \"{key}\"; podium shell -c 'sim settings' lists them"
+            ));
         }
     }
     Ok(())
@@ -388,19 +499,35 @@ fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), String> {
 
 /// Kubernetes: `control-1` tainted; Swarm: `control-1` manager, drained; Compose: `worker-1` alone.
 fn machines(session: &mut Session, experiment: &Experiment) {
-    let orchestrators: Vec<Orchestrator> = session.history.lab().worlds.iter().map(|world| world.orchestrator).collect();
+    let orchestrators: Vec<Orchestrator> = session
+        .history
+        .lab()
+        .worlds
+        .iter()
+        .map(|world| world.orchestrator)
+        .collect();
     for orchestrator in orchestrators {
         let mut add = |spec: MachineSpec| {
-            session.history.input(Input { only: Some(orchestrator), command: Command::AddMachine(spec) });
+            session.history.input(Input {
+                only: Some(orchestrator),
+                command: Command::AddMachine(spec),
+            });
         };
         if orchestrator != Orchestrator::Compose {
             let mut control = experiment.worker.clone();
             control.name = "control-1".into();
             control.extended.clear();
-            control.setup = NodeSetup { control: true, ..NodeSetup::default() };
+            control.setup = NodeSetup {
+                control: true,
+                ..NodeSetup::default()
+            };
             add(control);
         }
-        let count = if orchestrator == Orchestrator::Compose { experiment.nodes.min(1) } else { experiment.nodes };
+        let count = if orchestrator == Orchestrator::Compose {
+            experiment.nodes.min(1)
+        } else {
+            experiment.nodes
+        };
         for number in 1..=count {
             let mut worker = experiment.worker.clone();
             worker.name = format!("worker-{number}").into();

@@ -69,7 +69,9 @@ pub fn parse(text: &str) -> Result<Scenario, (u32, String)> {
         {
             scenario.title = title.to_owned();
         }
-        let Some(words) = line.strip_prefix("```") else { continue };
+        let Some(words) = line.strip_prefix("```") else {
+            continue;
+        };
         let start = offset;
         let mut body = String::new();
         let mut closed = false;
@@ -83,7 +85,10 @@ pub fn parse(text: &str) -> Result<Scenario, (u32, String)> {
             body.push_str(raw);
         }
         if !closed {
-            return Err((number, "the block is not closed: a line of three backticks must follow".to_owned()));
+            return Err((
+                number,
+                "the block is not closed: a line of three backticks must follow".to_owned(),
+            ));
         }
         let range = (start, start + body.len());
         let mut words = words.split_whitespace();
@@ -93,18 +98,30 @@ pub fn parse(text: &str) -> Result<Scenario, (u32, String)> {
             "cluster" => {
                 for (inner, line) in body.lines().enumerate() {
                     if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
-                        scenario.cluster.push((number + 1 + u32::try_from(inner).unwrap_or(0), line.trim().to_owned()));
+                        scenario.cluster.push((
+                            number + 1 + u32::try_from(inner).unwrap_or(0),
+                            line.trim().to_owned(),
+                        ));
                     }
                 }
             }
             "sim" => {
                 if scenario.script.is_some() {
-                    return Err((number, "a scenario has one sim block; this is the second".to_owned()));
+                    return Err((
+                        number,
+                        "a scenario has one sim block; this is the second".to_owned(),
+                    ));
                 }
                 scenario.script = Some(body);
             }
             "trace" | "table" => {
-                scenario.expectations.push(Expectation { kind, filter: rest, text: body, line: number, range });
+                scenario.expectations.push(Expectation {
+                    kind,
+                    filter: rest,
+                    text: body,
+                    line: number,
+                    range,
+                });
             }
             _ => {
                 if let Some(name) = rest.iter().find_map(|word| word.strip_prefix("name=")) {

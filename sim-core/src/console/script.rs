@@ -100,7 +100,9 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
         }
         // A quote that is left open goes on in the next line.
         let mut tokens = tokens(&source, number);
-        while matches!(&tokens, Err(error) if error.message.starts_with("unclosed")) && index < rows.len() {
+        while matches!(&tokens, Err(error) if error.message.starts_with("unclosed"))
+            && index < rows.len()
+        {
             source.push('\n');
             source.push_str(rows[index]);
             index += 1;
@@ -116,38 +118,76 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
     Ok(lines)
 }
 
-fn assemble(tokens: Vec<Token>, number: u32, source: &str, rows: &[&str], index: &mut usize) -> Result<Line, ScriptError> {
-    let fault = |message: &str| ScriptError { line: number, column: 1, message: message.to_owned() };
-    let mut line = Line { number, text: source.trim().to_owned(), at: None, pipelines: Vec::new() };
-    let mut pipeline = Pipeline { join: Join::Always, commands: Vec::new() };
-    let mut simple = Simple { words: Vec::new(), output: None, input: None, merge_errors: false };
+fn assemble(
+    tokens: Vec<Token>,
+    number: u32,
+    source: &str,
+    rows: &[&str],
+    index: &mut usize,
+) -> Result<Line, ScriptError> {
+    let fault = |message: &str| ScriptError {
+        line: number,
+        column: 1,
+        message: message.to_owned(),
+    };
+    let mut line = Line {
+        number,
+        text: source.trim().to_owned(),
+        at: None,
+        pipelines: Vec::new(),
+    };
+    let mut pipeline = Pipeline {
+        join: Join::Always,
+        commands: Vec::new(),
+    };
+    let mut simple = Simple {
+        words: Vec::new(),
+        output: None,
+        input: None,
+        merge_errors: false,
+    };
     let mut tokens = tokens.into_iter().peekable();
     if matches!(tokens.peek(), Some(Token::Word(word)) if word == "at") {
         tokens.next();
-        let Some(Token::Word(time)) = tokens.next() else { return Err(fault("'at' needs a time, e.g. 'at 30s kubectl …'")) };
-        line.at = Some(SimTime::ZERO + SimDuration::parse(&time).map_err(|message| fault(&message))?);
+        let Some(Token::Word(time)) = tokens.next() else {
+            return Err(fault("'at' needs a time, e.g. 'at 30s kubectl …'"));
+        };
+        line.at =
+            Some(SimTime::ZERO + SimDuration::parse(&time).map_err(|message| fault(&message))?);
     }
     while let Some(token) = tokens.next() {
         match token {
             Token::Word(word) => simple.words.push(word),
             Token::MergeErrors => simple.merge_errors = true,
             Token::Output { append } => {
-                let Some(Token::Word(file)) = tokens.next() else { return Err(fault("'>' needs a file name")) };
+                let Some(Token::Word(file)) = tokens.next() else {
+                    return Err(fault("'>' needs a file name"));
+                };
                 simple.output = Some((file, append));
             }
             Token::HereString => {
-                let Some(Token::Word(text)) = tokens.next() else { return Err(fault("'<<<' needs a word")) };
+                let Some(Token::Word(text)) = tokens.next() else {
+                    return Err(fault("'<<<' needs a word"));
+                };
                 simple.input = Some(text + "\n");
             }
             Token::HereDocument { strip_tabs } => {
-                let Some(Token::Word(end)) = tokens.next() else { return Err(fault("'<<' needs a word that ends the document")) };
+                let Some(Token::Word(end)) = tokens.next() else {
+                    return Err(fault("'<<' needs a word that ends the document"));
+                };
                 let mut body = String::new();
                 loop {
                     let Some(row) = rows.get(*index) else {
-                        return Err(fault(&format!("the here-document is not closed: no line \"{end}\" follows")));
+                        return Err(fault(&format!(
+                            "the here-document is not closed: no line \"{end}\" follows"
+                        )));
                     };
                     *index += 1;
-                    let row = if strip_tabs { row.trim_start_matches('\t') } else { row };
+                    let row = if strip_tabs {
+                        row.trim_start_matches('\t')
+                    } else {
+                        row
+                    };
                     if row == end {
                         break;
                     }
@@ -160,15 +200,25 @@ fn assemble(tokens: Vec<Token>, number: u32, source: &str, rows: &[&str], index:
                 if simple.words.is_empty() {
                     return Err(fault("a command is missing before an operator"));
                 }
-                let empty = Simple { words: Vec::new(), output: None, input: None, merge_errors: false };
-                pipeline.commands.push(std::mem::replace(&mut simple, empty));
+                let empty = Simple {
+                    words: Vec::new(),
+                    output: None,
+                    input: None,
+                    merge_errors: false,
+                };
+                pipeline
+                    .commands
+                    .push(std::mem::replace(&mut simple, empty));
                 let join = match token {
                     Token::And => Join::And,
                     Token::Or => Join::Or,
                     _ => Join::Always,
                 };
                 if token != Token::Pipe {
-                    let next = Pipeline { join, commands: Vec::new() };
+                    let next = Pipeline {
+                        join,
+                        commands: Vec::new(),
+                    };
                     line.pipelines.push(std::mem::replace(&mut pipeline, next));
                 }
             }
@@ -213,7 +263,12 @@ fn tokens(source: &str, number: u32) -> Result<Vec<Token>, ScriptError> {
                 tokens.push(Token::And);
                 at += 2;
             }
-            '&' => return Err(fault(at, "background jobs are not part of this console; remove the '&'")),
+            '&' => {
+                return Err(fault(
+                    at,
+                    "background jobs are not part of this console; remove the '&'",
+                ));
+            }
             ';' => {
                 tokens.push(Token::Semicolon);
                 at += 1;
@@ -236,10 +291,21 @@ fn tokens(source: &str, number: u32) -> Result<Vec<Token>, ScriptError> {
                 tokens.push(Token::HereDocument { strip_tabs });
                 at += if strip_tabs { 3 } else { 2 };
             }
-            '<' => return Err(fault(at, "'<' is not part of this console; name the file as an argument")),
-            '`' => return Err(fault(at, "command substitution is not part of this console")),
+            '<' => {
+                return Err(fault(
+                    at,
+                    "'<' is not part of this console; name the file as an argument",
+                ));
+            }
+            '`' => {
+                return Err(fault(
+                    at,
+                    "command substitution is not part of this console",
+                ));
+            }
             _ => {
-                let word = word(&characters, &mut at).map_err(|(column, message)| fault(column, message))?;
+                let word = word(&characters, &mut at)
+                    .map_err(|(column, message)| fault(column, message))?;
                 tokens.push(Token::Word(word));
             }
         }
@@ -256,7 +322,9 @@ fn word(characters: &[char], at: &mut usize) -> Result<String, (usize, &'static 
                 // `A|B` inside a word is a partition's target; with blanks around it is a pipe.
                 let inside = character == '|'
                     && !word.is_empty()
-                    && characters.get(*at + 1).is_some_and(|next| next.is_alphanumeric());
+                    && characters
+                        .get(*at + 1)
+                        .is_some_and(|next| next.is_alphanumeric());
                 if !inside {
                     break;
                 }
@@ -282,7 +350,9 @@ fn word(characters: &[char], at: &mut usize) -> Result<String, (usize, &'static 
                 loop {
                     match characters.get(*at) {
                         Some('"') => break,
-                        Some('\\') if matches!(characters.get(*at + 1), Some('"' | '\\' | '$' | '`')) => {
+                        Some('\\')
+                            if matches!(characters.get(*at + 1), Some('"' | '\\' | '$' | '`')) =>
+                        {
                             word.push(characters[*at + 1]);
                             *at += 1;
                         }
@@ -317,21 +387,32 @@ mod tests {
 
     fn words(text: &str) -> Vec<Vec<String>> {
         let lines = parse(text).expect("a script");
-        lines.iter().flat_map(|line| &line.pipelines).flat_map(|pipeline| &pipeline.commands).map(|simple| simple.words.clone()).collect()
+        lines
+            .iter()
+            .flat_map(|line| &line.pipelines)
+            .flat_map(|pipeline| &pipeline.commands)
+            .map(|simple| simple.words.clone())
+            .collect()
     }
 
     #[test]
     fn quotes_and_pipes() {
-        assert_eq!(words("kubectl get po -o jsonpath='{.items[*].x}' | grep \"a b\""), [
-            vec!["kubectl", "get", "po", "-o", "jsonpath={.items[*].x}"],
-            vec!["grep", "a b"]
-        ]);
+        assert_eq!(
+            words("kubectl get po -o jsonpath='{.items[*].x}' | grep \"a b\""),
+            [
+                vec!["kubectl", "get", "po", "-o", "jsonpath={.items[*].x}"],
+                vec!["grep", "a b"]
+            ]
+        );
     }
 
     #[test]
     fn here_document_is_input() {
         let lines = parse("kubectl apply -f - <<EOF\na: 1\nEOF\nsim time").expect("a script");
-        assert_eq!(lines[0].pipelines[0].commands[0].input.as_deref(), Some("a: 1\n"));
+        assert_eq!(
+            lines[0].pipelines[0].commands[0].input.as_deref(),
+            Some("a: 1\n")
+        );
         assert_eq!(lines[1].number, 4);
     }
 
@@ -343,6 +424,9 @@ mod tests {
 
     #[test]
     fn partition_targets_are_words() {
-        assert_eq!(words("sim fault partition worker-1|worker-2"), [vec!["sim", "fault", "partition", "worker-1|worker-2"]]);
+        assert_eq!(
+            words("sim fault partition worker-1|worker-2"),
+            [vec!["sim", "fault", "partition", "worker-1|worker-2"]]
+        );
     }
 }

@@ -37,7 +37,14 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
         ["until", ..] => until(session, &words[1..]),
         ["expect", ..] => match Condition::parse(&words[1..]) {
             Ok(condition) if condition.holds(session.history.lab()) => Output::default(),
-            Ok(_) => Output::error(1, format!("expectation failed at {}: {}", session.history.now(), words[1..].join(" "))),
+            Ok(_) => Output::error(
+                1,
+                format!(
+                    "expectation failed at {}: {}",
+                    session.history.now(),
+                    words[1..].join(" ")
+                ),
+            ),
             Err(message) => usage(&message),
         },
         ["time"] => Output::text(format!("{}\n", session.history.now())),
@@ -46,7 +53,9 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
         ["heal"] => heal(session, None),
         ["heal", number] => match number.parse() {
             Ok(number) => heal(session, Some(number)),
-            Err(_) => usage(&format!("\"{number}\" is not the number of a fault; see sim faults")),
+            Err(_) => usage(&format!(
+                "\"{number}\" is not the number of a fault; see sim faults"
+            )),
         },
         ["node", "add", name, rest @ ..] => match machine(name, rest) {
             Ok(spec) => everywhere(session, Command::AddMachine(spec)),
@@ -55,10 +64,12 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
         ["node", "remove", name] => everywhere(session, Command::RemoveMachine((*name).into())),
         ["set", key, value] => set(session, key, value),
         ["settings"] => settings(session),
-        ["traffic", service, rate] => match rate.strip_prefix("rps=").unwrap_or(rate).parse::<u32>() {
-            Ok(rate) => everywhere(session, Command::Traffic((*service).into(), rate)),
-            Err(_) => usage("requests per second are a whole number: sim traffic web rps=50"),
-        },
+        ["traffic", service, rate] => {
+            match rate.strip_prefix("rps=").unwrap_or(rate).parse::<u32>() {
+                Ok(rate) => everywhere(session, Command::Traffic((*service).into(), rate)),
+                Err(_) => usage("requests per second are a whole number: sim traffic web rps=50"),
+            }
+        }
         ["metrics"] => Output::text(metrics(session.history.lab())),
         ["metrics", "-o", "json"] => Output::text(metrics_json(session.history.lab())),
         ["trace", filter @ ..] => trace_lines(session, filter),
@@ -85,7 +96,10 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
         [first @ ("load" | "controllers" | "metric"), ..] => {
             Output::error(1, format!("sim {first} is not modelled yet"))
         }
-        _ => Output::error(2, format!("unknown: sim {}\nusage: {USAGE}", arguments.join(" "))),
+        _ => Output::error(
+            2,
+            format!("unknown: sim {}\nusage: {USAGE}", arguments.join(" ")),
+        ),
     }
 }
 
@@ -113,7 +127,12 @@ fn until(session: &mut Session, words: &[String]) -> Output {
             return Output::error(1, format!("timed out at {now}: not {}", words.join(" ")));
         }
         // Nothing changes between events, so the next look is at the next event or the next tick.
-        let next = session.history.lab().next_at().unwrap_or(deadline).max(now + LOOK_EVERY);
+        let next = session
+            .history
+            .lab()
+            .next_at()
+            .unwrap_or(deadline)
+            .max(now + LOOK_EVERY);
         session.history.advance_to(next.min(deadline));
     }
     Output::default()
@@ -127,7 +146,10 @@ fn fault(session: &mut Session, text: &str) -> Output {
     if let Some(at) = spec.at
         && at < session.history.now()
     {
-        return usage(&format!("{at} is in the past; it is {} now", session.history.now()));
+        return usage(&format!(
+            "{at} is in the past; it is {} now",
+            session.history.now()
+        ));
     }
     if let Err(message) = check_target(session.history.lab(), &spec) {
         return usage(&message);
@@ -135,7 +157,10 @@ fn fault(session: &mut Session, text: &str) -> Output {
     if spec.at.is_none() {
         spec.at = Some(session.history.now());
     }
-    let answers = session.history.input(Input { only: None, command: Command::Inject(spec) });
+    let answers = session.history.input(Input {
+        only: None,
+        command: Command::Inject(spec),
+    });
     match answers.first() {
         Some((_, Answer::Fault(number))) => Output::text(format!("fault {number}\n")),
         _ => Output::default(),
@@ -152,14 +177,26 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
         FaultKind::NodeCrash | FaultKind::NodeReboot => machine_exists(lab, &spec.target),
         FaultKind::Partition => {
             let names = spec.target.split('|').flat_map(|side| side.split(','));
-            names.map(str::trim).try_for_each(|name| machine_exists(lab, name))
+            names
+                .map(str::trim)
+                .try_for_each(|name| machine_exists(lab, name))
         }
-        FaultKind::PodKill | FaultKind::ContainerKill | FaultKind::RegistryDown | FaultKind::ImageMissing => Ok(()),
+        FaultKind::PodKill
+        | FaultKind::ContainerKill
+        | FaultKind::RegistryDown
+        | FaultKind::ImageMissing => Ok(()),
         FaultKind::ZoneOutage => {
             let known = lab.worlds.iter().any(|world| {
-                world.symbols.get(&spec.target).is_some_and(|zone| !world.machines_in_zone(zone).is_empty())
+                world
+                    .symbols
+                    .get(&spec.target)
+                    .is_some_and(|zone| !world.machines_in_zone(zone).is_empty())
             });
-            if known { Ok(()) } else { Err(format!("there is no zone \"{}\"", spec.target)) }
+            if known {
+                Ok(())
+            } else {
+                Err(format!("there is no zone \"{}\"", spec.target))
+            }
         }
     }
 }
@@ -178,7 +215,10 @@ fn machine_exists(lab: &Lab, name: &str) -> Result<(), String> {
         }
     }
     names.truncate(12);
-    Err(format!("there is no machine \"{name}\"; machines are: {}", names.join(", ")))
+    Err(format!(
+        "there is no machine \"{name}\"; machines are: {}",
+        names.join(", ")
+    ))
 }
 
 fn faults(session: &Session) -> Output {
@@ -191,7 +231,12 @@ fn faults(session: &Session) -> Output {
                 FaultState::Ended => "ended",
                 FaultState::NotApplicable => "not applicable",
             };
-            text.push_str(&format!("{:<11} {number:<3} {:<15} {:<20} {state}\n", world.orchestrator.name(), fault.spec.kind.name(), fault.spec.target));
+            text.push_str(&format!(
+                "{:<11} {number:<3} {:<15} {:<20} {state}\n",
+                world.orchestrator.name(),
+                fault.spec.kind.name(),
+                fault.spec.target
+            ));
         }
     }
     Output::text(text)
@@ -203,12 +248,19 @@ fn heal(session: &mut Session, number: Option<u32>) -> Output {
 
 /// Gives a command to every world; fails if every world refuses it.
 fn everywhere(session: &mut Session, command: Command) -> Output {
-    let answers = session.history.input(Input { only: None, command });
+    let answers = session.history.input(Input {
+        only: None,
+        command,
+    });
     let refusals: Vec<&String> = answers
         .iter()
         .filter_map(|(_, answer)| match answer {
             Answer::Refused(message) => Some(message),
-            Answer::Done | Answer::Fault(_) | Answer::Kube(_) | Answer::Swarm(_) | Answer::Compose(_) => None,
+            Answer::Done
+            | Answer::Fault(_)
+            | Answer::Kube(_)
+            | Answer::Swarm(_)
+            | Answer::Compose(_) => None,
         })
         .collect();
     match refusals.first() {
@@ -228,19 +280,28 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
         memory_bytes: 8 << 30,
         zone: "".into(),
         extended: Vec::new(),
-        setup: NodeSetup { control: false, labels: Vec::new(), taints: Vec::new() },
+        setup: NodeSetup {
+            control: false,
+            labels: Vec::new(),
+            taints: Vec::new(),
+        },
     };
-    let quantity = |text: &str| Quantity::parse(text).map_err(|error| format!("\"{text}\": {error}"));
+    let quantity =
+        |text: &str| Quantity::parse(text).map_err(|error| format!("\"{text}\": {error}"));
     for word in words {
         let Some((key, value)) = word.split_once('=') else {
-            return Err(format!("\"{word}\": a machine's words are KEY=VALUE, e.g. cpu=4 memory=8Gi label.zone=a"));
+            return Err(format!(
+                "\"{word}\": a machine's words are KEY=VALUE, e.g. cpu=4 memory=8Gi label.zone=a"
+            ));
         };
         match key {
             "cpu" => spec.milli_cpu = quantity(value)?.milli_value(),
             "memory" => spec.memory_bytes = quantity(value)?.value(),
             "zone" | "label.zone" | "label.topology.kubernetes.io/zone" => {
                 spec.zone = value.into();
-                spec.setup.labels.push(("topology.kubernetes.io/zone".into(), value.into()));
+                spec.setup
+                    .labels
+                    .push(("topology.kubernetes.io/zone".into(), value.into()));
                 if key == "label.zone" {
                     spec.setup.labels.push(("zone".into(), value.into()));
                 }
@@ -248,8 +309,14 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
             "taint" => spec.setup.taints.push(value.into()),
             _ => match key.strip_prefix("label.") {
                 Some(label) => spec.setup.labels.push((label.into(), value.into())),
-                None if key.contains('/') => spec.extended.push((key.into(), quantity(value)?.value())),
-                None => return Err(format!("unknown word \"{key}\"; known: cpu, memory, zone, label.KEY, taint, vendor/resource")),
+                None if key.contains('/') => {
+                    spec.extended.push((key.into(), quantity(value)?.value()))
+                }
+                None => {
+                    return Err(format!(
+                        "unknown word \"{key}\"; known: cpu, memory, zone, label.KEY, taint, vendor/resource"
+                    ));
+                }
             },
         }
     }
@@ -293,7 +360,15 @@ fn settings(session: &Session) -> Output {
 }
 
 fn metrics(lab: &Lab) -> String {
-    let mut table = super::table::Table::new(&["ORCHESTRATOR", "SERVICE", "DESIRED", "READY", "ANSWERED", "AVAILABILITY", "UNAVAILABLE"]);
+    let mut table = super::table::Table::new(&[
+        "ORCHESTRATOR",
+        "SERVICE",
+        "DESIRED",
+        "READY",
+        "ANSWERED",
+        "AVAILABILITY",
+        "UNAVAILABLE",
+    ]);
     for world in &lab.worlds {
         for service in RunReport::of(world).services {
             table.rows.push(vec![
@@ -301,9 +376,15 @@ fn metrics(lab: &Lab) -> String {
                 service.name.to_string(),
                 service.desired.to_string(),
                 service.ready.to_string(),
-                service.answered_ppm.map_or_else(|| "-".to_owned(), crate::engine::report::percent),
-                service.availability_ppm.map_or_else(|| "-".to_owned(), crate::engine::report::percent),
-                service.unavailable.map_or_else(|| "-".to_owned(), |span| span.to_string()),
+                service
+                    .answered_ppm
+                    .map_or_else(|| "-".to_owned(), crate::engine::report::percent),
+                service
+                    .availability_ppm
+                    .map_or_else(|| "-".to_owned(), crate::engine::report::percent),
+                service
+                    .unavailable
+                    .map_or_else(|| "-".to_owned(), |span| span.to_string()),
             ]);
         }
     }
@@ -311,8 +392,16 @@ fn metrics(lab: &Lab) -> String {
 }
 
 fn metrics_json(lab: &Lab) -> String {
-    let runs: Vec<Value> = lab.worlds.iter().map(|world| RunReport::of(world).value()).collect();
-    let document = Value::object([("schemaVersion", Value::Int(1)), ("at_s", crate::engine::report::seconds(Some(lab.now))), ("runs", Value::list(runs))]);
+    let runs: Vec<Value> = lab
+        .worlds
+        .iter()
+        .map(|world| RunReport::of(world).value())
+        .collect();
+    let document = Value::object([
+        ("schemaVersion", Value::Int(1)),
+        ("at_s", crate::engine::report::seconds(Some(lab.now))),
+        ("runs", Value::list(runs)),
+    ]);
     crate::object::print::json_pretty(&document, crate::object::print::KeyOrder::Stored)
 }
 
@@ -321,7 +410,11 @@ fn trace_lines(session: &Session, filter: &[&str]) -> Output {
     let lab = session.history.lab();
     for world in &lab.worlds {
         if world.trace.dropped() > 0 {
-            text.push_str(&format!("… {} older lines of {} are not kept\n", world.trace.dropped(), world.orchestrator.name()));
+            text.push_str(&format!(
+                "… {} older lines of {} are not kept\n",
+                world.trace.dropped(),
+                world.orchestrator.name()
+            ));
         }
         for entry in world.trace.iter() {
             let line = trace::line(entry, &world.symbols);
@@ -338,11 +431,18 @@ fn explain(session: &Session, object: &str) -> Output {
     let mut text = String::new();
     for world in &session.history.lab().worlds {
         if let Some(chain) = why::why(world, object) {
-            text.push_str(&format!("{}:\n{}", world.orchestrator.name(), why::why_text(world, &chain)));
+            text.push_str(&format!(
+                "{}:\n{}",
+                world.orchestrator.name(),
+                why::why_text(world, &chain)
+            ));
         }
     }
     if text.is_empty() {
-        return Output::error(1, format!("the trace knows no \"{object}\"; try sim trace {object}"));
+        return Output::error(
+            1,
+            format!("the trace knows no \"{object}\"; try sim trace {object}"),
+        );
     }
     Output::text(text)
 }
@@ -354,26 +454,60 @@ fn scores(session: &Session, pod: &str) -> Output {
     };
     let pod = pod.rsplit('/').next().unwrap_or(pod);
     let kept = world.kube().and_then(|kube| {
-        let (id, _) = kube.store().pods().find(|(_, row)| row.name.text(&world.symbols) == pod)?;
-        Some((kube.scheduler().decided_at(id)?, kube.scheduler().explain(id)))
+        let (id, _) = kube
+            .store()
+            .pods()
+            .find(|(_, row)| row.name.text(&world.symbols) == pod)?;
+        Some((
+            kube.scheduler().decided_at(id)?,
+            kube.scheduler().explain(id),
+        ))
     });
     let Some((at, verdicts)) = kept else {
-        return Output::error(1, format!("no scheduling decision is kept for pod \"{pod}\""));
+        return Output::error(
+            1,
+            format!("no scheduling decision is kept for pod \"{pod}\""),
+        );
     };
-    let plugins: Vec<(&str, u32)> =
-        verdicts.iter().find(|verdict| !verdict.scores.is_empty()).map_or_else(Vec::new, |verdict| verdict.scores.iter().map(|(name, _, weight)| (*name, *weight)).collect());
+    let plugins: Vec<(&str, u32)> = verdicts
+        .iter()
+        .find(|verdict| !verdict.scores.is_empty())
+        .map_or_else(Vec::new, |verdict| {
+            verdict
+                .scores
+                .iter()
+                .map(|(name, _, weight)| (*name, *weight))
+                .collect()
+        });
     let mut header = vec!["NODE".to_owned(), "VERDICT".to_owned(), "TOTAL".to_owned()];
-    header.extend(plugins.iter().map(|(name, weight)| if *weight == 1 { (*name).to_owned() } else { format!("{name}*{weight}") }));
-    let mut table = super::table::Table { header, rows: Vec::new() };
+    header.extend(plugins.iter().map(|(name, weight)| {
+        if *weight == 1 {
+            (*name).to_owned()
+        } else {
+            format!("{name}*{weight}")
+        }
+    }));
+    let mut table = super::table::Table {
+        header,
+        rows: Vec::new(),
+    };
     for verdict in &verdicts {
         let word = match &verdict.refused {
             Some((plugin, reason)) => format!("{plugin}: {reason}"),
             None if verdict.chosen => "chosen".to_owned(),
             None => "feasible".to_owned(),
         };
-        let mut row = vec![verdict.node.text(&world.symbols), word, verdict.total.to_string()];
+        let mut row = vec![
+            verdict.node.text(&world.symbols),
+            word,
+            verdict.total.to_string(),
+        ];
         row.extend(plugins.iter().map(|(name, _)| {
-            verdict.scores.iter().find(|(other, _, _)| other == name).map_or_else(|| "-".to_owned(), |(_, score, _)| score.to_string())
+            verdict
+                .scores
+                .iter()
+                .find(|(other, _, _)| other == name)
+                .map_or_else(|| "-".to_owned(), |(_, score, _)| score.to_string())
         }));
         table.rows.push(row);
     }
@@ -385,8 +519,15 @@ fn branches(session: &Session) -> Output {
     let mut text = String::new();
     for (number, branch) in branches.iter().enumerate() {
         let mark = if number == current { "*" } else { " " };
-        let origin = branch.parent.map_or_else(|| "start".to_owned(), |(parent, at)| format!("branch {parent} at {at}"));
-        text.push_str(&format!("{mark} {number}  from {origin}, {} inputs, run to {}\n", branch.log.len(), branch.tip));
+        let origin = branch.parent.map_or_else(
+            || "start".to_owned(),
+            |(parent, at)| format!("branch {parent} at {at}"),
+        );
+        text.push_str(&format!(
+            "{mark} {number}  from {origin}, {} inputs, run to {}\n",
+            branch.log.len(),
+            branch.tip
+        ));
     }
     Output::text(text)
 }

@@ -12,7 +12,10 @@ pub struct Table {
 impl Table {
     /// A table with these headers.
     pub fn new(header: &[&str]) -> Self {
-        Self { header: header.iter().map(|cell| (*cell).to_owned()).collect(), rows: Vec::new() }
+        Self {
+            header: header.iter().map(|cell| (*cell).to_owned()).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// As kubectl prints: columns as wide as their widest cell plus three blanks, no blanks after
@@ -58,7 +61,9 @@ impl Table {
 
 /// Columns that a text takes on a terminal: East Asian wide characters take two.
 pub fn width(text: &str) -> usize {
-    text.chars().map(|character| if wide(character) { 2 } else { 1 }).sum()
+    text.chars()
+        .map(|character| if wide(character) { 2 } else { 1 })
+        .sum()
 }
 
 fn wide(character: char) -> bool {

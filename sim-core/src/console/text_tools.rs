@@ -4,7 +4,10 @@ use super::Output;
 
 /// Whether a command is one of these.
 pub fn knows(name: &str) -> bool {
-    matches!(name, "grep" | "head" | "tail" | "wc" | "sort" | "uniq" | "echo" | "true" | "false")
+    matches!(
+        name,
+        "grep" | "head" | "tail" | "wc" | "sort" | "uniq" | "echo" | "true" | "false"
+    )
 }
 
 /// Runs a filter over `input`.
@@ -18,7 +21,10 @@ pub fn run(words: &[String], input: &str) -> Output {
         "sort" => sort(&arguments, input),
         "uniq" => uniq(input),
         "echo" => Output::text(arguments.join(" ") + "\n"),
-        "false" => Output { code: 1, ..Output::default() },
+        "false" => Output {
+            code: 1,
+            ..Output::default()
+        },
         _ => Output::default(),
     }
 }
@@ -38,23 +44,40 @@ fn grep(arguments: &[&str], input: &str) -> Output {
                         'c' => count = true,
                         'q' => quiet = true,
                         'E' | 'F' | 'w' => {}
-                        other => return Output::error(2, format!("grep: option -{other} is not modelled\n")),
+                        other => {
+                            return Output::error(
+                                2,
+                                format!("grep: option -{other} is not modelled\n"),
+                            );
+                        }
                     }
                 }
             }
             _ => patterns.push(argument),
         }
     }
-    let Some(pattern) = patterns.first() else { return Output::error(2, "usage: grep [-civq] PATTERN\n".to_owned()) };
+    let Some(pattern) = patterns.first() else {
+        return Output::error(2, "usage: grep [-civq] PATTERN\n".to_owned());
+    };
     let alternatives: Vec<String> = pattern
         .split('|')
         .map(|part| part.trim_end_matches('\\'))
-        .map(|part| if ignore_case { part.to_lowercase() } else { part.to_owned() })
+        .map(|part| {
+            if ignore_case {
+                part.to_lowercase()
+            } else {
+                part.to_owned()
+            }
+        })
         .collect();
     let found: Vec<&str> = input
         .lines()
         .filter(|line| {
-            let line = if ignore_case { line.to_lowercase() } else { (*line).to_owned() };
+            let line = if ignore_case {
+                line.to_lowercase()
+            } else {
+                (*line).to_owned()
+            };
             alternatives.iter().any(|part| matches_part(&line, part)) != invert
         })
         .collect();
@@ -64,17 +87,27 @@ fn grep(arguments: &[&str], input: &str) -> Output {
         (false, true) => format!("{}\n", found.len()),
         (false, false) => lines(&found),
     };
-    Output { stdout, stderr: String::new(), code }
+    Output {
+        stdout,
+        stderr: String::new(),
+        code,
+    }
 }
 
 /// Plain text with `^`, `$` and `.*`: what people write in pipes.
 fn matches_part(line: &str, part: &str) -> bool {
-    let (start, part) = part.strip_prefix('^').map_or((false, part), |part| (true, part));
-    let (end, part) = part.strip_suffix('$').map_or((false, part), |part| (true, part));
+    let (start, part) = part
+        .strip_prefix('^')
+        .map_or((false, part), |part| (true, part));
+    let (end, part) = part
+        .strip_suffix('$')
+        .map_or((false, part), |part| (true, part));
     let pieces: Vec<&str> = part.split(".*").collect();
     let mut rest = line;
     for (index, piece) in pieces.iter().enumerate() {
-        let Some(at) = rest.find(piece) else { return false };
+        let Some(at) = rest.find(piece) else {
+            return false;
+        };
         if index == 0 && start && at != 0 {
             return false;
         }
@@ -121,7 +154,12 @@ fn wc(arguments: &[&str], input: &str) -> Output {
         ["-l"] => Output::text(format!("{}\n", input.lines().count())),
         ["-w"] => Output::text(format!("{}\n", input.split_whitespace().count())),
         ["-c"] => Output::text(format!("{}\n", input.len())),
-        [] => Output::text(format!("{} {} {}\n", input.lines().count(), input.split_whitespace().count(), input.len())),
+        [] => Output::text(format!(
+            "{} {} {}\n",
+            input.lines().count(),
+            input.split_whitespace().count(),
+            input.len()
+        )),
         _ => Output::error(1, "usage: wc [-l|-w|-c]\n".to_owned()),
     }
 }

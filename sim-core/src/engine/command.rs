@@ -31,7 +31,9 @@ impl Orchestrator {
 
     /// The orchestrator of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|orchestrator| orchestrator.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|orchestrator| orchestrator.name() == name)
     }
 }
 
@@ -107,7 +109,10 @@ impl FaultKind {
 
     /// Its name in the vocabulary.
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+        Self::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, name)| name)
     }
 
     /// Whether the kind needs a target.
@@ -139,12 +144,18 @@ impl FaultSpec {
         let Some(kind_word) = words.next() else {
             return Err("a fault is 'KIND TARGET at T [for D]'".to_owned());
         };
-        let Some((kind, _)) = FaultKind::ALL.into_iter().find(|(_, name)| *name == kind_word) else {
+        let Some((kind, _)) = FaultKind::ALL
+            .into_iter()
+            .find(|(_, name)| *name == kind_word)
+        else {
             if FaultKind::NOT_MODELLED.contains(&kind_word) {
                 return Err(format!("fault kind \"{kind_word}\" is not modelled yet"));
             }
             let names: Vec<&str> = FaultKind::ALL.iter().map(|(_, name)| *name).collect();
-            return Err(format!("unknown fault kind \"{kind_word}\"; known: {}", names.join(", ")));
+            return Err(format!(
+                "unknown fault kind \"{kind_word}\"; known: {}",
+                names.join(", ")
+            ));
         };
         let mut target = String::new();
         let mut at = None;
@@ -156,7 +167,9 @@ impl FaultSpec {
                     at = Some(SimTime::ZERO + SimDuration::parse(value)?);
                 }
                 "for" => {
-                    let value = words.next().ok_or("'for' needs a duration, e.g. 'for 30s'")?;
+                    let value = words
+                        .next()
+                        .ok_or("'for' needs a duration, e.g. 'for 30s'")?;
                     duration = Some(SimDuration::parse(value)?);
                 }
                 _ if target.is_empty() => target = word.to_owned(),
@@ -164,16 +177,27 @@ impl FaultSpec {
                     target.push('|');
                     target.push_str(words.next().ok_or("'|' needs machines on both sides")?);
                 }
-                _ => return Err(format!("unexpected \"{word}\" in fault \"{text}\"; a fault is 'KIND TARGET at T [for D]'")),
+                _ => {
+                    return Err(format!(
+                        "unexpected \"{word}\" in fault \"{text}\"; a fault is 'KIND TARGET at T [for D]'"
+                    ));
+                }
             }
         }
         if kind.needs_target() && target.is_empty() {
             return Err(format!("{kind_word} needs a target"));
         }
         if kind == FaultKind::Partition && !target.contains('|') {
-            return Err("partition needs two groups of machines: 'A|B', names joined by commas".to_owned());
+            return Err(
+                "partition needs two groups of machines: 'A|B', names joined by commas".to_owned(),
+            );
         }
-        Ok(Self { kind, target: target.into(), at, duration })
+        Ok(Self {
+            kind,
+            target: target.into(),
+            at,
+            duration,
+        })
     }
 }
 

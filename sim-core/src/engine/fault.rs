@@ -51,7 +51,8 @@ pub struct Faults {
 impl World {
     /// Injects a fault now or schedules it.
     pub(super) fn inject(&mut self, spec: &FaultSpec) -> Answer {
-        let number = u32::try_from(self.faults.list.len()).expect("faults are bounded by the console");
+        let number =
+            u32::try_from(self.faults.list.len()).expect("faults are bounded by the console");
         self.faults.list.push(Fault {
             spec: spec.clone(),
             state: FaultState::Scheduled,
@@ -61,7 +62,9 @@ impl World {
             rule: None,
         });
         match spec.at {
-            Some(at) if at > self.now => self.schedule(at.since(self.now), Event::FaultBegins(number)),
+            Some(at) if at > self.now => {
+                self.schedule(at.since(self.now), Event::FaultBegins(number))
+            }
             Some(_) | None => self.fault_begins(number),
         }
         Answer::Fault(number)
@@ -96,18 +99,27 @@ impl World {
         let applied = self.apply_fault(index, &spec);
         let fault = &mut self.faults.list[index];
         fault.begun = Some(self.now);
-        fault.state = if applied { FaultState::Active } else { FaultState::NotApplicable };
+        fault.state = if applied {
+            FaultState::Active
+        } else {
+            FaultState::NotApplicable
+        };
         if applied {
             let machines = fault.machines.clone();
-            self.observer.fault_began(number, self.now, machines, before);
+            self.observer
+                .fault_began(number, self.now, machines, before);
             let end = match (spec.kind, spec.duration) {
-                (FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill, _) | (_, None) => None,
+                (FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill, _)
+                | (_, None) => None,
                 (_, Some(duration)) => Some(duration),
             };
             if let Some(duration) = end {
                 self.schedule(duration, Event::FaultEnds(number));
             }
-            if matches!(spec.kind, FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill) {
+            if matches!(
+                spec.kind,
+                FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill
+            ) {
                 let fault = &mut self.faults.list[index];
                 fault.state = FaultState::Ended;
                 fault.ended = Some(self.now);
@@ -130,7 +142,9 @@ impl World {
             FaultKind::NodeCrash | FaultKind::ZoneOutage => {
                 for name in &fault.machines {
                     if let Some(machine) = self.machine(name) {
-                        self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::PowerOn(machine), scope));
+                        self.on_substrate(|substrate, scope| {
+                            substrate.fault(SubstrateFault::PowerOn(machine), scope)
+                        });
                     }
                 }
             }
@@ -143,7 +157,13 @@ impl World {
             }
             FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill => {}
         }
-        self.note("fault", "heal", "fault", fault.spec.kind.name(), Detail::Number(i64::from(number)));
+        self.note(
+            "fault",
+            "heal",
+            "fault",
+            fault.spec.kind.name(),
+            Detail::Number(i64::from(number)),
+        );
         let fault = &mut self.faults.list[index];
         fault.state = FaultState::Ended;
         fault.ended = Some(self.now);
@@ -152,32 +172,52 @@ impl World {
     fn apply_fault(&mut self, index: usize, spec: &FaultSpec) -> bool {
         match spec.kind {
             FaultKind::NodeCrash => {
-                let Some(machine) = self.target_machine(&spec.target) else { return self.not_applicable(spec) };
+                let Some(machine) = self.target_machine(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
                 self.hit(index, machine);
                 self.note_fault(spec, machine);
-                self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::Crash(machine), scope));
+                self.on_substrate(|substrate, scope| {
+                    substrate.fault(SubstrateFault::Crash(machine), scope)
+                });
             }
             FaultKind::NodeReboot => {
-                let Some(machine) = self.target_machine(&spec.target) else { return self.not_applicable(spec) };
+                let Some(machine) = self.target_machine(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
                 self.hit(index, machine);
                 self.note_fault(spec, machine);
                 let off = spec.duration.unwrap_or(SimDuration::from_micros(0));
-                self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::Reboot(machine, off), scope));
+                self.on_substrate(|substrate, scope| {
+                    substrate.fault(SubstrateFault::Reboot(machine, off), scope)
+                });
             }
             FaultKind::ZoneOutage => {
-                let Some(zone) = self.symbols.get(&spec.target) else { return self.not_applicable(spec) };
+                let Some(zone) = self.symbols.get(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
                 let machines: Vec<MachineId> = self.machines_in_zone(zone);
                 if machines.is_empty() {
                     return self.not_applicable(spec);
                 }
-                self.note("fault", spec.kind.name(), "zone", &spec.target, Detail::Number(machines.len() as i64));
+                self.note(
+                    "fault",
+                    spec.kind.name(),
+                    "zone",
+                    &spec.target,
+                    Detail::Number(machines.len() as i64),
+                );
                 for machine in machines {
                     self.hit(index, machine);
-                    self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::Crash(machine), scope));
+                    self.on_substrate(|substrate, scope| {
+                        substrate.fault(SubstrateFault::Crash(machine), scope)
+                    });
                 }
             }
             FaultKind::Partition => {
-                let Some((left, right)) = spec.target.split_once('|') else { return self.not_applicable(spec) };
+                let Some((left, right)) = spec.target.split_once('|') else {
+                    return self.not_applicable(spec);
+                };
                 let (left, right) = (self.machine_list(left), self.machine_list(right));
                 if left.is_empty() || right.is_empty() {
                     return self.not_applicable(spec);
@@ -185,27 +225,57 @@ impl World {
                 for machine in left.iter().chain(&right) {
                     self.hit(index, *machine);
                 }
-                self.note("fault", spec.kind.name(), "link", &spec.target, Detail::None);
-                let side = |machines| Side { machines, users: false };
-                self.stand(index, Rule::Partition { a: side(left), b: side(right) });
+                self.note(
+                    "fault",
+                    spec.kind.name(),
+                    "link",
+                    &spec.target,
+                    Detail::None,
+                );
+                let side = |machines| Side {
+                    machines,
+                    users: false,
+                };
+                self.stand(
+                    index,
+                    Rule::Partition {
+                        a: side(left),
+                        b: side(right),
+                    },
+                );
             }
             FaultKind::PodKill | FaultKind::ContainerKill => {
-                let Some(sandbox) = self.target_sandbox(&spec.target) else { return self.not_applicable(spec) };
+                let Some(sandbox) = self.target_sandbox(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
                 if let Some(machine) = self.substrate.sandbox(sandbox).map(|row| row.machine) {
                     self.hit(index, machine);
                 }
-                self.note("fault", spec.kind.name(), "sandbox", &spec.target, Detail::None);
+                self.note(
+                    "fault",
+                    spec.kind.name(),
+                    "sandbox",
+                    &spec.target,
+                    Detail::None,
+                );
                 let every = spec.kind == FaultKind::PodKill;
                 if every && self.delete_replica(sandbox) {
                     return true;
                 }
-                let mut running: Vec<_> = self.substrate.containers_in(sandbox).filter(|(_, row)| row.running_since().is_some()).map(|(id, _)| id).collect();
+                let mut running: Vec<_> = self
+                    .substrate
+                    .containers_in(sandbox)
+                    .filter(|(_, row)| row.running_since().is_some())
+                    .map(|(id, _)| id)
+                    .collect();
                 running.reverse();
                 if !every {
                     running.truncate(1);
                 }
                 for container in running {
-                    self.on_substrate(|substrate, scope| substrate.fault(SubstrateFault::KillContainer(container), scope));
+                    self.on_substrate(|substrate, scope| {
+                        substrate.fault(SubstrateFault::KillContainer(container), scope)
+                    });
                 }
             }
             FaultKind::RegistryDown => {
@@ -213,8 +283,19 @@ impl World {
                 self.stand(index, Rule::RegistryDown);
             }
             FaultKind::ImageMissing => {
-                self.note("fault", spec.kind.name(), "image", &spec.target, Detail::None);
-                self.stand(index, Rule::ImageMissing { image: spec.target.clone() });
+                self.note(
+                    "fault",
+                    spec.kind.name(),
+                    "image",
+                    &spec.target,
+                    Detail::None,
+                );
+                self.stand(
+                    index,
+                    Rule::ImageMissing {
+                        image: spec.target.clone(),
+                    },
+                );
             }
         }
         true
@@ -223,8 +304,12 @@ impl World {
     /// Kubernetes' `pod-kill` deletes the pod with grace 0, as Chaos Mesh does; elsewhere a replica
     /// is no object that a user can delete, and its processes are killed.
     fn delete_replica(&mut self, sandbox: SandboxId) -> bool {
-        let Plane::Kubernetes(plane) = &self.plane else { return false };
-        let Some(request) = plane.delete_pod_of(sandbox, &self.symbols) else { return false };
+        let Plane::Kubernetes(plane) = &self.plane else {
+            return false;
+        };
+        let Some(request) = plane.delete_pod_of(sandbox, &self.symbols) else {
+            return false;
+        };
         self.kube_request(&request).is_ok()
     }
 
@@ -254,13 +339,20 @@ impl World {
     }
 
     fn machine_list(&self, names: &str) -> Vec<MachineId> {
-        names.split(',').filter_map(|name| self.target_machine(name.trim())).collect()
+        names
+            .split(',')
+            .filter_map(|name| self.target_machine(name.trim()))
+            .collect()
     }
 
     /// The machine that a fault's target means: a machine's name, or `of:WORKLOAD`.
     pub fn target_machine(&self, target: &str) -> Option<MachineId> {
         match target.strip_prefix("of:") {
-            Some(_) => Some(self.substrate.sandbox(self.target_sandbox(target)?)?.machine),
+            Some(_) => Some(
+                self.substrate
+                    .sandbox(self.target_sandbox(target)?)?
+                    .machine,
+            ),
             None => self.machine(target),
         }
     }

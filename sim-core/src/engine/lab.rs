@@ -33,12 +33,17 @@ impl Lab {
             .filter(|orchestrator| orchestrators.contains(orchestrator))
             .map(|orchestrator| World::new(orchestrator, seed))
             .collect();
-        Self { worlds, now: SimTime::ZERO }
+        Self {
+            worlds,
+            now: SimTime::ZERO,
+        }
     }
 
     /// The world of an orchestrator.
     pub fn world(&self, orchestrator: Orchestrator) -> Option<&World> {
-        self.worlds.iter().find(|world| world.orchestrator == orchestrator)
+        self.worlds
+            .iter()
+            .find(|world| world.orchestrator == orchestrator)
     }
 
     /// Gives a command to its worlds, now. Answers come in the worlds' order.
@@ -65,7 +70,9 @@ impl Lab {
         for world in &mut self.worlds {
             if !world.advance_some(deadline, budget) {
                 // Events at this very time may be left: the common clock stops short of it.
-                reached = reached.min(world.next_at().map_or(deadline, |at| SimTime::from_micros(at.as_micros().saturating_sub(1))));
+                reached = reached.min(world.next_at().map_or(deadline, |at| {
+                    SimTime::from_micros(at.as_micros().saturating_sub(1))
+                }));
             }
         }
         self.now = self.now.max(reached);
@@ -98,6 +105,9 @@ impl Lab {
 
     /// Injects one fault into every world.
     pub fn inject(&mut self, spec: &FaultSpec) -> Vec<(Orchestrator, Answer)> {
-        self.input(&Input { only: None, command: Command::Inject(spec.clone()) })
+        self.input(&Input {
+            only: None,
+            command: Command::Inject(spec.clone()),
+        })
     }
 }

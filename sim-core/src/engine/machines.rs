@@ -23,24 +23,38 @@ pub struct FlowFigures {
 impl World {
     /// A machine's name.
     pub fn machine_text(&self, machine: MachineId) -> &str {
-        self.substrate.machine(machine).map_or("", |row| self.symbols.text(row.name))
+        self.substrate
+            .machine(machine)
+            .map_or("", |row| self.symbols.text(row.name))
     }
 
     /// Machines of a zone, in table order.
     pub fn machines_in_zone(&self, zone: Symbol) -> Vec<MachineId> {
-        self.substrate.machines().filter(|(_, row)| row.zone == Some(zone)).map(|(id, _)| id).collect()
+        self.substrate
+            .machines()
+            .filter(|(_, row)| row.zone == Some(zone))
+            .map(|(id, _)| id)
+            .collect()
     }
 
     /// Machines with power, and all machines.
     pub fn machines_up(&self) -> (usize, usize) {
         let all = self.substrate.machines().count();
-        (self.substrate.machines().filter(|(_, row)| row.is_on()).count(), all)
+        (
+            self.substrate
+                .machines()
+                .filter(|(_, row)| row.is_on())
+                .count(),
+            all,
+        )
     }
 
     /// Whether a sandbox really serves: its machine has power, all its processes run, and those that
     /// listen are ready.
     pub fn serving(&self, sandbox: SandboxId) -> bool {
-        let Some(row) = self.substrate.sandbox(sandbox) else { return false };
+        let Some(row) = self.substrate.sandbox(sandbox) else {
+            return false;
+        };
         if !self.substrate.is_on(row.machine) {
             return false;
         }
@@ -49,7 +63,8 @@ impl World {
             if container.running_since().is_none() {
                 return false;
             }
-            let listens = container.behaviour.listen.is_some() && !container.behaviour.ports.is_empty();
+            let listens =
+                container.behaviour.listen.is_some() && !container.behaviour.ports.is_empty();
             if listens && container.serves_from(0).is_none_or(|from| from > self.now) {
                 return false;
             }
@@ -60,21 +75,35 @@ impl World {
 
     /// Balancers of a name: one for each port of a service.
     fn balancers_of(&self, name: Symbol) -> impl Iterator<Item = &Balancer> {
-        self.substrate.balancers().map(|(_, balancer)| balancer).filter(move |balancer| balancer.name == name)
+        self.substrate
+            .balancers()
+            .map(|(_, balancer)| balancer)
+            .filter(move |balancer| balancer.name == name)
     }
 
     /// Backends of a service that answer now: machine up, process ready. `None`: no such service, or
     /// one that nobody can ask.
     pub fn answering_backends(&self, name: Symbol) -> Option<u32> {
-        let balancer = self.balancers_of(name).find(|balancer| self.can_be_asked(balancer))?;
+        let balancer = self
+            .balancers_of(name)
+            .find(|balancer| self.can_be_asked(balancer))?;
         let answers = |sandbox: SandboxId, port: u16| {
-            self.substrate.sandbox(sandbox).is_some_and(|row| self.substrate.is_on(row.machine))
-                && self
-                    .substrate
-                    .containers_in(sandbox)
-                    .any(|(_, container)| container.serves_from(port).is_some_and(|from| from <= self.now))
+            self.substrate
+                .sandbox(sandbox)
+                .is_some_and(|row| self.substrate.is_on(row.machine))
+                && self.substrate.containers_in(sandbox).any(|(_, container)| {
+                    container
+                        .serves_from(port)
+                        .is_some_and(|from| from <= self.now)
+                })
         };
-        Some(balancer.backends().iter().filter(|backend| answers(backend.sandbox, backend.port)).count() as u32)
+        Some(
+            balancer
+                .backends()
+                .iter()
+                .filter(|backend| answers(backend.sandbox, backend.port))
+                .count() as u32,
+        )
     }
 
     /// Share of a service's requests that is answered now, in millionths. `None`: nobody asks it.
@@ -84,15 +113,19 @@ impl World {
 
     /// A service's figures; with several ports, the worst of each. `None`: nobody asks it.
     pub fn flow_figures(&self, name: Symbol) -> Option<FlowFigures> {
-        let asked = self.balancers_of(name).filter(|balancer| self.can_be_asked(balancer));
-        asked.map(|balancer| figures(balancer, self.now)).reduce(|left, right| FlowFigures {
-            answered_ppm: left.answered_ppm.min(right.answered_ppm),
-            availability_ppm: match (left.availability_ppm, right.availability_ppm) {
-                (Some(left), Some(right)) => Some(left.min(right)),
-                (left, right) => left.or(right),
-            },
-            unavailable: left.unavailable.max(right.unavailable),
-        })
+        let asked = self
+            .balancers_of(name)
+            .filter(|balancer| self.can_be_asked(balancer));
+        asked
+            .map(|balancer| figures(balancer, self.now))
+            .reduce(|left, right| FlowFigures {
+                answered_ppm: left.answered_ppm.min(right.answered_ppm),
+                availability_ppm: match (left.availability_ppm, right.availability_ppm) {
+                    (Some(left), Some(right)) => Some(left.min(right)),
+                    (left, right) => left.or(right),
+                },
+                unavailable: left.unavailable.max(right.unavailable),
+            })
     }
 
     /// Whether there is something to ask: a service inside the cluster whose rules name no port, and
@@ -104,7 +137,11 @@ impl World {
         let backends = balancer.backends();
         backends.is_empty()
             || backends.iter().any(|backend| {
-                let listens = |sandbox| self.substrate.containers_in(sandbox).any(|(_, container)| !container.behaviour.ports.is_empty());
+                let listens = |sandbox| {
+                    self.substrate
+                        .containers_in(sandbox)
+                        .any(|(_, container)| !container.behaviour.ports.is_empty())
+                };
                 backend.port != 0 || listens(backend.sandbox)
             })
     }

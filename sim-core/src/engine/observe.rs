@@ -103,7 +103,9 @@ impl Observer {
         if self.changed {
             self.changed = false;
             self.sample(self.next_sample, world);
-            if self.outcomes.iter().any(|outcome| !outcome.confirmed) && self.replicas > CLOSE_WATCH_MAX {
+            if self.outcomes.iter().any(|outcome| !outcome.confirmed)
+                && self.replicas > CLOSE_WATCH_MAX
+            {
                 self.judge_service(world, Seq::default());
             }
         }
@@ -127,15 +129,30 @@ impl Observer {
                 .get(&workload.name)
                 .and_then(|name| world.answered_ppm(name))
                 .unwrap_or(u32::MAX);
-            let point = Point { at, desired: workload.desired, ready: workload.ready, answered_ppm };
-            let series = match self.series.iter_mut().find(|series| *series.name == *workload.name) {
+            let point = Point {
+                at,
+                desired: workload.desired,
+                ready: workload.ready,
+                answered_ppm,
+            };
+            let series = match self
+                .series
+                .iter_mut()
+                .find(|series| *series.name == *workload.name)
+            {
                 Some(series) => series,
                 None => {
-                    self.series.push(Series { name: workload.name.as_str().into(), points: Vec::new() });
+                    self.series.push(Series {
+                        name: workload.name.as_str().into(),
+                        points: Vec::new(),
+                    });
                     self.series.last_mut().expect("just pushed")
                 }
             };
-            let same = series.points.last().is_some_and(|last| Point { at, ..*last } == point);
+            let same = series
+                .points
+                .last()
+                .is_some_and(|last| Point { at, ..*last } == point);
             if !same {
                 series.points.push(point);
             }
@@ -150,10 +167,20 @@ impl Observer {
         }
         // A workload that is gone ends its series at zero.
         for series in &mut self.series {
-            if !workloads.iter().any(|workload| *workload.name == *series.name)
-                && series.points.last().is_some_and(|last| last.desired + last.ready > 0)
+            if !workloads
+                .iter()
+                .any(|workload| *workload.name == *series.name)
+                && series
+                    .points
+                    .last()
+                    .is_some_and(|last| last.desired + last.ready > 0)
             {
-                series.points.push(Point { at, desired: 0, ready: 0, answered_ppm: u32::MAX });
+                series.points.push(Point {
+                    at,
+                    desired: 0,
+                    ready: 0,
+                    answered_ppm: u32::MAX,
+                });
             }
         }
     }
@@ -171,14 +198,21 @@ impl Observer {
     /// Looks at the notices of one event, after it was carried out.
     pub fn noted(&mut self, notices: &[Notice], seq: Seq, world: &World) {
         self.changed = true;
-        if self.outcomes.iter().all(|outcome| outcome.confirmed && outcome.detected.is_some()) {
+        if self
+            .outcomes
+            .iter()
+            .all(|outcome| outcome.confirmed && outcome.detected.is_some())
+        {
             return;
         }
         for outcome in &mut self.outcomes {
             if outcome.began_seq == Seq::default() {
                 outcome.began_seq = seq;
             }
-            if outcome.detected.is_none() && outcome.began_seq != seq && detects(outcome, notices, seq, world) {
+            if outcome.detected.is_none()
+                && outcome.began_seq != seq
+                && detects(outcome, notices, seq, world)
+            {
                 outcome.detected = Some(world.now);
                 outcome.detected_seq = Some(seq);
             }
@@ -194,7 +228,13 @@ impl Observer {
     }
 
     /// A fault began in the event being handled.
-    pub fn fault_began(&mut self, number: u32, now: SimTime, machines: Vec<Arc<str>>, before: Vec<(Arc<str>, u32)>) {
+    pub fn fault_began(
+        &mut self,
+        number: u32,
+        now: SimTime,
+        machines: Vec<Arc<str>>,
+        before: Vec<(Arc<str>, u32)>,
+    ) {
         self.outcomes.push(Outcome {
             number,
             began: now,
@@ -213,9 +253,16 @@ impl Observer {
             return;
         }
         let present = serving(world);
-        for outcome in self.outcomes.iter_mut().filter(|outcome| !outcome.confirmed) {
+        for outcome in self
+            .outcomes
+            .iter_mut()
+            .filter(|outcome| !outcome.confirmed)
+        {
             let as_before = outcome.before.iter().all(|(name, count)| {
-                present.iter().find(|(other, _)| other == name).is_some_and(|(_, present)| present >= count)
+                present
+                    .iter()
+                    .find(|(other, _)| other == name)
+                    .is_some_and(|(_, present)| present >= count)
             });
             if !as_before {
                 outcome.since = None;
@@ -229,19 +276,35 @@ impl Observer {
 /// Whether one of the notices is the control plane's record of the fault's target changing.
 fn detects(outcome: &Outcome, notices: &[Notice], seq: Seq, world: &World) -> bool {
     // Swarm's mesh is what the data plane's gossip knows, not a record of the manager.
-    let control = |notice: &&Notice| !notice.source.starts_with("substrate") && !matches!(notice.source, "fault" | "swarm.mesh");
+    let control = |notice: &&Notice| {
+        !notice.source.starts_with("substrate") && !matches!(notice.source, "fault" | "swarm.mesh")
+    };
     let of_machine = notices.iter().filter(control).any(|notice| {
         notice.subject.kind == "node"
-            && outcome.machines.iter().any(|machine| *notice.subject.name.text(&world.symbols) == **machine)
+            && outcome
+                .machines
+                .iter()
+                .any(|machine| *notice.subject.name.text(&world.symbols) == **machine)
     });
     if of_machine {
         return true;
     }
-    let kill = world.faults.list.get(outcome.number as usize).is_some_and(|fault| {
-        matches!(fault.spec.kind, super::command::FaultKind::PodKill | super::command::FaultKind::ContainerKill)
-    });
+    let kill = world
+        .faults
+        .list
+        .get(outcome.number as usize)
+        .is_some_and(|fault| {
+            matches!(
+                fault.spec.kind,
+                super::command::FaultKind::PodKill | super::command::FaultKind::ContainerKill
+            )
+        });
     kill && notices.iter().any(|notice| control(&notice))
-        && world.trace.chain(seq).first().is_some_and(|root| root.seq == outcome.began_seq)
+        && world
+            .trace
+            .chain(seq)
+            .first()
+            .is_some_and(|root| root.seq == outcome.began_seq)
 }
 
 /// How many replicas of each workload really serve: processes run on a machine that is up, the
@@ -252,9 +315,18 @@ pub fn serving(world: &World) -> Vec<(Arc<str>, u32)> {
         .iter()
         .map(|workload| {
             let sandboxes = world.sandboxes_of(&workload.name);
-            let running = sandboxes.iter().filter(|sandbox| world.serving(**sandbox)).count() as u32;
-            let behind = world.symbols.get(&workload.name).and_then(|name| world.answering_backends(name));
-            (workload.name.as_str().into(), behind.map_or(running, |behind| behind.min(running)))
+            let running = sandboxes
+                .iter()
+                .filter(|sandbox| world.serving(**sandbox))
+                .count() as u32;
+            let behind = world
+                .symbols
+                .get(&workload.name)
+                .and_then(|name| world.answering_backends(name));
+            (
+                workload.name.as_str().into(),
+                behind.map_or(running, |behind| behind.min(running)),
+            )
         })
         .collect()
 }

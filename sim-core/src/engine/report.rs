@@ -77,7 +77,10 @@ impl RunReport {
             .iter()
             .zip(&serving)
             .map(|(workload, (name, ready))| {
-                let flow = world.symbols.get(name).and_then(|name| world.flow_figures(name));
+                let flow = world
+                    .symbols
+                    .get(name)
+                    .and_then(|name| world.flow_figures(name));
                 ServiceReport {
                     name: name.clone(),
                     desired: workload.desired,
@@ -91,7 +94,9 @@ impl RunReport {
         // Services whose name is no workload's: users ask them all the same.
         for symbol in world.asked_names() {
             let name = world.symbols.text(symbol);
-            let Some(flow) = world.flow_figures(symbol) else { continue };
+            let Some(flow) = world.flow_figures(symbol) else {
+                continue;
+            };
             if !services.iter().any(|service| *service.name == *name) {
                 services.push(ServiceReport {
                     name: name.into(),
@@ -104,7 +109,11 @@ impl RunReport {
             }
         }
         let faults = world.faults.list.iter().enumerate().map(|(number, fault)| {
-            let outcome = world.observer.outcomes.iter().find(|outcome| outcome.number as usize == number);
+            let outcome = world
+                .observer
+                .outcomes
+                .iter()
+                .find(|outcome| outcome.number as usize == number);
             FaultReport {
                 kind: fault.spec.kind.name(),
                 target: fault.spec.target.clone(),
@@ -116,7 +125,9 @@ impl RunReport {
                 },
                 at: fault.begun,
                 detected: outcome.and_then(|outcome| outcome.detected),
-                recovered: outcome.and_then(|outcome| outcome.recovered(world.now)).map(|(at, _)| at),
+                recovered: outcome
+                    .and_then(|outcome| outcome.recovered(world.now))
+                    .map(|(at, _)| at),
                 mechanism: outcome.map(|outcome| why::mechanism(world, outcome)),
             }
         });
@@ -137,12 +148,30 @@ impl RunReport {
             Value::object([
                 ("kind", Value::string(fault.kind)),
                 ("target", Value::string(&fault.target)),
-                ("machines", Value::list(fault.machines.iter().map(|name| Value::string(name)).collect())),
-                ("applicable", fault.applicable.map_or(Value::Null, Value::Bool)),
+                (
+                    "machines",
+                    Value::list(
+                        fault
+                            .machines
+                            .iter()
+                            .map(|name| Value::string(name))
+                            .collect(),
+                    ),
+                ),
+                (
+                    "applicable",
+                    fault.applicable.map_or(Value::Null, Value::Bool),
+                ),
                 ("at_s", seconds(fault.at)),
                 ("detected_at_s", seconds(fault.detected)),
                 ("recovered_at_s", seconds(fault.recovered)),
-                ("mechanism", fault.mechanism.as_deref().map_or(Value::Null, Value::string)),
+                (
+                    "mechanism",
+                    fault
+                        .mechanism
+                        .as_deref()
+                        .map_or(Value::Null, Value::string),
+                ),
             ])
         });
         let services = self.services.iter().map(|service| {
@@ -150,14 +179,27 @@ impl RunReport {
                 ("name", Value::string(&service.name)),
                 ("desired", Value::Int(i64::from(service.desired))),
                 ("ready", Value::Int(i64::from(service.ready))),
-                ("availability", service.availability_ppm.map_or(Value::Null, |ppm| decimal(u64::from(ppm)))),
-                ("unavailable_s", service.unavailable.map_or(Value::Null, |span| decimal(span.as_micros()))),
+                (
+                    "availability",
+                    service
+                        .availability_ppm
+                        .map_or(Value::Null, |ppm| decimal(u64::from(ppm))),
+                ),
+                (
+                    "unavailable_s",
+                    service
+                        .unavailable
+                        .map_or(Value::Null, |span| decimal(span.as_micros())),
+                ),
             ])
         });
         Value::object([
             ("orchestrator", Value::string(self.orchestrator.name())),
             ("hash", Value::string(&self.hash)),
-            ("events", Value::Int(i64::try_from(self.events).unwrap_or(i64::MAX))),
+            (
+                "events",
+                Value::Int(i64::try_from(self.events).unwrap_or(i64::MAX)),
+            ),
             ("converged_at_s", seconds(self.converged)),
             ("mechanism", Value::string(&self.mechanism)),
             ("faults", Value::list(faults.collect())),

@@ -35,7 +35,11 @@ pub fn why_text(world: &World, chain: &[Entry]) -> String {
             Some(before) => entry.at.since(before.at),
             None => SimDuration::from_micros(0),
         };
-        text.push_str(&format!("{:>10}  {}\n", format!("+{wait}"), line(entry, &world.symbols)));
+        text.push_str(&format!(
+            "{:>10}  {}\n",
+            format!("+{wait}"),
+            line(entry, &world.symbols)
+        ));
     }
     text
 }
@@ -52,7 +56,12 @@ fn recovered(world: &World, outcome: &Outcome, seq: Seq, took: SimDuration) -> S
     if took.as_micros() == 0 {
         return "service was never below what it was before the fault".to_owned();
     }
-    let chain: Vec<Entry> = world.trace.chain(seq).into_iter().filter(|entry| entry.at >= outcome.began).collect();
+    let chain: Vec<Entry> = world
+        .trace
+        .chain(seq)
+        .into_iter()
+        .filter(|entry| entry.at >= outcome.began)
+        .collect();
     let mut parts: Vec<String> = Vec::new();
     for entry in &chain {
         if let Some(rule) = entry.notice.rule {
@@ -66,12 +75,20 @@ fn recovered(world: &World, outcome: &Outcome, seq: Seq, took: SimDuration) -> S
             ));
         }
     }
-    let last = chain.iter().rev().find(|entry| !matches!(entry.notice.source, "substrate.users"));
+    let last = chain
+        .iter()
+        .rev()
+        .find(|entry| !matches!(entry.notice.source, "substrate.users"));
     if let Some(last) = last
         && last.notice.rule.is_none()
     {
         let detail = detail_text(&last.notice, &world.symbols);
-        let mut part = format!("{} {} {}", last.notice.source, verb(last.notice.verb), subject_text(&last.notice, &world.symbols));
+        let mut part = format!(
+            "{} {} {}",
+            last.notice.source,
+            verb(last.notice.verb),
+            subject_text(&last.notice, &world.symbols)
+        );
         if !detail.is_empty() && detail.len() < 40 {
             part.push(' ');
             part.push_str(&detail);
@@ -81,7 +98,10 @@ fn recovered(world: &World, outcome: &Outcome, seq: Seq, took: SimDuration) -> S
     if parts.is_empty() {
         return format!("served as before {took} after the fault");
     }
-    format!("{}: served as before {took} after the fault", parts.join("; then "))
+    format!(
+        "{}: served as before {took} after the fault",
+        parts.join("; then ")
+    )
 }
 
 fn unrecovered(world: &World, outcome: &Outcome) -> String {
@@ -98,11 +118,17 @@ fn unrecovered(world: &World, outcome: &Outcome) -> String {
         })
         .take(256)
         .collect();
-    let reaction = followed
-        .iter()
-        .find(|entry| world.trace.chain(entry.seq).first().is_some_and(|root| root.seq == outcome.began_seq));
+    let reaction = followed.iter().find(|entry| {
+        world
+            .trace
+            .chain(entry.seq)
+            .first()
+            .is_some_and(|root| root.seq == outcome.began_seq)
+    });
     match reaction {
-        None => format!("nothing reacted to the fault ({up} of {all} machines up); no control loop runs that could"),
+        None => format!(
+            "nothing reacted to the fault ({up} of {all} machines up); no control loop runs that could"
+        ),
         Some(entry) => format!(
             "not served as before by {}; the last reaction was {} {} {} at {}",
             world.now,
@@ -119,7 +145,12 @@ pub fn run_mechanism(world: &World) -> String {
     if let Some(outcome) = world.observer.outcomes.first() {
         return mechanism(world, outcome);
     }
-    if world.faults.list.iter().any(|fault| fault.state == FaultState::NotApplicable) {
+    if world
+        .faults
+        .list
+        .iter()
+        .any(|fault| fault.state == FaultState::NotApplicable)
+    {
         return "the fault has no target in this world".to_owned();
     }
     match world.observer.converged_at {

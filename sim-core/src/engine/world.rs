@@ -85,7 +85,13 @@ pub struct World {
 
 impl std::fmt::Debug for World {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "World({} at {}, {} events)", self.orchestrator.name(), self.now, self.events)
+        write!(
+            formatter,
+            "World({} at {}, {} events)",
+            self.orchestrator.name(),
+            self.now,
+            self.events
+        )
     }
 }
 
@@ -187,7 +193,12 @@ impl World {
         assert!(scheduled.at >= self.now, "time does not run backwards");
         self.now = scheduled.at;
         self.events += 1;
-        self.run.fold(&(scheduled.at, scheduled.seq, scheduled.cause, scheduled.event));
+        self.run.fold(&(
+            scheduled.at,
+            scheduled.seq,
+            scheduled.cause,
+            scheduled.event,
+        ));
         let act = self.next_act();
         self.dispatch(act, scheduled.event);
         self.settle(act, scheduled.cause);
@@ -204,20 +215,44 @@ impl World {
                 self.on_substrate(|substrate, scope| substrate.handle(event, scope));
             }
             Event::Kube(event) => {
-                let Plane::Kubernetes(plane) = &mut self.plane else { return };
-                let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                let Plane::Kubernetes(plane) = &mut self.plane else {
+                    return;
+                };
+                let mut context = Context {
+                    now: self.now,
+                    seq,
+                    seed: self.seed,
+                    symbols: &mut self.symbols,
+                    machines: &self.substrate,
+                };
                 plane.handle(event, &mut context, &mut self.scratch.kube);
                 self.collect_plane();
             }
             Event::Swarm(event) => {
-                let Plane::Swarm(plane) = &mut self.plane else { return };
-                let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                let Plane::Swarm(plane) = &mut self.plane else {
+                    return;
+                };
+                let mut context = Context {
+                    now: self.now,
+                    seq,
+                    seed: self.seed,
+                    symbols: &mut self.symbols,
+                    machines: &self.substrate,
+                };
                 plane.handle(event, &mut context, &mut self.scratch.swarm);
                 self.collect_plane();
             }
             Event::Compose(event) => {
-                let Plane::Compose(plane) = &mut self.plane else { return };
-                let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                let Plane::Compose(plane) = &mut self.plane else {
+                    return;
+                };
+                let mut context = Context {
+                    now: self.now,
+                    seq,
+                    seed: self.seed,
+                    symbols: &mut self.symbols,
+                    machines: &self.substrate,
+                };
                 plane.handle(event, &mut context, &mut self.scratch.compose);
                 self.collect_plane();
             }
@@ -237,7 +272,11 @@ impl World {
                 break;
             }
         }
-        let noted = if self.scratch.notices.is_empty() { cause } else { seq };
+        let noted = if self.scratch.notices.is_empty() {
+            cause
+        } else {
+            seq
+        };
         for (delay, event) in self.scratch.after.drain(..) {
             self.queue.schedule(self.now + delay, noted, event);
         }
@@ -248,7 +287,12 @@ impl World {
         }
         let notices = std::mem::take(&mut self.scratch.notices);
         for notice in &notices {
-            self.trace.push(Entry { at: self.now, seq, cause, notice: *notice });
+            self.trace.push(Entry {
+                at: self.now,
+                seq,
+                cause,
+                notice: *notice,
+            });
         }
         let mut observer = std::mem::take(&mut self.observer);
         observer.noted(&notices, seq, self);
@@ -258,7 +302,13 @@ impl World {
     }
 
     fn upcall(&mut self, seq: Seq, upcall: Upcall) {
-        let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+        let mut context = Context {
+            now: self.now,
+            seq,
+            seed: self.seed,
+            symbols: &mut self.symbols,
+            machines: &self.substrate,
+        };
         match &mut self.plane {
             Plane::Kubernetes(plane) => plane.upcall(upcall, &mut context, &mut self.scratch.kube),
             Plane::Swarm(plane) => plane.upcall(upcall, &mut context, &mut self.scratch.swarm),
@@ -269,16 +319,40 @@ impl World {
 
     fn collect_substrate(&mut self) {
         let scratch = &mut self.scratch;
-        scratch.after.extend(scratch.substrate.after.drain(..).map(|(delay, event)| (delay, Event::Substrate(event))));
+        scratch.after.extend(
+            scratch
+                .substrate
+                .after
+                .drain(..)
+                .map(|(delay, event)| (delay, Event::Substrate(event))),
+        );
         scratch.upcalls.extend(scratch.substrate.orders.drain(..));
         scratch.notices.append(&mut scratch.substrate.notices);
     }
 
     fn collect_plane(&mut self) {
         let scratch = &mut self.scratch;
-        scratch.after.extend(scratch.kube.after.drain(..).map(|(delay, event)| (delay, Event::Kube(event))));
-        scratch.after.extend(scratch.swarm.after.drain(..).map(|(delay, event)| (delay, Event::Swarm(event))));
-        scratch.after.extend(scratch.compose.after.drain(..).map(|(delay, event)| (delay, Event::Compose(event))));
+        scratch.after.extend(
+            scratch
+                .kube
+                .after
+                .drain(..)
+                .map(|(delay, event)| (delay, Event::Kube(event))),
+        );
+        scratch.after.extend(
+            scratch
+                .swarm
+                .after
+                .drain(..)
+                .map(|(delay, event)| (delay, Event::Swarm(event))),
+        );
+        scratch.after.extend(
+            scratch
+                .compose
+                .after
+                .drain(..)
+                .map(|(delay, event)| (delay, Event::Compose(event))),
+        );
         scratch.orders.extend(scratch.kube.orders.drain(..));
         scratch.orders.extend(scratch.swarm.orders.drain(..));
         scratch.orders.extend(scratch.compose.orders.drain(..));
@@ -302,11 +376,23 @@ impl World {
             Command::AddMachine(spec) => self.add_machine(seq, spec),
             Command::RemoveMachine(name) => match self.machine(name) {
                 Some(machine) => {
-                    let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                    let mut context = Context {
+                        now: self.now,
+                        seq,
+                        seed: self.seed,
+                        symbols: &mut self.symbols,
+                        machines: &self.substrate,
+                    };
                     match &mut self.plane {
-                        Plane::Kubernetes(plane) => plane.machine_removed(machine, &mut context, &mut self.scratch.kube),
-                        Plane::Swarm(plane) => plane.machine_removed(machine, &mut context, &mut self.scratch.swarm),
-                        Plane::Compose(plane) => plane.machine_removed(machine, &mut context, &mut self.scratch.compose),
+                        Plane::Kubernetes(plane) => {
+                            plane.machine_removed(machine, &mut context, &mut self.scratch.kube)
+                        }
+                        Plane::Swarm(plane) => {
+                            plane.machine_removed(machine, &mut context, &mut self.scratch.swarm)
+                        }
+                        Plane::Compose(plane) => {
+                            plane.machine_removed(machine, &mut context, &mut self.scratch.compose)
+                        }
                     }
                     self.collect_plane();
                     self.on_substrate(|substrate, scope| substrate.remove_machine(machine, scope));
@@ -316,7 +402,13 @@ impl World {
             },
             Command::Kube(request) => match &mut self.plane {
                 Plane::Kubernetes(plane) => {
-                    let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                    let mut context = Context {
+                        now: self.now,
+                        seq,
+                        seed: self.seed,
+                        symbols: &mut self.symbols,
+                        machines: &self.substrate,
+                    };
                     let result = plane.request(request, &mut context, &mut self.scratch.kube);
                     self.collect_plane();
                     Answer::Kube(Box::new(result))
@@ -325,7 +417,13 @@ impl World {
             },
             Command::Swarm(request) => match &mut self.plane {
                 Plane::Swarm(plane) => {
-                    let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                    let mut context = Context {
+                        now: self.now,
+                        seq,
+                        seed: self.seed,
+                        symbols: &mut self.symbols,
+                        machines: &self.substrate,
+                    };
                     let result = plane.request(request, &mut context, &mut self.scratch.swarm);
                     self.collect_plane();
                     Answer::Swarm(Box::new(result))
@@ -334,7 +432,13 @@ impl World {
             },
             Command::Compose(request) => match &mut self.plane {
                 Plane::Compose(plane) => {
-                    let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+                    let mut context = Context {
+                        now: self.now,
+                        seq,
+                        seed: self.seed,
+                        symbols: &mut self.symbols,
+                        machines: &self.substrate,
+                    };
                     let result = plane.request(request, &mut context, &mut self.scratch.compose);
                     self.collect_plane();
                     Answer::Compose(Box::new(result))
@@ -364,40 +468,78 @@ impl World {
     }
 
     /// A request to the API server that the engine itself makes, within the present event.
-    pub(super) fn kube_request(&mut self, request: &crate::kube::Request) -> Result<crate::kube::Response, crate::kube::Refusal> {
+    pub(super) fn kube_request(
+        &mut self,
+        request: &crate::kube::Request,
+    ) -> Result<crate::kube::Response, crate::kube::Refusal> {
         let seq = Seq(self.acts);
-        let Plane::Kubernetes(plane) = &mut self.plane else { unreachable!("asked of the Kubernetes world only") };
-        let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+        let Plane::Kubernetes(plane) = &mut self.plane else {
+            unreachable!("asked of the Kubernetes world only")
+        };
+        let mut context = Context {
+            now: self.now,
+            seq,
+            seed: self.seed,
+            symbols: &mut self.symbols,
+            machines: &self.substrate,
+        };
         let result = plane.request(request, &mut context, &mut self.scratch.kube);
         self.collect_plane();
         result
     }
 
     fn wrong_world(&self, wanted: &str) -> Answer {
-        Answer::Refused(format!("this world runs {}, not {wanted}", self.orchestrator.name()))
+        Answer::Refused(format!(
+            "this world runs {}, not {wanted}",
+            self.orchestrator.name()
+        ))
     }
 
     fn add_machine(&mut self, seq: Seq, spec: &MachineSpec) -> Answer {
         if self.machine(&spec.name).is_some() {
             return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
         }
-        let mut capacity = ResourceVector { milli_cpu: spec.milli_cpu, memory: spec.memory_bytes, ..ResourceVector::default() };
+        let mut capacity = ResourceVector {
+            milli_cpu: spec.milli_cpu,
+            memory: spec.memory_bytes,
+            ..ResourceVector::default()
+        };
         for (resource, amount) in &spec.extended {
             capacity.set_extended(self.symbols.intern(resource), *amount);
         }
         let name = self.symbols.intern(&spec.name);
         let zone = (!spec.zone.is_empty()).then(|| self.symbols.intern(&spec.zone));
-        let made = substrate::machine::MachineSpec { name, capacity, zone, control: spec.setup.control };
+        let made = substrate::machine::MachineSpec {
+            name,
+            capacity,
+            zone,
+            control: spec.setup.control,
+        };
         let mut added = None;
         self.on_substrate(|substrate, scope| added = substrate.add_machine(made, scope));
         let Some(machine) = added else {
             return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
         };
-        let mut context = Context { now: self.now, seq, seed: self.seed, symbols: &mut self.symbols, machines: &self.substrate };
+        let mut context = Context {
+            now: self.now,
+            seq,
+            seed: self.seed,
+            symbols: &mut self.symbols,
+            machines: &self.substrate,
+        };
         match &mut self.plane {
-            Plane::Kubernetes(plane) => plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.kube),
-            Plane::Swarm(plane) => plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.swarm),
-            Plane::Compose(plane) => plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.compose),
+            Plane::Kubernetes(plane) => {
+                plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.kube)
+            }
+            Plane::Swarm(plane) => {
+                plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.swarm)
+            }
+            Plane::Compose(plane) => plane.machine_added(
+                machine,
+                &spec.setup,
+                &mut context,
+                &mut self.scratch.compose,
+            ),
         }
         self.collect_plane();
         Answer::Done
@@ -410,14 +552,32 @@ impl World {
     }
 
     /// Leaves a trace line that the engine itself is the source of.
-    pub(super) fn note(&mut self, source: &'static str, verb: &'static str, kind: &'static str, name: &str, detail: Detail) {
+    pub(super) fn note(
+        &mut self,
+        source: &'static str,
+        verb: &'static str,
+        kind: &'static str,
+        name: &str,
+        detail: Detail,
+    ) {
         let name = Name::plain(self.symbols.intern(name));
-        self.scratch.notices.push(Notice { source, verb, subject: Subject { kind, name }, detail, rule: None });
+        self.scratch.notices.push(Notice {
+            source,
+            verb,
+            subject: Subject { kind, name },
+            detail,
+            rule: None,
+        });
     }
 
     /// Lets the machines do something and collects what follows.
     pub(super) fn on_substrate(&mut self, act: impl FnOnce(&mut Substrate, &mut Scope<'_>)) {
-        let mut scope = Scope { now: self.now, seed: self.seed, symbols: &self.symbols, out: &mut self.scratch.substrate };
+        let mut scope = Scope {
+            now: self.now,
+            seed: self.seed,
+            symbols: &self.symbols,
+            out: &mut self.scratch.substrate,
+        };
         act(&mut self.substrate, &mut scope);
         self.collect_substrate();
     }

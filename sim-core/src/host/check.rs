@@ -15,24 +15,37 @@ const NODES_MAX: u32 = 200;
 /// A sentence about a fault's text or a limit.
 pub fn experiment(project: &Project) -> Result<Experiment, String> {
     if project.files.len() > MAX_INPUT_FILES {
-        return Err(format!("{} files are more than the {MAX_INPUT_FILES} that are read at once", project.files.len()));
+        return Err(format!(
+            "{} files are more than the {MAX_INPUT_FILES} that are read at once",
+            project.files.len()
+        ));
     }
     if project.nodes > NODES_MAX {
-        return Err(format!("{} machines are more than the {NODES_MAX} that the page shows", project.nodes));
+        return Err(format!(
+            "{} machines are more than the {NODES_MAX} that the page shows",
+            project.nodes
+        ));
     }
     let mut experiment = Experiment::new(Seed(project.seed));
     experiment.nodes = project.nodes;
     for file in &project.files {
         if file.text.len() > MAX_DOCUMENT_BYTES {
-            return Err(format!("{}: more than {MAX_DOCUMENT_BYTES} bytes", file.name));
+            return Err(format!(
+                "{}: more than {MAX_DOCUMENT_BYTES} bytes",
+                file.name
+            ));
         }
         // A tab without text is a file yet to be written.
         if !file.text.trim().is_empty() {
-            experiment.files.push((file.name.clone(), file.text.as_str().into()));
+            experiment
+                .files
+                .push((file.name.clone(), file.text.as_str().into()));
         }
     }
     for fault in &project.faults {
-        experiment.faults.push(FaultSpec::parse(fault).map_err(|message| format!("fault \"{fault}\": {message}"))?);
+        experiment.faults.push(
+            FaultSpec::parse(fault).map_err(|message| format!("fault \"{fault}\": {message}"))?,
+        );
     }
     Ok(experiment)
 }
@@ -81,5 +94,14 @@ pub fn of_project(message: String) -> Diagnostic {
 
 /// Fields that no loop reads, one line each.
 pub fn not_modelled(opened: &Opened) -> Vec<String> {
-    opened.not_modelled.iter().map(|field| format!("{}:{}: {} {}", field.file, field.line, field.object, field.path)).collect()
+    opened
+        .not_modelled
+        .iter()
+        .map(|field| {
+            format!(
+                "{}:{}: {} {}",
+                field.file, field.line, field.object, field.path
+            )
+        })
+        .collect()
 }

@@ -12,7 +12,10 @@ use crate::engine::report::RunReport;
 use crate::engine::trace::{Entry, detail_text, subject_text};
 use crate::engine::why;
 use crate::engine::world::{Plane, World};
-use crate::protocol::{EventLine, FaultMark, Frame, MachineFrame, SeriesFrame, ServiceFrame, Unit, View, Why, WorldFrame};
+use crate::protocol::{
+    EventLine, FaultMark, Frame, MachineFrame, SeriesFrame, ServiceFrame, Unit, View, Why,
+    WorldFrame,
+};
 use crate::substrate::machine::Machine;
 
 /// Events that a view may ask for.
@@ -23,7 +26,11 @@ const POINTS_MAX: usize = 4_096;
 
 /// The lab as far as `view` shows it. The host fills in what belongs to the clock.
 pub fn frame(lab: &Lab, view: &View) -> Frame {
-    let mut frame = Frame { now_us: lab.now.as_micros(), hash: lab.fingerprint().hex(), ..Frame::default() };
+    let mut frame = Frame {
+        now_us: lab.now.as_micros(),
+        hash: lab.fingerprint().hex(),
+        ..Frame::default()
+    };
     for world in &lab.worlds {
         let report = RunReport::of(world);
         frame.faults.extend(faults(world, &report));
@@ -46,7 +53,10 @@ fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
     let services = report.services.iter().map(|service| ServiceFrame {
         name: service.name.to_string(),
         desired: service.desired,
-        ready: workloads.iter().find(|workload| *workload.name == *service.name).map_or(0, |workload| workload.ready),
+        ready: workloads
+            .iter()
+            .find(|workload| *workload.name == *service.name)
+            .map_or(0, |workload| workload.ready),
         serving: service.ready,
         answered_ppm: service.answered_ppm.unwrap_or(u32::MAX),
         availability_ppm: service.availability_ppm.unwrap_or(u32::MAX),
@@ -57,7 +67,12 @@ fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
         machines,
         unplaced,
         services: services.collect(),
-        series: world.observer.series.iter().map(|series| sampled(series, points)).collect(),
+        series: world
+            .observer
+            .series
+            .iter()
+            .map(|series| sampled(series, points))
+            .collect(),
         converged: world.unmet() == 0,
         mechanism: report.mechanism.clone(),
         events: report.events,
@@ -66,10 +81,19 @@ fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
 
 /// A series with at most `points` points: of every stretch the last is kept.
 fn sampled(series: &Series, points: usize) -> SeriesFrame {
-    let mut frame = SeriesFrame { name: series.name.to_string(), ..SeriesFrame::default() };
-    let stride = if points == 0 { usize::MAX } else { series.points.len().div_ceil(points).max(1) };
+    let mut frame = SeriesFrame {
+        name: series.name.to_string(),
+        ..SeriesFrame::default()
+    };
+    let stride = if points == 0 {
+        usize::MAX
+    } else {
+        series.points.len().div_ceil(points).max(1)
+    };
     for part in series.points.chunks(stride) {
-        let Some(point) = part.last().filter(|_| points > 0) else { continue };
+        let Some(point) = part.last().filter(|_| points > 0) else {
+            continue;
+        };
         frame.at_us.push(point.at.as_micros());
         frame.desired.push(point.desired);
         frame.ready.push(point.ready);
@@ -111,7 +135,9 @@ fn line(world: &World, entry: &Entry) -> EventLine {
         verb: notice.verb.to_owned(),
         subject: subject_text(notice, &world.symbols),
         detail: detail_text(notice, &world.symbols),
-        rule: notice.rule.map_or_else(String::new, |rule| format!("{} {}", rule.key, rule.value)),
+        rule: notice
+            .rule
+            .map_or_else(String::new, |rule| format!("{} {}", rule.key, rule.value)),
     }
 }
 
@@ -124,12 +150,19 @@ fn events(lab: &Lab, count: usize) -> Vec<EventLine> {
     }
     latest.sort_by_key(|(at, place, order, ..)| (*at, *place, *order));
     let skip = latest.len().saturating_sub(count);
-    latest[skip..].iter().map(|(.., world, entry)| line(world, entry)).collect()
+    latest[skip..]
+        .iter()
+        .map(|(.., world, entry)| line(world, entry))
+        .collect()
 }
 
 /// The causal chain asked for; empty if there is no such event or object.
 fn chain(lab: &Lab, asked: &Why) -> Vec<EventLine> {
-    let Some(world) = lab.worlds.iter().find(|world| world.orchestrator.name() == asked.orchestrator) else {
+    let Some(world) = lab
+        .worlds
+        .iter()
+        .find(|world| world.orchestrator.name() == asked.orchestrator)
+    else {
         return Vec::new();
     };
     let entries = if asked.seq == 0 {
@@ -138,7 +171,10 @@ fn chain(lab: &Lab, asked: &Why) -> Vec<EventLine> {
         let seq = crate::des::queue::Seq(asked.seq);
         let mut entries = world.trace.chain(seq);
         // The chain ends with the event's representative; the line asked for may be another of it.
-        let own = world.trace.of(seq).find(|entry| subject_text(&entry.notice, &world.symbols) == asked.object);
+        let own = world
+            .trace
+            .of(seq)
+            .find(|entry| subject_text(&entry.notice, &world.symbols) == asked.object);
         if let (Some(end), Some(own)) = (entries.last_mut(), own) {
             *end = *own;
         }

@@ -95,28 +95,46 @@ pub struct ApiServer {
 }
 
 /// Namespaces that a fresh cluster has.
-pub const BUILT_IN_NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+pub const BUILT_IN_NAMESPACES: [&str; 4] =
+    ["default", "kube-node-lease", "kube-public", "kube-system"];
 
 impl ApiServer {
     /// Answers a request.
     ///
     /// # Errors
     /// A refusal in upstream's words.
-    pub fn request(&mut self, request: &Request, turn: &mut Turn<'_, '_>) -> Result<Response, Refusal> {
+    pub fn request(
+        &mut self,
+        request: &Request,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<Response, Refusal> {
         self.bootstrap(turn);
         match request {
             Request::Create { object, namespace } => self.create(object, namespace, turn),
             Request::Update { object, namespace } => self.update(object, namespace, turn),
-            Request::Scale { kind, namespace, name, replicas } => self.scale(kind, namespace, name, *replicas, turn),
-            Request::Delete { kind, namespace, name, propagation, grace_seconds } => {
-                self.delete(kind, namespace, name, *propagation, *grace_seconds, turn)
-            }
+            Request::Scale {
+                kind,
+                namespace,
+                name,
+                replicas,
+            } => self.scale(kind, namespace, name, *replicas, turn),
+            Request::Delete {
+                kind,
+                namespace,
+                name,
+                propagation,
+                grace_seconds,
+            } => self.delete(kind, namespace, name, *propagation, *grace_seconds, turn),
         }
     }
 
     /// Makes what every cluster starts with.
     pub fn bootstrap(&mut self, turn: &mut Turn<'_, '_>) {
-        let key = |name: &str| DocumentKey { resource: "namespaces".into(), namespace: "".into(), name: name.into() };
+        let key = |name: &str| DocumentKey {
+            resource: "namespaces".into(),
+            namespace: "".into(),
+            name: name.into(),
+        };
         if turn.store.documents().get(&key("kube-system")).is_some() {
             return;
         }
@@ -125,7 +143,14 @@ impl ApiServer {
             let revision = turn.store.bump();
             turn.store.documents_mut().insert(
                 key(name),
-                Document { value, row: RowReference::None, created: crate::base::time::SimTime::ZERO, revision, generation: 0, deletion: None },
+                Document {
+                    value,
+                    row: RowReference::None,
+                    created: crate::base::time::SimTime::ZERO,
+                    revision,
+                    generation: 0,
+                    deletion: None,
+                },
             );
         }
     }
@@ -159,7 +184,10 @@ pub(crate) fn read(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>
 
 /// The kind that a request names.
 pub(crate) fn known(kind: &str) -> Result<&'static Kind, Refusal> {
-    kinds::KINDS.iter().find(|known| known.kind == kind).ok_or_else(Refusal::no_such_resource)
+    kinds::KINDS
+        .iter()
+        .find(|known| known.kind == kind)
+        .ok_or_else(Refusal::no_such_resource)
 }
 
 /// Leaves the trace line of a request from outside.

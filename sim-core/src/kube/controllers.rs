@@ -62,7 +62,10 @@ impl Default for Controllers {
         Self {
             pending: BTreeSet::new(),
             deployment: DeploymentController { limiter },
-            replica_set: ReplicaSetController { limiter, deletions: BTreeMap::new() },
+            replica_set: ReplicaSetController {
+                limiter,
+                deletions: BTreeMap::new(),
+            },
             endpoint_slice: EndpointSliceController::new(limiter),
             proxy: Proxy::default(),
             node_lifecycle: NodeLifecycle::default(),
@@ -84,7 +87,11 @@ impl Controllers {
 
     /// Follows a change of the clients' rates.
     pub fn configure(&mut self, settings: &Settings) {
-        for limiter in [&mut self.deployment.limiter, &mut self.replica_set.limiter, &mut self.endpoint_slice.limiter] {
+        for limiter in [
+            &mut self.deployment.limiter,
+            &mut self.replica_set.limiter,
+            &mut self.endpoint_slice.limiter,
+        ] {
             limiter.configure(settings.kube_api_qps, settings.kube_api_burst);
         }
     }
@@ -111,7 +118,9 @@ impl Controllers {
             Event::TolerationEnds(pod) => self.taint_eviction.toleration_ends(pod, turn),
             Event::PodGc => self.pod_gc.round(turn),
             Event::ProxySync => self.proxy.sync(turn),
-            Event::NodeStatus(_) | Event::Scheduler(_) | Event::Kubelet(_) => unreachable!("not of the controller manager"),
+            Event::NodeStatus(_) | Event::Scheduler(_) | Event::Kubelet(_) => {
+                unreachable!("not of the controller manager")
+            }
         }
     }
 
@@ -124,7 +133,10 @@ impl Controllers {
             Key::Service(_) => Some(&self.endpoint_slice.limiter),
             _ => None,
         };
-        if let Some(at) = limiter.map(|limiter| limiter.ready_at(turn.now())).filter(|at| *at > turn.now()) {
+        if let Some(at) = limiter
+            .map(|limiter| limiter.ready_at(turn.now()))
+            .filter(|at| *at > turn.now())
+        {
             self.pending.insert(key);
             turn.at(at, Event::Sync(key));
             return;
@@ -162,14 +174,20 @@ impl Controllers {
 
     fn touch(&mut self, set: ReplicaSetId, turn: &Turn<'_, '_>) {
         let owner = turn.store.replica_set(set).and_then(|row| row.owner);
-        self.touched.insert(owner.map_or(Workload::ReplicaSet(set), Workload::Deployment));
+        self.touched
+            .insert(owner.map_or(Workload::ReplicaSet(set), Workload::Deployment));
     }
 
     /// Sees a write.
     pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
         match change {
-            Change::PodCreated(pod) | Change::PodBound(pod) | Change::PodTerminating(pod) | Change::PodStatus(pod) => {
-                let Some(row) = turn.store.pod(pod).copied() else { return };
+            Change::PodCreated(pod)
+            | Change::PodBound(pod)
+            | Change::PodTerminating(pod)
+            | Change::PodStatus(pod) => {
+                let Some(row) = turn.store.pod(pod).copied() else {
+                    return;
+                };
                 self.pod_changed(change, pod, &row, turn);
             }
             Change::PodRemoved(pod, row) => self.pod_changed(change, pod, &row, turn),
@@ -242,24 +260,42 @@ impl Controllers {
             }
         }
         let bound = matches!(change, Change::PodBound(_) | Change::PodCreated(_));
-        if let Some(node) = row.node.filter(|node| bound && turn.store.node(*node).is_some_and(|row| row.no_execute_since.is_some())) {
+        if let Some(node) = row.node.filter(|node| {
+            bound
+                && turn
+                    .store
+                    .node(*node)
+                    .is_some_and(|row| row.no_execute_since.is_some())
+        }) {
             self.enqueue(Key::NodeEvictions(node), turn);
         }
     }
 
     fn await_availability(&mut self, pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) {
-        let Some(set) = row.owner.and_then(|owner| turn.store.replica_set(owner)) else { return };
+        let Some(set) = row.owner.and_then(|owner| turn.store.replica_set(owner)) else {
+            return;
+        };
         let since = turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize];
         let at = u64::from(since) + set.min_ready_s.unsigned_abs();
-        turn.at(SimTime::from_micros(at * 1_000_000), Event::PodAvailable(pod));
+        turn.at(
+            SimTime::from_micros(at * 1_000_000),
+            Event::PodAvailable(pod),
+        );
     }
 
     fn pod_available(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.pod(pod).copied().filter(|row| row.is_ready()) else { return };
+        let Some(row) = turn.store.pod(pod).copied().filter(|row| row.is_ready()) else {
+            return;
+        };
         let Some(owner) = row.owner else { return };
-        let Some(set) = turn.store.replica_set(owner) else { return };
-        let since = u64::from(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
-        if (since + set.min_ready_s.unsigned_abs()) * 1_000_000 <= turn.now().as_micros() && turn.store.set_available(pod) {
+        let Some(set) = turn.store.replica_set(owner) else {
+            return;
+        };
+        let since =
+            u64::from(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
+        if (since + set.min_ready_s.unsigned_abs()) * 1_000_000 <= turn.now().as_micros()
+            && turn.store.set_available(pod)
+        {
             self.touch(owner, turn);
             self.enqueue(Key::ReplicaSet(owner), turn);
         }
@@ -269,8 +305,12 @@ impl Controllers {
     pub fn refresh(&mut self, turn: &mut Turn<'_, '_>) {
         while let Some(workload) = self.touched.pop_first() {
             let now = match workload {
-                Workload::Deployment(id) => super::status::deployment(id, turn.store).map(|status| status.unmet),
-                Workload::ReplicaSet(id) => super::status::replica_set(id, turn.store).map(|status| status.unmet),
+                Workload::Deployment(id) => {
+                    super::status::deployment(id, turn.store).map(|status| status.unmet)
+                }
+                Workload::ReplicaSet(id) => {
+                    super::status::replica_set(id, turn.store).map(|status| status.unmet)
+                }
             };
             let before = match now {
                 Some(distance) => self.distances.insert(workload, distance),

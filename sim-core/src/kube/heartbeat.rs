@@ -17,7 +17,9 @@ use crate::substrate::order::{MachineId, Upcall};
 
 use super::event::Event;
 use super::rows::NodeId;
-use super::rows::node::{ConditionStatus, NODE_CONDITIONS, NodeCondition, NodeConditionState, NodeRow, parse_effect};
+use super::rows::node::{
+    ConditionStatus, NODE_CONDITIONS, NodeCondition, NodeConditionState, NodeRow, parse_effect,
+};
 use super::rows::pod::NO_POD;
 use super::settings::Settings;
 use super::store::WATCH_LAG;
@@ -64,7 +66,9 @@ impl Heartbeats {
 
     /// Whether renewals of a node arrive.
     pub fn is_silent(&self, node: NodeId) -> bool {
-        self.by_node.get(&node).is_some_and(|beat| beat.silent_since.is_some())
+        self.by_node
+            .get(&node)
+            .is_some_and(|beat| beat.silent_since.is_some())
     }
 
     /// The node lifecycle controller has noticed a silent node.
@@ -73,7 +77,13 @@ impl Heartbeats {
     }
 
     /// The newest lease renewal that has reached the API server.
-    pub fn renewed(&self, node: NodeId, row: &NodeRow, settings: &Settings, now: SimTime) -> Option<SimTime> {
+    pub fn renewed(
+        &self,
+        node: NodeId,
+        row: &NodeRow,
+        settings: &Settings,
+        now: SimTime,
+    ) -> Option<SimTime> {
         let beat = self.by_node.get(&node)?;
         let until = beat.silent_since.unwrap_or(now);
         let period = settings.node_lease_duration.scaled(1, 4);
@@ -87,7 +97,9 @@ impl Heartbeats {
     /// A kubelet registers its node.
     pub fn register(&mut self, machine: MachineId, setup: &NodeSetup, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
-        let Some(description) = turn.ctx.machines.machine(machine) else { return };
+        let Some(description) = turn.ctx.machines.machine(machine) else {
+            return;
+        };
         let (name, zone) = (description.name, description.zone.unwrap_or(Symbol::EMPTY));
         let mut capacity = description.capacity.clone();
         let host = turn.ctx.symbols.text(name).to_owned();
@@ -118,11 +130,36 @@ impl Heartbeats {
         };
         let node = turn.store.add_node(row);
         let period = turn.settings.node_lease_duration.scaled(1, 4);
-        let offset = turn.stream("lease phase", &[&host], 0).duration_between(SimDuration::ZERO, period);
-        self.by_node.insert(node, Heartbeat { phase: now + offset, silent_since: None, on: true, linked: true });
+        let offset = turn
+            .stream("lease phase", &[&host], 0)
+            .duration_between(SimDuration::ZERO, period);
+        self.by_node.insert(
+            node,
+            Heartbeat {
+                phase: now + offset,
+                silent_since: None,
+                on: true,
+                linked: true,
+            },
+        );
         let object = ("Node", Symbol::EMPTY, Name::plain(name));
-        turn.normal(object, "node-controller", "RegisteredNode", Message::Names("Node {} event: Registered Node {} in Controller", Name::plain(name), Name::plain(name)));
-        turn.note("kube.kubelet", "register", "node", Name::plain(name), Detail::None);
+        turn.normal(
+            object,
+            "node-controller",
+            "RegisteredNode",
+            Message::Names(
+                "Node {} event: Registered Node {} in Controller",
+                Name::plain(name),
+                Name::plain(name),
+            ),
+        );
+        turn.note(
+            "kube.kubelet",
+            "register",
+            "node",
+            Name::plain(name),
+            Detail::None,
+        );
     }
 
     /// A machine's power or link changed.
@@ -133,8 +170,12 @@ impl Heartbeats {
             Upcall::ControlLink { machine, connected } => (machine, None, Some(connected)),
             _ => return,
         };
-        let Some(node) = turn.store.node_of(machine) else { return };
-        let Some(beat) = self.by_node.get_mut(&node) else { return };
+        let Some(node) = turn.store.node_of(machine) else {
+            return;
+        };
+        let Some(beat) = self.by_node.get_mut(&node) else {
+            return;
+        };
         let booted = on == Some(true) && !beat.on;
         beat.on = on.unwrap_or(beat.on);
         beat.linked = linked.unwrap_or(beat.linked);
@@ -149,7 +190,11 @@ impl Heartbeats {
     fn fall_silent(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
         let beat = self.by_node.get_mut(&node).expect("checked by the caller");
         beat.silent_since = Some(turn.now());
-        if turn.store.node(node).is_some_and(|row| row.ready() != ConditionStatus::Unknown) {
+        if turn
+            .store
+            .node(node)
+            .is_some_and(|row| row.ready() != ConditionStatus::Unknown)
+        {
             self.unnoticed.insert(node);
         }
         if let Some(at) = self.detection(node, turn) {
@@ -163,10 +208,17 @@ impl Heartbeats {
         let row = turn.store.node(node)?;
         let renewal = self.renewed(node, row, turn.settings, turn.now())?;
         let heartbeat = row.heartbeat;
-        let last = if heartbeat > renewal { heartbeat } else { renewal };
+        let last = if heartbeat > renewal {
+            heartbeat
+        } else {
+            renewal
+        };
         let period = turn.settings.node_monitor_period;
         let seen = tick_at_or_after(last + WATCH_LAG, period);
-        Some(tick_after(seen + turn.settings.node_monitor_grace_period, period))
+        Some(tick_after(
+            seen + turn.settings.node_monitor_grace_period,
+            period,
+        ))
     }
 
     fn speak_again(&mut self, node: NodeId, booted: bool, turn: &mut Turn<'_, '_>) {
@@ -179,7 +231,11 @@ impl Heartbeats {
         }
         self.unnoticed.remove(&node);
         // One that ran on posts with its next regular status.
-        let wait = if booted { BOOT_STATUS } else { next_beat(beat.phase, now, frequency) };
+        let wait = if booted {
+            BOOT_STATUS
+        } else {
+            next_beat(beat.phase, now, frequency)
+        };
         turn.after(wait, Event::NodeStatus(node));
     }
 
@@ -189,7 +245,9 @@ impl Heartbeats {
         if self.is_silent(node) {
             return;
         }
-        let Some(row) = turn.store.node(node) else { return };
+        let Some(row) = turn.store.node(node) else {
+            return;
+        };
         let (name, was) = (row.name, row.ready());
         let mut conditions = healthy(now);
         for (fresh, old) in conditions.iter_mut().zip(row.conditions) {
@@ -203,8 +261,19 @@ impl Heartbeats {
         turn.store.set_node_conditions(node, conditions, now);
         if was != ConditionStatus::True {
             let object = ("Node", Symbol::EMPTY, Name::plain(name));
-            turn.normal(object, "kubelet", "NodeReady", Message::Name("Node {} status is now: NodeReady", Name::plain(name)));
-            turn.note("kube.kubelet", "ready", "node", Name::plain(name), Detail::None);
+            turn.normal(
+                object,
+                "kubelet",
+                "NodeReady",
+                Message::Name("Node {} status is now: NodeReady", Name::plain(name)),
+            );
+            turn.note(
+                "kube.kubelet",
+                "ready",
+                "node",
+                Name::plain(name),
+                Detail::None,
+            );
         }
     }
 
@@ -235,15 +304,45 @@ fn next_beat(phase: SimTime, now: SimTime, period: SimDuration) -> SimDuration {
 
 /// Conditions of a kubelet that is well.
 pub fn healthy(now: SimTime) -> [NodeConditionState; NODE_CONDITIONS] {
-    let mut conditions = [NodeConditionState { status: ConditionStatus::False, reason: "", message: "", transition: now }; NODE_CONDITIONS];
+    let mut conditions = [NodeConditionState {
+        status: ConditionStatus::False,
+        reason: "",
+        message: "",
+        transition: now,
+    }; NODE_CONDITIONS];
     let texts = [
-        (NodeCondition::MemoryPressure, ConditionStatus::False, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        (NodeCondition::DiskPressure, ConditionStatus::False, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        (NodeCondition::PidPressure, ConditionStatus::False, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-        (NodeCondition::Ready, ConditionStatus::True, "KubeletReady", "kubelet is posting ready status"),
+        (
+            NodeCondition::MemoryPressure,
+            ConditionStatus::False,
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        ),
+        (
+            NodeCondition::DiskPressure,
+            ConditionStatus::False,
+            "KubeletHasNoDiskPressure",
+            "kubelet has no disk pressure",
+        ),
+        (
+            NodeCondition::PidPressure,
+            ConditionStatus::False,
+            "KubeletHasSufficientPID",
+            "kubelet has sufficient PID available",
+        ),
+        (
+            NodeCondition::Ready,
+            ConditionStatus::True,
+            "KubeletReady",
+            "kubelet is posting ready status",
+        ),
     ];
     for (condition, status, reason, message) in texts {
-        conditions[condition as usize] = NodeConditionState { status, reason, message, transition: now };
+        conditions[condition as usize] = NodeConditionState {
+            status,
+            reason,
+            message,
+            transition: now,
+        };
     }
     conditions
 }
@@ -270,11 +369,21 @@ fn labels(host: &str, zone: &str, setup: &NodeSetup) -> Vec<(Arc<str>, Arc<str>)
     }
     if setup.control {
         add("node-role.kubernetes.io/control-plane", "");
-        add("node.kubernetes.io/exclude-from-external-load-balancers", "");
+        add(
+            "node.kubernetes.io/exclude-from-external-load-balancers",
+            "",
+        );
     }
     for (key, value) in &setup.labels {
         // A bare `zone` is the short way to say which zone the machine stands in.
-        add(if &**key == "zone" { "topology.kubernetes.io/zone" } else { key }, value);
+        add(
+            if &**key == "zone" {
+                "topology.kubernetes.io/zone"
+            } else {
+                key
+            },
+            value,
+        );
     }
     labels.into_iter().collect()
 }
@@ -283,22 +392,44 @@ fn labels(host: &str, zone: &str, setup: &NodeSetup) -> Vec<(Arc<str>, Arc<str>)
 /// Source: `staging/src/k8s.io/component-helpers/node/topology/helpers.go`.
 pub fn zone_key(labels: &[(Arc<str>, Arc<str>)]) -> String {
     let text = |key| super::selector::label(labels, key).map_or("", |value| value);
-    let (region, zone) = (text("topology.kubernetes.io/region"), text("topology.kubernetes.io/zone"));
-    if region.is_empty() && zone.is_empty() { String::new() } else { format!("{region}:\0:{zone}") }
+    let (region, zone) = (
+        text("topology.kubernetes.io/region"),
+        text("topology.kubernetes.io/zone"),
+    );
+    if region.is_empty() && zone.is_empty() {
+        String::new()
+    } else {
+        format!("{region}:\0:{zone}")
+    }
 }
 
 fn taints(setup: &NodeSetup) -> Arc<[Taint]> {
     let mut taints = Vec::new();
     if setup.control {
         let key = "node-role.kubernetes.io/control-plane".into();
-        taints.push(Taint { key, value: "".into(), effect: TaintEffect::NoSchedule });
+        taints.push(Taint {
+            key,
+            value: "".into(),
+            effect: TaintEffect::NoSchedule,
+        });
     }
     for text in &setup.taints {
-        let Some((left, effect)) = text.rsplit_once(':') else { continue };
-        let Some(effect) = parse_effect(effect) else { continue };
+        let Some((left, effect)) = text.rsplit_once(':') else {
+            continue;
+        };
+        let Some(effect) = parse_effect(effect) else {
+            continue;
+        };
         let (key, value) = left.split_once('=').unwrap_or((left, ""));
-        if !taints.iter().any(|taint: &Taint| &*taint.key == key && taint.effect == effect) {
-            taints.push(Taint { key: key.into(), value: value.into(), effect });
+        if !taints
+            .iter()
+            .any(|taint: &Taint| &*taint.key == key && taint.effect == effect)
+        {
+            taints.push(Taint {
+                key: key.into(),
+                value: value.into(),
+                effect,
+            });
         }
     }
     taints.into()

@@ -17,8 +17,22 @@ pub struct Kind {
     pub generation: bool,
 }
 
-const fn kind(api_version: &'static str, kind: &'static str, plural: &'static str, short: &'static [&'static str], namespaced: bool, generation: bool) -> Kind {
-    Kind { api_version, kind, plural, short, namespaced, generation }
+const fn kind(
+    api_version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    short: &'static [&'static str],
+    namespaced: bool,
+    generation: bool,
+) -> Kind {
+    Kind {
+        api_version,
+        kind,
+        plural,
+        short,
+        namespaced,
+        generation,
+    }
 }
 
 /// Built-in kinds. The generation column follows `pkg/registry/*/*/strategy.go`.
@@ -29,59 +43,225 @@ pub const KINDS: &[Kind] = &[
     kind("v1", "LimitRange", "limitranges", &["limits"], true, false),
     kind("v1", "Namespace", "namespaces", &["ns"], false, false),
     kind("v1", "Node", "nodes", &["no"], false, false),
-    kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims", &["pvc"], true, false),
-    kind("v1", "PersistentVolume", "persistentvolumes", &["pv"], false, false),
+    kind(
+        "v1",
+        "PersistentVolumeClaim",
+        "persistentvolumeclaims",
+        &["pvc"],
+        true,
+        false,
+    ),
+    kind(
+        "v1",
+        "PersistentVolume",
+        "persistentvolumes",
+        &["pv"],
+        false,
+        false,
+    ),
     kind("v1", "Pod", "pods", &["po"], true, true),
     kind("v1", "PodTemplate", "podtemplates", &[], true, false),
-    kind("v1", "ReplicationController", "replicationcontrollers", &["rc"], true, true),
-    kind("v1", "ResourceQuota", "resourcequotas", &["quota"], true, false),
+    kind(
+        "v1",
+        "ReplicationController",
+        "replicationcontrollers",
+        &["rc"],
+        true,
+        true,
+    ),
+    kind(
+        "v1",
+        "ResourceQuota",
+        "resourcequotas",
+        &["quota"],
+        true,
+        false,
+    ),
     kind("v1", "Secret", "secrets", &[], true, false),
-    kind("v1", "ServiceAccount", "serviceaccounts", &["sa"], true, false),
+    kind(
+        "v1",
+        "ServiceAccount",
+        "serviceaccounts",
+        &["sa"],
+        true,
+        false,
+    ),
     kind("v1", "Service", "services", &["svc"], true, false),
-    kind("apps/v1", "ControllerRevision", "controllerrevisions", &[], true, false),
+    kind(
+        "apps/v1",
+        "ControllerRevision",
+        "controllerrevisions",
+        &[],
+        true,
+        false,
+    ),
     kind("apps/v1", "DaemonSet", "daemonsets", &["ds"], true, true),
-    kind("apps/v1", "Deployment", "deployments", &["deploy"], true, true),
+    kind(
+        "apps/v1",
+        "Deployment",
+        "deployments",
+        &["deploy"],
+        true,
+        true,
+    ),
     kind("apps/v1", "ReplicaSet", "replicasets", &["rs"], true, true),
-    kind("apps/v1", "StatefulSet", "statefulsets", &["sts"], true, true),
-    kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", &["hpa"], true, false),
+    kind(
+        "apps/v1",
+        "StatefulSet",
+        "statefulsets",
+        &["sts"],
+        true,
+        true,
+    ),
+    kind(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+        &["hpa"],
+        true,
+        false,
+    ),
     kind("batch/v1", "CronJob", "cronjobs", &["cj"], true, true),
     kind("batch/v1", "Job", "jobs", &[], true, true),
-    kind("coordination.k8s.io/v1", "Lease", "leases", &[], true, false),
-    kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", &[], true, true),
-    kind("networking.k8s.io/v1", "Ingress", "ingresses", &["ing"], true, true),
-    kind("networking.k8s.io/v1", "IngressClass", "ingressclasses", &[], false, true),
-    kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", &["netpol"], true, true),
-    kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", &["pdb"], true, true),
-    kind("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", &[], false, false),
-    kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", &[], false, false),
-    kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", &[], true, false),
-    kind("rbac.authorization.k8s.io/v1", "Role", "roles", &[], true, false),
-    kind("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", &["pc"], false, true),
-    kind("storage.k8s.io/v1", "StorageClass", "storageclasses", &["sc"], false, false),
-    kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", &["crd", "crds"], false, true),
+    kind(
+        "coordination.k8s.io/v1",
+        "Lease",
+        "leases",
+        &[],
+        true,
+        false,
+    ),
+    kind(
+        "discovery.k8s.io/v1",
+        "EndpointSlice",
+        "endpointslices",
+        &[],
+        true,
+        true,
+    ),
+    kind(
+        "networking.k8s.io/v1",
+        "Ingress",
+        "ingresses",
+        &["ing"],
+        true,
+        true,
+    ),
+    kind(
+        "networking.k8s.io/v1",
+        "IngressClass",
+        "ingressclasses",
+        &[],
+        false,
+        true,
+    ),
+    kind(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        "networkpolicies",
+        &["netpol"],
+        true,
+        true,
+    ),
+    kind(
+        "policy/v1",
+        "PodDisruptionBudget",
+        "poddisruptionbudgets",
+        &["pdb"],
+        true,
+        true,
+    ),
+    kind(
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRoleBinding",
+        "clusterrolebindings",
+        &[],
+        false,
+        false,
+    ),
+    kind(
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRole",
+        "clusterroles",
+        &[],
+        false,
+        false,
+    ),
+    kind(
+        "rbac.authorization.k8s.io/v1",
+        "RoleBinding",
+        "rolebindings",
+        &[],
+        true,
+        false,
+    ),
+    kind(
+        "rbac.authorization.k8s.io/v1",
+        "Role",
+        "roles",
+        &[],
+        true,
+        false,
+    ),
+    kind(
+        "scheduling.k8s.io/v1",
+        "PriorityClass",
+        "priorityclasses",
+        &["pc"],
+        false,
+        true,
+    ),
+    kind(
+        "storage.k8s.io/v1",
+        "StorageClass",
+        "storageclasses",
+        &["sc"],
+        false,
+        false,
+    ),
+    kind(
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        &["crd", "crds"],
+        false,
+        true,
+    ),
 ];
 
 impl Kind {
     /// Group, empty for the core.
     pub fn group(&self) -> &'static str {
-        self.api_version.split_once('/').map_or("", |(group, _)| group)
+        self.api_version
+            .split_once('/')
+            .map_or("", |(group, _)| group)
     }
 
     /// Resource with group, e.g. `deployments.apps`: how errors and documents name it.
     pub fn resource(&self) -> String {
-        if self.group().is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group()) }
+        if self.group().is_empty() {
+            self.plural.to_owned()
+        } else {
+            format!("{}.{}", self.plural, self.group())
+        }
     }
 
     /// Kind with group, e.g. `Deployment.apps`.
     pub fn qualified(&self) -> String {
-        if self.group().is_empty() { self.kind.to_owned() } else { format!("{}.{}", self.kind, self.group()) }
+        if self.group().is_empty() {
+            self.kind.to_owned()
+        } else {
+            format!("{}.{}", self.kind, self.group())
+        }
     }
 }
 
 /// The kind that an object names.
 pub fn of_object(api_version: &str, name: &str) -> Option<&'static Kind> {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    KINDS.iter().find(|kind| kind.kind == name && kind.group() == group)
+    KINDS
+        .iter()
+        .find(|kind| kind.kind == name && kind.group() == group)
 }
 
 /// The kind that a person means by `po`, `pod`, `pods`, `deployments.apps`, `deployment.v1.apps`.
@@ -89,8 +269,15 @@ pub fn of_word(word: &str) -> Option<&'static Kind> {
     let word = word.to_ascii_lowercase();
     let (head, group) = word.split_once('.').unwrap_or((&word, ""));
     KINDS.iter().find(|kind| {
-        let named = kind.plural == head || kind.kind.eq_ignore_ascii_case(head) || kind.short.contains(&head);
-        named && (group.is_empty() || kind.group() == group || group.split_once('.').is_some_and(|(_, group)| group == kind.group()))
+        let named = kind.plural == head
+            || kind.kind.eq_ignore_ascii_case(head)
+            || kind.short.contains(&head);
+        named
+            && (group.is_empty()
+                || kind.group() == group
+                || group
+                    .split_once('.')
+                    .is_some_and(|(_, group)| group == kind.group()))
     })
 }
 
@@ -100,10 +287,23 @@ mod tests {
 
     #[test]
     fn people_may_name_a_kind_in_many_ways() {
-        for word in ["deploy", "deployment", "Deployments", "deployments.apps", "deployment.v1.apps"] {
-            assert_eq!(of_word(word).map(|kind| kind.kind), Some("Deployment"), "{word}");
+        for word in [
+            "deploy",
+            "deployment",
+            "Deployments",
+            "deployments.apps",
+            "deployment.v1.apps",
+        ] {
+            assert_eq!(
+                of_word(word).map(|kind| kind.kind),
+                Some("Deployment"),
+                "{word}"
+            );
         }
         assert_eq!(of_word("deployments.batch"), None);
-        assert_eq!(of_object("apps/v1", "ReplicaSet").map(Kind::resource), Some("replicasets.apps".to_owned()));
+        assert_eq!(
+            of_object("apps/v1", "ReplicaSet").map(Kind::resource),
+            Some("replicasets.apps".to_owned())
+        );
     }
 }

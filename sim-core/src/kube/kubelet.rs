@@ -81,7 +81,9 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_restart_period: backoff::MAX }
+        Self {
+            max_restart_period: backoff::MAX,
+        }
     }
 }
 
@@ -113,21 +115,31 @@ pub struct Kubelets {
 
 impl Kubelets {
     /// Handles an event of its own.
-    pub fn handle(&mut self, event: Event, store: &mut Store, ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+    pub fn handle(
+        &mut self,
+        event: Event,
+        store: &mut Store,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<super::Event>,
+    ) {
         let mut desk = Desk { store, ctx, out };
         let settings = self.settings;
         match event {
             Event::Sync(pod) => self.sync(pod, &mut desk),
             Event::Removed(pod) => self.removed(pod, &mut desk),
             Event::Wake(pod) => {
-                let Some(worker) = self.awake(pod) else { return };
+                let Some(worker) = self.awake(pod) else {
+                    return;
+                };
                 if worker.wake_at == Some(desk.now()) {
                     worker.wake_at = None;
                 }
                 lifecycle::advance(worker, &settings, &mut desk);
             }
             Event::Relist(pod) => {
-                let Some(worker) = self.awake(pod) else { return };
+                let Some(worker) = self.awake(pod) else {
+                    return;
+                };
                 if worker.relist_at != Some(desk.now()) {
                     return;
                 }
@@ -141,11 +153,19 @@ impl Kubelets {
             Event::Status(pod) => self.write_status(pod, &mut desk),
             Event::Delete(pod) => self.delete(pod, &mut desk),
             Event::HookEnded(pod, index) => {
-                let Some(worker) = self.awake(pod) else { return };
+                let Some(worker) = self.awake(pod) else {
+                    return;
+                };
                 lifecycle::hook_ended(worker, usize::from(index), &mut desk);
             }
             Event::AgentUp(machine) => {
-                let Some(trouble) = self.trouble.get_mut(&machine).filter(|trouble| trouble.starting) else { return };
+                let Some(trouble) = self
+                    .trouble
+                    .get_mut(&machine)
+                    .filter(|trouble| trouble.starting)
+                else {
+                    return;
+                };
                 trouble.starting = false;
                 trouble.down = false;
                 if !trouble.unlinked {
@@ -157,7 +177,13 @@ impl Kubelets {
 
     /// Sees a write to the store, in the event of the write; what it does about it comes after the
     /// watch lag.
-    pub fn observe(&mut self, change: Change, store: &mut Store, _ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+    pub fn observe(
+        &mut self,
+        change: Change,
+        store: &mut Store,
+        _ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<super::Event>,
+    ) {
         let event = match change {
             Change::PodCreated(pod) | Change::PodBound(pod) | Change::PodTerminating(pod) => {
                 if store.pod(pod).is_none_or(|row| row.node.is_none()) {
@@ -182,7 +208,13 @@ impl Kubelets {
     }
 
     /// A machine reports. The plane has already stopped or resumed the node's heartbeat.
-    pub fn upcall(&mut self, upcall: Upcall, store: &mut Store, ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+    pub fn upcall(
+        &mut self,
+        upcall: Upcall,
+        store: &mut Store,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<super::Event>,
+    ) {
         let mut desk = Desk { store, ctx, out };
         let settings = self.settings;
         match upcall {
@@ -224,19 +256,35 @@ impl Kubelets {
                     lifecycle::started(worker, index, container, &settings, &mut desk);
                 }
             }
-            Upcall::StartFailed { owner, container, code } => {
+            Upcall::StartFailed {
+                owner,
+                container,
+                code,
+            } => {
                 if let Some((worker, index)) = self.owned(owner) {
                     lifecycle::start_failed(worker, index, container, code, &settings, &mut desk);
                 }
             }
-            Upcall::Exited { owner, container, code, oom } => {
+            Upcall::Exited {
+                owner,
+                container,
+                code,
+                oom,
+            } => {
                 if let Some((worker, index)) = self.owned(owner) {
                     lifecycle::exited(worker, index, container, code, oom, &settings, &mut desk);
                 }
             }
-            Upcall::Probe { owner, container, which, success } => {
+            Upcall::Probe {
+                owner,
+                container,
+                which,
+                success,
+            } => {
                 if let Some((worker, index)) = self.owned(owner) {
-                    lifecycle::probed(worker, index, container, which, success, &settings, &mut desk);
+                    lifecycle::probed(
+                        worker, index, container, which, success, &settings, &mut desk,
+                    );
                 }
             }
             Upcall::PortTaken { .. } => {}
@@ -287,11 +335,19 @@ impl Kubelets {
 
     /// The agent hears of a pod.
     fn sync(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let Some(row) = desk.store.pod(pod).copied() else { return };
+        let Some(row) = desk.store.pod(pod).copied() else {
+            return;
+        };
         let Some(node) = row.node else { return };
-        let Some(node_row) = desk.store.node(node) else { return };
+        let Some(node_row) = desk.store.node(node) else {
+            return;
+        };
         let machine = node_row.machine;
-        if self.trouble.get(&machine).is_some_and(|trouble| trouble.down || trouble.unlinked) {
+        if self
+            .trouble
+            .get(&machine)
+            .is_some_and(|trouble| trouble.down || trouble.unlinked)
+        {
             return;
         }
         if self.worker(pod).is_none() {
@@ -307,7 +363,9 @@ impl Kubelets {
             return;
         }
         let settings = self.settings;
-        let Some(worker) = self.worker_mut(pod) else { return };
+        let Some(worker) = self.worker_mut(pod) else {
+            return;
+        };
         if !row.is_terminating() {
             lifecycle::advance(worker, &settings, desk);
             return;
@@ -321,15 +379,29 @@ impl Kubelets {
     }
 
     /// Makes a worker for a pod that is new to its agent, or refuses the pod.
-    fn hire(&mut self, pod: PodId, row: &PodRow, node: NodeId, machine: MachineId, desk: &mut Desk<'_, '_>) {
+    fn hire(
+        &mut self,
+        pod: PodId,
+        row: &PodRow,
+        node: NodeId,
+        machine: MachineId,
+        desk: &mut Desk<'_, '_>,
+    ) {
         let template = desk.store.template(row.template).clone();
         let lowered = self.lowered(row.template, &template, desk);
         let node_row = desk.store.node(node).expect("the caller has seen it");
         let host = node_row.name;
         let rejected = admit(pod, &template, node, node_row, desk.store);
-        let waiting = if template.spec.init_containers.is_empty() { "ContainerCreating" } else { "PodInitializing" };
+        let waiting = if template.spec.init_containers.is_empty() {
+            "ContainerCreating"
+        } else {
+            "PodInitializing"
+        };
         let fresh = || ContainerWork {
-            state: ContainerState::Waiting { reason: waiting, message: None },
+            state: ContainerState::Waiting {
+                reason: waiting,
+                message: None,
+            },
             ..ContainerWork::default()
         };
         let mut worker = Worker {
@@ -379,13 +451,19 @@ impl Kubelets {
         if let Some(old) = place.replace(Arc::new(worker))
             && let Some(sandbox) = old.sandbox
         {
-            self.trouble.entry(old.machine).or_default().ghosts.push(sandbox);
+            self.trouble
+                .entry(old.machine)
+                .or_default()
+                .ghosts
+                .push(sandbox);
         }
     }
 
     /// The agent hears that a pod's object is gone: what is left of it is killed.
     fn removed(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let Some(worker) = self.worker(pod) else { return };
+        let Some(worker) = self.worker(pod) else {
+            return;
+        };
         let (machine, sandbox) = (worker.machine, worker.sandbox);
         self.workers.clear(pod.slot());
         let Some(sandbox) = sandbox else { return };
@@ -399,7 +477,9 @@ impl Kubelets {
     /// A status arrives at the API server, unless the link is down: then it is sent when it is back.
     fn write_status(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
         let unlinked = self.is_unlinked(pod);
-        let Some(worker) = self.awake(pod) else { return };
+        let Some(worker) = self.awake(pod) else {
+            return;
+        };
         worker.status_pending = false;
         if unlinked {
             return;
@@ -407,10 +487,19 @@ impl Kubelets {
         let status = worker.status();
         let was_ready = desk.store.pod(pod).is_some_and(PodRow::is_ready);
         if status.ready && !was_ready {
-            let probe = worker.lowered.iter().find_map(|lowered| lowered.readiness.as_ref());
+            let probe = worker
+                .lowered
+                .iter()
+                .find_map(|lowered| lowered.readiness.as_ref());
             let rule = probe.map(|probe| match probe.initial_delay_seconds {
-                0 => Rule { key: "readinessProbe.periodSeconds", value: SimDuration::from_secs(u64::from(probe.period_seconds)) },
-                delay => Rule { key: "readinessProbe.initialDelaySeconds", value: SimDuration::from_secs(u64::from(delay)) },
+                0 => Rule {
+                    key: "readinessProbe.periodSeconds",
+                    value: SimDuration::from_secs(u64::from(probe.period_seconds)),
+                },
+                delay => Rule {
+                    key: "readinessProbe.initialDelaySeconds",
+                    value: SimDuration::from_secs(u64::from(delay)),
+                },
             });
             desk.note("ready", worker, Detail::None, rule);
         } else if !status.ready && was_ready && worker.deadline.is_none() {
@@ -425,12 +514,16 @@ impl Kubelets {
         if self.is_unlinked(pod) {
             return;
         }
-        let Some(row) = desk.store.pod(pod).copied() else { return };
+        let Some(row) = desk.store.pod(pod).copied() else {
+            return;
+        };
         if !row.is_terminating() {
             return;
         }
         if self.worker(pod).is_some() {
-            let Some(worker) = self.awake(pod) else { return };
+            let Some(worker) = self.awake(pod) else {
+                return;
+            };
             if !worker.finished {
                 return;
             }
@@ -445,11 +538,15 @@ impl Kubelets {
 
     /// An agent reaches the API server again, with or without its memory.
     fn catch_up(&mut self, machine: MachineId, desk: &mut Desk<'_, '_>) {
-        let Some(trouble) = self.trouble.remove(&machine) else { return };
+        let Some(trouble) = self.trouble.remove(&machine) else {
+            return;
+        };
         for sandbox in trouble.ghosts {
             desk.order(Order::RemoveSandbox { sandbox });
         }
-        let Some(node) = desk.store.node_of(machine) else { return };
+        let Some(node) = desk.store.node_of(machine) else {
+            return;
+        };
         let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
         pods.sort_unstable();
         for pod in pods {
@@ -463,16 +560,26 @@ impl Kubelets {
         }
     }
 
-    fn lowered(&mut self, id: TemplateId, template: &PodTemplate, desk: &mut Desk<'_, '_>) -> Arc<[Lowered]> {
+    fn lowered(
+        &mut self,
+        id: TemplateId,
+        template: &PodTemplate,
+        desk: &mut Desk<'_, '_>,
+    ) -> Arc<[Lowered]> {
         let index = id.0 as usize;
         if index >= self.lowered.len() {
             self.lowered.resize(index + 1, None);
         }
-        self.lowered[index].get_or_insert_with(|| lower::containers(template, desk.ctx.symbols)).clone()
+        self.lowered[index]
+            .get_or_insert_with(|| lower::containers(template, desk.ctx.symbols))
+            .clone()
     }
 
     fn worker(&self, pod: PodId) -> Option<&Worker> {
-        self.workers.get(pod.slot()).as_deref().filter(|worker| worker.pod == pod)
+        self.workers
+            .get(pod.slot())
+            .as_deref()
+            .filter(|worker| worker.pod == pod)
     }
 
     fn worker_mut(&mut self, pod: PodId) -> Option<&mut Worker> {
@@ -483,7 +590,11 @@ impl Kubelets {
     /// The worker of a pod whose agent runs.
     fn awake(&mut self, pod: PodId) -> Option<&mut Worker> {
         let machine = self.worker(pod)?.machine;
-        if self.trouble.get(&machine).is_some_and(|trouble| trouble.down) {
+        if self
+            .trouble
+            .get(&machine)
+            .is_some_and(|trouble| trouble.down)
+        {
             return None;
         }
         self.worker_mut(pod)
@@ -498,21 +609,35 @@ impl Kubelets {
 
     fn is_unlinked(&self, pod: PodId) -> bool {
         let machine = self.worker(pod).map(|worker| worker.machine);
-        machine.and_then(|machine| self.trouble.get(&machine)).is_some_and(|trouble| trouble.unlinked)
+        machine
+            .and_then(|machine| self.trouble.get(&machine))
+            .is_some_and(|trouble| trouble.unlinked)
     }
 }
 
 /// The node's own check of a pod that was bound to it: the general predicates once more.
 /// Source: `pkg/kubelet/lifecycle/predicate.go`.
-fn admit(pod: PodId, template: &PodTemplate, node: NodeId, row: &NodeRow, store: &Store) -> Option<(&'static str, Arc<str>)> {
-    let refuse = |reason: &'static str, text: String| Some((reason, Arc::from(format!("Pod was rejected: {text}"))));
+fn admit(
+    pod: PodId,
+    template: &PodTemplate,
+    node: NodeId,
+    row: &NodeRow,
+    store: &Store,
+) -> Option<(&'static str, Arc<str>)> {
+    let refuse = |reason: &'static str, text: String| {
+        Some((reason, Arc::from(format!("Pod was rejected: {text}"))))
+    };
     let name = &*template.spec;
     if !taints::tolerated(&no_execute(row), &template.tolerations) {
-        let text = "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate".to_owned();
+        let text =
+            "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate"
+                .to_owned();
         return refuse("TaintToleration", text);
     }
     if !affinity::allowed(name, "", &row.labels) && name.affinity.node_required.is_none() {
-        let text = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector".to_owned();
+        let text =
+            "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
+                .to_owned();
         return refuse("NodeAffinity", text);
     }
     if row.allocatable.fits(&row.requested) {
@@ -527,18 +652,46 @@ fn admit(pod: PodId, template: &PodTemplate, node: NodeId, row: &NodeRow, store:
     let (asked, have) = (&template.requests, &row.allocatable);
     let checks = [
         ("OutOfpods", "pods", asked.pods, used.pods, have.pods),
-        ("OutOfcpu", "cpu", asked.milli_cpu, used.milli_cpu, have.milli_cpu),
-        ("OutOfmemory", "memory", asked.memory, used.memory, have.memory),
-        ("OutOfephemeral-storage", "ephemeral-storage", asked.ephemeral_storage, used.ephemeral_storage, have.ephemeral_storage),
+        (
+            "OutOfcpu",
+            "cpu",
+            asked.milli_cpu,
+            used.milli_cpu,
+            have.milli_cpu,
+        ),
+        (
+            "OutOfmemory",
+            "memory",
+            asked.memory,
+            used.memory,
+            have.memory,
+        ),
+        (
+            "OutOfephemeral-storage",
+            "ephemeral-storage",
+            asked.ephemeral_storage,
+            used.ephemeral_storage,
+            have.ephemeral_storage,
+        ),
     ];
-    let (reason, resource, asked, used, have) =
-        checks.into_iter().find(|(_, _, asked, used, have)| *asked > 0 && asked + used > *have)?;
-    refuse(reason, format!("Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"))
+    let (reason, resource, asked, used, have) = checks
+        .into_iter()
+        .find(|(_, _, asked, used, have)| *asked > 0 && asked + used > *have)?;
+    refuse(
+        reason,
+        format!(
+            "Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"
+        ),
+    )
 }
 
 fn no_execute(row: &NodeRow) -> Vec<crate::api::kube::affinity::Taint> {
     let evicting = crate::api::kube::affinity::TaintEffect::NoExecute;
-    row.taints.iter().filter(|taint| taint.effect == evicting).cloned().collect()
+    row.taints
+        .iter()
+        .filter(|taint| taint.effect == evicting)
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]

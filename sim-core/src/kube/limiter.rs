@@ -14,7 +14,11 @@ pub struct Limiter {
 impl Limiter {
     /// `per_second` calls a second after a burst.
     pub const fn new(per_second: u64, burst: u64) -> Self {
-        Self { interval: SimDuration::from_micros(1_000_000 / per_second), burst, full_at: SimTime::ZERO }
+        Self {
+            interval: SimDuration::from_micros(1_000_000 / per_second),
+            burst,
+            full_at: SimTime::ZERO,
+        }
     }
 
     /// Changes the rate; tokens already taken stay taken.
@@ -47,7 +51,9 @@ mod tests {
     fn thirty_calls_at_once_then_twenty_a_second() {
         let mut limiter = Limiter::new(20, 30);
         let now = SimTime::from_micros(5_000_000);
-        let times: Vec<u64> = (0..33).map(|_| limiter.take(now).since(now).as_millis()).collect();
+        let times: Vec<u64> = (0..33)
+            .map(|_| limiter.take(now).since(now).as_millis())
+            .collect();
         assert_eq!(times[..30], [0; 30]);
         assert_eq!(times[30..], [50, 100, 150]);
     }

@@ -11,7 +11,7 @@ use crate::api::kube::service::{PortTarget, ServiceKind, ServicePort};
 use crate::base::name::{Name, Rule};
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
-use crate::substrate::order::{BalanceMode, Backend, BalancerSpec, Entry, Order};
+use crate::substrate::order::{Backend, BalanceMode, BalancerSpec, Entry, Order};
 
 use super::event::Event;
 use super::rows::ServiceId;
@@ -46,7 +46,10 @@ impl Proxy {
 
     /// A Service was written.
     pub fn service_changed(&mut self, id: ServiceId, turn: &mut Turn<'_, '_>) {
-        let program = turn.store.service(id).is_some_and(|row| row.slices_written.is_some());
+        let program = turn
+            .store
+            .service(id)
+            .is_some_and(|row| row.slices_written.is_some());
         if program {
             self.slices_changed(id, turn);
         }
@@ -73,7 +76,9 @@ impl Proxy {
         }
         self.scheduled = true;
         let soon = turn.now() + WATCH_LAG;
-        let earliest = self.last.map(|last| last + turn.settings.proxy_min_sync_period);
+        let earliest = self
+            .last
+            .map(|last| last + turn.settings.proxy_min_sync_period);
         self.waited = earliest.is_some_and(|earliest| earliest > soon);
         let at = earliest.filter(|_| self.waited).unwrap_or(soon);
         turn.at(at, Event::ProxySync);
@@ -84,27 +89,50 @@ impl Proxy {
         self.scheduled = false;
         self.last = Some(turn.now());
         let period = turn.settings.proxy_min_sync_period;
-        let rule = self.waited.then_some(Rule { key: "iptables-min-sync-period", value: period });
+        let rule = self.waited.then_some(Rule {
+            key: "iptables-min-sync-period",
+            value: period,
+        });
         while let Some(id) = self.removed.pop_first() {
             let ports = self.programmed.remove(&id).unwrap_or(0);
             for port in 0..ports {
-                turn.out.orders.push(Order::RemoveBalancer { key: key(id, port) });
+                turn.out
+                    .orders
+                    .push(Order::RemoveBalancer { key: key(id, port) });
             }
         }
         while let Some(id) = self.changed.pop_first() {
-            let Some(row) = turn.store.service(id).cloned() else { continue };
-            let ports = if row.kind == ServiceKind::ExternalName { 0 } else { row.ports.len().min(PORTS_MAX as usize) as u32 };
+            let Some(row) = turn.store.service(id).cloned() else {
+                continue;
+            };
+            let ports = if row.kind == ServiceKind::ExternalName {
+                0
+            } else {
+                row.ports.len().min(PORTS_MAX as usize) as u32
+            };
             let before = self.programmed.insert(id, ports).unwrap_or(0);
             for port in ports..before {
-                turn.out.orders.push(Order::RemoveBalancer { key: key(id, port) });
+                turn.out
+                    .orders
+                    .push(Order::RemoveBalancer { key: key(id, port) });
             }
             let receivers = receivers(&row);
             for (index, port) in row.ports.iter().take(ports as usize).enumerate() {
                 let spec = balancer(&row, index, port, &receivers, turn);
-                turn.out.orders.push(Order::SetBalancer { key: key(id, index as u32), spec: Arc::new(spec) });
+                turn.out.orders.push(Order::SetBalancer {
+                    key: key(id, index as u32),
+                    spec: Arc::new(spec),
+                });
             }
             let detail = Detail::Number(receivers.len() as i64);
-            turn.note_rule("kube.proxy", "program", "service", Name::plain(row.name), detail, rule);
+            turn.note_rule(
+                "kube.proxy",
+                "program",
+                "service",
+                Name::plain(row.name),
+                detail,
+                rule,
+            );
         }
     }
 }
@@ -117,22 +145,42 @@ const fn key(id: ServiceId, port: u32) -> u32 {
 /// Endpoints that take traffic: the ready ones, else those that still serve while they go, in the
 /// order of their addresses' text.
 fn receivers(row: &ServiceRow) -> Vec<Endpoint> {
-    let mut chosen: Vec<Endpoint> = row.endpoints.values().filter(|endpoint| endpoint.ready).copied().collect();
+    let mut chosen: Vec<Endpoint> = row
+        .endpoints
+        .values()
+        .filter(|endpoint| endpoint.ready)
+        .copied()
+        .collect();
     if chosen.is_empty() {
-        chosen = row.endpoints.values().filter(|endpoint| endpoint.serving && endpoint.terminating).copied().collect();
+        chosen = row
+            .endpoints
+            .values()
+            .filter(|endpoint| endpoint.serving && endpoint.terminating)
+            .copied()
+            .collect();
     }
     chosen.sort_by_cached_key(|endpoint| std::net::Ipv4Addr::from(endpoint.ip).to_string());
     chosen
 }
 
-fn balancer(row: &ServiceRow, index: usize, port: &ServicePort, receivers: &[Endpoint], turn: &mut Turn<'_, '_>) -> BalancerSpec {
+fn balancer(
+    row: &ServiceRow,
+    index: usize,
+    port: &ServicePort,
+    receivers: &[Endpoint],
+    turn: &mut Turn<'_, '_>,
+) -> BalancerSpec {
     let mut name = turn.ctx.symbols.text(row.name).to_owned();
     let namespace = turn.ctx.symbols.text(row.namespace);
     if namespace != "default" {
         name = format!("{name}.{namespace}");
     }
     if index > 0 {
-        let suffix = if port.name.is_empty() { port.port.to_string() } else { port.name.to_string() };
+        let suffix = if port.name.is_empty() {
+            port.port.to_string()
+        } else {
+            port.name.to_string()
+        };
         name = format!("{name}:{suffix}");
     }
     let name = turn.ctx.symbols.intern(&name);
@@ -140,12 +188,28 @@ fn balancer(row: &ServiceRow, index: usize, port: &ServicePort, receivers: &[End
         .iter()
         .filter_map(|endpoint| {
             let sandbox = turn.store.pod_details(endpoint.pod).sandbox?;
-            Some(Backend { sandbox, port: target(endpoint, port, turn)? })
+            Some(Backend {
+                sandbox,
+                port: target(endpoint, port, turn)?,
+            })
         })
         .collect();
-    let entry = if port.node_port == 0 { Entry::Inside } else { Entry::EveryMachine(port.node_port) };
-    let mode = if row.cluster_ip == 0 { BalanceMode::Dns } else { BalanceMode::Random };
-    BalancerSpec { name, mode, entry, backends }
+    let entry = if port.node_port == 0 {
+        Entry::Inside
+    } else {
+        Entry::EveryMachine(port.node_port)
+    };
+    let mode = if row.cluster_ip == 0 {
+        BalanceMode::Dns
+    } else {
+        BalanceMode::Random
+    };
+    BalancerSpec {
+        name,
+        mode,
+        entry,
+        backends,
+    }
 }
 
 /// The port at the pod: by number, or by the name that the pod's own containers give it.
@@ -155,8 +219,13 @@ fn target(endpoint: &Endpoint, port: &ServicePort, turn: &Turn<'_, '_>) -> Optio
         PortTarget::Name(name) => {
             let row = turn.store.pod(endpoint.pod)?;
             let spec = &turn.store.template(row.template).spec;
-            let mut ports = spec.containers.iter().flat_map(|container| &container.ports);
-            ports.find(|declared| declared.name == *name && declared.protocol == port.protocol).map(|declared| declared.container_port)
+            let mut ports = spec
+                .containers
+                .iter()
+                .flat_map(|container| &container.ports);
+            ports
+                .find(|declared| declared.name == *name && declared.protocol == port.protocol)
+                .map(|declared| declared.container_port)
         }
     }
 }

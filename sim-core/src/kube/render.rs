@@ -44,13 +44,30 @@ pub struct View<'a> {
 
 impl KubePlane {
     /// What a client reads at an instant.
-    pub fn view<'a>(&'a self, symbols: &'a Symbols, machines: &'a Substrate, now: SimTime, seed: Seed) -> View<'a> {
-        View { store: &self.store, settings: &self.settings, heartbeats: Some(&self.heartbeats), symbols, machines, now, seed }
+    pub fn view<'a>(
+        &'a self,
+        symbols: &'a Symbols,
+        machines: &'a Substrate,
+        now: SimTime,
+        seed: Seed,
+    ) -> View<'a> {
+        View {
+            store: &self.store,
+            settings: &self.settings,
+            heartbeats: Some(&self.heartbeats),
+            symbols,
+            machines,
+            now,
+            seed,
+        }
     }
 
     /// `status.phase` of a pod of the namespace `default`.
     pub fn phase_of(&self, name: &str, symbols: &Symbols) -> Option<&'static str> {
-        self.store.pods().find(|(_, row)| row.name.text(symbols) == name).map(|(_, row)| row.phase.text())
+        self.store
+            .pods()
+            .find(|(_, row)| row.name.text(symbols) == name)
+            .map(|(_, row)| row.phase.text())
     }
 
     /// `Ready`, `NotReady` or `Unknown` of a node, by its condition.
@@ -77,7 +94,14 @@ pub fn uid(seed: Seed, plural: &str, namespace: &str, name: &str, created: u64) 
 /// A uid as it is written.
 pub fn uid_text(uid: u128) -> String {
     let text = format!("{uid:032x}");
-    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..]
+    )
 }
 
 /// A time as the API writes it: whole seconds.
@@ -100,17 +124,29 @@ pub fn text_map(pairs: &[(Arc<str>, Arc<str>)]) -> Value {
     if pairs.is_empty() {
         return Value::Null;
     }
-    Value::object(pairs.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))))
+    Value::object(
+        pairs
+            .iter()
+            .map(|(key, value)| (key.clone(), Value::String(value.clone()))),
+    )
 }
 
 /// A text, or null when it is empty.
 pub fn text_or_null(text: &str) -> Value {
-    if text.is_empty() { Value::Null } else { Value::from(text) }
+    if text.is_empty() {
+        Value::Null
+    } else {
+        Value::from(text)
+    }
 }
 
 /// A number, or null when it is zero.
 pub fn number_or_null(number: i64) -> Value {
-    if number == 0 { Value::Null } else { Value::Int(number) }
+    if number == 0 {
+        Value::Null
+    } else {
+        Value::Int(number)
+    }
 }
 
 /// An IPv4 address.
@@ -123,21 +159,37 @@ impl View<'_> {
     pub fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Value> {
         let namespace = if kind.namespaced { namespace } else { "" };
         match kind.kind {
-            "Pod" => self.store.pods().find(|(_, row)| self.is(row.name, name) && self.namespace(row.template) == namespace).map(|(id, _)| pod::render(self, id)),
+            "Pod" => self
+                .store
+                .pods()
+                .find(|(_, row)| {
+                    self.is(row.name, name) && self.namespace(row.template) == namespace
+                })
+                .map(|(id, _)| pod::render(self, id)),
             "Node" => {
                 let node = self.store.node_named(self.symbols.get(name)?)?;
                 Some(node::render(self, node))
             }
             "ReplicaSet" => {
-                let id = self.store.replica_set_named(self.symbols.get(namespace)?, self.symbols.get(name)?)?;
+                let id = self
+                    .store
+                    .replica_set_named(self.symbols.get(namespace)?, self.symbols.get(name)?)?;
                 Some(workload::replica_set(self, id))
             }
-            "EndpointSlice" | "Endpoints" | "Event" | "Lease" => {
-                self.list(kind, Some(namespace)).into_iter().find(|object| object.str_at(&["metadata", "name"]) == Some(name))
-            }
+            "EndpointSlice" | "Endpoints" | "Event" | "Lease" => self
+                .list(kind, Some(namespace))
+                .into_iter()
+                .find(|object| object.str_at(&["metadata", "name"]) == Some(name)),
             _ => {
-                let key = DocumentKey { resource: kind.resource().into(), namespace: namespace.into(), name: name.into() };
-                self.store.documents().get(&key).map(|document| self.document(kind, &key, document))
+                let key = DocumentKey {
+                    resource: kind.resource().into(),
+                    namespace: namespace.into(),
+                    name: name.into(),
+                };
+                self.store
+                    .documents()
+                    .get(&key)
+                    .map(|document| self.document(kind, &key, document))
             }
         }
     }
@@ -147,27 +199,54 @@ impl View<'_> {
         let namespace = namespace.filter(|_| kind.namespaced);
         let wanted = |found: &str| namespace.is_none_or(|wanted| wanted == found);
         let mut objects: Vec<Value> = match kind.kind {
-            "Pod" => self.store.pods().filter(|(_, row)| wanted(self.namespace(row.template))).map(|(id, _)| pod::render(self, id)).collect(),
-            "Node" => self.store.nodes().map(|(id, _)| node::render(self, id)).collect(),
+            "Pod" => self
+                .store
+                .pods()
+                .filter(|(_, row)| wanted(self.namespace(row.template)))
+                .map(|(id, _)| pod::render(self, id))
+                .collect(),
+            "Node" => self
+                .store
+                .nodes()
+                .map(|(id, _)| node::render(self, id))
+                .collect(),
             "ReplicaSet" => {
-                let sets = self.store.replica_sets().filter(|(_, row)| wanted(self.symbols.text(row.namespace)));
-                sets.map(|(id, _)| workload::replica_set(self, id)).collect()
+                let sets = self
+                    .store
+                    .replica_sets()
+                    .filter(|(_, row)| wanted(self.symbols.text(row.namespace)));
+                sets.map(|(id, _)| workload::replica_set(self, id))
+                    .collect()
             }
             "EndpointSlice" | "Endpoints" => {
-                let services = self.store.services().filter(|(_, row)| wanted(self.symbols.text(row.namespace)));
-                let render = if kind.kind == "Endpoints" { service::endpoints } else { service::slices };
+                let services = self
+                    .store
+                    .services()
+                    .filter(|(_, row)| wanted(self.symbols.text(row.namespace)));
+                let render = if kind.kind == "Endpoints" {
+                    service::endpoints
+                } else {
+                    service::slices
+                };
                 let mut found: Vec<Value> = services.flat_map(|(id, _)| render(self, id)).collect();
                 found.extend(self.documents(kind, namespace));
                 found
             }
             "Event" => {
-                let events = self.store.events().iter(self.now).filter(|row| wanted(event_namespace(self.symbols.text(row.event.namespace))));
+                let events =
+                    self.store.events().iter(self.now).filter(|row| {
+                        wanted(event_namespace(self.symbols.text(row.event.namespace)))
+                    });
                 events.map(|row| self.event(row)).collect()
             }
             "Lease" => {
                 let mut found: Vec<Value> = self.documents(kind, namespace).collect();
                 if wanted("kube-node-lease") {
-                    found.extend(self.store.nodes().filter_map(|(id, _)| node::lease(self, id)));
+                    found.extend(
+                        self.store
+                            .nodes()
+                            .filter_map(|(id, _)| node::lease(self, id)),
+                    );
                 }
                 found
             }
@@ -180,7 +259,11 @@ impl View<'_> {
         objects
     }
 
-    fn documents<'b>(&'b self, kind: &'b Kind, namespace: Option<&'b str>) -> impl Iterator<Item = Value> + 'b {
+    fn documents<'b>(
+        &'b self,
+        kind: &'b Kind,
+        namespace: Option<&'b str>,
+    ) -> impl Iterator<Item = Value> + 'b {
         let resource = kind.resource();
         let found: Vec<Value> = self
             .store
@@ -195,7 +278,13 @@ impl View<'_> {
     /// A document with what the server knows besides.
     pub fn document(&self, kind: &Kind, key: &DocumentKey, document: &Document) -> Value {
         let mut value = document.value.clone();
-        let uid = uid(self.seed, kind.plural, &key.namespace, &key.name, document.created.as_micros());
+        let uid = uid(
+            self.seed,
+            kind.plural,
+            &key.namespace,
+            &key.name,
+            document.created.as_micros(),
+        );
         value.set_path(&["metadata", "creationTimestamp"], time(document.created));
         value.set_path(&["metadata", "uid"], uid_text(uid).into());
         if let Some(deletion) = document.deletion {
@@ -217,13 +306,23 @@ impl View<'_> {
                 }
                 value.set("status", object([("loadBalancer", Value::map())]));
             }
-            RowReference::None | RowReference::ReplicaSet(_) | RowReference::Pod(_) | RowReference::Node(_) => {}
+            RowReference::None
+            | RowReference::ReplicaSet(_)
+            | RowReference::Pod(_)
+            | RowReference::Node(_) => {}
         }
         if kind.kind == "Namespace" {
-            let phase = if document.deletion.is_some() { "Terminating" } else { "Active" };
+            let phase = if document.deletion.is_some() {
+                "Terminating"
+            } else {
+                "Active"
+            };
             value.set("status", object([("phase", phase.into())]));
         }
-        value.set_path(&["metadata", "resourceVersion"], revision.to_string().into());
+        value.set_path(
+            &["metadata", "resourceVersion"],
+            revision.to_string().into(),
+        );
         if generation > 0 {
             value.set_path(&["metadata", "generation"], generation.into());
         }
@@ -238,24 +337,43 @@ impl View<'_> {
         let namespace = self.symbols.text(event.namespace);
         let own_namespace = event_namespace(namespace);
         // Upstream's suffix is the time in nanoseconds; the number keeps events of one instant apart.
-        let suffix = (crate::base::time::EPOCH_UNIX_SECONDS * 1_000_000 + row.first.as_micros()) * 1_000 + u64::from(row.ordinal % 1_000);
+        let suffix = (crate::base::time::EPOCH_UNIX_SECONDS * 1_000_000 + row.first.as_micros())
+            * 1_000
+            + u64::from(row.ordinal % 1_000);
         let own_name = format!("{name}.{suffix:x}");
-        let field = event.container.map_or(Value::Null, |container| format!("spec.containers{{{}}}", self.symbols.text(container)).into());
+        let field = event.container.map_or(Value::Null, |container| {
+            format!("spec.containers{{{}}}", self.symbols.text(container)).into()
+        });
         let involved = object([
-            ("apiVersion", kind.map_or(Value::Null, |kind| kind.api_version.into())),
+            (
+                "apiVersion",
+                kind.map_or(Value::Null, |kind| kind.api_version.into()),
+            ),
             ("fieldPath", field),
             ("kind", event.kind.into()),
             ("name", name.as_str().into()),
             ("namespace", text_or_null(namespace)),
         ]);
-        let host = event.host.map_or(Value::Null, |host| self.symbols.text(host).into());
+        let host = event
+            .host
+            .map_or(Value::Null, |host| self.symbols.text(host).into());
         let source = object([("component", event.component.into()), ("host", host)]);
         let metadata = object([
             ("creationTimestamp", time(row.first)),
             ("name", own_name.as_str().into()),
             ("namespace", own_namespace.into()),
             ("resourceVersion", row.revision.to_string().into()),
-            ("uid", uid_text(uid(self.seed, "events", own_namespace, &own_name, row.first.as_micros())).into()),
+            (
+                "uid",
+                uid_text(uid(
+                    self.seed,
+                    "events",
+                    own_namespace,
+                    &own_name,
+                    row.first.as_micros(),
+                ))
+                .into(),
+            ),
         ]);
         object([
             ("apiVersion", "v1".into()),
@@ -269,9 +387,15 @@ impl View<'_> {
             ("message", event.message.text(self.symbols).into()),
             ("reason", event.reason.into()),
             ("reportingComponent", event.component.into()),
-            ("reportingInstance", event.host.map_or("", |host| self.symbols.text(host)).into()),
+            (
+                "reportingInstance",
+                event.host.map_or("", |host| self.symbols.text(host)).into(),
+            ),
             ("source", source),
-            ("type", if event.warning { "Warning" } else { "Normal" }.into()),
+            (
+                "type",
+                if event.warning { "Warning" } else { "Normal" }.into(),
+            ),
         ])
     }
 
@@ -287,7 +411,11 @@ impl View<'_> {
 
 /// Events of cluster-wide objects are kept in `default`.
 fn event_namespace(namespace: &str) -> &str {
-    if namespace.is_empty() { "default" } else { namespace }
+    if namespace.is_empty() {
+        "default"
+    } else {
+        namespace
+    }
 }
 
 #[cfg(test)]

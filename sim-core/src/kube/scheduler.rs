@@ -149,7 +149,13 @@ impl Default for Scheduler {
 
 impl Scheduler {
     /// Handles an event of its own.
-    pub fn handle(&mut self, event: Event, store: &mut Store, ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+    pub fn handle(
+        &mut self,
+        event: Event,
+        store: &mut Store,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<super::Event>,
+    ) {
         match event {
             Event::PodSeen(pod) => self.pod_seen(pod, store, ctx.now),
             Event::PodGone(pod, template) => self.pod_gone(pod, template, store, ctx.now),
@@ -172,7 +178,13 @@ impl Scheduler {
 
     /// Sees a write to the store, in the event of the write; what it does about it comes after the
     /// watch lag.
-    pub fn observe(&mut self, change: Change, store: &mut Store, _ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+    pub fn observe(
+        &mut self,
+        change: Change,
+        store: &mut Store,
+        _ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<super::Event>,
+    ) {
         let event = match change {
             Change::PodCreated(pod) => Event::PodSeen(pod),
             Change::PodBound(pod) if self.cache.node_of(pod).is_none() => Event::PodSeen(pod),
@@ -198,15 +210,28 @@ impl Scheduler {
     /// Why the latest decision about a pod went as it did; empty when it is not kept any more.
     /// Nodes in the order in which they were looked at.
     pub fn explain(&self, pod: PodId) -> Vec<NodeVerdict> {
-        let Some(decision) = self.decisions.of(pod) else { return Vec::new() };
+        let Some(decision) = self.decisions.of(pod) else {
+            return Vec::new();
+        };
         let line = |record: &NodeRecord| {
             let feasible = record.verdict.plugin().is_none();
-            let scorers = Plugin::ALL.into_iter().filter(|plugin| decision.scored && feasible && plugin.weight() > 0);
+            let scorers = Plugin::ALL
+                .into_iter()
+                .filter(|plugin| decision.scored && feasible && plugin.weight() > 0);
             NodeVerdict {
                 node: Name::plain(self.cache.facts(record.slot).name),
-                refused: record.verdict.plugin().map(|plugin| (plugin.name(), record.verdict.text())),
+                refused: record
+                    .verdict
+                    .plugin()
+                    .map(|plugin| (plugin.name(), record.verdict.text())),
                 scores: scorers
-                    .map(|plugin| (plugin.name(), u32::from(record.scores[plugin as usize]), plugin.weight()))
+                    .map(|plugin| {
+                        (
+                            plugin.name(),
+                            u32::from(record.scores[plugin as usize]),
+                            plugin.weight(),
+                        )
+                    })
                     .collect(),
                 total: u32::from(record.total),
                 chosen: decision.chosen == Some(record.slot),
@@ -230,10 +255,16 @@ impl Scheduler {
     /// # Errors
     /// A sentence when the value is not one for the key.
     pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
-        let number = || value.parse::<u32>().map_err(|_| format!("{key}: \"{value}\" is not a number"));
+        let number = || {
+            value
+                .parse::<u32>()
+                .map_err(|_| format!("{key}: \"{value}\" is not a number"))
+        };
         match key {
             PERCENTAGE => self.search.percentage = number()?.min(100),
-            INITIAL_BACKOFF => self.queue.initial_backoff = SimDuration::from_secs(u64::from(number()?.max(1))),
+            INITIAL_BACKOFF => {
+                self.queue.initial_backoff = SimDuration::from_secs(u64::from(number()?.max(1)))
+            }
             MAX_BACKOFF => self.queue.max_backoff = SimDuration::from_secs(u64::from(number()?)),
             _ => return Ok(false),
         }
@@ -244,13 +275,18 @@ impl Scheduler {
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
             (PERCENTAGE, self.search.percentage.to_string()),
-            (INITIAL_BACKOFF, self.queue.initial_backoff.as_secs().to_string()),
+            (
+                INITIAL_BACKOFF,
+                self.queue.initial_backoff.as_secs().to_string(),
+            ),
             (MAX_BACKOFF, self.queue.max_backoff.as_secs().to_string()),
         ]
     }
 
     fn pod_seen(&mut self, pod: PodId, store: &Store, now: SimTime) {
-        let Some(row) = store.pod(pod).copied() else { return };
+        let Some(row) = store.pod(pod).copied() else {
+            return;
+        };
         if row.phase.is_terminal() {
             return;
         }
@@ -258,7 +294,8 @@ impl Scheduler {
         if let Some(node) = row.node {
             self.queue.remove(pod);
             let counted = row.owner.is_some() && !row.is_terminating();
-            self.cache.place(pod, node.slot(), row.template, &demand, counted);
+            self.cache
+                .place(pod, node.slot(), row.template, &demand, counted);
             return;
         }
         if &*store.template(row.template).spec.scheduler_name == SCHEDULER_NAME {
@@ -282,13 +319,17 @@ impl Scheduler {
             let waiting = known(demands, group);
             by.has(Plugin::NodeResourcesFit)
                 || by.has(Plugin::NodePorts)
-                    && waiting.ports.iter().any(|port| freed.ports.iter().any(|other| port.conflicts(other)))
+                    && waiting
+                        .ports
+                        .iter()
+                        .any(|port| freed.ports.iter().any(|other| port.conflicts(other)))
         });
     }
 
     fn node_seen(&mut self, node: NodeId, store: &Store, ctx: &mut Context<'_>) {
         let Some(row) = store.node(node) else { return };
-        let zone = label(&row.labels, ZONE_LABEL).map_or(Symbol::EMPTY, |zone| ctx.symbols.intern(zone));
+        let zone =
+            label(&row.labels, ZONE_LABEL).map_or(Symbol::EMPTY, |zone| ctx.symbols.intern(zone));
         let text: Arc<str> = ctx.symbols.text(row.name).into();
         let change = self.cache.set_node(&NodeView {
             id: node,
@@ -303,12 +344,14 @@ impl Scheduler {
         });
         if change.added {
             // Pods that were bound before the node was seen here, as after a node object's return.
-            let there: Vec<(PodId, PodRow)> = store.pods_on(node).map(|(pod, row)| (pod, *row)).collect();
+            let there: Vec<(PodId, PodRow)> =
+                store.pods_on(node).map(|(pod, row)| (pod, *row)).collect();
             for (pod, row) in there {
                 if !row.phase.is_terminal() {
                     let demand = self.demand(row.template, store);
                     let counted = row.owner.is_some() && !row.is_terminating();
-                    self.cache.place(pod, node.slot(), row.template, &demand, counted);
+                    self.cache
+                        .place(pod, node.slot(), row.template, &demand, counted);
                 }
             }
         }
@@ -317,12 +360,24 @@ impl Scheduler {
         }
         let (demands, cache) = (&self.demands, &self.cache);
         self.queue.announce(ctx.now, |group, by| {
-            node_may_help(change, by, known(demands, group), store.template(TemplateId(group)), cache, node.slot())
+            node_may_help(
+                change,
+                by,
+                known(demands, group),
+                store.template(TemplateId(group)),
+                cache,
+                node.slot(),
+            )
         });
     }
 
     /// Runs the next cycle if it is time for it, and makes sure that there will be another one.
-    fn go_on(&mut self, store: &mut Store, ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+    fn go_on(
+        &mut self,
+        store: &mut Store,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<super::Event>,
+    ) {
         if self.free_at <= ctx.now && self.queue.has_work(ctx.now) {
             self.cycle(store, ctx, out);
         }
@@ -335,22 +390,39 @@ impl Scheduler {
             && self.flush_at.is_none()
         {
             self.flush_at = Some(flush);
-            out.after(flush.since(ctx.now), super::Event::Scheduler(Event::FlushLeftover));
+            out.after(
+                flush.since(ctx.now),
+                super::Event::Scheduler(Event::FlushLeftover),
+            );
         }
     }
 
     fn wake_at(&mut self, at: SimTime, now: SimTime, out: &mut PlaneOutbox<super::Event>) {
         let at = at.max(now);
-        if self.cycle_at.is_none_or(|planned| planned > at || planned < now) {
+        if self
+            .cycle_at
+            .is_none_or(|planned| planned > at || planned < now)
+        {
             self.cycle_at = Some(at);
             out.after(at.since(now), super::Event::Scheduler(Event::Cycle));
         }
     }
 
-    fn cycle(&mut self, store: &mut Store, ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
-        let Some(popped) = self.queue.pop(ctx.now) else { return };
+    fn cycle(
+        &mut self,
+        store: &mut Store,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<super::Event>,
+    ) {
+        let Some(popped) = self.queue.pop(ctx.now) else {
+            return;
+        };
         let pod = popped.pod;
-        let Some(row) = store.pod(pod).copied().filter(|row| row.node.is_none() && !row.is_terminating()) else {
+        let Some(row) = store
+            .pod(pod)
+            .copied()
+            .filter(|row| row.node.is_none() && !row.is_terminating())
+        else {
             self.queue.remove(pod);
             return;
         };
@@ -358,24 +430,56 @@ impl Scheduler {
         let demand = self.demand(row.template, store);
         let template = store.template(row.template).clone();
         let decision = cycle::run(
-            Candidate { id: row.template, template: &template, demand: &demand, has_spread: row.owner.is_some() },
+            Candidate {
+                id: row.template,
+                template: &template,
+                demand: &demand,
+                has_spread: row.owner.is_some(),
+            },
             &mut self.cache,
             &mut self.search,
             &mut self.scratch,
             ctx.symbols,
         );
         match decision {
-            Decision::Bind { slot, feasible, nodes } => {
-                self.decisions.keep(pod, ctx.now, Some(slot), feasible > 1, &self.scratch.records);
-                self.cache.place(pod, slot, row.template, &demand, row.owner.is_some());
+            Decision::Bind {
+                slot,
+                feasible,
+                nodes,
+            } => {
+                self.decisions.keep(
+                    pod,
+                    ctx.now,
+                    Some(slot),
+                    feasible > 1,
+                    &self.scratch.records,
+                );
+                self.cache
+                    .place(pod, slot, row.template, &demand, row.owner.is_some());
                 let decided = ctx.now + CYCLE_TIME;
                 let sent = self.client.take(decided);
-                let node = self.cache.facts(slot).id.expect("a feasible node has a row");
-                self.bindings.insert(pod, Binding { node, feasible, nodes, throttled: sent > decided });
-                out.after(sent.since(ctx.now) + BIND_LATENCY, super::Event::Scheduler(Event::Bind(pod)));
+                let node = self
+                    .cache
+                    .facts(slot)
+                    .id
+                    .expect("a feasible node has a row");
+                self.bindings.insert(
+                    pod,
+                    Binding {
+                        node,
+                        feasible,
+                        nodes,
+                        throttled: sent > decided,
+                    },
+                );
+                out.after(
+                    sent.since(ctx.now) + BIND_LATENCY,
+                    super::Event::Scheduler(Event::Bind(pod)),
+                );
             }
             Decision::Unschedulable { by, message } => {
-                self.decisions.keep(pod, ctx.now, None, false, &self.scratch.records);
+                self.decisions
+                    .keep(pod, ctx.now, None, false, &self.scratch.records);
                 self.queue.reject(pod, by, ctx.now);
                 report_failure(pod, &row, &message, store, ctx, out);
             }
@@ -386,23 +490,43 @@ impl Scheduler {
         }
     }
 
-    fn bind(&mut self, pod: PodId, store: &mut Store, ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
-        let Some(binding) = self.bindings.remove(&pod) else { return };
+    fn bind(
+        &mut self,
+        pod: PodId,
+        store: &mut Store,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<super::Event>,
+    ) {
+        let Some(binding) = self.bindings.remove(&pod) else {
+            return;
+        };
         let row = store.pod(pod).copied();
         match store.bind(pod, binding.node, ctx.now) {
             Ok(()) => {
                 self.queue.remove(pod);
                 let row = row.expect("a pod that was bound is there");
-                let node = store.node(binding.node).map_or(Symbol::EMPTY, |node| node.name);
-                let rule = binding
-                    .throttled
-                    .then_some(Rule { key: "kube-scheduler.kube-api-qps", value: SimDuration::from_micros(1_000_000 / CLIENT_QPS) });
+                let node = store
+                    .node(binding.node)
+                    .map_or(Symbol::EMPTY, |node| node.name);
+                let rule = binding.throttled.then_some(Rule {
+                    key: "kube-scheduler.kube-api-qps",
+                    value: SimDuration::from_micros(1_000_000 / CLIENT_QPS),
+                });
                 let detail = Detail::ToOf(Name::plain(node), binding.feasible, binding.nodes);
                 out.notice(notice("bind", row.name, detail, rule));
                 let namespace = store.template(row.template).namespace;
                 let name = self.qualified(row.template, namespace, row.name, ctx.symbols);
-                let message = Message::Names("Successfully assigned {} to {}", name, Name::plain(node));
-                record(store, namespace, row.name, false, "Scheduled", message, ctx.now);
+                let message =
+                    Message::Names("Successfully assigned {} to {}", name, Name::plain(node));
+                record(
+                    store,
+                    namespace,
+                    row.name,
+                    false,
+                    "Scheduled",
+                    message,
+                    ctx.now,
+                );
             }
             Err(error) => {
                 if let Some(row) = row {
@@ -423,23 +547,38 @@ impl Scheduler {
         if index >= self.demands.len() {
             self.demands.resize(index + 1, None);
         }
-        self.demands[index].get_or_insert_with(|| Arc::new(Demand::of(store.template(template)))).clone()
+        self.demands[index]
+            .get_or_insert_with(|| Arc::new(Demand::of(store.template(template))))
+            .clone()
     }
 
     /// `namespace/name`, interned once for the pods of one template.
-    fn qualified(&mut self, template: TemplateId, namespace: Symbol, name: Name, symbols: &mut Symbols) -> Name {
+    fn qualified(
+        &mut self,
+        template: TemplateId,
+        namespace: Symbol,
+        name: Name,
+        symbols: &mut Symbols,
+    ) -> Name {
         let index = template.0 as usize;
         if index >= self.qualified.len() {
-            self.qualified.resize(index + 1, (Symbol::EMPTY, Symbol::EMPTY));
+            self.qualified
+                .resize(index + 1, (Symbol::EMPTY, Symbol::EMPTY));
         }
         let (prefix, known) = self.qualified[index];
         if prefix == name.prefix && !known.is_empty() {
-            return Name { prefix: known, suffix: name.suffix };
+            return Name {
+                prefix: known,
+                suffix: name.suffix,
+            };
         }
         let text = format!("{}/{}", symbols.text(namespace), symbols.text(name.prefix));
         let symbol = symbols.intern(&text);
         self.qualified[index] = (name.prefix, symbol);
-        Name { prefix: symbol, suffix: name.suffix }
+        Name {
+            prefix: symbol,
+            suffix: name.suffix,
+        }
     }
 }
 
@@ -448,12 +587,21 @@ const INITIAL_BACKOFF: &str = "kube-scheduler.podInitialBackoffSeconds";
 const MAX_BACKOFF: &str = "kube-scheduler.podMaxBackoffSeconds";
 
 fn known(demands: &[Option<Arc<Demand>>], group: u32) -> &Demand {
-    demands[group as usize].as_deref().expect("a pod in the queue was seen")
+    demands[group as usize]
+        .as_deref()
+        .expect("a pod in the queue was seen")
 }
 
 /// Whether the plugins that rejected a pod hope for something from a changed node.
 /// Source: the `isSchedulableAfter…` functions in `pkg/scheduler/framework/plugins`.
-fn node_may_help(change: NodeChange, by: PluginSet, demand: &Demand, template: &PodTemplate, cache: &Cache, slot: u32) -> bool {
+fn node_may_help(
+    change: NodeChange,
+    by: PluginSet,
+    demand: &Demand,
+    template: &PodTemplate,
+    cache: &Cache,
+    slot: u32,
+) -> bool {
     let numbers = cache.numbers(slot);
     let facts = cache.facts(slot);
     let fits_empty = demand.milli_cpu <= numbers.milli_cpu
@@ -461,13 +609,18 @@ fn node_may_help(change: NodeChange, by: PluginSet, demand: &Demand, template: &
         && demand.ephemeral <= numbers.ephemeral
         && numbers.pods > 0
         && demand.extended.iter().all(|(name, amount)| {
-            facts.extended.iter().any(|(other, have)| other == name && have >= amount)
+            facts
+                .extended
+                .iter()
+                .any(|(other, have)| other == name && have >= amount)
         });
     by.has(Plugin::NodeResourcesFit) && (change.added || change.grown) && fits_empty
         || by.has(Plugin::TaintToleration)
             && (change.added || change.taints)
             && taints::tolerated(&facts.taints, &template.tolerations)
-        || by.has(Plugin::NodeUnschedulable) && (change.added || change.uncordoned) && !facts.unschedulable
+        || by.has(Plugin::NodeUnschedulable)
+            && (change.added || change.uncordoned)
+            && !facts.unschedulable
         || by.has(Plugin::NodeAffinity)
             && (change.added || change.labels)
             && affinity::allowed(&template.spec, &facts.text, &facts.labels)
@@ -476,7 +629,14 @@ fn node_may_help(change: NodeChange, by: PluginSet, demand: &Demand, template: &
 
 /// Writes PodScheduled=False and FailedScheduling. The same verdict again is counted on the Event
 /// object; the trace keeps changes.
-fn report_failure(pod: PodId, row: &PodRow, text: &str, store: &mut Store, ctx: &mut Context<'_>, out: &mut PlaneOutbox<super::Event>) {
+fn report_failure(
+    pod: PodId,
+    row: &PodRow,
+    text: &str,
+    store: &mut Store,
+    ctx: &mut Context<'_>,
+    out: &mut PlaneOutbox<super::Event>,
+) {
     if store.pod_details(pod).unschedulable.as_deref() != Some(text) {
         let symbol = ctx.symbols.intern(text);
         out.notice(notice("failed", row.name, Detail::Text(symbol), None));
@@ -484,14 +644,36 @@ fn report_failure(pod: PodId, row: &PodRow, text: &str, store: &mut Store, ctx: 
     store.set_unschedulable(pod, text.into(), None, ctx.now);
     let namespace = store.template(row.template).namespace;
     let shown: Arc<str> = message::truncated(text).into();
-    record(store, namespace, row.name, true, "FailedScheduling", Message::Text(shown), ctx.now);
+    record(
+        store,
+        namespace,
+        row.name,
+        true,
+        "FailedScheduling",
+        Message::Text(shown),
+        ctx.now,
+    );
 }
 
 fn notice(verb: &'static str, name: Name, detail: Detail, rule: Option<Rule>) -> Notice {
-    Notice { source: "kube.scheduler", verb, subject: Subject { kind: "pod", name }, detail, rule }
+    Notice {
+        source: "kube.scheduler",
+        verb,
+        subject: Subject { kind: "pod", name },
+        detail,
+        rule,
+    }
 }
 
-fn record(store: &mut Store, namespace: Symbol, name: Name, warning: bool, reason: &'static str, message: Message, now: SimTime) {
+fn record(
+    store: &mut Store,
+    namespace: Symbol,
+    name: Name,
+    warning: bool,
+    reason: &'static str,
+    message: Message,
+    now: SimTime,
+) {
     let event = NewEvent {
         kind: "Pod",
         namespace,

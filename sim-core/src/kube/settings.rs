@@ -142,12 +142,15 @@ fn positive(key: &str, value: &str) -> Result<SimDuration, String> {
 }
 
 fn number(key: &str, value: &str) -> Result<u64, String> {
-    value.parse().map_err(|_| format!("{key}: \"{value}\" is not a number"))
+    value
+        .parse()
+        .map_err(|_| format!("{key}: \"{value}\" is not a number"))
 }
 
 fn seconds(key: &str, value: &str) -> Result<i64, String> {
     let text = value.strip_suffix('s').unwrap_or(value);
-    text.parse().map_err(|_| format!("{key}: \"{value}\" is not a number of seconds"))
+    text.parse()
+        .map_err(|_| format!("{key}: \"{value}\" is not a number of seconds"))
 }
 
 /// Reads a decimal fraction exactly.
@@ -157,14 +160,25 @@ fn billionths(key: &str, value: &str) -> Result<u64, String> {
     if fraction.len() > 9 || (whole.is_empty() && fraction.is_empty()) {
         return Err(wrong());
     }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| wrong())? };
+    let whole: u64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().map_err(|_| wrong())?
+    };
     let padded = format!("{fraction:0<9}");
     let fraction: u64 = padded.parse().map_err(|_| wrong())?;
-    whole.checked_mul(1_000_000_000).and_then(|whole| whole.checked_add(fraction)).ok_or_else(wrong)
+    whole
+        .checked_mul(1_000_000_000)
+        .and_then(|whole| whole.checked_add(fraction))
+        .ok_or_else(wrong)
 }
 
 fn decimal(billionths: u64) -> String {
-    let text = format!("{}.{:09}", billionths / 1_000_000_000, billionths % 1_000_000_000);
+    let text = format!(
+        "{}.{:09}",
+        billionths / 1_000_000_000,
+        billionths % 1_000_000_000
+    );
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 

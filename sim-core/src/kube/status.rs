@@ -36,10 +36,17 @@ fn share(pods: PodCounts, wanted: i64) -> u64 {
 /// A Deployment.
 pub fn deployment(id: DeploymentId, store: &Store) -> Option<Distance> {
     let row = store.deployment(id)?;
-    let mut distance = Distance { desired: natural(row.replicas), ready: 0, unmet: 0, blocked: 0 };
+    let mut distance = Distance {
+        desired: natural(row.replicas),
+        ready: 0,
+        unmet: 0,
+        blocked: 0,
+    };
     let mut found = false;
     for set in &row.replica_sets {
-        let Some(set) = store.replica_set(*set) else { continue };
+        let Some(set) = store.replica_set(*set) else {
+            continue;
+        };
         distance.ready += natural(set.pods.ready);
         distance.blocked += natural(set.pods.stranded);
         let is_new = !found && set.source == Some(row.template);
@@ -58,7 +65,10 @@ pub fn deployment(id: DeploymentId, store: &Store) -> Option<Distance> {
 /// A ReplicaSet that no Deployment controls, or whose Deployment counts it.
 pub fn replica_set(id: ReplicaSetId, store: &Store) -> Option<Distance> {
     let row = store.replica_set(id)?;
-    if row.owner.is_some_and(|owner| store.deployment(owner).is_some()) {
+    if row
+        .owner
+        .is_some_and(|owner| store.deployment(owner).is_some())
+    {
         return None;
     }
     Some(Distance {
@@ -76,7 +86,12 @@ fn pod(row: &PodRow) -> Distance {
         Phase::Pending | Phase::Unknown | Phase::Failed => false,
     };
     let ready = u64::from(row.is_ready() && !row.is_terminating());
-    Distance { desired: 1, ready, unmet: u64::from(!met || row.is_terminating()), blocked: 0 }
+    Distance {
+        desired: 1,
+        ready,
+        unmet: u64::from(!met || row.is_terminating()),
+        blocked: 0,
+    }
 }
 
 impl KubePlane {
@@ -87,17 +102,31 @@ impl KubePlane {
         let mut lines: Vec<(u8, String, String, &'static str, Distance)> = Vec::new();
         for (id, row) in store.deployments() {
             if let Some(distance) = deployment(id, store) {
-                lines.push((0, symbols.text(row.namespace).to_owned(), symbols.text(row.name).to_owned(), "Deployment", distance));
+                lines.push((
+                    0,
+                    symbols.text(row.namespace).to_owned(),
+                    symbols.text(row.name).to_owned(),
+                    "Deployment",
+                    distance,
+                ));
             }
         }
         for (id, row) in store.replica_sets() {
             if let Some(distance) = replica_set(id, store) {
-                lines.push((1, symbols.text(row.namespace).to_owned(), symbols.text(row.name).to_owned(), "ReplicaSet", distance));
+                lines.push((
+                    1,
+                    symbols.text(row.namespace).to_owned(),
+                    symbols.text(row.name).to_owned(),
+                    "ReplicaSet",
+                    distance,
+                ));
             }
         }
         for id in store.lonely_pods() {
             if let Some(row) = store.pod(*id) {
-                let namespace = symbols.text(store.template(row.template).namespace).to_owned();
+                let namespace = symbols
+                    .text(store.template(row.template).namespace)
+                    .to_owned();
                 lines.push((2, namespace, row.name.text(symbols), "Pod", pod(row)));
             }
         }

@@ -109,9 +109,13 @@ impl Store {
                 }
             }
         }
-        let id = TemplateId(u32::try_from(self.templates.len()).expect("fewer than 2^32 templates"));
+        let id =
+            TemplateId(u32::try_from(self.templates.len()).expect("fewer than 2^32 templates"));
         Arc::make_mut(&mut self.templates).push(Arc::new(template));
-        Arc::make_mut(&mut self.template_index).entry(key).or_default().push(id);
+        Arc::make_mut(&mut self.template_index)
+            .entry(key)
+            .or_default()
+            .push(id);
         id
     }
 

@@ -42,7 +42,9 @@ impl QosClass {
 /// Whether a toleration tolerates a taint.
 /// Source: `staging/src/k8s.io/api/core/v1/toleration.go`.
 pub fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    toleration.effect.is_none_or(|effect| effect == taint.effect)
+    toleration
+        .effect
+        .is_none_or(|effect| effect == taint.effect)
         && (toleration.key.is_empty() || toleration.key == taint.key)
         && (toleration.operator == TolerationOperator::Exists || toleration.value == taint.value)
 }

@@ -40,32 +40,86 @@ impl Turn<'_, '_> {
 
     /// Schedules an event at a time, now if that is past.
     pub fn at(&mut self, time: SimTime, event: Event) {
-        let delay = if time > self.ctx.now { time.since(self.ctx.now) } else { SimDuration::ZERO };
+        let delay = if time > self.ctx.now {
+            time.since(self.ctx.now)
+        } else {
+            SimDuration::ZERO
+        };
         self.after(delay, event);
     }
 
     /// Leaves a line in the trace.
-    pub fn note(&mut self, source: &'static str, verb: &'static str, kind: &'static str, name: Name, detail: Detail) {
+    pub fn note(
+        &mut self,
+        source: &'static str,
+        verb: &'static str,
+        kind: &'static str,
+        name: Name,
+        detail: Detail,
+    ) {
         self.note_rule(source, verb, kind, name, detail, None);
     }
 
     /// Leaves a line that says what it had waited for.
-    pub fn note_rule(&mut self, source: &'static str, verb: &'static str, kind: &'static str, name: Name, detail: Detail, rule: Option<Rule>) {
-        self.out.notices.push(Notice { source, verb, subject: Subject { kind, name }, detail, rule });
+    pub fn note_rule(
+        &mut self,
+        source: &'static str,
+        verb: &'static str,
+        kind: &'static str,
+        name: Name,
+        detail: Detail,
+        rule: Option<Rule>,
+    ) {
+        self.out.notices.push(Notice {
+            source,
+            verb,
+            subject: Subject { kind, name },
+            detail,
+            rule,
+        });
     }
 
     /// Records a Normal Event object.
-    pub fn normal(&mut self, object: (&'static str, Symbol, Name), component: &'static str, reason: &'static str, message: Message) {
+    pub fn normal(
+        &mut self,
+        object: (&'static str, Symbol, Name),
+        component: &'static str,
+        reason: &'static str,
+        message: Message,
+    ) {
         self.record(object, component, reason, message, false);
     }
 
     /// Records a Warning Event object.
-    pub fn warning(&mut self, object: (&'static str, Symbol, Name), component: &'static str, reason: &'static str, message: Message) {
+    pub fn warning(
+        &mut self,
+        object: (&'static str, Symbol, Name),
+        component: &'static str,
+        reason: &'static str,
+        message: Message,
+    ) {
         self.record(object, component, reason, message, true);
     }
 
-    fn record(&mut self, (kind, namespace, name): (&'static str, Symbol, Name), component: &'static str, reason: &'static str, message: Message, warning: bool) {
-        let event = NewEvent { kind, namespace, name, warning, reason, message, component, host: None, container: None };
+    fn record(
+        &mut self,
+        (kind, namespace, name): (&'static str, Symbol, Name),
+        component: &'static str,
+        reason: &'static str,
+        message: Message,
+        warning: bool,
+    ) {
+        let event = NewEvent {
+            kind,
+            namespace,
+            name,
+            warning,
+            reason,
+            message,
+            component,
+            host: None,
+            container: None,
+        };
         self.store.record(event, self.ctx.now);
     }
 

@@ -26,12 +26,17 @@ pub fn documents(source: &Source, dialect: Dialect) -> (Vec<Node>, Vec<Diagnosti
     for problem in &mut problems {
         problem.file = source.name.clone();
     }
-    let roots = documents.into_iter().filter(|document| !document.is_empty() && !document.is_broken);
+    let roots = documents
+        .into_iter()
+        .filter(|document| !document.is_empty() && !document.is_broken);
     (roots.map(|document| document.root).collect(), problems)
 }
 
 /// Runs a schema check that needs a report; the problems name `source`.
-pub fn schema_problems(source: Option<&Source>, check: impl FnOnce(&Report<'_>)) -> Vec<Diagnostic> {
+pub fn schema_problems(
+    source: Option<&Source>,
+    check: impl FnOnce(&Report<'_>),
+) -> Vec<Diagnostic> {
     let sources = Sources::new();
     let report = Report::new(&sources);
     check(&report);

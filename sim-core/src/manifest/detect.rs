@@ -17,7 +17,12 @@ use crate::manifest::scalar::Dialect;
 use crate::manifest::tree::Node;
 
 /// Names that Compose looks for, best first, as the command line promises them.
-pub const COMPOSE_NAMES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+pub const COMPOSE_NAMES: [&str; 4] = [
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yaml",
+    "docker-compose.yml",
+];
 
 /// The files by what they are.
 #[derive(Clone, Debug, Default)]
@@ -50,14 +55,20 @@ enum Kind {
 
 /// Sorts files, given as name and text, into what they are.
 pub fn detect(files: &[(Arc<str>, Arc<str>)], wishes: Wishes<'_>) -> (Inputs, Vec<Diagnostic>) {
-    let sources: Vec<Source> = files.iter().map(|(name, text)| Source::new(name, text)).collect();
+    let sources: Vec<Source> = files
+        .iter()
+        .map(|(name, text)| Source::new(name, text))
+        .collect();
     let kinds: Vec<Kind> = sources.iter().map(kind).collect();
     let mut problems = Vec::new();
     let stack = choose_stack(&sources, &kinds, wishes, &mut problems);
     let compose = choose_compose(&sources, &kinds, wishes, stack, &mut problems);
     let mut inputs = Inputs {
         stack: stack.map(|index| sources[index].clone()),
-        compose: compose.iter().map(|index| sources[*index].clone()).collect(),
+        compose: compose
+            .iter()
+            .map(|index| sources[*index].clone())
+            .collect(),
         ..Inputs::default()
     };
     for (index, source) in sources.into_iter().enumerate() {
@@ -82,7 +93,9 @@ fn choose_stack(
     let named = |index: &usize| {
         kinds[*index] == Kind::Services
             && !wishes.compose.contains(&&*sources[*index].name)
-            && base_name(&sources[*index].name).to_lowercase().contains("stack")
+            && base_name(&sources[*index].name)
+                .to_lowercase()
+                .contains("stack")
     };
     let candidates: Vec<usize> = (0..sources.len()).filter(named).collect();
     if candidates.len() > 1 {
@@ -100,22 +113,40 @@ fn choose_compose(
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<usize> {
     if !wishes.compose.is_empty() {
-        return wishes.compose.iter().filter_map(|name| find(sources, name, problems)).collect();
+        return wishes
+            .compose
+            .iter()
+            .filter_map(|name| find(sources, name, problems))
+            .collect();
     }
     let is_stack = |name: &str| base_name(name).to_lowercase().contains("stack");
     let candidates: Vec<usize> = (0..sources.len())
-        .filter(|index| kinds[*index] == Kind::Services && stack != Some(*index) && !is_stack(&sources[*index].name))
+        .filter(|index| {
+            kinds[*index] == Kind::Services
+                && stack != Some(*index)
+                && !is_stack(&sources[*index].name)
+        })
         .collect();
     // The usual names by rank, and the folder nearest to the top among equals.
     let rank = |index: usize| {
         let name = &sources[index].name;
-        let place = COMPOSE_NAMES.iter().position(|usual| *usual == base_name(name))?;
+        let place = COMPOSE_NAMES
+            .iter()
+            .position(|usual| *usual == base_name(name))?;
         Some((name.matches('/').count(), place))
     };
     let best = candidates.iter().filter_map(|index| rank(*index)).min();
     let chosen: Vec<usize> = match best {
-        Some(best) => candidates.iter().copied().filter(|index| rank(*index) == Some(best)).collect(),
-        None => candidates.iter().copied().filter(|index| !is_override(&sources[*index].name)).collect(),
+        Some(best) => candidates
+            .iter()
+            .copied()
+            .filter(|index| rank(*index) == Some(best))
+            .collect(),
+        None => candidates
+            .iter()
+            .copied()
+            .filter(|index| !is_override(&sources[*index].name))
+            .collect(),
     };
     let first = match chosen.as_slice() {
         [] => return Vec::new(),
@@ -125,7 +156,10 @@ fn choose_compose(
             return Vec::new();
         }
     };
-    let over = candidates.iter().copied().find(|index| overrides(&sources[*index].name, &sources[first].name));
+    let over = candidates
+        .iter()
+        .copied()
+        .find(|index| overrides(&sources[*index].name, &sources[first].name));
     [first].into_iter().chain(over).collect()
 }
 
@@ -138,7 +172,10 @@ fn overrides(name: &str, base: &str) -> bool {
     if !COMPOSE_NAMES.contains(&base_name(base)) || !is_override(name) {
         return false;
     }
-    let stem = |name: &str| name.rsplit_once('.').map_or(name.to_owned(), |(stem, _)| stem.replace(".override", ""));
+    let stem = |name: &str| {
+        name.rsplit_once('.')
+            .map_or(name.to_owned(), |(stem, _)| stem.replace(".override", ""))
+    };
     stem(name) == stem(base)
 }
 
@@ -146,20 +183,42 @@ fn find(sources: &[Source], name: &str, problems: &mut Vec<Diagnostic>) -> Optio
     let matches = |source: &Source| {
         let known = source.name.strip_prefix("./").unwrap_or(&source.name);
         let name = name.strip_prefix("./").unwrap_or(name);
-        known == name || known.strip_suffix(name).is_some_and(|front| front.ends_with('/'))
+        known == name
+            || known
+                .strip_suffix(name)
+                .is_some_and(|front| front.ends_with('/'))
     };
     let found = sources.iter().position(matches);
     if found.is_none() {
-        problems.push(problem(explain::FILES_MISSING, name, format!("open {name}: no such file or directory"), None));
+        problems.push(problem(
+            explain::FILES_MISSING,
+            name,
+            format!("open {name}: no such file or directory"),
+            None,
+        ));
     }
     found
 }
 
 fn ambiguous(sources: &[Source], candidates: &[usize], word: &str, option: &str) -> Diagnostic {
-    let names: Vec<&str> = candidates.iter().map(|index| &*sources[*index].name).collect();
-    let message = format!("several files could be the {word} file: {}", names.join(", "));
-    let help = format!("name the one that is meant: {option} {}", names.first().unwrap_or(&"FILE"));
-    problem(explain::FILES_AMBIGUOUS, names.first().unwrap_or(&""), message, Some(help))
+    let names: Vec<&str> = candidates
+        .iter()
+        .map(|index| &*sources[*index].name)
+        .collect();
+    let message = format!(
+        "several files could be the {word} file: {}",
+        names.join(", ")
+    );
+    let help = format!(
+        "name the one that is meant: {option} {}",
+        names.first().unwrap_or(&"FILE")
+    );
+    problem(
+        explain::FILES_AMBIGUOUS,
+        names.first().unwrap_or(&""),
+        message,
+        Some(help),
+    )
 }
 
 fn problem(
@@ -169,7 +228,16 @@ fn problem(
     help: Option<String>,
 ) -> Diagnostic {
     let span = Span::default();
-    Diagnostic { code, severity: Severity::Error, file: file.into(), span, message, help, fix: None, path: String::new() }
+    Diagnostic {
+        code,
+        severity: Severity::Error,
+        file: file.into(),
+        span,
+        message,
+        help,
+        fix: None,
+        path: String::new(),
+    }
 }
 
 fn base_name(name: &str) -> &str {
@@ -178,18 +246,27 @@ fn base_name(name: &str) -> &str {
 
 fn kind(source: &Source) -> Kind {
     let base = base_name(&source.name);
-    let ends = [".yaml", ".yml", ".json"].iter().any(|end| base.to_ascii_lowercase().ends_with(end));
+    let ends = [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|end| base.to_ascii_lowercase().ends_with(end));
     if !ends && base.contains('.') {
         return Kind::Other;
     }
-    if !ends && !matches!(base, "-" | "STDIN") && !mentions(&source.text, "services") && !mentions(&source.text, "kind") {
+    if !ends
+        && !matches!(base, "-" | "STDIN")
+        && !mentions(&source.text, "services")
+        && !mentions(&source.text, "kind")
+    {
         return Kind::Other;
     }
     let (documents, problems) = decode::documents(source, Dialect::Compose);
     if documents.iter().any(is_kubernetes) {
         return Kind::Kubernetes;
     }
-    if documents.iter().any(|document| document.get("services").is_some()) {
+    if documents
+        .iter()
+        .any(|document| document.get("services").is_some())
+    {
         return Kind::Services;
     }
     // What cannot be read still has a first column, and the reader will say what is wrong.
@@ -212,7 +289,10 @@ fn is_kubernetes(document: &Node) -> bool {
 }
 
 fn mentions(text: &str, key: &str) -> bool {
-    text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))
+    text.lines().any(|line| {
+        line.strip_prefix(key)
+            .is_some_and(|rest| rest.starts_with(':'))
+    })
 }
 
 #[cfg(test)]
@@ -222,10 +302,17 @@ mod tests {
     use super::{Wishes, detect};
 
     fn check(files: &[(&str, &str)], wishes: Wishes<'_>, expected: &Expect) {
-        let files: Vec<_> = files.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(name, text)| ((*name).into(), (*text).into()))
+            .collect();
         let (inputs, problems) = detect(&files, wishes);
         let names = |sources: &[crate::manifest::lines::Source]| {
-            sources.iter().map(|source| source.name.to_string()).collect::<Vec<_>>().join(" ")
+            sources
+                .iter()
+                .map(|source| source.name.to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         let mut seen = format!(
             "kubernetes: {}\nstack: {}\ncompose: {}\nfiles: {}\n",
@@ -234,7 +321,9 @@ mod tests {
             names(&inputs.compose),
             names(&inputs.files)
         );
-        problems.iter().for_each(|problem| seen.push_str(&problem.render(None)));
+        problems
+            .iter()
+            .for_each(|problem| seen.push_str(&problem.render(None)));
         expected.assert_eq(&seen);
     }
 
@@ -267,27 +356,42 @@ mod tests {
 
     #[test]
     fn unusual_names_must_be_clear() {
-        check(&[("a.yaml", SERVICES)], Wishes::default(), &expect![[r#"
+        check(
+            &[("a.yaml", SERVICES)],
+            Wishes::default(),
+            &expect![[r#"
             kubernetes: 
             stack: 
             compose: a.yaml
             files: 
-        "#]]);
-        check(&[("a.yaml", SERVICES), ("b.yaml", SERVICES)], Wishes::default(), &expect![[r#"
+        "#]],
+        );
+        check(
+            &[("a.yaml", SERVICES), ("b.yaml", SERVICES)],
+            Wishes::default(),
+            &expect![[r#"
             kubernetes: 
             stack: 
             compose: 
             files: a.yaml b.yaml
             a.yaml: error FIL001: several files could be the Compose file: a.yaml, b.yaml
               help: name the one that is meant: --compose a.yaml
-        "#]]);
-        let wishes = Wishes { stack: Some("a.yaml"), compose: &["./b.yaml", "c.yaml"] };
-        check(&[("a.yaml", SERVICES), ("b.yaml", SERVICES)], wishes, &expect![[r#"
+        "#]],
+        );
+        let wishes = Wishes {
+            stack: Some("a.yaml"),
+            compose: &["./b.yaml", "c.yaml"],
+        };
+        check(
+            &[("a.yaml", SERVICES), ("b.yaml", SERVICES)],
+            wishes,
+            &expect![[r#"
             kubernetes: 
             stack: a.yaml
             compose: b.yaml
             files: 
             c.yaml: error FIL002: open c.yaml: no such file or directory
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -22,7 +22,10 @@ pub struct ChangeLog<C> {
 
 impl<C> Default for ChangeLog<C> {
     fn default() -> Self {
-        Self { entries: Vec::new(), read: 0 }
+        Self {
+            entries: Vec::new(),
+            read: 0,
+        }
     }
 }
 
@@ -56,7 +59,10 @@ mod tests {
         log.push(2);
         assert_eq!(log.next_change(), Some(1));
         log.push(3);
-        assert_eq!((log.next_change(), log.next_change(), log.next_change()), (Some(2), Some(3), None));
+        assert_eq!(
+            (log.next_change(), log.next_change(), log.next_change()),
+            (Some(2), Some(3), None)
+        );
         assert!(log.entries.is_empty());
     }
 }

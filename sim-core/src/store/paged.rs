@@ -15,7 +15,10 @@ pub struct Paged<T> {
 
 impl<T: Clone + Default> Default for Paged<T> {
     fn default() -> Self {
-        Self { pages: Vec::new(), empty: T::default() }
+        Self {
+            pages: Vec::new(),
+            empty: T::default(),
+        }
     }
 }
 
@@ -36,7 +39,8 @@ impl<T: Clone + Default> Paged<T> {
         if page >= self.pages.len() {
             self.pages.resize(page + 1, None);
         }
-        let shared = self.pages[page].get_or_insert_with(|| Arc::new(std::array::from_fn(|_| T::default())));
+        let shared =
+            self.pages[page].get_or_insert_with(|| Arc::new(std::array::from_fn(|_| T::default())));
         &mut Arc::make_mut(shared)[slot % PAGE]
     }
 
@@ -59,6 +63,9 @@ mod tests {
         let before = column.clone();
         *column.get_mut(40) = 8;
         column.clear(1_000_000);
-        assert_eq!((*before.get(40), *column.get(40), *column.get(3)), (7, 8, 0));
+        assert_eq!(
+            (*before.get(40), *column.get(40), *column.get(3)),
+            (7, 8, 0)
+        );
     }
 }

@@ -10,15 +10,22 @@ use super::machine;
 
 /// The host first; nobody keeps its state, and Compose reserves nothing.
 pub(super) fn machines(world: &World, plane: &ComposePlane) -> Vec<MachineFrame> {
-    let frames = world.substrate.machines().enumerate().map(|(place, (_, row))| {
-        let mut frame = machine(world, row);
-        if place == 0 {
-            let mut containers = plane.containers();
-            containers.reverse();
-            frame.units = containers.into_iter().map(|row| unit(world, plane, row)).collect();
-        }
-        frame
-    });
+    let frames = world
+        .substrate
+        .machines()
+        .enumerate()
+        .map(|(place, (_, row))| {
+            let mut frame = machine(world, row);
+            if place == 0 {
+                let mut containers = plane.containers();
+                containers.reverse();
+                frame.units = containers
+                    .into_iter()
+                    .map(|row| unit(world, plane, row))
+                    .collect();
+            }
+            frame
+        });
     frames.collect()
 }
 

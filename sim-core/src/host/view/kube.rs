@@ -14,7 +14,10 @@ pub(super) fn machines(world: &World, plane: &KubePlane) -> Vec<MachineFrame> {
     let store = plane.store();
     let frames = world.substrate.machines().map(|(id, row)| {
         let mut frame = machine(world, row);
-        let Some((node_id, node)) = store.node_of(id).and_then(|node_id| Some((node_id, store.node(node_id)?))) else {
+        let Some((node_id, node)) = store
+            .node_of(id)
+            .and_then(|node_id| Some((node_id, store.node(node_id)?)))
+        else {
             return frame;
         };
         frame.state = match node.ready() {
@@ -24,7 +27,10 @@ pub(super) fn machines(world: &World, plane: &KubePlane) -> Vec<MachineFrame> {
         .to_owned();
         frame.cpu_permille = permille(node.requested.milli_cpu, node.allocatable.milli_cpu);
         frame.memory_permille = permille(node.requested.memory, node.allocatable.memory);
-        frame.units = store.pods_on(node_id).map(|(pod_id, pod)| unit(world, plane, pod_id, pod, Some(node))).collect();
+        frame.units = store
+            .pods_on(node_id)
+            .map(|(pod_id, pod)| unit(world, plane, pod_id, pod, Some(node)))
+            .collect();
         frame.units.sort_by(|one, two| one.name.cmp(&two.name));
         frame
     });
@@ -34,19 +40,29 @@ pub(super) fn machines(world: &World, plane: &KubePlane) -> Vec<MachineFrame> {
 /// Pods that no node has been chosen for.
 pub(super) fn unplaced(world: &World, plane: &KubePlane) -> Vec<Unit> {
     let pods = plane.store().pods().filter(|(_, pod)| pod.node.is_none());
-    let mut units: Vec<Unit> = pods.map(|(pod_id, pod)| unit(world, plane, pod_id, pod, None)).collect();
+    let mut units: Vec<Unit> = pods
+        .map(|(pod_id, pod)| unit(world, plane, pod_id, pod, None))
+        .collect();
     units.sort_by(|one, two| one.name.cmp(&two.name));
     units
 }
 
-fn unit(world: &World, plane: &KubePlane, pod_id: PodId, pod: &PodRow, node: Option<&NodeRow>) -> Unit {
+fn unit(
+    world: &World,
+    plane: &KubePlane,
+    pod_id: PodId,
+    pod: &PodRow,
+    node: Option<&NodeRow>,
+) -> Unit {
     let state = word(plane, pod_id, pod);
     let lost = node.is_some_and(|node| node.ready() != ConditionStatus::True);
     let group = match pod.phase {
         Phase::Succeeded => StateGroup::Completed,
         Phase::Failed => StateGroup::Failed,
         Phase::Pending | Phase::Running | Phase::Unknown if lost => StateGroup::Unknown,
-        Phase::Pending | Phase::Running | Phase::Unknown if pod.is_terminating() => StateGroup::Terminating,
+        Phase::Pending | Phase::Running | Phase::Unknown if pod.is_terminating() => {
+            StateGroup::Terminating
+        }
         Phase::Pending if pod.node.is_none() => StateGroup::Pending,
         Phase::Pending | Phase::Running | Phase::Unknown => match state {
             "CrashLoopBackOff"
@@ -81,7 +97,11 @@ fn word(plane: &KubePlane, pod_id: PodId, pod: &PodRow) -> &'static str {
     for container in details.containers.iter() {
         match &container.state {
             ContainerState::Waiting { reason, .. } => word = reason,
-            ContainerState::Terminated(end) if !pod.phase.is_terminal() || end.reason != "Completed" => word = end.reason,
+            ContainerState::Terminated(end)
+                if !pod.phase.is_terminal() || end.reason != "Completed" =>
+            {
+                word = end.reason
+            }
             ContainerState::Terminated(_) | ContainerState::Running { .. } => {}
         }
     }
@@ -94,6 +114,9 @@ fn workload(world: &World, plane: &KubePlane, pod: &PodRow) -> String {
     let Some(set) = pod.owner.and_then(|owner| store.replica_set(owner)) else {
         return pod.name.text(&world.symbols);
     };
-    let name = set.owner.and_then(|owner| store.deployment(owner)).map_or(set.name, |deployment| deployment.name);
+    let name = set
+        .owner
+        .and_then(|owner| store.deployment(owner))
+        .map_or(set.name, |deployment| deployment.name);
     world.symbols.text(name).to_owned()
 }

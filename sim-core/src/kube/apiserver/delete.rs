@@ -22,18 +22,34 @@ impl ApiServer {
     ) -> Result<Response, Refusal> {
         let kind = known(kind)?;
         let namespace = if kind.namespaced { namespace } else { "" };
-        let Some(object) = read(kind, namespace, name, turn) else { return Err(Refusal::not_found(kind, name)) };
-        let key = DocumentKey { resource: kind.resource().into(), namespace: namespace.into(), name: name.into() };
+        let Some(object) = read(kind, namespace, name, turn) else {
+            return Err(Refusal::not_found(kind, name));
+        };
+        let key = DocumentKey {
+            resource: kind.resource().into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        };
         let propagation = propagation.unwrap_or(Propagation::Background);
         match kind.kind {
             "Pod" => delete_pod(&key, grace_seconds, turn),
             "Node" => {
-                if let Some(node) = turn.ctx.symbols.get(name).and_then(|name| turn.store.node_named(name)) {
+                if let Some(node) = turn
+                    .ctx
+                    .symbols
+                    .get(name)
+                    .and_then(|name| turn.store.node_named(name))
+                {
                     turn.store.remove_node(node);
                 }
             }
             "ReplicaSet" => {
-                let id = turn.ctx.symbols.get(namespace).zip(turn.ctx.symbols.get(name)).and_then(|(namespace, name)| turn.store.replica_set_named(namespace, name));
+                let id = turn
+                    .ctx
+                    .symbols
+                    .get(namespace)
+                    .zip(turn.ctx.symbols.get(name))
+                    .and_then(|(namespace, name)| turn.store.replica_set_named(namespace, name));
                 if let Some(id) = id {
                     delete_replica_set(id, propagation, turn);
                 }
@@ -45,19 +61,37 @@ impl ApiServer {
             _ => self.delete_document(&key, propagation, turn),
         }
         note("delete", kind, name, turn);
-        Ok(Response { object, changed: true })
+        Ok(Response {
+            object,
+            changed: true,
+        })
     }
 
-    fn delete_document(&mut self, key: &DocumentKey, propagation: Propagation, turn: &mut Turn<'_, '_>) {
-        let Some(document) = turn.store.documents().get(key) else { return };
+    fn delete_document(
+        &mut self,
+        key: &DocumentKey,
+        propagation: Propagation,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(document) = turn.store.documents().get(key) else {
+            return;
+        };
         let row = document.row;
         if propagation == Propagation::Foreground
             && let RowReference::Deployment(id) = row
-            && turn.store.deployment(id).is_some_and(|row| !row.replica_sets.is_empty())
+            && turn
+                .store
+                .deployment(id)
+                .is_some_and(|row| !row.replica_sets.is_empty())
         {
             let now = turn.now();
-            turn.store.documents_mut().get_mut(key).expect("read above").deletion = Some(now);
-            turn.store.write_deployment(id, true, |row| row.deleting = true);
+            turn.store
+                .documents_mut()
+                .get_mut(key)
+                .expect("read above")
+                .deletion = Some(now);
+            turn.store
+                .write_deployment(id, true, |row| row.deleting = true);
             return;
         }
         match row {
@@ -69,39 +103,78 @@ impl ApiServer {
             }
             RowReference::Service(id) => {
                 if let Some(row) = turn.store.service(id) {
-                    let held = Allocated { cluster_ip: row.cluster_ip, ports: row.ports.to_vec() };
+                    let held = Allocated {
+                        cluster_ip: row.cluster_ip,
+                        ports: row.ports.to_vec(),
+                    };
                     self.allocations.release(&held);
                 }
                 turn.store.remove_service(id);
             }
-            RowReference::None | RowReference::ReplicaSet(_) | RowReference::Pod(_) | RowReference::Node(_) => {
+            RowReference::None
+            | RowReference::ReplicaSet(_)
+            | RowReference::Pod(_)
+            | RowReference::Node(_) => {
                 turn.store.bump();
             }
         }
         turn.store.documents_mut().remove(key);
     }
 
-    fn delete_namespace(&mut self, kind: &Kind, name: &str, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
+    fn delete_namespace(
+        &mut self,
+        kind: &Kind,
+        name: &str,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<(), Refusal> {
         if BUILT_IN_NAMESPACES.contains(&name) && name != "kube-node-lease" {
-            return Err(Refusal::forbidden(kind, name, "this namespace may not be deleted"));
+            return Err(Refusal::forbidden(
+                kind,
+                name,
+                "this namespace may not be deleted",
+            ));
         }
         let now = turn.now();
-        let key = DocumentKey { resource: "namespaces".into(), namespace: "".into(), name: name.into() };
-        let Some(document) = turn.store.documents_mut().get_mut(&key) else { return Ok(()) };
+        let key = DocumentKey {
+            resource: "namespaces".into(),
+            namespace: "".into(),
+            name: name.into(),
+        };
+        let Some(document) = turn.store.documents_mut().get_mut(&key) else {
+            return Ok(());
+        };
         if document.deletion.is_some() {
             return Ok(());
         }
         document.deletion = Some(now);
-        let inside: Vec<DocumentKey> = turn.store.documents().iter().filter(|(key, _)| &*key.namespace == name).map(|(key, _)| key.clone()).collect();
+        let inside: Vec<DocumentKey> = turn
+            .store
+            .documents()
+            .iter()
+            .filter(|(key, _)| &*key.namespace == name)
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in inside {
             self.delete_document(&key, Propagation::Background, turn);
         }
-        let Some(namespace) = turn.ctx.symbols.get(name) else { return self.count_terminating(turn) };
-        let sets: Vec<ReplicaSetId> = turn.store.replica_sets().filter(|(_, row)| row.namespace == namespace).map(|(id, _)| id).collect();
+        let Some(namespace) = turn.ctx.symbols.get(name) else {
+            return self.count_terminating(turn);
+        };
+        let sets: Vec<ReplicaSetId> = turn
+            .store
+            .replica_sets()
+            .filter(|(_, row)| row.namespace == namespace)
+            .map(|(id, _)| id)
+            .collect();
         for set in sets {
             turn.store.remove_replica_set(set);
         }
-        let pods: Vec<PodId> = turn.store.pods().filter(|(_, row)| turn.store.template(row.template).namespace == namespace).map(|(id, _)| id).collect();
+        let pods: Vec<PodId> = turn
+            .store
+            .pods()
+            .filter(|(_, row)| turn.store.template(row.template).namespace == namespace)
+            .map(|(id, _)| id)
+            .collect();
         for pod in pods {
             turn.store.mark_terminating(pod, None, now);
         }
@@ -109,19 +182,32 @@ impl ApiServer {
     }
 
     fn count_terminating(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
-        let count = turn.store.documents().of("namespaces").filter(|(_, document)| document.deletion.is_some()).count();
-        turn.store.set_terminating_namespaces(u32::try_from(count).unwrap_or(u32::MAX));
+        let count = turn
+            .store
+            .documents()
+            .of("namespaces")
+            .filter(|(_, document)| document.deletion.is_some())
+            .count();
+        turn.store
+            .set_terminating_namespaces(u32::try_from(count).unwrap_or(u32::MAX));
         Ok(())
     }
 }
 
 fn delete_pod(key: &DocumentKey, grace_seconds: Option<i64>, turn: &mut Turn<'_, '_>) {
     let found = turn.store.pods().find(|(_, row)| {
-        turn.ctx.symbols.text(turn.store.template(row.template).namespace) == &*key.namespace && row.name.text(turn.ctx.symbols) == *key.name
+        turn.ctx
+            .symbols
+            .text(turn.store.template(row.template).namespace)
+            == &*key.namespace
+            && row.name.text(turn.ctx.symbols) == *key.name
     });
-    let Some(pod) = found.map(|(pod, _)| pod) else { return };
+    let Some(pod) = found.map(|(pod, _)| pod) else {
+        return;
+    };
     // A negative grace means one second.
-    let grace = grace_seconds.map(|seconds| SimDuration::from_secs(u64::try_from(seconds).unwrap_or(1)));
+    let grace =
+        grace_seconds.map(|seconds| SimDuration::from_secs(u64::try_from(seconds).unwrap_or(1)));
     let now = turn.now();
     turn.store.mark_terminating(pod, grace, now);
 }
@@ -129,7 +215,9 @@ fn delete_pod(key: &DocumentKey, grace_seconds: Option<i64>, turn: &mut Turn<'_,
 fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Turn<'_, '_>) {
     match propagation {
         Propagation::Background => turn.store.remove_replica_set(id),
-        Propagation::Foreground => turn.store.write_replica_set(id, true, |row| row.deleting = true),
+        Propagation::Foreground => turn
+            .store
+            .write_replica_set(id, true, |row| row.deleting = true),
         Propagation::Orphan => {
             let pods: Vec<PodId> = turn.store.pods_of(id).map(|(pod, _)| pod).collect();
             for pod in pods {
@@ -141,21 +229,34 @@ fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Tur
 }
 
 fn release_replica_sets(id: DeploymentId, turn: &mut Turn<'_, '_>) {
-    let sets = turn.store.deployment(id).map_or_else(Vec::new, |row| row.replica_sets.clone());
+    let sets = turn
+        .store
+        .deployment(id)
+        .map_or_else(Vec::new, |row| row.replica_sets.clone());
     for set in sets {
-        turn.store.write_replica_set(set, false, |row| row.owner = None);
+        turn.store
+            .write_replica_set(set, false, |row| row.owner = None);
     }
 }
 
 /// Removes terminating namespaces in which nothing is left, and Deployments whose foreground
 /// deletion has finished keep no document.
 pub(super) fn finish_namespaces(turn: &mut Turn<'_, '_>) {
-    let terminating: Vec<DocumentKey> =
-        turn.store.documents().of("namespaces").filter(|(_, document)| document.deletion.is_some()).map(|(key, _)| key.clone()).collect();
+    let terminating: Vec<DocumentKey> = turn
+        .store
+        .documents()
+        .of("namespaces")
+        .filter(|(_, document)| document.deletion.is_some())
+        .map(|(key, _)| key.clone())
+        .collect();
     let mut left = 0;
     for key in terminating {
         let symbol = turn.ctx.symbols.get(&key.name);
-        let busy = symbol.is_some_and(|symbol| turn.store.pods().any(|(_, row)| turn.store.template(row.template).namespace == symbol));
+        let busy = symbol.is_some_and(|symbol| {
+            turn.store
+                .pods()
+                .any(|(_, row)| turn.store.template(row.template).namespace == symbol)
+        });
         if busy {
             left += 1;
             continue;
@@ -170,6 +271,10 @@ pub(super) fn finish_namespaces(turn: &mut Turn<'_, '_>) {
 
 /// Removes the document of a Deployment that is gone.
 pub fn forget_deployment(namespace: &str, name: &str, turn: &mut Turn<'_, '_>) {
-    let key = DocumentKey { resource: "deployments.apps".into(), namespace: namespace.into(), name: name.into() };
+    let key = DocumentKey {
+        resource: "deployments.apps".into(),
+        namespace: namespace.into(),
+        name: name.into(),
+    };
     turn.store.documents_mut().remove(&key);
 }

@@ -30,17 +30,36 @@ pub struct Refusal {
 
 impl Refusal {
     fn of(code: u16, reason: &'static str, kind: &Kind, name: &str, message: String) -> Self {
-        Self { code, reason, message, kind: kind.kind.to_owned(), name: name.to_owned(), causes: Vec::new() }
+        Self {
+            code,
+            reason,
+            message,
+            kind: kind.kind.to_owned(),
+            name: name.to_owned(),
+            causes: Vec::new(),
+        }
     }
 
     /// There is no such object.
     pub fn not_found(kind: &Kind, name: &str) -> Self {
-        Self::of(404, "NotFound", kind, name, format!("{} \"{name}\" not found", kind.resource()))
+        Self::of(
+            404,
+            "NotFound",
+            kind,
+            name,
+            format!("{} \"{name}\" not found", kind.resource()),
+        )
     }
 
     /// There is one already.
     pub fn already_exists(kind: &Kind, name: &str) -> Self {
-        Self::of(409, "AlreadyExists", kind, name, format!("{} \"{name}\" already exists", kind.resource()))
+        Self::of(
+            409,
+            "AlreadyExists",
+            kind,
+            name,
+            format!("{} \"{name}\" already exists", kind.resource()),
+        )
     }
 
     /// It was changed meanwhile.
@@ -54,31 +73,67 @@ impl Refusal {
 
     /// Not allowed.
     pub fn forbidden(kind: &Kind, name: &str, why: &str) -> Self {
-        Self::of(403, "Forbidden", kind, name, format!("{} \"{name}\" is forbidden: {why}", kind.resource()))
+        Self::of(
+            403,
+            "Forbidden",
+            kind,
+            name,
+            format!("{} \"{name}\" is forbidden: {why}", kind.resource()),
+        )
     }
 
     /// Fields are wrong.
     pub fn invalid(kind: &Kind, name: &str, causes: Vec<Cause>) -> Self {
-        let list: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
-        let text = if list.len() == 1 { list[0].clone() } else { format!("[{}]", list.join(", ")) };
-        let mut refusal = Self::of(422, "Invalid", kind, name, format!("{} \"{name}\" is invalid: {text}", kind.qualified()));
+        let list: Vec<String> = causes
+            .iter()
+            .map(|cause| format!("{}: {}", cause.field, cause.message))
+            .collect();
+        let text = if list.len() == 1 {
+            list[0].clone()
+        } else {
+            format!("[{}]", list.join(", "))
+        };
+        let mut refusal = Self::of(
+            422,
+            "Invalid",
+            kind,
+            name,
+            format!("{} \"{name}\" is invalid: {text}", kind.qualified()),
+        );
         refusal.causes = causes;
         refusal
     }
 
     /// The request makes no sense.
     pub fn bad_request(message: String) -> Self {
-        Self { code: 400, reason: "BadRequest", message, kind: String::new(), name: String::new(), causes: Vec::new() }
+        Self {
+            code: 400,
+            reason: "BadRequest",
+            message,
+            kind: String::new(),
+            name: String::new(),
+            causes: Vec::new(),
+        }
     }
 
     /// No such kind is served.
     pub fn no_such_resource() -> Self {
         let message = "the server could not find the requested resource".to_owned();
-        Self { code: 404, reason: "NotFound", message, kind: String::new(), name: String::new(), causes: Vec::new() }
+        Self {
+            code: 404,
+            reason: "NotFound",
+            message,
+            kind: String::new(),
+            name: String::new(),
+            causes: Vec::new(),
+        }
     }
 }
 
 /// One wrong field.
 pub fn cause(field: impl Into<String>, message: impl Into<String>) -> Cause {
-    Cause { field: field.into(), message: message.into() }
+    Cause {
+        field: field.into(),
+        message: message.into(),
+    }
 }

@@ -53,13 +53,19 @@ impl Allocations {
     ///
     /// # Errors
     /// The fields that cannot be granted; nothing is given out then.
-    pub fn grant(&mut self, service: &Service, old: Option<&Allocated>, luck: Luck<'_>) -> Result<Allocated, Vec<Cause>> {
+    pub fn grant(
+        &mut self,
+        service: &Service,
+        old: Option<&Allocated>,
+        luck: Luck<'_>,
+    ) -> Result<Allocated, Vec<Cause>> {
         let mut next = self.clone();
         if let Some(old) = old {
             next.release(old);
         }
         let key = stable_hash_parts(&[luck.namespace, luck.name]);
-        let cluster_ip = next.address(service, old, Stream::new(luck.seed, "cluster ip", key, 0))?;
+        let cluster_ip =
+            next.address(service, old, Stream::new(luck.seed, "cluster ip", key, 0))?;
         let ports = next.node_ports(service, old, Stream::new(luck.seed, "node port", key, 0))?;
         *self = next;
         Ok(Allocated { cluster_ip, ports })
@@ -73,7 +79,12 @@ impl Allocations {
         }
     }
 
-    fn address(&mut self, service: &Service, old: Option<&Allocated>, mut stream: Stream) -> Result<u32, Vec<Cause>> {
+    fn address(
+        &mut self,
+        service: &Service,
+        old: Option<&Allocated>,
+        mut stream: Stream,
+    ) -> Result<u32, Vec<Cause>> {
         if service.kind == ServiceKind::ExternalName {
             return Ok(0);
         }
@@ -83,14 +94,20 @@ impl Allocations {
             ClusterIp::Headless => Ok(0),
             ClusterIp::Fixed(text) => {
                 let Ok(ip) = text.parse::<std::net::Ipv4Addr>() else {
-                    return Err(wrong(format!("Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided IP ({text}) is not in the valid range. The range of valid IPs is 10.96.0.0/12")));
+                    return Err(wrong(format!(
+                        "Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided IP ({text}) is not in the valid range. The range of valid IPs is 10.96.0.0/12"
+                    )));
                 };
                 let ip = u32::from(ip);
                 if ip <= RANGE_BASE || ip - RANGE_BASE >= RANGE_SIZE - 1 {
-                    return Err(wrong(format!("Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided IP ({text}) is not in the valid range. The range of valid IPs is 10.96.0.0/12")));
+                    return Err(wrong(format!(
+                        "Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided IP ({text}) is not in the valid range. The range of valid IPs is 10.96.0.0/12"
+                    )));
                 }
                 if ip == RANGE_BASE + 1 || !taken.insert(ip) {
-                    return Err(wrong(format!("Invalid value: [\"{text}\"]: failed to allocate IP {text}: provided IP is already allocated")));
+                    return Err(wrong(format!(
+                        "Invalid value: [\"{text}\"]: failed to allocate IP {text}: provided IP is already allocated"
+                    )));
                 }
                 Ok(ip)
             }
@@ -109,9 +126,17 @@ impl Allocations {
         }
     }
 
-    fn node_ports(&mut self, service: &Service, old: Option<&Allocated>, mut stream: Stream) -> Result<Vec<ServicePort>, Vec<Cause>> {
+    fn node_ports(
+        &mut self,
+        service: &Service,
+        old: Option<&Allocated>,
+        mut stream: Stream,
+    ) -> Result<Vec<ServicePort>, Vec<Cause>> {
         let mut ports = service.ports.clone();
-        if !matches!(service.kind, ServiceKind::NodePort | ServiceKind::LoadBalancer) {
+        if !matches!(
+            service.kind,
+            ServiceKind::NodePort | ServiceKind::LoadBalancer
+        ) {
             ports.iter_mut().for_each(|port| port.node_port = 0);
             return Ok(ports);
         }
@@ -124,13 +149,20 @@ impl Allocations {
             }
             let number = port.node_port;
             if !(PORT_FIRST..=PORT_LAST).contains(&number) {
-                let message = format!("Invalid value: {number}: provided port is not in the valid range. The range of valid ports is {PORT_FIRST}-{PORT_LAST}");
+                let message = format!(
+                    "Invalid value: {number}: provided port is not in the valid range. The range of valid ports is {PORT_FIRST}-{PORT_LAST}"
+                );
                 return Err(vec![cause(field, message)]);
             }
             // One number may serve two protocols of the same Service.
-            let shared = own.iter().any(|(other, protocol)| *other == number && *protocol != port.protocol);
+            let shared = own
+                .iter()
+                .any(|(other, protocol)| *other == number && *protocol != port.protocol);
             if !taken.insert(number) && !shared {
-                return Err(vec![cause(field, format!("Invalid value: {number}: provided port is already allocated"))]);
+                return Err(vec![cause(
+                    field,
+                    format!("Invalid value: {number}: provided port is already allocated"),
+                )]);
             }
             own.push((number, port.protocol));
         }
@@ -138,13 +170,22 @@ impl Allocations {
             if port.node_port != 0 {
                 continue;
             }
-            let kept = old.and_then(|old| old.ports.iter().find(|known| known.port == port.port && known.protocol == port.protocol)).map(|known| known.node_port);
+            let kept = old
+                .and_then(|old| {
+                    old.ports
+                        .iter()
+                        .find(|known| known.port == port.port && known.protocol == port.protocol)
+                })
+                .map(|known| known.node_port);
             if let Some(kept) = kept.filter(|kept| *kept != 0 && taken.insert(*kept)) {
                 port.node_port = kept;
                 continue;
             }
             port.node_port = free_port(taken, &mut stream).ok_or_else(|| {
-                vec![cause(format!("spec.ports[{index}].nodePort"), "Internal error: failed to allocate a nodePort: range is full")]
+                vec![cause(
+                    format!("spec.ports[{index}].nodePort"),
+                    "Internal error: failed to allocate a nodePort: range is full",
+                )]
             })?;
         }
         Ok(ports)
@@ -156,7 +197,9 @@ fn free_port(taken: &mut BTreeSet<u16>, stream: &mut Stream) -> Option<u16> {
     let upper = PORT_FIRST + PORT_LOWER;
     let count = PORT_LAST - upper + 1;
     let start = u16::try_from(stream.below(u32::from(count))).expect("below 2768");
-    let mut candidates = (0..count).map(|step| upper + (start + step) % count).chain(PORT_FIRST..upper);
+    let mut candidates = (0..count)
+        .map(|step| upper + (start + step) % count)
+        .chain(PORT_FIRST..upper);
     candidates.find(|port| taken.insert(*port))
 }
 
@@ -165,7 +208,11 @@ pub fn write_back(allocated: &Allocated, service: &Service, document: &mut Value
     if service.kind == ServiceKind::ExternalName {
         return;
     }
-    let address = if allocated.cluster_ip == 0 { "None".to_owned() } else { crate::kube::render::address(allocated.cluster_ip) };
+    let address = if allocated.cluster_ip == 0 {
+        "None".to_owned()
+    } else {
+        crate::kube::render::address(allocated.cluster_ip)
+    };
     document.set_path(&["spec", "clusterIP"], address.as_str().into());
     document.set_path(&["spec", "clusterIPs"], Value::list(vec![address.into()]));
     for (index, port) in allocated.ports.iter().enumerate() {
@@ -186,7 +233,13 @@ mod tests {
     use crate::api::kube::service::PortTarget;
 
     fn node_port(number: u16) -> Service {
-        let port = ServicePort { name: "".into(), port: 80, target_port: PortTarget::Number(80), node_port: number, protocol: Protocol::Tcp };
+        let port = ServicePort {
+            name: "".into(),
+            port: 80,
+            target_port: PortTarget::Number(80),
+            node_port: number,
+            protocol: Protocol::Tcp,
+        };
         Service {
             kind: ServiceKind::NodePort,
             ports: vec![port],
@@ -199,13 +252,33 @@ mod tests {
     #[test]
     fn a_node_port_is_given_once_and_comes_back() {
         let mut allocations = Allocations::default();
-        let luck = |name| Luck { seed: Seed(1), namespace: "default", name };
-        let first = allocations.grant(&node_port(30_080), None, luck("a")).unwrap();
-        let refused = allocations.grant(&node_port(30_080), None, luck("b")).unwrap_err();
-        assert_eq!(refused[0].message, "Invalid value: 30080: provided port is already allocated");
-        assert!(allocations.grant(&node_port(30_080), Some(&first), luck("a")).is_ok(), "its own port is no conflict");
+        let luck = |name| Luck {
+            seed: Seed(1),
+            namespace: "default",
+            name,
+        };
+        let first = allocations
+            .grant(&node_port(30_080), None, luck("a"))
+            .unwrap();
+        let refused = allocations
+            .grant(&node_port(30_080), None, luck("b"))
+            .unwrap_err();
+        assert_eq!(
+            refused[0].message,
+            "Invalid value: 30080: provided port is already allocated"
+        );
+        assert!(
+            allocations
+                .grant(&node_port(30_080), Some(&first), luck("a"))
+                .is_ok(),
+            "its own port is no conflict"
+        );
         allocations.release(&first);
-        assert!(allocations.grant(&node_port(30_080), None, luck("b")).is_ok());
+        assert!(
+            allocations
+                .grant(&node_port(30_080), None, luck("b"))
+                .is_ok()
+        );
         let drawn = allocations.grant(&node_port(0), None, luck("c")).unwrap();
         assert!(drawn.ports[0].node_port >= 30_086);
         assert!(drawn.cluster_ip > RANGE_BASE + RANGE_LOWER);

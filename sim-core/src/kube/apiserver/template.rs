@@ -20,21 +20,29 @@ use crate::manifest::value::Value;
 
 /// Labels or annotations as rows keep them.
 pub fn labels(map: &BTreeMap<Arc<str>, Arc<str>>) -> Labels {
-    map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    map.iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// A selector as it is evaluated.
 pub fn selector(written: &LabelSelector) -> Selector {
-    let mut list: Vec<Requirement> =
-        written.match_labels.iter().map(|(key, value)| Requirement::In(key.clone(), [value.clone()].into())).collect();
+    let mut list: Vec<Requirement> = written
+        .match_labels
+        .iter()
+        .map(|(key, value)| Requirement::In(key.clone(), [value.clone()].into()))
+        .collect();
     for requirement in &written.match_expressions {
-        let (key, values): (Arc<str>, Arc<[Arc<str>]>) = (requirement.key.clone(), requirement.values.clone().into());
+        let (key, values): (Arc<str>, Arc<[Arc<str>]>) =
+            (requirement.key.clone(), requirement.values.clone().into());
         list.push(match requirement.operator {
             Operator::In => Requirement::In(key, values),
             Operator::NotIn => Requirement::NotIn(key, values),
             Operator::Exists => Requirement::Exists(key),
             // The last two are refused by validation outside node selectors.
-            Operator::DoesNotExist | Operator::GreaterThan | Operator::LessThan => Requirement::DoesNotExist(key),
+            Operator::DoesNotExist | Operator::GreaterThan | Operator::LessThan => {
+                Requirement::DoesNotExist(key)
+            }
         });
     }
     Selector(list)
@@ -49,9 +57,16 @@ pub const fn amount(written: CountOrPercent) -> Amount {
 }
 
 /// A template with all that loops ask of it.
-pub fn build(namespace: Symbol, written: &ApiTemplate, document: Value, turn: &mut Turn<'_, '_>) -> PodTemplate {
+pub fn build(
+    namespace: Symbol,
+    written: &ApiTemplate,
+    document: Value,
+    turn: &mut Turn<'_, '_>,
+) -> PodTemplate {
     let spec = &written.spec;
-    let annotation = written.annotations.get("controller.kubernetes.io/pod-deletion-cost");
+    let annotation = written
+        .annotations
+        .get("controller.kubernetes.io/pod-deletion-cost");
     PodTemplate {
         namespace,
         labels: labels(&written.labels),
@@ -72,11 +87,17 @@ fn tolerations(spec: &PodSpec, turn: &Turn<'_, '_>) -> Vec<Toleration> {
     let mut list = spec.tolerations.clone();
     let defaults = [
         (TAINT_NOT_READY, turn.settings.default_not_ready_toleration),
-        (TAINT_UNREACHABLE, turn.settings.default_unreachable_toleration),
+        (
+            TAINT_UNREACHABLE,
+            turn.settings.default_unreachable_toleration,
+        ),
     ];
     for (key, seconds) in defaults {
         let covered = spec.tolerations.iter().any(|toleration| {
-            (toleration.key.is_empty() || &*toleration.key == key) && toleration.effect.is_none_or(|effect| effect == TaintEffect::NoExecute)
+            (toleration.key.is_empty() || &*toleration.key == key)
+                && toleration
+                    .effect
+                    .is_none_or(|effect| effect == TaintEffect::NoExecute)
         });
         if !covered {
             list.push(Toleration {
@@ -135,14 +156,25 @@ pub fn vector(amounts: &ResourceAmounts, turn: &mut Turn<'_, '_>) -> ResourceVec
 fn qos(spec: &PodSpec) -> QosClass {
     let containers = || spec.containers.iter().chain(&spec.init_containers);
     let positive = |amount: Option<u64>| amount.filter(|amount| *amount > 0);
-    let pair = |amounts: &ResourceAmounts| (positive(amounts.cpu_milli), positive(amounts.memory_bytes));
+    let pair =
+        |amounts: &ResourceAmounts| (positive(amounts.cpu_milli), positive(amounts.memory_bytes));
     let nothing = (None, None);
-    if containers().all(|container| pair(&container.resources.requests) == nothing && pair(&container.resources.limits) == nothing) {
+    if containers().all(|container| {
+        pair(&container.resources.requests) == nothing
+            && pair(&container.resources.limits) == nothing
+    }) {
         return QosClass::BestEffort;
     }
     let guaranteed = containers().all(|container| {
-        let (requests, limits) = (pair(&container.resources.requests), pair(&container.resources.limits));
+        let (requests, limits) = (
+            pair(&container.resources.requests),
+            pair(&container.resources.limits),
+        );
         limits.0.is_some() && limits.1.is_some() && requests == limits
     });
-    if guaranteed { QosClass::Guaranteed } else { QosClass::Burstable }
+    if guaranteed {
+        QosClass::Guaranteed
+    } else {
+        QosClass::Burstable
+    }
 }

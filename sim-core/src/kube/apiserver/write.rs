@@ -41,7 +41,12 @@ struct Parsed {
 
 impl ApiServer {
     /// POST.
-    pub(super) fn create(&mut self, object: &Value, namespace: &str, turn: &mut Turn<'_, '_>) -> Result<Response, Refusal> {
+    pub(super) fn create(
+        &mut self,
+        object: &Value,
+        namespace: &str,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<Response, Refusal> {
         let mut object = object.clone();
         self.generate_name(&mut object, turn);
         let parsed = parse(&object, namespace)?;
@@ -53,15 +58,33 @@ impl ApiServer {
         let now = turn.now();
         let mut value = parsed.value.clone();
         value.remove("status");
-        for field in ["creationTimestamp", "uid", "selfLink", "deletionTimestamp", "resourceVersion", "generation"] {
+        for field in [
+            "creationTimestamp",
+            "uid",
+            "selfLink",
+            "deletionTimestamp",
+            "resourceVersion",
+            "generation",
+        ] {
             value.remove_path(&["metadata", field]);
         }
         let row = match &parsed.spec {
-            KubeSpec::Deployment(spec) => RowReference::Deployment(create_deployment(spec, &key, &value, turn)),
-            KubeSpec::ReplicaSet(spec) => RowReference::ReplicaSet(create_replica_set(spec, &key, &value, turn)),
+            KubeSpec::Deployment(spec) => {
+                RowReference::Deployment(create_deployment(spec, &key, &value, turn))
+            }
+            KubeSpec::ReplicaSet(spec) => {
+                RowReference::ReplicaSet(create_replica_set(spec, &key, &value, turn))
+            }
             KubeSpec::Service(spec) => {
-                let luck = Luck { seed: turn.ctx.seed, namespace: &key.namespace, name: &key.name };
-                let allocated = self.allocations.grant(spec, None, luck).map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
+                let luck = Luck {
+                    seed: turn.ctx.seed,
+                    namespace: &key.namespace,
+                    name: &key.name,
+                };
+                let allocated = self
+                    .allocations
+                    .grant(spec, None, luck)
+                    .map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
                 write_back(&allocated, spec, &mut value);
                 RowReference::Service(create_service(spec, &allocated, &key, turn))
             }
@@ -70,26 +93,60 @@ impl ApiServer {
                 note("create", kind, &key.name, turn);
                 return answer(kind, &key, turn);
             }
-            KubeSpec::Node(_) => return Err(Refusal::forbidden(kind, &key.name, "nodes register themselves; add a machine instead")),
-            KubeSpec::Namespace | KubeSpec::ConfigMap | KubeSpec::Secret | KubeSpec::Other => RowReference::None,
+            KubeSpec::Node(_) => {
+                return Err(Refusal::forbidden(
+                    kind,
+                    &key.name,
+                    "nodes register themselves; add a machine instead",
+                ));
+            }
+            KubeSpec::Namespace | KubeSpec::ConfigMap | KubeSpec::Secret | KubeSpec::Other => {
+                RowReference::None
+            }
         };
         if kind.kind == "Namespace" {
-            value.set_path(&["metadata", "labels", "kubernetes.io/metadata.name"], Value::from(&*key.name));
-            value.set_path(&["spec", "finalizers"], Value::list(vec!["kubernetes".into()]));
+            value.set_path(
+                &["metadata", "labels", "kubernetes.io/metadata.name"],
+                Value::from(&*key.name),
+            );
+            value.set_path(
+                &["spec", "finalizers"],
+                Value::list(vec!["kubernetes".into()]),
+            );
         }
         let revision = turn.store.bump();
         let generation = i64::from(kind.generation);
-        turn.store.documents_mut().insert(key.clone(), Document { value, row, created: now, revision, generation, deletion: None });
+        turn.store.documents_mut().insert(
+            key.clone(),
+            Document {
+                value,
+                row,
+                created: now,
+                revision,
+                generation,
+                deletion: None,
+            },
+        );
         note("create", kind, &key.name, turn);
         answer(kind, &key, turn)
     }
 
     fn generate_name(&mut self, object: &mut Value, turn: &Turn<'_, '_>) {
-        let named = object.str_at(&["metadata", "name"]).is_some_and(|name| !name.is_empty());
-        let Some(base) = object.str_at(&["metadata", "generateName"]).map(str::to_owned).filter(|base| !named && !base.is_empty()) else { return };
+        let named = object
+            .str_at(&["metadata", "name"])
+            .is_some_and(|name| !name.is_empty());
+        let Some(base) = object
+            .str_at(&["metadata", "generateName"])
+            .map(str::to_owned)
+            .filter(|base| !named && !base.is_empty())
+        else {
+            return;
+        };
         let base: String = base.chars().take(58).collect();
         let draw = self.draw("generate name");
-        let mut number = turn.stream("generate name", &[&base], draw).below(SUFFIX_COUNT);
+        let mut number = turn
+            .stream("generate name", &[&base], draw)
+            .below(SUFFIX_COUNT);
         let mut name = base;
         for _ in 0..5 {
             name.push(char::from(SUFFIX_LETTERS[(number % 27) as usize]));
@@ -99,12 +156,23 @@ impl ApiServer {
     }
 
     /// PUT.
-    pub(super) fn update(&mut self, object: &Value, namespace: &str, turn: &mut Turn<'_, '_>) -> Result<Response, Refusal> {
+    pub(super) fn update(
+        &mut self,
+        object: &Value,
+        namespace: &str,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<Response, Refusal> {
         let parsed = parse(object, namespace)?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
-        let Some(current) = read(kind, &key.namespace, &key.name, turn) else { return Err(Refusal::not_found(kind, &key.name)) };
-        let wanted = object.str_at(&["metadata", "resourceVersion"]).filter(|text| !text.is_empty());
-        if wanted.is_some_and(|wanted| Some(wanted) != current.str_at(&["metadata", "resourceVersion"])) {
+        let Some(current) = read(kind, &key.namespace, &key.name, turn) else {
+            return Err(Refusal::not_found(kind, &key.name));
+        };
+        let wanted = object
+            .str_at(&["metadata", "resourceVersion"])
+            .filter(|text| !text.is_empty());
+        if wanted
+            .is_some_and(|wanted| Some(wanted) != current.str_at(&["metadata", "resourceVersion"]))
+        {
             return Err(Refusal::conflict(kind, &key.name));
         }
         let changed = match (&parsed.spec, kind.kind) {
@@ -121,31 +189,62 @@ impl ApiServer {
         Ok(response)
     }
 
-    fn update_document(&mut self, parsed: &Parsed, turn: &mut Turn<'_, '_>) -> Result<bool, Refusal> {
+    fn update_document(
+        &mut self,
+        parsed: &Parsed,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<bool, Refusal> {
         let (kind, key) = (parsed.kind, &parsed.key);
-        let Some(document) = turn.store.documents().get(key) else { return Err(Refusal::not_found(kind, &key.name)) };
+        let Some(document) = turn.store.documents().get(key) else {
+            return Err(Refusal::not_found(kind, &key.name));
+        };
         let (old, row) = (document.value.clone(), document.row);
         let mut value = parsed.value.clone();
         value.remove("status");
-        for field in ["creationTimestamp", "uid", "resourceVersion", "generation", "deletionTimestamp"] {
+        for field in [
+            "creationTimestamp",
+            "uid",
+            "resourceVersion",
+            "generation",
+            "deletionTimestamp",
+        ] {
             value.remove_path(&["metadata", field]);
         }
-        value.remove_path(&["metadata", "annotations", "deployment.kubernetes.io/revision"]);
-        if value.path(&["metadata", "annotations"]).and_then(Value::as_map).is_some_and(|map| map.is_empty()) {
+        value.remove_path(&[
+            "metadata",
+            "annotations",
+            "deployment.kubernetes.io/revision",
+        ]);
+        if value
+            .path(&["metadata", "annotations"])
+            .and_then(Value::as_map)
+            .is_some_and(|map| map.is_empty())
+        {
             value.remove_path(&["metadata", "annotations"]);
         }
         if let (KubeSpec::Service(spec), RowReference::Service(id)) = (&parsed.spec, row) {
             self.update_service(id, spec, key, &mut value, kind, turn)?;
         }
         let spec_changed = old.get("spec") != value.get("spec");
-        let annotated = old.path(&["metadata", "annotations"]) != value.path(&["metadata", "annotations"]);
+        let annotated =
+            old.path(&["metadata", "annotations"]) != value.path(&["metadata", "annotations"]);
         if old == value && !spec_changed {
             return Ok(false);
         }
         if let (KubeSpec::Deployment(spec), RowReference::Deployment(id)) = (&parsed.spec, row) {
-            let written = Selector::clone(&turn.store.deployment(id).expect("a document's row is there").selector);
+            let written = Selector::clone(
+                &turn
+                    .store
+                    .deployment(id)
+                    .expect("a document's row is there")
+                    .selector,
+            );
             if written != selector(&spec.selector) {
-                return Err(Refusal::invalid(kind, &key.name, vec![cause("spec.selector", "Invalid value: field is immutable")]));
+                return Err(Refusal::invalid(
+                    kind,
+                    &key.name,
+                    vec![cause("spec.selector", "Invalid value: field is immutable")],
+                ));
             }
             update_deployment(id, spec, key, &value, spec_changed || annotated, turn);
         }
@@ -159,15 +258,37 @@ impl ApiServer {
         Ok(true)
     }
 
-    fn update_service(&mut self, id: ServiceId, spec: &Service, key: &DocumentKey, value: &mut Value, kind: &Kind, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
+    fn update_service(
+        &mut self,
+        id: ServiceId,
+        spec: &Service,
+        key: &DocumentKey,
+        value: &mut Value,
+        kind: &Kind,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<(), Refusal> {
         let row = turn.store.service(id).expect("a document's row is there");
-        let held = Allocated { cluster_ip: row.cluster_ip, ports: row.ports.to_vec() };
-        let luck = Luck { seed: turn.ctx.seed, namespace: &key.namespace, name: &key.name };
-        let allocated = self.allocations.grant(spec, Some(&held), luck).map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
+        let held = Allocated {
+            cluster_ip: row.cluster_ip,
+            ports: row.ports.to_vec(),
+        };
+        let luck = Luck {
+            seed: turn.ctx.seed,
+            namespace: &key.namespace,
+            name: &key.name,
+        };
+        let allocated = self
+            .allocations
+            .grant(spec, Some(&held), luck)
+            .map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
         write_back(&allocated, spec, value);
         let fresh = service_row(spec, &allocated, key, turn);
         let old = turn.store.service(id).expect("read above");
-        let same = old.kind == fresh.kind && old.cluster_ip == fresh.cluster_ip && old.ports == fresh.ports && old.selector == fresh.selector && old.publish_not_ready == fresh.publish_not_ready;
+        let same = old.kind == fresh.kind
+            && old.cluster_ip == fresh.cluster_ip
+            && old.ports == fresh.ports
+            && old.selector == fresh.selector
+            && old.publish_not_ready == fresh.publish_not_ready;
         if !same {
             turn.store.write_service(id, |row| {
                 row.kind = fresh.kind;
@@ -181,34 +302,76 @@ impl ApiServer {
     }
 
     /// PUT to the scale subresource.
-    pub(super) fn scale(&mut self, kind: &str, namespace: &str, name: &str, replicas: i64, turn: &mut Turn<'_, '_>) -> Result<Response, Refusal> {
+    pub(super) fn scale(
+        &mut self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        replicas: i64,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<Response, Refusal> {
         let kind = known(kind)?;
-        let key = DocumentKey { resource: kind.resource().into(), namespace: namespace.into(), name: name.into() };
+        let key = DocumentKey {
+            resource: kind.resource().into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        };
         let missing = || Refusal::not_found(kind, name);
         if replicas < 0 {
             let message = format!("Invalid value: {replicas}: must be greater than or equal to 0");
-            return Err(Refusal::invalid(kind, name, vec![cause("spec.replicas", message)]));
+            return Err(Refusal::invalid(
+                kind,
+                name,
+                vec![cause("spec.replicas", message)],
+            ));
         }
         match kind.kind {
             "Deployment" => {
-                let Some(RowReference::Deployment(id)) = turn.store.documents().get(&key).map(|document| document.row) else { return Err(missing()) };
-                if turn.store.deployment(id).is_some_and(|row| row.replicas != replicas) {
-                    turn.store.write_deployment(id, true, |row| row.replicas = replicas);
-                    let document = turn.store.documents_mut().get_mut(&key).expect("read above");
-                    document.value.set_path(&["spec", "replicas"], replicas.into());
+                let Some(RowReference::Deployment(id)) = turn
+                    .store
+                    .documents()
+                    .get(&key)
+                    .map(|document| document.row)
+                else {
+                    return Err(missing());
+                };
+                if turn
+                    .store
+                    .deployment(id)
+                    .is_some_and(|row| row.replicas != replicas)
+                {
+                    turn.store
+                        .write_deployment(id, true, |row| row.replicas = replicas);
+                    let document = turn
+                        .store
+                        .documents_mut()
+                        .get_mut(&key)
+                        .expect("read above");
+                    document
+                        .value
+                        .set_path(&["spec", "replicas"], replicas.into());
                     note("scale", kind, name, turn);
                 }
             }
             "ReplicaSet" => {
                 let id = find_replica_set(namespace, name, turn).ok_or_else(missing)?;
-                if turn.store.replica_set(id).is_some_and(|row| row.replicas != replicas) {
-                    turn.store.write_replica_set(id, true, |row| row.replicas = replicas);
+                if turn
+                    .store
+                    .replica_set(id)
+                    .is_some_and(|row| row.replicas != replicas)
+                {
+                    turn.store
+                        .write_replica_set(id, true, |row| row.replicas = replicas);
                     note("scale", kind, name, turn);
                 }
             }
             _ => {
-                let Some(document) = turn.store.documents_mut().get_mut(&key) else { return Err(missing()) };
-                document.value.set_path(&["spec", "replicas"], replicas.into());
+                let Some(document) = turn.store.documents_mut().get_mut(&key) else {
+                    return Err(missing());
+                };
+                document
+                    .value
+                    .set_path(&["spec", "replicas"], replicas.into());
             }
         }
         answer(kind, &key, turn)
@@ -216,35 +379,72 @@ impl ApiServer {
 }
 
 fn answer(kind: &Kind, key: &DocumentKey, turn: &Turn<'_, '_>) -> Result<Response, Refusal> {
-    let object = read(kind, &key.namespace, &key.name, turn).ok_or_else(|| Refusal::not_found(kind, &key.name))?;
-    Ok(Response { object, changed: true })
+    let object = read(kind, &key.namespace, &key.name, turn)
+        .ok_or_else(|| Refusal::not_found(kind, &key.name))?;
+    Ok(Response {
+        object,
+        changed: true,
+    })
 }
 
 fn parse(object: &Value, namespace: &str) -> Result<Parsed, Refusal> {
     let api_version = object.str_at(&["apiVersion"]).unwrap_or("");
     let kind_name = object.str_at(&["kind"]).unwrap_or("");
-    let Some(kind) = kinds::of_object(api_version, kind_name) else { return Err(Refusal::no_such_resource()) };
+    let Some(kind) = kinds::of_object(api_version, kind_name) else {
+        return Err(Refusal::no_such_resource());
+    };
     let mut value = object.clone();
-    let written = value.str_at(&["metadata", "namespace"]).unwrap_or("").to_owned();
+    let written = value
+        .str_at(&["metadata", "namespace"])
+        .unwrap_or("")
+        .to_owned();
     if kind.namespaced {
         if !written.is_empty() && !namespace.is_empty() && written != namespace {
             return Err(Refusal::bad_request("the namespace of the provided object does not match the namespace sent on the request".to_owned()));
         }
-        let namespace = if written.is_empty() { namespace } else { &written };
-        let namespace = if namespace.is_empty() { "default" } else { namespace };
+        let namespace = if written.is_empty() {
+            namespace
+        } else {
+            &written
+        };
+        let namespace = if namespace.is_empty() {
+            "default"
+        } else {
+            namespace
+        };
         value.set_path(&["metadata", "namespace"], namespace.into());
     }
     apply_defaults(kind.kind, &mut value);
     let name: Arc<str> = value.str_at(&["metadata", "name"]).unwrap_or("").into();
     let (decoded, diagnostics) = decode_value(&value);
     let Some(decoded) = decoded else {
-        let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-        let causes = errors.map(|diagnostic| split(&diagnostic.message)).collect();
+        let errors = diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error);
+        let causes = errors
+            .map(|diagnostic| split(&diagnostic.message))
+            .collect();
         return Err(Refusal::invalid(kind, &name, causes));
     };
-    let namespace = if kind.namespaced { value.str_at(&["metadata", "namespace"]).unwrap_or("default") } else { "" };
-    let key = DocumentKey { resource: kind.resource().into(), namespace: namespace.into(), name };
-    Ok(Parsed { kind, key, value, meta: decoded.meta, spec: decoded.spec })
+    let namespace = if kind.namespaced {
+        value
+            .str_at(&["metadata", "namespace"])
+            .unwrap_or("default")
+    } else {
+        ""
+    };
+    let key = DocumentKey {
+        resource: kind.resource().into(),
+        namespace: namespace.into(),
+        name,
+    };
+    Ok(Parsed {
+        kind,
+        key,
+        value,
+        meta: decoded.meta,
+        spec: decoded.spec,
+    })
 }
 
 /// A diagnostic's message is `path: what is wrong`.
@@ -260,11 +460,17 @@ fn check_namespace(parsed: &Parsed, turn: &Turn<'_, '_>) -> Result<(), Refusal> 
         return Ok(());
     }
     let namespace = &parsed.key.namespace;
-    let key = DocumentKey { resource: "namespaces".into(), namespace: "".into(), name: namespace.clone() };
+    let key = DocumentKey {
+        resource: "namespaces".into(),
+        namespace: "".into(),
+        name: namespace.clone(),
+    };
     match turn.store.documents().get(&key) {
         None => Err(Refusal::not_found(known("Namespace")?, namespace)),
         Some(document) if document.deletion.is_some() => {
-            let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+            let why = format!(
+                "unable to create new content in namespace {namespace} because it is being terminated"
+            );
             Err(Refusal::forbidden(parsed.kind, &parsed.key.name, &why))
         }
         Some(_) => Ok(()),
@@ -273,7 +479,9 @@ fn check_namespace(parsed: &Parsed, turn: &Turn<'_, '_>) -> Result<(), Refusal> 
 
 fn exists(parsed: &Parsed, turn: &Turn<'_, '_>) -> bool {
     match parsed.kind.kind {
-        "Pod" | "ReplicaSet" | "Node" => read(parsed.kind, &parsed.key.namespace, &parsed.key.name, turn).is_some(),
+        "Pod" | "ReplicaSet" | "Node" => {
+            read(parsed.kind, &parsed.key.namespace, &parsed.key.name, turn).is_some()
+        }
         _ => turn.store.documents().get(&parsed.key).is_some(),
     }
 }
@@ -284,14 +492,30 @@ pub(super) fn namespace_object(name: &str) -> Value {
     value.set("apiVersion", "v1".into());
     value.set("kind", "Namespace".into());
     value.set_path(&["metadata", "name"], name.into());
-    value.set_path(&["metadata", "labels", "kubernetes.io/metadata.name"], name.into());
-    value.set_path(&["spec", "finalizers"], Value::list(vec!["kubernetes".into()]));
+    value.set_path(
+        &["metadata", "labels", "kubernetes.io/metadata.name"],
+        name.into(),
+    );
+    value.set_path(
+        &["spec", "finalizers"],
+        Value::list(vec!["kubernetes".into()]),
+    );
     value
 }
 
-fn template_id(written: &ApiTemplate, document: Option<&Value>, key: &DocumentKey, turn: &mut Turn<'_, '_>) -> crate::kube::template::TemplateId {
+fn template_id(
+    written: &ApiTemplate,
+    document: Option<&Value>,
+    key: &DocumentKey,
+    turn: &mut Turn<'_, '_>,
+) -> crate::kube::template::TemplateId {
     let namespace = turn.ctx.symbols.intern(&key.namespace);
-    let template = build(namespace, written, document.cloned().unwrap_or_default(), turn);
+    let template = build(
+        namespace,
+        written,
+        document.cloned().unwrap_or_default(),
+        turn,
+    );
     turn.store.intern_template(template)
 }
 
@@ -306,13 +530,27 @@ struct Knobs {
 fn knobs(spec: &Deployment) -> Knobs {
     let (recreate, surge, unavailable) = match spec.strategy {
         Strategy::Recreate => (true, Amount::Count(0), Amount::Count(0)),
-        Strategy::RollingUpdate { max_surge, max_unavailable } => (false, amount(max_surge), amount(max_unavailable)),
+        Strategy::RollingUpdate {
+            max_surge,
+            max_unavailable,
+        } => (false, amount(max_surge), amount(max_unavailable)),
     };
     let limited = |number: u32| (number < UNLIMITED).then_some(i64::from(number));
-    Knobs { recreate, surge, unavailable, deadline_s: limited(spec.progress_deadline_seconds), history: limited(spec.revision_history_limit) }
+    Knobs {
+        recreate,
+        surge,
+        unavailable,
+        deadline_s: limited(spec.progress_deadline_seconds),
+        history: limited(spec.revision_history_limit),
+    }
 }
 
-fn create_deployment(spec: &Deployment, key: &DocumentKey, value: &Value, turn: &mut Turn<'_, '_>) -> DeploymentId {
+fn create_deployment(
+    spec: &Deployment,
+    key: &DocumentKey,
+    value: &Value,
+    turn: &mut Turn<'_, '_>,
+) -> DeploymentId {
     let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
     let knobs = knobs(spec);
     let row = DeploymentRow {
@@ -348,7 +586,14 @@ fn create_deployment(spec: &Deployment, key: &DocumentKey, value: &Value, turn: 
     turn.store.add_deployment(row)
 }
 
-fn update_deployment(id: DeploymentId, spec: &Deployment, key: &DocumentKey, value: &Value, bump: bool, turn: &mut Turn<'_, '_>) {
+fn update_deployment(
+    id: DeploymentId,
+    spec: &Deployment,
+    key: &DocumentKey,
+    value: &Value,
+    bump: bool,
+    turn: &mut Turn<'_, '_>,
+) {
     let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
     let knobs = knobs(spec);
     turn.store.write_deployment(id, bump, |row| {
@@ -364,7 +609,12 @@ fn update_deployment(id: DeploymentId, spec: &Deployment, key: &DocumentKey, val
     });
 }
 
-fn create_replica_set(spec: &ReplicaSet, key: &DocumentKey, value: &Value, turn: &mut Turn<'_, '_>) -> ReplicaSetId {
+fn create_replica_set(
+    spec: &ReplicaSet,
+    key: &DocumentKey,
+    value: &Value,
+    turn: &mut Turn<'_, '_>,
+) -> ReplicaSetId {
     let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
     let row = ReplicaSetRow {
         namespace: turn.ctx.symbols.intern(&key.namespace),
@@ -399,20 +649,43 @@ fn create_replica_set(spec: &ReplicaSet, key: &DocumentKey, value: &Value, turn:
 }
 
 fn find_replica_set(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<ReplicaSetId> {
-    turn.store.replica_set_named(turn.ctx.symbols.get(namespace)?, turn.ctx.symbols.get(name)?)
+    turn.store.replica_set_named(
+        turn.ctx.symbols.get(namespace)?,
+        turn.ctx.symbols.get(name)?,
+    )
 }
 
-fn update_replica_set(spec: &ReplicaSet, parsed: &Parsed, turn: &mut Turn<'_, '_>) -> Result<bool, Refusal> {
+fn update_replica_set(
+    spec: &ReplicaSet,
+    parsed: &Parsed,
+    turn: &mut Turn<'_, '_>,
+) -> Result<bool, Refusal> {
     let (kind, key) = (parsed.kind, &parsed.key);
-    let id = find_replica_set(&key.namespace, &key.name, turn).ok_or_else(|| Refusal::not_found(kind, &key.name))?;
+    let id = find_replica_set(&key.namespace, &key.name, turn)
+        .ok_or_else(|| Refusal::not_found(kind, &key.name))?;
     let row = turn.store.replica_set(id).expect("found above");
     if *row.selector != selector(&spec.selector) {
-        return Err(Refusal::invalid(kind, &key.name, vec![cause("spec.selector", "Invalid value: field is immutable")]));
+        return Err(Refusal::invalid(
+            kind,
+            &key.name,
+            vec![cause("spec.selector", "Invalid value: field is immutable")],
+        ));
     }
     let owned = row.owner.is_some();
-    let template = if owned { row.template } else { template_id(&spec.template, parsed.value.path(&["spec", "template"]), key, turn) };
+    let template = if owned {
+        row.template
+    } else {
+        template_id(
+            &spec.template,
+            parsed.value.path(&["spec", "template"]),
+            key,
+            turn,
+        )
+    };
     let row = turn.store.replica_set(id).expect("found above");
-    let changed = row.replicas != i64::from(spec.replicas) || row.min_ready_s != i64::from(spec.min_ready_seconds) || row.template != template;
+    let changed = row.replicas != i64::from(spec.replicas)
+        || row.min_ready_s != i64::from(spec.min_ready_seconds)
+        || row.template != template;
     if changed {
         turn.store.write_replica_set(id, true, |row| {
             row.replicas = spec.replicas.into();
@@ -429,7 +702,12 @@ fn update_replica_set(spec: &ReplicaSet, parsed: &Parsed, turn: &mut Turn<'_, '_
     Ok(changed)
 }
 
-fn service_row(spec: &Service, allocated: &Allocated, key: &DocumentKey, turn: &mut Turn<'_, '_>) -> ServiceRow {
+fn service_row(
+    spec: &Service,
+    allocated: &Allocated,
+    key: &DocumentKey,
+    turn: &mut Turn<'_, '_>,
+) -> ServiceRow {
     let headless = matches!(spec.cluster_ip, ClusterIp::Headless);
     ServiceRow {
         namespace: turn.ctx.symbols.intern(&key.namespace),
@@ -437,7 +715,11 @@ fn service_row(spec: &Service, allocated: &Allocated, key: &DocumentKey, turn: &
         kind: spec.kind,
         cluster_ip: if headless { 0 } else { allocated.cluster_ip },
         ports: allocated.ports.clone().into(),
-        selector: spec.selector.as_ref().filter(|map| !map.is_empty()).map(|map| Arc::new(Selector::from_labels(&labels(map)))),
+        selector: spec
+            .selector
+            .as_ref()
+            .filter(|map| !map.is_empty())
+            .map(|map| Arc::new(Selector::from_labels(&labels(map)))),
         publish_not_ready: spec.publish_not_ready_addresses,
         endpoints: Arc::default(),
         dirty: Vec::new(),
@@ -450,7 +732,12 @@ fn service_row(spec: &Service, allocated: &Allocated, key: &DocumentKey, turn: &
     }
 }
 
-fn create_service(spec: &Service, allocated: &Allocated, key: &DocumentKey, turn: &mut Turn<'_, '_>) -> ServiceId {
+fn create_service(
+    spec: &Service,
+    allocated: &Allocated,
+    key: &DocumentKey,
+    turn: &mut Turn<'_, '_>,
+) -> ServiceId {
     let row = service_row(spec, allocated, key, turn);
     turn.store.add_service(row)
 }
@@ -468,15 +755,32 @@ fn pod_document(value: &Value) -> Value {
 }
 
 fn create_pod(spec: &PodSpec, parsed: &Parsed, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
-    let written = ApiTemplate { labels: parsed.meta.labels.clone(), annotations: parsed.meta.annotations.clone(), spec: spec.clone() };
-    let template = template_id(&written, Some(&pod_document(&parsed.value)), &parsed.key, turn);
+    let written = ApiTemplate {
+        labels: parsed.meta.labels.clone(),
+        annotations: parsed.meta.annotations.clone(),
+        spec: spec.clone(),
+    };
+    let template = template_id(
+        &written,
+        Some(&pod_document(&parsed.value)),
+        &parsed.key,
+        turn,
+    );
     let name = Name::plain(turn.ctx.symbols.intern(&parsed.key.name));
     let now = turn.now();
-    let pod = turn.store.create_pod(name, template, None, PodFlags::default(), now);
+    let pod = turn
+        .store
+        .create_pod(name, template, None, PodFlags::default(), now);
     if let Some(node) = &spec.node_name {
-        let node: Option<NodeId> = turn.ctx.symbols.get(node).and_then(|name| turn.store.node_named(name));
+        let node: Option<NodeId> = turn
+            .ctx
+            .symbols
+            .get(node)
+            .and_then(|name| turn.store.node_named(name));
         if let Some(node) = node {
-            turn.store.bind(pod, node, now).expect("a fresh pod can be bound");
+            turn.store
+                .bind(pod, node, now)
+                .expect("a fresh pod can be bound");
         }
     }
     Ok(())
@@ -489,25 +793,43 @@ fn update_pod(parsed: &Parsed, current: &Value, turn: &mut Turn<'_, '_>) -> Resu
     let same = |path: &[&str]| parsed.value.path(path) == current.path(path);
     if !same(&["spec", "containers"]) || !same(&["spec", "nodeName"]) {
         let message = "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-        return Err(Refusal::invalid(kind, &key.name, vec![cause("spec", message)]));
+        return Err(Refusal::invalid(
+            kind,
+            &key.name,
+            vec![cause("spec", message)],
+        ));
     }
     if same(&["metadata", "labels"]) && same(&["metadata", "annotations"]) {
         return Ok(false);
     }
     let found = turn.store.pods().find(|(_, row)| {
-        turn.ctx.symbols.text(turn.store.template(row.template).namespace) == &*key.namespace && row.name.text(turn.ctx.symbols) == *key.name
+        turn.ctx
+            .symbols
+            .text(turn.store.template(row.template).namespace)
+            == &*key.namespace
+            && row.name.text(turn.ctx.symbols) == *key.name
     });
-    let Some((pod, row)) = found else { return Err(Refusal::not_found(kind, &key.name)) };
+    let Some((pod, row)) = found else {
+        return Err(Refusal::not_found(kind, &key.name));
+    };
     let (owner, old) = (row.owner, row.template);
     let mut template = (**turn.store.template(old)).clone();
     template.labels = labels(&parsed.meta.labels);
     template.annotations = labels(&parsed.meta.annotations);
     let mut document = pod_document(&parsed.value);
-    document.set("spec", template.document.get("spec").cloned().unwrap_or_default());
+    document.set(
+        "spec",
+        template.document.get("spec").cloned().unwrap_or_default(),
+    );
     template.document = Arc::new(document);
-    let cost = parsed.meta.annotations.get("controller.kubernetes.io/pod-deletion-cost");
+    let cost = parsed
+        .meta
+        .annotations
+        .get("controller.kubernetes.io/pod-deletion-cost");
     template.deletion_cost = cost.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let released = owner.and_then(|owner| turn.store.replica_set(owner)).is_some_and(|set| !set.selector.matches(&template.labels));
+    let released = owner
+        .and_then(|owner| turn.store.replica_set(owner))
+        .is_some_and(|set| !set.selector.matches(&template.labels));
     let template = turn.store.intern_template(template);
     turn.store.set_pod_template(pod, template);
     if released {
@@ -517,17 +839,32 @@ fn update_pod(parsed: &Parsed, current: &Value, turn: &mut Turn<'_, '_>) -> Resu
 }
 
 fn update_node(parsed: &Parsed, turn: &mut Turn<'_, '_>) -> bool {
-    let KubeSpec::Node(spec) = &parsed.spec else { return false };
-    let Some(node) = turn.ctx.symbols.get(&parsed.key.name).and_then(|name| turn.store.node_named(name)) else { return false };
+    let KubeSpec::Node(spec) = &parsed.spec else {
+        return false;
+    };
+    let Some(node) = turn
+        .ctx
+        .symbols
+        .get(&parsed.key.name)
+        .and_then(|name| turn.store.node_named(name))
+    else {
+        return false;
+    };
     let before = turn.store.revision();
     let now = turn.now();
     turn.store.set_taints(node, spec.taints.clone(), now);
     let row = turn.store.node(node).expect("found above");
-    let (labels, annotations) = (labels(&parsed.meta.labels), labels(&parsed.meta.annotations));
+    let (labels, annotations) = (
+        labels(&parsed.meta.labels),
+        labels(&parsed.meta.annotations),
+    );
     let relabelled = row.labels != labels || row.annotations != annotations;
     let cordoned = row.unschedulable != spec.unschedulable;
     if relabelled {
-        let zone = turn.ctx.symbols.intern(&crate::kube::heartbeat::zone_key(&labels));
+        let zone = turn
+            .ctx
+            .symbols
+            .intern(&crate::kube::heartbeat::zone_key(&labels));
         turn.store.set_node_labels(node, labels, annotations, zone);
     }
     if cordoned {

@@ -32,7 +32,9 @@ pub struct DeploymentController {
 impl DeploymentController {
     /// One pass over one Deployment.
     pub fn sync(&mut self, id: DeploymentId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.deployment(id) else { return };
+        let Some(row) = turn.store.deployment(id) else {
+            return;
+        };
         let row = row.clone();
         self.adopt(id, &row, turn);
         if row.deleting {
@@ -66,13 +68,19 @@ impl DeploymentController {
         let orphans: Vec<ReplicaSetId> = turn
             .store
             .replica_sets()
-            .filter(|(_, set)| set.owner.is_none() && set.namespace == row.namespace && !set.deleting)
-            .filter(|(_, set)| row.selector.matches(&turn.store.template(set.template).labels))
+            .filter(|(_, set)| {
+                set.owner.is_none() && set.namespace == row.namespace && !set.deleting
+            })
+            .filter(|(_, set)| {
+                row.selector
+                    .matches(&turn.store.template(set.template).labels)
+            })
             .map(|(set, _)| set)
             .collect();
         for set in orphans {
             self.limiter.take(turn.now());
-            turn.store.write_replica_set(set, false, |set| set.owner = Some(id));
+            turn.store
+                .write_replica_set(set, false, |set| set.owner = Some(id));
             if let Some(row) = turn.store.deployment_mut(id) {
                 row.replica_sets.push(set);
             }
@@ -83,23 +91,48 @@ impl DeploymentController {
         if row.deadline_s.is_none() {
             return;
         }
-        let current = row.conditions.iter().find(|condition| condition.kind == "Progressing");
+        let current = row
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == "Progressing");
         if current.is_some_and(|condition| condition.reason == "ProgressDeadlineExceeded") {
             return;
         }
         let paused = current.is_some_and(|condition| condition.reason == "DeploymentPaused");
         if row.paused && !paused {
-            progress::set(id, "Progressing", ConditionStatus::Unknown, "DeploymentPaused", "Deployment is paused".into(), turn);
+            progress::set(
+                id,
+                "Progressing",
+                ConditionStatus::Unknown,
+                "DeploymentPaused",
+                "Deployment is paused".into(),
+                turn,
+            );
         } else if !row.paused && paused {
-            progress::set(id, "Progressing", ConditionStatus::Unknown, "DeploymentResumed", "Deployment is resumed".into(), turn);
+            progress::set(
+                id,
+                "Progressing",
+                ConditionStatus::Unknown,
+                "DeploymentResumed",
+                "Deployment is resumed".into(),
+                turn,
+            );
         }
     }
 
     /// One step of a rolling update. Whether the pass ends here.
-    fn roll(&mut self, id: DeploymentId, row: &DeploymentRow, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) -> bool {
+    fn roll(
+        &mut self,
+        id: DeploymentId,
+        row: &DeploymentRow,
+        new: Option<ReplicaSetId>,
+        turn: &mut Turn<'_, '_>,
+    ) -> bool {
         let bounds = bounds(row);
         let new = self.new_replica_set(id, row, new, turn);
-        let Some(set) = turn.store.replica_set(new) else { return true };
+        let Some(set) = turn.store.replica_set(new) else {
+            return true;
+        };
         let spec = set.replicas;
         let total = total(id, turn);
         let wanted = arithmetic::new_size(bounds, false, spec, total);
@@ -125,18 +158,36 @@ impl DeploymentController {
     }
 
     /// All old pods go, and are gone, before the new ones come.
-    fn recreate(&mut self, id: DeploymentId, row: &DeploymentRow, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) {
+    fn recreate(
+        &mut self,
+        id: DeploymentId,
+        row: &DeploymentRow,
+        new: Option<ReplicaSetId>,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let mut changed = false;
         for set in old_sets(id, new, turn) {
-            if turn.store.replica_set(set).is_some_and(|set| set.replicas > 0) {
+            if turn
+                .store
+                .replica_set(set)
+                .is_some_and(|set| set.replicas > 0)
+            {
                 self.resize(id, set, 0, turn);
                 changed = true;
             }
         }
-        let alive = |set: &ReplicaSetId| turn.store.replica_set(*set).is_some_and(|set| set.pods.active + set.pods.terminating > 0);
+        let alive = |set: &ReplicaSetId| {
+            turn.store
+                .replica_set(*set)
+                .is_some_and(|set| set.pods.active + set.pods.terminating > 0)
+        };
         if !changed && !old_sets(id, new, turn).iter().any(alive) {
             let new = self.new_replica_set(id, row, new, turn);
-            if turn.store.replica_set(new).is_some_and(|set| set.replicas != row.replicas) {
+            if turn
+                .store
+                .replica_set(new)
+                .is_some_and(|set| set.replicas != row.replicas)
+            {
                 self.resize(id, new, row.replicas, turn);
             }
         }
@@ -148,21 +199,46 @@ impl DeploymentController {
     }
 
     /// A change of `spec.replicas`, or a pause: sizes follow in proportion.
-    fn scale(&mut self, id: DeploymentId, row: &DeploymentRow, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) {
-        let active: Vec<ReplicaSetId> = sets(id, turn).into_iter().filter(|set| turn.store.replica_set(*set).is_some_and(|set| set.replicas > 0)).collect();
+    fn scale(
+        &mut self,
+        id: DeploymentId,
+        row: &DeploymentRow,
+        new: Option<ReplicaSetId>,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let active: Vec<ReplicaSetId> = sets(id, turn)
+            .into_iter()
+            .filter(|set| {
+                turn.store
+                    .replica_set(*set)
+                    .is_some_and(|set| set.replicas > 0)
+            })
+            .collect();
         if active.len() <= 1 {
-            let only = active.first().copied().or(new).or_else(|| old_sets(id, new, turn).last().copied());
+            let only = active
+                .first()
+                .copied()
+                .or(new)
+                .or_else(|| old_sets(id, new, turn).last().copied());
             if let Some(set) = only {
                 self.resize(id, set, row.replicas, turn);
             }
             return;
         }
-        let saturated = new.and_then(|new| turn.store.replica_set(new)).is_some_and(|set| {
-            set.replicas == row.replicas && set.desired == Some(row.replicas) && set.status.available == row.replicas
-        });
+        let saturated = new
+            .and_then(|new| turn.store.replica_set(new))
+            .is_some_and(|set| {
+                set.replicas == row.replicas
+                    && set.desired == Some(row.replicas)
+                    && set.status.available == row.replicas
+            });
         if saturated {
             for set in old_sets(id, new, turn) {
-                if turn.store.replica_set(set).is_some_and(|set| set.replicas > 0) {
+                if turn
+                    .store
+                    .replica_set(set)
+                    .is_some_and(|set| set.replicas > 0)
+                {
                     self.resize(id, set, 0, turn);
                 }
             }
@@ -172,20 +248,42 @@ impl DeploymentController {
             return;
         }
         let bounds = bounds(row);
-        let allowed = if row.replicas > 0 { bounds.ceiling() } else { 0 };
+        let allowed = if row.replicas > 0 {
+            bounds.ceiling()
+        } else {
+            0
+        };
         let grows = allowed >= active.iter().map(|set| size(*set, turn).spec).sum::<i64>();
         let mut order = active;
         order.sort_by(|one, two| {
             let (first, second) = (&turn.store.replica_set(*one), &turn.store.replica_set(*two));
-            let (Some(first), Some(second)) = (first, second) else { return std::cmp::Ordering::Equal };
-            let age = if grows { second.created.cmp(&first.created) } else { first.created.cmp(&second.created) };
-            let names = || turn.ctx.symbols.text(first.name).cmp(turn.ctx.symbols.text(second.name));
-            second.replicas.cmp(&first.replicas).then(age).then_with(names)
+            let (Some(first), Some(second)) = (first, second) else {
+                return std::cmp::Ordering::Equal;
+            };
+            let age = if grows {
+                second.created.cmp(&first.created)
+            } else {
+                first.created.cmp(&second.created)
+            };
+            let names = || {
+                turn.ctx
+                    .symbols
+                    .text(first.name)
+                    .cmp(turn.ctx.symbols.text(second.name))
+            };
+            second
+                .replicas
+                .cmp(&first.replicas)
+                .then(age)
+                .then_with(names)
         });
         let shares: Vec<Share> = order
             .iter()
             .filter_map(|set| turn.store.replica_set(*set))
-            .map(|set| Share { spec: set.replicas, max: set.max })
+            .map(|set| Share {
+                spec: set.replicas,
+                max: set.max,
+            })
             .collect();
         let sizes = arithmetic::proportional(bounds, &shares, row.status_replicas);
         for (set, wanted) in order.into_iter().zip(sizes) {
@@ -194,11 +292,25 @@ impl DeploymentController {
     }
 
     /// Sets a ReplicaSet's size and its two annotations.
-    fn resize(&mut self, id: DeploymentId, set: ReplicaSetId, wanted: i64, turn: &mut Turn<'_, '_>) {
-        let Some(deployment) = turn.store.deployment(id) else { return };
+    fn resize(
+        &mut self,
+        id: DeploymentId,
+        set: ReplicaSetId,
+        wanted: i64,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(deployment) = turn.store.deployment(id) else {
+            return;
+        };
         let (desired, max) = (deployment.replicas, bounds(deployment).ceiling());
-        let object = ("Deployment", deployment.namespace, Name::plain(deployment.name));
-        let Some(row) = turn.store.replica_set(set) else { return };
+        let object = (
+            "Deployment",
+            deployment.namespace,
+            Name::plain(deployment.name),
+        );
+        let Some(row) = turn.store.replica_set(set) else {
+            return;
+        };
         let (before, name) = (row.replicas, row.name);
         if before == wanted && row.desired == Some(desired) && row.max == Some(max) {
             return;
@@ -213,47 +325,104 @@ impl DeploymentController {
             return;
         }
         self.report(object, name, before, wanted, turn);
-        turn.note("kube.deployment", "scale", "replicaset", Name::plain(name), Detail::Change(before, wanted));
+        turn.note(
+            "kube.deployment",
+            "scale",
+            "replicaset",
+            Name::plain(name),
+            Detail::Change(before, wanted),
+        );
     }
 
-    fn report(&mut self, object: (&'static str, Symbol, Name), set: Symbol, before: i64, after: i64, turn: &mut Turn<'_, '_>) {
+    fn report(
+        &mut self,
+        object: (&'static str, Symbol, Name),
+        set: Symbol,
+        before: i64,
+        after: i64,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let direction = if after > before { "up" } else { "down" };
-        let text = format!("Scaled {direction} replica set {} from {before} to {after}", turn.ctx.symbols.text(set));
-        turn.normal(object, "deployment-controller", "ScalingReplicaSet", Message::Text(text.into()));
+        let text = format!(
+            "Scaled {direction} replica set {} from {before} to {after}",
+            turn.ctx.symbols.text(set)
+        );
+        turn.normal(
+            object,
+            "deployment-controller",
+            "ScalingReplicaSet",
+            Message::Text(text.into()),
+        );
     }
 
     /// The new ReplicaSet: the one there is, brought up to date, or a fresh one.
-    fn new_replica_set(&mut self, id: DeploymentId, row: &DeploymentRow, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) -> ReplicaSetId {
-        let highest = old_sets(id, new, turn).iter().filter_map(|set| turn.store.replica_set(*set)).map(|set| set.revision_number).max().unwrap_or(0);
+    fn new_replica_set(
+        &mut self,
+        id: DeploymentId,
+        row: &DeploymentRow,
+        new: Option<ReplicaSetId>,
+        turn: &mut Turn<'_, '_>,
+    ) -> ReplicaSetId {
+        let highest = old_sets(id, new, turn)
+            .iter()
+            .filter_map(|set| turn.store.replica_set(*set))
+            .map(|set| set.revision_number)
+            .max()
+            .unwrap_or(0);
         let number = highest + 1;
         if let Some(set) = new {
-            let known = turn.store.replica_set(set).expect("the new ReplicaSet was just found");
+            let known = turn
+                .store
+                .replica_set(set)
+                .expect("the new ReplicaSet was just found");
             let reused = known.revision_number < number;
             let (old_number, name) = (known.revision_number, known.name);
             if reused || known.min_ready_s != row.min_ready_s {
                 self.limiter.take(turn.now());
-                turn.store.write_replica_set(set, known_min_ready_differs(set, row, turn), |set| {
-                    set.min_ready_s = row.min_ready_s;
-                    if reused {
-                        if old_number > 0 {
-                            set.revision_history.push(old_number);
+                turn.store
+                    .write_replica_set(set, known_min_ready_differs(set, row, turn), |set| {
+                        set.min_ready_s = row.min_ready_s;
+                        if reused {
+                            if old_number > 0 {
+                                set.revision_history.push(old_number);
+                            }
+                            set.revision_number = number;
                         }
-                        set.revision_number = number;
-                    }
-                });
+                    });
             }
-            let current = turn.store.replica_set(set).map_or(number, |set| set.revision_number);
+            let current = turn
+                .store
+                .replica_set(set)
+                .map_or(number, |set| set.revision_number);
             self.number(id, current, turn);
-            if row.deadline_s.is_some() && !row.conditions.iter().any(|condition| condition.kind == "Progressing") {
+            if row.deadline_s.is_some()
+                && !row
+                    .conditions
+                    .iter()
+                    .any(|condition| condition.kind == "Progressing")
+            {
                 let text = format!("Found new replica set \"{}\"", turn.ctx.symbols.text(name));
-                progress::set(id, "Progressing", ConditionStatus::True, "FoundNewReplicaSet", text.into(), turn);
+                progress::set(
+                    id,
+                    "Progressing",
+                    ConditionStatus::True,
+                    "FoundNewReplicaSet",
+                    text.into(),
+                    turn,
+                );
             }
             return set;
         }
         self.create(id, row, number, turn)
     }
 
-    fn create(&mut self, id: DeploymentId, row: &DeploymentRow, number: i64, turn: &mut Turn<'_, '_>) -> ReplicaSetId {
+    fn create(
+        &mut self,
+        id: DeploymentId,
+        row: &DeploymentRow,
+        number: i64,
+        turn: &mut Turn<'_, '_>,
+    ) -> ReplicaSetId {
         let bounds = bounds(row);
         let wanted = if row.recreate {
             row.replicas
@@ -278,7 +447,10 @@ impl DeploymentController {
         let template = with_hash(row.template, &hash, turn);
         let mut selector = Selector::clone(&row.selector);
         let hash: Arc<str> = hash.into();
-        selector.0.push(Requirement::In("pod-template-hash".into(), [hash.clone()].into()));
+        selector.0.push(Requirement::In(
+            "pod-template-hash".into(),
+            [hash.clone()].into(),
+        ));
         self.limiter.take(turn.now());
         let hash = turn.ctx.symbols.intern(&hash);
         let set = turn.store.add_replica_set(ReplicaSetRow {
@@ -310,40 +482,87 @@ impl DeploymentController {
             wave: (0, 0),
             revision: 0,
         });
-        turn.note("kube.deployment", "create", "replicaset", Name::plain(name), Detail::Number(wanted));
+        turn.note(
+            "kube.deployment",
+            "create",
+            "replicaset",
+            Name::plain(name),
+            Detail::Number(wanted),
+        );
         if wanted > 0 {
-            self.report(("Deployment", row.namespace, Name::plain(row.name)), name, 0, wanted, turn);
+            self.report(
+                ("Deployment", row.namespace, Name::plain(row.name)),
+                name,
+                0,
+                wanted,
+                turn,
+            );
         }
         self.number(id, number, turn);
         if row.deadline_s.is_some() {
-            let text = format!("Created new replica set \"{}\"", turn.ctx.symbols.text(name));
-            progress::set(id, "Progressing", ConditionStatus::True, "NewReplicaSetCreated", text.into(), turn);
+            let text = format!(
+                "Created new replica set \"{}\"",
+                turn.ctx.symbols.text(name)
+            );
+            progress::set(
+                id,
+                "Progressing",
+                ConditionStatus::True,
+                "NewReplicaSetCreated",
+                text.into(),
+                turn,
+            );
         }
         set
     }
 
     /// Copies the revision number to the Deployment's annotation.
     fn number(&mut self, id: DeploymentId, number: i64, turn: &mut Turn<'_, '_>) {
-        if turn.store.deployment(id).is_some_and(|row| row.revision_number != number) {
+        if turn
+            .store
+            .deployment(id)
+            .is_some_and(|row| row.revision_number != number)
+        {
             self.limiter.take(turn.now());
             // Through the status, so that the generation stays.
-            turn.store.write_deployment(id, false, |row| row.revision_number = number);
+            turn.store
+                .write_deployment(id, false, |row| row.revision_number = number);
         }
     }
 
     /// Deletes old ReplicaSets beyond the history limit.
     fn clean_up(&mut self, id: DeploymentId, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) {
-        let Some(limit) = turn.store.deployment(id).and_then(|row| row.history) else { return };
+        let Some(limit) = turn.store.deployment(id).and_then(|row| row.history) else {
+            return;
+        };
         let mut old: Vec<ReplicaSetId> = old_sets(id, new, turn);
-        old.retain(|set| turn.store.replica_set(*set).is_some_and(|set| !set.deleting));
-        let excess = old.len().saturating_sub(usize::try_from(limit.max(0)).unwrap_or(usize::MAX));
-        old.sort_by_key(|set| turn.store.replica_set(*set).map(|set| (set.revision_number, set.created)));
+        old.retain(|set| {
+            turn.store
+                .replica_set(*set)
+                .is_some_and(|set| !set.deleting)
+        });
+        let excess = old
+            .len()
+            .saturating_sub(usize::try_from(limit.max(0)).unwrap_or(usize::MAX));
+        old.sort_by_key(|set| {
+            turn.store
+                .replica_set(*set)
+                .map(|set| (set.revision_number, set.created))
+        });
         for set in old.into_iter().take(excess) {
-            let empty = turn.store.replica_set(set).is_some_and(|row| row.replicas == 0 && row.status.active == 0 && row.observed >= row.generation);
+            let empty = turn.store.replica_set(set).is_some_and(|row| {
+                row.replicas == 0 && row.status.active == 0 && row.observed >= row.generation
+            });
             if empty {
                 self.limiter.take(turn.now());
                 let name = turn.store.replica_set(set).expect("read above").name;
-                turn.note("kube.deployment", "delete", "replicaset", Name::plain(name), Detail::None);
+                turn.note(
+                    "kube.deployment",
+                    "delete",
+                    "replicaset",
+                    Name::plain(name),
+                    Detail::None,
+                );
                 turn.store.remove_replica_set(set);
             }
         }
@@ -351,7 +570,9 @@ impl DeploymentController {
 }
 
 fn known_min_ready_differs(set: ReplicaSetId, row: &DeploymentRow, turn: &Turn<'_, '_>) -> bool {
-    turn.store.replica_set(set).is_some_and(|set| set.min_ready_s != row.min_ready_s)
+    turn.store
+        .replica_set(set)
+        .is_some_and(|set| set.min_ready_s != row.min_ready_s)
 }
 
 /// The bounds of a Deployment.
@@ -361,23 +582,42 @@ pub fn bounds(row: &DeploymentRow) -> Bounds {
 
 /// Its ReplicaSets, oldest first, names deciding between equal times.
 pub fn sets(id: DeploymentId, turn: &Turn<'_, '_>) -> Vec<ReplicaSetId> {
-    let mut sets = turn.store.deployment(id).map_or_else(Vec::new, |row| row.replica_sets.clone());
+    let mut sets = turn
+        .store
+        .deployment(id)
+        .map_or_else(Vec::new, |row| row.replica_sets.clone());
     sets.sort_by(|one, two| {
-        let (Some(one), Some(two)) = (turn.store.replica_set(*one), turn.store.replica_set(*two)) else { return std::cmp::Ordering::Equal };
-        one.created.whole_seconds().cmp(&two.created.whole_seconds()).then_with(|| turn.ctx.symbols.text(one.name).cmp(turn.ctx.symbols.text(two.name)))
+        let (Some(one), Some(two)) = (turn.store.replica_set(*one), turn.store.replica_set(*two))
+        else {
+            return std::cmp::Ordering::Equal;
+        };
+        one.created
+            .whole_seconds()
+            .cmp(&two.created.whole_seconds())
+            .then_with(|| {
+                turn.ctx
+                    .symbols
+                    .text(one.name)
+                    .cmp(turn.ctx.symbols.text(two.name))
+            })
     });
     sets
 }
 
 fn old_sets(id: DeploymentId, new: Option<ReplicaSetId>, turn: &Turn<'_, '_>) -> Vec<ReplicaSetId> {
-    sets(id, turn).into_iter().filter(|set| Some(*set) != new).collect()
+    sets(id, turn)
+        .into_iter()
+        .filter(|set| Some(*set) != new)
+        .collect()
 }
 
 /// The oldest ReplicaSet made from the Deployment's present template.
 pub fn find_new(row: &DeploymentRow, turn: &Turn<'_, '_>) -> Option<ReplicaSetId> {
     let mut found: Option<(u64, ReplicaSetId)> = None;
     for set in &row.replica_sets {
-        let Some(candidate) = turn.store.replica_set(*set) else { continue };
+        let Some(candidate) = turn.store.replica_set(*set) else {
+            continue;
+        };
         if candidate.source != Some(row.template) {
             continue;
         }
@@ -390,8 +630,12 @@ pub fn find_new(row: &DeploymentRow, turn: &Turn<'_, '_>) -> Option<ReplicaSetId
 }
 
 fn scaling_event(row: &DeploymentRow, turn: &Turn<'_, '_>) -> bool {
-    let sets = row.replica_sets.iter().filter_map(|set| turn.store.replica_set(*set));
-    sets.filter(|set| set.replicas > 0).any(|set| set.desired.is_some_and(|desired| desired != row.replicas))
+    let sets = row
+        .replica_sets
+        .iter()
+        .filter_map(|set| turn.store.replica_set(*set));
+    sets.filter(|set| set.replicas > 0)
+        .any(|set| set.desired.is_some_and(|desired| desired != row.replicas))
 }
 
 fn total(id: DeploymentId, turn: &Turn<'_, '_>) -> i64 {
@@ -402,8 +646,16 @@ fn total(id: DeploymentId, turn: &Turn<'_, '_>) -> i64 {
 /// so they do not count as available: a slow client of the ReplicaSet controller must not make the
 /// Deployment give up the same pods twice.
 fn size(set: ReplicaSetId, turn: &Turn<'_, '_>) -> Size {
-    let Some(row) = turn.store.replica_set(set) else { return Size { spec: 0, available: 0 } };
-    Size { spec: row.replicas, available: row.status.available.min(row.replicas) }
+    let Some(row) = turn.store.replica_set(set) else {
+        return Size {
+            spec: 0,
+            available: 0,
+        };
+    };
+    Size {
+        spec: row.replicas,
+        available: row.status.available.min(row.replicas),
+    }
 }
 
 /// `pod-template-hash`: FNV-32a over the template, printed in decimal, each digit mapped into the
@@ -421,7 +673,11 @@ fn template_hash(template: TemplateId, collisions: i64, turn: &Turn<'_, '_>) -> 
     if collisions > 0 {
         fold(&collisions.to_string());
     }
-    state.to_string().bytes().map(|digit| char::from(crate::base::name::SUFFIX_LETTERS[usize::from(digit) % 27])).collect()
+    state
+        .to_string()
+        .bytes()
+        .map(|digit| char::from(crate::base::name::SUFFIX_LETTERS[usize::from(digit) % 27]))
+        .collect()
 }
 
 fn fold_value(value: &Value, fold: &mut impl FnMut(&str)) {

@@ -35,7 +35,10 @@ pub struct EndpointSliceController {
 impl EndpointSliceController {
     /// A controller with a client.
     pub fn new(limiter: Limiter) -> Self {
-        Self { limiter, matches: FxHashMap::default() }
+        Self {
+            limiter,
+            matches: FxHashMap::default(),
+        }
     }
 
     /// A Service was written: all its pods are to be read again.
@@ -52,11 +55,18 @@ impl EndpointSliceController {
     }
 
     /// Services that have to look at a pod again.
-    pub fn pod_changed(&mut self, pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) -> Vec<ServiceId> {
+    pub fn pod_changed(
+        &mut self,
+        pod: PodId,
+        row: &PodRow,
+        turn: &mut Turn<'_, '_>,
+    ) -> Vec<ServiceId> {
         let services = self.services_of(row.template, turn);
         let mut concerned = Vec::new();
         for id in services.iter() {
-            let Some(service) = turn.store.service(*id) else { continue };
+            let Some(service) = turn.store.service(*id) else {
+                continue;
+            };
             let known = service.endpoints.get(&pod.slot()).copied();
             if known == endpoint(service, pod, turn) && known.is_none_or(|known| known.pod == pod) {
                 continue;
@@ -77,7 +87,12 @@ impl EndpointSliceController {
             .store
             .services()
             .filter(|(_, service)| service.namespace == description.namespace)
-            .filter(|(_, service)| service.selector.as_ref().is_some_and(|selector| selector.matches(&description.labels)))
+            .filter(|(_, service)| {
+                service
+                    .selector
+                    .as_ref()
+                    .is_some_and(|selector| selector.matches(&description.labels))
+            })
             .map(|(id, _)| id)
             .collect();
         self.matches.insert(template, services.clone());
@@ -85,14 +100,23 @@ impl EndpointSliceController {
     }
 
     /// One pass over one Service. Answers when to come back, if it came too early.
-    pub fn sync(&mut self, id: ServiceId, proxy: &mut Proxy, turn: &mut Turn<'_, '_>) -> Option<SimTime> {
+    pub fn sync(
+        &mut self,
+        id: ServiceId,
+        proxy: &mut Proxy,
+        turn: &mut Turn<'_, '_>,
+    ) -> Option<SimTime> {
         let row = turn.store.service(id)?;
         if row.not_before > turn.now() {
             return Some(row.not_before);
         }
         let mut endpoints: BTreeMap<u32, Endpoint> = (*row.endpoints).clone();
         let before = row.endpoints.clone();
-        let dirty = if row.dirty_all { self.all_pods(row, turn) } else { row.dirty.clone() };
+        let dirty = if row.dirty_all {
+            self.all_pods(row, turn)
+        } else {
+            row.dirty.clone()
+        };
         if row.dirty_all {
             endpoints.clear();
         }
@@ -102,14 +126,18 @@ impl EndpointSliceController {
                     endpoints.insert(pod.slot(), endpoint);
                 }
                 None => {
-                    if endpoints.get(&pod.slot()).is_some_and(|known| known.pod == pod) {
+                    if endpoints
+                        .get(&pod.slot())
+                        .is_some_and(|known| known.pod == pod)
+                    {
                         endpoints.remove(&pod.slot());
                     }
                 }
             }
         }
         let name = row.name;
-        let changed = *before != endpoints || (row.selector.is_some() && row.slices_written.is_none());
+        let changed =
+            *before != endpoints || (row.selector.is_some() && row.slices_written.is_none());
         let now = turn.now();
         let ready = endpoints.values().filter(|endpoint| endpoint.ready).count();
         let ready_before = before.values().filter(|endpoint| endpoint.ready).count();
@@ -126,13 +154,21 @@ impl EndpointSliceController {
         turn.store.bump();
         self.limiter.take(now);
         let detail = Detail::Change(ready_before as i64, ready as i64);
-        turn.note("kube.endpointslice", "update", "service", Name::plain(name), detail);
+        turn.note(
+            "kube.endpointslice",
+            "update",
+            "service",
+            Name::plain(name),
+            detail,
+        );
         proxy.slices_changed(id, turn);
         None
     }
 
     fn all_pods(&self, row: &ServiceRow, turn: &Turn<'_, '_>) -> Vec<PodId> {
-        let Some(selector) = &row.selector else { return Vec::new() };
+        let Some(selector) = &row.selector else {
+            return Vec::new();
+        };
         let mut verdicts: FxHashMap<TemplateId, bool> = FxHashMap::default();
         let mut pods = Vec::new();
         for (id, pod) in turn.store.pods() {
@@ -157,5 +193,11 @@ fn endpoint(service: &ServiceRow, pod: PodId, turn: &Turn<'_, '_>) -> Option<End
     }
     let (serving, terminating) = (row.is_ready(), row.is_terminating());
     let ready = service.publish_not_ready || (serving && !terminating);
-    Some(Endpoint { pod, ip, ready, serving, terminating })
+    Some(Endpoint {
+        pod,
+        ip,
+        ready,
+        serving,
+        terminating,
+    })
 }

@@ -14,10 +14,21 @@ pub struct GarbageCollector {}
 impl GarbageCollector {
     /// ReplicaSets of a Deployment that is gone.
     pub fn orphaned_replica_sets(&self, id: DeploymentId, turn: &mut Turn<'_, '_>) {
-        let sets: Vec<ReplicaSetId> = turn.store.replica_sets().filter(|(_, row)| row.owner == Some(id)).map(|(set, _)| set).collect();
+        let sets: Vec<ReplicaSetId> = turn
+            .store
+            .replica_sets()
+            .filter(|(_, row)| row.owner == Some(id))
+            .map(|(set, _)| set)
+            .collect();
         for set in sets {
             let name = turn.store.replica_set(set).expect("listed above").name;
-            turn.note("kube.garbage-collector", "delete", "replicaset", Name::plain(name), Detail::None);
+            turn.note(
+                "kube.garbage-collector",
+                "delete",
+                "replicaset",
+                Name::plain(name),
+                Detail::None,
+            );
             turn.store.remove_replica_set(set);
         }
     }
@@ -30,17 +41,23 @@ impl GarbageCollector {
 
     /// A Deployment in foreground deletion goes when nothing is left below it.
     pub fn deployment(&self, id: DeploymentId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.deployment(id).filter(|row| row.deleting) else { return };
+        let Some(row) = turn.store.deployment(id).filter(|row| row.deleting) else {
+            return;
+        };
         let sets = row.replica_sets.clone();
         if sets.is_empty() {
-            let (namespace, name) = (turn.ctx.symbols.text(row.namespace).to_owned(), turn.ctx.symbols.text(row.name).to_owned());
+            let (namespace, name) = (
+                turn.ctx.symbols.text(row.namespace).to_owned(),
+                turn.ctx.symbols.text(row.name).to_owned(),
+            );
             forget_deployment(&namespace, &name, turn);
             turn.store.remove_deployment(id);
             return;
         }
         for set in sets {
             if turn.store.replica_set(set).is_some_and(|row| !row.deleting) {
-                turn.store.write_replica_set(set, true, |row| row.deleting = true);
+                turn.store
+                    .write_replica_set(set, true, |row| row.deleting = true);
             }
         }
     }
@@ -61,8 +78,16 @@ impl GarbageCollector {
     fn delete_pods(&self, pods: &[PodId], turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         for pod in pods {
-            let Some(row) = turn.store.pod(*pod).filter(|row| !row.is_terminating()) else { continue };
-            turn.note("kube.garbage-collector", "delete", "pod", row.name, Detail::None);
+            let Some(row) = turn.store.pod(*pod).filter(|row| !row.is_terminating()) else {
+                continue;
+            };
+            turn.note(
+                "kube.garbage-collector",
+                "delete",
+                "pod",
+                row.name,
+                Detail::None,
+            );
             turn.store.mark_terminating(*pod, None, now);
         }
     }

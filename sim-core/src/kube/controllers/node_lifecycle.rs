@@ -11,7 +11,10 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::event::Event;
 use crate::kube::heartbeat::{Heartbeats, tick_after};
-use crate::kube::rows::node::{ConditionStatus, NodeCondition, NodeRow, TAINT_NOT_READY, TAINT_UNREACHABLE, TAINT_UNSCHEDULABLE};
+use crate::kube::rows::node::{
+    ConditionStatus, NodeCondition, NodeRow, TAINT_NOT_READY, TAINT_UNREACHABLE,
+    TAINT_UNSCHEDULABLE,
+};
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::selector::label;
 use crate::kube::settings::Settings;
@@ -23,11 +26,31 @@ const EVICTION_POLL: SimDuration = SimDuration::from_millis(100);
 
 /// Taints that this controller sets and removes by conditions.
 const CONDITION_TAINTS: [(NodeCondition, ConditionStatus, &str); 5] = [
-    (NodeCondition::Ready, ConditionStatus::False, TAINT_NOT_READY),
-    (NodeCondition::Ready, ConditionStatus::Unknown, TAINT_UNREACHABLE),
-    (NodeCondition::MemoryPressure, ConditionStatus::True, "node.kubernetes.io/memory-pressure"),
-    (NodeCondition::DiskPressure, ConditionStatus::True, "node.kubernetes.io/disk-pressure"),
-    (NodeCondition::PidPressure, ConditionStatus::True, "node.kubernetes.io/pid-pressure"),
+    (
+        NodeCondition::Ready,
+        ConditionStatus::False,
+        TAINT_NOT_READY,
+    ),
+    (
+        NodeCondition::Ready,
+        ConditionStatus::Unknown,
+        TAINT_UNREACHABLE,
+    ),
+    (
+        NodeCondition::MemoryPressure,
+        ConditionStatus::True,
+        "node.kubernetes.io/memory-pressure",
+    ),
+    (
+        NodeCondition::DiskPressure,
+        ConditionStatus::True,
+        "node.kubernetes.io/disk-pressure",
+    ),
+    (
+        NodeCondition::PidPressure,
+        ConditionStatus::True,
+        "node.kubernetes.io/pid-pressure",
+    ),
 ];
 
 /// How much of a zone is lost.
@@ -57,7 +80,9 @@ pub fn zone_state(ready: u64, lost: u64, threshold: u64) -> ZoneState {
 fn eviction_rate(state: ZoneState, nodes: u64, settings: &Settings) -> u64 {
     match state {
         ZoneState::Normal | ZoneState::FullDisruption => settings.node_eviction_rate,
-        ZoneState::PartialDisruption if nodes > settings.large_cluster_size_threshold => settings.secondary_node_eviction_rate,
+        ZoneState::PartialDisruption if nodes > settings.large_cluster_size_threshold => {
+            settings.secondary_node_eviction_rate
+        }
         ZoneState::PartialDisruption => 0,
     }
 }
@@ -91,9 +116,12 @@ impl NodeLifecycle {
     /// A node was written: at the next tick the zones are looked at again if it is not well or was
     /// not.
     pub fn observe(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.node(node) else { return };
+        let Some(row) = turn.store.node(node) else {
+            return;
+        };
         let lost = row.ready() != ConditionStatus::True;
-        let tainted = row.has_taint(TAINT_UNREACHABLE, TaintEffect::NoExecute) || row.has_taint(TAINT_NOT_READY, TaintEffect::NoExecute);
+        let tainted = row.has_taint(TAINT_UNREACHABLE, TaintEffect::NoExecute)
+            || row.has_taint(TAINT_NOT_READY, TaintEffect::NoExecute);
         let queued = self.zones.values().any(|zone| zone.queue.contains(&node));
         if self.all_lost || lost != (tainted || queued) || (lost && self.wrong_taint(row)) {
             self.schedule_tick(turn);
@@ -101,7 +129,11 @@ impl NodeLifecycle {
     }
 
     fn wrong_taint(&self, row: &NodeRow) -> bool {
-        let other = if row.ready() == ConditionStatus::Unknown { TAINT_NOT_READY } else { TAINT_UNREACHABLE };
+        let other = if row.ready() == ConditionStatus::Unknown {
+            TAINT_NOT_READY
+        } else {
+            TAINT_UNREACHABLE
+        };
         row.has_taint(other, TaintEffect::NoExecute)
     }
 
@@ -147,7 +179,11 @@ impl NodeLifecycle {
     fn mark_lost(&mut self, node: NodeId, heartbeats: &mut Heartbeats, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         let row = turn.store.node(node).expect("checked by the caller");
-        let (name, heartbeat, was_ready) = (row.name, row.heartbeat, row.ready() == ConditionStatus::True);
+        let (name, heartbeat, was_ready) = (
+            row.name,
+            row.heartbeat,
+            row.ready() == ConditionStatus::True,
+        );
         let mut conditions = row.conditions;
         for condition in &mut conditions {
             condition.status = ConditionStatus::Unknown;
@@ -155,21 +191,41 @@ impl NodeLifecycle {
             condition.message = "Kubelet stopped posting node status.";
             condition.transition = now;
         }
-        let rule = Rule { key: "node-monitor-grace-period", value: turn.settings.node_monitor_grace_period };
-        turn.note_rule("kube.node-lifecycle", "not-ready", "node", Name::plain(name), Detail::None, Some(rule));
+        let rule = Rule {
+            key: "node-monitor-grace-period",
+            value: turn.settings.node_monitor_grace_period,
+        };
+        turn.note_rule(
+            "kube.node-lifecycle",
+            "not-ready",
+            "node",
+            Name::plain(name),
+            Detail::None,
+            Some(rule),
+        );
         turn.store.set_node_conditions(node, conditions, heartbeat);
         heartbeats.noticed(node);
         if !was_ready {
             return;
         }
         let object = ("Node", Symbol::EMPTY, Name::plain(name));
-        turn.normal(object, "node-controller", "NodeNotReady", Message::Name("Node {} status is now: NodeNotReady", Name::plain(name)));
+        turn.normal(
+            object,
+            "node-controller",
+            "NodeNotReady",
+            Message::Name("Node {} status is now: NodeNotReady", Name::plain(name)),
+        );
         let pods: Vec<PodId> = turn.store.pods_on(node).map(|(pod, _)| pod).collect();
         for pod in pods {
             if turn.store.set_not_ready(pod, now)
                 && let Some(object) = turn.pod_object(pod)
             {
-                turn.warning(object, "node-controller", "NodeNotReady", Message::Plain("Node is not ready"));
+                turn.warning(
+                    object,
+                    "node-controller",
+                    "NodeNotReady",
+                    Message::Plain("Node is not ready"),
+                );
             }
         }
     }
@@ -184,7 +240,11 @@ impl NodeLifecycle {
             let zone = turn.ctx.symbols.text(row.zone).to_owned();
             if label(&row.labels, "node.kubernetes.io/exclude-disruption").is_none() {
                 let (ready, lost) = counts.entry(zone.clone()).or_default();
-                *(if row.ready() == ConditionStatus::True { ready } else { lost }) += 1;
+                *(if row.ready() == ConditionStatus::True {
+                    ready
+                } else {
+                    lost
+                }) += 1;
             }
             nodes.push((id, zone));
         }
@@ -194,7 +254,11 @@ impl NodeLifecycle {
             zone.state = zone_state(*ready, *lost, turn.settings.unhealthy_zone_threshold);
             zone.rate = eviction_rate(zone.state, ready + lost, turn.settings);
         }
-        let all_lost = !counts.is_empty() && self.zones.values().all(|zone| zone.state == ZoneState::FullDisruption);
+        let all_lost = !counts.is_empty()
+            && self
+                .zones
+                .values()
+                .all(|zone| zone.state == ZoneState::FullDisruption);
         if all_lost && !self.all_lost {
             self.withdraw(turn);
         }
@@ -220,7 +284,9 @@ impl NodeLifecycle {
     }
 
     fn queue_or_release(&mut self, node: NodeId, zone: &str, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.node(node) else { return };
+        let Some(row) = turn.store.node(node) else {
+            return;
+        };
         let (wanted, other) = match row.ready() {
             ConditionStatus::True => {
                 for zone in self.zones.values_mut() {
@@ -240,7 +306,9 @@ impl NodeLifecycle {
             put_on(node, wanted, other, None, turn);
             return;
         }
-        let Some(zone) = self.zones.get_mut(zone) else { return };
+        let Some(zone) = self.zones.get_mut(zone) else {
+            return;
+        };
         if !zone.queue.contains(&node) {
             zone.queue.push(node);
         }
@@ -248,9 +316,21 @@ impl NodeLifecycle {
 
     fn schedule_poll(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
-        let soonest = self.zones.values().filter(|zone| !zone.queue.is_empty() && zone.rate > 0).map(|zone| if zone.next > now { zone.next } else { now }).min();
+        let soonest = self
+            .zones
+            .values()
+            .filter(|zone| !zone.queue.is_empty() && zone.rate > 0)
+            .map(|zone| if zone.next > now { zone.next } else { now })
+            .min();
         let Some(soonest) = soonest else { return };
-        let at = crate::kube::heartbeat::tick_at_or_after(if soonest > now { soonest } else { now + EVICTION_POLL }, EVICTION_POLL);
+        let at = crate::kube::heartbeat::tick_at_or_after(
+            if soonest > now {
+                soonest
+            } else {
+                now + EVICTION_POLL
+            },
+            EVICTION_POLL,
+        );
         if self.poll.is_none_or(|poll| poll <= now || poll > at) {
             self.poll = Some(at);
             turn.at(at, Event::EvictionTick);
@@ -274,7 +354,10 @@ impl NodeLifecycle {
             }
             let node = zone.queue.remove(0);
             let interval = SimDuration::from_micros(1_000_000 * 1_000_000_000 / zone.rate);
-            let rule = zone.waited.then_some(Rule { key: "node-eviction-rate", value: interval });
+            let rule = zone.waited.then_some(Rule {
+                key: "node-eviction-rate",
+                value: interval,
+            });
             zone.next = now + interval;
             zone.waited = !zone.queue.is_empty();
             let wanted = match turn.store.node(node).map(NodeRow::ready) {
@@ -289,7 +372,9 @@ impl NodeLifecycle {
 
     /// NoSchedule taints follow conditions and `spec.unschedulable` at once.
     pub fn taint_pass(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.node(node) else { return };
+        let Some(row) = turn.store.node(node) else {
+            return;
+        };
         let mut wanted: Vec<&str> = CONDITION_TAINTS
             .iter()
             .filter(|(condition, status, _)| row.conditions[*condition as usize].status == *status)
@@ -299,12 +384,25 @@ impl NodeLifecycle {
             wanted.push(TAINT_UNSCHEDULABLE);
         }
         let ours = |taint: &Taint| {
-            taint.effect == TaintEffect::NoSchedule && (&*taint.key == TAINT_UNSCHEDULABLE || CONDITION_TAINTS.iter().any(|(_, _, key)| **key == *taint.key))
+            taint.effect == TaintEffect::NoSchedule
+                && (&*taint.key == TAINT_UNSCHEDULABLE
+                    || CONDITION_TAINTS
+                        .iter()
+                        .any(|(_, _, key)| **key == *taint.key))
         };
-        let mut taints: Vec<Taint> = row.taints.iter().filter(|taint| !ours(taint) || wanted.contains(&&*taint.key)).cloned().collect();
+        let mut taints: Vec<Taint> = row
+            .taints
+            .iter()
+            .filter(|taint| !ours(taint) || wanted.contains(&&*taint.key))
+            .cloned()
+            .collect();
         for key in wanted {
             if !row.has_taint(key, TaintEffect::NoSchedule) {
-                taints.push(Taint { key: key.into(), value: "".into(), effect: TaintEffect::NoSchedule });
+                taints.push(Taint {
+                    key: key.into(),
+                    value: "".into(),
+                    effect: TaintEffect::NoSchedule,
+                });
             }
         }
         let name = row.name;
@@ -313,38 +411,87 @@ impl NodeLifecycle {
         if turn.store.set_taints(node, taints, now) {
             let detail = effect_detail(TaintEffect::NoSchedule, turn);
             let verb = if after < before { "untaint" } else { "taint" };
-            turn.note("kube.node-lifecycle", verb, "node", Name::plain(name), detail);
+            turn.note(
+                "kube.node-lifecycle",
+                verb,
+                "node",
+                Name::plain(name),
+                detail,
+            );
         }
     }
 }
 
 fn effect_detail(effect: TaintEffect, turn: &mut Turn<'_, '_>) -> Detail {
-    Detail::Text(turn.ctx.symbols.intern(crate::kube::rows::node::effect_text(effect)))
+    Detail::Text(
+        turn.ctx
+            .symbols
+            .intern(crate::kube::rows::node::effect_text(effect)),
+    )
 }
 
 /// Adds one NoExecute taint in place of the other.
-fn put_on(node: NodeId, wanted: &'static str, other: &str, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
+fn put_on(
+    node: NodeId,
+    wanted: &'static str,
+    other: &str,
+    rule: Option<Rule>,
+    turn: &mut Turn<'_, '_>,
+) {
     let now = turn.now();
-    let Some(row) = turn.store.node(node) else { return };
+    let Some(row) = turn.store.node(node) else {
+        return;
+    };
     let name = row.name;
-    let mut taints: Vec<Taint> =
-        row.taints.iter().filter(|taint| !(taint.effect == TaintEffect::NoExecute && &*taint.key == other)).cloned().collect();
-    taints.push(Taint { key: wanted.into(), value: "".into(), effect: TaintEffect::NoExecute });
+    let mut taints: Vec<Taint> = row
+        .taints
+        .iter()
+        .filter(|taint| !(taint.effect == TaintEffect::NoExecute && &*taint.key == other))
+        .cloned()
+        .collect();
+    taints.push(Taint {
+        key: wanted.into(),
+        value: "".into(),
+        effect: TaintEffect::NoExecute,
+    });
     turn.store.set_taints(node, taints, now);
     let detail = effect_detail(TaintEffect::NoExecute, turn);
-    turn.note_rule("kube.node-lifecycle", "taint", "node", Name::plain(name), detail, rule);
+    turn.note_rule(
+        "kube.node-lifecycle",
+        "taint",
+        "node",
+        Name::plain(name),
+        detail,
+        rule,
+    );
 }
 
 /// Removes both NoExecute taints.
 fn release(node: NodeId, turn: &mut Turn<'_, '_>) {
     let now = turn.now();
-    let Some(row) = turn.store.node(node) else { return };
+    let Some(row) = turn.store.node(node) else {
+        return;
+    };
     let name = row.name;
-    let ours = |taint: &&Taint| taint.effect == TaintEffect::NoExecute && [TAINT_UNREACHABLE, TAINT_NOT_READY].contains(&&*taint.key);
-    let taints: Vec<Taint> = row.taints.iter().filter(|taint| !ours(taint)).cloned().collect();
+    let ours = |taint: &&Taint| {
+        taint.effect == TaintEffect::NoExecute
+            && [TAINT_UNREACHABLE, TAINT_NOT_READY].contains(&&*taint.key)
+    };
+    let taints: Vec<Taint> = row
+        .taints
+        .iter()
+        .filter(|taint| !ours(taint))
+        .cloned()
+        .collect();
     if turn.store.set_taints(node, taints, now) {
         let detail = effect_detail(TaintEffect::NoExecute, turn);
-        turn.note("kube.node-lifecycle", "untaint", "node", Name::plain(name), detail);
+        turn.note(
+            "kube.node-lifecycle",
+            "untaint",
+            "node",
+            Name::plain(name),
+            detail,
+        );
     }
 }
 
@@ -359,7 +506,13 @@ mod tests {
         assert_eq!(zone_state(3, 2, threshold), ZoneState::Normal);
         assert_eq!(zone_state(0, 1, threshold), ZoneState::FullDisruption);
         assert_eq!(zone_state(5, 0, threshold), ZoneState::Normal);
-        assert_eq!(eviction_rate(ZoneState::PartialDisruption, 5, &Settings::default()), 0);
-        assert_eq!(eviction_rate(ZoneState::PartialDisruption, 51, &Settings::default()), 10_000_000);
+        assert_eq!(
+            eviction_rate(ZoneState::PartialDisruption, 5, &Settings::default()),
+            0
+        );
+        assert_eq!(
+            eviction_rate(ZoneState::PartialDisruption, 51, &Settings::default()),
+            10_000_000
+        );
     }
 }

@@ -35,7 +35,11 @@ impl PodGc {
 
     /// A node was written.
     pub fn node_updated(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
-        let declared = turn.store.node(node).is_some_and(|row| row.taints.iter().any(|taint| &*taint.key == TAINT_OUT_OF_SERVICE));
+        let declared = turn.store.node(node).is_some_and(|row| {
+            row.taints
+                .iter()
+                .any(|taint| &*taint.key == TAINT_OUT_OF_SERVICE)
+        });
         if declared && !self.out_of_service.contains(&node) {
             self.out_of_service.push(node);
         }
@@ -46,7 +50,10 @@ impl PodGc {
 
     fn schedule(&mut self, turn: &mut Turn<'_, '_>) {
         let at = tick_after(turn.now(), turn.settings.pod_gc_period);
-        if self.scheduled.is_none_or(|scheduled| scheduled <= turn.now()) {
+        if self
+            .scheduled
+            .is_none_or(|scheduled| scheduled <= turn.now())
+        {
             self.scheduled = Some(at);
             turn.at(at, Event::PodGc);
         }
@@ -64,13 +71,28 @@ impl PodGc {
 
     fn collect_out_of_service(&mut self, turn: &mut Turn<'_, '_>) {
         self.out_of_service.retain(|node| {
-            turn.store.node(*node).is_some_and(|row| row.pods > 0 && row.taints.iter().any(|taint| &*taint.key == TAINT_OUT_OF_SERVICE))
+            turn.store.node(*node).is_some_and(|row| {
+                row.pods > 0
+                    && row
+                        .taints
+                        .iter()
+                        .any(|taint| &*taint.key == TAINT_OUT_OF_SERVICE)
+            })
         });
         for node in self.out_of_service.clone() {
-            if turn.store.node(node).is_some_and(|row| row.ready() == ConditionStatus::True) {
+            if turn
+                .store
+                .node(node)
+                .is_some_and(|row| row.ready() == ConditionStatus::True)
+            {
                 continue;
             }
-            let pods: Vec<PodId> = turn.store.pods_on(node).filter(|(_, row)| row.is_terminating()).map(|(pod, _)| pod).collect();
+            let pods: Vec<PodId> = turn
+                .store
+                .pods_on(node)
+                .filter(|(_, row)| row.is_terminating())
+                .map(|(pod, _)| pod)
+                .collect();
             for pod in pods {
                 remove(pod, None, turn);
             }
@@ -82,13 +104,30 @@ impl PodGc {
         for since in self.missing.values_mut() {
             since.get_or_insert(now);
         }
-        let due: Vec<NodeId> = self.missing.iter().filter(|(_, since)| since.is_some_and(|since| since + QUARANTINE <= now)).map(|(node, _)| *node).collect();
+        let due: Vec<NodeId> = self
+            .missing
+            .iter()
+            .filter(|(_, since)| since.is_some_and(|since| since + QUARANTINE <= now))
+            .map(|(node, _)| *node)
+            .collect();
         if due.is_empty() {
             return;
         }
-        let pods: Vec<PodId> = turn.store.pods().filter(|(_, row)| row.node.is_some_and(|node| due.contains(&node))).map(|(pod, _)| pod).collect();
+        let pods: Vec<PodId> = turn
+            .store
+            .pods()
+            .filter(|(_, row)| row.node.is_some_and(|node| due.contains(&node)))
+            .map(|(pod, _)| pod)
+            .collect();
         for pod in pods {
-            remove(pod, Some(Rule { key: "pod-gc-quarantine", value: QUARANTINE }), turn);
+            remove(
+                pod,
+                Some(Rule {
+                    key: "pod-gc-quarantine",
+                    value: QUARANTINE,
+                }),
+                turn,
+            );
         }
         for node in due {
             self.missing.remove(&node);
@@ -97,7 +136,9 @@ impl PodGc {
 }
 
 fn remove(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
-    let Some(row) = turn.store.pod(pod).copied() else { return };
+    let Some(row) = turn.store.pod(pod).copied() else {
+        return;
+    };
     turn.note_rule("kube.pod-gc", "delete", "pod", row.name, Detail::None, rule);
     turn.store.remove_pod(pod);
 }

@@ -45,7 +45,9 @@ pub struct ReplicaSetController {
 impl ReplicaSetController {
     /// One pass over one ReplicaSet.
     pub fn sync(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.replica_set(id) else { return };
+        let Some(row) = turn.store.replica_set(id) else {
+            return;
+        };
         let settled = row.creating == 0 && row.deleting_pods == 0;
         let difference = row.pods.active - row.replicas;
         if !row.deleting && settled && difference < 0 {
@@ -57,7 +59,10 @@ impl ReplicaSetController {
     }
 
     fn create(&mut self, id: ReplicaSetId, count: i64, turn: &mut Turn<'_, '_>) {
-        let row = turn.store.replica_set_mut(id).expect("synced ReplicaSet is there");
+        let row = turn
+            .store
+            .replica_set_mut(id)
+            .expect("synced ReplicaSet is there");
         row.creating = u32::try_from(count).expect("at most 500");
         row.wave = (1, 1);
         let at = self.limiter.take(turn.now());
@@ -67,18 +72,30 @@ impl ReplicaSetController {
     /// One creation goes through.
     pub fn create_one(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
-        let Some(row) = turn.store.replica_set(id).filter(|row| row.creating > 0) else { return };
+        let Some(row) = turn.store.replica_set(id).filter(|row| row.creating > 0) else {
+            return;
+        };
         if row.deleting {
             turn.store.replica_set_mut(id).expect("read above").creating = 0;
             return;
         }
-        let (namespace, name, template, ordinal) = (row.namespace, row.name, row.template, row.ordinal);
-        let pod_name = Name { prefix: name, suffix: Suffix::Letters(self.suffix(id, ordinal, turn)) };
-        turn.store.create_pod(pod_name, template, Some(id), PodFlags::default(), now);
+        let (namespace, name, template, ordinal) =
+            (row.namespace, row.name, row.template, row.ordinal);
+        let pod_name = Name {
+            prefix: name,
+            suffix: Suffix::Letters(self.suffix(id, ordinal, turn)),
+        };
+        turn.store
+            .create_pod(pod_name, template, Some(id), PodFlags::default(), now);
         turn.note("kube.replicaset", "create", "pod", pod_name, Detail::None);
         if ordinal < EVENT_BURST {
             let object = ("ReplicaSet", namespace, Name::plain(name));
-            turn.normal(object, "replicaset-controller", "SuccessfulCreate", Message::Name("Created pod: {}", pod_name));
+            turn.normal(
+                object,
+                "replicaset-controller",
+                "SuccessfulCreate",
+                Message::Name("Created pod: {}", pod_name),
+            );
             self.limiter.take(now);
         }
         let row = turn.store.replica_set_mut(id).expect("read above");
@@ -95,16 +112,26 @@ impl ReplicaSetController {
             earliest = now + WRITE_TIME;
         }
         let at = self.limiter.take(now);
-        turn.at(if at > earliest { at } else { earliest }, Event::CreatePod(id));
+        turn.at(
+            if at > earliest { at } else { earliest },
+            Event::CreatePod(id),
+        );
     }
 
     /// Five letters that no other pod of this ReplicaSet has had: a walk through all of them that
     /// begins and steps by chance.
     fn suffix(&self, id: ReplicaSetId, ordinal: u32, turn: &Turn<'_, '_>) -> u32 {
-        let row = turn.store.replica_set(id).expect("a ReplicaSet names its pods");
+        let row = turn
+            .store
+            .replica_set(id)
+            .expect("a ReplicaSet names its pods");
         let symbols = &turn.ctx.symbols;
         let names = [symbols.text(row.namespace), symbols.text(row.name)];
-        let mut stream = turn.stream("pod name", &names, u32::try_from(row.created.whole_seconds()).unwrap_or(0));
+        let mut stream = turn.stream(
+            "pod name",
+            &names,
+            u32::try_from(row.created.whole_seconds()).unwrap_or(0),
+        );
         let start = u64::from(stream.below(SUFFIX_COUNT));
         // A step that shares no factor with 27^5 visits every suffix once.
         let step = u64::from(stream.below(SUFFIX_COUNT / 3)) * 3 + 1;
@@ -114,7 +141,10 @@ impl ReplicaSetController {
 
     fn delete(&mut self, id: ReplicaSetId, count: i64, turn: &mut Turn<'_, '_>) {
         let victims = self.victims(id, count, turn);
-        let row = turn.store.replica_set_mut(id).expect("synced ReplicaSet is there");
+        let row = turn
+            .store
+            .replica_set_mut(id)
+            .expect("synced ReplicaSet is there");
         row.deleting_pods = u32::try_from(victims.len()).expect("at most 500");
         for pod in victims {
             let at = self.limiter.take(turn.now());
@@ -125,16 +155,27 @@ impl ReplicaSetController {
 
     fn victims(&self, id: ReplicaSetId, count: i64, turn: &Turn<'_, '_>) -> Vec<PodId> {
         let count = usize::try_from(count).expect("a positive difference");
-        let active: Vec<PodId> = turn.store.pods_of(id).filter(|(_, row)| row.is_active()).map(|(pod, _)| pod).collect();
+        let active: Vec<PodId> = turn
+            .store
+            .pods_of(id)
+            .filter(|(_, row)| row.is_active())
+            .map(|(pod, _)| pod)
+            .collect();
         if count >= active.len() {
             return active;
         }
         let neighbours = neighbours(id, turn);
         let now_us = turn.now().as_micros();
-        let mut candidates: Vec<Candidate<PodId>> = active.iter().map(|pod| candidate(*pod, &neighbours, turn)).collect();
+        let mut candidates: Vec<Candidate<PodId>> = active
+            .iter()
+            .map(|pod| candidate(*pod, &neighbours, turn))
+            .collect();
         candidates.sort_by(|one, two| ranking::order(one, two, now_us));
         candidates.truncate(count);
-        candidates.into_iter().map(|candidate| candidate.pod).collect()
+        candidates
+            .into_iter()
+            .map(|candidate| candidate.pod)
+            .collect()
     }
 
     /// One deletion goes through. Answers whose it was.
@@ -146,7 +187,12 @@ impl ReplicaSetController {
             set.deleting_pods -= 1;
             let object = ("ReplicaSet", set.namespace, Name::plain(set.name));
             if let Some(row) = gone {
-                turn.normal(object, "replicaset-controller", "SuccessfulDelete", Message::Name("Deleted pod: {}", row.name));
+                turn.normal(
+                    object,
+                    "replicaset-controller",
+                    "SuccessfulDelete",
+                    Message::Name("Deleted pod: {}", row.name),
+                );
                 self.limiter.take(now);
             }
         }
@@ -157,8 +203,13 @@ impl ReplicaSetController {
     }
 
     fn write_status(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.replica_set(id) else { return };
-        let status = PodCounts { stranded: 0, ..row.pods };
+        let Some(row) = turn.store.replica_set(id) else {
+            return;
+        };
+        let status = PodCounts {
+            stranded: 0,
+            ..row.pods
+        };
         let generation = row.generation;
         if row.status == status && row.observed == generation {
             return;
@@ -175,7 +226,9 @@ impl ReplicaSetController {
 fn neighbours(id: ReplicaSetId, turn: &Turn<'_, '_>) -> BTreeMap<NodeId, u32> {
     let mut counts = BTreeMap::new();
     let owner = turn.store.replica_set(id).and_then(|row| row.owner);
-    let Some(deployment) = owner.and_then(|owner| turn.store.deployment(owner)) else { return counts };
+    let Some(deployment) = owner.and_then(|owner| turn.store.deployment(owner)) else {
+        return counts;
+    };
     for set in &deployment.replica_sets {
         for (_, pod) in turn.store.pods_of(*set) {
             if let (true, Some(node)) = (pod.is_active(), pod.node) {
@@ -186,23 +239,46 @@ fn neighbours(id: ReplicaSetId, turn: &Turn<'_, '_>) -> BTreeMap<NodeId, u32> {
     counts
 }
 
-fn candidate(pod: PodId, neighbours: &BTreeMap<NodeId, u32>, turn: &Turn<'_, '_>) -> Candidate<PodId> {
+fn candidate(
+    pod: PodId,
+    neighbours: &BTreeMap<NodeId, u32>,
+    turn: &Turn<'_, '_>,
+) -> Candidate<PodId> {
     let row = turn.store.pod(pod).expect("an active pod is there");
     let template = turn.store.template(row.template);
     let details = turn.store.pod_details(pod);
-    let sidecars = template.spec.init_containers.len().min(details.containers.len());
-    let restarts = |range: &[ContainerStatus]| range.iter().map(|status| status.restarts).max().unwrap_or(0);
+    let sidecars = template
+        .spec
+        .init_containers
+        .len()
+        .min(details.containers.len());
+    let restarts = |range: &[ContainerStatus]| {
+        range
+            .iter()
+            .map(|status| status.restarts)
+            .max()
+            .unwrap_or(0)
+    };
     Candidate {
         pod,
         assigned: row.node.is_some(),
         phase: row.phase,
         ready: row.is_ready(),
         cost: template.deletion_cost,
-        neighbours: row.node.and_then(|node| neighbours.get(&node).copied()).unwrap_or(0),
+        neighbours: row
+            .node
+            .and_then(|node| neighbours.get(&node).copied())
+            .unwrap_or(0),
         ready_s: details.transitions_s[PodCondition::Ready as usize],
         restarts: restarts(&details.containers[sidecars..]),
         sidecar_restarts: restarts(&details.containers[..sidecars]),
         created_s: row.created_s,
-        uid: uid(turn.ctx.seed, "pods", turn.ctx.symbols.text(template.namespace), &row.name.text(turn.ctx.symbols), u64::from(row.created_s)),
+        uid: uid(
+            turn.ctx.seed,
+            "pods",
+            turn.ctx.symbols.text(template.namespace),
+            &row.name.text(turn.ctx.symbols),
+            u64::from(row.created_s),
+        ),
     }
 }

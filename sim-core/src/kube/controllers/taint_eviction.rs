@@ -28,7 +28,12 @@ pub enum Verdict {
 pub fn judge(tolerations: &[Toleration], taints: &[&Taint]) -> Verdict {
     let mut shortest: Option<i64> = None;
     for taint in taints {
-        let Some(used) = tolerations.iter().find(|toleration| tolerates(toleration, taint)) else { return Verdict::Goes };
+        let Some(used) = tolerations
+            .iter()
+            .find(|toleration| tolerates(toleration, taint))
+        else {
+            return Verdict::Goes;
+        };
         if let Some(seconds) = used.seconds {
             shortest = Some(shortest.map_or(seconds, |other| other.min(seconds)));
         }
@@ -57,15 +62,35 @@ impl TaintEviction {
     /// Whether a written node is of interest: it has a NoExecute taint, or had one that made
     /// timers start.
     pub fn concerns(&self, node: NodeId, turn: &Turn<'_, '_>) -> bool {
-        let tainted = turn.store.node(node).is_some_and(|row| row.no_execute_since.is_some());
-        tainted || (!self.timers.is_empty() && turn.store.pods_on(node).any(|(pod, _)| self.timers.contains_key(&pod)))
+        let tainted = turn
+            .store
+            .node(node)
+            .is_some_and(|row| row.no_execute_since.is_some());
+        tainted
+            || (!self.timers.is_empty()
+                && turn
+                    .store
+                    .pods_on(node)
+                    .any(|(pod, _)| self.timers.contains_key(&pod)))
     }
 
     /// One pass over the pods of one node.
     pub fn sync(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.node(node) else { return };
-        let taints: Vec<Taint> = row.taints.iter().filter(|taint| taint.effect == TaintEffect::NoExecute).cloned().collect();
-        let pods: Vec<PodId> = turn.store.pods_on(node).filter(|(_, pod)| !pod.is_terminating()).map(|(pod, _)| pod).collect();
+        let Some(row) = turn.store.node(node) else {
+            return;
+        };
+        let taints: Vec<Taint> = row
+            .taints
+            .iter()
+            .filter(|taint| taint.effect == TaintEffect::NoExecute)
+            .cloned()
+            .collect();
+        let pods: Vec<PodId> = turn
+            .store
+            .pods_on(node)
+            .filter(|(_, pod)| !pod.is_terminating())
+            .map(|(pod, _)| pod)
+            .collect();
         for pod in pods {
             self.sync_pod(pod, &taints, turn);
         }
@@ -89,7 +114,11 @@ impl TaintEviction {
                 let now = turn.now();
                 let started = self.timers.get(&pod).map_or(now, |timer| timer.started);
                 let ends = started + SimDuration::from_secs(seconds);
-                if self.timers.get(&pod).is_some_and(|timer| timer.ends <= ends) {
+                if self
+                    .timers
+                    .get(&pod)
+                    .is_some_and(|timer| timer.ends <= ends)
+                {
                     return;
                 }
                 self.timers.insert(pod, Timer { started, ends });
@@ -102,30 +131,78 @@ impl TaintEviction {
         if self.timers.remove(&pod).is_none() {
             return;
         }
-        let Some(object) = turn.pod_object(pod) else { return };
-        let text = format!("Cancelling deletion of Pod {}/{}", turn.ctx.symbols.text(object.1), object.2.text(turn.ctx.symbols));
-        turn.normal(object, "taint-eviction-controller", "TaintManagerEviction", Message::Text(text.into()));
+        let Some(object) = turn.pod_object(pod) else {
+            return;
+        };
+        let text = format!(
+            "Cancelling deletion of Pod {}/{}",
+            turn.ctx.symbols.text(object.1),
+            object.2.text(turn.ctx.symbols)
+        );
+        turn.normal(
+            object,
+            "taint-eviction-controller",
+            "TaintManagerEviction",
+            Message::Text(text.into()),
+        );
     }
 
     /// A timer fires, unless it was cancelled or replaced.
     pub fn toleration_ends(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
-        let Some(timer) = self.timers.get(&pod).copied().filter(|timer| timer.ends <= now) else { return };
+        let Some(timer) = self
+            .timers
+            .get(&pod)
+            .copied()
+            .filter(|timer| timer.ends <= now)
+        else {
+            return;
+        };
         self.timers.remove(&pod);
         if turn.store.pod(pod).is_some_and(|row| !row.is_terminating()) {
             let value = timer.ends.since(timer.started);
-            evict(pod, Some(Rule { key: "tolerationSeconds", value }), turn);
+            evict(
+                pod,
+                Some(Rule {
+                    key: "tolerationSeconds",
+                    value,
+                }),
+                turn,
+            );
         }
     }
 }
 
 fn evict(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
     let now = turn.now();
-    let Some(object) = turn.pod_object(pod) else { return };
-    let text = format!("Marking for deletion Pod {}/{}", turn.ctx.symbols.text(object.1), object.2.text(turn.ctx.symbols));
-    turn.normal(object, "taint-eviction-controller", "TaintManagerEviction", Message::Text(text.into()));
-    turn.store.set_disruption(pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint".into(), now);
-    turn.note_rule("kube.taint-eviction", "evict", "pod", object.2, Detail::None, rule);
+    let Some(object) = turn.pod_object(pod) else {
+        return;
+    };
+    let text = format!(
+        "Marking for deletion Pod {}/{}",
+        turn.ctx.symbols.text(object.1),
+        object.2.text(turn.ctx.symbols)
+    );
+    turn.normal(
+        object,
+        "taint-eviction-controller",
+        "TaintManagerEviction",
+        Message::Text(text.into()),
+    );
+    turn.store.set_disruption(
+        pod,
+        "DeletionByTaintManager",
+        "Taint manager: deleting due to NoExecute taint".into(),
+        now,
+    );
+    turn.note_rule(
+        "kube.taint-eviction",
+        "evict",
+        "pod",
+        object.2,
+        Detail::None,
+        rule,
+    );
     turn.store.mark_terminating(pod, None, now);
 }
 
@@ -135,18 +212,46 @@ mod tests {
     use crate::api::kube::affinity::TolerationOperator;
 
     fn toleration(key: &str, seconds: Option<i64>) -> Toleration {
-        Toleration { key: key.into(), operator: TolerationOperator::Exists, value: "".into(), effect: Some(TaintEffect::NoExecute), seconds }
+        Toleration {
+            key: key.into(),
+            operator: TolerationOperator::Exists,
+            value: "".into(),
+            effect: Some(TaintEffect::NoExecute),
+            seconds,
+        }
     }
 
     #[test]
     fn the_shortest_toleration_that_is_used_counts() {
-        let one = Taint { key: "a".into(), value: "".into(), effect: TaintEffect::NoExecute };
-        let two = Taint { key: "b".into(), ..one.clone() };
+        let one = Taint {
+            key: "a".into(),
+            value: "".into(),
+            effect: TaintEffect::NoExecute,
+        };
+        let two = Taint {
+            key: "b".into(),
+            ..one.clone()
+        };
         let both = [&one, &two];
         assert_eq!(judge(&[toleration("a", Some(300))], &both), Verdict::Goes);
-        assert_eq!(judge(&[toleration("a", Some(300)), toleration("b", Some(20))], &both), Verdict::GoesAfter(20));
+        assert_eq!(
+            judge(
+                &[toleration("a", Some(300)), toleration("b", Some(20))],
+                &both
+            ),
+            Verdict::GoesAfter(20)
+        );
         assert_eq!(judge(&[toleration("", None)], &both), Verdict::Stays);
-        assert_eq!(judge(&[toleration("a", Some(0)), toleration("b", None)], &both), Verdict::Goes);
-        assert_eq!(judge(&[toleration("b", Some(5)), toleration("a", Some(300))], &[&one]), Verdict::GoesAfter(300));
+        assert_eq!(
+            judge(&[toleration("a", Some(0)), toleration("b", None)], &both),
+            Verdict::Goes
+        );
+        assert_eq!(
+            judge(
+                &[toleration("b", Some(5)), toleration("a", Some(300))],
+                &[&one]
+            ),
+            Verdict::GoesAfter(300)
+        );
     }
 }

@@ -70,6 +70,9 @@ mod tests {
         backoff.step(SimTime::ZERO, SimTime::ZERO, MAX);
         let limit = SimTime::ZERO + SimDuration::from_secs(600);
         assert_eq!(backoff.wait_since(limit, MAX), Some(INITIAL));
-        assert_eq!(backoff.wait_since(limit + SimDuration::from_micros(1), MAX), None);
+        assert_eq!(
+            backoff.wait_since(limit + SimDuration::from_micros(1), MAX),
+            None
+        );
     }
 }

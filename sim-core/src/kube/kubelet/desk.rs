@@ -41,7 +41,10 @@ impl Desk<'_, '_> {
 
     /// Schedules an event of the kubelets.
     pub fn at(&mut self, time: SimTime, event: Event) {
-        self.out.after(time.max(self.ctx.now).since(self.ctx.now), PlaneEvent::Kubelet(event));
+        self.out.after(
+            time.max(self.ctx.now).since(self.ctx.now),
+            PlaneEvent::Kubelet(event),
+        );
     }
 
     /// Orders something of the machine.
@@ -50,9 +53,24 @@ impl Desk<'_, '_> {
     }
 
     /// Leaves a line about a pod in the trace.
-    pub fn note(&mut self, verb: &'static str, worker: &Worker, detail: Detail, rule: Option<Rule>) {
-        let subject = Subject { kind: "pod", name: worker.name };
-        self.out.notice(Notice { source: "kube.kubelet", verb, subject, detail, rule });
+    pub fn note(
+        &mut self,
+        verb: &'static str,
+        worker: &Worker,
+        detail: Detail,
+        rule: Option<Rule>,
+    ) {
+        let subject = Subject {
+            kind: "pod",
+            name: worker.name,
+        };
+        self.out.notice(Notice {
+            source: "kube.kubelet",
+            verb,
+            subject,
+            detail,
+            rule,
+        });
     }
 
     /// Records an Event object about a pod or one of its containers.
@@ -83,7 +101,10 @@ impl Desk<'_, '_> {
     /// Lets the next relist look at a pod.
     pub fn request_relist(&mut self, worker: &mut Worker) {
         let at = self.next_relist(worker);
-        if worker.relist_at.is_none_or(|planned| planned < self.now() || planned > at) {
+        if worker
+            .relist_at
+            .is_none_or(|planned| planned < self.now() || planned > at)
+        {
             worker.relist_at = Some(at);
             self.at(at, Event::Relist(worker.pod));
         }
@@ -91,7 +112,10 @@ impl Desk<'_, '_> {
 
     /// Wakes the worker by itself, unless it wakes sooner.
     pub fn wake(&mut self, worker: &mut Worker, at: SimTime) {
-        if worker.wake_at.is_none_or(|planned| planned <= self.now() || planned > at) {
+        if worker
+            .wake_at
+            .is_none_or(|planned| planned <= self.now() || planned > at)
+        {
             worker.wake_at = Some(at);
             self.at(at, Event::Wake(worker.pod));
         }
@@ -132,12 +156,20 @@ pub struct Report {
 impl Report {
     /// A Normal event.
     pub const fn normal(reason: &'static str, message: Message) -> Self {
-        Self { warning: false, reason, message }
+        Self {
+            warning: false,
+            reason,
+            message,
+        }
     }
 
     /// A Warning event.
     pub const fn warning(reason: &'static str, message: Message) -> Self {
-        Self { warning: true, reason, message }
+        Self {
+            warning: true,
+            reason,
+            message,
+        }
     }
 }
 
@@ -153,5 +185,9 @@ pub fn sentence(text: String) -> Message {
 
 /// Whose order it is.
 pub fn owner(worker: &Worker, part: usize) -> Owner {
-    Owner { slot: worker.pod.slot(), generation: worker.pod.generation().get(), part: part as u32 }
+    Owner {
+        slot: worker.pod.slot(),
+        generation: worker.pod.generation().get(),
+        part: part as u32,
+    }
 }

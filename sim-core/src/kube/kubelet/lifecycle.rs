@@ -38,11 +38,18 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
             return;
         }
         worker.sandbox_ordered = true;
-        desk.order(Order::CreateSandbox { owner: owner(worker, 0), machine: worker.machine });
+        desk.order(Order::CreateSandbox {
+            owner: owner(worker, 0),
+            machine: worker.machine,
+        });
         return;
     }
-    let Some(sandbox) = worker.sandbox.filter(|_| worker.sandbox_ready) else { return };
-    let busy = |work: &super::worker::ContainerWork| matches!(work.step, Step::Pulling(_) | Step::Starting);
+    let Some(sandbox) = worker.sandbox.filter(|_| worker.sandbox_ready) else {
+        return;
+    };
+    let busy = |work: &super::worker::ContainerWork| {
+        matches!(work.step, Step::Pulling(_) | Step::Starting)
+    };
     if worker.containers.iter().any(busy) {
         return;
     }
@@ -65,7 +72,11 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
                 return;
             }
             Step::Running | Step::Exited if init => return,
-            Step::Running | Step::Exited if sidecar && !worker.initialized && !worker.containers[index].started => return,
+            Step::Running | Step::Exited
+                if sidecar && !worker.initialized && !worker.containers[index].started =>
+            {
+                return;
+            }
             Step::Done | Step::Running | Step::Exited | Step::Pulling(_) | Step::Starting => {}
         }
     }
@@ -87,7 +98,13 @@ fn is_blocked(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) -> boo
 }
 
 /// Takes a container's turn: its image first.
-fn start(worker: &mut Worker, index: usize, sandbox: SandboxId, settings: &Settings, desk: &mut Desk<'_, '_>) {
+fn start(
+    worker: &mut Worker,
+    index: usize,
+    sandbox: SandboxId,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
     let _ = sandbox;
     let now = desk.now();
     let lowered = worker.lowered[index].clone();
@@ -101,11 +118,24 @@ fn start(worker: &mut Worker, index: usize, sandbox: SandboxId, settings: &Setti
     }
     work.step = Step::Pulling(now);
     if let Some(wait) = waited {
-        let key = if work.pull_failed.is_some() { "ImagePullBackOff" } else { "CrashLoopBackOff" };
-        desk.note("retry", worker, Detail::Text(lowered.name), Some(Rule { key, value: wait }));
+        let key = if work.pull_failed.is_some() {
+            "ImagePullBackOff"
+        } else {
+            "CrashLoopBackOff"
+        };
+        desk.note(
+            "retry",
+            worker,
+            Detail::Text(lowered.name),
+            Some(Rule { key, value: wait }),
+        );
     }
     if goes_to_registry(worker, index, desk) {
-        desk.record(worker, Some(lowered.name), Report::normal("Pulling", naming("Pulling image \"{}\"", lowered.image)));
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::normal("Pulling", naming("Pulling image \"{}\"", lowered.image)),
+        );
     }
     desk.order(Order::Pull {
         owner: owner(worker, index),
@@ -129,67 +159,155 @@ fn goes_to_registry(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> bool 
 fn image_bytes(worker: &Worker, text: &str, desk: &Desk<'_, '_>) -> u64 {
     let reference = ImageRef::parse(text);
     let mut images = desk.ctx.machines.images_on(worker.machine);
-    images.find(|image| image.reference == reference).map_or(0, |image| image.program.size_bytes)
+    images
+        .find(|image| image.reference == reference)
+        .map_or(0, |image| image.program.size_bytes)
 }
 
 /// The image is there: creates and starts the container.
 pub fn pulled(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
-    let Step::Pulling(since) = worker.containers[index].step else { return };
-    let Some(sandbox) = worker.sandbox else { return };
+    let Step::Pulling(since) = worker.containers[index].step else {
+        return;
+    };
+    let Some(sandbox) = worker.sandbox else {
+        return;
+    };
     let lowered = worker.lowered[index].clone();
     let took = desk.now().since(since);
     if took.is_zero() && lowered.pull != PullPolicy::Always {
-        let text = "Container image \"{}\" already present on machine and can be accessed by the pod";
-        desk.record(worker, Some(lowered.name), Report::normal("Pulled", naming(text, lowered.image)));
+        let text =
+            "Container image \"{}\" already present on machine and can be accessed by the pod";
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::normal("Pulled", naming(text, lowered.image)),
+        );
     } else {
         let took = SimDuration::from_millis(took.as_millis()).exact();
         let image = desk.ctx.symbols.text(lowered.image);
         let size = image_bytes(worker, image, desk);
-        let text = format!("Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {size} bytes.");
-        desk.record(worker, Some(lowered.name), Report::normal("Pulled", sentence(text)));
+        let text = format!(
+            "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {size} bytes."
+        );
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::normal("Pulled", sentence(text)),
+        );
     }
     let work = &mut worker.containers[index];
     work.pull_failed = None;
     work.step = Step::Starting;
-    desk.order(Order::Start { owner: owner(worker, index), sandbox, spec: lowered.spec });
+    desk.order(Order::Start {
+        owner: owner(worker, index),
+        sandbox,
+        spec: lowered.spec,
+    });
 }
 
 /// The image could not be had.
-pub fn pull_failed(worker: &mut Worker, index: usize, error: PullError, settings: &Settings, desk: &mut Desk<'_, '_>) {
-    let Step::Pulling(_) = worker.containers[index].step else { return };
+pub fn pull_failed(
+    worker: &mut Worker,
+    index: usize,
+    error: PullError,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
+    let Step::Pulling(_) = worker.containers[index].step else {
+        return;
+    };
     let now = desk.now();
     let lowered = worker.lowered[index].clone();
     let image = desk.ctx.symbols.text(lowered.image).to_owned();
     if error == PullError::NotPresent {
         let text = format!("Container image \"{image}\" is not present with pull policy of Never");
-        desk.record(worker, Some(lowered.name), Report::warning("ErrImageNeverPull", sentence(text.clone())));
-        desk.record(worker, Some(lowered.name), Report::warning("Failed", Message::Plain("Error: ErrImageNeverPull")));
-        wait_for_image(worker, index, "ErrImageNeverPull", text, None, settings, desk);
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::warning("ErrImageNeverPull", sentence(text.clone())),
+        );
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::warning("Failed", Message::Plain("Error: ErrImageNeverPull")),
+        );
+        wait_for_image(
+            worker,
+            index,
+            "ErrImageNeverPull",
+            text,
+            None,
+            settings,
+            desk,
+        );
         return;
     }
     if error == PullError::InvalidName {
-        let text = format!("Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": invalid reference format");
-        desk.record(worker, Some(lowered.name), Report::warning("InspectFailed", sentence(text.clone())));
-        desk.record(worker, Some(lowered.name), Report::warning("Failed", Message::Plain("Error: InvalidImageName")));
-        wait_for_image(worker, index, "InvalidImageName", text, None, settings, desk);
+        let text = format!(
+            "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": invalid reference format"
+        );
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::warning("InspectFailed", sentence(text.clone())),
+        );
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::warning("Failed", Message::Plain("Error: InvalidImageName")),
+        );
+        wait_for_image(
+            worker,
+            index,
+            "InvalidImageName",
+            text,
+            None,
+            settings,
+            desk,
+        );
         return;
     }
     let cause = match error {
-        PullError::Denied => "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
+        PullError::Denied => {
+            "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
+        }
         PullError::ManifestUnknown => "not found",
         PullError::RegistryDown => "dial tcp: i/o timeout",
         PullError::NotPresent | PullError::InvalidName => unreachable!("answered above"),
     };
-    let text = format!("Failed to pull image \"{image}\": failed to pull and unpack image \"{image}\": {cause}");
-    desk.record(worker, Some(lowered.name), Report::warning("Failed", sentence(text.clone())));
-    desk.record(worker, Some(lowered.name), Report::warning("Failed", Message::Plain("Error: ErrImagePull")));
+    let text = format!(
+        "Failed to pull image \"{image}\": failed to pull and unpack image \"{image}\": {cause}"
+    );
+    desk.record(
+        worker,
+        Some(lowered.name),
+        Report::warning("Failed", sentence(text.clone())),
+    );
+    desk.record(
+        worker,
+        Some(lowered.name),
+        Report::warning("Failed", Message::Plain("Error: ErrImagePull")),
+    );
     let work = &mut worker.containers[index];
     work.pulls.step(now, now, backoff::MAX);
-    let wait = work.pulls.wait_since(now, backoff::MAX).unwrap_or(backoff::INITIAL);
+    let wait = work
+        .pulls
+        .wait_since(now, backoff::MAX)
+        .unwrap_or(backoff::INITIAL);
     work.pull_failed = Some(now);
     desk.note("pull-failed", worker, Detail::Text(lowered.image), None);
-    let message = text.split_once(": ").map_or_else(|| text.clone(), |(_, cause)| cause.to_owned());
-    wait_for_image(worker, index, "ErrImagePull", message, Some(wait), settings, desk);
+    let message = text
+        .split_once(": ")
+        .map_or_else(|| text.clone(), |(_, cause)| cause.to_owned());
+    wait_for_image(
+        worker,
+        index,
+        "ErrImagePull",
+        message,
+        Some(wait),
+        settings,
+        desk,
+    );
 }
 
 /// Says why the image is missing and waits for the first turn of the worker after the back-off.
@@ -221,15 +339,27 @@ fn wait_for_image(
 }
 
 /// The container has its process.
-pub fn started(worker: &mut Worker, index: usize, container: ContainerId, settings: &Settings, desk: &mut Desk<'_, '_>) {
-    if worker.containers[index].container != Some(container) || worker.containers[index].step != Step::Starting {
+pub fn started(
+    worker: &mut Worker,
+    index: usize,
+    container: ContainerId,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
+    if worker.containers[index].container != Some(container)
+        || worker.containers[index].step != Step::Starting
+    {
         return;
     }
     let name = worker.lowered[index].name;
     let work = &mut worker.containers[index];
     work.step = Step::Running;
     work.since = desk.now();
-    desk.record(worker, Some(name), Report::normal("Started", Message::Plain("Container started")));
+    desk.record(
+        worker,
+        Some(name),
+        Report::normal("Started", Message::Plain("Container started")),
+    );
     desk.note("started", worker, Detail::Text(name), None);
     if let Some(deadline) = worker.deadline {
         stop(worker, index, deadline, desk);
@@ -240,14 +370,31 @@ pub fn started(worker: &mut Worker, index: usize, container: ContainerId, settin
 }
 
 /// The container was made but its process could not be started.
-pub fn start_failed(worker: &mut Worker, index: usize, container: ContainerId, code: i32, settings: &Settings, desk: &mut Desk<'_, '_>) {
+pub fn start_failed(
+    worker: &mut Worker,
+    index: usize,
+    container: ContainerId,
+    code: i32,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
     if worker.containers[index].container != Some(container) {
         return;
     }
     let name = worker.lowered[index].name;
-    let cause = if code == 126 { "permission denied" } else { "executable file not found in $PATH" };
-    let text = format!("Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: exec: {cause}");
-    desk.record(worker, Some(name), Report::warning("Failed", sentence(text)));
+    let cause = if code == 126 {
+        "permission denied"
+    } else {
+        "executable file not found in $PATH"
+    };
+    let text = format!(
+        "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: exec: {cause}"
+    );
+    desk.record(
+        worker,
+        Some(name),
+        Report::warning("Failed", sentence(text)),
+    );
     let now = desk.now();
     worker.containers[index].since = now;
     worker.containers[index].step = Step::Running;
@@ -257,7 +404,15 @@ pub fn start_failed(worker: &mut Worker, index: usize, container: ContainerId, c
 
 /// A container's process ended. Ends that the kubelet waits for are seen at once, others by the next
 /// relist.
-pub fn exited(worker: &mut Worker, index: usize, container: ContainerId, code: i32, oom: bool, settings: &Settings, desk: &mut Desk<'_, '_>) {
+pub fn exited(
+    worker: &mut Worker,
+    index: usize,
+    container: ContainerId,
+    code: i32,
+    oom: bool,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
     let work = &mut worker.containers[index];
     if work.container != Some(container) || !matches!(work.step, Step::Running | Step::Starting) {
         return;
@@ -286,7 +441,14 @@ const fn reason_of(code: i32, oom: bool) -> &'static str {
 }
 
 /// Notes an end and decides whether the container runs again.
-fn ended(worker: &mut Worker, index: usize, code: i32, oom: bool, reason: &'static str, desk: &mut Desk<'_, '_>) {
+fn ended(
+    worker: &mut Worker,
+    index: usize,
+    code: i32,
+    oom: bool,
+    reason: &'static str,
+    desk: &mut Desk<'_, '_>,
+) {
     let now = desk.now();
     let finished = worker.containers[index].ended.map_or(now, |(_, _, at)| at);
     let again = worker.restarts(index, code);
@@ -317,30 +479,62 @@ fn after_end(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) 
 /// Puts a container that is to run again into its back-off, if it has one.
 fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut Desk<'_, '_>) {
     let work = &worker.containers[index];
-    let ContainerState::Terminated(end) = &work.state else { return };
+    let ContainerState::Terminated(end) = &work.state else {
+        return;
+    };
     if work.step != Step::Idle || work.not_before.is_some() {
         return;
     }
     let finished = end.finished;
-    let Some(wait) = work.crashes.wait_since(finished, settings.max_restart_period) else { return };
+    let Some(wait) = work
+        .crashes
+        .wait_since(finished, settings.max_restart_period)
+    else {
+        return;
+    };
     if finished + wait <= desk.now() {
         return;
     }
     let remaining = (finished + wait).since(desk.now());
     let until = desk.now() + desk.jitter(worker, remaining);
     let lowered = worker.lowered[index].clone();
-    let (container, pod) = (desk.ctx.symbols.text(lowered.name).to_owned(), worker.name.text(desk.ctx.symbols));
+    let (container, pod) = (
+        desk.ctx.symbols.text(lowered.name).to_owned(),
+        worker.name.text(desk.ctx.symbols),
+    );
     let namespace = desk.ctx.symbols.text(worker.namespace).to_owned();
     let created = desk.store.pod(worker.pod).map_or(0, |row| row.created_s);
-    let uid = uid_text(uid(desk.ctx.seed, "pods", &namespace, &pod, u64::from(created)));
-    let text = format!("Back-off restarting failed container {container} in pod {pod}_{namespace}({uid})");
-    desk.record(worker, Some(lowered.name), Report::warning("BackOff", sentence(text)));
-    let message = format!("back-off {} restarting failed container={container} pod={pod}_{namespace}({uid})", wait.exact());
+    let uid = uid_text(uid(
+        desk.ctx.seed,
+        "pods",
+        &namespace,
+        &pod,
+        u64::from(created),
+    ));
+    let text =
+        format!("Back-off restarting failed container {container} in pod {pod}_{namespace}({uid})");
+    desk.record(
+        worker,
+        Some(lowered.name),
+        Report::warning("BackOff", sentence(text)),
+    );
+    let message = format!(
+        "back-off {} restarting failed container={container} pod={pod}_{namespace}({uid})",
+        wait.exact()
+    );
     let work = &mut worker.containers[index];
     work.not_before = Some(until);
     work.waited = Some(wait);
     work.wait("CrashLoopBackOff", Some(message.into()));
-    desk.note("back-off", worker, Detail::Span(wait), Some(Rule { key: "CrashLoopBackOff", value: wait }));
+    desk.note(
+        "back-off",
+        worker,
+        Detail::Span(wait),
+        Some(Rule {
+            key: "CrashLoopBackOff",
+            value: wait,
+        }),
+    );
 }
 
 /// The relist: starts and ends since the last one become known.
@@ -354,14 +548,19 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
                 if let ContainerState::Terminated(end) = &work.state {
                     work.last = Some(end.clone());
                 }
-                work.state = ContainerState::Running { started: work.since };
+                work.state = ContainerState::Running {
+                    started: work.since,
+                };
                 work.started |= lowered.startup.is_none();
                 work.ready |= lowered.readiness.is_none();
                 // Each look at a pod that is not ready runs its readiness probe and restarts its
                 // timer. Source: `pkg/kubelet/prober/prober_manager.go` (`UpdatePodStatus`).
                 if lowered.readiness.is_some() && !work.ready && work.started {
                     let container = work.container.expect("a running container has an id");
-                    desk.order(Order::ProbeNow { container, which: READINESS });
+                    desk.order(Order::ProbeNow {
+                        container,
+                        which: READINESS,
+                    });
                 }
             }
             (Step::Exited, Some((code, oom, _))) => {
@@ -369,12 +568,29 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
                 ends = true;
             }
             (Step::Idle, _) if work.pull_failed.is_some() && work.not_before.is_some() => {
-                if matches!(&work.state, ContainerState::Waiting { reason: "ErrImagePull", .. }) {
+                if matches!(
+                    &work.state,
+                    ContainerState::Waiting {
+                        reason: "ErrImagePull",
+                        ..
+                    }
+                ) {
                     let image = desk.ctx.symbols.text(lowered.image);
                     let message = format!("Back-off pulling image \"{image}\"");
                     work.wait("ImagePullBackOff", Some(message.into()));
-                    desk.record(worker, Some(lowered.name), Report::normal("BackOff", naming("Back-off pulling image \"{}\"", lowered.image)));
-                    desk.record(worker, Some(lowered.name), Report::warning("Failed", Message::Plain("Error: ImagePullBackOff")));
+                    desk.record(
+                        worker,
+                        Some(lowered.name),
+                        Report::normal(
+                            "BackOff",
+                            naming("Back-off pulling image \"{}\"", lowered.image),
+                        ),
+                    );
+                    desk.record(
+                        worker,
+                        Some(lowered.name),
+                        Report::warning("Failed", Message::Plain("Error: ImagePullBackOff")),
+                    );
                 }
             }
             _ => {}
@@ -389,7 +605,15 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
 }
 
 /// A probe's verdict changed.
-pub fn probed(worker: &mut Worker, index: usize, container: ContainerId, which: u8, success: bool, settings: &Settings, desk: &mut Desk<'_, '_>) {
+pub fn probed(
+    worker: &mut Worker,
+    index: usize,
+    container: ContainerId,
+    which: u8,
+    success: bool,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
     let lowered = worker.lowered[index].clone();
     let work = &mut worker.containers[index];
     if work.container != Some(container) || work.step != Step::Running {
@@ -403,7 +627,11 @@ pub fn probed(worker: &mut Worker, index: usize, container: ContainerId, which: 
     let Some(probe) = probe else { return };
     if !success {
         let text = format!("{kind} probe failed: {}", failure_text(&probe.handler));
-        desk.record(worker, Some(lowered.name), Report::warning("Unhealthy", sentence(text)));
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::warning("Unhealthy", sentence(text)),
+        );
     }
     let work = &mut worker.containers[index];
     match (which, success) {
@@ -414,7 +642,10 @@ pub fn probed(worker: &mut Worker, index: usize, container: ContainerId, which: 
         (STARTUP, true) => {
             work.started = true;
             if lowered.readiness.is_some() {
-                desk.order(Order::ProbeNow { container, which: READINESS });
+                desk.order(Order::ProbeNow {
+                    container,
+                    which: READINESS,
+                });
             } else {
                 work.ready = true;
             }
@@ -427,13 +658,35 @@ pub fn probed(worker: &mut Worker, index: usize, container: ContainerId, which: 
             } else {
                 "Container {} failed liveness probe, will be restarted"
             };
-            let grace = probe.termination_grace_period_seconds.map_or(worker.grace, |grace| SimDuration::from_secs(u64::from(grace)));
-            let period = SimDuration::from_secs(u64::from(probe.period_seconds) * u64::from(probe.failure_threshold));
-            let key = if which == STARTUP { "startupProbe.periodSeconds*failureThreshold" } else { "livenessProbe.periodSeconds*failureThreshold" };
-            desk.record(worker, Some(lowered.name), Report::normal("Killing", naming(text, lowered.name)));
-            desk.note("kill", worker, Detail::Text(lowered.name), Some(Rule { key, value: period }));
+            let grace = probe
+                .termination_grace_period_seconds
+                .map_or(worker.grace, |grace| {
+                    SimDuration::from_secs(u64::from(grace))
+                });
+            let period = SimDuration::from_secs(
+                u64::from(probe.period_seconds) * u64::from(probe.failure_threshold),
+            );
+            let key = if which == STARTUP {
+                "startupProbe.periodSeconds*failureThreshold"
+            } else {
+                "livenessProbe.periodSeconds*failureThreshold"
+            };
+            desk.record(
+                worker,
+                Some(lowered.name),
+                Report::normal("Killing", naming(text, lowered.name)),
+            );
+            desk.note(
+                "kill",
+                worker,
+                Detail::Text(lowered.name),
+                Some(Rule { key, value: period }),
+            );
             worker.containers[index].stopping = Some(StopReason::Probe);
-            desk.order(Order::Stop { container, grace: grace.max(MINIMUM_GRACE) });
+            desk.order(Order::Stop {
+                container,
+                grace: grace.max(MINIMUM_GRACE),
+            });
         }
         _ => {}
     }
@@ -468,7 +721,12 @@ pub fn terminate(worker: &mut Worker, deadline: SimTime, desk: &mut Desk<'_, '_>
             work.step = Step::Done;
         }
     }
-    desk.note("kill", worker, Detail::Span(deadline.since(desk.now())), None);
+    desk.note(
+        "kill",
+        worker,
+        Detail::Span(deadline.since(desk.now())),
+        None,
+    );
     if shortened {
         for index in 0..worker.containers.len() {
             if worker.containers[index].step == Step::Running {
@@ -487,14 +745,20 @@ fn stop_next(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
         if worker.lowered[index].sidecar {
             continue;
         }
-        left |= matches!(worker.containers[index].step, Step::Running | Step::Starting);
+        left |= matches!(
+            worker.containers[index].step,
+            Step::Running | Step::Starting
+        );
         stop(worker, index, deadline, desk);
     }
     for index in (0..worker.containers.len()).rev() {
         if left || !worker.lowered[index].sidecar {
             continue;
         }
-        left = matches!(worker.containers[index].step, Step::Running | Step::Starting);
+        left = matches!(
+            worker.containers[index].step,
+            Step::Running | Step::Starting
+        );
         stop(worker, index, deadline, desk);
     }
     if !left {
@@ -507,16 +771,25 @@ fn stop_next(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
 fn stop(worker: &mut Worker, index: usize, deadline: SimTime, desk: &mut Desk<'_, '_>) {
     let lowered = worker.lowered[index].clone();
     let work = &mut worker.containers[index];
-    let (Step::Running, Some(container)) = (work.step, work.container) else { return };
+    let (Step::Running, Some(container)) = (work.step, work.container) else {
+        return;
+    };
     if work.stopping == Some(StopReason::Pod) {
         return;
     }
     work.stopping = Some(StopReason::Pod);
-    desk.record(worker, Some(lowered.name), Report::normal("Killing", naming("Stopping container {}", lowered.name)));
+    desk.record(
+        worker,
+        Some(lowered.name),
+        Report::normal("Killing", naming("Stopping container {}", lowered.name)),
+    );
     let grace = deadline.max(desk.now()).since(desk.now());
     let hook = lowered.pre_stop.min(grace);
     if hook.is_zero() {
-        desk.order(Order::Stop { container, grace: grace.max(MINIMUM_GRACE) });
+        desk.order(Order::Stop {
+            container,
+            grace: grace.max(MINIMUM_GRACE),
+        });
     } else {
         let at = desk.now() + hook;
         desk.at(at, Event::HookEnded(worker.pod, index as u8));
@@ -525,10 +798,17 @@ fn stop(worker: &mut Worker, index: usize, deadline: SimTime, desk: &mut Desk<'_
 
 /// The hook before the stop has run: the stop signal.
 pub fn hook_ended(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
-    let Some(work) = worker.containers.get(index) else { return };
-    if let (Step::Running, Some(container), Some(deadline)) = (work.step, work.container, worker.deadline) {
+    let Some(work) = worker.containers.get(index) else {
+        return;
+    };
+    if let (Step::Running, Some(container), Some(deadline)) =
+        (work.step, work.container, worker.deadline)
+    {
         let grace = deadline.max(desk.now()).since(desk.now());
-        desk.order(Order::Stop { container, grace: grace.max(MINIMUM_GRACE) });
+        desk.order(Order::Stop {
+            container,
+            grace: grace.max(MINIMUM_GRACE),
+        });
     }
 }
 
@@ -563,12 +843,21 @@ pub fn finish(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
 }
 
 /// The sandbox has its network.
-pub fn sandbox_ready(worker: &mut Worker, sandbox: SandboxId, settings: &Settings, desk: &mut Desk<'_, '_>) {
+pub fn sandbox_ready(
+    worker: &mut Worker,
+    sandbox: SandboxId,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
     if worker.sandbox != Some(sandbox) {
         return;
     }
     worker.sandbox_ready = true;
-    worker.ip = desk.ctx.machines.sandbox(sandbox).map_or(0, |row| row.address);
+    worker.ip = desk
+        .ctx
+        .machines
+        .sandbox(sandbox)
+        .map_or(0, |row| row.address);
     advance(worker, settings, desk);
 }
 
@@ -580,7 +869,11 @@ pub fn sandbox_failed(worker: &mut Worker, sandbox: SandboxId, desk: &mut Desk<'
     worker.sandbox = None;
     worker.sandbox_ordered = false;
     let text = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox: no IP addresses available in range set";
-    desk.record(worker, None, Report::warning("FailedCreatePodSandBox", Message::Plain(text)));
+    desk.record(
+        worker,
+        None,
+        Report::warning("FailedCreatePodSandBox", Message::Plain(text)),
+    );
     let at = desk.now() + desk.jitter(worker, ERROR_PERIOD);
     desk.wake(worker, at);
 }
@@ -601,7 +894,10 @@ pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     let was_going = worker.deadline.take().is_some();
     worker.finished = false;
     for index in 0..worker.containers.len() {
-        let known = matches!(worker.containers[index].state, ContainerState::Running { .. });
+        let known = matches!(
+            worker.containers[index].state,
+            ContainerState::Running { .. }
+        );
         let again = worker.restarts(index, 255);
         let init = worker.lowered[index].init;
         let work = &mut worker.containers[index];
@@ -611,7 +907,9 @@ pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
                 work.step = if again { Step::Idle } else { Step::Done };
                 work.restarts += u32::from(again);
             }
-            Step::Running | Step::Exited | Step::Starting | Step::Pulling(_) => work.step = Step::Idle,
+            Step::Running | Step::Exited | Step::Starting | Step::Pulling(_) => {
+                work.step = Step::Idle
+            }
             // A new sandbox means that init containers run again.
             Step::Done if init => work.step = Step::Idle,
             Step::Idle | Step::Done => {}
@@ -626,7 +924,16 @@ pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     }
     if had_sandbox && !was_going && !worker.phase().is_terminal() {
         let text = "Pod sandbox changed, it will be killed and re-created.";
-        desk.record(worker, None, Report::normal("SandboxChanged", Message::Plain(text)));
-        desk.note("restart", worker, Detail::To(Name::plain(worker.host)), None);
+        desk.record(
+            worker,
+            None,
+            Report::normal("SandboxChanged", Message::Plain(text)),
+        );
+        desk.note(
+            "restart",
+            worker,
+            Detail::To(Name::plain(worker.host)),
+            None,
+        );
     }
 }

@@ -47,9 +47,13 @@ pub struct Lowered {
 /// The containers of a template, init containers first.
 pub fn containers(template: &PodTemplate, symbols: &mut Symbols) -> Arc<[Lowered]> {
     let spec = &template.spec;
-    let init = spec.init_containers.iter().map(|container| (container, true));
+    let init = spec
+        .init_containers
+        .iter()
+        .map(|container| (container, true));
     let all = init.chain(spec.containers.iter().map(|container| (container, false)));
-    all.map(|(container, init)| lowered(container, init, symbols)).collect()
+    all.map(|(container, init)| lowered(container, init, symbols))
+        .collect()
 }
 
 fn lowered(container: &Container, init: bool, symbols: &mut Symbols) -> Lowered {
@@ -70,7 +74,11 @@ fn lowered(container: &Container, init: bool, symbols: &mut Symbols) -> Lowered 
         command: container.command.as_slice().into(),
         arguments: container.args.as_slice().into(),
         environment: environment.into(),
-        ports: container.ports.iter().map(|port| port.container_port).collect(),
+        ports: container
+            .ports
+            .iter()
+            .map(|port| port.container_port)
+            .collect(),
         requests: amounts(&container.resources.requests, symbols),
         limits: amounts(&container.resources.limits, symbols),
         mounts: Arc::from([]),
@@ -106,18 +114,25 @@ fn lowered(container: &Container, init: bool, symbols: &mut Symbols) -> Lowered 
 fn probe_spec(which: u8, probe: &Probe, gate: Option<u8>, container: &Container) -> ProbeSpec {
     let port = |target: &PortTarget| match target {
         PortTarget::Number(number) => *number,
-        PortTarget::Name(name) => {
-            container.ports.iter().find(|port| port.name == *name).map_or(0, |port| port.container_port)
-        }
+        PortTarget::Name(name) => container
+            .ports
+            .iter()
+            .find(|port| port.name == *name)
+            .map_or(0, |port| port.container_port),
     };
     let seconds = |value: u32| SimDuration::from_secs(u64::from(value));
     ProbeSpec {
         which,
         action: match &probe.handler {
-            ProbeHandler::HttpGet { port: target, path } => ProbeAction::Http { port: port(target), path: path.clone() },
+            ProbeHandler::HttpGet { port: target, path } => ProbeAction::Http {
+                port: port(target),
+                path: path.clone(),
+            },
             ProbeHandler::TcpSocket { port: target } => ProbeAction::Tcp { port: port(target) },
             ProbeHandler::Grpc { port } => ProbeAction::Grpc { port: *port },
-            ProbeHandler::Exec { command } => ProbeAction::Exec { command: command.as_slice().into() },
+            ProbeHandler::Exec { command } => ProbeAction::Exec {
+                command: command.as_slice().into(),
+            },
         },
         initial_delay: seconds(probe.initial_delay_seconds),
         period: seconds(probe.period_seconds.max(1)),

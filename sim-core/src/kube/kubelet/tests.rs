@@ -70,10 +70,22 @@ impl Rig {
 
     fn add_node(&mut self, name: &str) {
         let name = self.symbols.intern(name);
-        let capacity = ResourceVector { milli_cpu: 4000, memory: 16 * GIB, pods: 110, ..ResourceVector::default() };
+        let capacity = ResourceVector {
+            milli_cpu: 4000,
+            memory: 16 * GIB,
+            pods: 110,
+            ..ResourceVector::default()
+        };
         let control = self.machines.len() == 1;
-        let spec = MachineSpec { name, capacity: capacity.clone(), zone: None, control };
-        let machine = self.on_machines(|substrate, scope| substrate.add_machine(spec, scope)).expect("a new name");
+        let spec = MachineSpec {
+            name,
+            capacity: capacity.clone(),
+            zone: None,
+            control,
+        };
+        let machine = self
+            .on_machines(|substrate, scope| substrate.add_machine(spec, scope))
+            .expect("a new name");
         self.machines.push(machine);
         let condition = NodeConditionState {
             status: ConditionStatus::True,
@@ -139,8 +151,13 @@ impl Rig {
     }
 
     fn create(&mut self, name: &str, template: TemplateId) -> PodId {
-        let name = Name { prefix: self.symbols.intern(name), suffix: Suffix::None };
-        let pod = self.store.create_pod(name, template, None, PodFlags::default(), self.queue.now());
+        let name = Name {
+            prefix: self.symbols.intern(name),
+            suffix: Suffix::None,
+        };
+        let pod =
+            self.store
+                .create_pod(name, template, None, PodFlags::default(), self.queue.now());
         self.tell();
         pod
     }
@@ -156,10 +173,23 @@ impl Rig {
 
     fn cut_off(&mut self, machine: MachineId, off: bool) {
         if off {
-            let other = self.machines.iter().copied().filter(|other| *other != machine).collect();
-            let a = Side { machines: vec![machine], users: false };
-            let b = Side { machines: other, users: true };
-            self.on_machines(|substrate, scope| substrate.add_rule(Rule::Partition { a, b }, scope));
+            let other = self
+                .machines
+                .iter()
+                .copied()
+                .filter(|other| *other != machine)
+                .collect();
+            let a = Side {
+                machines: vec![machine],
+                users: false,
+            };
+            let b = Side {
+                machines: other,
+                users: true,
+            };
+            self.on_machines(|substrate, scope| {
+                substrate.add_rule(Rule::Partition { a, b }, scope)
+            });
         } else {
             let ids: Vec<_> = self.substrate.rules().map(|(id, _)| id).collect();
             for id in ids {
@@ -188,10 +218,16 @@ impl Rig {
 
     fn on_machines<R>(&mut self, act: impl FnOnce(&mut Substrate, &mut Scope<'_>) -> R) -> R {
         let mut out = SubstrateOutbox::new();
-        let mut scope = Scope { now: self.queue.now(), seed: Seed(1), symbols: &self.symbols, out: &mut out };
+        let mut scope = Scope {
+            now: self.queue.now(),
+            seed: Seed(1),
+            symbols: &self.symbols,
+            out: &mut out,
+        };
         let result = act(&mut self.substrate, &mut scope);
         for (delay, event) in out.after {
-            self.queue.schedule(self.queue.now() + delay, Seq::NONE, Event::Machine(event));
+            self.queue
+                .schedule(self.queue.now() + delay, Seq::NONE, Event::Machine(event));
         }
         for upcall in out.orders {
             self.on_plane(|rig, ctx, out| rig.1.upcall(upcall, rig.2, ctx, out));
@@ -201,7 +237,11 @@ impl Rig {
 
     fn on_plane(
         &mut self,
-        act: impl FnOnce((&mut Scheduler, &mut Kubelets, &mut Store), &mut Context<'_>, &mut PlaneOutbox<PlaneEvent>),
+        act: impl FnOnce(
+            (&mut Scheduler, &mut Kubelets, &mut Store),
+            &mut Context<'_>,
+            &mut PlaneOutbox<PlaneEvent>,
+        ),
     ) {
         let mut out = PlaneOutbox::new();
         let mut ctx = Context {
@@ -211,7 +251,11 @@ impl Rig {
             symbols: &mut self.symbols,
             machines: &self.substrate,
         };
-        act((&mut self.scheduler, &mut self.kubelets, &mut self.store), &mut ctx, &mut out);
+        act(
+            (&mut self.scheduler, &mut self.kubelets, &mut self.store),
+            &mut ctx,
+            &mut out,
+        );
         self.carry_out(out);
         self.tell();
     }
@@ -226,8 +270,10 @@ impl Rig {
                 symbols: &mut self.symbols,
                 machines: &self.substrate,
             };
-            self.scheduler.observe(change, &mut self.store, &mut ctx, &mut out);
-            self.kubelets.observe(change, &mut self.store, &mut ctx, &mut out);
+            self.scheduler
+                .observe(change, &mut self.store, &mut ctx, &mut out);
+            self.kubelets
+                .observe(change, &mut self.store, &mut ctx, &mut out);
             self.carry_out(out);
         }
     }
@@ -235,10 +281,15 @@ impl Rig {
     fn carry_out(&mut self, out: PlaneOutbox<PlaneEvent>) {
         for notice in out.notices {
             let seconds = self.queue.now().as_micros() / 1_000_000;
-            self.trace.push(format!("{seconds} {} {}", notice.verb, notice.subject.name.text(&self.symbols)));
+            self.trace.push(format!(
+                "{seconds} {} {}",
+                notice.verb,
+                notice.subject.name.text(&self.symbols)
+            ));
         }
         for (delay, event) in out.after {
-            self.queue.schedule(self.queue.now() + delay, Seq::NONE, Event::Plane(event));
+            self.queue
+                .schedule(self.queue.now() + delay, Seq::NONE, Event::Plane(event));
         }
         for order in out.orders {
             self.on_machines(|substrate, scope| substrate.order(order, scope));
@@ -247,7 +298,14 @@ impl Rig {
 
     fn event_texts(&self) -> Vec<String> {
         let rows = self.store.events().iter(self.queue.now());
-        rows.map(|row| format!("{} {}", row.event.reason, row.event.message.text(&self.symbols))).collect()
+        rows.map(|row| {
+            format!(
+                "{} {}",
+                row.event.reason,
+                row.event.message.text(&self.symbols)
+            )
+        })
+        .collect()
     }
 
     fn waiting(&self, pod: PodId) -> Option<&'static str> {
@@ -278,7 +336,10 @@ fn container(image: &str, command: &[&str]) -> Container {
 
 fn http_probe(initial_delay_seconds: u32) -> Probe {
     Probe {
-        handler: ProbeHandler::HttpGet { port: PortTarget::Number(80), path: "/".into() },
+        handler: ProbeHandler::HttpGet {
+            port: PortTarget::Number(80),
+            path: "/".into(),
+        },
         initial_delay_seconds,
         period_seconds: 10,
         timeout_seconds: 1,
@@ -299,13 +360,27 @@ fn a_pod_is_bound_started_ready_and_removed() {
     let pod = rig.create("web", template);
     rig.run_until(60);
     let row = *rig.store.pod(pod).expect("it is there");
-    assert_eq!((row.phase, row.is_ready()), (Phase::Running, true), "{:#?}", rig.trace);
+    assert_eq!(
+        (row.phase, row.is_ready()),
+        (Phase::Running, true),
+        "{:#?}",
+        rig.trace
+    );
     assert!(rig.events - before <= 16, "{} events", rig.events - before);
     assert_ne!(rig.store.pod_details(pod).ip, 0);
     let texts = rig.event_texts();
-    assert_eq!(texts[0], "Scheduled Successfully assigned default/web to node-1");
-    let reasons: Vec<&str> = texts.iter().map(|text| text.split(' ').next().unwrap_or("")).collect();
-    assert_eq!(reasons, ["Scheduled", "Pulling", "Pulled", "Created", "Started"]);
+    assert_eq!(
+        texts[0],
+        "Scheduled Successfully assigned default/web to node-1"
+    );
+    let reasons: Vec<&str> = texts
+        .iter()
+        .map(|text| text.split(' ').next().unwrap_or(""))
+        .collect();
+    assert_eq!(
+        reasons,
+        ["Scheduled", "Pulling", "Pulled", "Created", "Started"]
+    );
     let explained = rig.scheduler.explain(pod);
     assert_eq!(explained.len(), 3);
     assert_eq!(explained.iter().filter(|line| line.chosen).count(), 1);
@@ -313,7 +388,11 @@ fn a_pod_is_bound_started_ready_and_removed() {
     rig.run_until(120);
     assert!(rig.store.pod(pod).is_none());
     assert_eq!(rig.substrate.sandboxes().count(), 0);
-    assert!(rig.event_texts().iter().any(|text| text == "Killing Stopping container main"));
+    assert!(
+        rig.event_texts()
+            .iter()
+            .any(|text| text == "Killing Stopping container main")
+    );
 }
 
 #[test]
@@ -323,22 +402,42 @@ fn a_crash_backs_off() {
     let pod = rig.create("crash", template);
     rig.run_until(30);
     let status = &rig.store.pod_details(pod).containers[0];
-    assert_eq!(rig.waiting(pod), Some("CrashLoopBackOff"), "{:#?}", rig.trace);
+    assert_eq!(
+        rig.waiting(pod),
+        Some("CrashLoopBackOff"),
+        "{:#?}",
+        rig.trace
+    );
     assert_eq!(status.last.as_ref().map(|end| end.exit_code), Some(3));
-    assert_eq!(rig.store.pod(pod).map(|row| row.phase), Some(Phase::Running));
+    assert_eq!(
+        rig.store.pod(pod).map(|row| row.phase),
+        Some(Phase::Running)
+    );
     let restarts = status.restarts;
     rig.run_until(700);
     assert!(rig.store.pod_details(pod).containers[0].restarts > restarts);
-    assert!(rig.store.pod_details(pod).containers[0].restarts < 10, "{:#?}", rig.trace);
+    assert!(
+        rig.store.pod_details(pod).containers[0].restarts < 10,
+        "{:#?}",
+        rig.trace
+    );
 }
 
 #[test]
 fn a_job_like_pod_succeeds() {
     let mut rig = Rig::new(1);
-    let template = rig.template(container("busybox:1.38.0", &["sh", "-c", "exit 0"]), |spec| spec.restart_policy = RestartPolicy::Never);
+    let template = rig.template(
+        container("busybox:1.38.0", &["sh", "-c", "exit 0"]),
+        |spec| spec.restart_policy = RestartPolicy::Never,
+    );
     let pod = rig.create("once", template);
     rig.run_until(30);
-    assert_eq!(rig.store.pod(pod).map(|row| row.phase), Some(Phase::Succeeded), "{:#?}", rig.trace);
+    assert_eq!(
+        rig.store.pod(pod).map(|row| row.phase),
+        Some(Phase::Succeeded),
+        "{:#?}",
+        rig.trace
+    );
 }
 
 #[test]
@@ -347,9 +446,21 @@ fn an_image_that_is_not_there_backs_off() {
     let template = rig.template(container("nginx:9.99-nothing", &[]), |_| {});
     let pod = rig.create("lost", template);
     rig.run_until(8);
-    assert_eq!(rig.waiting(pod), Some("ImagePullBackOff"), "{:#?}", rig.event_texts());
-    assert_eq!(rig.store.pod(pod).map(|row| row.phase), Some(Phase::Pending));
-    assert!(rig.event_texts().iter().any(|text| text == "Failed Error: ErrImagePull"));
+    assert_eq!(
+        rig.waiting(pod),
+        Some("ImagePullBackOff"),
+        "{:#?}",
+        rig.event_texts()
+    );
+    assert_eq!(
+        rig.store.pod(pod).map(|row| row.phase),
+        Some(Phase::Pending)
+    );
+    assert!(
+        rig.event_texts()
+            .iter()
+            .any(|text| text == "Failed Error: ErrImagePull")
+    );
 }
 
 #[test]
@@ -359,17 +470,29 @@ fn what_fits_nowhere_waits_for_a_node() {
     big.resources.requests.cpu_milli = Some(3000);
     let template = rig.template(big, |_| {});
     rig.run_until(1);
-    let pods: Vec<PodId> = (0..3).map(|number| rig.create(&format!("big-{number}"), template)).collect();
+    let pods: Vec<PodId> = (0..3)
+        .map(|number| rig.create(&format!("big-{number}"), template))
+        .collect();
     rig.run_until(30);
-    let waiting: Vec<PodId> = pods.iter().copied().filter(|pod| rig.store.pod(*pod).is_some_and(|row| row.node.is_none())).collect();
+    let waiting: Vec<PodId> = pods
+        .iter()
+        .copied()
+        .filter(|pod| rig.store.pod(*pod).is_some_and(|row| row.node.is_none()))
+        .collect();
     assert_eq!(waiting.len(), 1);
     assert_eq!(
         rig.store.pod_details(waiting[0]).unschedulable.as_deref(),
-        Some("0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.")
+        Some(
+            "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."
+        )
     );
     rig.add_node("node-3");
     rig.run_until(40);
-    assert!(rig.store.pod(waiting[0]).is_some_and(|row| row.node.is_some()));
+    assert!(
+        rig.store
+            .pod(waiting[0])
+            .is_some_and(|row| row.node.is_some())
+    );
 }
 
 #[test]
@@ -382,18 +505,31 @@ fn a_reboot_restarts_what_was_there() {
     let machine = rig.machines[0];
     rig.fault(SubstrateFault::Crash(machine));
     rig.run_until(60);
-    assert!(rig.store.pod(kept).is_some_and(|row| row.is_ready()), "nobody has told the API server");
+    assert!(
+        rig.store.pod(kept).is_some_and(|row| row.is_ready()),
+        "nobody has told the API server"
+    );
     rig.delete(doomed);
     rig.run_until(70);
-    assert!(rig.store.pod(doomed).is_some(), "only the kubelet can finish it");
+    assert!(
+        rig.store.pod(doomed).is_some(),
+        "only the kubelet can finish it"
+    );
     rig.fault(SubstrateFault::PowerOn(machine));
     rig.run_until(200);
     assert!(rig.store.pod(doomed).is_none(), "{:#?}", rig.trace);
     let status = &rig.store.pod_details(kept).containers[0];
     assert_eq!(status.restarts, 1);
-    assert_eq!(status.last.as_ref().map(|end| (end.exit_code, end.reason)), Some((255, "Unknown")));
+    assert_eq!(
+        status.last.as_ref().map(|end| (end.exit_code, end.reason)),
+        Some((255, "Unknown"))
+    );
     assert!(rig.store.pod(kept).is_some_and(|row| row.is_ready()));
-    assert!(rig.event_texts().iter().any(|text| text.starts_with("SandboxChanged")));
+    assert!(
+        rig.event_texts()
+            .iter()
+            .any(|text| text.starts_with("SandboxChanged"))
+    );
 }
 
 #[test]
@@ -406,7 +542,10 @@ fn a_partitioned_node_goes_on_and_catches_up() {
     rig.cut_off(machine, true);
     rig.delete(first);
     rig.run_until(100);
-    assert!(rig.store.pod(first).is_some(), "the agent cannot hear of it");
+    assert!(
+        rig.store.pod(first).is_some(),
+        "the agent cannot hear of it"
+    );
     assert_eq!(rig.substrate.containers().count(), 1);
     rig.cut_off(machine, false);
     rig.run_until(160);
@@ -419,13 +558,24 @@ fn a_failing_liveness_probe_restarts() {
     let mut rig = Rig::new(1);
     let mut web = container("nginx", &[]);
     let mut probe = http_probe(0);
-    probe.handler = ProbeHandler::TcpSocket { port: PortTarget::Number(9999) };
+    probe.handler = ProbeHandler::TcpSocket {
+        port: PortTarget::Number(9999),
+    };
     web.liveness_probe = Some(probe);
     let template = rig.template(web, |_| {});
     let pod = rig.create("sick", template);
     rig.run_until(60);
-    assert_eq!(rig.store.pod_details(pod).containers[0].restarts, 1, "{:#?}", rig.trace);
-    assert!(rig.event_texts().iter().any(|text| text == "Killing Container main failed liveness probe, will be restarted"));
+    assert_eq!(
+        rig.store.pod_details(pod).containers[0].restarts,
+        1,
+        "{:#?}",
+        rig.trace
+    );
+    assert!(
+        rig.event_texts()
+            .iter()
+            .any(|text| text == "Killing Container main failed liveness probe, will be restarted")
+    );
 }
 
 #[test]
@@ -440,8 +590,19 @@ fn init_containers_run_first_and_one_by_one() {
     });
     let pod = rig.create("app", template);
     rig.run_until(6);
-    assert_eq!(rig.store.pod(pod).map(|row| row.phase), Some(Phase::Pending));
+    assert_eq!(
+        rig.store.pod(pod).map(|row| row.phase),
+        Some(Phase::Pending)
+    );
     rig.run_until(60);
-    assert!(rig.store.pod(pod).is_some_and(|row| row.is_ready()), "{:#?}", rig.trace);
-    assert!(rig.store.pod(pod).is_some_and(|row| row.flags.has(PodFlags::INITIALIZED)));
+    assert!(
+        rig.store.pod(pod).is_some_and(|row| row.is_ready()),
+        "{:#?}",
+        rig.trace
+    );
+    assert!(
+        rig.store
+            .pod(pod)
+            .is_some_and(|row| row.flags.has(PodFlags::INITIALIZED))
+    );
 }

@@ -131,13 +131,16 @@ pub struct Worker {
 impl Worker {
     /// Whether the init containers are through and sidecars have started.
     pub fn is_initialized(&self) -> bool {
-        self.lowered.iter().zip(&self.containers).all(|(lowered, work)| {
-            if lowered.init {
-                work.step == Step::Done && self.ended_well(work)
-            } else {
-                !lowered.sidecar || work.started
-            }
-        })
+        self.lowered
+            .iter()
+            .zip(&self.containers)
+            .all(|(lowered, work)| {
+                if lowered.init {
+                    work.step == Step::Done && self.ended_well(work)
+                } else {
+                    !lowered.sidecar || work.started
+                }
+            })
     }
 
     /// Whether a container that ended is started again.
@@ -158,7 +161,9 @@ impl Worker {
 
     /// Whether every container has stopped, or never ran.
     pub fn is_stopped(&self) -> bool {
-        self.containers.iter().all(|work| !matches!(work.step, Step::Running | Step::Starting))
+        self.containers
+            .iter()
+            .all(|work| !matches!(work.step, Step::Running | Step::Starting))
     }
 
     /// The status as the API is told it.
@@ -174,8 +179,13 @@ impl Worker {
             };
         }
         let phase = self.phase();
-        let containers: Arc<[ContainerStatus]> = self.containers.iter().map(ContainerWork::status).collect();
-        let serving = self.lowered.iter().zip(&self.containers).filter(|(lowered, _)| !lowered.init);
+        let containers: Arc<[ContainerStatus]> =
+            self.containers.iter().map(ContainerWork::status).collect();
+        let serving = self
+            .lowered
+            .iter()
+            .zip(&self.containers)
+            .filter(|(lowered, _)| !lowered.init);
         let mut serving = serving.map(|(_, work)| work.is_ready());
         let ready = !phase.is_terminal() && self.sandbox_ready && serving.all(|ready| ready);
         PodStatus {
@@ -232,7 +242,11 @@ impl Worker {
         if waiting == count && self.deadline.is_none() {
             return Phase::Pending;
         }
-        if failed > 0 || waiting > 0 { Phase::Failed } else { Phase::Succeeded }
+        if failed > 0 || waiting > 0 {
+            Phase::Failed
+        } else {
+            Phase::Succeeded
+        }
     }
 
     fn ended_well(&self, work: &ContainerWork) -> bool {

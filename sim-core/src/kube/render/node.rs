@@ -12,14 +12,24 @@ pub const VERSION: &str = "v1.36.2";
 
 /// The node, complete.
 pub fn render(view: &View<'_>, id: NodeId) -> Value {
-    let Some(row) = view.store.node(id) else { return Value::Null };
+    let Some(row) = view.store.node(id) else {
+        return Value::Null;
+    };
     let name = view.symbols.text(row.name);
     let taints: Vec<Value> = row
         .taints
         .iter()
         .map(|taint| {
-            let added = row.no_execute_since.filter(|_| effect_text(taint.effect) == "NoExecute").map_or(Value::Null, time);
-            object([("effect", effect_text(taint.effect).into()), ("key", Value::String(taint.key.clone())), ("timeAdded", added), ("value", text_or_null(&taint.value))])
+            let added = row
+                .no_execute_since
+                .filter(|_| effect_text(taint.effect) == "NoExecute")
+                .map_or(Value::Null, time);
+            object([
+                ("effect", effect_text(taint.effect).into()),
+                ("key", Value::String(taint.key.clone())),
+                ("timeAdded", added),
+                ("value", text_or_null(&taint.value)),
+            ])
         })
         .collect();
     let metadata = object([
@@ -28,11 +38,28 @@ pub fn render(view: &View<'_>, id: NodeId) -> Value {
         ("labels", text_map(&row.labels)),
         ("name", name.into()),
         ("resourceVersion", row.revision.to_string().into()),
-        ("uid", uid_text(uid(view.seed, "nodes", "", name, row.created.as_micros())).into()),
+        (
+            "uid",
+            uid_text(uid(view.seed, "nodes", "", name, row.created.as_micros())).into(),
+        ),
     ]);
     let spec = object([
-        ("taints", if taints.is_empty() { Value::Null } else { Value::list(taints) }),
-        ("unschedulable", if row.unschedulable { true.into() } else { Value::Null }),
+        (
+            "taints",
+            if taints.is_empty() {
+                Value::Null
+            } else {
+                Value::list(taints)
+            },
+        ),
+        (
+            "unschedulable",
+            if row.unschedulable {
+                true.into()
+            } else {
+                Value::Null
+            },
+        ),
     ]);
     object([
         ("apiVersion", "v1".into()),
@@ -62,7 +89,8 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
             ("type", kind.into()),
         ])
     });
-    let address = |kind: &str, address: &str| object([("address", address.into()), ("type", kind.into())]);
+    let address =
+        |kind: &str, address: &str| object([("address", address.into()), ("type", kind.into())]);
     let mut addresses = Vec::new();
     if let Some(ip) = view.machines.machine_address(row.machine) {
         addresses.push(address("InternalIP", &ip));
@@ -71,7 +99,10 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
     let machine_id = format!("{:032x}", uid(view.seed, "machines", "", name, 0));
     let info = object([
         ("architecture", "amd64".into()),
-        ("bootID", uid_text(uid(view.seed, "boots", "", name, 0)).into()),
+        (
+            "bootID",
+            uid_text(uid(view.seed, "boots", "", name, 0)).into(),
+        ),
         ("containerRuntimeVersion", "containerd://2.2.1".into()),
         ("kernelVersion", "6.12.57+deb13-amd64".into()),
         ("kubeProxyVersion", VERSION.into()),
@@ -79,14 +110,20 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
         ("machineID", machine_id.as_str().into()),
         ("operatingSystem", "linux".into()),
         ("osImage", "Debian GNU/Linux 13 (trixie)".into()),
-        ("systemUUID", uid_text(uid(view.seed, "systems", "", name, 0)).into()),
+        (
+            "systemUUID",
+            uid_text(uid(view.seed, "systems", "", name, 0)).into(),
+        ),
     ]);
     object([
         ("addresses", Value::list(addresses)),
         ("allocatable", resources(view, &row.allocatable)),
         ("capacity", resources(view, &row.capacity)),
         ("conditions", Value::list(conditions.to_vec())),
-        ("daemonEndpoints", object([("kubeletEndpoint", object([("Port", Value::Int(10250))]))])),
+        (
+            "daemonEndpoints",
+            object([("kubeletEndpoint", object([("Port", Value::Int(10250))]))]),
+        ),
         ("images", Value::list(Vec::new())),
         ("nodeInfo", info),
     ])
@@ -96,25 +133,39 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
 fn resources(view: &View<'_>, amounts: &ResourceVector) -> Value {
     let mut list: Vec<(String, Value)> = vec![
         ("cpu".to_owned(), cpu(amounts.milli_cpu).into()),
-        ("ephemeral-storage".to_owned(), bytes(amounts.ephemeral_storage).into()),
+        (
+            "ephemeral-storage".to_owned(),
+            bytes(amounts.ephemeral_storage).into(),
+        ),
         ("hugepages-1Gi".to_owned(), "0".into()),
         ("hugepages-2Mi".to_owned(), "0".into()),
         ("memory".to_owned(), bytes(amounts.memory).into()),
         ("pods".to_owned(), amounts.pods.to_string().into()),
     ];
     for (name, amount) in &amounts.extended {
-        list.push((view.symbols.text(*name).to_owned(), amount.to_string().into()));
+        list.push((
+            view.symbols.text(*name).to_owned(),
+            amount.to_string().into(),
+        ));
     }
     list.sort_by(|one, two| one.0.cmp(&two.0));
     Value::object(list)
 }
 
 fn cpu(milli: i64) -> String {
-    if milli % 1_000 == 0 { (milli / 1_000).to_string() } else { format!("{milli}m") }
+    if milli % 1_000 == 0 {
+        (milli / 1_000).to_string()
+    } else {
+        format!("{milli}m")
+    }
 }
 
 fn bytes(amount: i64) -> String {
-    if amount % 1_024 == 0 { format!("{}Ki", amount / 1_024) } else { amount.to_string() }
+    if amount % 1_024 == 0 {
+        format!("{}Ki", amount / 1_024)
+    } else {
+        amount.to_string()
+    }
 }
 
 /// A node's lease, as it is at this moment.
@@ -126,12 +177,30 @@ pub fn lease(view: &View<'_>, id: NodeId) -> Option<Value> {
         ("creationTimestamp", time(row.created)),
         ("name", name.into()),
         ("namespace", "kube-node-lease".into()),
-        ("uid", uid_text(uid(view.seed, "leases", "kube-node-lease", name, row.created.as_micros())).into()),
+        (
+            "uid",
+            uid_text(uid(
+                view.seed,
+                "leases",
+                "kube-node-lease",
+                name,
+                row.created.as_micros(),
+            ))
+            .into(),
+        ),
     ]);
     let spec = object([
         ("holderIdentity", name.into()),
-        ("leaseDurationSeconds", Value::Int(view.settings.node_lease_duration.as_secs().cast_signed())),
+        (
+            "leaseDurationSeconds",
+            Value::Int(view.settings.node_lease_duration.as_secs().cast_signed()),
+        ),
         ("renewTime", renewed.rfc3339_micros().into()),
     ]);
-    Some(object([("apiVersion", "coordination.k8s.io/v1".into()), ("kind", "Lease".into()), ("metadata", metadata), ("spec", spec)]))
+    Some(object([
+        ("apiVersion", "coordination.k8s.io/v1".into()),
+        ("kind", "Lease".into()),
+        ("metadata", metadata),
+        ("spec", spec),
+    ]))
 }

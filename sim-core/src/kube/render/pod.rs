@@ -1,7 +1,9 @@
 //! A pod as an object.
 
 use crate::kube::rows::PodId;
-use crate::kube::rows::pod::{ContainerState, ContainerStatus, PodCondition, PodDetails, PodFlags, PodRow, Termination};
+use crate::kube::rows::pod::{
+    ContainerState, ContainerStatus, PodCondition, PodDetails, PodFlags, PodRow, Termination,
+};
 use crate::kube::template::PodTemplate;
 use crate::manifest::value::Value;
 
@@ -9,7 +11,9 @@ use super::{View, address, object, text_map, text_or_null, time, time_s, uid, ui
 
 /// The pod, complete.
 pub fn render(view: &View<'_>, id: PodId) -> Value {
-    let Some(row) = view.store.pod(id) else { return Value::Null };
+    let Some(row) = view.store.pod(id) else {
+        return Value::Null;
+    };
     let template = view.store.template(row.template);
     let details = view.store.pod_details(id);
     object([
@@ -25,13 +29,26 @@ fn metadata(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &Pod
     let namespace = view.symbols.text(template.namespace);
     let name = row.name.text(view.symbols);
     let owner = row.owner.and_then(|owner| view.store.replica_set(owner));
-    let generate = owner.map_or(Value::Null, |set| format!("{}-", view.symbols.text(set.name)).into());
+    let generate = owner.map_or(Value::Null, |set| {
+        format!("{}-", view.symbols.text(set.name)).into()
+    });
     let owners = owner.map_or(Value::Null, |set| {
         let set_name = view.symbols.text(set.name);
-        Value::list(vec![owner_reference(view, "apps/v1", "ReplicaSet", "replicasets", namespace, set_name, set.created.as_micros())])
+        Value::list(vec![owner_reference(
+            view,
+            "apps/v1",
+            "ReplicaSet",
+            "replicasets",
+            namespace,
+            set_name,
+            set.created.as_micros(),
+        )])
     });
     let (deletion, grace) = match details.terminating_since.filter(|_| row.is_terminating()) {
-        Some(since) => (time(since + details.deletion_grace), Value::Int(details.deletion_grace.as_secs().cast_signed())),
+        Some(since) => (
+            time(since + details.deletion_grace),
+            Value::Int(details.deletion_grace.as_secs().cast_signed()),
+        ),
         None => (Value::Null, Value::Null),
     };
     object([
@@ -40,25 +57,49 @@ fn metadata(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &Pod
         ("deletionGracePeriodSeconds", grace),
         ("deletionTimestamp", deletion),
         ("generateName", generate),
-        ("generation", Value::Int(if row.is_terminating() { 2 } else { 1 })),
+        (
+            "generation",
+            Value::Int(if row.is_terminating() { 2 } else { 1 }),
+        ),
         ("labels", text_map(&template.labels)),
         ("name", name.as_str().into()),
         ("namespace", namespace.into()),
         ("ownerReferences", owners),
         ("resourceVersion", row.revision.to_string().into()),
-        ("uid", uid_text(uid(view.seed, "pods", namespace, &name, u64::from(row.created_s))).into()),
+        (
+            "uid",
+            uid_text(uid(
+                view.seed,
+                "pods",
+                namespace,
+                &name,
+                u64::from(row.created_s),
+            ))
+            .into(),
+        ),
     ])
 }
 
 /// A controller's reference.
-pub fn owner_reference(view: &View<'_>, api_version: &str, kind: &str, plural: &str, namespace: &str, name: &str, created: u64) -> Value {
+pub fn owner_reference(
+    view: &View<'_>,
+    api_version: &str,
+    kind: &str,
+    plural: &str,
+    namespace: &str,
+    name: &str,
+    created: u64,
+) -> Value {
     object([
         ("apiVersion", api_version.into()),
         ("blockOwnerDeletion", true.into()),
         ("controller", true.into()),
         ("kind", kind.into()),
         ("name", name.into()),
-        ("uid", uid_text(uid(view.seed, plural, namespace, name, created)).into()),
+        (
+            "uid",
+            uid_text(uid(view.seed, plural, namespace, name, created)).into(),
+        ),
     ])
 }
 
@@ -74,10 +115,18 @@ fn spec(view: &View<'_>, row: &PodRow, template: &PodTemplate) -> Value {
             TolerationOperator::Exists => Value::from("Exists"),
         };
         object([
-            ("effect", toleration.effect.map_or(Value::Null, |effect| crate::kube::rows::node::effect_text(effect).into())),
+            (
+                "effect",
+                toleration.effect.map_or(Value::Null, |effect| {
+                    crate::kube::rows::node::effect_text(effect).into()
+                }),
+            ),
             ("key", text_or_null(&toleration.key)),
             ("operator", operator),
-            ("tolerationSeconds", toleration.seconds.map_or(Value::Null, Value::Int)),
+            (
+                "tolerationSeconds",
+                toleration.seconds.map_or(Value::Null, Value::Int),
+            ),
             ("value", text_or_null(&toleration.value)),
         ])
     });
@@ -98,20 +147,53 @@ fn spec(view: &View<'_>, row: &PodRow, template: &PodTemplate) -> Value {
 
 fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Value {
     let node = row.node.and_then(|node| view.store.node(node));
-    let host = node.and_then(|node| view.machines.machine_address(node.machine)).filter(|_| row.flags.has(PodFlags::ACKNOWLEDGED));
-    let ip = if details.ip == 0 { Value::Null } else { address(details.ip).into() };
-    let ips = |ip: &Value| if ip.is_null() { Value::Null } else { Value::list(vec![object([("ip", ip.clone())])]) };
+    let host = node
+        .and_then(|node| view.machines.machine_address(node.machine))
+        .filter(|_| row.flags.has(PodFlags::ACKNOWLEDGED));
+    let ip = if details.ip == 0 {
+        Value::Null
+    } else {
+        address(details.ip).into()
+    };
+    let ips = |ip: &Value| {
+        if ip.is_null() {
+            Value::Null
+        } else {
+            Value::list(vec![object([("ip", ip.clone())])])
+        }
+    };
     let host = host.map_or(Value::Null, Value::from);
-    let inits = template.spec.init_containers.len().min(details.containers.len());
+    let inits = template
+        .spec
+        .init_containers
+        .len()
+        .min(details.containers.len());
     let (init, main) = details.containers.split_at(inits);
-    let names = |containers: &[crate::api::kube::container::Container]| containers.iter().map(|container| (container.name.clone(), container.image.clone())).collect::<Vec<_>>();
+    let names = |containers: &[crate::api::kube::container::Container]| {
+        containers
+            .iter()
+            .map(|container| (container.name.clone(), container.image.clone()))
+            .collect::<Vec<_>>()
+    };
     object([
         ("conditions", conditions(row, template, details)),
-        ("containerStatuses", container_statuses(view, main, &names(&template.spec.containers))),
+        (
+            "containerStatuses",
+            container_statuses(view, main, &names(&template.spec.containers)),
+        ),
         ("hostIP", host.clone()),
         ("hostIPs", ips(&host)),
-        ("initContainerStatuses", container_statuses(view, init, &names(&template.spec.init_containers))),
-        ("message", details.message.as_ref().map_or(Value::Null, |text| Value::String(text.clone()))),
+        (
+            "initContainerStatuses",
+            container_statuses(view, init, &names(&template.spec.init_containers)),
+        ),
+        (
+            "message",
+            details
+                .message
+                .as_ref()
+                .map_or(Value::Null, |text| Value::String(text.clone())),
+        ),
         ("phase", row.phase.text().into()),
         ("podIP", ip.clone()),
         ("podIPs", ips(&ip)),
@@ -125,7 +207,10 @@ fn conditions(row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Val
     let mut list = Vec::new();
     let mut add = |kind: &str, on: bool, which: PodCondition, reason: Value, message: Value| {
         list.push(object([
-            ("lastTransitionTime", time_s(details.transitions_s[which as usize])),
+            (
+                "lastTransitionTime",
+                time_s(details.transitions_s[which as usize]),
+            ),
             ("message", message),
             ("reason", reason),
             ("status", if on { "True" } else { "False" }.into()),
@@ -139,56 +224,139 @@ fn conditions(row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Val
             .containers
             .iter()
             .enumerate()
-            .filter(|(index, _)| !details.containers.get(inits + index).is_some_and(|status| status.ready))
+            .filter(|(index, _)| {
+                !details
+                    .containers
+                    .get(inits + index)
+                    .is_some_and(|status| status.ready)
+            })
             .map(|(_, container)| &*container.name)
             .collect();
-        Value::from(format!("containers with unready status: [{}]", names.join(" ")))
+        Value::from(format!(
+            "containers with unready status: [{}]",
+            names.join(" ")
+        ))
     };
     if let Some((reason, message)) = &details.disruption {
-        add("DisruptionTarget", true, PodCondition::DisruptionTarget, (*reason).into(), Value::String(message.clone()));
+        add(
+            "DisruptionTarget",
+            true,
+            PodCondition::DisruptionTarget,
+            (*reason).into(),
+            Value::String(message.clone()),
+        );
     }
     if row.flags.has(PodFlags::ACKNOWLEDGED) {
         let done = row.phase.is_terminal();
         let reason = |on: bool| match (on, done) {
             (true, _) => (Value::Null, Value::Null),
-            (false, true) if row.phase == crate::kube::rows::pod::Phase::Succeeded => ("PodCompleted".into(), Value::Null),
+            (false, true) if row.phase == crate::kube::rows::pod::Phase::Succeeded => {
+                ("PodCompleted".into(), Value::Null)
+            }
             (false, true) => ("PodFailed".into(), Value::Null),
             (false, false) => ("ContainersNotReady".into(), unready()),
         };
         let flag = |flag| row.flags.has(flag);
-        add("PodReadyToStartContainers", flag(PodFlags::SANDBOX_READY), PodCondition::SandboxReady, Value::Null, Value::Null);
+        add(
+            "PodReadyToStartContainers",
+            flag(PodFlags::SANDBOX_READY),
+            PodCondition::SandboxReady,
+            Value::Null,
+            Value::Null,
+        );
         let initialized = flag(PodFlags::INITIALIZED);
-        let (why, text) = if initialized { (Value::Null, Value::Null) } else { ("ContainersNotInitialized".into(), Value::Null) };
-        add("Initialized", initialized, PodCondition::Initialized, why, text);
+        let (why, text) = if initialized {
+            (Value::Null, Value::Null)
+        } else {
+            ("ContainersNotInitialized".into(), Value::Null)
+        };
+        add(
+            "Initialized",
+            initialized,
+            PodCondition::Initialized,
+            why,
+            text,
+        );
         let ready = flag(PodFlags::READY);
         let containers_ready = flag(PodFlags::CONTAINERS_READY);
         // A lost node's pods are not ready without their containers having said so.
-        let (why, text) = if containers_ready { (Value::Null, Value::Null) } else { reason(ready) };
+        let (why, text) = if containers_ready {
+            (Value::Null, Value::Null)
+        } else {
+            reason(ready)
+        };
         add("Ready", ready, PodCondition::Ready, why, text);
         let (why, text) = reason(containers_ready);
-        add("ContainersReady", containers_ready, PodCondition::ContainersReady, why, text);
+        add(
+            "ContainersReady",
+            containers_ready,
+            PodCondition::ContainersReady,
+            why,
+            text,
+        );
     }
     if row.node.is_some() {
-        add("PodScheduled", true, PodCondition::Scheduled, Value::Null, Value::Null);
+        add(
+            "PodScheduled",
+            true,
+            PodCondition::Scheduled,
+            Value::Null,
+            Value::Null,
+        );
     } else if row.flags.has(PodFlags::UNSCHEDULABLE) {
-        let message = details.unschedulable.as_ref().map_or(Value::Null, |text| Value::String(text.clone()));
-        add("PodScheduled", false, PodCondition::Scheduled, "Unschedulable".into(), message);
+        let message = details
+            .unschedulable
+            .as_ref()
+            .map_or(Value::Null, |text| Value::String(text.clone()));
+        add(
+            "PodScheduled",
+            false,
+            PodCondition::Scheduled,
+            "Unschedulable".into(),
+            message,
+        );
     }
-    if list.is_empty() { Value::Null } else { Value::list(list) }
+    if list.is_empty() {
+        Value::Null
+    } else {
+        Value::list(list)
+    }
 }
 
-fn container_statuses(view: &View<'_>, statuses: &[ContainerStatus], names: &[(std::sync::Arc<str>, std::sync::Arc<str>)]) -> Value {
+fn container_statuses(
+    view: &View<'_>,
+    statuses: &[ContainerStatus],
+    names: &[(std::sync::Arc<str>, std::sync::Arc<str>)],
+) -> Value {
     if statuses.is_empty() {
         return Value::Null;
     }
     let list = statuses.iter().zip(names).map(|(status, (name, image))| {
-        let id = status.container.map_or(Value::from(""), |container| container_id(view, container.bits()).into());
-        let image_id = if status.container.is_some() { Value::from(format!("{image}@sha256:{}", digest(image))) } else { Value::from("") };
+        let id = status.container.map_or(Value::from(""), |container| {
+            container_id(view, container.bits()).into()
+        });
+        let image_id = if status.container.is_some() {
+            Value::from(format!("{image}@sha256:{}", digest(image)))
+        } else {
+            Value::from("")
+        };
         object([
-            ("containerID", if status.container.is_some() { id } else { Value::Null }),
+            (
+                "containerID",
+                if status.container.is_some() {
+                    id
+                } else {
+                    Value::Null
+                },
+            ),
             ("image", Value::String(image.clone())),
             ("imageID", image_id),
-            ("lastState", status.last.as_ref().map_or_else(Value::map, |last| object([("terminated", terminated(view, last))]))),
+            (
+                "lastState",
+                status.last.as_ref().map_or_else(Value::map, |last| {
+                    object([("terminated", terminated(view, last))])
+                }),
+            ),
             ("name", Value::String(name.clone())),
             ("ready", status.ready.into()),
             ("restartCount", status.restarts.into()),
@@ -202,20 +370,37 @@ fn container_statuses(view: &View<'_>, statuses: &[ContainerStatus], names: &[(s
 fn state(view: &View<'_>, state: &ContainerState) -> Value {
     match state {
         ContainerState::Waiting { reason, message } => {
-            let message = message.as_ref().map_or(Value::Null, |text| Value::String(text.clone()));
-            object([("waiting", object([("message", message), ("reason", text_or_null(reason))]))])
+            let message = message
+                .as_ref()
+                .map_or(Value::Null, |text| Value::String(text.clone()));
+            object([(
+                "waiting",
+                object([("message", message), ("reason", text_or_null(reason))]),
+            )])
         }
-        ContainerState::Running { started } => object([("running", object([("startedAt", time(*started))]))]),
+        ContainerState::Running { started } => {
+            object([("running", object([("startedAt", time(*started))]))])
+        }
         ContainerState::Terminated(end) => object([("terminated", terminated(view, end))]),
     }
 }
 
 fn terminated(view: &View<'_>, end: &Termination) -> Value {
     object([
-        ("containerID", end.container.map_or(Value::Null, |container| container_id(view, container.bits()).into())),
+        (
+            "containerID",
+            end.container.map_or(Value::Null, |container| {
+                container_id(view, container.bits()).into()
+            }),
+        ),
         ("exitCode", end.exit_code.into()),
         ("finishedAt", time(end.finished)),
-        ("message", end.message.as_ref().map_or(Value::Null, |text| Value::String(text.clone()))),
+        (
+            "message",
+            end.message
+                .as_ref()
+                .map_or(Value::Null, |text| Value::String(text.clone())),
+        ),
         ("reason", end.reason.into()),
         ("startedAt", time(end.started)),
     ])
@@ -231,6 +416,8 @@ fn container_id(view: &View<'_>, bits: u64) -> String {
 /// Digest of an image: made up from its name, as the catalogue holds no layers.
 fn digest(image: &str) -> String {
     let first = crate::base::rng::stable_hash(image);
-    let words: Vec<String> = (0..4).map(|index| format!("{:016x}", crate::base::rng::stable_key_with(first, index))).collect();
+    let words: Vec<String> = (0..4)
+        .map(|index| format!("{:016x}", crate::base::rng::stable_key_with(first, index)))
+        .collect();
     words.concat()
 }

@@ -16,7 +16,14 @@ fn conditions(list: &[WorkloadCondition], updates: bool) -> Value {
     let render = |condition: &WorkloadCondition| {
         object([
             ("lastTransitionTime", time(condition.transition)),
-            ("lastUpdateTime", if updates { time(condition.updated) } else { Value::Null }),
+            (
+                "lastUpdateTime",
+                if updates {
+                    time(condition.updated)
+                } else {
+                    Value::Null
+                },
+            ),
             ("message", Value::String(condition.message.clone())),
             ("reason", condition.reason.into()),
             ("status", condition.status.text().into()),
@@ -30,7 +37,14 @@ fn conditions(list: &[WorkloadCondition], updates: bool) -> Value {
 pub fn deployment(_view: &View<'_>, row: &DeploymentRow, value: &mut Value) {
     value.set_path(&["spec", "replicas"], row.replicas.into());
     if row.revision_number > 0 {
-        value.set_path(&["metadata", "annotations", "deployment.kubernetes.io/revision"], row.revision_number.to_string().into());
+        value.set_path(
+            &[
+                "metadata",
+                "annotations",
+                "deployment.kubernetes.io/revision",
+            ],
+            row.revision_number.to_string().into(),
+        );
     }
     let status = object([
         ("availableReplicas", number_or_null(row.available)),
@@ -39,7 +53,14 @@ pub fn deployment(_view: &View<'_>, row: &DeploymentRow, value: &mut Value) {
         ("observedGeneration", number_or_null(row.observed)),
         ("readyReplicas", number_or_null(row.ready)),
         ("replicas", number_or_null(row.status_replicas)),
-        ("terminatingReplicas", if row.observed == 0 { Value::Null } else { row.terminating.into() }),
+        (
+            "terminatingReplicas",
+            if row.observed == 0 {
+                Value::Null
+            } else {
+                row.terminating.into()
+            },
+        ),
         ("unavailableReplicas", number_or_null(row.missing)),
         ("updatedReplicas", number_or_null(row.updated)),
     ]);
@@ -48,17 +69,39 @@ pub fn deployment(_view: &View<'_>, row: &DeploymentRow, value: &mut Value) {
 
 /// A ReplicaSet, complete.
 pub fn replica_set(view: &View<'_>, id: ReplicaSetId) -> Value {
-    let Some(row) = view.store.replica_set(id) else { return Value::Null };
-    let (namespace, name) = (view.symbols.text(row.namespace), view.symbols.text(row.name));
-    let key = DocumentKey { resource: "replicasets.apps".into(), namespace: namespace.into(), name: name.into() };
+    let Some(row) = view.store.replica_set(id) else {
+        return Value::Null;
+    };
+    let (namespace, name) = (
+        view.symbols.text(row.namespace),
+        view.symbols.text(row.name),
+    );
+    let key = DocumentKey {
+        resource: "replicasets.apps".into(),
+        namespace: namespace.into(),
+        name: name.into(),
+    };
     let mut value = match view.store.documents().get(&key) {
         Some(document) => document.value.clone(),
         None => made(view, row, namespace, name),
     };
     value.set_path(&["metadata", "creationTimestamp"], time(row.created));
     value.set_path(&["metadata", "generation"], row.generation.into());
-    value.set_path(&["metadata", "resourceVersion"], row.revision.to_string().into());
-    value.set_path(&["metadata", "uid"], uid_text(uid(view.seed, "replicasets", namespace, name, row.created.as_micros())).into());
+    value.set_path(
+        &["metadata", "resourceVersion"],
+        row.revision.to_string().into(),
+    );
+    value.set_path(
+        &["metadata", "uid"],
+        uid_text(uid(
+            view.seed,
+            "replicasets",
+            namespace,
+            name,
+            row.created.as_micros(),
+        ))
+        .into(),
+    );
     value.set_path(&["spec", "replicas"], row.replicas.into());
     let status = object([
         ("availableReplicas", number_or_null(row.status.available)),
@@ -67,7 +110,14 @@ pub fn replica_set(view: &View<'_>, id: ReplicaSetId) -> Value {
         ("observedGeneration", number_or_null(row.observed)),
         ("readyReplicas", number_or_null(row.status.ready)),
         ("replicas", row.status.active.into()),
-        ("terminatingReplicas", if row.observed == 0 { Value::Null } else { row.status.terminating.into() }),
+        (
+            "terminatingReplicas",
+            if row.observed == 0 {
+                Value::Null
+            } else {
+                row.status.terminating.into()
+            },
+        ),
     ]);
     value.set("status", status);
     value
@@ -78,10 +128,26 @@ fn made(view: &View<'_>, row: &ReplicaSetRow, namespace: &str, name: &str) -> Va
     let mut annotations = Value::map();
     let owner = row.owner.and_then(|owner| view.store.deployment(owner));
     if let Some(deployment) = owner {
-        let key = DocumentKey { resource: "deployments.apps".into(), namespace: namespace.into(), name: view.symbols.text(deployment.name).into() };
-        let own = view.store.documents().get(&key).and_then(|document| document.value.path(&["metadata", "annotations"]).cloned());
-        for (key, value) in own.as_ref().and_then(Value::as_map).into_iter().flat_map(|map| map.iter()) {
-            let skipped = ["kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision"];
+        let key = DocumentKey {
+            resource: "deployments.apps".into(),
+            namespace: namespace.into(),
+            name: view.symbols.text(deployment.name).into(),
+        };
+        let own = view
+            .store
+            .documents()
+            .get(&key)
+            .and_then(|document| document.value.path(&["metadata", "annotations"]).cloned());
+        for (key, value) in own
+            .as_ref()
+            .and_then(Value::as_map)
+            .into_iter()
+            .flat_map(|map| map.iter())
+        {
+            let skipped = [
+                "kubectl.kubernetes.io/last-applied-configuration",
+                "deployment.kubernetes.io/revision",
+            ];
             if !skipped.contains(&&**key) {
                 annotations.set(key, value.clone());
             }
@@ -94,14 +160,32 @@ fn made(view: &View<'_>, row: &ReplicaSetRow, namespace: &str, name: &str) -> Va
     };
     number("deployment.kubernetes.io/desired-replicas", row.desired);
     number("deployment.kubernetes.io/max-replicas", row.max);
-    number("deployment.kubernetes.io/revision", Some(row.revision_number).filter(|number| *number > 0));
+    number(
+        "deployment.kubernetes.io/revision",
+        Some(row.revision_number).filter(|number| *number > 0),
+    );
     if !row.revision_history.is_empty() {
-        let history: Vec<String> = row.revision_history.iter().map(ToString::to_string).collect();
-        annotations.set("deployment.kubernetes.io/revision-history", history.join(",").into());
+        let history: Vec<String> = row
+            .revision_history
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        annotations.set(
+            "deployment.kubernetes.io/revision-history",
+            history.join(",").into(),
+        );
     }
     let owners = owner.map_or(Value::Null, |deployment| {
         let owner_name = view.symbols.text(deployment.name);
-        Value::list(vec![owner_reference(view, "apps/v1", "Deployment", "deployments", namespace, owner_name, deployment.created.as_micros())])
+        Value::list(vec![owner_reference(
+            view,
+            "apps/v1",
+            "Deployment",
+            "deployments",
+            namespace,
+            owner_name,
+            deployment.created.as_micros(),
+        )])
     });
     let metadata = object([
         ("annotations", annotations),
@@ -116,7 +200,12 @@ fn made(view: &View<'_>, row: &ReplicaSetRow, namespace: &str, name: &str) -> Va
         ("selector", selector(&row.selector)),
         ("template", Value::clone(&template.document)),
     ]);
-    object([("apiVersion", "apps/v1".into()), ("kind", "ReplicaSet".into()), ("metadata", metadata), ("spec", spec)])
+    object([
+        ("apiVersion", "apps/v1".into()),
+        ("kind", "ReplicaSet".into()),
+        ("metadata", metadata),
+        ("spec", spec),
+    ])
 }
 
 /// A selector as it is written: single values as `matchLabels`.
@@ -134,11 +223,31 @@ fn selector(selector: &Selector) -> Value {
             Requirement::Exists(key) => (key, "Exists", None),
             Requirement::DoesNotExist(key) => (key, "DoesNotExist", None),
         };
-        let values = values.map_or(Value::Null, |values| Value::list(values.iter().cloned().map(Value::String).collect()));
-        expressions.push(object([("key", Value::String(key.clone())), ("operator", operator.into()), ("values", values)]));
+        let values = values.map_or(Value::Null, |values| {
+            Value::list(values.iter().cloned().map(Value::String).collect())
+        });
+        expressions.push(object([
+            ("key", Value::String(key.clone())),
+            ("operator", operator.into()),
+            ("values", values),
+        ]));
     }
     object([
-        ("matchExpressions", if expressions.is_empty() { Value::Null } else { Value::list(expressions) }),
-        ("matchLabels", if labels.as_map().is_some_and(|map| map.is_empty()) { Value::Null } else { labels }),
+        (
+            "matchExpressions",
+            if expressions.is_empty() {
+                Value::Null
+            } else {
+                Value::list(expressions)
+            },
+        ),
+        (
+            "matchLabels",
+            if labels.as_map().is_some_and(|map| map.is_empty()) {
+                Value::Null
+            } else {
+                labels
+            },
+        ),
     ])
 }

@@ -138,6 +138,8 @@ impl NodeRow {
 
     /// Whether it carries a taint with this key and effect.
     pub fn has_taint(&self, key: &str, effect: TaintEffect) -> bool {
-        self.taints.iter().any(|taint| &*taint.key == key && taint.effect == effect)
+        self.taints
+            .iter()
+            .any(|taint| &*taint.key == key && taint.effect == effect)
     }
 }

@@ -179,7 +179,10 @@ pub enum ContainerState {
 
 impl Default for ContainerState {
     fn default() -> Self {
-        Self::Waiting { reason: "ContainerCreating", message: None }
+        Self::Waiting {
+            reason: "ContainerCreating",
+            message: None,
+        }
     }
 }
 
@@ -273,4 +276,3 @@ pub struct PodStatus {
     /// `status.message`.
     pub message: Option<Arc<str>>,
 }
-

@@ -196,4 +196,3 @@ pub struct PodCounts {
     /// Of those, on a node whose kubelet has not been heard of: only the node can finish them.
     pub stranded: i64,
 }
-

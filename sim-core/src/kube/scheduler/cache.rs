@@ -155,9 +155,9 @@ impl Default for Counts {
 impl Counts {
     fn get(&self, slot: u32) -> u32 {
         match self {
-            Self::Few(list) => {
-                list.binary_search_by_key(&slot, |(node, _)| *node).map_or(0, |index| list[index].1)
-            }
+            Self::Few(list) => list
+                .binary_search_by_key(&slot, |(node, _)| *node)
+                .map_or(0, |index| list[index].1),
             Self::Many(column) => column.get(slot as usize).copied().unwrap_or(0),
         }
     }
@@ -198,7 +198,10 @@ impl Counts {
         match self {
             Self::Few(list) => list.iter().for_each(|(slot, count)| visit(*slot, *count)),
             Self::Many(column) => {
-                (0..).zip(column).filter(|(_, count)| **count > 0).for_each(|(slot, count)| visit(slot, *count));
+                (0..)
+                    .zip(column)
+                    .filter(|(_, count)| **count > 0)
+                    .for_each(|(slot, count)| visit(slot, *count));
             }
         }
     }
@@ -212,7 +215,10 @@ impl Spread {
 
     /// Pods in a zone.
     pub fn in_zone(&self, zone: Symbol) -> u32 {
-        self.zones.iter().find(|(known, _)| *known == zone).map_or(0, |(_, count)| *count)
+        self.zones
+            .iter()
+            .find(|(known, _)| *known == zone)
+            .map_or(0, |(_, count)| *count)
     }
 
     fn add_to_zone(&mut self, zone: Symbol, sign: i32, count: u32) {
@@ -322,14 +328,22 @@ impl Cache {
                 || allocatable.ephemeral_storage > numbers.ephemeral
                 || pods > numbers.pods
                 || allocatable.extended.iter().any(|(name, amount)| {
-                    old.extended.iter().find(|(other, _)| other == name).map_or(0, |(_, amount)| *amount) < *amount
+                    old.extended
+                        .iter()
+                        .find(|(other, _)| other == name)
+                        .map_or(0, |(_, amount)| *amount)
+                        < *amount
                 }),
             taints: old.taints != *view.taints,
             labels: old.labels != *view.labels,
             uncordoned: old.unschedulable && !view.unschedulable,
         };
         let cordoned = !old.unschedulable && view.unschedulable;
-        if change.is_nothing() && !cordoned && numbers.milli_cpu == allocatable.milli_cpu && numbers.pods == pods {
+        if change.is_nothing()
+            && !cordoned
+            && numbers.milli_cpu == allocatable.milli_cpu
+            && numbers.pods == pods
+        {
             return change;
         }
         let (had_node, old_zone) = (old.id.is_some(), old.tree_zone);
@@ -382,12 +396,23 @@ impl Cache {
     }
 
     /// Puts a pod on a node: assumed by a decision, or seen there. A pod that has a place keeps it.
-    pub fn place(&mut self, pod: PodId, slot: u32, template: TemplateId, demand: &Demand, counted: bool) {
+    pub fn place(
+        &mut self,
+        pod: PodId,
+        slot: u32,
+        template: TemplateId,
+        demand: &Demand,
+        counted: bool,
+    ) {
         if self.node_of(pod).is_some() || self.facts.get(slot).id.is_none() {
             return;
         }
-        *self.placements.get_mut(pod.slot()) =
-            Placement { generation: pod.generation().get(), node: slot, template: template.0, counted };
+        *self.placements.get_mut(pod.slot()) = Placement {
+            generation: pod.generation().get(),
+            node: slot,
+            template: template.0,
+            counted,
+        };
         self.account(slot, demand, 1);
         if counted {
             self.count(template.0, slot, 1);
@@ -461,7 +486,10 @@ impl Cache {
     /// A node came, went or changed its zone: counts its pods where they are now.
     fn recount_zones(&mut self, slot: u32) {
         for index in 0..self.spreads.len() {
-            if self.spreads[index].as_ref().is_none_or(|spread| spread.on_node(slot) == 0) {
+            if self.spreads[index]
+                .as_ref()
+                .is_none_or(|spread| spread.on_node(slot) == 0)
+            {
                 continue;
             }
             let mut spread = self.spreads[index].take().expect("just seen");

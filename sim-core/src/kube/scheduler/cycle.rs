@@ -27,7 +27,11 @@ pub fn feasible_nodes_to_find(nodes: u32, percentage: u32) -> u32 {
     if nodes < MIN_FEASIBLE_NODES {
         return nodes;
     }
-    let percentage = if percentage == 0 { 50_u32.saturating_sub(nodes / 125).max(5) } else { percentage };
+    let percentage = if percentage == 0 {
+        50_u32.saturating_sub(nodes / 125).max(5)
+    } else {
+        percentage
+    };
     if percentage >= 100 {
         return nodes;
     }
@@ -40,7 +44,9 @@ pub fn feasible_nodes_to_find(nodes: u32, percentage: u32) -> u32 {
 pub fn heap_root(totals: &[i64], heap: &mut Vec<u32>) -> usize {
     heap.clear();
     heap.extend(0..totals.len() as u32);
-    let better = |heap: &[u32], one: usize, other: usize| totals[heap[one] as usize] > totals[heap[other] as usize];
+    let better = |heap: &[u32], one: usize, other: usize| {
+        totals[heap[one] as usize] > totals[heap[other] as usize]
+    };
     for start in (0..heap.len() / 2).rev() {
         let mut at = start;
         loop {
@@ -49,7 +55,11 @@ pub fn heap_root(totals: &[i64], heap: &mut Vec<u32>) -> usize {
                 break;
             }
             let right = left + 1;
-            let child = if right < heap.len() && better(heap, right, left) { right } else { left };
+            let child = if right < heap.len() && better(heap, right, left) {
+                right
+            } else {
+                left
+            };
             if !better(heap, child, at) {
                 break;
             }
@@ -144,7 +154,12 @@ pub fn run(
     scratch: &mut Scratch,
     symbols: &Symbols,
 ) -> Decision {
-    let Candidate { id: template_id, template, demand, has_spread } = candidate;
+    let Candidate {
+        id: template_id,
+        template,
+        demand,
+        has_spread,
+    } = candidate;
     scratch.records.clear();
     scratch.feasible.clear();
     scratch.statics.clear();
@@ -164,39 +179,68 @@ pub fn run(
         let slot = cache.tree.at((search.next_start + looked_at) % nodes);
         looked_at += 1;
         let numbers = cache.numbers(slot);
-        let known = static_of(&mut memo, slot, numbers.generation, || examine(template, cache, slot));
-        let verdict = if known.verdict == Verdict::Fits { fit(demand, numbers, cache, slot) } else { known.verdict };
+        let known = static_of(&mut memo, slot, numbers.generation, || {
+            examine(template, cache, slot)
+        });
+        let verdict = if known.verdict == Verdict::Fits {
+            fit(demand, numbers, cache, slot)
+        } else {
+            known.verdict
+        };
         if verdict == Verdict::Fits {
             scratch.feasible.push(slot);
             scratch.statics.push(known);
         } else {
             tally.add(verdict, demand, cache, slot);
         }
-        scratch.records.push(NodeRecord { slot, verdict, ..NodeRecord::default() });
+        scratch.records.push(NodeRecord {
+            slot,
+            verdict,
+            ..NodeRecord::default()
+        });
     }
     scratch.memo.insert(template_id.0, memo);
     search.next_start = (search.next_start + looked_at) % nodes;
     let feasible = scratch.feasible.len() as u32;
     match feasible {
-        0 => Decision::Unschedulable { by: tally.rejected_by(), message: tally.message(nodes, symbols) },
-        1 => Decision::Bind { slot: scratch.feasible[0], feasible, nodes },
+        0 => Decision::Unschedulable {
+            by: tally.rejected_by(),
+            message: tally.message(nodes, symbols),
+        },
+        1 => Decision::Bind {
+            slot: scratch.feasible[0],
+            feasible,
+            nodes,
+        },
         _ => {
             score(template_id, demand, has_spread, cache, scratch);
             let best = heap_root(&scratch.totals, &mut scratch.heap);
             keep_scores(scratch);
-            Decision::Bind { slot: scratch.feasible[best], feasible, nodes }
+            Decision::Bind {
+                slot: scratch.feasible[best],
+                feasible,
+                nodes,
+            }
         }
     }
 }
 
 /// The remembered verdict, or a fresh one when the node changed.
-fn static_of(memo: &mut Vec<Static>, slot: u32, generation: u32, examine: impl FnOnce() -> Static) -> Static {
+fn static_of(
+    memo: &mut Vec<Static>,
+    slot: u32,
+    generation: u32,
+    examine: impl FnOnce() -> Static,
+) -> Static {
     let index = slot as usize;
     if index >= memo.len() {
         memo.resize(index + 1, Static::default());
     }
     if memo[index].generation != generation {
-        memo[index] = Static { generation, ..examine() };
+        memo[index] = Static {
+            generation,
+            ..examine()
+        };
     }
     memo[index]
 }
@@ -226,7 +270,11 @@ fn examine(template: &PodTemplate, cache: &Cache, slot: u32) -> Static {
 fn fit(demand: &Demand, numbers: &NodeNumbers, cache: &Cache, slot: u32) -> Verdict {
     if !demand.ports.is_empty() {
         let held = &cache.facts(slot).ports;
-        if demand.ports.iter().any(|port| held.iter().any(|other| port.conflicts(other))) {
+        if demand
+            .ports
+            .iter()
+            .any(|port| held.iter().any(|other| port.conflicts(other)))
+        {
             return Verdict::Ports;
         }
     }
@@ -246,16 +294,30 @@ fn fit(demand: &Demand, numbers: &NodeNumbers, cache: &Cache, slot: u32) -> Verd
     let facts = (!demand.extended.is_empty()).then(|| cache.facts(slot));
     for (name, amount) in &demand.extended {
         let facts = facts.expect("set when there are extended requests");
-        let allocatable = facts.extended.iter().find(|(other, _)| other == name).map_or(0, |(_, amount)| *amount);
+        let allocatable = facts
+            .extended
+            .iter()
+            .find(|(other, _)| other == name)
+            .map_or(0, |(_, amount)| *amount);
         if *amount > allocatable - facts.used_extended.extended(*name) {
             lacking |= Verdict::EXTENDED;
         }
     }
-    if lacking == 0 { Verdict::Fits } else { Verdict::Lacking(lacking) }
+    if lacking == 0 {
+        Verdict::Fits
+    } else {
+        Verdict::Lacking(lacking)
+    }
 }
 
 /// Fills columns and totals for the feasible nodes.
-fn score(template: TemplateId, demand: &Demand, has_spread: bool, cache: &Cache, scratch: &mut Scratch) {
+fn score(
+    template: TemplateId,
+    demand: &Demand,
+    has_spread: bool,
+    cache: &Cache,
+    scratch: &mut Scratch,
+) {
     let balanced = demand.milli_cpu > 0 || demand.memory > 0;
     for plugin in Plugin::ALL {
         scratch.columns[plugin as usize].clear();
@@ -280,17 +342,29 @@ fn score(template: TemplateId, demand: &Demand, has_spread: bool, cache: &Cache,
         if balanced {
             let uses = |milli_cpu, memory| {
                 [
-                    Use { requested: node.used_milli_cpu + milli_cpu, allocatable: node.milli_cpu },
-                    Use { requested: node.used_memory + memory, allocatable: node.memory },
+                    Use {
+                        requested: node.used_milli_cpu + milli_cpu,
+                        allocatable: node.milli_cpu,
+                    },
+                    Use {
+                        requested: node.used_memory + memory,
+                        allocatable: node.memory,
+                    },
                 ]
             };
             let score = balanced_allocation(uses(0, 0), uses(demand.milli_cpu, demand.memory));
             scratch.columns[Plugin::NodeResourcesBalancedAllocation as usize].push(score);
         }
     }
-    normalize(&mut scratch.columns[Plugin::TaintToleration as usize], ScoreOrder::LessIsBetter);
+    normalize(
+        &mut scratch.columns[Plugin::TaintToleration as usize],
+        ScoreOrder::LessIsBetter,
+    );
     if demand.prefers {
-        normalize(&mut scratch.columns[Plugin::NodeAffinity as usize], ScoreOrder::MoreIsBetter);
+        normalize(
+            &mut scratch.columns[Plugin::NodeAffinity as usize],
+            ScoreOrder::MoreIsBetter,
+        );
     } else {
         scratch.columns[Plugin::NodeAffinity as usize].clear();
     }
@@ -301,7 +375,11 @@ fn score(template: TemplateId, demand: &Demand, has_spread: bool, cache: &Cache,
     scratch.totals.resize(scratch.feasible.len(), 0);
     for plugin in Plugin::ALL {
         let weight = i64::from(plugin.weight());
-        for (total, score) in scratch.totals.iter_mut().zip(&scratch.columns[plugin as usize]) {
+        for (total, score) in scratch
+            .totals
+            .iter_mut()
+            .zip(&scratch.columns[plugin as usize])
+        {
             *total += weight * score;
         }
     }
@@ -309,7 +387,12 @@ fn score(template: TemplateId, demand: &Demand, has_spread: bool, cache: &Cache,
 
 /// The system's default constraints: zone and hostname.
 fn score_spread(template: TemplateId, cache: &Cache, scratch: &mut Scratch) {
-    let Scratch { feasible, columns, zones, .. } = scratch;
+    let Scratch {
+        feasible,
+        columns,
+        zones,
+        ..
+    } = scratch;
     let spread = cache.spread(template);
     zones.clear();
     for slot in feasible.iter() {
@@ -325,10 +408,14 @@ fn score_spread(template: TemplateId, cache: &Cache, scratch: &mut Scratch) {
     let column = &mut columns[Plugin::PodTopologySpread as usize];
     for slot in feasible.iter() {
         let on_node = spread.map_or(0, |spread| spread.on_node(*slot));
-        let mut sum = spread::constraint_score(i64::from(on_node), host_weight, spread::HOSTNAME_MAX_SKEW);
+        let mut sum =
+            spread::constraint_score(i64::from(on_node), host_weight, spread::HOSTNAME_MAX_SKEW);
         let zone = cache.numbers(*slot).zone;
         if !zone.is_empty() {
-            let in_zone = zones.iter().find(|(known, _)| *known == zone).map_or(0, |(_, sum)| *sum);
+            let in_zone = zones
+                .iter()
+                .find(|(known, _)| *known == zone)
+                .map_or(0, |(_, sum)| *sum);
             sum += spread::constraint_score(in_zone, zone_weight, spread::ZONE_MAX_SKEW);
         }
         column.push(spread::rounded(sum));
@@ -338,11 +425,16 @@ fn score_spread(template: TemplateId, cache: &Cache, scratch: &mut Scratch) {
 
 /// Copies scores and totals into the records of the feasible nodes.
 fn keep_scores(scratch: &mut Scratch) {
-    let feasible = scratch.records.iter_mut().filter(|record| record.verdict == Verdict::Fits);
+    let feasible = scratch
+        .records
+        .iter_mut()
+        .filter(|record| record.verdict == Verdict::Fits);
     for (index, record) in feasible.enumerate() {
         for plugin in Plugin::ALL {
             let score = scratch.columns[plugin as usize].get(index).copied();
-            record.scores[plugin as usize] = score.and_then(|score| u8::try_from(score).ok()).unwrap_or(0);
+            record.scores[plugin as usize] = score
+                .and_then(|score| u8::try_from(score).ok())
+                .unwrap_or(0);
         }
         record.total = scratch.totals[index] as u16;
     }
@@ -355,7 +447,17 @@ mod tests {
     /// Reference 2.6.
     #[test]
     fn sample_sizes() {
-        let table = [(99, 99), (125, 100), (250, 120), (500, 230), (2000, 680), (4000, 720), (5500, 330), (5625, 281), (10_000, 500)];
+        let table = [
+            (99, 99),
+            (125, 100),
+            (250, 120),
+            (500, 230),
+            (2000, 680),
+            (4000, 720),
+            (5500, 330),
+            (5625, 281),
+            (10_000, 500),
+        ];
         for (nodes, found) in table {
             assert_eq!(feasible_nodes_to_find(nodes, 0), found, "{nodes} nodes");
         }

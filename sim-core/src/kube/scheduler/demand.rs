@@ -64,23 +64,43 @@ impl Demand {
     pub fn of(template: &PodTemplate) -> Self {
         let spec = &*template.spec;
         let requests = &template.requests;
-        let running = spec.containers.iter().chain(spec.init_containers.iter().filter(|init| init.sidecar));
+        let running = spec
+            .containers
+            .iter()
+            .chain(spec.init_containers.iter().filter(|init| init.sidecar));
         Self {
             priority: priority(spec),
             milli_cpu: requests.milli_cpu,
             memory: requests.memory,
             ephemeral: requests.ephemeral_storage,
-            extended: requests.extended.iter().copied().filter(|(_, amount)| *amount > 0).collect(),
+            extended: requests
+                .extended
+                .iter()
+                .copied()
+                .filter(|(_, amount)| *amount > 0)
+                .collect(),
             scored_milli_cpu: scored(spec, |container| {
-                container.resources.requests.cpu_milli.map_or(DEFAULT_MILLI_CPU, amount)
+                container
+                    .resources
+                    .requests
+                    .cpu_milli
+                    .map_or(DEFAULT_MILLI_CPU, amount)
             }),
             scored_memory: scored(spec, |container| {
-                container.resources.requests.memory_bytes.map_or(DEFAULT_MEMORY, amount)
+                container
+                    .resources
+                    .requests
+                    .memory_bytes
+                    .map_or(DEFAULT_MEMORY, amount)
             }),
             ports: running
                 .flat_map(|container| &container.ports)
                 .filter(|port| port.host_port != 0)
-                .map(|port| HostPort { port: port.host_port, protocol: port.protocol, ip: port.host_ip.clone() })
+                .map(|port| HostPort {
+                    port: port.host_port,
+                    protocol: port.protocol,
+                    ip: port.host_ip.clone(),
+                })
                 .collect(),
             prefers: !spec.affinity.node_preferred.is_empty(),
         }
@@ -114,7 +134,10 @@ fn scored(spec: &PodSpec, of: impl Fn(&Container) -> i64) -> i64 {
             peak = peak.max(sidecars.saturating_add(of(init)));
         }
     }
-    spec.containers.iter().fold(sidecars, |sum, container| sum.saturating_add(of(container))).max(peak)
+    spec.containers
+        .iter()
+        .fold(sidecars, |sum, container| sum.saturating_add(of(container)))
+        .max(peak)
 }
 
 #[cfg(test)]
@@ -123,10 +146,17 @@ mod tests {
 
     #[test]
     fn ports_conflict_unless_their_addresses_differ() {
-        let port = |ip: &str| HostPort { port: 80, protocol: Protocol::Tcp, ip: ip.into() };
+        let port = |ip: &str| HostPort {
+            port: 80,
+            protocol: Protocol::Tcp,
+            ip: ip.into(),
+        };
         assert!(port("").conflicts(&port("10.0.0.1")));
         assert!(port("0.0.0.0").conflicts(&port("10.0.0.1")));
         assert!(!port("10.0.0.2").conflicts(&port("10.0.0.1")));
-        assert!(!port("").conflicts(&HostPort { protocol: Protocol::Udp, ..port("") }));
+        assert!(!port("").conflicts(&HostPort {
+            protocol: Protocol::Udp,
+            ..port("")
+        }));
     }
 }

@@ -71,7 +71,11 @@ impl Verdict {
                     (Self::EPHEMERAL, "Insufficient ephemeral-storage"),
                     (Self::EXTENDED, "Insufficient extended resource"),
                 ];
-                let lacking: Vec<&str> = names.into_iter().filter(|(bit, _)| what & bit != 0).map(|(_, name)| name).collect();
+                let lacking: Vec<&str> = names
+                    .into_iter()
+                    .filter(|(bit, _)| what & bit != 0)
+                    .map(|(_, name)| name)
+                    .collect();
                 lacking.join(", ")
             }
         }
@@ -116,9 +120,18 @@ pub struct Decisions {
 
 impl Decisions {
     /// Keeps a decision, forgetting the oldest.
-    pub fn keep(&mut self, pod: PodId, at: SimTime, chosen: Option<u32>, scored: bool, nodes: &[NodeRecord]) {
+    pub fn keep(
+        &mut self,
+        pod: PodId,
+        at: SimTime,
+        chosen: Option<u32>,
+        scored: bool,
+        nodes: &[NodeRecord],
+    ) {
         let mut buffer = Vec::new();
-        while self.kept.len() >= DECISIONS_MAX || (self.records + nodes.len() > RECORDS_MAX && !self.kept.is_empty()) {
+        while self.kept.len() >= DECISIONS_MAX
+            || (self.records + nodes.len() > RECORDS_MAX && !self.kept.is_empty())
+        {
             let oldest = self.kept.pop_front().expect("not empty");
             self.records -= oldest.nodes.len();
             buffer = Arc::try_unwrap(oldest.nodes).unwrap_or_default();
@@ -126,7 +139,13 @@ impl Decisions {
         buffer.clear();
         buffer.extend_from_slice(nodes);
         self.records += buffer.len();
-        self.kept.push_back(DecisionRecord { pod, at, chosen, scored, nodes: Arc::new(buffer) });
+        self.kept.push_back(DecisionRecord {
+            pod,
+            at,
+            chosen,
+            scored,
+            nodes: Arc::new(buffer),
+        });
     }
 
     /// The latest decision about a pod that is still kept.

@@ -83,8 +83,14 @@ impl Tally {
         let mut reasons = vec![
             (self.unschedulable, "node(s) were unschedulable"),
             (self.taint, "node(s) had untolerated taint(s)"),
-            (self.affinity, "node(s) didn't match Pod's node affinity/selector"),
-            (self.ports, "node(s) didn't have free ports for the requested pod ports"),
+            (
+                self.affinity,
+                "node(s) didn't match Pod's node affinity/selector",
+            ),
+            (
+                self.ports,
+                "node(s) didn't have free ports for the requested pod ports",
+            ),
             (self.pods, "Too many pods"),
             (self.cpu, "Insufficient cpu"),
             (self.memory, "Insufficient memory"),
@@ -92,8 +98,14 @@ impl Tally {
         ];
         reasons.extend(extended.iter().map(|(count, text)| (*count, text.as_str())));
         let preemption = vec![
-            (self.unresolvable, "Preemption is not helpful for scheduling"),
-            (self.nodes - self.unresolvable, "No preemption victims found for incoming pod"),
+            (
+                self.unresolvable,
+                "Preemption is not helpful for scheduling",
+            ),
+            (
+                self.nodes - self.unresolvable,
+                "No preemption victims found for incoming pod",
+            ),
         ];
         format!(
             "0/{nodes} nodes are available: {}. no new claims to deallocate, preemption: 0/{nodes} nodes are available: {}.",
@@ -124,7 +136,11 @@ impl Tally {
         if what & Verdict::EXTENDED != 0 {
             let facts = cache.facts(slot);
             for (name, amount) in &demand.extended {
-                let allocatable = facts.extended.iter().find(|(other, _)| other == name).map_or(0, |(_, have)| *have);
+                let allocatable = facts
+                    .extended
+                    .iter()
+                    .find(|(other, _)| other == name)
+                    .map_or(0, |(_, have)| *have);
                 if *amount <= allocatable - facts.used_extended.extended(*name) {
                     continue;
                 }
@@ -141,8 +157,11 @@ impl Tally {
 
 /// `count reason` strings, sorted as text: "10 x" comes before "2 y".
 fn sorted(reasons: Vec<(u32, &str)>) -> String {
-    let mut lines: Vec<String> =
-        reasons.into_iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
+    let mut lines: Vec<String> = reasons
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, reason)| format!("{count} {reason}"))
+        .collect();
     lines.sort_unstable();
     lines.join(", ")
 }
@@ -170,17 +189,34 @@ mod tests {
     /// Reference 7.8 and 23.14.
     #[test]
     fn examples() {
-        let full = Tally { cpu: 3, nodes: 3, ..Tally::default() };
+        let full = Tally {
+            cpu: 3,
+            nodes: 3,
+            ..Tally::default()
+        };
         assert_eq!(
             message(&full),
             "0/3 nodes are available: 3 Insufficient cpu. no new claims to deallocate, preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."
         );
-        let mixed = Tally { cpu: 2, memory: 1, taint: 1, unresolvable: 1, nodes: 4, ..Tally::default() };
+        let mixed = Tally {
+            cpu: 2,
+            memory: 1,
+            taint: 1,
+            unresolvable: 1,
+            nodes: 4,
+            ..Tally::default()
+        };
         assert_eq!(
             message(&mixed),
             "0/4 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint(s), 2 Insufficient cpu. no new claims to deallocate, preemption: 0/4 nodes are available: 1 Preemption is not helpful for scheduling, 3 No preemption victims found for incoming pod."
         );
-        let tainted = Tally { taint: 10, cpu: 2, unresolvable: 10, nodes: 12, ..Tally::default() };
+        let tainted = Tally {
+            taint: 10,
+            cpu: 2,
+            unresolvable: 10,
+            nodes: 12,
+            ..Tally::default()
+        };
         assert_eq!(
             message(&tainted),
             "0/12 nodes are available: 10 node(s) had untolerated taint(s), 2 Insufficient cpu. no new claims to deallocate, preemption: 0/12 nodes are available: 10 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod."

@@ -27,7 +27,9 @@ impl NodeTree {
 
     /// Takes a node out. A zone without nodes is forgotten.
     pub fn remove(&mut self, slot: u32, zone: Symbol) {
-        let Some(index) = self.zones.iter().position(|(known, _)| *known == zone) else { return };
+        let Some(index) = self.zones.iter().position(|(known, _)| *known == zone) else {
+            return;
+        };
         let before = self.zones[index].1.len();
         self.zones[index].1.retain(|other| *other != slot);
         self.count -= (before - self.zones[index].1.len()) as u32;
@@ -42,9 +44,15 @@ impl NodeTree {
         if self.stale {
             self.stale = false;
             self.order.clear();
-            let longest = self.zones.iter().map(|(_, slots)| slots.len()).max().unwrap_or(0);
+            let longest = self
+                .zones
+                .iter()
+                .map(|(_, slots)| slots.len())
+                .max()
+                .unwrap_or(0);
             for round in 0..longest {
-                self.order.extend(self.zones.iter().filter_map(|(_, slots)| slots.get(round)));
+                self.order
+                    .extend(self.zones.iter().filter_map(|(_, slots)| slots.get(round)));
             }
         }
         &self.order

@@ -70,7 +70,9 @@ impl Plugin {
         match self {
             Self::TaintToleration => 3,
             Self::NodeAffinity | Self::PodTopologySpread => 2,
-            Self::NodeResourcesFit | Self::NodeResourcesBalancedAllocation | Self::ImageLocality => 1,
+            Self::NodeResourcesFit
+            | Self::NodeResourcesBalancedAllocation
+            | Self::ImageLocality => 1,
             Self::NodeUnschedulable | Self::NodeName | Self::NodePorts => 0,
         }
     }

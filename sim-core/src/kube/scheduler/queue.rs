@@ -132,7 +132,9 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
 
     /// Takes a pod out for good: bound, deleted, or no longer ours.
     pub fn remove(&mut self, pod: K) {
-        let Some(entry) = self.entries.remove(&pod) else { return };
+        let Some(entry) = self.entries.remove(&pod) else {
+            return;
+        };
         self.leave(pod, entry);
     }
 
@@ -145,12 +147,17 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
     pub fn has_work(&self, now: SimTime) -> bool {
         !self.active.is_empty()
             || !self.backoff.is_empty()
-            || self.error_backoff.first().is_some_and(|(expiry, _)| *expiry < window(now))
+            || self
+                .error_backoff
+                .first()
+                .is_some_and(|(expiry, _)| *expiry < window(now))
     }
 
     /// When a pod in the error back-off may be tried next, if only such pods wait.
     pub fn next_error_retry(&self) -> Option<SimTime> {
-        self.error_backoff.first().map(|(expiry, _)| SimTime::from_micros((expiry + 1) * BACKOFF_WINDOW_US))
+        self.error_backoff
+            .first()
+            .map(|(expiry, _)| SimTime::from_micros((expiry + 1) * BACKOFF_WINDOW_US))
     }
 
     /// The next pod to try. When nothing is active, the head of the back-off is taken early.
@@ -162,30 +169,46 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
             None => (self.backoff.pop_first()?.1, true),
         };
         let pod = key.3;
-        let entry = self.entries.get_mut(&pod).expect("every queued pod has an entry");
+        let entry = self
+            .entries
+            .get_mut(&pod)
+            .expect("every queued pod has an entry");
         entry.place = Place::InFlight;
         entry.attempts += 1;
-        Some(Popped { pod, attempts: entry.attempts, early, queued: entry.timestamp })
+        Some(Popped {
+            pod,
+            attempts: entry.attempts,
+            early,
+            queued: entry.timestamp,
+        })
     }
 
     /// Puts a pod that no node could take aside; it waits for an event that its rejecting plugins
     /// care about.
     pub fn reject(&mut self, pod: K, by: PluginSet, now: SimTime) {
-        let Some(entry) = self.entries.get_mut(&pod) else { return };
+        let Some(entry) = self.entries.get_mut(&pod) else {
+            return;
+        };
         entry.timestamp = now;
         entry.rejections += 1;
         entry.errors = 0;
         entry.rejected_by = by;
         entry.place = Place::Unschedulable;
         let entry = *entry;
-        self.unschedulable.entry((entry.group, by)).or_default().insert((entry.arrival, pod));
-        self.unschedulable_since.insert((entry.timestamp, entry.arrival, pod));
+        self.unschedulable
+            .entry((entry.group, by))
+            .or_default()
+            .insert((entry.arrival, pod));
+        self.unschedulable_since
+            .insert((entry.timestamp, entry.arrival, pod));
     }
 
     /// Puts a pod back whose attempt ended in an error (a bind that was refused): it waits its
     /// back-off out, idle scheduler or not.
     pub fn fail(&mut self, pod: K, now: SimTime) {
-        let Some(entry) = self.entries.get_mut(&pod) else { return };
+        let Some(entry) = self.entries.get_mut(&pod) else {
+            return;
+        };
         entry.timestamp = now;
         entry.errors += 1;
         entry.rejected_by = PluginSet::NONE;
@@ -201,8 +224,12 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
         if self.unschedulable.is_empty() {
             return 0;
         }
-        let moved: Vec<(u32, PluginSet)> =
-            self.unschedulable.keys().copied().filter(|(group, by)| hint(*group, *by)).collect();
+        let moved: Vec<(u32, PluginSet)> = self
+            .unschedulable
+            .keys()
+            .copied()
+            .filter(|(group, by)| hint(*group, *by))
+            .collect();
         let mut pods: Vec<(u64, K)> = Vec::new();
         for key in moved {
             pods.extend(self.unschedulable.get(&key).into_iter().flatten().copied());
@@ -267,9 +294,15 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
     fn flush_backoff(&mut self, now: SimTime) {
         let window_now = window(now);
         for source in [&mut self.backoff, &mut self.error_backoff] {
-            while source.first().is_some_and(|(expiry, _)| *expiry < window_now) {
+            while source
+                .first()
+                .is_some_and(|(expiry, _)| *expiry < window_now)
+            {
                 let (_, key) = source.pop_first().expect("just seen");
-                self.entries.get_mut(&key.3).expect("every queued pod has an entry").place = Place::Active;
+                self.entries
+                    .get_mut(&key.3)
+                    .expect("every queued pod has an entry")
+                    .place = Place::Active;
                 self.active.insert(key);
             }
         }
@@ -289,7 +322,10 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
                 if members.is_empty() {
                     self.unschedulable.remove(&group);
                 }
-                found && self.unschedulable_since.remove(&(entry.timestamp, entry.arrival, pod))
+                found
+                    && self
+                        .unschedulable_since
+                        .remove(&(entry.timestamp, entry.arrival, pod))
             }
             Place::InFlight => true,
         };
@@ -309,7 +345,10 @@ pub fn backoff(count: u32, initial: SimDuration, max: SimDuration) -> SimDuratio
     if count == 0 {
         return SimDuration::ZERO;
     }
-    let doubled = initial.as_micros().checked_shl(count - 1).filter(|wait| *wait >= initial.as_micros());
+    let doubled = initial
+        .as_micros()
+        .checked_shl(count - 1)
+        .filter(|wait| *wait >= initial.as_micros());
     SimDuration::from_micros(doubled.map_or(max.as_micros(), |wait| wait.min(max.as_micros())))
 }
 
@@ -331,10 +370,14 @@ mod tests {
 
     #[test]
     fn backoff_doubles_up_to_ten_seconds() {
-        let seconds: Vec<u64> =
-            (0..8).map(|n| backoff(n, POD_INITIAL_BACKOFF, POD_MAX_BACKOFF).as_micros() / 1_000_000).collect();
+        let seconds: Vec<u64> = (0..8)
+            .map(|n| backoff(n, POD_INITIAL_BACKOFF, POD_MAX_BACKOFF).as_micros() / 1_000_000)
+            .collect();
         assert_eq!(seconds, [0, 1, 2, 4, 8, 10, 10, 10]);
-        assert_eq!(backoff(200, POD_INITIAL_BACKOFF, POD_MAX_BACKOFF), POD_MAX_BACKOFF);
+        assert_eq!(
+            backoff(200, POD_INITIAL_BACKOFF, POD_MAX_BACKOFF),
+            POD_MAX_BACKOFF
+        );
     }
 
     #[test]
@@ -358,7 +401,11 @@ mod tests {
         queue.pop(at(0));
         queue.reject(1, FIT, at(0));
         assert_eq!(queue.announce(at(10), |_, by| by.has(Plugin::NodeName)), 0);
-        assert_eq!(queue.announce(at(10), |group, by| group == 7 && by.has(Plugin::NodeResourcesFit)), 1);
+        assert_eq!(
+            queue.announce(at(10), |group, by| group == 7
+                && by.has(Plugin::NodeResourcesFit)),
+            1
+        );
         let popped = queue.pop(at(10)).expect("taken early");
         assert!(popped.early);
         assert_eq!(popped.attempts, 2);

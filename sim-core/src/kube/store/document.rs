@@ -90,9 +90,15 @@ impl Documents {
 
     /// All of a resource, by namespace and name.
     pub fn of(&self, resource: &str) -> impl Iterator<Item = (&DocumentKey, &Document)> {
-        let from = DocumentKey { resource: resource.into(), namespace: "".into(), name: "".into() };
+        let from = DocumentKey {
+            resource: resource.into(),
+            namespace: "".into(),
+            name: "".into(),
+        };
         let resource: Arc<str> = resource.into();
-        self.by_key.range(from..).take_while(move |(key, _)| key.resource == resource)
+        self.by_key
+            .range(from..)
+            .take_while(move |(key, _)| key.resource == resource)
     }
 
     /// All documents.

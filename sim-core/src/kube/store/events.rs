@@ -35,9 +35,9 @@ impl Message {
             Self::Plain(text) => (*text).to_owned(),
             Self::Text(text) => text.to_string(),
             Self::Name(sentence, name) => sentence.replacen("{}", &name.text(symbols), 1),
-            Self::Names(sentence, first, second) => {
-                sentence.replacen("{}", &first.text(symbols), 1).replacen("{}", &second.text(symbols), 1)
-            }
+            Self::Names(sentence, first, second) => sentence
+                .replacen("{}", &first.text(symbols), 1)
+                .replacen("{}", &second.text(symbols), 1),
         }
     }
 }
@@ -112,7 +112,14 @@ impl Events {
             index.remove(&old.event);
         }
         index.insert(event.clone(), slot);
-        let row = EventRow { event, count: 1, first: now, last: now, revision, ordinal: self.next };
+        let row = EventRow {
+            event,
+            count: 1,
+            first: now,
+            last: now,
+            revision,
+            ordinal: self.next,
+        };
         *self.rows.get_mut(slot) = Some(Arc::new(row));
         self.next += 1;
     }

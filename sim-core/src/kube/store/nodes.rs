@@ -36,7 +36,10 @@ impl Store {
 
     /// The node of that name.
     pub fn node_named(&self, name: Symbol) -> Option<NodeId> {
-        self.nodes.iter().find(|(_, row)| row.name == name).map(|(id, _)| id)
+        self.nodes
+            .iter()
+            .find(|(_, row)| row.name == name)
+            .map(|(id, _)| id)
     }
 
     /// Registers a node.
@@ -51,7 +54,9 @@ impl Store {
 
     /// Removes the node object. Its pods keep its name until they are collected.
     pub fn remove_node(&mut self, node: NodeId) {
-        let Some(row) = self.nodes.get(node) else { return };
+        let Some(row) = self.nodes.get(node) else {
+            return;
+        };
         let machine = row.machine;
         self.recount_on(node, |store| {
             store.nodes.remove(node);
@@ -62,7 +67,12 @@ impl Store {
     }
 
     /// Writes a node's conditions.
-    pub fn set_node_conditions(&mut self, node: NodeId, conditions: [NodeConditionState; NODE_CONDITIONS], heartbeat: SimTime) {
+    pub fn set_node_conditions(
+        &mut self,
+        node: NodeId,
+        conditions: [NodeConditionState; NODE_CONDITIONS],
+        heartbeat: SimTime,
+    ) {
         if self.nodes.get(node).is_none() {
             return;
         }
@@ -78,11 +88,15 @@ impl Store {
 
     /// Writes a node's taints; equal ones are no write. Returns whether it wrote.
     pub fn set_taints(&mut self, node: NodeId, taints: Vec<Taint>, now: SimTime) -> bool {
-        let Some(row) = self.nodes.get(node) else { return false };
+        let Some(row) = self.nodes.get(node) else {
+            return false;
+        };
         if *row.taints == *taints {
             return false;
         }
-        let evicts = taints.iter().any(|taint| taint.effect == TaintEffect::NoExecute);
+        let evicts = taints
+            .iter()
+            .any(|taint| taint.effect == TaintEffect::NoExecute);
         let revision = self.revision.bump();
         let row = self.nodes.get_mut(node).expect("checked above");
         row.no_execute_since = evicts.then(|| row.no_execute_since.unwrap_or(now));
@@ -98,7 +112,13 @@ impl Store {
     }
 
     /// Replaces a node's labels and annotations.
-    pub fn set_node_labels(&mut self, node: NodeId, labels: Labels, annotations: Labels, zone: Symbol) {
+    pub fn set_node_labels(
+        &mut self,
+        node: NodeId,
+        labels: Labels,
+        annotations: Labels,
+        zone: Symbol,
+    ) {
         self.write_node(node, |row| {
             row.labels = labels;
             row.annotations = annotations;
@@ -107,7 +127,12 @@ impl Store {
     }
 
     /// Replaces what a node has and what pods may ask for.
-    pub fn set_node_resources(&mut self, node: NodeId, capacity: ResourceVector, allocatable: ResourceVector) {
+    pub fn set_node_resources(
+        &mut self,
+        node: NodeId,
+        capacity: ResourceVector,
+        allocatable: ResourceVector,
+    ) {
         self.write_node(node, |row| {
             row.capacity = capacity;
             row.allocatable = allocatable;

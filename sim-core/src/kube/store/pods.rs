@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::base::name::Name;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::node::ConditionStatus;
-use crate::kube::rows::pod::{NO_POD, Phase, PodCondition, PodDetails, PodFlags, PodRow, PodStatus};
+use crate::kube::rows::pod::{
+    NO_POD, Phase, PodCondition, PodDetails, PodFlags, PodRow, PodStatus,
+};
 use crate::kube::rows::workload::PodCounts;
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::template::TemplateId;
@@ -59,7 +61,10 @@ impl Store {
 
     /// The pods of a ReplicaSet, the newest first.
     pub fn pods_of(&self, replica_set: ReplicaSetId) -> impl Iterator<Item = (PodId, &PodRow)> {
-        let first = self.replica_sets.get(replica_set).map_or(NO_POD, |row| row.first_pod);
+        let first = self
+            .replica_sets
+            .get(replica_set)
+            .map_or(NO_POD, |row| row.first_pod);
         self.walk(first, |row| row.owner_next)
     }
 
@@ -87,7 +92,14 @@ impl Store {
     }
 
     /// Creates a pod. `node` is the template's nodeName, when it has one.
-    pub fn create_pod(&mut self, name: Name, template: TemplateId, owner: Option<ReplicaSetId>, flags: PodFlags, now: SimTime) -> PodId {
+    pub fn create_pod(
+        &mut self,
+        name: Name,
+        template: TemplateId,
+        owner: Option<ReplicaSetId>,
+        flags: PodFlags,
+        now: SimTime,
+    ) -> PodId {
         let row = PodRow {
             name,
             template,
@@ -122,12 +134,16 @@ impl Store {
     /// # Errors
     /// When pod or node are gone or the pod is bound.
     pub fn bind(&mut self, pod: PodId, node: NodeId, now: SimTime) -> Result<(), BindError> {
-        let Some(row) = self.pods.get(pod).filter(|row| !row.is_terminating()) else { return Err(BindError::Gone) };
+        let Some(row) = self.pods.get(pod).filter(|row| !row.is_terminating()) else {
+            return Err(BindError::Gone);
+        };
         if row.node.is_some() {
             return Err(BindError::Bound);
         }
         let template = row.template;
-        let Some(target) = self.nodes.get(node) else { return Err(BindError::NoNode) };
+        let Some(target) = self.nodes.get(node) else {
+            return Err(BindError::NoNode);
+        };
         let first = target.first_pod;
         let requests = self.template(template).requests.clone();
         let target = self.nodes.get_mut(node).expect("checked above");
@@ -137,7 +153,8 @@ impl Store {
         if first != NO_POD {
             self.pod_slot_mut(first).node_previous = pod.slot();
         }
-        self.details.get_mut(pod.slot()).transitions_s[PodCondition::Scheduled as usize] = seconds(now);
+        self.details.get_mut(pod.slot()).transitions_s[PodCondition::Scheduled as usize] =
+            seconds(now);
         self.details.get_mut(pod.slot()).unschedulable = None;
         self.write(pod, |row| {
             row.node = Some(node);
@@ -150,11 +167,22 @@ impl Store {
     }
 
     /// Writes PodScheduled=False with this message. The same message again is no write.
-    pub fn set_unschedulable(&mut self, pod: PodId, message: Arc<str>, nominated: Option<NodeId>, now: SimTime) {
-        let Some(row) = self.pods.get(pod) else { return };
+    pub fn set_unschedulable(
+        &mut self,
+        pod: PodId,
+        message: Arc<str>,
+        nominated: Option<NodeId>,
+        now: SimTime,
+    ) {
+        let Some(row) = self.pods.get(pod) else {
+            return;
+        };
         let fresh = !row.flags.has(PodFlags::UNSCHEDULABLE);
         let details = self.details.get_mut(pod.slot());
-        if !fresh && details.unschedulable.as_ref() == Some(&message) && details.nominated == nominated {
+        if !fresh
+            && details.unschedulable.as_ref() == Some(&message)
+            && details.nominated == nominated
+        {
             return;
         }
         if fresh {
@@ -168,7 +196,9 @@ impl Store {
 
     /// Writes what the kubelet says. An equal status is no write.
     pub fn set_pod_status(&mut self, pod: PodId, status: PodStatus, now: SimTime) {
-        let Some(old) = self.pods.get(pod).copied() else { return };
+        let Some(old) = self.pods.get(pod).copied() else {
+            return;
+        };
         let mut flags = old.flags;
         flags.set(PodFlags::READY, status.ready);
         flags.set(PodFlags::CONTAINERS_READY, status.containers_ready);
@@ -178,7 +208,11 @@ impl Store {
         if !status.ready {
             flags.set(PodFlags::AVAILABLE, false);
         }
-        let ready = status.containers.iter().filter(|container| container.ready).count();
+        let ready = status
+            .containers
+            .iter()
+            .filter(|container| container.ready)
+            .count();
         let ready = u8::try_from(ready).unwrap_or(u8::MAX);
         let details = self.details.get_mut(pod.slot());
         let mut next = details.clone();
@@ -189,7 +223,8 @@ impl Store {
         next.reason = status.reason;
         next.message = status.message;
         for (flag, condition) in CONDITION_FLAGS {
-            let changed = flags.has(flag) != old.flags.has(flag) || !old.flags.has(PodFlags::ACKNOWLEDGED);
+            let changed =
+                flags.has(flag) != old.flags.has(flag) || !old.flags.has(PodFlags::ACKNOWLEDGED);
             if changed {
                 next.transitions_s[condition as usize] = seconds(now);
             }
@@ -223,7 +258,12 @@ impl Store {
     /// Marks a ready pod as available. Not a write to the API: availability is what a controller
     /// concludes from Ready's time.
     pub fn set_available(&mut self, pod: PodId) -> bool {
-        let Some(row) = self.pods.get(pod).filter(|row| row.is_ready() && !row.flags.has(PodFlags::AVAILABLE)).copied() else {
+        let Some(row) = self
+            .pods
+            .get(pod)
+            .filter(|row| row.is_ready() && !row.flags.has(PodFlags::AVAILABLE))
+            .copied()
+        else {
             return false;
         };
         let before = self.counts_of(&row);
@@ -235,7 +275,13 @@ impl Store {
     }
 
     /// Sets DisruptionTarget=True.
-    pub fn set_disruption(&mut self, pod: PodId, reason: &'static str, message: Arc<str>, now: SimTime) {
+    pub fn set_disruption(
+        &mut self,
+        pod: PodId,
+        reason: &'static str,
+        message: Arc<str>,
+        now: SimTime,
+    ) {
         if self.pods.get(pod).is_none() {
             return;
         }
@@ -249,7 +295,9 @@ impl Store {
     /// is zero, it is not bound or it has ended. `grace`: the request's, else the template's. A
     /// second call can only shorten the grace.
     pub fn mark_terminating(&mut self, pod: PodId, grace: Option<SimDuration>, now: SimTime) {
-        let Some(row) = self.pods.get(pod).copied() else { return };
+        let Some(row) = self.pods.get(pod).copied() else {
+            return;
+        };
         let mut grace = grace.unwrap_or_else(|| self.template(row.template).grace);
         if row.node.is_none() || row.phase.is_terminal() {
             grace = SimDuration::ZERO;
@@ -275,7 +323,9 @@ impl Store {
 
     /// Removes a pod: the kubelet's last delete, or a forced one.
     pub fn remove_pod(&mut self, pod: PodId) {
-        let Some(row) = self.pods.get(pod).copied() else { return };
+        let Some(row) = self.pods.get(pod).copied() else {
+            return;
+        };
         self.recount(&row, self.counts_of(&row), PodCounts::default());
         self.lonely.unmet -= self.lonely_share(&row);
         if let Some(node) = row.node.filter(|node| self.nodes.get(*node).is_some()) {
@@ -318,8 +368,17 @@ impl Store {
 
     /// Re-reads a pod's share in its owner's counts after its node's condition changed.
     pub(super) fn recount_on(&mut self, node: NodeId, change: impl FnOnce(&mut Self)) {
-        let pods: Vec<PodId> = self.pods_on(node).filter(|(_, row)| row.is_terminating()).map(|(id, _)| id).collect();
-        let shares = |store: &Self, pod: PodId| (store.counts_of(&store.pods[pod]), store.lonely_share(&store.pods[pod]));
+        let pods: Vec<PodId> = self
+            .pods_on(node)
+            .filter(|(_, row)| row.is_terminating())
+            .map(|(id, _)| id)
+            .collect();
+        let shares = |store: &Self, pod: PodId| {
+            (
+                store.counts_of(&store.pods[pod]),
+                store.lonely_share(&store.pods[pod]),
+            )
+        };
         let before: Vec<(PodCounts, u64)> = pods.iter().map(|pod| shares(self, *pod)).collect();
         change(self);
         for (pod, (counts, unmet)) in pods.into_iter().zip(before) {
@@ -337,7 +396,9 @@ impl Store {
 
     /// Leaves its owner: the owner is gone and the pod is kept.
     pub fn orphan(&mut self, pod: PodId) {
-        let Some(row) = self.pods.get(pod).copied() else { return };
+        let Some(row) = self.pods.get(pod).copied() else {
+            return;
+        };
         let Some(owner) = row.owner else { return };
         self.recount(&row, self.counts_of(&row), PodCounts::default());
         if let Some(set) = self.replica_sets.get_mut(owner) {
@@ -366,7 +427,11 @@ impl Store {
 
     /// Distance of a pod without a controller from what it should be; of others, nothing.
     fn lonely_share(&self, row: &PodRow) -> u64 {
-        if row.owner.is_some() || self.counts_of(row).stranded > 0 { 0 } else { lonely_unmet(row) }
+        if row.owner.is_some() || self.counts_of(row).stranded > 0 {
+            0
+        } else {
+            lonely_unmet(row)
+        }
     }
 
     fn pod_slot_mut(&mut self, slot: u32) -> &mut PodRow {
@@ -375,7 +440,10 @@ impl Store {
     }
 
     fn link_to_owner(&mut self, pod: PodId, owner: ReplicaSetId) {
-        let set = self.replica_sets.get_mut(owner).expect("the owner is there");
+        let set = self
+            .replica_sets
+            .get_mut(owner)
+            .expect("the owner is there");
         let first = set.first_pod;
         set.first_pod = pod.slot();
         set.pods_all += 1;
@@ -388,14 +456,19 @@ impl Store {
     /// Changes a row, its revision and what is counted from it.
     fn write(&mut self, pod: PodId, change: impl FnOnce(&mut PodRow)) {
         let revision = self.revision.bump();
-        let Some(old) = self.pods.get(pod).copied() else { return };
+        let Some(old) = self.pods.get(pod).copied() else {
+            return;
+        };
         let before = self.counts_of(&old);
         let unmet = self.lonely_share(&old);
         let row = self.pods.get_mut(pod).expect("read above");
         change(row);
         row.revision = revision;
         let mut row_after = *row;
-        if row_after.is_ready() && !row_after.flags.has(PodFlags::AVAILABLE) && self.min_ready_s(&row_after) == 0 {
+        if row_after.is_ready()
+            && !row_after.flags.has(PodFlags::AVAILABLE)
+            && self.min_ready_s(&row_after) == 0
+        {
             row_after.flags.set(PodFlags::AVAILABLE, true);
             self.pods.get_mut(pod).expect("read above").flags = row_after.flags;
         }
@@ -404,7 +477,9 @@ impl Store {
     }
 
     fn min_ready_s(&self, row: &PodRow) -> i64 {
-        row.owner.and_then(|owner| self.replica_sets.get(owner)).map_or(0, |set| set.min_ready_s)
+        row.owner
+            .and_then(|owner| self.replica_sets.get(owner))
+            .map_or(0, |set| set.min_ready_s)
     }
 
     /// What one pod adds to its owner's counts.
@@ -428,14 +503,19 @@ impl Store {
         if before == after {
             return;
         }
-        let Some(set) = row.owner.and_then(|owner| self.replica_sets.get_mut(owner)) else { return };
+        let Some(set) = row.owner.and_then(|owner| self.replica_sets.get_mut(owner)) else {
+            return;
+        };
         let counts = &mut set.pods;
         counts.active += after.active - before.active;
         counts.ready += after.ready - before.ready;
         counts.available += after.available - before.available;
         counts.terminating += after.terminating - before.terminating;
         counts.stranded += after.stranded - before.stranded;
-        assert!(counts.active >= 0 && counts.ready >= 0 && counts.terminating >= 0, "counts of pods went below zero");
+        assert!(
+            counts.active >= 0 && counts.ready >= 0 && counts.terminating >= 0,
+            "counts of pods went below zero"
+        );
     }
 }
 

@@ -28,9 +28,16 @@ impl Store {
     }
 
     /// Writes a Deployment; `spec` says whether its spec or annotations changed.
-    pub fn write_deployment(&mut self, id: DeploymentId, spec: bool, change: impl FnOnce(&mut DeploymentRow)) {
+    pub fn write_deployment(
+        &mut self,
+        id: DeploymentId,
+        spec: bool,
+        change: impl FnOnce(&mut DeploymentRow),
+    ) {
         let revision = self.revision.bump();
-        let Some(row) = self.deployments.get_mut(id) else { return };
+        let Some(row) = self.deployments.get_mut(id) else {
+            return;
+        };
         change(row);
         row.revision = revision;
         if spec {
@@ -64,7 +71,10 @@ impl Store {
 
     /// The ReplicaSet of that name.
     pub fn replica_set_named(&self, namespace: Symbol, name: Symbol) -> Option<ReplicaSetId> {
-        self.replica_sets.iter().find(|(_, row)| row.name == name && row.namespace == namespace).map(|(id, _)| id)
+        self.replica_sets
+            .iter()
+            .find(|(_, row)| row.name == name && row.namespace == namespace)
+            .map(|(id, _)| id)
     }
 
     /// Creates a ReplicaSet and lists it at its Deployment.
@@ -81,9 +91,16 @@ impl Store {
     }
 
     /// Writes a ReplicaSet; `spec` says whether its spec changed.
-    pub fn write_replica_set(&mut self, id: ReplicaSetId, spec: bool, change: impl FnOnce(&mut ReplicaSetRow)) {
+    pub fn write_replica_set(
+        &mut self,
+        id: ReplicaSetId,
+        spec: bool,
+        change: impl FnOnce(&mut ReplicaSetRow),
+    ) {
         let revision = self.revision.bump();
-        let Some(row) = self.replica_sets.get_mut(id) else { return };
+        let Some(row) = self.replica_sets.get_mut(id) else {
+            return;
+        };
         let min_ready = row.min_ready_s;
         change(row);
         row.revision = revision;
@@ -93,7 +110,11 @@ impl Store {
         let relaxed = row.min_ready_s == 0 && min_ready != 0;
         self.log.push(Change::ReplicaSet(id, spec));
         if relaxed {
-            let waiting: Vec<PodId> = self.pods_of(id).filter(|(_, pod)| awaits_availability(pod)).map(|(pod, _)| pod).collect();
+            let waiting: Vec<PodId> = self
+                .pods_of(id)
+                .filter(|(_, pod)| awaits_availability(pod))
+                .map(|(pod, _)| pod)
+                .collect();
             for pod in waiting {
                 self.set_available(pod);
             }
@@ -139,7 +160,9 @@ impl Store {
     /// Writes a Service.
     pub fn write_service(&mut self, id: ServiceId, change: impl FnOnce(&mut ServiceRow)) {
         let revision = self.revision.bump();
-        let Some(row) = self.services.get_mut(id) else { return };
+        let Some(row) = self.services.get_mut(id) else {
+            return;
+        };
         change(row);
         row.revision = revision;
         self.log.push(Change::Service(id));

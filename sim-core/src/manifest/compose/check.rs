@@ -26,7 +26,9 @@ pub struct Declared {
 pub fn names(services: &BTreeMap<Arc<str>, WrittenService>, declared: &Declared, scribe: &Scribe) {
     let code = explain::COMPOSE_UNDEFINED_NAME;
     let undefined = |service: &str, word: &str, name: &str, span, known: &BTreeSet<Arc<str>>| {
-        let message = format!("service {service:?} refers to undefined {word} {name}: invalid compose project");
+        let message = format!(
+            "service {service:?} refers to undefined {word} {name}: invalid compose project"
+        );
         let help = match nearest(name, known.iter().map(|known| &**known)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it: `{word}s: {{{name}: }}` at the top level"),
@@ -34,26 +36,49 @@ pub fn names(services: &BTreeMap<Arc<str>, WrittenService>, declared: &Declared,
         scribe.error_with_help(code, span, message, help);
     };
     for (key, written) in services {
-        for (name, span) in written.networks.iter().filter(|(name, _)| !declared.networks.contains(name)) {
+        for (name, span) in written
+            .networks
+            .iter()
+            .filter(|(name, _)| !declared.networks.contains(name))
+        {
             undefined(key, "network", name, *span, &declared.networks);
         }
         for mount in written.mounts.iter().filter(|mount| mount.named) {
             if !declared.volumes.contains(&mount.mount.source) {
-                undefined(key, "volume", &mount.mount.source, mount.span, &declared.volumes);
+                undefined(
+                    key,
+                    "volume",
+                    &mount.mount.source,
+                    mount.span,
+                    &declared.volumes,
+                );
             }
         }
         for (word, name, span) in &written.grants {
-            let known = if *word == "config" { &declared.configs } else { &declared.secrets };
+            let known = if *word == "config" {
+                &declared.configs
+            } else {
+                &declared.secrets
+            };
             if !known.contains(name) {
                 undefined(key, word, name, *span, known);
             }
         }
         for (name, span) in &written.depends_on {
-            let required = written.service.depends_on.get(name).is_none_or(|dependency| dependency.required);
+            let required = written
+                .service
+                .depends_on
+                .get(name)
+                .is_none_or(|dependency| dependency.required);
             if required && !services.contains_key(name) {
-                let message = format!("service {key:?} depends on undefined service {name:?}: invalid compose project");
+                let message = format!(
+                    "service {key:?} depends on undefined service {name:?}: invalid compose project"
+                );
                 let near = nearest(name, services.keys().map(|known| &**known));
-                let help = near.map_or_else(|| "declare the service, or remove the dependency".to_owned(), |near| format!("did you mean `{near}`?"));
+                let help = near.map_or_else(
+                    || "declare the service, or remove the dependency".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
                 scribe.error_with_help(code, *span, message, help);
             }
         }
@@ -79,17 +104,37 @@ pub fn cycles(services: &BTreeMap<Arc<str>, WrittenService>, scribe: &Scribe) {
                 report_cycle(&path[at..], services, scribe);
                 continue;
             }
-            let Some((name, written)) = services.get_key_value(name).filter(|_| !done.contains(name)) else { continue };
+            let Some((name, written)) = services
+                .get_key_value(name)
+                .filter(|_| !done.contains(name))
+            else {
+                continue;
+            };
             path.push(name);
             todo.push(written.service.depends_on.keys().rev().collect());
         }
     }
 }
 
-fn report_cycle(circle: &[&Arc<str>], services: &BTreeMap<Arc<str>, WrittenService>, scribe: &Scribe) {
-    let (Some(first), Some(last)) = (circle.first(), circle.last()) else { return };
-    let chain: Vec<&str> = circle.iter().map(|name| &***name).chain([&***first]).collect();
-    let Some(span) = services.get(*last).and_then(|written| written.depends_on.get(*first)) else { return };
+fn report_cycle(
+    circle: &[&Arc<str>],
+    services: &BTreeMap<Arc<str>, WrittenService>,
+    scribe: &Scribe,
+) {
+    let (Some(first), Some(last)) = (circle.first(), circle.last()) else {
+        return;
+    };
+    let chain: Vec<&str> = circle
+        .iter()
+        .map(|name| &***name)
+        .chain([&***first])
+        .collect();
+    let Some(span) = services
+        .get(*last)
+        .and_then(|written| written.depends_on.get(*first))
+    else {
+        return;
+    };
     scribe.error_with_help(
         explain::COMPOSE_DEPENDENCY_CYCLE,
         *span,
@@ -106,15 +151,27 @@ pub fn profiles(
 ) {
     for (key, written) in enabled {
         for (name, dependency) in &written.service.depends_on {
-            let Some(other) = all.get(name).filter(|_| dependency.required && !enabled.contains_key(name)) else {
+            let Some(other) = all
+                .get(name)
+                .filter(|_| dependency.required && !enabled.contains_key(name))
+            else {
                 continue;
             };
-            let profiles: Vec<&str> = other.service.profiles.iter().map(|profile| &**profile).collect();
+            let profiles: Vec<&str> = other
+                .service
+                .profiles
+                .iter()
+                .map(|profile| &**profile)
+                .collect();
             let message = format!(
                 "service {name:?} is required by {key:?} but is disabled. Can be enabled by profiles [{}]",
                 profiles.join(" ")
             );
-            let span = written.depends_on.get(name).copied().unwrap_or(written.span);
+            let span = written
+                .depends_on
+                .get(name)
+                .copied()
+                .unwrap_or(written.span);
             scribe.error(explain::COMPOSE_CONFLICT, span, message);
         }
     }
@@ -125,12 +182,26 @@ pub fn ports(enabled: &BTreeMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
     let mut taken: Vec<(&Arc<str>, &Port)> = Vec::new();
     for (key, written) in enabled {
         for port in &written.ports {
-            let Some(range) = port.port.published.filter(|range| range.first == range.last) else { continue };
+            let Some(range) = port
+                .port
+                .published
+                .filter(|range| range.first == range.last)
+            else {
+                continue;
+            };
             let clash = taken.iter().find(|(_, other)| clashes(other, &port.port));
             if let Some((owner, _)) = clash {
-                let address = if port.port.host_ip.is_empty() { "0.0.0.0" } else { &port.port.host_ip };
-                let message = format!("Bind for {address}:{} failed: port is already allocated", range.first);
-                let help = format!("service `{owner}` publishes this port too; choose another host port");
+                let address = if port.port.host_ip.is_empty() {
+                    "0.0.0.0"
+                } else {
+                    &port.port.host_ip
+                };
+                let message = format!(
+                    "Bind for {address}:{} failed: port is already allocated",
+                    range.first
+                );
+                let help =
+                    format!("service `{owner}` publishes this port too; choose another host port");
                 scribe.error_with_help(explain::COMPOSE_PORT_TAKEN, port.span, message, help);
             } else if written.service.scale > 1 {
                 let message = format!(
@@ -157,10 +228,14 @@ fn clashes(one: &Port, two: &Port) -> bool {
 pub fn container_names(enabled: &BTreeMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
     let mut taken: BTreeMap<&Arc<str>, &Arc<str>> = BTreeMap::new();
     for (key, written) in enabled {
-        let Some(name) = &written.service.container_name else { continue };
+        let Some(name) = &written.service.container_name else {
+            continue;
+        };
         if let Some(owner) = taken.insert(name, key) {
             // The stray quote is the real tool's.
-            let message = format!("services.{key}: container name {name:?} is already in use by service {owner}\"");
+            let message = format!(
+                "services.{key}: container name {name:?} is already in use by service {owner}\""
+            );
             scribe.error(explain::COMPOSE_CONFLICT, written.container_name, message);
         }
     }

@@ -23,7 +23,11 @@ pub fn parse(text: &str, outer: &Variables) -> Variables {
                 continue;
             }
         };
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')) {
+        if name.is_empty()
+            || !name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+        {
             continue;
         }
         let value = value(rest, outer, &found);
@@ -42,7 +46,14 @@ fn value(rest: &str, outer: &Variables, found: &Variables) -> String {
     };
     let lookup = |name: &str| outer.get(name).or_else(|| found.get(name)).cloned();
     let value = interpolate::substitute(&raw, &lookup).map_or(raw, |done| done.text);
-    if escapes { value.replace("\\n", "\n").replace("\\t", "\t").replace("\\\"", "\"") } else { value }
+    if escapes {
+        value
+            .replace("\\n", "\n")
+            .replace("\\t", "\t")
+            .replace("\\\"", "\"")
+    } else {
+        value
+    }
 }
 
 fn double_quoted(quoted: &str) -> String {

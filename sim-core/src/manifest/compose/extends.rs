@@ -60,7 +60,11 @@ impl<'f> Gather<'f> {
         let mut whole: Option<Node> = None;
         for mut document in documents {
             if document.as_map().is_none() {
-                self.scribe.error(explain::COMPOSE_WRONG_TYPE, document.span, "Top-level object must be a mapping");
+                self.scribe.error(
+                    explain::COMPOSE_WRONG_TYPE,
+                    document.span,
+                    "Top-level object must be a mapping",
+                );
                 continue;
             }
             interpolate::tree(&mut document, &self.variables, &self.scribe);
@@ -73,7 +77,9 @@ impl<'f> Gather<'f> {
     }
 
     fn follow_includes(&mut self, mut root: Node, name: &str) -> Node {
-        let Some(include) = take(&mut root, "include") else { return root };
+        let Some(include) = take(&mut root, "include") else {
+            return root;
+        };
         for item in include.as_seq().unwrap_or_default() {
             let paths: Vec<(String, Span)> = match item.get("path") {
                 Some(path) => path
@@ -82,7 +88,11 @@ impl<'f> Gather<'f> {
                     .into_iter()
                     .filter_map(|path| Some((path.as_str()?.to_owned(), path.span)))
                     .collect(),
-                None => item.as_str().map(|path| (path.to_owned(), item.span)).into_iter().collect(),
+                None => item
+                    .as_str()
+                    .map(|path| (path.to_owned(), item.span))
+                    .into_iter()
+                    .collect(),
             };
             for (path, span) in paths {
                 if let Some(included) = self.include(&relative(name, &path), span) {
@@ -97,7 +107,8 @@ impl<'f> Gather<'f> {
         if self.including.iter().any(|open| open == path) || self.including.len() > CHAIN_MAX {
             let chain = self.including.join("\n includes ");
             let message = format!("include cycle detected:\n{chain}\n includes {path}");
-            self.scribe.error(explain::COMPOSE_BAD_EXTENDS, span, message);
+            self.scribe
+                .error(explain::COMPOSE_BAD_EXTENDS, span, message);
             return None;
         }
         let Some(text) = (self.others)(path) else {
@@ -112,13 +123,17 @@ impl<'f> Gather<'f> {
     fn missing(&self, path: &str, span: Span) {
         let message = format!("open {path}: no such file or directory");
         let help = "give the file too, or correct the path (it is relative to this file)";
-        self.scribe.error_with_help(explain::COMPOSE_BAD_EXTENDS, span, message, help);
+        self.scribe
+            .error_with_help(explain::COMPOSE_BAD_EXTENDS, span, message, help);
     }
 
     fn follow_extends(&mut self, mut root: Node, name: &str) -> Node {
         let original = root.clone();
         let Some(services) = root.as_map_mut().and_then(|entries| {
-            entries.iter_mut().find(|entry| &*entry.key.text == "services").map(|entry| &mut entry.value)
+            entries
+                .iter_mut()
+                .find(|entry| &*entry.key.text == "services")
+                .map(|entry| &mut entry.value)
         }) else {
             return root;
         };
@@ -145,20 +160,31 @@ impl<'f> Gather<'f> {
         trail: &mut Vec<(String, String)>,
     ) -> Option<Node> {
         let mut node = root.path(&["services", service])?.clone();
-        let Some(extends) = take(&mut node, "extends") else { return Some(node) };
+        let Some(extends) = take(&mut node, "extends") else {
+            return Some(node);
+        };
         let here = (file.to_owned(), service.to_owned());
         if trail.contains(&here) || trail.len() > CHAIN_MAX {
-            let chain: Vec<String> =
-                trail.iter().map(|(file, service)| format!("\n  {service} in {file}")).collect();
-            let message = format!("Circular reference:{}\n  extends {service} in {file}", chain.join(""));
-            self.scribe.error(explain::COMPOSE_BAD_EXTENDS, extends.span, message);
+            let chain: Vec<String> = trail
+                .iter()
+                .map(|(file, service)| format!("\n  {service} in {file}"))
+                .collect();
+            let message = format!(
+                "Circular reference:{}\n  extends {service} in {file}",
+                chain.join("")
+            );
+            self.scribe
+                .error(explain::COMPOSE_BAD_EXTENDS, extends.span, message);
             return None;
         }
         trail.push(here);
-        let wanted = extends.as_str().or_else(|| extends.get("service").and_then(Node::as_str));
+        let wanted = extends
+            .as_str()
+            .or_else(|| extends.get("service").and_then(Node::as_str));
         let Some(wanted) = wanted else {
             let message = format!("services.{service}.extends.service is required");
-            self.scribe.error(explain::COMPOSE_MISSING_PROPERTY, extends.span, message);
+            self.scribe
+                .error(explain::COMPOSE_MISSING_PROPERTY, extends.span, message);
             return None;
         };
         let (base_file, base_root) = match extends.get("file").and_then(Node::as_str) {
@@ -170,8 +196,11 @@ impl<'f> Gather<'f> {
             None => (file.to_owned(), root.clone()),
         };
         if base_root.path(&["services", wanted]).is_none() {
-            let message = format!("cannot extend service \"{service}\" in {file}: service \"{wanted}\" not found");
-            self.scribe.error(explain::COMPOSE_BAD_EXTENDS, extends.span, message);
+            let message = format!(
+                "cannot extend service \"{service}\" in {file}: service \"{wanted}\" not found"
+            );
+            self.scribe
+                .error(explain::COMPOSE_BAD_EXTENDS, extends.span, message);
             return None;
         }
         let base = self.service(&base_root, &base_file, wanted, trail)?;
@@ -202,14 +231,22 @@ impl<'f> Gather<'f> {
 
 /// Paths of a file in another folder are seen from that folder.
 fn rebase(root: &mut Node, file: &str) {
-    let services = root.as_map_mut().into_iter().flatten().find(|entry| &*entry.key.text == "services");
+    let services = root
+        .as_map_mut()
+        .into_iter()
+        .flatten()
+        .find(|entry| &*entry.key.text == "services");
     let services = services.and_then(|entry| entry.value.as_map_mut());
     for service in services.into_iter().flatten() {
         for entry in service.value.as_map_mut().into_iter().flatten() {
             match &*entry.key.text {
                 "env_file" => rebase_each(&mut entry.value, "path", &|path| relative(file, path)),
                 "volumes" => rebase_each(&mut entry.value, "source", &|mount| {
-                    if mount.starts_with('.') { format!("./{}", relative(file, mount)) } else { mount.to_owned() }
+                    if mount.starts_with('.') {
+                        format!("./{}", relative(file, mount))
+                    } else {
+                        mount.to_owned()
+                    }
                 }),
                 _ => {}
             }
@@ -221,7 +258,9 @@ fn rebase(root: &mut Node, file: &str) {
 fn rebase_each(node: &mut Node, key: &str, change: &dyn Fn(&str) -> String) {
     match &mut node.value {
         NodeValue::Str { text, .. } => *text = change(text).into(),
-        NodeValue::Seq(items) => items.iter_mut().for_each(|item| rebase_each(item, key, change)),
+        NodeValue::Seq(items) => items
+            .iter_mut()
+            .for_each(|item| rebase_each(item, key, change)),
         NodeValue::Map(entries) => {
             for entry in entries.iter_mut().filter(|entry| &*entry.key.text == key) {
                 rebase_each(&mut entry.value, key, change);
@@ -233,7 +272,9 @@ fn rebase_each(node: &mut Node, key: &str, change: &dyn Fn(&str) -> String) {
 
 /// Takes a key out of a mapping.
 fn take(node: &mut Node, key: &str) -> Option<Node> {
-    let NodeValue::Map(entries) = &mut node.value else { return None };
+    let NodeValue::Map(entries) = &mut node.value else {
+        return None;
+    };
     let place = entries.iter().position(|entry| &*entry.key.text == key)?;
     Some(entries.remove(place).value)
 }

@@ -48,7 +48,9 @@ fn walk(node: &mut Node, path: String, variables: &Variables, scribe: &Scribe) {
             match substitute(text, &|name| variables.get(name).cloned()) {
                 Ok(done) => {
                     for name in &done.unset {
-                        let message = format!("The \"{name}\" variable is not set. Defaulting to a blank string.");
+                        let message = format!(
+                            "The \"{name}\" variable is not set. Defaulting to a blank string."
+                        );
                         scribe.warning(explain::COMPOSE_UNSET_VARIABLE, span, message);
                     }
                     if done.text != **text {
@@ -67,7 +69,11 @@ fn walk(node: &mut Node, path: String, variables: &Variables, scribe: &Scribe) {
         }
         NodeValue::Map(entries) => {
             for entry in entries {
-                let inner = if path.is_empty() { entry.key.text.to_string() } else { format!("{path}.{}", entry.key.text) };
+                let inner = if path.is_empty() {
+                    entry.key.text.to_string()
+                } else {
+                    format!("{path}.{}", entry.key.text)
+                };
                 walk(&mut entry.value, inner, variables, scribe);
             }
         }
@@ -75,7 +81,13 @@ fn walk(node: &mut Node, path: String, variables: &Variables, scribe: &Scribe) {
     }
 }
 
-fn complain(scribe: &Scribe, span: crate::manifest::lines::Span, path: &str, text: &str, fault: &Fault) {
+fn complain(
+    scribe: &Scribe,
+    span: crate::manifest::lines::Span,
+    path: &str,
+    text: &str,
+    fault: &Fault,
+) {
     match fault {
         Fault::Invalid => scribe.error_with_help(
             explain::COMPOSE_BAD_INTERPOLATION,
@@ -99,8 +111,14 @@ fn complain(scribe: &Scribe, span: crate::manifest::lines::Span, path: &str, tex
 ///
 /// # Errors
 /// The first expression that cannot be read, or the first demanded variable that is not set.
-pub fn substitute(text: &str, lookup: &dyn Fn(&str) -> Option<Arc<str>>) -> Result<Substituted, Fault> {
-    let mut done = Substituted { text: String::with_capacity(text.len()), unset: Vec::new() };
+pub fn substitute(
+    text: &str,
+    lookup: &dyn Fn(&str) -> Option<Arc<str>>,
+) -> Result<Substituted, Fault> {
+    let mut done = Substituted {
+        text: String::with_capacity(text.len()),
+        unset: Vec::new(),
+    };
     expand(text, lookup, &mut done, 0)?;
     Ok(done)
 }
@@ -173,9 +191,15 @@ fn braced(
         (Some('-'), None) | (Some('+'), Some(_)) => expand(argument, lookup, done, depth + 1)?,
         (Some('+'), None) => {}
         (Some('?'), None) => {
-            let mut message = Substituted { text: String::new(), unset: Vec::new() };
+            let mut message = Substituted {
+                text: String::new(),
+                unset: Vec::new(),
+            };
             expand(argument, lookup, &mut message, depth + 1)?;
-            return Err(Fault::Required { name: name.to_owned(), message: message.text });
+            return Err(Fault::Required {
+                name: name.to_owned(),
+                message: message.text,
+            });
         }
         _ => return Err(Fault::Invalid),
     }
@@ -184,11 +208,16 @@ fn braced(
 
 /// Length of the variable name that a text starts with.
 fn name_length(text: &str) -> usize {
-    let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    let starts = text
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     if !starts {
         return 0;
     }
-    text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
+    text.bytes()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        .count()
 }
 
 /// Where the brace that is already open closes, counting expressions inside.
@@ -242,8 +271,14 @@ mod tests {
         for source in ["${", "${}", "${ }", "${ A}", "${A }", "${A!}", "${X:-${}"] {
             assert_eq!(text(source), Err(Fault::Invalid), "{source}");
         }
-        let required = Fault::Required { name: "X".to_owned(), message: "set it".to_owned() };
+        let required = Fault::Required {
+            name: "X".to_owned(),
+            message: "set it".to_owned(),
+        };
         assert_eq!(text("${X:?set it}"), Err(required));
-        assert_eq!(substitute("$X ${Y}", &lookup).map(|done| done.unset), Ok(vec!["X".to_owned(), "Y".to_owned()]));
+        assert_eq!(
+            substitute("$X ${Y}", &lookup).map(|done| done.unset),
+            Ok(vec!["X".to_owned(), "Y".to_owned()])
+        );
     }
 }

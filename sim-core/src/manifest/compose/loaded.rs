@@ -42,7 +42,9 @@ impl Texts {
     /// a stack; Compose merges all documents of a file, so all are returned.
     pub fn read(&mut self, name: &str, text: &str) -> Vec<Node> {
         let file = self.sources.add(name, text);
-        let Some(source) = self.sources.get(file) else { return Vec::new() };
+        let Some(source) = self.sources.get(file) else {
+            return Vec::new();
+        };
         let (nodes, problems) = decode::documents(source, Dialect::Compose);
         self.problems.extend(problems);
         nodes
@@ -50,7 +52,9 @@ impl Texts {
 
     /// Whether a text cannot be read.
     pub fn failed(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+        self.problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
     }
 
     /// The name of a file.
@@ -67,7 +71,11 @@ impl Texts {
 /// `path` as seen from the folder of `from`: joined, with `.` and `..` resolved.
 pub fn relative(from: &str, path: &str) -> String {
     let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let whole = if path.starts_with('/') || folder.is_empty() { path.to_owned() } else { format!("{folder}/{path}") };
+    let whole = if path.starts_with('/') || folder.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{folder}/{path}")
+    };
     let mut parts: Vec<&str> = Vec::new();
     for part in whole.split('/') {
         match part {
@@ -79,5 +87,9 @@ pub fn relative(from: &str, path: &str) -> String {
         }
     }
     let joined = parts.join("/");
-    if whole.starts_with('/') { format!("/{joined}") } else { joined }
+    if whole.starts_with('/') {
+        format!("/{joined}")
+    } else {
+        joined
+    }
 }

@@ -26,9 +26,15 @@ enum Rule {
 
 fn rule(path: &[&str]) -> Rule {
     match path {
-        ["services", _, "command" | "entrypoint"] | ["services", _, "healthcheck", "test"] => Rule::Replace,
+        ["services", _, "command" | "entrypoint"] | ["services", _, "healthcheck", "test"] => {
+            Rule::Replace
+        }
         ["services", _, "ulimits", _] => Rule::Replace,
-        ["services", _, "environment" | "labels" | "annotations" | "sysctls"]
+        [
+            "services",
+            _,
+            "environment" | "labels" | "annotations" | "sysctls",
+        ]
         | ["services", _, "build", "args" | "labels"]
         | ["services", _, "deploy", "labels"]
         | ["networks" | "volumes" | "secrets" | "configs", _, "labels"] => Rule::KeyValue,
@@ -42,8 +48,9 @@ fn rule(path: &[&str]) -> Rule {
         [
             "services",
             _,
-            "dns" | "dns_search" | "dns_opt" | "env_file" | "tmpfs" | "cap_add" | "cap_drop" | "profiles" | "expose"
-            | "security_opt" | "external_links" | "links" | "extra_hosts" | "group_add",
+            "dns" | "dns_search" | "dns_opt" | "env_file" | "tmpfs" | "cap_add" | "cap_drop"
+            | "profiles" | "expose" | "security_opt" | "external_links" | "links" | "extra_hosts"
+            | "group_add",
         ] => Rule::Unique(whole),
         ["services", _, "logging"] => Rule::Logging,
         ["networks", _, "ipam", "config"] => Rule::Unique(subnet),
@@ -52,7 +59,8 @@ fn rule(path: &[&str]) -> Rule {
 }
 
 fn whole(node: &Node) -> String {
-    node.scalar_text().map_or_else(|| format!("{:?}", node.to_value()), |text| text.to_string())
+    node.scalar_text()
+        .map_or_else(|| format!("{:?}", node.to_value()), |text| text.to_string())
 }
 
 fn subnet(node: &Node) -> String {
@@ -120,7 +128,9 @@ fn plain(base: Node, over: Node, path: &mut Vec<String>, scribe: &Scribe) -> Nod
     let value = match (base.value, over.value) {
         (NodeValue::Map(mut entries), NodeValue::Map(later)) => {
             for entry in later {
-                let place = entries.iter().position(|known| known.key.text == entry.key.text);
+                let place = entries
+                    .iter()
+                    .position(|known| known.key.text == entry.key.text);
                 match place {
                     None => entries.push(entry),
                     Some(_) if entry.value.tag == Some(Tag::Reset) => {
@@ -128,8 +138,14 @@ fn plain(base: Node, over: Node, path: &mut Vec<String>, scribe: &Scribe) -> Nod
                     }
                     Some(place) => {
                         path.push(entry.key.text.to_string());
-                        let old = std::mem::replace(&mut entries[place].value, Node::new(NodeValue::Null, span));
-                        entries[place] = Entry { key: entry.key, value: merge_at(old, entry.value, path, scribe) };
+                        let old = std::mem::replace(
+                            &mut entries[place].value,
+                            Node::new(NodeValue::Null, span),
+                        );
+                        entries[place] = Entry {
+                            key: entry.key,
+                            value: merge_at(old, entry.value, path, scribe),
+                        };
                         path.pop();
                     }
                 }
@@ -140,7 +156,10 @@ fn plain(base: Node, over: Node, path: &mut Vec<String>, scribe: &Scribe) -> Nod
             items.extend(later);
             NodeValue::Seq(items)
         }
-        (NodeValue::Map(_) | NodeValue::Seq(_), other @ (NodeValue::Map(_) | NodeValue::Seq(_)))
+        (
+            NodeValue::Map(_) | NodeValue::Seq(_),
+            other @ (NodeValue::Map(_) | NodeValue::Seq(_)),
+        )
         | (NodeValue::Map(_), other) => {
             let message = format!("cannot override {}", path.join("."));
             let help = "the file before gives this another type; use the same form in both";
@@ -175,35 +194,69 @@ fn into_items(node: Node) -> Vec<Node> {
 
 /// A list of `K=V` as a mapping; a name alone maps to nothing.
 pub fn key_values(node: Node) -> Node {
-    let NodeValue::Seq(items) = &node.value else { return node };
+    let NodeValue::Seq(items) = &node.value else {
+        return node;
+    };
     let mut entries: Vec<Entry> = Vec::new();
     for item in items {
-        let Some(text) = item.scalar_text() else { return node };
+        let Some(text) = item.scalar_text() else {
+            return node;
+        };
         let (name, value) = match text.split_once('=') {
             Some((name, value)) => {
-                let text = NodeValue::Str { text: value.into(), style: crate::manifest::tree::Style::Double };
+                let text = NodeValue::Str {
+                    text: value.into(),
+                    style: crate::manifest::tree::Style::Double,
+                };
                 (name, text)
             }
             None => (&*text, NodeValue::Null),
         };
-        let entry = Entry { key: Key { text: name.into(), span: item.span }, value: Node::new(value, item.span) };
-        match entries.iter().position(|known| known.key.text == entry.key.text) {
+        let entry = Entry {
+            key: Key {
+                text: name.into(),
+                span: item.span,
+            },
+            value: Node::new(value, item.span),
+        };
+        match entries
+            .iter()
+            .position(|known| known.key.text == entry.key.text)
+        {
             Some(place) => entries[place] = entry,
             None => entries.push(entry),
         }
     }
-    Node { value: NodeValue::Map(entries), span: node.span, tag: node.tag }
+    Node {
+        value: NodeValue::Map(entries),
+        span: node.span,
+        tag: node.tag,
+    }
 }
 
 fn names(node: Node) -> Node {
-    let NodeValue::Seq(items) = &node.value else { return node };
+    let NodeValue::Seq(items) = &node.value else {
+        return node;
+    };
     let mut entries = Vec::new();
     for item in items {
-        let Some(text) = item.as_str() else { return node };
+        let Some(text) = item.as_str() else {
+            return node;
+        };
         let empty = Node::new(NodeValue::Map(Vec::new()), item.span);
-        entries.push(Entry { key: Key { text: text.into(), span: item.span }, value: empty });
+        entries.push(Entry {
+            key: Key {
+                text: text.into(),
+                span: item.span,
+            },
+            value: empty,
+        });
     }
-    Node { value: NodeValue::Map(entries), span: node.span, tag: node.tag }
+    Node {
+        value: NodeValue::Map(entries),
+        span: node.span,
+        tag: node.tag,
+    }
 }
 
 fn text_is(node: Node, key: &str) -> Node {
@@ -211,7 +264,13 @@ fn text_is(node: Node, key: &str) -> Node {
         return node;
     }
     let span = node.span;
-    let entry = Entry { key: Key { text: key.into(), span }, value: node };
+    let entry = Entry {
+        key: Key {
+            text: key.into(),
+            span,
+        },
+        value: node,
+    };
     Node::new(NodeValue::Map(vec![entry]), span)
 }
 
@@ -220,12 +279,18 @@ pub fn drop_resets(node: &mut Node) {
     match &mut node.value {
         NodeValue::Map(entries) => {
             entries.retain(|entry| entry.value.tag != Some(Tag::Reset));
-            entries.iter_mut().for_each(|entry| drop_resets(&mut entry.value));
+            entries
+                .iter_mut()
+                .for_each(|entry| drop_resets(&mut entry.value));
         }
         NodeValue::Seq(items) => {
             items.retain(|item| item.tag != Some(Tag::Reset));
             items.iter_mut().for_each(drop_resets);
         }
-        NodeValue::Null | NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) | NodeValue::Str { .. } => {}
+        NodeValue::Null
+        | NodeValue::Bool(_)
+        | NodeValue::Int(_)
+        | NodeValue::Float(_)
+        | NodeValue::Str { .. } => {}
     }
 }

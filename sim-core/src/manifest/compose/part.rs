@@ -34,7 +34,11 @@ pub fn count(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<u64> {
     let number = integer(field, scribe)?;
     let count = u64::try_from(number).ok();
     if count.is_none() {
-        scribe.error(code, field.span, format!("{}: must be greater than or equal to 0", field.path));
+        scribe.error(
+            code,
+            field.span,
+            format!("{}: must be greater than or equal to 0", field.path),
+        );
     }
     count
 }
@@ -54,11 +58,23 @@ pub fn truth(field: &Field<'_>, scribe: &Scribe) -> Option<bool> {
 }
 
 /// A duration; the default if absent or wrong.
-pub fn duration(field: &Field<'_>, scribe: &Scribe, code: Code, default: SimDuration) -> SimDuration {
-    let Some(text) = field.scalar(scribe) else { return default };
+pub fn duration(
+    field: &Field<'_>,
+    scribe: &Scribe,
+    code: Code,
+    default: SimDuration,
+) -> SimDuration {
+    let Some(text) = field.scalar(scribe) else {
+        return default;
+    };
     duration::parse(&text).unwrap_or_else(|message| {
         let message = format!("{}: {message}", field.path);
-        scribe.error_with_help(code, field.span, message, "write for example `30s` or `1m30s`");
+        scribe.error_with_help(
+            code,
+            field.span,
+            message,
+            "write for example `30s` or `1m30s`",
+        );
         default
     })
 }
@@ -67,19 +83,31 @@ pub fn duration(field: &Field<'_>, scribe: &Scribe, code: Code, default: SimDura
 pub fn command(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<Vec<Arc<str>>> {
     let node = field.node?;
     if node.as_seq().is_some() {
-        return Some(field.items(scribe).iter().filter_map(|item| item.scalar(scribe)).collect());
+        return Some(
+            field
+                .items(scribe)
+                .iter()
+                .filter_map(|item| item.scalar(scribe))
+                .collect(),
+        );
     }
     let line = field.scalar(scribe)?;
     let split = words::split(&line);
     if split.is_none() {
-        scribe.error(code, field.span, format!("{}: invalid command line string", field.path));
+        scribe.error(
+            code,
+            field.span,
+            format!("{}: invalid command line string", field.path),
+        );
     }
     split
 }
 
 /// `K: V` or a list of `K=V`, as texts; a key without a value has none.
 pub fn key_values(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, Option<Arc<str>>)> {
-    let Some(node) = field.node else { return Vec::new() };
+    let Some(node) = field.node else {
+        return Vec::new();
+    };
     let owned;
     let field = if node.as_seq().is_some() {
         owned = merge::key_values(node.clone());
@@ -87,21 +115,36 @@ pub fn key_values(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, Option<A
             field.wrong_type(scribe, "a mapping");
             return Vec::new();
         }
-        Field { node: Some(&owned), span: field.span, path: field.path.clone() }
+        Field {
+            node: Some(&owned),
+            span: field.span,
+            path: field.path.clone(),
+        }
     } else {
         field.clone()
     };
     field
         .entries(scribe)
         .into_iter()
-        .map(|(key, inner)| (key.text.clone(), if inner.exists() { inner.scalar(scribe) } else { None }))
+        .map(|(key, inner)| {
+            (
+                key.text.clone(),
+                if inner.exists() {
+                    inner.scalar(scribe)
+                } else {
+                    None
+                },
+            )
+        })
         .collect()
 }
 
 /// Labels; a key without a value has an empty one.
 pub fn labels(field: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
     let pairs = key_values(field, scribe).into_iter();
-    pairs.map(|(key, value)| (key, value.unwrap_or_else(|| "".into()))).collect()
+    pairs
+        .map(|(key, value)| (key, value.unwrap_or_else(|| "".into())))
+        .collect()
 }
 
 /// `env_file` and `environment` of a service: the latter wins, later files win.
@@ -120,9 +163,19 @@ pub fn environment(
     };
     for item in items {
         let is_map = item.node.is_some_and(|node| node.as_map().is_some());
-        let path_field = if is_map { item.get(scribe, "path") } else { item.clone() };
-        let required = if is_map { truth(&item.get(scribe, "required"), scribe).unwrap_or(true) } else { true };
-        let Some(path) = path_field.text(scribe) else { continue };
+        let path_field = if is_map {
+            item.get(scribe, "path")
+        } else {
+            item.clone()
+        };
+        let required = if is_map {
+            truth(&item.get(scribe, "required"), scribe).unwrap_or(true)
+        } else {
+            true
+        };
+        let Some(path) = path_field.text(scribe) else {
+            continue;
+        };
         match others(&relative(file, &path)) {
             Some(text) => environment.extend(dotenv::parse(&text, variables)),
             None if required => scribe.error_with_help(
@@ -144,7 +197,12 @@ pub fn environment(
 }
 
 /// An image reference, checked; empty if absent.
-pub fn image(field: &Field<'_>, scribe: &Scribe, code: Code, message: &dyn Fn(&str) -> String) -> Arc<str> {
+pub fn image(
+    field: &Field<'_>,
+    scribe: &Scribe,
+    code: Code,
+    message: &dyn Fn(&str) -> String,
+) -> Arc<str> {
     let text = field.text_or_empty(scribe);
     // What could not be interpolated has been told already.
     if !text.is_empty() && !text.contains('$') && !image::is_reference(&text) {
@@ -167,16 +225,26 @@ pub fn health(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<HealthCh
     let disable = truth(&field.get(scribe, "disable"), scribe).unwrap_or(false);
     let test_field = field.get(scribe, "test");
     if disable && test_field.exists() {
-        scribe.error(code, test_field.span, "test and disable can't be set at the same time");
+        scribe.error(
+            code,
+            test_field.span,
+            "test and disable can't be set at the same time",
+        );
     }
-    let test = if disable { Some(HealthTest::Disabled) } else { health_test(&test_field, scribe, code) };
+    let test = if disable {
+        Some(HealthTest::Disabled)
+    } else {
+        health_test(&test_field, scribe, code)
+    };
     let span = |key: &str, default| {
         let inner = field.get(scribe, key);
         let value = duration(&inner, scribe, code, default);
         // Zero is absence here, as the engine has it.
         if value.is_zero() { default } else { value }
     };
-    let retries = count(&field.get(scribe, "retries"), scribe, code).filter(|retries| *retries > 0).unwrap_or(3);
+    let retries = count(&field.get(scribe, "retries"), scribe, code)
+        .filter(|retries| *retries > 0)
+        .unwrap_or(3);
     Some(HealthCheck {
         test,
         interval: span("interval", SimDuration::from_secs(30)),
@@ -192,7 +260,11 @@ fn health_test(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<HealthT
     if node.as_seq().is_none() {
         return field.scalar(scribe).map(HealthTest::Shell);
     }
-    let words: Vec<Arc<str>> = field.items(scribe).iter().filter_map(|item| item.scalar(scribe)).collect();
+    let words: Vec<Arc<str>> = field
+        .items(scribe)
+        .iter()
+        .filter_map(|item| item.scalar(scribe))
+        .collect();
     match words.first().map(|word| &**word) {
         None => None,
         Some("NONE") => Some(HealthTest::Disabled),
@@ -228,7 +300,11 @@ pub fn mounts(service: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenMo
             Some(_) => item.scalar(scribe).and_then(|text| {
                 let mount = short_mount(&text);
                 if mount.is_none() {
-                    scribe.error(code, item.span, format!("{}: invalid volume specification: '{text}'", item.path));
+                    scribe.error(
+                        code,
+                        item.span,
+                        format!("{}: invalid volume specification: '{text}'", item.path),
+                    );
                 }
                 mount
             }),
@@ -236,7 +312,12 @@ pub fn mounts(service: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenMo
         };
         if let Some(mount) = mount {
             let named = mount.kind == MountKind::Volume && !mount.source.is_empty();
-            found.push(WrittenMount { mount, named, span: item.span, path: item.path.clone() });
+            found.push(WrittenMount {
+                mount,
+                named,
+                span: item.span,
+                path: item.path.clone(),
+            });
         }
     }
     let tmpfs = service.get(scribe, "tmpfs");
@@ -245,10 +326,22 @@ pub fn mounts(service: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenMo
         _ => tmpfs.items(scribe),
     };
     for item in items {
-        let Some(text) = item.scalar(scribe) else { continue };
+        let Some(text) = item.scalar(scribe) else {
+            continue;
+        };
         let target = text.split(':').next().unwrap_or("").into();
-        let mount = Mount { kind: MountKind::Tmpfs, source: "".into(), target, read_only: false };
-        found.push(WrittenMount { mount, named: false, span: item.span, path: item.path.clone() });
+        let mount = Mount {
+            kind: MountKind::Tmpfs,
+            source: "".into(),
+            target,
+            read_only: false,
+        };
+        found.push(WrittenMount {
+            mount,
+            named: false,
+            span: item.span,
+            path: item.path.clone(),
+        });
     }
     check_targets(&found, scribe);
     found
@@ -256,9 +349,14 @@ pub fn mounts(service: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenMo
 
 fn check_targets(mounts: &[WrittenMount], scribe: &Scribe) {
     for (index, mount) in mounts.iter().enumerate() {
-        if let Some(first) = mounts[..index].iter().find(|first| first.mount.target == mount.mount.target) {
-            let message =
-                format!("{}: target {} already mounted as {}", mount.path, mount.mount.target, first.path);
+        if let Some(first) = mounts[..index]
+            .iter()
+            .find(|first| first.mount.target == mount.mount.target)
+        {
+            let message = format!(
+                "{}: target {} already mounted as {}",
+                mount.path, mount.mount.target, first.path
+            );
             scribe.error(explain::COMPOSE_CONFLICT, mount.span, message);
         }
     }
@@ -272,7 +370,11 @@ fn long_mount(item: &Field<'_>, scribe: &Scribe, code: Code) -> Option<Mount> {
         Some("tmpfs") => MountKind::Tmpfs,
         Some("volume" | "image") => MountKind::Volume,
         Some(other) => {
-            scribe.error(code, kind_field.span, format!("{}: unknown mount type '{other}'", kind_field.path));
+            scribe.error(
+                code,
+                kind_field.span,
+                format!("{}: unknown mount type '{other}'", kind_field.path),
+            );
             return None;
         }
         None => {
@@ -283,10 +385,22 @@ fn long_mount(item: &Field<'_>, scribe: &Scribe, code: Code) -> Option<Mount> {
     };
     let target = item.get(scribe, "target").text_or_empty(scribe);
     if kind == MountKind::Bind && source.is_empty() {
-        scribe.error(code, item.span, format!("{}: invalid mount config for type \"bind\": field Source must not be empty", item.path));
+        scribe.error(
+            code,
+            item.span,
+            format!(
+                "{}: invalid mount config for type \"bind\": field Source must not be empty",
+                item.path
+            ),
+        );
     }
     let read_only = truth(&item.get(scribe, "read_only"), scribe).unwrap_or(false);
-    Some(Mount { kind, source, target, read_only })
+    Some(Mount {
+        kind,
+        source,
+        target,
+        read_only,
+    })
 }
 
 /// `[source:]target[:options]`. Source: compose-go `format/volume.go`.
@@ -294,18 +408,34 @@ fn short_mount(text: &str) -> Option<Mount> {
     let mut parts = text.split(':');
     let first = parts.next().filter(|first| !first.is_empty())?;
     let Some(target) = parts.next() else {
-        return Some(Mount { kind: MountKind::Volume, source: "".into(), target: first.into(), read_only: false });
+        return Some(Mount {
+            kind: MountKind::Volume,
+            source: "".into(),
+            target: first.into(),
+            read_only: false,
+        });
     };
     if target.is_empty() {
         return None;
     }
-    let read_only = parts.next().is_some_and(|options| options.split(',').any(|option| option == "ro"));
+    let read_only = parts
+        .next()
+        .is_some_and(|options| options.split(',').any(|option| option == "ro"));
     if parts.next().is_some() {
         return None;
     }
     let is_path = first.starts_with(['.', '/', '~']);
-    let kind = if is_path { MountKind::Bind } else { MountKind::Volume };
-    Some(Mount { kind, source: first.into(), target: target.into(), read_only })
+    let kind = if is_path {
+        MountKind::Bind
+    } else {
+        MountKind::Volume
+    };
+    Some(Mount {
+        kind,
+        source: first.into(),
+        target: target.into(),
+        read_only,
+    })
 }
 
 /// `deploy.resources`.
@@ -313,8 +443,13 @@ pub fn needs(field: &Field<'_>, scribe: &Scribe, code: Code) -> ResourceNeeds {
     let limits_field = field.get(scribe, "limits");
     let reservations = field.get(scribe, "reservations");
     let mut requests = amounts(&reservations, scribe, code);
-    requests.extended = amount::generic(&reservations.get(scribe, "generic_resources"), scribe).into_iter().collect();
-    ResourceNeeds { requests, limits: amounts(&limits_field, scribe, code) }
+    requests.extended = amount::generic(&reservations.get(scribe, "generic_resources"), scribe)
+        .into_iter()
+        .collect();
+    ResourceNeeds {
+        requests,
+        limits: amounts(&limits_field, scribe, code),
+    }
 }
 
 fn amounts(field: &Field<'_>, scribe: &Scribe, code: Code) -> ResourceAmounts {
@@ -328,9 +463,11 @@ fn amounts(field: &Field<'_>, scribe: &Scribe, code: Code) -> ResourceAmounts {
 /// Names that a list or a mapping gives, with their positions; values below stay unread.
 pub fn names(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, Span)> {
     match field.node {
-        Some(node) if node.as_map().is_some() => {
-            field.entries(scribe).into_iter().map(|(key, _)| (key.text.clone(), key.span)).collect()
-        }
+        Some(node) if node.as_map().is_some() => field
+            .entries(scribe)
+            .into_iter()
+            .map(|(key, _)| (key.text.clone(), key.span))
+            .collect(),
         _ => field
             .items(scribe)
             .iter()

@@ -41,11 +41,17 @@ pub fn ports(field: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort>
 }
 
 fn short(item: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort> {
-    let Some(text) = item.scalar(scribe) else { return Vec::new() };
+    let Some(text) = item.scalar(scribe) else {
+        return Vec::new();
+    };
     match parse(&text) {
         Ok(ports) => ports
             .into_iter()
-            .map(|port| WrittenPort { port, mode: PublishMode::Ingress, span: item.span })
+            .map(|port| WrittenPort {
+                port,
+                mode: PublishMode::Ingress,
+                span: item.span,
+            })
             .collect(),
         Err(message) => {
             let help = "write for example `\"8080:80\"`: host port, then container port";
@@ -60,11 +66,17 @@ fn long(item: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort> {
     let protocol_field = item.get(scribe, "protocol");
     let protocol_text = protocol_field.text(scribe).unwrap_or_else(|| "tcp".into());
     let Some(protocol) = protocol(&protocol_text) else {
-        scribe.error(code, protocol_field.span, format!("{}: Invalid proto: {protocol_text}", protocol_field.path));
+        scribe.error(
+            code,
+            protocol_field.span,
+            format!("{}: Invalid proto: {protocol_text}", protocol_field.path),
+        );
         return Vec::new();
     };
     let published_field = item.get(scribe, "published");
-    let published = published_field.scalar(scribe).filter(|text| !text.is_empty() && &**text != "0");
+    let published = published_field
+        .scalar(scribe)
+        .filter(|text| !text.is_empty() && &**text != "0");
     let range = match published.as_deref().map(range) {
         Some(Err(message)) => {
             let message = format!("{}: Invalid hostPort: {message}", published_field.path);
@@ -80,16 +92,33 @@ fn long(item: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort> {
     };
     let Some(number) = part::integer(&target_field, scribe) else {
         if !target_field.exists() {
-            scribe.error(code, item.span, format!("{}: No port specified: <empty>", item.path));
+            scribe.error(
+                code,
+                item.span,
+                format!("{}: No port specified: <empty>", item.path),
+            );
         }
         return Vec::new();
     };
     let Some(target) = u16::try_from(number).ok().filter(|target| *target > 0) else {
-        scribe.error(code, target_field.span, format!("{}: Invalid containerPort: {number}", item.path));
+        scribe.error(
+            code,
+            target_field.span,
+            format!("{}: Invalid containerPort: {number}", item.path),
+        );
         return Vec::new();
     };
     let host_ip = item.get(scribe, "host_ip").text_or_empty(scribe);
-    vec![WrittenPort { port: Port { target, published: range, host_ip, protocol }, mode, span: item.span }]
+    vec![WrittenPort {
+        port: Port {
+            target,
+            published: range,
+            host_ip,
+            protocol,
+        },
+        mode,
+        span: item.span,
+    }]
 }
 
 /// `[address:][host[-host]:]container[-container][/protocol]`.
@@ -107,38 +136,68 @@ fn parse(text: &str) -> Result<Vec<Port>, String> {
         None => ("", front),
     };
     if container.is_empty() {
-        return Err(format!("No port specified: {}<empty>", if front.is_empty() { "" } else { rest }));
+        return Err(format!(
+            "No port specified: {}<empty>",
+            if front.is_empty() { "" } else { rest }
+        ));
     }
     if !host_ip.is_empty() && host_ip.parse::<std::net::IpAddr>().is_err() {
         return Err(format!("Invalid ip address: {host_ip}"));
     }
-    let protocol = protocol(protocol_text).ok_or_else(|| format!("Invalid proto: {protocol_text}"))?;
+    let protocol =
+        protocol(protocol_text).ok_or_else(|| format!("Invalid proto: {protocol_text}"))?;
     let inner = range(container).map_err(|wrong| format!("Invalid containerPort: {wrong}"))?;
     let outer = match host {
         "" => None,
         _ => Some(range(host).map_err(|wrong| format!("Invalid hostPort: {wrong}"))?),
     };
     let address: Arc<str> = host_ip.into();
-    let port = |target, published| Port { target, published, host_ip: address.clone(), protocol };
+    let port = |target, published| Port {
+        target,
+        published,
+        host_ip: address.clone(),
+        protocol,
+    };
     let width = |range: PortRange| range.last - range.first;
     match outer {
-        None => Ok((inner.first..=inner.last).map(|target| port(target, None)).collect()),
+        None => Ok((inner.first..=inner.last)
+            .map(|target| port(target, None))
+            .collect()),
         Some(outer) if width(inner) == 0 => Ok(vec![port(inner.first, Some(outer))]),
         Some(outer) if width(inner) == width(outer) => Ok((inner.first..=inner.last)
             .zip(outer.first..=outer.last)
-            .map(|(target, published)| port(target, Some(PortRange { first: published, last: published })))
+            .map(|(target, published)| {
+                port(
+                    target,
+                    Some(PortRange {
+                        first: published,
+                        last: published,
+                    }),
+                )
+            })
             .collect()),
-        Some(_) => Err(format!("Invalid ranges specified for container and host Ports: {container} and {host}")),
+        Some(_) => Err(format!(
+            "Invalid ranges specified for container and host Ports: {container} and {host}"
+        )),
     }
 }
 
 fn range(text: &str) -> Result<PortRange, String> {
-    let number = |part: &str| part.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| text.to_owned());
+    let number = |part: &str| {
+        part.parse::<u16>()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(|| text.to_owned())
+    };
     let (first, last) = match text.split_once('-') {
         Some((first, last)) => (number(first)?, number(last)?),
         None => (number(text)?, number(text)?),
     };
-    if first > last { Err(text.to_owned()) } else { Ok(PortRange { first, last }) }
+    if first > last {
+        Err(text.to_owned())
+    } else {
+        Ok(PortRange { first, last })
+    }
 }
 
 fn protocol(text: &str) -> Option<PortProtocol> {
@@ -154,16 +213,28 @@ fn protocol(text: &str) -> Option<PortProtocol> {
 /// cannot be read is its own key.
 pub fn merge_key(node: &crate::manifest::tree::Node) -> String {
     if node.as_map().is_some() {
-        let part = |key: &str| node.get(key).and_then(crate::manifest::tree::Node::scalar_text);
+        let part = |key: &str| {
+            node.get(key)
+                .and_then(crate::manifest::tree::Node::scalar_text)
+        };
         let text = |key: &str| part(key).map_or(String::new(), |text| text.to_string());
         let protocol = part("protocol").unwrap_or_else(|| "tcp".into());
-        return format!("{}:{}:{}/{protocol}", text("host_ip"), text("published"), text("target"));
+        return format!(
+            "{}:{}:{}/{protocol}",
+            text("host_ip"),
+            text("published"),
+            text("target")
+        );
     }
     let text = node.scalar_text().unwrap_or_else(|| "".into());
     match parse(&text).as_deref() {
         Ok([port]) => {
             let published = port.published.map_or(String::new(), |range| {
-                if range.first == range.last { range.first.to_string() } else { format!("{}-{}", range.first, range.last) }
+                if range.first == range.last {
+                    range.first.to_string()
+                } else {
+                    format!("{}-{}", range.first, range.last)
+                }
             });
             let protocol = match port.protocol {
                 PortProtocol::Tcp => "tcp",
@@ -199,11 +270,17 @@ mod tests {
             ("8080:80/udp", Ok(" Some((8080, 8080)) 80")),
             ("127.0.0.1:8080:80", Ok("127.0.0.1 Some((8080, 8080)) 80")),
             ("80-90:8080", Ok(" Some((80, 90)) 8080")),
-            ("80-81:8080-8081", Ok(" Some((80, 80)) 8080,  Some((81, 81)) 8081")),
+            (
+                "80-81:8080-8081",
+                Ok(" Some((80, 80)) 8080,  Some((81, 81)) 8081"),
+            ),
             ("9999999", Err("Invalid containerPort: 9999999")),
             ("80/xyz", Err("Invalid proto: xyz")),
             ("", Err("No port specified: <empty>")),
-            ("80-82:1-2", Err("Invalid ranges specified for container and host Ports: 1-2 and 80-82")),
+            (
+                "80-82:1-2",
+                Err("Invalid ranges specified for container and host Ports: 1-2 and 80-82"),
+            ),
         ] {
             let expected = expected.map(str::to_owned).map_err(str::to_owned);
             assert_eq!(shown(text), expected, "{text}");

@@ -35,7 +35,9 @@ pub struct Setting<'a> {
 /// Reads a project from files, the later on top of the earlier.
 pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
     let mut variables = setting.environment.clone();
-    let first = files.first().map_or_else(|| Arc::from(""), |source| source.name.clone());
+    let first = files
+        .first()
+        .map_or_else(|| Arc::from(""), |source| source.name.clone());
     let env_path = crate::manifest::compose::loaded::relative(&first, ".env");
     if let Some(text) = (setting.others)(&env_path) {
         for (name, value) in dotenv::parse(&text, setting.environment) {
@@ -45,7 +47,9 @@ pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
     let mut gather = Gather::new(variables.clone(), setting.others);
     let mut whole: Option<Node> = None;
     for file in files {
-        let Some(root) = gather.file(&file.name, &file.text) else { continue };
+        let Some(root) = gather.file(&file.name, &file.text) else {
+            continue;
+        };
         whole = Some(match whole {
             Some(base) => merge::merge(base, root, &gather.scribe),
             None => root,
@@ -67,7 +71,11 @@ pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
         None if texts.problems.is_empty() && files.is_empty() => {}
         None if texts.problems.is_empty() => {
             let span = crate::manifest::lines::Span::default();
-            scribe.error(explain::COMPOSE_MISSING_PROPERTY, span, "empty compose file");
+            scribe.error(
+                explain::COMPOSE_MISSING_PROPERTY,
+                span,
+                "empty compose file",
+            );
         }
         None => {}
     }
@@ -78,14 +86,27 @@ pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
     if failed(&problems) {
         model = None;
     }
-    Loaded { model, problems, not_modelled, sources: texts.sources }
+    Loaded {
+        model,
+        problems,
+        not_modelled,
+        sources: texts.sources,
+    }
 }
 
 fn failed(problems: &[Diagnostic]) -> bool {
-    problems.iter().any(|problem| problem.severity == Severity::Error)
+    problems
+        .iter()
+        .any(|problem| problem.severity == Severity::Error)
 }
 
-fn assemble(root: &Node, scribe: &Scribe, first: &str, setting: Setting<'_>, variables: &Variables) -> Project {
+fn assemble(
+    root: &Node,
+    scribe: &Scribe,
+    first: &str,
+    setting: Setting<'_>,
+    variables: &Variables,
+) -> Project {
     let field = Field::root(root);
     let version = field.get(scribe, "version");
     if version.exists() {
@@ -94,25 +115,39 @@ fn assemble(root: &Node, scribe: &Scribe, first: &str, setting: Setting<'_>, var
     }
     extensions(root, scribe);
     let name = project_name(&field, scribe, first, setting, variables);
-    let around = Around { project: &name, variables, others: setting.others, file: first };
+    let around = Around {
+        project: &name,
+        variables,
+        others: setting.others,
+        file: first,
+    };
     let services_field = field.get(scribe, "services");
     let mut services: BTreeMap<Arc<str>, WrittenService> = BTreeMap::new();
     for (key, inner) in services_field.entries(scribe) {
         if let Some(node) = inner.node {
             extensions(node, scribe);
         }
-        services.insert(key.text.clone(), read(&key.text, key.span, &inner, scribe, around));
+        services.insert(
+            key.text.clone(),
+            read(&key.text, key.span, &inner, scribe, around),
+        );
     }
     let volumes = resources(&field, scribe, "volumes", &name);
     let mut networks = resources(&field, scribe, "networks", &name);
     networks
         .entry("default".into())
-        .or_insert_with(|| Resource { name: format!("{name}_default").into(), external: false });
+        .or_insert_with(|| Resource {
+            name: format!("{name}_default").into(),
+            external: false,
+        });
     let active = active_profiles(setting, variables);
     let is_enabled = |service: &Service| {
         service.profiles.is_empty()
             || active.contains("*")
-            || service.profiles.iter().any(|profile| active.contains(profile))
+            || service
+                .profiles
+                .iter()
+                .any(|profile| active.contains(profile))
     };
     let others = check::Declared {
         networks: networks.keys().cloned().collect(),
@@ -122,25 +157,42 @@ fn assemble(root: &Node, scribe: &Scribe, first: &str, setting: Setting<'_>, var
     };
     check::names(&services, &others, scribe);
     check::cycles(&services, scribe);
-    let enabled: BTreeMap<&Arc<str>, &WrittenService> =
-        services.iter().filter(|(_, written)| is_enabled(&written.service)).collect();
+    let enabled: BTreeMap<&Arc<str>, &WrittenService> = services
+        .iter()
+        .filter(|(_, written)| is_enabled(&written.service))
+        .collect();
     check::profiles(&enabled, &services, scribe);
     check::ports(&enabled, scribe);
     check::container_names(&enabled, scribe);
-    let used: BTreeSet<Arc<str>> =
-        enabled.values().flat_map(|written| written.service.networks.iter().cloned()).collect();
+    let used: BTreeSet<Arc<str>> = enabled
+        .values()
+        .flat_map(|written| written.service.networks.iter().cloned())
+        .collect();
     networks.retain(|key, _| used.contains(key));
     let enabled: BTreeSet<Arc<str>> = enabled.keys().map(|key| (*key).clone()).collect();
-    let mut project =
-        Project { name, services: BTreeMap::new(), disabled: BTreeMap::new(), networks, volumes };
+    let mut project = Project {
+        name,
+        services: BTreeMap::new(),
+        disabled: BTreeMap::new(),
+        networks,
+        volumes,
+    };
     for (key, written) in services {
         let mut service = written.service;
-        for mount in service.mounts.iter_mut().filter(|mount| mount.kind == MountKind::Volume) {
+        for mount in service
+            .mounts
+            .iter_mut()
+            .filter(|mount| mount.kind == MountKind::Volume)
+        {
             if let Some(volume) = project.volumes.get(&mount.source) {
                 mount.source = volume.name.clone();
             }
         }
-        let place = if enabled.contains(&key) { &mut project.services } else { &mut project.disabled };
+        let place = if enabled.contains(&key) {
+            &mut project.services
+        } else {
+            &mut project.disabled
+        };
         place.insert(key, service);
     }
     project
@@ -157,14 +209,26 @@ pub fn extensions(node: &Node, scribe: &Scribe) {
 }
 
 fn keys(field: &Field<'_>, key: &str) -> BTreeSet<Arc<str>> {
-    let entries = field.peek(key).node.and_then(|node| node.as_map()).unwrap_or_default();
+    let entries = field
+        .peek(key)
+        .node
+        .and_then(|node| node.as_map())
+        .unwrap_or_default();
     entries.iter().map(|entry| entry.key.text.clone()).collect()
 }
 
-fn resources(field: &Field<'_>, scribe: &Scribe, key: &str, project: &str) -> BTreeMap<Arc<str>, Resource> {
+fn resources(
+    field: &Field<'_>,
+    scribe: &Scribe,
+    key: &str,
+    project: &str,
+) -> BTreeMap<Arc<str>, Resource> {
     let mut found = BTreeMap::new();
     for (key, inner) in field.get(scribe, key).entries(scribe) {
-        found.insert(key.text.clone(), resource(&key.text, &inner, scribe, project));
+        found.insert(
+            key.text.clone(),
+            resource(&key.text, &inner, scribe, project),
+        );
     }
     found
 }
@@ -176,7 +240,10 @@ pub fn resource(key: &str, field: &Field<'_>, scribe: &Scribe, prefix: &str) -> 
     }
     let external_field = field.get(scribe, "external");
     // Older files write the name below `external`.
-    let old_name = external_field.node.and_then(|node| node.get("name")).and_then(Node::scalar_text);
+    let old_name = external_field
+        .node
+        .and_then(|node| node.get("name"))
+        .and_then(Node::scalar_text);
     let external = match external_field.node {
         Some(node) if node.as_map().is_some() => {
             scribe.mark_below(node);
@@ -196,8 +263,17 @@ pub fn resource(key: &str, field: &Field<'_>, scribe: &Scribe, prefix: &str) -> 
 
 fn active_profiles(setting: Setting<'_>, variables: &Variables) -> BTreeSet<Arc<str>> {
     let mut active: BTreeSet<Arc<str>> = setting.profiles.iter().cloned().collect();
-    let listed = variables.get("COMPOSE_PROFILES").cloned().unwrap_or_else(|| "".into());
-    active.extend(listed.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Arc::from));
+    let listed = variables
+        .get("COMPOSE_PROFILES")
+        .cloned()
+        .unwrap_or_else(|| "".into());
+    active.extend(
+        listed
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(Arc::from),
+    );
     active
 }
 
@@ -213,11 +289,21 @@ fn project_name(
     let given: Option<Arc<str>> = setting
         .project_name
         .map(Arc::from)
-        .or_else(|| variables.get("COMPOSE_PROJECT_NAME").cloned().filter(|name| !name.is_empty()))
+        .or_else(|| {
+            variables
+                .get("COMPOSE_PROJECT_NAME")
+                .cloned()
+                .filter(|name| !name.is_empty())
+        })
         .or(from_file);
     if let Some(name) = given {
-        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-        let starts = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let good = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
+        };
+        let starts = name
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         if !starts || !name.bytes().all(good) {
             let message = format!(
                 "invalid project name {name:?}: must consist only of lowercase alphanumeric characters, hyphens, and \
@@ -227,11 +313,17 @@ fn project_name(
         }
         return name;
     }
-    let folder = first.rsplit('/').nth(1).filter(|folder| !matches!(*folder, "" | "." | "..")).unwrap_or(setting.folder);
+    let folder = first
+        .rsplit('/')
+        .nth(1)
+        .filter(|folder| !matches!(*folder, "" | "." | ".."))
+        .unwrap_or(setting.folder);
     let name: String = folder
         .to_lowercase()
         .chars()
-        .filter(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '_' | '-'))
+        .filter(|letter| {
+            letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '_' | '-')
+        })
         .collect();
     let name = name.trim_start_matches(['_', '-']);
     if name.is_empty() {

@@ -49,7 +49,13 @@ pub struct Around<'a> {
 }
 
 /// Reads a service.
-pub fn read(name: &Arc<str>, span: Span, field: &Field<'_>, scribe: &Scribe, around: Around<'_>) -> WrittenService {
+pub fn read(
+    name: &Arc<str>,
+    span: Span,
+    field: &Field<'_>,
+    scribe: &Scribe,
+    around: Around<'_>,
+) -> WrittenService {
     field.expect_map(scribe);
     let code = explain::COMPOSE_INVALID_VALUE;
     let get = |key: &str| field.get(scribe, key);
@@ -59,12 +65,19 @@ pub fn read(name: &Arc<str>, span: Span, field: &Field<'_>, scribe: &Scribe, aro
         scribe.mark_below(node);
     }
     let image_field = get("image");
-    let image = part::image(&image_field, scribe, code, &|text| format!("invalid reference format: {text:?}"));
+    let image = part::image(&image_field, scribe, code, &|text| {
+        format!("invalid reference format: {text:?}")
+    });
     if image.is_empty() && !build.exists() {
         let message = format!(
             "service \"{name}\" has neither an image nor a build context specified: invalid compose project"
         );
-        scribe.error_with_help(explain::COMPOSE_NO_IMAGE, span, message, "add `image:` or `build:`");
+        scribe.error_with_help(
+            explain::COMPOSE_NO_IMAGE,
+            span,
+            message,
+            "add `image:` or `build:`",
+        );
     }
     let deploy = get("deploy");
     let mounts = part::mounts(field, scribe, code);
@@ -82,9 +95,17 @@ pub fn read(name: &Arc<str>, span: Span, field: &Field<'_>, scribe: &Scribe, aro
     resources.requests.memory_bytes = resources.requests.memory_bytes.or(reservation);
     let mut grants = Vec::new();
     for (key, word) in [("configs", "config"), ("secrets", "secret")] {
-        grants.extend(part::grants(&field.peek(key), scribe).into_iter().map(|(name, at)| (word, name, at)));
+        grants.extend(
+            part::grants(&field.peek(key), scribe)
+                .into_iter()
+                .map(|(name, at)| (word, name, at)),
+        );
     }
-    let image = if image.is_empty() { format!("{}-{name}", around.project).into() } else { image };
+    let image = if image.is_empty() {
+        format!("{}-{name}", around.project).into()
+    } else {
+        image
+    };
     let service = Service {
         name: name.clone(),
         build: build.exists(),
@@ -98,17 +119,38 @@ pub fn read(name: &Arc<str>, span: Span, field: &Field<'_>, scribe: &Scribe, aro
         health_check: part::health(&get("healthcheck"), scribe, code),
         restart: restart(&get("restart"), &deploy, scribe),
         scale: scale(name, field, &deploy, scribe),
-        networks: networks.iter().map(|(network, _)| network.clone()).collect(),
+        networks: networks
+            .iter()
+            .map(|(network, _)| network.clone())
+            .collect(),
         mounts: mounts.iter().map(|written| written.mount.clone()).collect(),
         container_name: container.text(scribe),
-        stop_grace_period: part::duration(&get("stop_grace_period"), scribe, code, SimDuration::from_secs(10)),
+        stop_grace_period: part::duration(
+            &get("stop_grace_period"),
+            scribe,
+            code,
+            SimDuration::from_secs(10),
+        ),
         profiles: get("profiles").texts(scribe),
-        pull_policy: pull_policy(&get("pull_policy"), scribe, build.exists() && !image_field.exists()),
+        pull_policy: pull_policy(
+            &get("pull_policy"),
+            scribe,
+            build.exists() && !image_field.exists(),
+        ),
         resources,
         image,
     };
     let container_name = container.span;
-    WrittenService { service, span, depends_on, networks, mounts, ports, grants, container_name }
+    WrittenService {
+        service,
+        span,
+        depends_on,
+        networks,
+        mounts,
+        ports,
+        grants,
+        container_name,
+    }
 }
 
 /// `depends_on`, and what links and shared namespaces imply.
@@ -116,7 +158,11 @@ fn dependencies(
     field: &Field<'_>,
     scribe: &Scribe,
 ) -> (BTreeMap<Arc<str>, Dependency>, BTreeMap<Arc<str>, Span>) {
-    let plain = Dependency { condition: DependencyCondition::Started, required: true, restart: false };
+    let plain = Dependency {
+        condition: DependencyCondition::Started,
+        required: true,
+        restart: false,
+    };
     let mut found = BTreeMap::new();
     let mut spans = BTreeMap::new();
     let depends_on = field.get(scribe, "depends_on");
@@ -137,7 +183,9 @@ fn dependencies(
         }
     }
     let mut imply = |name: &str, span: Span, restart: bool| {
-        found.entry(name.into()).or_insert(Dependency { restart, ..plain });
+        found
+            .entry(name.into())
+            .or_insert(Dependency { restart, ..plain });
         spans.entry(name.into()).or_insert(span);
     };
     for item in field.get(scribe, "links").items(scribe) {
@@ -147,7 +195,11 @@ fn dependencies(
     }
     for key in ["network_mode", "ipc", "pid"] {
         let inner = field.peek(key);
-        if let Some(other) = inner.node.and_then(|node| node.as_str()).and_then(|text| text.strip_prefix("service:")) {
+        if let Some(other) = inner
+            .node
+            .and_then(|node| node.as_str())
+            .and_then(|text| text.strip_prefix("service:"))
+        {
             imply(other, inner.span, true);
         }
     }
@@ -166,26 +218,49 @@ fn condition(field: &Field<'_>, scribe: &Scribe) -> DependencyCondition {
         Some("service_healthy") => DependencyCondition::Healthy,
         Some("service_completed_successfully") => DependencyCondition::CompletedSuccessfully,
         Some(other) => {
-            let words = ["service_started", "service_healthy", "service_completed_successfully"];
+            let words = [
+                "service_started",
+                "service_healthy",
+                "service_completed_successfully",
+            ];
             let help = match nearest(other, words) {
                 Some(word) => format!("did you mean `{word}`?"),
                 None => format!("write one of {}", words.join(", ")),
             };
-            let message = format!("{} value must be one of '{}'", field.path, words.join("', '"));
-            scribe.error_with_help(explain::COMPOSE_UNSUPPORTED_VALUE, field.span, message, help);
+            let message = format!(
+                "{} value must be one of '{}'",
+                field.path,
+                words.join("', '")
+            );
+            scribe.error_with_help(
+                explain::COMPOSE_UNSUPPORTED_VALUE,
+                field.span,
+                message,
+                help,
+            );
             DependencyCondition::Started
         }
     }
 }
 
-fn networks(field: &Field<'_>, scribe: &Scribe, name: &str, mode: &Field<'_>) -> Vec<(Arc<str>, Span)> {
+fn networks(
+    field: &Field<'_>,
+    scribe: &Scribe,
+    name: &str,
+    mode: &Field<'_>,
+) -> Vec<(Arc<str>, Span)> {
     let networks = field.get(scribe, "networks");
     if mode.exists() {
         if networks.exists() {
             let message = format!(
                 "service {name} declares mutually exclusive `network_mode` and `networks`: invalid compose project"
             );
-            scribe.error_with_help(explain::COMPOSE_CONFLICT, mode.span, message, "remove one of the two");
+            scribe.error_with_help(
+                explain::COMPOSE_CONFLICT,
+                mode.span,
+                message,
+                "remove one of the two",
+            );
         }
         return Vec::new();
     }
@@ -201,7 +276,9 @@ fn networks(field: &Field<'_>, scribe: &Scribe, name: &str, mode: &Field<'_>) ->
 fn expose(field: &Field<'_>, scribe: &Scribe) -> Vec<u16> {
     let mut ports = Vec::new();
     for item in field.items(scribe) {
-        let Some(text) = item.scalar(scribe) else { continue };
+        let Some(text) = item.scalar(scribe) else {
+            continue;
+        };
         let number = text.split('/').next().unwrap_or("");
         let (first, last) = number.split_once('-').unwrap_or((number, number));
         match (first.parse::<u16>(), last.parse::<u16>()) {
@@ -228,12 +305,16 @@ fn restart(field: &Field<'_>, deploy: &Field<'_>, scribe: &Scribe) -> Restart {
     if !policy.exists() || field.exists() {
         return plain;
     }
-    let attempts = part::count(&policy.get(scribe, "max_attempts"), scribe, explain::COMPOSE_INVALID_VALUE);
+    let attempts = part::count(
+        &policy.get(scribe, "max_attempts"),
+        scribe,
+        explain::COMPOSE_INVALID_VALUE,
+    );
     match policy.get(scribe, "condition").text(scribe).as_deref() {
         Some("none") => Restart::No,
-        Some("on-failure") => {
-            Restart::OnFailure { max_retries: u32::try_from(attempts.unwrap_or(0)).unwrap_or(u32::MAX) }
-        }
+        Some("on-failure") => Restart::OnFailure {
+            max_retries: u32::try_from(attempts.unwrap_or(0)).unwrap_or(u32::MAX),
+        },
         _ => Restart::Always,
     }
 }
@@ -247,7 +328,9 @@ pub fn parse_restart(text: &str) -> Option<Restart> {
         "on-failure" => Some(Restart::OnFailure { max_retries: 0 }),
         _ => {
             let number = text.strip_prefix("on-failure:")?;
-            Some(Restart::OnFailure { max_retries: number.parse().ok()? })
+            Some(Restart::OnFailure {
+                max_retries: number.parse().ok()?,
+            })
         }
     }
 }
@@ -269,7 +352,11 @@ fn scale(name: &str, field: &Field<'_>, deploy: &Field<'_>, scribe: &Scribe) -> 
 }
 
 fn pull_policy(field: &Field<'_>, scribe: &Scribe, build_only: bool) -> PullPolicy {
-    let default = if build_only { PullPolicy::Build } else { PullPolicy::Missing };
+    let default = if build_only {
+        PullPolicy::Build
+    } else {
+        PullPolicy::Missing
+    };
     match field.text(scribe).as_deref() {
         None => default,
         Some("always") => PullPolicy::Always,
@@ -277,7 +364,11 @@ fn pull_policy(field: &Field<'_>, scribe: &Scribe, build_only: bool) -> PullPoli
         Some("never") => PullPolicy::Never,
         Some("build") => PullPolicy::Build,
         // Refresh after a time: a run is shorter than that.
-        Some(text) if matches!(text, "daily" | "weekly" | "refresh") || text.starts_with("every_") => default,
+        Some(text)
+            if matches!(text, "daily" | "weekly" | "refresh") || text.starts_with("every_") =>
+        {
+            default
+        }
         Some(text) => {
             let message = format!("{}: unsupported pull_policy value '{text}'", field.path);
             scribe.error(explain::COMPOSE_UNSUPPORTED_VALUE, field.span, message);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::api::compose::project::Resource;
 use crate::api::compose::service::Restart;
 use crate::api::swarm::service::{
-    ContainerSpec, EndpointMode, FailureAction, Placement, PublishMode, PublishedPort, RestartCondition,
-    RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig, UpdateOrder,
+    ContainerSpec, EndpointMode, FailureAction, Placement, PublishMode, PublishedPort,
+    RestartCondition, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig, UpdateOrder,
 };
 use crate::api::swarm::stack::{Stack, StackNetwork};
 use crate::base::time::SimDuration;
@@ -16,24 +16,41 @@ use crate::manifest::compose::loaded::{Loaded, OtherFiles, Texts, Variables};
 use crate::manifest::compose::project::{extensions, resource};
 use crate::manifest::compose::service::parse_restart;
 use crate::manifest::compose::{interpolate, part, port};
-use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::decode::amount;
+use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::{Code, Report, Severity};
 use crate::manifest::explain;
 use crate::manifest::lines::{Source, Span};
-use crate::manifest::tree::Node;
 use crate::manifest::schema::compose;
 use crate::manifest::schema::suggest::nearest;
+use crate::manifest::tree::Node;
 
 /// Options that the command names and ignores. Source: docker/cli `cli/compose/types/types.go`.
 const IGNORED: [&str; 16] = [
-    "build", "cgroup_parent", "cgroupns_mode", "devices", "domainname", "external_links", "ipc", "links",
-    "mac_address", "network_mode", "pid", "privileged", "restart", "security_opt", "shm_size", "userns_mode",
+    "build",
+    "cgroup_parent",
+    "cgroupns_mode",
+    "devices",
+    "domainname",
+    "external_links",
+    "ipc",
+    "links",
+    "mac_address",
+    "network_mode",
+    "pid",
+    "privileged",
+    "restart",
+    "security_opt",
+    "shm_size",
+    "userns_mode",
 ];
 
 /// Options that the command calls deprecated, with its reasons.
 const DEPRECATED: [(&str, &str); 2] = [
-    ("container_name", "Setting the container name is not supported."),
+    (
+        "container_name",
+        "Setting the container name is not supported.",
+    ),
     (
         "expose",
         "Exposing ports is unnecessary - services on the same network can access each other's containers on any port.",
@@ -43,13 +60,22 @@ const DEPRECATED: [(&str, &str); 2] = [
 /// Options that make the command refuse the file, with its advice.
 const FORBIDDEN: [(&str, &str); 8] = [
     ("extends", "Support for `extends` is not implemented yet."),
-    ("volume_driver", "Instead of setting the volume driver on the service, define a volume using the top-level `volumes` option and specify the driver there."),
-    ("volumes_from", "To share a volume between services, define it using the top-level `volumes` option and reference it from each service that shares it using the service-level `volumes` option."),
+    (
+        "volume_driver",
+        "Instead of setting the volume driver on the service, define a volume using the top-level `volumes` option and specify the driver there.",
+    ),
+    (
+        "volumes_from",
+        "To share a volume between services, define it using the top-level `volumes` option and reference it from each service that shares it using the service-level `volumes` option.",
+    ),
     ("cpu_quota", "Set resource limits using deploy.resources"),
     ("cpu_shares", "Set resource limits using deploy.resources"),
     ("cpuset", "Set resource limits using deploy.resources"),
     ("mem_limit", "Set resource limits using deploy.resources"),
-    ("memswap_limit", "Set resource limits using deploy.resources"),
+    (
+        "memswap_limit",
+        "Set resource limits using deploy.resources",
+    ),
 ];
 
 /// Smallest memory amount of a service. Source: SwarmKit `manager/controlapi/service.go`.
@@ -58,7 +84,12 @@ const MEMORY_BYTES_MIN: u64 = 4 << 20;
 const CODE: Code = explain::STACK_INVALID_VALUE;
 
 /// Reads a stack file. `variables` is the environment of the command; a stack reads no `.env`.
-pub fn load_stack(file: &Source, stack: &str, variables: &Variables, others: OtherFiles<'_>) -> Loaded<Stack> {
+pub fn load_stack(
+    file: &Source,
+    stack: &str,
+    variables: &Variables,
+    others: OtherFiles<'_>,
+) -> Loaded<Stack> {
     let mut texts = Texts::default();
     let documents = texts.read(&file.name, &file.text);
     let scribe = Scribe::new(explain::STACK_WRONG_TYPE, texts.iter());
@@ -71,13 +102,27 @@ pub fn load_stack(file: &Source, stack: &str, variables: &Variables, others: Oth
             let report = Report::new(&texts.sources);
             compose::check(&root, compose::Format::Stack, &report);
             known = report.finish();
-            let reader = Reader { scribe: &scribe, stack, variables, others, file: &file.name };
+            let reader = Reader {
+                scribe: &scribe,
+                stack,
+                variables,
+                others,
+                file: &file.name,
+            };
             model = Some(reader.stack(&root));
             not_modelled = scribe.unread(&root);
         }
-        Some(root) => scribe.error(explain::STACK_WRONG_TYPE, root.span, "Top-level object must be a mapping"),
+        Some(root) => scribe.error(
+            explain::STACK_WRONG_TYPE,
+            root.span,
+            "Top-level object must be a mapping",
+        ),
         None if texts.problems.is_empty() => {
-            scribe.error(explain::STACK_MISSING_PROPERTY, Span::default(), "empty compose file");
+            scribe.error(
+                explain::STACK_MISSING_PROPERTY,
+                Span::default(),
+                "empty compose file",
+            );
         }
         None => {}
     }
@@ -87,10 +132,18 @@ pub fn load_stack(file: &Source, stack: &str, variables: &Variables, others: Oth
     let mut problems = texts.problems;
     problems.extend(scribe.into_problems());
     problems.sort_by_key(|problem| problem.span);
-    if problems.iter().any(|problem| problem.severity == Severity::Error) {
+    if problems
+        .iter()
+        .any(|problem| problem.severity == Severity::Error)
+    {
         model = None;
     }
-    Loaded { model, problems, not_modelled, sources: texts.sources }
+    Loaded {
+        model,
+        problems,
+        not_modelled,
+        sources: texts.sources,
+    }
 }
 
 struct Reader<'a> {
@@ -122,7 +175,10 @@ impl Reader<'_> {
         };
         top.networks
             .entry("default".into())
-            .or_insert_with(|| Resource { name: format!("{}_default", self.stack).into(), external: false });
+            .or_insert_with(|| Resource {
+                name: format!("{}_default", self.stack).into(),
+                external: false,
+            });
         let mut services = Vec::new();
         for (key, inner) in field.get(self.scribe, "services").entries(self.scribe) {
             if let Some(node) = inner.node {
@@ -134,20 +190,36 @@ impl Reader<'_> {
         }
         self.check_ports(&services);
         services.sort_by(|one, two| one.0.name.cmp(&two.0.name));
-        let used = |name: &Arc<str>| services.iter().any(|(spec, _)| spec.task.networks.contains(name));
+        let used = |name: &Arc<str>| {
+            services
+                .iter()
+                .any(|(spec, _)| spec.task.networks.contains(name))
+        };
         let mut networks: Vec<StackNetwork> = top
             .networks
             .values()
             .filter(|network| used(&network.name))
-            .map(|network| StackNetwork { name: network.name.clone(), external: network.external })
+            .map(|network| StackNetwork {
+                name: network.name.clone(),
+                external: network.external,
+            })
             .collect();
         networks.sort_by(|one, two| one.name.cmp(&two.name));
         let made = |map: &BTreeMap<Arc<str>, Resource>| {
-            map.values().filter(|resource| !resource.external).map(|resource| resource.name.clone()).collect()
+            map.values()
+                .filter(|resource| !resource.external)
+                .map(|resource| resource.name.clone())
+                .collect()
         };
         let (configs, secrets) = (made(&top.configs), made(&top.secrets));
         let services = services.into_iter().map(|(spec, _)| spec).collect();
-        Stack { name: self.stack.into(), services, networks, configs, secrets }
+        Stack {
+            name: self.stack.into(),
+            services,
+            networks,
+            configs,
+            secrets,
+        }
     }
 
     fn resources(&self, field: &Field<'_>, key: &str) -> BTreeMap<Arc<str>, Resource> {
@@ -155,24 +227,37 @@ impl Reader<'_> {
             .get(self.scribe, key)
             .entries(self.scribe)
             .into_iter()
-            .map(|(key, inner)| (key.text.clone(), resource(&key.text, &inner, self.scribe, self.stack)))
+            .map(|(key, inner)| {
+                (
+                    key.text.clone(),
+                    resource(&key.text, &inner, self.scribe, self.stack),
+                )
+            })
             .collect()
     }
 
     /// Options that are ignored, deprecated or refused.
     fn options(&self, service: &Field<'_>) {
-        for entry in service.node.and_then(|node| node.as_map()).unwrap_or_default() {
+        for entry in service
+            .node
+            .and_then(|node| node.as_map())
+            .unwrap_or_default()
+        {
             let name = &*entry.key.text;
             let span = entry.key.span;
             if IGNORED.contains(&name) {
                 let message = format!("Ignoring unsupported options: {name}");
-                self.scribe.warning(explain::STACK_IGNORED_OPTION, span, message);
-            } else if let Some((_, reason)) = DEPRECATED.iter().find(|(option, _)| *option == name) {
+                self.scribe
+                    .warning(explain::STACK_IGNORED_OPTION, span, message);
+            } else if let Some((_, reason)) = DEPRECATED.iter().find(|(option, _)| *option == name)
+            {
                 let message = format!("Ignoring deprecated options: {name}: {reason}");
-                self.scribe.warning(explain::STACK_DEPRECATED_OPTION, span, message);
+                self.scribe
+                    .warning(explain::STACK_DEPRECATED_OPTION, span, message);
             } else if let Some((_, advice)) = FORBIDDEN.iter().find(|(option, _)| *option == name) {
                 let message = format!("compose file contains unsupported options: {name}");
-                self.scribe.error_with_help(explain::STACK_FORBIDDEN_OPTION, span, message, advice);
+                self.scribe
+                    .error_with_help(explain::STACK_FORBIDDEN_OPTION, span, message, advice);
                 self.scribe.mark(&entry.key);
                 self.scribe.mark_below(&entry.value);
             }
@@ -197,14 +282,22 @@ impl Reader<'_> {
         let seconds = SimDuration::from_secs;
         let grants = |key: &str, word: &str, declared: &BTreeMap<Arc<str>, Resource>| {
             let used = part::grants(&field.get(scribe, key), scribe);
-            used.into_iter().filter_map(|(name, span)| self.known(word, &name, span, declared)).collect::<Vec<_>>()
+            used.into_iter()
+                .filter_map(|(name, span)| self.known(word, &name, span, declared))
+                .collect::<Vec<_>>()
         };
         let container = ContainerSpec {
-            command: part::command(&field.get(scribe, "entrypoint"), scribe, CODE).unwrap_or_default(),
+            command: part::command(&field.get(scribe, "entrypoint"), scribe, CODE)
+                .unwrap_or_default(),
             args: part::command(&field.get(scribe, "command"), scribe, CODE).unwrap_or_default(),
             env: part::environment(field, scribe, self.variables, self.others, self.file),
             health_check: part::health(&field.get(scribe, "healthcheck"), scribe, CODE),
-            stop_grace_period: part::duration(&field.get(scribe, "stop_grace_period"), scribe, CODE, seconds(10)),
+            stop_grace_period: part::duration(
+                &field.get(scribe, "stop_grace_period"),
+                scribe,
+                CODE,
+                seconds(10),
+            ),
             mounts: self.mounts(field, top),
             configs: grants("configs", "config", &top.configs),
             secrets: grants("secrets", "secret", &top.secrets),
@@ -212,10 +305,20 @@ impl Reader<'_> {
         };
         let resources_field = deploy.get(scribe, "resources");
         let resources = part::needs(&resources_field, scribe, CODE);
-        for (key, amounts) in [("limits", &resources.limits), ("reservations", &resources.requests)] {
-            if let Some(bytes) = amounts.memory_bytes.filter(|bytes| *bytes < MEMORY_BYTES_MIN) {
+        for (key, amounts) in [
+            ("limits", &resources.limits),
+            ("reservations", &resources.requests),
+        ] {
+            if let Some(bytes) = amounts
+                .memory_bytes
+                .filter(|bytes| *bytes < MEMORY_BYTES_MIN)
+            {
                 let at = resources_field.peek(key).peek("memory").span;
-                scribe.error(CODE, at, format!("invalid memory value {bytes}: Must be at least 4MiB"));
+                scribe.error(
+                    CODE,
+                    at,
+                    format!("invalid memory value {bytes}: Must be at least 4MiB"),
+                );
             }
         }
         let ports = self.ports(field);
@@ -223,8 +326,11 @@ impl Reader<'_> {
             Some("dnsrr") => EndpointMode::Dnsrr,
             _ => EndpointMode::Vip,
         };
-        if endpoint_mode == EndpointMode::Dnsrr && ports.iter().any(|port| port.mode == PublishMode::Ingress) {
-            let message = "EndpointSpec: port published with ingress mode can't be used with dnsrr mode";
+        if endpoint_mode == EndpointMode::Dnsrr
+            && ports.iter().any(|port| port.mode == PublishMode::Ingress)
+        {
+            let message =
+                "EndpointSpec: port published with ingress mode can't be used with dnsrr mode";
             scribe.error(CODE, field.peek("ports").span, message);
         }
         ServiceSpec {
@@ -246,7 +352,13 @@ impl Reader<'_> {
         }
     }
 
-    fn known(&self, word: &str, name: &str, span: Span, declared: &BTreeMap<Arc<str>, Resource>) -> Option<Arc<str>> {
+    fn known(
+        &self,
+        word: &str,
+        name: &str,
+        span: Span,
+        declared: &BTreeMap<Arc<str>, Resource>,
+    ) -> Option<Arc<str>> {
         if let Some(resource) = declared.get(name) {
             return Some(resource.name.clone());
         }
@@ -254,7 +366,12 @@ impl Reader<'_> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it: `{word}s: {{{name}: }}` at the top level"),
         };
-        self.scribe.error_with_help(explain::STACK_UNDEFINED_NAME, span, format!("undefined {word} {name:?}"), help);
+        self.scribe.error_with_help(
+            explain::STACK_UNDEFINED_NAME,
+            span,
+            format!("undefined {word} {name:?}"),
+            help,
+        );
         None
     }
 
@@ -297,7 +414,9 @@ impl Reader<'_> {
                 protocol: written.port.protocol,
                 mode: written.mode,
             };
-            let same = |other: &&PublishedPort| other.published == published && other.protocol == port.protocol;
+            let same = |other: &&PublishedPort| {
+                other.published == published && other.protocol == port.protocol
+            };
             if published > 0 && found.iter().any(|other| same(&other)) {
                 self.scribe.error_with_help(
                     CODE,
@@ -320,11 +439,14 @@ impl Reader<'_> {
                     let clash = other.ports.iter().find(|taken| {
                         taken.published == port.published
                             && taken.protocol == port.protocol
-                            && (taken.mode == PublishMode::Ingress || port.mode == PublishMode::Ingress)
+                            && (taken.mode == PublishMode::Ingress
+                                || port.mode == PublishMode::Ingress)
                     });
                     clash.map(|taken| (other, taken.mode))
                 });
-                let Some((owner, mode)) = clash.filter(|_| port.published > 0) else { continue };
+                let Some((owner, mode)) = clash.filter(|_| port.published > 0) else {
+                    continue;
+                };
                 let how = match mode {
                     PublishMode::Ingress => "as an ingress port",
                     PublishMode::Host => "as a host-published port",
@@ -332,7 +454,10 @@ impl Reader<'_> {
                 self.scribe.error_with_help(
                     CODE,
                     place.span,
-                    format!("port '{}' is already in use by service '{}' {how}", port.published, owner.name),
+                    format!(
+                        "port '{}' is already in use by service '{}' {how}",
+                        port.published, owner.name
+                    ),
                     "publish another port",
                 );
             }
@@ -340,7 +465,9 @@ impl Reader<'_> {
     }
 
     fn word<T: Copy>(&self, field: &Field<'_>, words: &[(&str, T)], default: T) -> T {
-        let Some(text) = field.text(self.scribe) else { return default };
+        let Some(text) = field.text(self.scribe) else {
+            return default;
+        };
         if let Some((_, value)) = words.iter().find(|(word, _)| **word == *text) {
             return *value;
         }
@@ -350,7 +477,8 @@ impl Reader<'_> {
             None => format!("write one of {}", names.join(", ")),
         };
         let message = format!("{}: unknown value {text:?}", field.path);
-        self.scribe.error_with_help(explain::STACK_UNSUPPORTED_VALUE, field.span, message, help);
+        self.scribe
+            .error_with_help(explain::STACK_UNSUPPORTED_VALUE, field.span, message, help);
         default
     }
 
@@ -379,7 +507,10 @@ impl Reader<'_> {
         match mode {
             Mode::Replicated => ServiceMode::Replicated { replicas },
             Mode::Global => ServiceMode::Global,
-            Mode::ReplicatedJob => ServiceMode::ReplicatedJob { total_completions: replicas, max_concurrent: replicas },
+            Mode::ReplicatedJob => ServiceMode::ReplicatedJob {
+                total_completions: replicas,
+                max_concurrent: replicas,
+            },
             Mode::GlobalJob => ServiceMode::GlobalJob,
         }
     }
@@ -390,7 +521,10 @@ impl Reader<'_> {
         let max = field.get(scribe, "max_replicas_per_node");
         Placement {
             constraints: field.get(scribe, "constraints").texts(scribe),
-            preferences: preferences.iter().filter_map(|item| item.get(scribe, "spread").text(scribe)).collect(),
+            preferences: preferences
+                .iter()
+                .filter_map(|item| item.get(scribe, "spread").text(scribe))
+                .collect(),
             max_replicas_per_node: part::count(&max, scribe, CODE).unwrap_or(0),
         }
     }
@@ -415,16 +549,33 @@ impl Reader<'_> {
                     policy.max_attempts = max_retries.into();
                 }
                 Some(Restart::No | Restart::Always | Restart::UnlessStopped) => {}
-                None => scribe.error(CODE, restart.span, format!("unknown restart policy: {text}")),
+                None => scribe.error(
+                    CODE,
+                    restart.span,
+                    format!("unknown restart policy: {text}"),
+                ),
             }
             return policy;
         }
-        let words =
-            [("none", RestartCondition::None), ("on-failure", RestartCondition::OnFailure), ("any", RestartCondition::Any)];
-        policy.condition = self.word(&field.get(scribe, "condition"), &words, RestartCondition::Any);
+        let words = [
+            ("none", RestartCondition::None),
+            ("on-failure", RestartCondition::OnFailure),
+            ("any", RestartCondition::Any),
+        ];
+        policy.condition = self.word(
+            &field.get(scribe, "condition"),
+            &words,
+            RestartCondition::Any,
+        );
         policy.delay = part::duration(&field.get(scribe, "delay"), scribe, CODE, seconds(5));
-        policy.max_attempts = part::count(&field.get(scribe, "max_attempts"), scribe, CODE).unwrap_or(0);
-        policy.window = part::duration(&field.get(scribe, "window"), scribe, CODE, SimDuration::ZERO);
+        policy.max_attempts =
+            part::count(&field.get(scribe, "max_attempts"), scribe, CODE).unwrap_or(0);
+        policy.window = part::duration(
+            &field.get(scribe, "window"),
+            scribe,
+            CODE,
+            SimDuration::ZERO,
+        );
         policy
     }
 
@@ -435,10 +586,20 @@ impl Reader<'_> {
             ("continue", FailureAction::Continue),
             ("rollback", FailureAction::Rollback),
         ];
-        let orders = [("stop-first", UpdateOrder::StopFirst), ("start-first", UpdateOrder::StartFirst)];
-        let monitor = part::duration(&field.get(scribe, "monitor"), scribe, CODE, SimDuration::ZERO);
+        let orders = [
+            ("stop-first", UpdateOrder::StopFirst),
+            ("start-first", UpdateOrder::StartFirst),
+        ];
+        let monitor = part::duration(
+            &field.get(scribe, "monitor"),
+            scribe,
+            CODE,
+            SimDuration::ZERO,
+        );
         let ratio_field = field.get(scribe, "max_failure_ratio");
-        let ratio = ratio_field.scalar(scribe).map(|text| amount::parse_decimal(&text, 6));
+        let ratio = ratio_field
+            .scalar(scribe)
+            .map(|text| amount::parse_decimal(&text, 6));
         let ratio = match ratio {
             None => 0,
             Some(Some(ratio @ 0..=1_000_000)) => u32::try_from(ratio).unwrap_or(0),
@@ -451,9 +612,17 @@ impl Reader<'_> {
         UpdateConfig {
             parallelism: part::count(&field.get(scribe, "parallelism"), scribe, CODE).unwrap_or(1),
             delay: part::duration(&field.get(scribe, "delay"), scribe, CODE, SimDuration::ZERO),
-            failure_action: self.word(&field.get(scribe, "failure_action"), &actions, FailureAction::Pause),
+            failure_action: self.word(
+                &field.get(scribe, "failure_action"),
+                &actions,
+                FailureAction::Pause,
+            ),
             // Zero is absence: the manager's default of 5 s applies.
-            monitor: if monitor.is_zero() { SimDuration::from_secs(5) } else { monitor },
+            monitor: if monitor.is_zero() {
+                SimDuration::from_secs(5)
+            } else {
+                monitor
+            },
             max_failure_ratio_millionths: ratio,
             order: self.word(&field.get(scribe, "order"), &orders, UpdateOrder::StopFirst),
         }

@@ -12,12 +12,26 @@ use crate::manifest::diagnostic::render_all;
 use crate::manifest::lines::Source;
 
 fn load(files: &[(&str, &str)], others: &[(&str, &str)]) -> Loaded<Project> {
-    let sources: Vec<Source> = files.iter().map(|(name, text)| Source::new(name, text)).collect();
-    let others = |path: &str| others.iter().find(|(name, _)| *name == path).map(|(_, text)| Arc::from(*text));
+    let sources: Vec<Source> = files
+        .iter()
+        .map(|(name, text)| Source::new(name, text))
+        .collect();
+    let others = |path: &str| {
+        others
+            .iter()
+            .find(|(name, _)| *name == path)
+            .map(|(_, text)| Arc::from(*text))
+    };
     let environment: Variables = [("TAG".into(), "1.2".into())].into();
     load_compose(
         &sources,
-        Setting { environment: &environment, project_name: None, folder: "Demo App", profiles: &[], others: &others },
+        Setting {
+            environment: &environment,
+            project_name: None,
+            folder: "Demo App",
+            profiles: &[],
+            others: &others,
+        },
     )
 }
 
@@ -30,7 +44,13 @@ fn check(files: &[(&str, &str)], others: &[(&str, &str)], expected: &Expect) {
             let ports: Vec<String> = service
                 .ports
                 .iter()
-                .map(|port| format!("{:?}:{}", port.published.map(|range| range.first), port.target))
+                .map(|port| {
+                    format!(
+                        "{:?}:{}",
+                        port.published.map(|range| range.first),
+                        port.target
+                    )
+                })
                 .collect();
             seen.push_str(&format!(
                 "{}: {} {:?} ports {} env {:?} needs {:?} mounts {:?}\n",
@@ -40,12 +60,23 @@ fn check(files: &[(&str, &str)], others: &[(&str, &str)], expected: &Expect) {
                 ports.join(" "),
                 service.environment,
                 service.depends_on.keys().collect::<Vec<_>>(),
-                service.mounts.iter().map(|mount| (&*mount.source, &*mount.target)).collect::<Vec<_>>(),
+                service
+                    .mounts
+                    .iter()
+                    .map(|mount| (&*mount.source, &*mount.target))
+                    .collect::<Vec<_>>(),
             ));
         }
-        seen.push_str(&format!("networks {:?}\n", project.networks.keys().collect::<Vec<_>>()));
+        seen.push_str(&format!(
+            "networks {:?}\n",
+            project.networks.keys().collect::<Vec<_>>()
+        ));
     }
-    let paths: Vec<&str> = loaded.not_modelled.iter().map(|(path, _)| &**path).collect();
+    let paths: Vec<&str> = loaded
+        .not_modelled
+        .iter()
+        .map(|(path, _)| &**path)
+        .collect();
     seen.push_str(&format!("not modelled: {}\n", paths.join(" ")));
     expected.assert_eq(&seen);
 }
@@ -89,9 +120,18 @@ services:
             ),
         ],
         &[
-            ("parts/db.yaml", "services:\n  db: {image: postgres, volumes: ['data:/d', './x:/y:ro']}\nvolumes: {data: }\n"),
-            ("parts/base.yaml", "services:\n  base: {image: base, env_file: base.env, entrypoint: [run]}\n"),
-            ("parts/base.env", "# comment\nLEVEL=\"debug ${TAG}\"\nexport PLAIN=x # y\n"),
+            (
+                "parts/db.yaml",
+                "services:\n  db: {image: postgres, volumes: ['data:/d', './x:/y:ro']}\nvolumes: {data: }\n",
+            ),
+            (
+                "parts/base.yaml",
+                "services:\n  base: {image: base, env_file: base.env, entrypoint: [run]}\n",
+            ),
+            (
+                "parts/base.env",
+                "# comment\nLEVEL=\"debug ${TAG}\"\nexport PLAIN=x # y\n",
+            ),
         ],
         &expect![[r#"
             compose.yaml:14:14: warning CMP010: The "NOPE" variable is not set. Defaulting to a blank string.
@@ -258,15 +298,33 @@ fn check_stack(text: &str, expected: &Expect) {
                 service.name,
                 service.mode,
                 service.task.restart_policy.condition,
-                service.ports.iter().map(|port| (port.published, port.target, port.mode)).collect::<Vec<_>>(),
-                service.task.container.mounts.iter().map(|mount| &*mount.source).collect::<Vec<_>>(),
+                service
+                    .ports
+                    .iter()
+                    .map(|port| (port.published, port.target, port.mode))
+                    .collect::<Vec<_>>(),
+                service
+                    .task
+                    .container
+                    .mounts
+                    .iter()
+                    .map(|mount| &*mount.source)
+                    .collect::<Vec<_>>(),
                 service.task.networks,
             ));
         }
-        let networks: Vec<&str> = stack.networks.iter().map(|network| &*network.name).collect();
+        let networks: Vec<&str> = stack
+            .networks
+            .iter()
+            .map(|network| &*network.name)
+            .collect();
         seen.push_str(&format!("networks {networks:?}\n"));
     }
-    let paths: Vec<&str> = loaded.not_modelled.iter().map(|(path, _)| &**path).collect();
+    let paths: Vec<&str> = loaded
+        .not_modelled
+        .iter()
+        .map(|(path, _)| &**path)
+        .collect();
     seen.push_str(&format!("not modelled: {}\n", paths.join(" ")));
     expected.assert_eq(&seen);
 }
@@ -396,21 +454,60 @@ spec: {replicas: 1, selector: {matchLabels: {a: b}, matchExpressions: [{key: a, 
 ---
 {apiVersion: v1, kind: Service, metadata: {name: s}, spec: {clusterIP: None, ports: [{port: 1, targetPort: a}]}}
 ";
-    const PIECES: [&str; 16] =
-        ["", " ", "\n", "null", "-1", "{", "}", "[]", "'", "$", "${", ": ", "- ", "99999999999999999999", "&a", "*a"];
+    const PIECES: [&str; 16] = [
+        "",
+        " ",
+        "\n",
+        "null",
+        "-1",
+        "{",
+        "}",
+        "[]",
+        "'",
+        "$",
+        "${",
+        ": ",
+        "- ",
+        "99999999999999999999",
+        "&a",
+        "*a",
+    ];
     arbtest::arbtest(|input| {
         let good: &str = if input.arbitrary()? { GOOD } else { KUBE };
         let start = input.int_in_range(0..=good.len())?;
         let end = (start + input.int_in_range(0..=12)?).min(good.len());
-        let text = format!("{}{}{}", &good[..start], input.choose(&PIECES)?, &good[end..]);
-        load(&[("compose.yaml", &text), ("over.yaml", GOOD)], &[("x", "A=${B")]);
-        load_stack(&Source::new("stack.yml", &text), "s", &Variables::new(), &|_| None);
-        let (objects, _) = crate::manifest::decode::kube::decode_kube(&Source::new("a.yaml", &text));
+        let text = format!(
+            "{}{}{}",
+            &good[..start],
+            input.choose(&PIECES)?,
+            &good[end..]
+        );
+        load(
+            &[("compose.yaml", &text), ("over.yaml", GOOD)],
+            &[("x", "A=${B")],
+        );
+        load_stack(
+            &Source::new("stack.yml", &text),
+            "s",
+            &Variables::new(),
+            &|_| None,
+        );
+        let (objects, _) =
+            crate::manifest::decode::kube::decode_kube(&Source::new("a.yaml", &text));
         for mut object in objects {
-            crate::manifest::decode::kube::defaults::apply_defaults(&object.kind, &mut object.document);
+            crate::manifest::decode::kube::defaults::apply_defaults(
+                &object.kind,
+                &mut object.document,
+            );
             let (again, problems) = crate::manifest::decode::kube::decode_value(&object.document);
-            let problems: Vec<_> = problems.iter().filter(|problem| problem.is_error()).collect();
-            assert!(again.is_some_and(|again| again.spec == object.spec), "defaults change nothing: {problems:?}");
+            let problems: Vec<_> = problems
+                .iter()
+                .filter(|problem| problem.is_error())
+                .collect();
+            assert!(
+                again.is_some_and(|again| again.spec == object.spec),
+                "defaults change nothing: {problems:?}"
+            );
         }
         Ok(())
     });

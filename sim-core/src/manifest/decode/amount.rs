@@ -35,7 +35,9 @@ pub fn needs(field: &Field<'_>, scribe: &Scribe) -> ResourceNeeds {
     check_limit(&requests_field, scribe, &limits);
     requests.cpu_milli = requests.cpu_milli.or(limits.cpu_milli);
     requests.memory_bytes = requests.memory_bytes.or(limits.memory_bytes);
-    requests.ephemeral_storage_bytes = requests.ephemeral_storage_bytes.or(limits.ephemeral_storage_bytes);
+    requests.ephemeral_storage_bytes = requests
+        .ephemeral_storage_bytes
+        .or(limits.ephemeral_storage_bytes);
     for (name, amount) in &limits.extended {
         requests.extended.entry(name.clone()).or_insert(*amount);
     }
@@ -46,7 +48,9 @@ pub fn needs(field: &Field<'_>, scribe: &Scribe) -> ResourceNeeds {
 pub fn amounts(field: &Field<'_>, scribe: &Scribe) -> ResourceAmounts {
     let mut amounts = ResourceAmounts::default();
     for (key, inner) in field.entries(scribe) {
-        let Some(quantity) = quantity(&inner, scribe) else { continue };
+        let Some(quantity) = quantity(&inner, scribe) else {
+            continue;
+        };
         if quantity.is_negative() {
             let shown = format!("{:?}", quantity.to_string());
             fault::invalid(scribe, &inner, shown, "must be greater than or equal to 0");
@@ -59,7 +63,12 @@ pub fn amounts(field: &Field<'_>, scribe: &Scribe) -> ResourceAmounts {
             "ephemeral-storage" => amounts.ephemeral_storage_bytes = Some(whole),
             name => {
                 if !quantity.is_whole() {
-                    fault::invalid(scribe, &inner, format!("{:?}", quantity.to_string()), "must be an integer");
+                    fault::invalid(
+                        scribe,
+                        &inner,
+                        format!("{:?}", quantity.to_string()),
+                        "must be an integer",
+                    );
                 }
                 if !name.contains('/') && !name.starts_with("hugepages-") && name != "pods" {
                     let help = "must be a standard resource type or fully qualified";
@@ -74,7 +83,10 @@ pub fn amounts(field: &Field<'_>, scribe: &Scribe) -> ResourceAmounts {
 
 fn check_limit(requests: &Field<'_>, scribe: &Scribe, limits: &ResourceAmounts) {
     for (key, inner) in requests.entries(scribe) {
-        let Some(quantity) = inner.node.and_then(|node| node.scalar_text()).and_then(|text| Quantity::parse(text.trim()).ok())
+        let Some(quantity) = inner
+            .node
+            .and_then(|node| node.scalar_text())
+            .and_then(|text| Quantity::parse(text.trim()).ok())
         else {
             continue;
         };
@@ -88,7 +100,10 @@ fn check_limit(requests: &Field<'_>, scribe: &Scribe, limits: &ResourceAmounts) 
                 let limit = limits.extended.get(name).copied();
                 if limit != Some(whole) && name.contains('/') {
                     let detail = format!("must be equal to {name} limit of {}", limit.unwrap_or(0));
-                    let at = Field { path: requests.path.clone(), ..inner };
+                    let at = Field {
+                        path: requests.path.clone(),
+                        ..inner
+                    };
                     fault::invalid(scribe, &at, format!("{:?}", quantity.to_string()), &detail);
                 }
                 continue;
@@ -99,11 +114,18 @@ fn check_limit(requests: &Field<'_>, scribe: &Scribe, limits: &ResourceAmounts) 
         }
         let shown = limit.map_or_else(String::new, |limit| match &*key.text {
             "cpu" => Quantity::from_milli(i64::try_from(limit).unwrap_or(i64::MAX)).canonical(),
-            _ => Quantity::from_units(i64::try_from(limit).unwrap_or(i64::MAX), Format::BinarySi).canonical(),
+            _ => Quantity::from_units(i64::try_from(limit).unwrap_or(i64::MAX), Format::BinarySi)
+                .canonical(),
         });
-        let detail = format!("must be less than or equal to {} limit of {shown}", key.text);
+        let detail = format!(
+            "must be less than or equal to {} limit of {shown}",
+            key.text
+        );
         // As upstream, the path ends at `requests`.
-        let at = Field { path: requests.path.clone(), ..inner };
+        let at = Field {
+            path: requests.path.clone(),
+            ..inner
+        };
         fault::invalid(scribe, &at, format!("{:?}", quantity.to_string()), &detail);
     }
 }
@@ -126,7 +148,9 @@ pub fn bytes(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<u64> {
 
 fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
-    let split = text.find(|letter: char| !(letter.is_ascii_digit() || letter == '.')).unwrap_or(text.len());
+    let split = text
+        .find(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let shift = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 0,
@@ -139,7 +163,9 @@ fn parse_bytes(text: &str) -> Option<u64> {
     };
     let millionths = parse_decimal(number, 6)?;
     let size = (u128::from(millionths) << shift) / 1_000_000;
-    u64::try_from(size).ok().filter(|size| *size <= i64::MAX as u64)
+    u64::try_from(size)
+        .ok()
+        .filter(|size| *size <= i64::MAX as u64)
 }
 
 /// CPUs of Docker's files, a decimal number, in thousandths.
@@ -170,9 +196,19 @@ pub fn parse_decimal(text: &str, places: usize) -> Option<u64> {
     if (whole.is_empty() && fraction.is_empty()) || !is_digits(whole) || !is_digits(fraction) {
         return None;
     }
-    let padded: String = fraction.chars().chain(std::iter::repeat('0')).take(places).collect();
+    let padded: String = fraction
+        .chars()
+        .chain(std::iter::repeat('0'))
+        .take(places)
+        .collect();
     let scale = 10_u64.checked_pow(u32::try_from(places).ok()?)?;
-    let part = |digits: &str| if digits.is_empty() { Some(0) } else { digits.parse::<u64>().ok() };
+    let part = |digits: &str| {
+        if digits.is_empty() {
+            Some(0)
+        } else {
+            digits.parse::<u64>().ok()
+        }
+    };
     part(whole)?.checked_mul(scale)?.checked_add(part(&padded)?)
 }
 
@@ -182,7 +218,10 @@ pub fn generic(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, u64)> {
     for item in field.items(scribe) {
         let spec = item.get(scribe, "discrete_resource_spec");
         let kind = spec.get(scribe, "kind").text_or_empty(scribe);
-        let value = spec.get(scribe, "value").integer(scribe).and_then(|value| u64::try_from(value).ok());
+        let value = spec
+            .get(scribe, "value")
+            .integer(scribe)
+            .and_then(|value| u64::try_from(value).ok());
         if let Some(value) = value.filter(|_| !kind.is_empty()) {
             found.push((kind, value));
         }

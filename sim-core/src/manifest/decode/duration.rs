@@ -18,9 +18,13 @@ pub fn parse(text: &str) -> Result<SimDuration, String> {
     }
     let mut nanos: u128 = 0;
     while !rest.is_empty() {
-        let number_end = rest.find(|letter: char| !(letter.is_ascii_digit() || letter == '.')).unwrap_or(rest.len());
+        let number_end = rest
+            .find(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
+            .unwrap_or(rest.len());
         let (number, after) = rest.split_at(number_end);
-        let unit_end = after.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(after.len());
+        let unit_end = after
+            .find(|letter: char| letter.is_ascii_digit() || letter == '.')
+            .unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_end);
         let unit_nanos: u128 = match unit {
             "ns" => 1,
@@ -33,7 +37,8 @@ pub fn parse(text: &str) -> Result<SimDuration, String> {
             _ => return Err(format!("unknown unit {unit:?} in duration {text:?}")),
         };
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        let digits = |part: &str| part.len() <= 18 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let digits =
+            |part: &str| part.len() <= 18 && part.bytes().all(|byte| byte.is_ascii_digit());
         if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
             return Err(invalid());
         }
@@ -45,7 +50,9 @@ pub fn parse(text: &str) -> Result<SimDuration, String> {
         }
         rest = after;
     }
-    Ok(SimDuration::from_micros(u64::try_from(nanos / 1_000).unwrap_or(u64::MAX)))
+    Ok(SimDuration::from_micros(
+        u64::try_from(nanos / 1_000).unwrap_or(u64::MAX),
+    ))
 }
 
 #[cfg(test)]
@@ -59,8 +66,14 @@ mod tests {
         assert_eq!(micros("1.5s"), Ok(1_500_000));
         assert_eq!(micros("250ms"), Ok(250_000));
         assert_eq!(micros("0"), Ok(0));
-        assert_eq!(micros("5"), Err("missing unit in duration \"5\"".to_owned()));
-        assert_eq!(micros("5x"), Err("unknown unit \"x\" in duration \"5x\"".to_owned()));
+        assert_eq!(
+            micros("5"),
+            Err("missing unit in duration \"5\"".to_owned())
+        );
+        assert_eq!(
+            micros("5x"),
+            Err("unknown unit \"x\" in duration \"5x\"".to_owned())
+        );
         assert_eq!(micros("-5s"), Err("invalid duration \"-5s\"".to_owned()));
         assert_eq!(micros(".s"), Err("invalid duration \".s\"".to_owned()));
     }

@@ -46,7 +46,10 @@ fn is_name(name: &str) -> bool {
 
 /// As Docker decides: the first part is a host if it has a dot, a port or an upper-case letter, or is `localhost`.
 fn is_host(part: &str) -> bool {
-    if !(part.contains(['.', ':']) || part == "localhost" || part.bytes().any(|byte| byte.is_ascii_uppercase())) {
+    if !(part.contains(['.', ':'])
+        || part == "localhost"
+        || part.bytes().any(|byte| byte.is_ascii_uppercase()))
+    {
         return false;
     }
     let (host, port) = match part.rsplit_once(':') {
@@ -58,7 +61,9 @@ fn is_host(part: &str) -> bool {
             !label.is_empty()
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         })
 }
 
@@ -66,25 +71,38 @@ fn is_host(part: &str) -> bool {
 fn is_path_component(part: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = part.as_bytes();
-    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else { return false };
+    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
     if !alphanumeric(first) || !alphanumeric(last) {
         return false;
     }
     part.split(|letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit())
-        .all(|joint| matches!(joint, "" | "." | "_" | "__") || joint.bytes().all(|byte| byte == b'-'))
+        .all(|joint| {
+            matches!(joint, "" | "." | "_" | "__") || joint.bytes().all(|byte| byte == b'-')
+        })
 }
 
 fn is_tag(tag: &str) -> bool {
     tag.len() <= 128
-        && tag.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+        && tag
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && tag
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
 fn is_digest(digest: &str) -> bool {
-    let Some((algorithm, hex)) = digest.split_once(':') else { return false };
+    let Some((algorithm, hex)) = digest.split_once(':') else {
+        return false;
+    };
     !algorithm.is_empty()
         && algorithm.split(['-', '_', '+', '.']).all(|part| {
-            part.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+            part.bytes()
+                .next()
+                .is_some_and(|byte| byte.is_ascii_alphabetic())
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
         })
         && hex.len() >= 32
@@ -109,7 +127,18 @@ mod tests {
         ] {
             assert!(is_reference(good), "{good}");
         }
-        for bad in ["", "x y", "Redis", "redis:", "a//b", "a/b_", "a___b", "redis@sha256:12", ":tag", "-a"] {
+        for bad in [
+            "",
+            "x y",
+            "Redis",
+            "redis:",
+            "a//b",
+            "a/b_",
+            "a___b",
+            "redis@sha256:12",
+            ":tag",
+            "-a",
+        ] {
             assert!(!is_reference(bad), "{bad}");
         }
     }

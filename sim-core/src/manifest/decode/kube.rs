@@ -78,16 +78,27 @@ fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagno
     });
     // Without a kind that exists there is nothing to read against.
     let is_unknown = known.iter().any(|problem| {
-        [explain::KUBERNETES_NO_TYPE, explain::KUBERNETES_UNKNOWN_KIND, explain::KUBERNETES_OLD_VERSION]
-            .contains(&problem.code)
+        [
+            explain::KUBERNETES_NO_TYPE,
+            explain::KUBERNETES_UNKNOWN_KIND,
+            explain::KUBERNETES_OLD_VERSION,
+        ]
+        .contains(&problem.code)
     });
     let (api_version, kind) = (field.get(&scribe, "apiVersion"), field.get(&scribe, "kind"));
     let span = kind.span;
-    let texts = (api_version.node.and_then(Node::as_str), kind.node.and_then(Node::as_str));
-    let (Some(api_version), Some(kind), false) = (texts.0, texts.1, is_unknown) else { return (None, known) };
+    let texts = (
+        api_version.node.and_then(Node::as_str),
+        kind.node.and_then(Node::as_str),
+    );
+    let (Some(api_version), Some(kind), false) = (texts.0, texts.1, is_unknown) else {
+        return (None, known);
+    };
     let (api_version, kind): (Arc<str>, Arc<str>) = (api_version.into(), kind.into());
     if kinds::is_foreign(&api_version) {
-        let message = format!("no matches for kind {kind:?} in version {api_version:?} until its CustomResourceDefinition is installed");
+        let message = format!(
+            "no matches for kind {kind:?} in version {api_version:?} until its CustomResourceDefinition is installed"
+        );
         scribe.warning(explain::KUBERNETES_UNKNOWN_KIND, span, message);
     }
     let meta = meta::object(&field, &scribe, kinds::name_rule(&kind));
@@ -106,9 +117,20 @@ fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagno
         not_modelled.insert(0, ("kind".to_owned(), span));
     }
     let ports = field.peek("spec").peek("ports").items(&scribe);
-    let node_ports = ports.iter().map(|port| port.peek("nodePort").span).collect();
-    let object =
-        KubeObject { kind, api_version, meta, span: node.span, document: node.to_value(), spec, node_ports, not_modelled };
+    let node_ports = ports
+        .iter()
+        .map(|port| port.peek("nodePort").span)
+        .collect();
+    let object = KubeObject {
+        kind,
+        api_version,
+        meta,
+        span: node.span,
+        document: node.to_value(),
+        spec,
+        node_ports,
+        not_modelled,
+    };
     (Some(object), scribe.into_problems())
 }
 
@@ -118,7 +140,10 @@ pub fn decode_value(document: &Value) -> (Option<KubeObject>, Vec<Diagnostic>) {
 }
 
 fn items(document: &Node) -> Vec<&Node> {
-    let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
+    let is_list = document
+        .get("kind")
+        .and_then(Node::as_str)
+        .is_some_and(|kind| kind.ends_with("List"));
     match document.get("items").and_then(Node::as_seq) {
         Some(items) if is_list => items.iter().collect(),
         _ if document.is_null() => Vec::new(),
@@ -131,11 +156,13 @@ fn spec(api_version: &str, kind: &str, field: &Field<'_>, scribe: &Scribe) -> Ku
     match (api_version, kind) {
         ("apps/v1", "Deployment") => {
             let spec = inner(scribe);
-            workload::deployment(&spec, scribe).map_or(KubeSpec::Other, |it| KubeSpec::Deployment(Box::new(it)))
+            workload::deployment(&spec, scribe)
+                .map_or(KubeSpec::Other, |it| KubeSpec::Deployment(Box::new(it)))
         }
         ("apps/v1", "ReplicaSet") => {
             let spec = inner(scribe);
-            workload::replica_set(&spec, scribe).map_or(KubeSpec::Other, |it| KubeSpec::ReplicaSet(Box::new(it)))
+            workload::replica_set(&spec, scribe)
+                .map_or(KubeSpec::Other, |it| KubeSpec::ReplicaSet(Box::new(it)))
         }
         ("v1", "Pod") => {
             let spec = inner(scribe);
@@ -167,12 +194,20 @@ fn check_duplicates(source: &Source, objects: &[KubeObject], problems: &mut Vec<
         if object.meta.name.is_empty() {
             continue;
         }
-        let key = (object.api_version.clone(), object.kind.clone(), object.meta.namespace.clone(), object.meta.name.clone());
+        let key = (
+            object.api_version.clone(),
+            object.kind.clone(),
+            object.meta.namespace.clone(),
+            object.meta.name.clone(),
+        );
         if !seen.insert(key) {
             scribe.warning(
                 explain::KUBERNETES_OBJECT_TWICE,
                 object.span,
-                format!("{} \"{}\" is described twice; the last one wins", object.kind, object.meta.name),
+                format!(
+                    "{} \"{}\" is described twice; the last one wins",
+                    object.kind, object.meta.name
+                ),
             );
         }
     }
@@ -184,17 +219,36 @@ fn check_duplicates(source: &Source, objects: &[KubeObject], problems: &mut Vec<
 fn check_node_ports(objects: &[KubeObject], scribe: &Scribe) {
     let mut taken = std::collections::BTreeMap::new();
     for object in objects {
-        let KubeSpec::Service(service) = &object.spec else { continue };
-        for (index, port) in service.ports.iter().enumerate().filter(|(_, port)| port.node_port > 0) {
-            let owner = taken.entry((port.node_port, port.protocol)).or_insert(&object.meta);
+        let KubeSpec::Service(service) = &object.spec else {
+            continue;
+        };
+        for (index, port) in service
+            .ports
+            .iter()
+            .enumerate()
+            .filter(|(_, port)| port.node_port > 0)
+        {
+            let owner = taken
+                .entry((port.node_port, port.protocol))
+                .or_insert(&object.meta);
             if owner.name == object.meta.name && owner.namespace == object.meta.namespace {
                 continue;
             }
             let path = format!("spec.ports[{index}].nodePort");
-            let message = format!("{path}: Invalid value: {}: provided port is already allocated", port.node_port);
-            let help = format!("service `{}` has this node port; choose another", owner.name);
+            let message = format!(
+                "{path}: Invalid value: {}: provided port is already allocated",
+                port.node_port
+            );
+            let help = format!(
+                "service `{}` has this node port; choose another",
+                owner.name
+            );
             let span = object.node_ports.get(index).copied().unwrap_or(object.span);
-            let field = Field { node: None, span, path };
+            let field = Field {
+                node: None,
+                span,
+                path,
+            };
             scribe.fault(explain::KUBERNETES_INVALID_VALUE, &field, message, help);
         }
     }

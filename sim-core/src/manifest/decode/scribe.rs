@@ -35,27 +35,62 @@ impl Scribe {
 
     /// Learns the name of one more text.
     pub fn know(&self, source: &Source) {
-        self.names.borrow_mut().insert(source.file, source.name.clone());
+        self.names
+            .borrow_mut()
+            .insert(source.file, source.name.clone());
     }
 
     /// Notes a problem; help is an empty text if there is none.
-    pub fn note(&self, code: Code, severity: Severity, span: Span, message: impl Into<String>, help: &str) {
+    pub fn note(
+        &self,
+        code: Code,
+        severity: Severity,
+        span: Span,
+        message: impl Into<String>,
+        help: &str,
+    ) {
         self.push(code, severity, (span, ""), message.into(), help);
     }
 
     /// Notes an error about a field.
-    pub fn fault(&self, code: Code, field: &Field<'_>, message: impl Into<String>, help: impl AsRef<str>) {
-        self.push(code, Severity::Error, (field.span, &field.path), message.into(), help.as_ref());
+    pub fn fault(
+        &self,
+        code: Code,
+        field: &Field<'_>,
+        message: impl Into<String>,
+        help: impl AsRef<str>,
+    ) {
+        self.push(
+            code,
+            Severity::Error,
+            (field.span, &field.path),
+            message.into(),
+            help.as_ref(),
+        );
     }
 
-    fn push(&self, code: Code, severity: Severity, (span, path): (Span, &str), message: String, help: &str) {
+    fn push(
+        &self,
+        code: Code,
+        severity: Severity,
+        (span, path): (Span, &str),
+        message: String,
+        help: &str,
+    ) {
         let problem = Diagnostic {
             code,
             severity,
-            file: self.names.borrow().get(&span.file).cloned().unwrap_or_else(|| "".into()),
+            file: self
+                .names
+                .borrow()
+                .get(&span.file)
+                .cloned()
+                .unwrap_or_else(|| "".into()),
             span,
             message,
-            help: Some(help).filter(|help| !help.is_empty()).map(str::to_owned),
+            help: Some(help)
+                .filter(|help| !help.is_empty())
+                .map(str::to_owned),
             fix: None,
             path: path.to_owned(),
         };
@@ -71,7 +106,13 @@ impl Scribe {
     }
 
     /// Notes an error and what to do about it.
-    pub fn error_with_help(&self, code: Code, span: Span, message: impl Into<String>, help: impl AsRef<str>) {
+    pub fn error_with_help(
+        &self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl AsRef<str>,
+    ) {
         self.note(code, Severity::Error, span, message, help.as_ref());
     }
 
@@ -88,7 +129,8 @@ impl Scribe {
             !known.iter().any(|other| {
                 other.is_error()
                     && problem.is_error()
-                    && (other.span == problem.span || !problem.path.is_empty() && other.path == problem.path)
+                    && (other.span == problem.span
+                        || !problem.path.is_empty() && other.path == problem.path)
             })
         });
         problems.extend(known);
@@ -104,7 +146,10 @@ impl Scribe {
 
     /// Whether a problem of this code is noted at this place.
     pub fn has(&self, code: Code, span: Span) -> bool {
-        self.problems.borrow().iter().any(|problem| problem.code == code && problem.span == span)
+        self.problems
+            .borrow()
+            .iter()
+            .any(|problem| problem.code == code && problem.span == span)
     }
 
     /// The problems noted.
@@ -114,7 +159,9 @@ impl Scribe {
 
     /// Remembers that a key was read.
     pub fn mark(&self, key: &Key) {
-        self.read.borrow_mut().insert((key.span.file, key.span.start, key.span.end));
+        self.read
+            .borrow_mut()
+            .insert((key.span.file, key.span.start, key.span.end));
     }
 
     /// Remembers all keys below a node.
@@ -129,12 +176,17 @@ impl Scribe {
     }
 
     fn was_read(&self, key: &Key) -> bool {
-        self.read.borrow().contains(&(key.span.file, key.span.start, key.span.end))
+        self.read
+            .borrow()
+            .contains(&(key.span.file, key.span.start, key.span.end))
     }
 
     /// Whether an error was noted.
     pub fn failed(&self) -> bool {
-        self.problems.borrow().iter().any(|problem| problem.severity == Severity::Error)
+        self.problems
+            .borrow()
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
     }
 
     /// Keys below `root` that nobody read, with their paths, outermost only, in written order.
@@ -189,7 +241,11 @@ impl<'node> Field<'node> {
 
     /// A node whose path is known.
     pub fn at(node: &'node Node, path: String) -> Self {
-        Self { node: Some(node), span: node.span, path }
+        Self {
+            node: Some(node),
+            span: node.span,
+            path,
+        }
     }
 
     /// Whether something other than `null` is written here.
@@ -203,11 +259,26 @@ impl<'node> Field<'node> {
         match self.node.and_then(|node| node.entry(key)) {
             Some(entry) => {
                 scribe.mark(&entry.key);
-                let whole = matches!(entry.value.value, NodeValue::Map(_) | NodeValue::Seq(_) | NodeValue::Null);
-                let span = if whole { entry.key.span } else { entry.value.span };
-                Self { node: Some(&entry.value).filter(|node| !node.is_null()), span, path }
+                let whole = matches!(
+                    entry.value.value,
+                    NodeValue::Map(_) | NodeValue::Seq(_) | NodeValue::Null
+                );
+                let span = if whole {
+                    entry.key.span
+                } else {
+                    entry.value.span
+                };
+                Self {
+                    node: Some(&entry.value).filter(|node| !node.is_null()),
+                    span,
+                    path,
+                }
             }
-            None => Self { node: None, span: self.span, path },
+            None => Self {
+                node: None,
+                span: self.span,
+                path,
+            },
         }
     }
 
@@ -215,24 +286,40 @@ impl<'node> Field<'node> {
     pub fn peek(&self, key: &str) -> Self {
         let path = join(&self.path, key);
         let entry = self.node.and_then(|node| node.entry(key));
-        let node = entry.map(|entry| &entry.value).filter(|node| !node.is_null());
-        let span = entry.map_or(self.span, |entry| if node.is_some() { entry.value.span } else { entry.key.span });
+        let node = entry
+            .map(|entry| &entry.value)
+            .filter(|node| !node.is_null());
+        let span = entry.map_or(self.span, |entry| {
+            if node.is_some() {
+                entry.value.span
+            } else {
+                entry.key.span
+            }
+        });
         Self { node, span, path }
     }
 
     /// The items of a list, with their paths; none if absent.
     pub fn items(&self, scribe: &Scribe) -> Vec<Self> {
-        let Some(node) = self.node else { return Vec::new() };
+        let Some(node) = self.node else {
+            return Vec::new();
+        };
         let Some(items) = node.as_seq() else {
             self.wrong_type(scribe, "a list");
             return Vec::new();
         };
-        items.iter().enumerate().map(|(index, item)| Self::at(item, format!("{}[{index}]", self.path))).collect()
+        items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| Self::at(item, format!("{}[{index}]", self.path)))
+            .collect()
     }
 
     /// The entries of a mapping, all of which count as read; none if absent.
     pub fn entries(&self, scribe: &Scribe) -> Vec<(&'node Key, Self)> {
-        let Some(node) = self.node else { return Vec::new() };
+        let Some(node) = self.node else {
+            return Vec::new();
+        };
         let Some(entries) = node.as_map() else {
             self.wrong_type(scribe, "a mapping");
             return Vec::new();
@@ -242,8 +329,19 @@ impl<'node> Field<'node> {
             .map(|entry| {
                 scribe.mark(&entry.key);
                 let value = Some(&entry.value).filter(|node| !node.is_null());
-                let span = if value.is_some() { entry.value.span } else { entry.key.span };
-                (&entry.key, Self { node: value, span, path: join(&self.path, &entry.key.text) })
+                let span = if value.is_some() {
+                    entry.value.span
+                } else {
+                    entry.key.span
+                };
+                (
+                    &entry.key,
+                    Self {
+                        node: value,
+                        span,
+                        path: join(&self.path, &entry.key.text),
+                    },
+                )
             })
             .collect()
     }
@@ -286,7 +384,10 @@ impl<'node> Field<'node> {
 
     /// A list of texts.
     pub fn texts(&self, scribe: &Scribe) -> Vec<Arc<str>> {
-        self.items(scribe).iter().filter_map(|item| item.text(scribe)).collect()
+        self.items(scribe)
+            .iter()
+            .filter_map(|item| item.text(scribe))
+            .collect()
     }
 
     /// A whole number, strictly.
@@ -312,14 +413,26 @@ impl<'node> Field<'node> {
         let Some(node) = self.node else { return };
         let found = kind(node);
         let help = match (wanted, found) {
-            ("text", "a whole number" | "a number" | "true or false") => "put it in quotes".to_owned(),
-            ("a whole number", "text") | ("true or false", "text") => "write it without quotes".to_owned(),
+            ("text", "a whole number" | "a number" | "true or false") => {
+                "put it in quotes".to_owned()
+            }
+            ("a whole number", "text") | ("true or false", "text") => {
+                "write it without quotes".to_owned()
+            }
             ("a list", _) => "start each item on its own line with `- `".to_owned(),
             _ => format!("write {wanted} here"),
         };
         let code = scribe.wrong_type;
-        let at = Field { span: node.span, ..self.clone() };
-        scribe.fault(code, &at, format!("{}: must be {wanted}, not {found}", self.path), help);
+        let at = Field {
+            span: node.span,
+            ..self.clone()
+        };
+        scribe.fault(
+            code,
+            &at,
+            format!("{}: must be {wanted}, not {found}", self.path),
+            help,
+        );
     }
 }
 

@@ -19,14 +19,22 @@ impl Bounds {
     /// Resolves percentages: surge up, unavailable down, and never both to zero.
     pub fn new(replicas: i64, surge: Amount, unavailable: Amount, recreate: bool) -> Self {
         if recreate {
-            return Self { replicas, surge: 0, unavailable: 0 };
+            return Self {
+                replicas,
+                surge: 0,
+                unavailable: 0,
+            };
         }
         let surge = surge.ceiling(replicas);
         let mut unavailable = unavailable.floor(replicas);
         if surge == 0 && unavailable == 0 {
             unavailable = 1;
         }
-        Self { replicas, surge, unavailable: unavailable.min(replicas) }
+        Self {
+            replicas,
+            surge,
+            unavailable: unavailable.min(replicas),
+        }
     }
 
     /// Ceiling on the sum of ReplicaSet sizes.
@@ -104,14 +112,26 @@ pub struct Share {
 /// Sizes after a proportional scaling; `sets` are the active ones in serving order,
 /// `status_replicas` is the Deployment's `status.replicas`.
 pub fn proportional(bounds: Bounds, sets: &[Share], status_replicas: i64) -> Vec<i64> {
-    let allowed = if bounds.replicas > 0 { bounds.ceiling() } else { 0 };
+    let allowed = if bounds.replicas > 0 {
+        bounds.ceiling()
+    } else {
+        0
+    };
     let to_add = allowed - sets.iter().map(|set| set.spec).sum::<i64>();
     let mut added = 0;
     let mut sizes: Vec<i64> = Vec::with_capacity(sets.len());
     for set in sets {
-        let mut share = if to_add == 0 { 0 } else { fraction(bounds, *set, status_replicas) };
+        let mut share = if to_add == 0 {
+            0
+        } else {
+            fraction(bounds, *set, status_replicas)
+        };
         let rest = to_add - added;
-        share = if to_add > 0 { share.min(rest) } else { share.max(rest) };
+        share = if to_add > 0 {
+            share.min(rest)
+        } else {
+            share.max(rest)
+        };
         added += share;
         sizes.push(set.spec + share);
     }
@@ -146,8 +166,24 @@ mod tests {
 
     #[test]
     fn a_quarter_is_rounded_up_for_surge_and_down_for_unavailable() {
-        for (replicas, surge, unavailable) in [(1, 1, 0), (2, 1, 0), (3, 1, 0), (4, 1, 1), (5, 2, 1), (8, 2, 2), (10, 3, 2), (100, 25, 25)] {
-            assert_eq!(defaults(replicas), Bounds { replicas, surge, unavailable });
+        for (replicas, surge, unavailable) in [
+            (1, 1, 0),
+            (2, 1, 0),
+            (3, 1, 0),
+            (4, 1, 1),
+            (5, 2, 1),
+            (8, 2, 2),
+            (10, 3, 2),
+            (100, 25, 25),
+        ] {
+            assert_eq!(
+                defaults(replicas),
+                Bounds {
+                    replicas,
+                    surge,
+                    unavailable
+                }
+            );
         }
         let forced = Bounds::new(2, Amount::Count(0), Amount::Percent(1), false);
         assert_eq!((forced.surge, forced.unavailable), (0, 1));
@@ -159,31 +195,110 @@ mod tests {
     fn ten_replicas_roll_as_upstream_does() {
         let bounds = defaults(10);
         assert_eq!(new_size(bounds, false, 0, 10), 3);
-        let old = old_sizes(bounds, Size { spec: 3, available: 0 }, &[Size { spec: 10, available: 10 }]);
+        let old = old_sizes(
+            bounds,
+            Size {
+                spec: 3,
+                available: 0,
+            },
+            &[Size {
+                spec: 10,
+                available: 10,
+            }],
+        );
         assert_eq!(old, [8]);
         assert_eq!(new_size(bounds, false, 3, 11), 5);
         // Nothing more happens while no new pod becomes available.
         assert_eq!(new_size(bounds, false, 5, 13), 5);
-        assert_eq!(old_sizes(bounds, Size { spec: 5, available: 0 }, &[Size { spec: 8, available: 8 }]), [8]);
+        assert_eq!(
+            old_sizes(
+                bounds,
+                Size {
+                    spec: 5,
+                    available: 0
+                },
+                &[Size {
+                    spec: 8,
+                    available: 8
+                }]
+            ),
+            [8]
+        );
         // One more available, one old goes.
-        assert_eq!(old_sizes(bounds, Size { spec: 5, available: 1 }, &[Size { spec: 8, available: 8 }]), [7]);
+        assert_eq!(
+            old_sizes(
+                bounds,
+                Size {
+                    spec: 5,
+                    available: 1
+                },
+                &[Size {
+                    spec: 8,
+                    available: 8
+                }]
+            ),
+            [7]
+        );
         assert_eq!(new_size(bounds, false, 5, 12), 6);
     }
 
     #[test]
     fn pods_that_are_not_available_go_first_and_without_waiting() {
         let bounds = defaults(10);
-        let old = [Size { spec: 5, available: 0 }, Size { spec: 8, available: 8 }];
-        assert_eq!(old_sizes(bounds, Size { spec: 0, available: 0 }, &old), [0, 8]);
+        let old = [
+            Size {
+                spec: 5,
+                available: 0,
+            },
+            Size {
+                spec: 8,
+                available: 8,
+            },
+        ];
+        assert_eq!(
+            old_sizes(
+                bounds,
+                Size {
+                    spec: 0,
+                    available: 0
+                },
+                &old
+            ),
+            [0, 8]
+        );
     }
 
     #[test]
     fn scaling_in_the_middle_of_a_rollout_keeps_proportions() {
-        let bounds = Bounds { replicas: 20, surge: 5, unavailable: 5 };
-        let sets = [Share { spec: 8, max: Some(13) }, Share { spec: 5, max: Some(13) }];
+        let bounds = Bounds {
+            replicas: 20,
+            surge: 5,
+            unavailable: 5,
+        };
+        let sets = [
+            Share {
+                spec: 8,
+                max: Some(13),
+            },
+            Share {
+                spec: 5,
+                max: Some(13),
+            },
+        ];
         let sizes = proportional(bounds, &sets, 13);
         assert_eq!(sizes, [15, 10]);
-        assert_eq!(proportional(Bounds { replicas: 0, surge: 0, unavailable: 0 }, &sets, 13), [0, 0]);
+        assert_eq!(
+            proportional(
+                Bounds {
+                    replicas: 0,
+                    surge: 0,
+                    unavailable: 0
+                },
+                &sets,
+                13
+            ),
+            [0, 0]
+        );
         let unknown = [Share { spec: 8, max: None }, Share { spec: 5, max: None }];
         assert_eq!(proportional(bounds, &unknown, 0), [20, 5]);
     }
@@ -202,11 +317,38 @@ mod tests {
             (14, 0, &[7, 3], 10, &[10, 4]),
         ];
         for (replicas, surge, sizes, before, expected) in cases {
-            let sets: Vec<Share> = sizes.iter().map(|spec| Share { spec: *spec, max: Some(before) }).collect();
-            let bounds = Bounds { replicas, surge, unavailable: 0 };
-            assert_eq!(proportional(bounds, &sets, 0), expected, "{sizes:?} to {replicas}");
+            let sets: Vec<Share> = sizes
+                .iter()
+                .map(|spec| Share {
+                    spec: *spec,
+                    max: Some(before),
+                })
+                .collect();
+            let bounds = Bounds {
+                replicas,
+                surge,
+                unavailable: 0,
+            };
+            assert_eq!(
+                proportional(bounds, &sets, 0),
+                expected,
+                "{sizes:?} to {replicas}"
+            );
         }
-        let one = |replicas, max| fraction(Bounds { replicas, surge: 10, unavailable: 0 }, Share { spec: 50, max: Some(max) }, 0);
+        let one = |replicas, max| {
+            fraction(
+                Bounds {
+                    replicas,
+                    surge: 10,
+                    unavailable: 0,
+                },
+                Share {
+                    spec: 50,
+                    max: Some(max),
+                },
+                0,
+            )
+        };
         assert_eq!((one(120, 110), one(100, 130)), (9, -8));
     }
 }

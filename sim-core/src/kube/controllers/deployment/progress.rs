@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::base::name::Name;
 use crate::base::name::Rule;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
-use crate::base::name::Name;
 use crate::kube::event::{Event, Key};
 use crate::kube::rows::node::ConditionStatus;
 use crate::kube::rows::workload::{DeploymentRow, WorkloadCondition};
@@ -44,8 +44,15 @@ impl Numbers {
 }
 
 /// Writes the status if it differs from what is stored.
-pub fn write_status(controller: &mut DeploymentController, id: DeploymentId, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) {
-    let Some(row) = turn.store.deployment(id) else { return };
+pub fn write_status(
+    controller: &mut DeploymentController,
+    id: DeploymentId,
+    new: Option<ReplicaSetId>,
+    turn: &mut Turn<'_, '_>,
+) {
+    let Some(row) = turn.store.deployment(id) else {
+        return;
+    };
     let before = Numbers::stored(row);
     let old_conditions = row.conditions.clone();
     let row = row.clone();
@@ -53,13 +60,23 @@ pub fn write_status(controller: &mut DeploymentController, id: DeploymentId, new
     let numbers = count(id, new, turn);
     let enough = numbers.available >= bounds(&row).floor();
     let (status, reason, message) = if enough {
-        (ConditionStatus::True, "MinimumReplicasAvailable", "Deployment has minimum availability.")
+        (
+            ConditionStatus::True,
+            "MinimumReplicasAvailable",
+            "Deployment has minimum availability.",
+        )
     } else {
-        (ConditionStatus::False, "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+        (
+            ConditionStatus::False,
+            "MinimumReplicasUnavailable",
+            "Deployment does not have minimum availability.",
+        )
     };
     set(id, "Available", status, reason, message.into(), turn);
     progress(id, &row, before, numbers, new, turn);
-    let Some(current) = turn.store.deployment(id) else { return };
+    let Some(current) = turn.store.deployment(id) else {
+        return;
+    };
     if before == numbers && current.conditions == old_conditions && row.observed == row.generation {
         return;
     }
@@ -76,10 +93,19 @@ pub fn write_status(controller: &mut DeploymentController, id: DeploymentId, new
 }
 
 fn count(id: DeploymentId, new: Option<ReplicaSetId>, turn: &Turn<'_, '_>) -> Numbers {
-    let mut numbers = Numbers { replicas: 0, updated: 0, ready: 0, available: 0, missing: 0, terminating: 0 };
+    let mut numbers = Numbers {
+        replicas: 0,
+        updated: 0,
+        ready: 0,
+        available: 0,
+        missing: 0,
+        terminating: 0,
+    };
     let mut specs = 0;
     for set in sets(id, turn) {
-        let Some(row) = turn.store.replica_set(set) else { continue };
+        let Some(row) = turn.store.replica_set(set) else {
+            continue;
+        };
         numbers.replicas += row.status.active;
         numbers.ready += row.status.ready;
         numbers.available += row.status.available;
@@ -95,13 +121,38 @@ fn count(id: DeploymentId, new: Option<ReplicaSetId>, turn: &Turn<'_, '_>) -> Nu
 
 /// Whether the rollout is over: all pods are new, wanted and available.
 pub fn is_complete(id: DeploymentId, turn: &Turn<'_, '_>) -> bool {
-    turn.store.deployment(id).is_some_and(|row| row.observed >= row.generation && Numbers::stored(row).complete(row.replicas))
+    turn.store.deployment(id).is_some_and(|row| {
+        row.observed >= row.generation && Numbers::stored(row).complete(row.replicas)
+    })
 }
 
-fn progress(id: DeploymentId, row: &DeploymentRow, before: Numbers, after: Numbers, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) {
-    let Some(deadline) = row.deadline_s else { return };
-    let Some(name) = new.and_then(|new| turn.store.replica_set(new)).map(|set| set.name) else { return };
-    let Some(condition) = turn.store.deployment(id).and_then(|row| row.conditions.iter().find(|condition| condition.kind == "Progressing")).cloned() else {
+fn progress(
+    id: DeploymentId,
+    row: &DeploymentRow,
+    before: Numbers,
+    after: Numbers,
+    new: Option<ReplicaSetId>,
+    turn: &mut Turn<'_, '_>,
+) {
+    let Some(deadline) = row.deadline_s else {
+        return;
+    };
+    let Some(name) = new
+        .and_then(|new| turn.store.replica_set(new))
+        .map(|set| set.name)
+    else {
+        return;
+    };
+    let Some(condition) = turn
+        .store
+        .deployment(id)
+        .and_then(|row| {
+            row.conditions
+                .iter()
+                .find(|condition| condition.kind == "Progressing")
+        })
+        .cloned()
+    else {
         return;
     };
     if row.paused {
@@ -117,17 +168,45 @@ fn progress(id: DeploymentId, row: &DeploymentRow, before: Numbers, after: Numbe
         || after.ready > before.ready
         || after.available > before.available;
     if after.complete(row.replicas) {
-        set(id, "Progressing", ConditionStatus::True, "NewReplicaSetAvailable", format!("ReplicaSet \"{name}\" has successfully progressed.").into(), turn);
+        set(
+            id,
+            "Progressing",
+            ConditionStatus::True,
+            "NewReplicaSetAvailable",
+            format!("ReplicaSet \"{name}\" has successfully progressed.").into(),
+            turn,
+        );
     } else if progressed {
-        refresh(id, format!("ReplicaSet \"{name}\" is progressing.").into(), turn);
+        refresh(
+            id,
+            format!("ReplicaSet \"{name}\" is progressing.").into(),
+            turn,
+        );
         wait(id, turn.now(), deadline, turn);
     } else if condition.reason == "ProgressDeadlineExceeded" {
         // Nothing is rolled back or stopped.
     } else if turn.now() > condition.updated + SimDuration::from_secs(deadline.unsigned_abs()) {
-        set(id, "Progressing", ConditionStatus::False, "ProgressDeadlineExceeded", format!("ReplicaSet \"{name}\" has timed out progressing.").into(), turn);
+        set(
+            id,
+            "Progressing",
+            ConditionStatus::False,
+            "ProgressDeadlineExceeded",
+            format!("ReplicaSet \"{name}\" has timed out progressing.").into(),
+            turn,
+        );
         let value = SimDuration::from_secs(deadline.unsigned_abs());
-        let rule = Some(Rule { key: "progressDeadlineSeconds", value });
-        turn.note_rule("kube.deployment", "deadline-exceeded", "deployment", Name::plain(row.name), Detail::None, rule);
+        let rule = Some(Rule {
+            key: "progressDeadlineSeconds",
+            value,
+        });
+        turn.note_rule(
+            "kube.deployment",
+            "deadline-exceeded",
+            "deployment",
+            Name::plain(row.name),
+            Detail::None,
+            rule,
+        );
     } else {
         wait(id, condition.updated, deadline, turn);
     }
@@ -136,7 +215,9 @@ fn progress(id: DeploymentId, row: &DeploymentRow, before: Numbers, after: Numbe
 /// Looks again one second after the deadline.
 fn wait(id: DeploymentId, since: SimTime, deadline_s: i64, turn: &mut Turn<'_, '_>) {
     let at = since + SimDuration::from_secs(deadline_s.unsigned_abs() + 1);
-    let Some(row) = turn.store.deployment_mut(id) else { return };
+    let Some(row) = turn.store.deployment_mut(id) else {
+        return;
+    };
     if row.deadline_check == Some(at) {
         return;
     }
@@ -146,23 +227,63 @@ fn wait(id: DeploymentId, since: SimTime, deadline_s: i64, turn: &mut Turn<'_, '
 
 /// Restarts the clock: `lastUpdateTime` moves even when nothing else does.
 fn refresh(id: DeploymentId, message: Arc<str>, turn: &mut Turn<'_, '_>) {
-    put(id, "Progressing", ConditionStatus::True, "ReplicaSetUpdated", message, turn);
+    put(
+        id,
+        "Progressing",
+        ConditionStatus::True,
+        "ReplicaSetUpdated",
+        message,
+        turn,
+    );
 }
 
 /// Sets a condition; the same status and reason again is no change.
-pub fn set(id: DeploymentId, kind: &'static str, status: ConditionStatus, reason: &'static str, message: Arc<str>, turn: &mut Turn<'_, '_>) {
-    let Some(row) = turn.store.deployment(id) else { return };
-    let same = |condition: &WorkloadCondition| condition.kind == kind && condition.status == status && condition.reason == reason;
+pub fn set(
+    id: DeploymentId,
+    kind: &'static str,
+    status: ConditionStatus,
+    reason: &'static str,
+    message: Arc<str>,
+    turn: &mut Turn<'_, '_>,
+) {
+    let Some(row) = turn.store.deployment(id) else {
+        return;
+    };
+    let same = |condition: &WorkloadCondition| {
+        condition.kind == kind && condition.status == status && condition.reason == reason
+    };
     if !row.conditions.iter().any(same) {
         put(id, kind, status, reason, message, turn);
     }
 }
 
 /// Replaces a condition; the one written last stands last, as upstream's list has it.
-fn put(id: DeploymentId, kind: &'static str, status: ConditionStatus, reason: &'static str, message: Arc<str>, turn: &mut Turn<'_, '_>) {
+fn put(
+    id: DeploymentId,
+    kind: &'static str,
+    status: ConditionStatus,
+    reason: &'static str,
+    message: Arc<str>,
+    turn: &mut Turn<'_, '_>,
+) {
     let now = turn.now();
-    let Some(row) = turn.store.deployment_mut(id) else { return };
-    let old = row.conditions.iter().position(|condition| condition.kind == kind).map(|position| row.conditions.remove(position));
-    let transition = old.filter(|old| old.status == status).map_or(now, |old| old.transition);
-    row.conditions.push(WorkloadCondition { kind, status, reason, message, updated: now, transition });
+    let Some(row) = turn.store.deployment_mut(id) else {
+        return;
+    };
+    let old = row
+        .conditions
+        .iter()
+        .position(|condition| condition.kind == kind)
+        .map(|position| row.conditions.remove(position));
+    let transition = old
+        .filter(|old| old.status == status)
+        .map_or(now, |old| old.transition);
+    row.conditions.push(WorkloadCondition {
+        kind,
+        status,
+        reason,
+        message,
+        updated: now,
+        transition,
+    });
 }

@@ -40,7 +40,13 @@ pub fn order<P>(one: &Candidate<P>, two: &Candidate<P>, now_us: u64) -> Ordering
         .then(one.ready.cmp(&two.ready))
         .then(one.cost.cmp(&two.cost))
         .then(two.neighbours.cmp(&one.neighbours))
-        .then_with(|| if one.ready && two.ready { younger_first(one.ready_s, two.ready_s, one.uid, two.uid, now_us) } else { Ordering::Equal })
+        .then_with(|| {
+            if one.ready && two.ready {
+                younger_first(one.ready_s, two.ready_s, one.uid, two.uid, now_us)
+            } else {
+                Ordering::Equal
+            }
+        })
         .then(two.restarts.cmp(&one.restarts))
         .then(two.sidecar_restarts.cmp(&one.sidecar_restarts))
         .then_with(|| younger_first(one.created_s, two.created_s, one.uid, two.uid, now_us))
@@ -52,14 +58,20 @@ fn younger_first(one_s: u32, two_s: u32, one_uid: u128, two_uid: u128, now_us: u
     if one_s == two_s {
         return Ordering::Equal;
     }
-    logarithmic_rank(one_s, now_us).cmp(&logarithmic_rank(two_s, now_us)).then(one_uid.cmp(&two_uid))
+    logarithmic_rank(one_s, now_us)
+        .cmp(&logarithmic_rank(two_s, now_us))
+        .then(one_uid.cmp(&two_uid))
 }
 
 /// `trunc(log2(age in nanoseconds))`, −1 without age.
 fn logarithmic_rank(since_s: u32, now_us: u64) -> i64 {
     let age_us = now_us.saturating_sub(u64::from(since_s) * 1_000_000);
     let age_ns = u128::from(age_us) * 1_000;
-    if age_ns == 0 { -1 } else { i64::from(age_ns.ilog2()) }
+    if age_ns == 0 {
+        -1
+    } else {
+        i64::from(age_ns.ilog2())
+    }
 }
 
 #[cfg(test)]
@@ -87,14 +99,39 @@ mod tests {
         let now = 200_000_000_000;
         let base = ordinary();
         let firsts = [
-            Candidate { assigned: false, cost: 9, ..base },
-            Candidate { phase: Phase::Pending, cost: 9, ..base },
-            Candidate { ready: false, cost: 9, ..base },
+            Candidate {
+                assigned: false,
+                cost: 9,
+                ..base
+            },
+            Candidate {
+                phase: Phase::Pending,
+                cost: 9,
+                ..base
+            },
+            Candidate {
+                ready: false,
+                cost: 9,
+                ..base
+            },
             Candidate { cost: -1, ..base },
-            Candidate { neighbours: 2, restarts: 0, ..base },
-            Candidate { ready_s: 199_999, ..base },
-            Candidate { restarts: 3, ..base },
-            Candidate { created_s: 199_999, ..base },
+            Candidate {
+                neighbours: 2,
+                restarts: 0,
+                ..base
+            },
+            Candidate {
+                ready_s: 199_999,
+                ..base
+            },
+            Candidate {
+                restarts: 3,
+                ..base
+            },
+            Candidate {
+                created_s: 199_999,
+                ..base
+            },
         ];
         for first in firsts {
             assert_eq!(order(&first, &base, now), Ordering::Less, "{first:?}");
@@ -106,8 +143,20 @@ mod tests {
     fn five_and_eight_hours_are_one_age_and_two_hours_another() {
         let hour = 3_600;
         let now = 100 * u64::from(hour) * 1_000_000;
-        let aged = |hours: u32, uid| Candidate { ready_s: (100 - hours) * hour, uid, ..ordinary() };
-        assert_eq!(order(&aged(8, 1), &aged(5, 2), now), Ordering::Less, "the uid decides");
-        assert_eq!(order(&aged(2, 9), &aged(5, 2), now), Ordering::Less, "the younger goes");
+        let aged = |hours: u32, uid| Candidate {
+            ready_s: (100 - hours) * hour,
+            uid,
+            ..ordinary()
+        };
+        assert_eq!(
+            order(&aged(8, 1), &aged(5, 2), now),
+            Ordering::Less,
+            "the uid decides"
+        );
+        assert_eq!(
+            order(&aged(2, 9), &aged(5, 2), now),
+            Ordering::Less,
+            "the younger goes"
+        );
     }
 }

@@ -15,7 +15,10 @@ type Labels = [(Arc<str>, Arc<str>)];
 
 /// Whether a pod's `nodeSelector` and required node affinity allow a node.
 pub fn allowed(spec: &PodSpec, name: &str, labels: &Labels) -> bool {
-    let selected = spec.node_selector.iter().all(|(key, value)| label(labels, key) == Some(value));
+    let selected = spec
+        .node_selector
+        .iter()
+        .all(|(key, value)| label(labels, key) == Some(value));
     let terms = spec.affinity.node_required.as_ref();
     selected && terms.is_none_or(|terms| terms.iter().any(|term| term_matches(term, name, labels)))
 }
@@ -23,7 +26,9 @@ pub fn allowed(spec: &PodSpec, name: &str, labels: &Labels) -> bool {
 /// Raw score: sum of the weights of the preferred terms that match.
 pub fn preference(spec: &PodSpec, name: &str, labels: &Labels) -> i32 {
     let terms = spec.affinity.node_preferred.iter();
-    let weights = terms.filter(|term| term_matches(&term.preference, name, labels)).map(|term| i64::from(term.weight));
+    let weights = terms
+        .filter(|term| term_matches(&term.preference, name, labels))
+        .map(|term| i64::from(term.weight));
     i32::try_from(weights.sum::<i64>()).unwrap_or(i32::MAX)
 }
 
@@ -44,9 +49,12 @@ fn term_matches(term: &NodeSelectorTerm, name: &str, labels: &Labels) -> bool {
 }
 
 fn requirement_holds(requirement: &Requirement, value: Option<&str>) -> bool {
-    let listed = || value.is_some_and(|value| requirement.values.iter().any(|other| &**other == value));
+    let listed =
+        || value.is_some_and(|value| requirement.values.iter().any(|other| &**other == value));
     let integers = || {
-        let [bound] = requirement.values.as_slice() else { return None };
+        let [bound] = requirement.values.as_slice() else {
+            return None;
+        };
         Some((value?.parse::<i64>().ok()?, bound.parse::<i64>().ok()?))
     };
     match requirement.operator {
@@ -65,7 +73,14 @@ mod tests {
 
     fn holds(operator: Operator, values: &[&str], value: Option<&str>) -> bool {
         let values = values.iter().map(|value| Arc::from(*value)).collect();
-        requirement_holds(&Requirement { key: "k".into(), operator, values }, value)
+        requirement_holds(
+            &Requirement {
+                key: "k".into(),
+                operator,
+                values,
+            },
+            value,
+        )
     }
 
     #[test]

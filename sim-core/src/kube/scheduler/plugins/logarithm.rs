@@ -48,8 +48,12 @@ mod tests {
             (5002, 85_175_931_114),
         ];
         for (number, expected) in table {
-            let decimals = (i128::from(ln(number)) * 10_000_000_000 + (1 << (PLACES - 1))) >> PLACES;
-            assert!((decimals - expected).abs() <= 1, "ln {number}: {decimals} != {expected}");
+            let decimals =
+                (i128::from(ln(number)) * 10_000_000_000 + (1 << (PLACES - 1))) >> PLACES;
+            assert!(
+                (decimals - expected).abs() <= 1,
+                "ln {number}: {decimals} != {expected}"
+            );
         }
     }
 

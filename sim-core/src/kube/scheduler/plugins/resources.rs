@@ -37,7 +37,10 @@ const RECIPROCAL_PLACES: u32 = 57;
 /// `100 / allocatable` in fixed point, for [`least_allocated`]: it is computed when a node changes
 /// and spares each score a division. 0 for nothing.
 pub fn reciprocal(allocatable: i64) -> u64 {
-    u64::try_from(allocatable).ok().and_then(|amount| (100_u64 << RECIPROCAL_PLACES).checked_div(amount)).unwrap_or(0)
+    u64::try_from(allocatable)
+        .ok()
+        .and_then(|amount| (100_u64 << RECIPROCAL_PLACES).checked_div(amount))
+        .unwrap_or(0)
 }
 
 /// LeastAllocated over CPU and memory of weight 1 each; resources that a node has none of do not count.
@@ -58,7 +61,11 @@ fn hundredths(share: Share) -> i64 {
     }
     let free = share.free.min(share.allocatable);
     let floor = ((free as u64 * share.reciprocal) >> RECIPROCAL_PLACES) as i64;
-    if (floor + 1) * share.allocatable <= free * MAX_NODE_SCORE { floor + 1 } else { floor }
+    if (floor + 1) * share.allocatable <= free * MAX_NODE_SCORE {
+        floor + 1
+    } else {
+        floor
+    }
 }
 
 /// Balance of CPU and memory with the pod compared with before it: 75 is neutral, 50..=100.
@@ -79,7 +86,11 @@ fn balance(resources: [Use; 2]) -> i64 {
         fractions[count] = (resource.requested as f64 / resource.allocatable as f64).min(1.0);
         count += 1;
     }
-    let deviation = if count == 2 { ((fractions[0] - fractions[1]) / 2.0).abs() } else { 0.0 };
+    let deviation = if count == 2 {
+        ((fractions[0] - fractions[1]) / 2.0).abs()
+    } else {
+        0.0
+    };
     ((1.0 - deviation) * MAX_NODE_SCORE as f64) as i64
 }
 
@@ -90,7 +101,16 @@ mod tests {
     const GIB: i64 = 1 << 30;
 
     fn node(cpu: i64, memory: i64, pod: (i64, i64)) -> [Use; 2] {
-        [Use { requested: pod.0, allocatable: cpu }, Use { requested: pod.1, allocatable: memory }]
+        [
+            Use {
+                requested: pod.0,
+                allocatable: cpu,
+            },
+            Use {
+                requested: pod.1,
+                allocatable: memory,
+            },
+        ]
     }
 
     /// Reference 6.11: 4 CPU/16 GiB and 8 CPU/32 GiB, empty; pod 1 CPU/2 GiB.
@@ -99,7 +119,13 @@ mod tests {
         let pod = (1000, 2 * GIB);
         let small = node(4000, 16 * GIB, pod);
         let large = node(8000, 32 * GIB, pod);
-        assert_eq!([least_allocated(shares(small)), least_allocated(shares(large))], [81, 90]);
+        assert_eq!(
+            [
+                least_allocated(shares(small)),
+                least_allocated(shares(large))
+            ],
+            [81, 90]
+        );
         assert_eq!(balanced_allocation(node(4000, 16 * GIB, (0, 0)), small), 71);
         assert_eq!(balanced_allocation(node(8000, 32 * GIB, (0, 0)), large), 73);
     }
@@ -115,12 +141,28 @@ mod tests {
 
     #[test]
     fn reciprocals_divide_exactly() {
-        let amounts = [1, 3, 7, 99, 100, 101, 4000, 48_000, 16 * GIB, 16 * GIB - 104_857_600, 1 << 46];
+        let amounts = [
+            1,
+            3,
+            7,
+            99,
+            100,
+            101,
+            4000,
+            48_000,
+            16 * GIB,
+            16 * GIB - 104_857_600,
+            1 << 46,
+        ];
         for allocatable in amounts {
             for part in 0..=1000 {
                 let free = (i128::from(allocatable) * part / 1000) as i64;
                 for free in [free - 1, free, free + 1] {
-                    let share = Share { free, allocatable, reciprocal: reciprocal(allocatable) };
+                    let share = Share {
+                        free,
+                        allocatable,
+                        reciprocal: reciprocal(allocatable),
+                    };
                     let exact = free.clamp(0, allocatable) * 100 / allocatable;
                     assert_eq!(hundredths(share), exact, "{free} of {allocatable}");
                 }
@@ -136,8 +178,14 @@ mod tests {
 
     #[test]
     fn neutral_is_seventy_five() {
-        assert_eq!(balanced_allocation(node(10, 10, (0, 0)), node(10, 10, (5, 5))), 75);
-        assert_eq!(balanced_allocation(node(0, 0, (0, 0)), node(0, 0, (5, 5))), 75);
+        assert_eq!(
+            balanced_allocation(node(10, 10, (0, 0)), node(10, 10, (5, 5))),
+            75
+        );
+        assert_eq!(
+            balanced_allocation(node(0, 0, (0, 0)), node(0, 0, (5, 5))),
+            75
+        );
         assert_eq!(least_allocated(shares(node(0, 0, (5, 5)))), 0);
         assert_eq!(least_allocated(shares(node(4, 4, (5, 4)))), 0);
     }

@@ -19,7 +19,9 @@ pub fn topology_weight(domains: u32) -> i64 {
 
 /// What one constraint adds to a node's raw score, not yet rounded: binary places as [`PLACES`].
 pub fn constraint_score(matching: i64, weight: i64, max_skew: i64) -> i64 {
-    matching.saturating_mul(weight).saturating_add((max_skew - 1) << PLACES)
+    matching
+        .saturating_mul(weight)
+        .saturating_add((max_skew - 1) << PLACES)
 }
 
 /// Rounds the sum of [`constraint_score`]s, halves up.
@@ -32,7 +34,11 @@ pub fn normalize(scores: &mut [i64]) {
     let max = scores.iter().copied().max().unwrap_or(0);
     let min = scores.iter().copied().min().unwrap_or(0);
     for score in scores {
-        *score = if max == 0 { MAX_NODE_SCORE } else { MAX_NODE_SCORE * (max + min - *score) / max };
+        *score = if max == 0 {
+            MAX_NODE_SCORE
+        } else {
+            MAX_NODE_SCORE * (max + min - *score) / max
+        };
     }
 }
 

@@ -1,7 +1,8 @@
 //! Affinity, tolerations, taints and spreading.
 
 use crate::api::kube::affinity::{
-    Affinity, NodeSelectorTerm, PreferredNodeTerm, Taint, TaintEffect, Toleration, TolerationOperator,
+    Affinity, NodeSelectorTerm, PreferredNodeTerm, Taint, TaintEffect, Toleration,
+    TolerationOperator,
 };
 use crate::manifest::decode::kube::{fault, meta};
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -18,7 +19,11 @@ pub fn affinity(field: &Field<'_>, scribe: &Scribe) -> Affinity {
         if !terms.exists() {
             fault::required(scribe, &terms, "must have at least one node selector term");
         }
-        terms.items(scribe).iter().map(|item| node_term(item, scribe)).collect()
+        terms
+            .items(scribe)
+            .iter()
+            .map(|item| node_term(item, scribe))
+            .collect()
     });
     let node_preferred = node
         .get(scribe, PREFERRED)
@@ -29,7 +34,10 @@ pub fn affinity(field: &Field<'_>, scribe: &Scribe) -> Affinity {
             preference: node_term(&item.get(scribe, "preference"), scribe),
         })
         .collect();
-    Affinity { node_required, node_preferred }
+    Affinity {
+        node_required,
+        node_preferred,
+    }
 }
 
 /// Checks `podAffinity` and `podAntiAffinity`, which nothing reads.
@@ -87,13 +95,25 @@ const EFFECTS: [(&str, TaintEffect); 3] = [
 
 /// `tolerations` of a pod.
 pub fn tolerations(field: &Field<'_>, scribe: &Scribe) -> Vec<Toleration> {
-    field.items(scribe).iter().map(|item| toleration(item, scribe)).collect()
+    field
+        .items(scribe)
+        .iter()
+        .map(|item| toleration(item, scribe))
+        .collect()
 }
 
 fn toleration(item: &Field<'_>, scribe: &Scribe) -> Toleration {
-    let operators = [("Equal", TolerationOperator::Equal), ("Exists", TolerationOperator::Exists)];
+    let operators = [
+        ("Equal", TolerationOperator::Equal),
+        ("Exists", TolerationOperator::Exists),
+    ];
     let operator_field = item.get(scribe, "operator");
-    let operator = fault::word(scribe, &operator_field, &operators, TolerationOperator::Equal);
+    let operator = fault::word(
+        scribe,
+        &operator_field,
+        &operators,
+        TolerationOperator::Equal,
+    );
     let key = item.get(scribe, "key").text_or_empty(scribe);
     let value_field = item.get(scribe, "value");
     let value = value_field.text_or_empty(scribe);
@@ -106,7 +126,12 @@ fn toleration(item: &Field<'_>, scribe: &Scribe) -> Toleration {
         );
     }
     if operator == TolerationOperator::Exists && !value.is_empty() {
-        fault::invalid(scribe, &value_field, format!("{value:?}"), "value must be empty when `operator` is 'Exists'");
+        fault::invalid(
+            scribe,
+            &value_field,
+            format!("{value:?}"),
+            "value must be empty when `operator` is 'Exists'",
+        );
     }
     let effect_field = item.get(scribe, "effect");
     let effects = EFFECTS.map(|(word, effect)| (word, Some(effect)));
@@ -118,7 +143,10 @@ fn toleration(item: &Field<'_>, scribe: &Scribe) -> Toleration {
     let seconds_field = item.get(scribe, "tolerationSeconds");
     let seconds = seconds_field.integer(scribe);
     if seconds.is_some() && effect != Some(TaintEffect::NoExecute) {
-        let shown = effect_field.node.and_then(|node| node.as_str()).unwrap_or("");
+        let shown = effect_field
+            .node
+            .and_then(|node| node.as_str())
+            .unwrap_or("");
         fault::invalid(
             scribe,
             &effect_field,
@@ -126,7 +154,13 @@ fn toleration(item: &Field<'_>, scribe: &Scribe) -> Toleration {
             "effect must be 'NoExecute' when `tolerationSeconds` is set",
         );
     }
-    Toleration { key, operator, value, effect, seconds }
+    Toleration {
+        key,
+        operator,
+        value,
+        effect,
+        seconds,
+    }
 }
 
 /// `taints` of a node.
@@ -143,7 +177,11 @@ pub fn taints(field: &Field<'_>, scribe: &Scribe) -> Vec<Taint> {
             fault::required(scribe, &effect_field, "");
         }
         let effect = fault::word(scribe, &effect_field, &EFFECTS, TaintEffect::NoSchedule);
-        taints.push(Taint { key, value: item.get(scribe, "value").text_or_empty(scribe), effect });
+        taints.push(Taint {
+            key,
+            value: item.get(scribe, "value").text_or_empty(scribe),
+            effect,
+        });
     }
     taints
 }

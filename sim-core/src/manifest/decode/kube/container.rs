@@ -10,8 +10,11 @@ use crate::manifest::decode::{amount, image};
 use crate::manifest::explain;
 
 /// Protocols by their names.
-pub const PROTOCOLS: [(&str, Protocol); 3] =
-    [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
+pub const PROTOCOLS: [(&str, Protocol); 3] = [
+    ("TCP", Protocol::Tcp),
+    ("UDP", Protocol::Udp),
+    ("SCTP", Protocol::Sctp),
+];
 
 /// What a container needs to know of its pod.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +35,18 @@ pub fn containers(
     names: &mut BTreeSet<Arc<str>>,
 ) -> Vec<Container> {
     let items = field.items(scribe);
-    items.iter().map(|item| container(item, scribe, pod, names)).collect()
+    items
+        .iter()
+        .map(|item| container(item, scribe, pod, names))
+        .collect()
 }
 
-fn container(item: &Field<'_>, scribe: &Scribe, pod: Pod<'_>, names: &mut BTreeSet<Arc<str>>) -> Container {
+fn container(
+    item: &Field<'_>,
+    scribe: &Scribe,
+    pod: Pod<'_>,
+    names: &mut BTreeSet<Arc<str>>,
+) -> Container {
     item.expect_map(scribe);
     let name = container_name(item, scribe, names);
     let image = image_reference(item, scribe);
@@ -45,8 +56,11 @@ fn container(item: &Field<'_>, scribe: &Scribe, pod: Pod<'_>, names: &mut BTreeS
         ("IfNotPresent", ImagePullPolicy::IfNotPresent),
         ("Never", ImagePullPolicy::Never),
     ];
-    let by_tag =
-        if image::is_latest(&image) { ImagePullPolicy::Always } else { ImagePullPolicy::IfNotPresent };
+    let by_tag = if image::is_latest(&image) {
+        ImagePullPolicy::Always
+    } else {
+        ImagePullPolicy::IfNotPresent
+    };
     check_mounts(item, scribe, pod.volumes);
     let which = probe::Which::LivenessOrStartup;
     Container {
@@ -57,12 +71,26 @@ fn container(item: &Field<'_>, scribe: &Scribe, pod: Pod<'_>, names: &mut BTreeS
         ports: ports(&item.get(scribe, "ports"), scribe, pod.host_network),
         resources: amount::needs(&item.get(scribe, "resources"), scribe),
         liveness_probe: probe::probe(&item.get(scribe, "livenessProbe"), scribe, which),
-        readiness_probe: probe::probe(&item.get(scribe, "readinessProbe"), scribe, probe::Which::Readiness),
+        readiness_probe: probe::probe(
+            &item.get(scribe, "readinessProbe"),
+            scribe,
+            probe::Which::Readiness,
+        ),
         startup_probe: probe::probe(&item.get(scribe, "startupProbe"), scribe, which),
-        image_pull_policy: fault::word(scribe, &item.get(scribe, "imagePullPolicy"), &policies, by_tag),
+        image_pull_policy: fault::word(
+            scribe,
+            &item.get(scribe, "imagePullPolicy"),
+            &policies,
+            by_tag,
+        ),
         pre_stop: probe::pre_stop(&lifecycle, scribe),
         sidecar: pod.init
-            && fault::word(scribe, &item.get(scribe, "restartPolicy"), &[("Always", true)], false),
+            && fault::word(
+                scribe,
+                &item.get(scribe, "restartPolicy"),
+                &[("Always", true)],
+                false,
+            ),
         image,
     }
 }
@@ -89,13 +117,21 @@ fn image_reference(item: &Field<'_>, scribe: &Scribe) -> Arc<str> {
     if text.is_empty() {
         fault::required(scribe, &field, "");
     } else if text.trim() != &*text {
-        fault::invalid(scribe, &field, format!("{text:?}"), "must not have leading or trailing whitespace");
+        fault::invalid(
+            scribe,
+            &field,
+            format!("{text:?}"),
+            "must not have leading or trailing whitespace",
+        );
     } else if !image::is_reference(&text) {
         // The server takes it; the kubelet then reports InvalidImageName.
         scribe.warning(
             explain::KUBERNETES_INVALID_IMAGE,
             field.span,
-            format!("{}: couldn't parse image name \"{text}\": invalid reference format", field.path),
+            format!(
+                "{}: couldn't parse image name \"{text}\": invalid reference format",
+                field.path
+            ),
         );
     }
     text
@@ -137,7 +173,12 @@ fn environment(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, Arc<str>)> 
         if !from.exists() {
             environment.push((name, value));
         } else if !value.is_empty() {
-            fault::invalid(scribe, &from, "\"\"", "may not be specified when `value` is not empty");
+            fault::invalid(
+                scribe,
+                &from,
+                "\"\"",
+                "may not be specified when `value` is not empty",
+            );
         }
     }
     environment
@@ -177,7 +218,12 @@ fn ports(field: &Field<'_>, scribe: &Scribe, host_network: bool) -> Vec<Containe
             container_port,
             host_port,
             host_ip: item.get(scribe, "hostIP").text_or_empty(scribe),
-            protocol: fault::word(scribe, &item.get(scribe, "protocol"), &PROTOCOLS, Protocol::Tcp),
+            protocol: fault::word(
+                scribe,
+                &item.get(scribe, "protocol"),
+                &PROTOCOLS,
+                Protocol::Tcp,
+            ),
         });
     }
     ports

@@ -46,7 +46,9 @@ pub fn apply_defaults(kind: &str, document: &mut Value) {
         "Service" => with(document, &["spec"], service),
         "Namespace" => namespace(document),
         "Secret" => default(document, "type", "Opaque"),
-        "PersistentVolumeClaim" => with(document, &["spec"], |spec| default(spec, "volumeMode", "Filesystem")),
+        "PersistentVolumeClaim" => with(document, &["spec"], |spec| {
+            default(spec, "volumeMode", "Filesystem")
+        }),
         "PersistentVolume" => with(document, &["spec"], |spec| {
             default(spec, "volumeMode", "Filesystem");
             default(spec, "persistentVolumeReclaimPolicy", "Retain");
@@ -55,14 +57,18 @@ pub fn apply_defaults(kind: &str, document: &mut Value) {
             default(document, "reclaimPolicy", "Delete");
             default(document, "volumeBindingMode", "Immediate");
         }
-        "HorizontalPodAutoscaler" => with(document, &["spec"], |spec| default(spec, "minReplicas", 1)),
+        "HorizontalPodAutoscaler" => {
+            with(document, &["spec"], |spec| default(spec, "minReplicas", 1))
+        }
         _ => {}
     }
 }
 
 /// Changes the map at a path, if it is there.
 fn with(value: &mut Value, path: &[&str], change: impl FnOnce(&mut Value)) {
-    if value.path(path).is_some_and(|inner| inner.as_map().is_some())
+    if value
+        .path(path)
+        .is_some_and(|inner| inner.as_map().is_some())
         && let Some(inner) = value.path_mut(path)
     {
         change(inner);
@@ -71,7 +77,10 @@ fn with(value: &mut Value, path: &[&str], change: impl FnOnce(&mut Value)) {
 
 /// Changes each item of a list, if it is there.
 fn each(value: &mut Value, key: &str, mut change: impl FnMut(&mut Value)) {
-    let list = value.as_map_mut().and_then(|map| map.get_mut(key)).and_then(Value::as_list_mut);
+    let list = value
+        .as_map_mut()
+        .and_then(|map| map.get_mut(key))
+        .and_then(Value::as_list_mut);
     for item in list.into_iter().flatten() {
         if item.as_map().is_some() {
             change(item);
@@ -108,7 +117,9 @@ fn stateful_set(spec: &mut Value) {
         default(strategy, "type", "RollingUpdate");
         if strategy.str_at(&["type"]) == Some("RollingUpdate") {
             default(strategy, "rollingUpdate", Value::map());
-            with(strategy, &["rollingUpdate"], |rolling| default(rolling, "partition", 0));
+            with(strategy, &["rollingUpdate"], |rolling| {
+                default(rolling, "partition", 0)
+            });
         }
     });
     default(spec, "persistentVolumeClaimRetentionPolicy", Value::map());
@@ -119,8 +130,14 @@ fn stateful_set(spec: &mut Value) {
     each(spec, "volumeClaimTemplates", |claim| {
         default(claim, "apiVersion", "v1");
         default(claim, "kind", "PersistentVolumeClaim");
-        with(claim, &["spec"], |spec| default(spec, "volumeMode", "Filesystem"));
-        default(claim, "status", Value::object([("phase", Value::from("Pending"))]));
+        with(claim, &["spec"], |spec| {
+            default(spec, "volumeMode", "Filesystem")
+        });
+        default(
+            claim,
+            "status",
+            Value::object([("phase", Value::from("Pending"))]),
+        );
     });
     template(spec);
 }
@@ -156,7 +173,15 @@ fn job(spec: &mut Value) {
     default(spec, "suspend", false);
     default(spec, "manualSelector", false);
     let by_policy = spec.get("podFailurePolicy").is_some();
-    default(spec, "podReplacementPolicy", if by_policy { "Failed" } else { "TerminatingOrFailed" });
+    default(
+        spec,
+        "podReplacementPolicy",
+        if by_policy {
+            "Failed"
+        } else {
+            "TerminatingOrFailed"
+        },
+    );
     template(spec);
 }
 
@@ -173,7 +198,10 @@ fn pod_spec(spec: &mut Value) {
     if let Some(account) = spec.str_at(&["serviceAccountName"]).map(str::to_owned) {
         default(spec, "serviceAccount", account);
     }
-    let host_network = spec.get("hostNetwork").and_then(Value::as_bool).unwrap_or(false);
+    let host_network = spec
+        .get("hostNetwork")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
     for list in ["containers", "initContainers"] {
         each(spec, list, |item| container(item, host_network));
     }
@@ -182,7 +210,11 @@ fn pod_spec(spec: &mut Value) {
 
 fn container(container: &mut Value, host_network: bool) {
     let latest = container.str_at(&["image"]).is_some_and(image::is_latest);
-    default(container, "imagePullPolicy", if latest { "Always" } else { "IfNotPresent" });
+    default(
+        container,
+        "imagePullPolicy",
+        if latest { "Always" } else { "IfNotPresent" },
+    );
     default(container, "terminationMessagePath", "/dev/termination-log");
     default(container, "terminationMessagePolicy", "File");
     default(container, "resources", Value::map());
@@ -193,13 +225,18 @@ fn container(container: &mut Value, host_network: bool) {
         }
     });
     each(container, "env", |variable| {
-        with(variable, &["valueFrom", "fieldRef"], |field| default(field, "apiVersion", "v1"));
+        with(variable, &["valueFrom", "fieldRef"], |field| {
+            default(field, "apiVersion", "v1")
+        });
     });
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
         with(container, &[probe], |probe| {
-            for (key, content) in
-                [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
-            {
+            for (key, content) in [
+                ("timeoutSeconds", 1),
+                ("periodSeconds", 10),
+                ("successThreshold", 1),
+                ("failureThreshold", 3),
+            ] {
                 // A zero is absence here.
                 if probe.i64_at(&[key]) == Some(0) {
                     probe.remove(key);
@@ -221,7 +258,9 @@ fn http_get(get: &mut Value) {
 }
 
 fn volume(volume: &mut Value) {
-    let sources = volume.as_map().map_or(0, |map| map.iter().filter(|(key, _)| &***key != "name").count());
+    let sources = volume.as_map().map_or(0, |map| {
+        map.iter().filter(|(key, _)| &***key != "name").count()
+    });
     if sources == 0 {
         default(volume, "emptyDir", Value::map());
     }
@@ -233,7 +272,13 @@ fn volume(volume: &mut Value) {
 
 /// Only for pods as such: templates keep their requests as written.
 fn requests_from_limits(container: &mut Value) {
-    let Some(limits) = container.path(&["resources", "limits"]).and_then(Value::as_map).cloned() else { return };
+    let Some(limits) = container
+        .path(&["resources", "limits"])
+        .and_then(Value::as_map)
+        .cloned()
+    else {
+        return;
+    };
     if limits.is_empty() {
         return;
     }
@@ -250,8 +295,13 @@ fn requests_from_limits(container: &mut Value) {
 fn service(spec: &mut Value) {
     default(spec, "type", "ClusterIP");
     default(spec, "sessionAffinity", "None");
-    if spec.str_at(&["sessionAffinity"]) == Some("ClientIP") && spec.get("sessionAffinityConfig").is_none() {
-        spec.set_path(&["sessionAffinityConfig", "clientIP", "timeoutSeconds"], 10_800.into());
+    if spec.str_at(&["sessionAffinity"]) == Some("ClientIP")
+        && spec.get("sessionAffinityConfig").is_none()
+    {
+        spec.set_path(
+            &["sessionAffinityConfig", "clientIP", "timeoutSeconds"],
+            10_800.into(),
+        );
     }
     each(spec, "ports", |port| {
         default(port, "protocol", "TCP");
@@ -264,7 +314,10 @@ fn service(spec: &mut Value) {
         return;
     }
     default(spec, "internalTrafficPolicy", "Cluster");
-    let external = spec.get("externalIPs").and_then(Value::as_list).is_some_and(|list| !list.is_empty());
+    let external = spec
+        .get("externalIPs")
+        .and_then(Value::as_list)
+        .is_some_and(|list| !list.is_empty());
     if matches!(&*kind, "NodePort" | "LoadBalancer") || external {
         default(spec, "externalTrafficPolicy", "Cluster");
     }
@@ -273,17 +326,39 @@ fn service(spec: &mut Value) {
     }
     default(spec, "ipFamilies", vec![Value::from("IPv4")]);
     let headless = spec.str_at(&["clusterIP"]) == Some("None");
-    let selector = spec.get("selector").and_then(Value::as_map).is_some_and(|map| !map.is_empty());
-    default(spec, "ipFamilyPolicy", if headless && !selector { "RequireDualStack" } else { "SingleStack" });
+    let selector = spec
+        .get("selector")
+        .and_then(Value::as_map)
+        .is_some_and(|map| !map.is_empty());
+    default(
+        spec,
+        "ipFamilyPolicy",
+        if headless && !selector {
+            "RequireDualStack"
+        } else {
+            "SingleStack"
+        },
+    );
 }
 
 fn namespace(document: &mut Value) {
-    let Some(name) = document.str_at(&["metadata", "name"]).map(str::to_owned) else { return };
-    if document.path(&["metadata", "labels", "kubernetes.io/metadata.name"]).is_none() {
-        document.set_path(&["metadata", "labels", "kubernetes.io/metadata.name"], name.into());
+    let Some(name) = document.str_at(&["metadata", "name"]).map(str::to_owned) else {
+        return;
+    };
+    if document
+        .path(&["metadata", "labels", "kubernetes.io/metadata.name"])
+        .is_none()
+    {
+        document.set_path(
+            &["metadata", "labels", "kubernetes.io/metadata.name"],
+            name.into(),
+        );
     }
     if document.path(&["spec", "finalizers"]).is_none() {
-        document.set_path(&["spec", "finalizers"], vec![Value::from("kubernetes")].into());
+        document.set_path(
+            &["spec", "finalizers"],
+            vec![Value::from("kubernetes")].into(),
+        );
     }
     if document.path(&["status", "phase"]).is_none() {
         document.set_path(&["status", "phase"], "Active".into());

@@ -6,9 +6,19 @@ use crate::manifest::schema::table;
 /// Whether a version is of a group that is not built in, so that only a CustomResourceDefinition
 /// can make its kinds known.
 pub fn is_foreign(api_version: &str) -> bool {
-    let Some((group, _)) = api_version.split_once('/') else { return false };
-    let of_group = |known: &str| known.split_once('/').is_some_and(|(other, _)| other == group);
-    group.contains('.') && !table::kubernetes().kinds().iter().any(|kind| of_group(&kind.api_version))
+    let Some((group, _)) = api_version.split_once('/') else {
+        return false;
+    };
+    let of_group = |known: &str| {
+        known
+            .split_once('/')
+            .is_some_and(|(other, _)| other == group)
+    };
+    group.contains('.')
+        && !table::kubernetes()
+            .kinds()
+            .iter()
+            .any(|kind| of_group(&kind.api_version))
 }
 
 /// Which rule the names of a kind follow.

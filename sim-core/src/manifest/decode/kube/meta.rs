@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::api::meta::ObjectMeta;
 use crate::api::selector::{LabelSelector, Operator, Requirement};
-use crate::manifest::explain;
 use crate::manifest::decode::kube::fault;
 use crate::manifest::decode::kube::name::{self, NameRule};
 use crate::manifest::decode::scribe::{Field, Scribe};
+use crate::manifest::explain;
 
 /// An object's `metadata`, with its name checked.
 pub fn object(field: &Field<'_>, scribe: &Scribe, rule: NameRule) -> ObjectMeta {
@@ -27,11 +27,27 @@ pub fn object(field: &Field<'_>, scribe: &Scribe, rule: NameRule) -> ObjectMeta 
         }
     }
     let namespace_field = meta.get(scribe, "namespace");
-    let namespace = namespace_field.text(scribe).filter(|namespace| !namespace.is_empty());
-    for detail in namespace.iter().flat_map(|namespace| name::label(namespace)) {
-        fault::invalid(scribe, &namespace_field, format!("{:?}", namespace.as_deref().unwrap_or("")), &detail);
+    let namespace = namespace_field
+        .text(scribe)
+        .filter(|namespace| !namespace.is_empty());
+    for detail in namespace
+        .iter()
+        .flat_map(|namespace| name::label(namespace))
+    {
+        fault::invalid(
+            scribe,
+            &namespace_field,
+            format!("{:?}", namespace.as_deref().unwrap_or("")),
+            &detail,
+        );
     }
-    ObjectMeta { name, generate_name, namespace, labels: labels(&meta, scribe), annotations: annotations(&meta, scribe) }
+    ObjectMeta {
+        name,
+        generate_name,
+        namespace,
+        labels: labels(&meta, scribe),
+        annotations: annotations(&meta, scribe),
+    }
 }
 
 /// `labels` below a `metadata`.
@@ -40,7 +56,10 @@ pub fn labels(meta: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>>
     let labels = text_map(&field, scribe);
     for (key, inner) in field.entries(scribe) {
         // As upstream, the path is the map's; the text says which key or value it is.
-        let at = Field { path: field.path.clone(), ..inner.clone() };
+        let at = Field {
+            path: field.path.clone(),
+            ..inner.clone()
+        };
         for detail in name::qualified(&key.text) {
             fault::invalid(scribe, &at, format!("{:?}", &*key.text), &detail);
         }
@@ -58,17 +77,26 @@ pub fn annotations(meta: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<
     let field = meta.get(scribe, "annotations");
     let annotations = text_map(&field, scribe);
     for (key, inner) in field.entries(scribe) {
-        let at = Field { path: field.path.clone(), ..inner };
+        let at = Field {
+            path: field.path.clone(),
+            ..inner
+        };
         for detail in name::qualified(&key.text.to_lowercase()) {
             fault::invalid(scribe, &at, format!("{:?}", &*key.text), &detail);
         }
     }
-    let bytes: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let bytes: usize = annotations
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
     if bytes > 262_144 {
         scribe.error(
             explain::KUBERNETES_INVALID_VALUE,
             field.span,
-            format!("{}: Too long: may not be more than 262144 bytes", field.path),
+            format!(
+                "{}: Too long: may not be more than 262144 bytes",
+                field.path
+            ),
         );
     }
     annotations
@@ -93,7 +121,10 @@ pub fn selector(field: &Field<'_>, scribe: &Scribe) -> Option<LabelSelector> {
     field.node?;
     let match_labels = text_map(&field.get(scribe, "matchLabels"), scribe);
     let match_expressions = requirements(&field.get(scribe, "matchExpressions"), scribe, false);
-    Some(LabelSelector { match_labels, match_expressions })
+    Some(LabelSelector {
+        match_labels,
+        match_expressions,
+    })
 }
 
 /// A list of requirements; `node` allows the two comparisons of numbers.
@@ -107,10 +138,18 @@ pub fn requirements(field: &Field<'_>, scribe: &Scribe, node: bool) -> Vec<Requi
         ("Lt", Operator::LessThan),
     ];
     let words = if node { words } else { &words[..4] };
-    field.items(scribe).into_iter().filter_map(|item| requirement(&item, scribe, words)).collect()
+    field
+        .items(scribe)
+        .into_iter()
+        .filter_map(|item| requirement(&item, scribe, words))
+        .collect()
 }
 
-fn requirement(item: &Field<'_>, scribe: &Scribe, words: &[(&str, Operator)]) -> Option<Requirement> {
+fn requirement(
+    item: &Field<'_>,
+    scribe: &Scribe,
+    words: &[(&str, Operator)],
+) -> Option<Requirement> {
     let key_field = item.get(scribe, "key");
     let key = key_field.text_or_empty(scribe);
     for detail in name::qualified(&key) {
@@ -121,20 +160,41 @@ fn requirement(item: &Field<'_>, scribe: &Scribe, words: &[(&str, Operator)]) ->
     let values = values_field.texts(scribe);
     let text = operator_field.text_or_empty(scribe);
     let Some((_, operator)) = words.iter().find(|(word, _)| **word == *text) else {
-        fault::invalid(scribe, &operator_field, format!("{text:?}"), "not a valid selector operator");
+        fault::invalid(
+            scribe,
+            &operator_field,
+            format!("{text:?}"),
+            "not a valid selector operator",
+        );
         return None;
     };
     match operator {
         Operator::In | Operator::NotIn if values.is_empty() => {
-            fault::required(scribe, &values_field, "must be specified when `operator` is 'In' or 'NotIn'");
+            fault::required(
+                scribe,
+                &values_field,
+                "must be specified when `operator` is 'In' or 'NotIn'",
+            );
         }
         Operator::Exists | Operator::DoesNotExist if !values.is_empty() => {
-            fault::forbidden(scribe, &values_field, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+            fault::forbidden(
+                scribe,
+                &values_field,
+                "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+            );
         }
         Operator::GreaterThan | Operator::LessThan if values.len() != 1 => {
-            fault::required(scribe, &values_field, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+            fault::required(
+                scribe,
+                &values_field,
+                "must be specified single value when `operator` is 'Lt' or 'Gt'",
+            );
         }
         _ => {}
     }
-    Some(Requirement { key, operator: *operator, values })
+    Some(Requirement {
+        key,
+        operator: *operator,
+        values,
+    })
 }

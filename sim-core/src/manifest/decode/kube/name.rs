@@ -79,7 +79,11 @@ pub fn qualified(key: &str) -> Vec<String> {
         if prefix.is_empty() {
             faults.push("prefix part must be non-empty".to_owned());
         } else {
-            faults.extend(subdomain(prefix).into_iter().map(|fault| format!("prefix part {fault}")));
+            faults.extend(
+                subdomain(prefix)
+                    .into_iter()
+                    .map(|fault| format!("prefix part {fault}")),
+            );
         }
     }
     if name.is_empty() {
@@ -121,8 +125,13 @@ pub fn port_name(name: &str) -> Vec<String> {
     if name.len() > 15 {
         faults.push("must be no more than 15 characters".to_owned());
     }
-    if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
-        faults.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)".to_owned());
+    if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    {
+        faults.push(
+            "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)".to_owned(),
+        );
     }
     if !name.bytes().any(|byte| byte.is_ascii_lowercase()) {
         faults.push("must contain at least one letter (a-z)".to_owned());
@@ -140,12 +149,16 @@ fn is_label(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('-')
         && !name.ends_with('-')
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn is_qualified_part(name: &str) -> bool {
     let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
     ends(name.bytes().next())
         && ends(name.bytes().last())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }

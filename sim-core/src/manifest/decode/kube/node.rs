@@ -9,7 +9,10 @@ use crate::manifest::decode::scribe::{Field, Scribe};
 pub fn node(field: &Field<'_>, scribe: &Scribe) -> Node {
     let spec = field.get(scribe, "spec");
     let status = field.get(scribe, "status");
-    let list = ["allocatable", "capacity"].into_iter().map(|key| status.peek(key)).find(Field::exists);
+    let list = ["allocatable", "capacity"]
+        .into_iter()
+        .map(|key| status.peek(key))
+        .find(Field::exists);
     Node {
         unschedulable: spec.get(scribe, "unschedulable").truth(scribe),
         taints: affinity::taints(&spec.get(scribe, "taints"), scribe),

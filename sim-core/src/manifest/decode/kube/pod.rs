@@ -27,17 +27,31 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
     // Of the node's network only the ports are modelled, which the containers' lists carry.
     let host_network = field.peek("hostNetwork").truth(scribe);
     scribe.checking(|scribe| affinity::check_pods(&field.get(scribe, "affinity"), scribe));
-    scribe.checking(|scribe| affinity::check_spreads(&field.get(scribe, "topologySpreadConstraints"), scribe));
-    let pod = container::Pod { volumes: &volume_names, host_network, init: false };
+    scribe.checking(|scribe| {
+        affinity::check_spreads(&field.get(scribe, "topologySpreadConstraints"), scribe)
+    });
+    let pod = container::Pod {
+        volumes: &volume_names,
+        host_network,
+        init: false,
+    };
     let mut names = BTreeSet::new();
     let containers_field = field.get(scribe, "containers");
     let containers = container::containers(&containers_field, scribe, pod, &mut names);
-    if containers.is_empty() && containers_field.node.is_none_or(|node| node.as_seq().is_some()) {
+    if containers.is_empty()
+        && containers_field
+            .node
+            .is_none_or(|node| node.as_seq().is_some())
+    {
         fault::required(scribe, &containers_field, "");
     }
     let init = container::Pod { init: true, ..pod };
-    let init_containers =
-        container::containers(&field.get(scribe, "initContainers"), scribe, init, &mut names);
+    let init_containers = container::containers(
+        &field.get(scribe, "initContainers"),
+        scribe,
+        init,
+        &mut names,
+    );
     let policies = [
         ("Always", RestartPolicy::Always),
         ("OnFailure", RestartPolicy::OnFailure),
@@ -47,7 +61,12 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
     PodSpec {
         containers,
         init_containers,
-        restart_policy: fault::word(scribe, &field.get(scribe, "restartPolicy"), &policies, RestartPolicy::Always),
+        restart_policy: fault::word(
+            scribe,
+            &field.get(scribe, "restartPolicy"),
+            &policies,
+            RestartPolicy::Always,
+        ),
         termination_grace_period_seconds: fault::non_negative(
             scribe,
             &field.get(scribe, "terminationGracePeriodSeconds"),
@@ -57,7 +76,10 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
         node_selector: meta::text_map(&field.get(scribe, "nodeSelector"), scribe),
         affinity: affinity::affinity(&field.get(scribe, "affinity"), scribe),
         tolerations: affinity::tolerations(&field.get(scribe, "tolerations"), scribe),
-        priority_class_name: field.get(scribe, "priorityClassName").text(scribe).filter(non_empty),
+        priority_class_name: field
+            .get(scribe, "priorityClassName")
+            .text(scribe)
+            .filter(non_empty),
         scheduler_name: field
             .get(scribe, "schedulerName")
             .text(scribe)

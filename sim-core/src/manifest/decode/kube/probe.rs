@@ -22,7 +22,8 @@ pub fn probe(field: &Field<'_>, scribe: &Scribe, which: Which) -> Option<Probe> 
         return None;
     }
     let handler = handler(field, scribe);
-    let initial_delay_seconds = fault::non_negative(scribe, &field.get(scribe, "initialDelaySeconds"), 0);
+    let initial_delay_seconds =
+        fault::non_negative(scribe, &field.get(scribe, "initialDelaySeconds"), 0);
     // As upstream's defaulting, a zero counts as absent for these four.
     let positive = |scribe: &Scribe, key: &str, default: u32| {
         let inner = field.get(scribe, key);
@@ -36,12 +37,24 @@ pub fn probe(field: &Field<'_>, scribe: &Scribe, which: Which) -> Option<Probe> 
     let success_threshold = positive(scribe, "successThreshold", 1);
     let failure_threshold = positive(scribe, "failureThreshold", 3);
     let grace = field.get(scribe, "terminationGracePeriodSeconds");
-    let grace_seconds = grace.exists().then(|| fault::non_negative(scribe, &grace, 30));
+    let grace_seconds = grace
+        .exists()
+        .then(|| fault::non_negative(scribe, &grace, 30));
     if which == Which::LivenessOrStartup && success_threshold != 1 {
-        fault::invalid(scribe, &field.get(scribe, "successThreshold"), success_threshold, "must be 1");
+        fault::invalid(
+            scribe,
+            &field.get(scribe, "successThreshold"),
+            success_threshold,
+            "must be 1",
+        );
     }
     if which == Which::Readiness && grace.exists() {
-        fault::invalid(scribe, &grace, grace_seconds.unwrap_or(0), "must not be set for readinessProbes");
+        fault::invalid(
+            scribe,
+            &grace,
+            grace_seconds.unwrap_or(0),
+            "must not be set for readinessProbes",
+        );
     }
     Some(Probe {
         handler: handler?,
@@ -55,24 +68,36 @@ pub fn probe(field: &Field<'_>, scribe: &Scribe, which: Which) -> Option<Probe> 
 }
 
 fn handler(field: &Field<'_>, scribe: &Scribe) -> Option<ProbeHandler> {
-    let present: Vec<&str> =
-        ["exec", "httpGet", "tcpSocket", "grpc"].into_iter().filter(|key| field.peek(key).exists()).collect();
+    let present: Vec<&str> = ["exec", "httpGet", "tcpSocket", "grpc"]
+        .into_iter()
+        .filter(|key| field.peek(key).exists())
+        .collect();
     let Some(first) = present.first() else {
         fault::required(scribe, field, "must specify a handler type");
         return None;
     };
     for extra in &present[1..] {
-        fault::forbidden(scribe, &field.peek(extra), "may not specify more than 1 handler type");
+        fault::forbidden(
+            scribe,
+            &field.peek(extra),
+            "may not specify more than 1 handler type",
+        );
     }
     let inner = field.get(scribe, first);
     match *first {
-        "exec" => Some(ProbeHandler::Exec { command: command(&inner, scribe) }),
+        "exec" => Some(ProbeHandler::Exec {
+            command: command(&inner, scribe),
+        }),
         "httpGet" => {
             let (port, path) = http(&inner, scribe);
             Some(ProbeHandler::HttpGet { port: port?, path })
         }
-        "tcpSocket" => Some(ProbeHandler::TcpSocket { port: target(&inner.get(scribe, "port"), scribe)? }),
-        _ => Some(ProbeHandler::Grpc { port: fault::port(scribe, &inner.get(scribe, "port"))? }),
+        "tcpSocket" => Some(ProbeHandler::TcpSocket {
+            port: target(&inner.get(scribe, "port"), scribe)?,
+        }),
+        _ => Some(ProbeHandler::Grpc {
+            port: fault::port(scribe, &inner.get(scribe, "port"))?,
+        }),
     }
 }
 
@@ -87,7 +112,11 @@ fn command(field: &Field<'_>, scribe: &Scribe) -> Vec<Arc<str>> {
 
 fn http(field: &Field<'_>, scribe: &Scribe) -> (Option<PortTarget>, Arc<str>) {
     let port = target(&field.get(scribe, "port"), scribe);
-    let path = field.get(scribe, "path").text(scribe).filter(|path| !path.is_empty()).unwrap_or_else(|| "/".into());
+    let path = field
+        .get(scribe, "path")
+        .text(scribe)
+        .filter(|path| !path.is_empty())
+        .unwrap_or_else(|| "/".into());
     (port, path)
 }
 
@@ -97,7 +126,9 @@ pub fn target(field: &Field<'_>, scribe: &Scribe) -> Option<PortTarget> {
         fault::required(scribe, field, "");
         return None;
     };
-    let Some(text) = node.as_str() else { return fault::port(scribe, field).map(PortTarget::Number) };
+    let Some(text) = node.as_str() else {
+        return fault::port(scribe, field).map(PortTarget::Number);
+    };
     let faults = name::port_name(text);
     for detail in &faults {
         fault::invalid(scribe, field, format!("{text:?}"), detail);
@@ -112,11 +143,15 @@ pub fn pre_stop(lifecycle: &Field<'_>, scribe: &Scribe) -> Option<PreStop> {
     }
     let field = lifecycle.get(scribe, "preStop");
     if field.peek("exec").exists() {
-        return Some(PreStop::Exec { command: command(&field.get(scribe, "exec"), scribe) });
+        return Some(PreStop::Exec {
+            command: command(&field.get(scribe, "exec"), scribe),
+        });
     }
     if field.peek("sleep").exists() {
         let seconds = field.get(scribe, "sleep").get(scribe, "seconds");
-        return Some(PreStop::Sleep { seconds: fault::non_negative(scribe, &seconds, 0) });
+        return Some(PreStop::Sleep {
+            seconds: fault::non_negative(scribe, &seconds, 0),
+        });
     }
     if field.peek("httpGet").exists() {
         let (port, path) = http(&field.get(scribe, "httpGet"), scribe);

@@ -20,7 +20,12 @@ pub fn service(field: &Field<'_>, scribe: &Scribe) -> Service {
         ("LoadBalancer", ServiceKind::LoadBalancer),
         ("ExternalName", ServiceKind::ExternalName),
     ];
-    let kind = fault::word(scribe, &field.get(scribe, "type"), &kinds, ServiceKind::ClusterIp);
+    let kind = fault::word(
+        scribe,
+        &field.get(scribe, "type"),
+        &kinds,
+        ServiceKind::ClusterIp,
+    );
     let ip_field = field.get(scribe, "clusterIP");
     let ip = ip_field.text_or_empty(scribe);
     let cluster_ip = match &*ip {
@@ -34,8 +39,13 @@ pub fn service(field: &Field<'_>, scribe: &Scribe) -> Service {
         let detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
         fault::invalid(scribe, &ip_field, format!("{:?}", &**ip), detail);
     }
-    if cluster_ip == ClusterIp::Headless && matches!(kind, ServiceKind::NodePort | ServiceKind::LoadBalancer) {
-        let word = kinds.iter().find(|(_, other)| *other == kind).map_or("", |(word, _)| word);
+    if cluster_ip == ClusterIp::Headless
+        && matches!(kind, ServiceKind::NodePort | ServiceKind::LoadBalancer)
+    {
+        let word = kinds
+            .iter()
+            .find(|(_, other)| *other == kind)
+            .map_or("", |(word, _)| word);
         let detail = format!("may not be set to 'None' for {word} services");
         fault::invalid(scribe, &ip_field, "\"None\"", &detail);
     }
@@ -89,15 +99,29 @@ fn ports(field: &Field<'_>, scribe: &Scribe, kind: ServiceKind) -> Vec<ServicePo
         }
         let number_field = item.get(scribe, "port");
         if !number_field.exists() {
-            fault::invalid(scribe, &number_field, 0, "must be between 1 and 65535, inclusive");
+            fault::invalid(
+                scribe,
+                &number_field,
+                0,
+                "must be between 1 and 65535, inclusive",
+            );
         }
         let port = fault::port(scribe, &number_field).unwrap_or(0);
-        let protocol = fault::word(scribe, &item.get(scribe, "protocol"), &PROTOCOLS, Protocol::Tcp);
+        let protocol = fault::word(
+            scribe,
+            &item.get(scribe, "protocol"),
+            &PROTOCOLS,
+            Protocol::Tcp,
+        );
         if port > 0 && !numbers.insert((port, protocol)) {
             fault::duplicate(scribe, item, format!("{{\"port\":{port}}}"));
         }
         let target_field = item.get(scribe, "targetPort");
-        let target_port = if target_field.exists() { probe::target(&target_field, scribe) } else { None };
+        let target_port = if target_field.exists() {
+            probe::target(&target_field, scribe)
+        } else {
+            None
+        };
         let node_port = node_port(&item.get(scribe, "nodePort"), scribe, kind);
         if node_port > 0 && !node_ports.insert((node_port, protocol)) {
             fault::duplicate(scribe, &item.peek("nodePort"), node_port);
@@ -120,12 +144,22 @@ fn node_port(field: &Field<'_>, scribe: &Scribe, kind: ServiceKind) -> u16 {
     }
     match kind {
         ServiceKind::ClusterIp | ServiceKind::ExternalName => {
-            let word = if kind == ServiceKind::ClusterIp { "ClusterIP" } else { "ExternalName" };
-            fault::forbidden(scribe, field, &format!("may not be used when `type` is '{word}'"));
+            let word = if kind == ServiceKind::ClusterIp {
+                "ClusterIP"
+            } else {
+                "ExternalName"
+            };
+            fault::forbidden(
+                scribe,
+                field,
+                &format!("may not be used when `type` is '{word}'"),
+            );
             0
         }
         ServiceKind::NodePort | ServiceKind::LoadBalancer => {
-            let port = u16::try_from(number).ok().filter(|port| NODE_PORTS.contains(port));
+            let port = u16::try_from(number)
+                .ok()
+                .filter(|port| NODE_PORTS.contains(port));
             if port.is_none() {
                 let detail = "provided port is not in the valid range. The range of valid ports is 30000-32767";
                 fault::invalid(scribe, field, number, detail);

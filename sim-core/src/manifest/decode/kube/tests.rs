@@ -11,8 +11,17 @@ fn check(text: &str, expected: &Expect) {
     let (objects, problems) = decode_kube(&source);
     let mut seen = String::new();
     for object in &objects {
-        let paths: Vec<&str> = object.not_modelled.iter().map(|(path, _)| &**path).collect();
-        seen.push_str(&format!("{} {} not modelled: {}\n", object.kind, object.meta.name, paths.join(" ")));
+        let paths: Vec<&str> = object
+            .not_modelled
+            .iter()
+            .map(|(path, _)| &**path)
+            .collect();
+        seen.push_str(&format!(
+            "{} {} not modelled: {}\n",
+            object.kind,
+            object.meta.name,
+            paths.join(" ")
+        ));
     }
     for problem in &problems {
         seen.push_str(&problem.render(Some(&source)));
@@ -40,18 +49,39 @@ spec:
 
 #[test]
 fn defaults_are_in_the_spec_and_unread_fields_are_listed() {
-    check(WEB, &expect![[r#"
+    check(
+        WEB,
+        &expect![[r#"
         Deployment web not modelled: spec.template.spec.containers[0].securityContext
-    "#]]);
+    "#]],
+    );
     let (objects, _) = decode_kube(&Source::new("web.yaml", WEB));
-    let KubeSpec::Deployment(deployment) = &objects[0].spec else { panic!("not a Deployment") };
-    assert_eq!((deployment.replicas, deployment.progress_deadline_seconds), (1, 600));
+    let KubeSpec::Deployment(deployment) = &objects[0].spec else {
+        panic!("not a Deployment")
+    };
+    assert_eq!(
+        (deployment.replicas, deployment.progress_deadline_seconds),
+        (1, 600)
+    );
     let container = &deployment.template.spec.containers[0];
-    assert_eq!(container.resources.requests.cpu_milli, Some(500), "requests are filled from limits");
-    assert_eq!(container.readiness_probe.as_ref().map(|probe| probe.period_seconds), Some(10));
+    assert_eq!(
+        container.resources.requests.cpu_milli,
+        Some(500),
+        "requests are filled from limits"
+    );
+    assert_eq!(
+        container
+            .readiness_probe
+            .as_ref()
+            .map(|probe| probe.period_seconds),
+        Some(10)
+    );
     let (again, problems) = decode_value(&objects[0].document);
     assert!(problems.is_empty(), "{problems:?}");
-    assert_eq!(again.map(|object| object.spec), Some(objects[0].spec.clone()));
+    assert_eq!(
+        again.map(|object| object.spec),
+        Some(objects[0].spec.clone())
+    );
 }
 
 #[test]
@@ -242,14 +272,17 @@ fn a_node_port_is_given_once() {
             "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec:\n  type: NodePort\n  ports: [{{port: 80, nodePort: 31000}}]\n"
         )
     };
-    check(&format!("{}---\n{}", service("a"), service("b")), &expect![[r#"
+    check(
+        &format!("{}---\n{}", service("a"), service("b")),
+        &expect![[r#"
         Service a not modelled: 
         Service b not modelled: 
         web.yaml:13:32: error K8S010: spec.ports[0].nodePort: Invalid value: 31000: provided port is already allocated
           13 |   ports: [{port: 80, nodePort: 31000}]
              |                                ^^^^^
           help: service `a` has this node port; choose another
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

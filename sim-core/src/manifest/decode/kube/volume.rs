@@ -30,10 +30,16 @@ pub fn names(field: &Field<'_>, scribe: &Scribe) -> BTreeSet<Arc<str>> {
 /// At most one source, which names what it takes.
 fn check_source(item: &Field<'_>, scribe: &Scribe) {
     let entries = item.node.and_then(|node| node.as_map()).unwrap_or_default();
-    let mut sources = entries.iter().filter(|entry| &*entry.key.text != "name" && !entry.value.is_null());
+    let mut sources = entries
+        .iter()
+        .filter(|entry| &*entry.key.text != "name" && !entry.value.is_null());
     let Some(source) = sources.next() else { return };
     for extra in sources {
-        fault::forbidden(scribe, &item.peek(&extra.key.text), "may not specify more than 1 volume type");
+        fault::forbidden(
+            scribe,
+            &item.peek(&extra.key.text),
+            "may not specify more than 1 volume type",
+        );
     }
     let key = match &*source.key.text {
         "configMap" => "name",
@@ -58,8 +64,13 @@ pub fn config_data(field: &Field<'_>, scribe: &Scribe, keys: &[&str]) {
         }
         for (entry, value) in inner.entries(scribe) {
             bytes += value.text(scribe).map_or(0, |text| text.len());
-            let at = Field { path: format!("{}[{}]", inner.path, entry.text), span: entry.span, ..value };
-            let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            let at = Field {
+                path: format!("{}[{}]", inner.path, entry.text),
+                span: entry.span,
+                ..value
+            };
+            let good =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
             if entry.text.is_empty() || !entry.text.bytes().all(good) {
                 let detail = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. \
                               'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is \
@@ -67,13 +78,24 @@ pub fn config_data(field: &Field<'_>, scribe: &Scribe, keys: &[&str]) {
                 fault::invalid(scribe, &at, format!("{:?}", &*entry.text), detail);
             }
             if !seen.insert(entry.text.clone()) && *key == "binaryData" {
-                let at = Field { path: "data".to_owned(), ..at };
-                fault::invalid(scribe, &at, format!("{:?}", &*entry.text), "duplicate of key present in binaryData");
+                let at = Field {
+                    path: "data".to_owned(),
+                    ..at
+                };
+                fault::invalid(
+                    scribe,
+                    &at,
+                    format!("{:?}", &*entry.text),
+                    "duplicate of key present in binaryData",
+                );
             }
         }
     }
     if bytes > 1 << 20 {
-        let at = Field { path: String::new(), ..field.clone() };
+        let at = Field {
+            path: String::new(),
+            ..field.clone()
+        };
         fault::invalid(scribe, &at, bytes, "must have at most 1048576 bytes");
     }
 }

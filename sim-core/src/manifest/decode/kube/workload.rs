@@ -43,7 +43,12 @@ pub fn replica_set(field: &Field<'_>, scribe: &Scribe) -> Option<ReplicaSet> {
     let replicas = fault::non_negative(scribe, &field.get(scribe, "replicas"), 1);
     let min_ready_seconds = fault::non_negative(scribe, &field.get(scribe, "minReadySeconds"), 0);
     let (selector, template) = selector_and_template(field, scribe, "replicaset");
-    Some(ReplicaSet { replicas, min_ready_seconds, selector, template })
+    Some(ReplicaSet {
+        replicas,
+        min_ready_seconds,
+        selector,
+        template,
+    })
 }
 
 fn required_spec(field: &Field<'_>, scribe: &Scribe) -> bool {
@@ -54,7 +59,11 @@ fn required_spec(field: &Field<'_>, scribe: &Scribe) -> bool {
     field.expect_map(scribe)
 }
 
-fn selector_and_template(field: &Field<'_>, scribe: &Scribe, kind: &str) -> (LabelSelector, PodTemplate) {
+fn selector_and_template(
+    field: &Field<'_>,
+    scribe: &Scribe,
+    kind: &str,
+) -> (LabelSelector, PodTemplate) {
     let selector_field = field.get(scribe, "selector");
     let template_field = field.get(scribe, "template");
     let template = pod::template(&template_field, scribe);
@@ -63,20 +72,42 @@ fn selector_and_template(field: &Field<'_>, scribe: &Scribe, kind: &str) -> (Lab
         None => {
             let message = format!("{}: Required value", selector_field.path);
             let help = "name the labels of the template, for example `selector: {matchLabels: {app: web}}`";
-            scribe.fault(explain::KUBERNETES_MISSING_FIELD, &selector_field, message, help);
+            scribe.fault(
+                explain::KUBERNETES_MISSING_FIELD,
+                &selector_field,
+                message,
+                help,
+            );
         }
-        Some(selector) if selector.match_labels.is_empty() && selector.match_expressions.is_empty() => {
+        Some(selector)
+            if selector.match_labels.is_empty() && selector.match_expressions.is_empty() =>
+        {
             let detail = format!("empty selector is invalid for {kind}");
             fault::invalid(scribe, &selector_field, "{}", &detail);
         }
         Some(_) => {}
     }
-    if !selector.as_ref().is_some_and(|selector| selects(selector, &template)) {
-        let shown: Vec<String> =
-            template.labels.iter().map(|(key, value)| format!("{:?}:{:?}", &**key, &**value)).collect();
+    if !selector
+        .as_ref()
+        .is_some_and(|selector| selects(selector, &template))
+    {
+        let shown: Vec<String> = template
+            .labels
+            .iter()
+            .map(|(key, value)| format!("{:?}:{:?}", &**key, &**value))
+            .collect();
         let labels = template_field.peek("metadata").peek("labels");
-        let shown = if labels.exists() { format!("{{{}}}", shown.join(",")) } else { "null".to_owned() };
-        fault::invalid(scribe, &labels, shown, "`selector` does not match template `labels`");
+        let shown = if labels.exists() {
+            format!("{{{}}}", shown.join(","))
+        } else {
+            "null".to_owned()
+        };
+        fault::invalid(
+            scribe,
+            &labels,
+            shown,
+            "`selector` does not match template `labels`",
+        );
     }
     let policy = template_field.peek("spec").peek("restartPolicy");
     if template.spec.restart_policy != RestartPolicy::Always {
@@ -85,14 +116,21 @@ fn selector_and_template(field: &Field<'_>, scribe: &Scribe, kind: &str) -> (Lab
     }
     let deadline = template_field.peek("spec").peek("activeDeadlineSeconds");
     if deadline.exists() {
-        fault::forbidden(scribe, &deadline, "activeDeadlineSeconds in ReplicaSet is not Supported");
+        fault::forbidden(
+            scribe,
+            &deadline,
+            "activeDeadlineSeconds in ReplicaSet is not Supported",
+        );
     }
     (selector.unwrap_or_default(), template)
 }
 
 fn selects(selector: &LabelSelector, template: &PodTemplate) -> bool {
     let labels = &template.labels;
-    selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+    selector
+        .match_labels
+        .iter()
+        .all(|(key, value)| labels.get(key) == Some(value))
         && selector.match_expressions.iter().all(|requirement| {
             let value = labels.get(&requirement.key);
             let listed = value.is_some_and(|value| requirement.values.contains(value));
@@ -128,19 +166,38 @@ fn strategy(field: &Field<'_>, scribe: &Scribe) -> Strategy {
             CountOrPercent::Count(_) => "0",
             CountOrPercent::Percent(_) => "\"0%\"",
         };
-        fault::invalid(scribe, &unavailable_field, shown, "may not be 0 when `maxSurge` is 0");
+        fault::invalid(
+            scribe,
+            &unavailable_field,
+            shown,
+            "may not be 0 when `maxSurge` is 0",
+        );
     }
     if let CountOrPercent::Percent(percent @ 101..) = max_unavailable {
-        fault::invalid(scribe, &unavailable_field, format!("\"{percent}%\""), "must not be greater than 100%");
+        fault::invalid(
+            scribe,
+            &unavailable_field,
+            format!("\"{percent}%\""),
+            "must not be greater than 100%",
+        );
     }
-    Strategy::RollingUpdate { max_surge, max_unavailable }
+    Strategy::RollingUpdate {
+        max_surge,
+        max_unavailable,
+    }
 }
 
 fn count_or_percent(field: &Field<'_>, scribe: &Scribe) -> CountOrPercent {
     let default = CountOrPercent::Percent(25);
-    let Some(node) = field.node else { return default };
-    let Some(text) = node.as_str() else { return CountOrPercent::Count(fault::non_negative(scribe, field, 0)) };
-    let percent = text.strip_suffix('%').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some(node) = field.node else {
+        return default;
+    };
+    let Some(text) = node.as_str() else {
+        return CountOrPercent::Count(fault::non_negative(scribe, field, 0));
+    };
+    let percent = text
+        .strip_suffix('%')
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
     percent.and_then(|digits| digits.parse().ok()).map_or_else(
         || {
             let detail = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or \
