@@ -101,6 +101,7 @@ impl History {
     /// Gives an input now. If the branch has been run further than now, a new branch opens here and
     /// the old one keeps its future.
     pub fn input(&mut self, input: Input) -> Vec<(Orchestrator, Answer)> {
+        self.settle();
         self.leave_future();
         let answers = self.present.input(&input);
         let branch = &mut self.branches[self.current];
@@ -110,8 +111,16 @@ impl History {
         answers
     }
 
+    /// An input comes after every event of its time, in every world: a replay knows of the time only.
+    /// After a slice some worlds may be ahead of the common clock; the others catch up with them.
+    fn settle(&mut self) {
+        let reached = self.present.worlds.iter().map(|world| world.now).max();
+        self.advance_to(reached.unwrap_or(SimTime::ZERO).max(self.present.now));
+    }
+
     /// Opens a branch here even without an input.
     pub fn fork(&mut self) {
+        self.settle();
         self.branch_off();
     }
 
