@@ -166,11 +166,8 @@ impl ReplicaSetController {
         }
         let neighbours = neighbours(id, turn);
         let now_us = turn.now().as_micros();
-        let mut candidates: Vec<Candidate<PodId>> = active
-            .iter()
-            .map(|pod| candidate(*pod, &neighbours, turn))
-            .collect();
-        candidates.sort_by(|one, two| ranking::order(one, two, now_us));
+        let candidates: Vec<Candidate<PodId>> = active.iter().map(|pod| candidate(*pod, &neighbours, turn)).collect();
+        let mut candidates = ranking::sorted(candidates, now_us);
         candidates.truncate(count);
         candidates
             .into_iter()

@@ -52,6 +52,18 @@ pub fn order<P>(one: &Candidate<P>, two: &Candidate<P>, now_us: u64) -> Ordering
         .then_with(|| younger_first(one.created_s, two.created_s, one.uid, two.uid, now_us))
 }
 
+/// The candidates, first to go first. Upstream's rules are no total order (equal times pass on to the
+/// next rule, equal ranks do not), which Go's sort bears and the standard one refuses. So each is
+/// put in its place by halving, which ends and repeats whatever the rules say.
+pub fn sorted<P>(candidates: Vec<Candidate<P>>, now_us: u64) -> Vec<Candidate<P>> {
+    let mut sorted: Vec<Candidate<P>> = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let place = sorted.partition_point(|other| order(other, &candidate, now_us) != Ordering::Greater);
+        sorted.insert(place, candidate);
+    }
+    sorted
+}
+
 /// Compares ages on a logarithmic scale; equal times leave the decision to the next rule, equal
 /// ranks of different times to the uid.
 fn younger_first(one_s: u32, two_s: u32, one_uid: u128, two_uid: u128, now_us: u64) -> Ordering {
