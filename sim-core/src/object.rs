@@ -3,3 +3,5 @@
 //! The tree itself, `Value`, is defined in `manifest::value`, because reading text needs it; here
 //! lives everything that is done to it afterwards.
 pub mod print;
+pub mod jsonpath;
+pub mod patch;

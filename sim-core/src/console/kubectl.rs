@@ -1,8 +1,288 @@
-//! The `kubectl` grammar.
+//! The `kubectl` grammar: words to requests, rendered objects to text.
+//!
+//! Everything that changes something goes to the API server as one command of the session's log;
+//! everything that is printed is printed from rendered objects. Knows no rows of the store.
+
+pub mod about;
+pub mod apply;
+pub mod arguments;
+pub mod clock;
+pub mod columns;
+pub mod delete;
+pub mod describe;
+pub mod edit;
+pub mod get;
+pub mod inside;
+pub mod make;
+pub mod pod_status;
+pub mod problem;
+pub mod rollout;
+pub mod wait;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::base::time::SimTime;
+use crate::engine::command::{Answer, Command, Orchestrator};
+use crate::kube::apiserver::{Request, Response};
+use crate::kube::kinds::{self, Kind};
+use crate::kube::render::View;
+use crate::manifest::value::Value;
 
 use super::{Output, Session};
+use arguments::Arguments;
+use problem::Problem;
+
+/// One running command.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The experiment.
+    pub session: &'a mut Session,
+    /// Standard input.
+    pub input: &'a str,
+    /// What was written.
+    pub arguments: Arguments,
+    /// Namespace of the command.
+    pub namespace: String,
+    /// Standard output so far.
+    pub stdout: String,
+    /// Warnings so far.
+    pub stderr: String,
+}
+
+type Verb = fn(&mut Call<'_>) -> Result<(), Problem>;
+
+/// Verbs, their flags and what does them.
+const VERBS: &[(&str, &[&str], Verb)] = &[
+    ("annotate", edit::META_FLAGS, edit::annotate),
+    ("api-resources", &["!namespaced", "!no-headers", "output:o", "api-group"], about::api_resources),
+    ("apply", apply::FLAGS, apply::apply),
+    ("cluster-info", &[], about::cluster_info),
+    ("config", &["!minify", "!raw", "output:o", "!current"], about::config),
+    ("cordon", &["selector:l", "?dry-run"], edit::cordon),
+    ("create", make::FLAGS, make::create),
+    ("delete", delete::FLAGS, delete::delete),
+    ("describe", &["selector:l", "!all-namespaces:A", "filename:f", "show-events"], describe::describe),
+    ("drain", &["!force", "!ignore-daemonsets", "!delete-emptydir-data", "grace-period", "timeout", "selector:l", "?dry-run", "!disable-eviction"], about::drain),
+    ("events", &["!all-namespaces:A", "for", "types", "!no-headers", "output:o"], get::events),
+    ("exec", &["container:c", "!stdin:i", "!tty:t", "!quiet:q"], inside::exec),
+    ("explain", &["!recursive", "api-version"], about::explain),
+    ("expose", make::EXPOSE_FLAGS, make::expose),
+    ("get", get::FLAGS, get::get),
+    ("label", edit::META_FLAGS, edit::label),
+    ("logs", inside::LOG_FLAGS, inside::logs),
+    ("patch", edit::PATCH_FLAGS, edit::patch),
+    ("rollout", rollout::FLAGS, rollout::rollout),
+    ("run", make::RUN_FLAGS, make::run),
+    ("scale", edit::SCALE_FLAGS, edit::scale),
+    ("set", &["filename:f", "!all", "selector:l", "!local", "output:o", "?dry-run"], edit::set),
+    ("top", &["!all-namespaces:A", "selector:l", "!no-headers", "sort-by", "!containers"], about::top),
+    ("uncordon", &["selector:l", "?dry-run"], edit::uncordon),
+    ("version", &["!client", "output:o", "!short"], about::version),
+    ("wait", wait::FLAGS, wait::wait),
+];
+
+/// Verbs of the real tool that are refused in words.
+const REFUSED: [&str; 17] = [
+    "api-versions", "attach", "auth", "autoscale", "certificate", "completion", "cp", "debug", "diff", "edit", "kustomize", "plugin", "port-forward", "proxy",
+    "replace", "taint", "alpha",
+];
 
 /// Runs one `kubectl` command.
-pub fn run(_session: &mut Session, words: &[String], _input: &str) -> Output {
-    Output::error(1, format!("kubectl {} is not modelled", words.join(" ")))
+pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
+    let mut words = words.to_vec();
+    let at = match arguments::verb_position(&words) {
+        Some(at) => at,
+        None => return about::usage(),
+    };
+    let verb = words.remove(at);
+    if verb == "help" || words.iter().take_while(|word| *word != "--").any(|word| word == "--help" || word == "-h") {
+        return about::usage();
+    }
+    let Some((_, flags, act)) = VERBS.iter().find(|(name, _, _)| *name == verb) else {
+        if REFUSED.contains(&verb.as_str()) {
+            return Output::error(1, format!("error: kubectl {verb} is not modelled"));
+        }
+        let near = crate::manifest::schema::suggest::nearest(&verb, VERBS.iter().map(|(name, _, _)| *name));
+        let hint = near.map_or_else(String::new, |near| format!("\n\nDid you mean this?\n\t{near}"));
+        return Output::error(1, format!("error: unknown command \"{verb}\" for \"kubectl\"{hint}"));
+    };
+    let arguments = match Arguments::parse(&words, flags) {
+        Ok(arguments) => arguments,
+        Err(message) => return Output::error(1, format!("error: {message}\nSee 'kubectl {verb} --help' for usage.")),
+    };
+    let namespace = arguments.flag("namespace").map_or_else(|| session.namespace.clone(), str::to_owned);
+    let mut call = Call { session, input, arguments, namespace, stdout: String::new(), stderr: String::new() };
+    let result = call.view().map(|_| ()).and_then(|()| act(&mut call));
+    let mut output = Output { stdout: call.stdout, stderr: call.stderr, code: 0 };
+    if let Err(problem) = result {
+        output.stderr.push_str(&problem.text);
+        if !problem.text.is_empty() && !problem.text.ends_with('\n') {
+            output.stderr.push('\n');
+        }
+        output.code = problem.code;
+    }
+    output
+}
+
+impl Call<'_> {
+    /// What a client reads now.
+    ///
+    /// # Errors
+    /// A sentence if the session runs no Kubernetes.
+    pub fn view(&self) -> Result<View<'_>, Problem> {
+        let world = self.session.world(Orchestrator::Kubernetes)?;
+        let plane = world.kube().ok_or_else(|| Problem::error("this session runs no kubernetes world"))?;
+        Ok(plane.view(&world.symbols, &world.substrate, world.now, world.seed))
+    }
+
+    /// Now.
+    pub fn now(&self) -> SimTime {
+        self.session.history.now()
+    }
+
+    /// Asks the API server.
+    ///
+    /// # Errors
+    /// Its refusal as a [`crate::kube::Refusal`] wrapped in a [`Problem`].
+    pub fn ask(&mut self, request: Request) -> Result<Response, Problem> {
+        match self.session.command(Orchestrator::Kubernetes, Command::Kube(Arc::new(request)))? {
+            Answer::Kube(answer) => (*answer).map_err(|refusal| Problem::server(&refusal)),
+            Answer::Refused(text) => Err(Problem::error(&text)),
+            _ => Err(Problem::error("the API server gave no answer")),
+        }
+    }
+
+    /// One object, or upstream's NotFound.
+    ///
+    /// # Errors
+    /// `Error from server (NotFound): …`.
+    pub fn object(&self, kind: &Kind, name: &str) -> Result<Value, Problem> {
+        let found = self.view()?.get(kind, &self.namespace, name);
+        found.ok_or_else(|| Problem::server(&crate::kube::Refusal::not_found(kind, name)))
+    }
+
+    /// Adds a line to standard output.
+    pub fn say(&mut self, line: &str) {
+        self.stdout.push_str(line);
+        self.stdout.push('\n');
+    }
+
+    /// ` (dry run)` and the like.
+    pub fn suffix(&self) -> &'static str {
+        match self.arguments.flag("dry-run") {
+            Some("server") => " (server dry run)",
+            Some("client" | "") => " (dry run)",
+            _ => "",
+        }
+    }
+
+    /// Whether nothing is to be written.
+    pub fn dry(&self) -> bool {
+        !self.suffix().is_empty()
+    }
+
+    /// PUT of a whole object, unless it is a dry run.
+    ///
+    /// # Errors
+    /// The API server's refusal.
+    pub fn put(&mut self, object: Value) -> Result<Value, Problem> {
+        if self.dry() {
+            return Ok(object);
+        }
+        let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("").into();
+        Ok(self.ask(Request::Update { object, namespace })?.object)
+    }
+
+    /// The objects that words like `deploy/web`, `deploy web api` or `pods -l app=web` mean.
+    ///
+    /// # Errors
+    /// Unknown kinds, missing names, and objects that are not there.
+    pub fn chosen(&self, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
+        let selector = self.selector()?;
+        let mut found = Vec::new();
+        for (kind, name) in targets(words)? {
+            match name {
+                Some(name) => found.push((kind, self.object(kind, &name)?)),
+                None if selector.is_some() || self.arguments.on("all") => {
+                    let namespace = (!self.arguments.on("all-namespaces")).then_some(self.namespace.as_str());
+                    let objects = self.view()?.list(kind, namespace);
+                    found.extend(objects.into_iter().filter(|object| selector.as_ref().is_none_or(|selector| get::selected(selector, object))).map(|object| (kind, object)));
+                }
+                None => return Err(Problem::error("resource(s) were provided, but no name was specified")),
+            }
+        }
+        Ok(found)
+    }
+
+    /// What follows `-l`.
+    ///
+    /// # Errors
+    /// The parser's text.
+    pub fn selector(&self) -> Result<Option<crate::base::labels::Selector>, Problem> {
+        match self.arguments.flag("selector") {
+            Some(text) if !text.is_empty() => crate::base::labels::Selector::parse(text).map(Some).map_err(|error| Problem::error(&error)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// `deployment.apps/web`, `pod/x`.
+pub fn title(kind: &Kind, name: &str) -> String {
+    format!("{}/{name}", kind.qualified().to_ascii_lowercase())
+}
+
+/// Name of an object.
+pub fn name_of(object: &Value) -> &str {
+    object.str_at(&["metadata", "name"]).unwrap_or("")
+}
+
+/// The kind a person means.
+///
+/// # Errors
+/// Upstream's text.
+pub fn kind_of(word: &str) -> Result<&'static Kind, Problem> {
+    kinds::of_word(word).ok_or_else(|| Problem::error(&format!("the server doesn't have a resource type \"{word}\"")))
+}
+
+/// What `kubectl get all` shows.
+const ALL: [&str; 10] = ["pods", "replicationcontrollers", "services", "daemonsets", "deployments", "replicasets", "statefulsets", "horizontalpodautoscalers", "cronjobs", "jobs"];
+
+/// `TYPE[,TYPE] [NAME…]` or `TYPE/NAME …`.
+///
+/// # Errors
+/// Unknown kinds and mixed forms, in upstream's words.
+pub fn targets(words: &[String]) -> Result<Vec<(&'static Kind, Option<String>)>, Problem> {
+    let Some(first) = words.first() else {
+        return Err(Problem::error("Required resource not specified.\nSee 'kubectl --help' for usage."));
+    };
+    if words.iter().any(|word| word.contains('/')) {
+        let pairs = words.iter().map(|word| match word.split_once('/') {
+            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok((kind_of(kind)?, Some(name.to_owned()))),
+            Some(_) => Err(Problem::error("arguments in resource/name form may not have more than one slash")),
+            None => Err(Problem::error("there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'")),
+        });
+        return pairs.collect();
+    }
+    let mut list = Vec::new();
+    for word in first.split(',').filter(|word| !word.is_empty()) {
+        if word == "all" {
+            for name in ALL {
+                list.push(kind_of(name)?);
+            }
+        } else {
+            list.push(kind_of(word)?);
+        }
+    }
+    let names = &words[1..];
+    let mut found = Vec::new();
+    for kind in list {
+        if names.is_empty() {
+            found.push((kind, None));
+        }
+        found.extend(names.iter().map(|name| (kind, Some(name.clone()))));
+    }
+    Ok(found)
 }

@@ -1,0 +1,149 @@
+//! Words to flags and arguments, as pflag reads them.
+
+/// Flags that every verb has.
+const GLOBAL: [&str; 9] = ["namespace:n", "context", "kubeconfig", "request-timeout", "v:v", "cluster", "user", "server:s", "!warnings-as-errors"];
+
+/// What was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    /// Words that are not flags, before `--`.
+    pub words: Vec<String>,
+    /// Words after `--`; none if there was no `--`.
+    pub tail: Option<Vec<String>>,
+    flags: Vec<(String, String)>,
+}
+
+/// How a flag takes its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    Value,
+    Nothing,
+    Optional,
+}
+
+/// `name`, `name:s`, `!switch`, `?optional`.
+fn spec(text: &str) -> (&str, Option<&str>, Takes) {
+    let (takes, text) = match text.as_bytes().first() {
+        Some(b'!') => (Takes::Nothing, &text[1..]),
+        Some(b'?') => (Takes::Optional, &text[1..]),
+        _ => (Takes::Value, text),
+    };
+    match text.split_once(':') {
+        Some((name, short)) => (name, Some(short), takes),
+        None => (text, None, takes),
+    }
+}
+
+/// Where the verb is: the first word that is no global flag.
+pub fn verb_position(words: &[String]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        if !word.starts_with('-') {
+            return Some(at);
+        }
+        let takes_next = GLOBAL.iter().map(|text| spec(text)).any(|(name, short, takes)| {
+            takes == Takes::Value && (word.strip_prefix("--") == Some(name) || short.is_some_and(|short| word.strip_prefix('-') == Some(short)))
+        });
+        at += if takes_next { 2 } else { 1 };
+    }
+    None
+}
+
+impl Arguments {
+    /// Reads the words of a verb with these flags.
+    ///
+    /// # Errors
+    /// pflag's text.
+    pub fn parse(words: &[String], flags: &[&str]) -> Result<Self, String> {
+        let specs: Vec<_> = flags.iter().chain(&GLOBAL).map(|text| spec(text)).collect();
+        let mut found = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if word == "--" {
+                found.tail = Some(words.cloned().collect());
+                break;
+            }
+            if let Some(long) = word.strip_prefix("--") {
+                let (name, value) = match long.split_once('=') {
+                    Some((name, value)) => (name, Some(value.to_owned())),
+                    None => (long, None),
+                };
+                let Some((name, _, takes)) = specs.iter().find(|(known, _, _)| *known == name) else {
+                    return Err(format!("unknown flag: --{name}"));
+                };
+                let value = match (value, takes) {
+                    (Some(value), _) => value,
+                    (None, Takes::Nothing) => "true".to_owned(),
+                    (None, Takes::Optional) => String::new(),
+                    (None, Takes::Value) => words.next().ok_or_else(|| format!("flag needs an argument: --{name}"))?.clone(),
+                };
+                found.flags.push(((*name).to_owned(), value));
+            } else if word.len() > 1 && word.starts_with('-') {
+                let letters = &word[1..];
+                let mut rest = letters;
+                while let Some(letter) = rest.chars().next() {
+                    let (one, after) = rest.split_at(letter.len_utf8());
+                    let Some((name, _, takes)) = specs.iter().find(|(_, short, _)| *short == Some(one)) else {
+                        return Err(format!("unknown shorthand flag: '{one}' in -{rest}"));
+                    };
+                    rest = after;
+                    let value = if *takes == Takes::Value {
+                        let given = rest.strip_prefix('=').unwrap_or(rest);
+                        let value = if rest.is_empty() {
+                            words.next().ok_or_else(|| format!("flag needs an argument: '{one}' in -{letters}"))?.clone()
+                        } else {
+                            given.to_owned()
+                        };
+                        rest = "";
+                        value
+                    } else {
+                        "true".to_owned()
+                    };
+                    found.flags.push(((*name).to_owned(), value));
+                }
+            } else {
+                found.words.push(word.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// The last value of a flag.
+    pub fn flag(&self, name: &str) -> Option<&str> {
+        self.flags.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a flag, also those joined by commas.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let values = self.flags.iter().filter(|(known, _)| known == name);
+        values.flat_map(|(_, value)| value.split(',').map(str::to_owned)).collect()
+    }
+
+    /// Whether a switch is on.
+    pub fn on(&self, name: &str) -> bool {
+        self.flag(name).is_some_and(|value| value == "true")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Arguments, String> {
+        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        Arguments::parse(&words, &["output:o", "!all-namespaces:A", "?dry-run"])
+    }
+
+    #[test]
+    fn flags_stand_anywhere() {
+        let found = parse("pods -Aowide -n x web --dry-run -- ls -l").unwrap();
+        assert_eq!(found.words, ["pods", "web"]);
+        assert_eq!(found.flag("output"), Some("wide"));
+        assert!(found.on("all-namespaces"));
+        assert_eq!(found.flag("dry-run"), Some(""));
+        assert_eq!(found.tail.as_deref(), Some(&["ls".to_owned(), "-l".to_owned()][..]));
+        assert_eq!(parse("--bogus"), Err("unknown flag: --bogus".to_owned()));
+        assert_eq!(parse("-z"), Err("unknown shorthand flag: 'z' in -z".to_owned()));
+        assert_eq!(parse("-o"), Err("flag needs an argument: 'o' in -o".to_owned()));
+    }
+}

@@ -1,0 +1,161 @@
+//! `kubectl delete`. Source: `k8s.io/kubectl/pkg/cmd/delete`.
+
+use crate::base::time::SimDuration;
+use crate::kube::apiserver::{Propagation, Request};
+use crate::kube::kinds::Kind;
+use crate::manifest::value::Value;
+
+use super::problem::Problem;
+use super::{Call, apply, get, name_of, targets};
+
+/// Flags of `delete`.
+pub const FLAGS: &[&str] = &[
+    "filename:f", "!recursive:R", "selector:l", "!all", "!all-namespaces:A", "grace-period", "!force", "?cascade", "!now", "!wait", "timeout", "!ignore-not-found",
+    "?dry-run", "output:o", "field-selector", "kustomize:k", "!interactive:i",
+];
+
+/// How often the client looks whether an object is gone. Source: a watch answers at once; this is
+/// the grain of its time here.
+const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
+
+/// Longest wait for removal without `--timeout`: the client itself waits a week; an object that is
+/// held for an hour will not go by itself.
+const LONGEST: SimDuration = SimDuration::from_secs(3_600);
+
+/// `delete`.
+///
+/// # Errors
+/// Flags that exclude each other, and objects that are not there.
+pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
+    let force = call.arguments.on("force");
+    let mut grace = match call.arguments.flag("grace-period") {
+        Some(text) => Some(text.parse::<i64>().map_err(|_| Problem::error(&format!("invalid argument \"{text}\" for \"--grace-period\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))?),
+        None => None,
+    }
+    .filter(|grace| *grace >= 0);
+    if call.arguments.on("now") {
+        if grace.is_some() {
+            return Err(Problem::error("--now and --grace-period cannot be specified together"));
+        }
+        grace = Some(1);
+    }
+    if force && grace.is_some_and(|grace| grace > 0) {
+        return Err(Problem::error("--force and --grace-period greater than 0 cannot be specified together"));
+    }
+    if force {
+        grace = Some(0);
+    } else if grace == Some(0) {
+        // The client waits for the object to be gone, then there is nothing left to force.
+        grace = Some(1);
+    }
+    let propagation = match call.arguments.flag("cascade") {
+        None | Some("background" | "" | "true") => Propagation::Background,
+        Some("foreground") => Propagation::Foreground,
+        Some("orphan" | "false") => Propagation::Orphan,
+        Some(other) => return Err(Problem::error(&format!("invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""))),
+    };
+    if call.arguments.on("all") && call.arguments.flag("selector").is_some() {
+        return Err(Problem::error("setting 'all' parameter but found a non empty selector. "));
+    }
+    let (chosen, mut problems) = chosen(call)?;
+    if force {
+        call.stderr.push_str("Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.\n");
+    }
+    if chosen.is_empty() && problems.is_empty() && !call.arguments.on("ignore-not-found") {
+        call.say("No resources found");
+        return Ok(());
+    }
+    let mut waiting = Vec::new();
+    for (kind, object) in chosen {
+        let (name, namespace) = (name_of(&object).to_owned(), object.str_at(&["metadata", "namespace"]).unwrap_or("").to_owned());
+        if !kind.namespaced && call.arguments.flag("namespace").is_some() && !call.stderr.contains("cluster-scoped") {
+            call.stderr.push_str("Warning: deleting cluster-scoped resources, not scoped to the provided namespace\n");
+        }
+        if !call.dry() {
+            let request = Request::Delete { kind: kind.kind.into(), namespace: namespace.as_str().into(), name: name.as_str().into(), propagation: Some(propagation), grace_seconds: grace };
+            if let Err(problem) = call.ask(request) {
+                if !(problem.reason == "NotFound" && call.arguments.on("ignore-not-found")) {
+                    problems.push(problem);
+                }
+                continue;
+            }
+        }
+        let word = if grace == Some(0) { "force deleted" } else { "deleted" };
+        let place = if kind.namespaced { format!(" from {namespace} namespace") } else { String::new() };
+        let line = match call.arguments.flag("output") {
+            Some("name") => super::title(kind, &name),
+            _ => format!("{} \"{name}\" {word}{place}{}", kind.qualified().to_ascii_lowercase(), call.suffix()),
+        };
+        call.say(&line);
+        waiting.push((kind, namespace, name, object));
+    }
+    if !call.dry() && call.session.wait && call.arguments.flag("wait") != Some("false") && !force {
+        removal(call, &waiting, &mut problems)?;
+    }
+    Problem::all(problems)
+}
+
+fn removal(call: &mut Call<'_>, waiting: &[(&'static Kind, String, String, Value)], problems: &mut Vec<Problem>) -> Result<(), Problem> {
+    let longest = match call.arguments.flag("timeout") {
+        Some(text) => Some(apply::duration(text)?).filter(|span| !span.is_zero()).unwrap_or(LONGEST),
+        None => LONGEST,
+    };
+    let deadline = call.now() + longest;
+    for (kind, namespace, name, object) in waiting {
+        let uid = object.str_at(&["metadata", "uid"]);
+        loop {
+            let there = call.view()?.get(kind, namespace, name);
+            if there.is_none_or(|there| there.str_at(&["metadata", "uid"]) != uid) {
+                break;
+            }
+            if call.now() >= deadline {
+                problems.push(Problem::error(&format!("timed out waiting for the condition on {}/{name}", kind.plural)));
+                break;
+            }
+            let next = (call.now() + LOOK_EVERY).min(deadline);
+            call.session.history.advance_to(next);
+        }
+    }
+    Ok(())
+}
+
+fn chosen(call: &Call<'_>) -> Result<(Vec<(&'static Kind, Value)>, Vec<Problem>), Problem> {
+    let mut found = Vec::new();
+    let mut problems = Vec::new();
+    let quiet = call.arguments.on("ignore-not-found");
+    if call.arguments.flag("filename").is_some() || call.arguments.flag("kustomize").is_some() {
+        let (items, wrong) = apply::items(call)?;
+        problems = wrong;
+        for item in items {
+            let name = name_of(&item.object);
+            match call.view()?.get(item.kind, item.namespace(), name) {
+                Some(object) => found.push((item.kind, object)),
+                None if quiet => {}
+                None => problems.push(Problem::server(&crate::kube::Refusal::not_found(item.kind, name)).when("deleting", &item.source)),
+            }
+        }
+        return Ok((found, problems));
+    }
+    if call.arguments.words.is_empty() {
+        return Err(Problem::error("You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"));
+    }
+    let selector = call.selector()?;
+    let many = selector.is_some() || call.arguments.on("all") || call.arguments.flag("field-selector").is_some();
+    for (kind, name) in targets(&call.arguments.words)? {
+        match name {
+            Some(_) if many => return Err(Problem::error("name cannot be provided when a selector is specified")),
+            Some(name) => match call.object(kind, &name) {
+                Ok(object) => found.push((kind, object)),
+                Err(problem) if quiet && problem.reason == "NotFound" => {}
+                Err(problem) => problems.push(problem),
+            },
+            None if many => {
+                let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
+                let objects = call.view()?.list(kind, namespace);
+                found.extend(objects.into_iter().filter(|object| selector.as_ref().is_none_or(|selector| get::selected(selector, object))).map(|object| (kind, object)));
+            }
+            None => return Err(Problem::error("resource(s) were provided, but no name was specified")),
+        }
+    }
+    Ok((found, problems))
+}

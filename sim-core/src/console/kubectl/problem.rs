@@ -1,0 +1,82 @@
+//! Errors as kubectl prints them. Source: `k8s.io/kubectl/pkg/cmd/util/helpers.go`.
+
+use crate::console::Output;
+use crate::kube::Refusal;
+
+/// What went wrong, ready to be printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Text for standard error.
+    pub text: String,
+    /// Exit code.
+    pub code: i32,
+    /// `reason` of the API server's refusal, if it was one.
+    pub reason: &'static str,
+}
+
+impl Problem {
+    /// `error: …`.
+    pub fn error(message: &str) -> Self {
+        Self { text: format!("error: {message}"), code: 1, reason: "" }
+    }
+
+    /// An ending without further text.
+    pub fn code(code: i32) -> Self {
+        Self { text: String::new(), code, reason: "" }
+    }
+
+    /// The API server's refusal.
+    pub fn server(refusal: &Refusal) -> Self {
+        Self { text: text(refusal), code: 1, reason: refusal.reason }
+    }
+
+    /// Says what was being done: `error when creating "f.yaml": …`. Invalid objects do not tell.
+    pub fn when(mut self, doing: &str, source: &str) -> Self {
+        if self.text.starts_with("The ") {
+            return self;
+        }
+        let at = self.text.find(": ").map_or(0, |at| at + 2);
+        self.text.insert_str(at, &format!("error when {doing} \"{source}\": "));
+        self
+    }
+
+    /// Several, one per line; none is success.
+    ///
+    /// # Errors
+    /// If there is any.
+    pub fn all(problems: Vec<Self>) -> Result<(), Self> {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<String> = problems.into_iter().map(|problem| problem.text.trim_end().to_owned()).collect();
+        Err(Self { text: texts.join("\n"), code: 1, reason: "" })
+    }
+}
+
+impl From<Output> for Problem {
+    fn from(output: Output) -> Self {
+        Self { text: format!("error: {}", output.stderr), code: output.code, reason: "" }
+    }
+}
+
+fn text(refusal: &Refusal) -> String {
+    if refusal.reason == "Invalid" {
+        let head = format!("The {} \"{}\" is invalid", refusal.kind, refusal.name);
+        let mut lines: Vec<String> = Vec::new();
+        for cause in &refusal.causes {
+            let line = if cause.field.is_empty() { cause.message.clone() } else { format!("{}: {}", cause.field, cause.message) };
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        return match lines.as_slice() {
+            [] => head,
+            [one] => format!("{head}: {one}"),
+            many => format!("{head}: \n{}", many.iter().map(|line| format!("* {line}\n")).collect::<String>()),
+        };
+    }
+    if refusal.reason.is_empty() {
+        return format!("Error from server: {}", refusal.message);
+    }
+    format!("Error from server ({}): {}", refusal.reason, refusal.message)
+}

@@ -1,0 +1,453 @@
+use expect_test::expect;
+
+use crate::base::rng::Seed;
+use crate::console::Session;
+use crate::engine::command::Orchestrator;
+use crate::engine::history::History;
+use crate::engine::lab::Lab;
+
+fn session() -> Session {
+    let lab = Lab::new(&[Orchestrator::Kubernetes], Seed(1));
+    let mut session = Session::new(History::new(lab));
+    for line in ["sim node add cp-1", "sim node add w-1", "sim node add w-2", "sim advance 60s"] {
+        let output = session.run(line);
+        assert_eq!(output.code, 0, "{line}: {}", output.stderr);
+    }
+    session
+}
+
+/// A transcript of lines with what they print.
+fn transcript(session: &mut Session, lines: &[&str]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let output = session.run(line);
+        text.push_str(&format!("$ {line}\n{}{}", output.stdout, output.stderr));
+        if output.code != 0 {
+            text.push_str(&format!("[{}]\n", output.code));
+        }
+    }
+    text
+}
+
+#[test]
+fn a_deployment_is_made_scaled_and_deleted() {
+    let mut session = session();
+    let text = transcript(
+        &mut session,
+        &[
+            "kubectl create deployment web --image=nginx:1.27 --replicas=2",
+            "kubectl rollout status deploy/web",
+            "kubectl get deploy,rs",
+            "kubectl scale deploy web --replicas=3",
+            "kubectl wait --for=condition=Available deploy/web --timeout=60s",
+            "kubectl get deploy web -o jsonpath={.status.replicas}",
+            "kubectl delete deploy web",
+            "kubectl get deploy",
+        ],
+    );
+    expect![[r#"
+        $ kubectl create deployment web --image=nginx:1.27 --replicas=2
+        deployment.apps/web created
+        $ kubectl rollout status deploy/web
+        Waiting for deployment spec update to be observed...
+        Waiting for deployment "web" rollout to finish: 0 of 2 updated replicas are available...
+        Waiting for deployment "web" rollout to finish: 1 of 2 updated replicas are available...
+        deployment "web" successfully rolled out
+        $ kubectl get deploy,rs
+        NAME                  READY   UP-TO-DATE   AVAILABLE   AGE
+        deployment.apps/web   2/2     2            2           4s
+
+        NAME                             DESIRED   CURRENT   READY   AGE
+        replicaset.apps/web-785b6fcd58   2         2         2       4s
+        $ kubectl scale deploy web --replicas=3
+        deployment.apps/web scaled
+        $ kubectl wait --for=condition=Available deploy/web --timeout=60s
+        deployment.apps/web condition met
+        $ kubectl get deploy web -o jsonpath={.status.replicas}
+        3$ kubectl delete deploy web
+        deployment.apps "web" deleted from default namespace
+        $ kubectl get deploy
+        No resources found in default namespace.
+    "#]].assert_eq(&text);
+}
+
+const WEB: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: nginx
+        image: nginx:1.27
+        ports: [{containerPort: 80}]
+        readinessProbe: {httpGet: {port: 80}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80}]
+";
+
+#[test]
+fn applying_twice_changes_nothing_and_mistakes_are_named() {
+    let mut session = session();
+    session.files.insert("web.yaml".to_owned(), WEB.into());
+    session.files.insert("web2.yaml".to_owned(), WEB.replace("1.27", "1.28").into());
+    session.files.insert("bad.yaml".to_owned(), WEB.replace("replicas: 2", "replica: 2").replace("name: web}\nspec:\n  selector", "name: other}\nspec:\n  selector").into());
+    let text = transcript(
+        &mut session,
+        &[
+            "kubectl apply -f web.yaml",
+            "kubectl apply -f web.yaml",
+            "kubectl rollout status deploy/web",
+            "kubectl get svc,ep,endpointslices",
+            "kubectl get pods -o wide",
+            "kubectl apply -f web2.yaml",
+            "kubectl rollout status deploy/web",
+            "kubectl rollout history deploy/web",
+            "kubectl rollout undo deploy/web",
+            "kubectl apply -f bad.yaml",
+            "kubectl apply -f none.yaml",
+            "kubectl get deploy,rs -o wide",
+            "kubectl set image deploy/web nope=x",
+            "kubectl get pod x",
+            "kubectl get foo",
+            "kubectl get pods --bogus",
+            "kubectl gett pods",
+            "kubectl scale deploy web --replicas=-1",
+            "kubectl delete pod x",
+            "kubectl label deploy web tier=front",
+            "kubectl label deploy web tier=back",
+            "kubectl patch deploy web -p '{\"spec\":{\"replicas\":2}}'",
+            "kubectl get nodes -o wide",
+            "kubectl cordon w-1",
+            "kubectl get nodes",
+        ],
+    );
+    expect![[r#"
+        $ kubectl apply -f web.yaml
+        deployment.apps/web created
+        service/web created
+        $ kubectl apply -f web.yaml
+        deployment.apps/web unchanged
+        service/web unchanged
+        $ kubectl rollout status deploy/web
+        Waiting for deployment spec update to be observed...
+        Waiting for deployment "web" rollout to finish: 0 of 2 updated replicas are available...
+        Waiting for deployment "web" rollout to finish: 1 of 2 updated replicas are available...
+        deployment "web" successfully rolled out
+        $ kubectl get svc,ep,endpointslices
+        NAME          TYPE        CLUSTER-IP     EXTERNAL-IP   PORT(S)   AGE
+        service/web   ClusterIP   10.96.174.85   <none>        80/TCP    4s
+
+        NAME            ENDPOINTS       AGE
+        endpoints/web   10.244.1.2:80   4s
+
+        NAME                                       ADDRESSTYPE   PORTS   ENDPOINTS    AGE
+        endpointslice.discovery.k8s.io/web-s58jv   IPv4          80      10.244.1.2   4s
+        $ kubectl get pods -o wide
+        NAME                   READY   STATUS    RESTARTS   AGE   IP           NODE   NOMINATED NODE   READINESS GATES
+        web-68568d6459-27lt9   1/1     Running   0          4s    10.244.1.2   w-1    <none>           <none>
+        web-68568d6459-chtrx   1/1     Running   0          4s    10.244.0.2   cp-1   <none>           <none>
+        $ kubectl apply -f web2.yaml
+        deployment.apps/web configured
+        service/web unchanged
+        $ kubectl rollout status deploy/web
+        Waiting for deployment spec update to be observed...
+        Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...
+        Waiting for deployment "web" rollout to finish: 1 old replicas are pending termination...
+        deployment "web" successfully rolled out
+        $ kubectl rollout history deploy/web
+        deployment.apps/web 
+        REVISION  CHANGE-CAUSE
+        1         <none>
+        2         <none>
+
+        $ kubectl rollout undo deploy/web
+        deployment.apps/web rolled back
+        $ kubectl apply -f bad.yaml
+        service/other created
+        Error from server (BadRequest): error when applying patch "bad.yaml": Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replica"
+        [1]
+        $ kubectl apply -f none.yaml
+        error: the path "none.yaml" does not exist
+        [1]
+        $ kubectl get deploy,rs -o wide
+        NAME                  READY   UP-TO-DATE   AVAILABLE   AGE   CONTAINERS   IMAGES       SELECTOR
+        deployment.apps/web   2/2     2            2           13s   nginx        nginx:1.27   app=web
+
+        NAME                             DESIRED   CURRENT   READY   AGE   CONTAINERS   IMAGES       SELECTOR
+        replicaset.apps/web-659c589546   2         2         2       9s    nginx        nginx:1.28   app=web,pod-template-hash=659c589546
+        replicaset.apps/web-68568d6459   0         0         0       13s   nginx        nginx:1.27   app=web,pod-template-hash=68568d6459
+        $ kubectl set image deploy/web nope=x
+        error: unable to find container named "nope"
+        [1]
+        $ kubectl get pod x
+        Error from server (NotFound): pods "x" not found
+        [1]
+        $ kubectl get foo
+        error: the server doesn't have a resource type "foo"
+        [1]
+        $ kubectl get pods --bogus
+        error: unknown flag: --bogus
+        See 'kubectl get --help' for usage.
+        [1]
+        $ kubectl gett pods
+        error: unknown command "gett" for "kubectl"
+
+        Did you mean this?
+        	get
+        [1]
+        $ kubectl scale deploy web --replicas=-1
+        error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0
+        [1]
+        $ kubectl delete pod x
+        Error from server (NotFound): pods "x" not found
+        [1]
+        $ kubectl label deploy web tier=front
+        deployment.apps/web labeled
+        $ kubectl label deploy web tier=back
+        error: 'tier' already has a value (front), and --overwrite is false
+        [1]
+        $ kubectl patch deploy web -p '{"spec":{"replicas":2}}'
+        deployment.apps/web patched (no change)
+        $ kubectl get nodes -o wide
+        NAME   STATUS   ROLES    AGE   VERSION   INTERNAL-IP   EXTERNAL-IP   OS-IMAGE                       KERNEL-VERSION                CONTAINER-RUNTIME
+        cp-1   Ready    <none>   73s   v1.36.2   172.18.0.2    <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
+        w-1    Ready    <none>   73s   v1.36.2   172.18.0.3    <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
+        w-2    Ready    <none>   73s   v1.36.2   172.18.0.4    <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
+        $ kubectl cordon w-1
+        node/w-1 cordoned
+        $ kubectl get nodes
+        NAME   STATUS                     ROLES    AGE   VERSION
+        cp-1   Ready                      <none>   73s   v1.36.2
+        w-1    Ready,SchedulingDisabled   <none>   73s   v1.36.2
+        w-2    Ready                      <none>   73s   v1.36.2
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn objects_are_described() {
+    let mut session = session();
+    session.files.insert("web.yaml".to_owned(), WEB.into());
+    let text = transcript(
+        &mut session,
+        &[
+            "kubectl apply -f web.yaml",
+            "sim advance 30s",
+            "kubectl describe pod web",
+            "kubectl describe deploy web",
+            "kubectl describe svc web",
+            "kubectl describe node w-1",
+            "kubectl logs deploy/web --tail=2",
+            "kubectl exec deploy/web -- hostname",
+            "kubectl exec deploy/web -- cat /etc/passwd",
+            "kubectl get events --sort-by=.metadata.creationTimestamp",
+        ],
+    );
+    expect![[r#"
+        $ kubectl apply -f web.yaml
+        deployment.apps/web created
+        service/web created
+        $ sim advance 30s
+        $ kubectl describe pod web
+        Name:             web-68568d6459-27lt9
+        Namespace:        default
+        Priority:         0
+        Service Account:  default
+        Node:             w-1/172.18.0.3
+        Start Time:       Thu, 01 Jan 2026 00:01:00 +0000
+        Labels:           app=web
+                          pod-template-hash=68568d6459
+        Annotations:      <none>
+        Status:           Running
+        IP:               10.244.1.2
+        IPs:
+          IP:           10.244.1.2
+        Controlled By:  ReplicaSet/web-68568d6459
+        Containers:
+         nginx:
+            Container ID:   containerd://5ed9e0975e544bae97f6f4076898dcaa8ee24bef664b422790c528adaede7a13
+            Image:          nginx:1.27
+            Image ID:       nginx:1.27@sha256:e0196ebb77c9f28760bb0fa6bbc02856d886c06198019d979d23ae5dc27a3e2f
+            Port:           80/TCP
+            Host Port:      0/TCP
+            State:          Running
+              Started:      Thu, 01 Jan 2026 00:01:03 +0000
+            Ready:          True
+            Restart Count:  0
+            Readiness:      http-get http://:80/ delay=0s timeout=1s period=10s #success=1 #failure=3
+            Environment:    <none>
+            Mounts:         <none>
+        Conditions:
+          Type                       Status
+          ----                       ------
+          PodReadyToStartContainers  True
+          Initialized                True
+          Ready                      True
+          ContainersReady            True
+          PodScheduled               True
+        Volumes:                     <none>
+        QoS Class:                   BestEffort
+        Node-Selectors:              <none>
+        Tolerations:                 node.kubernetes.io/not-ready:NoExecute op=Exists for 300s
+                                     node.kubernetes.io/unreachable:NoExecute op=Exists for 300s
+        Events:
+          Type    Reason     Age   From               Message
+          ----    ------     ----  ----               -------
+          Normal  Scheduled  30s   default-scheduler  Successfully assigned default/web-68568d6459-27lt9 to w-1
+          Normal  Pulling    30s   kubelet            spec.containers{nginx}: Pulling image "nginx:1.27"
+          Normal  Pulled     27s   kubelet            spec.containers{nginx}: Successfully pulled image "nginx:1.27" in 3.28s (3.28s including waiting). Image size: 72000000 bytes.
+          Normal  Created    27s   kubelet            spec.containers{nginx}: Container created
+          Normal  Started    27s   kubelet            spec.containers{nginx}: Container started
+        $ kubectl describe deploy web
+        Name:                   web
+        Namespace:              default
+        CreationTimestamp:      Thu, 01 Jan 2026 00:01:00 +0000
+        Labels:                 <none>
+        Annotations:            deployment.kubernetes.io/revision: 1
+        Selector:               app=web
+        Replicas:               2 desired | 2 updated | 2 total | 2 available | 0 unavailable
+        StrategyType:           RollingUpdate
+        MinReadySeconds:        0
+        RollingUpdateStrategy:  25% max unavailable, 25% max surge
+        Pod Template:
+          Labels:  app=web
+          Containers:
+           nginx:
+              Image:        nginx:1.27
+              Port:         80/TCP
+              Host Port:    0/TCP
+              Readiness:    http-get http://:80/ delay=0s timeout=1s period=10s #success=1 #failure=3
+              Environment:  <none>
+              Mounts:       <none>
+          Volumes:          <none>
+          Node-Selectors:   <none>
+          Tolerations:      <none>
+        Conditions:
+          Type           Status  Reason
+          ----           ------  ------
+          Available      True    MinimumReplicasAvailable
+          Progressing    True    NewReplicaSetAvailable
+        OldReplicaSets:  <none>
+        NewReplicaSet:   web-68568d6459 (2/2 replicas created)
+        Events:
+          Type    Reason             Age   From                   Message
+          ----    ------             ----  ----                   -------
+          Normal  ScalingReplicaSet  30s   deployment-controller  Scaled up replica set web-68568d6459 from 0 to 2
+        $ kubectl describe svc web
+        Name:                     web
+        Namespace:                default
+        Labels:                   <none>
+        Annotations:              <none>
+        Selector:                 app=web
+        Type:                     ClusterIP
+        IP Family Policy:         SingleStack
+        IP Families:              IPv4
+        IP:                       10.96.174.85
+        IPs:                      10.96.174.85
+        Port:                     <unset>  80/TCP
+        TargetPort:               80/TCP
+        Endpoints:                10.244.0.2:80,10.244.1.2:80
+        Session Affinity:         None
+        Internal Traffic Policy:  Cluster
+        Events:                   <none>
+        $ kubectl describe node w-1
+        Name:               w-1
+        Roles:              <none>
+        Labels:             beta.kubernetes.io/arch=amd64
+                            beta.kubernetes.io/os=linux
+                            kubernetes.io/arch=amd64
+                            kubernetes.io/hostname=w-1
+                            kubernetes.io/os=linux
+        Annotations:        node.alpha.kubernetes.io/ttl: 0
+        CreationTimestamp:  Thu, 01 Jan 2026 00:00:00 +0000
+        Taints:             <none>
+        Unschedulable:      false
+        Lease:
+          HolderIdentity:  w-1
+          AcquireTime:     <unset>
+          RenewTime:       Thu, 01 Jan 2026 00:01:26 +0000
+        Conditions:
+          Type            Status  LastHeartbeatTime                LastTransitionTime               Reason                      Message
+          ----            ------  -----------------                ------------------               ------                      -------
+          MemoryPressure  False   Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletHasSufficientMemory  kubelet has sufficient memory available
+          DiskPressure    False   Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletHasNoDiskPressure    kubelet has no disk pressure
+          PIDPressure     False   Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletHasSufficientPID     kubelet has sufficient PID available
+          Ready           True    Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletReady                kubelet is posting ready status
+        Addresses:
+          InternalIP:  172.18.0.3
+          Hostname:    w-1
+        Capacity:
+          cpu:                4
+          ephemeral-storage:  0Ki
+          hugepages-1Gi:      0
+          hugepages-2Mi:      0
+          memory:             8388608Ki
+          pods:               110
+        Allocatable:
+          cpu:                4
+          ephemeral-storage:  0Ki
+          hugepages-1Gi:      0
+          hugepages-2Mi:      0
+          memory:             8286208Ki
+          pods:               110
+        System Info:
+          Machine ID:                 c93bb5616e6f4ab8b8715203f3e329dc
+          System UUID:                ded57d4a-13ea-4b18-92c6-181f9966015a
+          Boot ID:                    3aa73d94-970e-49a7-8e59-241715d14d7a
+          Kernel Version:             6.12.57+deb13-amd64
+          OS Image:                   Debian GNU/Linux 13 (trixie)
+          Operating System:           linux
+          Architecture:               amd64
+          Container Runtime Version:  containerd://2.2.1
+          Kubelet Version:            v1.36.2
+        Non-terminated Pods:          (1 in total)
+          Namespace                   Name                    CPU Requests  CPU Limits  Memory Requests  Memory Limits  Age
+          ---------                   ----                    ------------  ----------  ---------------  -------------  ---
+          default                     web-68568d6459-27lt9    0 (0%)        0 (0%)      0 (0%)           0 (0%)         30s
+        Allocated resources:
+          (Total limits may be over 100 percent, i.e., overcommitted.)
+          Resource  Requests  Limits
+          --------  --------  ------
+          cpu       0 (0%)    0 (0%)
+          memory    0 (0%)    0 (0%)
+        Events:
+          Type    Reason          Age   From             Message
+          ----    ------          ----  ----             -------
+          Normal  RegisteredNode  90s   node-controller  Node w-1 event: Registered Node w-1 in Controller
+        $ kubectl logs deploy/web --tail=2
+        start worker processes
+        Found 2 pods, using pod/web-68568d6459-27lt9
+        $ kubectl exec deploy/web -- hostname
+        web-68568d6459-27lt9
+        Found 2 pods, using pod/web-68568d6459-27lt9
+        $ kubectl exec deploy/web -- cat /etc/passwd
+        Found 2 pods, using pod/web-68568d6459-27lt9
+        cat: what it prints is not modelled; exit code 0
+        $ kubectl get events --sort-by=.metadata.creationTimestamp
+        LAST SEEN   TYPE     REASON              OBJECT                      MESSAGE
+        90s         Normal   RegisteredNode      node/cp-1                   Node cp-1 event: Registered Node cp-1 in Controller
+        90s         Normal   RegisteredNode      node/w-1                    Node w-1 event: Registered Node w-1 in Controller
+        90s         Normal   RegisteredNode      node/w-2                    Node w-2 event: Registered Node w-2 in Controller
+        30s         Normal   Scheduled           pod/web-68568d6459-27lt9    Successfully assigned default/web-68568d6459-27lt9 to w-1
+        30s         Normal   Pulling             pod/web-68568d6459-27lt9    Pulling image "nginx:1.27"
+        30s         Normal   Scheduled           pod/web-68568d6459-chtrx    Successfully assigned default/web-68568d6459-chtrx to cp-1
+        30s         Normal   Pulling             pod/web-68568d6459-chtrx    Pulling image "nginx:1.27"
+        30s         Normal   SuccessfulCreate    replicaset/web-68568d6459   Created pod: web-68568d6459-chtrx
+        30s         Normal   SuccessfulCreate    replicaset/web-68568d6459   Created pod: web-68568d6459-27lt9
+        30s         Normal   ScalingReplicaSet   deployment/web              Scaled up replica set web-68568d6459 from 0 to 2
+        27s         Normal   Pulled              pod/web-68568d6459-27lt9    Successfully pulled image "nginx:1.27" in 3.28s (3.28s including waiting). Image size: 72000000 bytes.
+        27s         Normal   Created             pod/web-68568d6459-27lt9    Container created
+        27s         Normal   Started             pod/web-68568d6459-27lt9    Container started
+        27s         Normal   Pulled              pod/web-68568d6459-chtrx    Successfully pulled image "nginx:1.27" in 3.28s (3.28s including waiting). Image size: 72000000 bytes.
+        27s         Normal   Created             pod/web-68568d6459-chtrx    Container created
+        27s         Normal   Started             pod/web-68568d6459-chtrx    Container started
+    "#]].assert_eq(&text);
+}

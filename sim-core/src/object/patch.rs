@@ -1,0 +1,364 @@
+//! Patches: what `kubectl apply` and `kubectl patch` make of an object.
+//!
+//! [`three_way`] merges what was applied before, what is to be applied and what is there;
+//! [`strategic`] applies a strategic merge patch with its directives; [`merge`] is RFC 7386 and
+//! [`json_patch`] RFC 6902. Lists merge by the keys of the schema tables.
+//! Source: `k8s.io/apimachinery/pkg/util/strategicpatch/patch.go`.
+
+use crate::manifest::schema::table::{Field, Shape, Table, kubernetes};
+use crate::manifest::value::{Map, Value};
+
+/// What is known about a value: nothing for kinds without a schema.
+type Known<'t> = Option<&'t Shape>;
+
+fn table() -> &'static Table {
+    kubernetes()
+}
+
+/// The shape of an object of a kind, for [`strategic`] and [`three_way`].
+pub fn schema(api_version: &str, kind: &str) -> Option<Shape> {
+    table().kind(api_version, kind)?.root.map(Shape::Type)
+}
+
+fn field_of<'t>(known: Known<'t>, name: &str) -> Option<&'t Field> {
+    match known? {
+        Shape::Type(id) => table().get(*id).field(name),
+        _ => None,
+    }
+}
+
+fn below<'t>(known: Known<'t>, name: &str) -> Known<'t> {
+    match known? {
+        Shape::Map { values, .. } => Some(values),
+        _ => field_of(known, name).map(|field| &field.shape),
+    }
+}
+
+fn item<'t>(known: Known<'t>) -> Known<'t> {
+    match known? {
+        Shape::List(item) => Some(item),
+        _ => None,
+    }
+}
+
+/// Without the null fields of maps.
+pub fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => Value::object(map.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), without_nulls(value)))),
+        Value::List(items) => Value::list(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
+}
+
+/// The object that applying `modified` over `current` gives, when `original` was applied before.
+/// Equal to `current` exactly if the patch is empty.
+pub fn three_way(original: &Value, modified: &Value, current: &Value, known: Option<&Shape>) -> Value {
+    map_three_way(original, modified, current, known, false)
+}
+
+fn map_three_way(original: &Value, modified: &Value, current: &Value, known: Known<'_>, retain: bool) -> Value {
+    let (Some(wanted), Some(live)) = (modified.as_map(), current.as_map()) else { return without_nulls(modified) };
+    let mut result: Map = live.clone();
+    for (key, value) in original.as_map().into_iter().flat_map(Map::iter) {
+        if !value.is_null() && !wanted.contains_key(key) {
+            result.remove(key);
+        }
+    }
+    for (key, value) in wanted.iter() {
+        if value.is_null() {
+            result.remove(key);
+            continue;
+        }
+        let before = original.get(key).unwrap_or(&Value::Null);
+        let field = field_of(known, key);
+        let shape = below(known, key);
+        let merged = match (live.get(key), value) {
+            (Some(there @ Value::Map(_)), Value::Map(_)) => map_three_way(before, value, there, shape, field.is_some_and(|field| field.retains_keys)),
+            (Some(there @ Value::List(_)), Value::List(_)) => list_three_way(before, value, there, field, shape),
+            (Some(there), _) if there == value => continue,
+            _ => without_nulls(value),
+        };
+        result.insert(key, merged);
+    }
+    let result = Value::from(result);
+    if retain && result != *current {
+        return retained(result, wanted.iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| &**key));
+    }
+    result
+}
+
+fn retained<'k>(value: Value, keys: impl Iterator<Item = &'k str>) -> Value {
+    let keys: Vec<&str> = keys.collect();
+    let mut value = value;
+    if let Some(map) = value.as_map_mut() {
+        map.retain(|key, _| keys.contains(&key));
+    }
+    value
+}
+
+/// What tells an item of a merged list apart.
+fn key_of<'v>(item: &'v Value, merge_key: Option<&str>) -> Option<&'v Value> {
+    match merge_key {
+        Some(key) => item.get(key),
+        None => Some(item),
+    }
+}
+
+fn find<'v>(items: &'v [Value], merge_key: Option<&str>, wanted: &Value) -> Option<&'v Value> {
+    items.iter().find(|item| key_of(item, merge_key) == Some(wanted))
+}
+
+fn list_three_way(original: &Value, modified: &Value, current: &Value, field: Option<&Field>, known: Known<'_>) -> Value {
+    let (wanted, live) = (modified.as_list().unwrap_or(&[]), current.as_list().unwrap_or(&[]));
+    let Some(field) = field.filter(|field| field.merges) else { return modified.clone() };
+    let merge_key = field.merge_key.as_deref();
+    if wanted.iter().chain(live).any(|item| key_of(item, merge_key).is_none()) {
+        return modified.clone();
+    }
+    let before = original.as_list().unwrap_or(&[]);
+    let merged: Vec<Value> = wanted
+        .iter()
+        .map(|one| {
+            let key = key_of(one, merge_key).unwrap_or(&Value::Null);
+            match find(live, merge_key, key) {
+                Some(there) if merge_key.is_some() => {
+                    let old = find(before, merge_key, key).unwrap_or(&Value::Null);
+                    map_three_way(old, one, there, item(known), field.retains_keys)
+                }
+                _ => without_nulls(one),
+            }
+        })
+        .collect();
+    let live_only: Vec<Value> = live
+        .iter()
+        .filter(|one| {
+            let key = key_of(one, merge_key).unwrap_or(&Value::Null);
+            find(wanted, merge_key, key).is_none() && find(before, merge_key, key).is_none()
+        })
+        .cloned()
+        .collect();
+    Value::list(interleaved(merged, live_only, live, merge_key))
+}
+
+/// Named items in their order; the others before a named one only where the live list has it so.
+fn interleaved(named: Vec<Value>, others: Vec<Value>, live: &[Value], merge_key: Option<&str>) -> Vec<Value> {
+    let place = |item: &Value| {
+        let key = key_of(item, merge_key);
+        live.iter().position(|other| key_of(other, merge_key) == key)
+    };
+    let mut result = Vec::with_capacity(named.len() + others.len());
+    let mut others = others.into_iter().peekable();
+    for item in named {
+        while let Some(other) = others.peek() {
+            match (place(other), place(&item)) {
+                (Some(left), Some(right)) if left < right => result.extend(others.next()),
+                _ => break,
+            }
+        }
+        result.push(item);
+    }
+    result.extend(others);
+    result
+}
+
+/// RFC 7386.
+pub fn merge(current: &Value, patch: &Value) -> Value {
+    let Some(changes) = patch.as_map() else { return patch.clone() };
+    let mut result = current.as_map().cloned().unwrap_or_default();
+    for (key, value) in changes.iter() {
+        if value.is_null() {
+            result.remove(key);
+        } else {
+            let there = result.get(key).cloned().unwrap_or_default();
+            result.insert(key, merge(&there, value));
+        }
+    }
+    Value::from(result)
+}
+
+/// Applies a strategic merge patch.
+///
+/// # Errors
+/// Upstream's text for directives that make no sense and items without their key.
+pub fn strategic(current: &Value, patch: &Value, known: Option<&Shape>) -> Result<Value, String> {
+    let Some(changes) = patch.as_map() else { return Ok(patch.clone()) };
+    match changes.get("$patch").and_then(Value::as_str) {
+        None | Some("merge") => {}
+        Some("replace") => return Ok(without_nulls(&retained_without(patch, "$patch"))),
+        Some("delete") => return Ok(Value::map()),
+        Some(other) => return Err(format!("unknown patch type: {other} in map: {}", super::print::json(patch, super::print::KeyOrder::Sorted))),
+    }
+    let mut result = current.as_map().cloned().unwrap_or_default();
+    if let Some(keys) = changes.get("$retainKeys").and_then(Value::as_list) {
+        let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
+        result.retain(|key, _| keys.contains(&key));
+    }
+    for (key, value) in changes.iter() {
+        if let Some(field) = key.strip_prefix("$deleteFromPrimitiveList/") {
+            let gone = value.as_list().unwrap_or(&[]);
+            if let Some(items) = result.get_mut(field).and_then(Value::as_list_mut) {
+                items.retain(|item| !gone.contains(item));
+            }
+            continue;
+        }
+        if key.starts_with('$') {
+            continue;
+        }
+        if value.is_null() {
+            result.remove(key);
+            continue;
+        }
+        let there = result.get(key).cloned().unwrap_or_default();
+        let field = field_of(known, key);
+        let merged = match (&there, value) {
+            (_, Value::Map(_)) => strategic(&there, value, below(known, key))?,
+            (_, Value::List(items)) => {
+                let order = changes.get(&format!("$setElementOrder/{key}")).and_then(Value::as_list);
+                strategic_list(there.as_list().unwrap_or(&[]), items, order, field, below(known, key))?
+            }
+            _ => value.clone(),
+        };
+        result.insert(key, merged);
+    }
+    Ok(Value::from(result))
+}
+
+fn retained_without(value: &Value, key: &str) -> Value {
+    let mut value = value.clone();
+    value.remove(key);
+    value
+}
+
+fn strategic_list(live: &[Value], patch: &[Value], order: Option<&[Value]>, field: Option<&Field>, known: Known<'_>) -> Result<Value, String> {
+    let directive = |item: &Value| item.str_at(&["$patch"]).map(str::to_owned);
+    if patch.iter().any(|item| directive(item).as_deref() == Some("replace")) {
+        return Ok(Value::list(patch.iter().filter(|item| directive(item).as_deref() != Some("replace")).map(without_nulls).collect()));
+    }
+    let Some(field) = field.filter(|field| field.merges) else {
+        return Ok(Value::list(patch.iter().map(without_nulls).collect()));
+    };
+    let merge_key = field.merge_key.as_deref();
+    let mut result: Vec<Value> = live.to_vec();
+    let mut touched: Vec<Value> = Vec::new();
+    for change in patch {
+        let Some(key) = key_of(change, merge_key).cloned() else {
+            let shown = super::print::json(change, super::print::KeyOrder::Sorted);
+            return Err(format!("map: {shown} does not contain declared merge key: {}", merge_key.unwrap_or("")));
+        };
+        match directive(change).as_deref() {
+            Some("delete") => {
+                result.retain(|item| key_of(item, merge_key) != Some(&key));
+                continue;
+            }
+            Some("merge") => return Err("merging lists cannot yet be specified in the patch".to_owned()),
+            _ => {}
+        }
+        match result.iter().position(|item| key_of(item, merge_key) == Some(&key)) {
+            Some(at) if merge_key.is_some() => result[at] = strategic(&result[at], change, item(known))?,
+            Some(_) => {}
+            None => result.push(without_nulls(change)),
+        }
+        touched.push(key);
+    }
+    let order: Vec<Value> = match (order, merge_key) {
+        (Some(order), Some(key)) => order.iter().filter_map(|item| item.get(key).cloned()).collect(),
+        (Some(order), None) => order.to_vec(),
+        (None, _) => touched,
+    };
+    let (mut named, others): (Vec<Value>, Vec<Value>) = result.into_iter().partition(|item| key_of(item, merge_key).is_some_and(|key| order.contains(key)));
+    named.sort_by_key(|item| order.iter().position(|key| Some(key) == key_of(item, merge_key)));
+    Ok(Value::list(interleaved(named, others, live, merge_key)))
+}
+
+/// RFC 6902.
+///
+/// # Errors
+/// A sentence when a path or a test does not hold.
+pub fn json_patch(current: &Value, operations: &Value) -> Result<Value, String> {
+    let mut result = current.clone();
+    for operation in operations.as_list().ok_or("a JSON patch is a list of operations")? {
+        let path = operation.str_at(&["path"]).ok_or("missing path")?;
+        let from = operation.str_at(&["from"]).unwrap_or("");
+        let value = operation.get("value").cloned().unwrap_or_default();
+        match operation.str_at(&["op"]) {
+            Some("add") => add(&mut result, path, value)?,
+            Some("remove") => drop(take(&mut result, path)?),
+            Some("replace") => {
+                take(&mut result, path)?;
+                add(&mut result, path, value)?;
+            }
+            Some("move") => {
+                let moved = take(&mut result, from)?;
+                add(&mut result, path, moved)?;
+            }
+            Some("copy") => {
+                let copied = look(&result, from).cloned().ok_or_else(|| format!("missing path {from}"))?;
+                add(&mut result, path, copied)?;
+            }
+            Some("test") => {
+                if look(&result, path).unwrap_or(&Value::Null) != &value {
+                    return Err(format!("testing path {path} failed"));
+                }
+            }
+            other => return Err(format!("unexpected kind: {}", other.unwrap_or("unknown"))),
+        }
+    }
+    Ok(result)
+}
+
+fn segments(path: &str) -> Vec<String> {
+    path.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect()
+}
+
+fn look<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    segments(path).iter().try_fold(value, |value, part| match value {
+        Value::List(items) => items.get(part.parse::<usize>().ok()?),
+        _ => value.get(part),
+    })
+}
+
+fn parent<'v>(value: &'v mut Value, parts: &[String]) -> Option<&'v mut Value> {
+    let mut current = value;
+    for part in parts {
+        current = match current {
+            Value::List(_) => current.as_list_mut()?.get_mut(part.parse::<usize>().ok()?)?,
+            _ => current.as_map_mut()?.get_mut(part)?,
+        };
+    }
+    Some(current)
+}
+
+fn add(value: &mut Value, path: &str, added: Value) -> Result<(), String> {
+    let mut parts = segments(path);
+    let Some(last) = parts.pop() else {
+        *value = added;
+        return Ok(());
+    };
+    let missing = || format!("add operation does not apply: doc is missing path: \"{path}\": missing value");
+    let holder = parent(value, &parts).ok_or_else(missing)?;
+    if let Some(items) = holder.as_list_mut() {
+        let at = if last == "-" { items.len() } else { last.parse().map_err(|_| missing())? };
+        if at > items.len() {
+            return Err(missing());
+        }
+        items.insert(at, added);
+        return Ok(());
+    }
+    holder.as_map_mut().ok_or_else(missing)?.insert(&last, added);
+    Ok(())
+}
+
+fn take(value: &mut Value, path: &str) -> Result<Value, String> {
+    let mut parts = segments(path);
+    let missing = || format!("remove operation does not apply: doc is missing path: \"{path}\": missing value");
+    let last = parts.pop().ok_or_else(missing)?;
+    let holder = parent(value, &parts).ok_or_else(missing)?;
+    if let Some(items) = holder.as_list_mut() {
+        let at = last.parse::<usize>().map_err(|_| missing())?;
+        return if at < items.len() { Ok(items.remove(at)) } else { Err(missing()) };
+    }
+    holder.as_map_mut().and_then(|map| map.remove(&last)).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests;
