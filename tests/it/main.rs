@@ -1,4 +1,6 @@
 //! One binary for every integration test.
+mod conformance;
 mod replay;
+mod scenarios;
 mod tidy_api;
 mod tidy_layers;

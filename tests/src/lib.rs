@@ -1,1 +1,3 @@
-//! Harness shared by the integration tests.
+//! Harnesses shared by the integration tests and the programs of this package.
+pub mod conformance;
+pub mod scenario;
