@@ -36,12 +36,18 @@ impl Workload {
 
     /// The workload of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(workload, _)| workload)
+        Self::ALL
+            .into_iter()
+            .find(|(_, known)| *known == name)
+            .map(|(workload, _)| workload)
     }
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(workload, _)| *workload == self).map_or("", |(_, name)| name)
+        Self::ALL
+            .iter()
+            .find(|(workload, _)| *workload == self)
+            .map_or("", |(_, name)| name)
     }
 }
 
@@ -56,8 +62,20 @@ pub struct Size {
 
 /// The sizes that figures are published for. The largest is the limit that Kubernetes is tested to
 /// (kubernetes/community `sig-scalability/configs-and-limits/thresholds.md`).
-pub const SIZES: [Size; 3] =
-    [Size { nodes: 100, pods: 1_000 }, Size { nodes: 1_000, pods: 10_000 }, Size { nodes: 5_000, pods: 150_000 }];
+pub const SIZES: [Size; 3] = [
+    Size {
+        nodes: 100,
+        pods: 1_000,
+    },
+    Size {
+        nodes: 1_000,
+        pods: 10_000,
+    },
+    Size {
+        nodes: 5_000,
+        pods: 150_000,
+    },
+];
 
 /// What a run answers. The same on every machine.
 #[derive(Clone, Debug)]
@@ -82,9 +100,11 @@ pub struct Outcome {
 pub fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
     match workload {
         Workload::Burst => burst::run(size),
-        Workload::Steady | Workload::Rollout | Workload::NodeLoss | Workload::ZoneLoss | Workload::Waves => {
-            cluster::run(workload, size, seed)
-        }
+        Workload::Steady
+        | Workload::Rollout
+        | Workload::NodeLoss
+        | Workload::ZoneLoss
+        | Workload::Waves => cluster::run(workload, size, seed),
     }
 }
 

@@ -110,7 +110,11 @@ impl EngineHost {
             }
             Request::Step(forward) => {
                 self.playing = false;
-                if forward { self.step_forward() } else { self.step_back() }
+                if forward {
+                    self.step_forward()
+                } else {
+                    self.step_back()
+                }
                 self.arrived();
                 Vec::new()
             }
@@ -128,13 +132,21 @@ impl EngineHost {
                 Err(message) => vec![Reply::Refused(message)],
             },
             Request::Heal(number) => {
-                self.session.history.input(Input { only: None, command: Command::Heal(number) });
+                self.session.history.input(Input {
+                    only: None,
+                    command: Command::Heal(number),
+                });
                 Vec::new()
             }
             Request::Console(line) => {
                 let output = self.session.run(&line);
                 self.arrived();
-                vec![Reply::Output { line, stdout: output.stdout, stderr: output.stderr, code: output.code }]
+                vec![Reply::Output {
+                    line,
+                    stdout: output.stdout,
+                    stderr: output.stderr,
+                    code: output.code,
+                }]
             }
             Request::Watch(view) => {
                 self.view = view;
@@ -158,7 +170,8 @@ impl EngineHost {
         if self.playing && !self.seeking {
             let thousandths = elapsed_us.min(CATCH_UP_MAX_US) * self.speed_milli + self.remainder;
             self.remainder = thousandths % 1_000;
-            self.goal = (self.goal + SimDuration::from_micros(thousandths / 1_000)).min(self.length);
+            self.goal =
+                (self.goal + SimDuration::from_micros(thousandths / 1_000)).min(self.length);
         }
         let now = self.session.history.now();
         if self.goal > now {
@@ -166,7 +179,9 @@ impl EngineHost {
             self.changed |= reached || self.session.history.now() > now;
             if !reached && !self.seeking {
                 // The engine is slower than asked: the goal waits instead of running away.
-                self.goal = self.goal.min(self.session.history.now() + SimDuration::from_micros(self.speed_milli * 50));
+                self.goal = self.goal.min(
+                    self.session.history.now() + SimDuration::from_micros(self.speed_milli * 50),
+                );
             }
             if reached {
                 self.seeking = false;
@@ -231,7 +246,14 @@ impl EngineHost {
                 }
                 let applied = valid && output.code == 0;
                 let output = join(output);
-                Reply::Checked { revision, diagnostics, not_modelled, applied, output, restarted: valid }
+                Reply::Checked {
+                    revision,
+                    diagnostics,
+                    not_modelled,
+                    applied,
+                    output,
+                    restarted: valid,
+                }
             }
             Err(message) => refusal(revision, message),
         }
@@ -239,26 +261,54 @@ impl EngineHost {
 
     fn edit(&mut self, revision: u32, file: File) -> Reply {
         let name = file.name.clone();
-        match self.project.files.iter_mut().find(|known| known.name == name) {
+        match self
+            .project
+            .files
+            .iter_mut()
+            .find(|known| known.name == name)
+        {
             Some(known) => *known = file,
             None => self.project.files.push(file),
         }
-        let opened = match check::experiment(&self.project).and_then(|experiment| open(&experiment)) {
+        let opened = match check::experiment(&self.project).and_then(|experiment| open(&experiment))
+        {
             Ok(opened) => opened,
             Err(message) => return refusal(revision, message),
         };
         let diagnostics = check::diagnostics(&opened);
         let not_modelled = check::not_modelled(&opened);
         if !opened.valid() {
-            return Reply::Checked { revision, diagnostics, not_modelled, applied: false, output: String::new(), restarted: false };
+            return Reply::Checked {
+                revision,
+                diagnostics,
+                not_modelled,
+                applied: false,
+                output: String::new(),
+                restarted: false,
+            };
         }
-        let worlds = |session: &Session| session.history.lab().worlds.iter().map(|world| world.orchestrator).collect::<Vec<_>>();
+        let worlds = |session: &Session| {
+            session
+                .history
+                .lab()
+                .worlds
+                .iter()
+                .map(|world| world.orchestrator)
+                .collect::<Vec<_>>()
+        };
         if worlds(&opened.session) != worlds(&self.session) {
             // Another set of orchestrators is another experiment.
             return self.load(self.project.clone(), revision);
         }
         let (applied, output) = self.apply(&name, &opened.deploy_lines, &opened.session);
-        Reply::Checked { revision, diagnostics, not_modelled, applied, output, restarted: false }
+        Reply::Checked {
+            revision,
+            diagnostics,
+            not_modelled,
+            applied,
+            output,
+            restarted: false,
+        }
     }
 
     /// Runs the deploy lines that name the file, or all of them if none does. A line that fails
@@ -290,7 +340,10 @@ impl EngineHost {
     fn inject(&mut self, text: &str) -> Result<(), String> {
         let spec = FaultSpec::parse(text)?;
         sim::check_target(self.session.history.lab(), &spec)?;
-        self.session.history.input(Input { only: None, command: Command::Inject(spec) });
+        self.session.history.input(Input {
+            only: None,
+            command: Command::Inject(spec),
+        });
         Ok(())
     }
 
@@ -305,10 +358,20 @@ impl EngineHost {
     }
 
     fn step_forward(&mut self) {
-        let noted = |session: &Session| session.history.lab().worlds.iter().map(|world| world.trace.len() as u64 + world.trace.dropped()).sum::<u64>();
+        let noted = |session: &Session| {
+            session
+                .history
+                .lab()
+                .worlds
+                .iter()
+                .map(|world| world.trace.len() as u64 + world.trace.dropped())
+                .sum::<u64>()
+        };
         let before = noted(&self.session);
         for _ in 0..STEP_EVENTS_MAX {
-            let Some(next) = self.session.history.lab().next_at() else { break };
+            let Some(next) = self.session.history.lab().next_at() else {
+                break;
+            };
             self.session.history.advance_to(next);
             if noted(&self.session) > before {
                 break;
@@ -319,10 +382,19 @@ impl EngineHost {
 
     fn step_back(&mut self) {
         let now = self.session.history.now();
-        let earlier = self.session.history.lab().worlds.iter().filter_map(|world| {
-            let position = world.trace.position_at(now);
-            world.trace.get(position.checked_sub(1)?).map(|entry| entry.at)
-        });
+        let earlier = self
+            .session
+            .history
+            .lab()
+            .worlds
+            .iter()
+            .filter_map(|world| {
+                let position = world.trace.position_at(now);
+                world
+                    .trace
+                    .get(position.checked_sub(1)?)
+                    .map(|entry| entry.at)
+            });
         let to = earlier.max().unwrap_or(SimTime::ZERO);
         self.session.history.seek(to);
     }
@@ -348,7 +420,11 @@ fn refusal(revision: u32, message: String) -> Reply {
 }
 
 fn refused_unless(done: bool, message: impl FnOnce() -> String) -> Vec<Reply> {
-    if done { Vec::new() } else { vec![Reply::Refused(message())] }
+    if done {
+        Vec::new()
+    } else {
+        vec![Reply::Refused(message())]
+    }
 }
 
 fn join(output: crate::console::Output) -> String {

@@ -17,5 +17,9 @@ fn passes_do_not_fall() {
         fs::write(&ratchet, format!("{pass}\n")).expect("the ratchet is written");
         return;
     }
-    assert!(pass >= least, "{pass} cases pass, {least} did:\n{}", table(&outcomes));
+    assert!(
+        pass >= least,
+        "{pass} cases pass, {least} did:\n{}",
+        table(&outcomes)
+    );
 }

@@ -21,12 +21,23 @@ fn poll(seed: u64) -> Session {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/poll");
     let mut experiment = Experiment::new(Seed(seed));
     for name in ["compose.yaml", "kubernetes.yaml", "stack.yml"] {
-        let text: Arc<str> = fs::read_to_string(folder.join(name)).expect("example").into();
+        let text: Arc<str> = fs::read_to_string(folder.join(name))
+            .expect("example")
+            .into();
         experiment.files.push((name.to_owned(), text));
     }
-    experiment.faults.push(FaultSpec::parse("node-crash worker-1 at 40s for 120s").expect("fault"));
+    experiment
+        .faults
+        .push(FaultSpec::parse("node-crash worker-1 at 40s for 120s").expect("fault"));
     let mut opened = open(&experiment).expect("the example opens");
-    assert!(opened.valid(), "the example is valid: {:?}", opened.diagnostics().map(|(_, problem)| problem).collect::<Vec<_>>());
+    assert!(
+        opened.valid(),
+        "the example is valid: {:?}",
+        opened
+            .diagnostics()
+            .map(|(_, problem)| problem)
+            .collect::<Vec<_>>()
+    );
     let output = opened.deploy();
     assert!(output.code == 0, "the example deploys: {}", output.stderr);
     opened.session
@@ -49,10 +60,22 @@ fn equal_seeds_give_equal_runs_and_other_seeds_others() {
     assert!(first.lab().worlds.len() == 3, "all three orchestrators run");
     assert_eq!(hash(&first), hash(&second));
     for (left, right) in first.lab().worlds.iter().zip(&second.lab().worlds) {
-        assert!(left.trace.iter().eq(right.trace.iter()), "{}: traces differ", left.orchestrator.name());
-        assert!(left.trace.len() > 20, "{}: something happened", left.orchestrator.name());
+        assert!(
+            left.trace.iter().eq(right.trace.iter()),
+            "{}: traces differ",
+            left.orchestrator.name()
+        );
+        assert!(
+            left.trace.len() > 20,
+            "{}: something happened",
+            left.orchestrator.name()
+        );
     }
-    assert_ne!(hash(&first), hash(&run_to(8, 300)), "another seed is another run");
+    assert_ne!(
+        hash(&first),
+        hash(&run_to(8, 300)),
+        "another seed is another run"
+    );
 }
 
 #[test]
@@ -63,7 +86,10 @@ fn slices_of_any_size_give_the_same_run() {
         let mut rounds = 0_u32;
         while !history.advance_some(at(200), budget) {
             rounds += 1;
-            assert!(rounds < 1_000_000, "slices of {budget} events make no progress");
+            assert!(
+                rounds < 1_000_000,
+                "slices of {budget} events make no progress"
+            );
         }
         assert_eq!(hash(&whole), hash(&history), "slices of {budget} events");
         assert_eq!(whole.now(), history.now());
@@ -88,7 +114,11 @@ fn a_snapshot_run_on_is_the_run() {
     for moment in [0, 13, 41, 90, 170] {
         let mut lab = run_to(11, moment).lab().clone();
         lab.advance_to(at(240));
-        assert_eq!(hash(&whole), lab.fingerprint().hex(), "snapshot at {moment} s");
+        assert_eq!(
+            hash(&whole),
+            lab.fingerprint().hex(),
+            "snapshot at {moment} s"
+        );
     }
 }
 
@@ -97,7 +127,11 @@ fn seeking_gives_what_a_run_gives() {
     let mut history = run_to(13, 240);
     for moment in [180, 20, 41, 5, 200, 240, 0, 240] {
         history.seek(at(moment));
-        assert_eq!(hash(&history), hash(&run_to(13, moment)), "seek to {moment} s");
+        assert_eq!(
+            hash(&history),
+            hash(&run_to(13, moment)),
+            "seek to {moment} s"
+        );
         assert_eq!(history.now(), at(moment));
     }
 }
@@ -118,11 +152,18 @@ fn a_fork_with_an_input_leaves_its_parent_alone() {
     let mut history = run_to(19, 240);
     history.seek(at(60));
     let fault = FaultSpec::parse("node-crash worker-2").expect("fault");
-    history.input(Input { only: None, command: Command::Inject(fault) });
+    history.input(Input {
+        only: None,
+        command: Command::Inject(fault),
+    });
     history.advance_to(at(240));
     let (branches, current) = history.branches();
     assert_eq!((branches.len(), current), (2, 1));
-    assert_ne!(hash(&whole), hash(&history), "the fork lost another machine");
+    assert_ne!(
+        hash(&whole),
+        hash(&history),
+        "the fork lost another machine"
+    );
     assert!(history.switch(0));
     history.advance_to(at(240));
     assert_eq!(hash(&whole), hash(&history), "the parent kept its future");
@@ -131,7 +172,8 @@ fn a_fork_with_an_input_leaves_its_parent_alone() {
 #[test]
 fn the_log_alone_is_the_run() {
     let whole = run_to(23, 240);
-    let mut lab = sim_core::engine::lab::Lab::new(&sim_core::engine::command::Orchestrator::ALL, Seed(23));
+    let mut lab =
+        sim_core::engine::lab::Lab::new(&sim_core::engine::command::Orchestrator::ALL, Seed(23));
     for logged in whole.log() {
         lab.advance_to(logged.at);
         lab.input(&logged.input);

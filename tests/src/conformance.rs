@@ -65,20 +65,34 @@ pub struct Outcome {
 /// A sentence if the directory or a file cannot be read.
 pub fn directory(path: &Path) -> Result<Vec<Outcome>, String> {
     let entries = fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "jsonl")
+    });
     files.sort();
     if files.is_empty() {
         return Err(format!("{}: no *.jsonl file", path.display()));
     }
     let mut outcomes = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let text =
+            fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        for (number, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty())
+        {
             outcomes.push(match serde_json::from_str::<Value>(line) {
                 Ok(case) => outcome(&case),
                 Err(error) => Outcome {
-                    id: format!("{}:{}", file.file_name().unwrap_or_default().to_string_lossy(), number + 1),
+                    id: format!(
+                        "{}:{}",
+                        file.file_name().unwrap_or_default().to_string_lossy(),
+                        number + 1
+                    ),
                     area: "unreadable".to_owned(),
                     verdict: Verdict::Fail(format!("not JSON: {error}")),
                 },
@@ -92,10 +106,17 @@ pub fn directory(path: &Path) -> Result<Vec<Outcome>, String> {
 pub fn outcome(case: &Value) -> Outcome {
     let text = |key: &str| case[key].as_str().unwrap_or("?").to_owned();
     let verdict = catch_unwind(AssertUnwindSafe(|| run::case(case))).unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let message = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         Verdict::Fail(format!("panic: {}", message.unwrap_or_default()))
     });
-    Outcome { id: text("id"), area: text("area"), verdict }
+    Outcome {
+        id: text("id"),
+        area: text("area"),
+        verdict,
+    }
 }
 
 /// Passes, failures, unsupported.
@@ -121,9 +142,14 @@ fn areas(outcomes: &[Outcome]) -> BTreeMap<&str, Vec<&Outcome>> {
 
 /// The report for people: one line for each area, then `total`.
 pub fn table(outcomes: &[Outcome]) -> String {
-    let mut text = format!("{:<36} {:>5} {:>5} {:>11}\n", "area", "pass", "fail", "unsupported");
+    let mut text = format!(
+        "{:<36} {:>5} {:>5} {:>11}\n",
+        "area", "pass", "fail", "unsupported"
+    );
     let mut line = |name: &str, [pass, fail, unsupported]: [usize; 3]| {
-        text.push_str(&format!("{name:<36} {pass:>5} {fail:>5} {unsupported:>11}\n"));
+        text.push_str(&format!(
+            "{name:<36} {pass:>5} {fail:>5} {unsupported:>11}\n"
+        ));
     };
     for (area, outcomes) in areas(outcomes) {
         line(area, count(outcomes));
@@ -135,8 +161,10 @@ pub fn table(outcomes: &[Outcome]) -> String {
 /// The report for programs.
 pub fn document(outcomes: &[Outcome]) -> Value {
     let counts = |[pass, fail, unsupported]: [usize; 3]| json!({"pass": pass, "fail": fail, "unsupported": unsupported});
-    let areas: serde_json::Map<String, Value> =
-        areas(outcomes).into_iter().map(|(area, outcomes)| (area.to_owned(), counts(count(outcomes)))).collect();
+    let areas: serde_json::Map<String, Value> = areas(outcomes)
+        .into_iter()
+        .map(|(area, outcomes)| (area.to_owned(), counts(count(outcomes))))
+        .collect();
     let cases: Vec<Value> = outcomes
         .iter()
         .map(|outcome| json!({"id": outcome.id, "verdict": outcome.verdict.name(), "why": outcome.verdict.why()}))

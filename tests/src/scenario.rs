@@ -26,7 +26,10 @@ impl Played {
         let mut problems: Vec<String> = self.failure.iter().cloned().collect();
         for (expectation, actual) in self.scenario.expectations.iter().zip(&self.actual) {
             if expectation.text != *actual {
-                problems.push(format!("line {}: expected\n{}but it is\n{actual}", expectation.line, expectation.text));
+                problems.push(format!(
+                    "line {}: expected\n{}but it is\n{actual}",
+                    expectation.line, expectation.text
+                ));
             }
         }
         problems
@@ -51,24 +54,49 @@ pub fn play(name: &str, text: &str) -> Result<Played, String> {
     let mut experiment = Experiment::new(Seed(1));
     experiment.files.push((name.to_owned(), Arc::from(text)));
     let mut opened = open(&experiment)?;
-    let script = opened.script.take().ok_or_else(|| format!("{name}: no sim block"))?;
+    let script = opened
+        .script
+        .take()
+        .ok_or_else(|| format!("{name}: no sim block"))?;
     let mut failure = None;
     let mut printed = String::new();
     opened.session.script(&script, true, &mut |line, output| {
         printed.push_str(&output.stdout);
         if output.code != 0 && failure.is_none() {
-            failure = Some(format!("sim line {}: {}: exit {}: {}{}", line.number, line.text, output.code, output.stdout, output.stderr));
+            failure = Some(format!(
+                "sim line {}: {}: exit {}: {}{}",
+                line.number, line.text, output.code, output.stdout, output.stderr
+            ));
         }
     });
     let lab = opened.session.history.lab();
-    let lines: Vec<String> =
-        lab.worlds.iter().flat_map(|world| world.trace.iter().map(|entry| trace::line(entry, &world.symbols))).collect();
+    let lines: Vec<String> = lab
+        .worlds
+        .iter()
+        .flat_map(|world| {
+            world
+                .trace
+                .iter()
+                .map(|entry| trace::line(entry, &world.symbols))
+        })
+        .collect();
     let actual = scenario
         .expectations
         .iter()
-        .map(|expectation| if expectation.kind == "trace" { traced(expectation, &lines) } else { printed.clone() })
+        .map(|expectation| {
+            if expectation.kind == "trace" {
+                traced(expectation, &lines)
+            } else {
+                printed.clone()
+            }
+        })
         .collect();
-    Ok(Played { failure, actual, hash: lab.fingerprint().hex(), scenario })
+    Ok(Played {
+        failure,
+        actual,
+        hash: lab.fingerprint().hex(),
+        scenario,
+    })
 }
 
 /// The text of a trace expectation after the run: its own lines where they match, else the run's.
@@ -77,19 +105,24 @@ pub fn play(name: &str, text: &str) -> Result<Played, String> {
 /// a beginning.
 fn traced(expectation: &Expectation, lines: &[String]) -> String {
     let filter = |line: &&String| {
-        expectation.filter.iter().all(|word| match word.strip_prefix('~') {
-            Some(word) => !line.contains(word),
-            None => line.contains(word.as_str()),
-        })
+        expectation
+            .filter
+            .iter()
+            .all(|word| match word.strip_prefix('~') {
+                Some(word) => !line.contains(word),
+                None => line.contains(word.as_str()),
+            })
     };
     let seen: Vec<&String> = lines.iter().filter(filter).collect();
     let mut text = String::new();
     let wanted: Vec<&str> = expectation.text.lines().collect();
     for (index, line) in seen.iter().enumerate() {
-        let kept = wanted.get(index).filter(|wanted| match wanted.strip_suffix('…') {
-            Some(start) => line.starts_with(start.trim_end()),
-            None => line.trim_end() == **wanted,
-        });
+        let kept = wanted
+            .get(index)
+            .filter(|wanted| match wanted.strip_suffix('…') {
+                Some(start) => line.starts_with(start.trim_end()),
+                None => line.trim_end() == **wanted,
+            });
         text.push_str(kept.copied().unwrap_or(line.trim_end()));
         text.push('\n');
     }

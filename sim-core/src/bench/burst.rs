@@ -92,20 +92,34 @@ impl Nodes {
     fn best(&mut self, pod: Pod) -> Option<usize> {
         let (cpu, memory) = (pod.cpu as f32, pod.memory as f32);
         let mut lowest = f32::INFINITY;
-        let shares = self.cpu_share.chunks_exact(BLOCK).zip(self.memory_share.chunks_exact(BLOCK));
+        let shares = self
+            .cpu_share
+            .chunks_exact(BLOCK)
+            .zip(self.memory_share.chunks_exact(BLOCK));
         for ((cpu_shares, memory_shares), block) in shares.zip(&mut self.lowest) {
             let mut lanes = [f32::INFINITY; 8];
-            for (cpu_shares, memory_shares) in cpu_shares.chunks_exact(8).zip(memory_shares.chunks_exact(8)) {
+            for (cpu_shares, memory_shares) in cpu_shares
+                .chunks_exact(8)
+                .zip(memory_shares.chunks_exact(8))
+            {
                 for lane in 0..8 {
                     let estimate = cpu * cpu_shares[lane] + memory * memory_shares[lane];
-                    lanes[lane] = if estimate < lanes[lane] { estimate } else { lanes[lane] };
+                    lanes[lane] = if estimate < lanes[lane] {
+                        estimate
+                    } else {
+                        lanes[lane]
+                    };
                 }
             }
-            *block = lanes.into_iter().fold(f32::INFINITY, |low, lane| if lane < low { lane } else { low });
+            *block = lanes.into_iter().fold(
+                f32::INFINITY,
+                |low, lane| if lane < low { lane } else { low },
+            );
             lowest = if *block < lowest { *block } else { lowest };
         }
         // One that does not fit may have the lowest estimate; then all that fit are looked at.
-        self.best_within(pod, lowest * SLACK).or_else(|| self.best_within(pod, f32::INFINITY))
+        self.best_within(pod, lowest * SLACK)
+            .or_else(|| self.best_within(pod, f32::INFINITY))
     }
 
     /// The last node of the highest score among those whose estimate is at most `limit`. A node
@@ -114,9 +128,16 @@ impl Nodes {
         let (cpu, memory) = (pod.cpu as f32, pod.memory as f32);
         let mut best = None;
         let mut highest = f64::NEG_INFINITY;
-        for (block, _) in self.lowest.iter().enumerate().filter(|(_, lowest)| **lowest <= limit) {
+        for (block, _) in self
+            .lowest
+            .iter()
+            .enumerate()
+            .filter(|(_, lowest)| **lowest <= limit)
+        {
             for node in block * BLOCK..self.cpu.len().min((block + 1) * BLOCK) {
-                if cpu * self.cpu_share[node] + memory * self.memory_share[node] <= limit && self.fits(node, pod) {
+                if cpu * self.cpu_share[node] + memory * self.memory_share[node] <= limit
+                    && self.fits(node, pod)
+                {
                     let score = self.score(node, pod);
                     if score >= highest {
                         highest = score;
@@ -133,21 +154,29 @@ impl Nodes {
 fn pods(count: u32) -> Vec<Pod> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut draw = |limit: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % limit
     };
     (0..count)
         .map(|_| {
             let cpu = 100 * (1 + draw(10)) as u32;
             let memory = 256 * MIB * (1 + draw(8));
-            Pod { memory, cpu, seconds: 1800 + draw(1801) as u32 }
+            Pod {
+                memory,
+                cpu,
+                seconds: 1800 + draw(1801) as u32,
+            }
         })
         .collect()
 }
 
 /// Cores of each node: 1.5 times what the pods ask for on average, at least 64.
 fn cores(size: Size) -> u64 {
-    (u64::from(size.pods) * 825).div_ceil(1000 * u64::from(size.nodes)).max(64)
+    (u64::from(size.pods) * 825)
+        .div_ceil(1000 * u64::from(size.nodes))
+        .max(64)
 }
 
 /// Runs the profile to the end of its last pod.
@@ -173,13 +202,19 @@ pub fn run(size: Size) -> Outcome {
             Event::Submit(pod) => {
                 waiting.push(pod);
                 if pod + 1 < size.pods {
-                    queue.schedule(scheduled.at + SUBMIT_EVERY, scheduled.seq, Event::Submit(pod + 1));
+                    queue.schedule(
+                        scheduled.at + SUBMIT_EVERY,
+                        scheduled.seq,
+                        Event::Submit(pod + 1),
+                    );
                 }
             }
             Event::Cycle => {
                 waiting.retain(|&number| {
                     let pod = pods[number as usize];
-                    let Some(node) = nodes.best(pod) else { return true };
+                    let Some(node) = nodes.best(pod) else {
+                        return true;
+                    };
                     nodes.cpu[node] -= u64::from(pod.cpu);
                     nodes.memory[node] -= pod.memory;
                     nodes.refresh(node);
@@ -203,7 +238,10 @@ pub fn run(size: Size) -> Outcome {
             }
         }
     }
-    let placements: Vec<u32> = placed.iter().map(|&node| by_name.get(node as usize).copied().unwrap_or(u32::MAX)).collect();
+    let placements: Vec<u32> = placed
+        .iter()
+        .map(|&node| by_name.get(node as usize).copied().unwrap_or(u32::MAX))
+        .collect();
     run.fold(&placements);
     Outcome {
         workload: Workload::Burst,

@@ -46,7 +46,13 @@ pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
         Workload::Rollout => {
             for (name, replicas) in deployments(size) {
                 let object = deployment(&name, replicas, IMAGES[1]);
-                request(&mut world, Request::Update { object, namespace: "default".into() });
+                request(
+                    &mut world,
+                    Request::Update {
+                        object,
+                        namespace: "default".into(),
+                    },
+                );
             }
             pass(&mut world, LOOK);
             converge(&mut world);
@@ -58,13 +64,22 @@ pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
         }
         Workload::ZoneLoss => {
             let duration = Some(SimDuration::from_secs(3600));
-            inject(&mut world, FaultSpec { kind: FaultKind::ZoneOutage, target: ZONES[0].into(), at: None, duration });
+            inject(
+                &mut world,
+                FaultSpec {
+                    kind: FaultKind::ZoneOutage,
+                    target: ZONES[0].into(),
+                    at: None,
+                    duration,
+                },
+            );
             pass(&mut world, SimDuration::from_secs(3600 + 60));
             converge(&mut world);
         }
         Workload::Waves => {
             let wave = size.nodes.div_ceil(WAVES);
-            let down = MOVE + EVICT_EVERY.saturating_mul(u64::from(wave.div_ceil(ZONES.len() as u32)));
+            let down =
+                MOVE + EVICT_EVERY.saturating_mul(u64::from(wave.div_ceil(ZONES.len() as u32)));
             for first in (0..size.nodes).step_by(wave as usize) {
                 for number in first..size.nodes.min(first + wave) {
                     crash(&mut world, number, Some(down));
@@ -97,14 +112,20 @@ fn cluster(size: Size, seed: u64) -> World {
             memory_bytes: i64::from(cores) * (4 << 30),
             zone: zone.into(),
             extended: Vec::new(),
-            setup: NodeSetup { control, ..NodeSetup::default() },
+            setup: NodeSetup {
+                control,
+                ..NodeSetup::default()
+            },
         })
     };
     world.command(&machine("control-1".into(), "", true));
     for number in 0..size.nodes {
         let zone = ZONES[number as usize % ZONES.len()];
         let answer = world.command(&machine(machine_name(number), zone, false));
-        assert!(matches!(answer, Answer::Done), "a machine is refused: {answer:?}");
+        assert!(
+            matches!(answer, Answer::Done),
+            "a machine is refused: {answer:?}"
+        );
     }
     pass(&mut world, LOOK);
     world
@@ -119,13 +140,24 @@ fn deployments(size: Size) -> impl Iterator<Item = (String, u32)> {
     (0..size.pods)
         .step_by(REPLICAS as usize)
         .enumerate()
-        .map(move |(index, first)| (format!("app-{}", index + 1), REPLICAS.min(size.pods - first)))
+        .map(move |(index, first)| {
+            (
+                format!("app-{}", index + 1),
+                REPLICAS.min(size.pods - first),
+            )
+        })
 }
 
 fn deploy(world: &mut World, size: Size) {
     for (name, replicas) in deployments(size) {
         let object = deployment(&name, replicas, IMAGES[0]);
-        request(world, Request::Create { object, namespace: "default".into() });
+        request(
+            world,
+            Request::Create {
+                object,
+                namespace: "default".into(),
+            },
+        );
     }
     pass(world, LOOK);
 }
@@ -142,12 +174,22 @@ fn deployment(name: &str, replicas: u32, image: &str) -> Value {
 
 fn request(world: &mut World, request: Request) {
     let answer = world.command(&Command::Kube(Arc::new(request)));
-    let Answer::Kube(result) = answer else { unreachable!("the world runs Kubernetes") };
+    let Answer::Kube(result) = answer else {
+        unreachable!("the world runs Kubernetes")
+    };
     assert!(result.is_ok(), "a Deployment is refused: {result:?}");
 }
 
 fn crash(world: &mut World, number: u32, duration: Option<SimDuration>) {
-    inject(world, FaultSpec { kind: FaultKind::NodeCrash, target: machine_name(number), at: None, duration });
+    inject(
+        world,
+        FaultSpec {
+            kind: FaultKind::NodeCrash,
+            target: machine_name(number),
+            at: None,
+            duration,
+        },
+    );
 }
 
 fn inject(world: &mut World, spec: FaultSpec) {

@@ -9,13 +9,19 @@ fn placements_hash(size: Size) -> String {
     for (pod, node) in burst::run(size).placements.iter().enumerate() {
         hash.update(format!("pod_{pod} node_{node}\n"));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[test]
 fn burst_places_as_published() {
     assert_eq!(
-        placements_hash(Size { nodes: 100, pods: 10_000 }),
+        placements_hash(Size {
+            nodes: 100,
+            pods: 10_000
+        }),
         "9a602d265eea723695d4ff45f150a5e52ad69ac1637dd3dd7286bee6f4f3491e"
     );
 }

@@ -34,7 +34,12 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8, Stop> {
     let mut all = Vec::new();
     for workload in workloads {
         for size in &sizes {
-            note(&format!("{} {}/{} …", workload.name(), size.nodes, size.pods));
+            note(&format!(
+                "{} {}/{} …",
+                workload.name(),
+                size.nodes,
+                size.pods
+            ));
             all.push(measure(workload, *size, options.seed));
         }
     }
@@ -49,14 +54,20 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8, Stop> {
 
 fn workloads(names: &[String]) -> Result<Vec<Workload>, Stop> {
     if names.is_empty() {
-        return Ok(Workload::ALL.into_iter().map(|(workload, _)| workload).collect());
+        return Ok(Workload::ALL
+            .into_iter()
+            .map(|(workload, _)| workload)
+            .collect());
     }
     names
         .iter()
         .map(|name| {
             Workload::parse(name).ok_or_else(|| {
                 let known: Vec<&str> = Workload::ALL.into_iter().map(|(_, name)| name).collect();
-                Stop::usage(format!("unknown workload \"{name}\"; known: {}", known.join(", ")))
+                Stop::usage(format!(
+                    "unknown workload \"{name}\"; known: {}",
+                    known.join(", ")
+                ))
             })
         })
         .collect()
@@ -79,8 +90,16 @@ fn measure(workload: Workload, size: Size, seed: u64) -> Measured {
     let wall_s = start.elapsed().as_secs_f64();
     let cpu_s = cpu_seconds().zip(cpu).map(|(after, before)| after - before);
     let peak_memory = status("VmHWM:");
-    let own_memory = peak_memory.zip(before).map(|(peak, before)| peak.saturating_sub(before));
-    Measured { outcome, wall_s, cpu_s, peak_memory, own_memory }
+    let own_memory = peak_memory
+        .zip(before)
+        .map(|(peak, before)| peak.saturating_sub(before));
+    Measured {
+        outcome,
+        wall_s,
+        cpu_s,
+        peak_memory,
+        own_memory,
+    }
 }
 
 /// A figure of `/proc/self/status` in bytes.
@@ -117,7 +136,12 @@ impl Measured {
         for (pod, node) in self.outcome.placements.iter().enumerate() {
             hash.update(format!("pod_{pod} node_{node}\n"));
         }
-        Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(
+            hash.finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
     }
 
     fn value(&self) -> Value {
@@ -157,12 +181,29 @@ fn document(all: &[Measured]) -> Value {
         }
         return value;
     }
-    Value::object([("schemaVersion", Value::Int(1)), ("runs", Value::list(all.iter().map(Measured::value).collect()))])
+    Value::object([
+        ("schemaVersion", Value::Int(1)),
+        (
+            "runs",
+            Value::list(all.iter().map(Measured::value).collect()),
+        ),
+    ])
 }
 
 fn table(all: &[Measured]) -> String {
     let mut table = Table::new(&[
-        "WORKLOAD", "NODES", "PODS", "SIMULATED", "EVENTS", "WALL", "CPU", "EVENTS/S", "PEAK MEMORY", "BYTES/POD", "UNMET", "HASH",
+        "WORKLOAD",
+        "NODES",
+        "PODS",
+        "SIMULATED",
+        "EVENTS",
+        "WALL",
+        "CPU",
+        "EVENTS/S",
+        "PEAK MEMORY",
+        "BYTES/POD",
+        "UNMET",
+        "HASH",
     ]);
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     for measured in all {
@@ -176,7 +217,11 @@ fn table(all: &[Measured]) -> String {
             format!("{:.3}s", measured.wall_s),
             or_dash(measured.cpu_s.map(|seconds| format!("{seconds:.2}s"))),
             measured.events_per_second().to_string(),
-            or_dash(measured.peak_memory.map(|bytes| format!("{}MiB", bytes >> 20))),
+            or_dash(
+                measured
+                    .peak_memory
+                    .map(|bytes| format!("{}MiB", bytes >> 20)),
+            ),
             or_dash(measured.bytes_per_pod().map(|bytes| bytes.to_string())),
             outcome.unmet.to_string(),
             outcome.hash.clone(),
@@ -185,7 +230,10 @@ fn table(all: &[Measured]) -> String {
     let mut text = table.kubectl(true);
     for measured in all {
         if let Some(hash) = measured.placements_sha256() {
-            text.push_str(&format!("burst {}/{} placements {hash}\n", measured.outcome.size.nodes, measured.outcome.size.pods));
+            text.push_str(&format!(
+                "burst {}/{} placements {hash}\n",
+                measured.outcome.size.nodes, measured.outcome.size.pods
+            ));
         }
     }
     text

@@ -29,24 +29,33 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
     let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["stack", "deploy", rest @ ..] => stack_deploy(session, rest),
-        ["stack", "rm", stack] => swarm_request(session, swarm::Request::RemoveStack((*stack).into())),
+        ["stack", "rm", stack] => {
+            swarm_request(session, swarm::Request::RemoveStack((*stack).into()))
+        }
         ["stack", "services", stack] => services(session, Some(stack)),
         ["stack", "ps", stack] => tasks(session, None, Some(stack)),
         ["stack", "ls"] => stacks(session),
         ["service", "ls"] => services(session, None),
         ["service", "ps", service] => tasks(session, Some(service), None),
         ["service", "scale", pairs @ ..] => scale(session, pairs),
-        ["service", "rm", service] => swarm_request(session, swarm::Request::RemoveService((*service).into())),
+        ["service", "rm", service] => {
+            swarm_request(session, swarm::Request::RemoveService((*service).into()))
+        }
         ["service", "inspect", service] => inspect_service(session, service),
         ["node", "ls"] => nodes(session),
         ["compose", rest @ ..] => compose_command(session, rest),
         ["ps", rest @ ..] => containers(session, rest.contains(&"-a")),
         ["inspect", name] => inspect_container(session, name),
         ["exec", rest @ ..] => exec(session, rest),
-        [verb @ ("stop" | "start" | "restart" | "kill"), names @ ..] if !names.is_empty() => by_hand(session, verb, names, false),
+        [verb @ ("stop" | "start" | "restart" | "kill"), names @ ..] if !names.is_empty() => {
+            by_hand(session, verb, names, false)
+        }
         ["rm", "-f", names @ ..] => by_hand(session, "rm", names, true),
         ["rm", names @ ..] if !names.is_empty() => by_hand(session, "rm", names, false),
-        [] => Output::error(1, "usage: docker stack|service|node|compose|ps|inspect|exec|stop|start|restart|kill|rm …"),
+        [] => Output::error(
+            1,
+            "usage: docker stack|service|node|compose|ps|inspect|exec|stop|start|restart|kill|rm …",
+        ),
         _ => Output::error(1, format!("docker {} is not modelled", arguments.join(" "))),
     }
 }
@@ -57,7 +66,9 @@ fn daemon(message: &str) -> Output {
 
 fn swarm_world(session: &Session) -> Result<(&World, &SwarmPlane), Output> {
     let world = session.world(Orchestrator::Swarm)?;
-    let plane = world.swarm().ok_or_else(|| daemon("This node is not a swarm manager."))?;
+    let plane = world
+        .swarm()
+        .ok_or_else(|| daemon("This node is not a swarm manager."))?;
     Ok((world, plane))
 }
 
@@ -65,7 +76,13 @@ fn swarm_request(session: &mut Session, request: swarm::Request) -> Output {
     match session.command(Orchestrator::Swarm, Command::Swarm(Arc::new(request))) {
         Ok(Answer::Swarm(result)) => match *result {
             Ok(swarm::Response::Stack(outcome)) => {
-                let mut output = Output::text(outcome.lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+                let mut output = Output::text(
+                    outcome
+                        .lines
+                        .iter()
+                        .map(|line| format!("{line}\n"))
+                        .collect::<String>(),
+                );
                 if let Some(error) = outcome.error {
                     output.stderr = format!("{error}\n");
                     output.code = 1;
@@ -81,7 +98,11 @@ fn swarm_request(session: &mut Session, request: swarm::Request) -> Output {
 }
 
 fn variables(session: &Session) -> Variables {
-    session.environment.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect()
+    session
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+        .collect()
 }
 
 fn stack_deploy(session: &mut Session, words: &[&str]) -> Output {
@@ -92,22 +113,41 @@ fn stack_deploy(session: &mut Session, words: &[&str]) -> Output {
             "-c" | "--compose-file" => file = words.next().copied(),
             "--prune" => prune = true,
             "--detach" | "-d" | "--detach=true" | "--detach=false" => {}
-            flag if flag.starts_with('-') => return Output::error(125, format!("unknown flag: {flag}\nSee 'docker stack deploy --help'.")),
+            flag if flag.starts_with('-') => {
+                return Output::error(
+                    125,
+                    format!("unknown flag: {flag}\nSee 'docker stack deploy --help'."),
+                );
+            }
             name => stack = Some(name),
         }
     }
     let (Some(file), Some(stack)) = (file, stack) else {
-        return Output::error(1, "\"docker stack deploy\" requires a compose file (-c FILE) and the stack's name");
+        return Output::error(
+            1,
+            "\"docker stack deploy\" requires a compose file (-c FILE) and the stack's name",
+        );
     };
     let Some(text) = session.file(file).cloned() else {
         return Output::error(1, format!("open {file}: no such file or directory"));
     };
     let others = |name: &str| session.file(name).cloned();
-    let loaded = load_stack(&Source::new(file, &text), stack, &variables(session), &others);
+    let loaded = load_stack(
+        &Source::new(file, &text),
+        stack,
+        &variables(session),
+        &others,
+    );
     let Some(model) = loaded.model else {
         return Output::error(1, render_all(&loaded.problems, &loaded.sources));
     };
-    swarm_request(session, swarm::Request::DeployStack { stack: model.into(), prune })
+    swarm_request(
+        session,
+        swarm::Request::DeployStack {
+            stack: model.into(),
+            prune,
+        },
+    )
 }
 
 /// `Replicas` as docker prints them. Source: reference 22.2.
@@ -116,8 +156,14 @@ fn replicas(view: &swarm::view::ServiceView) -> String {
     if view.max_per_node > 0 {
         text.push_str(&format!(" (max {} per node)", view.max_per_node));
     }
-    if let ServiceMode::ReplicatedJob { total_completions, .. } = view.mode {
-        text.push_str(&format!(" ({}/{total_completions} completed)", view.completed));
+    if let ServiceMode::ReplicatedJob {
+        total_completions, ..
+    } = view.mode
+    {
+        text.push_str(&format!(
+            " ({}/{total_completions} completed)",
+            view.completed
+        ));
     }
     text
 }
@@ -139,11 +185,17 @@ fn services(session: &Session, stack: Option<&str>) -> Output {
     let only = stack.map(|stack| plane.services_of(stack));
     if only.as_ref().is_some_and(Vec::is_empty) {
         let stack = stack.unwrap_or_default();
-        return Output { stderr: format!("Nothing found in stack: {stack}\n"), ..Output::default() };
+        return Output {
+            stderr: format!("Nothing found in stack: {stack}\n"),
+            ..Output::default()
+        };
     }
     let mut table = Table::new(&["ID", "NAME", "MODE", "REPLICAS", "IMAGE", "PORTS"]);
     for view in plane.service_views() {
-        if only.as_ref().is_some_and(|only| !only.iter().any(|(_, id)| *id == view.id)) {
+        if only
+            .as_ref()
+            .is_some_and(|only| !only.iter().any(|(_, id)| *id == view.id))
+        {
             continue;
         }
         let mode = match view.mode {
@@ -154,7 +206,14 @@ fn services(session: &Session, stack: Option<&str>) -> Output {
         };
         let id: String = view.identity.text().chars().take(12).collect();
         let ports: Vec<String> = view.ports.iter().map(port).collect();
-        table.rows.push(vec![id, view.name.to_string(), mode.to_owned(), replicas(&view), view.image.to_string(), ports.join(", ")]);
+        table.rows.push(vec![
+            id,
+            view.name.to_string(),
+            mode.to_owned(),
+            replicas(&view),
+            view.image.to_string(),
+            ports.join(", "),
+        ]);
     }
     Output::text(table.docker())
 }
@@ -210,12 +269,29 @@ fn tasks(session: &Session, service: Option<&str>, stack: Option<&str>) -> Outpu
             found.into_iter().map(|(_, id)| id).collect()
         }
     };
-    let mut table = Table::new(&["ID", "NAME", "IMAGE", "NODE", "DESIRED STATE", "CURRENT STATE", "ERROR", "PORTS"]);
+    let mut table = Table::new(&[
+        "ID",
+        "NAME",
+        "IMAGE",
+        "NODE",
+        "DESIRED STATE",
+        "CURRENT STATE",
+        "ERROR",
+        "PORTS",
+    ]);
     for id in ids {
         for view in plane.with_errors(plane.task_views(id), &world.symbols) {
             let id: String = view.identity.text().chars().take(12).collect();
-            let name = if view.historic { format!(" \\_ {}", view.name) } else { view.name.clone() };
-            let error = if view.error.is_empty() { String::new() } else { ellipsis(&format!("\"{}\"", view.error), 30) };
+            let name = if view.historic {
+                format!(" \\_ {}", view.name)
+            } else {
+                view.name.clone()
+            };
+            let error = if view.error.is_empty() {
+                String::new()
+            } else {
+                ellipsis(&format!("\"{}\"", view.error), 30)
+            };
             let ports: Vec<String> = view.ports.iter().map(port).collect();
             table.rows.push(vec![
                 id,
@@ -223,7 +299,11 @@ fn tasks(session: &Session, service: Option<&str>, stack: Option<&str>) -> Outpu
                 view.image.to_string(),
                 view.node.clone(),
                 view.desired.title().to_owned(),
-                format!("{} {} ago", view.state.title(), human(world.now.since(view.since))),
+                format!(
+                    "{} {} ago",
+                    view.state.title(),
+                    human(world.now.since(view.since))
+                ),
                 error,
                 ports.join(", "),
             ]);
@@ -244,7 +324,10 @@ fn scale(session: &mut Session, pairs: &[&str]) -> Output {
     let mut all = Output::default();
     for pair in pairs.iter().filter(|pair| !pair.starts_with('-')) {
         let Some((name, count)) = pair.split_once('=') else {
-            return Output::error(1, format!("invalid scale specifier '{pair}', must be of form <service>=<replicas>"));
+            return Output::error(
+                1,
+                format!("invalid scale specifier '{pair}', must be of form <service>=<replicas>"),
+            );
         };
         let Ok(count) = count.parse::<u32>() else {
             return Output::error(1, format!("{name}: invalid replicas value {count}"));
@@ -254,15 +337,30 @@ fn scale(session: &mut Session, pairs: &[&str]) -> Output {
                 Ok(found) => found,
                 Err(output) => return output,
             };
-            plane.find_service(name).and_then(|id| plane.store.service(id)).map(|service| (service.version, service.spec.clone()))
+            plane
+                .find_service(name)
+                .and_then(|id| plane.store.service(id))
+                .map(|service| (service.version, service.spec.clone()))
         };
-        let Some((version, spec)) = found else { return daemon(&format!("service {name} not found")) };
+        let Some((version, spec)) = found else {
+            return daemon(&format!("service {name} not found"));
+        };
         if !matches!(spec.mode, ServiceMode::Replicated { .. }) {
-            return Output::error(1, format!("{name}: scale can only be used with replicated or replicated-job mode"));
+            return Output::error(
+                1,
+                format!("{name}: scale can only be used with replicated or replicated-job mode"),
+            );
         }
         let mut spec = (*spec).clone();
         spec.mode = ServiceMode::Replicated { replicas: count };
-        let output = swarm_request(session, swarm::Request::UpdateService { service: (*name).into(), version, spec: spec.into() });
+        let output = swarm_request(
+            session,
+            swarm::Request::UpdateService {
+                service: (*name).into(),
+                version,
+                spec: spec.into(),
+            },
+        );
         if output.code != 0 {
             return output;
         }
@@ -273,8 +371,14 @@ fn scale(session: &mut Session, pairs: &[&str]) -> Output {
 
 fn inspect_service(session: &Session, name: &str) -> Output {
     match swarm_world(session) {
-        Ok((_, plane)) => match plane.find_service(name).and_then(|id| plane.inspect_service(id)) {
-            Some(value) => Output::text(json_pretty(&crate::manifest::value::Value::list(vec![value]), KeyOrder::Stored)),
+        Ok((_, plane)) => match plane
+            .find_service(name)
+            .and_then(|id| plane.inspect_service(id))
+        {
+            Some(value) => Output::text(json_pretty(
+                &crate::manifest::value::Value::list(vec![value]),
+                KeyOrder::Stored,
+            )),
             None => daemon(&format!("service {name} not found")),
         },
         Err(output) => output,
@@ -286,9 +390,20 @@ fn nodes(session: &Session) -> Output {
         Ok(found) => found,
         Err(output) => return output,
     };
-    let mut table = Table::new(&["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"]);
+    let mut table = Table::new(&[
+        "ID",
+        "HOSTNAME",
+        "STATUS",
+        "AVAILABILITY",
+        "MANAGER STATUS",
+        "ENGINE VERSION",
+    ]);
     for view in plane.node_views() {
-        let mark = if view.manager_status == "Leader" { " *" } else { "" };
+        let mark = if view.manager_status == "Leader" {
+            " *"
+        } else {
+            ""
+        };
         table.rows.push(vec![
             format!("{}{mark}", view.identity.text()),
             view.hostname.to_string(),
@@ -318,20 +433,34 @@ fn compose_command(session: &mut Session, words: &[&str]) -> Output {
             ("-p" | "--project-name", Some(value)) => project.name = Some(value),
             ("-f" | "--file", Some(value)) => project.files.push(value),
             ("--profile", Some(value)) => project.profiles.push(value.into()),
-            (flag, _) if flag.starts_with('-') => return Output::error(1, format!("unknown flag: {flag}")),
+            (flag, _) if flag.starts_with('-') => {
+                return Output::error(1, format!("unknown flag: {flag}"));
+            }
             _ => break,
         }
         at += 2;
     }
     let Some((verb, rest)) = words[at.min(words.len())..].split_first() else {
-        return Output::error(1, "usage: docker compose [-p NAME] [-f FILE] up|down|ps|stop|start|restart|kill|rm|config");
+        return Output::error(
+            1,
+            "usage: docker compose [-p NAME] [-f FILE] up|down|ps|stop|start|restart|kill|rm|config",
+        );
     };
     match *verb {
         "up" => compose_up(session, &project, rest),
         "down" => {
-            let name = project.name.unwrap_or_else(|| super::open::PROJECT.to_owned());
+            let name = project
+                .name
+                .unwrap_or_else(|| super::open::PROJECT.to_owned());
             let volumes = rest.contains(&"-v") || rest.contains(&"--volumes");
-            operate(session, compose::Request::Down { project: name.into(), volumes, grace: None })
+            operate(
+                session,
+                compose::Request::Down {
+                    project: name.into(),
+                    volumes,
+                    grace: None,
+                },
+            )
         }
         "ps" => compose_ps(session, rest.contains(&"-a") || rest.contains(&"--all")),
         "stop" | "start" | "restart" | "kill" => {
@@ -345,26 +474,45 @@ fn compose_command(session: &mut Session, words: &[&str]) -> Output {
             }
         }
         "config" => match load(session, &project) {
-            Ok(_) => Output::error(1, "docker compose config is not modelled: the file is valid"),
+            Ok(_) => Output::error(
+                1,
+                "docker compose config is not modelled: the file is valid",
+            ),
             Err(output) => output,
         },
         other => Output::error(1, format!("docker compose {other} is not modelled")),
     }
 }
 
-fn load(session: &Session, project: &Project) -> Result<crate::api::compose::project::Project, Output> {
+fn load(
+    session: &Session,
+    project: &Project,
+) -> Result<crate::api::compose::project::Project, Output> {
     let mut names = project.files.clone();
     if names.is_empty() {
-        match COMPOSE_NAMES.iter().find(|name| session.file(name).is_some()) {
+        match COMPOSE_NAMES
+            .iter()
+            .find(|name| session.file(name).is_some())
+        {
             Some(name) => names.push((*name).to_owned()),
-            None => return Err(Output::error(14, "no configuration file provided: not found")),
+            None => {
+                return Err(Output::error(
+                    14,
+                    "no configuration file provided: not found",
+                ));
+            }
         }
     }
     let mut sources = Vec::new();
     for name in &names {
         match session.file(name) {
             Some(text) => sources.push(Source::new(name, text)),
-            None => return Err(Output::error(14, format!("open {name}: no such file or directory"))),
+            None => {
+                return Err(Output::error(
+                    14,
+                    format!("open {name}: no such file or directory"),
+                ));
+            }
         }
     }
     let others = |name: &str| session.file(name).cloned();
@@ -377,7 +525,9 @@ fn load(session: &Session, project: &Project) -> Result<crate::api::compose::pro
         others: &others,
     };
     let loaded = load_compose(&sources, setting);
-    loaded.model.ok_or_else(|| Output::error(15, render_all(&loaded.problems, &loaded.sources)))
+    loaded
+        .model
+        .ok_or_else(|| Output::error(15, render_all(&loaded.problems, &loaded.sources)))
 }
 
 fn compose_up(session: &mut Session, project: &Project, words: &[&str]) -> Output {
@@ -394,11 +544,18 @@ fn compose_up(session: &mut Session, project: &Project, words: &[&str]) -> Outpu
             "--scale" => match words.next().and_then(|pair| pair.split_once('=')) {
                 Some((name, count)) => match count.parse() {
                     Ok(count) => options.scale.push((name.into(), count)),
-                    Err(_) => return Output::error(1, format!("invalid --scale option \"{name}={count}\": it needs a number")),
+                    Err(_) => {
+                        return Output::error(
+                            1,
+                            format!("invalid --scale option \"{name}={count}\": it needs a number"),
+                        );
+                    }
                 },
                 None => return Output::error(1, "invalid --scale option: it needs SERVICE=NUM"),
             },
-            flag if flag.starts_with('-') => return Output::error(1, format!("unknown flag: {flag}")),
+            flag if flag.starts_with('-') => {
+                return Output::error(1, format!("unknown flag: {flag}"));
+            }
             name => options.services.push(name.into()),
         }
     }
@@ -406,7 +563,13 @@ fn compose_up(session: &mut Session, project: &Project, words: &[&str]) -> Outpu
         Ok(project) => project,
         Err(output) => return output,
     };
-    operate(session, compose::Request::Up { project: project.into(), options })
+    operate(
+        session,
+        compose::Request::Up {
+            project: project.into(),
+            options,
+        },
+    )
 }
 
 /// Begins an operation of the client and, if commands may wait, lets time pass until it is over.
@@ -426,10 +589,16 @@ fn operate(session: &mut Session, request: compose::Request) -> Output {
             let (lines, exit) = world.compose()?.operation(number)?;
             Some((lines.to_vec(), exit))
         });
-        let Some((lines, exit)) = state else { return Output::default() };
+        let Some((lines, exit)) = state else {
+            return Output::default();
+        };
         if exit.is_some() || !session.wait || session.history.now() >= end {
             let stderr = lines.iter().map(|line| format!("{line}\n")).collect();
-            return Output { stdout: String::new(), stderr, code: exit.unwrap_or(0) };
+            return Output {
+                stdout: String::new(),
+                stderr,
+                code: exit.unwrap_or(0),
+            };
         }
         let next = session.history.now() + SimDuration::from_millis(100);
         session.history.advance_to(next);
@@ -441,7 +610,11 @@ fn containers_of(session: &Session, services: &[&str]) -> Result<Vec<String>, Ou
     let plane = world.compose().ok_or_else(|| daemon("no engine"))?;
     let mut names = Vec::new();
     for service in services {
-        if !plane.containers().iter().any(|row| world.symbols.text(row.service) == *service) {
+        if !plane
+            .containers()
+            .iter()
+            .any(|row| world.symbols.text(row.service) == *service)
+        {
             return Err(Output::error(1, format!("no such service: {service}")));
         }
     }
@@ -456,17 +629,31 @@ fn containers_of(session: &Session, services: &[&str]) -> Result<Vec<String>, Ou
 fn by_hand(session: &mut Session, verb: &str, names: &[&str], force: bool) -> Output {
     let containers: Vec<Arc<str>> = names.iter().map(|name| (*name).into()).collect();
     let request = match verb {
-        "stop" => compose::Request::Stop { containers, grace: None },
+        "stop" => compose::Request::Stop {
+            containers,
+            grace: None,
+        },
         "start" => compose::Request::Start { containers },
-        "restart" => compose::Request::Restart { containers, grace: None },
+        "restart" => compose::Request::Restart {
+            containers,
+            grace: None,
+        },
         "kill" => compose::Request::Kill { containers },
         _ => compose::Request::Remove { containers, force },
     };
     match session.command(Orchestrator::Compose, Command::Compose(Arc::new(request))) {
         Ok(Answer::Compose(result)) => match *result {
-            Ok(compose::Response::Containers(_)) => Output::text(names.iter().map(|name| format!("{name}\n")).collect::<String>()),
+            Ok(compose::Response::Containers(_)) => Output::text(
+                names
+                    .iter()
+                    .map(|name| format!("{name}\n"))
+                    .collect::<String>(),
+            ),
             Ok(compose::Response::Operation(_)) => Output::default(),
-            Err(refusal) => Output::error(refusal.code, format!("Error response from daemon: {}", refusal.message)),
+            Err(refusal) => Output::error(
+                refusal.code,
+                format!("Error response from daemon: {}", refusal.message),
+            ),
         },
         Ok(_) => Output::default(),
         Err(output) => output,
@@ -503,14 +690,28 @@ fn status(row: &ContainerRow, now: SimTime) -> String {
 
 fn ports_text(row: &ContainerRow) -> String {
     let texts = row.ports.iter().map(|port| {
-        let host = if port.host_ip.is_empty() { "0.0.0.0" } else { &port.host_ip };
-        let mut text = format!("{host}:{}->{}/{}", port.published, port.target, port.protocol);
+        let host = if port.host_ip.is_empty() {
+            "0.0.0.0"
+        } else {
+            &port.host_ip
+        };
+        let mut text = format!(
+            "{host}:{}->{}/{}",
+            port.published, port.target, port.protocol
+        );
         if port.host_ip.is_empty() {
-            text.push_str(&format!(", [::]:{}->{}/{}", port.published, port.target, port.protocol));
+            text.push_str(&format!(
+                ", [::]:{}->{}/{}",
+                port.published, port.target, port.protocol
+            ));
         }
         text
     });
-    if row.state == State::Running { texts.collect::<Vec<_>>().join(", ") } else { String::new() }
+    if row.state == State::Running {
+        texts.collect::<Vec<_>>().join(", ")
+    } else {
+        String::new()
+    }
 }
 
 fn compose_ps(session: &Session, all: bool) -> Output {
@@ -518,11 +719,18 @@ fn compose_ps(session: &Session, all: bool) -> Output {
         Ok(world) => world,
         Err(output) => return output,
     };
-    let Some(plane) = world.compose().filter(|plane| plane.engine_up()) else { return no_engine() };
-    let mut table = Table::new(&["NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"]);
+    let Some(plane) = world.compose().filter(|plane| plane.engine_up()) else {
+        return no_engine();
+    };
+    let mut table = Table::new(&[
+        "NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS",
+    ]);
     let mut rows = plane.containers();
     rows.sort_by(|a, b| world.symbols.text(a.name).cmp(world.symbols.text(b.name)));
-    for row in rows.into_iter().filter(|row| all || row.state == State::Running) {
+    for row in rows
+        .into_iter()
+        .filter(|row| all || row.state == State::Running)
+    {
         table.rows.push(vec![
             world.symbols.text(row.name).to_owned(),
             world.symbols.text(row.spec.image).to_owned(),
@@ -537,11 +745,20 @@ fn compose_ps(session: &Session, all: bool) -> Output {
 }
 
 fn no_engine() -> Output {
-    Output::error(1, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?")
+    Output::error(
+        1,
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+    )
 }
 
 fn command_text(row: &ContainerRow) -> String {
-    let words: Vec<&str> = row.spec.command.iter().chain(row.spec.arguments.iter()).map(|word| &**word).collect();
+    let words: Vec<&str> = row
+        .spec
+        .command
+        .iter()
+        .chain(row.spec.arguments.iter())
+        .map(|word| &**word)
+        .collect();
     format!("\"{}\"", ellipsis(&words.join(" "), 20))
 }
 
@@ -550,9 +767,23 @@ fn containers(session: &Session, all: bool) -> Output {
         Ok(world) => world,
         Err(output) => return output,
     };
-    let Some(plane) = world.compose().filter(|plane| plane.engine_up()) else { return no_engine() };
-    let mut table = Table::new(&["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"]);
-    for row in plane.containers().into_iter().filter(|row| all || row.state == State::Running) {
+    let Some(plane) = world.compose().filter(|plane| plane.engine_up()) else {
+        return no_engine();
+    };
+    let mut table = Table::new(&[
+        "CONTAINER ID",
+        "IMAGE",
+        "COMMAND",
+        "CREATED",
+        "STATUS",
+        "PORTS",
+        "NAMES",
+    ]);
+    for row in plane
+        .containers()
+        .into_iter()
+        .filter(|row| all || row.state == State::Running)
+    {
         let id = compose::view::container_id(row, world.seed, &world.symbols);
         table.rows.push(vec![
             id[..12].to_owned(),
@@ -572,27 +803,52 @@ fn inspect_container(session: &Session, name: &str) -> Output {
         Ok(world) => world,
         Err(output) => return output,
     };
-    let Some(plane) = world.compose().filter(|plane| plane.engine_up()) else { return no_engine() };
-    match plane.containers().into_iter().find(|row| world.symbols.text(row.name) == name) {
+    let Some(plane) = world.compose().filter(|plane| plane.engine_up()) else {
+        return no_engine();
+    };
+    match plane
+        .containers()
+        .into_iter()
+        .find(|row| world.symbols.text(row.name) == name)
+    {
         Some(row) => {
             let value = plane.inspect(row, world.seed, &world.symbols, &world.substrate);
-            Output::text(json_pretty(&crate::manifest::value::Value::list(vec![value]), KeyOrder::Stored))
+            Output::text(json_pretty(
+                &crate::manifest::value::Value::list(vec![value]),
+                KeyOrder::Stored,
+            ))
         }
-        None => Output { stdout: "[]\n".to_owned(), ..Output::error(1, format!("Error: No such object: {name}")) },
+        None => Output {
+            stdout: "[]\n".to_owned(),
+            ..Output::error(1, format!("Error: No such object: {name}"))
+        },
     }
 }
 
 fn exec(session: &Session, words: &[&str]) -> Output {
-    let words: Vec<&str> = words.iter().copied().filter(|word| !matches!(*word, "-i" | "-t" | "-it" | "-ti")).collect();
-    let Some((name, command)) = words.split_first().filter(|(_, command)| !command.is_empty()) else {
+    let words: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| !matches!(*word, "-i" | "-t" | "-it" | "-ti"))
+        .collect();
+    let Some((name, command)) = words
+        .split_first()
+        .filter(|(_, command)| !command.is_empty())
+    else {
         return Output::error(1, "\"docker exec\" requires at least 2 arguments.");
     };
     let world = match session.world(Orchestrator::Compose) {
         Ok(world) => world,
         Err(output) => return output,
     };
-    let Some(plane) = world.compose().filter(|plane| plane.engine_up()) else { return no_engine() };
-    let Some(row) = plane.containers().into_iter().find(|row| world.symbols.text(row.name) == *name) else {
+    let Some(plane) = world.compose().filter(|plane| plane.engine_up()) else {
+        return no_engine();
+    };
+    let Some(row) = plane
+        .containers()
+        .into_iter()
+        .find(|row| world.symbols.text(row.name) == *name)
+    else {
         return daemon(&format!("No such container: {name}"));
     };
     let Some(process) = row.process.filter(|_| row.state == State::Running) else {
@@ -601,7 +857,10 @@ fn exec(session: &Session, words: &[&str]) -> Output {
     };
     let command: Vec<Arc<str>> = command.iter().map(|word| (*word).into()).collect();
     match world.substrate.exec(process, &command, world.now) {
-        Some(code) => Output { code, ..Output::default() },
+        Some(code) => Output {
+            code,
+            ..Output::default()
+        },
         None => daemon("the container is not running"),
     }
 }

@@ -57,17 +57,61 @@ type Verb = fn(&mut Call<'_>) -> Result<(), Problem>;
 /// Verbs, their flags and what does them.
 const VERBS: &[(&str, &[&str], Verb)] = &[
     ("annotate", edit::META_FLAGS, edit::annotate),
-    ("api-resources", &["!namespaced", "!no-headers", "output:o", "api-group"], about::api_resources),
+    (
+        "api-resources",
+        &["!namespaced", "!no-headers", "output:o", "api-group"],
+        about::api_resources,
+    ),
     ("apply", apply::FLAGS, apply::apply),
     ("cluster-info", &[], about::cluster_info),
-    ("config", &["!minify", "!raw", "output:o", "!current"], about::config),
+    (
+        "config",
+        &["!minify", "!raw", "output:o", "!current"],
+        about::config,
+    ),
     ("cordon", &["selector:l", "?dry-run"], edit::cordon),
     ("create", make::FLAGS, make::create),
     ("delete", delete::FLAGS, delete::delete),
-    ("describe", &["selector:l", "!all-namespaces:A", "filename:f", "show-events"], describe::describe),
-    ("drain", &["!force", "!ignore-daemonsets", "!delete-emptydir-data", "grace-period", "timeout", "selector:l", "?dry-run", "!disable-eviction"], about::drain),
-    ("events", &["!all-namespaces:A", "for", "types", "!no-headers", "output:o"], get::events),
-    ("exec", &["container:c", "!stdin:i", "!tty:t", "!quiet:q"], inside::exec),
+    (
+        "describe",
+        &[
+            "selector:l",
+            "!all-namespaces:A",
+            "filename:f",
+            "show-events",
+        ],
+        describe::describe,
+    ),
+    (
+        "drain",
+        &[
+            "!force",
+            "!ignore-daemonsets",
+            "!delete-emptydir-data",
+            "grace-period",
+            "timeout",
+            "selector:l",
+            "?dry-run",
+            "!disable-eviction",
+        ],
+        about::drain,
+    ),
+    (
+        "events",
+        &[
+            "!all-namespaces:A",
+            "for",
+            "types",
+            "!no-headers",
+            "output:o",
+        ],
+        get::events,
+    ),
+    (
+        "exec",
+        &["container:c", "!stdin:i", "!tty:t", "!quiet:q"],
+        inside::exec,
+    ),
     ("explain", &["!recursive", "api-version"], about::explain),
     ("expose", make::EXPOSE_FLAGS, make::expose),
     ("get", get::FLAGS, get::get),
@@ -77,17 +121,57 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("rollout", rollout::FLAGS, rollout::rollout),
     ("run", make::RUN_FLAGS, make::run),
     ("scale", edit::SCALE_FLAGS, edit::scale),
-    ("set", &["filename:f", "!all", "selector:l", "!local", "output:o", "?dry-run"], edit::set),
-    ("top", &["!all-namespaces:A", "selector:l", "!no-headers", "sort-by", "!containers"], about::top),
+    (
+        "set",
+        &[
+            "filename:f",
+            "!all",
+            "selector:l",
+            "!local",
+            "output:o",
+            "?dry-run",
+        ],
+        edit::set,
+    ),
+    (
+        "top",
+        &[
+            "!all-namespaces:A",
+            "selector:l",
+            "!no-headers",
+            "sort-by",
+            "!containers",
+        ],
+        about::top,
+    ),
     ("uncordon", &["selector:l", "?dry-run"], edit::uncordon),
-    ("version", &["!client", "output:o", "!short"], about::version),
+    (
+        "version",
+        &["!client", "output:o", "!short"],
+        about::version,
+    ),
     ("wait", wait::FLAGS, wait::wait),
 ];
 
 /// Verbs of the real tool that are refused in words.
 const REFUSED: [&str; 17] = [
-    "api-versions", "attach", "auth", "autoscale", "certificate", "completion", "cp", "debug", "diff", "edit", "kustomize", "plugin", "port-forward", "proxy",
-    "replace", "taint", "alpha",
+    "api-versions",
+    "attach",
+    "auth",
+    "autoscale",
+    "certificate",
+    "completion",
+    "cp",
+    "debug",
+    "diff",
+    "edit",
+    "kustomize",
+    "plugin",
+    "port-forward",
+    "proxy",
+    "replace",
+    "taint",
+    "alpha",
 ];
 
 /// Runs one `kubectl` command.
@@ -98,25 +182,56 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         None => return about::usage(),
     };
     let verb = words.remove(at);
-    if verb == "help" || words.iter().take_while(|word| *word != "--").any(|word| word == "--help" || word == "-h") {
+    if verb == "help"
+        || words
+            .iter()
+            .take_while(|word| *word != "--")
+            .any(|word| word == "--help" || word == "-h")
+    {
         return about::usage();
     }
     let Some((_, flags, act)) = VERBS.iter().find(|(name, _, _)| *name == verb) else {
         if REFUSED.contains(&verb.as_str()) {
             return Output::error(1, format!("error: kubectl {verb} is not modelled"));
         }
-        let near = crate::manifest::schema::suggest::nearest(&verb, VERBS.iter().map(|(name, _, _)| *name));
-        let hint = near.map_or_else(String::new, |near| format!("\n\nDid you mean this?\n\t{near}"));
-        return Output::error(1, format!("error: unknown command \"{verb}\" for \"kubectl\"{hint}"));
+        let near = crate::manifest::schema::suggest::nearest(
+            &verb,
+            VERBS.iter().map(|(name, _, _)| *name),
+        );
+        let hint = near.map_or_else(String::new, |near| {
+            format!("\n\nDid you mean this?\n\t{near}")
+        });
+        return Output::error(
+            1,
+            format!("error: unknown command \"{verb}\" for \"kubectl\"{hint}"),
+        );
     };
     let arguments = match Arguments::parse(&words, flags) {
         Ok(arguments) => arguments,
-        Err(message) => return Output::error(1, format!("error: {message}\nSee 'kubectl {verb} --help' for usage.")),
+        Err(message) => {
+            return Output::error(
+                1,
+                format!("error: {message}\nSee 'kubectl {verb} --help' for usage."),
+            );
+        }
     };
-    let namespace = arguments.flag("namespace").map_or_else(|| session.namespace.clone(), str::to_owned);
-    let mut call = Call { session, input, arguments, namespace, stdout: String::new(), stderr: String::new() };
+    let namespace = arguments
+        .flag("namespace")
+        .map_or_else(|| session.namespace.clone(), str::to_owned);
+    let mut call = Call {
+        session,
+        input,
+        arguments,
+        namespace,
+        stdout: String::new(),
+        stderr: String::new(),
+    };
     let result = call.view().map(|_| ()).and_then(|()| act(&mut call));
-    let mut output = Output { stdout: call.stdout, stderr: call.stderr, code: 0 };
+    let mut output = Output {
+        stdout: call.stdout,
+        stderr: call.stderr,
+        code: 0,
+    };
     if let Err(problem) = result {
         output.stderr.push_str(&problem.text);
         if !problem.text.is_empty() && !problem.text.ends_with('\n') {
@@ -134,7 +249,9 @@ impl Call<'_> {
     /// A sentence if the session runs no Kubernetes.
     pub fn view(&self) -> Result<View<'_>, Problem> {
         let world = self.session.world(Orchestrator::Kubernetes)?;
-        let plane = world.kube().ok_or_else(|| Problem::error("this session runs no kubernetes world"))?;
+        let plane = world
+            .kube()
+            .ok_or_else(|| Problem::error("this session runs no kubernetes world"))?;
         Ok(plane.view(&world.symbols, &world.substrate, world.now, world.seed))
     }
 
@@ -148,7 +265,10 @@ impl Call<'_> {
     /// # Errors
     /// Its refusal as a [`crate::kube::Refusal`] wrapped in a [`Problem`].
     pub fn ask(&mut self, request: Request) -> Result<Response, Problem> {
-        match self.session.command(Orchestrator::Kubernetes, Command::Kube(Arc::new(request)))? {
+        match self
+            .session
+            .command(Orchestrator::Kubernetes, Command::Kube(Arc::new(request)))?
+        {
             Answer::Kube(answer) => (*answer).map_err(|refusal| Problem::server(&refusal)),
             Answer::Refused(text) => Err(Problem::error(&text)),
             _ => Err(Problem::error("the API server gave no answer")),
@@ -192,7 +312,10 @@ impl Call<'_> {
         if self.dry() {
             return Ok(object);
         }
-        let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("").into();
+        let namespace = object
+            .str_at(&["metadata", "namespace"])
+            .unwrap_or("")
+            .into();
         Ok(self.ask(Request::Update { object, namespace })?.object)
     }
 
@@ -207,11 +330,25 @@ impl Call<'_> {
             match name {
                 Some(name) => found.push((kind, self.object(kind, &name)?)),
                 None if selector.is_some() || self.arguments.on("all") => {
-                    let namespace = (!self.arguments.on("all-namespaces")).then_some(self.namespace.as_str());
+                    let namespace =
+                        (!self.arguments.on("all-namespaces")).then_some(self.namespace.as_str());
                     let objects = self.view()?.list(kind, namespace);
-                    found.extend(objects.into_iter().filter(|object| selector.as_ref().is_none_or(|selector| get::selected(selector, object))).map(|object| (kind, object)));
+                    found.extend(
+                        objects
+                            .into_iter()
+                            .filter(|object| {
+                                selector
+                                    .as_ref()
+                                    .is_none_or(|selector| get::selected(selector, object))
+                            })
+                            .map(|object| (kind, object)),
+                    );
                 }
-                None => return Err(Problem::error("resource(s) were provided, but no name was specified")),
+                None => {
+                    return Err(Problem::error(
+                        "resource(s) were provided, but no name was specified",
+                    ));
+                }
             }
         }
         Ok(found)
@@ -223,7 +360,9 @@ impl Call<'_> {
     /// The parser's text.
     pub fn selector(&self) -> Result<Option<crate::base::labels::Selector>, Problem> {
         match self.arguments.flag("selector") {
-            Some(text) if !text.is_empty() => crate::base::labels::Selector::parse(text).map(Some).map_err(|error| Problem::error(&error)),
+            Some(text) if !text.is_empty() => crate::base::labels::Selector::parse(text)
+                .map(Some)
+                .map_err(|error| Problem::error(&error)),
             _ => Ok(None),
         }
     }
@@ -244,11 +383,26 @@ pub fn name_of(object: &Value) -> &str {
 /// # Errors
 /// Upstream's text.
 pub fn kind_of(word: &str) -> Result<&'static Kind, Problem> {
-    kinds::of_word(word).ok_or_else(|| Problem::error(&format!("the server doesn't have a resource type \"{word}\"")))
+    kinds::of_word(word).ok_or_else(|| {
+        Problem::error(&format!(
+            "the server doesn't have a resource type \"{word}\""
+        ))
+    })
 }
 
 /// What `kubectl get all` shows.
-const ALL: [&str; 10] = ["pods", "replicationcontrollers", "services", "daemonsets", "deployments", "replicasets", "statefulsets", "horizontalpodautoscalers", "cronjobs", "jobs"];
+const ALL: [&str; 10] = [
+    "pods",
+    "replicationcontrollers",
+    "services",
+    "daemonsets",
+    "deployments",
+    "replicasets",
+    "statefulsets",
+    "horizontalpodautoscalers",
+    "cronjobs",
+    "jobs",
+];
 
 /// `TYPE[,TYPE] [NAME…]` or `TYPE/NAME …`.
 ///
@@ -256,7 +410,9 @@ const ALL: [&str; 10] = ["pods", "replicationcontrollers", "services", "daemonse
 /// Unknown kinds and mixed forms, in upstream's words.
 pub fn targets(words: &[String]) -> Result<Vec<(&'static Kind, Option<String>)>, Problem> {
     let Some(first) = words.first() else {
-        return Err(Problem::error("Required resource not specified.\nSee 'kubectl --help' for usage."));
+        return Err(Problem::error(
+            "Required resource not specified.\nSee 'kubectl --help' for usage.",
+        ));
     };
     if words.iter().any(|word| word.contains('/')) {
         let pairs = words.iter().map(|word| match word.split_once('/') {

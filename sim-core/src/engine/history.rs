@@ -63,9 +63,25 @@ pub struct History {
 impl History {
     /// Starts from a lab at time zero.
     pub fn new(lab: Lab) -> Self {
-        let first = Snapshot { inputs: 0, events: lab.events(), fingerprint: lab.fingerprint(), lab: lab.clone() };
-        let branch = Branch { parent: None, log: Vec::new(), tip: lab.now, snapshots: vec![first] };
-        Self { branches: vec![branch], current: 0, present: lab, inputs: 0, dropped: 0 }
+        let first = Snapshot {
+            inputs: 0,
+            events: lab.events(),
+            fingerprint: lab.fingerprint(),
+            lab: lab.clone(),
+        };
+        let branch = Branch {
+            parent: None,
+            log: Vec::new(),
+            tip: lab.now,
+            snapshots: vec![first],
+        };
+        Self {
+            branches: vec![branch],
+            current: 0,
+            present: lab,
+            inputs: 0,
+            dropped: 0,
+        }
     }
 
     /// The lab as it is now.
@@ -105,7 +121,10 @@ impl History {
         self.leave_future();
         let answers = self.present.input(&input);
         let branch = &mut self.branches[self.current];
-        branch.log.push(Logged { at: self.present.now, input });
+        branch.log.push(Logged {
+            at: self.present.now,
+            input,
+        });
         self.inputs += 1;
         branch.tip = branch.tip.max(self.present.now);
         answers
@@ -142,14 +161,21 @@ impl History {
             .cloned()
             .collect();
         let number = u32::try_from(self.current).expect("bounded");
-        self.branches.push(Branch { parent: Some((number, now)), log, tip: now, snapshots });
+        self.branches.push(Branch {
+            parent: Some((number, now)),
+            log,
+            tip: now,
+            snapshots,
+        });
         self.current = self.branches.len() - 1;
         if self.branches.len() > BRANCHES_MAX {
             self.branches.remove(0);
             self.current -= 1;
             self.dropped += 1;
             for branch in &mut self.branches {
-                branch.parent = branch.parent.and_then(|(number, at)| number.checked_sub(1).map(|number| (number, at)));
+                branch.parent = branch
+                    .parent
+                    .and_then(|(number, at)| number.checked_sub(1).map(|number| (number, at)));
             }
         }
     }
@@ -175,7 +201,10 @@ impl History {
     pub fn advance_some(&mut self, deadline: SimTime, budget: u32) -> bool {
         let mut left = budget;
         loop {
-            let due = self.branches[self.current].log.get(self.inputs).map(|logged| logged.at);
+            let due = self.branches[self.current]
+                .log
+                .get(self.inputs)
+                .map(|logged| logged.at);
             let target = due.map_or(deadline, |due| due.min(deadline));
             let before = self.present.events();
             let reached = self.present.advance_some(target, left.min(4_096));
@@ -206,14 +235,22 @@ impl History {
     fn remember(&mut self) {
         let events = self.present.events();
         let branch = &mut self.branches[self.current];
-        let last = branch.snapshots.last().map_or(0, |snapshot| snapshot.events);
+        let last = branch
+            .snapshots
+            .last()
+            .map_or(0, |snapshot| snapshot.events);
         if events < last + REPLAY_DEBT_EVENTS {
             return;
         }
         branch.tip = branch.tip.max(self.present.now);
         // Only a lab whose worlds all stand at its clock is a state that a seek could reach.
         let lab = self.present.clone();
-        branch.snapshots.push(Snapshot { inputs: self.inputs, events, fingerprint: lab.fingerprint(), lab });
+        branch.snapshots.push(Snapshot {
+            inputs: self.inputs,
+            events,
+            fingerprint: lab.fingerprint(),
+            lab,
+        });
         if branch.snapshots.len() > SNAPSHOTS_MAX {
             thin(&mut branch.snapshots);
         }
@@ -234,9 +271,14 @@ impl History {
             .snapshots
             .iter()
             .rev()
-            .find(|snapshot| snapshot.lab.worlds.iter().all(|world| world.now <= at) && snapshot.lab.now <= at)
+            .find(|snapshot| {
+                snapshot.lab.worlds.iter().all(|world| world.now <= at) && snapshot.lab.now <= at
+            })
             .expect("the snapshot at time zero is never thinned");
-        assert!(snapshot.lab.fingerprint() == snapshot.fingerprint, "a snapshot does not change");
+        assert!(
+            snapshot.lab.fingerprint() == snapshot.fingerprint,
+            "a snapshot does not change"
+        );
         self.present = snapshot.lab.clone();
         self.inputs = snapshot.inputs;
         self.advance_to(at);

@@ -75,7 +75,11 @@ impl Template {
         if text.contains('{') {
             return Self::parse(text);
         }
-        let dot = if text.starts_with(['.', '[']) { "" } else { "." };
+        let dot = if text.starts_with(['.', '[']) {
+            ""
+        } else {
+            "."
+        };
         Self::parse(&format!("{{{dot}{text}}}"))
     }
 
@@ -95,7 +99,8 @@ impl Template {
             Part::Path(steps) => Some(steps),
             Part::Text(_) | Part::Range(..) => None,
         });
-        path.and_then(|steps| walk(steps, document, document).ok()).unwrap_or_default()
+        path.and_then(|steps| walk(steps, document, document).ok())
+            .unwrap_or_default()
     }
 
     /// The first value of the template's first path.
@@ -145,21 +150,43 @@ fn take(step: &Step, root: &Value, value: &Value, out: &mut Vec<Value>) -> Resul
         },
         Step::Deep => deep(value, out),
         Step::Index(index) => {
-            let Some(items) = value.as_list() else { return Ok(()) };
+            let Some(items) = value.as_list() else {
+                return Ok(());
+            };
             let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
             let at = if *index < 0 { index + length } else { *index };
             if at < 0 || at >= length {
-                return Err(format!("array index out of bounds: index {index}, length {length}"));
+                return Err(format!(
+                    "array index out of bounds: index {index}, length {length}"
+                ));
             }
-            out.extend(usize::try_from(at).ok().and_then(|at| items.get(at)).cloned());
+            out.extend(
+                usize::try_from(at)
+                    .ok()
+                    .and_then(|at| items.get(at))
+                    .cloned(),
+            );
         }
         Step::Slice(from, to, by) => {
-            let Some(items) = value.as_list() else { return Ok(()) };
+            let Some(items) = value.as_list() else {
+                return Ok(());
+            };
             let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
-            let place = |number: i64| if number < 0 { (number + length).max(0) } else { number.min(length) };
+            let place = |number: i64| {
+                if number < 0 {
+                    (number + length).max(0)
+                } else {
+                    number.min(length)
+                }
+            };
             let (mut at, to) = (place(from.unwrap_or(0)), place(to.unwrap_or(length)));
             while at < to {
-                out.extend(usize::try_from(at).ok().and_then(|at| items.get(at)).cloned());
+                out.extend(
+                    usize::try_from(at)
+                        .ok()
+                        .and_then(|at| items.get(at))
+                        .cloned(),
+                );
                 at += (*by).max(1);
             }
         }
@@ -172,7 +199,9 @@ fn take(step: &Step, root: &Value, value: &Value, out: &mut Vec<Value>) -> Resul
             for item in value.as_list().unwrap_or(&[]) {
                 let first = |operand: &Operand| match operand {
                     Operand::Literal(value) => Ok(Some(value.clone())),
-                    Operand::Path(steps) => walk(steps, root, item).map(|found| found.into_iter().next()),
+                    Operand::Path(steps) => {
+                        walk(steps, root, item).map(|found| found.into_iter().next())
+                    }
                 };
                 let left = first(left)?;
                 let holds = match test {
@@ -195,7 +224,10 @@ fn deep(value: &Value, out: &mut Vec<Value>) {
     out.push(value.clone());
     match value {
         Value::List(items) => items.iter().for_each(|item| deep(item, out)),
-        Value::Map(map) => map.sorted().into_iter().for_each(|(_, value)| deep(value, out)),
+        Value::Map(map) => map
+            .sorted()
+            .into_iter()
+            .for_each(|(_, value)| deep(value, out)),
         _ => {}
     }
 }
@@ -255,7 +287,11 @@ impl<'a> Reader<'a> {
             self.blanks();
             if self.eat("end") {
                 self.close()?;
-                return if inside { Ok(parts) } else { Err("not in range, nothing to end".to_owned()) };
+                return if inside {
+                    Ok(parts)
+                } else {
+                    Err("not in range, nothing to end".to_owned())
+                };
             }
             if self.eat("range") {
                 self.blanks();
@@ -273,12 +309,20 @@ impl<'a> Reader<'a> {
             }
             self.close()?;
         }
-        if inside { Err("unclosed action".to_owned()) } else { Ok(parts) }
+        if inside {
+            Err("unclosed action".to_owned())
+        } else {
+            Ok(parts)
+        }
     }
 
     fn close(&mut self) -> Result<(), String> {
         self.blanks();
-        if self.eat("}") { Ok(()) } else { Err("unclosed action".to_owned()) }
+        if self.eat("}") {
+            Ok(())
+        } else {
+            Err("unclosed action".to_owned())
+        }
     }
 
     fn quoted(&mut self) -> Result<String, String> {
@@ -314,7 +358,9 @@ impl<'a> Reader<'a> {
         loop {
             if self.eat("..") {
                 steps.push(Step::Deep);
-                if !self.rest.starts_with(['[', '*']) && let Some(field) = self.field() {
+                if !self.rest.starts_with(['[', '*'])
+                    && let Some(field) = self.field()
+                {
                     steps.push(Step::Field(field));
                 }
             } else if self.eat(".") {
@@ -327,7 +373,11 @@ impl<'a> Reader<'a> {
                 steps.push(Step::All);
             } else if self.eat("[") {
                 steps.push(self.bracket()?);
-            } else if steps.is_empty() && self.rest.starts_with(|first: char| first.is_alphanumeric() || first == '_') {
+            } else if steps.is_empty()
+                && self
+                    .rest
+                    .starts_with(|first: char| first.is_alphanumeric() || first == '_')
+            {
                 let word = self.field().unwrap_or_default();
                 return Err(format!("unrecognized identifier {word}"));
             } else {
@@ -344,7 +394,8 @@ impl<'a> Reader<'a> {
         while let Some((at, character)) = characters.next() {
             match character {
                 '\\' => name.extend(characters.next().map(|(_, next)| next)),
-                '.' | '[' | ']' | '}' | ' ' | ')' | '=' | '!' | '<' | '>' | ',' | '(' | '|' | '&' => {
+                '.' | '[' | ']' | '}' | ' ' | ')' | '=' | '!' | '<' | '>' | ',' | '(' | '|'
+                | '&' => {
                     end = at;
                     break;
                 }
@@ -378,14 +429,28 @@ impl<'a> Reader<'a> {
                 return Err("unterminated array".to_owned());
             }
         }
-        if union.len() == 1 { Ok(union.remove(0)) } else { Ok(Step::Union(union)) }
+        if union.len() == 1 {
+            Ok(union.remove(0))
+        } else {
+            Ok(Step::Union(union))
+        }
     }
 
     fn filter(&mut self) -> Result<Step, String> {
         let left = self.operand()?;
         self.blanks();
-        let signs = [("==", Compare::Equal), ("!=", Compare::NotEqual), ("<=", Compare::LessOrEqual), (">=", Compare::GreaterOrEqual), ("<", Compare::Less), (">", Compare::Greater)];
-        let compare = signs.into_iter().find(|(sign, _)| self.eat(sign)).map(|(_, compare)| compare);
+        let signs = [
+            ("==", Compare::Equal),
+            ("!=", Compare::NotEqual),
+            ("<=", Compare::LessOrEqual),
+            (">=", Compare::GreaterOrEqual),
+            ("<", Compare::Less),
+            (">", Compare::Greater),
+        ];
+        let compare = signs
+            .into_iter()
+            .find(|(sign, _)| self.eat(sign))
+            .map(|(_, compare)| compare);
         let test = match compare {
             Some(compare) => Some((compare, Box::new(self.operand()?))),
             None => None,
@@ -395,7 +460,11 @@ impl<'a> Reader<'a> {
             return Err("unterminated filter".to_owned());
         }
         self.blanks();
-        if self.eat("]") { Ok(Step::Filter(Box::new(left), test)) } else { Err("unterminated filter".to_owned()) }
+        if self.eat("]") {
+            Ok(Step::Filter(Box::new(left), test))
+        } else {
+            Err("unterminated filter".to_owned())
+        }
     }
 
     fn operand(&mut self) -> Result<Operand, String> {
@@ -410,7 +479,9 @@ impl<'a> Reader<'a> {
         Ok(Operand::Literal(match word {
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),
-            _ => word.parse::<i64>().map_or_else(|_| Value::from(word), Value::Int),
+            _ => word
+                .parse::<i64>()
+                .map_or_else(|_| Value::from(word), Value::Int),
         }))
     }
 }
@@ -423,7 +494,13 @@ fn index(text: &str) -> Result<Step, String> {
     if !text.contains(':') {
         return text.parse().map(Step::Index).map_err(|_| wrong());
     }
-    let mut numbers = text.split(':').map(|part| if part.is_empty() { Ok(None) } else { part.parse::<i64>().map(Some).map_err(|_| wrong()) });
+    let mut numbers = text.split(':').map(|part| {
+        if part.is_empty() {
+            Ok(None)
+        } else {
+            part.parse::<i64>().map(Some).map_err(|_| wrong())
+        }
+    });
     let mut next = || numbers.next().unwrap_or(Ok(None));
     Ok(Step::Slice(next()?, next()?, next()?.unwrap_or(1)))
 }
@@ -434,7 +511,9 @@ mod tests {
 
     fn print(template: &str) -> String {
         let document = Value::parse_json(r#"{"items":[{"name":"a","n":1,"labels":{"x.y/z":"v"},"c":[{"type":"Ready","status":"True"}]},{"name":"b","n":12}]}"#).unwrap();
-        Template::parse(template).and_then(|parsed| parsed.print(&document)).unwrap_or_else(|error| format!("! {error}"))
+        Template::parse(template)
+            .and_then(|parsed| parsed.print(&document))
+            .unwrap_or_else(|error| format!("! {error}"))
     }
 
     #[test]
@@ -444,14 +523,20 @@ mod tests {
             ("{.items[0].labels}", r#"{"x.y/z":"v"}"#),
             (r"{.items[0].labels.x\.y/z}", "v"),
             ("{.items[0].labels['x.y/z']}", "v"),
-            ("{range .items[*]}{.name}{\"\\t\"}{.n}{\"\\n\"}{end}", "a\t1\nb\t12\n"),
+            (
+                "{range .items[*]}{.name}{\"\\t\"}{.n}{\"\\n\"}{end}",
+                "a\t1\nb\t12\n",
+            ),
             ("{.items[?(@.n>2)].name}", "b"),
             ("{.items[*].c[?(@.type==\"Ready\")].status}", "True"),
             ("{.items[-1:].name}", "b"),
             ("{..name}", "a b"),
             ("{.items[0]['name','n']}", "a 1"),
             ("{.nothing.here}", ""),
-            ("{.items[5].name}", "! array index out of bounds: index 5, length 2"),
+            (
+                "{.items[5].name}",
+                "! array index out of bounds: index 5, length 2",
+            ),
             ("{.items", "! unclosed action"),
         ] {
             assert_eq!(print(template), text, "{template}");

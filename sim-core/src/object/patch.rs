@@ -44,7 +44,11 @@ fn item<'t>(known: Known<'t>) -> Known<'t> {
 /// Without the null fields of maps.
 pub fn without_nulls(value: &Value) -> Value {
     match value {
-        Value::Map(map) => Value::object(map.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), without_nulls(value)))),
+        Value::Map(map) => Value::object(
+            map.iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), without_nulls(value))),
+        ),
         Value::List(items) => Value::list(items.iter().map(without_nulls).collect()),
         other => other.clone(),
     }
@@ -52,12 +56,25 @@ pub fn without_nulls(value: &Value) -> Value {
 
 /// The object that applying `modified` over `current` gives, when `original` was applied before.
 /// Equal to `current` exactly if the patch is empty.
-pub fn three_way(original: &Value, modified: &Value, current: &Value, known: Option<&Shape>) -> Value {
+pub fn three_way(
+    original: &Value,
+    modified: &Value,
+    current: &Value,
+    known: Option<&Shape>,
+) -> Value {
     map_three_way(original, modified, current, known, false)
 }
 
-fn map_three_way(original: &Value, modified: &Value, current: &Value, known: Known<'_>, retain: bool) -> Value {
-    let (Some(wanted), Some(live)) = (modified.as_map(), current.as_map()) else { return without_nulls(modified) };
+fn map_three_way(
+    original: &Value,
+    modified: &Value,
+    current: &Value,
+    known: Known<'_>,
+    retain: bool,
+) -> Value {
+    let (Some(wanted), Some(live)) = (modified.as_map(), current.as_map()) else {
+        return without_nulls(modified);
+    };
     let mut result: Map = live.clone();
     for (key, value) in original.as_map().into_iter().flat_map(Map::iter) {
         if !value.is_null() && !wanted.contains_key(key) {
@@ -73,8 +90,16 @@ fn map_three_way(original: &Value, modified: &Value, current: &Value, known: Kno
         let field = field_of(known, key);
         let shape = below(known, key);
         let merged = match (live.get(key), value) {
-            (Some(there @ Value::Map(_)), Value::Map(_)) => map_three_way(before, value, there, shape, field.is_some_and(|field| field.retains_keys)),
-            (Some(there @ Value::List(_)), Value::List(_)) => list_three_way(before, value, there, field, shape),
+            (Some(there @ Value::Map(_)), Value::Map(_)) => map_three_way(
+                before,
+                value,
+                there,
+                shape,
+                field.is_some_and(|field| field.retains_keys),
+            ),
+            (Some(there @ Value::List(_)), Value::List(_)) => {
+                list_three_way(before, value, there, field, shape)
+            }
             (Some(there), _) if there == value => continue,
             _ => without_nulls(value),
         };
@@ -82,7 +107,13 @@ fn map_three_way(original: &Value, modified: &Value, current: &Value, known: Kno
     }
     let result = Value::from(result);
     if retain && result != *current {
-        return retained(result, wanted.iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| &**key));
+        return retained(
+            result,
+            wanted
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, _)| &**key),
+        );
     }
     result
 }
@@ -105,14 +136,31 @@ fn key_of<'v>(item: &'v Value, merge_key: Option<&str>) -> Option<&'v Value> {
 }
 
 fn find<'v>(items: &'v [Value], merge_key: Option<&str>, wanted: &Value) -> Option<&'v Value> {
-    items.iter().find(|item| key_of(item, merge_key) == Some(wanted))
+    items
+        .iter()
+        .find(|item| key_of(item, merge_key) == Some(wanted))
 }
 
-fn list_three_way(original: &Value, modified: &Value, current: &Value, field: Option<&Field>, known: Known<'_>) -> Value {
-    let (wanted, live) = (modified.as_list().unwrap_or(&[]), current.as_list().unwrap_or(&[]));
-    let Some(field) = field.filter(|field| field.merges) else { return modified.clone() };
+fn list_three_way(
+    original: &Value,
+    modified: &Value,
+    current: &Value,
+    field: Option<&Field>,
+    known: Known<'_>,
+) -> Value {
+    let (wanted, live) = (
+        modified.as_list().unwrap_or(&[]),
+        current.as_list().unwrap_or(&[]),
+    );
+    let Some(field) = field.filter(|field| field.merges) else {
+        return modified.clone();
+    };
     let merge_key = field.merge_key.as_deref();
-    if wanted.iter().chain(live).any(|item| key_of(item, merge_key).is_none()) {
+    if wanted
+        .iter()
+        .chain(live)
+        .any(|item| key_of(item, merge_key).is_none())
+    {
         return modified.clone();
     }
     let before = original.as_list().unwrap_or(&[]);
@@ -141,10 +189,16 @@ fn list_three_way(original: &Value, modified: &Value, current: &Value, field: Op
 }
 
 /// Named items in their order; the others before a named one only where the live list has it so.
-fn interleaved(named: Vec<Value>, others: Vec<Value>, live: &[Value], merge_key: Option<&str>) -> Vec<Value> {
+fn interleaved(
+    named: Vec<Value>,
+    others: Vec<Value>,
+    live: &[Value],
+    merge_key: Option<&str>,
+) -> Vec<Value> {
     let place = |item: &Value| {
         let key = key_of(item, merge_key);
-        live.iter().position(|other| key_of(other, merge_key) == key)
+        live.iter()
+            .position(|other| key_of(other, merge_key) == key)
     };
     let mut result = Vec::with_capacity(named.len() + others.len());
     let mut others = others.into_iter().peekable();
@@ -163,7 +217,9 @@ fn interleaved(named: Vec<Value>, others: Vec<Value>, live: &[Value], merge_key:
 
 /// RFC 7386.
 pub fn merge(current: &Value, patch: &Value) -> Value {
-    let Some(changes) = patch.as_map() else { return patch.clone() };
+    let Some(changes) = patch.as_map() else {
+        return patch.clone();
+    };
     let mut result = current.as_map().cloned().unwrap_or_default();
     for (key, value) in changes.iter() {
         if value.is_null() {
@@ -181,12 +237,19 @@ pub fn merge(current: &Value, patch: &Value) -> Value {
 /// # Errors
 /// Upstream's text for directives that make no sense and items without their key.
 pub fn strategic(current: &Value, patch: &Value, known: Option<&Shape>) -> Result<Value, String> {
-    let Some(changes) = patch.as_map() else { return Ok(patch.clone()) };
+    let Some(changes) = patch.as_map() else {
+        return Ok(patch.clone());
+    };
     match changes.get("$patch").and_then(Value::as_str) {
         None | Some("merge") => {}
         Some("replace") => return Ok(without_nulls(&retained_without(patch, "$patch"))),
         Some("delete") => return Ok(Value::map()),
-        Some(other) => return Err(format!("unknown patch type: {other} in map: {}", super::print::json(patch, super::print::KeyOrder::Sorted))),
+        Some(other) => {
+            return Err(format!(
+                "unknown patch type: {other} in map: {}",
+                super::print::json(patch, super::print::KeyOrder::Sorted)
+            ));
+        }
     }
     let mut result = current.as_map().cloned().unwrap_or_default();
     if let Some(keys) = changes.get("$retainKeys").and_then(Value::as_list) {
@@ -213,8 +276,16 @@ pub fn strategic(current: &Value, patch: &Value, known: Option<&Shape>) -> Resul
         let merged = match (&there, value) {
             (_, Value::Map(_)) => strategic(&there, value, below(known, key))?,
             (_, Value::List(items)) => {
-                let order = changes.get(&format!("$setElementOrder/{key}")).and_then(Value::as_list);
-                strategic_list(there.as_list().unwrap_or(&[]), items, order, field, below(known, key))?
+                let order = changes
+                    .get(&format!("$setElementOrder/{key}"))
+                    .and_then(Value::as_list);
+                strategic_list(
+                    there.as_list().unwrap_or(&[]),
+                    items,
+                    order,
+                    field,
+                    below(known, key),
+                )?
             }
             _ => value.clone(),
         };
@@ -229,10 +300,25 @@ fn retained_without(value: &Value, key: &str) -> Value {
     value
 }
 
-fn strategic_list(live: &[Value], patch: &[Value], order: Option<&[Value]>, field: Option<&Field>, known: Known<'_>) -> Result<Value, String> {
+fn strategic_list(
+    live: &[Value],
+    patch: &[Value],
+    order: Option<&[Value]>,
+    field: Option<&Field>,
+    known: Known<'_>,
+) -> Result<Value, String> {
     let directive = |item: &Value| item.str_at(&["$patch"]).map(str::to_owned);
-    if patch.iter().any(|item| directive(item).as_deref() == Some("replace")) {
-        return Ok(Value::list(patch.iter().filter(|item| directive(item).as_deref() != Some("replace")).map(without_nulls).collect()));
+    if patch
+        .iter()
+        .any(|item| directive(item).as_deref() == Some("replace"))
+    {
+        return Ok(Value::list(
+            patch
+                .iter()
+                .filter(|item| directive(item).as_deref() != Some("replace"))
+                .map(without_nulls)
+                .collect(),
+        ));
     }
     let Some(field) = field.filter(|field| field.merges) else {
         return Ok(Value::list(patch.iter().map(without_nulls).collect()));
@@ -243,30 +329,49 @@ fn strategic_list(live: &[Value], patch: &[Value], order: Option<&[Value]>, fiel
     for change in patch {
         let Some(key) = key_of(change, merge_key).cloned() else {
             let shown = super::print::json(change, super::print::KeyOrder::Sorted);
-            return Err(format!("map: {shown} does not contain declared merge key: {}", merge_key.unwrap_or("")));
+            return Err(format!(
+                "map: {shown} does not contain declared merge key: {}",
+                merge_key.unwrap_or("")
+            ));
         };
         match directive(change).as_deref() {
             Some("delete") => {
                 result.retain(|item| key_of(item, merge_key) != Some(&key));
                 continue;
             }
-            Some("merge") => return Err("merging lists cannot yet be specified in the patch".to_owned()),
+            Some("merge") => {
+                return Err("merging lists cannot yet be specified in the patch".to_owned());
+            }
             _ => {}
         }
-        match result.iter().position(|item| key_of(item, merge_key) == Some(&key)) {
-            Some(at) if merge_key.is_some() => result[at] = strategic(&result[at], change, item(known))?,
+        match result
+            .iter()
+            .position(|item| key_of(item, merge_key) == Some(&key))
+        {
+            Some(at) if merge_key.is_some() => {
+                result[at] = strategic(&result[at], change, item(known))?
+            }
             Some(_) => {}
             None => result.push(without_nulls(change)),
         }
         touched.push(key);
     }
     let order: Vec<Value> = match (order, merge_key) {
-        (Some(order), Some(key)) => order.iter().filter_map(|item| item.get(key).cloned()).collect(),
+        (Some(order), Some(key)) => order
+            .iter()
+            .filter_map(|item| item.get(key).cloned())
+            .collect(),
         (Some(order), None) => order.to_vec(),
         (None, _) => touched,
     };
-    let (mut named, others): (Vec<Value>, Vec<Value>) = result.into_iter().partition(|item| key_of(item, merge_key).is_some_and(|key| order.contains(key)));
-    named.sort_by_key(|item| order.iter().position(|key| Some(key) == key_of(item, merge_key)));
+    let (mut named, others): (Vec<Value>, Vec<Value>) = result
+        .into_iter()
+        .partition(|item| key_of(item, merge_key).is_some_and(|key| order.contains(key)));
+    named.sort_by_key(|item| {
+        order
+            .iter()
+            .position(|key| Some(key) == key_of(item, merge_key))
+    });
     Ok(Value::list(interleaved(named, others, live, merge_key)))
 }
 
@@ -276,7 +381,10 @@ fn strategic_list(live: &[Value], patch: &[Value], order: Option<&[Value]>, fiel
 /// A sentence when a path or a test does not hold.
 pub fn json_patch(current: &Value, operations: &Value) -> Result<Value, String> {
     let mut result = current.clone();
-    for operation in operations.as_list().ok_or("a JSON patch is a list of operations")? {
+    for operation in operations
+        .as_list()
+        .ok_or("a JSON patch is a list of operations")?
+    {
         let path = operation.str_at(&["path"]).ok_or("missing path")?;
         let from = operation.str_at(&["from"]).unwrap_or("");
         let value = operation.get("value").cloned().unwrap_or_default();
@@ -292,7 +400,9 @@ pub fn json_patch(current: &Value, operations: &Value) -> Result<Value, String> 
                 add(&mut result, path, moved)?;
             }
             Some("copy") => {
-                let copied = look(&result, from).cloned().ok_or_else(|| format!("missing path {from}"))?;
+                let copied = look(&result, from)
+                    .cloned()
+                    .ok_or_else(|| format!("missing path {from}"))?;
                 add(&mut result, path, copied)?;
             }
             Some("test") => {
@@ -307,21 +417,28 @@ pub fn json_patch(current: &Value, operations: &Value) -> Result<Value, String> 
 }
 
 fn segments(path: &str) -> Vec<String> {
-    path.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect()
+    path.split('/')
+        .skip(1)
+        .map(|part| part.replace("~1", "/").replace("~0", "~"))
+        .collect()
 }
 
 fn look<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    segments(path).iter().try_fold(value, |value, part| match value {
-        Value::List(items) => items.get(part.parse::<usize>().ok()?),
-        _ => value.get(part),
-    })
+    segments(path)
+        .iter()
+        .try_fold(value, |value, part| match value {
+            Value::List(items) => items.get(part.parse::<usize>().ok()?),
+            _ => value.get(part),
+        })
 }
 
 fn parent<'v>(value: &'v mut Value, parts: &[String]) -> Option<&'v mut Value> {
     let mut current = value;
     for part in parts {
         current = match current {
-            Value::List(_) => current.as_list_mut()?.get_mut(part.parse::<usize>().ok()?)?,
+            Value::List(_) => current
+                .as_list_mut()?
+                .get_mut(part.parse::<usize>().ok()?)?,
             _ => current.as_map_mut()?.get_mut(part)?,
         };
     }
@@ -334,30 +451,47 @@ fn add(value: &mut Value, path: &str, added: Value) -> Result<(), String> {
         *value = added;
         return Ok(());
     };
-    let missing = || format!("add operation does not apply: doc is missing path: \"{path}\": missing value");
+    let missing =
+        || format!("add operation does not apply: doc is missing path: \"{path}\": missing value");
     let holder = parent(value, &parts).ok_or_else(missing)?;
     if let Some(items) = holder.as_list_mut() {
-        let at = if last == "-" { items.len() } else { last.parse().map_err(|_| missing())? };
+        let at = if last == "-" {
+            items.len()
+        } else {
+            last.parse().map_err(|_| missing())?
+        };
         if at > items.len() {
             return Err(missing());
         }
         items.insert(at, added);
         return Ok(());
     }
-    holder.as_map_mut().ok_or_else(missing)?.insert(&last, added);
+    holder
+        .as_map_mut()
+        .ok_or_else(missing)?
+        .insert(&last, added);
     Ok(())
 }
 
 fn take(value: &mut Value, path: &str) -> Result<Value, String> {
     let mut parts = segments(path);
-    let missing = || format!("remove operation does not apply: doc is missing path: \"{path}\": missing value");
+    let missing = || {
+        format!("remove operation does not apply: doc is missing path: \"{path}\": missing value")
+    };
     let last = parts.pop().ok_or_else(missing)?;
     let holder = parent(value, &parts).ok_or_else(missing)?;
     if let Some(items) = holder.as_list_mut() {
         let at = last.parse::<usize>().map_err(|_| missing())?;
-        return if at < items.len() { Ok(items.remove(at)) } else { Err(missing()) };
+        return if at < items.len() {
+            Ok(items.remove(at))
+        } else {
+            Err(missing())
+        };
     }
-    holder.as_map_mut().and_then(|map| map.remove(&last)).ok_or_else(missing)
+    holder
+        .as_map_mut()
+        .and_then(|map| map.remove(&last))
+        .ok_or_else(missing)
 }
 
 #[cfg(test)]

@@ -23,14 +23,24 @@ fn main() -> ExitCode {
             _ => return usage("one directory only"),
         }
     }
-    let Some(folder) = folder else { return usage("a directory is needed") };
+    let Some(folder) = folder else {
+        return usage("a directory is needed");
+    };
     // A panic is a verdict of its case, printed with the others.
     std::panic::set_hook(Box::new(|_| {}));
     match directory(&folder) {
         Ok(outcomes) if json => println!("{}", document(&outcomes)),
         Ok(outcomes) => {
-            for outcome in outcomes.iter().filter(|outcome| verbose && outcome.verdict != Verdict::Pass) {
-                println!("{} {}: {}", outcome.verdict.name(), outcome.id, outcome.verdict.why());
+            for outcome in outcomes
+                .iter()
+                .filter(|outcome| verbose && outcome.verdict != Verdict::Pass)
+            {
+                println!(
+                    "{} {}: {}",
+                    outcome.verdict.name(),
+                    outcome.id,
+                    outcome.verdict.why()
+                );
             }
             print!("{}", table(&outcomes));
         }

@@ -26,7 +26,11 @@ fn parts(path: &str) -> Vec<Part> {
             rest = after;
         } else if let Some(after) = rest.strip_prefix('[') {
             let (index, after) = after.split_once(']').unwrap_or((after, ""));
-            found.push(index.parse().map_or_else(|_| Part::Key(index.to_owned()), Part::Index));
+            found.push(
+                index
+                    .parse()
+                    .map_or_else(|_| Part::Key(index.to_owned()), Part::Index),
+            );
             rest = after;
         } else {
             rest = rest.strip_prefix('.').unwrap_or(rest);
@@ -46,9 +50,17 @@ pub fn at(value: &Value, path: &str) -> Option<Value> {
 }
 
 fn walk(value: &Value, parts: &[Part]) -> Option<Value> {
-    let Some((part, rest)) = parts.split_first() else { return Some(value.clone()) };
+    let Some((part, rest)) = parts.split_first() else {
+        return Some(value.clone());
+    };
     match part {
-        Part::Every => Some(Value::Array(value.as_array()?.iter().filter_map(|item| walk(item, rest)).collect())),
+        Part::Every => Some(Value::Array(
+            value
+                .as_array()?
+                .iter()
+                .filter_map(|item| walk(item, rest))
+                .collect(),
+        )),
         Part::Index(index) => walk(value.get(index)?, rest),
         Part::Key(key) => match value {
             Value::Array(items) => walk(items.get(key.parse::<usize>().ok()?)?, rest),
@@ -63,13 +75,26 @@ pub fn table(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let header: Vec<char> = lines.next().unwrap_or_default().chars().collect();
     let blank = |at: usize| header.get(at).is_none_or(|letter| *letter == ' ');
-    let starts: Vec<usize> =
-        (0..header.len()).filter(|at| !blank(*at) && (*at == 0 || blank(at - 1) && (*at < 2 || blank(at - 2)))).collect();
+    let starts: Vec<usize> = (0..header.len())
+        .filter(|at| !blank(*at) && (*at == 0 || blank(at - 1) && (*at < 2 || blank(at - 2))))
+        .collect();
     let cut = |line: &[char]| -> Vec<String> {
         let ends = starts.iter().skip(1).copied().chain([usize::MAX]);
-        starts.iter().zip(ends).map(|(start, end)| line[(*start).min(line.len())..end.min(line.len())].iter().collect::<String>().trim().to_owned()).collect()
+        starts
+            .iter()
+            .zip(ends)
+            .map(|(start, end)| {
+                line[(*start).min(line.len())..end.min(line.len())]
+                    .iter()
+                    .collect::<String>()
+                    .trim()
+                    .to_owned()
+            })
+            .collect()
     };
-    let rows = lines.map(|line| cut(&line.chars().collect::<Vec<_>>())).collect();
+    let rows = lines
+        .map(|line| cut(&line.chars().collect::<Vec<_>>()))
+        .collect();
     (cut(&header), rows)
 }
 
@@ -109,7 +134,9 @@ pub fn owners(fields: &Value, path: &str) -> BTreeSet<String> {
 }
 
 fn owned(fields: &Value, path: &str, to: &mut BTreeSet<String>) {
-    let Some(map) = fields.as_object() else { return };
+    let Some(map) = fields.as_object() else {
+        return;
+    };
     if map.is_empty() {
         to.insert(path.to_owned());
     }
@@ -121,7 +148,10 @@ fn owned(fields: &Value, path: &str, to: &mut BTreeSet<String>) {
             Some(("f", name)) => owned(inner, &format!("{path}.{name}"), to),
             Some(("k", keys)) => {
                 let keys: BTreeMap<String, Value> = serde_json::from_str(keys).unwrap_or_default();
-                let keys: Vec<String> = keys.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                let keys: Vec<String> = keys
+                    .iter()
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect();
                 owned(inner, &format!("{path}[{}]", keys.join(",")), to);
             }
             Some(("v", value)) => owned(inner, &format!("{path}[={value}]"), to),

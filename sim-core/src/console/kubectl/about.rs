@@ -13,7 +13,10 @@ use super::{Call, kind_of};
 /// What `kubectl` alone prints.
 pub fn usage() -> Output {
     let verbs: Vec<&str> = super::VERBS.iter().map(|(name, _, _)| *name).collect();
-    Output::text(format!("kubectl controls the simulated Kubernetes cluster manager.\n\nCommands: {}\n\nUsage:\n  kubectl [flags] [options]\n", verbs.join(", ")))
+    Output::text(format!(
+        "kubectl controls the simulated Kubernetes cluster manager.\n\nCommands: {}\n\nUsage:\n  kubectl [flags] [options]\n",
+        verbs.join(", ")
+    ))
 }
 
 /// `version`.
@@ -39,7 +42,17 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
         ["current-context"] => call.say("podium"),
         ["get-contexts"] => {
             let mut table = Table::new(&["CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE"]);
-            table.rows.push(["*", "podium", "podium", "podium-admin", &call.session.namespace].map(str::to_owned).to_vec());
+            table.rows.push(
+                [
+                    "*",
+                    "podium",
+                    "podium",
+                    "podium-admin",
+                    &call.session.namespace,
+                ]
+                .map(str::to_owned)
+                .to_vec(),
+            );
             call.stdout.push_str(&table.kubectl(true));
         }
         ["view"] => {
@@ -56,8 +69,17 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
             call.say("Context \"podium\" modified.");
         }
         ["use-context", "podium"] => call.say("Switched to context \"podium\"."),
-        ["use-context", other] => return Err(Problem::error(&format!("no context exists with the name: \"{other}\""))),
-        _ => return Err(Problem::error(&format!("kubectl config {} is not modelled", words.join(" ")))),
+        ["use-context", other] => {
+            return Err(Problem::error(&format!(
+                "no context exists with the name: \"{other}\""
+            )));
+        }
+        _ => {
+            return Err(Problem::error(&format!(
+                "kubectl config {} is not modelled",
+                words.join(" ")
+            )));
+        }
     }
     Ok(())
 }
@@ -78,9 +100,15 @@ pub fn cluster_info(call: &mut Call<'_>) -> Result<(), Problem> {
 /// # Errors
 /// None.
 pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
-    let namespaced = call.arguments.flag("namespaced").map(|value| value == "true");
+    let namespaced = call
+        .arguments
+        .flag("namespaced")
+        .map(|value| value == "true");
     let group = call.arguments.flag("api-group");
-    let kinds = KINDS.iter().filter(|kind| namespaced.is_none_or(|wanted| kind.namespaced == wanted) && group.is_none_or(|group| kind.group() == group));
+    let kinds = KINDS.iter().filter(|kind| {
+        namespaced.is_none_or(|wanted| kind.namespaced == wanted)
+            && group.is_none_or(|group| kind.group() == group)
+    });
     if call.arguments.flag("output") == Some("name") {
         let mut names: Vec<String> = kinds.map(|kind| kind.resource()).collect();
         names.sort_unstable();
@@ -91,9 +119,16 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
     let mut sorted: Vec<_> = kinds.collect();
     sorted.sort_by_key(|kind| (kind.group(), kind.plural));
     for kind in sorted {
-        table.rows.push(vec![kind.plural.to_owned(), kind.short.join(","), kind.api_version.to_owned(), kind.namespaced.to_string(), kind.kind.to_owned()]);
+        table.rows.push(vec![
+            kind.plural.to_owned(),
+            kind.short.join(","),
+            kind.api_version.to_owned(),
+            kind.namespaced.to_string(),
+            kind.kind.to_owned(),
+        ]);
     }
-    call.stdout.push_str(&table.kubectl(!call.arguments.on("no-headers")));
+    call.stdout
+        .push_str(&table.kubectl(!call.arguments.on("no-headers")));
     Ok(())
 }
 
@@ -103,13 +138,22 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
 /// Unknown kinds and fields.
 pub fn explain(call: &mut Call<'_>) -> Result<(), Problem> {
     let Some(word) = call.arguments.words.first().cloned() else {
-        return Err(Problem::error("You must specify the type of resource to explain. Use \"kubectl api-resources\" for a complete list of supported resources."));
+        return Err(Problem::error(
+            "You must specify the type of resource to explain. Use \"kubectl api-resources\" for a complete list of supported resources.",
+        ));
     };
     let mut path = word.split('.');
     let kind = kind_of(path.next().unwrap_or(""))?;
     let table = kubernetes();
-    let root = table.kind(kind.api_version, kind.kind).and_then(|found| found.root);
-    let mut id = root.ok_or_else(|| Problem::error(&format!("the fields of {} are not in the schema tables", kind.kind)))?;
+    let root = table
+        .kind(kind.api_version, kind.kind)
+        .and_then(|found| found.root);
+    let mut id = root.ok_or_else(|| {
+        Problem::error(&format!(
+            "the fields of {} are not in the schema tables",
+            kind.kind
+        ))
+    })?;
     let mut last: Option<&Field> = None;
     for segment in path {
         let missing = || Problem::error(&format!("field \"{segment}\" does not exist"));
@@ -124,9 +168,16 @@ pub fn explain(call: &mut Call<'_>) -> Result<(), Problem> {
         call.say(&format!("GROUP:      {}", kind.group()));
     }
     call.say(&format!("KIND:       {}", kind.kind));
-    call.say(&format!("VERSION:    {}\n", kind.api_version.rsplit('/').next().unwrap_or("")));
+    call.say(&format!(
+        "VERSION:    {}\n",
+        kind.api_version.rsplit('/').next().unwrap_or("")
+    ));
     if let Some(field) = last {
-        call.say(&format!("FIELD: {} <{}>\n", field.name, shape(&field.shape)));
+        call.say(&format!(
+            "FIELD: {} <{}>\n",
+            field.name,
+            shape(&field.shape)
+        ));
         if structure(&field.shape).is_none() {
             return Ok(());
         }
@@ -134,7 +185,11 @@ pub fn explain(call: &mut Call<'_>) -> Result<(), Problem> {
     call.say("FIELDS:");
     for field in &table.get(id).fields {
         let required = if field.is_required { " -required-" } else { "" };
-        call.say(&format!("  {}\t<{}>{required}", field.name, shape(&field.shape)));
+        call.say(&format!(
+            "  {}\t<{}>{required}",
+            field.name,
+            shape(&field.shape)
+        ));
     }
     call.say("");
     Ok(())
@@ -151,7 +206,12 @@ fn structure(shape: &Shape) -> Option<crate::manifest::schema::table::TypeId> {
 
 fn shape(one: &Shape) -> String {
     match one {
-        Shape::String | Shape::Enum(_) | Shape::Bytes | Shape::Duration | Shape::Time | Shape::Quantity => "string".to_owned(),
+        Shape::String
+        | Shape::Enum(_)
+        | Shape::Bytes
+        | Shape::Duration
+        | Shape::Time
+        | Shape::Quantity => "string".to_owned(),
         Shape::Bool => "boolean".to_owned(),
         Shape::Int32 | Shape::Int64 => "integer".to_owned(),
         Shape::Number => "number".to_owned(),
@@ -159,7 +219,9 @@ fn shape(one: &Shape) -> String {
         Shape::List(inner) => format!("[]{}", shape(inner)),
         Shape::Map { values, .. } => format!("map[string]{}", shape(values)),
         Shape::Type(id) => kubernetes().get(*id).go_name().to_owned(),
-        Shape::Any | Shape::Null | Shape::Object | Shape::Plain(_) | Shape::OneOf(_) => "Object".to_owned(),
+        Shape::Any | Shape::Null | Shape::Object | Shape::Plain(_) | Shape::OneOf(_) => {
+            "Object".to_owned()
+        }
     }
 }
 
@@ -168,7 +230,9 @@ fn shape(one: &Shape) -> String {
 /// # Errors
 /// Always.
 pub fn drain(_call: &mut Call<'_>) -> Result<(), Problem> {
-    Err(Problem::error("kubectl drain is not modelled: the eviction API is not; use kubectl cordon and kubectl delete pod"))
+    Err(Problem::error(
+        "kubectl drain is not modelled: the eviction API is not; use kubectl cordon and kubectl delete pod",
+    ))
 }
 
 /// `top` is refused, as by a cluster without metrics-server.

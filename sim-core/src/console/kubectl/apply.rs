@@ -20,8 +20,25 @@ use super::{Call, name_of, title};
 
 /// Flags of `apply`.
 pub const FLAGS: &[&str] = &[
-    "filename:f", "!recursive:R", "?dry-run", "output:o", "!server-side", "!force-conflicts", "field-manager", "!force", "!prune", "!all", "selector:l", "?validate",
-    "!wait", "timeout", "!overwrite", "!openapi-patch", "kustomize:k", "grace-period", "?cascade",
+    "filename:f",
+    "!recursive:R",
+    "?dry-run",
+    "output:o",
+    "!server-side",
+    "!force-conflicts",
+    "field-manager",
+    "!force",
+    "!prune",
+    "!all",
+    "selector:l",
+    "?validate",
+    "!wait",
+    "timeout",
+    "!overwrite",
+    "!openapi-patch",
+    "kustomize:k",
+    "grace-period",
+    "?cascade",
 ];
 
 /// The annotation that remembers what was applied.
@@ -46,7 +63,9 @@ pub struct Item {
 /// Files that are not there.
 pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
     if call.arguments.flag("kustomize").is_some() {
-        return Err(Problem::error("-k is not modelled; apply the files that kustomize prints"));
+        return Err(Problem::error(
+            "-k is not modelled; apply the files that kustomize prints",
+        ));
     }
     let names = call.arguments.all("filename");
     if names.is_empty() {
@@ -65,13 +84,23 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         let folder = name.trim_start_matches("./").trim_end_matches('/');
         let deep = call.arguments.on("recursive");
         let inside = call.session.files.iter().filter(|(path, _)| {
-            let rest = if folder == "." || folder.is_empty() { Some(path.as_str()) } else { path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) };
-            rest.is_some_and(|rest| deep || !rest.contains('/')) && [".json", ".yaml", ".yml"].iter().any(|end| path.ends_with(end))
+            let rest = if folder == "." || folder.is_empty() {
+                Some(path.as_str())
+            } else {
+                path.strip_prefix(folder)
+                    .and_then(|rest| rest.strip_prefix('/'))
+            };
+            rest.is_some_and(|rest| deep || !rest.contains('/'))
+                && [".json", ".yaml", ".yml"]
+                    .iter()
+                    .any(|end| path.ends_with(end))
         });
         let before = texts.len();
         texts.extend(inside.map(|(path, text)| (path.clone(), text.clone())));
         if texts.len() == before {
-            return Err(Problem::error(&format!("the path \"{name}\" does not exist")));
+            return Err(Problem::error(&format!(
+                "the path \"{name}\" does not exist"
+            )));
         }
     }
     let (mut found, mut problems) = (Vec::new(), Vec::new());
@@ -79,10 +108,16 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         let source = Source::new(name, text);
         let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
         if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-            problems.push(Problem::error(&format!("error parsing {name}: error converting YAML to JSON: {}", remark.message)));
+            problems.push(Problem::error(&format!(
+                "error parsing {name}: error converting YAML to JSON: {}",
+                remark.message
+            )));
         }
         for node in &documents {
-            let is_list = node.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
+            let is_list = node
+                .get("kind")
+                .and_then(Node::as_str)
+                .is_some_and(|kind| kind.ends_with("List"));
             let parts: Vec<&Node> = match node.get("items").and_then(Node::as_seq) {
                 Some(parts) if is_list => parts.iter().collect(),
                 _ => vec![node],
@@ -103,12 +138,16 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
     for (field, word) in [("kind", "Kind"), ("apiVersion", "apiVersion")] {
         if object.str_at(&[field]).is_none_or(str::is_empty) {
             let shown = json(&object, KeyOrder::Sorted);
-            return Err(Problem::error(&format!("unable to decode \"{name}\": Object '{word}' is missing in '{shown}'")));
+            return Err(Problem::error(&format!(
+                "unable to decode \"{name}\": Object '{word}' is missing in '{shown}'"
+            )));
         }
     }
     let version = object.str_at(&["apiVersion"]).unwrap_or("").to_owned();
     let kind_name = object.str_at(&["kind"]).unwrap_or("").to_owned();
-    let Some(kind) = kinds::of_object(&version, &kind_name).filter(|kind| kind.api_version == version) else {
+    let Some(kind) =
+        kinds::of_object(&version, &kind_name).filter(|kind| kind.api_version == version)
+    else {
         let own = object.str_at(&["metadata", "namespace"]).unwrap_or("");
         return Err(Problem::error(&format!(
             "resource mapping not found for name: \"{}\" namespace: \"{own}\" from \"{name}\": no matches for kind \"{kind_name}\" in version \"{version}\"\nensure CRDs are installed first",
@@ -116,20 +155,42 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
         )));
     };
     if kind.namespaced {
-        let own = object.str_at(&["metadata", "namespace"]).unwrap_or("").to_owned();
+        let own = object
+            .str_at(&["metadata", "namespace"])
+            .unwrap_or("")
+            .to_owned();
         if own.is_empty() {
             object.set_path(&["metadata", "namespace"], call.namespace.as_str().into());
-        } else if call.arguments.flag("namespace").is_some_and(|wanted| wanted != own) {
+        } else if call
+            .arguments
+            .flag("namespace")
+            .is_some_and(|wanted| wanted != own)
+        {
             return Err(Problem::error(&format!(
                 "the namespace from the provided object \"{own}\" does not match the namespace \"{}\". You must pass '--namespace={own}' to perform this operation.",
                 call.namespace
             )));
         }
     }
-    let remarks = decode::schema_problems(Some(source), |report| schema::check(node, &|_, _| false, report));
-    let strict: Vec<String> = remarks.into_iter().filter(|remark| remark.is_error()).map(|remark| remark.message).collect();
+    let remarks = decode::schema_problems(Some(source), |report| {
+        schema::check(node, &|_, _| false, report)
+    });
+    let strict: Vec<String> = remarks
+        .into_iter()
+        .filter(|remark| remark.is_error())
+        .map(|remark| remark.message)
+        .collect();
     let off = matches!(call.arguments.flag("validate"), Some("false" | "ignore"));
-    Ok(Item { source: name.to_owned(), kind, object, strict: if off { String::new() } else { strict.join(", ") } })
+    Ok(Item {
+        source: name.to_owned(),
+        kind,
+        object,
+        strict: if off {
+            String::new()
+        } else {
+            strict.join(", ")
+        },
+    })
 }
 
 impl Item {
@@ -143,10 +204,21 @@ impl Item {
         }
         let version = self.kind.api_version.rsplit('/').next().unwrap_or("");
         // Go's decoder speaks of types itself; unknown and repeated fields are the strict decoder's.
-        let decoder = if self.strict.contains("cannot unmarshal") { "" } else { "strict decoding error: " };
+        let decoder = if self.strict.contains("cannot unmarshal") {
+            ""
+        } else {
+            "strict decoding error: "
+        };
         let kind = self.kind.kind;
-        let text = format!("Error from server (BadRequest): {kind} in version \"{version}\" cannot be handled as a {kind}: {decoder}{}", self.strict);
-        Err(Problem { text, code: 1, reason: "BadRequest" })
+        let text = format!(
+            "Error from server (BadRequest): {kind} in version \"{version}\" cannot be handled as a {kind}: {decoder}{}",
+            self.strict
+        );
+        Err(Problem {
+            text,
+            code: 1,
+            reason: "BadRequest",
+        })
     }
 
     /// Namespace of the object, empty for cluster-wide kinds.
@@ -174,20 +246,34 @@ pub fn remembering(object: &Value) -> Value {
 /// Flags that exclude each other, and every object's own problem; the others are applied.
 pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
     if !call.arguments.words.is_empty() {
-        return Err(Problem::error(&format!("Unexpected args: [{}]\nSee 'kubectl apply -h' for help and examples", call.arguments.words.join(" "))));
+        return Err(Problem::error(&format!(
+            "Unexpected args: [{}]\nSee 'kubectl apply -h' for help and examples",
+            call.arguments.words.join(" ")
+        )));
     }
     if call.arguments.on("server-side") {
-        return Err(Problem::error("--server-side is not modelled; field ownership of managers is not kept"));
+        return Err(Problem::error(
+            "--server-side is not modelled; field ownership of managers is not kept",
+        ));
     }
     if call.arguments.on("force-conflicts") {
-        return Err(Problem::error("--force-conflicts only works with --server-side"));
+        return Err(Problem::error(
+            "--force-conflicts only works with --server-side",
+        ));
     }
     if call.arguments.on("prune") || call.arguments.on("force") {
         return Err(Problem::error("--prune and --force are not modelled"));
     }
     let selector = call.selector()?;
     let (found, mut problems) = items(call)?;
-    let found: Vec<Item> = found.into_iter().filter(|item| selector.as_ref().is_none_or(|selector| super::get::selected(selector, &item.object))).collect();
+    let found: Vec<Item> = found
+        .into_iter()
+        .filter(|item| {
+            selector
+                .as_ref()
+                .is_none_or(|selector| super::get::selected(selector, &item.object))
+        })
+        .collect();
     if found.is_empty() && problems.is_empty() {
         return Err(Problem::error("no objects passed to apply"));
     }
@@ -196,7 +282,11 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
             Ok(word) => {
                 let line = match call.arguments.flag("output") {
                     Some("name") => title(item.kind, name_of(&item.object)),
-                    _ => format!("{} {word}{}", title(item.kind, name_of(&item.object)), call.suffix()),
+                    _ => format!(
+                        "{} {word}{}",
+                        title(item.kind, name_of(&item.object)),
+                        call.suffix()
+                    ),
                 };
                 call.say(&line);
             }
@@ -208,20 +298,32 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
 
 fn one(call: &mut Call<'_>, item: &Item) -> Result<&'static str, Problem> {
     let name = name_of(&item.object);
-    if name.is_empty() && let Some(base) = item.object.str_at(&["metadata", "generateName"]) {
-        return Err(Problem::error(&format!("from {base}: cannot use generate name with apply")));
+    if name.is_empty()
+        && let Some(base) = item.object.str_at(&["metadata", "generateName"])
+    {
+        return Err(Problem::error(&format!(
+            "from {base}: cannot use generate name with apply"
+        )));
     }
     let modified = remembering(&item.object);
     let current = call.view()?.get(item.kind, item.namespace(), name);
     let Some(current) = current else {
-        item.strict().map_err(|problem| problem.when("creating", &item.source))?;
+        item.strict()
+            .map_err(|problem| problem.when("creating", &item.source))?;
         if !call.dry() {
-            let request = Request::Create { object: patch::without_nulls(&modified), namespace: item.namespace().into() };
-            call.ask(request).map_err(|problem| problem.when("creating", &item.source))?;
+            let request = Request::Create {
+                object: patch::without_nulls(&modified),
+                namespace: item.namespace().into(),
+            };
+            call.ask(request)
+                .map_err(|problem| problem.when("creating", &item.source))?;
         }
         return Ok("created");
     };
-    let original = match current.str_at(&["metadata", "annotations", LAST_APPLIED]).and_then(|text| Value::parse_json(text).ok()) {
+    let original = match current
+        .str_at(&["metadata", "annotations", LAST_APPLIED])
+        .and_then(|text| Value::parse_json(text).ok())
+    {
         Some(original) => original,
         None => {
             call.stderr.push_str(&format!(
@@ -241,10 +343,14 @@ fn one(call: &mut Call<'_>, item: &Item) -> Result<&'static str, Problem> {
         return Ok("unchanged");
     }
     if current.path(&["metadata", "deletionTimestamp"]).is_some() {
-        call.stderr.push_str(&format!("Warning: Detected changes to resource {name} which is currently being deleted.\n"));
+        call.stderr.push_str(&format!(
+            "Warning: Detected changes to resource {name} which is currently being deleted.\n"
+        ));
     }
-    item.strict().map_err(|problem| problem.when("applying patch", &item.source))?;
-    call.put(merged).map_err(|problem| problem.when("applying patch", &item.source))?;
+    item.strict()
+        .map_err(|problem| problem.when("applying patch", &item.source))?;
+    call.put(merged)
+        .map_err(|problem| problem.when("applying patch", &item.source))?;
     Ok("configured")
 }
 
@@ -254,5 +360,9 @@ fn one(call: &mut Call<'_>, item: &Item) -> Result<&'static str, Problem> {
 /// Upstream's text.
 pub fn duration(text: &str) -> Result<SimDuration, Problem> {
     let plain = if text == "0" { "0s" } else { text };
-    SimDuration::parse(plain).map_err(|error| Problem::error(&format!("invalid argument \"{text}\" for \"--timeout\" flag: {error}")))
+    SimDuration::parse(plain).map_err(|error| {
+        Problem::error(&format!(
+            "invalid argument \"{text}\" for \"--timeout\" flag: {error}"
+        ))
+    })
 }

@@ -1,7 +1,17 @@
 //! Words to flags and arguments, as pflag reads them.
 
 /// Flags that every verb has.
-const GLOBAL: [&str; 9] = ["namespace:n", "context", "kubeconfig", "request-timeout", "v:v", "cluster", "user", "server:s", "!warnings-as-errors"];
+const GLOBAL: [&str; 9] = [
+    "namespace:n",
+    "context",
+    "kubeconfig",
+    "request-timeout",
+    "v:v",
+    "cluster",
+    "user",
+    "server:s",
+    "!warnings-as-errors",
+];
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,9 +51,14 @@ pub fn verb_position(words: &[String]) -> Option<usize> {
         if !word.starts_with('-') {
             return Some(at);
         }
-        let takes_next = GLOBAL.iter().map(|text| spec(text)).any(|(name, short, takes)| {
-            takes == Takes::Value && (word.strip_prefix("--") == Some(name) || short.is_some_and(|short| word.strip_prefix('-') == Some(short)))
-        });
+        let takes_next = GLOBAL
+            .iter()
+            .map(|text| spec(text))
+            .any(|(name, short, takes)| {
+                takes == Takes::Value
+                    && (word.strip_prefix("--") == Some(name)
+                        || short.is_some_and(|short| word.strip_prefix('-') == Some(short)))
+            });
         at += if takes_next { 2 } else { 1 };
     }
     None
@@ -68,14 +83,18 @@ impl Arguments {
                     Some((name, value)) => (name, Some(value.to_owned())),
                     None => (long, None),
                 };
-                let Some((name, _, takes)) = specs.iter().find(|(known, _, _)| *known == name) else {
+                let Some((name, _, takes)) = specs.iter().find(|(known, _, _)| *known == name)
+                else {
                     return Err(format!("unknown flag: --{name}"));
                 };
                 let value = match (value, takes) {
                     (Some(value), _) => value,
                     (None, Takes::Nothing) => "true".to_owned(),
                     (None, Takes::Optional) => String::new(),
-                    (None, Takes::Value) => words.next().ok_or_else(|| format!("flag needs an argument: --{name}"))?.clone(),
+                    (None, Takes::Value) => words
+                        .next()
+                        .ok_or_else(|| format!("flag needs an argument: --{name}"))?
+                        .clone(),
                 };
                 found.flags.push(((*name).to_owned(), value));
             } else if word.len() > 1 && word.starts_with('-') {
@@ -83,14 +102,21 @@ impl Arguments {
                 let mut rest = letters;
                 while let Some(letter) = rest.chars().next() {
                     let (one, after) = rest.split_at(letter.len_utf8());
-                    let Some((name, _, takes)) = specs.iter().find(|(_, short, _)| *short == Some(one)) else {
+                    let Some((name, _, takes)) =
+                        specs.iter().find(|(_, short, _)| *short == Some(one))
+                    else {
                         return Err(format!("unknown shorthand flag: '{one}' in -{rest}"));
                     };
                     rest = after;
                     let value = if *takes == Takes::Value {
                         let given = rest.strip_prefix('=').unwrap_or(rest);
                         let value = if rest.is_empty() {
-                            words.next().ok_or_else(|| format!("flag needs an argument: '{one}' in -{letters}"))?.clone()
+                            words
+                                .next()
+                                .ok_or_else(|| {
+                                    format!("flag needs an argument: '{one}' in -{letters}")
+                                })?
+                                .clone()
                         } else {
                             given.to_owned()
                         };
@@ -110,13 +136,19 @@ impl Arguments {
 
     /// The last value of a flag.
     pub fn flag(&self, name: &str) -> Option<&str> {
-        self.flags.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.flags
+            .iter()
+            .rev()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// All values of a flag, also those joined by commas.
     pub fn all(&self, name: &str) -> Vec<String> {
         let values = self.flags.iter().filter(|(known, _)| known == name);
-        values.flat_map(|(_, value)| value.split(',').map(str::to_owned)).collect()
+        values
+            .flat_map(|(_, value)| value.split(',').map(str::to_owned))
+            .collect()
     }
 
     /// Whether a switch is on.
@@ -141,9 +173,18 @@ mod tests {
         assert_eq!(found.flag("output"), Some("wide"));
         assert!(found.on("all-namespaces"));
         assert_eq!(found.flag("dry-run"), Some(""));
-        assert_eq!(found.tail.as_deref(), Some(&["ls".to_owned(), "-l".to_owned()][..]));
+        assert_eq!(
+            found.tail.as_deref(),
+            Some(&["ls".to_owned(), "-l".to_owned()][..])
+        );
         assert_eq!(parse("--bogus"), Err("unknown flag: --bogus".to_owned()));
-        assert_eq!(parse("-z"), Err("unknown shorthand flag: 'z' in -z".to_owned()));
-        assert_eq!(parse("-o"), Err("flag needs an argument: 'o' in -o".to_owned()));
+        assert_eq!(
+            parse("-z"),
+            Err("unknown shorthand flag: 'z' in -z".to_owned())
+        );
+        assert_eq!(
+            parse("-o"),
+            Err("flag needs an argument: 'o' in -o".to_owned())
+        );
     }
 }

@@ -11,14 +11,19 @@ pub fn unix(text: &str) -> Option<i64> {
     // Days since 1970-01-01, counting years from March.
     let shifted = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = shifted * 365 + shifted.div_euclid(4) - shifted.div_euclid(100) + shifted.div_euclid(400) + day_of_year - 719_468;
+    let days = shifted * 365 + shifted.div_euclid(4) - shifted.div_euclid(100)
+        + shifted.div_euclid(400)
+        + day_of_year
+        - 719_468;
     Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
 /// Age of a point in time as a table shows it; `<unknown>` for none.
 pub fn age(text: Option<&str>, now: SimTime) -> String {
     match text.and_then(unix) {
-        Some(at) => human(EPOCH_UNIX_SECONDS.cast_signed() + now.whole_seconds().cast_signed() - at),
+        Some(at) => {
+            human(EPOCH_UNIX_SECONDS.cast_signed() + now.whole_seconds().cast_signed() - at)
+        }
         None => "<unknown>".to_owned(),
     }
 }
@@ -31,7 +36,11 @@ pub fn age_of(object: &Value, now: SimTime) -> String {
 /// `HumanDuration` of whole seconds.
 pub fn human(seconds: i64) -> String {
     let two = |first: i64, unit: char, second: i64, small: char| {
-        if second == 0 { format!("{first}{unit}") } else { format!("{first}{unit}{second}{small}") }
+        if second == 0 {
+            format!("{first}{unit}")
+        } else {
+            format!("{first}{unit}{second}{small}")
+        }
     };
     let (minutes, hours) = (seconds / 60, seconds / 3_600);
     let (days, years) = (hours / 24, hours / 24 / 365);
@@ -53,11 +62,26 @@ pub fn human(seconds: i64) -> String {
 /// A point in time as `describe` shows it: RFC 1123 with a numeric zone.
 pub fn long(text: &str) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let Some(seconds) = unix(text) else { return text.to_owned() };
-    let weekday = usize::try_from(seconds.div_euclid(86_400).rem_euclid(7)).map_or("", |day| DAYS[day]);
-    let month = text[5..7].parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).copied().unwrap_or("");
-    format!("{weekday}, {} {month} {} {} +0000", &text[8..10], &text[..4], &text[11..19])
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let Some(seconds) = unix(text) else {
+        return text.to_owned();
+    };
+    let weekday =
+        usize::try_from(seconds.div_euclid(86_400).rem_euclid(7)).map_or("", |day| DAYS[day]);
+    let month = text[5..7]
+        .parse::<usize>()
+        .ok()
+        .and_then(|month| MONTHS.get(month.wrapping_sub(1)))
+        .copied()
+        .unwrap_or("");
+    format!(
+        "{weekday}, {} {month} {} {} +0000",
+        &text[8..10],
+        &text[..4],
+        &text[11..19]
+    )
 }
 
 #[cfg(test)]
@@ -66,7 +90,24 @@ mod tests {
 
     #[test]
     fn ages_are_cut_not_rounded() {
-        let cases = [(-2, "<invalid>"), (-1, "0s"), (119, "119s"), (120, "2m"), (125, "2m5s"), (600, "10m"), (10_799, "179m"), (10_800, "3h"), (11_000, "3h3m"), (28_800, "8h"), (172_799, "47h"), (172_800, "2d"), (180_000, "2d2h"), (691_200, "8d"), (63_072_000, "2y"), (252_288_000, "8y")];
+        let cases = [
+            (-2, "<invalid>"),
+            (-1, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (125, "2m5s"),
+            (600, "10m"),
+            (10_799, "179m"),
+            (10_800, "3h"),
+            (11_000, "3h3m"),
+            (28_800, "8h"),
+            (172_799, "47h"),
+            (172_800, "2d"),
+            (180_000, "2d2h"),
+            (691_200, "8d"),
+            (63_072_000, "2y"),
+            (252_288_000, "8y"),
+        ];
         for (seconds, text) in cases {
             assert_eq!(human(seconds), text, "{seconds}");
         }
@@ -74,7 +115,13 @@ mod tests {
 
     #[test]
     fn times_are_read_and_written() {
-        assert_eq!(unix("2026-01-01T00:00:00Z"), Some(EPOCH_UNIX_SECONDS.cast_signed()));
-        assert_eq!(long("2026-01-01T00:00:05Z"), "Thu, 01 Jan 2026 00:00:05 +0000");
+        assert_eq!(
+            unix("2026-01-01T00:00:00Z"),
+            Some(EPOCH_UNIX_SECONDS.cast_signed())
+        );
+        assert_eq!(
+            long("2026-01-01T00:00:05Z"),
+            "Thu, 01 Jan 2026 00:00:05 +0000"
+        );
     }
 }

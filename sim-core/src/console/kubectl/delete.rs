@@ -10,8 +10,23 @@ use super::{Call, apply, get, name_of, targets};
 
 /// Flags of `delete`.
 pub const FLAGS: &[&str] = &[
-    "filename:f", "!recursive:R", "selector:l", "!all", "!all-namespaces:A", "grace-period", "!force", "?cascade", "!now", "!wait", "timeout", "!ignore-not-found",
-    "?dry-run", "output:o", "field-selector", "kustomize:k", "!interactive:i",
+    "filename:f",
+    "!recursive:R",
+    "selector:l",
+    "!all",
+    "!all-namespaces:A",
+    "grace-period",
+    "!force",
+    "?cascade",
+    "!now",
+    "!wait",
+    "timeout",
+    "!ignore-not-found",
+    "?dry-run",
+    "output:o",
+    "field-selector",
+    "kustomize:k",
+    "!interactive:i",
 ];
 
 /// How often the client looks whether an object is gone. Source: a watch answers at once; this is
@@ -35,12 +50,16 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
     .filter(|grace| *grace >= 0);
     if call.arguments.on("now") {
         if grace.is_some() {
-            return Err(Problem::error("--now and --grace-period cannot be specified together"));
+            return Err(Problem::error(
+                "--now and --grace-period cannot be specified together",
+            ));
         }
         grace = Some(1);
     }
     if force && grace.is_some_and(|grace| grace > 0) {
-        return Err(Problem::error("--force and --grace-period greater than 0 cannot be specified together"));
+        return Err(Problem::error(
+            "--force and --grace-period greater than 0 cannot be specified together",
+        ));
     }
     if force {
         grace = Some(0);
@@ -52,10 +71,16 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
         None | Some("background" | "" | "true") => Propagation::Background,
         Some("foreground") => Propagation::Foreground,
         Some("orphan" | "false") => Propagation::Orphan,
-        Some(other) => return Err(Problem::error(&format!("invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""))),
+        Some(other) => {
+            return Err(Problem::error(&format!(
+                "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
+            )));
+        }
     };
     if call.arguments.on("all") && call.arguments.flag("selector").is_some() {
-        return Err(Problem::error("setting 'all' parameter but found a non empty selector. "));
+        return Err(Problem::error(
+            "setting 'all' parameter but found a non empty selector. ",
+        ));
     }
     let (chosen, mut problems) = chosen(call)?;
     if force {
@@ -67,12 +92,27 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     let mut waiting = Vec::new();
     for (kind, object) in chosen {
-        let (name, namespace) = (name_of(&object).to_owned(), object.str_at(&["metadata", "namespace"]).unwrap_or("").to_owned());
-        if !kind.namespaced && call.arguments.flag("namespace").is_some() && !call.stderr.contains("cluster-scoped") {
+        let (name, namespace) = (
+            name_of(&object).to_owned(),
+            object
+                .str_at(&["metadata", "namespace"])
+                .unwrap_or("")
+                .to_owned(),
+        );
+        if !kind.namespaced
+            && call.arguments.flag("namespace").is_some()
+            && !call.stderr.contains("cluster-scoped")
+        {
             call.stderr.push_str("Warning: deleting cluster-scoped resources, not scoped to the provided namespace\n");
         }
         if !call.dry() {
-            let request = Request::Delete { kind: kind.kind.into(), namespace: namespace.as_str().into(), name: name.as_str().into(), propagation: Some(propagation), grace_seconds: grace };
+            let request = Request::Delete {
+                kind: kind.kind.into(),
+                namespace: namespace.as_str().into(),
+                name: name.as_str().into(),
+                propagation: Some(propagation),
+                grace_seconds: grace,
+            };
             if let Err(problem) = call.ask(request) {
                 if !(problem.reason == "NotFound" && call.arguments.on("ignore-not-found")) {
                     problems.push(problem);
@@ -80,11 +120,23 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
                 continue;
             }
         }
-        let word = if grace == Some(0) { "force deleted" } else { "deleted" };
-        let place = if kind.namespaced { format!(" from {namespace} namespace") } else { String::new() };
+        let word = if grace == Some(0) {
+            "force deleted"
+        } else {
+            "deleted"
+        };
+        let place = if kind.namespaced {
+            format!(" from {namespace} namespace")
+        } else {
+            String::new()
+        };
         let line = match call.arguments.flag("output") {
             Some("name") => super::title(kind, &name),
-            _ => format!("{} \"{name}\" {word}{place}{}", kind.qualified().to_ascii_lowercase(), call.suffix()),
+            _ => format!(
+                "{} \"{name}\" {word}{place}{}",
+                kind.qualified().to_ascii_lowercase(),
+                call.suffix()
+            ),
         };
         call.say(&line);
         waiting.push((kind, namespace, name, object));
@@ -95,9 +147,15 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
     Problem::all(problems)
 }
 
-fn removal(call: &mut Call<'_>, waiting: &[(&'static Kind, String, String, Value)], problems: &mut Vec<Problem>) -> Result<(), Problem> {
+fn removal(
+    call: &mut Call<'_>,
+    waiting: &[(&'static Kind, String, String, Value)],
+    problems: &mut Vec<Problem>,
+) -> Result<(), Problem> {
     let longest = match call.arguments.flag("timeout") {
-        Some(text) => Some(apply::duration(text)?).filter(|span| !span.is_zero()).unwrap_or(LONGEST),
+        Some(text) => Some(apply::duration(text)?)
+            .filter(|span| !span.is_zero())
+            .unwrap_or(LONGEST),
         None => LONGEST,
     };
     let deadline = call.now() + longest;
@@ -109,7 +167,10 @@ fn removal(call: &mut Call<'_>, waiting: &[(&'static Kind, String, String, Value
                 break;
             }
             if call.now() >= deadline {
-                problems.push(Problem::error(&format!("timed out waiting for the condition on {}/{name}", kind.plural)));
+                problems.push(Problem::error(&format!(
+                    "timed out waiting for the condition on {}/{name}",
+                    kind.plural
+                )));
                 break;
             }
             let next = (call.now() + LOOK_EVERY).min(deadline);
@@ -131,30 +192,55 @@ fn chosen(call: &Call<'_>) -> Result<(Vec<(&'static Kind, Value)>, Vec<Problem>)
             match call.view()?.get(item.kind, item.namespace(), name) {
                 Some(object) => found.push((item.kind, object)),
                 None if quiet => {}
-                None => problems.push(Problem::server(&crate::kube::Refusal::not_found(item.kind, name)).when("deleting", &item.source)),
+                None => problems.push(
+                    Problem::server(&crate::kube::Refusal::not_found(item.kind, name))
+                        .when("deleting", &item.source),
+                ),
             }
         }
         return Ok((found, problems));
     }
     if call.arguments.words.is_empty() {
-        return Err(Problem::error("You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"));
+        return Err(Problem::error(
+            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
+        ));
     }
     let selector = call.selector()?;
-    let many = selector.is_some() || call.arguments.on("all") || call.arguments.flag("field-selector").is_some();
+    let many = selector.is_some()
+        || call.arguments.on("all")
+        || call.arguments.flag("field-selector").is_some();
     for (kind, name) in targets(&call.arguments.words)? {
         match name {
-            Some(_) if many => return Err(Problem::error("name cannot be provided when a selector is specified")),
+            Some(_) if many => {
+                return Err(Problem::error(
+                    "name cannot be provided when a selector is specified",
+                ));
+            }
             Some(name) => match call.object(kind, &name) {
                 Ok(object) => found.push((kind, object)),
                 Err(problem) if quiet && problem.reason == "NotFound" => {}
                 Err(problem) => problems.push(problem),
             },
             None if many => {
-                let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
+                let namespace =
+                    (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
                 let objects = call.view()?.list(kind, namespace);
-                found.extend(objects.into_iter().filter(|object| selector.as_ref().is_none_or(|selector| get::selected(selector, object))).map(|object| (kind, object)));
+                found.extend(
+                    objects
+                        .into_iter()
+                        .filter(|object| {
+                            selector
+                                .as_ref()
+                                .is_none_or(|selector| get::selected(selector, object))
+                        })
+                        .map(|object| (kind, object)),
+                );
             }
-            None => return Err(Problem::error("resource(s) were provided, but no name was specified")),
+            None => {
+                return Err(Problem::error(
+                    "resource(s) were provided, but no name was specified",
+                ));
+            }
         }
     }
     Ok((found, problems))

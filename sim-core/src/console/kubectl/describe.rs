@@ -25,7 +25,14 @@ impl Sheet {
     /// Adds `name:` and a value of several lines, the further ones under the first.
     pub fn many(&mut self, level: usize, name: &str, values: &[String]) {
         for (index, value) in values.iter().enumerate() {
-            self.line(if index == 0 { level } else { 0 }, &if index == 0 { format!("{name}:\t{value}") } else { format!("\t{value}") });
+            self.line(
+                if index == 0 { level } else { 0 },
+                &if index == 0 {
+                    format!("{name}:\t{value}")
+                } else {
+                    format!("\t{value}")
+                },
+            );
         }
         if values.is_empty() {
             self.line(level, &format!("{name}:\t<none>"));
@@ -34,7 +41,11 @@ impl Sheet {
 
     /// The text with its columns aligned: a column spans consecutive lines that have that cell.
     pub fn text(&self) -> String {
-        let rows: Vec<Vec<&str>> = self.0.iter().map(|line| line.split('\t').collect()).collect();
+        let rows: Vec<Vec<&str>> = self
+            .0
+            .iter()
+            .map(|line| line.split('\t').collect())
+            .collect();
         let mut widths: Vec<Vec<usize>> = rows.iter().map(|row| vec![0; row.len()]).collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         for column in 0..columns {
@@ -45,7 +56,11 @@ impl Sheet {
                 while end < rows.len() && rows[end].len() > column + 1 {
                     end += 1;
                 }
-                let width = rows[at..end].iter().map(|row| crate::console::table::width(row[column])).max().unwrap_or(0);
+                let width = rows[at..end]
+                    .iter()
+                    .map(|row| crate::console::table::width(row[column]))
+                    .max()
+                    .unwrap_or(0);
                 for row in widths[at..end].iter_mut() {
                     row[column] = width + 2;
                 }
@@ -57,7 +72,10 @@ impl Sheet {
             for (index, cell) in row.iter().enumerate() {
                 out.push_str(cell);
                 if index + 1 < row.len() {
-                    out.extend(std::iter::repeat_n(' ', widths[index].saturating_sub(crate::console::table::width(cell))));
+                    out.extend(std::iter::repeat_n(
+                        ' ',
+                        widths[index].saturating_sub(crate::console::table::width(cell)),
+                    ));
                 }
             }
             out.push('\n');
@@ -75,7 +93,10 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
     let found = if words.is_empty() && call.arguments.flag("filename").is_some() {
         let (items, problems) = super::apply::items(call)?;
         Problem::all(problems)?;
-        items.iter().map(|item| Ok((item.kind, call.object(item.kind, name_of(&item.object))?))).collect::<Result<Vec<_>, Problem>>()?
+        items
+            .iter()
+            .map(|item| Ok((item.kind, call.object(item.kind, name_of(&item.object))?)))
+            .collect::<Result<Vec<_>, Problem>>()?
     } else {
         let mut found = Vec::new();
         let selector = call.selector()?;
@@ -83,16 +104,28 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
             match name {
                 Some(name) => found.push((kind, prefixed(call, kind, &name)?)),
                 None => {
-                    let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
+                    let namespace =
+                        (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
                     let all = call.view()?.list(kind, namespace);
-                    found.extend(all.into_iter().filter(|object| selector.as_ref().is_none_or(|selector| super::get::selected(selector, object))).map(|object| (kind, object)));
+                    found.extend(
+                        all.into_iter()
+                            .filter(|object| {
+                                selector
+                                    .as_ref()
+                                    .is_none_or(|selector| super::get::selected(selector, object))
+                            })
+                            .map(|object| (kind, object)),
+                    );
                 }
             }
         }
         found
     };
     if found.is_empty() {
-        call.stderr.push_str(&format!("No resources found in {} namespace.\n", call.namespace));
+        call.stderr.push_str(&format!(
+            "No resources found in {} namespace.\n",
+            call.namespace
+        ));
         return Ok(());
     }
     for (index, (kind, object)) in found.iter().enumerate() {
@@ -118,15 +151,22 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
 fn prefixed(call: &Call<'_>, kind: &'static Kind, name: &str) -> Result<Value, Problem> {
     call.object(kind, name).or_else(|problem| {
         let list = call.view()?.list(kind, Some(&call.namespace));
-        list.into_iter().find(|object| name_of(object).starts_with(name)).ok_or(problem)
+        list.into_iter()
+            .find(|object| name_of(object).starts_with(name))
+            .ok_or(problem)
     })
 }
 
 /// Lines of `k=v` or `k: v`; the annotation of apply is not shown.
 pub fn map_lines(object: &Value, path: &[&str], separator: &str) -> Vec<String> {
     let map = object.path(path).and_then(Value::as_map);
-    let shown = map.into_iter().flat_map(|map| map.sorted()).filter(|(key, _)| &***key != super::apply::LAST_APPLIED);
-    shown.map(|(key, value)| format!("{key}{separator}{}", value.as_str().unwrap_or(""))).collect()
+    let shown = map
+        .into_iter()
+        .flat_map(|map| map.sorted())
+        .filter(|(key, _)| &***key != super::apply::LAST_APPLIED);
+    shown
+        .map(|(key, value)| format!("{key}{separator}{}", value.as_str().unwrap_or("")))
+        .collect()
 }
 
 /// Name, and namespace where there is one.
@@ -139,14 +179,28 @@ pub fn head(object: &Value, sheet: &mut Sheet) {
 
 /// Labels and annotations.
 pub fn meta(object: &Value, sheet: &mut Sheet) {
-    sheet.many(0, "Labels", &map_lines(object, &["metadata", "labels"], "="));
-    sheet.many(0, "Annotations", &map_lines(object, &["metadata", "annotations"], ": "));
+    sheet.many(
+        0,
+        "Labels",
+        &map_lines(object, &["metadata", "labels"], "="),
+    );
+    sheet.many(
+        0,
+        "Annotations",
+        &map_lines(object, &["metadata", "annotations"], ": "),
+    );
 }
 
 /// `kind/name` of the controller.
 pub fn controller(object: &Value) -> Option<String> {
-    let owner = items(object, &["metadata", "ownerReferences"]).iter().find(|owner| owner.get("controller").and_then(Value::as_bool) == Some(true))?;
-    Some(format!("{}/{}", owner.str_at(&["kind"])?, owner.str_at(&["name"])?))
+    let owner = items(object, &["metadata", "ownerReferences"])
+        .iter()
+        .find(|owner| owner.get("controller").and_then(Value::as_bool) == Some(true))?;
+    Some(format!(
+        "{}/{}",
+        owner.str_at(&["kind"])?,
+        owner.str_at(&["name"])?
+    ))
 }
 
 fn plain(object: &Value, sheet: &mut Sheet) {
@@ -165,9 +219,25 @@ fn plain(object: &Value, sheet: &mut Sheet) {
 fn deployment(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     let number = |path: &[&str]| object.i64_at(path).unwrap_or(0);
     head(object, sheet);
-    sheet.line(0, &format!("CreationTimestamp:\t{}", long(object.str_at(&["metadata", "creationTimestamp"]).unwrap_or(""))));
+    sheet.line(
+        0,
+        &format!(
+            "CreationTimestamp:\t{}",
+            long(
+                object
+                    .str_at(&["metadata", "creationTimestamp"])
+                    .unwrap_or("")
+            )
+        ),
+    );
     meta(object, sheet);
-    sheet.line(0, &format!("Selector:\t{}", selector(object.path(&["spec", "selector"]))));
+    sheet.line(
+        0,
+        &format!(
+            "Selector:\t{}",
+            selector(object.path(&["spec", "selector"]))
+        ),
+    );
     sheet.line(
         0,
         &format!(
@@ -179,19 +249,64 @@ fn deployment(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), 
             number(&["status", "unavailableReplicas"])
         ),
     );
-    sheet.line(0, &format!("StrategyType:\t{}", object.str_at(&["spec", "strategy", "type"]).unwrap_or("")));
-    sheet.line(0, &format!("MinReadySeconds:\t{}", number(&["spec", "minReadySeconds"])));
+    sheet.line(
+        0,
+        &format!(
+            "StrategyType:\t{}",
+            object.str_at(&["spec", "strategy", "type"]).unwrap_or("")
+        ),
+    );
+    sheet.line(
+        0,
+        &format!("MinReadySeconds:\t{}", number(&["spec", "minReadySeconds"])),
+    );
     if let Some(rolling) = object.path(&["spec", "strategy", "rollingUpdate"]) {
-        let text = |key: &str| rolling.get(key).map(crate::object::jsonpath::text).unwrap_or_default();
-        sheet.line(0, &format!("RollingUpdateStrategy:\t{} max unavailable, {} max surge", text("maxUnavailable"), text("maxSurge")));
+        let text = |key: &str| {
+            rolling
+                .get(key)
+                .map(crate::object::jsonpath::text)
+                .unwrap_or_default()
+        };
+        sheet.line(
+            0,
+            &format!(
+                "RollingUpdateStrategy:\t{} max unavailable, {} max surge",
+                text("maxUnavailable"),
+                text("maxSurge")
+            ),
+        );
     }
-    template_lines(object.path(&["spec", "template"]).unwrap_or(&Value::Null), sheet);
+    template_lines(
+        object.path(&["spec", "template"]).unwrap_or(&Value::Null),
+        sheet,
+    );
     conditions(object, &["type", "status", "reason"], sheet);
     let sets = rollout::replica_sets(call, object)?;
-    let revision = object.path(&["metadata", "annotations", "deployment.kubernetes.io/revision"]);
-    let (new, old): (Vec<&Value>, Vec<&Value>) = sets.iter().partition(|set| revision.is_some() && set.path(&["metadata", "annotations", "deployment.kubernetes.io/revision"]) == revision);
+    let revision = object.path(&[
+        "metadata",
+        "annotations",
+        "deployment.kubernetes.io/revision",
+    ]);
+    let (new, old): (Vec<&Value>, Vec<&Value>) = sets.iter().partition(|set| {
+        revision.is_some()
+            && set.path(&[
+                "metadata",
+                "annotations",
+                "deployment.kubernetes.io/revision",
+            ]) == revision
+    });
     let shown = |sets: &[&Value]| {
-        let list: Vec<String> = sets.iter().map(|set| format!("{} ({}/{} replicas created)", name_of(set), set.i64_at(&["status", "replicas"]).unwrap_or(0), set.i64_at(&["spec", "replicas"]).unwrap_or(0))).collect();
+        let list: Vec<String> = sets
+            .iter()
+            .map(|set| {
+                format!(
+                    "{} ({}/{} replicas created)",
+                    name_of(set),
+                    set.i64_at(&["status", "replicas"]).unwrap_or(0),
+                    set.i64_at(&["spec", "replicas"]).unwrap_or(0)
+                )
+            })
+            .collect();
         or_none(Some(&list.join(", ")))
     };
     sheet.line(0, &format!("OldReplicaSets:\t{}", shown(&old)));
@@ -201,19 +316,57 @@ fn deployment(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), 
 
 fn replica_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     head(object, sheet);
-    sheet.line(0, &format!("Selector:\t{}", selector(object.path(&["spec", "selector"]))));
+    sheet.line(
+        0,
+        &format!(
+            "Selector:\t{}",
+            selector(object.path(&["spec", "selector"]))
+        ),
+    );
     meta(object, sheet);
     if let Some(owner) = controller(object) {
         sheet.line(0, &format!("Controlled By:\t{owner}"));
     }
     let number = |path: &[&str]| object.i64_at(path).unwrap_or(0);
-    sheet.line(0, &format!("Replicas:\t{} current / {} desired", number(&["status", "replicas"]), number(&["spec", "replicas"])));
+    sheet.line(
+        0,
+        &format!(
+            "Replicas:\t{} current / {} desired",
+            number(&["status", "replicas"]),
+            number(&["spec", "replicas"])
+        ),
+    );
     let uid = object.str_at(&["metadata", "uid"]);
-    let pods = call.view()?.list(kind_of("pods")?, object.str_at(&["metadata", "namespace"]));
-    let own: Vec<&Value> = pods.iter().filter(|pod| items(pod, &["metadata", "ownerReferences"]).iter().any(|owner| owner.str_at(&["uid"]) == uid)).collect();
-    let count = |phase: &str| own.iter().filter(|pod| pod.str_at(&["status", "phase"]) == Some(phase)).count();
-    sheet.line(0, &format!("Pods Status:\t{} Running / {} Waiting / {} Succeeded / {} Failed", count("Running"), count("Pending"), count("Succeeded"), count("Failed")));
-    template_lines(object.path(&["spec", "template"]).unwrap_or(&Value::Null), sheet);
+    let pods = call
+        .view()?
+        .list(kind_of("pods")?, object.str_at(&["metadata", "namespace"]));
+    let own: Vec<&Value> = pods
+        .iter()
+        .filter(|pod| {
+            items(pod, &["metadata", "ownerReferences"])
+                .iter()
+                .any(|owner| owner.str_at(&["uid"]) == uid)
+        })
+        .collect();
+    let count = |phase: &str| {
+        own.iter()
+            .filter(|pod| pod.str_at(&["status", "phase"]) == Some(phase))
+            .count()
+    };
+    sheet.line(
+        0,
+        &format!(
+            "Pods Status:\t{} Running / {} Waiting / {} Succeeded / {} Failed",
+            count("Running"),
+            count("Pending"),
+            count("Succeeded"),
+            count("Failed")
+        ),
+    );
+    template_lines(
+        object.path(&["spec", "template"]).unwrap_or(&Value::Null),
+        sheet,
+    );
     conditions(object, &["type", "status", "reason"], sheet);
     Ok(())
 }
@@ -222,29 +375,84 @@ fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Pro
     let text = |path: &[&str]| object.str_at(path).unwrap_or("").to_owned();
     head(object, sheet);
     meta(object, sheet);
-    sheet.line(0, &format!("Selector:\t{}", pairs(object.path(&["spec", "selector"]))));
+    sheet.line(
+        0,
+        &format!("Selector:\t{}", pairs(object.path(&["spec", "selector"]))),
+    );
     sheet.line(0, &format!("Type:\t{}", text(&["spec", "type"])));
-    let joined = |path: &[&str]| or_none(Some(&items(object, path).iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")));
-    sheet.line(0, &format!("IP Family Policy:\t{}", or_none(object.str_at(&["spec", "ipFamilyPolicy"]))));
-    sheet.line(0, &format!("IP Families:\t{}", joined(&["spec", "ipFamilies"])));
+    let joined = |path: &[&str]| {
+        or_none(Some(
+            &items(object, path)
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(","),
+        ))
+    };
+    sheet.line(
+        0,
+        &format!(
+            "IP Family Policy:\t{}",
+            or_none(object.str_at(&["spec", "ipFamilyPolicy"]))
+        ),
+    );
+    sheet.line(
+        0,
+        &format!("IP Families:\t{}", joined(&["spec", "ipFamilies"])),
+    );
     sheet.line(0, &format!("IP:\t{}", text(&["spec", "clusterIP"])));
     sheet.line(0, &format!("IPs:\t{}", joined(&["spec", "clusterIPs"])));
-    let slices = call.view()?.list(kind_of("endpointslices")?, object.str_at(&["metadata", "namespace"]));
-    let own: Vec<&Value> = slices.iter().filter(|slice| slice.str_at(&["metadata", "labels", "kubernetes.io/service-name"]) == Some(name_of(object))).collect();
+    let slices = call.view()?.list(
+        kind_of("endpointslices")?,
+        object.str_at(&["metadata", "namespace"]),
+    );
+    let own: Vec<&Value> = slices
+        .iter()
+        .filter(|slice| {
+            slice.str_at(&["metadata", "labels", "kubernetes.io/service-name"])
+                == Some(name_of(object))
+        })
+        .collect();
     for port in items(object, &["spec", "ports"]) {
         let name = port.str_at(&["name"]).unwrap_or("");
         let protocol = port.str_at(&["protocol"]).unwrap_or("TCP");
-        let target = port.get("targetPort").map(crate::object::jsonpath::text).unwrap_or_default();
-        sheet.line(0, &format!("Port:\t{}\t{}/{protocol}", if name.is_empty() { "<unset>" } else { name }, port.i64_at(&["port"]).unwrap_or(0)));
+        let target = port
+            .get("targetPort")
+            .map(crate::object::jsonpath::text)
+            .unwrap_or_default();
+        sheet.line(
+            0,
+            &format!(
+                "Port:\t{}\t{}/{protocol}",
+                if name.is_empty() { "<unset>" } else { name },
+                port.i64_at(&["port"]).unwrap_or(0)
+            ),
+        );
         sheet.line(0, &format!("TargetPort:\t{target}/{protocol}"));
         if let Some(node) = port.i64_at(&["nodePort"]).filter(|node| *node > 0) {
-            sheet.line(0, &format!("NodePort:\t{}\t{node}/{protocol}", if name.is_empty() { "<unset>" } else { name }));
+            sheet.line(
+                0,
+                &format!(
+                    "NodePort:\t{}\t{node}/{protocol}",
+                    if name.is_empty() { "<unset>" } else { name }
+                ),
+            );
         }
         let mut list = Vec::new();
         for slice in &own {
-            let number = items(slice, &["ports"]).iter().find(|one| one.str_at(&["name"]).unwrap_or("") == name).and_then(|one| one.i64_at(&["port"]));
-            for endpoint in items(slice, &["endpoints"]).iter().filter(|one| one.path(&["conditions", "ready"]).and_then(Value::as_bool) != Some(false)) {
-                list.extend(items(endpoint, &["addresses"]).iter().filter_map(Value::as_str).map(|ip| format!("{ip}:{}", number.unwrap_or(0))));
+            let number = items(slice, &["ports"])
+                .iter()
+                .find(|one| one.str_at(&["name"]).unwrap_or("") == name)
+                .and_then(|one| one.i64_at(&["port"]));
+            for endpoint in items(slice, &["endpoints"]).iter().filter(|one| {
+                one.path(&["conditions", "ready"]).and_then(Value::as_bool) != Some(false)
+            }) {
+                list.extend(
+                    items(endpoint, &["addresses"])
+                        .iter()
+                        .filter_map(Value::as_str)
+                        .map(|ip| format!("{ip}:{}", number.unwrap_or(0))),
+                );
             }
         }
         let shown = match list.len() {
@@ -253,8 +461,14 @@ fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Pro
         };
         sheet.line(0, &format!("Endpoints:\t{shown}"));
     }
-    sheet.line(0, &format!("Session Affinity:\t{}", text(&["spec", "sessionAffinity"])));
-    for (label, key) in [("External Traffic Policy", "externalTrafficPolicy"), ("Internal Traffic Policy", "internalTrafficPolicy")] {
+    sheet.line(
+        0,
+        &format!("Session Affinity:\t{}", text(&["spec", "sessionAffinity"])),
+    );
+    for (label, key) in [
+        ("External Traffic Policy", "externalTrafficPolicy"),
+        ("Internal Traffic Policy", "internalTrafficPolicy"),
+    ] {
         if let Some(policy) = object.str_at(&["spec", key]) {
             sheet.line(0, &format!("{label}:\t{policy}"));
         }
@@ -269,31 +483,66 @@ pub fn conditions(object: &Value, fields: &[&str], sheet: &mut Sheet) {
         return;
     }
     sheet.line(0, "Conditions:");
-    let cells: Vec<String> = fields.iter().map(|field| format!("{}{}", field[..1].to_uppercase(), &field[1..])).collect();
+    let cells: Vec<String> = fields
+        .iter()
+        .map(|field| format!("{}{}", field[..1].to_uppercase(), &field[1..]))
+        .collect();
     sheet.line(1, &cells.join("\t"));
-    sheet.line(1, &fields.iter().map(|field| "-".repeat(if *field == "reason" { 6 } else { field.len() })).collect::<Vec<_>>().join("\t"));
+    sheet.line(
+        1,
+        &fields
+            .iter()
+            .map(|field| "-".repeat(if *field == "reason" { 6 } else { field.len() }))
+            .collect::<Vec<_>>()
+            .join("\t"),
+    );
     for one in list {
-        let row: Vec<&str> = fields.iter().map(|field| one.str_at(&[field]).unwrap_or("")).collect();
+        let row: Vec<&str> = fields
+            .iter()
+            .map(|field| one.str_at(&[field]).unwrap_or(""))
+            .collect();
         sheet.line(1, &row.join("\t"));
     }
 }
 
 fn template_lines(template: &Value, sheet: &mut Sheet) {
     sheet.line(0, "Pod Template:");
-    sheet.many(1, "Labels", &map_lines(template, &["metadata", "labels"], "="));
+    sheet.many(
+        1,
+        "Labels",
+        &map_lines(template, &["metadata", "labels"], "="),
+    );
     let annotations = map_lines(template, &["metadata", "annotations"], ": ");
     if !annotations.is_empty() {
         sheet.many(1, "Annotations", &annotations);
     }
-    pod::containers("Init Containers", items(template, &["spec", "initContainers"]), None, 1, sheet);
-    pod::containers("Containers", items(template, &["spec", "containers"]), None, 1, sheet);
+    pod::containers(
+        "Init Containers",
+        items(template, &["spec", "initContainers"]),
+        None,
+        1,
+        sheet,
+    );
+    pod::containers(
+        "Containers",
+        items(template, &["spec", "containers"]),
+        None,
+        1,
+        sheet,
+    );
     let volumes = items(template, &["spec", "volumes"]);
     if volumes.is_empty() {
         sheet.line(1, "Volumes:\t<none>");
     } else {
         pod::volumes(volumes, 1, sheet);
     }
-    sheet.line(1, &format!("Node-Selectors:\t{}", pairs(template.path(&["spec", "nodeSelector"]))));
+    sheet.line(
+        1,
+        &format!(
+            "Node-Selectors:\t{}",
+            pairs(template.path(&["spec", "nodeSelector"]))
+        ),
+    );
     sheet.many(1, "Tolerations", &pod::tolerations(template));
 }
 
@@ -309,9 +558,14 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
     if call.arguments.flag("show-events") == Some("false") {
         return Ok(());
     }
-    let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("default");
+    let namespace = object
+        .str_at(&["metadata", "namespace"])
+        .unwrap_or("default");
     let mut list = call.view()?.list(kind_of("events")?, Some(namespace));
-    list.retain(|event| event.str_at(&["involvedObject", "kind"]) == Some(kind.kind) && event.str_at(&["involvedObject", "name"]) == Some(name_of(object)));
+    list.retain(|event| {
+        event.str_at(&["involvedObject", "kind"]) == Some(kind.kind)
+            && event.str_at(&["involvedObject", "name"]) == Some(name_of(object))
+    });
     if list.is_empty() {
         sheet.line(0, "Events:\t<none>");
         return Ok(());
@@ -324,9 +578,27 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
         let text = |path: &[&str]| event.str_at(path).unwrap_or("").to_owned();
         let times = event.i64_at(&["count"]).unwrap_or(1);
         let last = age(event.str_at(&["lastTimestamp"]), call.now());
-        let shown = if times > 1 { format!("{last} (x{times} over {})", age(event.str_at(&["firstTimestamp"]), call.now())) } else { last };
-        let field = event.str_at(&["involvedObject", "fieldPath"]).map_or_else(String::new, |field| format!("{field}: "));
-        sheet.line(1, &format!("{}\t{}\t{shown}\t{}\t{field}{}", text(&["type"]), text(&["reason"]), text(&["source", "component"]), text(&["message"]).trim()));
+        let shown = if times > 1 {
+            format!(
+                "{last} (x{times} over {})",
+                age(event.str_at(&["firstTimestamp"]), call.now())
+            )
+        } else {
+            last
+        };
+        let field = event
+            .str_at(&["involvedObject", "fieldPath"])
+            .map_or_else(String::new, |field| format!("{field}: "));
+        sheet.line(
+            1,
+            &format!(
+                "{}\t{}\t{shown}\t{}\t{field}{}",
+                text(&["type"]),
+                text(&["reason"]),
+                text(&["source", "component"]),
+                text(&["message"]).trim()
+            ),
+        );
     }
     Ok(())
 }

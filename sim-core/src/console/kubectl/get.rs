@@ -13,14 +13,35 @@ use super::{Call, kind_of, name_of, targets, title};
 
 /// Flags of `get`.
 pub const FLAGS: &[&str] = &[
-    "output:o", "!all-namespaces:A", "selector:l", "field-selector", "sort-by", "!no-headers", "!show-labels", "label-columns:L", "!ignore-not-found", "!show-kind",
-    "!show-managed-fields", "!watch:w", "!watch-only", "filename:f", "chunk-size", "subresource", "!recursive:R", "template",
+    "output:o",
+    "!all-namespaces:A",
+    "selector:l",
+    "field-selector",
+    "sort-by",
+    "!no-headers",
+    "!show-labels",
+    "label-columns:L",
+    "!ignore-not-found",
+    "!show-kind",
+    "!show-managed-fields",
+    "!watch:w",
+    "!watch-only",
+    "filename:f",
+    "chunk-size",
+    "subresource",
+    "!recursive:R",
+    "template",
 ];
 
 /// Labels or annotations as sorted pairs.
 pub fn text_pairs(object: &Value, field: &str) -> Vec<(std::sync::Arc<str>, std::sync::Arc<str>)> {
     let map = object.path(&["metadata", field]).and_then(Value::as_map);
-    sorted(map.into_iter().flat_map(|map| map.iter()).map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into())).collect())
+    sorted(
+        map.into_iter()
+            .flat_map(|map| map.iter())
+            .map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into()))
+            .collect(),
+    )
 }
 
 /// Whether a selector takes an object.
@@ -34,20 +55,28 @@ pub fn selected(selector: &Selector, object: &Value) -> bool {
 /// Unknown kinds and absent objects.
 pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
     if call.arguments.on("watch") || call.arguments.on("watch-only") {
-        return Err(Problem::error("--watch is not modelled; let time pass with sim advance and ask again"));
+        return Err(Problem::error(
+            "--watch is not modelled; let time pass with sim advance and ask again",
+        ));
     }
     let words = call.arguments.words.clone();
     if words.is_empty() {
-        return Err(Problem::error("Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that resource (e.g. kubectl explain pods).\nSee 'kubectl get -h' for help and examples"));
+        return Err(Problem::error(
+            "Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that resource (e.g. kubectl explain pods).\nSee 'kubectl get -h' for help and examples",
+        ));
     }
     let wanted = targets(&words)?;
     let everywhere = call.arguments.on("all-namespaces");
     if everywhere && wanted.iter().any(|(_, name)| name.is_some()) {
-        return Err(Problem::error("a resource cannot be retrieved by name across all namespaces"));
+        return Err(Problem::error(
+            "a resource cannot be retrieved by name across all namespaces",
+        ));
     }
     let selector = call.selector()?;
     if selector.is_some() && wanted.iter().any(|(_, name)| name.is_some()) {
-        return Err(Problem::error("name cannot be provided when a selector is specified"));
+        return Err(Problem::error(
+            "name cannot be provided when a selector is specified",
+        ));
     }
     let fields = field_selector(call.arguments.flag("field-selector").unwrap_or(""))?;
     let mut found: Vec<(&'static Kind, Value)> = Vec::new();
@@ -59,14 +88,20 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
                 by_name = true;
                 match call.object(kind, &name) {
                     Ok(object) => found.push((kind, object)),
-                    Err(problem) if problem.reason == "NotFound" && call.arguments.on("ignore-not-found") => {}
+                    Err(problem)
+                        if problem.reason == "NotFound"
+                            && call.arguments.on("ignore-not-found") => {}
                     Err(problem) => problems.push(problem),
                 }
             }
             None => {
                 let namespace = (!everywhere).then_some(call.namespace.as_str());
                 for object in call.view()?.list(kind, namespace) {
-                    if selector.as_ref().is_none_or(|selector| selected(selector, &object)) && fields_match(kind, &fields, &object)? {
+                    if selector
+                        .as_ref()
+                        .is_none_or(|selector| selected(selector, &object))
+                        && fields_match(kind, &fields, &object)?
+                    {
                         found.push((kind, object));
                     }
                 }
@@ -77,7 +112,12 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
         let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
         found.sort_by_cached_key(|(_, object)| SortKey::of(&template.first(object)));
     }
-    print(call, &found, &words, by_name && found.len() + problems.len() == 1)?;
+    print(
+        call,
+        &found,
+        &words,
+        by_name && found.len() + problems.len() == 1,
+    )?;
     Problem::all(problems)
 }
 
@@ -107,7 +147,9 @@ fn field_selector(text: &str) -> Result<Vec<(String, String, bool)>, Problem> {
         } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
             (key, value, true)
         } else {
-            return Err(Problem::error(&format!("invalid field selector \"{part}\"")));
+            return Err(Problem::error(&format!(
+                "invalid field selector \"{part}\""
+            )));
         };
         Ok((key.to_owned(), value.to_owned(), wanted))
     });
@@ -117,8 +159,28 @@ fn field_selector(text: &str) -> Result<Vec<(String, String, bool)>, Problem> {
 /// Fields that a kind can be selected by. Source: `pkg/apis/*/v1/conversion.go`.
 fn selectable(kind: &Kind, field: &str) -> bool {
     let more: &[&str] = match kind.kind {
-        "Pod" => &["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"],
-        "Event" => &["involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type"],
+        "Pod" => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.nominatedNodeName",
+        ],
+        "Event" => &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ],
         "Node" => &["spec.unschedulable"],
         "Namespace" => &["status.phase"],
         "Secret" => &["type"],
@@ -129,15 +191,39 @@ fn selectable(kind: &Kind, field: &str) -> bool {
     matches!(field, "metadata.name" | "metadata.namespace") || more.contains(&field)
 }
 
-fn fields_match(kind: &Kind, fields: &[(String, String, bool)], object: &Value) -> Result<bool, Problem> {
+fn fields_match(
+    kind: &Kind,
+    fields: &[(String, String, bool)],
+    object: &Value,
+) -> Result<bool, Problem> {
     for (key, value, wanted) in fields {
         if !selectable(kind, key) {
-            let text = format!("Error from server (BadRequest): Unable to find \"{}\" that match label selector \"\", field selector \"{key}={value}\": field label not supported: {key}", kind.resource());
-            return Err(Problem { text, code: 1, reason: "BadRequest" });
+            let text = format!(
+                "Error from server (BadRequest): Unable to find \"{}\" that match label selector \"\", field selector \"{key}={value}\": field label not supported: {key}",
+                kind.resource()
+            );
+            return Err(Problem {
+                text,
+                code: 1,
+                reason: "BadRequest",
+            });
         }
-        let path: Vec<&str> = if key == "source" { vec!["source", "component"] } else { key.split('.').collect() };
-        let found = object.path(&path).map(crate::object::jsonpath::text).unwrap_or_default();
-        let found = if found.is_empty() && matches!(key.as_str(), "spec.unschedulable" | "spec.hostNetwork") { "false".to_owned() } else { found };
+        let path: Vec<&str> = if key == "source" {
+            vec!["source", "component"]
+        } else {
+            key.split('.').collect()
+        };
+        let found = object
+            .path(&path)
+            .map(crate::object::jsonpath::text)
+            .unwrap_or_default();
+        let found = if found.is_empty()
+            && matches!(key.as_str(), "spec.unschedulable" | "spec.hostNetwork")
+        {
+            "false".to_owned()
+        } else {
+            found
+        };
         if (found == *value) != *wanted {
             return Ok(false);
         }
@@ -151,24 +237,42 @@ fn several_kinds(words: &[String]) -> bool {
         return true;
     }
     if words.iter().any(|word| word.contains('/')) {
-        let mut kinds: Vec<&str> = words.iter().filter_map(|word| word.split('/').next()).collect();
+        let mut kinds: Vec<&str> = words
+            .iter()
+            .filter_map(|word| word.split('/').next())
+            .collect();
         kinds.sort_unstable();
         kinds.dedup();
         return kinds.len() > 1;
     }
-    words.first().is_some_and(|word| word.split(',').filter(|part| !part.is_empty()).count() > 1)
+    words
+        .first()
+        .is_some_and(|word| word.split(',').filter(|part| !part.is_empty()).count() > 1)
 }
 
-fn print(call: &mut Call<'_>, found: &[(&'static Kind, Value)], words: &[String], single: bool) -> Result<(), Problem> {
+fn print(
+    call: &mut Call<'_>,
+    found: &[(&'static Kind, Value)],
+    words: &[String],
+    single: bool,
+) -> Result<(), Problem> {
     let output = call.arguments.flag("output").unwrap_or("").to_owned();
     let (format, rest) = match output.split_once('=') {
         Some((format, rest)) => (format, rest),
-        None => (output.as_str(), call.arguments.flag("template").unwrap_or("")),
+        None => (
+            output.as_str(),
+            call.arguments.flag("template").unwrap_or(""),
+        ),
     };
     let rest = rest.to_owned();
     match format {
         "" | "wide" => {
-            tables(call, found, several_kinds(words) || call.arguments.on("show-kind"), format == "wide");
+            tables(
+                call,
+                found,
+                several_kinds(words) || call.arguments.on("show-kind"),
+                format == "wide",
+            );
             Ok(())
         }
         "name" => {
@@ -182,13 +286,21 @@ fn print(call: &mut Call<'_>, found: &[(&'static Kind, Value)], words: &[String]
             if single && found.is_empty() {
                 return Ok(());
             }
-            let document = if single { found[0].1.clone() } else { list(found) };
+            let document = if single {
+                found[0].1.clone()
+            } else {
+                list(found)
+            };
             match format {
                 "json" => call.say(&json_pretty(&document, KeyOrder::Sorted)),
                 "yaml" => call.stdout.push_str(&yaml(&document)),
                 _ => {
-                    let template = Template::parse(&rest).map_err(|error| Problem::error(&format!("error parsing jsonpath {rest}, {error}")))?;
-                    let text = template.print(&document).map_err(|error| Problem::error(&format!("error executing jsonpath \"{rest}\": {error}")))?;
+                    let template = Template::parse(&rest).map_err(|error| {
+                        Problem::error(&format!("error parsing jsonpath {rest}, {error}"))
+                    })?;
+                    let text = template.print(&document).map_err(|error| {
+                        Problem::error(&format!("error executing jsonpath \"{rest}\": {error}"))
+                    })?;
                     call.stdout.push_str(&text);
                 }
             }
@@ -205,21 +317,32 @@ fn print(call: &mut Call<'_>, found: &[(&'static Kind, Value)], words: &[String]
 pub fn list(found: &[(&'static Kind, Value)]) -> Value {
     Value::object([
         ("apiVersion", "v1".into()),
-        ("items", Value::list(found.iter().map(|(_, object)| object.clone()).collect())),
+        (
+            "items",
+            Value::list(found.iter().map(|(_, object)| object.clone()).collect()),
+        ),
         ("kind", "List".into()),
         ("metadata", Value::object([("resourceVersion", "".into())])),
     ])
 }
 
-fn custom_columns(call: &mut Call<'_>, found: &[(&'static Kind, Value)], spec: &str) -> Result<(), Problem> {
+fn custom_columns(
+    call: &mut Call<'_>,
+    found: &[(&'static Kind, Value)],
+    spec: &str,
+) -> Result<(), Problem> {
     if spec.is_empty() {
-        return Err(Problem::error("custom-columns format specified but no custom columns given"));
+        return Err(Problem::error(
+            "custom-columns format specified but no custom columns given",
+        ));
     }
     let mut table = Table::default();
     let mut paths = Vec::new();
     for part in spec.split(',') {
         let Some((header, path)) = part.split_once(':') else {
-            return Err(Problem::error(&format!("unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>")));
+            return Err(Problem::error(&format!(
+                "unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"
+            )));
         };
         table.header.push(header.to_owned());
         paths.push(Template::relaxed(path).map_err(|error| Problem::error(&error))?);
@@ -230,22 +353,41 @@ fn custom_columns(call: &mut Call<'_>, found: &[(&'static Kind, Value)], spec: &
                 .iter()
                 .map(|path| {
                     let values = path.values(object);
-                    if values.is_empty() { "<none>".to_owned() } else { values.iter().map(crate::object::jsonpath::text).collect::<Vec<_>>().join(",") }
+                    if values.is_empty() {
+                        "<none>".to_owned()
+                    } else {
+                        values
+                            .iter()
+                            .map(crate::object::jsonpath::text)
+                            .collect::<Vec<_>>()
+                            .join(",")
+                    }
                 })
                 .collect(),
         );
     }
-    call.stdout.push_str(&table.kubectl(!call.arguments.on("no-headers")));
+    call.stdout
+        .push_str(&table.kubectl(!call.arguments.on("no-headers")));
     Ok(())
 }
 
 fn tables(call: &mut Call<'_>, found: &[(&'static Kind, Value)], with_kind: bool, wide: bool) {
     if found.is_empty() {
-        let quiet = call.arguments.on("ignore-not-found") || call.arguments.words.iter().any(|word| word.contains('/')) || call.arguments.words.len() > 1;
-        let namespaced = call.arguments.words.first().is_some_and(|word| word == "all" || word.split(',').any(|word| kind_of(word).is_ok_and(|kind| kind.namespaced)));
+        let quiet = call.arguments.on("ignore-not-found")
+            || call.arguments.words.iter().any(|word| word.contains('/'))
+            || call.arguments.words.len() > 1;
+        let namespaced = call.arguments.words.first().is_some_and(|word| {
+            word == "all"
+                || word
+                    .split(',')
+                    .any(|word| kind_of(word).is_ok_and(|kind| kind.namespaced))
+        });
         if !quiet {
             if namespaced && !call.arguments.on("all-namespaces") {
-                call.stderr.push_str(&format!("No resources found in {} namespace.\n", call.namespace));
+                call.stderr.push_str(&format!(
+                    "No resources found in {} namespace.\n",
+                    call.namespace
+                ));
             } else {
                 call.stderr.push_str("No resources found\n");
             }
@@ -265,7 +407,13 @@ fn tables(call: &mut Call<'_>, found: &[(&'static Kind, Value)], with_kind: bool
 }
 
 /// One table of objects of a kind.
-fn table(call: &Call<'_>, kind: &Kind, group: &[(&'static Kind, Value)], with_kind: bool, wide: bool) -> String {
+fn table(
+    call: &Call<'_>,
+    kind: &Kind,
+    group: &[(&'static Kind, Value)],
+    with_kind: bool,
+    wide: bool,
+) -> String {
     let shown = columns(kind);
     let keep = |index: usize| wide || !shown[index].1;
     let spaces = call.arguments.on("all-namespaces") && kind.namespaced;
@@ -274,23 +422,50 @@ fn table(call: &Call<'_>, kind: &Kind, group: &[(&'static Kind, Value)], with_ki
     if spaces {
         table.header.push("NAMESPACE".to_owned());
     }
-    table.header.extend((0..shown.len()).filter(|index| keep(*index)).map(|index| shown[index].0.to_owned()));
-    table.header.extend(labels.iter().map(|label| label.rsplit('/').next().unwrap_or(label).to_uppercase()));
+    table.header.extend(
+        (0..shown.len())
+            .filter(|index| keep(*index))
+            .map(|index| shown[index].0.to_owned()),
+    );
+    table.header.extend(
+        labels
+            .iter()
+            .map(|label| label.rsplit('/').next().unwrap_or(label).to_uppercase()),
+    );
     if call.arguments.on("show-labels") {
         table.header.push("LABELS".to_owned());
     }
     for (_, object) in group {
-        let name = if with_kind { title(kind, name_of(object)) } else { name_of(object).to_owned() };
+        let name = if with_kind {
+            title(kind, name_of(object))
+        } else {
+            name_of(object).to_owned()
+        };
         let mut row = Vec::new();
         if spaces {
-            row.push(object.str_at(&["metadata", "namespace"]).unwrap_or("").to_owned());
+            row.push(
+                object
+                    .str_at(&["metadata", "namespace"])
+                    .unwrap_or("")
+                    .to_owned(),
+            );
         }
         let all = cells(kind, object, &name, call.now(), wide);
-        row.extend(all.into_iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, cell)| match cell.split_once('\n') {
-            Some((line, _)) => format!("{line}..."),
-            None => cell,
+        row.extend(
+            all.into_iter()
+                .enumerate()
+                .filter(|(index, _)| keep(*index))
+                .map(|(_, cell)| match cell.split_once('\n') {
+                    Some((line, _)) => format!("{line}..."),
+                    None => cell,
+                }),
+        );
+        row.extend(labels.iter().map(|label| {
+            object
+                .str_at(&["metadata", "labels", label])
+                .unwrap_or("")
+                .to_owned()
         }));
-        row.extend(labels.iter().map(|label| object.str_at(&["metadata", "labels", label]).unwrap_or("").to_owned()));
         if call.arguments.on("show-labels") {
             row.push(pairs(object.path(&["metadata", "labels"])));
         }
@@ -308,31 +483,83 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
     let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
     let mut found = call.view()?.list(kind, namespace);
     if let Some(wanted) = call.arguments.flag("for") {
-        let (about, name) = wanted.split_once('/').ok_or_else(|| Problem::error(&format!("--for must be in resource/name form, not {wanted}")))?;
+        let (about, name) = wanted.split_once('/').ok_or_else(|| {
+            Problem::error(&format!(
+                "--for must be in resource/name form, not {wanted}"
+            ))
+        })?;
         let about = kind_of(about)?;
-        found.retain(|event| event.str_at(&["involvedObject", "kind"]) == Some(about.kind) && event.str_at(&["involvedObject", "name"]) == Some(name));
+        found.retain(|event| {
+            event.str_at(&["involvedObject", "kind"]) == Some(about.kind)
+                && event.str_at(&["involvedObject", "name"]) == Some(name)
+        });
     }
     let types = call.arguments.all("types");
     if !types.is_empty() {
-        found.retain(|event| types.iter().any(|kind| event.str_at(&["type"]).is_some_and(|found| found.eq_ignore_ascii_case(kind))));
+        found.retain(|event| {
+            types.iter().any(|kind| {
+                event
+                    .str_at(&["type"])
+                    .is_some_and(|found| found.eq_ignore_ascii_case(kind))
+            })
+        });
     }
     found.sort_by_key(|event| event.str_at(&["lastTimestamp"]).map(str::to_owned));
     if found.is_empty() {
-        let line = if call.arguments.on("all-namespaces") { "No events found.".to_owned() } else { format!("No events found in {} namespace.", call.namespace) };
+        let line = if call.arguments.on("all-namespaces") {
+            "No events found.".to_owned()
+        } else {
+            format!("No events found in {} namespace.", call.namespace)
+        };
         call.stderr.push_str(&format!("{line}\n"));
         return Ok(());
     }
     let spaces = call.arguments.on("all-namespaces");
-    let mut table = Table::new(if spaces { &["NAMESPACE", "LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"] } else { &["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"] });
+    let mut table = Table::new(if spaces {
+        &[
+            "NAMESPACE",
+            "LAST SEEN",
+            "TYPE",
+            "REASON",
+            "OBJECT",
+            "MESSAGE",
+        ]
+    } else {
+        &["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
+    });
     for event in &found {
         let all = cells(kind, event, name_of(event), call.now(), false);
         let times = event.i64_at(&["count"]).unwrap_or(1);
-        let seen = if times > 1 { format!("{} (x{times} over {})", all[0], all[7]) } else { all[0].clone() };
-        let involved = format!("{}/{}", event.str_at(&["involvedObject", "kind"]).unwrap_or(""), event.str_at(&["involvedObject", "name"]).unwrap_or(""));
-        let mut row = if spaces { vec![event.str_at(&["metadata", "namespace"]).unwrap_or("").to_owned()] } else { Vec::new() };
-        row.extend([seen, all[1].clone(), all[2].clone(), involved, all[6].clone()]);
+        let seen = if times > 1 {
+            format!("{} (x{times} over {})", all[0], all[7])
+        } else {
+            all[0].clone()
+        };
+        let involved = format!(
+            "{}/{}",
+            event.str_at(&["involvedObject", "kind"]).unwrap_or(""),
+            event.str_at(&["involvedObject", "name"]).unwrap_or("")
+        );
+        let mut row = if spaces {
+            vec![
+                event
+                    .str_at(&["metadata", "namespace"])
+                    .unwrap_or("")
+                    .to_owned(),
+            ]
+        } else {
+            Vec::new()
+        };
+        row.extend([
+            seen,
+            all[1].clone(),
+            all[2].clone(),
+            involved,
+            all[6].clone(),
+        ]);
         table.rows.push(row);
     }
-    call.stdout.push_str(&table.kubectl(!call.arguments.on("no-headers")));
+    call.stdout
+        .push_str(&table.kubectl(!call.arguments.on("no-headers")));
     Ok(())
 }

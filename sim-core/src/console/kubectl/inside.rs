@@ -12,12 +12,26 @@ use super::problem::Problem;
 use super::{Call, apply, edit, kind_of, name_of};
 
 /// Flags of `logs`.
-pub const LOG_FLAGS: &[&str] = &["container:c", "!previous:p", "!follow:f", "tail", "since", "!timestamps", "!all-containers", "selector:l", "!prefix", "limit-bytes", "!ignore-errors"];
+pub const LOG_FLAGS: &[&str] = &[
+    "container:c",
+    "!previous:p",
+    "!follow:f",
+    "tail",
+    "since",
+    "!timestamps",
+    "!all-containers",
+    "selector:l",
+    "!prefix",
+    "limit-bytes",
+    "!ignore-errors",
+];
 
 /// The pod that words like `web-1`, `pod/web-1` or `deploy/web` mean.
 fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
     let pods = kind_of("pods")?;
-    let Some((kind, name)) = word.split_once('/') else { return call.object(pods, word) };
+    let Some((kind, name)) = word.split_once('/') else {
+        return call.object(pods, word);
+    };
     let kind = kind_of(kind)?;
     if kind.kind == "Pod" {
         return call.object(pods, name);
@@ -27,16 +41,36 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
         "Service" => owner.path(&["spec", "selector"]),
         _ => owner.path(&["spec", "selector", "matchLabels"]),
     };
-    let wanted: Vec<(Arc<str>, Arc<str>)> = labels.and_then(Value::as_map).into_iter().flat_map(|map| map.iter()).map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into())).collect();
+    let wanted: Vec<(Arc<str>, Arc<str>)> = labels
+        .and_then(Value::as_map)
+        .into_iter()
+        .flat_map(|map| map.iter())
+        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into()))
+        .collect();
     let selector = crate::base::labels::Selector::from_match_labels(&wanted);
-    let mut found: Vec<Value> = call.view()?.list(pods, Some(&call.namespace)).into_iter().filter(|pod| super::get::selected(&selector, pod)).collect();
+    let mut found: Vec<Value> = call
+        .view()?
+        .list(pods, Some(&call.namespace))
+        .into_iter()
+        .filter(|pod| super::get::selected(&selector, pod))
+        .collect();
     // Ready pods first, as the client sorts them, then the oldest.
-    found.sort_by_key(|pod| (!super::pod_status::condition(pod, "Ready", "True"), pod.str_at(&["metadata", "creationTimestamp"]).map(str::to_owned)));
+    found.sort_by_key(|pod| {
+        (
+            !super::pod_status::condition(pod, "Ready", "True"),
+            pod.str_at(&["metadata", "creationTimestamp"])
+                .map(str::to_owned),
+        )
+    });
     if found.is_empty() {
         return Err(Problem::error(&format!("no pods found for {word}")));
     }
     if found.len() > 1 {
-        call.stderr.push_str(&format!("Found {} pods, using pod/{}\n", found.len(), name_of(&found[0])));
+        call.stderr.push_str(&format!(
+            "Found {} pods, using pod/{}\n",
+            found.len(),
+            name_of(&found[0])
+        ));
     }
     Ok(found.remove(0))
 }
@@ -44,14 +78,27 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
 /// The container that is meant; the first one if none is named.
 fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
     let names = edit::container_names(pod);
-    let inits: Vec<String> = items(pod, &["spec", "initContainers"]).iter().filter_map(|one| one.str_at(&["name"]).map(str::to_owned)).collect();
+    let inits: Vec<String> = items(pod, &["spec", "initContainers"])
+        .iter()
+        .filter_map(|one| one.str_at(&["name"]).map(str::to_owned))
+        .collect();
     match call.arguments.flag("container") {
         Some(name) if names.iter().chain(&inits).any(|known| known == name) => Ok(name.to_owned()),
-        Some(name) => Err(Problem { text: format!("Error from server (BadRequest): container {name} is not valid for pod {}", name_of(pod)), code: 1, reason: "BadRequest" }),
+        Some(name) => Err(Problem {
+            text: format!(
+                "Error from server (BadRequest): container {name} is not valid for pod {}",
+                name_of(pod)
+            ),
+            code: 1,
+            reason: "BadRequest",
+        }),
         None => {
             let first = names.first().cloned().unwrap_or_default();
             if names.len() > 1 {
-                call.stderr.push_str(&format!("Defaulted container \"{first}\" out of: {}\n", names.join(", ")));
+                call.stderr.push_str(&format!(
+                    "Defaulted container \"{first}\" out of: {}\n",
+                    names.join(", ")
+                ));
             }
             Ok(first)
         }
@@ -59,17 +106,38 @@ fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
 }
 
 /// The row of a pod's container on its machine.
-fn machine_container(call: &Call<'_>, pod: &Value, container: &str, previous: bool) -> Result<Option<ContainerId>, Problem> {
+fn machine_container(
+    call: &Call<'_>,
+    pod: &Value,
+    container: &str,
+    previous: bool,
+) -> Result<Option<ContainerId>, Problem> {
     let world = call.session.world(Orchestrator::Kubernetes)?;
-    let Some(kube) = world.kube() else { return Ok(None) };
+    let Some(kube) = world.kube() else {
+        return Ok(None);
+    };
     let namespace = pod.str_at(&["metadata", "namespace"]).unwrap_or("");
     let view = call.view()?;
-    let found = kube.store().pods().find(|(_, row)| row.name.text(&world.symbols) == name_of(pod) && view.namespace(row.template) == namespace);
-    let Some((id, row)) = found else { return Ok(None) };
+    let found = kube.store().pods().find(|(_, row)| {
+        row.name.text(&world.symbols) == name_of(pod) && view.namespace(row.template) == namespace
+    });
+    let Some((id, row)) = found else {
+        return Ok(None);
+    };
     let spec = &kube.store().template(row.template).spec;
-    let index = spec.init_containers.iter().chain(&spec.containers).position(|one| &*one.name == container);
+    let index = spec
+        .init_containers
+        .iter()
+        .chain(&spec.containers)
+        .position(|one| &*one.name == container);
     let status = index.and_then(|index| kube.store().pod_details(id).containers.get(index));
-    Ok(status.and_then(|status| if previous { status.last.as_ref().and_then(|last| last.container) } else { status.container }))
+    Ok(status.and_then(|status| {
+        if previous {
+            status.last.as_ref().and_then(|last| last.container)
+        } else {
+            status.container
+        }
+    }))
 }
 
 /// `logs`.
@@ -78,21 +146,38 @@ fn machine_container(call: &Call<'_>, pod: &Value, container: &str, previous: bo
 /// Pods and containers that are not there, containers that never ran.
 pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
     if call.arguments.on("follow") {
-        return Err(Problem::error("--follow is not modelled; let time pass with sim advance and ask again"));
+        return Err(Problem::error(
+            "--follow is not modelled; let time pass with sim advance and ask again",
+        ));
     }
     let mut pods = Vec::new();
     match (call.arguments.words.first().cloned(), call.selector()?) {
         (Some(word), None) => {
             if let Some(container) = call.arguments.words.get(1).cloned() {
-                return Err(Problem::error(&format!("name the container by flag: kubectl logs {word} -c {container}")));
+                return Err(Problem::error(&format!(
+                    "name the container by flag: kubectl logs {word} -c {container}"
+                )));
             }
             pods.push(pod(call, &word)?);
         }
-        (None, Some(selector)) => pods.extend(call.view()?.list(kind_of("pods")?, Some(&call.namespace)).into_iter().filter(|pod| super::get::selected(&selector, pod))),
-        _ => return Err(Problem::error("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples")),
+        (None, Some(selector)) => pods.extend(
+            call.view()?
+                .list(kind_of("pods")?, Some(&call.namespace))
+                .into_iter()
+                .filter(|pod| super::get::selected(&selector, pod)),
+        ),
+        _ => {
+            return Err(Problem::error(
+                "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples",
+            ));
+        }
     }
     for pod in pods {
-        let names = if call.arguments.on("all-containers") { edit::container_names(&pod) } else { vec![container_of(call, &pod)?] };
+        let names = if call.arguments.on("all-containers") {
+            edit::container_names(&pod)
+        } else {
+            vec![container_of(call, &pod)?]
+        };
         for name in names {
             one_log(call, &pod, &name)?;
         }
@@ -102,26 +187,43 @@ pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
 
 fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Problem> {
     let previous = call.arguments.on("previous");
-    let bad = |text: String| Problem { text: format!("Error from server (BadRequest): {text}"), code: 1, reason: "BadRequest" };
+    let bad = |text: String| Problem {
+        text: format!("Error from server (BadRequest): {text}"),
+        code: 1,
+        reason: "BadRequest",
+    };
     let Some(id) = machine_container(call, pod, container, previous)? else {
         let name = name_of(pod);
         if previous {
-            return Err(bad(format!("previous terminated container \"{container}\" in pod \"{name}\" not found")));
+            return Err(bad(format!(
+                "previous terminated container \"{container}\" in pod \"{name}\" not found"
+            )));
         }
         if pod.str_at(&["spec", "nodeName"]).is_none() {
             return Err(bad(format!("pod {name} does not have a host assigned")));
         }
-        let status = items(pod, &["status", "containerStatuses"]).iter().chain(items(pod, &["status", "initContainerStatuses"])).find(|one| one.str_at(&["name"]) == Some(container));
+        let status = items(pod, &["status", "containerStatuses"])
+            .iter()
+            .chain(items(pod, &["status", "initContainerStatuses"]))
+            .find(|one| one.str_at(&["name"]) == Some(container));
         let why = match status.and_then(|status| status.str_at(&["state", "waiting", "reason"])) {
-            Some(reason @ ("ErrImagePull" | "ImagePullBackOff")) => format!("trying and failing to pull image ({reason})").replace(&format!(" ({reason})"), ""),
+            Some(reason @ ("ErrImagePull" | "ImagePullBackOff")) => {
+                format!("trying and failing to pull image ({reason})")
+                    .replace(&format!(" ({reason})"), "")
+            }
             Some(reason) => reason.to_owned(),
             None => "ContainerCreating".to_owned(),
         };
-        return Err(bad(format!("container \"{container}\" in pod \"{name}\" is waiting to start: {why}")));
+        return Err(bad(format!(
+            "container \"{container}\" in pod \"{name}\" is waiting to start: {why}"
+        )));
     };
     let now = call.now();
     let since = match call.arguments.flag("since") {
-        Some(text) => SimTime::from_micros(now.as_micros().saturating_sub(apply::duration(text)?.as_micros())),
+        Some(text) => SimTime::from_micros(
+            now.as_micros()
+                .saturating_sub(apply::duration(text)?.as_micros()),
+        ),
         None => SimTime::ZERO,
     };
     let tail = match call.arguments.flag("tail") {
@@ -129,11 +231,29 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
         None => -1,
     };
     let stamps = call.arguments.on("timestamps");
-    let prefix = if call.arguments.on("prefix") { format!("[pod/{}/{container}] ", name_of(pod)) } else { String::new() };
+    let prefix = if call.arguments.on("prefix") {
+        format!("[pod/{}/{container}] ", name_of(pod))
+    } else {
+        String::new()
+    };
     let world = call.session.world(Orchestrator::Kubernetes)?;
     let lines: Vec<String> = match world.substrate.container(id) {
-        Some(row) => row.log(now).filter(|(at, _)| *at >= since).map(|(at, line)| if stamps { format!("{prefix}{} {line}\n", at.rfc3339_micros()) } else { format!("{prefix}{line}\n") }).collect(),
-        None => return Err(bad(format!("the log of container \"{container}\" is gone with the container"))),
+        Some(row) => row
+            .log(now)
+            .filter(|(at, _)| *at >= since)
+            .map(|(at, line)| {
+                if stamps {
+                    format!("{prefix}{} {line}\n", at.rfc3339_micros())
+                } else {
+                    format!("{prefix}{line}\n")
+                }
+            })
+            .collect(),
+        None => {
+            return Err(bad(format!(
+                "the log of container \"{container}\" is gone with the container"
+            )));
+        }
     };
     let skip = usize::try_from(tail).map_or(0, |tail| lines.len().saturating_sub(tail));
     call.stdout.extend(lines.into_iter().skip(skip));
@@ -147,45 +267,71 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
 pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
     let words = call.arguments.words.clone();
     let Some((word, rest)) = words.split_first() else {
-        return Err(Problem::error("pod, type/name or --filename must be specified"));
+        return Err(Problem::error(
+            "pod, type/name or --filename must be specified",
+        ));
     };
     let command: Vec<String> = match &call.arguments.tail {
         Some(tail) => tail.clone(),
         None if rest.is_empty() => Vec::new(),
-        None => return Err(Problem::error("exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'kubectl exec -h' for help and examples")),
+        None => {
+            return Err(Problem::error(
+                "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'kubectl exec -h' for help and examples",
+            ));
+        }
     };
     if command.is_empty() {
-        return Err(Problem::error("you must specify at least one command for the container"));
+        return Err(Problem::error(
+            "you must specify at least one command for the container",
+        ));
     }
     let pod = pod(call, word)?;
     let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
     if phase == "Succeeded" || phase == "Failed" {
-        return Err(Problem::error(&format!("cannot exec into a container in a completed pod; current phase is {phase}")));
+        return Err(Problem::error(&format!(
+            "cannot exec into a container in a completed pod; current phase is {phase}"
+        )));
     }
     let container = container_of(call, &pod)?;
     let id = machine_container(call, &pod, &container, false)?;
     let now = call.now();
     let arguments: Vec<Arc<str>> = command.iter().map(|word| word.as_str().into()).collect();
     let code = match id {
-        Some(id) => call.session.world(Orchestrator::Kubernetes)?.substrate.exec(id, &arguments, now),
+        Some(id) => call
+            .session
+            .world(Orchestrator::Kubernetes)?
+            .substrate
+            .exec(id, &arguments, now),
         None => None,
     };
     let Some(code) = code else {
-        return Err(Problem::error(&format!("Internal error occurred: unable to upgrade connection: container not found (\"{container}\")")));
+        return Err(Problem::error(&format!(
+            "Internal error occurred: unable to upgrade connection: container not found (\"{container}\")"
+        )));
     };
     if let Some(text) = real(&pod, &container, &command) {
         call.stdout.push_str(&text);
         return Ok(());
     }
     if code == 0 {
-        call.stderr.push_str(&format!("{}: what it prints is not modelled; exit code 0\n", command[0]));
+        call.stderr.push_str(&format!(
+            "{}: what it prints is not modelled; exit code 0\n",
+            command[0]
+        ));
         return Ok(());
     }
     let text = match code {
-        127 => format!("error: Internal error occurred: error executing command in container: exec: \"{}\": executable file not found in $PATH", command[0]),
+        127 => format!(
+            "error: Internal error occurred: error executing command in container: exec: \"{}\": executable file not found in $PATH",
+            command[0]
+        ),
         code => format!("command terminated with exit code {code}"),
     };
-    Err(Problem { text, code: if code == 127 { 1 } else { code }, reason: "" })
+    Err(Problem {
+        text,
+        code: if code == 127 { 1 } else { code },
+        reason: "",
+    })
 }
 
 /// What commands print that show what the pod itself says.
@@ -198,11 +344,21 @@ fn real(pod: &Value, container: &str, command: &[String]) -> Option<String> {
         ["true"] => Some(String::new()),
         ["echo", rest @ ..] => Some(format!("{}\n", rest.join(" "))),
         ["env" | "printenv"] => {
-            let spec = items(pod, &["spec", "containers"]).iter().find(|one| one.str_at(&["name"]) == Some(container))?;
-            let own = items(spec, &["env"]).iter().filter_map(|one| Some(format!("{}={}\n", one.str_at(&["name"])?, one.str_at(&["value"])?)));
-            Some(format!("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nHOSTNAME={host}\n{}", own.collect::<String>()))
+            let spec = items(pod, &["spec", "containers"])
+                .iter()
+                .find(|one| one.str_at(&["name"]) == Some(container))?;
+            let own = items(spec, &["env"]).iter().filter_map(|one| {
+                Some(format!(
+                    "{}={}\n",
+                    one.str_at(&["name"])?,
+                    one.str_at(&["value"])?
+                ))
+            });
+            Some(format!(
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nHOSTNAME={host}\n{}",
+                own.collect::<String>()
+            ))
         }
         _ => None,
     }
 }
-

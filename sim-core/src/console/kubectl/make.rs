@@ -12,13 +12,55 @@ use super::{Call, apply, kind_of, name_of, title};
 
 /// Flags of `create`.
 pub const FLAGS: &[&str] = &[
-    "filename:f", "!recursive:R", "?dry-run", "output:o", "!save-config", "?validate", "image", "replicas:r", "port", "from-literal", "from-file", "tcp", "clusterip",
-    "node-port", "type", "kustomize:k", "field-manager",
+    "filename:f",
+    "!recursive:R",
+    "?dry-run",
+    "output:o",
+    "!save-config",
+    "?validate",
+    "image",
+    "replicas:r",
+    "port",
+    "from-literal",
+    "from-file",
+    "tcp",
+    "clusterip",
+    "node-port",
+    "type",
+    "kustomize:k",
+    "field-manager",
 ];
 /// Flags of `run`.
-pub const RUN_FLAGS: &[&str] = &["image", "port", "labels:l", "env", "restart", "?dry-run", "output:o", "!command", "!rm", "!stdin:i", "!tty:t", "image-pull-policy", "overrides"];
+pub const RUN_FLAGS: &[&str] = &[
+    "image",
+    "port",
+    "labels:l",
+    "env",
+    "restart",
+    "?dry-run",
+    "output:o",
+    "!command",
+    "!rm",
+    "!stdin:i",
+    "!tty:t",
+    "image-pull-policy",
+    "overrides",
+];
 /// Flags of `expose`.
-pub const EXPOSE_FLAGS: &[&str] = &["port", "target-port", "name", "type", "protocol", "selector", "labels:l", "cluster-ip", "?dry-run", "output:o", "external-ip", "session-affinity"];
+pub const EXPOSE_FLAGS: &[&str] = &[
+    "port",
+    "target-port",
+    "name",
+    "type",
+    "protocol",
+    "selector",
+    "labels:l",
+    "cluster-ip",
+    "?dry-run",
+    "output:o",
+    "external-ip",
+    "session-affinity",
+];
 
 /// `create`.
 ///
@@ -33,7 +75,14 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
         return Err(Problem::error("must specify one of -f and -k"));
     };
     let exactly = |count: usize| {
-        if words.len() == count { Ok(()) } else { Err(Problem::error(&format!("exactly one NAME is required, got {}", words.len().saturating_sub(count - 1)))) }
+        if words.len() == count {
+            Ok(())
+        } else {
+            Err(Problem::error(&format!(
+                "exactly one NAME is required, got {}",
+                words.len().saturating_sub(count - 1)
+            )))
+        }
     };
     match word.as_str() {
         "deployment" | "deploy" | "dep" => {
@@ -43,7 +92,14 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
         }
         "namespace" | "ns" => {
             exactly(2)?;
-            let object = Value::object([("apiVersion", "v1".into()), ("kind", "Namespace".into()), ("metadata", Value::object([("name", words[1].as_str().into())]))]);
+            let object = Value::object([
+                ("apiVersion", "v1".into()),
+                ("kind", "Namespace".into()),
+                (
+                    "metadata",
+                    Value::object([("name", words[1].as_str().into())]),
+                ),
+            ]);
             finish(call, kind_of("namespaces")?, object)
         }
         "configmap" | "cm" => {
@@ -61,7 +117,9 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
             finish(call, kind_of("secrets")?, object)
         }
         "service" | "svc" => service(call, &words),
-        other => Err(Problem::error(&format!("kubectl create {other} is not modelled; write a manifest and use kubectl create -f"))),
+        other => Err(Problem::error(&format!(
+            "kubectl create {other} is not modelled; write a manifest and use kubectl create -f"
+        ))),
     }
 }
 
@@ -71,12 +129,21 @@ fn from_files(call: &mut Call<'_>) -> Result<(), Problem> {
         return Err(Problem::error("no objects passed to create"));
     }
     for item in &found {
-        let object = if call.arguments.on("save-config") { apply::remembering(&item.object) } else { item.object.clone() };
+        let object = if call.arguments.on("save-config") {
+            apply::remembering(&item.object)
+        } else {
+            item.object.clone()
+        };
         let result = item.strict().and_then(|()| {
             if call.dry() {
                 return Ok(object.clone());
             }
-            Ok(call.ask(Request::Create { object: without_nulls(&object), namespace: item.namespace().into() })?.object)
+            Ok(call
+                .ask(Request::Create {
+                    object: without_nulls(&object),
+                    namespace: item.namespace().into(),
+                })?
+                .object)
         });
         match result {
             Ok(made) => shown(call, item.kind, &made),
@@ -106,14 +173,24 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
     let made = if call.dry() {
         object
     } else {
-        let namespace = if kind.namespaced { call.namespace.as_str().into() } else { "".into() };
+        let namespace = if kind.namespaced {
+            call.namespace.as_str().into()
+        } else {
+            "".into()
+        };
         let answer = call.ask(Request::Create { object, namespace });
-        answer.map_err(|mut problem| {
-            if problem.reason == "AlreadyExists" {
-                problem.text = format!("error: failed to create {}: {}", kind.kind.to_lowercase(), problem.text.split_once("): ").map_or("", |(_, text)| text));
-            }
-            problem
-        })?.object
+        answer
+            .map_err(|mut problem| {
+                if problem.reason == "AlreadyExists" {
+                    problem.text = format!(
+                        "error: failed to create {}: {}",
+                        kind.kind.to_lowercase(),
+                        problem.text.split_once("): ").map_or("", |(_, text)| text)
+                    );
+                }
+                problem
+            })?
+            .object
     };
     shown(call, kind, &made);
     Ok(())
@@ -123,11 +200,21 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
 fn base_name(image: &str) -> String {
     let name = image.rsplit('/').next().unwrap_or(image);
     let name = name.split(['@', ':']).next().unwrap_or(name);
-    name.chars().map(|character| if character.is_ascii_alphanumeric() || character == '-' { character } else { '-' }).collect()
+    name.chars()
+        .map(|character| {
+            if character.is_ascii_alphanumeric() || character == '-' {
+                character
+            } else {
+                '-'
+            }
+        })
+        .collect()
 }
 
 fn number(call: &Call<'_>, flag: &str) -> Result<Option<i64>, Problem> {
-    let parse = |text: &str| text.parse::<i64>().map_err(|_| Problem::error(&format!("invalid argument \"{text}\" for \"--{flag}\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")));
+    let parse = |text: &str| {
+        text.parse::<i64>().map_err(|_| Problem::error(&format!("invalid argument \"{text}\" for \"--{flag}\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))
+    };
     call.arguments.flag(flag).map(parse).transpose()
 }
 
@@ -138,26 +225,47 @@ fn deployment(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
     }
     let port = number(call, "port")?;
     let containers = images.iter().map(|image| {
-        let mut container = Value::object([("image", image.as_str().into()), ("name", base_name(image).into())]);
+        let mut container = Value::object([
+            ("image", image.as_str().into()),
+            ("name", base_name(image).into()),
+        ]);
         if let Some(port) = port {
-            container.set("ports", Value::list(vec![Value::object([("containerPort", Value::Int(port))])]));
+            container.set(
+                "ports",
+                Value::list(vec![Value::object([("containerPort", Value::Int(port))])]),
+            );
         }
         if let Some(command) = &call.arguments.tail {
-            container.set("command", Value::list(command.iter().map(|word| word.as_str().into()).collect()));
+            container.set(
+                "command",
+                Value::list(command.iter().map(|word| word.as_str().into()).collect()),
+            );
         }
         container
     });
     let labels = || Value::object([("app", name.into())]);
-    let template = Value::object([("metadata", Value::object([("labels", labels())])), ("spec", Value::object([("containers", Value::list(containers.collect()))]))]);
+    let template = Value::object([
+        ("metadata", Value::object([("labels", labels())])),
+        (
+            "spec",
+            Value::object([("containers", Value::list(containers.collect()))]),
+        ),
+    ]);
     let spec = Value::object([
-        ("replicas", Value::Int(number(call, "replicas")?.unwrap_or(1))),
+        (
+            "replicas",
+            Value::Int(number(call, "replicas")?.unwrap_or(1)),
+        ),
         ("selector", Value::object([("matchLabels", labels())])),
         ("template", template),
     ]);
     Ok(Value::object([
         ("apiVersion", "apps/v1".into()),
         ("kind", "Deployment".into()),
-        ("metadata", Value::object([("labels", labels()), ("name", name.into())])),
+        (
+            "metadata",
+            Value::object([("labels", labels()), ("name", name.into())]),
+        ),
         ("spec", spec),
     ]))
 }
@@ -165,15 +273,27 @@ fn deployment(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
 fn data(call: &Call<'_>, kind: &str, name: &str) -> Result<Value, Problem> {
     let mut map = Value::map();
     for pair in call.arguments.all("from-literal") {
-        let (key, value) = pair.split_once('=').ok_or_else(|| Problem::error(&format!("invalid literal source {pair}, expected key=value")))?;
+        let (key, value) = pair.split_once('=').ok_or_else(|| {
+            Problem::error(&format!(
+                "invalid literal source {pair}, expected key=value"
+            ))
+        })?;
         map.set(key, value.trim_matches(['\'', '"']).into());
     }
     for source in call.arguments.all("from-file") {
-        let (key, path) = source.split_once('=').unwrap_or((source.rsplit('/').next().unwrap_or(&source), &source));
-        let text = call.session.file(path).ok_or_else(|| Problem::error(&format!("error reading {path}: no such file or directory")))?;
+        let (key, path) = source
+            .split_once('=')
+            .unwrap_or((source.rsplit('/').next().unwrap_or(&source), &source));
+        let text = call.session.file(path).ok_or_else(|| {
+            Problem::error(&format!("error reading {path}: no such file or directory"))
+        })?;
         map.set(key, Value::String(text.clone()));
     }
-    let mut object = Value::object([("apiVersion", "v1".into()), ("kind", kind.into()), ("metadata", Value::object([("name", name.into())]))]);
+    let mut object = Value::object([
+        ("apiVersion", "v1".into()),
+        ("kind", kind.into()),
+        ("metadata", Value::object([("name", name.into())])),
+    ]);
     if map.as_map().is_some_and(|map| !map.is_empty()) {
         object.set("data", map);
     }
@@ -188,28 +308,53 @@ fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         "clusterip" => "ClusterIP",
         "nodeport" => "NodePort",
         "loadbalancer" => "LoadBalancer",
-        other => return Err(Problem::error(&format!("kubectl create service {other} is not modelled"))),
+        other => {
+            return Err(Problem::error(&format!(
+                "kubectl create service {other} is not modelled"
+            )));
+        }
     };
     let mut ports = Vec::new();
     for pair in call.arguments.all("tcp") {
         let (port, target) = pair.split_once(':').unwrap_or((&pair, &pair));
-        let target = target.parse::<i64>().map_or_else(|_| Value::from(target), Value::Int);
-        let port: i64 = port.parse().map_err(|_| Problem::error(&format!("invalid port format: {pair}")))?;
-        let mut entry = Value::object([("name", pair.replace(':', "-").into()), ("port", Value::Int(port)), ("protocol", "TCP".into()), ("targetPort", target)]);
+        let target = target
+            .parse::<i64>()
+            .map_or_else(|_| Value::from(target), Value::Int);
+        let port: i64 = port
+            .parse()
+            .map_err(|_| Problem::error(&format!("invalid port format: {pair}")))?;
+        let mut entry = Value::object([
+            ("name", pair.replace(':', "-").into()),
+            ("port", Value::Int(port)),
+            ("protocol", "TCP".into()),
+            ("targetPort", target),
+        ]);
         if let Some(node) = number(call, "node-port")? {
             entry.set("nodePort", Value::Int(node));
         }
         ports.push(entry);
     }
     if ports.is_empty() {
-        return Err(Problem::error("at least one tcp port specifier must be provided"));
+        return Err(Problem::error(
+            "at least one tcp port specifier must be provided",
+        ));
     }
     let labels = || Value::object([("app", name.as_str().into())]);
     let object = Value::object([
         ("apiVersion", "v1".into()),
         ("kind", "Service".into()),
-        ("metadata", Value::object([("labels", labels()), ("name", name.as_str().into())])),
-        ("spec", Value::object([("ports", Value::list(ports)), ("selector", labels()), ("type", kind.into())])),
+        (
+            "metadata",
+            Value::object([("labels", labels()), ("name", name.as_str().into())]),
+        ),
+        (
+            "spec",
+            Value::object([
+                ("ports", Value::list(ports)),
+                ("selector", labels()),
+                ("type", kind.into()),
+            ]),
+        ),
     ]);
     finish(call, kind_of("services")?, object)
 }
@@ -220,28 +365,49 @@ fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
 /// A missing image, attached runs, what the server refuses.
 pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     let words = call.arguments.words.clone();
-    let Some(name) = words.first() else { return Err(Problem::error("NAME is required for run")) };
-    let Some(image) = call.arguments.flag("image").map(str::to_owned) else { return Err(Problem::error("required flag(s) \"image\" not set")) };
+    let Some(name) = words.first() else {
+        return Err(Problem::error("NAME is required for run"));
+    };
+    let Some(image) = call.arguments.flag("image").map(str::to_owned) else {
+        return Err(Problem::error("required flag(s) \"image\" not set"));
+    };
     if call.arguments.on("stdin") || call.arguments.on("tty") || call.arguments.on("rm") {
-        return Err(Problem::error("attached pods (-i, -t, --rm) are not modelled"));
+        return Err(Problem::error(
+            "attached pods (-i, -t, --rm) are not modelled",
+        ));
     }
     let mut labels = Value::map();
     for pair in call.arguments.all("labels") {
-        let (key, value) = pair.split_once('=').ok_or_else(|| Problem::error(&format!("unexpected label spec: {pair}")))?;
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Problem::error(&format!("unexpected label spec: {pair}")))?;
         labels.set(key, value.into());
     }
     if labels.as_map().is_some_and(|map| map.is_empty()) {
         labels.set("run", name.as_str().into());
     }
-    let mut container = Value::object([("image", image.as_str().into()), ("name", name.as_str().into())]);
+    let mut container = Value::object([
+        ("image", image.as_str().into()),
+        ("name", name.as_str().into()),
+    ]);
     let mut tail: Vec<String> = words[1..].to_vec();
     tail.extend(call.arguments.tail.iter().flatten().cloned());
     if !tail.is_empty() {
-        let key = if call.arguments.on("command") { "command" } else { "args" };
-        container.set(key, Value::list(tail.iter().map(|word| word.as_str().into()).collect()));
+        let key = if call.arguments.on("command") {
+            "command"
+        } else {
+            "args"
+        };
+        container.set(
+            key,
+            Value::list(tail.iter().map(|word| word.as_str().into()).collect()),
+        );
     }
     if let Some(port) = number(call, "port")? {
-        container.set("ports", Value::list(vec![Value::object([("containerPort", Value::Int(port))])]));
+        container.set(
+            "ports",
+            Value::list(vec![Value::object([("containerPort", Value::Int(port))])]),
+        );
     }
     let variables = call.arguments.all("env");
     if !variables.is_empty() {
@@ -255,11 +421,28 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     let object = Value::object([
         ("apiVersion", "v1".into()),
         ("kind", "Pod".into()),
-        ("metadata", Value::object([("labels", labels), ("name", name.as_str().into())])),
-        ("spec", Value::object([("containers", Value::list(vec![container])), ("restartPolicy", restart.into())])),
+        (
+            "metadata",
+            Value::object([("labels", labels), ("name", name.as_str().into())]),
+        ),
+        (
+            "spec",
+            Value::object([
+                ("containers", Value::list(vec![container])),
+                ("restartPolicy", restart.into()),
+            ]),
+        ),
     ]);
     let kind = kind_of("pods")?;
-    let made = if call.dry() { object } else { call.ask(Request::Create { object, namespace: call.namespace.as_str().into() })?.object };
+    let made = if call.dry() {
+        object
+    } else {
+        call.ask(Request::Create {
+            object,
+            namespace: call.namespace.as_str().into(),
+        })?
+        .object
+    };
     shown(call, kind, &made);
     Ok(())
 }
@@ -271,49 +454,116 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
 pub fn expose(call: &mut Call<'_>) -> Result<(), Problem> {
     for (kind, object) in call.chosen(&call.arguments.words)? {
         let selector = match (call.arguments.flag("selector"), kind.kind) {
-            (Some(text), _) => Value::object(text.split(',').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (key, Value::from(value)))),
-            (None, "Deployment" | "ReplicaSet") => object.path(&["spec", "selector", "matchLabels"]).cloned().unwrap_or_default(),
-            (None, "Service" | "ReplicationController") => object.path(&["spec", "selector"]).cloned().unwrap_or_default(),
-            (None, "Pod") => object.path(&["metadata", "labels"]).cloned().unwrap_or_default(),
-            _ => return Err(Problem::error(&format!("cannot expose a {}", kind.qualified()))),
+            (Some(text), _) => Value::object(
+                text.split(',')
+                    .filter_map(|pair| pair.split_once('='))
+                    .map(|(key, value)| (key, Value::from(value))),
+            ),
+            (None, "Deployment" | "ReplicaSet") => object
+                .path(&["spec", "selector", "matchLabels"])
+                .cloned()
+                .unwrap_or_default(),
+            (None, "Service" | "ReplicationController") => object
+                .path(&["spec", "selector"])
+                .cloned()
+                .unwrap_or_default(),
+            (None, "Pod") => object
+                .path(&["metadata", "labels"])
+                .cloned()
+                .unwrap_or_default(),
+            _ => {
+                return Err(Problem::error(&format!(
+                    "cannot expose a {}",
+                    kind.qualified()
+                )));
+            }
         };
-        let base: &[&str] = if kind.kind == "Pod" { &["spec", "containers"] } else { &["spec", "template", "spec", "containers"] };
-        let own = || items(&object, base).iter().flat_map(|container| items(container, &["ports"])).filter_map(|port| port.i64_at(&["containerPort"]));
+        let base: &[&str] = if kind.kind == "Pod" {
+            &["spec", "containers"]
+        } else {
+            &["spec", "template", "spec", "containers"]
+        };
+        let own = || {
+            items(&object, base)
+                .iter()
+                .flat_map(|container| items(container, &["ports"]))
+                .filter_map(|port| port.i64_at(&["containerPort"]))
+        };
         let listed = match call.arguments.flag("port") {
-            Some(_) => call.arguments.all("port").iter().map(|text| text.parse().map_err(|_| Problem::error(&format!("strconv.Atoi: parsing \"{text}\": invalid syntax")))).collect::<Result<Vec<i64>, Problem>>()?,
-            None if kind.kind == "Service" => items(&object, &["spec", "ports"]).iter().filter_map(|port| port.i64_at(&["port"])).collect(),
+            Some(_) => call
+                .arguments
+                .all("port")
+                .iter()
+                .map(|text| {
+                    text.parse().map_err(|_| {
+                        Problem::error(&format!("strconv.Atoi: parsing \"{text}\": invalid syntax"))
+                    })
+                })
+                .collect::<Result<Vec<i64>, Problem>>()?,
+            None if kind.kind == "Service" => items(&object, &["spec", "ports"])
+                .iter()
+                .filter_map(|port| port.i64_at(&["port"]))
+                .collect(),
             None => own().collect(),
         };
         if listed.is_empty() {
-            return Err(Problem::error("couldn't find port via --port flag or introspection\nSee 'kubectl expose -h' for help and examples"));
+            return Err(Problem::error(
+                "couldn't find port via --port flag or introspection\nSee 'kubectl expose -h' for help and examples",
+            ));
         }
-        let target = call.arguments.flag("target-port").map(|text| text.parse::<i64>().map_or_else(|_| Value::from(text), Value::Int));
+        let target = call.arguments.flag("target-port").map(|text| {
+            text.parse::<i64>()
+                .map_or_else(|_| Value::from(text), Value::Int)
+        });
         let protocol = call.arguments.flag("protocol").unwrap_or("TCP");
         let many = listed.len() > 1;
         let ports = listed.iter().enumerate().map(|(index, port)| {
-            let mut entry = Value::object([("port", Value::Int(*port)), ("protocol", protocol.into()), ("targetPort", target.clone().unwrap_or(Value::Int(*port)))]);
+            let mut entry = Value::object([
+                ("port", Value::Int(*port)),
+                ("protocol", protocol.into()),
+                ("targetPort", target.clone().unwrap_or(Value::Int(*port))),
+            ]);
             if many {
                 entry.set("name", format!("port-{}", index + 1).into());
             }
             entry
         });
-        let mut spec = Value::object([("ports", Value::list(ports.collect())), ("selector", selector)]);
+        let mut spec = Value::object([
+            ("ports", Value::list(ports.collect())),
+            ("selector", selector),
+        ]);
         if let Some(kind) = call.arguments.flag("type") {
             spec.set("type", kind.into());
         }
         if let Some(ip) = call.arguments.flag("cluster-ip") {
             spec.set("clusterIP", ip.into());
         }
-        let name = call.arguments.flag("name").unwrap_or(name_of(&object)).to_owned();
+        let name = call
+            .arguments
+            .flag("name")
+            .unwrap_or(name_of(&object))
+            .to_owned();
         let mut metadata = Value::object([("name", Value::from(name.as_str()))]);
         if let Some(labels) = object.path(&["metadata", "labels"]) {
             metadata.set("labels", labels.clone());
         }
-        let service = Value::object([("apiVersion", "v1".into()), ("kind", "Service".into()), ("metadata", metadata), ("spec", spec)]);
+        let service = Value::object([
+            ("apiVersion", "v1".into()),
+            ("kind", "Service".into()),
+            ("metadata", metadata),
+            ("spec", spec),
+        ]);
         if !call.dry() {
-            call.ask(Request::Create { object: service, namespace: call.namespace.as_str().into() })?;
+            call.ask(Request::Create {
+                object: service,
+                namespace: call.namespace.as_str().into(),
+            })?;
         }
-        let line = format!("{} exposed{}", title(kind_of("services")?, &name), call.suffix());
+        let line = format!(
+            "{} exposed{}",
+            title(kind_of("services")?, &name),
+            call.suffix()
+        );
         call.say(&line);
     }
     Ok(())

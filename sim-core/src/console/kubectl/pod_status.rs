@@ -23,7 +23,9 @@ pub fn items<'a>(value: &'a Value, path: &[&str]) -> &'a [Value] {
 
 /// Whether a condition has this status.
 pub fn condition(object: &Value, kind: &str, status: &str) -> bool {
-    items(object, &["status", "conditions"]).iter().any(|one| one.str_at(&["type"]) == Some(kind) && one.str_at(&["status"]) == Some(status))
+    items(object, &["status", "conditions"])
+        .iter()
+        .any(|one| one.str_at(&["type"]) == Some(kind) && one.str_at(&["status"]) == Some(status))
 }
 
 #[derive(Default)]
@@ -46,7 +48,10 @@ impl Restarts {
 
 /// Why a container ended: its reason, or its signal or exit code.
 fn ending(ended: &Value) -> String {
-    match (ended.str_at(&["reason"]).unwrap_or(""), ended.i64_at(&["signal"]).unwrap_or(0)) {
+    match (
+        ended.str_at(&["reason"]).unwrap_or(""),
+        ended.i64_at(&["signal"]).unwrap_or(0),
+    ) {
         ("", 0) => format!("ExitCode:{}", ended.i64_at(&["exitCode"]).unwrap_or(0)),
         ("", signal) => format!("Signal:{signal}"),
         (reason, _) => reason.to_owned(),
@@ -60,17 +65,33 @@ pub fn pod_status(pod: &Value, now: SimTime) -> PodStatus {
     let mut restarts = Restarts::default();
     let mut sidecar_restarts = Restarts::default();
     let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
-    let mut status = pod.str_at(&["status", "reason"]).filter(|reason| !reason.is_empty()).unwrap_or(phase).to_owned();
+    let mut status = pod
+        .str_at(&["status", "reason"])
+        .filter(|reason| !reason.is_empty())
+        .unwrap_or(phase)
+        .to_owned();
     for one in items(pod, &["status", "conditions"]) {
-        if one.str_at(&["type"]) == Some("PodScheduled") && one.str_at(&["reason"]) == Some("SchedulingGated") {
+        if one.str_at(&["type"]) == Some("PodScheduled")
+            && one.str_at(&["reason"]) == Some("SchedulingGated")
+        {
             status = "SchedulingGated".to_owned();
         }
     }
     let specs = items(pod, &["spec", "initContainers"]);
-    let sidecar = |name: Option<&str>| specs.iter().any(|spec| spec.str_at(&["name"]) == name && spec.str_at(&["restartPolicy"]) == Some("Always"));
-    total += specs.iter().filter(|spec| spec.str_at(&["restartPolicy"]) == Some("Always")).count();
+    let sidecar = |name: Option<&str>| {
+        specs.iter().any(|spec| {
+            spec.str_at(&["name"]) == name && spec.str_at(&["restartPolicy"]) == Some("Always")
+        })
+    };
+    total += specs
+        .iter()
+        .filter(|spec| spec.str_at(&["restartPolicy"]) == Some("Always"))
+        .count();
     let mut initializing = false;
-    for (index, one) in items(pod, &["status", "initContainerStatuses"]).iter().enumerate() {
+    for (index, one) in items(pod, &["status", "initContainerStatuses"])
+        .iter()
+        .enumerate()
+    {
         restarts.add(one);
         let restartable = sidecar(one.str_at(&["name"]));
         if restartable {
@@ -86,7 +107,9 @@ pub fn pod_status(pod: &Value, now: SimTime) -> PodStatus {
         }
         status = match (ended, one.str_at(&["state", "waiting", "reason"])) {
             (Some(ended), _) => format!("Init:{}", ending(ended)),
-            (None, Some(reason)) if !reason.is_empty() && reason != "PodInitializing" => format!("Init:{reason}"),
+            (None, Some(reason)) if !reason.is_empty() && reason != "PodInitializing" => {
+                format!("Init:{reason}")
+            }
             _ => format!("Init:{index}/{}", specs.len()),
         };
         initializing = true;
@@ -98,7 +121,9 @@ pub fn pod_status(pod: &Value, now: SimTime) -> PodStatus {
         let mut failed = None;
         for one in items(pod, &["status", "containerStatuses"]).iter().rev() {
             restarts.add(one);
-            let waiting = one.str_at(&["state", "waiting", "reason"]).filter(|reason| !reason.is_empty());
+            let waiting = one
+                .str_at(&["state", "waiting", "reason"])
+                .filter(|reason| !reason.is_empty());
             if let Some(reason) = waiting {
                 status = reason.to_owned();
             } else if let Some(ended) = one.path(&["state", "terminated"]) {
@@ -106,7 +131,9 @@ pub fn pod_status(pod: &Value, now: SimTime) -> PodStatus {
                 if ended.i64_at(&["exitCode"]).unwrap_or(0) != 0 {
                     failed = Some(status.clone());
                 }
-            } else if one.get("ready").and_then(Value::as_bool) == Some(true) && one.path(&["state", "running"]).is_some() {
+            } else if one.get("ready").and_then(Value::as_bool) == Some(true)
+                && one.path(&["state", "running"]).is_some()
+            {
                 running = true;
                 ready += 1;
             }
@@ -128,6 +155,14 @@ pub fn pod_status(pod: &Value, now: SimTime) -> PodStatus {
             status = "Terminating".to_owned();
         }
     }
-    let ago = restarts.last.as_ref().filter(|_| restarts.count > 0).map(|(_, text)| format!(" ({} ago)", clock::age(Some(text), now)));
-    PodStatus { ready: format!("{ready}/{total}"), status, restarts: format!("{}{}", restarts.count, ago.unwrap_or_default()) }
+    let ago = restarts
+        .last
+        .as_ref()
+        .filter(|_| restarts.count > 0)
+        .map(|(_, text)| format!(" ({} ago)", clock::age(Some(text), now)));
+    PodStatus {
+        ready: format!("{ready}/{total}"),
+        status,
+        restarts: format!("{}{}", restarts.count, ago.unwrap_or_default()),
+    }
 }

@@ -17,17 +17,29 @@ pub struct Problem {
 impl Problem {
     /// `error: …`.
     pub fn error(message: &str) -> Self {
-        Self { text: format!("error: {message}"), code: 1, reason: "" }
+        Self {
+            text: format!("error: {message}"),
+            code: 1,
+            reason: "",
+        }
     }
 
     /// An ending without further text.
     pub fn code(code: i32) -> Self {
-        Self { text: String::new(), code, reason: "" }
+        Self {
+            text: String::new(),
+            code,
+            reason: "",
+        }
     }
 
     /// The API server's refusal.
     pub fn server(refusal: &Refusal) -> Self {
-        Self { text: text(refusal), code: 1, reason: refusal.reason }
+        Self {
+            text: text(refusal),
+            code: 1,
+            reason: refusal.reason,
+        }
     }
 
     /// Says what was being done: `error when creating "f.yaml": …`. Invalid objects do not tell.
@@ -36,7 +48,8 @@ impl Problem {
             return self;
         }
         let at = self.text.find(": ").map_or(0, |at| at + 2);
-        self.text.insert_str(at, &format!("error when {doing} \"{source}\": "));
+        self.text
+            .insert_str(at, &format!("error when {doing} \"{source}\": "));
         self
     }
 
@@ -48,14 +61,25 @@ impl Problem {
         if problems.is_empty() {
             return Ok(());
         }
-        let texts: Vec<String> = problems.into_iter().map(|problem| problem.text.trim_end().to_owned()).collect();
-        Err(Self { text: texts.join("\n"), code: 1, reason: "" })
+        let texts: Vec<String> = problems
+            .into_iter()
+            .map(|problem| problem.text.trim_end().to_owned())
+            .collect();
+        Err(Self {
+            text: texts.join("\n"),
+            code: 1,
+            reason: "",
+        })
     }
 }
 
 impl From<Output> for Problem {
     fn from(output: Output) -> Self {
-        Self { text: format!("error: {}", output.stderr), code: output.code, reason: "" }
+        Self {
+            text: format!("error: {}", output.stderr),
+            code: output.code,
+            reason: "",
+        }
     }
 }
 
@@ -64,7 +88,11 @@ fn text(refusal: &Refusal) -> String {
         let head = format!("The {} \"{}\" is invalid", refusal.kind, refusal.name);
         let mut lines: Vec<String> = Vec::new();
         for cause in &refusal.causes {
-            let line = if cause.field.is_empty() { cause.message.clone() } else { format!("{}: {}", cause.field, cause.message) };
+            let line = if cause.field.is_empty() {
+                cause.message.clone()
+            } else {
+                format!("{}: {}", cause.field, cause.message)
+            };
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -72,11 +100,19 @@ fn text(refusal: &Refusal) -> String {
         return match lines.as_slice() {
             [] => head,
             [one] => format!("{head}: {one}"),
-            many => format!("{head}: \n{}", many.iter().map(|line| format!("* {line}\n")).collect::<String>()),
+            many => format!(
+                "{head}: \n{}",
+                many.iter()
+                    .map(|line| format!("* {line}\n"))
+                    .collect::<String>()
+            ),
         };
     }
     if refusal.reason.is_empty() {
         return format!("Error from server: {}", refusal.message);
     }
-    format!("Error from server ({}): {}", refusal.reason, refusal.message)
+    format!(
+        "Error from server ({}): {}",
+        refusal.reason, refusal.message
+    )
 }

@@ -9,7 +9,12 @@ use crate::engine::lab::Lab;
 fn session() -> Session {
     let lab = Lab::new(&[Orchestrator::Kubernetes], Seed(1));
     let mut session = Session::new(History::new(lab));
-    for line in ["sim node add cp-1", "sim node add w-1", "sim node add w-2", "sim advance 60s"] {
+    for line in [
+        "sim node add cp-1",
+        "sim node add w-1",
+        "sim node add w-2",
+        "sim advance 60s",
+    ] {
         let output = session.run(line);
         assert_eq!(output.code, 0, "{line}: {}", output.stderr);
     }
@@ -68,7 +73,8 @@ fn a_deployment_is_made_scaled_and_deleted() {
         deployment.apps "web" deleted from default namespace
         $ kubectl get deploy
         No resources found in default namespace.
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 const WEB: &str = "apiVersion: apps/v1
@@ -98,8 +104,18 @@ spec:
 fn applying_twice_changes_nothing_and_mistakes_are_named() {
     let mut session = session();
     session.files.insert("web.yaml".to_owned(), WEB.into());
-    session.files.insert("web2.yaml".to_owned(), WEB.replace("1.27", "1.28").into());
-    session.files.insert("bad.yaml".to_owned(), WEB.replace("replicas: 2", "replica: 2").replace("name: web}\nspec:\n  selector", "name: other}\nspec:\n  selector").into());
+    session
+        .files
+        .insert("web2.yaml".to_owned(), WEB.replace("1.27", "1.28").into());
+    session.files.insert(
+        "bad.yaml".to_owned(),
+        WEB.replace("replicas: 2", "replica: 2")
+            .replace(
+                "name: web}\nspec:\n  selector",
+                "name: other}\nspec:\n  selector",
+            )
+            .into(),
+    );
     let text = transcript(
         &mut session,
         &[

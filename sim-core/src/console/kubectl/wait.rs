@@ -10,7 +10,16 @@ use super::problem::Problem;
 use super::{Call, apply, get, name_of, targets, title};
 
 /// Flags of `wait`.
-pub const FLAGS: &[&str] = &["for", "timeout", "selector:l", "!all", "!all-namespaces:A", "filename:f", "field-selector", "output:o"];
+pub const FLAGS: &[&str] = &[
+    "for",
+    "timeout",
+    "selector:l",
+    "!all",
+    "!all-namespaces:A",
+    "filename:f",
+    "field-selector",
+    "output:o",
+];
 
 /// Grain of the client's watch.
 const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
@@ -43,7 +52,9 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
     let words = call.arguments.words.clone();
     if matches!(goal, For::Create) {
         loop {
-            if let Ok(found) = call.chosen(&words) && !found.is_empty() {
+            if let Ok(found) = call.chosen(&words)
+                && !found.is_empty()
+            {
                 for (kind, object) in found {
                     let line = format!("{} condition met", title(kind, name_of(&object)));
                     call.say(&line);
@@ -55,24 +66,44 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
             }
         }
     }
-    let found = if matches!(goal, For::Delete) { present(call, &words)? } else { call.chosen(&words)? };
+    let found = if matches!(goal, For::Delete) {
+        present(call, &words)?
+    } else {
+        call.chosen(&words)?
+    };
     if found.is_empty() {
-        return if matches!(goal, For::Delete) { Ok(()) } else { Err(Problem::error("no matching resources found")) };
+        return if matches!(goal, For::Delete) {
+            Ok(())
+        } else {
+            Err(Problem::error("no matching resources found"))
+        };
     }
     let mut problems = Vec::new();
     for (kind, object) in found {
-        let (name, uid) = (name_of(&object).to_owned(), object.str_at(&["metadata", "uid"]).map(str::to_owned));
-        let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("").to_owned();
+        let (name, uid) = (
+            name_of(&object).to_owned(),
+            object.str_at(&["metadata", "uid"]).map(str::to_owned),
+        );
+        let namespace = object
+            .str_at(&["metadata", "namespace"])
+            .unwrap_or("")
+            .to_owned();
         loop {
             let now = call.view()?.get(kind, &namespace, &name);
             let met = match (&goal, now) {
-                (For::Delete, now) => now.is_none_or(|now| now.str_at(&["metadata", "uid"]) != uid.as_deref()),
+                (For::Delete, now) => {
+                    now.is_none_or(|now| now.str_at(&["metadata", "uid"]) != uid.as_deref())
+                }
                 (_, None) => {
-                    problems.push(Problem::server(&crate::kube::Refusal::not_found(kind, &name)));
+                    problems.push(Problem::server(&crate::kube::Refusal::not_found(
+                        kind, &name,
+                    )));
                     break;
                 }
                 (For::Condition(condition, value), Some(now)) => holds(&now, condition, value),
-                (For::Path(path, value), Some(now)) => path.first(&now).is_some_and(|found| value.as_ref().is_none_or(|value| text(&found) == *value)),
+                (For::Path(path, value), Some(now)) => path
+                    .first(&now)
+                    .is_some_and(|found| value.as_ref().is_none_or(|value| text(&found) == *value)),
                 (For::Create, Some(_)) => true,
             };
             if met {
@@ -81,7 +112,10 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
                 break;
             }
             if !step(call, deadline) {
-                problems.push(Problem::error(&format!("timed out waiting for the condition on {}/{name}", kind.plural)));
+                problems.push(Problem::error(&format!(
+                    "timed out waiting for the condition on {}/{name}",
+                    kind.plural
+                )));
                 break;
             }
         }
@@ -95,10 +129,23 @@ fn present(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Valu
     let mut found = Vec::new();
     for (kind, name) in targets(words)? {
         match name {
-            Some(name) => found.extend(call.view()?.get(kind, &call.namespace, &name).map(|object| (kind, object))),
+            Some(name) => found.extend(
+                call.view()?
+                    .get(kind, &call.namespace, &name)
+                    .map(|object| (kind, object)),
+            ),
             None => {
                 let objects = call.view()?.list(kind, Some(&call.namespace));
-                found.extend(objects.into_iter().filter(|object| selector.as_ref().is_none_or(|selector| get::selected(selector, object))).map(|object| (kind, object)));
+                found.extend(
+                    objects
+                        .into_iter()
+                        .filter(|object| {
+                            selector
+                                .as_ref()
+                                .is_none_or(|selector| get::selected(selector, object))
+                        })
+                        .map(|object| (kind, object)),
+                );
             }
         }
     }
@@ -118,10 +165,18 @@ fn step(call: &mut Call<'_>, deadline: crate::base::time::SimTime) -> bool {
 /// A condition counts only if it is about the newest generation.
 fn holds(object: &Value, condition: &str, value: &str) -> bool {
     let generation = object.i64_at(&["metadata", "generation"]).unwrap_or(0);
-    let found = items(object, &["status", "conditions"]).iter().find(|one| one.str_at(&["type"]).is_some_and(|kind| kind.eq_ignore_ascii_case(condition)));
+    let found = items(object, &["status", "conditions"]).iter().find(|one| {
+        one.str_at(&["type"])
+            .is_some_and(|kind| kind.eq_ignore_ascii_case(condition))
+    });
     let Some(found) = found else { return false };
-    let observed = found.i64_at(&["observedGeneration"]).or_else(|| object.i64_at(&["status", "observedGeneration"]));
-    observed.is_none_or(|observed| observed >= generation) && found.str_at(&["status"]).is_some_and(|status| status.eq_ignore_ascii_case(value))
+    let observed = found
+        .i64_at(&["observedGeneration"])
+        .or_else(|| object.i64_at(&["status", "observedGeneration"]));
+    observed.is_none_or(|observed| observed >= generation)
+        && found
+            .str_at(&["status"])
+            .is_some_and(|status| status.eq_ignore_ascii_case(value))
 }
 
 fn goal(text: &str) -> Result<For, Problem> {
@@ -139,10 +194,17 @@ fn goal(text: &str) -> Result<For, Problem> {
         let path = path.trim_matches('\'');
         let (path, value) = match path.rfind('}') {
             Some(at) => (&path[..=at], path[at + 1..].strip_prefix('=')),
-            None => path.split_once('=').map_or((path, None), |(path, value)| (path, Some(value))),
+            None => path
+                .split_once('=')
+                .map_or((path, None), |(path, value)| (path, Some(value))),
         };
         let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
-        return Ok(For::Path(template, value.map(|value| value.trim_matches(['\'', '"']).to_owned())));
+        return Ok(For::Path(
+            template,
+            value.map(|value| value.trim_matches(['\'', '"']).to_owned()),
+        ));
     }
-    Err(Problem::error(&format!("unrecognized condition: \"{text}\"")))
+    Err(Problem::error(&format!(
+        "unrecognized condition: \"{text}\""
+    )))
 }

@@ -166,7 +166,10 @@ impl ReplicaSetController {
         }
         let neighbours = neighbours(id, turn);
         let now_us = turn.now().as_micros();
-        let candidates: Vec<Candidate<PodId>> = active.iter().map(|pod| candidate(*pod, &neighbours, turn)).collect();
+        let candidates: Vec<Candidate<PodId>> = active
+            .iter()
+            .map(|pod| candidate(*pod, &neighbours, turn))
+            .collect();
         let mut candidates = ranking::sorted(candidates, now_us);
         candidates.truncate(count);
         candidates

@@ -20,37 +20,93 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
     sheet.line(0, &format!("Name:\t{name}"));
     sheet.line(0, &format!("Roles:\t{}", roles(node)));
     super::meta(node, sheet);
-    sheet.line(0, &format!("CreationTimestamp:\t{}", long(node.str_at(&["metadata", "creationTimestamp"]).unwrap_or(""))));
+    sheet.line(
+        0,
+        &format!(
+            "CreationTimestamp:\t{}",
+            long(
+                node.str_at(&["metadata", "creationTimestamp"])
+                    .unwrap_or("")
+            )
+        ),
+    );
     let taints: Vec<String> = items(node, &["spec", "taints"])
         .iter()
         .map(|taint| {
-            let value = taint.str_at(&["value"]).map_or_else(String::new, |value| format!("={value}"));
-            format!("{}{value}:{}", taint.str_at(&["key"]).unwrap_or(""), taint.str_at(&["effect"]).unwrap_or(""))
+            let value = taint
+                .str_at(&["value"])
+                .map_or_else(String::new, |value| format!("={value}"));
+            format!(
+                "{}{value}:{}",
+                taint.str_at(&["key"]).unwrap_or(""),
+                taint.str_at(&["effect"]).unwrap_or("")
+            )
         })
         .collect();
     sheet.many(0, "Taints", &taints);
-    let cordoned = node.path(&["spec", "unschedulable"]).and_then(Value::as_bool) == Some(true);
+    let cordoned = node
+        .path(&["spec", "unschedulable"])
+        .and_then(Value::as_bool)
+        == Some(true);
     sheet.line(0, &format!("Unschedulable:\t{cordoned}"));
     let view = call.view()?;
     sheet.line(0, "Lease:");
     match view.get(kind_of("leases")?, "kube-node-lease", name) {
         Some(lease) => {
-            sheet.line(1, &format!("HolderIdentity:\t{}", lease.str_at(&["spec", "holderIdentity"]).unwrap_or("<unset>")));
+            sheet.line(
+                1,
+                &format!(
+                    "HolderIdentity:\t{}",
+                    lease
+                        .str_at(&["spec", "holderIdentity"])
+                        .unwrap_or("<unset>")
+                ),
+            );
             sheet.line(1, "AcquireTime:\t<unset>");
-            sheet.line(1, &format!("RenewTime:\t{}", long(lease.str_at(&["spec", "renewTime"]).unwrap_or(""))));
+            sheet.line(
+                1,
+                &format!(
+                    "RenewTime:\t{}",
+                    long(lease.str_at(&["spec", "renewTime"]).unwrap_or(""))
+                ),
+            );
         }
         None => sheet.line(1, "HolderIdentity:\t<unset>"),
     }
     sheet.line(0, "Conditions:");
-    sheet.line(1, "Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage");
-    sheet.line(1, "----\t------\t-----------------\t------------------\t------\t-------");
+    sheet.line(
+        1,
+        "Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage",
+    );
+    sheet.line(
+        1,
+        "----\t------\t-----------------\t------------------\t------\t-------",
+    );
     for one in items(node, &["status", "conditions"]) {
         let field = |key: &str| one.str_at(&[key]).unwrap_or("").to_owned();
-        sheet.line(1, &format!("{}\t{}\t{}\t{}\t{}\t{}", field("type"), field("status"), long(&field("lastHeartbeatTime")), long(&field("lastTransitionTime")), field("reason"), field("message")));
+        sheet.line(
+            1,
+            &format!(
+                "{}\t{}\t{}\t{}\t{}\t{}",
+                field("type"),
+                field("status"),
+                long(&field("lastHeartbeatTime")),
+                long(&field("lastTransitionTime")),
+                field("reason"),
+                field("message")
+            ),
+        );
     }
     sheet.line(0, "Addresses:");
     for one in items(node, &["status", "addresses"]) {
-        sheet.line(1, &format!("{}:\t{}", one.str_at(&["type"]).unwrap_or(""), one.str_at(&["address"]).unwrap_or("")));
+        sheet.line(
+            1,
+            &format!(
+                "{}:\t{}",
+                one.str_at(&["type"]).unwrap_or(""),
+                one.str_at(&["address"]).unwrap_or("")
+            ),
+        );
     }
     for (label, key) in [("Capacity", "capacity"), ("Allocatable", "allocatable")] {
         sheet.line(0, &format!("{label}:"));
@@ -71,7 +127,13 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
         ("Kubelet Version", "kubeletVersion"),
     ];
     for (label, key) in labels {
-        sheet.line(1, &format!("{label}:\t{}", node.str_at(&["status", "nodeInfo", key]).unwrap_or("")));
+        sheet.line(
+            1,
+            &format!(
+                "{label}:\t{}",
+                node.str_at(&["status", "nodeInfo", key]).unwrap_or("")
+            ),
+        );
     }
     pods(call, node, sheet)
 }
@@ -80,14 +142,29 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
 fn sum(pod: &Value, kind: &str, resource: &str) -> i64 {
     let amount = |container: &Value| {
         let found = container.path(&["resources", kind, resource]).map(text);
-        found.and_then(|text| Quantity::parse(&text).ok()).map_or(0, |amount| if resource == "cpu" { amount.milli_value() } else { amount.value() })
+        found
+            .and_then(|text| Quantity::parse(&text).ok())
+            .map_or(0, |amount| {
+                if resource == "cpu" {
+                    amount.milli_value()
+                } else {
+                    amount.value()
+                }
+            })
     };
     let total: i64 = items(pod, &["spec", "containers"]).iter().map(amount).sum();
-    items(pod, &["spec", "initContainers"]).iter().map(amount).fold(total, i64::max)
+    items(pod, &["spec", "initContainers"])
+        .iter()
+        .map(amount)
+        .fold(total, i64::max)
 }
 
 fn shown(amount: i64, resource: &str, of: i64) -> String {
-    let share = if of == 0 { 0 } else { amount.saturating_mul(100) / of };
+    let share = if of == 0 {
+        0
+    } else {
+        amount.saturating_mul(100) / of
+    };
     let text = match resource {
         "cpu" if amount % 1_000 == 0 => (amount / 1_000).to_string(),
         "cpu" => format!("{amount}m"),
@@ -102,18 +179,52 @@ fn shown(amount: i64, resource: &str, of: i64) -> String {
 fn pods(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     let name = name_of(node);
     let mut list = call.view()?.list(kind_of("pods")?, None);
-    list.retain(|pod| pod.str_at(&["spec", "nodeName"]) == Some(name) && !matches!(pod.str_at(&["status", "phase"]), Some("Succeeded" | "Failed")));
+    list.retain(|pod| {
+        pod.str_at(&["spec", "nodeName"]) == Some(name)
+            && !matches!(
+                pod.str_at(&["status", "phase"]),
+                Some("Succeeded" | "Failed")
+            )
+    });
     let allocatable = |resource: &str| {
-        let found = node.str_at(&["status", "allocatable", resource]).and_then(|text| Quantity::parse(text).ok());
-        found.map_or(0, |amount| if resource == "cpu" { amount.milli_value() } else { amount.value() })
+        let found = node
+            .str_at(&["status", "allocatable", resource])
+            .and_then(|text| Quantity::parse(text).ok());
+        found.map_or(0, |amount| {
+            if resource == "cpu" {
+                amount.milli_value()
+            } else {
+                amount.value()
+            }
+        })
     };
-    let columns = [("requests", "cpu"), ("limits", "cpu"), ("requests", "memory"), ("limits", "memory")];
-    sheet.line(0, &format!("Non-terminated Pods:\t({} in total)", list.len()));
-    sheet.line(1, "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge");
-    sheet.line(1, "---------\t----\t\t------------\t----------\t---------------\t-------------\t---");
+    let columns = [
+        ("requests", "cpu"),
+        ("limits", "cpu"),
+        ("requests", "memory"),
+        ("limits", "memory"),
+    ];
+    sheet.line(
+        0,
+        &format!("Non-terminated Pods:\t({} in total)", list.len()),
+    );
+    sheet.line(
+        1,
+        "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge",
+    );
+    sheet.line(
+        1,
+        "---------\t----\t\t------------\t----------\t---------------\t-------------\t---",
+    );
     let mut totals = [0; 4];
     for pod in &list {
-        let mut row = vec![pod.str_at(&["metadata", "namespace"]).unwrap_or("").to_owned(), name_of(pod).to_owned(), String::new()];
+        let mut row = vec![
+            pod.str_at(&["metadata", "namespace"])
+                .unwrap_or("")
+                .to_owned(),
+            name_of(pod).to_owned(),
+            String::new(),
+        ];
         for (index, (kind, resource)) in columns.into_iter().enumerate() {
             let amount = sum(pod, kind, resource);
             totals[index] += amount;
@@ -123,12 +234,22 @@ fn pods(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem>
         sheet.line(1, &row.join("\t"));
     }
     sheet.line(0, "Allocated resources:");
-    sheet.line(1, "(Total limits may be over 100 percent, i.e., overcommitted.)");
+    sheet.line(
+        1,
+        "(Total limits may be over 100 percent, i.e., overcommitted.)",
+    );
     sheet.line(1, "Resource\tRequests\tLimits");
     sheet.line(1, "--------\t--------\t------");
     for (resource, first) in [("cpu", 0), ("memory", 2)] {
         let of = allocatable(resource);
-        sheet.line(1, &format!("{resource}\t{}\t{}", shown(totals[first], resource, of), shown(totals[first + 1], resource, of)));
+        sheet.line(
+            1,
+            &format!(
+                "{resource}\t{}\t{}",
+                shown(totals[first], resource, of),
+                shown(totals[first + 1], resource, of)
+            ),
+        );
     }
     Ok(())
 }

@@ -12,23 +12,48 @@ use super::{Sheet, controller, head, meta};
 /// A pod.
 pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
     head(pod, sheet);
-    sheet.line(0, &format!("Priority:\t{}", pod.i64_at(&["spec", "priority"]).unwrap_or(0)));
+    sheet.line(
+        0,
+        &format!(
+            "Priority:\t{}",
+            pod.i64_at(&["spec", "priority"]).unwrap_or(0)
+        ),
+    );
     if let Some(class) = pod.str_at(&["spec", "priorityClassName"]) {
         sheet.line(0, &format!("Priority Class Name:\t{class}"));
     }
-    sheet.line(0, &format!("Service Account:\t{}", pod.str_at(&["spec", "serviceAccountName"]).unwrap_or("default")));
-    let node = pod.str_at(&["spec", "nodeName"]).map(|node| format!("{node}/{}", pod.str_at(&["status", "hostIP"]).unwrap_or("")));
+    sheet.line(
+        0,
+        &format!(
+            "Service Account:\t{}",
+            pod.str_at(&["spec", "serviceAccountName"])
+                .unwrap_or("default")
+        ),
+    );
+    let node = pod
+        .str_at(&["spec", "nodeName"])
+        .map(|node| format!("{node}/{}", pod.str_at(&["status", "hostIP"]).unwrap_or("")));
     sheet.line(0, &format!("Node:\t{}", or_none(node.as_deref())));
     if let Some(started) = pod.str_at(&["status", "startTime"]) {
         sheet.line(0, &format!("Start Time:\t{}", long(started)));
     }
     meta(pod, sheet);
     let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
-    match pod.str_at(&["metadata", "deletionTimestamp"]).filter(|_| phase != "Succeeded" && phase != "Failed") {
+    match pod
+        .str_at(&["metadata", "deletionTimestamp"])
+        .filter(|_| phase != "Succeeded" && phase != "Failed")
+    {
         Some(deletion) => {
             let since = age(Some(deletion), call.now());
             sheet.line(0, &format!("Status:\tTerminating (lasts {since})"));
-            sheet.line(0, &format!("Termination Grace Period:\t{}s", pod.i64_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0)));
+            sheet.line(
+                0,
+                &format!(
+                    "Termination Grace Period:\t{}s",
+                    pod.i64_at(&["metadata", "deletionGracePeriodSeconds"])
+                        .unwrap_or(0)
+                ),
+            );
         }
         None => sheet.line(0, &format!("Status:\t{phase}")),
     }
@@ -37,7 +62,10 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
             sheet.line(0, &format!("{label}:\t{found}"));
         }
     }
-    sheet.line(0, &format!("IP:\t{}", pod.str_at(&["status", "podIP"]).unwrap_or("")));
+    sheet.line(
+        0,
+        &format!("IP:\t{}", pod.str_at(&["status", "podIP"]).unwrap_or("")),
+    );
     let ips = items(pod, &["status", "podIPs"]);
     if ips.is_empty() {
         sheet.line(0, "IPs:\t<none>");
@@ -50,8 +78,20 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
     if let Some(owner) = controller(pod) {
         sheet.line(0, &format!("Controlled By:\t{owner}"));
     }
-    containers("Init Containers", items(pod, &["spec", "initContainers"]), Some(items(pod, &["status", "initContainerStatuses"])), 0, sheet);
-    containers("Containers", items(pod, &["spec", "containers"]), Some(items(pod, &["status", "containerStatuses"])), 0, sheet);
+    containers(
+        "Init Containers",
+        items(pod, &["spec", "initContainers"]),
+        Some(items(pod, &["status", "initContainerStatuses"])),
+        0,
+        sheet,
+    );
+    containers(
+        "Containers",
+        items(pod, &["spec", "containers"]),
+        Some(items(pod, &["status", "containerStatuses"])),
+        0,
+        sheet,
+    );
     super::conditions(pod, &["type", "status"], sheet);
     let list = items(pod, &["spec", "volumes"]);
     if list.is_empty() {
@@ -59,8 +99,20 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
     } else {
         volumes(list, 0, sheet);
     }
-    sheet.line(0, &format!("QoS Class:\t{}", pod.str_at(&["status", "qosClass"]).unwrap_or("")));
-    sheet.line(0, &format!("Node-Selectors:\t{}", pairs(pod.path(&["spec", "nodeSelector"]))));
+    sheet.line(
+        0,
+        &format!(
+            "QoS Class:\t{}",
+            pod.str_at(&["status", "qosClass"]).unwrap_or("")
+        ),
+    );
+    sheet.line(
+        0,
+        &format!(
+            "Node-Selectors:\t{}",
+            pairs(pod.path(&["spec", "nodeSelector"]))
+        ),
+    );
     sheet.many(0, "Tolerations", &tolerations(pod));
 }
 
@@ -68,8 +120,15 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
 pub fn volumes(list: &[Value], level: usize, sheet: &mut Sheet) {
     sheet.line(level, "Volumes:");
     for volume in list {
-        sheet.line(level + 1, &format!("{}:", volume.str_at(&["name"]).unwrap_or("")));
-        let source = volume.as_map().into_iter().flat_map(|map| map.iter()).find(|(key, _)| &***key != "name");
+        sheet.line(
+            level + 1,
+            &format!("{}:", volume.str_at(&["name"]).unwrap_or("")),
+        );
+        let source = volume
+            .as_map()
+            .into_iter()
+            .flat_map(|map| map.iter())
+            .find(|(key, _)| &***key != "name");
         let kind = source.map_or("EmptyDir", |(key, _)| match &**key {
             "configMap" => "ConfigMap (a volume populated by a ConfigMap)",
             "secret" => "Secret (a volume populated by a Secret)",
@@ -95,7 +154,11 @@ pub fn tolerations(pod: &Value) -> Vec<String> {
             line.push_str(&format!(":{}", field("effect")));
         }
         if field("operator") == "Exists" && field("value").is_empty() {
-            line.push_str(if field("key").is_empty() && field("effect").is_empty() { "op=Exists" } else { " op=Exists" });
+            line.push_str(if field("key").is_empty() && field("effect").is_empty() {
+                "op=Exists"
+            } else {
+                " op=Exists"
+            });
         }
         if let Some(seconds) = one.i64_at(&["tolerationSeconds"]) {
             line.push_str(&format!(" for {seconds}s"));
@@ -106,7 +169,13 @@ pub fn tolerations(pod: &Value) -> Vec<String> {
 }
 
 /// A block for each container. Templates have no statuses.
-pub fn containers(label: &str, list: &[Value], statuses: Option<&[Value]>, level: usize, sheet: &mut Sheet) {
+pub fn containers(
+    label: &str,
+    list: &[Value],
+    statuses: Option<&[Value]>,
+    level: usize,
+    sheet: &mut Sheet,
+) {
     if list.is_empty() {
         return;
     }
@@ -114,49 +183,118 @@ pub fn containers(label: &str, list: &[Value], statuses: Option<&[Value]>, level
     for container in list {
         let name = container.str_at(&["name"]).unwrap_or("");
         sheet.line(level, &format!(" {name}:"));
-        one(container, statuses.map(|list| list.iter().find(|status| status.str_at(&["name"]) == Some(name))), level + 2, sheet);
+        one(
+            container,
+            statuses.map(|list| {
+                list.iter()
+                    .find(|status| status.str_at(&["name"]) == Some(name))
+            }),
+            level + 2,
+            sheet,
+        );
     }
 }
 
 fn one(container: &Value, status: Option<Option<&Value>>, level: usize, sheet: &mut Sheet) {
     let found = status.flatten();
-    let of = |key: &str| found.and_then(|status| status.str_at(&[key])).unwrap_or("").to_owned();
+    let of = |key: &str| {
+        found
+            .and_then(|status| status.str_at(&[key]))
+            .unwrap_or("")
+            .to_owned()
+    };
     if status.is_some() {
         sheet.line(level, &format!("Container ID:\t{}", of("containerID")));
     }
-    sheet.line(level, &format!("Image:\t{}", container.str_at(&["image"]).unwrap_or("")));
+    sheet.line(
+        level,
+        &format!("Image:\t{}", container.str_at(&["image"]).unwrap_or("")),
+    );
     if status.is_some() {
         sheet.line(level, &format!("Image ID:\t{}", of("imageID")));
     }
     let ports = items(container, &["ports"]);
     let word = if ports.len() > 1 { "Ports" } else { "Port" };
-    let shown = |key: &str| ports.iter().map(|port| format!("{}/{}", port.i64_at(&[key]).unwrap_or(0), port.str_at(&["protocol"]).unwrap_or("TCP"))).collect::<Vec<_>>().join(", ");
-    sheet.line(level, &format!("{word}:\t{}", or_none(Some(&shown("containerPort")))));
-    sheet.line(level, &format!("Host {word}:\t{}", or_none(Some(&shown("hostPort")))));
+    let shown = |key: &str| {
+        ports
+            .iter()
+            .map(|port| {
+                format!(
+                    "{}/{}",
+                    port.i64_at(&[key]).unwrap_or(0),
+                    port.str_at(&["protocol"]).unwrap_or("TCP")
+                )
+            })
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    sheet.line(
+        level,
+        &format!("{word}:\t{}", or_none(Some(&shown("containerPort")))),
+    );
+    sheet.line(
+        level,
+        &format!("Host {word}:\t{}", or_none(Some(&shown("hostPort")))),
+    );
     for (label, key) in [("Command", "command"), ("Args", "args")] {
         let words = items(container, &[key]);
         if !words.is_empty() {
             sheet.line(level, &format!("{label}:"));
-            words.iter().filter_map(Value::as_str).flat_map(str::lines).for_each(|word| sheet.line(level + 1, word));
+            words
+                .iter()
+                .filter_map(Value::as_str)
+                .flat_map(str::lines)
+                .for_each(|word| sheet.line(level + 1, word));
         }
     }
     if status.is_some() {
-        state("State", found.and_then(|status| status.get("state")), level, sheet);
-        if let Some(last) = found.and_then(|status| status.get("lastState")).filter(|last| last.get("terminated").is_some()) {
+        state(
+            "State",
+            found.and_then(|status| status.get("state")),
+            level,
+            sheet,
+        );
+        if let Some(last) = found
+            .and_then(|status| status.get("lastState"))
+            .filter(|last| last.get("terminated").is_some())
+        {
             state("Last State", Some(last), level, sheet);
         }
-        let ready = found.and_then(|status| status.get("ready")).and_then(Value::as_bool) == Some(true);
-        sheet.line(level, &format!("Ready:\t{}", if ready { "True" } else { "False" }));
-        sheet.line(level, &format!("Restart Count:\t{}", found.and_then(|status| status.i64_at(&["restartCount"])).unwrap_or(0)));
+        let ready = found
+            .and_then(|status| status.get("ready"))
+            .and_then(Value::as_bool)
+            == Some(true);
+        sheet.line(
+            level,
+            &format!("Ready:\t{}", if ready { "True" } else { "False" }),
+        );
+        sheet.line(
+            level,
+            &format!(
+                "Restart Count:\t{}",
+                found
+                    .and_then(|status| status.i64_at(&["restartCount"]))
+                    .unwrap_or(0)
+            ),
+        );
     }
     for (label, key) in [("Limits", "limits"), ("Requests", "requests")] {
-        let map = container.path(&["resources", key]).and_then(Value::as_map).filter(|map| !map.is_empty());
+        let map = container
+            .path(&["resources", key])
+            .and_then(Value::as_map)
+            .filter(|map| !map.is_empty());
         if let Some(map) = map {
             sheet.line(level, &format!("{label}:"));
-            map.sorted().into_iter().for_each(|(name, amount)| sheet.line(level + 1, &format!("{name}:\t{}", text(amount))));
+            map.sorted().into_iter().for_each(|(name, amount)| {
+                sheet.line(level + 1, &format!("{name}:\t{}", text(amount)))
+            });
         }
     }
-    for (label, key) in [("Liveness", "livenessProbe"), ("Readiness", "readinessProbe"), ("Startup", "startupProbe")] {
+    for (label, key) in [
+        ("Liveness", "livenessProbe"),
+        ("Readiness", "readinessProbe"),
+        ("Startup", "startupProbe"),
+    ] {
         if let Some(found) = container.get(key) {
             sheet.line(level, &format!("{label}:\t{}", probe(found)));
         }
@@ -168,9 +306,22 @@ fn one(container: &Value, status: Option<Option<&Value>>, level: usize, sheet: &
     } else {
         sheet.line(level, "Mounts:");
         for mount in mounts {
-            let mode = if mount.get("readOnly").and_then(Value::as_bool) == Some(true) { "ro" } else { "rw" };
-            let path = mount.str_at(&["subPath"]).map_or_else(String::new, |path| format!(",path=\"{path}\""));
-            sheet.line(level + 1, &format!("{} from {} ({mode}{path})", mount.str_at(&["mountPath"]).unwrap_or(""), mount.str_at(&["name"]).unwrap_or("")));
+            let mode = if mount.get("readOnly").and_then(Value::as_bool) == Some(true) {
+                "ro"
+            } else {
+                "rw"
+            };
+            let path = mount
+                .str_at(&["subPath"])
+                .map_or_else(String::new, |path| format!(",path=\"{path}\""));
+            sheet.line(
+                level + 1,
+                &format!(
+                    "{} from {} ({mode}{path})",
+                    mount.str_at(&["mountPath"]).unwrap_or(""),
+                    mount.str_at(&["name"]).unwrap_or("")
+                ),
+            );
         }
     }
 }
@@ -184,16 +335,24 @@ fn environment(container: &Value, level: usize, sheet: &mut Sheet) {
     sheet.line(level, "Environment:");
     for one in list {
         let from = |kind: &str, key: &str| one.path(&["valueFrom", kind, key]).map(text);
-        let value = if let (Some(key), Some(name)) = (from("secretKeyRef", "key"), from("secretKeyRef", "name")) {
+        let value = if let (Some(key), Some(name)) =
+            (from("secretKeyRef", "key"), from("secretKeyRef", "name"))
+        {
             format!("<set to the key '{key}' in secret '{name}'>")
-        } else if let (Some(key), Some(name)) = (from("configMapKeyRef", "key"), from("configMapKeyRef", "name")) {
+        } else if let (Some(key), Some(name)) = (
+            from("configMapKeyRef", "key"),
+            from("configMapKeyRef", "name"),
+        ) {
             format!("<set to the key '{key}' of config map '{name}'>")
         } else if let Some(field) = from("fieldRef", "fieldPath") {
             format!(" (v1:{field})")
         } else {
             one.str_at(&["value"]).unwrap_or("").to_owned()
         };
-        sheet.line(level + 1, &format!("{}:\t{value}", one.str_at(&["name"]).unwrap_or("")));
+        sheet.line(
+            level + 1,
+            &format!("{}:\t{value}", one.str_at(&["name"]).unwrap_or("")),
+        );
     }
 }
 
@@ -201,7 +360,13 @@ fn state(label: &str, value: Option<&Value>, level: usize, sheet: &mut Sheet) {
     let part = |key: &str| value.and_then(|value| value.get(key));
     if let Some(running) = part("running") {
         sheet.line(level, &format!("{label}:\tRunning"));
-        sheet.line(level + 1, &format!("Started:\t{}", long(running.str_at(&["startedAt"]).unwrap_or(""))));
+        sheet.line(
+            level + 1,
+            &format!(
+                "Started:\t{}",
+                long(running.str_at(&["startedAt"]).unwrap_or(""))
+            ),
+        );
     } else if let Some(ended) = part("terminated") {
         sheet.line(level, &format!("{label}:\tTerminated"));
         for (label, key) in [("Reason", "reason"), ("Message", "message")] {
@@ -209,9 +374,15 @@ fn state(label: &str, value: Option<&Value>, level: usize, sheet: &mut Sheet) {
                 sheet.line(level + 1, &format!("{label}:\t{text}"));
             }
         }
-        sheet.line(level + 1, &format!("Exit Code:\t{}", ended.i64_at(&["exitCode"]).unwrap_or(0)));
+        sheet.line(
+            level + 1,
+            &format!("Exit Code:\t{}", ended.i64_at(&["exitCode"]).unwrap_or(0)),
+        );
         for (label, key) in [("Started", "startedAt"), ("Finished", "finishedAt")] {
-            sheet.line(level + 1, &format!("{label}:\t{}", long(ended.str_at(&[key]).unwrap_or(""))));
+            sheet.line(
+                level + 1,
+                &format!("{label}:\t{}", long(ended.str_at(&[key]).unwrap_or(""))),
+            );
         }
     } else {
         sheet.line(level, &format!("{label}:\tWaiting"));
@@ -235,14 +406,30 @@ fn probe(probe: &Value) -> String {
     if let Some(get) = probe.get("httpGet") {
         let scheme = get.str_at(&["scheme"]).unwrap_or("HTTP").to_lowercase();
         let path = get.str_at(&["path"]).unwrap_or("/");
-        return format!("http-get {scheme}://{}:{}{}{path} {times}", get.str_at(&["host"]).unwrap_or(""), port("httpGet"), if path.starts_with('/') { "" } else { "/" });
+        return format!(
+            "http-get {scheme}://{}:{}{}{path} {times}",
+            get.str_at(&["host"]).unwrap_or(""),
+            port("httpGet"),
+            if path.starts_with('/') { "" } else { "/" }
+        );
     }
     if probe.get("tcpSocket").is_some() {
-        return format!("tcp-socket {}:{} {times}", probe.str_at(&["tcpSocket", "host"]).unwrap_or(""), port("tcpSocket"));
+        return format!(
+            "tcp-socket {}:{} {times}",
+            probe.str_at(&["tcpSocket", "host"]).unwrap_or(""),
+            port("tcpSocket")
+        );
     }
     if probe.get("grpc").is_some() {
-        return format!("grpc <pod>:{} {} {times}", port("grpc"), probe.str_at(&["grpc", "service"]).unwrap_or(""));
+        return format!(
+            "grpc <pod>:{} {} {times}",
+            port("grpc"),
+            probe.str_at(&["grpc", "service"]).unwrap_or("")
+        );
     }
-    let words: Vec<&str> = items(probe, &["exec", "command"]).iter().filter_map(Value::as_str).collect();
+    let words: Vec<&str> = items(probe, &["exec", "command"])
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     format!("exec [{}] {times}", words.join(" "))
 }

@@ -58,7 +58,8 @@ pub fn order<P>(one: &Candidate<P>, two: &Candidate<P>, now_us: u64) -> Ordering
 pub fn sorted<P>(candidates: Vec<Candidate<P>>, now_us: u64) -> Vec<Candidate<P>> {
     let mut sorted: Vec<Candidate<P>> = Vec::with_capacity(candidates.len());
     for candidate in candidates {
-        let place = sorted.partition_point(|other| order(other, &candidate, now_us) != Ordering::Greater);
+        let place =
+            sorted.partition_point(|other| order(other, &candidate, now_us) != Ordering::Greater);
         sorted.insert(place, candidate);
     }
     sorted
