@@ -180,7 +180,10 @@ fn removal(
     Ok(())
 }
 
-fn chosen(call: &Call<'_>) -> Result<(Vec<(&'static Kind, Value)>, Vec<Problem>), Problem> {
+/// Objects that a command means, with their kinds, and what went wrong with the others.
+type Chosen = (Vec<(&'static Kind, Value)>, Vec<Problem>);
+
+fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
     let mut found = Vec::new();
     let mut problems = Vec::new();
     let quiet = call.arguments.on("ignore-not-found");
