@@ -16,6 +16,7 @@ use crate::manifest::decode::kube::decode_kube;
 use crate::manifest::detect::{self, Inputs, Wishes};
 use crate::manifest::diagnostic::{Diagnostic, Severity};
 use crate::manifest::lines::{Source, Sources, Span};
+use crate::manifest::scalar::Dialect;
 
 use super::scenario::{self, Scenario};
 use super::{Output, Session, sim};
@@ -229,6 +230,8 @@ pub fn open(experiment: &Experiment) -> Result<Opened, String> {
             compose: &compose,
         },
     );
+    let mut problems = problems;
+    problems.extend(unreadable(&inputs.files));
     let mut opened = build(experiment, &files, inputs, None, problems)?;
     // Findings about the choice of files refer to files that may not have been taken.
     for (name, text) in &files {
@@ -237,6 +240,21 @@ pub fn open(experiment: &Experiment) -> Result<Opened, String> {
         }
     }
     Ok(opened)
+}
+
+/// What is wrong, as YAML, with files that nothing else will read: a manifest that is broken before
+/// its first key is recognised as none, and must not be passed over in silence.
+fn unreadable(files: &[Source]) -> Vec<Diagnostic> {
+    files
+        .iter()
+        .filter(|source| {
+            [".yaml", ".yml"]
+                .iter()
+                .any(|ending| source.name.ends_with(ending))
+        })
+        .flat_map(|source| crate::manifest::decode::documents(source, Dialect::Compose).1)
+        .filter(|problem| problem.severity == Severity::Error)
+        .collect()
 }
 
 fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Result<Opened, String> {
