@@ -1,6 +1,10 @@
 // Loads the application: streams the wasm with a progress bar, then runs it. A file of its own
 // because the page's security policy allows no inline script.
 
+// The application imports the editor through this: an import that is not static needs a script, and
+// code made from text is forbidden here.
+globalThis.podiumImport = (url) => import(new URL(url, document.baseURI));
+
 const module = document.getElementById("app-module");
 const progress = document.getElementById("boot-progress");
 

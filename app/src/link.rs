@@ -1,116 +1,62 @@
-//! The link between page and worker: one transferred `ArrayBuffer` per message.
+//! The link between page and worker: one transferred `ArrayBuffer` per message, in postcard's format.
 //!
-//! Every message starts with a header of 16 bytes, four little-endian `u32`: kind, request number,
-//! length of the part that follows, protocol version. Nothing posted before the worker is up would
-//! arrive, so the worker speaks first: it posts [`Kind::Ready`], and the page sends only after that.
+//! Nothing posted before the worker is up would arrive, so the worker speaks first: it posts
+//! [`Reply::Ready`] with its protocol version, and the page sends only after that.
 
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::timers::callback::Timeout;
 use js_sys::{Array, ArrayBuffer, Uint8Array};
+use sim_core::host::EngineHost;
+use sim_core::protocol::{self, Reply, Request, VERSION};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, Worker, WorkerOptions, WorkerType};
 
-/// Version of the message layout. A page and a worker that differ refuse each other.
-pub const PROTOCOL_VERSION: u32 = 1;
+/// Longest time that the worker computes before it looks at its messages, in milliseconds.
+const SLICE_MS: f64 = 12.0;
 
-/// Bytes of the header of every message.
-pub const HEADER_BYTES: usize = 16;
-
-/// What a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Worker to page, once: it listens from now on.
-    Ready,
-    /// Page to worker: answer with [`Kind::Pong`] and the same request number.
-    Ping,
-    /// Worker to page: the answer to [`Kind::Ping`].
-    Pong,
-}
-
-/// The header of one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// What the message is.
-    pub kind: Kind,
-    /// Number of the request that this is or answers; 0 where there is none.
-    pub request: u32,
-}
-
-impl Header {
-    /// The header's bytes for a message that carries nothing more.
-    #[must_use]
-    pub fn encode(self) -> [u8; HEADER_BYTES] {
-        let kind: u32 = match self.kind {
-            Kind::Ready => 1,
-            Kind::Ping => 2,
-            Kind::Pong => 3,
-        };
-        let mut bytes = [0; HEADER_BYTES];
-        bytes[0..4].copy_from_slice(&kind.to_le_bytes());
-        bytes[4..8].copy_from_slice(&self.request.to_le_bytes());
-        bytes[12..16].copy_from_slice(&PROTOCOL_VERSION.to_le_bytes());
-        bytes
-    }
-
-    /// Reads a header.
-    ///
-    /// # Errors
-    /// A sentence for the user when the bytes are no message of this protocol version.
-    pub fn decode(bytes: &[u8]) -> Result<Header, String> {
-        let word = |index: usize| -> Option<u32> {
-            let field = bytes.get(index * 4..index * 4 + 4)?;
-            Some(u32::from_le_bytes(field.try_into().ok()?))
-        };
-        let (Some(kind), Some(request), Some(version)) = (word(0), word(1), word(3)) else {
-            return Err(format!("a message of {} bytes is too short", bytes.len()));
-        };
-        if version != PROTOCOL_VERSION {
-            return Err(format!(
-                "page and worker are of different builds (protocol {PROTOCOL_VERSION} and {version}); reload the page"
-            ));
-        }
-        let kind = match kind {
-            1 => Kind::Ready,
-            2 => Kind::Ping,
-            3 => Kind::Pong,
-            other => return Err(format!("unknown message kind {other}")),
-        };
-        Ok(Header { kind, request })
-    }
-}
+/// Time between two looks at the clock while the run keeps up with it, in milliseconds.
+const BEAT_MS: u32 = 16;
 
 /// The page's end of the link. Dropping it ends the worker.
 #[derive(Debug)]
 pub struct WorkerLink {
     worker: Worker,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(JsValue)>,
 }
 
 impl WorkerLink {
-    /// Starts the module worker at `url` (relative to the document) and hands every message it
-    /// posts to `on_message`.
+    /// Starts the module worker at `url` (relative to the document) and hands every reply to
+    /// `on_reply`. What cannot be read, or a worker of another build, comes as [`Reply::Fatal`].
     ///
     /// # Errors
     /// The browser's own words when it cannot start a worker.
-    pub fn start(url: &str, mut on_message: impl FnMut(Vec<u8>) + 'static) -> Result<Self, String> {
+    pub fn start(url: &str, on_reply: impl Fn(Reply) + 'static) -> Result<Self, String> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let worker = Worker::new_with_options(url, &options).map_err(|error| words(&error))?;
-        let on_message = Closure::new(move |event: MessageEvent| on_message(bytes_of(&event)));
+        let on_reply = Rc::new(on_reply);
+        let told = on_reply.clone();
+        let on_message = Closure::new(move |event: MessageEvent| told(read_reply(&bytes_of(&event))));
+        let on_error = Closure::new(move |event: JsValue| {
+            let message = js_sys::Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
+            on_reply(Reply::Fatal(message.unwrap_or_else(|| "the worker could not be loaded".to_owned())));
+        });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        Ok(WorkerLink {
-            worker,
-            _on_message: on_message,
-        })
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(WorkerLink { worker, _on_message: on_message, _on_error: on_error })
     }
 
-    /// Sends one message; its buffer is transferred, not copied.
+    /// Sends one request; its buffer is transferred, not copied.
     ///
     /// # Errors
     /// The browser's own words when the message cannot be posted.
-    pub fn send(&self, bytes: &[u8]) -> Result<(), String> {
-        let buffer = buffer_of(bytes);
-        let transfer = Array::of1(&buffer);
-        let posted = self.worker.post_message_with_transfer(&buffer, &transfer);
+    pub fn send(&self, request: &Request) -> Result<(), String> {
+        let buffer = buffer_of(&protocol::encode(request));
+        let posted = self.worker.post_message_with_transfer(&buffer, &Array::of1(&buffer));
         posted.map_err(|error| words(&error))
     }
 }
@@ -121,33 +67,124 @@ impl Drop for WorkerLink {
     }
 }
 
-/// The worker's end: calls `answer` for every message, posts what it returns, and says it is ready.
-/// Must run inside a dedicated worker.
+/// A reply from its bytes; a worker of another build and damage are fatal.
+fn read_reply(bytes: &[u8]) -> Reply {
+    match protocol::decode(bytes) {
+        Ok(Reply::Ready { version }) if version != VERSION => {
+            Reply::Fatal(format!("page and worker are of different builds (protocol {VERSION} and {version}); reload the page"))
+        }
+        Ok(reply) => reply,
+        Err(sentence) => Reply::Fatal(sentence),
+    }
+}
+
+/// The worker's end: the engine and its pace.
+struct Engine {
+    scope: DedicatedWorkerGlobalScope,
+    host: RefCell<EngineHost>,
+    /// When the clock was looked at last, in milliseconds.
+    looked: Cell<f64>,
+    /// Whether a tick is already on its way.
+    waiting: Cell<bool>,
+    /// Wakes the worker after the messages that wait.
+    soon: MessageChannel,
+    beat: RefCell<Option<Timeout>>,
+}
+
+/// Serves the page for as long as the worker lives. Must run inside a dedicated worker.
 ///
 /// # Errors
 /// The browser's own words when the first message cannot be posted.
-pub fn serve(mut answer: impl FnMut(Vec<u8>) -> Option<Vec<u8>> + 'static) -> Result<(), String> {
+pub fn serve() -> Result<(), String> {
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-    let reply_scope = scope.clone();
-    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        if let Some(reply) = answer(bytes_of(&event)) {
-            // A page that is gone cannot be told that its answer was lost.
-            drop(post(&reply_scope, &reply));
-        }
+    report_panics();
+    let engine = Rc::new(Engine {
+        scope: scope.clone(),
+        host: RefCell::new(EngineHost::new()),
+        looked: Cell::new(now_ms(&scope)),
+        waiting: Cell::new(false),
+        soon: MessageChannel::new().map_err(|error| words(&error))?,
+        beat: RefCell::new(None),
     });
+    let woken = engine.clone();
+    let on_soon = Closure::<dyn FnMut(JsValue)>::new(move |_| woken.work());
+    engine.soon.port1().set_onmessage(Some(on_soon.as_ref().unchecked_ref()));
+    on_soon.forget(); // Lives as long as the worker, as the next one does.
+    let told = engine.clone();
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| told.receive(&bytes_of(&event)));
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    on_message.forget(); // Lives as long as the worker.
-    let ready = Header {
-        kind: Kind::Ready,
-        request: 0,
-    };
-    post(&scope, &ready.encode())
+    on_message.forget();
+    post(&scope, &Reply::Ready { version: VERSION })
 }
 
-fn post(scope: &DedicatedWorkerGlobalScope, bytes: &[u8]) -> Result<(), String> {
-    let buffer = buffer_of(bytes);
-    let transfer = Array::of1(&buffer);
-    let posted = scope.post_message_with_transfer(&buffer, &transfer);
+impl Engine {
+    fn receive(self: &Rc<Self>, bytes: &[u8]) {
+        let replies = match protocol::decode::<Request>(bytes) {
+            Ok(request) => self.host.borrow_mut().handle(request),
+            Err(sentence) => vec![Reply::Refused(sentence)],
+        };
+        self.answer(&replies);
+        if !self.waiting.get() {
+            // Nothing was running: the time until now is nobody's.
+            self.looked.set(now_ms(&self.scope));
+            self.wait();
+        }
+    }
+
+    /// One slice of work.
+    fn work(self: &Rc<Self>) {
+        self.waiting.set(false);
+        let start = now_ms(&self.scope);
+        let mut elapsed_us = ((start - self.looked.get()).max(0.0) * 1_000.0) as u64;
+        self.looked.set(start);
+        loop {
+            let replies = self.host.borrow_mut().tick(elapsed_us);
+            self.answer(&replies);
+            elapsed_us = 0;
+            if !self.host.borrow().is_behind() || now_ms(&self.scope) - start >= SLICE_MS {
+                break;
+            }
+        }
+        self.wait();
+    }
+
+    /// Arranges for the next slice, if one is needed: at once while behind, else with the beat.
+    fn wait(self: &Rc<Self>) {
+        let (behind, busy) = (self.host.borrow().is_behind(), self.host.borrow().is_busy());
+        if behind || (busy && !self.host.borrow().is_playing()) {
+            self.waiting.set(true);
+            // A channel of the worker's own cannot be closed by anybody.
+            drop(self.soon.port2().post_message(&JsValue::NULL));
+        } else if busy {
+            self.waiting.set(true);
+            let engine = self.clone();
+            *self.beat.borrow_mut() = Some(Timeout::new(BEAT_MS, move || engine.work()));
+        }
+    }
+
+    fn answer(&self, replies: &[Reply]) {
+        for reply in replies {
+            // A page that is gone cannot be told that its answer was lost.
+            drop(post(&self.scope, reply));
+        }
+    }
+}
+
+/// A panic becomes a last message to the page.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+        drop(post(&scope, &Reply::Fatal(format!("Podium {}: {panic}", env!("CARGO_PKG_VERSION")))));
+    }));
+}
+
+fn now_ms(scope: &DedicatedWorkerGlobalScope) -> f64 {
+    scope.performance().map_or(0.0, |performance| performance.now())
+}
+
+fn post(scope: &DedicatedWorkerGlobalScope, reply: &Reply) -> Result<(), String> {
+    let buffer = buffer_of(&protocol::encode(reply));
+    let posted = scope.post_message_with_transfer(&buffer, &Array::of1(&buffer));
     posted.map_err(|error| words(&error))
 }
 
@@ -155,7 +192,7 @@ fn buffer_of(bytes: &[u8]) -> ArrayBuffer {
     Uint8Array::from(bytes).buffer()
 }
 
-/// The bytes of a message; empty, hence refused by the header, when it is no buffer.
+/// The bytes of a message; empty, hence refused, when it is no buffer.
 fn bytes_of(event: &MessageEvent) -> Vec<u8> {
     match event.data().dyn_into::<ArrayBuffer>() {
         Ok(buffer) => Uint8Array::new(&buffer).to_vec(),
@@ -173,28 +210,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_reads_back() {
-        let header = Header {
-            kind: Kind::Ping,
-            request: 7,
-        };
-        assert_eq!(Header::decode(&header.encode()), Ok(header));
+    fn a_worker_of_another_build_is_refused() {
+        let reply = read_reply(&protocol::encode(&Reply::Ready { version: VERSION + 1 }));
+        assert!(matches!(reply, Reply::Fatal(sentence) if sentence.contains("reload the page")));
     }
 
     #[test]
-    fn a_short_message_is_refused() {
-        assert!(Header::decode(&[1, 0, 0]).is_err());
-    }
-
-    #[test]
-    fn another_protocol_version_is_refused() {
-        let mut bytes = Header {
-            kind: Kind::Ready,
-            request: 0,
-        }
-        .encode();
-        bytes[12] = 99;
-        let refusal = Header::decode(&bytes).unwrap_err();
-        assert!(refusal.contains("reload the page"), "{refusal}");
+    fn damage_is_a_sentence() {
+        assert!(matches!(read_reply(&[250, 1, 2]), Reply::Fatal(_)));
+        assert!(matches!(read_reply(&[]), Reply::Fatal(_)));
     }
 }

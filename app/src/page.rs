@@ -1,88 +1,283 @@
-//! The page's root component: starts the worker and says whether it answers.
+//! The page's root: the engine's link, the reader's preferences, and the layout.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::link::{Header, Kind, WorkerLink};
+use gloo::events::EventListener;
+use sim_core::protocol::{Reply, Request};
 use yew::prelude::*;
 
-/// What is known about the worker.
-#[derive(Clone, Debug, PartialEq)]
-enum Engine {
-    Starting,
-    Ready,
-    Failed(AttrValue),
+use crate::control::{Control, Start};
+use crate::dom;
+use crate::files;
+use crate::keys;
+use crate::link::WorkerLink;
+use crate::model::{Action, Engine, Model};
+use crate::text::{Language, Text};
+use crate::ui::charts::Charts;
+use crate::ui::console::Console;
+use crate::ui::editor_panel::EditorPanel;
+use crate::ui::events::Events;
+use crate::ui::experiment::Experiment;
+use crate::ui::faults::Faults;
+use crate::ui::help::Help;
+use crate::ui::live::Live;
+use crate::ui::planes::Planes;
+use crate::ui::timeline::Timeline;
+use crate::ui::top_bar::TopBar;
+
+/// The page's colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system has it.
+    Auto,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
 }
 
-impl Engine {
-    /// The value of `data-engine`, which tests and styles read.
-    fn attribute(&self) -> &'static str {
+impl Theme {
+    /// As it is kept.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
         match self {
-            Engine::Starting => "starting",
-            Engine::Ready => "ready",
-            Engine::Failed(_) => "failed",
+            Self::Auto => "auto",
+            Self::Light => "light",
+            Self::Dark => "dark",
         }
+    }
+
+    /// The theme of a word; what is no theme is the system's.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::Auto,
+        }
+    }
+}
+
+/// The address's word, the kept one, the browser's.
+fn first_language() -> Language {
+    let asked = dom::parameter("lang").or_else(|| dom::kept("podium.language"));
+    let own = dom::languages();
+    asked.iter().chain(&own).find_map(|tag| Language::parse(tag)).unwrap_or_default()
+}
+
+/// What the page begins with: the address decides, then the last session.
+fn first_model() -> Model {
+    let test = dom::parameter("test").is_some();
+    let kept = if test { None } else { files::kept() };
+    let restored = kept.as_ref().is_some_and(|kept| *kept != files::poll());
+    let mut project = kept.unwrap_or_else(files::poll);
+    if let Some(seed) = dom::parameter("seed").and_then(|seed| seed.parse().ok()) {
+        project.seed = seed;
+    }
+    Model::new(project, restored)
+}
+
+fn first_start() -> Start {
+    let seconds: f64 = dom::parameter("t").and_then(|time| time.parse().ok()).unwrap_or(0.0);
+    let stopped = dom::parameter("speed").as_deref() == Some("0") || dom::parameter("test").is_some();
+    Start {
+        playing: !stopped && !dom::media("(prefers-reduced-motion: reduce)"),
+        at_us: (seconds.max(0.0) * 1_000_000.0) as u64,
+        keeps: dom::parameter("test").is_none(),
     }
 }
 
 /// The root of the page.
 #[component]
 pub fn Page() -> Html {
-    let engine = use_state_eq(|| Engine::Starting);
+    let model = use_reducer(first_model);
+    let language = use_state_eq(first_language);
+    let theme = use_state_eq(|| Theme::parse(&dom::kept("podium.theme").unwrap_or_default()));
+    let letters = use_state_eq(|| dom::kept("podium.letters").as_deref() != Some("off"));
+    let control = {
+        let (dispatch, first) = (model.dispatcher(), Rc::new((*model).clone()));
+        use_memo((), move |()| Control::new(dispatch, first, first_start()))
+    };
+    let control = (*control).clone();
+    let shared = use_memo((*model).clone(), |model| Rc::new(model.clone()));
+    let shared = (*shared).clone();
+    control.renew(shared.clone());
+    let t = Text { language: *language };
+
     {
-        let engine = engine.clone();
+        let control = control.clone();
         use_effect_with((), move |()| {
-            crate::dom::remove_skeleton();
-            let link = Rc::new(RefCell::new(None));
-            start_engine(&link, engine);
-            move || drop(link.borrow_mut().take())
+            dom::remove_skeleton();
+            start_engine(&control);
+            let hiding = pause_while_hidden(control.clone());
+            move || {
+                drop(hiding);
+                control.connect(None);
+            }
         });
     }
-    let status = match &*engine {
-        Engine::Starting => AttrValue::Static("The engine is starting."),
-        Engine::Ready => AttrValue::Static("The engine is ready."),
-        Engine::Failed(reason) => reason.clone(),
+    {
+        let control = control.clone();
+        let flag = use_memo((), |()| Cell::new(true));
+        flag.set(*letters);
+        use_effect_with((), move |()| {
+            let listener = keys::listen(control, move || flag.get());
+            move || drop(listener)
+        });
+    }
+    use_effect_with((*language, *theme), |(language, theme)| {
+        dom::set_root("lang", Some(language.html()));
+        dom::set_root("data-theme", if *theme == Theme::Auto { None } else { Some(theme.word()) });
+    });
+    use_effect_with((shared.shown.clock.number, shared.engine.clone()), {
+        let shown = shared.shown.clone();
+        move |(_, engine)| dom::publish(*engine == Engine::Ready && shown.clock.number > 0, shown.clock.number, shown.clock.now_us, &shown.clock.hash)
+    });
+
+    let on_language = {
+        let language = language.clone();
+        Callback::from(move |chosen: Language| {
+            dom::keep("podium.language", Some(chosen.tag()));
+            language.set(chosen);
+        })
+    };
+    let on_theme = {
+        let theme = theme.clone();
+        Callback::from(move |chosen: Theme| {
+            dom::keep("podium.theme", Some(chosen.word()));
+            theme.set(chosen);
+        })
+    };
+    let on_letters = {
+        let letters = letters.clone();
+        Callback::from(move |on: bool| {
+            dom::keep("podium.letters", Some(if on { "on" } else { "off" }));
+            letters.set(on);
+        })
+    };
+    let shown = &shared.shown;
+    let workers = shared.workers();
+    let healable: Vec<String> = workers.iter().filter(|name| shared.fault_on(name).is_some()).cloned().collect();
+    html! {
+        <div class="page" data-testid="page" data-engine={shared.engine.attribute()}>
+            <nav class="skips">
+                <a href="#panel-edit">{ t.skip_editor() }</a>
+                <a href="#panel-watch">{ t.skip_cluster() }</a>
+                <a href="#timeline-slider">{ t.skip_timeline() }</a>
+                <a href="#console-line">{ t.skip_console() }</a>
+            </nav>
+            <TopBar {t} control={control.clone()} example={example(&shared)} theme={*theme} {on_language} {on_theme} />
+            { notices(t, &control, &shared) }
+            <main id="main" class="main">
+                <EditorPanel {t} control={control.clone()} model={shared.clone()} />
+                <div class="center">
+                    <Planes {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} {healable} />
+                    <Charts {t} control={control.clone()} worlds={shown.worlds.clone()} faults={shown.faults.clone()} services={shared.services()}
+                        service={shared.charted()} now_us={shown.clock.now_us} length_us={shown.clock.length_us} />
+                    <Faults {t} control={control.clone()} {workers} target={shared.target()} faults={shown.faults.clone()} />
+                </div>
+                <div class="side">
+                    <Events {t} control={control.clone()} events={shown.events.clone()} asked={shared.why.clone()} why={shown.why.clone()} />
+                    <Console {t} control={control.clone()} entries={shared.console.clone()} />
+                </div>
+                <Timeline {t} control={control.clone()} clock={shown.clock.clone()} faults={shown.faults.clone()} speed={control.speed()} />
+            </main>
+            { bottom_bar(t) }
+            <Experiment {t} control={control.clone()} project={shared.project.clone()} />
+            <Help {t} letters={*letters} {on_letters} />
+            <Live {t} worlds={shown.worlds.clone()} />
+        </div>
+    }
+}
+
+fn example(model: &Model) -> &'static str {
+    if model.project.files == files::poll().files {
+        "poll"
+    } else if model.project.files == files::blank().files {
+        "blank"
+    } else {
+        "own"
+    }
+}
+
+/// What needs the reader: a stopped engine, a refusal, the restored session.
+fn notices(t: Text, control: &Control, model: &Model) -> Html {
+    let act = |act: fn(&Control)| {
+        let control = control.clone();
+        Callback::from(move |_: MouseEvent| act(&control))
     };
     html! {
-        <main id="main" data-testid="page" data-engine={engine.attribute()}>
-            <h1>{ "Podium" }</h1>
-            <p role="status" data-testid="engine-status">{ status }</p>
-        </main>
+        <div class="notices">
+            { match &model.engine {
+                Engine::Starting => html! { <p class="quiet" role="status" data-testid="engine-status">{ t.engine_starting() }</p> },
+                Engine::Ready => html! { <p class="sr-only" role="status" data-testid="engine-status">{ t.engine_ready() }</p> },
+                Engine::Failed(reason) => html! { <p class="notice notice-error" role="alert" data-testid="engine-status">{ t.engine_failed(reason) }</p> },
+            } }
+            if let Some(sentence) = &model.refusal {
+                <p class="notice notice-error" role="alert" data-testid="refusal"><span lang="en">{ sentence }</span>{ " " }
+                    <button type="button" class="small" onclick={act(|control| control.act(Action::Dismiss))}>{ t.dismiss() }</button></p>
+            }
+            if model.restored {
+                <p class="notice" data-testid="restored">{ t.restored() }{ " " }
+                    <button type="button" class="small" onclick={act(Control::fresh)}>{ t.restored_discard() }</button>{ " " }
+                    <button type="button" class="small" onclick={act(|control| control.act(Action::Settle))}>{ t.dismiss() }</button></p>
+            }
+        </div>
     }
 }
 
-/// Starts the worker, pings it once it is up, and reports to `engine`.
-fn start_engine(link: &Rc<RefCell<Option<WorkerLink>>>, engine: UseStateHandle<Engine>) {
-    let Some(url) = crate::dom::meta("engine-worker") else {
-        engine.set(Engine::Failed(
-            "This page was built without its worker.".into(),
-        ));
+/// The phone's bar: one panel at a time.
+fn bottom_bar(t: Text) -> Html {
+    let panel = |name: &'static str, shown: &'static str| {
+        html! { <button type="button" data-testid={format!("panel-{name}")} data-for={name} onclick={move |_| dom::set_root("data-panel", Some(name))}>{ shown }</button> }
+    };
+    html! {
+        <nav class="bottom-bar" aria-label={t.nav_panels()}>
+            { panel("watch", t.panel_watch()) }
+            { panel("edit", t.panel_edit()) }
+            { panel("why", t.panel_time()) }
+            { panel("console", t.panel_console()) }
+        </nav>
+    }
+}
+
+/// Starts the worker; its replies go to the model, and each frame is acknowledged when it is drawn.
+fn start_engine(control: &Control) {
+    let Some(url) = dom::meta("engine-worker") else {
+        let t = Text { language: first_language() };
+        control.act(Action::Failed(t.worker_missing().to_owned()));
         return;
     };
-    let own = link.clone();
-    let reported = engine.clone();
-    let started = WorkerLink::start(&url, move |bytes| match Header::decode(&bytes) {
-        Ok(header) => match header.kind {
-            Kind::Ready => ping(&own, &reported),
-            Kind::Pong => reported.set(Engine::Ready),
-            Kind::Ping => {}
-        },
-        Err(reason) => reported.set(Engine::Failed(reason.into())),
+    let own = control.clone();
+    let drawing = RefCell::new(None);
+    let started = WorkerLink::start(&url, move |reply| {
+        match &reply {
+            Reply::Ready { .. } => own.begin(),
+            Reply::Frame(frame) => {
+                let (control, number) = (own.clone(), frame.number);
+                let drawn = gloo::render::request_animation_frame(move |_| control.send(&Request::Ack(number)));
+                *drawing.borrow_mut() = Some(drawn);
+            }
+            Reply::Checked { .. } | Reply::Output { .. } | Reply::Refused(_) | Reply::Fatal(_) => {}
+        }
+        own.act(Action::Reply(reply));
     });
     match started {
-        Ok(started) => *link.borrow_mut() = Some(started),
-        Err(reason) => engine.set(Engine::Failed(reason.into())),
+        Ok(link) => control.connect(Some(link)),
+        Err(reason) => control.act(Action::Failed(reason)),
     }
 }
 
-fn ping(link: &Rc<RefCell<Option<WorkerLink>>>, engine: &UseStateHandle<Engine>) {
-    let message = Header {
-        kind: Kind::Ping,
-        request: 1,
-    };
-    if let Some(link) = &*link.borrow()
-        && let Err(reason) = link.send(&message.encode())
-    {
-        engine.set(Engine::Failed(reason.into()));
-    }
+/// A page that nobody sees lets no time pass.
+fn pause_while_hidden(control: Control) -> EventListener {
+    let was_playing = Cell::new(false);
+    EventListener::new(&gloo::utils::document(), "visibilitychange", move |_| {
+        if dom::hidden() {
+            was_playing.set(control.model().shown.clock.playing);
+            control.send(&Request::Pause);
+        } else if was_playing.replace(false) {
+            control.play();
+        }
+    })
 }

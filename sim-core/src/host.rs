@@ -2,7 +2,7 @@
 //!
 //! Owns one experiment, the text that it was made from, and the pace at which its clock runs. The
 //! caller gives it requests as they come and calls [`EngineHost::tick`] as often as
-//! [`EngineHost::busy`] says that there is something to do; a tick handles a bounded number of
+//! [`EngineHost::is_busy`] says that there is something to do; a tick handles a bounded number of
 //! events. Frames are pulled: after a frame nothing is sent until the page has acknowledged it.
 //!
 //! ```text
@@ -160,8 +160,18 @@ impl EngineHost {
     }
 
     /// Whether a tick would do something now.
-    pub fn busy(&self) -> bool {
+    pub fn is_busy(&self) -> bool {
         self.seeking || self.playing || (self.changed && self.acknowledged)
+    }
+
+    /// Whether the worlds have not yet reached the time that the clock shows.
+    pub fn is_behind(&self) -> bool {
+        self.goal > self.session.history.now()
+    }
+
+    /// Whether the clock runs.
+    pub fn is_playing(&self) -> bool {
+        self.playing
     }
 
     /// Lets `elapsed_us` microseconds of real time pass, and sends a frame if the page waits for

@@ -1,0 +1,251 @@
+//! What the page's controls can do: requests to the engine, and changes of the model that go with
+//! them. One value, handed to every component.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use sim_core::protocol::{File, Project, Request, View, Why};
+use yew::UseReducerDispatcher;
+
+use crate::dom;
+use crate::files;
+use crate::link::WorkerLink;
+use crate::model::{Action, Model};
+
+/// Lines of the event list.
+const EVENTS: u32 = 80;
+
+/// Points of a chart series.
+const POINTS: u32 = 600;
+
+/// Speeds that the page offers, in thousandths of real time.
+pub const SPEEDS: [u64; 10] = [100, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
+
+/// Speed of a page that has just been opened.
+pub const FIRST_SPEED: u64 = 10_000;
+
+/// The reader's preferences for how a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Whether the clock runs at once.
+    pub playing: bool,
+    /// Time to go to first, in microseconds.
+    pub at_us: u64,
+    /// Whether the session is kept in the browser.
+    pub keeps: bool,
+}
+
+struct Inner {
+    dispatch: UseReducerDispatcher<Model>,
+    link: RefCell<Option<WorkerLink>>,
+    latest: RefCell<Rc<Model>>,
+    speed: RefCell<u64>,
+    start: Start,
+}
+
+/// The page's hands.
+#[derive(Clone)]
+pub struct Control(Rc<Inner>);
+
+impl PartialEq for Control {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Control")
+    }
+}
+
+impl Control {
+    /// Hands without an engine yet.
+    #[must_use]
+    pub fn new(dispatch: UseReducerDispatcher<Model>, model: Rc<Model>, start: Start) -> Self {
+        let (link, latest, speed) = (RefCell::new(None), RefCell::new(model), RefCell::new(FIRST_SPEED));
+        Self(Rc::new(Inner { dispatch, link, latest, speed, start }))
+    }
+
+    /// The model as it was last rendered.
+    #[must_use]
+    pub fn model(&self) -> Rc<Model> {
+        self.0.latest.borrow().clone()
+    }
+
+    /// Tells of a new model.
+    pub fn renew(&self, model: Rc<Model>) {
+        *self.0.latest.borrow_mut() = model;
+    }
+
+    /// Takes the engine's link, or lets it go.
+    pub fn connect(&self, link: Option<WorkerLink>) {
+        *self.0.link.borrow_mut() = link;
+    }
+
+    /// Changes the model.
+    pub fn act(&self, action: Action) {
+        self.0.dispatch.dispatch(action);
+    }
+
+    /// Sends a request; before the engine answers, nothing is sent.
+    pub fn send(&self, request: &Request) {
+        if let Some(link) = &*self.0.link.borrow()
+            && let Err(reason) = link.send(request)
+        {
+            self.act(Action::Failed(reason));
+        }
+    }
+
+    /// The engine has said that it is there: it gets the project and what is on screen.
+    pub fn begin(&self) {
+        let project = (*self.model().project).clone();
+        self.watch(None);
+        self.start(project);
+    }
+
+    fn start(&self, project: Project) {
+        self.send(&Request::Load(project));
+        if self.0.start.at_us > 0 {
+            self.send(&Request::Seek(self.0.start.at_us));
+        }
+        if self.0.start.playing {
+            self.play();
+        }
+    }
+
+    fn watch(&self, why: Option<Why>) {
+        self.send(&Request::Watch(View { events: EVENTS, why, points: POINTS }));
+    }
+
+    /// Begins another project.
+    pub fn load(&self, project: Project) {
+        self.act(Action::Load(project.clone()));
+        self.watch(None);
+        self.keep(&project);
+        self.start(project);
+    }
+
+    /// An editor's text changed.
+    pub fn edit(&self, file: File) {
+        let mut project = (*self.model().project).clone();
+        if project.files.iter().any(|known| *known == file) {
+            return;
+        }
+        let revision = self.model().revision + 1;
+        files::merge(&mut project.files, vec![file.clone()]);
+        self.act(Action::Edited { file: file.clone(), revision });
+        self.keep(&project);
+        self.send(&Request::Edit { revision, file });
+    }
+
+    /// A text was changed by the page itself: it is an edit that the editor must be told of.
+    pub fn replace(&self, project: Project, file: File) {
+        let revision = self.model().revision + 1;
+        self.act(Action::Replaced(project.clone()));
+        self.act(Action::Edited { file: file.clone(), revision });
+        self.keep(&project);
+        self.send(&Request::Edit { revision, file });
+    }
+
+    fn keep(&self, project: &Project) {
+        if self.0.start.keeps {
+            files::keep(project);
+        }
+    }
+
+    /// Closes a tab; without its file it is another experiment.
+    pub fn remove(&self, name: &str) {
+        let mut project = (*self.model().project).clone();
+        project.files.retain(|file| file.name != name);
+        self.load(project);
+    }
+
+    /// Goes back to the example and forgets the session.
+    pub fn fresh(&self) {
+        self.load(files::poll());
+        files::forget();
+    }
+
+    /// Lets the clock run.
+    pub fn play(&self) {
+        self.send(&Request::Run { speed_milli: *self.0.speed.borrow() });
+    }
+
+    /// Starts or stops the clock.
+    pub fn toggle(&self) {
+        if self.model().shown.clock.playing { self.send(&Request::Pause) } else { self.play() }
+    }
+
+    /// The speed asked for.
+    #[must_use]
+    pub fn speed(&self) -> u64 {
+        *self.0.speed.borrow()
+    }
+
+    /// Another speed; a clock that runs goes on with it.
+    pub fn set_speed(&self, speed_milli: u64) {
+        *self.0.speed.borrow_mut() = speed_milli;
+        if self.model().shown.clock.playing { self.play() } else { self.act(Action::Settle) }
+    }
+
+    /// The next slower or faster speed.
+    pub fn change_speed(&self, faster: bool) {
+        let now = self.speed();
+        let next = if faster { SPEEDS.iter().find(|speed| **speed > now) } else { SPEEDS.iter().rev().find(|speed| **speed < now) };
+        if let Some(next) = next {
+            self.set_speed(*next);
+        }
+    }
+
+    /// Goes to a time.
+    pub fn seek(&self, at_us: u64) {
+        self.send(&Request::Seek(at_us));
+    }
+
+    /// Goes some way from the present.
+    pub fn seek_by(&self, us: i64) {
+        self.seek(self.model().shown.clock.now_us.saturating_add_signed(us));
+    }
+
+    /// Goes to the next or the previous begin of a fault.
+    pub fn seek_fault(&self, forward: bool) {
+        let model = self.model();
+        let now = model.shown.clock.now_us;
+        let times = model.shown.faults.iter().map(|fault| if fault.begun_us == u64::MAX { fault.at_us } else { fault.begun_us });
+        let times = times.filter(|at| *at != u64::MAX);
+        let found = if forward { times.filter(|at| *at > now).min() } else { times.filter(|at| *at < now).max() };
+        if let Some(at) = found {
+            self.seek(at);
+        }
+    }
+
+    /// Breaks a machine on every orchestrator.
+    pub fn kill_machine(&self, machine: &str) {
+        if !machine.is_empty() {
+            self.act(Action::Aim(machine.to_owned()));
+            self.send(&Request::Inject(format!("node-crash {machine}")));
+        }
+    }
+
+    /// Mends what keeps a machine down.
+    pub fn heal_machine(&self, machine: &str) {
+        if let Some(fault) = self.model().fault_on(machine) {
+            self.send(&Request::Heal(Some(fault)));
+        }
+    }
+
+    /// Kills a pod, task or container.
+    pub fn kill_unit(&self, name: &str) {
+        self.send(&Request::Inject(format!("pod-kill {name}")));
+    }
+
+    /// Explains an event or an object, or nothing.
+    pub fn explain(&self, why: Option<Why>) {
+        self.act(Action::Explain(why.clone()));
+        self.watch(why);
+        if dom::element("panel-why").is_some() {
+            dom::set_root("data-panel", Some("why"));
+        }
+    }
+}

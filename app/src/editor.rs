@@ -1,0 +1,193 @@
+//! The text editor: CodeMirror behind `www/editor/editor.mjs`, a text area until it has arrived.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Array, Function, Object, Promise, Reflect};
+use sim_core::protocol::{Diagnostic, File};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Element, HtmlTextAreaElement};
+use yew::prelude::*;
+
+use crate::control::Control;
+use crate::dom;
+use crate::model::{Checked, Reveal};
+use crate::text::Text;
+
+/// The handle of a mounted editor, with what its callbacks live in.
+struct Mounted {
+    handle: JsValue,
+    _on_change: Closure<dyn FnMut(JsValue, JsValue)>,
+}
+
+impl Mounted {
+    fn call(&self, name: &str, arguments: &[JsValue]) -> Option<JsValue> {
+        let function = Reflect::get(&self.handle, &name.into()).ok()?.dyn_into::<Function>().ok()?;
+        function.apply(&self.handle, &arguments.iter().collect::<Array>()).ok()
+    }
+
+    fn text(&self) -> String {
+        self.call("text", &[]).and_then(|text| text.as_string()).unwrap_or_default()
+    }
+
+    fn show(&self, diagnostics: &[Diagnostic]) {
+        let Some(revision) = self.call("revision", &[]) else { return };
+        let found: Array = diagnostics.iter().map(entry).collect();
+        self.call("setDiagnostics", &[revision, found.into()]);
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        self.call("destroy", &[]);
+    }
+}
+
+fn record(fields: &[(&str, JsValue)]) -> Object {
+    let object = Object::new();
+    for (name, value) in fields {
+        // Setting a field of a fresh object cannot fail.
+        drop(Reflect::set(&object, &(*name).into(), value));
+    }
+    object
+}
+
+fn entry(found: &Diagnostic) -> JsValue {
+    record(&[
+        ("from", found.from.into()),
+        ("to", found.to.into()),
+        ("severity", found.severity.as_str().into()),
+        ("code", found.code.as_str().into()),
+        ("message", found.message.as_str().into()),
+        ("help", found.help.as_deref().map_or(JsValue::UNDEFINED, JsValue::from_str)),
+    ])
+    .into()
+}
+
+/// The editor's module, imported by `www/boot.mjs` on the page's behalf.
+async fn module() -> Option<JsValue> {
+    let url = dom::meta("editor-module")?;
+    let load = Reflect::get(&gloo::utils::window(), &"podiumImport".into()).ok()?.dyn_into::<Function>().ok()?;
+    let promise = load.call1(&JsValue::UNDEFINED, &url.into()).ok()?.dyn_into::<Promise>().ok()?;
+    JsFuture::from(promise).await.ok()
+}
+
+async fn mount(element: Element, text: String, label: String, control: Control, name: String) -> Option<Mounted> {
+    let mount = Reflect::get(&module().await?, &"mount".into()).ok()?.dyn_into::<Function>().ok()?;
+    let on_change = Closure::new(move |_revision: JsValue, text: JsValue| {
+        let text = text.as_string().unwrap_or_default();
+        control.edit(File { name: name.clone(), text });
+    });
+    let options = record(&[
+        ("doc", text.into()),
+        ("label", label.into()),
+        ("describedBy", "editor-hint".into()),
+        ("onChange", on_change.as_ref().clone()),
+    ]);
+    let handle = mount.call2(&JsValue::UNDEFINED, &element, &options).ok()?;
+    Some(Mounted { handle, _on_change: on_change })
+}
+
+/// What an editor shows.
+#[derive(Properties, PartialEq)]
+pub struct EditorProps {
+    /// Words.
+    pub t: Text,
+    /// The page's hands.
+    pub control: Control,
+    /// The file, with the text last sent.
+    pub file: File,
+    /// Whether its tab is open.
+    pub active: bool,
+    /// Raised when the text comes from elsewhere.
+    pub generation: u32,
+    /// The last check.
+    pub checked: Rc<Checked>,
+    /// A place to show.
+    pub reveal: Option<Reveal>,
+}
+
+/// One file's editor.
+#[component]
+pub fn Editor(props: &EditorProps) -> Html {
+    let place = use_node_ref();
+    let mounted = use_mut_ref(|| None::<Mounted>);
+    let arrived = use_state_eq(|| false);
+    {
+        let (place, mounted, arrived) = (place.clone(), mounted.clone(), arrived.clone());
+        let (file, control) = (props.file.clone(), props.control.clone());
+        let label = props.t.editor_label(&file.name);
+        use_effect_with((), move |()| {
+            let alive = Rc::new(RefCell::new(true));
+            let still = alive.clone();
+            let kept = mounted.clone();
+            spawn_local(async move {
+                let Some(element) = place.cast::<Element>() else { return };
+                let name = file.name.clone();
+                let made = mount(element, file.text, label, control.clone(), name.clone()).await;
+                if let (Some(made), true) = (made, *still.borrow()) {
+                    // What was typed into the text area meanwhile.
+                    if let Some(file) = control.model().project.files.iter().find(|file| file.name == name) {
+                        made.call("setDoc", &[file.text.as_str().into()]);
+                    }
+                    *kept.borrow_mut() = Some(made);
+                    arrived.set(true);
+                }
+            });
+            move || {
+                *alive.borrow_mut() = false;
+                mounted.borrow_mut().take();
+            }
+        });
+    }
+    {
+        let mounted = mounted.clone();
+        let text = props.file.text.clone();
+        use_effect_with((props.generation, *arrived), move |_| {
+            if let Some(mounted) = &*mounted.borrow() {
+                mounted.call("setDoc", &[text.into()]);
+            }
+        });
+    }
+    {
+        let mounted = mounted.clone();
+        let file = props.file.clone();
+        use_effect_with((props.checked.clone(), props.generation, *arrived), move |(checked, ..)| {
+            if let Some(mounted) = &*mounted.borrow()
+                && mounted.text() == file.text
+            {
+                let own: Vec<Diagnostic> = checked.diagnostics.iter().filter(|found| found.file == file.name).cloned().collect();
+                mounted.show(&own);
+            }
+        });
+    }
+    {
+        let mounted = mounted.clone();
+        let name = props.file.name.clone();
+        use_effect_with((props.reveal.clone(), *arrived), move |(reveal, _)| {
+            if let (Some(reveal), Some(mounted)) = (reveal, &*mounted.borrow())
+                && reveal.file == name
+            {
+                mounted.call("reveal", &[reveal.from.into()]);
+            }
+        });
+    }
+    let on_input = {
+        let (control, name) = (props.control.clone(), props.file.name.clone());
+        Callback::from(move |event: InputEvent| {
+            let area: HtmlTextAreaElement = event.target_unchecked_into();
+            control.edit(File { name: name.clone(), text: area.value() });
+        })
+    };
+    html! {
+        <div class="editor" hidden={!props.active} role="tabpanel" data-testid={format!("editor-{}", props.file.name)}>
+            <div class="editor-place" ref={place} hidden={!*arrived} />
+            if !*arrived {
+                <textarea class="editor-plain" spellcheck="false" aria-label={props.t.editor_label(&props.file.name)}
+                    value={props.file.text.clone()} oninput={on_input} />
+            }
+        </div>
+    }
+}

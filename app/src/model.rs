@@ -1,0 +1,331 @@
+//! What the page knows: a mirror of the engine's last words, and what the reader has chosen.
+
+use std::rc::Rc;
+
+use sim_core::protocol::{Diagnostic, EventLine, FaultMark, File, Frame, Project, Reply, Why, WorldFrame};
+use yew::{AttrValue, Reducible};
+
+/// Lines of the console's log that are kept.
+const CONSOLE_ENTRIES_MAX: usize = 200;
+
+/// How the engine stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Engine {
+    /// Its worker is on its way.
+    Starting,
+    /// It answers.
+    Ready,
+    /// It has stopped, and why.
+    Failed(AttrValue),
+}
+
+impl Engine {
+    /// The value of `data-engine`, which tests and styles read.
+    #[must_use]
+    pub fn attribute(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// The last check of the input.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checked {
+    /// What was found.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Fields that no loop reads.
+    pub not_modelled: Vec<String>,
+    /// Whether the worlds run this very input.
+    pub applied: bool,
+    /// What applying printed.
+    pub output: String,
+}
+
+impl Checked {
+    /// Number of errors and warnings.
+    #[must_use]
+    pub fn problems(&self) -> usize {
+        self.diagnostics.iter().filter(|found| found.severity != "info").count()
+    }
+}
+
+/// A console line with what it printed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsoleEntry {
+    /// Number, for lists.
+    pub number: u32,
+    /// The line.
+    pub line: String,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// Exit code.
+    pub code: i32,
+}
+
+/// A place that an editor shall show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reveal {
+    /// File.
+    pub file: String,
+    /// Offset in UTF-16 units.
+    pub from: u32,
+    /// Distinguishes a second wish for the same place.
+    pub number: u32,
+}
+
+/// The parts of a frame that stand for themselves; those that did not change keep their address, so
+/// that what shows them is not rendered again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shown {
+    /// The frame without what is below.
+    pub clock: Frame,
+    /// The worlds.
+    pub worlds: Vec<Rc<WorldFrame>>,
+    /// The event list.
+    pub events: Rc<Vec<EventLine>>,
+    /// Faults.
+    pub faults: Rc<Vec<FaultMark>>,
+    /// The chain asked for.
+    pub why: Rc<Vec<EventLine>>,
+}
+
+/// Everything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The engine.
+    pub engine: Engine,
+    /// The last frame.
+    pub shown: Rc<Shown>,
+    /// The project; its files' texts are those last sent.
+    pub project: Rc<Project>,
+    /// Raised when the texts come from elsewhere than the editors.
+    pub generation: u32,
+    /// Name of the file whose tab is open.
+    pub active: String,
+    /// Number of the last edit; a check of an earlier one is old news.
+    pub revision: u32,
+    /// The last check.
+    pub checked: Rc<Checked>,
+    /// A place to show.
+    pub reveal: Option<Reveal>,
+    /// The console's log.
+    pub console: Rc<Vec<ConsoleEntry>>,
+    /// The last refusal, until it is dismissed.
+    pub refusal: Option<AttrValue>,
+    /// What is explained.
+    pub why: Option<Why>,
+    /// Service on the charts; empty: the first.
+    pub service: String,
+    /// Machine that faults are aimed at; empty: the first worker.
+    pub machine: String,
+    /// Whether this is the last session, brought back.
+    pub restored: bool,
+}
+
+impl Model {
+    /// A page with a project and no answer yet.
+    #[must_use]
+    pub fn new(project: Project, restored: bool) -> Self {
+        Self {
+            engine: Engine::Starting,
+            shown: Rc::default(),
+            active: first_file(&project),
+            project: Rc::new(project),
+            generation: 0,
+            revision: 0,
+            checked: Rc::new(Checked { applied: true, ..Checked::default() }),
+            reveal: None,
+            console: Rc::default(),
+            refusal: None,
+            why: None,
+            service: String::new(),
+            machine: String::new(),
+            restored,
+        }
+    }
+
+    /// Names of all services of all worlds, in order of appearance.
+    #[must_use]
+    pub fn services(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for world in &self.shown.worlds {
+            for series in &world.series {
+                if !names.contains(&series.name) {
+                    names.push(series.name.clone());
+                }
+            }
+        }
+        names
+    }
+
+    /// The service on the charts: the chosen one, the one that a fault is aimed at, or the first.
+    #[must_use]
+    pub fn charted(&self) -> String {
+        let names = self.services();
+        let aimed = self.project.faults.iter().find_map(|fault| fault.split_whitespace().find_map(|word| word.strip_prefix("of:")));
+        let wanted = [self.service.as_str(), aimed.unwrap_or_default()];
+        let found = wanted.into_iter().find(|wanted| names.iter().any(|name| name == wanted));
+        found.map_or_else(|| names.first().cloned().unwrap_or_default(), str::to_owned)
+    }
+
+    /// Names of the machines that can be killed: all workers, of the world that has most.
+    #[must_use]
+    pub fn workers(&self) -> Vec<String> {
+        let worlds = self.shown.worlds.iter();
+        let lists = worlds.map(|world| world.machines.iter().filter(|machine| !machine.control).map(|machine| machine.name.clone()).collect::<Vec<_>>());
+        lists.max_by_key(Vec::len).unwrap_or_default()
+    }
+
+    /// The machine that faults are aimed at.
+    #[must_use]
+    pub fn target(&self) -> String {
+        let workers = self.workers();
+        if workers.contains(&self.machine) { self.machine.clone() } else { workers.first().cloned().unwrap_or_default() }
+    }
+
+    /// The number of the fault that keeps a machine down.
+    #[must_use]
+    pub fn fault_on(&self, machine: &str) -> Option<u32> {
+        let faults = self.shown.faults.iter();
+        faults.filter(|fault| fault.active && fault.machines.iter().any(|name| name == machine)).map(|fault| fault.number).next_back()
+    }
+}
+
+fn first_file(project: &Project) -> String {
+    let kubernetes = project.files.iter().find(|file| file.name == "kubernetes.yaml");
+    kubernetes.or(project.files.first()).map_or_else(String::new, |file| file.name.clone())
+}
+
+/// What changes the model.
+#[derive(Debug)]
+pub enum Action {
+    /// The engine said something.
+    Reply(Reply),
+    /// The engine cannot be reached.
+    Failed(String),
+    /// An editor's text was sent as edit `revision`.
+    Edited {
+        /// The file.
+        file: File,
+        /// The edit's number.
+        revision: u32,
+    },
+    /// Another project begins.
+    Load(Project),
+    /// The page itself changed texts of the project.
+    Replaced(Project),
+    /// A tab was chosen.
+    Activate(String),
+    /// Show a place.
+    Reveal {
+        /// File.
+        file: String,
+        /// Offset in UTF-16 units.
+        from: u32,
+    },
+    /// Explain this, or nothing.
+    Explain(Option<Why>),
+    /// Chart this service.
+    Chart(String),
+    /// Aim faults at this machine.
+    Aim(String),
+    /// The refusal was read.
+    Dismiss,
+    /// The chip about the restored session was read.
+    Settle,
+}
+
+impl Reducible for Model {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut model = (*self).clone();
+        match action {
+            Action::Reply(reply) => model.reply(reply),
+            Action::Failed(reason) => model.engine = Engine::Failed(reason.into()),
+            Action::Edited { file, revision } => {
+                model.revision = revision;
+                let files = &mut Rc::make_mut(&mut model.project).files;
+                match files.iter_mut().find(|known| known.name == file.name) {
+                    Some(known) => *known = file,
+                    None => files.push(file),
+                }
+            }
+            Action::Load(project) => {
+                if !project.files.iter().any(|file| file.name == model.active) {
+                    model.active = first_file(&project);
+                }
+                model.project = Rc::new(project);
+                model.generation += 1;
+                model.why = None;
+                model.service.clear();
+                model.refusal = None;
+                model.restored = false;
+            }
+            Action::Replaced(project) => {
+                model.project = Rc::new(project);
+                model.generation += 1;
+            }
+            Action::Activate(name) => model.active = name,
+            Action::Reveal { file, from } => {
+                model.active.clone_from(&file);
+                let number = model.reveal.as_ref().map_or(0, |reveal| reveal.number) + 1;
+                model.reveal = Some(Reveal { file, from, number });
+            }
+            Action::Explain(why) => model.why = why,
+            Action::Chart(service) => model.service = service,
+            Action::Aim(machine) => model.machine = machine,
+            Action::Dismiss => model.refusal = None,
+            Action::Settle => model.restored = false,
+        }
+        Rc::new(model)
+    }
+}
+
+impl Model {
+    fn reply(&mut self, reply: Reply) {
+        match reply {
+            Reply::Ready { .. } => self.engine = Engine::Ready,
+            Reply::Checked { revision, diagnostics, not_modelled, applied, output, restarted: _ } => {
+                if revision == self.revision || revision == 0 {
+                    self.checked = Rc::new(Checked { diagnostics, not_modelled, applied, output });
+                }
+            }
+            Reply::Frame(frame) => self.shown = Rc::new(shown(&self.shown, *frame)),
+            Reply::Output { line, stdout, stderr, code } => {
+                let entries = Rc::make_mut(&mut self.console);
+                let number = entries.last().map_or(0, |entry| entry.number) + 1;
+                entries.push(ConsoleEntry { number, line, stdout, stderr, code });
+                if entries.len() > CONSOLE_ENTRIES_MAX {
+                    entries.remove(0);
+                }
+            }
+            Reply::Refused(sentence) => self.refusal = Some(sentence.into()),
+            Reply::Fatal(sentence) => self.engine = Engine::Failed(sentence.into()),
+        }
+    }
+}
+
+/// Takes a frame apart; what equals the last frame's part is that part.
+fn shown(last: &Shown, mut frame: Frame) -> Shown {
+    fn same<T: PartialEq>(last: &Rc<T>, new: T) -> Rc<T> {
+        if **last == new { last.clone() } else { Rc::new(new) }
+    }
+    let worlds = std::mem::take(&mut frame.worlds).into_iter().enumerate();
+    let worlds = worlds.map(|(place, world)| match last.worlds.get(place) {
+        Some(known) => same(known, world),
+        None => Rc::new(world),
+    });
+    Shown {
+        worlds: worlds.collect(),
+        events: same(&last.events, std::mem::take(&mut frame.events)),
+        faults: same(&last.faults, std::mem::take(&mut frame.faults)),
+        why: same(&last.why, std::mem::take(&mut frame.why)),
+        clock: frame,
+    }
+}

@@ -1,0 +1,16 @@
+//! The page's parts. Each is a function of the model and the reader's preferences.
+
+pub mod top_bar;
+pub mod editor_panel;
+pub mod problems;
+pub mod planes;
+pub mod machine;
+pub mod charts;
+pub mod timeline;
+pub mod faults;
+pub mod events;
+pub mod console;
+pub mod experiment;
+pub mod help;
+pub mod live;
+pub mod state;

@@ -1,0 +1,91 @@
+//! A console of one line, with a log.
+
+use std::rc::Rc;
+
+use sim_core::protocol::Request;
+use web_sys::{HtmlInputElement, KeyboardEvent};
+use yew::prelude::*;
+
+use crate::control::Control;
+use crate::model::ConsoleEntry;
+use crate::text::Text;
+
+/// What the console needs.
+#[derive(Properties, PartialEq)]
+pub struct ConsoleProps {
+    /// Words.
+    pub t: Text,
+    /// The page's hands.
+    pub control: Control,
+    /// The log.
+    pub entries: Rc<Vec<ConsoleEntry>>,
+}
+
+/// The console.
+#[component]
+pub fn Console(props: &ConsoleProps) -> Html {
+    let t = props.t;
+    let input = use_node_ref();
+    // Counted back from the newest line; zero: a line of its own.
+    let back = use_mut_ref(|| 0_usize);
+    let log = use_node_ref();
+    {
+        let log = log.clone();
+        use_effect_with(props.entries.len(), move |_| {
+            if let Some(log) = log.cast::<web_sys::Element>() {
+                log.set_scroll_top(log.scroll_height());
+            }
+        });
+    }
+    let on_submit = {
+        let (control, input, back) = (props.control.clone(), input.clone(), back.clone());
+        Callback::from(move |event: SubmitEvent| {
+            event.prevent_default();
+            let Some(input) = input.cast::<HtmlInputElement>() else { return };
+            let line = input.value();
+            if !line.trim().is_empty() {
+                *back.borrow_mut() = 0;
+                input.set_value("");
+                control.send(&Request::Console(line));
+            }
+        })
+    };
+    let on_key = {
+        let (input, entries) = (input.clone(), props.entries.clone());
+        Callback::from(move |event: KeyboardEvent| {
+            let wanted = match event.key().as_str() {
+                "ArrowUp" => *back.borrow() + 1,
+                "ArrowDown" => back.borrow().saturating_sub(1),
+                _ => return,
+            };
+            event.prevent_default();
+            let line = if wanted == 0 { Some("") } else { entries.iter().rev().nth(wanted - 1).map(|entry| entry.line.as_str()) };
+            if let (Some(line), Some(input)) = (line, input.cast::<HtmlInputElement>()) {
+                input.set_value(line);
+                *back.borrow_mut() = wanted;
+            }
+        })
+    };
+    html! {
+        <section id="panel-console" class="panel console-panel" tabindex="-1" aria-labelledby="console-title">
+            <h2 id="console-title">{ t.console() }</h2>
+            <div class="console-log" role="log" tabindex="0" aria-labelledby="console-title" data-testid="console-log" ref={log}>
+                if props.entries.is_empty() { <p class="quiet">{ t.console_hint() }</p> }
+                { for props.entries.iter().map(|entry| html! {
+                    <div class="console-entry" key={entry.number}>
+                        <pre class="console-line">{ format!("$ {}", entry.line) }</pre>
+                        if !entry.stdout.is_empty() { <pre>{ entry.stdout.trim_end() }</pre> }
+                        if !entry.stderr.is_empty() { <pre class="console-error">{ entry.stderr.trim_end() }</pre> }
+                        if entry.code != 0 { <p class="console-code">{ t.exit_code(entry.code) }</p> }
+                    </div>
+                }) }
+            </div>
+            <form class="console-form" onsubmit={on_submit}>
+                <span aria-hidden="true">{ "$" }</span>
+                <input id="console-line" type="text" ref={input} aria-label={t.console_label()} autocomplete="off" autocapitalize="off" spellcheck="false"
+                    data-testid="console-input" onkeydown={on_key} />
+                <button type="submit" data-testid="console-run">{ t.console_run() }</button>
+            </form>
+        </section>
+    }
+}

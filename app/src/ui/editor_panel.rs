@@ -1,0 +1,146 @@
+//! A tab for each file, its editor, and whether the worlds run what it says.
+
+use std::rc::Rc;
+
+use sim_core::protocol::File;
+use web_sys::{DragEvent, FileList, HtmlInputElement, KeyboardEvent};
+use yew::prelude::*;
+
+use crate::control::Control;
+use crate::dom;
+use crate::editor::Editor;
+use crate::files;
+use crate::model::{Action, Model};
+use crate::text::Text;
+use crate::ui::problems::Problems;
+
+/// What the panel needs.
+#[derive(Properties, PartialEq)]
+pub struct EditorPanelProps {
+    /// Words.
+    pub t: Text,
+    /// The page's hands.
+    pub control: Control,
+    /// The model.
+    pub model: Rc<Model>,
+}
+
+/// Adds files that the reader chose or dropped, and starts anew with them.
+pub fn take(control: &Control, list: Option<FileList>, replace: bool) {
+    let Some(list) = list.filter(|list| list.length() > 0) else { return };
+    let control = control.clone();
+    wasm_bindgen_futures::spawn_local(async move {
+        let read = dom::read_files(list).await;
+        let added: Vec<File> = read.into_iter().map(|(name, text)| File { name, text }).collect();
+        let mut project = (*control.model().project).clone();
+        if replace {
+            project.files.clear();
+        }
+        files::merge(&mut project.files, added);
+        control.load(project);
+    });
+}
+
+/// The panel.
+#[component]
+pub fn EditorPanel(props: &EditorPanelProps) -> Html {
+    let (t, model) = (props.t, &props.model);
+    let seen = use_mut_ref(Vec::<String>::new);
+    if !seen.borrow().contains(&model.active) {
+        // An editor is built when its tab is first opened, and stays.
+        seen.borrow_mut().push(model.active.clone());
+    }
+    let on_choose = {
+        let control = props.control.clone();
+        Callback::from(move |event: Event| {
+            let input: HtmlInputElement = event.target_unchecked_into();
+            take(&control, input.files(), false);
+        })
+    };
+    let on_drop = {
+        let control = props.control.clone();
+        Callback::from(move |event: DragEvent| {
+            let list = event.data_transfer().and_then(|data| data.files()).filter(|list| list.length() > 0);
+            if list.is_some() {
+                event.prevent_default();
+                take(&control, list, false);
+            }
+        })
+    };
+    let tabs = model.project.files.iter().enumerate().map(|(place, file)| tab(props, place, file));
+    let editors = model.project.files.iter().filter(|file| seen.borrow().contains(&file.name)).map(|file| {
+        html! {
+            <Editor key={file.name.clone()} {t} control={props.control.clone()} file={file.clone()} active={file.name == model.active}
+                generation={model.generation} checked={model.checked.clone()}
+                reveal={model.reveal.clone().filter(|reveal| reveal.file == file.name)} />
+        }
+    });
+    html! {
+        <section id="panel-edit" class="panel editor-panel" tabindex="-1" aria-labelledby="editor-title" ondragover={|event: DragEvent| event.prevent_default()} ondrop={on_drop}>
+            <h2 id="editor-title" class="sr-only">{ t.editor() }</h2>
+            <div class="tabs">
+                <div class="tab-list" role="tablist" aria-label={t.editor()}>{ for tabs }</div>
+                <label class="button file-button" title={t.file_add()}>
+                    <span aria-hidden="true">{ "+" }</span><span class="sr-only">{ t.file_add() }</span>
+                    <input type="file" multiple=true class="sr-only" data-testid="file-add" onchange={on_choose} />
+                </label>
+            </div>
+            <p id="editor-hint" class="sr-only">{ t.editor_hint() }</p>
+            if !model.checked.applied {
+                <p class="badge badge-stale" data-testid="last-valid"><span aria-hidden="true">{ "▲ " }</span>{ t.last_valid() }</p>
+            }
+            <div class="editors">{ for editors }</div>
+            <Problems {t} control={props.control.clone()} checked={model.checked.clone()} />
+        </section>
+    }
+}
+
+fn tab(props: &EditorPanelProps, place: usize, file: &File) -> Html {
+    let (t, model) = (props.t, &props.model);
+    let name = file.name.clone();
+    let chosen = name == model.active;
+    let errors = model.checked.diagnostics.iter().filter(|found| found.file == name && found.severity == "error").count();
+    let on_choose = {
+        let (control, name) = (props.control.clone(), name.clone());
+        Callback::from(move |_: MouseEvent| control.act(Action::Activate(name.clone())))
+    };
+    let on_key = {
+        let control = props.control.clone();
+        let names: Vec<String> = model.project.files.iter().map(|file| file.name.clone()).collect();
+        let closed = name.clone();
+        Callback::from(move |event: KeyboardEvent| {
+            let next = match event.key().as_str() {
+                "ArrowLeft" => place.checked_sub(1),
+                "ArrowRight" => Some(place + 1),
+                "Delete" => {
+                    event.prevent_default();
+                    event.stop_propagation();
+                    control.remove(&closed);
+                    None
+                }
+                _ => None,
+            };
+            if let Some((place, name)) = next.and_then(|place| Some((place, names.get(place)?))) {
+                event.prevent_default();
+                control.act(Action::Activate(name.clone()));
+                dom::focus(&format!("tab-{place}"));
+            }
+        })
+    };
+    let on_close = {
+        let (control, name) = (props.control.clone(), name.clone());
+        Callback::from(move |_: MouseEvent| control.remove(&name))
+    };
+    html! {
+        <span class={classes!("tab", chosen.then_some("tab-chosen"))} key={name.clone()} role="presentation">
+            <button type="button" role="tab" id={format!("tab-{place}")} class="tab-name" aria-selected={chosen.to_string()}
+                tabindex={if chosen { "0" } else { "-1" }} data-testid={format!("tab-{name}")} onclick={on_choose} onkeydown={on_key}>
+                { name.clone() }
+                if errors > 0 { <span class="tab-errors">{ format!(" ✕{errors}") }</span> }
+            </button>
+            if chosen && model.project.files.len() > 1 {
+                <button type="button" class="tab-close" tabindex="-1" aria-label={t.file_close(&name)} title={t.file_close(&name)} onclick={on_close}>{ "×" }</button>
+            }
+        </span>
+    }
+}

@@ -1,0 +1,55 @@
+//! The sheet of keys.
+
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+use crate::text::Text;
+
+/// What the sheet needs.
+#[derive(Properties, PartialEq)]
+pub struct HelpProps {
+    /// Words.
+    pub t: Text,
+    /// Whether single letters act.
+    pub letters: bool,
+    /// Switches them.
+    pub on_letters: Callback<bool>,
+}
+
+/// The sheet.
+#[component]
+pub fn Help(props: &HelpProps) -> Html {
+    let t = props.t;
+    let on_letters = {
+        let on_letters = props.on_letters.clone();
+        Callback::from(move |event: Event| {
+            let input: HtmlInputElement = event.target_unchecked_into();
+            on_letters.emit(input.checked());
+        })
+    };
+    let rows = [
+        ("Space  .", t.help_space()),
+        ("← →", t.help_arrows()),
+        ("Home End", t.help_home()),
+        ("[ ]", t.help_brackets()),
+        ("f", t.help_fork()),
+        ("- =", t.help_speed()),
+        ("x n", t.help_kill()),
+        ("Delete", t.help_delete()),
+        ("w", t.help_why()),
+        ("1 2 3 4", t.help_panels()),
+        ("Ctrl+Enter", t.help_apply()),
+        ("?", t.help_question()),
+    ];
+    html! {
+        <dialog id="help" aria-labelledby="help-title" data-testid="help">
+            <form method="dialog" class="dialog">
+                <h2 id="help-title">{ t.help_title() }</h2>
+                <p>{ t.help_letters() }</p>
+                <label class="check"><input type="checkbox" checked={props.letters} onchange={on_letters} />{ t.help_keys_on() }</label>
+                <dl class="keys">{ for rows.iter().map(|(key, does)| html! { <div><dt><kbd>{ *key }</kbd></dt><dd>{ *does }</dd></div> }) }</dl>
+                <div class="dialog-buttons"><button type="submit" class="primary">{ t.close() }</button></div>
+            </form>
+        </dialog>
+    }
+}

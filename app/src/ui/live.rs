@@ -1,0 +1,81 @@
+//! What screen readers are told: at most one sentence in two seconds.
+
+use std::rc::Rc;
+
+use sim_core::protocol::WorldFrame;
+use yew::prelude::*;
+
+use crate::dom;
+use crate::text::Text;
+use crate::ui::planes;
+
+/// Time between two sentences, in milliseconds of real time.
+const PAUSE_MS: f64 = 2_000.0;
+
+/// What the region watches.
+#[derive(Properties, PartialEq)]
+pub struct LiveProps {
+    /// Words.
+    pub t: Text,
+    /// The worlds.
+    pub worlds: Vec<Rc<WorldFrame>>,
+}
+
+/// What was said last, and of what state.
+#[derive(Default)]
+struct Said {
+    at: f64,
+    lost: Vec<String>,
+    ready: Vec<(String, u32, u32)>,
+    text: String,
+}
+
+/// The region.
+#[component]
+pub fn Live(props: &LiveProps) -> Html {
+    let said = use_mut_ref(Said::default);
+    let now = dom::real_ms();
+    let mut said = said.borrow_mut();
+    if now - said.at >= PAUSE_MS {
+        let lost = lost(&props.worlds);
+        let ready = ready(&props.worlds);
+        if let Some(text) = sentence(props.t, &said, &lost, &ready) {
+            said.text = text;
+            said.at = now;
+        }
+        said.lost = lost;
+        said.ready = ready;
+    }
+    html! { <p class="sr-only" role="status" aria-live="polite" data-testid="live">{ said.text.clone() }</p> }
+}
+
+fn lost(worlds: &[Rc<WorldFrame>]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for machine in worlds.iter().flat_map(|world| &world.machines) {
+        if !machine.powered && !names.contains(&machine.name) {
+            names.push(machine.name.clone());
+        }
+    }
+    names
+}
+
+fn ready(worlds: &[Rc<WorldFrame>]) -> Vec<(String, u32, u32)> {
+    let sum = |values: &mut dyn Iterator<Item = u32>| values.sum::<u32>();
+    let of = |world: &Rc<WorldFrame>| {
+        let ready = sum(&mut world.services.iter().map(|service| service.ready));
+        let desired = sum(&mut world.services.iter().map(|service| service.desired));
+        (world.orchestrator.clone(), ready, desired)
+    };
+    worlds.iter().map(of).collect()
+}
+
+fn sentence(t: Text, said: &Said, lost: &[String], ready: &[(String, u32, u32)]) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(lost.iter().filter(|name| !said.lost.contains(name)).map(|name| t.machine_lost_said(name)));
+    parts.extend(said.lost.iter().filter(|name| !lost.contains(name)).map(|name| t.machine_back_said(name)));
+    if !said.ready.is_empty() {
+        let changed = ready.iter().filter(|state| !said.ready.contains(state));
+        parts.extend(changed.map(|(orchestrator, ready, desired)| t.ready_said(desired, planes::name(orchestrator, t), ready)));
+    }
+    (!parts.is_empty()).then(|| parts.join(" "))
+}

@@ -1,0 +1,128 @@
+//! The orchestrators side by side, each in its own terms.
+
+use std::rc::Rc;
+
+use sim_core::protocol::WorldFrame;
+use yew::prelude::*;
+
+use crate::control::Control;
+use crate::format::percent;
+use crate::text::Text;
+use crate::ui::machine::{Machine, unit};
+use crate::ui::state::{self, GROUPS};
+
+/// What the board needs.
+#[derive(Properties, PartialEq)]
+pub struct PlanesProps {
+    /// Words.
+    pub t: Text,
+    /// The page's hands.
+    pub control: Control,
+    /// The worlds.
+    pub worlds: Vec<Rc<WorldFrame>>,
+    /// The machine that faults are aimed at.
+    pub target: String,
+    /// Machines that a fault keeps down.
+    pub healable: Vec<String>,
+}
+
+/// The name of an orchestrator.
+#[must_use]
+pub fn name(orchestrator: &str, t: Text) -> &'static str {
+    match orchestrator {
+        "kubernetes" => t.plane_kubernetes(),
+        "swarm" => t.plane_swarm(),
+        _ => t.plane_compose(),
+    }
+}
+
+/// The board.
+#[component]
+pub fn Planes(props: &PlanesProps) -> Html {
+    let t = props.t;
+    html! {
+        <section id="panel-watch" class="planes-panel" tabindex="-1" aria-label={t.machines()}>
+            <p id="grid-help" class="sr-only">{ t.grid_help() }</p>
+            <div class="planes" data-testid="planes">
+                { for props.worlds.iter().map(|world| html! {
+                    <Plane key={world.orchestrator.clone()} {t} control={props.control.clone()} world={world.clone()}
+                        target={props.target.clone()} healable={props.healable.clone()} />
+                }) }
+            </div>
+            <ul class="legend" aria-label={t.legend()}>
+                { for GROUPS.iter().map(|group| html! {
+                    <li><span class={classes!("glyph", state::class(*group))} aria-hidden="true">{ state::glyph(*group) }</span>{ state::word(*group, t) }</li>
+                }) }
+            </ul>
+        </section>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct PlaneProps {
+    t: Text,
+    control: Control,
+    world: Rc<WorldFrame>,
+    target: String,
+    healable: Vec<String>,
+}
+
+#[component]
+fn Plane(props: &PlaneProps) -> Html {
+    let (t, world) = (props.t, &props.world);
+    let orchestrator = world.orchestrator.as_str();
+    let kind = match orchestrator {
+        "kubernetes" => t.plane_kubernetes_kind(),
+        "swarm" => t.plane_swarm_kind(),
+        _ => t.plane_compose_kind(),
+    };
+    let ready: u32 = world.series.iter().filter_map(|series| series.ready.last()).sum();
+    let desired: u32 = world.series.iter().filter_map(|series| series.desired.last()).sum();
+    let title = format!("plane-{orchestrator}-title");
+    html! {
+        <section class={format!("plane plane-{orchestrator}")} aria-labelledby={title.clone()} data-testid={format!("plane-{orchestrator}")}>
+            <header class="plane-head">
+                <h2 id={title}>{ name(orchestrator, t) }</h2>
+                <span class="plane-kind">{ kind }</span>
+                <span class="plane-ready" data-testid={format!("ready-{orchestrator}")}>{ t.ready_of(desired, ready) }</span>
+                <span class={if world.converged { "plane-state" } else { "plane-state plane-busy" }}>
+                    { if world.converged { "● " } else { "◔ " } }{ if world.converged { t.converged() } else { t.working() } }
+                </span>
+            </header>
+            <p class="mechanism" lang="en" data-testid={format!("mechanism-{orchestrator}")}>{ &world.mechanism }</p>
+            <div class="machines" role="grid" aria-label={name(orchestrator, t)} aria-describedby="grid-help">
+                { for world.machines.iter().enumerate().map(|(place, machine)| html! {
+                    <Machine key={machine.name.clone()} {t} control={props.control.clone()} machine={machine.clone()} first={place == 0}
+                        orchestrator={world.orchestrator.clone()} chosen={machine.name == props.target}
+                        healable={props.healable.contains(&machine.name)} />
+                }) }
+                if !world.unplaced.is_empty() {
+                    <div class="machine unplaced" role="row">
+                        <div class="machine-head" role="rowheader">{ t.unplaced() }</div>
+                        <div class="units" role="presentation">{ for world.unplaced.iter().map(|row| unit(t, &props.control, orchestrator, row)) }</div>
+                    </div>
+                }
+            </div>
+            <ul class="services">
+                { for world.services.iter().map(|service| html! {
+                    <li key={service.name.clone()}>
+                        <span class="service-name">{ &service.name }</span>
+                        <span class="service-numbers" title={t.service_summary(service.desired, &service.name, service.ready, service.serving)}>
+                            { format!("{}/{}", service.ready, service.desired) }
+                        </span>
+                        <span class="service-share">
+                            if service.answered_ppm == u32::MAX {
+                                { "–" }
+                            } else {
+                                { t.serving_now(percent(service.answered_ppm)) }
+                                if service.availability_ppm != u32::MAX {
+                                    <span class="quiet">{ " · " }{ t.availability(percent(service.availability_ppm)) }</span>
+                                }
+                            }
+                        </span>
+                    </li>
+                }) }
+            </ul>
+        </section>
+    }
+}

@@ -1,0 +1,134 @@
+//! The clock: play, speed, steps, the slider with its marks, branches.
+
+use std::rc::Rc;
+
+use sim_core::protocol::{FaultMark, Frame, Request};
+use web_sys::{HtmlInputElement, HtmlSelectElement};
+use yew::prelude::*;
+
+use crate::control::{Control, SPEEDS};
+use crate::format::{clock, factor};
+use crate::text::Text;
+
+/// Microseconds for each step of the slider.
+const STEP_US: u64 = 100_000;
+
+/// What the timeline needs.
+#[derive(Properties, PartialEq)]
+pub struct TimelineProps {
+    /// Words.
+    pub t: Text,
+    /// The page's hands.
+    pub control: Control,
+    /// The frame's clock.
+    pub clock: Frame,
+    /// Faults.
+    pub faults: Rc<Vec<FaultMark>>,
+    /// The speed asked for, in thousandths.
+    pub speed: u64,
+}
+
+/// The timeline.
+#[component]
+pub fn Timeline(props: &TimelineProps) -> Html {
+    let (t, frame) = (props.t, &props.clock);
+    let act = |act: fn(&Control)| {
+        let control = props.control.clone();
+        Callback::from(move |_: MouseEvent| act(&control))
+    };
+    let on_slide = {
+        let control = props.control.clone();
+        Callback::from(move |event: InputEvent| {
+            let slider: HtmlInputElement = event.target_unchecked_into();
+            control.seek((slider.value_as_number().max(0.0) as u64).saturating_mul(STEP_US));
+        })
+    };
+    let on_speed = {
+        let control = props.control.clone();
+        Callback::from(move |event: Event| {
+            let chooser: HtmlSelectElement = event.target_unchecked_into();
+            if let Ok(speed) = chooser.value().parse() {
+                control.set_speed(speed);
+            }
+        })
+    };
+    let on_branch = {
+        let control = props.control.clone();
+        Callback::from(move |event: Event| {
+            let chooser: HtmlSelectElement = event.target_unchecked_into();
+            if let Ok(branch) = chooser.value().parse() {
+                control.send(&Request::Switch(branch));
+            }
+        })
+    };
+    let length = frame.length_us.max(STEP_US);
+    let play = if frame.playing { t.pause() } else { t.play() };
+    html! {
+        <section class="timeline" aria-label={t.timeline()} data-testid="timeline">
+            <div class="clock-row">
+                <button type="button" class="icon-button" aria-label={t.to_start()} title={t.to_start()} onclick={act(|control| control.seek(0))}>{ "⏮" }</button>
+                <button type="button" class="icon-button" aria-label={t.step_back()} title={t.step_back()} data-testid="step-back" onclick={act(|control| control.send(&Request::Step(false)))}>{ "◀" }</button>
+                <button type="button" class="play" aria-label={play} data-testid="play" data-playing={frame.playing.to_string()} onclick={act(Control::toggle)}>
+                    <span aria-hidden="true">{ if frame.playing { "❚❚ " } else { "▶ " } }</span>{ play }
+                </button>
+                <button type="button" class="icon-button" aria-label={t.step_forward()} title={t.step_forward()} data-testid="step-forward" onclick={act(|control| control.send(&Request::Step(true)))}>{ "▶" }</button>
+                <button type="button" class="icon-button" aria-label={t.to_end()} title={t.to_end()} onclick={act(|control| control.seek(control.model().shown.clock.tip_us))}>{ "⏭" }</button>
+                <output class="now" data-testid="now">{ clock(frame.now_us) }<span class="quiet">{ " / " }{ clock(length) }</span></output>
+                <label class="field"><span>{ t.speed() }</span>
+                    <select data-testid="speed" onchange={on_speed}>
+                        { for SPEEDS.iter().map(|speed| html! { <option value={speed.to_string()} selected={*speed == props.speed}>{ t.speed_times(factor(*speed)) }</option> }) }
+                    </select>
+                </label>
+                <button type="button" data-testid="fork" onclick={act(|control| control.send(&Request::Fork))}>{ "⑂ " }{ t.fork() }</button>
+                if frame.branches.len() > 1 {
+                    <label class="field"><span>{ t.branch() }</span>
+                        <select data-testid="branch" onchange={on_branch}>
+                            { for frame.branches.iter().enumerate().map(|(place, name)| html! { <option value={place.to_string()} selected={place == frame.branch as usize}>{ name }</option> }) }
+                        </select>
+                    </label>
+                }
+                if frame.seeking { <span class="quiet" role="status">{ t.seeking() }</span> }
+            </div>
+            <div class="slider-row">
+                <div class="marks" aria-hidden="true">
+                    <span class="mark-run" style={format!("width: {:.3}%", share(frame.tip_us, length))} />
+                    { for marks(&props.faults).into_iter().map(|(at, until, text)| html! {
+                        <span class="mark" style={format!("left: {:.3}%; width: {:.3}%", share(at, length), share(until.min(length), length) - share(at, length))} title={text.clone()}>
+                            <span class="mark-glyph">{ "⚡" }</span>
+                        </span>
+                    }) }
+                </div>
+                <input type="range" id="timeline-slider" role="slider" min="0" max={(length / STEP_US).to_string()} step="1" value={(frame.now_us / STEP_US).to_string()}
+                    aria-label={t.time()} aria-valuetext={value_text(t, frame, &props.faults)} data-testid="slider" oninput={on_slide} />
+            </div>
+        </section>
+    }
+}
+
+fn share(at: u64, length: u64) -> f64 {
+    at.min(length) as f64 / length as f64 * 100.0
+}
+
+/// Faults of all worlds, each once: begin, end and text.
+fn marks(faults: &[FaultMark]) -> Vec<(u64, u64, String)> {
+    let mut marks: Vec<(u64, u64, String)> = Vec::new();
+    for fault in faults {
+        let begin = if fault.begun_us == u64::MAX { fault.at_us } else { fault.begun_us };
+        if begin != u64::MAX && !marks.iter().any(|(at, _, text)| *at == begin && *text == fault.text) {
+            let end = if fault.begun_us == u64::MAX { begin } else { fault.ended_us };
+            marks.push((begin, end, fault.text.clone()));
+        }
+    }
+    marks
+}
+
+fn value_text(t: Text, frame: &Frame, faults: &[FaultMark]) -> String {
+    let mut texts: Vec<&str> = Vec::new();
+    for fault in faults.iter().filter(|fault| fault.active) {
+        if !texts.contains(&fault.text.as_str()) {
+            texts.push(&fault.text);
+        }
+    }
+    let events = if texts.is_empty() { t.no_faults().to_owned() } else { texts.join(", ") };
+    t.time_text(events, clock(frame.now_us))
+}
