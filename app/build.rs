@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement, VariantKey};
+use fluent_syntax::ast::{
+    Entry, Expression, InlineExpression, Pattern, PatternElement, VariantKey,
+};
 use fluent_syntax::parser;
 
 /// Languages in the order of `Language`'s variants, with the name of the variant and of the file.
@@ -36,23 +38,31 @@ fn main() {
     for (variant, file) in LANGUAGES {
         let path = folder.join(format!("{file}.ftl"));
         println!("cargo::rerun-if-changed={}", path.display());
-        let source = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let source =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         languages.push((variant, file, messages(&source, file)));
     }
     let out = Path::new(&env::var_os("OUT_DIR").expect("cargo names the folder")).join("text.rs");
-    fs::write(&out, generate(&languages)).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
+    fs::write(&out, generate(&languages))
+        .unwrap_or_else(|error| panic!("{}: {error}", out.display()));
 }
 
 fn messages(source: &str, file: &str) -> BTreeMap<String, Message> {
-    let resource = parser::parse(source).unwrap_or_else(|(_, errors)| panic!("{file}.ftl: {errors:?}"));
+    let resource =
+        parser::parse(source).unwrap_or_else(|(_, errors)| panic!("{file}.ftl: {errors:?}"));
     let mut found = BTreeMap::new();
     for entry in resource.body {
         match entry {
             Entry::Message(message) => {
                 let key = message.id.name.to_owned();
-                let value = message.value.unwrap_or_else(|| panic!("{file}.ftl: {key} has no text"));
+                let value = message
+                    .value
+                    .unwrap_or_else(|| panic!("{file}.ftl: {key} has no text"));
                 let made = read(&value, file, &key);
-                assert!(found.insert(key.clone(), made).is_none(), "{file}.ftl: {key} is there twice");
+                assert!(
+                    found.insert(key.clone(), made).is_none(),
+                    "{file}.ftl: {key} is there twice"
+                );
             }
             Entry::Comment(_) | Entry::GroupComment(_) | Entry::ResourceComment(_) => {}
             Entry::Term(term) => panic!("{file}.ftl: terms are not supported: {}", term.id.name),
@@ -63,7 +73,11 @@ fn messages(source: &str, file: &str) -> BTreeMap<String, Message> {
 }
 
 fn read(pattern: &Pattern<&str>, file: &str, key: &str) -> Message {
-    let mut message = Message { arguments: BTreeMap::new(), plain: None, body: String::new() };
+    let mut message = Message {
+        arguments: BTreeMap::new(),
+        plain: None,
+        body: String::new(),
+    };
     if let [PatternElement::TextElement { value }] = pattern.elements.as_slice() {
         message.plain = Some((*value).to_owned());
     }
@@ -79,17 +93,25 @@ fn write(pattern: &Pattern<&str>, message: &mut Message, place: &str) {
             }
             PatternElement::Placeable { expression } => match expression {
                 Expression::Inline(InlineExpression::VariableReference { id }) => {
-                    message.arguments.entry(id.name.to_owned()).or_insert(Kind::Shown);
+                    message
+                        .arguments
+                        .entry(id.name.to_owned())
+                        .or_insert(Kind::Shown);
                     let _ = write!(message.body, "let _ = write!(out, \"{{}}\", {});", id.name);
                 }
                 Expression::Inline(InlineExpression::StringLiteral { value }) => {
                     let _ = write!(message.body, "out.push_str({value:?});");
                 }
-                Expression::Select { selector: InlineExpression::VariableReference { id }, variants } => {
+                Expression::Select {
+                    selector: InlineExpression::VariableReference { id },
+                    variants,
+                } => {
                     message.arguments.insert(id.name.to_owned(), Kind::Counted);
                     let _ = write!(message.body, "match {} {{", id.name);
                     for variant in variants {
-                        let VariantKey::Identifier { name } = variant.key else { panic!("{place}: a variant is `one` or `other`") };
+                        let VariantKey::Identifier { name } = variant.key else {
+                            panic!("{place}: a variant is `one` or `other`")
+                        };
                         let arm = match (name, variant.default) {
                             ("one", false) => "1",
                             ("other", true) => "_",
@@ -101,7 +123,9 @@ fn write(pattern: &Pattern<&str>, message: &mut Message, place: &str) {
                     }
                     message.body.push('}');
                 }
-                Expression::Inline(_) | Expression::Select { .. } => panic!("{place}: this expression is not supported"),
+                Expression::Inline(_) | Expression::Select { .. } => {
+                    panic!("{place}: this expression is not supported")
+                }
             },
         }
     }
@@ -111,34 +135,65 @@ fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
     let (_, first_file, first) = &languages[0];
     for (_, file, messages) in &languages[1..] {
         for (key, message) in first {
-            let other = messages.get(key).unwrap_or_else(|| panic!("{file}.ftl lacks `{key}` of {first_file}.ftl"));
+            let other = messages
+                .get(key)
+                .unwrap_or_else(|| panic!("{file}.ftl lacks `{key}` of {first_file}.ftl"));
             let names = |message: &Message| message.arguments.keys().cloned().collect::<Vec<_>>();
-            assert!(names(message) == names(other), "{file}.ftl: `{key}` has other arguments than in {first_file}.ftl");
+            assert!(
+                names(message) == names(other),
+                "{file}.ftl: `{key}` has other arguments than in {first_file}.ftl"
+            );
         }
         for key in messages.keys() {
-            assert!(first.contains_key(key), "{file}.ftl: `{key}` is not in {first_file}.ftl");
+            assert!(
+                first.contains_key(key),
+                "{file}.ftl: `{key}` is not in {first_file}.ftl"
+            );
         }
     }
     let mut code = String::from("impl Text {\n");
     for (key, message) in first {
         let name = key.replace('-', "_");
         let arms = |body: &dyn Fn(&Message) -> String| {
-            let arms = languages.iter().map(|(variant, _, messages)| format!("Language::{variant} => {{ {} }}", body(&messages[key])));
+            let arms = languages.iter().map(|(variant, _, messages)| {
+                format!("Language::{variant} => {{ {} }}", body(&messages[key]))
+            });
             arms.collect::<Vec<_>>().join(" ")
         };
-        let english = message.plain.clone().unwrap_or_else(|| format!("Message `{key}`."));
+        let english = message
+            .plain
+            .clone()
+            .unwrap_or_else(|| format!("Message `{key}`."));
         let doc = english.lines().next().unwrap_or_default().to_owned();
         let _ = writeln!(code, "    #[doc = {doc:?}]\n    #[must_use]");
         if message.arguments.is_empty() {
-            let text = arms(&|message: &Message| format!("{:?}", message.plain.as_deref().unwrap_or_default()));
-            let _ = writeln!(code, "    pub fn {name}(self) -> &'static str {{ match self.language {{ {text} }} }}");
+            let text = arms(&|message: &Message| {
+                format!("{:?}", message.plain.as_deref().unwrap_or_default())
+            });
+            let _ = writeln!(
+                code,
+                "    pub fn {name}(self) -> &'static str {{ match self.language {{ {text} }} }}"
+            );
             continue;
         }
-        let counted = |argument: &String| languages.iter().any(|(.., messages)| messages[key].arguments[argument] == Kind::Counted);
+        let counted = |argument: &String| {
+            languages
+                .iter()
+                .any(|(.., messages)| messages[key].arguments[argument] == Kind::Counted)
+        };
         let arguments: Vec<String> = message
             .arguments
             .keys()
-            .map(|argument| format!("{argument}: {}", if counted(argument) { "u64" } else { "impl std::fmt::Display" }))
+            .map(|argument| {
+                format!(
+                    "{argument}: {}",
+                    if counted(argument) {
+                        "u64"
+                    } else {
+                        "impl std::fmt::Display"
+                    }
+                )
+            })
             .collect();
         let body = arms(&|message: &Message| message.body.clone());
         let _ = writeln!(

@@ -19,7 +19,9 @@ const EVENTS: u32 = 80;
 const POINTS: u32 = 600;
 
 /// Speeds that the page offers, in thousandths of real time.
-pub const SPEEDS: [u64; 10] = [100, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
+pub const SPEEDS: [u64; 10] = [
+    100, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 100_000, 300_000, 1_000_000,
+];
 
 /// Speed of a page that has just been opened.
 pub const FIRST_SPEED: u64 = 10_000;
@@ -63,8 +65,18 @@ impl Control {
     /// Hands without an engine yet.
     #[must_use]
     pub fn new(dispatch: UseReducerDispatcher<Model>, model: Rc<Model>, start: Start) -> Self {
-        let (link, latest, speed) = (RefCell::new(None), RefCell::new(model), RefCell::new(FIRST_SPEED));
-        Self(Rc::new(Inner { dispatch, link, latest, speed, start }))
+        let (link, latest, speed) = (
+            RefCell::new(None),
+            RefCell::new(model),
+            RefCell::new(FIRST_SPEED),
+        );
+        Self(Rc::new(Inner {
+            dispatch,
+            link,
+            latest,
+            speed,
+            start,
+        }))
     }
 
     /// The model as it was last rendered.
@@ -115,7 +127,11 @@ impl Control {
     }
 
     fn watch(&self, why: Option<Why>) {
-        self.send(&Request::Watch(View { events: EVENTS, why, points: POINTS }));
+        self.send(&Request::Watch(View {
+            events: EVENTS,
+            why,
+            points: POINTS,
+        }));
     }
 
     /// Begins another project.
@@ -134,7 +150,10 @@ impl Control {
         }
         let revision = self.model().revision + 1;
         files::merge(&mut project.files, vec![file.clone()]);
-        self.act(Action::Edited { file: file.clone(), revision });
+        self.act(Action::Edited {
+            file: file.clone(),
+            revision,
+        });
         self.keep(&project);
         self.send(&Request::Edit { revision, file });
     }
@@ -143,7 +162,10 @@ impl Control {
     pub fn replace(&self, project: Project, file: File) {
         let revision = self.model().revision + 1;
         self.act(Action::Replaced(project.clone()));
-        self.act(Action::Edited { file: file.clone(), revision });
+        self.act(Action::Edited {
+            file: file.clone(),
+            revision,
+        });
         self.keep(&project);
         self.send(&Request::Edit { revision, file });
     }
@@ -169,12 +191,18 @@ impl Control {
 
     /// Lets the clock run.
     pub fn play(&self) {
-        self.send(&Request::Run { speed_milli: *self.0.speed.borrow() });
+        self.send(&Request::Run {
+            speed_milli: *self.0.speed.borrow(),
+        });
     }
 
     /// Starts or stops the clock.
     pub fn toggle(&self) {
-        if self.model().shown.clock.playing { self.send(&Request::Pause) } else { self.play() }
+        if self.model().shown.clock.playing {
+            self.send(&Request::Pause)
+        } else {
+            self.play()
+        }
     }
 
     /// The speed asked for.
@@ -186,13 +214,21 @@ impl Control {
     /// Another speed; a clock that runs goes on with it.
     pub fn set_speed(&self, speed_milli: u64) {
         *self.0.speed.borrow_mut() = speed_milli;
-        if self.model().shown.clock.playing { self.play() } else { self.act(Action::Settle) }
+        if self.model().shown.clock.playing {
+            self.play()
+        } else {
+            self.act(Action::Settle)
+        }
     }
 
     /// The next slower or faster speed.
     pub fn change_speed(&self, faster: bool) {
         let now = self.speed();
-        let next = if faster { SPEEDS.iter().find(|speed| **speed > now) } else { SPEEDS.iter().rev().find(|speed| **speed < now) };
+        let next = if faster {
+            SPEEDS.iter().find(|speed| **speed > now)
+        } else {
+            SPEEDS.iter().rev().find(|speed| **speed < now)
+        };
         if let Some(next) = next {
             self.set_speed(*next);
         }
@@ -212,9 +248,19 @@ impl Control {
     pub fn seek_fault(&self, forward: bool) {
         let model = self.model();
         let now = model.shown.clock.now_us;
-        let times = model.shown.faults.iter().map(|fault| if fault.begun_us == u64::MAX { fault.at_us } else { fault.begun_us });
+        let times = model.shown.faults.iter().map(|fault| {
+            if fault.begun_us == u64::MAX {
+                fault.at_us
+            } else {
+                fault.begun_us
+            }
+        });
         let times = times.filter(|at| *at != u64::MAX);
-        let found = if forward { times.filter(|at| *at > now).min() } else { times.filter(|at| *at < now).max() };
+        let found = if forward {
+            times.filter(|at| *at > now).min()
+        } else {
+            times.filter(|at| *at < now).max()
+        };
         if let Some(at) = found {
             self.seek(at);
         }

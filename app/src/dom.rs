@@ -3,7 +3,10 @@
 
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, Element, FileList, HtmlAnchorElement, HtmlDialogElement, HtmlElement, KeyboardEvent, Storage, Url, UrlSearchParams};
+use web_sys::{
+    Blob, Element, FileList, HtmlAnchorElement, HtmlDialogElement, HtmlElement, KeyboardEvent,
+    Storage, Url, UrlSearchParams,
+};
 
 /// The element with this `id`, if the document has one.
 #[must_use]
@@ -17,7 +20,9 @@ pub fn element(id: &str) -> Option<Element> {
 pub fn meta(name: &str) -> Option<String> {
     let selector = format!("meta[name=\"{name}\"]");
     let found = gloo::utils::document().query_selector(&selector).ok()??;
-    found.get_attribute("content").filter(|content| !content.is_empty())
+    found
+        .get_attribute("content")
+        .filter(|content| !content.is_empty())
 }
 
 /// Removes the static skeleton once the live page stands in its place.
@@ -37,13 +42,22 @@ pub fn parameter(name: &str) -> Option<String> {
 /// Whether a media query holds now.
 #[must_use]
 pub fn media(query: &str) -> bool {
-    gloo::utils::window().match_media(query).ok().flatten().is_some_and(|list| list.matches())
+    gloo::utils::window()
+        .match_media(query)
+        .ok()
+        .flatten()
+        .is_some_and(|list| list.matches())
 }
 
 /// The languages that the reader asks for, in order.
 #[must_use]
 pub fn languages() -> Vec<String> {
-    gloo::utils::window().navigator().languages().iter().filter_map(|tag| tag.as_string()).collect()
+    gloo::utils::window()
+        .navigator()
+        .languages()
+        .iter()
+        .filter_map(|tag| tag.as_string())
+        .collect()
 }
 
 /// Whether the page is not on screen.
@@ -55,7 +69,9 @@ pub fn hidden() -> bool {
 /// Real time in milliseconds, for pacing announcements only.
 #[must_use]
 pub fn real_ms() -> f64 {
-    gloo::utils::window().performance().map_or(0.0, |performance| performance.now())
+    gloo::utils::window()
+        .performance()
+        .map_or(0.0, |performance| performance.now())
 }
 
 fn storage() -> Option<Storage> {
@@ -89,7 +105,10 @@ pub fn to_base64(bytes: &[u8]) -> Option<String> {
 #[must_use]
 pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     let latin = gloo::utils::window().atob(text).ok()?;
-    latin.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect()
+    latin
+        .chars()
+        .map(|letter| u8::try_from(u32::from(letter)).ok())
+        .collect()
 }
 
 /// Sets or removes an attribute of `<html>`.
@@ -112,16 +131,52 @@ pub fn focus(id: &str) {
 /// Moves the focus within the grid around `from`, by rows and by cells of a row. Returns whether
 /// there was somewhere to go.
 pub fn move_in_grid(from: &Element, rows: i32, cells: i32) -> bool {
-    let Ok(Some(grid)) = from.closest("[role=grid]") else { return false };
-    let (Ok(Some(row)), Ok(all)) = (from.closest("[role=row]"), grid.query_selector_all("[role=row]")) else { return false };
-    let place = (0..all.length()).find(|place| all.get(*place).is_some_and(|node| node.is_same_node(Some(&row))));
-    let Some(target) = place.and_then(|place| place.checked_add_signed(rows)).and_then(|place| all.get(place)) else { return false };
-    let Ok(target) = target.dyn_into::<Element>() else { return false };
-    let (Ok(own), Ok(others)) = (row.query_selector_all("[role=gridcell]"), target.query_selector_all("[role=gridcell]")) else { return false };
-    let cell = (0..own.length()).find(|cell| own.get(*cell).is_some_and(|node| node.is_same_node(Some(from)))).unwrap_or(0);
-    let Some(wanted) = cell.checked_add_signed(cells) else { return false };
-    let wanted = if rows == 0 { wanted } else { wanted.min(others.length().saturating_sub(1)) };
-    match others.get(wanted).and_then(|node| node.dyn_into::<HtmlElement>().ok()) {
+    let Ok(Some(grid)) = from.closest("[role=grid]") else {
+        return false;
+    };
+    let (Ok(Some(row)), Ok(all)) = (
+        from.closest("[role=row]"),
+        grid.query_selector_all("[role=row]"),
+    ) else {
+        return false;
+    };
+    let place = (0..all.length()).find(|place| {
+        all.get(*place)
+            .is_some_and(|node| node.is_same_node(Some(&row)))
+    });
+    let Some(target) = place
+        .and_then(|place| place.checked_add_signed(rows))
+        .and_then(|place| all.get(place))
+    else {
+        return false;
+    };
+    let Ok(target) = target.dyn_into::<Element>() else {
+        return false;
+    };
+    let (Ok(own), Ok(others)) = (
+        row.query_selector_all("[role=gridcell]"),
+        target.query_selector_all("[role=gridcell]"),
+    ) else {
+        return false;
+    };
+    let cell = (0..own.length())
+        .find(|cell| {
+            own.get(*cell)
+                .is_some_and(|node| node.is_same_node(Some(from)))
+        })
+        .unwrap_or(0);
+    let Some(wanted) = cell.checked_add_signed(cells) else {
+        return false;
+    };
+    let wanted = if rows == 0 {
+        wanted
+    } else {
+        wanted.min(others.length().saturating_sub(1))
+    };
+    match others
+        .get(wanted)
+        .and_then(|node| node.dyn_into::<HtmlElement>().ok())
+    {
         Some(element) => element.focus().is_ok(),
         None => false,
     }
@@ -130,17 +185,29 @@ pub fn move_in_grid(from: &Element, rows: i32, cells: i32) -> bool {
 /// Whether keys typed at this element are text for it.
 #[must_use]
 pub fn takes_text(event: &KeyboardEvent) -> bool {
-    let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return false };
+    let Some(target) = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok())
+    else {
+        return false;
+    };
     target.closest("input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable=true], dialog, .cm-editor").ok().flatten().is_some()
 }
 
 /// Whether the key's own element uses it: a slider its arrows, a button its space.
 #[must_use]
 pub fn uses_key(event: &KeyboardEvent) -> bool {
-    let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return false };
+    let Some(target) = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok())
+    else {
+        return false;
+    };
     let selector = match event.key().as_str() {
         " " => "button, a, summary, input",
-        "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown" | "Home" | "End" => "input, [role=grid], [role=tab]",
+        "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown" | "Home" | "End" => {
+            "input, [role=grid], [role=tab]"
+        }
         _ => return false,
     };
     target.closest(selector).ok().flatten().is_some()
@@ -150,12 +217,17 @@ pub fn uses_key(event: &KeyboardEvent) -> bool {
 #[must_use]
 pub fn data(event: &KeyboardEvent, name: &str) -> Option<String> {
     let target = event.target()?.dyn_into::<Element>().ok()?;
-    target.closest(&format!("[data-{name}]")).ok()??.get_attribute(&format!("data-{name}"))
+    target
+        .closest(&format!("[data-{name}]"))
+        .ok()??
+        .get_attribute(&format!("data-{name}"))
 }
 
 /// Opens or closes the dialog with this `id`.
 pub fn dialog(id: &str, open: bool) {
-    if let Some(dialog) = element(id).and_then(|element| element.dyn_into::<HtmlDialogElement>().ok()) {
+    if let Some(dialog) =
+        element(id).and_then(|element| element.dyn_into::<HtmlDialogElement>().ok())
+    {
         if open && !dialog.open() {
             drop(dialog.show_modal());
         } else if !open {
@@ -168,8 +240,13 @@ pub fn dialog(id: &str, open: bool) {
 pub async fn read_files(list: FileList) -> Vec<(String, String)> {
     let mut read = Vec::new();
     for index in 0..list.length() {
-        let Some(file) = list.get(index) else { continue };
-        let path = Reflect::get(&file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string()).unwrap_or_default();
+        let Some(file) = list.get(index) else {
+            continue;
+        };
+        let path = Reflect::get(&file, &"webkitRelativePath".into())
+            .ok()
+            .and_then(|path| path.as_string())
+            .unwrap_or_default();
         let name = match path.split_once('/') {
             Some((_, below)) => below.to_owned(),
             None => file.name(),
@@ -186,9 +263,16 @@ pub async fn read_files(list: FileList) -> Vec<(String, String)> {
 /// Offers a text as a file to keep.
 pub fn download(name: &str, text: &str) {
     let parts = Array::of1(&JsValue::from_str(text));
-    let Ok(blob) = Blob::new_with_str_sequence(&parts) else { return };
-    let Ok(url) = Url::create_object_url_with_blob(&blob) else { return };
-    if let Ok(anchor) = gloo::utils::document().create_element("a").map(JsCast::unchecked_into::<HtmlAnchorElement>) {
+    let Ok(blob) = Blob::new_with_str_sequence(&parts) else {
+        return;
+    };
+    let Ok(url) = Url::create_object_url_with_blob(&blob) else {
+        return;
+    };
+    if let Ok(anchor) = gloo::utils::document()
+        .create_element("a")
+        .map(JsCast::unchecked_into::<HtmlAnchorElement>)
+    {
         anchor.set_href(&url);
         anchor.set_download(name);
         anchor.click();
@@ -204,5 +288,9 @@ pub fn publish(ready: bool, frame: u32, now_us: u64, hash: &str) {
     set("frame", frame.into());
     set("now", (now_us as f64 / 1_000_000.0).into());
     set("hash", hash.into());
-    drop(Reflect::set(&gloo::utils::window(), &"__playground".into(), &state));
+    drop(Reflect::set(
+        &gloo::utils::window(),
+        &"__playground".into(),
+        &state,
+    ));
 }

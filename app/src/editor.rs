@@ -24,16 +24,25 @@ struct Mounted {
 
 impl Mounted {
     fn call(&self, name: &str, arguments: &[JsValue]) -> Option<JsValue> {
-        let function = Reflect::get(&self.handle, &name.into()).ok()?.dyn_into::<Function>().ok()?;
-        function.apply(&self.handle, &arguments.iter().collect::<Array>()).ok()
+        let function = Reflect::get(&self.handle, &name.into())
+            .ok()?
+            .dyn_into::<Function>()
+            .ok()?;
+        function
+            .apply(&self.handle, &arguments.iter().collect::<Array>())
+            .ok()
     }
 
     fn text(&self) -> String {
-        self.call("text", &[]).and_then(|text| text.as_string()).unwrap_or_default()
+        self.call("text", &[])
+            .and_then(|text| text.as_string())
+            .unwrap_or_default()
     }
 
     fn show(&self, diagnostics: &[Diagnostic]) {
-        let Some(revision) = self.call("revision", &[]) else { return };
+        let Some(revision) = self.call("revision", &[]) else {
+            return;
+        };
         let found: Array = diagnostics.iter().map(entry).collect();
         self.call("setDiagnostics", &[revision, found.into()]);
     }
@@ -61,7 +70,13 @@ fn entry(found: &Diagnostic) -> JsValue {
         ("severity", found.severity.as_str().into()),
         ("code", found.code.as_str().into()),
         ("message", found.message.as_str().into()),
-        ("help", found.help.as_deref().map_or(JsValue::UNDEFINED, JsValue::from_str)),
+        (
+            "help",
+            found
+                .help
+                .as_deref()
+                .map_or(JsValue::UNDEFINED, JsValue::from_str),
+        ),
     ])
     .into()
 }
@@ -69,16 +84,35 @@ fn entry(found: &Diagnostic) -> JsValue {
 /// The editor's module, imported by `www/boot.mjs` on the page's behalf.
 async fn module() -> Option<JsValue> {
     let url = dom::meta("editor-module")?;
-    let load = Reflect::get(&gloo::utils::window(), &"podiumImport".into()).ok()?.dyn_into::<Function>().ok()?;
-    let promise = load.call1(&JsValue::UNDEFINED, &url.into()).ok()?.dyn_into::<Promise>().ok()?;
+    let load = Reflect::get(&gloo::utils::window(), &"podiumImport".into())
+        .ok()?
+        .dyn_into::<Function>()
+        .ok()?;
+    let promise = load
+        .call1(&JsValue::UNDEFINED, &url.into())
+        .ok()?
+        .dyn_into::<Promise>()
+        .ok()?;
     JsFuture::from(promise).await.ok()
 }
 
-async fn mount(element: Element, text: String, label: String, control: Control, name: String) -> Option<Mounted> {
-    let mount = Reflect::get(&module().await?, &"mount".into()).ok()?.dyn_into::<Function>().ok()?;
+async fn mount(
+    element: Element,
+    text: String,
+    label: String,
+    control: Control,
+    name: String,
+) -> Option<Mounted> {
+    let mount = Reflect::get(&module().await?, &"mount".into())
+        .ok()?
+        .dyn_into::<Function>()
+        .ok()?;
     let on_change = Closure::new(move |_revision: JsValue, text: JsValue| {
         let text = text.as_string().unwrap_or_default();
-        control.edit(File { name: name.clone(), text });
+        control.edit(File {
+            name: name.clone(),
+            text,
+        });
     });
     let options = record(&[
         ("doc", text.into()),
@@ -87,7 +121,10 @@ async fn mount(element: Element, text: String, label: String, control: Control, 
         ("onChange", on_change.as_ref().clone()),
     ]);
     let handle = mount.call2(&JsValue::UNDEFINED, &element, &options).ok()?;
-    Some(Mounted { handle, _on_change: on_change })
+    Some(Mounted {
+        handle,
+        _on_change: on_change,
+    })
 }
 
 /// What an editor shows.
@@ -124,12 +161,20 @@ pub fn Editor(props: &EditorProps) -> Html {
             let still = alive.clone();
             let kept = mounted.clone();
             spawn_local(async move {
-                let Some(element) = place.cast::<Element>() else { return };
+                let Some(element) = place.cast::<Element>() else {
+                    return;
+                };
                 let name = file.name.clone();
                 let made = mount(element, file.text, label, control.clone(), name.clone()).await;
                 if let (Some(made), true) = (made, *still.borrow()) {
                     // What was typed into the text area meanwhile.
-                    if let Some(file) = control.model().project.files.iter().find(|file| file.name == name) {
+                    if let Some(file) = control
+                        .model()
+                        .project
+                        .files
+                        .iter()
+                        .find(|file| file.name == name)
+                    {
                         made.call("setDoc", &[file.text.as_str().into()]);
                     }
                     *kept.borrow_mut() = Some(made);
@@ -154,14 +199,22 @@ pub fn Editor(props: &EditorProps) -> Html {
     {
         let mounted = mounted.clone();
         let file = props.file.clone();
-        use_effect_with((props.checked.clone(), props.generation, *arrived), move |(checked, ..)| {
-            if let Some(mounted) = &*mounted.borrow()
-                && mounted.text() == file.text
-            {
-                let own: Vec<Diagnostic> = checked.diagnostics.iter().filter(|found| found.file == file.name).cloned().collect();
-                mounted.show(&own);
-            }
-        });
+        use_effect_with(
+            (props.checked.clone(), props.generation, *arrived),
+            move |(checked, ..)| {
+                if let Some(mounted) = &*mounted.borrow()
+                    && mounted.text() == file.text
+                {
+                    let own: Vec<Diagnostic> = checked
+                        .diagnostics
+                        .iter()
+                        .filter(|found| found.file == file.name)
+                        .cloned()
+                        .collect();
+                    mounted.show(&own);
+                }
+            },
+        );
     }
     {
         let mounted = mounted.clone();
@@ -178,7 +231,10 @@ pub fn Editor(props: &EditorProps) -> Html {
         let (control, name) = (props.control.clone(), props.file.name.clone());
         Callback::from(move |event: InputEvent| {
             let area: HtmlTextAreaElement = event.target_unchecked_into();
-            control.edit(File { name: name.clone(), text: area.value() });
+            control.edit(File {
+                name: name.clone(),
+                text: area.value(),
+            });
         })
     };
     html! {

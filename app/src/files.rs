@@ -12,7 +12,13 @@ const SESSION_BYTES_MAX: usize = 2 << 20;
 
 fn project(files: &[(&str, &str)], faults: &[&str]) -> Project {
     Project {
-        files: files.iter().map(|(name, text)| File { name: (*name).to_owned(), text: (*text).to_owned() }).collect(),
+        files: files
+            .iter()
+            .map(|(name, text)| File {
+                name: (*name).to_owned(),
+                text: (*text).to_owned(),
+            })
+            .collect(),
         nodes: 3,
         seed: 42,
         faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
@@ -24,8 +30,14 @@ fn project(files: &[(&str, &str)], faults: &[&str]) -> Project {
 #[must_use]
 pub fn poll() -> Project {
     let files = [
-        ("compose.yaml", include_str!("../../examples/poll/compose.yaml")),
-        ("kubernetes.yaml", include_str!("../../examples/poll/kubernetes.yaml")),
+        (
+            "compose.yaml",
+            include_str!("../../examples/poll/compose.yaml"),
+        ),
+        (
+            "kubernetes.yaml",
+            include_str!("../../examples/poll/kubernetes.yaml"),
+        ),
         ("stack.yml", include_str!("../../examples/poll/stack.yml")),
     ];
     project(&files, &["node-crash of:poll at 60s"])
@@ -34,7 +46,14 @@ pub fn poll() -> Project {
 /// Machines and nothing on them.
 #[must_use]
 pub fn blank() -> Project {
-    project(&[("compose.yaml", ""), ("kubernetes.yaml", ""), ("stack.yml", "")], &[])
+    project(
+        &[
+            ("compose.yaml", ""),
+            ("kubernetes.yaml", ""),
+            ("stack.yml", ""),
+        ],
+        &[],
+    )
 }
 
 /// Puts files in the order in which a directory is read: by name, level by level.
@@ -85,7 +104,11 @@ fn guess(text: &str) -> &'static str {
     let has = |key: &str| text.lines().any(|line| line.starts_with(key));
     if has("apiVersion:") || has("kind:") {
         "kubernetes.yaml"
-    } else if has("services:") && text.lines().any(|line| line.trim_start().starts_with("deploy:")) {
+    } else if has("services:")
+        && text
+            .lines()
+            .any(|line| line.trim_start().starts_with("deploy:"))
+    {
         "stack.yml"
     } else {
         "compose.yaml"
@@ -146,18 +169,35 @@ mod tests {
 
     #[test]
     fn text_without_names_is_named_after_its_kind() {
-        assert_eq!(split("apiVersion: v1\nkind: Pod\n")[0].name, "kubernetes.yaml");
-        assert_eq!(split("services:\n  a:\n    deploy: {}\n")[0].name, "stack.yml");
+        assert_eq!(
+            split("apiVersion: v1\nkind: Pod\n")[0].name,
+            "kubernetes.yaml"
+        );
+        assert_eq!(
+            split("services:\n  a:\n    deploy: {}\n")[0].name,
+            "stack.yml"
+        );
         assert_eq!(split("services: {}\n")[0].name, "compose.yaml");
         assert!(split("  \n").is_empty());
     }
 
     #[test]
     fn files_stand_in_the_order_of_a_directory() {
-        let named = |name: &str| File { name: name.to_owned(), text: String::new() };
-        let mut files = vec![named("k8s-more.yaml"), named("k8s/b.yaml"), named("k8s/a.yaml"), named("a.yml")];
+        let named = |name: &str| File {
+            name: name.to_owned(),
+            text: String::new(),
+        };
+        let mut files = vec![
+            named("k8s-more.yaml"),
+            named("k8s/b.yaml"),
+            named("k8s/a.yaml"),
+            named("a.yml"),
+        ];
         sort(&mut files);
         let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-        assert_eq!(names, ["a.yml", "k8s/a.yaml", "k8s/b.yaml", "k8s-more.yaml"]);
+        assert_eq!(
+            names,
+            ["a.yml", "k8s/a.yaml", "k8s/b.yaml", "k8s-more.yaml"]
+        );
     }
 }

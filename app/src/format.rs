@@ -26,20 +26,30 @@ pub fn span(us: u64) -> String {
 #[must_use]
 pub fn percent(ppm: u32) -> String {
     let tenths = ppm / 1_000;
-    if tenths % 10 == 0 { format!("{} %", tenths / 10) } else { format!("{}.{} %", tenths / 10, tenths % 10) }
+    if tenths % 10 == 0 {
+        format!("{} %", tenths / 10)
+    } else {
+        format!("{}.{} %", tenths / 10, tenths % 10)
+    }
 }
 
 /// Thousandths of real time as a factor: `0.1`, `10`.
 #[must_use]
 pub fn factor(milli: u64) -> String {
-    if milli % 1_000 == 0 { (milli / 1_000).to_string() } else { format!("{}.{}", milli / 1_000, milli % 1_000 / 100) }
+    if milli % 1_000 == 0 {
+        (milli / 1_000).to_string()
+    } else {
+        format!("{}.{}", milli / 1_000, milli % 1_000 / 100)
+    }
 }
 
 /// A unit's name without what its place says already: a pod keeps its workload and its suffix, a
 /// task and a container lose the name of their stack or project.
 #[must_use]
 pub fn short_name(name: &str, workload: &str) -> String {
-    let Some(at) = name.find(workload).filter(|_| !workload.is_empty()) else { return name.to_owned() };
+    let Some(at) = name.find(workload).filter(|_| !workload.is_empty()) else {
+        return name.to_owned();
+    };
     let rest = &name[at + workload.len()..];
     match rest.rsplit_once('-') {
         Some((hash, suffix)) if !hash.is_empty() => format!("{workload}-{suffix}"),

@@ -17,8 +17,15 @@ pub fn listen(control: Control, letters: impl Fn() -> bool + 'static) -> EventLi
     let mut after_x = false;
     let options = gloo::events::EventListenerOptions::enable_prevent_default();
     EventListener::new_with_options(&gloo::utils::document(), "keydown", options, move |event| {
-        let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
-        if event.is_composing() || dom::takes_text(event) || event.ctrl_key() || event.meta_key() || event.alt_key() {
+        let Some(event) = event.dyn_ref::<KeyboardEvent>() else {
+            return;
+        };
+        if event.is_composing()
+            || dom::takes_text(event)
+            || event.ctrl_key()
+            || event.meta_key()
+            || event.alt_key()
+        {
             return;
         }
         let was_after_x = std::mem::replace(&mut after_x, false);
@@ -57,7 +64,12 @@ fn named_key(control: &Control, event: &KeyboardEvent, key: &str) -> bool {
         }
         return true;
     }
-    if let (Some(from), true) = (event.target().and_then(|target| target.dyn_into::<Element>().ok()), key.starts_with("Arrow")) {
+    if let (Some(from), true) = (
+        event
+            .target()
+            .and_then(|target| target.dyn_into::<Element>().ok()),
+        key.starts_with("Arrow"),
+    ) {
         let (rows, cells) = match key {
             "ArrowUp" => (-1, 0),
             "ArrowDown" => (1, 0),
@@ -76,7 +88,11 @@ fn named_key(control: &Control, event: &KeyboardEvent, key: &str) -> bool {
         "ArrowLeft" | "ArrowRight" => {
             let forward = key == "ArrowRight";
             if event.shift_key() {
-                control.seek_by(if forward { SECONDS_10_US } else { -SECONDS_10_US });
+                control.seek_by(if forward {
+                    SECONDS_10_US
+                } else {
+                    -SECONDS_10_US
+                });
             } else {
                 control.send(&Request::Step(forward));
             }
@@ -110,8 +126,16 @@ fn letter(control: &Control, event: &KeyboardEvent, key: &str) -> bool {
         "3" => dom::focus("timeline-slider"),
         "4" => dom::focus("console-line"),
         "w" => {
-            let (Some(object), Some(orchestrator)) = (dom::data(event, "object"), dom::data(event, "orchestrator")) else { return false };
-            control.explain(Some(Why { orchestrator, seq: 0, object }));
+            let (Some(object), Some(orchestrator)) =
+                (dom::data(event, "object"), dom::data(event, "orchestrator"))
+            else {
+                return false;
+            };
+            control.explain(Some(Why {
+                orchestrator,
+                seq: 0,
+                object,
+            }));
         }
         "?" => dom::dialog("help", true),
         _ => return false,

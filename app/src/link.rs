@@ -12,7 +12,9 @@ use sim_core::host::EngineHost;
 use sim_core::protocol::{self, Reply, Request, VERSION};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{
+    DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, Worker, WorkerOptions, WorkerType,
+};
 
 /// Longest time that the worker computes before it looks at its messages, in milliseconds.
 const SLICE_MS: f64 = 12.0;
@@ -40,14 +42,23 @@ impl WorkerLink {
         let worker = Worker::new_with_options(url, &options).map_err(|error| words(&error))?;
         let on_reply = Rc::new(on_reply);
         let told = on_reply.clone();
-        let on_message = Closure::new(move |event: MessageEvent| told(read_reply(&bytes_of(&event))));
+        let on_message =
+            Closure::new(move |event: MessageEvent| told(read_reply(&bytes_of(&event))));
         let on_error = Closure::new(move |event: JsValue| {
-            let message = js_sys::Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
-            on_reply(Reply::Fatal(message.unwrap_or_else(|| "the worker could not be loaded".to_owned())));
+            let message = js_sys::Reflect::get(&event, &"message".into())
+                .ok()
+                .and_then(|message| message.as_string());
+            on_reply(Reply::Fatal(
+                message.unwrap_or_else(|| "the worker could not be loaded".to_owned()),
+            ));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(WorkerLink { worker, _on_message: on_message, _on_error: on_error })
+        Ok(WorkerLink {
+            worker,
+            _on_message: on_message,
+            _on_error: on_error,
+        })
     }
 
     /// Sends one request; its buffer is transferred, not copied.
@@ -56,7 +67,9 @@ impl WorkerLink {
     /// The browser's own words when the message cannot be posted.
     pub fn send(&self, request: &Request) -> Result<(), String> {
         let buffer = buffer_of(&protocol::encode(request));
-        let posted = self.worker.post_message_with_transfer(&buffer, &Array::of1(&buffer));
+        let posted = self
+            .worker
+            .post_message_with_transfer(&buffer, &Array::of1(&buffer));
         posted.map_err(|error| words(&error))
     }
 }
@@ -70,9 +83,9 @@ impl Drop for WorkerLink {
 /// A reply from its bytes; a worker of another build and damage are fatal.
 fn read_reply(bytes: &[u8]) -> Reply {
     match protocol::decode(bytes) {
-        Ok(Reply::Ready { version }) if version != VERSION => {
-            Reply::Fatal(format!("page and worker are of different builds (protocol {VERSION} and {version}); reload the page"))
-        }
+        Ok(Reply::Ready { version }) if version != VERSION => Reply::Fatal(format!(
+            "page and worker are of different builds (protocol {VERSION} and {version}); reload the page"
+        )),
         Ok(reply) => reply,
         Err(sentence) => Reply::Fatal(sentence),
     }
@@ -108,10 +121,15 @@ pub fn serve() -> Result<(), String> {
     });
     let woken = engine.clone();
     let on_soon = Closure::<dyn FnMut(JsValue)>::new(move |_| woken.work());
-    engine.soon.port1().set_onmessage(Some(on_soon.as_ref().unchecked_ref()));
+    engine
+        .soon
+        .port1()
+        .set_onmessage(Some(on_soon.as_ref().unchecked_ref()));
     on_soon.forget(); // Lives as long as the worker, as the next one does.
     let told = engine.clone();
-    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| told.receive(&bytes_of(&event)));
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        told.receive(&bytes_of(&event))
+    });
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
     post(&scope, &Reply::Ready { version: VERSION })
@@ -174,12 +192,17 @@ impl Engine {
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-        drop(post(&scope, &Reply::Fatal(format!("Podium {}: {panic}", env!("CARGO_PKG_VERSION")))));
+        drop(post(
+            &scope,
+            &Reply::Fatal(format!("Podium {}: {panic}", env!("CARGO_PKG_VERSION"))),
+        ));
     }));
 }
 
 fn now_ms(scope: &DedicatedWorkerGlobalScope) -> f64 {
-    scope.performance().map_or(0.0, |performance| performance.now())
+    scope
+        .performance()
+        .map_or(0.0, |performance| performance.now())
 }
 
 fn post(scope: &DedicatedWorkerGlobalScope, reply: &Reply) -> Result<(), String> {
@@ -211,7 +234,9 @@ mod tests {
 
     #[test]
     fn a_worker_of_another_build_is_refused() {
-        let reply = read_reply(&protocol::encode(&Reply::Ready { version: VERSION + 1 }));
+        let reply = read_reply(&protocol::encode(&Reply::Ready {
+            version: VERSION + 1,
+        }));
         assert!(matches!(reply, Reply::Fatal(sentence) if sentence.contains("reload the page")));
     }
 

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Diagnostic, EventLine, FaultMark, File, Frame, Project, Reply, Why, WorldFrame};
+use sim_core::protocol::{
+    Diagnostic, EventLine, FaultMark, File, Frame, Project, Reply, Why, WorldFrame,
+};
 use yew::{AttrValue, Reducible};
 
 /// Lines of the console's log that are kept.
@@ -48,7 +50,10 @@ impl Checked {
     /// Number of errors and warnings.
     #[must_use]
     pub fn problems(&self) -> usize {
-        self.diagnostics.iter().filter(|found| found.severity != "info").count()
+        self.diagnostics
+            .iter()
+            .filter(|found| found.severity != "info")
+            .count()
     }
 }
 
@@ -138,7 +143,10 @@ impl Model {
             project: Rc::new(project),
             generation: 0,
             revision: 0,
-            checked: Rc::new(Checked { applied: true, ..Checked::default() }),
+            checked: Rc::new(Checked {
+                applied: true,
+                ..Checked::default()
+            }),
             reveal: None,
             console: Rc::default(),
             refusal: None,
@@ -167,9 +175,15 @@ impl Model {
     #[must_use]
     pub fn charted(&self) -> String {
         let names = self.services();
-        let aimed = self.project.faults.iter().find_map(|fault| fault.split_whitespace().find_map(|word| word.strip_prefix("of:")));
+        let aimed = self.project.faults.iter().find_map(|fault| {
+            fault
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix("of:"))
+        });
         let wanted = [self.service.as_str(), aimed.unwrap_or_default()];
-        let found = wanted.into_iter().find(|wanted| names.iter().any(|name| name == wanted));
+        let found = wanted
+            .into_iter()
+            .find(|wanted| names.iter().any(|name| name == wanted));
         found.map_or_else(|| names.first().cloned().unwrap_or_default(), str::to_owned)
     }
 
@@ -177,7 +191,14 @@ impl Model {
     #[must_use]
     pub fn workers(&self) -> Vec<String> {
         let worlds = self.shown.worlds.iter();
-        let lists = worlds.map(|world| world.machines.iter().filter(|machine| !machine.control).map(|machine| machine.name.clone()).collect::<Vec<_>>());
+        let lists = worlds.map(|world| {
+            world
+                .machines
+                .iter()
+                .filter(|machine| !machine.control)
+                .map(|machine| machine.name.clone())
+                .collect::<Vec<_>>()
+        });
         lists.max_by_key(Vec::len).unwrap_or_default()
     }
 
@@ -185,20 +206,32 @@ impl Model {
     #[must_use]
     pub fn target(&self) -> String {
         let workers = self.workers();
-        if workers.contains(&self.machine) { self.machine.clone() } else { workers.first().cloned().unwrap_or_default() }
+        if workers.contains(&self.machine) {
+            self.machine.clone()
+        } else {
+            workers.first().cloned().unwrap_or_default()
+        }
     }
 
     /// The number of the fault that keeps a machine down.
     #[must_use]
     pub fn fault_on(&self, machine: &str) -> Option<u32> {
         let faults = self.shown.faults.iter();
-        faults.filter(|fault| fault.active && fault.machines.iter().any(|name| name == machine)).map(|fault| fault.number).next_back()
+        faults
+            .filter(|fault| fault.active && fault.machines.iter().any(|name| name == machine))
+            .map(|fault| fault.number)
+            .next_back()
     }
 }
 
 fn first_file(project: &Project) -> String {
-    let kubernetes = project.files.iter().find(|file| file.name == "kubernetes.yaml");
-    kubernetes.or(project.files.first()).map_or_else(String::new, |file| file.name.clone())
+    let kubernetes = project
+        .files
+        .iter()
+        .find(|file| file.name == "kubernetes.yaml");
+    kubernetes
+        .or(project.files.first())
+        .map_or_else(String::new, |file| file.name.clone())
 }
 
 /// What changes the model.
@@ -291,16 +324,39 @@ impl Model {
     fn reply(&mut self, reply: Reply) {
         match reply {
             Reply::Ready { .. } => self.engine = Engine::Ready,
-            Reply::Checked { revision, diagnostics, not_modelled, applied, output, restarted: _ } => {
+            Reply::Checked {
+                revision,
+                diagnostics,
+                not_modelled,
+                applied,
+                output,
+                restarted: _,
+            } => {
                 if revision == self.revision || revision == 0 {
-                    self.checked = Rc::new(Checked { diagnostics, not_modelled, applied, output });
+                    self.checked = Rc::new(Checked {
+                        diagnostics,
+                        not_modelled,
+                        applied,
+                        output,
+                    });
                 }
             }
             Reply::Frame(frame) => self.shown = Rc::new(shown(&self.shown, *frame)),
-            Reply::Output { line, stdout, stderr, code } => {
+            Reply::Output {
+                line,
+                stdout,
+                stderr,
+                code,
+            } => {
                 let entries = Rc::make_mut(&mut self.console);
                 let number = entries.last().map_or(0, |entry| entry.number) + 1;
-                entries.push(ConsoleEntry { number, line, stdout, stderr, code });
+                entries.push(ConsoleEntry {
+                    number,
+                    line,
+                    stdout,
+                    stderr,
+                    code,
+                });
                 if entries.len() > CONSOLE_ENTRIES_MAX {
                     entries.remove(0);
                 }
@@ -314,7 +370,11 @@ impl Model {
 /// Takes a frame apart; what equals the last frame's part is that part.
 fn shown(last: &Shown, mut frame: Frame) -> Shown {
     fn same<T: PartialEq>(last: &Rc<T>, new: T) -> Rc<T> {
-        if **last == new { last.clone() } else { Rc::new(new) }
+        if **last == new {
+            last.clone()
+        } else {
+            Rc::new(new)
+        }
     }
     let worlds = std::mem::take(&mut frame.worlds).into_iter().enumerate();
     let worlds = worlds.map(|(place, world)| match last.worlds.get(place) {

@@ -63,7 +63,11 @@ impl Theme {
 fn first_language() -> Language {
     let asked = dom::parameter("lang").or_else(|| dom::kept("podium.language"));
     let own = dom::languages();
-    asked.iter().chain(&own).find_map(|tag| Language::parse(tag)).unwrap_or_default()
+    asked
+        .iter()
+        .chain(&own)
+        .find_map(|tag| Language::parse(tag))
+        .unwrap_or_default()
 }
 
 /// What the page begins with: the address decides, then the last session.
@@ -79,8 +83,11 @@ fn first_model() -> Model {
 }
 
 fn first_start() -> Start {
-    let seconds: f64 = dom::parameter("t").and_then(|time| time.parse().ok()).unwrap_or(0.0);
-    let stopped = dom::parameter("speed").as_deref() == Some("0") || dom::parameter("test").is_some();
+    let seconds: f64 = dom::parameter("t")
+        .and_then(|time| time.parse().ok())
+        .unwrap_or(0.0);
+    let stopped =
+        dom::parameter("speed").as_deref() == Some("0") || dom::parameter("test").is_some();
     Start {
         playing: !stopped && !dom::media("(prefers-reduced-motion: reduce)"),
         at_us: (seconds.max(0.0) * 1_000_000.0) as u64,
@@ -103,7 +110,9 @@ pub fn Page() -> Html {
     let shared = use_memo((*model).clone(), |model| Rc::new(model.clone()));
     let shared = (*shared).clone();
     control.renew(shared.clone());
-    let t = Text { language: *language };
+    let t = Text {
+        language: *language,
+    };
 
     {
         let control = control.clone();
@@ -128,11 +137,25 @@ pub fn Page() -> Html {
     }
     use_effect_with((*language, *theme), |(language, theme)| {
         dom::set_root("lang", Some(language.html()));
-        dom::set_root("data-theme", if *theme == Theme::Auto { None } else { Some(theme.word()) });
+        dom::set_root(
+            "data-theme",
+            if *theme == Theme::Auto {
+                None
+            } else {
+                Some(theme.word())
+            },
+        );
     });
     use_effect_with((shared.shown.clock.number, shared.engine.clone()), {
         let shown = shared.shown.clone();
-        move |(_, engine)| dom::publish(*engine == Engine::Ready && shown.clock.number > 0, shown.clock.number, shown.clock.now_us, &shown.clock.hash)
+        move |(_, engine)| {
+            dom::publish(
+                *engine == Engine::Ready && shown.clock.number > 0,
+                shown.clock.number,
+                shown.clock.now_us,
+                &shown.clock.hash,
+            )
+        }
     });
 
     let on_language = {
@@ -158,7 +181,11 @@ pub fn Page() -> Html {
     };
     let shown = &shared.shown;
     let workers = shared.workers();
-    let healable: Vec<String> = workers.iter().filter(|name| shared.fault_on(name).is_some()).cloned().collect();
+    let healable: Vec<String> = workers
+        .iter()
+        .filter(|name| shared.fault_on(name).is_some())
+        .cloned()
+        .collect();
     html! {
         <div class="page" data-testid="page" data-engine={shared.engine.attribute()}>
             <nav class="skips">
@@ -245,7 +272,9 @@ fn bottom_bar(t: Text) -> Html {
 /// Starts the worker; its replies go to the model, and each frame is acknowledged when it is drawn.
 fn start_engine(control: &Control) {
     let Some(url) = dom::meta("engine-worker") else {
-        let t = Text { language: first_language() };
+        let t = Text {
+            language: first_language(),
+        };
         control.act(Action::Failed(t.worker_missing().to_owned()));
         return;
     };
@@ -256,7 +285,9 @@ fn start_engine(control: &Control) {
             Reply::Ready { .. } => own.begin(),
             Reply::Frame(frame) => {
                 let (control, number) = (own.clone(), frame.number);
-                let drawn = gloo::render::request_animation_frame(move |_| control.send(&Request::Ack(number)));
+                let drawn = gloo::render::request_animation_frame(move |_| {
+                    control.send(&Request::Ack(number))
+                });
                 *drawing.borrow_mut() = Some(drawn);
             }
             Reply::Checked { .. } | Reply::Output { .. } | Reply::Refused(_) | Reply::Fatal(_) => {}

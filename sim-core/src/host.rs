@@ -440,3 +440,6 @@ fn refused_unless(done: bool, message: impl FnOnce() -> String) -> Vec<Reply> {
 fn join(output: crate::console::Output) -> String {
     output.stdout + &output.stderr
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,13 +77,23 @@ pub fn Charts(props: &ChartsProps) -> Html {
 }
 
 fn share(at: u64, length: u64) -> f64 {
-    if length == 0 { 0.0 } else { (at.min(length) as f64) / (length as f64) }
+    if length == 0 {
+        0.0
+    } else {
+        (at.min(length) as f64) / (length as f64)
+    }
 }
 
 /// At most seven round times.
 fn ticks(length: u64) -> Vec<u64> {
-    const STEPS: [u64; 12] = [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400];
-    let step = STEPS.into_iter().map(|seconds| seconds * 1_000_000).find(|step| length / step <= 6).unwrap_or(u64::MAX);
+    const STEPS: [u64; 12] = [
+        1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400,
+    ];
+    let step = STEPS
+        .into_iter()
+        .map(|seconds| seconds * 1_000_000)
+        .find(|step| length / step <= 6)
+        .unwrap_or(u64::MAX);
     (0..=length / step).map(|place| place * step).collect()
 }
 
@@ -100,7 +110,13 @@ fn line(times: &[u64], values: &[u32], top: f64, now: u64, length: u64) -> Strin
         }
         let until = times.get(place + 1).copied().unwrap_or(now).max(*at);
         let command = if drawn { 'L' } else { 'M' };
-        let _ = write!(path, "{command}{:.2} {:.2}H{:.2}", x(*at), y(*value), x(until));
+        let _ = write!(
+            path,
+            "{command}{:.2} {:.2}H{:.2}",
+            x(*at),
+            y(*value),
+            x(until)
+        );
         drawn = true;
     }
     path
@@ -110,25 +126,50 @@ fn strip(props: &ChartsProps, world: &Rc<WorldFrame>) -> Html {
     let t = props.t;
     let plane = planes::name(&world.orchestrator, t);
     let empty = SeriesFrame::default();
-    let series = world.series.iter().find(|series| series.name == props.service).unwrap_or(&empty);
-    let top = series.desired.iter().chain(&series.ready).copied().max().unwrap_or(1).max(1);
+    let series = world
+        .series
+        .iter()
+        .find(|series| series.name == props.service)
+        .unwrap_or(&empty);
+    let top = series
+        .desired
+        .iter()
+        .chain(&series.ready)
+        .copied()
+        .max()
+        .unwrap_or(1)
+        .max(1);
     let (now, length) = (props.now_us, props.length_us);
     let desired = series.desired.last().copied().unwrap_or(0);
     let ready = series.ready.last().copied().unwrap_or(0);
-    let answered = series.answered_ppm.last().copied().filter(|share| *share != u32::MAX).map_or_else(|| "–".to_owned(), percent);
+    let answered = series
+        .answered_ppm
+        .last()
+        .copied()
+        .filter(|share| *share != u32::MAX)
+        .map_or_else(|| "–".to_owned(), percent);
     let on_seek = {
         let control = props.control.clone();
         Callback::from(move |event: MouseEvent| {
-            let Some(element) = event.target_dyn_into::<Element>().and_then(|element| element.closest("svg").ok().flatten()) else { return };
+            let Some(element) = event
+                .target_dyn_into::<Element>()
+                .and_then(|element| element.closest("svg").ok().flatten())
+            else {
+                return;
+            };
             let place = element.get_bounding_client_rect();
             if place.width() > 0.0 {
-                let share = ((f64::from(event.client_x()) - place.left()) / place.width()).clamp(0.0, 1.0);
+                let share =
+                    ((f64::from(event.client_x()) - place.left()) / place.width()).clamp(0.0, 1.0);
                 control.seek((share * length as f64) as u64);
             }
         })
     };
     let at = |us: u64| format!("{:.2}", share(us, length) * WIDTH);
-    let marks = props.faults.iter().filter(|fault| fault.orchestrator == world.orchestrator && fault.applicable);
+    let marks = props
+        .faults
+        .iter()
+        .filter(|fault| fault.orchestrator == world.orchestrator && fault.applicable);
     let title = format!("chart-{}", world.orchestrator);
     html! {
         <figure class="strip" key={world.orchestrator.clone()} data-testid={format!("chart-{}", world.orchestrator)}>
@@ -181,7 +222,10 @@ mod tests {
 
     #[test]
     fn the_axis_has_few_round_times() {
-        assert_eq!(ticks(900_000_000), [0, 300_000_000, 600_000_000, 900_000_000]);
+        assert_eq!(
+            ticks(900_000_000),
+            [0, 300_000_000, 600_000_000, 900_000_000]
+        );
         assert!(ticks(3_600_000_000).len() <= 7);
     }
 }

@@ -41,7 +41,9 @@ pub fn Console(props: &ConsoleProps) -> Html {
         let (control, input, back) = (props.control.clone(), input.clone(), back.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
-            let Some(input) = input.cast::<HtmlInputElement>() else { return };
+            let Some(input) = input.cast::<HtmlInputElement>() else {
+                return;
+            };
             let line = input.value();
             if !line.trim().is_empty() {
                 *back.borrow_mut() = 0;
@@ -59,7 +61,15 @@ pub fn Console(props: &ConsoleProps) -> Html {
                 _ => return,
             };
             event.prevent_default();
-            let line = if wanted == 0 { Some("") } else { entries.iter().rev().nth(wanted - 1).map(|entry| entry.line.as_str()) };
+            let line = if wanted == 0 {
+                Some("")
+            } else {
+                entries
+                    .iter()
+                    .rev()
+                    .nth(wanted - 1)
+                    .map(|entry| entry.line.as_str())
+            };
             if let (Some(line), Some(input)) = (line, input.cast::<HtmlInputElement>()) {
                 input.set_value(line);
                 *back.borrow_mut() = wanted;

@@ -27,11 +27,16 @@ pub struct EditorPanelProps {
 
 /// Adds files that the reader chose or dropped, and starts anew with them.
 pub fn take(control: &Control, list: Option<FileList>, replace: bool) {
-    let Some(list) = list.filter(|list| list.length() > 0) else { return };
+    let Some(list) = list.filter(|list| list.length() > 0) else {
+        return;
+    };
     let control = control.clone();
     wasm_bindgen_futures::spawn_local(async move {
         let read = dom::read_files(list).await;
-        let added: Vec<File> = read.into_iter().map(|(name, text)| File { name, text }).collect();
+        let added: Vec<File> = read
+            .into_iter()
+            .map(|(name, text)| File { name, text })
+            .collect();
         let mut project = (*control.model().project).clone();
         if replace {
             project.files.clear();
@@ -60,14 +65,22 @@ pub fn EditorPanel(props: &EditorPanelProps) -> Html {
     let on_drop = {
         let control = props.control.clone();
         Callback::from(move |event: DragEvent| {
-            let list = event.data_transfer().and_then(|data| data.files()).filter(|list| list.length() > 0);
+            let list = event
+                .data_transfer()
+                .and_then(|data| data.files())
+                .filter(|list| list.length() > 0);
             if list.is_some() {
                 event.prevent_default();
                 take(&control, list, false);
             }
         })
     };
-    let tabs = model.project.files.iter().enumerate().map(|(place, file)| tab(props, place, file));
+    let tabs = model
+        .project
+        .files
+        .iter()
+        .enumerate()
+        .map(|(place, file)| tab(props, place, file));
     let editors = model.project.files.iter().filter(|file| seen.borrow().contains(&file.name)).map(|file| {
         html! {
             <Editor key={file.name.clone()} {t} control={props.control.clone()} file={file.clone()} active={file.name == model.active}
@@ -99,14 +112,24 @@ fn tab(props: &EditorPanelProps, place: usize, file: &File) -> Html {
     let (t, model) = (props.t, &props.model);
     let name = file.name.clone();
     let chosen = name == model.active;
-    let errors = model.checked.diagnostics.iter().filter(|found| found.file == name && found.severity == "error").count();
+    let errors = model
+        .checked
+        .diagnostics
+        .iter()
+        .filter(|found| found.file == name && found.severity == "error")
+        .count();
     let on_choose = {
         let (control, name) = (props.control.clone(), name.clone());
         Callback::from(move |_: MouseEvent| control.act(Action::Activate(name.clone())))
     };
     let on_key = {
         let control = props.control.clone();
-        let names: Vec<String> = model.project.files.iter().map(|file| file.name.clone()).collect();
+        let names: Vec<String> = model
+            .project
+            .files
+            .iter()
+            .map(|file| file.name.clone())
+            .collect();
         let closed = name.clone();
         Callback::from(move |event: KeyboardEvent| {
             let next = match event.key().as_str() {

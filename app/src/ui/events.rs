@@ -48,7 +48,12 @@ fn chain(props: &EventsProps) -> Html {
         let control = props.control.clone();
         Callback::from(move |_: MouseEvent| control.explain(None))
     };
-    let waits = std::iter::once(0).chain(props.why.windows(2).map(|pair| pair[1].at_us.saturating_sub(pair[0].at_us)));
+    let waits = std::iter::once(0).chain(
+        props
+            .why
+            .windows(2)
+            .map(|pair| pair[1].at_us.saturating_sub(pair[0].at_us)),
+    );
     html! {
         <div class="why" data-testid="why">
             <header class="why-head">
@@ -81,10 +86,20 @@ fn body(line: &EventLine) -> Html {
 
 fn event(props: &EventsProps, line: &EventLine) -> Html {
     let on_explain = {
-        let (control, why) = (props.control.clone(), Why { orchestrator: line.orchestrator.clone(), seq: line.seq, object: line.subject.clone() });
+        let (control, why) = (
+            props.control.clone(),
+            Why {
+                orchestrator: line.orchestrator.clone(),
+                seq: line.seq,
+                object: line.subject.clone(),
+            },
+        );
         Callback::from(move |_: MouseEvent| control.explain(Some(why.clone())))
     };
-    let key = format!("{}-{}-{}-{}", line.orchestrator, line.seq, line.verb, line.subject);
+    let key = format!(
+        "{}-{}-{}-{}",
+        line.orchestrator, line.seq, line.verb, line.subject
+    );
     let mark = match line.orchestrator.as_str() {
         "kubernetes" => "K8S",
         "swarm" => "SWARM",

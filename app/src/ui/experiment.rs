@@ -33,27 +33,58 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
         let (control, replace) = (props.control.clone(), replace.clone());
         Callback::from(move |event: Event| {
             let input: HtmlInputElement = event.target_unchecked_into();
-            let replace = replace.cast::<HtmlInputElement>().is_none_or(|add| !add.checked());
+            let replace = replace
+                .cast::<HtmlInputElement>()
+                .is_none_or(|add| !add.checked());
             take(&control, input.files(), replace);
             dom::dialog("experiment", false);
         })
     };
     let on_start = {
         let control = props.control.clone();
-        let (pasted, nodes, seed, faults, length, replace) = (pasted.clone(), nodes.clone(), seed.clone(), faults.clone(), length.clone(), replace.clone());
+        let (pasted, nodes, seed, faults, length, replace) = (
+            pasted.clone(),
+            nodes.clone(),
+            seed.clone(),
+            faults.clone(),
+            length.clone(),
+            replace.clone(),
+        );
         Callback::from(move |_: MouseEvent| {
-            let number = |place: &NodeRef| place.cast::<HtmlInputElement>().and_then(|input| input.value().trim().parse::<u64>().ok());
-            let text = |place: &NodeRef| place.cast::<HtmlTextAreaElement>().map(|area| area.value()).unwrap_or_default();
+            let number = |place: &NodeRef| {
+                place
+                    .cast::<HtmlInputElement>()
+                    .and_then(|input| input.value().trim().parse::<u64>().ok())
+            };
+            let text = |place: &NodeRef| {
+                place
+                    .cast::<HtmlTextAreaElement>()
+                    .map(|area| area.value())
+                    .unwrap_or_default()
+            };
             let mut project = (*control.model().project).clone();
             let added = files::split(&text(&pasted));
-            if !added.is_empty() && replace.cast::<HtmlInputElement>().is_none_or(|add| !add.checked()) {
+            if !added.is_empty()
+                && replace
+                    .cast::<HtmlInputElement>()
+                    .is_none_or(|add| !add.checked())
+            {
                 project.files.clear();
             }
             files::merge(&mut project.files, added);
-            project.nodes = number(&nodes).and_then(|nodes| u32::try_from(nodes).ok()).unwrap_or(project.nodes);
+            project.nodes = number(&nodes)
+                .and_then(|nodes| u32::try_from(nodes).ok())
+                .unwrap_or(project.nodes);
             project.seed = number(&seed).unwrap_or(project.seed);
-            project.length_us = number(&length).map_or(project.length_us, |seconds| seconds.saturating_mul(1_000_000));
-            project.faults = text(&faults).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+            project.length_us = number(&length).map_or(project.length_us, |seconds| {
+                seconds.saturating_mul(1_000_000)
+            });
+            project.faults = text(&faults)
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect();
             if let Some(area) = pasted.cast::<HtmlTextAreaElement>() {
                 area.set_value("");
             }
@@ -63,7 +94,9 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
     };
     let on_download = {
         let control = props.control.clone();
-        Callback::from(move |_: MouseEvent| dom::download("podium.yaml", &files::join(&control.model().project.files)))
+        Callback::from(move |_: MouseEvent| {
+            dom::download("podium.yaml", &files::join(&control.model().project.files))
+        })
     };
     html! {
         <dialog id="experiment" aria-labelledby="experiment-title" data-testid="experiment">

@@ -78,8 +78,16 @@ fn outcome(t: Text, fault: &FaultMark) -> Html {
         words.push(t.fault_not_applicable().to_owned());
     } else {
         words.push(clock(fault.begun_us));
-        words.push(if fault.detected_us == u64::MAX { t.fault_not_detected().to_owned() } else { t.fault_detected(since(fault.detected_us)) });
-        words.push(if fault.recovered_us == u64::MAX { t.fault_not_recovered().to_owned() } else { t.fault_recovered(since(fault.recovered_us)) });
+        words.push(if fault.detected_us == u64::MAX {
+            t.fault_not_detected().to_owned()
+        } else {
+            t.fault_detected(since(fault.detected_us))
+        });
+        words.push(if fault.recovered_us == u64::MAX {
+            t.fault_not_recovered().to_owned()
+        } else {
+            t.fault_recovered(since(fault.recovered_us))
+        });
     }
     html! {
         <li key={format!("{}-{}", fault.orchestrator, fault.number)} class={classes!(fault.active.then_some("fault-active"))}>

@@ -71,11 +71,22 @@ fn ready(worlds: &[Rc<WorldFrame>]) -> Vec<(String, u32, u32)> {
 
 fn sentence(t: Text, said: &Said, lost: &[String], ready: &[(String, u32, u32)]) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
-    parts.extend(lost.iter().filter(|name| !said.lost.contains(name)).map(|name| t.machine_lost_said(name)));
-    parts.extend(said.lost.iter().filter(|name| !lost.contains(name)).map(|name| t.machine_back_said(name)));
+    parts.extend(
+        lost.iter()
+            .filter(|name| !said.lost.contains(name))
+            .map(|name| t.machine_lost_said(name)),
+    );
+    parts.extend(
+        said.lost
+            .iter()
+            .filter(|name| !lost.contains(name))
+            .map(|name| t.machine_back_said(name)),
+    );
     if !said.ready.is_empty() {
         let changed = ready.iter().filter(|state| !said.ready.contains(state));
-        parts.extend(changed.map(|(orchestrator, ready, desired)| t.ready_said(desired, planes::name(orchestrator, t), ready)));
+        parts.extend(changed.map(|(orchestrator, ready, desired)| {
+            t.ready_said(desired, planes::name(orchestrator, t), ready)
+        }));
     }
     (!parts.is_empty()).then(|| parts.join(" "))
 }

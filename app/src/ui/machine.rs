@@ -47,7 +47,8 @@ pub fn Machine(props: &MachineProps) -> Html {
     };
     let label = t.machine_units(machine.units.len() as u64, &machine.name, &word);
     let on_aim = {
-        let (control, name, control_plane) = (props.control.clone(), machine.name.clone(), machine.control);
+        let (control, name, control_plane) =
+            (props.control.clone(), machine.name.clone(), machine.control);
         Callback::from(move |_: FocusEvent| {
             if !control_plane {
                 control.act(Action::Aim(name.clone()));
@@ -62,7 +63,11 @@ pub fn Machine(props: &MachineProps) -> Html {
         let (control, name) = (props.control.clone(), machine.name.clone());
         Callback::from(move |_: MouseEvent| control.heal_machine(&name))
     };
-    let class = classes!("machine", lost.then_some("machine-lost"), props.chosen.then_some("machine-chosen"));
+    let class = classes!(
+        "machine",
+        lost.then_some("machine-lost"),
+        props.chosen.then_some("machine-chosen")
+    );
     html! {
         <div {class} role="row" data-machine={machine.name.clone()} data-object={format!("node/{}", machine.name)} data-orchestrator={props.orchestrator.clone()}
             data-lost={lost.to_string()} data-testid={format!("machine-{}-{}", props.orchestrator, machine.name)}>
@@ -104,10 +109,20 @@ fn bar(label: &str, permille: u32) -> Html {
 pub fn unit(t: Text, control: &Control, orchestrator: &str, unit: &Unit) -> Html {
     let object = format!("{}/{}", unit.kind, unit.name);
     let on_explain = {
-        let (control, orchestrator, object) = (control.clone(), orchestrator.to_owned(), object.clone());
-        Callback::from(move |_: MouseEvent| control.explain(Some(Why { orchestrator: orchestrator.clone(), seq: 0, object: object.clone() })))
+        let (control, orchestrator, object) =
+            (control.clone(), orchestrator.to_owned(), object.clone());
+        Callback::from(move |_: MouseEvent| {
+            control.explain(Some(Why {
+                orchestrator: orchestrator.clone(),
+                seq: 0,
+                object: object.clone(),
+            }))
+        })
     };
-    let quiet = matches!(unit.state.as_str(), "Running" | "running" | "running (healthy)") && unit.group == StateGroup::Ready;
+    let quiet = matches!(
+        unit.state.as_str(),
+        "Running" | "running" | "running (healthy)"
+    ) && unit.group == StateGroup::Ready;
     html! {
         <button type="button" key={unit.name.clone()} role="gridcell" tabindex="-1" class={classes!("unit", state::class(unit.group))}
             data-unit={unit.name.clone()} data-object={object} data-orchestrator={orchestrator.to_owned()} data-state={state::word(unit.group, Text::default())}

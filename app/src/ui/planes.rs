@@ -76,8 +76,16 @@ fn Plane(props: &PlaneProps) -> Html {
         "swarm" => t.plane_swarm_kind(),
         _ => t.plane_compose_kind(),
     };
-    let ready: u32 = world.series.iter().filter_map(|series| series.ready.last()).sum();
-    let desired: u32 = world.series.iter().filter_map(|series| series.desired.last()).sum();
+    let ready: u32 = world
+        .series
+        .iter()
+        .filter_map(|series| series.ready.last())
+        .sum();
+    let desired: u32 = world
+        .series
+        .iter()
+        .filter_map(|series| series.desired.last())
+        .sum();
     let title = format!("plane-{orchestrator}-title");
     html! {
         <section class={format!("plane plane-{orchestrator}")} aria-labelledby={title.clone()} data-testid={format!("plane-{orchestrator}")}>

@@ -25,7 +25,11 @@ pub struct ProblemsProps {
 pub fn Problems(props: &ProblemsProps) -> Html {
     let (t, checked) = (props.t, &props.checked);
     let count = checked.problems() as u64;
-    let failed = !checked.applied && checked.diagnostics.iter().all(|found| found.severity != "error");
+    let failed = !checked.applied
+        && checked
+            .diagnostics
+            .iter()
+            .all(|found| found.severity != "error");
     html! {
         <div class="problems" data-testid="problems">
             <h3 class="problems-title">{ t.problems() }{ " " }<span class={classes!("count", (count > 0).then_some("count-some"))} data-testid="problems-count">{ count }</span></h3>
@@ -57,21 +61,39 @@ fn problem(props: &ProblemsProps, place: usize, found: &Diagnostic) -> Html {
     };
     let on_show = {
         let (control, file, from) = (props.control.clone(), found.file.clone(), found.from);
-        Callback::from(move |_: MouseEvent| control.act(Action::Reveal { file: file.clone(), from }))
+        Callback::from(move |_: MouseEvent| {
+            control.act(Action::Reveal {
+                file: file.clone(),
+                from,
+            })
+        })
     };
     let on_fix = found.fix.clone().map(|fix| {
         let (control, file) = (props.control.clone(), found.file.clone());
         Callback::from(move |_: MouseEvent| {
             let model = control.model();
-            let Some(known) = model.project.files.iter().find(|known| known.name == file) else { return };
+            let Some(known) = model.project.files.iter().find(|known| known.name == file) else {
+                return;
+            };
             let units: Vec<u16> = known.text.encode_utf16().collect();
-            let (Some(before), Some(after)) = (units.get(..fix.from as usize), units.get(fix.to as usize..)) else { return };
-            let text = String::from_utf16_lossy(before) + &fix.text + &String::from_utf16_lossy(after);
+            let (Some(before), Some(after)) =
+                (units.get(..fix.from as usize), units.get(fix.to as usize..))
+            else {
+                return;
+            };
+            let text =
+                String::from_utf16_lossy(before) + &fix.text + &String::from_utf16_lossy(after);
             let mut project = (*model.project).clone();
             if let Some(known) = project.files.iter_mut().find(|known| known.name == file) {
                 known.text.clone_from(&text);
             }
-            control.replace(project, File { name: file.clone(), text });
+            control.replace(
+                project,
+                File {
+                    name: file.clone(),
+                    text,
+                },
+            );
         })
     });
     html! {

@@ -113,9 +113,21 @@ fn share(at: u64, length: u64) -> f64 {
 fn marks(faults: &[FaultMark]) -> Vec<(u64, u64, String)> {
     let mut marks: Vec<(u64, u64, String)> = Vec::new();
     for fault in faults {
-        let begin = if fault.begun_us == u64::MAX { fault.at_us } else { fault.begun_us };
-        if begin != u64::MAX && !marks.iter().any(|(at, _, text)| *at == begin && *text == fault.text) {
-            let end = if fault.begun_us == u64::MAX { begin } else { fault.ended_us };
+        let begin = if fault.begun_us == u64::MAX {
+            fault.at_us
+        } else {
+            fault.begun_us
+        };
+        if begin != u64::MAX
+            && !marks
+                .iter()
+                .any(|(at, _, text)| *at == begin && *text == fault.text)
+        {
+            let end = if fault.begun_us == u64::MAX {
+                begin
+            } else {
+                fault.ended_us
+            };
             marks.push((begin, end, fault.text.clone()));
         }
     }
@@ -129,6 +141,10 @@ fn value_text(t: Text, frame: &Frame, faults: &[FaultMark]) -> String {
             texts.push(&fault.text);
         }
     }
-    let events = if texts.is_empty() { t.no_faults().to_owned() } else { texts.join(", ") };
+    let events = if texts.is_empty() {
+        t.no_faults().to_owned()
+    } else {
+        texts.join(", ")
+    };
     t.time_text(events, clock(frame.now_us))
 }

@@ -1,0 +1,278 @@
+use super::EngineHost;
+use crate::protocol::{File, Frame, Project, Reply, Request, StateGroup, View, Why};
+
+const KUBERNETES: &str = include_str!("../../../examples/poll/kubernetes.yaml");
+const STACK: &str = include_str!("../../../examples/poll/stack.yml");
+const COMPOSE: &str = include_str!("../../../examples/poll/compose.yaml");
+
+fn file(name: &str, text: &str) -> File {
+    File {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn poll() -> Project {
+    Project {
+        files: vec![
+            file("kubernetes.yaml", KUBERNETES),
+            file("stack.yml", STACK),
+            file("compose.yaml", COMPOSE),
+        ],
+        nodes: 3,
+        seed: 42,
+        faults: vec!["node-crash of:poll at 60s".to_owned()],
+        length_us: 900_000_000,
+    }
+}
+
+/// A host with the poll loaded and everything on screen.
+fn loaded() -> EngineHost {
+    let mut host = EngineHost::new();
+    let replies = host.handle(Request::Load(poll()));
+    let [
+        Reply::Checked {
+            diagnostics,
+            applied,
+            output,
+            ..
+        },
+    ] = replies.as_slice()
+    else {
+        panic!("{replies:?}")
+    };
+    assert!(*applied, "{diagnostics:?} {output}");
+    host.handle(Request::Watch(View {
+        events: 50,
+        why: None,
+        points: 200,
+    }));
+    host
+}
+
+/// Ticks until a frame comes that is no longer on its way, acknowledging those before.
+fn frame(host: &mut EngineHost) -> Frame {
+    for _ in 0..10_000 {
+        for reply in host.tick(16_000) {
+            let Reply::Frame(frame) = reply else {
+                panic!("{reply:?}")
+            };
+            host.handle(Request::Ack(frame.number));
+            if !frame.seeking {
+                return *frame;
+            }
+        }
+    }
+    panic!("no frame");
+}
+
+fn at(host: &mut EngineHost, seconds: u64) -> Frame {
+    host.handle(Request::Seek(seconds * 1_000_000));
+    let frame = frame(host);
+    assert_eq!(frame.now_us, seconds * 1_000_000);
+    frame
+}
+
+fn units(frame: &Frame, orchestrator: &str, workload: &str) -> usize {
+    let world = frame
+        .worlds
+        .iter()
+        .find(|world| world.orchestrator == orchestrator)
+        .expect("the world runs");
+    let placed = world.machines.iter().flat_map(|machine| &machine.units);
+    placed
+        .chain(&world.unplaced)
+        .filter(|unit| unit.workload == workload && unit.group == StateGroup::Ready)
+        .count()
+}
+
+#[test]
+fn three_planes_serve_before_the_fault() {
+    let mut host = loaded();
+    let frame = at(&mut host, 55);
+    for orchestrator in ["kubernetes", "swarm"] {
+        assert_eq!(
+            units(&frame, orchestrator, "poll"),
+            3,
+            "{:#?}",
+            frame.worlds
+        );
+    }
+    assert_eq!(units(&frame, "compose", "poll"), 1);
+    assert!(
+        frame.worlds.iter().all(|world| world.converged),
+        "{:#?}",
+        frame.worlds
+    );
+    assert!(frame.worlds.iter().all(|world| !world.series.is_empty()));
+    assert_eq!(frame.events.len(), 50);
+}
+
+#[test]
+fn the_same_time_is_the_same_state_however_it_was_reached() {
+    let mut host = loaded();
+    let first = at(&mut host, 41);
+    at(&mut host, 0);
+    at(&mut host, 200);
+    let mut again = at(&mut host, 41);
+    again.number = first.number;
+    again.tip_us = first.tip_us;
+    assert_eq!(first, again);
+}
+
+#[test]
+fn a_live_edit_goes_to_the_running_worlds() {
+    let mut host = loaded();
+    at(&mut host, 30);
+    let text = KUBERNETES.replacen("replicas: 3", "replicas: 5", 1);
+    let replies = host.handle(Request::Edit {
+        revision: 7,
+        file: file("kubernetes.yaml", &text),
+    });
+    let [
+        Reply::Checked {
+            revision: 7,
+            applied: true,
+            restarted: false,
+            output,
+            ..
+        },
+    ] = replies.as_slice()
+    else {
+        panic!("{replies:?}")
+    };
+    assert!(
+        output.contains("deployment.apps/poll configured"),
+        "{output}"
+    );
+    let frame = at(&mut host, 55);
+    assert_eq!(units(&frame, "kubernetes", "poll"), 5);
+    assert_eq!(units(&frame, "swarm", "poll"), 3);
+}
+
+#[test]
+fn a_wrong_edit_leaves_the_last_valid_state_running() {
+    let mut host = loaded();
+    let before = at(&mut host, 30);
+    let text = KUBERNETES.replacen("replicas: 3", "replicas: \"x\"", 1);
+    let replies = host.handle(Request::Edit {
+        revision: 8,
+        file: file("kubernetes.yaml", &text),
+    });
+    let [
+        Reply::Checked {
+            applied: false,
+            diagnostics,
+            ..
+        },
+    ] = replies.as_slice()
+    else {
+        panic!("{replies:?}")
+    };
+    let found = diagnostics
+        .iter()
+        .find(|found| found.severity == "error")
+        .expect("an error");
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let marked = String::from_utf16(&units[found.from as usize..found.to as usize])
+        .expect("whole characters");
+    assert_eq!(marked, "\"x\"", "{found:?}");
+    assert_eq!(found.line, 11);
+    assert_eq!(frame(&mut host).hash, before.hash);
+}
+
+#[test]
+fn a_frame_waits_until_the_one_before_was_acknowledged() {
+    let mut host = loaded();
+    let first = host.tick(16_000);
+    assert_eq!(first.len(), 1);
+    host.handle(Request::Run {
+        speed_milli: 10_000,
+    });
+    assert!(host.tick(16_000).is_empty());
+    assert!(host.tick(16_000).is_empty());
+    host.handle(Request::Ack(1));
+    assert_eq!(host.tick(16_000).len(), 1);
+}
+
+#[test]
+fn a_broken_machine_is_shown_and_explained() {
+    let mut host = loaded();
+    let frame = at(&mut host, 400);
+    let mark = frame
+        .faults
+        .iter()
+        .find(|mark| mark.orchestrator == "kubernetes")
+        .expect("a fault");
+    assert!(mark.active && mark.applicable, "{mark:?}");
+    for world in &frame.worlds {
+        let lost = world
+            .machines
+            .iter()
+            .filter(|machine| !machine.powered)
+            .count();
+        assert_eq!(lost, 1, "{}", world.orchestrator);
+    }
+    let evict = frame
+        .events
+        .iter()
+        .rev()
+        .find(|event| event.orchestrator == "kubernetes")
+        .expect("events");
+    let why = Why {
+        orchestrator: "kubernetes".to_owned(),
+        seq: evict.seq,
+        object: evict.subject.clone(),
+    };
+    host.handle(Request::Watch(View {
+        events: 5,
+        why: Some(why),
+        points: 10,
+    }));
+    let explained = self::frame(&mut host);
+    assert_eq!(explained.why.last().map(|line| line.seq), Some(evict.seq));
+    assert!(
+        explained
+            .worlds
+            .iter()
+            .flat_map(|world| &world.series)
+            .all(|series| series.at_us.len() <= 10)
+    );
+}
+
+#[test]
+fn a_branch_keeps_its_future() {
+    let mut host = loaded();
+    let future = at(&mut host, 100);
+    at(&mut host, 30);
+    host.handle(Request::Inject("node-crash worker-1".to_owned()));
+    let other = at(&mut host, 100);
+    assert_eq!(other.branch, 1);
+    assert_ne!(other.hash, future.hash);
+    host.handle(Request::Switch(0));
+    assert_eq!(at(&mut host, 100).hash, future.hash);
+}
+
+#[test]
+fn refusals_are_sentences() {
+    let mut host = loaded();
+    for request in [
+        Request::Inject("node-crash nowhere".to_owned()),
+        Request::Inject("nonsense".to_owned()),
+        Request::Switch(9),
+    ] {
+        let replies = host.handle(request);
+        assert!(
+            matches!(replies.as_slice(), [Reply::Refused(sentence)] if !sentence.is_empty()),
+            "{replies:?}"
+        );
+    }
+    let replies = host.handle(Request::Load(Project {
+        files: vec![file("a.txt", "text")],
+        ..poll()
+    }));
+    assert!(
+        matches!(replies.as_slice(), [Reply::Checked { applied: false, .. }]),
+        "{replies:?}"
+    );
+}
