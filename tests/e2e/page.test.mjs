@@ -87,7 +87,7 @@ test("a wrong type is underlined, and the last valid files keep running", async 
   await page.getByTestId("last-valid").waitFor();
   assert.equal(await page.locator(".cm-lintRange-error").first().textContent(), '"x"');
   assert.equal(await page.getByTestId("problems-count").textContent(), "1");
-  assert.match(await page.getByTestId("problem").first().textContent(), /kubernetes\.yaml, line 11, column 13/);
+  assert.match(await page.getByTestId("problem").first().textContent(), /kubernetes\.yaml, line 10, column 13/);
   assert.equal(await at(page, 30), hash);
   await page.keyboard.press("Control+z");
   await page.getByTestId("last-valid").waitFor({ state: "detached" });

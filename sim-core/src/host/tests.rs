@@ -177,7 +177,7 @@ fn a_wrong_edit_leaves_the_last_valid_state_running() {
     let marked = String::from_utf16(&units[found.from as usize..found.to as usize])
         .expect("whole characters");
     assert_eq!(marked, "\"x\"", "{found:?}");
-    assert_eq!(found.line, 11);
+    assert_eq!(found.line, 10);
     assert_eq!(frame(&mut host).hash, before.hash);
 }
 
