@@ -89,7 +89,7 @@ fn write(pattern: &Pattern<&str>, message: &mut Message, place: &str) {
     for element in &pattern.elements {
         match element {
             PatternElement::TextElement { value } => {
-                let _ = write!(message.body, "out.push_str({value:?});");
+                message.body.push_str(&append(value));
             }
             PatternElement::Placeable { expression } => match expression {
                 Expression::Inline(InlineExpression::VariableReference { id }) => {
@@ -100,7 +100,7 @@ fn write(pattern: &Pattern<&str>, message: &mut Message, place: &str) {
                     let _ = write!(message.body, "let _ = write!(out, \"{{}}\", {});", id.name);
                 }
                 Expression::Inline(InlineExpression::StringLiteral { value }) => {
-                    let _ = write!(message.body, "out.push_str({value:?});");
+                    message.body.push_str(&append(value));
                 }
                 Expression::Select {
                     selector: InlineExpression::VariableReference { id },
@@ -204,4 +204,13 @@ fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
     }
     code.push_str("}\n");
     code
+}
+
+/// Code that appends a literal.
+fn append(value: &str) -> String {
+    let mut characters = value.chars();
+    match (characters.next(), characters.next()) {
+        (Some(only), None) => format!("out.push({only:?});"),
+        _ => format!("out.push_str({value:?});"),
+    }
 }

@@ -145,7 +145,7 @@ impl Control {
     /// An editor's text changed.
     pub fn edit(&self, file: File) {
         let mut project = (*self.model().project).clone();
-        if project.files.iter().any(|known| *known == file) {
+        if project.files.contains(&file) {
             return;
         }
         let revision = self.model().revision + 1;

@@ -206,7 +206,7 @@ pub fn uses_key(event: &KeyboardEvent) -> bool {
     let selector = match event.key().as_str() {
         " " => "button, a, summary, input",
         "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown" | "Home" | "End" => {
-            "input, [role=grid], [role=tab]"
+            "input, [role=grid], [data-tab]"
         }
         _ => return false,
     };

@@ -238,7 +238,7 @@ pub fn Editor(props: &EditorProps) -> Html {
         })
     };
     html! {
-        <div class="editor" hidden={!props.active} role="tabpanel" data-testid={format!("editor-{}", props.file.name)}>
+        <div class="editor" hidden={!props.active} data-testid={format!("editor-{}", props.file.name)}>
             <div class="editor-place" ref={place} hidden={!*arrived} />
             if !*arrived {
                 <textarea class="editor-plain" spellcheck="false" aria-label={props.t.editor_label(&props.file.name)}

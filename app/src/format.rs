@@ -26,7 +26,7 @@ pub fn span(us: u64) -> String {
 #[must_use]
 pub fn percent(ppm: u32) -> String {
     let tenths = ppm / 1_000;
-    if tenths % 10 == 0 {
+    if tenths.is_multiple_of(10) {
         format!("{} %", tenths / 10)
     } else {
         format!("{}.{} %", tenths / 10, tenths % 10)
@@ -36,7 +36,7 @@ pub fn percent(ppm: u32) -> String {
 /// Thousandths of real time as a factor: `0.1`, `10`.
 #[must_use]
 pub fn factor(milli: u64) -> String {
-    if milli % 1_000 == 0 {
+    if milli.is_multiple_of(1_000) {
         (milli / 1_000).to_string()
     } else {
         format!("{}.{}", milli / 1_000, milli % 1_000 / 100)

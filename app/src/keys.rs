@@ -12,7 +12,6 @@ use crate::dom;
 const SECONDS_10_US: i64 = 10_000_000;
 
 /// Listens to the whole document until it is dropped. `letters` is asked at each key.
-#[must_use]
 pub fn listen(control: Control, letters: impl Fn() -> bool + 'static) -> EventListener {
     let mut after_x = false;
     let options = gloo::events::EventListenerOptions::enable_prevent_default();

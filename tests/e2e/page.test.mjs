@@ -43,15 +43,21 @@ const units = (page, plane, workload, state) =>
 /** Replaces `from` by `to` in the open editor, as typing would. */
 async function type(page, from, to) {
   await page.locator(".editor:not([hidden]) .cm-content").click();
-  await page.keyboard.press("Control+Home");
-  const text = await page.locator(".editor:not([hidden]) .cm-content").innerText();
-  const before = text.slice(0, text.indexOf(from));
-  const lines = before.split("\n");
-  for (let line = 1; line < lines.length; line += 1) await page.keyboard.press("ArrowDown");
-  await page.keyboard.press("Home");
-  await page.keyboard.press("Home");
-  for (let column = 0; column < lines.at(-1).length; column += 1) await page.keyboard.press("ArrowRight");
-  for (let length = 0; length < from.length; length += 1) await page.keyboard.press("Shift+ArrowRight");
+  await page.evaluate((from) => {
+    const content = document.querySelector(".editor:not([hidden]) .cm-content");
+    const line = [...content.querySelectorAll(".cm-line")].find((line) => line.textContent.includes(from));
+    const start = line.textContent.indexOf(from);
+    const place = (offset) => {
+      const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (offset <= node.length) return [node, offset];
+        offset -= node.length;
+      }
+      return [line, line.childNodes.length];
+    };
+    getSelection().setBaseAndExtent(...place(start), ...place(start + from.length));
+  }, from);
+  await page.waitForTimeout(100);
   await page.keyboard.insertText(to);
 }
 
@@ -69,8 +75,10 @@ test("three planes run the poll, each in its own terms", async () => {
 test("an edit reaches the running cluster without a button", async () => {
   const { page, problems, close } = await frozen(30);
   await page.locator(".cm-content").waitFor();
+  const before = await at(page, 30);
   await type(page, "replicas: 3", "replicas: 5");
-  await page.waitForFunction(() => document.querySelectorAll("[data-testid=plane-kubernetes] [data-workload=poll]").length === 5);
+  // The clock stands: the object changes at once, the loops act when time passes.
+  await page.waitForFunction((hash) => window.__playground.hash !== hash, before);
   await seek(page, 55);
   assert.equal(await units(page, "kubernetes", "poll", "ready").count(), 5);
   assert.equal(await units(page, "swarm", "poll", "ready").count(), 3);
@@ -197,8 +205,11 @@ test("with reduced motion the page waits to be started", async () => {
 test("the session comes back after a reload", async () => {
   const { page, close } = await open(browser, site, { path: "?seed=42&speed=0" });
   await page.locator(".cm-content").waitFor();
+  await page.waitForFunction(() => window.__playground?.ready);
+  const before = await page.evaluate(() => window.__playground.hash);
   await type(page, "replicas: 3", "replicas: 4");
-  await page.waitForFunction(() => document.querySelectorAll("[data-testid=plane-kubernetes] [data-workload=poll]").length === 4);
+  await page.waitForFunction((hash) => window.__playground.hash !== hash, before);
+  await page.waitForTimeout(1_500); // autosave
   await page.reload();
   await page.getByTestId("restored").waitFor();
   await page.waitForFunction(() => document.querySelector(".cm-content")?.textContent.includes("replicas: 4"));

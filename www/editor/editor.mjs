@@ -106,6 +106,8 @@ export function mount(element, options) {
       ],
     }),
   });
+  // A region that scrolls can be reached and scrolled by keyboard.
+  view.scrollDOM.tabIndex = 0;
 
   async function completions(context) {
     const asked = revision;

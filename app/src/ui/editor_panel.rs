@@ -92,7 +92,7 @@ pub fn EditorPanel(props: &EditorPanelProps) -> Html {
         <section id="panel-edit" class="panel editor-panel" tabindex="-1" aria-labelledby="editor-title" ondragover={|event: DragEvent| event.prevent_default()} ondrop={on_drop}>
             <h2 id="editor-title" class="sr-only">{ t.editor() }</h2>
             <div class="tabs">
-                <div class="tab-list" role="tablist" aria-label={t.editor()}>{ for tabs }</div>
+                <div class="tab-list" role="group" aria-label={t.editor()}>{ for tabs }</div>
                 <label class="button file-button" title={t.file_add()}>
                     <span aria-hidden="true">{ "+" }</span><span class="sr-only">{ t.file_add() }</span>
                     <input type="file" multiple=true class="sr-only" data-testid="file-add" onchange={on_choose} />
@@ -155,8 +155,8 @@ fn tab(props: &EditorPanelProps, place: usize, file: &File) -> Html {
         Callback::from(move |_: MouseEvent| control.remove(&name))
     };
     html! {
-        <span class={classes!("tab", chosen.then_some("tab-chosen"))} key={name.clone()} role="presentation">
-            <button type="button" role="tab" id={format!("tab-{place}")} class="tab-name" aria-selected={chosen.to_string()}
+        <span class={classes!("tab", chosen.then_some("tab-chosen"))} key={name.clone()}>
+            <button type="button" id={format!("tab-{place}")} class="tab-name" data-tab="" aria-pressed={chosen.to_string()}
                 tabindex={if chosen { "0" } else { "-1" }} data-testid={format!("tab-{name}")} onclick={on_choose} onkeydown={on_key}>
                 { name.clone() }
                 if errors > 0 { <span class="tab-errors">{ format!(" ✕{errors}") }</span> }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use gloo::timers::callback::Timeout;
 use sim_core::protocol::WorldFrame;
 use yew::prelude::*;
 
@@ -24,7 +25,7 @@ pub struct LiveProps {
 /// What was said last, and of what state.
 #[derive(Default)]
 struct Said {
-    at: f64,
+    at: Option<f64>,
     lost: Vec<String>,
     ready: Vec<(String, u32, u32)>,
     text: String,
@@ -34,18 +35,28 @@ struct Said {
 #[component]
 pub fn Live(props: &LiveProps) -> Html {
     let said = use_mut_ref(Said::default);
+    let update = use_force_update();
     let now = dom::real_ms();
+    let (lost, ready) = (lost(&props.worlds), ready(&props.worlds));
     let mut said = said.borrow_mut();
-    if now - said.at >= PAUSE_MS {
-        let lost = lost(&props.worlds);
-        let ready = ready(&props.worlds);
+    let wait = said.at.map_or(0.0, |at| PAUSE_MS - (now - at));
+    let mut later = None;
+    if wait <= 0.0 {
         if let Some(text) = sentence(props.t, &said, &lost, &ready) {
             said.text = text;
-            said.at = now;
+            said.at = Some(now);
         }
         said.lost = lost;
         said.ready = ready;
+    } else if lost != said.lost || ready != said.ready {
+        // What happens within the pause is said at its end, even if no frame comes by then.
+        later = Some(wait.ceil());
     }
+    use_effect(move || {
+        let timeout =
+            later.map(|wait| Timeout::new(wait as u32 + 1, move || update.force_update()));
+        move || drop(timeout)
+    });
     html! { <p class="sr-only" role="status" aria-live="polite" data-testid="live">{ said.text.clone() }</p> }
 }
 

@@ -45,7 +45,7 @@ pub fn Machine(props: &MachineProps) -> Html {
         (true, "swarm") => Some(t.manager()),
         (true, _) => Some(t.control_plane()),
     };
-    let label = t.machine_units(machine.units.len() as u64, &machine.name, &word);
+    let units = t.machine_units(machine.units.len() as u64, &machine.name, &word);
     let on_aim = {
         let (control, name, control_plane) =
             (props.control.clone(), machine.name.clone(), machine.control);
@@ -71,7 +71,7 @@ pub fn Machine(props: &MachineProps) -> Html {
     html! {
         <div {class} role="row" data-machine={machine.name.clone()} data-object={format!("node/{}", machine.name)} data-orchestrator={props.orchestrator.clone()}
             data-lost={lost.to_string()} data-testid={format!("machine-{}-{}", props.orchestrator, machine.name)}>
-            <div class="machine-head" role="gridcell" tabindex={if props.first { "0" } else { "-1" }} aria-label={label} onfocus={on_aim}>
+            <div class="machine-head" role="gridcell" tabindex={if props.first { "0" } else { "-1" }} onfocus={on_aim} title={units}>
                 <span class={classes!("glyph", state::class(if lost { StateGroup::Unknown } else { StateGroup::Ready }))} aria-hidden="true">
                     { if lost { "✕" } else { "✓" } }
                 </span>
@@ -79,8 +79,8 @@ pub fn Machine(props: &MachineProps) -> Html {
                 if let Some(role) = role { <span class="machine-role">{ role }</span> }
                 <span class="machine-state">{ word }</span>
             </div>
-            <div class="machine-tools" role="presentation">
-                if props.healable {
+            <div class="machine-tools" role="gridcell">
+                if props.healable && lost {
                     <button type="button" class="small" tabindex="-1" aria-label={t.heal_machine(&machine.name)} onclick={on_heal}>{ t.heal() }</button>
                 } else if machine.powered {
                     <button type="button" class="small danger" tabindex="-1" aria-label={t.kill_machine(&machine.name)}
@@ -127,11 +127,14 @@ pub fn unit(t: Text, control: &Control, orchestrator: &str, unit: &Unit) -> Html
         <button type="button" key={unit.name.clone()} role="gridcell" tabindex="-1" class={classes!("unit", state::class(unit.group))}
             data-unit={unit.name.clone()} data-object={object} data-orchestrator={orchestrator.to_owned()} data-state={state::word(unit.group, Text::default())}
             data-workload={unit.workload.clone()} data-testid="unit"
-            aria-label={t.unit_label(&unit.name, format!("{}, {}", state::word(unit.group, t), unit.state))}
-            title={format!("{} · {}", unit.name, unit.state)} onclick={on_explain}>
+            title={t.unit_label(&unit.name, format!("{}, {}", state::word(unit.group, t), unit.state))} onclick={on_explain}>
             <span class="unit-glyph" aria-hidden="true">{ state::glyph(unit.group) }</span>
             <span class="unit-name">{ short_name(&unit.name, &unit.workload) }</span>
-            if !quiet { <span class="unit-state">{ &unit.state }</span> }
+            if quiet {
+                <span class="sr-only">{ format!(" {}", state::word(unit.group, t)) }</span>
+            } else {
+                <span class="unit-state">{ &unit.state }</span>
+            }
         </button>
     }
 }

@@ -66,20 +66,20 @@ pub fn Timeline(props: &TimelineProps) -> Html {
     html! {
         <section class="timeline" aria-label={t.timeline()} data-testid="timeline">
             <div class="clock-row">
-                <button type="button" class="icon-button" aria-label={t.to_start()} title={t.to_start()} onclick={act(|control| control.seek(0))}>{ "⏮" }</button>
+                <button type="button" class="icon-button" aria-label={t.to_start()} title={t.to_start()} onclick={act(|control| control.seek(0))}>{ "|◀" }</button>
                 <button type="button" class="icon-button" aria-label={t.step_back()} title={t.step_back()} data-testid="step-back" onclick={act(|control| control.send(&Request::Step(false)))}>{ "◀" }</button>
                 <button type="button" class="play" aria-label={play} data-testid="play" data-playing={frame.playing.to_string()} onclick={act(Control::toggle)}>
                     <span aria-hidden="true">{ if frame.playing { "❚❚ " } else { "▶ " } }</span>{ play }
                 </button>
                 <button type="button" class="icon-button" aria-label={t.step_forward()} title={t.step_forward()} data-testid="step-forward" onclick={act(|control| control.send(&Request::Step(true)))}>{ "▶" }</button>
-                <button type="button" class="icon-button" aria-label={t.to_end()} title={t.to_end()} onclick={act(|control| control.seek(control.model().shown.clock.tip_us))}>{ "⏭" }</button>
+                <button type="button" class="icon-button" aria-label={t.to_end()} title={t.to_end()} onclick={act(|control| control.seek(control.model().shown.clock.tip_us))}>{ "▶|" }</button>
                 <output class="now" data-testid="now">{ clock(frame.now_us) }<span class="quiet">{ " / " }{ clock(length) }</span></output>
                 <label class="field"><span>{ t.speed() }</span>
                     <select data-testid="speed" onchange={on_speed}>
                         { for SPEEDS.iter().map(|speed| html! { <option value={speed.to_string()} selected={*speed == props.speed}>{ t.speed_times(factor(*speed)) }</option> }) }
                     </select>
                 </label>
-                <button type="button" data-testid="fork" onclick={act(|control| control.send(&Request::Fork))}>{ "⑂ " }{ t.fork() }</button>
+                <button type="button" data-testid="fork" onclick={act(|control| control.send(&Request::Fork))}>{ t.fork() }</button>
                 if frame.branches.len() > 1 {
                     <label class="field"><span>{ t.branch() }</span>
                         <select data-testid="branch" onchange={on_branch}>

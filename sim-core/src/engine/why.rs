@@ -126,8 +126,12 @@ fn unrecovered(world: &World, outcome: &Outcome) -> String {
             .is_some_and(|root| root.seq == outcome.began_seq)
     });
     match reaction {
+        None if world.pending() > 0 => format!(
+            "nothing has reacted to the fault by {} ({up} of {all} machines up)",
+            world.now
+        ),
         None => format!(
-            "nothing reacted to the fault ({up} of {all} machines up); no control loop runs that could"
+            "nothing reacted to the fault ({up} of {all} machines up); nothing is scheduled that could"
         ),
         Some(entry) => format!(
             "not served as before by {}; the last reaction was {} {} {} at {}",
