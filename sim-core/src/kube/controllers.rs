@@ -34,6 +34,8 @@ use taint_eviction::TaintEviction;
 #[derive(Clone, Debug)]
 pub struct Controllers {
     pending: BTreeSet<Key>,
+    /// Keys whose worker waits for the client, each with a token taken for it.
+    blocked: BTreeSet<Key>,
     deployment: DeploymentController,
     replica_set: ReplicaSetController,
     endpoint_slice: EndpointSliceController,
@@ -61,6 +63,7 @@ impl Default for Controllers {
         let limiter = Limiter::new(settings.kube_api_qps, settings.kube_api_burst);
         Self {
             pending: BTreeSet::new(),
+            blocked: BTreeSet::new(),
             deployment: DeploymentController { limiter },
             replica_set: ReplicaSetController {
                 limiter,
@@ -105,7 +108,16 @@ impl Controllers {
     pub fn handle(&mut self, event: Event, heartbeats: &mut Heartbeats, turn: &mut Turn<'_, '_>) {
         match event {
             Event::Sync(key) => self.sync(key, turn),
-            Event::CreatePod(set) => self.replica_set.create_one(set, turn),
+            Event::CreatePod(set) => {
+                self.replica_set.create_one(set, turn);
+                if turn
+                    .store
+                    .replica_set(set)
+                    .is_some_and(|row| row.creating == 0)
+                {
+                    self.enqueue(Key::ReplicaSet(set), turn);
+                }
+            }
             Event::DeletePod(pod) => {
                 if let Some(set) = self.replica_set.delete_one(pod, turn) {
                     self.enqueue(Key::ReplicaSet(set), turn);
@@ -126,20 +138,33 @@ impl Controllers {
 
     fn sync(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
         self.pending.remove(&key);
-        // A worker whose client is out of tokens blocks.
+        if let Key::ReplicaSet(id) = key
+            && let Some(row) = turn.store.replica_set(id)
+            && row.creating + row.deleting_pods > 0
+        {
+            // Its worker is still at the creations or deletions of the last pass, and writes the
+            // status when they are done; the key is looked at again then.
+            // Source: `pkg/controller/replicaset/replica_set.go` (syncReplicaSet).
+            return;
+        }
+        // A worker whose client is out of tokens blocks. It takes its turn at once, so that each key
+        // waits once however many wait with it.
         let limiter = match key {
-            Key::Deployment(_) => Some(&self.deployment.limiter),
-            Key::ReplicaSet(_) => Some(&self.replica_set.limiter),
-            Key::Service(_) => Some(&self.endpoint_slice.limiter),
+            Key::Deployment(_) => Some(&mut self.deployment.limiter),
+            Key::ReplicaSet(_) => Some(&mut self.replica_set.limiter),
+            Key::Service(_) => Some(&mut self.endpoint_slice.limiter),
             _ => None,
         };
-        if let Some(at) = limiter
-            .map(|limiter| limiter.ready_at(turn.now()))
-            .filter(|at| *at > turn.now())
-        {
-            self.pending.insert(key);
-            turn.at(at, Event::Sync(key));
-            return;
+        if let Some(limiter) = limiter {
+            if self.blocked.remove(&key) {
+                limiter.give_back();
+            } else if limiter.ready_at(turn.now()) > turn.now() {
+                let at = limiter.take(turn.now());
+                self.blocked.insert(key);
+                self.pending.insert(key);
+                turn.at(at, Event::Sync(key));
+                return;
+            }
         }
         match key {
             Key::Deployment(id) => {

@@ -41,6 +41,11 @@ impl Limiter {
         self.full_at = base + self.interval;
         at
     }
+
+    /// Puts back a token that was taken ahead of time and is about to be used or not needed.
+    pub fn give_back(&mut self) {
+        self.full_at = self.full_at.saturating_sub(self.interval);
+    }
 }
 
 #[cfg(test)]
