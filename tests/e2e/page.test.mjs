@@ -1,6 +1,7 @@
 // The page as people use it: three planes, live edits, faults, time, languages.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { launch, open, serveDist } from "./harness.mjs";
 
@@ -123,6 +124,15 @@ test("a machine is killed and healed by keyboard", async () => {
   await page.waitForFunction(() => !document.querySelector("[data-testid=machine-kubernetes-worker-2]").textContent.includes("lost"));
   assert.deepEqual(problems, []);
   await close();
+});
+
+test("the page computes what the command line computes", async () => {
+  const hashes = JSON.parse(await readFile(new URL("hashes.json", import.meta.url), "utf8"));
+  for (const [t, hash] of Object.entries(hashes)) {
+    const { page, close } = await frozen(Number(t));
+    assert.equal(await at(page, Number(t)), hash, `at ${t} s`);
+    await close();
+  }
 });
 
 test("a time looks the same however it was reached", async () => {

@@ -1,5 +1,6 @@
 //! One binary for every integration test.
 mod conformance;
+mod page_hash;
 mod replay;
 mod scenarios;
 mod tidy_api;
