@@ -147,6 +147,7 @@ impl KubePlane {
                 ctx,
                 out,
             };
+            self.apiserver.bootstrap(&mut turn);
             self.heartbeats.register(machine, setup, &mut turn);
         }
         self.tell(ctx, out);

@@ -263,6 +263,7 @@ impl Controllers {
                 self.endpoint_slice.service_removed();
                 self.proxy.service_removed(id, turn);
             }
+            Change::NamespaceTerminating => {}
         }
         if turn.store.has_terminating_namespaces() {
             self.enqueue(Key::Namespaces, turn);

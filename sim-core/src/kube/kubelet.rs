@@ -202,7 +202,8 @@ impl Kubelets {
             | Change::ReplicaSet(..)
             | Change::ReplicaSetRemoved(..)
             | Change::Service(_)
-            | Change::ServiceRemoved(_) => return,
+            | Change::ServiceRemoved(_)
+            | Change::NamespaceTerminating => return,
         };
         out.after(WATCH_LAG, super::Event::Kubelet(event));
     }

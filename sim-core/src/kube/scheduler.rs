@@ -202,7 +202,8 @@ impl Scheduler {
             | Change::ReplicaSet(..)
             | Change::ReplicaSetRemoved(..)
             | Change::Service(_)
-            | Change::ServiceRemoved(_) => return,
+            | Change::ServiceRemoved(_)
+            | Change::NamespaceTerminating => return,
         };
         out.after(WATCH_LAG, super::Event::Scheduler(event));
     }

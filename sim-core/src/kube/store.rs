@@ -63,6 +63,8 @@ pub enum Change {
     Service(ServiceId),
     /// A Service is gone.
     ServiceRemoved(ServiceId),
+    /// A namespace is being deleted.
+    NamespaceTerminating,
 }
 
 /// The store.
@@ -135,7 +137,10 @@ impl Store {
     }
 
     /// Says how many namespaces are being deleted.
-    pub const fn set_terminating_namespaces(&mut self, count: u32) {
+    pub fn set_terminating_namespaces(&mut self, count: u32) {
+        if count > self.terminating_namespaces {
+            self.log.push(Change::NamespaceTerminating);
+        }
         self.terminating_namespaces = count;
     }
 

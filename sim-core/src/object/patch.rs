@@ -232,6 +232,25 @@ pub fn merge(current: &Value, patch: &Value) -> Value {
     Value::from(result)
 }
 
+/// The merge patch that makes one map of another; lists that differ are given whole.
+pub fn difference(from: &Value, to: &Value) -> Value {
+    let (Some(old), Some(new)) = (from.as_map(), to.as_map()) else {
+        return to.clone();
+    };
+    let mut result = Map::new();
+    for (key, _) in old.iter().filter(|(key, _)| !new.contains_key(key)) {
+        result.insert(key, Value::Null);
+    }
+    for (key, value) in new.iter() {
+        match old.get(key) {
+            Some(there) if there == value => {}
+            Some(there @ Value::Map(_)) => drop(result.insert(key, difference(there, value))),
+            _ => drop(result.insert(key, value.clone())),
+        }
+    }
+    Value::from(result)
+}
+
 /// Applies a strategic merge patch.
 ///
 /// # Errors

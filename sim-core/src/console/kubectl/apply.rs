@@ -347,11 +347,49 @@ fn one(call: &mut Call<'_>, item: &Item) -> Result<&'static str, Problem> {
             "Warning: Detected changes to resource {name} which is currently being deleted.\n"
         ));
     }
-    item.strict()
-        .map_err(|problem| problem.when("applying patch", &item.source))?;
-    call.put(merged)
-        .map_err(|problem| problem.when("applying patch", &item.source))?;
+    if !item.strict.is_empty() {
+        let change = patch::difference(&current, &merged);
+        let text = format!(
+            "The request is invalid: patch: Invalid value: {:?}: strict decoding error: {}",
+            go(&change),
+            item.strict
+        );
+        return Err(Problem {
+            text,
+            code: 1,
+            reason: "Invalid",
+        });
+    }
+    call.put(merged.clone()).map_err(|problem| {
+        let change = json(&patch::difference(&current, &merged), KeyOrder::Sorted);
+        let kind = item.kind;
+        let group = kind.api_version;
+        let to = format!(
+            "applying patch:\n{change}\nto:\nResource: \"{group}, Resource={}\", GroupVersionKind: \"{group}, Kind={}\"\nName: \"{name}\", Namespace: \"{}\"\nfor:",
+            kind.plural,
+            kind.kind,
+            item.namespace()
+        );
+        problem.when(&to, &item.source)
+    })?;
     Ok("configured")
+}
+
+/// A value as Go's `%v` writes it.
+fn go(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::Map(map) => format!(
+            "map[{}]",
+            map.sorted()
+                .into_iter()
+                .map(|(key, value)| format!("{key}:{}", go(value)))
+                .collect::<Vec<_>>()
+                .join(" ")
+        ),
+        Value::List(items) => format!("[{}]", items.iter().map(go).collect::<Vec<_>>().join(" ")),
+        other => crate::object::jsonpath::text(other),
+    }
 }
 
 /// A Go duration of a flag; a plain number is seconds where upstream allows it.

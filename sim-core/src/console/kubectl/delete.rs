@@ -141,7 +141,7 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
         call.say(&line);
         waiting.push((kind, namespace, name, object));
     }
-    if !call.dry() && call.session.wait && call.arguments.flag("wait") != Some("false") && !force {
+    if !call.dry() && call.session.wait && call.arguments.flag("wait") != Some("false") {
         removal(call, &waiting, &mut problems)?;
     }
     Problem::all(problems)

@@ -66,6 +66,9 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
         ));
     }
     let wanted = targets(&words)?;
+    if wanted.iter().any(|(kind, _)| kind.kind == "Endpoints") {
+        call.stderr.push_str("Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n");
+    }
     let everywhere = call.arguments.on("all-namespaces");
     if everywhere && wanted.iter().any(|(_, name)| name.is_some()) {
         return Err(Problem::error(

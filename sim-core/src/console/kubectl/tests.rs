@@ -167,6 +167,7 @@ fn applying_twice_changes_nothing_and_mistakes_are_named() {
 
         NAME                                       ADDRESSTYPE   PORTS   ENDPOINTS    AGE
         endpointslice.discovery.k8s.io/web-s58jv   IPv4          80      10.244.1.2   4s
+        Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice
         $ kubectl get pods -o wide
         NAME                   READY   STATUS    RESTARTS   AGE   IP           NODE   NOMINATED NODE   READINESS GATES
         web-68568d6459-27lt9   1/1     Running   0          4s    10.244.1.2   w-1    <none>           <none>
@@ -189,7 +190,7 @@ fn applying_twice_changes_nothing_and_mistakes_are_named() {
         deployment.apps/web rolled back
         $ kubectl apply -f bad.yaml
         service/other created
-        Error from server (BadRequest): error when applying patch "bad.yaml": Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replica"
+        The request is invalid: patch: Invalid value: "map[metadata:map[annotations:map[kubectl.kubernetes.io/last-applied-configuration:{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"annotations\":{},\"name\":\"web\",\"namespace\":\"default\"},\"spec\":{\"replica\":2,\"selector\":{\"matchLabels\":{\"app\":\"web\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"image\":\"nginx:1.27\",\"name\":\"nginx\",\"ports\":[{\"containerPort\":80}],\"readinessProbe\":{\"httpGet\":{\"port\":80}}}]}}}}\n]] spec:map[replica:2 replicas:<nil>]]": strict decoding error: unknown field "spec.replica"
         [1]
         $ kubectl apply -f none.yaml
         error: the path "none.yaml" does not exist
@@ -288,7 +289,7 @@ fn objects_are_described() {
           IP:           10.244.1.2
         Controlled By:  ReplicaSet/web-68568d6459
         Containers:
-         nginx:
+          nginx:
             Container ID:   containerd://5ed9e0975e544bae97f6f4076898dcaa8ee24bef664b422790c528adaede7a13
             Image:          nginx:1.27
             Image ID:       nginx:1.27@sha256:e0196ebb77c9f28760bb0fa6bbc02856d886c06198019d979d23ae5dc27a3e2f
@@ -337,15 +338,15 @@ fn objects_are_described() {
           Labels:  app=web
           Containers:
            nginx:
-              Image:        nginx:1.27
-              Port:         80/TCP
-              Host Port:    0/TCP
-              Readiness:    http-get http://:80/ delay=0s timeout=1s period=10s #success=1 #failure=3
-              Environment:  <none>
-              Mounts:       <none>
-          Volumes:          <none>
-          Node-Selectors:   <none>
-          Tolerations:      <none>
+            Image:         nginx:1.27
+            Port:          80/TCP
+            Host Port:     0/TCP
+            Readiness:     http-get http://:80/ delay=0s timeout=1s period=10s #success=1 #failure=3
+            Environment:   <none>
+            Mounts:        <none>
+          Volumes:         <none>
+          Node-Selectors:  <none>
+          Tolerations:     <none>
         Conditions:
           Type           Status  Reason
           ----           ------  ------
@@ -465,5 +466,167 @@ fn objects_are_described() {
         27s         Normal   Pulled              pod/web-68568d6459-chtrx    Successfully pulled image "nginx:1.27" in 3.28s (3.28s including waiting). Image size: 72000000 bytes.
         27s         Normal   Created             pod/web-68568d6459-chtrx    Container created
         27s         Normal   Started             pod/web-68568d6459-chtrx    Container started
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn failures_show_as_upstream_shows_them() {
+    let mut session = session();
+    session.files.insert("web.yaml".to_owned(), WEB.into());
+    let text = transcript(
+        &mut session,
+        &[
+            "kubectl get ns",
+            "kubectl run lost --image=nginx:no-such-tag",
+            "kubectl run once --image=busybox --restart=Never -- true",
+            "kubectl run loop --image=busybox -- false",
+            "kubectl apply -f web.yaml",
+            "sim advance 60s",
+            "kubectl get pods",
+            "kubectl logs lost",
+            "kubectl logs loop -p",
+            "kubectl rollout restart deploy/web",
+            "kubectl rollout status deploy/web",
+            "sim fault node-crash w-1",
+            "sim advance 6m",
+            "kubectl get nodes,pods",
+            "kubectl get pods -o custom-columns=NAME:.metadata.name,NODE:.spec.nodeName --sort-by=.spec.nodeName",
+            "kubectl get pods --field-selector=status.phase=Succeeded --no-headers",
+            "kubectl get pods -l app=web --field-selector spec.nodeName=w-2 -o name",
+            "kubectl create ns team",
+            "kubectl create deploy api --image=nginx -n team --dry-run=client",
+            "kubectl create configmap settings --from-literal=a=b -n team",
+            "kubectl get cm -n team -o yaml",
+            "kubectl get pods -n team",
+            "kubectl get cm -A",
+            "sim time",
+            "kubectl delete ns team",
+            "sim time",
+            "kubectl get pods -o jsonpath='{range .items[*]}{.metadata.name}{\"=\"}{.status.phase}{\"\\n\"}{end}'",
+            "kubectl delete -f web.yaml",
+            "sim time",
+            "kubectl delete pods --all --force",
+            "sim time",
+            "sim advance 1s",
+            "kubectl get all",
+        ],
+    );
+    expect![[r#"
+        $ kubectl get ns
+        NAME              STATUS   AGE
+        default           Active   60s
+        kube-node-lease   Active   60s
+        kube-public       Active   60s
+        kube-system       Active   60s
+        $ kubectl run lost --image=nginx:no-such-tag
+        pod/lost created
+        $ kubectl run once --image=busybox --restart=Never -- true
+        pod/once created
+        $ kubectl run loop --image=busybox -- false
+        pod/loop created
+        $ kubectl apply -f web.yaml
+        deployment.apps/web created
+        service/web created
+        $ sim advance 60s
+        $ kubectl get pods
+        NAME                   READY   STATUS             RESTARTS      AGE
+        loop                   0/1     CrashLoopBackOff   4 (17s ago)   60s
+        lost                   0/1     ImagePullBackOff   0             60s
+        once                   0/1     Completed          0             60s
+        web-68568d6459-27lt9   1/1     Running            0             60s
+        web-68568d6459-chtrx   1/1     Running            0             60s
+        $ kubectl logs lost
+        Error from server (BadRequest): container "lost" in pod "lost" is waiting to start: trying and failing to pull image
+        [1]
+        $ kubectl logs loop -p
+        $ kubectl rollout restart deploy/web
+        deployment.apps/web restarted
+        $ kubectl rollout status deploy/web
+        Waiting for deployment spec update to be observed...
+        Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...
+        Waiting for deployment "web" rollout to finish: 1 old replicas are pending termination...
+        deployment "web" successfully rolled out
+        $ sim fault node-crash w-1
+        fault 0
+        $ sim advance 6m
+        $ kubectl get nodes,pods
+        NAME        STATUS     ROLES    AGE    VERSION
+        node/cp-1   Ready      <none>   8m6s   v1.36.2
+        node/w-1    NotReady   <none>   8m6s   v1.36.2
+        node/w-2    Ready      <none>   8m6s   v1.36.2
+
+        NAME                       READY   STATUS             RESTARTS      AGE
+        pod/loop                   0/1     CrashLoopBackOff   7 (67s ago)   7m6s
+        pod/lost                   0/1     ImagePullBackOff   0             7m6s
+        pod/web-7b558b44db-jttpp   1/1     Terminating        0             6m6s
+        pod/web-7b558b44db-nbjjl   1/1     Running            0             6m5s
+        pod/web-7b558b44db-sq6bh   1/1     Running            0             11s
+        $ kubectl get pods -o custom-columns=NAME:.metadata.name,NODE:.spec.nodeName --sort-by=.spec.nodeName
+        NAME                   NODE
+        lost                   cp-1
+        web-7b558b44db-sq6bh   cp-1
+        web-7b558b44db-jttpp   w-1
+        loop                   w-2
+        web-7b558b44db-nbjjl   w-2
+        $ kubectl get pods --field-selector=status.phase=Succeeded --no-headers
+        No resources found in default namespace.
+        $ kubectl get pods -l app=web --field-selector spec.nodeName=w-2 -o name
+        pod/web-7b558b44db-nbjjl
+        $ kubectl create ns team
+        namespace/team created
+        $ kubectl create deploy api --image=nginx -n team --dry-run=client
+        deployment.apps/api created (dry run)
+        $ kubectl create configmap settings --from-literal=a=b -n team
+        configmap/settings created
+        $ kubectl get cm -n team -o yaml
+        apiVersion: v1
+        items:
+        - apiVersion: v1
+          data:
+            a: b
+          kind: ConfigMap
+          metadata:
+            creationTimestamp: "2026-01-01T00:08:06Z"
+            name: settings
+            namespace: team
+            resourceVersion: "247"
+            uid: 37d63ebd-3a00-4268-9b62-2f3d42fbeaf9
+        kind: List
+        metadata:
+          resourceVersion: ""
+        $ kubectl get pods -n team
+        No resources found in team namespace.
+        $ kubectl get cm -A
+        NAMESPACE   NAME       DATA   AGE
+        team        settings   1      0s
+        $ sim time
+        8m6.1s
+        $ kubectl delete ns team
+        namespace "team" deleted
+        $ sim time
+        8m6.2s
+        $ kubectl get pods -o jsonpath='{range .items[*]}{.metadata.name}{"="}{.status.phase}{"\n"}{end}'
+        loop=Running
+        lost=Pending
+        web-7b558b44db-jttpp=Running
+        web-7b558b44db-nbjjl=Running
+        web-7b558b44db-sq6bh=Running
+        $ kubectl delete -f web.yaml
+        deployment.apps "web" deleted from default namespace
+        service "web" deleted from default namespace
+        $ sim time
+        8m6.2s
+        $ kubectl delete pods --all --force
+        pod "loop" force deleted from default namespace
+        pod "lost" force deleted from default namespace
+        pod "web-7b558b44db-jttpp" force deleted from default namespace
+        pod "web-7b558b44db-nbjjl" force deleted from default namespace
+        pod "web-7b558b44db-sq6bh" force deleted from default namespace
+        Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.
+        $ sim time
+        8m6.2s
+        $ sim advance 1s
+        $ kubectl get all
+        No resources found in default namespace.
     "#]].assert_eq(&text);
 }

@@ -121,8 +121,12 @@ pub fn volumes(list: &[Value], level: usize, sheet: &mut Sheet) {
     sheet.line(level, "Volumes:");
     for volume in list {
         sheet.line(
-            level + 1,
-            &format!("{}:", volume.str_at(&["name"]).unwrap_or("")),
+            1,
+            &format!(
+                "{}{}:",
+                " ".repeat(level),
+                volume.str_at(&["name"]).unwrap_or("")
+            ),
         );
         let source = volume
             .as_map()
@@ -138,7 +142,7 @@ pub fn volumes(list: &[Value], level: usize, sheet: &mut Sheet) {
             "emptyDir" => "EmptyDir (a temporary directory that shares a pod's lifetime)",
             other => other,
         });
-        sheet.line(level + 2, &format!("Type:\t{kind}"));
+        sheet.line(2, &format!("Type:\t{kind}"));
     }
 }
 
@@ -182,14 +186,15 @@ pub fn containers(
     sheet.line(level, &format!("{label}:"));
     for container in list {
         let name = container.str_at(&["name"]).unwrap_or("");
-        sheet.line(level, &format!(" {name}:"));
+        // Within a template upstream indents names by three blanks; fields stand at four either way.
+        sheet.line(1, &format!("{}{name}:", " ".repeat(level)));
         one(
             container,
             statuses.map(|list| {
                 list.iter()
                     .find(|status| status.str_at(&["name"]) == Some(name))
             }),
-            level + 2,
+            2,
             sheet,
         );
     }
