@@ -23,6 +23,35 @@ use super::fault::Faults;
 use super::observe::Observer;
 use super::trace::{Entry, Trace};
 
+/// Lends a plane the machines (read-only) and its outbox, lets it act, and collects what it asks for.
+/// Macros, not functions, since each plane has an event type of its own.
+macro_rules! lend {
+    ($world:ident, $seq:expr, $outbox:ident, |$context:ident, $out:ident| $act:expr) => {{
+        let $context = &mut Context {
+            now: $world.now,
+            seq: $seq,
+            seed: $world.seed,
+            symbols: &mut $world.symbols,
+            machines: &$world.substrate,
+        };
+        let $out = &mut $world.scratch.$outbox;
+        let result = $act;
+        $world.collect_plane();
+        result
+    }};
+}
+
+/// The same for whichever plane this world runs.
+macro_rules! lend_any {
+    ($world:ident, $seq:expr, |$plane:ident, $context:ident, $out:ident| $act:expr) => {
+        match &mut $world.plane {
+            Plane::Kubernetes($plane) => lend!($world, $seq, kube, |$context, $out| $act),
+            Plane::Swarm($plane) => lend!($world, $seq, swarm, |$context, $out| $act),
+            Plane::Compose($plane) => lend!($world, $seq, compose, |$context, $out| $act),
+        }
+    };
+}
+
 /// The orchestrator of a world.
 #[derive(Clone, Debug)]
 pub enum Plane {
@@ -215,46 +244,22 @@ impl World {
                 self.on_substrate(|substrate, scope| substrate.handle(event, scope));
             }
             Event::Kube(event) => {
-                let Plane::Kubernetes(plane) = &mut self.plane else {
-                    return;
-                };
-                let mut context = Context {
-                    now: self.now,
-                    seq,
-                    seed: self.seed,
-                    symbols: &mut self.symbols,
-                    machines: &self.substrate,
-                };
-                plane.handle(event, &mut context, &mut self.scratch.kube);
-                self.collect_plane();
+                if let Plane::Kubernetes(plane) = &mut self.plane {
+                    lend!(self, seq, kube, |context, out| plane
+                        .handle(event, context, out));
+                }
             }
             Event::Swarm(event) => {
-                let Plane::Swarm(plane) = &mut self.plane else {
-                    return;
-                };
-                let mut context = Context {
-                    now: self.now,
-                    seq,
-                    seed: self.seed,
-                    symbols: &mut self.symbols,
-                    machines: &self.substrate,
-                };
-                plane.handle(event, &mut context, &mut self.scratch.swarm);
-                self.collect_plane();
+                if let Plane::Swarm(plane) = &mut self.plane {
+                    lend!(self, seq, swarm, |context, out| plane
+                        .handle(event, context, out));
+                }
             }
             Event::Compose(event) => {
-                let Plane::Compose(plane) = &mut self.plane else {
-                    return;
-                };
-                let mut context = Context {
-                    now: self.now,
-                    seq,
-                    seed: self.seed,
-                    symbols: &mut self.symbols,
-                    machines: &self.substrate,
-                };
-                plane.handle(event, &mut context, &mut self.scratch.compose);
-                self.collect_plane();
+                if let Plane::Compose(plane) = &mut self.plane {
+                    lend!(self, seq, compose, |context, out| plane
+                        .handle(event, context, out));
+                }
             }
             Event::FaultBegins(number) => self.fault_begins(number),
             Event::FaultEnds(number) => self.fault_ends(number),
@@ -302,19 +307,8 @@ impl World {
     }
 
     fn upcall(&mut self, seq: Seq, upcall: Upcall) {
-        let mut context = Context {
-            now: self.now,
-            seq,
-            seed: self.seed,
-            symbols: &mut self.symbols,
-            machines: &self.substrate,
-        };
-        match &mut self.plane {
-            Plane::Kubernetes(plane) => plane.upcall(upcall, &mut context, &mut self.scratch.kube),
-            Plane::Swarm(plane) => plane.upcall(upcall, &mut context, &mut self.scratch.swarm),
-            Plane::Compose(plane) => plane.upcall(upcall, &mut context, &mut self.scratch.compose),
-        }
-        self.collect_plane();
+        lend_any!(self, seq, |plane, context, out| plane
+            .upcall(upcall, context, out));
     }
 
     fn collect_substrate(&mut self) {
@@ -376,25 +370,8 @@ impl World {
             Command::AddMachine(spec) => self.add_machine(seq, spec),
             Command::RemoveMachine(name) => match self.machine(name) {
                 Some(machine) => {
-                    let mut context = Context {
-                        now: self.now,
-                        seq,
-                        seed: self.seed,
-                        symbols: &mut self.symbols,
-                        machines: &self.substrate,
-                    };
-                    match &mut self.plane {
-                        Plane::Kubernetes(plane) => {
-                            plane.machine_removed(machine, &mut context, &mut self.scratch.kube)
-                        }
-                        Plane::Swarm(plane) => {
-                            plane.machine_removed(machine, &mut context, &mut self.scratch.swarm)
-                        }
-                        Plane::Compose(plane) => {
-                            plane.machine_removed(machine, &mut context, &mut self.scratch.compose)
-                        }
-                    }
-                    self.collect_plane();
+                    lend_any!(self, seq, |plane, context, out| plane
+                        .machine_removed(machine, context, out));
                     self.on_substrate(|substrate, scope| substrate.remove_machine(machine, scope));
                     Answer::Done
                 }
@@ -402,46 +379,22 @@ impl World {
             },
             Command::Kube(request) => match &mut self.plane {
                 Plane::Kubernetes(plane) => {
-                    let mut context = Context {
-                        now: self.now,
-                        seq,
-                        seed: self.seed,
-                        symbols: &mut self.symbols,
-                        machines: &self.substrate,
-                    };
-                    let result = plane.request(request, &mut context, &mut self.scratch.kube);
-                    self.collect_plane();
-                    Answer::Kube(Box::new(result))
+                    Answer::Kube(Box::new(lend!(self, seq, kube, |context, out| plane
+                        .request(request, context, out))))
                 }
                 Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
             },
             Command::Swarm(request) => match &mut self.plane {
                 Plane::Swarm(plane) => {
-                    let mut context = Context {
-                        now: self.now,
-                        seq,
-                        seed: self.seed,
-                        symbols: &mut self.symbols,
-                        machines: &self.substrate,
-                    };
-                    let result = plane.request(request, &mut context, &mut self.scratch.swarm);
-                    self.collect_plane();
-                    Answer::Swarm(Box::new(result))
+                    Answer::Swarm(Box::new(lend!(self, seq, swarm, |context, out| plane
+                        .request(request, context, out))))
                 }
                 Plane::Kubernetes(_) | Plane::Compose(_) => self.wrong_world("Swarm"),
             },
             Command::Compose(request) => match &mut self.plane {
                 Plane::Compose(plane) => {
-                    let mut context = Context {
-                        now: self.now,
-                        seq,
-                        seed: self.seed,
-                        symbols: &mut self.symbols,
-                        machines: &self.substrate,
-                    };
-                    let result = plane.request(request, &mut context, &mut self.scratch.compose);
-                    self.collect_plane();
-                    Answer::Compose(Box::new(result))
+                    Answer::Compose(Box::new(lend!(self, seq, compose, |context, out| plane
+                        .request(request, context, out))))
                 }
                 Plane::Kubernetes(_) | Plane::Swarm(_) => self.wrong_world("Compose"),
             },
@@ -476,16 +429,8 @@ impl World {
         let Plane::Kubernetes(plane) = &mut self.plane else {
             unreachable!("asked of the Kubernetes world only")
         };
-        let mut context = Context {
-            now: self.now,
-            seq,
-            seed: self.seed,
-            symbols: &mut self.symbols,
-            machines: &self.substrate,
-        };
-        let result = plane.request(request, &mut context, &mut self.scratch.kube);
-        self.collect_plane();
-        result
+        lend!(self, seq, kube, |context, out| plane
+            .request(request, context, out))
     }
 
     fn wrong_world(&self, wanted: &str) -> Answer {
@@ -520,28 +465,12 @@ impl World {
         let Some(machine) = added else {
             return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
         };
-        let mut context = Context {
-            now: self.now,
-            seq,
-            seed: self.seed,
-            symbols: &mut self.symbols,
-            machines: &self.substrate,
-        };
-        match &mut self.plane {
-            Plane::Kubernetes(plane) => {
-                plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.kube)
-            }
-            Plane::Swarm(plane) => {
-                plane.machine_added(machine, &spec.setup, &mut context, &mut self.scratch.swarm)
-            }
-            Plane::Compose(plane) => plane.machine_added(
-                machine,
-                &spec.setup,
-                &mut context,
-                &mut self.scratch.compose,
-            ),
-        }
-        self.collect_plane();
+        lend_any!(self, seq, |plane, context, out| plane.machine_added(
+            machine,
+            &spec.setup,
+            context,
+            out
+        ));
         Answer::Done
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::api::compose::service::Service;
 
 /// A project with its enabled services.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Project {
     /// Project name; valid as such.
     pub name: Arc<str>,
