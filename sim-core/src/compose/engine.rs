@@ -272,7 +272,10 @@ impl ComposePlane {
         }
         self.note("die", &shown, Detail::Exit(code), None, out);
         self.after_exit(id, lasted, ctx, out);
-        self.balance(id, ctx, out);
+        // It may have been removed with its exit, which balances what is left.
+        if self.store.containers.get(id).is_some() {
+            self.balance(id, ctx, out);
+        }
         self.wake(ctx, out);
     }
 

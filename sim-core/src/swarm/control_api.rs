@@ -683,9 +683,12 @@ impl SwarmPlane {
         }
         if kind == Kind::Network {
             let id = self.named(kind)[&name].identity.text();
+            // Tasks of a service that is gone are about to be told to end. Upstream tells them before
+            // a client's next call arrives; here a client's calls are one instant.
             let task = self.store.tasks.rows().find(|row| {
                 row.state >= TaskState::Assigned
                     && row.state <= TaskState::Running
+                    && self.store.service(row.service).is_some()
                     && self
                         .store
                         .template(row.template)

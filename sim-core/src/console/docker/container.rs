@@ -1,0 +1,446 @@
+//! `docker ps|inspect|logs|exec|start|stop|restart|kill|rm|update|stats`: containers of one engine.
+//! Source: docker/cli `cli/command/container`, moby `daemon/container/state.go`.
+
+pub mod row;
+pub mod verb;
+
+use super::flags::{Grammar, Parsed, parse};
+use super::listing::{Listing, filters, inspected, passes};
+use super::words::{bytes, ellipsis, human, short};
+use super::{not_modelled, service, unknown_command};
+use crate::base::time::SimDuration;
+use crate::console::{Output, Session};
+use crate::engine::command::Orchestrator;
+use crate::swarm::control_api::Kind;
+
+use row::{Engine, Row};
+
+/// Commands of this module.
+pub const VERBS: [&str; 12] = [
+    "ps", "inspect", "logs", "exec", "start", "stop", "restart", "kill", "rm", "update", "stats",
+    "top",
+];
+
+const PS: Grammar = Grammar {
+    path: "docker ps",
+    usage: "[OPTIONS]",
+    flags: "all,a filter,f=* format= last,n= latest,l no-trunc quiet,q size,s!",
+    least: 0,
+    most: Some(0),
+    interspersed: true,
+};
+const INSPECT: Grammar = Grammar {
+    path: "docker inspect",
+    usage: "[OPTIONS] NAME|ID [NAME|ID...]",
+    flags: "format,f= type= size,s!",
+    least: 1,
+    most: None,
+    interspersed: true,
+};
+const LOGS: Grammar = Grammar {
+    path: "docker logs",
+    usage: "[OPTIONS] CONTAINER",
+    flags: "follow,f tail,n= timestamps,t details! since=! until=!",
+    least: 1,
+    most: Some(1),
+    interspersed: true,
+};
+const EXEC: Grammar = Grammar {
+    path: "docker exec",
+    usage: "[OPTIONS] CONTAINER COMMAND [ARG...]",
+    flags: "interactive,i tty,t detach,d env,e=*! env-file=*! user,u=! workdir,w=! privileged!",
+    least: 2,
+    most: None,
+    interspersed: false,
+};
+const STATS: Grammar = Grammar {
+    path: "docker stats",
+    usage: "[OPTIONS] [CONTAINER...]",
+    flags: "all,a! format= no-stream no-trunc",
+    least: 0,
+    most: None,
+    interspersed: true,
+};
+
+/// Runs `docker container …`, `docker image …`, `docker system …`.
+pub fn grouped(
+    session: &mut Session,
+    group: &str,
+    verb: &str,
+    words: &[String],
+) -> Result<Output, Output> {
+    match (group, verb) {
+        ("container", "ls" | "list") => run(session, "ps", words),
+        ("container", verb) if VERBS.contains(&verb) => run(session, verb, words),
+        ("system", "info") => super::node::info(session),
+        (
+            "container",
+            "create" | "run" | "prune" | "wait" | "pause" | "unpause" | "rename" | "attach"
+            | "port" | "cp" | "diff" | "export" | "commit",
+        ) => Err(not_modelled(&format!("docker {group} {verb}"))),
+        (
+            "image",
+            "ls" | "pull" | "rm" | "inspect" | "build" | "history" | "prune" | "push" | "tag"
+            | "save" | "load" | "import",
+        )
+        | ("system", "df" | "events" | "prune" | "dial-stdio") => {
+            Err(not_modelled(&format!("docker {group} {verb}")))
+        }
+        _ => Err(unknown_command(&format!("docker {group}"), verb)),
+    }
+}
+
+/// Runs one command.
+pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output, Output> {
+    match verb {
+        "ps" => {
+            let parsed = parse(&PS, words)?;
+            list(&Engine::of(session)?, &parsed)
+        }
+        "inspect" => inspect(session, &parse(&INSPECT, words)?),
+        "logs" => logs(session, &parse(&LOGS, words)?),
+        "exec" => exec(session, &parse(&EXEC, words)?),
+        "stats" => stats(session, &parse(&STATS, words)?),
+        "top" => Err(not_modelled("docker top")),
+        verb => verb::run(session, verb, words),
+    }
+}
+
+const FIELDS: [(&str, &str); 10] = [
+    ("ID", "CONTAINER ID"),
+    ("Image", "IMAGE"),
+    ("Command", "COMMAND"),
+    ("RunningFor", "CREATED"),
+    ("Status", "STATUS"),
+    ("Ports", "PORTS"),
+    ("Names", "NAMES"),
+    ("State", "STATE"),
+    ("CreatedAt", "CREATED AT"),
+    ("Labels", "LABELS"),
+];
+
+/// Prints containers of an engine as `docker ps`.
+///
+/// # Errors
+/// The daemon's text for an unknown filter.
+pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
+    let filters = filters(
+        parsed,
+        &[
+            "id", "name", "status", "label", "health", "ancestor", "exited",
+        ],
+    )?;
+    let last = parsed.read("last", |text| {
+        text.parse::<usize>()
+            .map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
+    })?;
+    let last = if parsed.has("latest") { Some(1) } else { last };
+    let all = parsed.has("all")
+        || last.is_some()
+        || filters
+            .iter()
+            .any(|filter| filter.key == "status" || filter.key == "exited");
+    let mut rows = engine.rows();
+    rows.retain(|row| {
+        (all || matches!(row.state, "running" | "restarting" | "paused"))
+            && passes(&filters, |key, value| holds(row, key, value))
+    });
+    rows.truncate(last.unwrap_or(usize::MAX));
+    let whole = parsed.has("no-trunc");
+    let mut listing = Listing::new(&FIELDS, 3);
+    for row in rows {
+        listing.rows.push(vec![
+            if whole {
+                row.id.clone()
+            } else {
+                short(&row.id)
+            },
+            row.image.clone(),
+            command(&row.command, whole),
+            format!("{} ago", human(engine.now.since(row.created))),
+            row.status.clone(),
+            row.ports.clone(),
+            row.name.clone(),
+            row.state.to_owned(),
+            row.created.rfc3339(),
+            row.labels
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect::<Vec<_>>()
+                .join(","),
+        ]);
+    }
+    Ok(listing.output(parsed))
+}
+
+/// A command in quotes, cut to twenty columns.
+pub fn command(text: &str, whole: bool) -> String {
+    format!(
+        "{:?}",
+        if whole {
+            text.to_owned()
+        } else {
+            ellipsis(text, 20)
+        }
+    )
+}
+
+fn holds(row: &Row, key: &str, value: &str) -> bool {
+    match key {
+        "id" => row.id.starts_with(value),
+        "name" => row.name.contains(value.trim_start_matches('/')),
+        "status" => row.state == value,
+        "health" => row.health.unwrap_or("none") == value,
+        "ancestor" => row.image == value || row.image.split(':').next() == Some(value),
+        "exited" => row.state == "exited" && row.exit_code.to_string() == value,
+        "label" => super::listing::labelled(value, |key| {
+            row.labels
+                .iter()
+                .find(|(known, _)| *known == key)
+                .map(|(_, text)| text.as_str())
+        }),
+        _ => false,
+    }
+}
+
+fn inspect(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
+    let mut objects = Vec::new();
+    let mut missing = Vec::new();
+    let kind = parsed.value("type");
+    for name in &parsed.words {
+        let found = kind
+            .is_none_or(|kind| kind == "container")
+            .then(|| Engine::of(session).ok()?.inspect(name))
+            .flatten();
+        let found = found.or_else(|| {
+            let world = session.history.lab().world(Orchestrator::Swarm)?;
+            let plane = world.swarm()?;
+            let wants = |word: &str| kind.is_none_or(|kind| kind == word);
+            let service = || {
+                wants("service")
+                    .then(|| {
+                        plane
+                            .find_service(name)
+                            .and_then(|id| plane.inspect_service(id))
+                    })
+                    .flatten()
+            };
+            let task = || {
+                wants("task")
+                    .then(|| {
+                        plane
+                            .find_task(name, &world.symbols)
+                            .and_then(|id| plane.inspect_task(id, &world.symbols))
+                    })
+                    .flatten()
+            };
+            let node = || {
+                wants("node")
+                    .then(|| plane.find_node(name).and_then(|id| plane.inspect_node(id)))
+                    .flatten()
+            };
+            let network = || {
+                wants("network")
+                    .then(|| plane.inspect_named(Kind::Network, name))
+                    .flatten()
+            };
+            network().or_else(node).or_else(service).or_else(task)
+        });
+        match found {
+            Some(object) => objects.push(object),
+            None => missing.push(match kind {
+                Some("container") => {
+                    format!("Error response from daemon: No such container: {name}")
+                }
+                Some(kind) => format!("Error response from daemon: no such {kind}: {name}"),
+                None => format!("Error: No such object: {name}"),
+            }),
+        }
+    }
+    Ok(inspected(&objects, &missing, parsed.value("format")))
+}
+
+fn logs(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
+    let engine = Engine::of(session)?;
+    let row = engine.find(&parsed.words[0])?;
+    let tail = service::tail(parsed.value("tail"))?;
+    Ok(Output::text(log_text(
+        &engine,
+        &row,
+        "",
+        tail,
+        parsed.has("timestamps"),
+    )))
+}
+
+/// The container's log, each line after `prefix`.
+pub fn log_text(
+    engine: &Engine<'_>,
+    row: &Row,
+    prefix: &str,
+    tail: Option<usize>,
+    timestamps: bool,
+) -> String {
+    let Some(container) = row
+        .process
+        .and_then(|id| engine.world.substrate.container(id))
+    else {
+        return String::new();
+    };
+    let lines: Vec<_> = container.log(engine.now).collect();
+    let first = tail.map_or(0, |tail| lines.len().saturating_sub(tail));
+    lines[first..]
+        .iter()
+        .map(|(at, line)| {
+            let time = if timestamps {
+                format!("{} ", at.rfc3339_micros())
+            } else {
+                String::new()
+            };
+            format!("{prefix}{time}{line}\n")
+        })
+        .collect()
+}
+
+fn exec(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
+    let engine = Engine::of(session)?;
+    let row = engine.find(&parsed.words[0])?;
+    execute(&engine, &row, &parsed.words[1..])
+}
+
+/// Runs a command inside a container. Only its exit code is modelled.
+///
+/// # Errors
+/// The daemon's text if nothing runs there.
+pub fn execute(engine: &Engine<'_>, row: &Row, words: &[String]) -> Result<Output, Output> {
+    let command: Vec<std::sync::Arc<str>> = words.iter().map(|word| word.as_str().into()).collect();
+    let code = row
+        .process
+        .and_then(|id| engine.world.substrate.exec(id, &command, engine.now));
+    match code {
+        None => Err(Output::error(
+            1,
+            format!(
+                "Error response from daemon: container {} is not running",
+                row.id
+            ),
+        )),
+        Some(127) => Err(Output::error(
+            127,
+            format!(
+                "OCI runtime exec failed: exec failed: unable to start container process: exec: {:?}: executable file not found in $PATH",
+                words[0]
+            ),
+        )),
+        Some(126) => Err(Output::error(
+            126,
+            format!(
+                "OCI runtime exec failed: exec failed: unable to start container process: exec: {:?}: permission denied",
+                words[0]
+            ),
+        )),
+        Some(code) => Ok(Output {
+            stdout: String::new(),
+            stderr:
+                "what a command prints inside a container is not modelled, only its exit code\n"
+                    .to_owned(),
+            code,
+        }),
+    }
+}
+
+fn stats(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
+    let engine = Engine::of(session)?;
+    let rows = if parsed.words.is_empty() {
+        engine
+            .rows()
+            .into_iter()
+            .filter(|row| row.state == "running")
+            .collect()
+    } else {
+        parsed
+            .words
+            .iter()
+            .map(|name| engine.find(name))
+            .collect::<Result<Vec<_>, _>>()?
+    };
+    let mut listing = Listing::new(
+        &[
+            ("ID", "CONTAINER ID"),
+            ("Name", "NAME"),
+            ("CPUPerc", "CPU %"),
+            ("MemUsage", "MEM USAGE / LIMIT"),
+            ("MemPerc", "MEM %"),
+            ("NetIO", "NET I/O"),
+            ("BlockIO", "BLOCK I/O"),
+            ("PIDs", "PIDS"),
+        ],
+        0,
+    );
+    for row in rows {
+        let container = row
+            .process
+            .and_then(|id| engine.world.substrate.container(id))
+            .filter(|container| container.running_since().is_some());
+        let (usage, share) = match container {
+            None => ("-- / --".to_owned(), "--".to_owned()),
+            Some(container) => {
+                let used = container.behaviour.memory_bytes;
+                let machine = engine
+                    .world
+                    .substrate
+                    .machine(engine.machine)
+                    .map_or(0, |machine| machine.capacity.memory);
+                let limit = if container.spec.limits.memory > 0 {
+                    container.spec.limits.memory
+                } else {
+                    machine
+                }
+                .unsigned_abs();
+                let share = used.saturating_mul(10_000).checked_div(limit).unwrap_or(0);
+                (
+                    format!("{} / {}", bytes(used), bytes(limit)),
+                    format!("{}.{:02}%", share / 100, share % 100),
+                )
+            }
+        };
+        // No data is what the real tool shows with two dashes: these figures are not modelled.
+        let none = || "--".to_owned();
+        let id = if parsed.has("no-trunc") {
+            row.id.clone()
+        } else {
+            short(&row.id)
+        };
+        listing.rows.push(vec![
+            id,
+            row.name.clone(),
+            none(),
+            usage,
+            share,
+            "-- / --".to_owned(),
+            "-- / --".to_owned(),
+            none(),
+        ]);
+    }
+    Ok(listing.output(parsed))
+}
+
+/// Lets time pass until `done`, if the session waits. Returns whether it came true.
+pub fn until(session: &mut Session, longest: SimDuration, done: impl Fn(&Session) -> bool) -> bool {
+    let deadline = session.history.now() + longest;
+    while !done(session) {
+        let now = session.history.now();
+        if !session.wait || now >= deadline {
+            return false;
+        }
+        // Nothing changes between events; looking every millisecond is close enough in a busy world.
+        let next = session
+            .history
+            .lab()
+            .next_at()
+            .unwrap_or(deadline)
+            .max(now + SimDuration::from_millis(1));
+        session.history.advance_to(next.min(deadline));
+    }
+    true
+}

@@ -1,0 +1,296 @@
+//! Containers as an engine lists them: those of the Compose host, or of one node's tasks.
+
+use std::sync::Arc;
+
+use crate::base::rng::{Stream, stable_hash};
+use crate::base::time::SimTime;
+use crate::compose::store::{ContainerRow, Published, State};
+use crate::compose::view::{container_id, health_word, status_word};
+use crate::console::docker::words::human;
+use crate::console::{Output, Session};
+use crate::engine::command::Orchestrator;
+use crate::engine::world::World;
+use crate::manifest::value::Value;
+use crate::substrate::container::ContainerState;
+use crate::substrate::order::{ContainerId, MachineId};
+
+/// The engine of one machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine<'a> {
+    /// Its world.
+    pub world: &'a World,
+    /// Its machine.
+    pub machine: MachineId,
+    /// Now.
+    pub now: SimTime,
+}
+
+/// One container.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Identifier, 64 hexadecimal digits.
+    pub id: String,
+    /// Name without slash.
+    pub name: String,
+    /// Image as written.
+    pub image: String,
+    /// Command as written; empty: the image's own, which is not known.
+    pub command: String,
+    /// When it was made.
+    pub created: SimTime,
+    /// `running`, `exited`, …
+    pub state: &'static str,
+    /// The state with times.
+    pub status: String,
+    /// Health; none without a check.
+    pub health: Option<&'static str>,
+    /// Exit code of the last run.
+    pub exit_code: i32,
+    /// Published ports while it runs.
+    pub ports: String,
+    /// Labels, sorted by key.
+    pub labels: Vec<(&'static str, String)>,
+    /// Its process.
+    pub process: Option<ContainerId>,
+}
+
+impl<'a> Engine<'a> {
+    /// The engine that the command line speaks to: the Compose host, else the manager's machine.
+    ///
+    /// # Errors
+    /// That there is none.
+    pub fn of(session: &'a Session) -> Result<Self, Output> {
+        let lab = session.history.lab();
+        let unreachable = || {
+            Output::error(
+                1,
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+            )
+        };
+        if let Some(world) = lab.world(Orchestrator::Compose) {
+            let host = world
+                .substrate
+                .machines()
+                .next()
+                .map(|(id, _)| id)
+                .ok_or_else(unreachable)?;
+            if !world.compose().is_some_and(|plane| plane.engine_up()) {
+                return Err(unreachable());
+            }
+            return Ok(Self {
+                world,
+                machine: host,
+                now: lab.now,
+            });
+        }
+        let plane = super::super::swarm(session)?;
+        let world = session.world(Orchestrator::Swarm)?;
+        let machine = plane
+            .leader()
+            .and_then(|id| plane.store.node(id))
+            .map(|node| node.machine)
+            .ok_or_else(unreachable)?;
+        Ok(Self {
+            world,
+            machine,
+            now: lab.now,
+        })
+    }
+
+    /// All its containers, newest first.
+    pub fn rows(&self) -> Vec<Row> {
+        if let Some(plane) = self.world.compose() {
+            return plane
+                .containers()
+                .into_iter()
+                .map(|row| self.compose_row(row))
+                .collect();
+        }
+        let mut rows = self.task_rows();
+        rows.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.name.cmp(&b.name)));
+        rows
+    }
+
+    /// The container of this name or beginning of an identifier.
+    ///
+    /// # Errors
+    /// The daemon's text.
+    pub fn find(&self, name: &str) -> Result<Row, Output> {
+        let rows = self.rows();
+        let plain = name.trim_start_matches('/');
+        if let Some(row) = rows.iter().find(|row| row.name == plain) {
+            return Ok(row.clone());
+        }
+        let mut found = rows.iter().filter(|row| row.id.starts_with(plain));
+        match (found.next(), found.next()) {
+            (Some(row), None) => Ok(row.clone()),
+            (Some(_), Some(_)) => Err(Output::error(
+                1,
+                format!(
+                    "Error response from daemon: multiple IDs found with provided prefix: {name}"
+                ),
+            )),
+            (None, _) => Err(Output::error(
+                1,
+                format!("Error response from daemon: No such container: {name}"),
+            )),
+        }
+    }
+
+    /// The whole object of a container.
+    pub fn inspect(&self, name: &str) -> Option<Value> {
+        let row = self.find(name).ok()?;
+        let plane = self.world.compose()?;
+        let stored = plane
+            .containers()
+            .into_iter()
+            .find(|stored| self.world.symbols.text(stored.name) == row.name)?;
+        Some(plane.inspect(
+            stored,
+            self.world.seed,
+            &self.world.symbols,
+            &self.world.substrate,
+        ))
+    }
+
+    fn compose_row(&self, row: &ContainerRow) -> Row {
+        let symbols = &self.world.symbols;
+        let words: Vec<&str> = row
+            .spec
+            .command
+            .iter()
+            .chain(row.spec.arguments.iter())
+            .map(|word| &**word)
+            .collect();
+        Row {
+            id: container_id(row, self.world.seed, symbols),
+            name: symbols.text(row.name).to_owned(),
+            image: symbols.text(row.spec.image).to_owned(),
+            command: words.join(" "),
+            created: row.created_at,
+            state: status_word(row),
+            status: self.compose_status(row),
+            health: health_word(row),
+            exit_code: row.exit_code,
+            ports: if row.state == State::Running {
+                ports(&row.ports)
+            } else {
+                String::new()
+            },
+            labels: vec![
+                (
+                    "com.docker.compose.container-number",
+                    row.number.to_string(),
+                ),
+                (
+                    "com.docker.compose.project",
+                    symbols.text(row.project).to_owned(),
+                ),
+                (
+                    "com.docker.compose.service",
+                    symbols.text(row.service).to_owned(),
+                ),
+            ],
+            process: row.process,
+        }
+    }
+
+    fn compose_status(&self, row: &ContainerRow) -> String {
+        let since = |at: Option<SimTime>| human(self.now.since(at.unwrap_or(row.created_at)));
+        match row.state {
+            State::Created | State::Starting => "Created".to_owned(),
+            State::Removing => "Removal In Progress".to_owned(),
+            State::Restarting => format!(
+                "Restarting ({}) {} ago",
+                row.exit_code,
+                since(row.finished_at)
+            ),
+            State::Exited => format!("Exited ({}) {} ago", row.exit_code, since(row.finished_at)),
+            State::Running => {
+                let health = match health_word(row) {
+                    None => "",
+                    Some("healthy") => " (healthy)",
+                    Some("unhealthy") => " (unhealthy)",
+                    Some(_) => " (health: starting)",
+                };
+                format!("Up {}{health}", since(row.started_at))
+            }
+        }
+    }
+
+    fn task_rows(&self) -> Vec<Row> {
+        let Some(plane) = self.world.swarm() else {
+            return Vec::new();
+        };
+        let Some((node, _)) = plane
+            .store
+            .nodes()
+            .find(|(_, node)| node.machine == self.machine)
+        else {
+            return Vec::new();
+        };
+        let mut rows = Vec::new();
+        for view in plane.node_task_views(node) {
+            let Some((process, container)) = view
+                .container
+                .and_then(|id| Some((id, self.world.substrate.container(id)?)))
+            else {
+                continue;
+            };
+            let task = view.identity.text();
+            let words: Vec<&str> = container
+                .spec
+                .command
+                .iter()
+                .chain(container.spec.arguments.iter())
+                .map(|word| &**word)
+                .collect();
+            let since = |at: SimTime| human(self.now.since(at));
+            let (state, status, exit_code) = match container.state {
+                ContainerState::Created => ("created", "Created".to_owned(), 0),
+                ContainerState::Running { since: at } => {
+                    ("running", format!("Up {}", since(at)), 0)
+                }
+                ContainerState::Exited { at, code, .. } => {
+                    ("exited", format!("Exited ({code}) {} ago", since(at)), code)
+                }
+            };
+            let mut stream =
+                Stream::new(self.world.seed, "swarm.container-id", stable_hash(&task), 0);
+            rows.push(Row {
+                id: (0..4).map(|_| format!("{:016x}", stream.bits())).collect(),
+                name: format!("{}.{task}", view.name),
+                image: view.image.to_string(),
+                command: words.join(" "),
+                created: self
+                    .world
+                    .substrate
+                    .sandbox(container.sandbox)
+                    .map_or(SimTime::ZERO, |sandbox| sandbox.created),
+                state,
+                status,
+                health: None,
+                exit_code,
+                ports: String::new(),
+                labels: vec![("com.docker.swarm.task.id", task)],
+                process: Some(process),
+            });
+        }
+        rows
+    }
+}
+
+/// Ports of a running container. Without an address both families are bound.
+pub fn ports(ports: &Arc<[Published]>) -> String {
+    let mut texts = Vec::new();
+    for port in ports.iter() {
+        let rest = format!("{}->{}/{}", port.published, port.target, port.protocol);
+        if port.host_ip.is_empty() {
+            texts.push(format!("0.0.0.0:{rest}"));
+            texts.push(format!("[::]:{rest}"));
+        } else {
+            texts.push(format!("{}:{rest}", port.host_ip));
+        }
+    }
+    texts.join(", ")
+}

@@ -1,0 +1,247 @@
+//! Commands that change one container each.
+
+use std::sync::Arc;
+
+use super::row::Engine;
+use super::until;
+use crate::api::compose::service::Restart;
+use crate::base::time::SimDuration;
+use crate::compose::{Refusal, Request, Response};
+use crate::console::docker::each;
+use crate::console::docker::flags::{Grammar, Parsed, parse};
+use crate::console::{Output, Session};
+use crate::engine::command::{Answer, Command, Orchestrator};
+
+/// Longest wait for a container to stop or start, besides its own grace period.
+const LONGEST: SimDuration = SimDuration::from_minutes(30);
+
+const GRAMMARS: [Grammar; 6] = [
+    one(
+        "docker start",
+        "[OPTIONS] CONTAINER [CONTAINER...]",
+        "attach,a! interactive,i! detach-keys=!",
+    ),
+    one(
+        "docker stop",
+        "[OPTIONS] CONTAINER [CONTAINER...]",
+        "timeout,t= time= signal,s=!",
+    ),
+    one(
+        "docker restart",
+        "[OPTIONS] CONTAINER [CONTAINER...]",
+        "timeout,t= time= signal,s=!",
+    ),
+    one(
+        "docker kill",
+        "[OPTIONS] CONTAINER [CONTAINER...]",
+        "signal,s=",
+    ),
+    one(
+        "docker rm",
+        "[OPTIONS] CONTAINER [CONTAINER...]",
+        "force,f volumes,v link,l!",
+    ),
+    one(
+        "docker update",
+        "[OPTIONS] CONTAINER [CONTAINER...]",
+        "restart= cpus=! memory,m=! memory-swap=! memory-reservation=! cpu-shares,c=! cpu-period=! cpu-quota=! cpuset-cpus=! cpuset-mems=! pids-limit=! blkio-weight=!",
+    ),
+];
+
+const fn one(path: &'static str, usage: &'static str, flags: &'static str) -> Grammar {
+    Grammar {
+        path,
+        usage,
+        flags,
+        least: 1,
+        most: None,
+        interspersed: true,
+    }
+}
+
+/// Runs one command.
+pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output, Output> {
+    let Some(grammar) = GRAMMARS
+        .iter()
+        .find(|grammar| grammar.path.strip_prefix("docker ") == Some(verb))
+    else {
+        return Err(crate::console::docker::not_modelled(&format!(
+            "docker {verb}"
+        )));
+    };
+    let parsed = parse(grammar, words)?;
+    if session.history.lab().world(Orchestrator::Compose).is_none() {
+        let engine = Engine::of(session)?;
+        engine.find(&parsed.words[0])?;
+        return Err(Output::error(
+            1,
+            format!(
+                "docker {verb} of a task's container is not modelled; see sim fault container-kill"
+            ),
+        ));
+    }
+    let restart = match parsed.value("restart") {
+        Some(text) => Some(policy(text)?),
+        None => None,
+    };
+    let grace = grace(&parsed)?;
+    if verb == "kill"
+        && parsed
+            .value("signal")
+            .is_some_and(|signal| !matches!(signal.trim_start_matches("SIG"), "KILL" | "9"))
+    {
+        return Err(Output::error(
+            1,
+            "docker kill with a signal other than SIGKILL is not modelled",
+        ));
+    }
+    Ok(each(&parsed.words, |name| {
+        let row = Engine::of(session)?.find(name)?;
+        let containers = vec![Arc::from(row.name.as_str())];
+        let request = match verb {
+            "start" => Request::Start { containers },
+            "stop" => Request::Stop { containers, grace },
+            "restart" => Request::Restart { containers, grace },
+            "kill" => Request::Kill { containers },
+            "rm" => Request::Remove {
+                containers,
+                force: parsed.has("force"),
+            },
+            _ => match restart {
+                Some(restart) => Request::SetRestart {
+                    container: row.name.as_str().into(),
+                    restart,
+                },
+                None => {
+                    return Err(Output::error(
+                        1,
+                        "you must provide one or more flags when using this command",
+                    ));
+                }
+            },
+        };
+        act(session, request)?;
+        settle(session, verb, &row.name)?;
+        Ok(name.to_owned())
+    }))
+}
+
+/// Waits as the command does, and tells a start that was refused.
+fn settle(session: &mut Session, verb: &str, name: &str) -> Result<(), Output> {
+    let now = session.history.now();
+    match verb {
+        "stop" | "kill" => {
+            until(session, LONGEST, |session| {
+                state(session, name).is_none_or(|state| !matches!(state, "running" | "created"))
+                    || stopped(session, name)
+            });
+        }
+        "rm" => {
+            until(session, LONGEST, |session| state(session, name).is_none());
+        }
+        "start" | "restart" => {
+            until(session, LONGEST, |session| {
+                stored(session, name, |row| {
+                    row.error.is_some()
+                        || row.started_at.is_some_and(|at| at >= now)
+                        || row.started_at.is_some()
+                            && row.state == crate::compose::store::State::Running
+                            && verb == "start"
+                })
+                .unwrap_or(true)
+            });
+            let world = session.world(Orchestrator::Compose)?;
+            let error = stored(session, name, |row| {
+                row.error.map(|error| world.symbols.text(error).to_owned())
+            })
+            .flatten();
+            if let Some(error) = error {
+                return Err(Output::error(
+                    1,
+                    format!(
+                        "Error response from daemon: {error}\nError: failed to start containers: {name}"
+                    ),
+                ));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn stopped(session: &Session, name: &str) -> bool {
+    stored(session, name, |row| {
+        row.process.is_none()
+            || row.finished_at.is_some() && row.state != crate::compose::store::State::Running
+    })
+    .unwrap_or(true)
+}
+
+/// `State.Status` of a container; none if it is gone.
+pub fn state(session: &Session, name: &str) -> Option<&'static str> {
+    stored(session, name, crate::compose::view::status_word)
+}
+
+/// Reads something of a container's row.
+pub fn stored<T>(
+    session: &Session,
+    name: &str,
+    read: impl FnOnce(&crate::compose::store::ContainerRow) -> T,
+) -> Option<T> {
+    let world = session.history.lab().world(Orchestrator::Compose)?;
+    let rows = world.compose()?.containers();
+    rows.into_iter()
+        .find(|row| world.symbols.text(row.name) == name)
+        .map(read)
+}
+
+/// Gives a request to the Compose host's engine.
+///
+/// # Errors
+/// The daemon's text.
+pub fn act(session: &mut Session, request: Request) -> Result<Response, Output> {
+    give(session, request)?.map_err(|refusal| {
+        let prefix = if refusal.message.starts_with("Cannot connect") {
+            ""
+        } else {
+            "Error response from daemon: "
+        };
+        Output::error(refusal.code, format!("{prefix}{}", refusal.message))
+    })
+}
+
+/// Gives a request and returns the answer as it is.
+///
+/// # Errors
+/// That there is no such world.
+pub fn give(session: &mut Session, request: Request) -> Result<Result<Response, Refusal>, Output> {
+    match session.command(Orchestrator::Compose, Command::Compose(Arc::new(request)))? {
+        Answer::Compose(result) => Ok(*result),
+        Answer::Refused(message) => Err(Output::error(1, message)),
+        Answer::Done | Answer::Fault(_) | Answer::Kube(_) | Answer::Swarm(_) => {
+            Ok(Ok(Response::Containers(Vec::new())))
+        }
+    }
+}
+
+/// `--timeout` in seconds.
+///
+/// # Errors
+/// The command line's text.
+pub fn grace(parsed: &Parsed) -> Result<Option<SimDuration>, Output> {
+    let flag = if parsed.value("time").is_some() {
+        "time"
+    } else {
+        "timeout"
+    };
+    parsed.read(flag, |text| {
+        text.parse::<u64>()
+            .map(SimDuration::from_secs)
+            .map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
+    })
+}
+
+fn policy(text: &str) -> Result<Restart, Output> {
+    crate::manifest::compose::service::parse_restart(text)
+        .ok_or_else(|| Output::error(1, format!("invalid restart policy: {text}")))
+}

@@ -1,0 +1,227 @@
+//! Lists: the default table, `--format`, `--quiet`, filters.
+//! Source: docker/cli `cli/command/formatter/{formatter,custom}.go`.
+
+use super::flags::Parsed;
+use super::template;
+use crate::console::Output;
+use crate::console::table::Table;
+use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json};
+
+/// A list of objects, each a row of texts.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Fields with their headers; the first `shown` make the default table.
+    pub fields: &'static [(&'static str, &'static str)],
+    /// Number of columns of the default table.
+    pub shown: usize,
+    /// Field that `--quiet` prints.
+    pub quiet: &'static str,
+    /// Rows, one text for each field.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Listing {
+    /// A list whose default table has all columns but the last `extra` ones.
+    pub fn new(fields: &'static [(&'static str, &'static str)], extra: usize) -> Self {
+        Self {
+            fields,
+            shown: fields.len() - extra,
+            quiet: fields[0].0,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Prints it as `--format` and `--quiet` ask.
+    pub fn output(&self, parsed: &Parsed) -> Output {
+        let format = parsed.value("format").unwrap_or("table");
+        if parsed.has("quiet") {
+            let column = self
+                .fields
+                .iter()
+                .position(|(field, _)| *field == self.quiet)
+                .unwrap_or(0);
+            return Output::text(
+                self.rows
+                    .iter()
+                    .map(|row| format!("{}\n", row[column]))
+                    .collect::<String>(),
+            );
+        }
+        match format {
+            "table" => Output::text(self.table()),
+            "json" | "{{json .}}" => Output::text(
+                self.rows
+                    .iter()
+                    .map(|row| json(&self.object(row), KeyOrder::Sorted) + "\n")
+                    .collect::<String>(),
+            ),
+            _ => self.custom(format),
+        }
+    }
+
+    fn table(&self) -> String {
+        let headers: Vec<&str> = self.fields[..self.shown]
+            .iter()
+            .map(|(_, header)| *header)
+            .collect();
+        let mut table = Table::new(&headers);
+        table.rows = self
+            .rows
+            .iter()
+            .map(|row| row[..self.shown].to_vec())
+            .collect();
+        table.docker()
+    }
+
+    fn object(&self, row: &[String]) -> Value {
+        Value::object(
+            self.fields
+                .iter()
+                .zip(row)
+                .map(|((field, _), text)| (*field, Value::string(text))),
+        )
+    }
+
+    fn custom(&self, format: &str) -> Output {
+        let (tabular, format) = match format.strip_prefix("table ") {
+            Some(format) => (true, format),
+            None => (false, format),
+        };
+        let mut lines: Vec<String> = Vec::new();
+        if tabular {
+            let headers = Value::object(
+                self.fields
+                    .iter()
+                    .map(|(field, header)| (*field, Value::string(header))),
+            );
+            match template::render(format, &headers) {
+                Ok(line) => lines.push(line),
+                Err(message) => return Output::error(1, message),
+            }
+        }
+        for row in &self.rows {
+            match template::render(format, &self.object(row)) {
+                Ok(line) => lines.push(line),
+                Err(message) => return Output::error(1, message),
+            }
+        }
+        if !tabular {
+            return Output::text(
+                lines
+                    .iter()
+                    .map(|line| format!("{line}\n"))
+                    .collect::<String>(),
+            );
+        }
+        let cells: Vec<Vec<String>> = lines
+            .iter()
+            .map(|line| line.split('\t').map(str::to_owned).collect())
+            .collect();
+        let Some((header, rows)) = cells.split_first() else {
+            return Output::default();
+        };
+        Output::text(
+            Table {
+                header: header.clone(),
+                rows: rows.to_vec(),
+            }
+            .docker(),
+        )
+    }
+}
+
+/// One `--filter KEY=VALUE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Key.
+    pub key: String,
+    /// Value.
+    pub value: String,
+}
+
+/// The filters of a command line, if all keys are among `known`.
+///
+/// # Errors
+/// The command line's or the daemon's text.
+pub fn filters(parsed: &Parsed, known: &[&str]) -> Result<Vec<Filter>, Output> {
+    let mut found = Vec::new();
+    for text in parsed.values("filter") {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(Output::error(
+                125,
+                format!(
+                    "invalid argument \"{text}\" for \"-f, --filter\" flag: invalid filter '{text}'"
+                ),
+            ));
+        };
+        let key = key.trim().to_lowercase();
+        if !known.contains(&key.as_str()) {
+            return Err(Output::error(
+                1,
+                format!("Error response from daemon: invalid filter '{key}'"),
+            ));
+        }
+        found.push(Filter {
+            key,
+            value: value.trim().to_owned(),
+        });
+    }
+    Ok(found)
+}
+
+/// Whether an object passes: values of one key are alternatives, keys must all hold.
+pub fn passes(filters: &[Filter], mut holds: impl FnMut(&str, &str) -> bool) -> bool {
+    filters.iter().all(|filter| {
+        filters
+            .iter()
+            .filter(|other| other.key == filter.key)
+            .any(|other| holds(&other.key, &other.value))
+    })
+}
+
+/// Whether labels satisfy `key` or `key=value`.
+pub fn labelled<'a>(wanted: &str, get: impl Fn(&str) -> Option<&'a str>) -> bool {
+    match wanted.split_once('=') {
+        Some((key, value)) => get(key) == Some(value),
+        None => get(wanted).is_some(),
+    }
+}
+
+/// Objects as `inspect` prints them: a JSON array, or each through a template. `missing` lists what
+/// was not found, in the daemon's words.
+pub fn inspected(objects: &[Value], missing: &[String], format: Option<&str>) -> Output {
+    let mut output = Output::default();
+    match format {
+        None | Some("json" | "") => {
+            if objects.is_empty() {
+                output.stdout.push_str("[]\n");
+            } else {
+                output.stdout = crate::object::print::json_indented(
+                    &Value::list(objects.to_vec()),
+                    KeyOrder::Stored,
+                    "    ",
+                ) + "\n";
+            }
+        }
+        Some(format) => {
+            for object in objects {
+                match template::render(format, object) {
+                    Ok(text) => output.stdout.push_str(&format!("{text}\n")),
+                    Err(message) => return Output::error(64, message),
+                }
+            }
+            if objects.is_empty() {
+                output.stdout.push('\n');
+            }
+        }
+    }
+    if !missing.is_empty() {
+        output.stderr = missing
+            .iter()
+            .map(|message| format!("{message}\n"))
+            .collect();
+        output.code = 1;
+    }
+    output
+}

@@ -1,0 +1,379 @@
+//! `docker secret|config|network|volume …`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::flags::{Grammar, Parsed, parse};
+use super::listing::{Listing, filters, inspected, labelled, passes};
+use super::words::{ago, short};
+use super::{ask, each, swarm, unknown_command};
+use crate::base::rng::{Stream, stable_hash};
+use crate::console::{Output, Session};
+use crate::engine::command::Orchestrator;
+use crate::swarm::control_api::{Kind, Request, Response};
+
+/// Largest secret and config. Source: swarmkit `api/validation/secrets.go`, `manager/controlapi/config.go`.
+const SECRET_BYTES_END: usize = 512_000;
+const CONFIG_BYTES_END: usize = 1_024_000;
+
+const LS: &str = "filter,f=* format= quiet,q no-trunc";
+
+/// Runs one command of a group.
+pub fn run(
+    session: &mut Session,
+    group: &str,
+    words: &[String],
+    input: &str,
+) -> Result<Output, Output> {
+    let (kind, path): (Option<Kind>, [&'static str; 5]) = match group {
+        "secret" => (
+            Some(Kind::Secret),
+            [
+                "docker secret",
+                "docker secret ls",
+                "docker secret create",
+                "docker secret rm",
+                "docker secret inspect",
+            ],
+        ),
+        "config" => (
+            Some(Kind::Config),
+            [
+                "docker config",
+                "docker config ls",
+                "docker config create",
+                "docker config rm",
+                "docker config inspect",
+            ],
+        ),
+        "network" => (
+            Some(Kind::Network),
+            [
+                "docker network",
+                "docker network ls",
+                "docker network create",
+                "docker network rm",
+                "docker network inspect",
+            ],
+        ),
+        _ => (
+            None,
+            [
+                "docker volume",
+                "docker volume ls",
+                "docker volume create",
+                "docker volume rm",
+                "docker volume inspect",
+            ],
+        ),
+    };
+    let Some(verb) = words.first() else {
+        return Ok(Output::text(format!(
+            "Usage:  {} COMMAND\n\nCommands: create, inspect, ls, rm\n",
+            path[0]
+        )));
+    };
+    let rest = &words[1..];
+    let grammar = |path, usage, flags, least, most| Grammar {
+        path,
+        usage,
+        flags,
+        least,
+        most,
+        interspersed: true,
+    };
+    match (verb.as_str(), kind) {
+        ("ls" | "list", Some(kind)) => {
+            let parsed = parse(&grammar(path[1], "[OPTIONS]", LS, 0, Some(0)), rest)?;
+            match kind {
+                Kind::Network => networks(session, &parsed),
+                Kind::Secret | Kind::Config => list(session, kind, &parsed),
+            }
+        }
+        ("ls" | "list", None) => volumes(
+            session,
+            &parse(&grammar(path[1], "[OPTIONS]", LS, 0, Some(0)), rest)?,
+        ),
+        ("create", Some(Kind::Network)) => {
+            let flags = "driver,d= attachable label=* subnet=*! gateway=*! internal! ingress! opt,o=*! scope=! ipv6! ip-range=*!";
+            let parsed = parse(
+                &grammar(path[2], "[OPTIONS] NETWORK", flags, 1, Some(1)),
+                rest,
+            )?;
+            if parsed.value("driver").unwrap_or("bridge") != "overlay" {
+                return Err(Output::error(
+                    1,
+                    "docker network create with a driver other than overlay is not modelled",
+                ));
+            }
+            create(session, Kind::Network, &parsed.words[0], &parsed)
+        }
+        ("create", Some(kind)) => {
+            let parsed = parse(
+                &grammar(
+                    path[2],
+                    "[OPTIONS] NAME file|-",
+                    "label,l=* driver,d=! template-driver=!",
+                    2,
+                    Some(2),
+                ),
+                rest,
+            )?;
+            let file = &parsed.words[1];
+            let length = match (file.as_str(), session.file(file)) {
+                ("-", _) => input.len(),
+                (_, Some(text)) => text.len(),
+                (_, None) => {
+                    let word = kind.word();
+                    return Err(Output::error(
+                        1,
+                        format!(
+                            "error reading content from {file:?}: open {file}: no such file or directory ({word} not created)"
+                        ),
+                    ));
+                }
+            };
+            check_size(kind, length)?;
+            create(session, kind, &parsed.words[0], &parsed)
+        }
+        ("rm" | "remove", Some(kind)) => {
+            let parsed = parse(
+                &grammar(path[3], "NAME [NAME...]", "force,f", 1, None),
+                rest,
+            )?;
+            swarm(session)?;
+            Ok(each(&parsed.words, |name| {
+                ask(
+                    session,
+                    Request::Remove {
+                        kind,
+                        name: name.into(),
+                    },
+                )
+                .map(|_| name.to_owned())
+            }))
+        }
+        ("inspect", Some(kind)) => inspect(
+            session,
+            kind,
+            &parse(
+                &grammar(
+                    path[4],
+                    "[OPTIONS] NAME [NAME...]",
+                    "format,f= pretty! verbose,v!",
+                    1,
+                    None,
+                ),
+                rest,
+            )?,
+        ),
+        ("create" | "rm" | "inspect" | "prune" | "connect" | "disconnect" | "update", _) => {
+            Err(super::not_modelled(&format!("{} {verb}", path[0])))
+        }
+        (word, _) => Err(unknown_command(path[0], word)),
+    }
+}
+
+fn check_size(kind: Kind, length: usize) -> Result<(), Output> {
+    let message = match kind {
+        Kind::Secret if length == 0 || length >= SECRET_BYTES_END => {
+            "secret data must be larger than 0 and less than 512000 bytes"
+        }
+        Kind::Config if length == 0 || length >= CONFIG_BYTES_END => {
+            "config data must be larger than 0 and less than 1024000 bytes"
+        }
+        Kind::Secret | Kind::Config | Kind::Network => return Ok(()),
+    };
+    Err(Output::error(
+        1,
+        format!("Error response from daemon: rpc error: code = InvalidArgument desc = {message}"),
+    ))
+}
+
+fn create(
+    session: &mut Session,
+    kind: Kind,
+    name: &str,
+    parsed: &Parsed,
+) -> Result<Output, Output> {
+    let labels: BTreeMap<Arc<str>, Arc<str>> = parsed
+        .values("label")
+        .into_iter()
+        .map(|label| label.split_once('=').unwrap_or((label, "")))
+        .map(|(key, value)| (key.into(), value.into()))
+        .collect();
+    match ask(
+        session,
+        Request::Create {
+            kind,
+            name: name.into(),
+            labels,
+        },
+    )? {
+        Response::Id(id) => Ok(Output::text(format!("{id}\n"))),
+        Response::Done | Response::Stack(_) => Ok(Output::default()),
+    }
+}
+
+fn list(session: &Session, kind: Kind, parsed: &Parsed) -> Result<Output, Output> {
+    let filters = filters(parsed, &["id", "name", "label"])?;
+    let plane = swarm(session)?;
+    let secret = kind == Kind::Secret;
+    let mut listing = if secret {
+        Listing::new(
+            &[
+                ("ID", "ID"),
+                ("Name", "NAME"),
+                ("Driver", "DRIVER"),
+                ("CreatedAt", "CREATED"),
+                ("UpdatedAt", "UPDATED"),
+            ],
+            0,
+        )
+    } else {
+        Listing::new(
+            &[
+                ("ID", "ID"),
+                ("Name", "NAME"),
+                ("CreatedAt", "CREATED"),
+                ("UpdatedAt", "UPDATED"),
+            ],
+            0,
+        )
+    };
+    for (name, object) in plane.named(kind) {
+        let fits = passes(&filters, |key, value| match key {
+            "id" => object.identity.text().starts_with(value),
+            "name" => name.starts_with(value),
+            _ => labelled(value, |key| object.labels.get(key).map(|text| &**text)),
+        });
+        if fits {
+            let age = ago(session.history.now().since(object.created_at));
+            let mut row = vec![object.identity.text(), name.to_string()];
+            if secret {
+                row.push(String::new());
+            }
+            row.extend([age.clone(), age]);
+            listing.rows.push(row);
+        }
+    }
+    Ok(listing.output(parsed))
+}
+
+const NETWORK_FIELDS: [(&str, &str); 4] = [
+    ("ID", "NETWORK ID"),
+    ("Name", "NAME"),
+    ("Driver", "DRIVER"),
+    ("Scope", "SCOPE"),
+];
+
+fn networks(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
+    let filters = filters(parsed, &["id", "name", "driver", "scope", "label"])?;
+    let whole = parsed.has("no-trunc");
+    let mut listing = Listing::new(&NETWORK_FIELDS, 0);
+    let cut = |id: String| if whole { id } else { short(&id) };
+    if let Some(world) = session.history.lab().world(Orchestrator::Compose) {
+        let Some(plane) = world.compose() else {
+            return Ok(Output::default());
+        };
+        let id = |name: &str| {
+            let mut stream = Stream::new(world.seed, "compose.network-id", stable_hash(name), 0);
+            (0..4)
+                .map(|_| format!("{:016x}", stream.bits()))
+                .collect::<String>()
+        };
+        // The engine's own three networks are always there.
+        for (name, driver) in [("bridge", "bridge"), ("host", "host"), ("none", "null")] {
+            listing.rows.push(vec![
+                cut(id(name)),
+                name.to_owned(),
+                driver.to_owned(),
+                "local".to_owned(),
+            ]);
+        }
+        for name in plane.networks(&world.symbols) {
+            listing.rows.push(vec![
+                cut(id(name)),
+                name.to_owned(),
+                "bridge".to_owned(),
+                "local".to_owned(),
+            ]);
+        }
+    } else {
+        for (name, object) in swarm(session)?.named(Kind::Network) {
+            listing.rows.push(vec![
+                cut(object.identity.text()),
+                name.to_string(),
+                "overlay".to_owned(),
+                "swarm".to_owned(),
+            ]);
+        }
+    }
+    listing
+        .rows
+        .sort_by(|a, b| crate::swarm::view::natural(&a[1], &b[1]));
+    listing.rows.retain(|row| {
+        passes(&filters, |key, value| match key {
+            "id" => row[0].starts_with(value),
+            "name" => row[1].contains(value),
+            "driver" => row[2] == value,
+            "scope" => row[3] == value,
+            _ => false,
+        })
+    });
+    Ok(listing.output(parsed))
+}
+
+fn volumes(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
+    let filters = filters(parsed, &["name", "driver"])?;
+    let mut listing = Listing::new(&[("Driver", "DRIVER"), ("Name", "VOLUME NAME")], 0);
+    listing.quiet = "Name";
+    let Some(world) = session.history.lab().world(Orchestrator::Compose) else {
+        return Err(Output::error(
+            1,
+            "docker volume ls is not modelled in a swarm",
+        ));
+    };
+    if let Some(plane) = world.compose() {
+        let mut names: Vec<&str> = plane.volumes(&world.symbols).collect();
+        names.sort_by(|a, b| crate::swarm::view::natural(a, b));
+        names.retain(|name| {
+            passes(&filters, |key, value| {
+                if key == "name" {
+                    name.contains(value)
+                } else {
+                    value == "local"
+                }
+            })
+        });
+        listing.rows = names
+            .into_iter()
+            .map(|name| vec!["local".to_owned(), name.to_owned()])
+            .collect();
+    }
+    Ok(listing.output(parsed))
+}
+
+fn inspect(session: &Session, kind: Kind, parsed: &Parsed) -> Result<Output, Output> {
+    let plane = swarm(session)?;
+    let mut objects = Vec::new();
+    let mut missing = Vec::new();
+    for name in &parsed.words {
+        let by_id = plane
+            .named(kind)
+            .iter()
+            .find(|(_, object)| object.identity.text().starts_with(name.as_str()))
+            .map(|(name, _)| name.to_string());
+        let found = plane
+            .inspect_named(kind, name)
+            .or_else(|| plane.inspect_named(kind, &by_id?));
+        match found {
+            Some(object) => objects.push(object),
+            None => missing.push(format!(
+                "Error response from daemon: {} {name} not found",
+                kind.word()
+            )),
+        }
+    }
+    Ok(inspected(&objects, &missing, parsed.value("format")))
+}

@@ -1,0 +1,432 @@
+//! `docker node …`, `docker swarm …` and `docker info`. Source: docker/cli `cli/command/{node,swarm}`.
+
+use std::sync::Arc;
+
+use super::flags::{Grammar, parse};
+use super::listing::{Listing, filters, inspected, labelled, passes};
+use super::{ENGINE_VERSION, ask, each, pretty, swarm as plane_of, task, unknown_command};
+use crate::console::{Output, Session};
+use crate::engine::command::{Answer, Command, Orchestrator};
+use crate::swarm::SwarmPlane;
+use crate::swarm::control_api::{NodeChange, Request};
+use crate::swarm::state::{Availability, Role};
+use crate::swarm::store::{Node, NodeId};
+use crate::swarm::view::NodeView;
+
+const LS: Grammar = Grammar {
+    path: "docker node ls",
+    usage: "[OPTIONS]",
+    flags: "filter,f=* format= quiet,q",
+    least: 0,
+    most: Some(0),
+    interspersed: true,
+};
+const PS: Grammar = Grammar {
+    path: "docker node ps",
+    usage: "[OPTIONS] [NODE...]",
+    flags: task::FLAGS,
+    least: 0,
+    most: None,
+    interspersed: true,
+};
+const INSPECT: Grammar = Grammar {
+    path: "docker node inspect",
+    usage: "[OPTIONS] self|NODE [NODE...]",
+    flags: "format,f= pretty",
+    least: 1,
+    most: None,
+    interspersed: true,
+};
+const UPDATE: Grammar = Grammar {
+    path: "docker node update",
+    usage: "[OPTIONS] NODE",
+    flags: "availability= role= label-add=* label-rm=*",
+    least: 1,
+    most: Some(1),
+    interspersed: true,
+};
+const PROMOTE: Grammar = Grammar {
+    path: "docker node promote",
+    usage: "NODE [NODE...]",
+    flags: "",
+    least: 1,
+    most: None,
+    interspersed: true,
+};
+const DEMOTE: Grammar = Grammar {
+    path: "docker node demote",
+    usage: "NODE [NODE...]",
+    flags: "",
+    least: 1,
+    most: None,
+    interspersed: true,
+};
+const RM: Grammar = Grammar {
+    path: "docker node rm",
+    usage: "[OPTIONS] NODE [NODE...]",
+    flags: "force,f",
+    least: 1,
+    most: None,
+    interspersed: true,
+};
+const SWARM_UPDATE: Grammar = Grammar {
+    path: "docker swarm update",
+    usage: "[OPTIONS]",
+    flags: "task-history-limit= dispatcher-heartbeat= autolock! cert-expiry=! external-ca=! max-snapshots=! snapshot-interval=!",
+    least: 0,
+    most: Some(0),
+    interspersed: true,
+};
+
+/// Runs one `docker node` command.
+pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+    let Some(verb) = words.first() else {
+        return Ok(Output::text(
+            "Usage:  docker node COMMAND\n\nCommands: demote, inspect, ls, promote, ps, rm, update\n",
+        ));
+    };
+    let rest = &words[1..];
+    match verb.as_str() {
+        "ls" | "list" => list(session, rest),
+        "ps" => tasks(session, rest),
+        "inspect" => inspect(session, rest),
+        "update" => update(session, rest),
+        "promote" => set_role(session, &parse(&PROMOTE, rest)?.words, Role::Manager),
+        "demote" => set_role(session, &parse(&DEMOTE, rest)?.words, Role::Worker),
+        "rm" | "remove" => {
+            let parsed = parse(&RM, rest)?;
+            plane_of(session)?;
+            let force = parsed.has("force");
+            Ok(each(&parsed.words, |name| {
+                ask(
+                    session,
+                    Request::RemoveNode {
+                        node: name.into(),
+                        force,
+                    },
+                )
+                .map(|_| name.to_owned())
+            }))
+        }
+        word => Err(unknown_command("docker node", word)),
+    }
+}
+
+fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&LS, words)?;
+    let filters = filters(
+        &parsed,
+        &["id", "name", "role", "membership", "node.label", "label"],
+    )?;
+    let plane = plane_of(session)?;
+    let leader = plane.leader();
+    let mut listing = Listing::new(
+        &[
+            ("ID", "ID"),
+            ("Hostname", "HOSTNAME"),
+            ("Status", "STATUS"),
+            ("Availability", "AVAILABILITY"),
+            ("ManagerStatus", "MANAGER STATUS"),
+            ("EngineVersion", "ENGINE VERSION"),
+            ("Self", "SELF"),
+        ],
+        1,
+    );
+    for view in plane.node_views() {
+        let Some(node) = plane.store.node(view.id) else {
+            continue;
+        };
+        if !passes(&filters, |key, value| holds(&view, node, key, value)) {
+            continue;
+        }
+        let own = leader == Some(view.id);
+        let marked = own
+            && !parsed.has("quiet")
+            && parsed
+                .value("format")
+                .is_none_or(|format| format == "table");
+        listing.rows.push(vec![
+            format!("{}{}", view.identity.text(), if marked { " *" } else { "" }),
+            view.hostname.to_string(),
+            view.state.title().to_owned(),
+            view.availability.title().to_owned(),
+            view.manager_status.to_owned(),
+            ENGINE_VERSION.to_owned(),
+            own.to_string(),
+        ]);
+    }
+    Ok(listing.output(&parsed))
+}
+
+fn holds(view: &NodeView, node: &Node, key: &str, value: &str) -> bool {
+    let label = |labels: &std::collections::BTreeMap<Arc<str>, Arc<str>>| {
+        labelled(value, |key| labels.get(key).map(|text| &**text))
+    };
+    match key {
+        "id" => view.identity.text().starts_with(value),
+        "name" => view.hostname.starts_with(value),
+        "role" => node.role.word() == value,
+        "membership" => value == "accepted",
+        "node.label" => label(&node.labels),
+        "label" => label(&node.engine_labels),
+        _ => false,
+    }
+}
+
+fn find(plane: &SwarmPlane, name: &str) -> Result<NodeId, Output> {
+    let found = if name == "self" {
+        plane.leader()
+    } else {
+        plane.find_node(name)
+    };
+    found.ok_or_else(|| {
+        Output::error(
+            1,
+            format!("Error response from daemon: node {name} not found"),
+        )
+    })
+}
+
+fn tasks(session: &Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&PS, words)?;
+    let filters = filters(&parsed, &task::FILTERS)?;
+    let plane = plane_of(session)?;
+    let own = vec!["self".to_owned()];
+    let names = if parsed.words.is_empty() {
+        &own
+    } else {
+        &parsed.words
+    };
+    let mut views = Vec::new();
+    for name in names {
+        views.extend(plane.node_task_views(find(plane, name)?));
+    }
+    task::print(session, views, &filters, &parsed)
+}
+
+fn inspect(session: &Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&INSPECT, words)?;
+    let plane = plane_of(session)?;
+    let mut objects = Vec::new();
+    let mut missing = Vec::new();
+    for name in &parsed.words {
+        match find(plane, name) {
+            Ok(id) => objects.extend(plane.inspect_node(id)),
+            Err(output) => missing.push(output.stderr.trim_end().to_owned()),
+        }
+    }
+    if parsed.has("pretty") {
+        let text: String = objects.iter().map(pretty::node).collect();
+        return Ok(Output {
+            stdout: text,
+            stderr: missing.iter().map(|line| format!("{line}\n")).collect(),
+            code: i32::from(!missing.is_empty()),
+        });
+    }
+    Ok(inspected(&objects, &missing, parsed.value("format")))
+}
+
+fn update(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&UPDATE, words)?;
+    let name = &parsed.words[0];
+    let mut change = NodeChange {
+        availability: match parsed.value("availability") {
+            None => None,
+            Some("active") => Some(Availability::Active),
+            Some("pause") => Some(Availability::Pause),
+            Some("drain") => Some(Availability::Drain),
+            Some(other) => {
+                return Err(Output::error(
+                    1,
+                    format!(
+                        "invalid availability {other:?}, only active, pause, and drain are supported"
+                    ),
+                ));
+            }
+        },
+        role: match parsed.value("role") {
+            None => None,
+            Some("worker") => Some(Role::Worker),
+            Some("manager") => Some(Role::Manager),
+            Some(other) => {
+                return Err(Output::error(
+                    1,
+                    format!("invalid role {other:?}, only worker and manager are supported"),
+                ));
+            }
+        },
+        ..NodeChange::default()
+    };
+    let plane = plane_of(session)?;
+    let node = plane.store.node(find(plane, name)?);
+    for label in parsed.values("label-add") {
+        let (key, value) = label.split_once('=').unwrap_or((label, ""));
+        change.labels_add.push((key.into(), value.into()));
+    }
+    for label in parsed.values("label-rm") {
+        if !node.is_some_and(|node| node.labels.contains_key(label)) {
+            return Err(Output::error(
+                1,
+                format!("key {label} doesn't exist in node's labels"),
+            ));
+        }
+        change.labels_remove.push(label.into());
+    }
+    let version = node.map(|node| node.version);
+    ask(
+        session,
+        Request::UpdateNode {
+            node: name.as_str().into(),
+            version,
+            change,
+        },
+    )?;
+    Ok(Output::text(format!("{name}\n")))
+}
+
+fn set_role(session: &mut Session, names: &[String], role: Role) -> Result<Output, Output> {
+    plane_of(session)?;
+    Ok(each(names, |name| {
+        let plane = plane_of(session)?;
+        let node = plane
+            .store
+            .node(find(plane, name)?)
+            .expect("the node was just found");
+        if node.role == role {
+            return Ok(format!("Node {name} is already a {}.", role.word()));
+        }
+        let version = Some(node.version);
+        ask(
+            session,
+            Request::UpdateNode {
+                node: name.into(),
+                version,
+                change: NodeChange {
+                    role: Some(role),
+                    ..NodeChange::default()
+                },
+            },
+        )?;
+        Ok(match role {
+            Role::Manager => format!("Node {name} promoted to a manager in the swarm."),
+            Role::Worker => format!("Manager {name} demoted in the swarm."),
+        })
+    }))
+}
+
+/// Runs one `docker swarm` command.
+pub fn swarm(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+    let Some(verb) = words.first() else {
+        return Ok(Output::text(
+            "Usage:  docker swarm COMMAND\n\nCommands: init, join, leave, update\n",
+        ));
+    };
+    match verb.as_str() {
+        "init" | "join" => {
+            plane_of(session)?;
+            Err(Output::error(
+                1,
+                "Error response from daemon: This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and join another one.",
+            ))
+        }
+        "leave" => {
+            let plane = plane_of(session)?;
+            if words.iter().any(|word| word == "--force" || word == "-f") {
+                return Err(super::not_modelled(
+                    "docker swarm leave --force on a manager",
+                ));
+            }
+            let managers = plane
+                .store
+                .nodes()
+                .filter(|(_, node)| node.role == Role::Manager)
+                .count();
+            let mut text = "Error response from daemon: You are attempting to leave the swarm on a node that is participating as a manager. ".to_owned();
+            match managers {
+                0 | 1 => text.push_str("Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. "),
+                2 => text.push_str("Removing this node leaves 1 managers out of 2. Without a Raft quorum your swarm will be inaccessible. The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. Use `--force` to suppress this message."),
+                _ => text.push_str("Use `--force` to suppress this message."),
+            }
+            Err(Output::error(1, text))
+        }
+        "update" => swarm_update(session, &words[1..]),
+        "join-token" => Err(Output::error(
+            1,
+            "docker swarm join-token is not modelled: machines join with sim node add",
+        )),
+        "ca" | "unlock" | "unlock-key" => Err(super::not_modelled(&format!("docker swarm {verb}"))),
+        word => Err(unknown_command("docker swarm", word)),
+    }
+}
+
+fn swarm_update(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&SWARM_UPDATE, words)?;
+    plane_of(session)?;
+    for (flag, key) in [
+        ("task-history-limit", crate::swarm::settings::HISTORY),
+        ("dispatcher-heartbeat", crate::swarm::settings::HEARTBEAT),
+    ] {
+        let Some(value) = parsed.value(flag) else {
+            continue;
+        };
+        if let Answer::Refused(message) =
+            session.command(Orchestrator::Swarm, Command::Set(key.into(), value.into()))?
+        {
+            return Err(Output::error(
+                125,
+                format!("invalid argument \"{value}\" for \"--{flag}\" flag: {message}"),
+            ));
+        }
+    }
+    Ok(Output::text("Swarm updated.\n"))
+}
+
+/// `docker info`: what is known of the engine that answers.
+pub fn info(session: &Session) -> Result<Output, Output> {
+    let mut text = format!("Client:\n Version:    {ENGINE_VERSION}\n\nServer:\n");
+    if let Some(world) = session.history.lab().world(Orchestrator::Compose)
+        && let Some(plane) = world.compose()
+    {
+        let rows = plane.containers();
+        let running = rows
+            .iter()
+            .filter(|row| row.state == crate::compose::store::State::Running)
+            .count();
+        text.push_str(&format!(
+            " Containers: {}\n  Running: {running}\n  Paused: 0\n  Stopped: {}\n Server Version: {ENGINE_VERSION}\n Swarm: inactive\n",
+            rows.len(),
+            rows.len() - running
+        ));
+        return Ok(Output::text(text));
+    }
+    let plane = plane_of(session)?;
+    let nodes: Vec<&Node> = plane.store.nodes().map(|(_, node)| node).collect();
+    let managers = nodes
+        .iter()
+        .filter(|node| node.role == Role::Manager)
+        .count();
+    let own = plane.leader().and_then(|id| plane.store.node(id));
+    text.push_str(&format!(
+        " Server Version: {ENGINE_VERSION}\n Swarm: active\n"
+    ));
+    if let Some(node) = own {
+        text.push_str(&format!(
+            "  NodeID: {}\n  Is Manager: true\n  Managers: {managers}\n  Nodes: {}\n",
+            node.identity.text(),
+            nodes.len()
+        ));
+        text.push_str(&format!(
+            "  Orchestration:\n   Task History Retention Limit: {}\n",
+            plane.settings.task_history_limit
+        ));
+        text.push_str(&format!(
+            "  Dispatcher:\n   Heartbeat Period: {}\n",
+            super::words::human(plane.settings.heartbeat_period)
+        ));
+        text.push_str(&format!(
+            "  Node Address: {}\n Name: {}\n",
+            node.address, node.hostname
+        ));
+    }
+    Ok(Output::text(text))
+}

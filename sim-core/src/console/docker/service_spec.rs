@@ -1,0 +1,633 @@
+//! `docker service create`, and readers of values that `create` and `update` share.
+//! Source: docker/cli `cli/command/service/{create,opts}.go`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::flags::{Grammar, Parsed, parse};
+use super::service::append;
+use super::words::{read_bytes, read_decimal};
+use super::{ask, progress};
+use crate::api::health::{HealthCheck, HealthTest};
+use crate::api::resources::{ResourceAmounts, ResourceNeeds};
+use crate::api::swarm::service::{
+    ContainerSpec, EndpointMode, FailureAction, Mount, MountKind, Placement, PortProtocol,
+    PublishMode, PublishedPort, RestartCondition, RestartPolicy, ServiceMode, ServiceSpec,
+    TaskSpec, UpdateConfig, UpdateOrder,
+};
+use crate::base::time::SimDuration;
+use crate::console::{Output, Session};
+use crate::swarm::control_api::{Request, Response};
+
+const CREATE: Grammar = Grammar {
+    path: "docker service create",
+    usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    flags: concat!(
+        "name= mode= replicas= max-concurrent= detach,d quiet,q label,l=* env,e=* env-file=* publish,p=* constraint=* placement-pref=* ",
+        "replicas-max-per-node= network=* mount=* secret=* config=* entrypoint= endpoint-mode= stop-grace-period= ",
+        "limit-cpu= limit-memory= reserve-cpu= reserve-memory= generic-resource=* ",
+        "restart-condition= restart-delay= restart-max-attempts= restart-window= ",
+        "update-parallelism= update-delay= update-failure-action= update-monitor= update-max-failure-ratio= update-order= ",
+        "rollback-parallelism= rollback-delay= rollback-failure-action= rollback-monitor= rollback-max-failure-ratio= rollback-order= ",
+        "health-cmd= health-interval= health-timeout= health-retries= health-start-period= health-start-interval= no-healthcheck no-resolve-image with-registry-auth ",
+        "cap-add=*! cap-drop=*! container-label=*! credential-spec=! dns=*! dns-option=*! dns-search=*! group=*! host=*! hostname=! init! isolation=! ",
+        "limit-pids=! log-driver=! log-opt=*! memory-swap=! memory-swappiness=! oom-score-adj=! read-only! stop-signal=! sysctl=*! tty,t! ulimit=*! user,u=! workdir,w=!"
+    ),
+    least: 1,
+    most: None,
+    interspersed: false,
+};
+
+/// Docker's defaults of a health check. Source: moby `daemon/health.go`.
+const HEALTH_PERIOD: SimDuration = SimDuration::from_secs(30);
+const HEALTH_START_INTERVAL: SimDuration = SimDuration::from_secs(5);
+const HEALTH_RETRIES: u32 = 3;
+
+/// A specification with Swarm's defaults. Source: swarmkit `api/defaults/service.go`.
+pub fn blank(name: &str, image: &str) -> ServiceSpec {
+    let update = UpdateConfig {
+        parallelism: 1,
+        delay: SimDuration::ZERO,
+        failure_action: FailureAction::Pause,
+        monitor: SimDuration::from_secs(5),
+        max_failure_ratio_millionths: 0,
+        order: UpdateOrder::StopFirst,
+    };
+    ServiceSpec {
+        name: name.into(),
+        labels: BTreeMap::new(),
+        mode: ServiceMode::Replicated { replicas: 1 },
+        task: TaskSpec {
+            container: ContainerSpec {
+                image: image.into(),
+                command: Vec::new(),
+                args: Vec::new(),
+                env: BTreeMap::new(),
+                health_check: None,
+                stop_grace_period: SimDuration::from_secs(10),
+                mounts: Vec::new(),
+                configs: Vec::new(),
+                secrets: Vec::new(),
+            },
+            resources: ResourceNeeds::default(),
+            restart_policy: RestartPolicy {
+                condition: RestartCondition::Any,
+                delay: SimDuration::from_secs(5),
+                max_attempts: 0,
+                window: SimDuration::ZERO,
+            },
+            placement: Placement::default(),
+            networks: Vec::new(),
+            force_update: 0,
+        },
+        endpoint_mode: EndpointMode::Vip,
+        ports: Vec::new(),
+        update_config: update,
+        rollback_config: update,
+    }
+}
+
+/// Runs `docker service create`.
+pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&CREATE, words)?;
+    super::swarm(session)?;
+    let name = match parsed.value("name") {
+        Some(name) => name.to_owned(),
+        None => {
+            return Err(Output::error(
+                1,
+                "docker service create without --name is not modelled: the daemon would invent a name",
+            ));
+        }
+    };
+    let mut spec = blank(&name, &parsed.words[0]);
+    mode(&parsed, &mut spec)?;
+    spec.task.container.args = parsed.words[1..]
+        .iter()
+        .map(|word| word.as_str().into())
+        .collect();
+    for label in parsed.values("label") {
+        let (key, value) = pair(label);
+        spec.labels.insert(key, value);
+    }
+    for file in parsed.values("env-file") {
+        let Some(text) = session.file(file) else {
+            return Err(Output::error(
+                1,
+                format!("open {file}: no such file or directory"),
+            ));
+        };
+        for line in text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        {
+            let (key, value) = pair(line);
+            spec.task.container.env.insert(key, value);
+        }
+    }
+    for variable in parsed.values("env") {
+        let (key, value) = variable_of(session, variable);
+        if let Some(value) = value {
+            spec.task.container.env.insert(key, value);
+        }
+    }
+    for port in parsed.values("publish") {
+        spec.ports.extend(ports(port)?);
+    }
+    spec.task.placement.constraints = parsed
+        .values("constraint")
+        .into_iter()
+        .map(Into::into)
+        .collect();
+    for preference in parsed.values("placement-pref") {
+        spec.task
+            .placement
+            .preferences
+            .push(self::preference(preference)?);
+    }
+    spec.task.networks = parsed
+        .values("network")
+        .into_iter()
+        .map(Into::into)
+        .collect();
+    spec.task.container.secrets = parsed
+        .values("secret")
+        .into_iter()
+        .map(source_name)
+        .collect();
+    spec.task.container.configs = parsed
+        .values("config")
+        .into_iter()
+        .map(source_name)
+        .collect();
+    for mount in parsed.values("mount") {
+        spec.task.container.mounts.push(self::mount(mount)?);
+    }
+    for resource in parsed.values("generic-resource") {
+        let (kind, amount) = generic(resource)?;
+        spec.task.resources.requests.extended.insert(kind, amount);
+    }
+    common(&parsed, &mut spec)?;
+    let Response::Id(id) = ask(session, Request::CreateService(Arc::new(spec)))? else {
+        return Ok(Output::default());
+    };
+    let mut output = Output::text(format!("{id}\n"));
+    if !parsed.has("detach") {
+        let shown = progress::wait(session, &id);
+        append(&mut output, quiet(&parsed, shown));
+    }
+    Ok(output)
+}
+
+/// Drops the progress if it is not wanted.
+pub fn quiet(parsed: &Parsed, mut shown: Output) -> Output {
+    if parsed.has("quiet") {
+        shown.stdout.clear();
+    }
+    shown
+}
+
+fn mode(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {
+    let replicas = parsed.read("replicas", number::<u32>)?;
+    let concurrent = parsed.read("max-concurrent", number::<u32>)?;
+    spec.mode = match parsed.value("mode").unwrap_or("replicated") {
+        "global" | "global-job" if replicas.is_some() => {
+            return Err(Output::error(
+                1,
+                "replicas can only be used with replicated or replicated-job mode",
+            ));
+        }
+        "global" => ServiceMode::Global,
+        "global-job" => ServiceMode::GlobalJob,
+        "replicated" => ServiceMode::Replicated {
+            replicas: replicas.unwrap_or(1),
+        },
+        "replicated-job" => {
+            let total = replicas.unwrap_or(1);
+            ServiceMode::ReplicatedJob {
+                total_completions: total,
+                max_concurrent: concurrent.unwrap_or(total),
+            }
+        }
+        other => {
+            return Err(Output::error(
+                1,
+                format!("unknown mode: {other}, only replicated and global supported"),
+            ));
+        }
+    };
+    if concurrent.is_some() && !matches!(spec.mode, ServiceMode::ReplicatedJob { .. }) {
+        return Err(Output::error(
+            1,
+            "max-concurrent can only be used with replicated-job mode",
+        ));
+    }
+    // A job's tasks are not started again after they have ended well.
+    if matches!(
+        spec.mode,
+        ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob
+    ) {
+        spec.task.restart_policy.condition = RestartCondition::OnFailure;
+    }
+    Ok(())
+}
+
+/// Flags that overwrite one field each, the same for `create` and `update`.
+///
+/// # Errors
+/// The text for a value that cannot be read.
+pub fn common(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {
+    let container = &mut spec.task.container;
+    if let Some(line) = parsed.value("entrypoint") {
+        container.command = shell_words(line);
+    }
+    if let Some(period) = parsed.read("stop-grace-period", SimDuration::parse)? {
+        container.stop_grace_period = period;
+    }
+    match parsed.value("endpoint-mode") {
+        None => {}
+        Some("vip") => spec.endpoint_mode = EndpointMode::Vip,
+        Some("dnsrr") => spec.endpoint_mode = EndpointMode::Dnsrr,
+        Some(other) => {
+            return Err(Output::error(
+                1,
+                format!("Error response from daemon: invalid EndpointMode: {other:?}"),
+            ));
+        }
+    }
+    if let Some(most) = parsed.read("replicas-max-per-node", number::<u64>)? {
+        spec.task.placement.max_replicas_per_node = most;
+    }
+    amounts(parsed, "limit", &mut spec.task.resources.limits)?;
+    amounts(parsed, "reserve", &mut spec.task.resources.requests)?;
+    restart(parsed, &mut spec.task.restart_policy)?;
+    update_config(parsed, "update", &mut spec.update_config)?;
+    update_config(parsed, "rollback", &mut spec.rollback_config)?;
+    health(parsed, &mut spec.task.container.health_check)
+}
+
+fn amounts(parsed: &Parsed, prefix: &str, amounts: &mut ResourceAmounts) -> Result<(), Output> {
+    let cpu = parsed.read(&format!("{prefix}-cpu"), |text| {
+        read_decimal(text, 3).ok_or_else(|| format!("failed to parse {text} as a rational number"))
+    })?;
+    if let Some(cpu) = cpu {
+        amounts.cpu_milli = (cpu != 0).then_some(cpu);
+    }
+    if let Some(memory) = parsed.read(&format!("{prefix}-memory"), read_bytes)? {
+        amounts.memory_bytes = (memory != 0).then_some(memory);
+    }
+    Ok(())
+}
+
+fn restart(parsed: &Parsed, policy: &mut RestartPolicy) -> Result<(), Output> {
+    match parsed.value("restart-condition") {
+        None => {}
+        Some("none") => policy.condition = RestartCondition::None,
+        Some("on-failure") => policy.condition = RestartCondition::OnFailure,
+        Some("any") => policy.condition = RestartCondition::Any,
+        Some(other) => {
+            return Err(Output::error(
+                1,
+                format!("Error response from daemon: invalid RestartCondition: {other:?}"),
+            ));
+        }
+    }
+    if let Some(delay) = parsed.read("restart-delay", SimDuration::parse)? {
+        policy.delay = delay;
+    }
+    if let Some(window) = parsed.read("restart-window", SimDuration::parse)? {
+        policy.window = window;
+    }
+    if let Some(attempts) = parsed.read("restart-max-attempts", number::<u64>)? {
+        policy.max_attempts = attempts;
+    }
+    Ok(())
+}
+
+fn update_config(parsed: &Parsed, prefix: &str, config: &mut UpdateConfig) -> Result<(), Output> {
+    let flag = |name: &str| format!("{prefix}-{name}");
+    if let Some(parallelism) = parsed.read(&flag("parallelism"), number::<u64>)? {
+        config.parallelism = parallelism;
+    }
+    if let Some(delay) = parsed.read(&flag("delay"), SimDuration::parse)? {
+        config.delay = delay;
+    }
+    if let Some(monitor) = parsed.read(&flag("monitor"), SimDuration::parse)? {
+        config.monitor = monitor;
+    }
+    let ratio = parsed.read(&flag("max-failure-ratio"), |text| {
+        read_decimal(text, 6)
+            .ok_or_else(|| format!("strconv.ParseFloat: parsing {text:?}: invalid syntax"))
+    })?;
+    if let Some(ratio) = ratio {
+        if ratio > 1_000_000 {
+            return Err(Output::error(
+                1,
+                format!(
+                    "Error response from daemon: rpc error: code = InvalidArgument desc = TaskSpec: {prefix}-maxfailureratio cannot be less than 0 or bigger than 1"
+                ),
+            ));
+        }
+        config.max_failure_ratio_millionths = ratio as u32;
+    }
+    match parsed.value(&flag("failure-action")) {
+        None => {}
+        Some("pause") => config.failure_action = FailureAction::Pause,
+        Some("continue") => config.failure_action = FailureAction::Continue,
+        Some("rollback") if prefix == "update" => config.failure_action = FailureAction::Rollback,
+        Some(other) => {
+            return Err(Output::error(
+                1,
+                format!("Error response from daemon: unrecognized {prefix} failure action {other}"),
+            ));
+        }
+    }
+    match parsed.value(&flag("order")) {
+        None => {}
+        Some("stop-first") => config.order = UpdateOrder::StopFirst,
+        Some("start-first") => config.order = UpdateOrder::StartFirst,
+        Some(other) => {
+            return Err(Output::error(
+                1,
+                format!("Error response from daemon: unrecognized update order {other}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn health(parsed: &Parsed, check: &mut Option<HealthCheck>) -> Result<(), Output> {
+    let touched = parsed.names().any(|name| name.starts_with("health-"));
+    let fresh = || HealthCheck {
+        test: None,
+        interval: HEALTH_PERIOD,
+        timeout: HEALTH_PERIOD,
+        retries: HEALTH_RETRIES,
+        start_period: SimDuration::ZERO,
+        start_interval: HEALTH_START_INTERVAL,
+    };
+    if parsed.has("no-healthcheck") {
+        if touched {
+            return Err(Output::error(
+                1,
+                "--no-healthcheck conflicts with --health-* options",
+            ));
+        }
+        *check = Some(HealthCheck {
+            test: Some(HealthTest::Disabled),
+            ..fresh()
+        });
+        return Ok(());
+    }
+    if !touched {
+        return Ok(());
+    }
+    let check = check.get_or_insert_with(fresh);
+    if let Some(line) = parsed.value("health-cmd") {
+        check.test = if line.is_empty() {
+            None
+        } else {
+            Some(HealthTest::Shell(line.into()))
+        };
+    }
+    // Zero means the default.
+    let or = |span: SimDuration, default: SimDuration| if span.is_zero() { default } else { span };
+    if let Some(span) = parsed.read("health-interval", SimDuration::parse)? {
+        check.interval = or(span, HEALTH_PERIOD);
+    }
+    if let Some(span) = parsed.read("health-timeout", SimDuration::parse)? {
+        check.timeout = or(span, HEALTH_PERIOD);
+    }
+    if let Some(span) = parsed.read("health-start-period", SimDuration::parse)? {
+        check.start_period = span;
+    }
+    if let Some(span) = parsed.read("health-start-interval", SimDuration::parse)? {
+        check.start_interval = or(span, HEALTH_START_INTERVAL);
+    }
+    if let Some(retries) = parsed.read("health-retries", number::<u32>)? {
+        check.retries = if retries == 0 {
+            HEALTH_RETRIES
+        } else {
+            retries
+        };
+    }
+    Ok(())
+}
+
+/// A whole number.
+///
+/// # Errors
+/// Go's text.
+pub fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| format!("strconv.ParseUint: parsing {text:?}: invalid syntax"))
+}
+
+/// `KEY=VALUE`; without `=` the value is empty.
+pub fn pair(text: &str) -> (Arc<str>, Arc<str>) {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    (key.into(), value.into())
+}
+
+/// `KEY=VALUE`, or `KEY` with the client's own value, if it has one.
+pub fn variable_of(session: &Session, text: &str) -> (Arc<str>, Option<Arc<str>>) {
+    match text.split_once('=') {
+        Some((key, value)) => (key.into(), Some(value.into())),
+        None => (
+            text.into(),
+            session
+                .environment
+                .get(text)
+                .map(|value| value.as_str().into()),
+        ),
+    }
+}
+
+/// The name in `name` or `source=name,target=…`.
+pub fn source_name(text: &str) -> Arc<str> {
+    let field = text.split(',').find_map(|field| {
+        field
+            .strip_prefix("source=")
+            .or_else(|| field.strip_prefix("src="))
+    });
+    field
+        .unwrap_or_else(|| text.split(',').next().unwrap_or(text))
+        .into()
+}
+
+/// `spread=LABEL`.
+///
+/// # Errors
+/// The command line's text.
+pub fn preference(text: &str) -> Result<Arc<str>, Output> {
+    match text.split_once('=') {
+        Some(("spread", label)) => Ok(label.into()),
+        Some((other, _)) => Err(Output::error(
+            125,
+            format!(
+                "invalid argument {text:?} for \"--placement-pref\" flag: unsupported placement preference {other} (only spread is supported)"
+            ),
+        )),
+        None => Err(Output::error(
+            125,
+            format!(
+                "invalid argument {text:?} for \"--placement-pref\" flag: placement preference must be of the format \"<strategy>=<arg>\""
+            ),
+        )),
+    }
+}
+
+/// `KIND=COUNT`.
+///
+/// # Errors
+/// The command line's text.
+pub fn generic(text: &str) -> Result<(Arc<str>, u64), Output> {
+    let found = text
+        .split_once('=')
+        .and_then(|(kind, count)| Some((kind.into(), count.parse().ok()?)));
+    found.ok_or_else(|| {
+        Output::error(
+            1,
+            format!("incorrect term {text}, missing '=' or malformed expression"),
+        )
+    })
+}
+
+/// Words of a line; quotes keep blanks.
+pub fn shell_words(line: &str) -> Vec<Arc<str>> {
+    crate::manifest::compose::words::split(line)
+        .unwrap_or_else(|| line.split_whitespace().map(Into::into).collect())
+}
+
+/// Ports of `--publish`: `8080:80/tcp`, `80`, ranges of equal length, or `published=…,target=…,mode=host`.
+///
+/// # Errors
+/// The command line's text.
+pub fn ports(text: &str) -> Result<Vec<PublishedPort>, Output> {
+    let fault = |message: String| {
+        Output::error(
+            125,
+            format!("invalid argument {text:?} for \"-p, --publish\" flag: {message}"),
+        )
+    };
+    let protocol = |word: &str| match word {
+        "tcp" => Ok(PortProtocol::Tcp),
+        "udp" => Ok(PortProtocol::Udp),
+        "sctp" => Ok(PortProtocol::Sctp),
+        other => Err(format!("invalid protocol value \"{other}\"")),
+    };
+    if text.contains('=') {
+        let mut port = PublishedPort {
+            target: 0,
+            published: 0,
+            protocol: PortProtocol::Tcp,
+            mode: PublishMode::Ingress,
+        };
+        for field in text.split(',') {
+            let (key, value) = field
+                .split_once('=')
+                .ok_or_else(|| fault(format!("invalid field: {field}")))?;
+            let number = || {
+                value.parse().map_err(|_| fault(format!("invalid {key} port ({value}): value must be an integer: strconv.ParseUint: parsing {value:?}: invalid syntax")))
+            };
+            match key {
+                "target" => port.target = number()?,
+                "published" => port.published = number()?,
+                "protocol" => port.protocol = protocol(value).map_err(fault)?,
+                "mode" if value == "host" => port.mode = PublishMode::Host,
+                "mode" if value == "ingress" => port.mode = PublishMode::Ingress,
+                "mode" => {
+                    return Err(fault(format!(
+                        "invalid publish mode value ({value}): must be either 'ingress' or 'host'"
+                    )));
+                }
+                _ => return Err(fault(format!("invalid field key: {key}"))),
+            }
+        }
+        if port.target == 0 {
+            return Err(fault("missing mandatory field 'target'".to_owned()));
+        }
+        return Ok(vec![port]);
+    }
+    let (numbers, word) = text.split_once('/').unwrap_or((text, "tcp"));
+    let protocol = protocol(word).map_err(fault)?;
+    let (published, target) = match numbers.rsplit_once(':') {
+        Some((published, target)) => (Some(published), target),
+        None => (None, numbers),
+    };
+    let range = |text: &str, what: &str| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        match (first.parse::<u16>(), last.parse::<u16>()) {
+            (Ok(first), Ok(last)) if first <= last => Ok((first, last)),
+            _ => Err(fault(format!("invalid {what}: {text}"))),
+        }
+    };
+    let (first, last) = range(target, "containerPort")?;
+    let (published_first, published_last) = match published {
+        Some(published) => range(published, "hostPort")?,
+        None => (0, 0),
+    };
+    if published.is_some() && published_last - published_first != last - first {
+        return Err(fault(format!(
+            "invalid ranges specified for container and host Ports: {target} and {}",
+            published.unwrap_or_default()
+        )));
+    }
+    Ok((first..=last)
+        .map(|target| PublishedPort {
+            target,
+            published: if published.is_some() {
+                published_first + (target - first)
+            } else {
+                0
+            },
+            protocol,
+            mode: PublishMode::Ingress,
+        })
+        .collect())
+}
+
+/// `type=bind,source=…,target=…,readonly`.
+///
+/// # Errors
+/// The command line's text.
+pub fn mount(text: &str) -> Result<Mount, Output> {
+    let fault = |message: String| {
+        Output::error(
+            125,
+            format!("invalid argument {text:?} for \"--mount\" flag: {message}"),
+        )
+    };
+    let mut mount = Mount {
+        kind: MountKind::Volume,
+        source: "".into(),
+        target: "".into(),
+        read_only: false,
+    };
+    for field in text.split(',') {
+        let (key, value) = field.split_once('=').unwrap_or((field, "true"));
+        match key {
+            "type" => {
+                mount.kind = match value {
+                    "bind" => MountKind::Bind,
+                    "volume" => MountKind::Volume,
+                    "tmpfs" => MountKind::Tmpfs,
+                    other => return Err(fault(format!("mount type {other:?} is not modelled"))),
+                }
+            }
+            "source" | "src" => mount.source = value.into(),
+            "target" | "dst" | "destination" => mount.target = value.into(),
+            "readonly" | "ro" => mount.read_only = value == "true" || value == "1",
+            "volume-driver" | "volume-nocopy" | "bind-propagation" | "volume-opt"
+            | "volume-label" | "tmpfs-size" | "tmpfs-mode" | "consistency" => {
+                return Err(fault(format!("\"{key}\" is not modelled")));
+            }
+            _ => return Err(fault(format!("unexpected key '{key}' in '{field}'"))),
+        }
+    }
+    if mount.target.is_empty() {
+        return Err(fault("target is required".to_owned()));
+    }
+    Ok(mount)
+}
