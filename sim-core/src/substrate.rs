@@ -15,6 +15,7 @@ pub mod catalogue;
 pub mod container;
 pub mod health;
 pub mod image;
+pub mod kernel;
 pub mod machine;
 pub mod net;
 pub mod order;

@@ -1,4 +1,5 @@
 //! One binary for every integration test.
+mod calibration;
 mod conformance;
 mod page_hash;
 mod replay;

@@ -1,3 +1,4 @@
 //! Harnesses shared by the integration tests and the programs of this package.
+pub mod calibration;
 pub mod conformance;
 pub mod scenario;
