@@ -14,7 +14,7 @@ pub mod run;
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -59,11 +59,11 @@ pub struct Outcome {
     pub verdict: Verdict,
 }
 
-/// Runs every case of every `*.jsonl` file of a directory, in the order of names and lines.
+/// The `*.jsonl` files of a directory, in the order of their names.
 ///
 /// # Errors
-/// A sentence if the directory or a file cannot be read.
-pub fn directory(path: &Path) -> Result<Vec<Outcome>, String> {
+/// A sentence if the directory cannot be read or holds none.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut files: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -76,30 +76,43 @@ pub fn directory(path: &Path) -> Result<Vec<Outcome>, String> {
     if files.is_empty() {
         return Err(format!("{}: no *.jsonl file", path.display()));
     }
+    Ok(files)
+}
+
+/// Runs every case of every `*.jsonl` file of a directory, in the order of names and lines.
+///
+/// # Errors
+/// A sentence if the directory or a file cannot be read.
+pub fn directory(path: &Path) -> Result<Vec<Outcome>, String> {
     let mut outcomes = Vec::new();
-    for file in files {
-        let text =
-            fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        for (number, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty())
-        {
-            outcomes.push(match serde_json::from_str::<Value>(line) {
-                Ok(case) => outcome(&case),
-                Err(error) => Outcome {
-                    id: format!(
-                        "{}:{}",
-                        file.file_name().unwrap_or_default().to_string_lossy(),
-                        number + 1
-                    ),
-                    area: "unreadable".to_owned(),
-                    verdict: Verdict::Fail(format!("not JSON: {error}")),
-                },
-            });
-        }
+    for path in files(path)? {
+        outcomes.extend(file(&path)?);
     }
     Ok(outcomes)
+}
+
+/// Runs every case of one file, in the order of its lines.
+///
+/// # Errors
+/// A sentence if the file cannot be read.
+pub fn file(path: &Path) -> Result<Vec<Outcome>, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let lines = text.lines().enumerate();
+    let cases = lines.filter(|(_, line)| !line.trim().is_empty());
+    Ok(cases
+        .map(|(number, line)| match serde_json::from_str::<Value>(line) {
+            Ok(case) => outcome(&case),
+            Err(error) => Outcome {
+                id: format!(
+                    "{}:{}",
+                    path.file_name().unwrap_or_default().to_string_lossy(),
+                    number + 1
+                ),
+                area: "unreadable".to_owned(),
+                verdict: Verdict::Fail(format!("not JSON: {error}")),
+            },
+        })
+        .collect())
 }
 
 /// Runs one case. A panic of the product is a failure of the case.
