@@ -18,6 +18,8 @@ pub struct Played {
     pub actual: Vec<String>,
     /// Fingerprint of the run.
     pub hash: String,
+    /// All that the script printed, then every line of the trace.
+    pub transcript: String,
 }
 
 impl Played {
@@ -91,9 +93,14 @@ pub fn play(name: &str, text: &str) -> Result<Played, String> {
             }
         })
         .collect();
+    for line in &lines {
+        printed.push_str(line);
+        printed.push('\n');
+    }
     Ok(Played {
         failure,
         actual,
+        transcript: printed,
         hash: lab.fingerprint().hex(),
         scenario,
     })

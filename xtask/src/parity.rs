@@ -25,7 +25,7 @@ pub(crate) fn exists() -> bool {
 /// # Errors
 /// When a build fails or a fingerprint differs.
 pub(crate) fn tests() -> Result<Vec<String>, String> {
-    let node = script("parity.mjs")?;
+    let node = script("parity.mjs", "parity")?;
     run::watched(node, |line| line.starts_with("parity:"))
 }
 
@@ -51,13 +51,13 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), String> {
     if !folder().join("bench.mjs").is_file() {
         return Ok(());
     }
-    let mut node = script("bench.mjs")?;
+    let mut node = script("bench.mjs", "release")?;
     node.args(arguments);
     run::foreground(node)
 }
 
-/// A Node command for a script of the folder, both builds at hand.
-fn script(name: &str) -> Result<Command, String> {
+/// A Node command for a script of the folder, both builds of that profile at hand.
+fn script(name: &str, profile: &str) -> Result<Command, String> {
     crate::npm::need_node()?;
     let toolchain = Toolchain::find()?;
     let bindgen = tools::wasm_bindgen()?;
@@ -69,7 +69,8 @@ fn script(name: &str) -> Result<Command, String> {
     let mut native = run::command("cargo");
     native.args([
         "build",
-        "--release",
+        "--profile",
+        profile,
         "--package",
         "parity",
         "--bin",
@@ -79,7 +80,8 @@ fn script(name: &str) -> Result<Command, String> {
     let mut wasm = toolchain.command("cargo", std::slice::from_ref(&bindgen))?;
     wasm.args([
         "build",
-        "--release",
+        "--profile",
+        profile,
         "--package",
         "parity",
         "--lib",
@@ -89,7 +91,9 @@ fn script(name: &str) -> Result<Command, String> {
     run::foreground(wasm)?;
     let built = toolchain
         .target_folder()
-        .join("wasm32-unknown-unknown/release/parity.wasm");
+        .join("wasm32-unknown-unknown")
+        .join(profile)
+        .join("parity.wasm");
     let bound = toolchain.target_folder().join("parity-node");
     let mut bind = toolchain.command("wasm-bindgen", &[bindgen])?;
     bind.args(["--target", "nodejs", "--no-typescript", "--out-dir"])
@@ -101,7 +105,7 @@ fn script(name: &str) -> Result<Command, String> {
     node.arg(format!("{FOLDER}/{name}"))
         .env(
             "PARITY_NATIVE",
-            place::target().join("release").join(native),
+            place::target().join(profile).join(native),
         )
         .env("PARITY_WASM", bound.join("parity.js"));
     Ok(node)

@@ -1,0 +1,63 @@
+//! What is compared between the native build and WebAssembly, and measured in the latter.
+//!
+//! Both builds run this code. `parity.mjs` gives each the same scenario files and demands the same
+//! answer, byte for byte; `bench.mjs` times [`bench`] in Node.
+
+use serde_json::json;
+use sim_core::bench::{self, Size, Workload};
+use tests::scenario;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Plays a scenario file. JSON with `hash` (the run's fingerprint) and `transcript` (every line that the
+/// script printed, then every line of the trace), or with `error`.
+#[wasm_bindgen]
+pub fn play(name: &str, text: &str) -> String {
+    match scenario::play(name, text) {
+        Ok(played) => json!({
+            "hash": played.hash,
+            "transcript": played.transcript,
+            "problems": played.problems(),
+        }),
+        Err(error) => json!({ "error": error }),
+    }
+    .to_string()
+}
+
+/// Runs a workload of `podium bench`. JSON with its deterministic outcome: `events`, `simulated_s`,
+/// `hash`, `unmet`, and `placements` (a machine's number for each pod) for `burst`; or with `error`.
+#[wasm_bindgen]
+pub fn bench(workload: &str, nodes: u32, pods: u32, seed: u64) -> String {
+    let Some(workload) = Workload::parse(workload) else {
+        return json!({ "error": format!("unknown workload \"{workload}\"; known: {}", workloads()) })
+            .to_string();
+    };
+    if nodes == 0 {
+        return json!({ "error": "--nodes must be at least 1" }).to_string();
+    }
+    let outcome = bench::run(workload, Size { nodes, pods }, seed);
+    json!({
+        "events": outcome.events,
+        "simulated_s": outcome.simulated_s,
+        "hash": outcome.hash,
+        "unmet": outcome.unmet,
+        "placements": outcome.placements,
+    })
+    .to_string()
+}
+
+/// The names of all workloads, with blanks between them.
+#[wasm_bindgen]
+pub fn workloads() -> String {
+    let names: Vec<&str> = Workload::ALL.iter().map(|(_, name)| *name).collect();
+    names.join(" ")
+}
+
+/// The sizes that figures are published for, as JSON pairs of nodes and pods, smallest first.
+#[wasm_bindgen]
+pub fn sizes() -> String {
+    let sizes: Vec<[u32; 2]> = bench::SIZES
+        .iter()
+        .map(|size| [size.nodes, size.pods])
+        .collect();
+    json!(sizes).to_string()
+}
