@@ -103,10 +103,7 @@ fn script(name: &str, profile: &str) -> Result<Command, String> {
     let mut node = run::command("node");
     let native = format!("parity{}", std::env::consts::EXE_SUFFIX);
     node.arg(format!("{FOLDER}/{name}"))
-        .env(
-            "PARITY_NATIVE",
-            place::target().join(profile).join(native),
-        )
+        .env("PARITY_NATIVE", place::target().join(profile).join(native))
         .env("PARITY_WASM", bound.join("parity.js"));
     Ok(node)
 }
