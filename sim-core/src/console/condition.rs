@@ -91,7 +91,8 @@ impl Condition {
             Self::Available(name) => any(lab, |world| {
                 let symbol = world.symbols.get(name)?;
                 world
-                    .answered_ppm(symbol)
+                    .flow_figures(symbol)
+                    .map(|figures| figures.answered_ppm)
                     .map(|answered| answered == 1_000_000)
             }),
             Self::Node(name, state) => any(lab, |world| match world.orchestrator {

@@ -1,5 +1,7 @@
 //! Looks at the machines that the engine's observers and reports need: who serves, who is asked.
 
+use rustc_hash::FxHashMap;
+
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::net::balancer::Balancer;
@@ -106,9 +108,20 @@ impl World {
         )
     }
 
-    /// Share of a service's requests that is answered now, in millionths. `None`: nobody asks it.
-    pub fn answered_ppm(&self, name: Symbol) -> Option<u32> {
-        self.flow_figures(name).map(|figures| figures.answered_ppm)
+    /// Share of requests that is answered now, in millionths, for each service that somebody asks; with
+    /// several ports, the worst of each.
+    pub fn answered(&self) -> FxHashMap<Symbol, u32> {
+        let mut answered = FxHashMap::default();
+        for (_, balancer) in self.substrate.balancers() {
+            if self.can_be_asked(balancer) {
+                let share = share_ppm(balancer);
+                answered
+                    .entry(balancer.name)
+                    .and_modify(|least: &mut u32| *least = share.min(*least))
+                    .or_insert(share);
+            }
+        }
+        answered
     }
 
     /// A service's figures; with several ports, the worst of each. `None`: nobody asks it.
@@ -158,9 +171,14 @@ impl World {
     }
 }
 
+/// Share of requests answered now, in millionths.
+fn share_ppm(balancer: &Balancer) -> u32 {
+    u32::try_from(balancer.flow.share.of(1_000_000)).unwrap_or(1_000_000)
+}
+
 fn figures(balancer: &Balancer, now: SimTime) -> FlowFigures {
     let flow = &balancer.flow;
-    let answered_ppm = u32::try_from(flow.share.of(1_000_000)).unwrap_or(1_000_000);
+    let answered_ppm = share_ppm(balancer);
     let totals = flow.totals(now);
     // Before the first answer the service was being set up: users had not been told of it.
     let (availability, unavailable) = match flow.first_answered {

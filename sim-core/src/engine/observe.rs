@@ -15,6 +15,13 @@ pub const RECOVERED_FOR: SimDuration = SimDuration::from_secs(30);
 /// Points kept of one series; at the bound every second point goes and the step doubles.
 const POINTS_MAX: usize = 4096;
 
+/// Time between two samples of a small cluster.
+const STEP: SimDuration = SimDuration::from_secs(1);
+
+/// For each further so many workloads a sample comes a step later: the cost of sampling a simulated
+/// second does not grow with the cluster.
+const WORKLOADS_PER_STEP: usize = 200;
+
 /// Workloads' replicas above which service is checked at samples only, not at every noted event.
 const CLOSE_WATCH_MAX: u32 = 2_000;
 
@@ -55,20 +62,24 @@ pub struct Outcome {
     pub detected: Option<SimTime>,
     /// Event of that change.
     pub detected_seq: Option<Seq>,
+    /// Which of the observer's baselines it is measured against.
+    baseline: usize,
+}
+
+/// What was served when faults began. Faults of one instant share it: before the first of them is
+/// before all of them.
+#[derive(Clone, Debug)]
+struct Baseline {
+    at: SimTime,
+    /// Workloads and how many replicas of each served.
+    before: Arc<[(Arc<str>, u32)]>,
+    /// A workload that served too little at the last look. Looked at first: while it does, the others
+    /// need not be looked at.
+    witness: usize,
     /// Since when every workload serves as before.
     since: Option<(SimTime, Seq)>,
     /// Whether that lasted long enough.
     confirmed: bool,
-    before: Vec<(Arc<str>, u32)>,
-}
-
-impl Outcome {
-    /// When users were served as before the fault again, seen from `now`: `None` while that has not
-    /// yet lasted for [`RECOVERED_FOR`].
-    pub fn recovered(&self, now: SimTime) -> Option<(SimTime, Seq)> {
-        let (at, seq) = self.since?;
-        (self.confirmed || now.since(at) >= RECOVERED_FOR).then_some((at, seq))
-    }
 }
 
 /// The observer of one world.
@@ -80,6 +91,9 @@ pub struct Observer {
     pub outcomes: Vec<Outcome>,
     /// The last time the run became converged; `None` while it is not.
     pub converged_at: Option<SimTime>,
+    baselines: Vec<Baseline>,
+    /// Outcomes whose detection is open.
+    undetected: Vec<usize>,
     ever_wanted: bool,
     changed: bool,
     next_sample: SimTime,
@@ -97,25 +111,23 @@ impl Observer {
     /// stands for all samples of the gap.
     pub fn sample_until(&mut self, at: SimTime, world: &World) {
         if self.step.as_micros() == 0 {
-            self.step = SimDuration::from_secs(1);
+            self.step = STEP;
         }
         let gap = at.since(self.next_sample).as_micros().saturating_sub(1);
         if self.changed {
             self.changed = false;
             self.sample(self.next_sample, world);
-            if self.outcomes.iter().any(|outcome| !outcome.confirmed)
-                && self.replicas > CLOSE_WATCH_MAX
-            {
+            if self.replicas > CLOSE_WATCH_MAX {
                 self.judge_service(world, Seq::default());
             }
         }
         let steps = gap / self.step.as_micros() + 1;
         self.next_sample += SimDuration::from_micros(steps * self.step.as_micros());
-        for outcome in &mut self.outcomes {
-            if let Some((since, _)) = outcome.since
+        for baseline in &mut self.baselines {
+            if let Some((since, _)) = baseline.since
                 && at.since(since) > RECOVERED_FOR
             {
-                outcome.confirmed = true;
+                baseline.confirmed = true;
             }
         }
     }
@@ -123,11 +135,18 @@ impl Observer {
     fn sample(&mut self, at: SimTime, world: &World) {
         let workloads = world.workloads();
         self.replicas = workloads.iter().map(|workload| workload.desired).sum();
-        for workload in &workloads {
+        let crowd = workloads.len().div_ceil(WORKLOADS_PER_STEP).max(1) as u64;
+        self.step = self
+            .step
+            .max(SimDuration::from_micros(STEP.as_micros() * crowd));
+        let answered = world.answered();
+        let known = self.series.len();
+        let mut seen = vec![false; known];
+        for (index, workload) in workloads.iter().enumerate() {
             let answered_ppm = world
                 .symbols
                 .get(&workload.name)
-                .and_then(|name| world.answered_ppm(name))
+                .and_then(|name| answered.get(&name).copied())
                 .unwrap_or(u32::MAX);
             let point = Point {
                 at,
@@ -135,20 +154,25 @@ impl Observer {
                 ready: workload.ready,
                 answered_ppm,
             };
-            let series = match self
-                .series
-                .iter_mut()
-                .find(|series| *series.name == *workload.name)
-            {
-                Some(series) => series,
-                None => {
-                    self.series.push(Series {
-                        name: workload.name.as_str().into(),
-                        points: Vec::new(),
-                    });
-                    self.series.last_mut().expect("just pushed")
-                }
+            // Workloads come in one order, so that a series mostly stands where it stood.
+            let is_of = |series: &Series| *series.name == *workload.name;
+            let place = match self.series.get(index) {
+                Some(series) if is_of(series) => index,
+                _ => match self.series.iter().position(is_of) {
+                    Some(place) => place,
+                    None => {
+                        self.series.push(Series {
+                            name: workload.name.as_str().into(),
+                            points: Vec::new(),
+                        });
+                        self.series.len() - 1
+                    }
+                },
             };
+            if let Some(seen) = seen.get_mut(place) {
+                *seen = true;
+            }
+            let series = &mut self.series[place];
             let same = series
                 .points
                 .last()
@@ -166,14 +190,16 @@ impl Observer {
             }
         }
         // A workload that is gone ends its series at zero.
-        for series in &mut self.series {
-            if !workloads
-                .iter()
-                .any(|workload| *workload.name == *series.name)
-                && series
-                    .points
-                    .last()
-                    .is_some_and(|last| last.desired + last.ready > 0)
+        for (series, _) in self
+            .series
+            .iter_mut()
+            .zip(seen)
+            .filter(|(_, present)| !present)
+        {
+            if series
+                .points
+                .last()
+                .is_some_and(|last| last.desired + last.ready > 0)
             {
                 series.points.push(Point {
                     at,
@@ -198,33 +224,48 @@ impl Observer {
     /// Looks at the notices of one event, after it was carried out.
     pub fn noted(&mut self, notices: &[Notice], seq: Seq, world: &World) {
         self.changed = true;
-        if self
-            .outcomes
-            .iter()
-            .all(|outcome| outcome.confirmed && outcome.detected.is_some())
-        {
-            return;
-        }
-        for outcome in &mut self.outcomes {
-            if outcome.began_seq == Seq::default() {
-                outcome.began_seq = seq;
-            }
-            if outcome.detected.is_none()
-                && outcome.began_seq != seq
-                && detects(outcome, notices, seq, world)
-            {
-                outcome.detected = Some(world.now);
-                outcome.detected_seq = Some(seq);
-            }
+        if !self.undetected.is_empty() {
+            self.look_for_detection(notices, seq, world);
         }
         if self.replicas <= CLOSE_WATCH_MAX {
             self.judge_service(world, seq);
         }
     }
 
+    fn look_for_detection(&mut self, notices: &[Notice], seq: Seq, world: &World) {
+        let record: Vec<&Notice> = notices.iter().filter(of_control_plane).collect();
+        let nodes: Vec<_> = record
+            .iter()
+            .filter(|notice| notice.subject.kind == "node")
+            .map(|notice| notice.subject.name.text(&world.symbols))
+            .collect();
+        let outcomes = &mut self.outcomes;
+        self.undetected.retain(|index| {
+            let outcome = &mut outcomes[*index];
+            if outcome.began_seq == Seq::default() {
+                outcome.began_seq = seq;
+            }
+            if outcome.began_seq == seq {
+                return true;
+            }
+            let of_machine = nodes
+                .iter()
+                .any(|node| outcome.machines.iter().any(|machine| **node == **machine));
+            if !of_machine && (record.is_empty() || !follows_kill(outcome, seq, world)) {
+                return true;
+            }
+            outcome.detected = Some(world.now);
+            outcome.detected_seq = Some(seq);
+            false
+        });
+    }
+
     /// How many replicas of each workload serve, before a fault changes that.
-    pub fn before_fault(&self, world: &World) -> Vec<(Arc<str>, u32)> {
-        serving(world)
+    pub fn before_fault(&self, world: &World) -> Arc<[(Arc<str>, u32)]> {
+        match self.baselines.last() {
+            Some(last) if last.at == world.now => last.before.clone(),
+            _ => serving(world),
+        }
     }
 
     /// A fault began in the event being handled.
@@ -233,8 +274,18 @@ impl Observer {
         number: u32,
         now: SimTime,
         machines: Vec<Arc<str>>,
-        before: Vec<(Arc<str>, u32)>,
+        before: Arc<[(Arc<str>, u32)]>,
     ) {
+        if self.baselines.last().is_none_or(|last| last.at != now) {
+            self.baselines.push(Baseline {
+                at: now,
+                before,
+                witness: 0,
+                since: None,
+                confirmed: false,
+            });
+        }
+        self.undetected.push(self.outcomes.len());
         self.outcomes.push(Outcome {
             number,
             began: now,
@@ -242,53 +293,53 @@ impl Observer {
             machines,
             detected: None,
             detected_seq: None,
-            since: None,
-            confirmed: false,
-            before,
+            baseline: self.baselines.len() - 1,
         });
     }
 
+    /// When users were served as before the fault again, seen from `now`: `None` while that has not
+    /// yet lasted for [`RECOVERED_FOR`].
+    pub fn recovered(&self, outcome: &Outcome, now: SimTime) -> Option<(SimTime, Seq)> {
+        let baseline = &self.baselines[outcome.baseline];
+        let (at, seq) = baseline.since?;
+        (baseline.confirmed || now.since(at) >= RECOVERED_FOR).then_some((at, seq))
+    }
+
     fn judge_service(&mut self, world: &World, seq: Seq) {
-        if self.outcomes.iter().all(|outcome| outcome.confirmed) {
-            return;
-        }
-        let present = serving(world);
-        for outcome in self
-            .outcomes
+        for baseline in self
+            .baselines
             .iter_mut()
-            .filter(|outcome| !outcome.confirmed)
+            .filter(|baseline| !baseline.confirmed)
         {
-            let as_before = outcome.before.iter().all(|(name, count)| {
-                present
-                    .iter()
-                    .find(|(other, _)| other == name)
-                    .is_some_and(|(_, present)| present >= count)
-            });
-            if !as_before {
-                outcome.since = None;
-            } else if outcome.since.is_none() {
-                outcome.since = Some((world.now, seq));
+            let as_before = |(name, count): &(Arc<str>, u32)| {
+                // What served nothing cannot serve less.
+                *count == 0 || serving_of(world, name) >= *count
+            };
+            let before = &baseline.before;
+            let short = match before.get(baseline.witness) {
+                Some(witness) if !as_before(witness) => Some(baseline.witness),
+                _ => before.iter().position(|entry| !as_before(entry)),
+            };
+            match short {
+                Some(index) => {
+                    baseline.witness = index;
+                    baseline.since = None;
+                }
+                None if baseline.since.is_none() => baseline.since = Some((world.now, seq)),
+                None => {}
             }
         }
     }
 }
 
-/// Whether one of the notices is the control plane's record of the fault's target changing.
-fn detects(outcome: &Outcome, notices: &[Notice], seq: Seq, world: &World) -> bool {
+/// Whether a notice is of a record that the control plane keeps.
+fn of_control_plane(notice: &&Notice) -> bool {
     // Swarm's mesh is what the data plane's gossip knows, not a record of the manager.
-    let control = |notice: &&Notice| {
-        !notice.source.starts_with("substrate") && !matches!(notice.source, "fault" | "swarm.mesh")
-    };
-    let of_machine = notices.iter().filter(control).any(|notice| {
-        notice.subject.kind == "node"
-            && outcome
-                .machines
-                .iter()
-                .any(|machine| *notice.subject.name.text(&world.symbols) == **machine)
-    });
-    if of_machine {
-        return true;
-    }
+    !notice.source.starts_with("substrate") && !matches!(notice.source, "fault" | "swarm.mesh")
+}
+
+/// Whether a fault killed a pod or container and the event follows from it.
+fn follows_kill(outcome: &Outcome, seq: Seq, world: &World) -> bool {
     let kill = world
         .faults
         .list
@@ -299,34 +350,37 @@ fn detects(outcome: &Outcome, notices: &[Notice], seq: Seq, world: &World) -> bo
                 super::command::FaultKind::PodKill | super::command::FaultKind::ContainerKill
             )
         });
-    kill && notices.iter().any(|notice| control(&notice))
-        && world
-            .trace
-            .chain(seq)
-            .first()
-            .is_some_and(|root| root.seq == outcome.began_seq)
+    kill && world
+        .trace
+        .chain(seq)
+        .first()
+        .is_some_and(|root| root.seq == outcome.began_seq)
 }
 
-/// How many replicas of each workload really serve: processes run on a machine that is up, the
-/// program is ready, and where requests are balanced, a rule leads to it.
-pub fn serving(world: &World) -> Vec<(Arc<str>, u32)> {
+/// How many replicas of each workload really serve.
+pub fn serving(world: &World) -> Arc<[(Arc<str>, u32)]> {
     world
         .workloads()
         .iter()
         .map(|workload| {
-            let sandboxes = world.sandboxes_of(&workload.name);
-            let running = sandboxes
-                .iter()
-                .filter(|sandbox| world.serving(**sandbox))
-                .count() as u32;
-            let behind = world
-                .symbols
-                .get(&workload.name)
-                .and_then(|name| world.answering_backends(name));
-            (
-                workload.name.as_str().into(),
-                behind.map_or(running, |behind| behind.min(running)),
-            )
+            let name: Arc<str> = workload.name.as_str().into();
+            let count = serving_of(world, &name);
+            (name, count)
         })
         .collect()
+}
+
+/// How many replicas of a workload really serve: processes run on a machine that is up, the program is
+/// ready, and where requests are balanced, a rule leads to it.
+fn serving_of(world: &World, workload: &str) -> u32 {
+    let sandboxes = world.sandboxes_of(workload);
+    let running = sandboxes
+        .iter()
+        .filter(|sandbox| world.serving(**sandbox))
+        .count() as u32;
+    let behind = world
+        .symbols
+        .get(workload)
+        .and_then(|name| world.answering_backends(name));
+    behind.map_or(running, |behind| behind.min(running))
 }

@@ -75,7 +75,7 @@ impl RunReport {
         let mut services: Vec<ServiceReport> = world
             .workloads()
             .iter()
-            .zip(&serving)
+            .zip(serving.iter())
             .map(|(workload, (name, ready))| {
                 let flow = world
                     .symbols
@@ -126,7 +126,7 @@ impl RunReport {
                 at: fault.begun,
                 detected: outcome.and_then(|outcome| outcome.detected),
                 recovered: outcome
-                    .and_then(|outcome| outcome.recovered(world.now))
+                    .and_then(|outcome| world.observer.recovered(outcome, world.now))
                     .map(|(at, _)| at),
                 mechanism: outcome.map(|outcome| why::mechanism(world, outcome)),
             }

@@ -46,7 +46,7 @@ pub fn why_text(world: &World, chain: &[Entry]) -> String {
 
 /// One sentence that names what brought service back after a fault, or why nothing did.
 pub fn mechanism(world: &World, outcome: &Outcome) -> String {
-    match outcome.recovered(world.now) {
+    match world.observer.recovered(outcome, world.now) {
         Some((at, seq)) => recovered(world, outcome, seq, at.since(outcome.began)),
         None => unrecovered(world, outcome),
     }
