@@ -236,7 +236,7 @@ impl KubePlane {
             Some((_, row)) => row.replica_sets.clone(),
             None => self
                 .store
-                .replica_sets()
+                .pod_controllers()
                 .filter(|(_, row)| row.name == name)
                 .map(|(id, _)| id)
                 .collect(),

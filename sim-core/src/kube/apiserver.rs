@@ -6,6 +6,7 @@ pub mod delete;
 pub mod refusal;
 pub mod service;
 pub mod template;
+pub mod workload;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -205,6 +206,14 @@ fn singular(kind: &'static Kind) -> &'static str {
         "Service" => "service",
         "Node" => "node",
         "Namespace" => "namespace",
+        "StatefulSet" => "statefulset",
+        "DaemonSet" => "daemonset",
+        "ReplicationController" => "replicationcontroller",
+        "Job" => "job",
+        "CronJob" => "cronjob",
+        "HorizontalPodAutoscaler" => "hpa",
+        "PodDisruptionBudget" => "pdb",
+        "ResourceQuota" => "resourcequota",
         _ => kind.plural,
     }
 }

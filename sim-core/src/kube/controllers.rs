@@ -1,11 +1,17 @@
 //! The controller manager: one folder or file per loop, and the work queues they share the shape of.
 
+pub mod adoption;
+pub mod daemon_set;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod garbage_collector;
+pub mod hands;
 pub mod node_lifecycle;
 pub mod pod_gc;
+pub mod quota;
 pub mod replica_set;
+pub mod revisions;
+pub mod stateful_set;
 pub mod taint_eviction;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,17 +23,21 @@ use super::heartbeat::Heartbeats;
 use super::limiter::Limiter;
 use super::proxy::Proxy;
 use super::rows::pod::{PodCondition, PodFlags, PodRow};
-use super::rows::{DeploymentId, PodId, ReplicaSetId};
+use super::rows::watched::WatchedKind;
+use super::rows::workload::OwnerKind;
+use super::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId};
 use super::settings::Settings;
 use super::store::{Change, WATCH_LAG};
 use super::turn::Turn;
 
+use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use endpoint_slice::EndpointSliceController;
 use garbage_collector::GarbageCollector;
 use node_lifecycle::NodeLifecycle;
 use pod_gc::PodGc;
 use replica_set::ReplicaSetController;
+use stateful_set::StatefulSetController;
 use taint_eviction::TaintEviction;
 
 /// All loops and their queues.
@@ -38,6 +48,10 @@ pub struct Controllers {
     blocked: BTreeSet<Key>,
     deployment: DeploymentController,
     replica_set: ReplicaSetController,
+    stateful_set: StatefulSetController,
+    daemon_set: DaemonSetController,
+    /// Controllers that may have pods to take over.
+    adopting: BTreeSet<ReplicaSetId>,
     endpoint_slice: EndpointSliceController,
     proxy: Proxy,
     node_lifecycle: NodeLifecycle,
@@ -68,7 +82,11 @@ impl Default for Controllers {
             replica_set: ReplicaSetController {
                 limiter,
                 deletions: BTreeMap::new(),
+                refusals: BTreeMap::new(),
             },
+            stateful_set: StatefulSetController::new(limiter),
+            daemon_set: DaemonSetController::new(limiter),
+            adopting: BTreeSet::new(),
             endpoint_slice: EndpointSliceController::new(limiter),
             proxy: Proxy::default(),
             node_lifecycle: NodeLifecycle::default(),
@@ -93,6 +111,8 @@ impl Controllers {
         for limiter in [
             &mut self.deployment.limiter,
             &mut self.replica_set.limiter,
+            &mut self.stateful_set.hands.limiter,
+            &mut self.daemon_set.hands.limiter,
             &mut self.endpoint_slice.limiter,
         ] {
             limiter.configure(settings.kube_api_qps, settings.kube_api_burst);
@@ -109,7 +129,14 @@ impl Controllers {
         match event {
             Event::Sync(key) => self.sync(key, turn),
             Event::CreatePod(set) => {
-                self.replica_set.create_one(set, turn);
+                match owner_kind(set, turn) {
+                    OwnerKind::ReplicaSet | OwnerKind::ReplicationController => {
+                        self.replica_set.create_one(set, turn);
+                    }
+                    OwnerKind::StatefulSet => self.stateful_set.hands.create_one(set, turn),
+                    OwnerKind::DaemonSet => self.daemon_set.hands.create_one(set, turn),
+                    OwnerKind::Job => {}
+                }
                 if turn
                     .store
                     .replica_set(set)
@@ -119,7 +146,12 @@ impl Controllers {
                 }
             }
             Event::DeletePod(pod) => {
-                if let Some(set) = self.replica_set.delete_one(pod, turn) {
+                let owner = if self.daemon_set.hands.deletes(pod) {
+                    self.daemon_set.hands.delete_one(pod, turn)
+                } else {
+                    self.replica_set.delete_one(pod, turn)
+                };
+                if let Some(set) = owner {
                     self.enqueue(Key::ReplicaSet(set), turn);
                 }
             }
@@ -151,7 +183,14 @@ impl Controllers {
         // waits once however many wait with it.
         let limiter = match key {
             Key::Deployment(_) => Some(&mut self.deployment.limiter),
-            Key::ReplicaSet(_) => Some(&mut self.replica_set.limiter),
+            Key::ReplicaSet(id) => match owner_kind(id, turn) {
+                OwnerKind::ReplicaSet | OwnerKind::ReplicationController => {
+                    Some(&mut self.replica_set.limiter)
+                }
+                OwnerKind::StatefulSet => Some(&mut self.stateful_set.hands.limiter),
+                OwnerKind::DaemonSet => Some(&mut self.daemon_set.hands.limiter),
+                OwnerKind::Job => None,
+            },
             Key::Service(_) => Some(&mut self.endpoint_slice.limiter),
             _ => None,
         };
@@ -173,9 +212,22 @@ impl Controllers {
                 self.garbage_collector.deployment(id, turn);
             }
             Key::ReplicaSet(id) => {
-                self.replica_set.sync(id, turn);
+                if self.adopting.remove(&id) {
+                    adoption::adopt(id, turn);
+                }
+                self.touch(id, turn);
+                match owner_kind(id, turn) {
+                    OwnerKind::ReplicaSet | OwnerKind::ReplicationController => {
+                        self.replica_set.sync(id, turn);
+                    }
+                    OwnerKind::StatefulSet => self.stateful_set.sync(id, turn),
+                    OwnerKind::DaemonSet => self.daemon_set.sync(id, turn),
+                    OwnerKind::Job => {}
+                }
                 self.garbage_collector.replica_set(id, turn);
             }
+            Key::Watched(id) => self.sync_watched(id, turn),
+            Key::Owners => self.garbage_collector.documents(turn),
             Key::Service(id) => {
                 if let Some(later) = self.endpoint_slice.sync(id, &mut self.proxy, turn) {
                     self.pending.insert(key);
@@ -187,6 +239,13 @@ impl Controllers {
             Key::NodeTaints(node) => self.node_lifecycle.taint_pass(node, turn),
             Key::NodeEvictions(node) => self.taint_eviction.sync(node, turn),
             Key::Namespaces => unreachable!("the API server's own"),
+        }
+    }
+
+    fn sync_watched(&mut self, id: WatchedId, turn: &mut Turn<'_, '_>) {
+        match turn.store.watched(id).map(|row| row.kind) {
+            Some(WatchedKind::Quota) => quota::sync(id, turn),
+            Some(WatchedKind::CronJob | WatchedKind::Autoscaler | WatchedKind::Budget) | None => {}
         }
     }
 
@@ -217,6 +276,7 @@ impl Controllers {
             }
             Change::PodRemoved(pod, row) => self.pod_changed(change, pod, &row, turn),
             Change::NodeAdded(node) | Change::NodeUpdated(node) => {
+                self.enqueue_daemon_sets(turn);
                 self.enqueue(Key::NodeTaints(node), turn);
                 if self.taint_eviction.concerns(node, turn) {
                     self.enqueue(Key::NodeEvictions(node), turn);
@@ -225,6 +285,7 @@ impl Controllers {
                 self.pod_gc.node_updated(node, turn);
             }
             Change::NodeRemoved(node, _) => {
+                self.enqueue_daemon_sets(turn);
                 self.node_lifecycle.forget(node, turn);
                 self.pod_gc.node_removed(node, turn);
             }
@@ -239,6 +300,9 @@ impl Controllers {
             Change::ReplicaSet(id, spec) => {
                 self.touch(id, turn);
                 let row = turn.store.replica_set(id);
+                if spec && row.is_some_and(|row| row.observed == 0) {
+                    self.adopting.insert(id);
+                }
                 if spec || row.is_some_and(|row| row.deleting) {
                     self.enqueue(Key::ReplicaSet(id), turn);
                 }
@@ -263,10 +327,29 @@ impl Controllers {
                 self.endpoint_slice.service_removed();
                 self.proxy.service_removed(id, turn);
             }
+            Change::Watched(id, spec) => {
+                if spec {
+                    self.enqueue(Key::Watched(id), turn);
+                }
+            }
+            Change::WatchedRemoved(_) => {}
+            Change::OwnerRemoved => self.enqueue(Key::Owners, turn),
             Change::NamespaceTerminating => {}
         }
         if turn.store.has_terminating_namespaces() {
             self.enqueue(Key::Namespaces, turn);
+        }
+    }
+
+    fn enqueue_daemon_sets(&mut self, turn: &mut Turn<'_, '_>) {
+        let sets: Vec<ReplicaSetId> = turn
+            .store
+            .pod_controllers()
+            .filter(|(_, row)| row.kind == OwnerKind::DaemonSet)
+            .map(|(id, _)| id)
+            .collect();
+        for set in sets {
+            self.enqueue(Key::ReplicaSet(set), turn);
         }
     }
 
@@ -279,7 +362,21 @@ impl Controllers {
             if row.is_ready() && !row.flags.has(PodFlags::AVAILABLE) {
                 self.await_availability(pod, row, turn);
             }
+        } else if !matches!(change, Change::PodRemoved(..)) && !row.is_terminating() {
+            for owner in adoption::candidates(row, turn) {
+                self.adopting.insert(owner);
+                self.enqueue(Key::ReplicaSet(owner), turn);
+            }
         }
+        if matches!(change, Change::PodRemoved(..))
+            && row
+                .owner
+                .is_some_and(|owner| owner_kind(owner, turn) == OwnerKind::StatefulSet)
+        {
+            // Claims may go with a pod.
+            self.enqueue(Key::Owners, turn);
+        }
+        self.enqueue_quotas(change, row, turn);
         if !matches!(change, Change::PodCreated(_)) || row.node.is_some() {
             for service in self.endpoint_slice.pod_changed(pod, row, turn) {
                 self.enqueue(Key::Service(service), turn);
@@ -294,6 +391,25 @@ impl Controllers {
                     .is_some_and(|row| row.no_execute_since.is_some())
         }) {
             self.enqueue(Key::NodeEvictions(node), turn);
+        }
+    }
+
+    /// Quotas follow pods that come, end or go.
+    fn enqueue_quotas(&mut self, change: Change, row: &PodRow, turn: &mut Turn<'_, '_>) {
+        let counts = matches!(change, Change::PodCreated(_) | Change::PodRemoved(..))
+            || row.phase.is_terminal();
+        if !counts {
+            return;
+        }
+        let namespace = turn.store.template(row.template).namespace;
+        let quotas: Vec<WatchedId> = turn
+            .store
+            .all_watched()
+            .filter(|(_, row)| row.kind == WatchedKind::Quota && row.namespace == namespace)
+            .map(|(id, _)| id)
+            .collect();
+        for id in quotas {
+            self.enqueue(Key::Watched(id), turn);
         }
     }
 
@@ -349,4 +465,10 @@ impl Controllers {
 
 fn row_owner(id: ReplicaSetId, turn: &Turn<'_, '_>) -> Option<DeploymentId> {
     turn.store.replica_set(id)?.owner
+}
+
+fn owner_kind(id: ReplicaSetId, turn: &Turn<'_, '_>) -> OwnerKind {
+    turn.store
+        .replica_set(id)
+        .map_or(OwnerKind::ReplicaSet, |row| row.kind)
 }

@@ -1,6 +1,6 @@
 //! Everything the Kubernetes plane schedules. Closed, `Copy`, ids only.
 
-use super::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId};
+use super::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
 use super::{kubelet, scheduler};
 
 /// A key of a control loop's work queue.
@@ -8,8 +8,12 @@ use super::{kubelet, scheduler};
 pub enum Key {
     /// The deployment controller.
     Deployment(DeploymentId),
-    /// The ReplicaSet controller.
+    /// The controller of this kind of pods: ReplicaSet, StatefulSet, DaemonSet, Job.
     ReplicaSet(ReplicaSetId),
+    /// The loop that follows this kind of document.
+    Watched(WatchedId),
+    /// The garbage collector: documents whose owners may be gone.
+    Owners,
     /// The endpoint slice controller.
     Service(ServiceId),
     /// The garbage collector: dependents of a ReplicaSet that is gone.
@@ -29,9 +33,9 @@ pub enum Key {
 pub enum Event {
     /// A loop takes a key.
     Sync(Key),
-    /// The ReplicaSet controller's client lets its next creation through.
+    /// A controller's client lets its next creation through.
     CreatePod(ReplicaSetId),
-    /// The ReplicaSet controller's client lets a deletion through.
+    /// A controller's client lets a deletion through.
     DeletePod(PodId),
     /// A ready pod has been ready for `minReadySeconds`.
     PodAvailable(PodId),

@@ -203,6 +203,9 @@ impl Kubelets {
             | Change::ReplicaSetRemoved(..)
             | Change::Service(_)
             | Change::ServiceRemoved(_)
+            | Change::Watched(..)
+            | Change::WatchedRemoved(_)
+            | Change::OwnerRemoved
             | Change::NamespaceTerminating => return,
         };
         out.after(WATCH_LAG, super::Event::Kubelet(event));

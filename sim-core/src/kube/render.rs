@@ -308,6 +308,7 @@ impl View<'_> {
             }
             RowReference::None
             | RowReference::ReplicaSet(_)
+            | RowReference::Watched(_)
             | RowReference::Pod(_)
             | RowReference::Node(_) => {}
         }

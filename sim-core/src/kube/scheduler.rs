@@ -203,6 +203,9 @@ impl Scheduler {
             | Change::ReplicaSetRemoved(..)
             | Change::Service(_)
             | Change::ServiceRemoved(_)
+            | Change::Watched(..)
+            | Change::WatchedRemoved(_)
+            | Change::OwnerRemoved
             | Change::NamespaceTerminating => return,
         };
         out.after(WATCH_LAG, super::Event::Scheduler(event));

@@ -41,6 +41,21 @@ pub struct Settings {
     pub kube_api_burst: u64,
     /// Time between two rounds of the pod garbage collector. Source: `pkg/controller/podgc/gc_controller.go`.
     pub pod_gc_period: SimDuration,
+    /// Terminated pods that are kept, cluster-wide. Source: `pkg/controller/podgc/config/v1alpha1/defaults.go`.
+    pub terminated_pod_gc_threshold: u64,
+    /// Feature gate MaxUnavailableStatefulSet: beta and off in 1.36.
+    pub max_unavailable_stateful_set: bool,
+    /// Time between two looks of each HorizontalPodAutoscaler.
+    /// Source: `pkg/controller/podautoscaler/config/v1alpha1/defaults.go`, as the next four.
+    pub autoscaler_sync_period: SimDuration,
+    /// Time in which recommendations to remove pods are held back.
+    pub autoscaler_downscale_stabilization: SimDuration,
+    /// Ratio around 1 that changes nothing, in billionths.
+    pub autoscaler_tolerance: u64,
+    /// Time after a pod's start in which its CPU samples are taken with care.
+    pub autoscaler_cpu_initialization: SimDuration,
+    /// Time after a pod's start in which readiness may not have been reached yet.
+    pub autoscaler_readiness_delay: SimDuration,
 }
 
 impl Default for Settings {
@@ -61,6 +76,13 @@ impl Default for Settings {
             kube_api_qps: 20,
             kube_api_burst: 30,
             pod_gc_period: SimDuration::from_secs(20),
+            terminated_pod_gc_threshold: 12_500,
+            max_unavailable_stateful_set: false,
+            autoscaler_sync_period: SimDuration::from_secs(15),
+            autoscaler_downscale_stabilization: SimDuration::from_secs(300),
+            autoscaler_tolerance: 100_000_000,
+            autoscaler_cpu_initialization: SimDuration::from_secs(300),
+            autoscaler_readiness_delay: SimDuration::from_secs(30),
         }
     }
 }
@@ -79,6 +101,13 @@ const UNREACHABLE: &str = "kube-apiserver.default-unreachable-toleration-seconds
 const PROXY: &str = "kube-proxy.iptables-min-sync-period";
 const QPS: &str = "kube-controller-manager.kube-api-qps";
 const BURST: &str = "kube-controller-manager.kube-api-burst";
+const TERMINATED: &str = "kube-controller-manager.terminated-pod-gc-threshold";
+const STATEFUL: &str = "kube-controller-manager.feature-gates.MaxUnavailableStatefulSet";
+const HPA_PERIOD: &str = "kube-controller-manager.horizontal-pod-autoscaler-sync-period";
+const HPA_DOWN: &str = "kube-controller-manager.horizontal-pod-autoscaler-downscale-stabilization";
+const HPA_TOLERANCE: &str = "kube-controller-manager.horizontal-pod-autoscaler-tolerance";
+const HPA_CPU: &str = "kube-controller-manager.horizontal-pod-autoscaler-cpu-initialization-period";
+const HPA_READY: &str = "kube-controller-manager.horizontal-pod-autoscaler-initial-readiness-delay";
 
 impl Settings {
     /// Changes a flag.
@@ -106,6 +135,13 @@ impl Settings {
             UNREACHABLE => self.default_unreachable_toleration = seconds(key, value)?,
             PROXY => self.proxy_min_sync_period = SimDuration::parse(value)?,
             QPS => self.kube_api_qps = number(key, value)?.clamp(1, 1_000_000),
+            TERMINATED => self.terminated_pod_gc_threshold = number(key, value)?,
+            STATEFUL => self.max_unavailable_stateful_set = truth(key, value)?,
+            HPA_PERIOD => self.autoscaler_sync_period = positive(key, value)?,
+            HPA_DOWN => self.autoscaler_downscale_stabilization = SimDuration::parse(value)?,
+            HPA_TOLERANCE => self.autoscaler_tolerance = billionths(key, value)?,
+            HPA_CPU => self.autoscaler_cpu_initialization = SimDuration::parse(value)?,
+            HPA_READY => self.autoscaler_readiness_delay = SimDuration::parse(value)?,
             BURST => self.kube_api_burst = number(key, value)?.max(1),
             _ => return Err(format!("unknown setting \"{key}\"")),
         }
@@ -119,6 +155,13 @@ impl Settings {
             (NOT_READY, self.default_not_ready_toleration.to_string()),
             (BURST, self.kube_api_burst.to_string()),
             (QPS, self.kube_api_qps.to_string()),
+            (STATEFUL, self.max_unavailable_stateful_set.to_string()),
+            (HPA_CPU, self.autoscaler_cpu_initialization.exact()),
+            (HPA_DOWN, self.autoscaler_downscale_stabilization.exact()),
+            (HPA_READY, self.autoscaler_readiness_delay.exact()),
+            (HPA_PERIOD, self.autoscaler_sync_period.exact()),
+            (HPA_TOLERANCE, decimal(self.autoscaler_tolerance)),
+            (TERMINATED, self.terminated_pod_gc_threshold.to_string()),
             (LARGE, self.large_cluster_size_threshold.to_string()),
             (RATE, decimal(self.node_eviction_rate)),
             (GRACE, self.node_monitor_grace_period.exact()),
@@ -139,6 +182,12 @@ fn positive(key: &str, value: &str) -> Result<SimDuration, String> {
         return Err(format!("{key} must be greater than zero"));
     }
     Ok(span)
+}
+
+fn truth(key: &str, value: &str) -> Result<bool, String> {
+    value
+        .parse()
+        .map_err(|_| format!("{key}: \"{value}\" is neither true nor false"))
 }
 
 fn number(key: &str, value: &str) -> Result<u64, String> {

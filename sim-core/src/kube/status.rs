@@ -5,7 +5,7 @@ use crate::base::symbol::Symbols;
 
 use super::KubePlane;
 use super::rows::pod::{Phase, PodRow};
-use super::rows::workload::PodCounts;
+use super::rows::workload::{Part, PodCounts};
 use super::rows::{DeploymentId, ReplicaSetId};
 use super::store::Store;
 
@@ -71,10 +71,15 @@ pub fn replica_set(id: ReplicaSetId, store: &Store) -> Option<Distance> {
     {
         return None;
     }
+    let outdated = match &row.part {
+        Part::None | Part::Job(_) => 0,
+        Part::StatefulSet(part) => part.outdated,
+        Part::DaemonSet(part) => part.outdated,
+    };
     Some(Distance {
         desired: natural(row.replicas),
         ready: natural(row.pods.ready),
-        unmet: share(row.pods, row.replicas) + u64::from(row.deleting),
+        unmet: share(row.pods, row.replicas) + outdated + u64::from(row.deleting),
         blocked: natural(row.pods.stranded),
     })
 }
@@ -96,7 +101,7 @@ fn pod(row: &PodRow) -> Distance {
 
 impl KubePlane {
     /// Every workload's wanted and present state: Deployments, then ReplicaSets and pods that
-    /// nobody controls, each by namespace and name.
+    /// nobody controls, with the other kinds between them, each by namespace and name.
     pub fn workloads(&self, symbols: &Symbols) -> Vec<WorkloadStatus> {
         let store = &self.store;
         let mut lines: Vec<(u8, String, String, &'static str, Distance)> = Vec::new();
@@ -111,13 +116,13 @@ impl KubePlane {
                 ));
             }
         }
-        for (id, row) in store.replica_sets() {
+        for (id, row) in store.pod_controllers() {
             if let Some(distance) = replica_set(id, store) {
                 lines.push((
-                    1,
+                    1 + row.kind as u8,
                     symbols.text(row.namespace).to_owned(),
                     symbols.text(row.name).to_owned(),
-                    "ReplicaSet",
+                    row.kind.text(),
                     distance,
                 ));
             }
@@ -127,7 +132,7 @@ impl KubePlane {
                 let namespace = symbols
                     .text(store.template(row.template).namespace)
                     .to_owned();
-                lines.push((2, namespace, row.name.text(symbols), "Pod", pod(row)));
+                lines.push((9, namespace, row.name.text(symbols), "Pod", pod(row)));
             }
         }
         lines.sort_by(|one, two| (one.0, &one.1, &one.2).cmp(&(two.0, &two.1, &two.2)));

@@ -8,6 +8,7 @@ pub mod document;
 pub mod events;
 pub mod nodes;
 pub mod pods;
+pub mod watched;
 pub mod workloads;
 
 use std::collections::BTreeMap;
@@ -23,8 +24,9 @@ use crate::substrate::order::MachineId;
 use super::rows::node::NodeRow;
 use super::rows::pod::{PodDetails, PodRow};
 use super::rows::service::ServiceRow;
+use super::rows::watched::WatchedRow;
 use super::rows::workload::{DeploymentRow, ReplicaSetRow};
-use super::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId};
+use super::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
 use super::template::{PodTemplate, TemplateId};
 
 /// Time from a write until a loop that watches the kind has it in its cache: etcd's commit, the
@@ -63,6 +65,12 @@ pub enum Change {
     Service(ServiceId),
     /// A Service is gone.
     ServiceRemoved(ServiceId),
+    /// A document that a loop follows was created or written; `true` when its spec changed.
+    Watched(WatchedId, bool),
+    /// Such a document is gone.
+    WatchedRemoved(WatchedId),
+    /// A document that may own others is gone.
+    OwnerRemoved,
     /// A namespace is being deleted.
     NamespaceTerminating,
 }
@@ -79,6 +87,7 @@ pub struct Store {
     deployments: Table<DeploymentRow>,
     replica_sets: Table<ReplicaSetRow>,
     services: Table<ServiceRow>,
+    watched: Table<WatchedRow>,
     templates: Arc<Vec<Arc<PodTemplate>>>,
     template_index: Arc<FxHashMap<u64, Vec<TemplateId>>>,
     documents: document::Documents,

@@ -2,9 +2,11 @@
 
 use crate::base::time::SimDuration;
 use crate::kube::kinds::{KINDS, Kind};
+use crate::kube::rows::read as fields;
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
 use crate::kube::store::document::{DocumentKey, RowReference};
 use crate::kube::turn::Turn;
+use crate::manifest::value::Value;
 
 use super::service::Allocated;
 use super::{ApiServer, BUILT_IN_NAMESPACES, Propagation, Refusal, Response, known, note, read};
@@ -30,7 +32,12 @@ impl ApiServer {
             namespace: namespace.into(),
             name: name.into(),
         };
-        let propagation = propagation.unwrap_or(Propagation::Background);
+        // Source: `pkg/registry/{batch/job,core/replicationcontroller}/strategy.go`.
+        let default = match kind.kind {
+            "Job" | "ReplicationController" => Propagation::Orphan,
+            _ => Propagation::Background,
+        };
+        let propagation = propagation.unwrap_or(default);
         match kind.kind {
             "Pod" => delete_pod(&key, grace_seconds, turn),
             "Node" => {
@@ -101,6 +108,26 @@ impl ApiServer {
                 }
                 turn.store.remove_deployment(id);
             }
+            RowReference::ReplicaSet(id) => {
+                if propagation == Propagation::Foreground {
+                    let now = turn.now();
+                    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+                        document.deletion.get_or_insert(now);
+                    }
+                    delete_replica_set(id, propagation, turn);
+                    return;
+                }
+                if propagation == Propagation::Orphan {
+                    strip_owner(key, turn);
+                }
+                delete_replica_set(id, propagation, turn);
+            }
+            RowReference::Watched(id) => {
+                if propagation == Propagation::Orphan {
+                    strip_owner(key, turn);
+                }
+                turn.store.remove_watched(id);
+            }
             RowReference::Service(id) => {
                 if let Some(row) = turn.store.service(id) {
                     let held = Allocated {
@@ -111,14 +138,11 @@ impl ApiServer {
                 }
                 turn.store.remove_service(id);
             }
-            RowReference::None
-            | RowReference::ReplicaSet(_)
-            | RowReference::Pod(_)
-            | RowReference::Node(_) => {
+            RowReference::None | RowReference::Pod(_) | RowReference::Node(_) => {
                 turn.store.bump();
             }
         }
-        turn.store.documents_mut().remove(key);
+        turn.store.remove_document(key);
     }
 
     fn delete_namespace(
@@ -162,7 +186,7 @@ impl ApiServer {
         };
         let sets: Vec<ReplicaSetId> = turn
             .store
-            .replica_sets()
+            .pod_controllers()
             .filter(|(_, row)| row.namespace == namespace)
             .map(|(id, _)| id)
             .collect();
@@ -226,6 +250,40 @@ fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Tur
             turn.store.remove_replica_set(id);
         }
     }
+}
+
+/// Takes the references to an owner that goes without its dependents off their documents.
+fn strip_owner(owner: &DocumentKey, turn: &mut Turn<'_, '_>) {
+    let kind = KINDS
+        .iter()
+        .find(|kind| kind.resource() == *owner.resource)
+        .map_or("", |kind| kind.kind);
+    let dependents: Vec<DocumentKey> = turn
+        .store
+        .documents()
+        .iter()
+        .filter(|(key, document)| {
+            key.namespace == owner.namespace
+                && fields::list(&document.value, &["metadata", "ownerReferences"])
+                    .iter()
+                    .any(|found| is_owner(found, kind, &owner.name))
+        })
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in dependents {
+        turn.store.change_document(&key, |value| {
+            let list = value
+                .path_mut(&["metadata", "ownerReferences"])
+                .and_then(Value::as_list_mut);
+            if let Some(list) = list {
+                list.retain(|found| !is_owner(found, kind, &owner.name));
+            }
+        });
+    }
+}
+
+fn is_owner(reference: &Value, kind: &str, name: &str) -> bool {
+    fields::text(reference, &["kind"]) == kind && fields::text(reference, &["name"]) == name
 }
 
 fn release_replica_sets(id: DeploymentId, turn: &mut Turn<'_, '_>) {

@@ -12,7 +12,9 @@ use crate::base::name::{Name, SUFFIX_COUNT, SUFFIX_LETTERS};
 use crate::kube::kinds::{self, Kind};
 use crate::kube::rows::pod::{NO_POD, PodFlags};
 use crate::kube::rows::service::ServiceRow;
-use crate::kube::rows::workload::{Amount, DeploymentRow, PodCounts, ReplicaSetRow};
+use crate::kube::rows::workload::{
+    Amount, DeploymentRow, OwnerKind, Part, PodCounts, ReplicaSetRow,
+};
 use crate::kube::rows::{DeploymentId, NodeId, ReplicaSetId, ServiceId};
 use crate::kube::selector::Selector;
 use crate::kube::store::document::{Document, DocumentKey, RowReference};
@@ -25,7 +27,7 @@ use crate::manifest::value::Value;
 use super::refusal::cause;
 use super::service::{Allocated, Luck, write_back};
 use super::template::{amount, build, labels, selector};
-use super::{ApiServer, Refusal, Response, known, note, read};
+use super::{ApiServer, Refusal, Response, known, note, read, workload};
 
 /// No deadline, or all history: the largest 32-bit number. Source: `deployment_util.go`.
 const UNLIMITED: u32 = 2_147_483_647;
@@ -114,6 +116,7 @@ impl ApiServer {
                 Value::list(vec!["kubernetes".into()]),
             );
         }
+        workload::prepare(kind, &key, &mut value, turn);
         let revision = turn.store.bump();
         let generation = i64::from(kind.generation);
         turn.store.documents_mut().insert(
@@ -127,6 +130,7 @@ impl ApiServer {
                 deletion: None,
             },
         );
+        workload::attach(kind.kind, &key, true, turn);
         note("create", kind, &key.name, turn);
         answer(kind, &key, turn)
     }
@@ -225,6 +229,10 @@ impl ApiServer {
         if let (KubeSpec::Service(spec), RowReference::Service(id)) = (&parsed.spec, row) {
             self.update_service(id, spec, key, &mut value, kind, turn)?;
         }
+        // A write to the object leaves its status alone.
+        if let Some(status) = old.get("status") {
+            value.set("status", status.clone());
+        }
         let spec_changed = old.get("spec") != value.get("spec");
         let annotated =
             old.path(&["metadata", "annotations"]) != value.path(&["metadata", "annotations"]);
@@ -255,6 +263,7 @@ impl ApiServer {
         if spec_changed && document.generation > 0 {
             document.generation += 1;
         }
+        workload::attach(kind.kind, key, spec_changed, turn);
         Ok(true)
     }
 
@@ -369,9 +378,20 @@ impl ApiServer {
                 let Some(document) = turn.store.documents_mut().get_mut(&key) else {
                     return Err(missing());
                 };
-                document
-                    .value
-                    .set_path(&["spec", "replicas"], replicas.into());
+                if document.value.i64_at(&["spec", "replicas"]) != Some(replicas) {
+                    document
+                        .value
+                        .set_path(&["spec", "replicas"], replicas.into());
+                    if document.generation > 0 {
+                        document.generation += 1;
+                    }
+                    let revision = turn.store.bump();
+                    if let Some(document) = turn.store.documents_mut().get_mut(&key) {
+                        document.revision = revision;
+                    }
+                    workload::attach(kind.kind, &key, true, turn);
+                    note("scale", kind, name, turn);
+                }
             }
         }
         answer(kind, &key, turn)
@@ -617,6 +637,8 @@ fn create_replica_set(
 ) -> ReplicaSetId {
     let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
     let row = ReplicaSetRow {
+        kind: OwnerKind::ReplicaSet,
+        part: Part::None,
         namespace: turn.ctx.symbols.intern(&key.namespace),
         name: turn.ctx.symbols.intern(&key.name),
         owner: None,

@@ -12,7 +12,9 @@ use crate::des::notice::Detail;
 use crate::kube::limiter::Limiter;
 use crate::kube::rows::node::ConditionStatus;
 use crate::kube::rows::pod::NO_POD;
-use crate::kube::rows::workload::{Amount, DeploymentRow, PodCounts, ReplicaSetRow};
+use crate::kube::rows::workload::{
+    Amount, DeploymentRow, OwnerKind, Part, PodCounts, ReplicaSetRow,
+};
 use crate::kube::rows::{DeploymentId, ReplicaSetId};
 use crate::kube::selector::{Requirement, Selector};
 use crate::kube::store::events::Message;
@@ -454,6 +456,8 @@ impl DeploymentController {
         self.limiter.take(turn.now());
         let hash = turn.ctx.symbols.intern(&hash);
         let set = turn.store.add_replica_set(ReplicaSetRow {
+            kind: OwnerKind::ReplicaSet,
+            part: Part::None,
             namespace: row.namespace,
             name,
             owner: Some(id),
@@ -662,7 +666,7 @@ fn size(set: ReplicaSetId, turn: &Turn<'_, '_>) -> Size {
 /// alphabet of generated names. Upstream hashes Go's dump of the struct, which nobody else can
 /// produce, so the digits differ from a real cluster's. Sources: `pkg/controller/controller_utils.go`
 /// and `staging/src/k8s.io/apimachinery/pkg/util/rand/rand.go`.
-fn template_hash(template: TemplateId, collisions: i64, turn: &Turn<'_, '_>) -> String {
+pub fn template_hash(template: TemplateId, collisions: i64, turn: &Turn<'_, '_>) -> String {
     let mut state = 0x811c_9dc5_u32;
     let mut fold = |text: &str| {
         for byte in text.bytes().chain([0xff]) {

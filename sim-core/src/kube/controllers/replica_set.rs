@@ -1,4 +1,5 @@
-//! The ReplicaSet controller: as many active pods as wanted.
+//! The ReplicaSet controller: as many active pods as wanted. ReplicationControllers are looked after
+//! by the same code, as upstream does it.
 //!
 //! Creations go out in waves of 1, 2, 4, … and at the rate of the controller's client; until all
 //! that was decided has been carried out, nothing more is decided (upstream's expectations).
@@ -7,31 +8,27 @@
 pub mod ranking;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::base::name::{Name, SUFFIX_COUNT, Suffix};
-use crate::base::time::SimDuration;
+use crate::base::name::Name;
+use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
-use crate::kube::event::Event;
+use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
 use crate::kube::render::uid;
+use crate::kube::rows::node::ConditionStatus;
 use crate::kube::rows::pod::{ContainerStatus, PodCondition, PodFlags};
-use crate::kube::rows::workload::PodCounts;
+use crate::kube::rows::workload::{OwnerKind, PodCounts, WorkloadCondition};
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 
+use super::hands::{EVENT_BURST, WRITE_TIME, suffix};
+use super::quota;
 use ranking::Candidate;
 
 /// Creations or deletions decided in one sync. Source: `replica_set.go`, `BurstReplicas`.
 const BURST_REPLICAS: i64 = 500;
-
-/// Time of one write to the API server as a controller waits for it: what separates the waves of
-/// the slow start. Upstream gives no number; a few milliseconds is etcd's usual commit.
-const WRITE_TIME: SimDuration = SimDuration::from_millis(5);
-
-/// Event objects about one object that its component posts before its spam filter drops them.
-/// Source: `staging/src/k8s.io/client-go/tools/record/events_cache.go`.
-const EVENT_BURST: u32 = 25;
 
 /// The controller.
 #[derive(Clone, Debug)]
@@ -40,6 +37,8 @@ pub struct ReplicaSetController {
     pub limiter: Limiter,
     /// Deletions decided and not yet carried out, and for whom.
     pub deletions: BTreeMap<PodId, ReplicaSetId>,
+    /// Refused creations: how many in a row, the newest refusal, and when the next try may be.
+    pub refusals: BTreeMap<ReplicaSetId, (u32, Arc<str>, SimTime)>,
 }
 
 impl ReplicaSetController {
@@ -48,8 +47,16 @@ impl ReplicaSetController {
         let Some(row) = turn.store.replica_set(id) else {
             return;
         };
-        let settled = row.creating == 0 && row.deleting_pods == 0;
+        // A refused creation waits for its retry.
+        let waits = self
+            .refusals
+            .get(&id)
+            .is_some_and(|(_, _, until)| *until > turn.now());
+        let settled = row.creating == 0 && row.deleting_pods == 0 && !waits;
         let difference = row.pods.active - row.replicas;
+        if difference >= 0 {
+            self.refusals.remove(&id);
+        }
         if !row.deleting && settled && difference < 0 {
             self.create(id, (-difference).min(BURST_REPLICAS), turn);
         } else if !row.deleting && settled && difference > 0 {
@@ -83,16 +90,21 @@ impl ReplicaSetController {
             (row.namespace, row.name, row.template, row.ordinal);
         let pod_name = Name {
             prefix: name,
-            suffix: Suffix::Letters(self.suffix(id, ordinal, turn)),
+            suffix: suffix(id, ordinal, turn),
         };
+        let object = (row.kind.text(), namespace, Name::plain(name));
+        let (component, source) = (component(row.kind), source(row.kind));
+        if let Err(refusal) = quota::admit(template, pod_name, turn) {
+            self.refused(id, refusal, turn);
+            return;
+        }
         turn.store
             .create_pod(pod_name, template, Some(id), PodFlags::default(), now);
-        turn.note("kube.replicaset", "create", "pod", pod_name, Detail::None);
+        turn.note(source, "create", "pod", pod_name, Detail::None);
         if ordinal < EVENT_BURST {
-            let object = ("ReplicaSet", namespace, Name::plain(name));
             turn.normal(
                 object,
-                "replicaset-controller",
+                component,
                 "SuccessfulCreate",
                 Message::Name("Created pod: {}", pod_name),
             );
@@ -116,27 +128,6 @@ impl ReplicaSetController {
             if at > earliest { at } else { earliest },
             Event::CreatePod(id),
         );
-    }
-
-    /// Five letters that no other pod of this ReplicaSet has had: a walk through all of them that
-    /// begins and steps by chance.
-    fn suffix(&self, id: ReplicaSetId, ordinal: u32, turn: &Turn<'_, '_>) -> u32 {
-        let row = turn
-            .store
-            .replica_set(id)
-            .expect("a ReplicaSet names its pods");
-        let symbols = &turn.ctx.symbols;
-        let names = [symbols.text(row.namespace), symbols.text(row.name)];
-        let mut stream = turn.stream(
-            "pod name",
-            &names,
-            u32::try_from(row.created.whole_seconds()).unwrap_or(0),
-        );
-        let start = u64::from(stream.below(SUFFIX_COUNT));
-        // A step that shares no factor with 27^5 visits every suffix once.
-        let step = u64::from(stream.below(SUFFIX_COUNT / 3)) * 3 + 1;
-        let number = (start + step * u64::from(ordinal)) % u64::from(SUFFIX_COUNT);
-        u32::try_from(number).expect("below 27^5")
     }
 
     fn delete(&mut self, id: ReplicaSetId, count: i64, turn: &mut Turn<'_, '_>) {
@@ -185,11 +176,12 @@ impl ReplicaSetController {
         let gone = turn.store.pod(pod).copied();
         if let Some(set) = turn.store.replica_set_mut(owner) {
             set.deleting_pods -= 1;
-            let object = ("ReplicaSet", set.namespace, Name::plain(set.name));
+            let object = (set.kind.text(), set.namespace, Name::plain(set.name));
+            let component = component(set.kind);
             if let Some(row) = gone {
                 turn.normal(
                     object,
-                    "replicaset-controller",
+                    component,
                     "SuccessfulDelete",
                     Message::Name("Deleted pod: {}", row.name),
                 );
@@ -197,7 +189,11 @@ impl ReplicaSetController {
             }
         }
         let Some(row) = gone else { return Some(owner) };
-        turn.note("kube.replicaset", "delete", "pod", row.name, Detail::None);
+        let kind = turn
+            .store
+            .replica_set(owner)
+            .map_or(OwnerKind::ReplicaSet, |row| row.kind);
+        turn.note(source(kind), "delete", "pod", row.name, Detail::None);
         turn.store.mark_terminating(pod, None, now);
         Some(owner)
     }
@@ -211,14 +207,94 @@ impl ReplicaSetController {
             ..row.pods
         };
         let generation = row.generation;
-        if row.status == status && row.observed == generation {
+        let conditions = self.conditions(id, turn);
+        if row.status == status && row.observed == generation && row.conditions == conditions {
             return;
         }
         self.limiter.take(turn.now());
         turn.store.write_replica_set(id, false, |row| {
             row.status = status;
             row.observed = generation;
+            row.conditions = conditions;
         });
+        if let Some(row) = turn.store.replica_set(id)
+            && row.kind == OwnerKind::ReplicationController
+        {
+            let (key, value) = (
+                super::stateful_set::key(row, turn),
+                crate::kube::render::workload::replica_status(row, false),
+            );
+            turn.store.write_status(&key, value);
+        }
+    }
+
+    /// The API server refused a creation: the rest of the wave's followers is given up, and tried
+    /// again from one, after a wait that doubles.
+    fn refused(&mut self, id: ReplicaSetId, refusal: String, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        let Some(row) = turn.store.replica_set_mut(id) else {
+            return;
+        };
+        row.creating = 0;
+        let object = (row.kind.text(), row.namespace, Name::plain(row.name));
+        let component = component(row.kind);
+        let text: Arc<str> = format!("Error creating: {refusal}").into();
+        let refused = self.refusals.entry(id).or_insert((0, refusal.into(), now));
+        refused.0 += 1;
+        // 5 ms, doubled with each failure, at most 1000 s.
+        // Source: `staging/src/k8s.io/client-go/util/workqueue/default_rate_limiters.go`.
+        let wait = SimDuration::from_millis(5)
+            .saturating_mul(1 << (refused.0 - 1).min(20))
+            .as_micros()
+            .min(1_000_000_000);
+        refused.2 = now + SimDuration::from_micros(wait);
+        let at = refused.2;
+        turn.warning(object, component, "FailedCreate", Message::Text(text));
+        turn.at(at, Event::Sync(Key::ReplicaSet(id)));
+    }
+
+    /// Condition ReplicaFailure while the last creation was refused.
+    fn conditions(&self, id: ReplicaSetId, turn: &Turn<'_, '_>) -> Vec<WorkloadCondition> {
+        let Some(row) = turn.store.replica_set(id) else {
+            return Vec::new();
+        };
+        let mut list: Vec<WorkloadCondition> = row
+            .conditions
+            .iter()
+            .filter(|condition| condition.kind != "ReplicaFailure")
+            .cloned()
+            .collect();
+        if let Some((_, refusal, _)) = self.refusals.get(&id) {
+            let old = row
+                .conditions
+                .iter()
+                .find(|condition| condition.kind == "ReplicaFailure");
+            list.push(old.cloned().unwrap_or_else(|| WorkloadCondition {
+                kind: "ReplicaFailure",
+                status: ConditionStatus::True,
+                reason: "FailedCreate",
+                message: refusal.clone(),
+                updated: turn.now(),
+                transition: turn.now(),
+            }));
+        }
+        list
+    }
+}
+
+/// `source.component` of a kind's events.
+const fn component(kind: OwnerKind) -> &'static str {
+    match kind {
+        OwnerKind::ReplicationController => "replication-controller",
+        _ => "replicaset-controller",
+    }
+}
+
+/// A kind's controller in the trace.
+const fn source(kind: OwnerKind) -> &'static str {
+    match kind {
+        OwnerKind::ReplicationController => "kube.replicationcontroller",
+        _ => "kube.replicaset",
     }
 }
 

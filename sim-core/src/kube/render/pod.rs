@@ -29,16 +29,17 @@ fn metadata(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &Pod
     let namespace = view.symbols.text(template.namespace);
     let name = row.name.text(view.symbols);
     let owner = row.owner.and_then(|owner| view.store.replica_set(owner));
-    let generate = owner.map_or(Value::Null, |set| {
-        format!("{}-", view.symbols.text(set.name)).into()
+    // A generated name's base is all but the five letters; an ordinal's is the set's name.
+    let generate = owner.map_or(Value::Null, |_| {
+        format!("{}-", view.symbols.text(row.name.prefix)).into()
     });
     let owners = owner.map_or(Value::Null, |set| {
         let set_name = view.symbols.text(set.name);
         Value::list(vec![owner_reference(
             view,
-            "apps/v1",
-            "ReplicaSet",
-            "replicasets",
+            set.kind.api_version(),
+            set.kind.text(),
+            set.kind.plural(),
             namespace,
             set_name,
             set.created.as_micros(),

@@ -103,7 +103,13 @@ pub fn replica_set(view: &View<'_>, id: ReplicaSetId) -> Value {
         .into(),
     );
     value.set_path(&["spec", "replicas"], row.replicas.into());
-    let status = object([
+    value.set("status", replica_status(row, true));
+    value
+}
+
+/// Status of a ReplicaSet, or of a ReplicationController, which does not count terminating pods.
+pub fn replica_status(row: &ReplicaSetRow, terminating: bool) -> Value {
+    object([
         ("availableReplicas", number_or_null(row.status.available)),
         ("conditions", conditions(&row.conditions, false)),
         ("fullyLabeledReplicas", number_or_null(row.status.active)),
@@ -112,15 +118,13 @@ pub fn replica_set(view: &View<'_>, id: ReplicaSetId) -> Value {
         ("replicas", row.status.active.into()),
         (
             "terminatingReplicas",
-            if row.observed == 0 {
+            if row.observed == 0 || !terminating {
                 Value::Null
             } else {
                 row.status.terminating.into()
             },
         ),
-    ]);
-    value.set("status", status);
-    value
+    ])
 }
 
 fn made(view: &View<'_>, row: &ReplicaSetRow, namespace: &str, name: &str) -> Value {

@@ -1,4 +1,4 @@
-//! Deployments and ReplicaSets as their controllers see them.
+//! Deployments and the controllers of pods as their loops see them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,10 @@ use crate::base::time::SimTime;
 use crate::kube::selector::Selector;
 use crate::kube::template::TemplateId;
 
+use super::daemon_set::DaemonSetPart;
+use super::job::JobPart;
 use super::node::ConditionStatus;
+use super::stateful_set::StatefulSetPart;
 use super::{DeploymentId, ReplicaSetId};
 
 /// A number or a percentage of the replicas.
@@ -123,9 +126,111 @@ pub struct DeploymentRow {
     pub revision: u32,
 }
 
-/// A ReplicaSet.
+/// Kinds that control pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OwnerKind {
+    /// `apps/v1` ReplicaSet.
+    #[default]
+    ReplicaSet,
+    /// `v1` ReplicationController.
+    ReplicationController,
+    /// `apps/v1` StatefulSet.
+    StatefulSet,
+    /// `apps/v1` DaemonSet.
+    DaemonSet,
+    /// `batch/v1` Job.
+    Job,
+}
+
+impl OwnerKind {
+    /// The kind of that name.
+    pub fn parse(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "ReplicaSet" => Self::ReplicaSet,
+            "ReplicationController" => Self::ReplicationController,
+            "StatefulSet" => Self::StatefulSet,
+            "DaemonSet" => Self::DaemonSet,
+            "Job" => Self::Job,
+            _ => return None,
+        })
+    }
+
+    /// `kind`.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::ReplicaSet => "ReplicaSet",
+            Self::ReplicationController => "ReplicationController",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+        }
+    }
+
+    /// `apiVersion`.
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Self::ReplicationController => "v1",
+            Self::ReplicaSet | Self::StatefulSet | Self::DaemonSet => "apps/v1",
+            Self::Job => "batch/v1",
+        }
+    }
+
+    /// Plural in lower case.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::ReplicaSet => "replicasets",
+            Self::ReplicationController => "replicationcontrollers",
+            Self::StatefulSet => "statefulsets",
+            Self::DaemonSet => "daemonsets",
+            Self::Job => "jobs",
+        }
+    }
+
+    /// Plural and group: the resource of its documents.
+    pub const fn resource(self) -> &'static str {
+        match self {
+            Self::ReplicaSet => "replicasets.apps",
+            Self::ReplicationController => "replicationcontrollers",
+            Self::StatefulSet => "statefulsets.apps",
+            Self::DaemonSet => "daemonsets.apps",
+            Self::Job => "jobs.batch",
+        }
+    }
+
+    /// Its word in the trace.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ReplicaSet => "replicaset",
+            Self::ReplicationController => "replicationcontroller",
+            Self::StatefulSet => "statefulset",
+            Self::DaemonSet => "daemonset",
+            Self::Job => "job",
+        }
+    }
+}
+
+/// What one kind of controller of pods wants and remembers besides what all have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing: ReplicaSet, ReplicationController.
+    #[default]
+    None,
+    /// A StatefulSet's.
+    StatefulSet(Arc<StatefulSetPart>),
+    /// A DaemonSet's.
+    DaemonSet(Arc<DaemonSetPart>),
+    /// A Job's.
+    Job(Arc<JobPart>),
+}
+
+/// A controller of pods: a ReplicaSet, or what the other kinds have in common with one. The
+/// document holds the rest of those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaSetRow {
+    /// Which kind it is.
+    pub kind: OwnerKind,
+    /// What its kind wants besides.
+    pub part: Part,
     /// Namespace.
     pub namespace: Symbol,
     /// Name.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::time::SimTime;
-use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId};
+use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
 use crate::manifest::value::Value;
 
 /// Name of a document: resource with group, e.g. `deployments.apps`, namespace (empty for
@@ -28,7 +28,7 @@ pub enum RowReference {
     None,
     /// A Deployment.
     Deployment(DeploymentId),
-    /// A ReplicaSet.
+    /// A ReplicaSet or another controller of pods.
     ReplicaSet(ReplicaSetId),
     /// A pod.
     Pod(PodId),
@@ -36,6 +36,8 @@ pub enum RowReference {
     Service(ServiceId),
     /// A node.
     Node(NodeId),
+    /// A kind that a loop follows and that controls no pods.
+    Watched(WatchedId),
 }
 
 /// One document.

@@ -394,6 +394,26 @@ impl Store {
         self.log.push(Change::PodStatus(pod));
     }
 
+    /// Gives a pod without a controller to one.
+    pub fn adopt_pod(&mut self, pod: PodId, owner: ReplicaSetId) {
+        let Some(row) = self.pods.get(pod).copied() else {
+            return;
+        };
+        if row.owner.is_some() || self.replica_sets.get(owner).is_none() {
+            return;
+        }
+        self.lonely.unmet -= self.lonely_share(&row);
+        Arc::make_mut(&mut self.lonely.ids).retain(|id| *id != pod);
+        let revision = self.revision.bump();
+        let row = self.pods.get_mut(pod).expect("read above");
+        row.owner = Some(owner);
+        row.revision = revision;
+        let row = *row;
+        self.link_to_owner(pod, owner);
+        self.recount(&row, PodCounts::default(), self.counts_of(&row));
+        self.log.push(Change::PodStatus(pod));
+    }
+
     /// Leaves its owner: the owner is gone and the pod is kept.
     pub fn orphan(&mut self, pod: PodId) {
         let Some(row) = self.pods.get(pod).copied() else {

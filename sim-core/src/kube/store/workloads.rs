@@ -3,7 +3,7 @@
 use crate::base::symbol::Symbol;
 use crate::kube::rows::pod::{NO_POD, PodFlags, PodRow};
 use crate::kube::rows::service::ServiceRow;
-use crate::kube::rows::workload::{DeploymentRow, ReplicaSetRow};
+use crate::kube::rows::workload::{DeploymentRow, OwnerKind, ReplicaSetRow};
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, ServiceId};
 
 use super::{Change, Store};
@@ -59,22 +59,39 @@ impl Store {
         }
     }
 
-    /// A ReplicaSet.
+    /// A ReplicaSet, or another controller of pods.
     pub fn replica_set(&self, id: ReplicaSetId) -> Option<&ReplicaSetRow> {
         self.replica_sets.get(id)
     }
 
     /// All ReplicaSets.
     pub fn replica_sets(&self) -> impl Iterator<Item = (ReplicaSetId, &ReplicaSetRow)> {
+        self.replica_sets
+            .iter()
+            .filter(|(_, row)| row.kind == OwnerKind::ReplicaSet)
+    }
+
+    /// All controllers of pods, ReplicaSets among them.
+    pub fn pod_controllers(&self) -> impl Iterator<Item = (ReplicaSetId, &ReplicaSetRow)> {
         self.replica_sets.iter()
+    }
+
+    /// The controller of pods of that kind and name.
+    pub fn pod_controller_named(
+        &self,
+        kind: OwnerKind,
+        namespace: Symbol,
+        name: Symbol,
+    ) -> Option<ReplicaSetId> {
+        self.replica_sets
+            .iter()
+            .find(|(_, row)| row.kind == kind && row.name == name && row.namespace == namespace)
+            .map(|(id, _)| id)
     }
 
     /// The ReplicaSet of that name.
     pub fn replica_set_named(&self, namespace: Symbol, name: Symbol) -> Option<ReplicaSetId> {
-        self.replica_sets
-            .iter()
-            .find(|(_, row)| row.name == name && row.namespace == namespace)
-            .map(|(id, _)| id)
+        self.pod_controller_named(OwnerKind::ReplicaSet, namespace, name)
     }
 
     /// Creates a ReplicaSet and lists it at its Deployment.

@@ -20,6 +20,7 @@ pub mod workload;
 use std::sync::Arc;
 
 use crate::api::kube::object::KubeSpec;
+use crate::api::kube::pod::PodTemplate;
 use crate::api::meta::ObjectMeta;
 use crate::manifest::decode;
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -137,6 +138,14 @@ fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagno
 /// An object that has no text, e.g. after a patch: problems point nowhere, their paths still tell.
 pub fn decode_value(document: &Value) -> (Option<KubeObject>, Vec<Diagnostic>) {
     read(&Node::of_value(document, Span::default()), None)
+}
+
+/// A template (`metadata` and `spec`) that has no text; nothing if it has errors.
+pub fn decode_template(document: &Value) -> Option<PodTemplate> {
+    let node = Node::of_value(document, Span::default());
+    let scribe = Scribe::new(explain::KUBERNETES_WRONG_TYPE, None);
+    let template = pod::template(&Field::root(&node), &scribe);
+    (!scribe.failed()).then_some(template)
 }
 
 fn items(document: &Node) -> Vec<&Node> {

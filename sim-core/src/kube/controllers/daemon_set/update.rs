@@ -1,0 +1,103 @@
+//! A DaemonSet's rolling update: which pods give way, and where a new one comes beside the old.
+//! Source: `pkg/controller/daemon/update.go`.
+
+use crate::kube::rows::{NodeId, PodId};
+use crate::kube::turn::Turn;
+
+use super::{Pass, alive, available};
+
+/// Nodes that get a pod, pods that go.
+pub(super) fn step(pass: &Pass, turn: &Turn<'_, '_>) -> (Vec<NodeId>, Vec<PodId>) {
+    if pass.surge() > 0 {
+        surge(pass, turn)
+    } else {
+        (Vec::new(), replace(pass, turn))
+    }
+}
+
+/// The up-to-date pod and the old one of a node; `None`: more than one of either.
+fn pair(
+    pass: &Pass,
+    pods: &[PodId],
+    turn: &Turn<'_, '_>,
+) -> Option<(Option<PodId>, Option<PodId>)> {
+    let (mut new, mut old) = (None, None);
+    for pod in pods {
+        if alive(*pod, turn).is_none() {
+            continue;
+        }
+        let place = if pass.is_new(*pod, turn) {
+            &mut new
+        } else {
+            &mut old
+        };
+        if place.is_some() {
+            return None;
+        }
+        *place = Some(*pod);
+    }
+    Some((new, old))
+}
+
+/// Nodes that the update looks at: those that run a pod or are to.
+fn looked_at<'a>(pass: &'a Pass) -> impl Iterator<Item = (NodeId, &'a [PodId])> {
+    pass.nodes
+        .iter()
+        .filter_map(|(node, _)| match pass.pods.get(node) {
+            Some(pods) => Some((*node, pods.as_slice())),
+            None if pass.may_run(*node) => Some((*node, &[] as &[PodId])),
+            None => None,
+        })
+}
+
+fn replace(pass: &Pass, turn: &Turn<'_, '_>) -> Vec<PodId> {
+    let bound = pass.unavailable();
+    let mut unavailable = 0;
+    let (mut delete, mut candidates) = (Vec::new(), Vec::new());
+    for (_, pods) in looked_at(pass) {
+        match pair(pass, pods, turn) {
+            Some((Some(new), None)) => unavailable += i64::from(!available(new, turn)),
+            Some((None, Some(old))) => {
+                if !available(old, turn) {
+                    delete.push(old);
+                    unavailable += 1;
+                } else if unavailable < bound {
+                    candidates.push(old);
+                }
+            }
+            _ => unavailable += 1,
+        }
+    }
+    let room = usize::try_from(bound - unavailable).unwrap_or(0);
+    delete.extend(candidates.into_iter().take(room));
+    delete
+}
+
+fn surge(pass: &Pass, turn: &Turn<'_, '_>) -> (Vec<NodeId>, Vec<PodId>) {
+    let bound = pass.surge();
+    let mut surging = 0;
+    let (mut create, mut candidates, mut delete) = (Vec::new(), Vec::new(), Vec::new());
+    for (node, pods) in looked_at(pass) {
+        match pair(pass, pods, turn) {
+            None => surging += 1,
+            Some((_, None)) => {}
+            Some((None, Some(old))) => {
+                if !available(old, turn) {
+                    create.push(node);
+                } else if surging < bound {
+                    candidates.push(node);
+                }
+            }
+            Some((Some(new), Some(old))) => {
+                if available(new, turn) {
+                    delete.push(old);
+                } else {
+                    surging += 1;
+                }
+            }
+        }
+    }
+    let room = usize::try_from(bound - surging).unwrap_or(0);
+    create.extend(candidates.into_iter().take(room));
+    (create, delete)
+}

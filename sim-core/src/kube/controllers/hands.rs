@@ -1,0 +1,248 @@
+//! The hands of a controller that makes and deletes pods: what was decided goes out in waves of
+//! 1, 2, 4, … and at the rate of the controller's client. Until all of it has been carried out its
+//! key is not looked at again (upstream's expectations).
+//! Sources: `pkg/controller/controller_utils.go`, `pkg/controller/{daemon,job}`.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::base::name::{Name, SUFFIX_COUNT, Suffix};
+use crate::base::symbol::Symbol;
+use crate::base::time::SimDuration;
+use crate::des::notice::Detail;
+use crate::kube::event::Event;
+use crate::kube::limiter::Limiter;
+use crate::kube::rows::pod::PodFlags;
+use crate::kube::rows::{PodId, ReplicaSetId};
+use crate::kube::store::events::Message;
+use crate::kube::template::TemplateId;
+use crate::kube::turn::Turn;
+
+use super::quota;
+
+/// Time of one write to the API server as a controller waits for it: what separates the waves of
+/// the slow start. Upstream gives no number; a few milliseconds is etcd's usual commit.
+pub const WRITE_TIME: SimDuration = SimDuration::from_millis(5);
+
+/// Event objects about one object that its component posts before its spam filter drops them.
+/// Source: `staging/src/k8s.io/client-go/tools/record/events_cache.go`.
+pub const EVENT_BURST: u32 = 25;
+
+/// A pod that is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct PodPlan {
+    /// Its name.
+    pub name: Name,
+    /// What it is made from.
+    pub template: TemplateId,
+}
+
+/// Who acts, in the words of events and of the trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor {
+    /// Kind of the objects it looks after.
+    pub kind: &'static str,
+    /// `source.component` of its events.
+    pub component: &'static str,
+    /// Its name in the trace.
+    pub source: &'static str,
+}
+
+/// What a controller has decided and not yet carried out, and its client.
+#[derive(Clone, Debug)]
+pub struct Hands {
+    /// Its client's rate limiter.
+    pub limiter: Limiter,
+    actor: Actor,
+    plans: BTreeMap<ReplicaSetId, VecDeque<PodPlan>>,
+    deletions: BTreeMap<PodId, ReplicaSetId>,
+}
+
+impl Hands {
+    /// Idle hands.
+    pub const fn new(actor: Actor, limiter: Limiter) -> Self {
+        Self {
+            limiter,
+            actor,
+            plans: BTreeMap::new(),
+            deletions: BTreeMap::new(),
+        }
+    }
+
+    /// The object that events are about.
+    pub fn object(
+        &self,
+        id: ReplicaSetId,
+        turn: &Turn<'_, '_>,
+    ) -> Option<(&'static str, Symbol, Name)> {
+        let row = turn.store.replica_set(id)?;
+        Some((self.actor.kind, row.namespace, Name::plain(row.name)))
+    }
+
+    /// Records a Normal event about an object.
+    pub fn normal(
+        &self,
+        id: ReplicaSetId,
+        reason: &'static str,
+        message: Message,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if let Some(object) = self.object(id, turn) {
+            turn.normal(object, self.actor.component, reason, message);
+        }
+    }
+
+    /// Records a Warning event about an object.
+    pub fn warning(
+        &self,
+        id: ReplicaSetId,
+        reason: &'static str,
+        message: Message,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        if let Some(object) = self.object(id, turn) {
+            turn.warning(object, self.actor.component, reason, message);
+        }
+    }
+
+    /// Begins to make pods, in order.
+    pub fn create(&mut self, id: ReplicaSetId, plans: Vec<PodPlan>, turn: &mut Turn<'_, '_>) {
+        let Some(row) = turn.store.replica_set_mut(id).filter(|_| !plans.is_empty()) else {
+            return;
+        };
+        row.creating = u32::try_from(plans.len()).unwrap_or(u32::MAX);
+        row.wave = (1, 1);
+        self.plans.insert(id, plans.into());
+        let at = self.limiter.take(turn.now());
+        turn.at(at, Event::CreatePod(id));
+    }
+
+    /// One creation goes through.
+    pub fn create_one(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        let plan = self.plans.get_mut(&id).and_then(VecDeque::pop_front);
+        let row = turn.store.replica_set(id).filter(|row| !row.deleting);
+        let (Some(plan), Some(row)) = (plan, row) else {
+            self.give_up(id, turn);
+            return;
+        };
+        let ordinal = row.ordinal;
+        if let Err(refusal) = quota::admit(plan.template, plan.name, turn) {
+            self.warning(
+                id,
+                "FailedCreate",
+                Message::Text(format!("Error creating: {refusal}").into()),
+                turn,
+            );
+            self.give_up(id, turn);
+            return;
+        }
+        turn.store
+            .create_pod(plan.name, plan.template, Some(id), PodFlags::default(), now);
+        turn.note(self.actor.source, "create", "pod", plan.name, Detail::None);
+        if ordinal < EVENT_BURST {
+            self.normal(
+                id,
+                "SuccessfulCreate",
+                Message::Name("Created pod: {}", plan.name),
+                turn,
+            );
+            self.limiter.take(now);
+        }
+        let Some(row) = turn.store.replica_set_mut(id) else {
+            return;
+        };
+        row.ordinal = row.ordinal.saturating_add(1);
+        row.creating = row.creating.saturating_sub(1);
+        row.wave.0 = row.wave.0.saturating_sub(1);
+        if row.creating == 0 {
+            self.plans.remove(&id);
+            return;
+        }
+        let mut earliest = now;
+        if row.wave.0 == 0 {
+            row.wave.1 = row.wave.1.saturating_mul(2);
+            row.wave.0 = row.wave.1.min(row.creating);
+            earliest = now + WRITE_TIME;
+        }
+        let at = self.limiter.take(now);
+        turn.at(
+            if at > earliest { at } else { earliest },
+            Event::CreatePod(id),
+        );
+    }
+
+    fn give_up(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+        self.plans.remove(&id);
+        if let Some(row) = turn.store.replica_set_mut(id) {
+            row.creating = 0;
+        }
+    }
+
+    /// Begins to delete pods.
+    pub fn delete(&mut self, id: ReplicaSetId, pods: &[PodId], turn: &mut Turn<'_, '_>) {
+        let mut count = 0;
+        for pod in pods {
+            if turn
+                .store
+                .pod(*pod)
+                .is_none_or(crate::kube::rows::pod::PodRow::is_terminating)
+            {
+                continue;
+            }
+            let at = self.limiter.take(turn.now());
+            self.deletions.insert(*pod, id);
+            turn.at(at, Event::DeletePod(*pod));
+            count += 1;
+        }
+        if let Some(row) = turn.store.replica_set_mut(id) {
+            row.deleting_pods += count;
+        }
+    }
+
+    /// Whether a deletion is its.
+    pub fn deletes(&self, pod: PodId) -> bool {
+        self.deletions.contains_key(&pod)
+    }
+
+    /// One deletion goes through. Answers whose it was.
+    pub fn delete_one(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) -> Option<ReplicaSetId> {
+        let now = turn.now();
+        let owner = self.deletions.remove(&pod)?;
+        if let Some(set) = turn.store.replica_set_mut(owner) {
+            set.deleting_pods = set.deleting_pods.saturating_sub(1);
+        }
+        let Some(row) = turn.store.pod(pod).copied() else {
+            return Some(owner);
+        };
+        self.normal(
+            owner,
+            "SuccessfulDelete",
+            Message::Name("Deleted pod: {}", row.name),
+            turn,
+        );
+        self.limiter.take(now);
+        turn.note(self.actor.source, "delete", "pod", row.name, Detail::None);
+        turn.store.mark_terminating(pod, None, now);
+        Some(owner)
+    }
+}
+
+/// Five letters that no other pod of this controller has had: a walk through all of them that
+/// begins and steps by chance.
+pub fn suffix(id: ReplicaSetId, ordinal: u32, turn: &Turn<'_, '_>) -> Suffix {
+    let Some(row) = turn.store.replica_set(id) else {
+        return Suffix::None;
+    };
+    let symbols = &turn.ctx.symbols;
+    let names = [symbols.text(row.namespace), symbols.text(row.name)];
+    let mut stream = turn.stream(
+        "pod name",
+        &names,
+        u32::try_from(row.created.whole_seconds()).unwrap_or(0),
+    );
+    let start = u64::from(stream.below(SUFFIX_COUNT));
+    // A step that shares no factor with 27^5 visits every suffix once.
+    let step = u64::from(stream.below(SUFFIX_COUNT / 3)) * 3 + 1;
+    let number = (start + step * u64::from(ordinal)) % u64::from(SUFFIX_COUNT);
+    Suffix::Letters(u32::try_from(number).unwrap_or(0))
+}

@@ -1,0 +1,217 @@
+//! Resource quotas: what is used of each, and whether one more pod fits.
+//! Sources: `pkg/controller/resourcequota/resource_quota_controller.go`, `pkg/quota/v1/evaluator/core/pods.go`,
+//! `plugin/pkg/admission/resourcequota/controller.go`. Quotas with scopes are not modelled: they
+//! count nothing here.
+
+use std::collections::BTreeMap;
+
+use crate::base::name::Name;
+use crate::base::quantity::Quantity;
+use crate::base::resources::ResourceVector;
+use crate::kube::kinds::KINDS;
+use crate::kube::rows::WatchedId;
+use crate::kube::rows::watched::WatchedKind;
+use crate::kube::template::TemplateId;
+use crate::kube::turn::Turn;
+use crate::manifest::value::Value;
+
+/// Whether a pod of this template may be made in its namespace.
+///
+/// # Errors
+/// Upstream's refusal.
+pub fn admit(template: TemplateId, name: Name, turn: &Turn<'_, '_>) -> Result<(), String> {
+    let quotas: Vec<WatchedId> = quotas(turn.store.template(template).namespace, turn);
+    if quotas.is_empty() {
+        return Ok(());
+    }
+    let wanted = pod_share(template, turn);
+    for id in quotas {
+        let Some(document) = turn.store.watched_document(id) else {
+            continue;
+        };
+        let hard = hard(&document.value);
+        let used = usage(id, &hard, turn);
+        let mut over: Vec<&str> = Vec::new();
+        for (resource, limit) in &hard {
+            let Some(share) = wanted.get(resource.as_str()).filter(|share| **share > 0) else {
+                continue;
+            };
+            if used.get(resource).copied().unwrap_or(0) + share > *limit {
+                over.push(resource);
+            }
+        }
+        if over.is_empty() {
+            continue;
+        }
+        let list = |amount: &dyn Fn(&str) -> i64| {
+            let parts: Vec<String> = over
+                .iter()
+                .map(|resource| format!("{resource}={}", shown(resource, amount(resource))))
+                .collect();
+            parts.join(",")
+        };
+        let row = turn.store.watched(id);
+        let quota = row.map_or("", |row| turn.ctx.symbols.text(row.name));
+        return Err(format!(
+            "pods \"{}\" is forbidden: exceeded quota: {quota}, requested: {}, used: {}, limited: {}",
+            name.text(turn.ctx.symbols),
+            list(&|resource| wanted.get(resource).copied().unwrap_or(0)),
+            list(&|resource| used.get(resource).copied().unwrap_or(0)),
+            list(&|resource| hard.get(resource).copied().unwrap_or(0)),
+        ));
+    }
+    Ok(())
+}
+
+fn quotas(namespace: crate::base::symbol::Symbol, turn: &Turn<'_, '_>) -> Vec<WatchedId> {
+    turn.store
+        .all_watched()
+        .filter(|(_, row)| row.kind == WatchedKind::Quota && row.namespace == namespace)
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// What a pod counts for, by resource of a quota; amounts in thousandths.
+fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> BTreeMap<&'static str, i64> {
+    let template = turn.store.template(template);
+    let requests = &template.requests;
+    let mut limits = ResourceVector::new();
+    for container in &template.spec.containers {
+        let amounts = &container.resources.limits;
+        let whole = |amount: Option<u64>| i64::try_from(amount.unwrap_or(0)).unwrap_or(i64::MAX);
+        limits.milli_cpu = limits.milli_cpu.saturating_add(whole(amounts.cpu_milli));
+        limits.memory = limits.memory.saturating_add(whole(amounts.memory_bytes));
+    }
+    let bytes = |amount: i64| amount.saturating_mul(1_000);
+    [
+        ("pods", 1_000),
+        ("count/pods", 1_000),
+        ("cpu", requests.milli_cpu),
+        ("requests.cpu", requests.milli_cpu),
+        ("memory", bytes(requests.memory)),
+        ("requests.memory", bytes(requests.memory)),
+        ("limits.cpu", limits.milli_cpu),
+        ("limits.memory", bytes(limits.memory)),
+    ]
+    .into()
+}
+
+fn hard(document: &Value) -> BTreeMap<String, i64> {
+    document
+        .path(&["spec", "hard"])
+        .and_then(Value::as_map)
+        .into_iter()
+        .flat_map(|map| map.iter())
+        .filter_map(|(resource, amount)| {
+            let text = match amount {
+                Value::Int(number) => number.to_string(),
+                other => other.as_str()?.to_owned(),
+            };
+            Some((
+                resource.to_string(),
+                Quantity::parse(&text).ok()?.milli_value(),
+            ))
+        })
+        .collect()
+}
+
+/// How much of each limited resource the namespace uses, in thousandths.
+fn usage(
+    id: WatchedId,
+    hard: &BTreeMap<String, i64>,
+    turn: &Turn<'_, '_>,
+) -> BTreeMap<String, i64> {
+    let mut used: BTreeMap<String, i64> = hard.keys().map(|key| (key.clone(), 0)).collect();
+    let Some(row) = turn.store.watched(id) else {
+        return used;
+    };
+    let namespace = row.namespace;
+    if hard.keys().any(|key| pod_resource(key)) {
+        for (_, pod) in turn.store.pods() {
+            if pod.phase.is_terminal() || turn.store.template(pod.template).namespace != namespace {
+                continue;
+            }
+            for (resource, share) in pod_share(pod.template, turn) {
+                if let Some(sum) = used.get_mut(resource) {
+                    *sum = sum.saturating_add(share);
+                }
+            }
+        }
+    }
+    let text = turn.ctx.symbols.text(namespace).to_owned();
+    for (resource, sum) in &mut used {
+        let counted = resource.strip_prefix("count/").unwrap_or(resource);
+        let kind = KINDS.iter().find(|kind| kind.resource() == counted);
+        if let Some(kind) = kind.filter(|kind| kind.kind != "Pod" && kind.namespaced) {
+            let count = match kind.kind {
+                "ReplicaSet" => turn
+                    .store
+                    .replica_sets()
+                    .filter(|(_, row)| row.namespace == namespace)
+                    .count(),
+                _ => turn
+                    .store
+                    .documents()
+                    .of(counted)
+                    .filter(|(key, _)| *key.namespace == *text)
+                    .count(),
+            };
+            *sum = i64::try_from(count).unwrap_or(0).saturating_mul(1_000);
+        }
+    }
+    used
+}
+
+fn pod_resource(resource: &str) -> bool {
+    matches!(
+        resource,
+        "pods"
+            | "count/pods"
+            | "cpu"
+            | "memory"
+            | "requests.cpu"
+            | "requests.memory"
+            | "limits.cpu"
+            | "limits.memory"
+    )
+}
+
+/// An amount as a quantity, memory in binary units when they fit.
+fn shown(resource: &str, thousandths: i64) -> String {
+    let whole = thousandths / 1_000;
+    if resource.ends_with("memory") {
+        for (unit, size) in [("Gi", 1_i64 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)] {
+            if whole > 0 && whole % size == 0 {
+                return format!("{}{unit}", whole / size);
+            }
+        }
+    }
+    if thousandths % 1_000 == 0 {
+        whole.to_string()
+    } else {
+        format!("{thousandths}m")
+    }
+}
+
+/// Writes what is used of a quota.
+pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
+    let Some(document) = turn.store.watched_document(id) else {
+        return;
+    };
+    let Some(row) = turn.store.watched(id) else {
+        return;
+    };
+    let key = row.key.clone();
+    let limits = document
+        .value
+        .path(&["spec", "hard"])
+        .cloned()
+        .unwrap_or_default();
+    let used = usage(id, &hard(&document.value), turn);
+    let used = Value::object(
+        used.iter()
+            .map(|(resource, amount)| (resource.as_str(), Value::from(shown(resource, *amount)))),
+    );
+    let status = Value::object([("hard", limits), ("used", used)]);
+    turn.store.write_status(&key, status);
+}

@@ -1,0 +1,200 @@
+//! Claims of a set's pods: made before the pod, kept or given up by the retention policy.
+//! Sources: `pkg/controller/statefulset/{stateful_pod_control,stateful_set_utils}.go`.
+
+use crate::base::name::Name;
+use crate::kube::render::{uid, uid_text};
+use crate::kube::rows::stateful_set::StatefulSetPart;
+use crate::kube::rows::{PodId, ReplicaSetId, read};
+use crate::kube::store::document::DocumentKey;
+use crate::kube::store::events::Message;
+use crate::kube::turn::Turn;
+use crate::manifest::value::Value;
+
+use super::selector_labels;
+use crate::kube::controllers::revisions::owner_reference;
+
+/// Name of a claim template.
+pub fn template_name(claim: &Value) -> &str {
+    read::text(claim, &["metadata", "name"])
+}
+
+/// Name of a pod's claim.
+pub fn name(template: &str, set: &str, ordinal: i64) -> String {
+    format!("{template}-{set}-{ordinal}")
+}
+
+fn keys(
+    id: ReplicaSetId,
+    part: &StatefulSetPart,
+    ordinal: i64,
+    turn: &Turn<'_, '_>,
+) -> Vec<DocumentKey> {
+    let Some(row) = turn.store.replica_set(id) else {
+        return Vec::new();
+    };
+    let (namespace, set) = (
+        turn.ctx.symbols.text(row.namespace),
+        turn.ctx.symbols.text(row.name),
+    );
+    part.claims
+        .iter()
+        .map(|claim| DocumentKey {
+            resource: "persistentvolumeclaims".into(),
+            namespace: namespace.into(),
+            name: name(template_name(claim), set, ordinal).into(),
+        })
+        .collect()
+}
+
+/// Makes the claims that a pod lacks. False: one of them is being deleted, the pod has to wait.
+pub fn provide(
+    id: ReplicaSetId,
+    part: &StatefulSetPart,
+    ordinal: i64,
+    turn: &mut Turn<'_, '_>,
+) -> bool {
+    let now = turn.now();
+    for (key, claim) in keys(id, part, ordinal, turn)
+        .into_iter()
+        .zip(part.claims.iter())
+    {
+        if let Some(document) = turn.store.documents().get(&key) {
+            if document.deletion.is_some() || owned_by_pod(&document.value) {
+                return false;
+            }
+            continue;
+        }
+        let mut value = claim.clone();
+        value.set("apiVersion", "v1".into());
+        value.set("kind", "PersistentVolumeClaim".into());
+        value.set_path(&["metadata", "name"], Value::from(&*key.name));
+        value.set_path(&["metadata", "namespace"], Value::from(&*key.namespace));
+        if let Some(row) = turn.store.replica_set(id) {
+            let own = super::key(row, turn);
+            let labels = turn
+                .store
+                .documents()
+                .get(&own)
+                .map(|document| selector_labels(&document.value))
+                .unwrap_or_default();
+            for (label, text) in labels {
+                value.set_path(&["metadata", "labels", &label], Value::from(&*text));
+            }
+        }
+        if part.delete_claims_with_set
+            && let Some(owner) = owner_reference(id, turn)
+        {
+            value.set_path(&["metadata", "ownerReferences"], Value::list(vec![owner]));
+        }
+        value.set("status", Value::object([("phase", Value::from("Pending"))]));
+        turn.store.add_document(key.clone(), value, 0, now);
+        report(id, &key, ordinal, turn);
+    }
+    true
+}
+
+fn report(id: ReplicaSetId, key: &DocumentKey, ordinal: i64, turn: &mut Turn<'_, '_>) {
+    let Some(row) = turn.store.replica_set(id) else {
+        return;
+    };
+    let set = turn.ctx.symbols.text(row.name);
+    let text = format!(
+        "create Claim {} Pod {set}-{ordinal} in StatefulSet {set} success",
+        key.name
+    );
+    let object = ("StatefulSet", row.namespace, Name::plain(row.name));
+    turn.normal(
+        object,
+        "statefulset-controller",
+        "SuccessfulCreate",
+        Message::Text(text.into()),
+    );
+}
+
+fn owned_by_pod(claim: &Value) -> bool {
+    read::list(claim, &["metadata", "ownerReferences"])
+        .iter()
+        .any(|owner| read::text(owner, &["kind"]) == "Pod")
+}
+
+/// Claims of a pod in range belong to the set if they go with it, else to nobody.
+pub fn keep(id: ReplicaSetId, part: &StatefulSetPart, ordinal: i64, turn: &mut Turn<'_, '_>) {
+    for key in keys(id, part, ordinal, turn) {
+        let owner = owner_reference(id, turn).filter(|_| part.delete_claims_with_set);
+        set_owner(&key, owner, turn);
+    }
+}
+
+/// Claims of condemned pods go with the pod if they go with scaling.
+pub fn condemn(
+    id: ReplicaSetId,
+    part: &StatefulSetPart,
+    condemned: &[(i64, PodId)],
+    turn: &mut Turn<'_, '_>,
+) {
+    for (ordinal, pod) in condemned {
+        for key in keys(id, part, *ordinal, turn) {
+            let owner = if part.delete_claims_with_pod {
+                pod_reference(*pod, turn)
+            } else {
+                owner_reference(id, turn).filter(|_| part.delete_claims_with_set)
+            };
+            set_owner(&key, owner, turn);
+        }
+    }
+}
+
+fn pod_reference(pod: PodId, turn: &Turn<'_, '_>) -> Option<Value> {
+    let row = turn.store.pod(pod)?;
+    let namespace = turn
+        .ctx
+        .symbols
+        .text(turn.store.template(row.template).namespace);
+    let name = row.name.text(turn.ctx.symbols);
+    let uid = uid(
+        turn.ctx.seed,
+        "pods",
+        namespace,
+        &name,
+        u64::from(row.created_s),
+    );
+    Some(Value::object([
+        ("apiVersion", Value::from("v1")),
+        ("kind", "Pod".into()),
+        ("name", name.into()),
+        ("uid", uid_text(uid).into()),
+    ]))
+}
+
+/// Replaces the references to sets and pods; one to another controller is left alone.
+fn set_owner(key: &DocumentKey, owner: Option<Value>, turn: &mut Turn<'_, '_>) {
+    let path = ["metadata", "ownerReferences"];
+    let Some(document) = turn.store.documents().get(key) else {
+        return;
+    };
+    let ours =
+        |reference: &&Value| matches!(read::text(reference, &["kind"]), "StatefulSet" | "Pod");
+    let written = read::list(&document.value, &path);
+    if written
+        .iter()
+        .any(|reference| !ours(&reference) && read::truth(reference, &["controller"]))
+    {
+        return;
+    }
+    let mut wanted: Vec<Value> = written
+        .iter()
+        .filter(|reference| !ours(reference))
+        .cloned()
+        .collect();
+    wanted.extend(owner);
+    if wanted == written {
+        return;
+    }
+    turn.store.change_document(key, |value| {
+        if wanted.is_empty() {
+            value.remove_path(&path);
+        } else {
+            value.set_path(&path, Value::list(wanted));
+        }
+    });
+}

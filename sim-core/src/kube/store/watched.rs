@@ -1,0 +1,115 @@
+//! Writes to documents that loops follow, and the documents that loops make themselves.
+
+use crate::base::time::SimTime;
+use crate::kube::rows::watched::WatchedRow;
+use crate::kube::rows::{ReplicaSetId, WatchedId};
+use crate::manifest::value::Value;
+
+use super::document::{Document, DocumentKey, RowReference};
+use super::{Change, Store};
+
+impl Store {
+    /// A followed document's row.
+    pub fn watched(&self, id: WatchedId) -> Option<&WatchedRow> {
+        self.watched.get(id)
+    }
+
+    /// All followed documents.
+    pub fn all_watched(&self) -> impl Iterator<Item = (WatchedId, &WatchedRow)> {
+        self.watched.iter()
+    }
+
+    /// Follows a document.
+    pub fn add_watched(&mut self, row: WatchedRow) -> WatchedId {
+        let id = self.watched.insert(row);
+        self.log.push(Change::Watched(id, true));
+        id
+    }
+
+    /// Changes what its loop remembers.
+    pub fn watched_mut(&mut self, id: WatchedId) -> Option<&mut WatchedRow> {
+        self.watched.get_mut(id)
+    }
+
+    /// Says that a followed document was written.
+    pub fn tell_watched(&mut self, id: WatchedId, spec: bool) {
+        self.log.push(Change::Watched(id, spec));
+    }
+
+    /// Stops following.
+    pub fn remove_watched(&mut self, id: WatchedId) {
+        if self.watched.remove(id).is_some() {
+            self.revision.bump();
+            self.log.push(Change::WatchedRemoved(id));
+        }
+    }
+
+    /// A followed document.
+    pub fn watched_document(&self, id: WatchedId) -> Option<&Document> {
+        self.documents.get(&self.watched.get(id)?.key)
+    }
+
+    /// Writes the status of a document; an equal one is no write. Returns whether it wrote.
+    pub fn write_status(&mut self, key: &DocumentKey, status: Value) -> bool {
+        let Some(document) = self.documents.get(key) else {
+            return false;
+        };
+        if document.value.get("status") == Some(&status) {
+            return false;
+        }
+        let row = document.row;
+        let revision = self.revision.bump();
+        if let Some(document) = self.documents.get_mut(key) {
+            document.value.set("status", status);
+            document.revision = revision;
+        }
+        match row {
+            RowReference::ReplicaSet(id) => self.log.push(Change::ReplicaSet(id, false)),
+            RowReference::Watched(id) => self.log.push(Change::Watched(id, false)),
+            RowReference::None
+            | RowReference::Deployment(_)
+            | RowReference::Pod(_)
+            | RowReference::Service(_)
+            | RowReference::Node(_) => {}
+        }
+        true
+    }
+
+    /// Adds a document that a loop made.
+    pub fn add_document(&mut self, key: DocumentKey, value: Value, generation: i64, now: SimTime) {
+        let revision = self.revision.bump();
+        self.documents.insert(
+            key,
+            Document {
+                value,
+                row: RowReference::None,
+                created: now,
+                revision,
+                generation,
+                deletion: None,
+            },
+        );
+    }
+
+    /// Changes a document that a loop made.
+    pub fn change_document(&mut self, key: &DocumentKey, change: impl FnOnce(&mut Value)) {
+        let revision = self.revision.bump();
+        if let Some(document) = self.documents.get_mut(key) {
+            change(&mut document.value);
+            document.revision = revision;
+        }
+    }
+
+    /// Removes a document, and says so to the garbage collector.
+    pub fn remove_document(&mut self, key: &DocumentKey) -> Option<Document> {
+        let gone = self.documents.remove(key)?;
+        self.revision.bump();
+        self.log.push(Change::OwnerRemoved);
+        Some(gone)
+    }
+
+    /// Says that a controller of pods is to be looked at although nothing of it was written.
+    pub fn nudge(&mut self, id: ReplicaSetId) {
+        self.log.push(Change::ReplicaSet(id, true));
+    }
+}
