@@ -236,7 +236,31 @@ impl Session {
         Output { stderr, ..last }
     }
 
+    /// Runs one command; `NAME=value` before it sets variables for it alone, or for good if no
+    /// command follows.
     fn simple(&mut self, words: &[String], input: &str) -> Output {
+        let assigned = words.iter().take_while(|word| assignment(word).is_some());
+        let count = assigned.count();
+        if count == 0 {
+            return self.command_line(words, input);
+        }
+        let before = self.environment.clone();
+        self.export(&words[..count]);
+        if count == words.len() {
+            return Output::default();
+        }
+        let output = self.command_line(&words[count..], input);
+        self.environment = before;
+        output
+    }
+
+    fn export(&mut self, words: &[String]) {
+        for (name, value) in words.iter().filter_map(|word| assignment(word)) {
+            self.environment.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    fn command_line(&mut self, words: &[String], input: &str) -> Output {
         let Some(name) = words.first() else {
             return Output::default();
         };
@@ -251,6 +275,19 @@ impl Session {
             "host" => host::run(self, &words[1..], input),
             "sim" => sim::run(self, &words[1..], input),
             "cat" => self.cat(&words[1..], input),
+            "export" => {
+                self.export(&words[1..]);
+                Output::default()
+            }
+            "unset" => {
+                for name in &words[1..] {
+                    self.environment.remove(name);
+                }
+                Output::default()
+            }
+            // Folders are part of the files' names.
+            "mkdir" => Output::default(),
+            "rm" => self.remove(&words[1..]),
             "ls" => Output::text(
                 self.files
                     .keys()
@@ -265,6 +302,20 @@ impl Session {
                 ),
             ),
         }
+    }
+
+    fn remove(&mut self, words: &[String]) -> Output {
+        let mut output = Output::default();
+        let force = words.iter().any(|word| word.starts_with('-') && word.contains('f'));
+        for name in words.iter().filter(|word| !word.starts_with('-')) {
+            let plain = name.strip_prefix("./").unwrap_or(name);
+            if self.files.remove(plain).is_none() && !force {
+                let line = format!("rm: cannot remove '{name}': No such file or directory\n");
+                output.stderr.push_str(&line);
+                output.code = 1;
+            }
+        }
+        output
     }
 
     fn cat(&self, names: &[String], input: &str) -> Output {
@@ -286,6 +337,14 @@ impl Session {
         }
         output
     }
+}
+
+/// `NAME=value`.
+fn assignment(word: &str) -> Option<(&str, &str)> {
+    let (name, value) = word.split_once('=')?;
+    let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let fits = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    (starts && fits).then_some((name, value))
 }
 
 fn no_world(orchestrator: Orchestrator) -> Output {

@@ -190,10 +190,7 @@ impl ComposePlane {
         }
         let empty = Project {
             name: project.into(),
-            services: Default::default(),
-            disabled: Default::default(),
-            networks: Default::default(),
-            volumes: Default::default(),
+            ..Project::default()
         };
         self.operations.push(Operation {
             kind: OperationKind::Down,

@@ -10,6 +10,8 @@ use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimDuration;
 use crate::des::fingerprint::Fingerprint;
+use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
 
 /// The container that a service describes.
@@ -105,13 +107,16 @@ pub fn pull_policy(service: &Service) -> PullPolicy {
 /// Hash of what makes a container another one: everything but build, pull policy, scale,
 /// dependencies and profiles. Source: `docker/compose pkg/compose/hash.go`.
 pub fn config_hash(service: &Service) -> u64 {
-    let mut plain = service.clone();
-    plain.build = false;
-    plain.pull_policy = Pull::Missing;
-    plain.scale = 1;
-    plain.depends_on.clear();
-    plain.profiles.clear();
     let mut hash = Fingerprint::new();
-    plain.hash(&mut hash);
+    match Value::parse_json(&service.document) {
+        Ok(mut document) => {
+            for key in ["build", "pull_policy", "scale", "depends_on", "profiles"] {
+                document.remove(key);
+            }
+            document.remove_path(&["deploy", "replicas"]);
+            json(&document, KeyOrder::Sorted).hash(&mut hash);
+        }
+        Err(_) => service.hash(&mut hash),
+    }
     std::hash::Hasher::finish(&hash)
 }

@@ -21,6 +21,13 @@ pub fn container_id(row: &ContainerRow, seed: Seed, symbols: &Symbols) -> String
     (0..4).map(|_| format!("{:016x}", stream.bits())).collect()
 }
 
+/// A configuration's hash as labels and `compose config --hash` show it: 64 hexadecimal digits, as
+/// upstream's SHA-256 has, though by another function.
+pub fn hash_text(hash: u64) -> String {
+    let mut stream = Stream::new(Seed(hash), "compose.config-hash", 0, 0);
+    (0..4).map(|_| format!("{:016x}", stream.bits())).collect()
+}
+
 /// `State.Status`.
 pub fn status_word(row: &ContainerRow) -> &'static str {
     match row.state {
@@ -140,7 +147,7 @@ impl ComposePlane {
         let labels = Value::object([
             (
                 "com.docker.compose.config-hash",
-                Value::string(&format!("{:016x}", row.config_hash)),
+                Value::string(&hash_text(row.config_hash)),
             ),
             (
                 "com.docker.compose.container-number",

@@ -401,6 +401,9 @@ fn build(
             project_name: Some(PROJECT),
             folder: PROJECT,
             profiles: &[],
+            named: &[],
+            all_resources: false,
+            env_files: &[],
             others: &others,
         };
         let mut loaded = load_compose(&inputs.compose, setting);

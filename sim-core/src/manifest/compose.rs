@@ -8,6 +8,7 @@
 //! Nodes keep the positions of the files they came from through every step, so that a message
 //! about a merged value points at the line that set it.
 
+pub mod canonical;
 pub mod check;
 pub mod dotenv;
 pub mod extends;

@@ -50,10 +50,36 @@ pub fn json_indented(value: &Value, order: KeyOrder, indent: &str) -> String {
 /// YAML as `kubectl -o yaml` prints it, ending in a line break.
 #[must_use]
 pub fn yaml(value: &Value) -> String {
+    let style = Style {
+        order: KeyOrder::Sorted,
+        list_indent: 0,
+    };
+    yaml_document(value, style)
+}
+
+/// YAML as `docker compose config` prints it, ending in a line break: keys as stored, list items
+/// indented below their key, as go-yaml's newer encoders do.
+#[must_use]
+pub fn yaml_as_stored(value: &Value) -> String {
+    let style = Style {
+        order: KeyOrder::Stored,
+        list_indent: 2,
+    };
+    yaml_document(value, style)
+}
+
+/// What differs between the encoders.
+#[derive(Clone, Copy)]
+struct Style {
+    order: KeyOrder,
+    list_indent: usize,
+}
+
+fn yaml_document(value: &Value, style: Style) -> String {
     let mut out = String::new();
     match value {
-        Value::Map(map) if !map.is_empty() => yaml_map(&mut out, map, 0, false),
-        Value::List(items) if !items.is_empty() => yaml_list(&mut out, items, 0, false),
+        Value::Map(map) if !map.is_empty() => yaml_map(&mut out, map, 0, false, style),
+        Value::List(items) if !items.is_empty() => yaml_list(&mut out, items, 0, false, style),
         Value::Null
         | Value::Bool(_)
         | Value::Int(_)
@@ -142,8 +168,8 @@ fn pad(out: &mut String, indent: usize) {
 }
 
 /// `is_inline`: the cursor stands behind `- `, where the first entry goes.
-fn yaml_map(out: &mut String, map: &Map, indent: usize, is_inline: bool) {
-    for (index, (key, value)) in map.sorted().into_iter().enumerate() {
+fn yaml_map(out: &mut String, map: &Map, indent: usize, is_inline: bool, style: Style) {
+    for (index, (key, value)) in entries(map, style.order).into_iter().enumerate() {
         if index > 0 || !is_inline {
             pad(out, indent);
         }
@@ -152,11 +178,11 @@ fn yaml_map(out: &mut String, map: &Map, indent: usize, is_inline: bool) {
         match value {
             Value::Map(inner) if !inner.is_empty() => {
                 out.push('\n');
-                yaml_map(out, inner, indent + 2, false);
+                yaml_map(out, inner, indent + 2, false, style);
             }
             Value::List(items) if !items.is_empty() => {
                 out.push('\n');
-                yaml_list(out, items, indent, false);
+                yaml_list(out, items, indent + style.list_indent, false, style);
             }
             Value::Null
             | Value::Bool(_)
@@ -173,15 +199,19 @@ fn yaml_map(out: &mut String, map: &Map, indent: usize, is_inline: bool) {
     }
 }
 
-fn yaml_list(out: &mut String, items: &[Value], indent: usize, is_inline: bool) {
+fn yaml_list(out: &mut String, items: &[Value], indent: usize, is_inline: bool, style: Style) {
     for (index, item) in items.iter().enumerate() {
         if index > 0 || !is_inline {
             pad(out, indent);
         }
         out.push_str("- ");
         match item {
-            Value::Map(inner) if !inner.is_empty() => yaml_map(out, inner, indent + 2, true),
-            Value::List(inner) if !inner.is_empty() => yaml_list(out, inner, indent + 2, true),
+            Value::Map(inner) if !inner.is_empty() => {
+                yaml_map(out, inner, indent + 2, true, style);
+            }
+            Value::List(inner) if !inner.is_empty() => {
+                yaml_list(out, inner, indent + 2, true, style);
+            }
             Value::Null
             | Value::Bool(_)
             | Value::Int(_)

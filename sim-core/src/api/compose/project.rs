@@ -18,13 +18,21 @@ pub struct Project {
     pub networks: BTreeMap<Arc<str>, Resource>,
     /// Volumes by key.
     pub volumes: BTreeMap<Arc<str>, Resource>,
+    /// Secrets by key.
+    pub secrets: BTreeMap<Arc<str>, Resource>,
+    /// Configs by key.
+    pub configs: BTreeMap<Arc<str>, Resource>,
+    /// The author's own keys (`x-…`) of the top level, in canonical form, as a JSON object.
+    pub extensions: Arc<str>,
 }
 
-/// A network or a volume.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A network, a volume, a secret or a config.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Resource {
     /// Name in the engine: `<project>_<key>` unless given.
     pub name: Arc<str>,
     /// Whether it must already exist.
     pub external: bool,
+    /// The whole of it in canonical form, as JSON.
+    pub document: Arc<str>,
 }

@@ -51,6 +51,9 @@ pub struct Service {
     pub pull_policy: PullPolicy,
     /// Reservations and limits.
     pub resources: ResourceNeeds,
+    /// The whole of it in canonical form, as JSON: what `docker compose config` prints, and what
+    /// decides whether a container is still up to date.
+    pub document: Arc<str>,
 }
 
 /// What a service waits for before it starts.

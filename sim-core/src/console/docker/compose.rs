@@ -2,6 +2,7 @@
 //! Source: docker/compose `cmd/compose`, compose-go `cli/options.go`.
 
 pub mod act;
+pub mod config;
 pub mod look;
 pub mod up;
 
@@ -17,8 +18,10 @@ use crate::engine::command::Orchestrator;
 use crate::manifest::compose::dotenv;
 use crate::manifest::compose::loaded::Variables;
 use crate::manifest::compose::project::{Setting, load_compose};
-use crate::manifest::diagnostic::Severity;
+use crate::manifest::explain;
 use crate::manifest::lines::Source;
+use crate::manifest::schema::compose::first_refusal;
+use crate::manifest::value::Value;
 
 /// Names that are looked for, best first. Source: compose-go `cli/options.go` DefaultFileNames.
 const FILES: [&str; 4] = [
@@ -39,7 +42,7 @@ const OVERRIDES: [&str; 4] = [
 const GLOBAL: Grammar = Grammar {
     path: "docker compose",
     usage: "[OPTIONS] COMMAND",
-    flags: "project-name,p= file,f=* profile=* env-file=* project-directory= progress= ansi= parallel= compatibility all-resources! dry-run! verbose",
+    flags: "project-name,p= file,f=* profile=* env-file=* project-directory= progress= ansi= parallel= compatibility all-resources dry-run! verbose",
     least: 0,
     most: None,
     interspersed: false,
@@ -66,9 +69,8 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         "down" => up::down(session, &global, rest),
         "create" => up::create(session, &global, rest),
         "start" | "stop" | "restart" | "kill" | "rm" => act::run(session, &global, verb, rest),
-        "ps" | "ls" | "logs" | "exec" | "config" | "convert" => {
-            look::run(session, &global, verb, rest)
-        }
+        "ps" | "ls" | "logs" | "exec" => look::run(session, &global, verb, rest),
+        "config" | "convert" => config::run(session, &global, rest),
         "version" => Ok(Output::text(format!(
             "Docker Compose version of engine {}\n",
             super::ENGINE_VERSION
@@ -152,61 +154,100 @@ impl Global {
             .collect()
     }
 
-    /// Reads the project; the second part is what the client warns of. Services that `named` lists
-    /// are enabled, whatever their profiles.
-    fn project(&self, session: &Session, named: &[String]) -> Result<(Project, String), Output> {
-        let files = self.files(session)?;
-        let mut environment: Variables = session
-            .environment
-            .iter()
-            .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
-            .collect();
-        for name in self.parsed.values("env-file") {
-            let Some(text) = session.file(name) else {
-                return Err(Output::error(1, format!("couldn't find env file: {name}")));
-            };
-            for (name, value) in dotenv::parse(text, &environment.clone()) {
-                environment.entry(name).or_insert(value);
+    /// The process environment with what `--env-file` or `.env` adds.
+    fn variables(&self, session: &Session) -> Result<Variables, Output> {
+        let mut variables = environment(session);
+        let files = self.env_files(session)?;
+        let first = self.files(session)?;
+        let beside = first.first().map_or_else(String::new, |file| {
+            crate::manifest::compose::loaded::relative(&file.name, ".env")
+        });
+        let names = if files.is_empty() {
+            vec![Arc::from(beside)]
+        } else {
+            files
+        };
+        for name in names {
+            if let Some(text) = session.file(&name) {
+                for (name, value) in dotenv::parse(text, &variables.clone()) {
+                    variables.entry(name).or_insert(value);
+                }
             }
         }
+        Ok(variables)
+    }
+
+    fn env_files(&self, session: &Session) -> Result<Vec<Arc<str>>, Output> {
+        self.parsed
+            .values("env-file")
+            .into_iter()
+            .map(|name| match session.file(name) {
+                Some(_) => Ok(Arc::from(name.strip_prefix("./").unwrap_or(name))),
+                None => Err(Output::error(1, format!("couldn't find env file: {name}"))),
+            })
+            .collect()
+    }
+
+    /// Reads the project; the second part is what the client warns of. Services that `named` lists
+    /// are enabled with their profiles.
+    fn project(&self, session: &Session, named: &[String]) -> Result<(Project, String), Output> {
+        let files = self.files(session)?;
+        let environment = environment(session);
+        let env_files = self.env_files(session)?;
         let profiles: Vec<Arc<str>> = self
             .parsed
             .values("profile")
             .into_iter()
             .map(Into::into)
             .collect();
+        let named: Vec<Arc<str>> = named.iter().map(|name| name.as_str().into()).collect();
         let others = |path: &str| session.file(path).cloned();
+        let folder = self.parsed.value("project-directory").map(|folder| {
+            let folder = folder.trim_end_matches('/');
+            folder.rsplit('/').next().unwrap_or(folder).to_owned()
+        });
         let setting = Setting {
             environment: &environment,
             project_name: self.given_name(),
-            folder: PROJECT,
+            folder: folder
+                .as_deref()
+                .filter(|folder| !matches!(*folder, "" | "." | ".."))
+                .unwrap_or(PROJECT),
             profiles: &profiles,
+            named: &named,
+            all_resources: self.parsed.has("all-resources"),
+            env_files: &env_files,
             others: &others,
         };
         let loaded = load_compose(&files, setting);
         let mut warnings = String::new();
         for problem in &loaded.problems {
-            match problem.severity {
-                Severity::Error => {
-                    return Err(Output {
-                        stderr: format!("{warnings}{}\n", problem.message),
-                        code: 1,
-                        ..Output::default()
-                    });
+            // The other warnings are advice of `podium lint`: the real client is silent there.
+            match problem.code {
+                code if code == explain::COMPOSE_OBSOLETE => warnings.push_str(&format!(
+                    "WARN[0000] /{PROJECT}/{}: {} \n",
+                    problem.file, problem.message
+                )),
+                code if code == explain::COMPOSE_UNSET_VARIABLE => {
+                    warnings.push_str(&format!("WARN[0000] {} \n", problem.message));
                 }
-                Severity::Warning => {
-                    warnings.push_str(&format!("WARN[0000] {} \n", problem.message))
-                }
-                Severity::Info => {}
+                _ => {}
             }
         }
-        let Some(mut project) = loaded.model else {
+        let refusal = first_refusal(&loaded.problems)
+            .or_else(|| loaded.problems.iter().find(|problem| problem.is_error()));
+        if let Some(problem) = refusal {
+            return Err(Output {
+                stderr: format!("{warnings}{}\n", problem.message),
+                code: 1,
+                ..Output::default()
+            });
+        }
+        let Some(project) = loaded.model else {
             return Err(Output::error(1, "empty compose file"));
         };
-        for name in named {
-            if let Some((key, service)) = project.disabled.remove_entry(name.as_str()) {
-                project.services.insert(key, service);
-            } else if !project.services.contains_key(name.as_str()) {
+        for name in &named {
+            if !project.services.contains_key(name) {
                 return Err(Output {
                     stderr: format!("{warnings}no such service: {name}\n"),
                     code: 1,
@@ -224,6 +265,71 @@ impl Global {
             None => Ok(self.project(session, &[])?.0.name.to_string()),
         }
     }
+}
+
+/// The variables of the process.
+fn environment(session: &Session) -> Variables {
+    session
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+        .collect()
+}
+
+/// The project with the named services only, and what they depend on if `dependencies`; the whole
+/// of it for no names. Networks, volumes, secrets and configs that are not used any more go too.
+/// Source: compose-go `types/project.go` WithSelectedServices.
+///
+/// # Errors
+/// That the project has no such service.
+fn select(mut project: Project, named: &[String], dependencies: bool) -> Result<Project, Output> {
+    if named.is_empty() {
+        return Ok(project);
+    }
+    let named: Vec<Arc<str>> = named.iter().map(|name| name.as_str().into()).collect();
+    let kept = if dependencies {
+        crate::compose::graph::selected(&project, &named)
+            .map_err(|name| Output::error(1, format!("no such service: {name}")))?
+    } else {
+        named
+    };
+    let all = std::mem::take(&mut project.services);
+    for (name, mut service) in all {
+        if kept.contains(&name) {
+            if !dependencies {
+                service.depends_on.retain(|other, _| kept.contains(other));
+            }
+            project.services.insert(name, service);
+        } else {
+            project.disabled.insert(name, service);
+        }
+    }
+    let services = &project.services;
+    project.networks.retain(|key, _| {
+        services
+            .values()
+            .any(|service| service.networks.contains(key))
+    });
+    let names_in = |key: &str| -> Vec<String> {
+        let documents = services
+            .values()
+            .filter_map(|service| Value::parse_json(&service.document).ok());
+        documents
+            .flat_map(|document| {
+                let items = document.get(key).and_then(Value::as_list).unwrap_or_default();
+                items
+                    .iter()
+                    .filter_map(|item| item.str_at(&["source"]).map(str::to_owned))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    let (volumes, secrets, configs) = (names_in("volumes"), names_in("secrets"), names_in("configs"));
+    let has = |list: &[String], key: &str| list.iter().any(|name| name == key);
+    project.volumes.retain(|key, _| has(&volumes, key));
+    project.secrets.retain(|key, _| has(&secrets, key));
+    project.configs.retain(|key, _| has(&configs, key));
+    Ok(project)
 }
 
 /// Containers of a project by service and number; of some services only, if `services` names any.

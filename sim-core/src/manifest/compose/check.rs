@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::api::compose::service::Port;
 use crate::manifest::compose::service::WrittenService;
 use crate::manifest::decode::scribe::Scribe;
+use crate::manifest::diagnostic::Severity;
 use crate::manifest::explain;
 use crate::manifest::schema::suggest::nearest;
+use crate::manifest::tree::{Key, Node};
 
 /// Names that the top level declares.
 #[derive(Clone, Debug)]
@@ -82,6 +84,20 @@ pub fn names(services: &BTreeMap<Arc<str>, WrittenService>, declared: &Declared,
                 scribe.error_with_help(code, *span, message, help);
             }
         }
+    }
+}
+
+/// A secret says where it comes from.
+pub fn secret(key: &Key, node: &Node, scribe: &Scribe) {
+    let name = &*key.text;
+    let has = |key: &str| node.get(key).is_some_and(|value| !value.is_null());
+    if !["file", "environment", "external", "driver"].into_iter().any(has) {
+        scribe.error_with_help(
+            explain::COMPOSE_MISSING_PROPERTY,
+            key.span,
+            format!("secret {name:?} must declare either `file` or `environment`: invalid compose project"),
+            "say where its content comes from, or mark it `external: true`",
+        );
     }
 }
 
@@ -202,7 +218,9 @@ pub fn ports(enabled: &BTreeMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
                 );
                 let help =
                     format!("service `{owner}` publishes this port too; choose another host port");
-                scribe.error_with_help(explain::COMPOSE_PORT_TAKEN, port.span, message, help);
+                // The file is valid: the engine refuses whichever container starts second.
+                let severity = Severity::Warning;
+                scribe.note(explain::COMPOSE_PORT_TAKEN, severity, port.span, message, &help);
             } else if written.service.scale > 1 {
                 let message = format!(
                     "service {key:?} runs {} containers that all want host port {}: only the first will start",

@@ -44,7 +44,9 @@ fn rule(path: &[&str]) -> Rule {
         ["services", _, "ports"] => Rule::Unique(port::merge_key),
         ["services", _, "volumes"] => Rule::Unique(mount_target),
         ["services", _, "devices"] => Rule::Unique(mount_target),
-        ["services", _, "secrets" | "configs"] => Rule::Unique(grant_target),
+        ["services", _, "secrets"] => Rule::Unique(secret_target),
+        ["services", _, "configs"] => Rule::Unique(config_target),
+        ["services", _, "networks", _, "aliases" | "link_local_ips"] => Rule::Unique(whole),
         [
             "services",
             _,
@@ -77,10 +79,19 @@ fn mount_target(node: &Node) -> String {
     parts.next().map_or(first, str::to_owned)
 }
 
-fn grant_target(node: &Node) -> String {
-    match node.get("target").or_else(|| node.get("source")) {
-        Some(name) => whole(name),
-        None => whole(node),
+fn secret_target(node: &Node) -> String {
+    grant_target(node, "/run/secrets")
+}
+
+fn config_target(node: &Node) -> String {
+    grant_target(node, "")
+}
+
+fn grant_target(node: &Node, folder: &str) -> String {
+    match (node.get("target"), node.get("source")) {
+        (Some(target), _) => whole(target),
+        (None, Some(source)) => format!("{folder}/{}", whole(source)),
+        (None, None) => format!("{folder}/{}", whole(node)),
     }
 }
 
@@ -272,6 +283,53 @@ fn text_is(node: Node, key: &str) -> Node {
         value: node,
     };
     Node::new(NodeValue::Map(vec![entry]), span)
+}
+
+/// Lets every list hold each key once, the later item in the earlier one's place: also lists of one
+/// file. Source: compose-go `override/uncity.go` EnforceUnicity.
+pub fn enforce_unicity(root: &mut Node) {
+    unique_below(root, &mut Vec::new());
+}
+
+fn unique_below(node: &mut Node, path: &mut Vec<String>) {
+    let words: Vec<&str> = path.iter().map(String::as_str).collect();
+    let rule = rule(&words);
+    match &mut node.value {
+        NodeValue::Seq(items) => {
+            let key: fn(&Node) -> String = match rule {
+                Rule::Unique(key) => key,
+                Rule::KeyValue => assigned,
+                _ => return,
+            };
+            let mut once: Vec<(String, Node)> = Vec::new();
+            for item in std::mem::take(items) {
+                let name = key(&item);
+                match once.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, place)) => *place = item,
+                    None => once.push((name, item)),
+                }
+            }
+            *items = once.into_iter().map(|(_, item)| item).collect();
+        }
+        NodeValue::Map(entries) => {
+            for entry in entries {
+                path.push(entry.key.text.to_string());
+                unique_below(&mut entry.value, path);
+                path.pop();
+            }
+        }
+        NodeValue::Null
+        | NodeValue::Bool(_)
+        | NodeValue::Int(_)
+        | NodeValue::Float(_)
+        | NodeValue::Str { .. } => {}
+    }
+}
+
+/// The name that `K=V` sets.
+fn assigned(node: &Node) -> String {
+    let text = whole(node);
+    text.split('=').next().unwrap_or("").to_owned()
 }
 
 /// Removes what `!reset` marks, also where there was nothing to merge with.

@@ -293,7 +293,7 @@ pub struct WrittenMount {
 
 /// `volumes` and `tmpfs` of a service.
 pub fn mounts(service: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenMount> {
-    let mut found = Vec::new();
+    let mut found = tmpfs(service, scribe);
     for item in service.get(scribe, "volumes").items(scribe) {
         let mount = match item.node {
             Some(node) if node.as_map().is_some() => long_mount(&item, scribe, code),
@@ -320,6 +320,13 @@ pub fn mounts(service: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenMo
             });
         }
     }
+    check_targets(&found, scribe);
+    found
+}
+
+/// `tmpfs`: memory file systems, which the checks look at first.
+fn tmpfs(service: &Field<'_>, scribe: &Scribe) -> Vec<WrittenMount> {
+    let mut found = Vec::new();
     let tmpfs = service.get(scribe, "tmpfs");
     let items = match tmpfs.node {
         Some(node) if node.as_seq().is_none() => vec![tmpfs],
@@ -340,10 +347,13 @@ pub fn mounts(service: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenMo
             mount,
             named: false,
             span: item.span,
-            path: item.path.clone(),
+            path: if item.path.ends_with(']') {
+                item.path.clone()
+            } else {
+                format!("{}[0]", item.path)
+            },
         });
     }
-    check_targets(&found, scribe);
     found
 }
 

@@ -122,7 +122,10 @@ fn long(item: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort> {
 }
 
 /// `[address:][host[-host]:]container[-container][/protocol]`.
-fn parse(text: &str) -> Result<Vec<Port>, String> {
+///
+/// # Errors
+/// The real tool's sentence.
+pub fn parse(text: &str) -> Result<Vec<Port>, String> {
     let (rest, protocol_text) = match text.split_once('/') {
         Some((rest, word)) => (rest, word),
         None => (text, "tcp"),
@@ -209,6 +212,19 @@ fn protocol(text: &str) -> Option<PortProtocol> {
     }
 }
 
+/// A protocol's name.
+pub fn protocol_word(protocol: PortProtocol) -> &'static str {
+    match protocol {
+        PortProtocol::Tcp => "tcp",
+        PortProtocol::Udp => "udp",
+        PortProtocol::Sctp => "sctp",
+    }
+}
+
+fn any_address(address: &str) -> &str {
+    if address.is_empty() { "0.0.0.0" } else { address }
+}
+
 /// `host:container/protocol` as the key under which merged lists hold a port once; a text that
 /// cannot be read is its own key.
 pub fn merge_key(node: &crate::manifest::tree::Node) -> String {
@@ -221,7 +237,7 @@ pub fn merge_key(node: &crate::manifest::tree::Node) -> String {
         let protocol = part("protocol").unwrap_or_else(|| "tcp".into());
         return format!(
             "{}:{}:{}/{protocol}",
-            text("host_ip"),
+            any_address(&text("host_ip")),
             text("published"),
             text("target")
         );
@@ -236,12 +252,12 @@ pub fn merge_key(node: &crate::manifest::tree::Node) -> String {
                     format!("{}-{}", range.first, range.last)
                 }
             });
-            let protocol = match port.protocol {
-                PortProtocol::Tcp => "tcp",
-                PortProtocol::Udp => "udp",
-                PortProtocol::Sctp => "sctp",
-            };
-            format!("{}:{published}:{}/{protocol}", port.host_ip, port.target)
+            format!(
+                "{}:{published}:{}/{}",
+                any_address(&port.host_ip),
+                port.target,
+                protocol_word(port.protocol)
+            )
         }
         _ => text.to_string(),
     }

@@ -9,6 +9,7 @@ use crate::api::swarm::service::MountKind;
 use crate::manifest::compose::extends::Gather;
 use crate::manifest::compose::loaded::{Loaded, OtherFiles, Variables};
 use crate::manifest::compose::service::{Around, WrittenService, read};
+use crate::manifest::compose::canonical::{self, Place, shape};
 use crate::manifest::compose::{check, dotenv, merge};
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::{Diagnostic, Report, Severity};
@@ -16,6 +17,7 @@ use crate::manifest::explain;
 use crate::manifest::lines::Source;
 use crate::manifest::schema::compose;
 use crate::manifest::tree::Node;
+use crate::manifest::value::Value;
 
 /// What a project is made from besides its files.
 #[derive(Clone, Copy)]
@@ -28,6 +30,12 @@ pub struct Setting<'a> {
     pub folder: &'a str,
     /// `--profile`, besides `COMPOSE_PROFILES`; `*` is all.
     pub profiles: &'a [Arc<str>],
+    /// Services that the command line names: their profiles are active too.
+    pub named: &'a [Arc<str>],
+    /// Whether networks, volumes, secrets and configs that no service uses are kept.
+    pub all_resources: bool,
+    /// Files that are read instead of `.env`, in order.
+    pub env_files: &'a [Arc<str>],
     /// Files that are named inside files, and `.env`.
     pub others: OtherFiles<'a>,
 }
@@ -38,11 +46,24 @@ pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
     let first = files
         .first()
         .map_or_else(|| Arc::from(""), |source| source.name.clone());
-    let env_path = crate::manifest::compose::loaded::relative(&first, ".env");
-    if let Some(text) = (setting.others)(&env_path) {
-        for (name, value) in dotenv::parse(&text, setting.environment) {
-            variables.entry(name).or_insert(value);
+    let env_files = if setting.env_files.is_empty() {
+        vec![Arc::from(crate::manifest::compose::loaded::relative(
+            &first, ".env",
+        ))]
+    } else {
+        setting.env_files.to_vec()
+    };
+    let mut from_files = Variables::new();
+    for path in env_files {
+        if let Some(text) = (setting.others)(&path) {
+            // What an earlier file set can be referred to; the process environment wins.
+            let mut outer = from_files.clone();
+            outer.extend(setting.environment.clone());
+            from_files.extend(dotenv::parse(&text, &outer));
         }
+    }
+    for (name, value) in from_files {
+        variables.entry(name).or_insert(value);
     }
     let mut gather = Gather::new(variables.clone(), setting.others);
     let mut whole: Option<Node> = None;
@@ -62,6 +83,7 @@ pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
     match &mut whole {
         Some(root) => {
             merge::drop_resets(root);
+            merge::enforce_unicity(root);
             let report = Report::new(&texts.sources);
             compose::check(root, compose::Format::Compose, &report);
             known = report.finish();
@@ -132,15 +154,31 @@ fn assemble(
             read(&key.text, key.span, &inner, scribe, around),
         );
     }
-    let volumes = resources(&field, scribe, "volumes", &name);
+    let mut volumes = resources(&field, scribe, "volumes", &name);
     let mut networks = resources(&field, scribe, "networks", &name);
+    // Their content is not modelled: they are looked at, and still listed as unread.
+    let mut secrets = scribe.checking(|scribe| resources(&field, scribe, "secrets", &name));
+    let mut configs = scribe.checking(|scribe| resources(&field, scribe, "configs", &name));
+    let written_secrets = root.get("secrets").and_then(Node::as_map);
+    for entry in written_secrets.unwrap_or_default() {
+        check::secret(&entry.key, &entry.value, scribe);
+    }
     networks
         .entry("default".into())
         .or_insert_with(|| Resource {
             name: format!("{name}_default").into(),
-            external: false,
+            ..Resource::default()
         });
-    let active = active_profiles(setting, variables);
+    let mut active = active_profiles(setting, variables);
+    for named in setting.named {
+        let service = services.get(named).map(|written| &written.service);
+        if let Some(service) = service.filter(|service| {
+            !service.profiles.is_empty()
+                && !service.profiles.iter().any(|profile| active.contains(profile))
+        }) {
+            active.extend(service.profiles.iter().cloned());
+        }
+    }
     let is_enabled = |service: &Service| {
         service.profiles.is_empty()
             || active.contains("*")
@@ -168,7 +206,45 @@ fn assemble(
         .values()
         .flat_map(|written| written.service.networks.iter().cloned())
         .collect();
-    networks.retain(|key, _| used.contains(key));
+    if !setting.all_resources {
+        networks.retain(|key, _| used.contains(key));
+        let mounted: BTreeSet<Arc<str>> = enabled
+            .values()
+            .flat_map(|written| &written.mounts)
+            .filter(|mount| mount.named)
+            .map(|mount| mount.mount.source.clone())
+            .collect();
+        volumes.retain(|key, _| mounted.contains(key));
+        let granted: BTreeSet<(&str, Arc<str>)> = enabled
+            .values()
+            .flat_map(|written| &written.grants)
+            .map(|(word, name, _)| (*word, name.clone()))
+            .collect();
+        secrets.retain(|key, _| granted.contains(&("secret", key.clone())));
+        configs.retain(|key, _| granted.contains(&("config", key.clone())));
+    } else if !used.contains("default") && root.path(&["networks", "default"]).is_none() {
+        networks.remove("default");
+    }
+    let folder = folder_path(first, setting.folder);
+    let place = Place {
+        project: &name.clone(),
+        folder: &folder,
+        variables,
+    };
+    for (map, key, fields) in [
+        (&mut networks, "networks", shape::NETWORK),
+        (&mut volumes, "volumes", shape::VOLUME),
+        (&mut secrets, "secrets", shape::FILE),
+        (&mut configs, "configs", shape::FILE),
+    ] {
+        let keys: BTreeSet<Arc<str>> = map.keys().cloned().collect();
+        let documents = canonical::resources(root, key, fields, Some(&keys), place);
+        for (key, resource) in map.iter_mut() {
+            if let Some(document) = documents.get(key) {
+                resource.document = canonical::text(document);
+            }
+        }
+    }
     let enabled: BTreeSet<Arc<str>> = enabled.keys().map(|key| (*key).clone()).collect();
     let mut project = Project {
         name,
@@ -176,9 +252,16 @@ fn assemble(
         disabled: BTreeMap::new(),
         networks,
         volumes,
+        secrets,
+        configs,
+        extensions: extension_document(root),
     };
     for (key, written) in services {
         let mut service = written.service;
+        if let Some(node) = root.path(&["services", &key]) {
+            let document = canonical::service(node, &service, place);
+            service.document = canonical::text(&document);
+        }
         for mount in service
             .mounts
             .iter_mut()
@@ -205,6 +288,29 @@ pub fn extensions(node: &Node, scribe: &Scribe) {
             scribe.mark(&entry.key);
             scribe.mark_below(&entry.value);
         }
+    }
+}
+
+fn extension_document(root: &Node) -> Arc<str> {
+    let own = root
+        .as_map()
+        .unwrap_or_default()
+        .iter()
+        .filter(|entry| entry.key.text.starts_with("x-"))
+        .map(|entry| (entry.key.text.clone(), entry.value.to_value()));
+    canonical::text(&Value::object(own))
+}
+
+/// The folder of the first file, absolute: the console's directory is named after the project's
+/// folder and stands below the root.
+fn folder_path(first: &str, folder: &str) -> String {
+    let inside = crate::manifest::compose::loaded::relative(first, ".");
+    if inside.is_empty() {
+        format!("/{folder}")
+    } else if inside.starts_with('/') {
+        inside
+    } else {
+        format!("/{folder}/{inside}")
     }
 }
 
@@ -258,7 +364,11 @@ pub fn resource(key: &str, field: &Field<'_>, scribe: &Scribe, prefix: &str) -> 
         None if external => key.into(),
         None => format!("{prefix}_{key}").into(),
     };
-    Resource { name, external }
+    Resource {
+        name,
+        external,
+        document: "".into(),
+    }
 }
 
 fn active_profiles(setting: Setting<'_>, variables: &Variables) -> BTreeSet<Arc<str>> {

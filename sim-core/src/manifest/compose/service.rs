@@ -139,6 +139,7 @@ pub fn read(
         ),
         resources,
         image,
+        document: "".into(),
     };
     let container_name = container.span;
     WrittenService {

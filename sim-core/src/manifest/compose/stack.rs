@@ -177,7 +177,7 @@ impl Reader<'_> {
             .entry("default".into())
             .or_insert_with(|| Resource {
                 name: format!("{}_default", self.stack).into(),
-                external: false,
+                ..Resource::default()
             });
         let mut services = Vec::new();
         for (key, inner) in field.get(self.scribe, "services").entries(self.scribe) {

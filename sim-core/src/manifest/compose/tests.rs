@@ -30,6 +30,9 @@ fn load(files: &[(&str, &str)], others: &[(&str, &str)]) -> Loaded<Project> {
             project_name: None,
             folder: "Demo App",
             profiles: &[],
+            named: &[],
+            all_resources: false,
+            env_files: &[],
             others: &others,
         },
     )
@@ -169,7 +172,7 @@ services:
     image: c
     depends_on: {a: {}}
     healthcheck: {test: [curl, x], interval: 5}
-    volumes: ['data:/d', '/d']
+    volumes: ['data:/d', '/e']
     restart: sometimes
   d: {}
   e:
@@ -199,7 +202,7 @@ networks: {front: {}}
               10 |       c: {condition: service_healty}
                  |                      ^^^^^^^^^^^^^^
               help: did you mean "service_healthy"?
-            compose.yaml:11:13: error CMP008: Bind for 0.0.0.0:80 failed: port is already allocated
+            compose.yaml:11:13: warning CMP008: Bind for 0.0.0.0:80 failed: port is already allocated
               11 |     ports: ['80:8080', '99999:1', '80/xyz']
                  |             ^^^^^^^^^
               help: service `a` publishes this port too; choose another host port
@@ -229,12 +232,9 @@ networks: {front: {}}
               16 |     healthcheck: {test: [curl, x], interval: 5}
                  |                                              ^
             compose.yaml:17:15: error CMP007: service "c" refers to undefined volume data: invalid compose project
-              17 |     volumes: ['data:/d', '/d']
+              17 |     volumes: ['data:/d', '/e']
                  |               ^^^^^^^^^
               help: declare it: `volumes: {data: }` at the top level
-            compose.yaml:17:26: error CMP014: services.c.volumes[1]: target /d already mounted as services.c.volumes[0]
-              17 |     volumes: ['data:/d', '/d']
-                 |                          ^^^^
             compose.yaml:18:14: error CMP005: services.c.restart: invalid restart policy 'sometimes'
               18 |     restart: sometimes
                  |              ^^^^^^^^^

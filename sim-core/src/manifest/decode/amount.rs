@@ -146,7 +146,8 @@ pub fn bytes(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<u64> {
     size
 }
 
-fn parse_bytes(text: &str) -> Option<u64> {
+/// A size as text: see [`bytes`].
+pub fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
     let split = text
         .find(|letter: char| !(letter.is_ascii_digit() || letter == '.'))

@@ -1,4 +1,4 @@
-//! `compose ps|ls|logs|exec|config`: what only looks.
+//! `compose ps|ls|logs|exec`: what only looks.
 
 use std::collections::BTreeMap;
 
@@ -45,15 +45,6 @@ const EXEC: Grammar = Grammar {
     most: None,
     interspersed: false,
 };
-const CONFIG: Grammar = Grammar {
-    path: "docker compose config",
-    usage: "[OPTIONS] [SERVICE...]",
-    flags: "services images volumes networks profiles quiet,q format=! hash=! environment! variables! no-interpolate! no-normalize! no-path-resolution! no-consistency! resolve-image-digests! output,o=!",
-    least: 0,
-    most: None,
-    interspersed: true,
-};
-
 /// Runs one command.
 pub fn run(
     session: &Session,
@@ -65,8 +56,7 @@ pub fn run(
         "ps" => list(session, global, words),
         "ls" => projects(session, words),
         "logs" => logs(session, global, words),
-        "exec" => exec(session, global, words),
-        _ => config(session, global, words),
+        _ => exec(session, global, words),
     }
 }
 
@@ -247,44 +237,4 @@ fn exec(session: &Session, global: &Global, words: &[String]) -> Result<Output, 
         .ok_or_else(not_running)?;
     let row = engine.find(engine.world.symbols.text(stored.name))?;
     execute(&engine, &row, &parsed.words[1..])
-}
-
-fn config(session: &Session, global: &Global, words: &[String]) -> Result<Output, Output> {
-    let parsed = parse(&CONFIG, words)?;
-    let (project, warnings) = global.project(session, &parsed.words)?;
-    let lines: Vec<String> = if parsed.has("quiet") {
-        Vec::new()
-    } else if parsed.has("services") {
-        project.services.keys().map(ToString::to_string).collect()
-    } else if parsed.has("images") {
-        project
-            .services
-            .values()
-            .map(|service| service.image.to_string())
-            .collect()
-    } else if parsed.has("volumes") {
-        project.volumes.keys().map(ToString::to_string).collect()
-    } else if parsed.has("networks") {
-        project.networks.keys().map(ToString::to_string).collect()
-    } else if parsed.has("profiles") {
-        let mut profiles: Vec<String> = project
-            .services
-            .values()
-            .chain(project.disabled.values())
-            .flat_map(|service| service.profiles.iter().map(ToString::to_string))
-            .collect();
-        profiles.sort();
-        profiles.dedup();
-        profiles
-    } else {
-        return Err(Output::error(
-            1,
-            "printing the whole normalised file is not modelled; there are --services, --images, --volumes, --networks, --profiles and --quiet",
-        ));
-    };
-    Ok(Output {
-        stdout: lines.iter().map(|line| format!("{line}\n")).collect(),
-        stderr: warnings,
-        code: 0,
-    })
 }
