@@ -306,7 +306,9 @@ impl Session {
 
     fn remove(&mut self, words: &[String]) -> Output {
         let mut output = Output::default();
-        let force = words.iter().any(|word| word.starts_with('-') && word.contains('f'));
+        let force = words
+            .iter()
+            .any(|word| word.starts_with('-') && word.contains('f'));
         for name in words.iter().filter(|word| !word.starts_with('-')) {
             let plain = name.strip_prefix("./").unwrap_or(name);
             if self.files.remove(plain).is_none() && !force {
@@ -343,7 +345,9 @@ impl Session {
 fn assignment(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
     let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
-    let fits = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let fits = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     (starts && fits).then_some((name, value))
 }
 

@@ -7,9 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Fields that planes read without naming them.
-const WHOLE: [(&str, &str); 1] = [
+const WHOLE: [(&str, &str); 4] = [
     // The whole service goes into the configuration hash.
     ("compose/service.rs", "labels"),
+    // Kept for `docker compose config`, and still listed as not modelled.
+    ("compose/project.rs", "secrets"),
+    ("compose/project.rs", "configs"),
+    ("compose/project.rs", "extensions"),
 ];
 
 fn source() -> PathBuf {

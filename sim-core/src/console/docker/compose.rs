@@ -316,7 +316,10 @@ fn select(mut project: Project, named: &[String], dependencies: bool) -> Result<
             .filter_map(|service| Value::parse_json(&service.document).ok());
         documents
             .flat_map(|document| {
-                let items = document.get(key).and_then(Value::as_list).unwrap_or_default();
+                let items = document
+                    .get(key)
+                    .and_then(Value::as_list)
+                    .unwrap_or_default();
                 items
                     .iter()
                     .filter_map(|item| item.str_at(&["source"]).map(str::to_owned))
@@ -324,7 +327,11 @@ fn select(mut project: Project, named: &[String], dependencies: bool) -> Result<
             })
             .collect()
     };
-    let (volumes, secrets, configs) = (names_in("volumes"), names_in("secrets"), names_in("configs"));
+    let (volumes, secrets, configs) = (
+        names_in("volumes"),
+        names_in("secrets"),
+        names_in("configs"),
+    );
     let has = |list: &[String], key: &str| list.iter().any(|name| name == key);
     project.volumes.retain(|key, _| has(&volumes, key));
     project.secrets.retain(|key, _| has(&secrets, key));

@@ -476,8 +476,15 @@ fn mount(node: &Node, place: Place<'_>) -> Value {
             map.insert("source", Value::string(&source));
         }
         // An optional switch that is on when absent.
-        if node.path(&["bind", "create_host_path"]).is_some_and(|on| on.as_bool() == Some(false)) {
-            let mut bind = map.get("bind").and_then(Value::as_map).cloned().unwrap_or_default();
+        if node
+            .path(&["bind", "create_host_path"])
+            .is_some_and(|on| on.as_bool() == Some(false))
+        {
+            let mut bind = map
+                .get("bind")
+                .and_then(Value::as_map)
+                .cloned()
+                .unwrap_or_default();
             bind.insert("create_host_path", Value::Bool(false));
             map.insert("bind", Value::from(bind));
         }
@@ -492,7 +499,10 @@ fn mount(node: &Node, place: Place<'_>) -> Value {
     };
     let is_path = source.starts_with(['.', '/', '~']);
     let mut map = Map::new();
-    map.insert("type", Value::string(if is_path { "bind" } else { "volume" }));
+    map.insert(
+        "type",
+        Value::string(if is_path { "bind" } else { "volume" }),
+    );
     if !source.is_empty() {
         let source = if is_path {
             absolute(source, place)
@@ -531,8 +541,15 @@ fn mount(node: &Node, place: Place<'_>) -> Value {
 
 /// A path without doubled or trailing slashes. Source: Go `path.Clean`.
 fn clean(path: &str) -> String {
-    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    format!("{}{}", if path.starts_with('/') { "/" } else { "" }, parts.join("/"))
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .collect();
+    format!(
+        "{}{}",
+        if path.starts_with('/') { "/" } else { "" },
+        parts.join("/")
+    )
 }
 
 fn device(node: &Node, place: Place<'_>) -> Value {
@@ -556,11 +573,17 @@ fn grant(node: &Node, shape: &'static Shape, place: Place<'_>) -> Value {
         object(node, shape::GRANT, place)
     } else {
         let mut map = Map::new();
-        map.insert("source", Value::String(node.scalar_text().unwrap_or_default()));
+        map.insert(
+            "source",
+            Value::String(node.scalar_text().unwrap_or_default()),
+        );
         map
     };
     if matches!(shape, Shape::Secret) && map.get("target").is_none() {
-        let source = map.get("source").and_then(Value::as_str).unwrap_or_default();
+        let source = map
+            .get("source")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let target = format!("/run/secrets/{source}");
         let mut all = Map::new();
         for (key, value) in map.iter() {

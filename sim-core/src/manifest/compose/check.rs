@@ -91,7 +91,10 @@ pub fn names(services: &BTreeMap<Arc<str>, WrittenService>, declared: &Declared,
 pub fn secret(key: &Key, node: &Node, scribe: &Scribe) {
     let name = &*key.text;
     let has = |key: &str| node.get(key).is_some_and(|value| !value.is_null());
-    if !["file", "environment", "external", "driver"].into_iter().any(has) {
+    if !["file", "environment", "external", "driver"]
+        .into_iter()
+        .any(has)
+    {
         scribe.error_with_help(
             explain::COMPOSE_MISSING_PROPERTY,
             key.span,
@@ -220,7 +223,13 @@ pub fn ports(enabled: &BTreeMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
                     format!("service `{owner}` publishes this port too; choose another host port");
                 // The file is valid: the engine refuses whichever container starts second.
                 let severity = Severity::Warning;
-                scribe.note(explain::COMPOSE_PORT_TAKEN, severity, port.span, message, &help);
+                scribe.note(
+                    explain::COMPOSE_PORT_TAKEN,
+                    severity,
+                    port.span,
+                    message,
+                    &help,
+                );
             } else if written.service.scale > 1 {
                 let message = format!(
                     "service {key:?} runs {} containers that all want host port {}: only the first will start",

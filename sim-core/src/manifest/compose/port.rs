@@ -222,7 +222,11 @@ pub fn protocol_word(protocol: PortProtocol) -> &'static str {
 }
 
 fn any_address(address: &str) -> &str {
-    if address.is_empty() { "0.0.0.0" } else { address }
+    if address.is_empty() {
+        "0.0.0.0"
+    } else {
+        address
+    }
 }
 
 /// `host:container/protocol` as the key under which merged lists hold a port once; a text that

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::api::compose::project::{Project, Resource};
 use crate::api::compose::service::Service;
 use crate::api::swarm::service::MountKind;
+use crate::manifest::compose::canonical::{self, Place, shape};
 use crate::manifest::compose::extends::Gather;
 use crate::manifest::compose::loaded::{Loaded, OtherFiles, Variables};
 use crate::manifest::compose::service::{Around, WrittenService, read};
-use crate::manifest::compose::canonical::{self, Place, shape};
 use crate::manifest::compose::{check, dotenv, merge};
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::{Diagnostic, Report, Severity};
@@ -174,7 +174,10 @@ fn assemble(
         let service = services.get(named).map(|written| &written.service);
         if let Some(service) = service.filter(|service| {
             !service.profiles.is_empty()
-                && !service.profiles.iter().any(|profile| active.contains(profile))
+                && !service
+                    .profiles
+                    .iter()
+                    .any(|profile| active.contains(profile))
         }) {
             active.extend(service.profiles.iter().cloned());
         }

@@ -153,7 +153,11 @@ fn encoded(document: &Value) -> Value {
         let value = match &**key {
             "services" => each(value, service),
             "networks" => each(value, |network| {
-                with_default(network, "ipam", &["external", "internal", "attachable", "labels"])
+                with_default(
+                    network,
+                    "ipam",
+                    &["external", "internal", "attachable", "labels"],
+                )
             }),
             "volumes" | "secrets" | "configs" => each(value, |inner| inner.clone()),
             _ => value.clone(),
@@ -180,13 +184,39 @@ fn own_left_out(value: &Value) -> Value {
 
 /// Fields of a service that stand before `command` and before `entrypoint`.
 const BEFORE_COMMAND: [&str; 19] = [
-    "profiles", "annotations", "attach", "build", "develop", "blkio_config", "cap_add", "cap_drop",
-    "cgroup_parent", "cgroup", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota",
-    "cpu_rt_period", "cpu_rt_runtime", "cpus", "cpuset", "cpu_shares",
+    "profiles",
+    "annotations",
+    "attach",
+    "build",
+    "develop",
+    "blkio_config",
+    "cap_add",
+    "cap_drop",
+    "cgroup_parent",
+    "cgroup",
+    "cpu_count",
+    "cpu_percent",
+    "cpu_period",
+    "cpu_quota",
+    "cpu_rt_period",
+    "cpu_rt_runtime",
+    "cpus",
+    "cpuset",
+    "cpu_shares",
 ];
 const BEFORE_ENTRYPOINT: [&str; 12] = [
-    "command", "configs", "container_name", "credential_spec", "depends_on", "deploy",
-    "device_cgroup_rules", "devices", "dns", "dns_opt", "dns_search", "domainname",
+    "command",
+    "configs",
+    "container_name",
+    "credential_spec",
+    "depends_on",
+    "deploy",
+    "device_cgroup_rules",
+    "devices",
+    "dns",
+    "dns_opt",
+    "dns_search",
+    "domainname",
 ];
 
 fn service(value: &Value) -> Value {

@@ -280,17 +280,26 @@ pub const MOUNT: &[Field] = &[
     field("target", Text),
     field("read_only", Flag),
     field("consistency", Text),
-    pointer("bind", Object(&[
-        field("selinux", Text),
-        field("propagation", Text),
-        field("recursive", Text),
-    ])),
-    pointer("volume", Object(&[
-        field("labels", Pairs),
-        field("nocopy", Flag),
-        field("subpath", Text),
-    ])),
-    pointer("tmpfs", Object(&[field("size", Bytes), field("mode", Whole)])),
+    pointer(
+        "bind",
+        Object(&[
+            field("selinux", Text),
+            field("propagation", Text),
+            field("recursive", Text),
+        ]),
+    ),
+    pointer(
+        "volume",
+        Object(&[
+            field("labels", Pairs),
+            field("nocopy", Flag),
+            field("subpath", Text),
+        ]),
+    ),
+    pointer(
+        "tmpfs",
+        Object(&[field("size", Bytes), field("mode", Whole)]),
+    ),
     pointer("image", Object(&[field("subpath", Text)])),
 ];
 
@@ -342,16 +351,22 @@ pub const NETWORK: &[Field] = &[
     field("name", Text),
     field("driver", Text),
     field("driver_opts", Pairs),
-    field("ipam", Object(&[
-        field("driver", Text),
-        field("config", List(&Object(&[
-            field("subnet", Text),
-            field("gateway", Text),
-            field("ip_range", Text),
-            field("aux_addresses", Pairs),
-        ]))),
-        field("options", Pairs),
-    ])),
+    field(
+        "ipam",
+        Object(&[
+            field("driver", Text),
+            field(
+                "config",
+                List(&Object(&[
+                    field("subnet", Text),
+                    field("gateway", Text),
+                    field("ip_range", Text),
+                    field("aux_addresses", Pairs),
+                ])),
+            ),
+            field("options", Pairs),
+        ]),
+    ),
     field("external", Flag),
     field("internal", Flag),
     field("attachable", Flag),
