@@ -9,3 +9,5 @@ pub mod pod;
 pub mod probe;
 pub mod replica_set;
 pub mod service;
+pub mod spread;
+pub mod volume;

@@ -3,6 +3,7 @@
 //! Sources: `staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go`, `pkg/registry`.
 
 pub mod delete;
+pub mod priority;
 pub mod refusal;
 pub mod service;
 pub mod template;

@@ -72,6 +72,10 @@ pub struct PodTemplate {
     pub grace: SimDuration,
     /// `controller.kubernetes.io/pod-deletion-cost`.
     pub deletion_cost: i32,
+    /// `spec.priority`, as admission resolved it.
+    pub priority: i32,
+    /// Whether it may evict pods of lower priority.
+    pub preempts: bool,
 }
 
 impl PodTemplate {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::api::selector::Requirement;
+use crate::api::selector::{LabelSelector, Requirement};
 
-/// A pod's `affinity` to nodes; affinity to other pods is not modelled.
+/// A pod's `affinity`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Affinity {
     /// `nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`: one of them
@@ -12,6 +12,40 @@ pub struct Affinity {
     pub node_required: Option<Vec<NodeSelectorTerm>>,
     /// `nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution`.
     pub node_preferred: Vec<PreferredNodeTerm>,
+    /// `podAffinity.requiredDuringSchedulingIgnoredDuringExecution`.
+    pub pod_required: Vec<PodAffinityTerm>,
+    /// `podAffinity.preferredDuringSchedulingIgnoredDuringExecution`.
+    pub pod_preferred: Vec<WeightedPodTerm>,
+    /// `podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution`.
+    pub anti_required: Vec<PodAffinityTerm>,
+    /// `podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution`.
+    pub anti_preferred: Vec<WeightedPodTerm>,
+}
+
+/// Pods to be near to, or far from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PodAffinityTerm {
+    /// Which pods; absent: none; empty: all.
+    pub selector: Option<LabelSelector>,
+    /// Namespaces by name.
+    pub namespaces: Vec<Arc<str>>,
+    /// Namespaces by label; empty: all. Neither this nor names: the pod's own.
+    pub namespace_selector: Option<LabelSelector>,
+    /// Node label whose equal values make a neighbourhood.
+    pub topology_key: Arc<str>,
+    /// Labels of the pod whose values are added to the selector.
+    pub match_label_keys: Vec<Arc<str>>,
+    /// Labels of the pod whose values the others must not have.
+    pub mismatch_label_keys: Vec<Arc<str>>,
+}
+
+/// A wish with a weight from 1 to 100.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WeightedPodTerm {
+    /// Added to, or taken from, the score of a node.
+    pub weight: u32,
+    /// Which pods.
+    pub term: PodAffinityTerm,
 }
 
 /// Requirements on one node, all of which must hold. A term without any matches nothing.

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::api::kube::affinity::{Affinity, Toleration};
 use crate::api::kube::container::Container;
+use crate::api::kube::spread::SpreadConstraint;
+use crate::api::kube::volume::Volume;
+use crate::api::resources::ResourceAmounts;
 
 /// What controllers stamp pods from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +43,20 @@ pub struct PodSpec {
     pub priority_class_name: Option<Arc<str>>,
     /// Which scheduler is to bind it. Default `default-scheduler`.
     pub scheduler_name: Arc<str>,
+    /// `priority`, if the object states it; admission fills it from the class.
+    pub priority: Option<i32>,
+    /// `preemptionPolicy`, if stated: whether it may evict pods of lower priority.
+    pub preempts: Option<bool>,
+    /// How its kind is to be spread.
+    pub topology_spread: Vec<SpreadConstraint>,
+    /// Names of the gates that keep it from being tried.
+    pub scheduling_gates: Vec<Arc<str>>,
+    /// Its volumes.
+    pub volumes: Vec<Volume>,
+    /// What its runtime takes beside its containers.
+    pub overhead: ResourceAmounts,
+    /// `resources` of the pod as a whole: requests that replace the sum over containers.
+    pub pod_requests: ResourceAmounts,
 }
 
 /// Whether exited containers are started again.

@@ -64,6 +64,7 @@ pub fn build(
     turn: &mut Turn<'_, '_>,
 ) -> PodTemplate {
     let spec = &written.spec;
+    let priority = super::priority::resolve(spec, turn.store);
     let annotation = written
         .annotations
         .get("controller.kubernetes.io/pod-deletion-cost");
@@ -77,6 +78,8 @@ pub fn build(
         tolerations: tolerations(spec, turn).into(),
         grace: SimDuration::from_secs(spec.termination_grace_period_seconds.into()),
         deletion_cost: annotation.and_then(|text| text.parse().ok()).unwrap_or(0),
+        priority: priority.value,
+        preempts: priority.preempts,
         spec: Arc::new(spec.clone()),
     }
 }
@@ -135,8 +138,21 @@ fn requests(spec: &PodSpec, turn: &mut Turn<'_, '_>) -> ResourceVector {
     }
     sum.add(&sidecars);
     sum.max_with(&peak);
+    whole_pod(&mut sum, &spec.pod_requests);
+    sum.add(&vector(&spec.overhead, turn));
     sum.pods = 1;
     sum
+}
+
+/// Requests of the pod as a whole replace the sums of its containers.
+fn whole_pod(sum: &mut ResourceVector, pod: &ResourceAmounts) {
+    let whole = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+    if let Some(cpu) = pod.cpu_milli {
+        sum.milli_cpu = whole(cpu);
+    }
+    if let Some(memory) = pod.memory_bytes {
+        sum.memory = whole(memory);
+    }
 }
 
 /// Amounts as vectors keep them.

@@ -777,6 +777,8 @@ fn pod_document(value: &Value) -> Value {
 }
 
 fn create_pod(spec: &PodSpec, parsed: &Parsed, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
+    super::priority::admit(spec, turn.store)
+        .map_err(|why| Refusal::forbidden(parsed.kind, &parsed.key.name, &why))?;
     let written = ApiTemplate {
         labels: parsed.meta.labels.clone(),
         annotations: parsed.meta.annotations.clone(),

@@ -8,6 +8,7 @@ use crate::api::kube::container::{Container, ImagePullPolicy};
 use crate::api::kube::pod::{PodSpec, RestartPolicy};
 use crate::api::kube::probe::{Probe, ProbeHandler};
 use crate::api::kube::service::PortTarget;
+use crate::api::resources::ResourceAmounts;
 use crate::base::name::{Name, Suffix};
 use crate::base::resources::ResourceVector;
 use crate::base::rng::Seed;
@@ -133,6 +134,13 @@ impl Rig {
             tolerations: Vec::new(),
             priority_class_name: None,
             scheduler_name: "default-scheduler".into(),
+            priority: None,
+            preempts: None,
+            topology_spread: Vec::new(),
+            scheduling_gates: Vec::new(),
+            volumes: Vec::new(),
+            overhead: ResourceAmounts::default(),
+            pod_requests: ResourceAmounts::default(),
         };
         change(&mut spec);
         let namespace = self.symbols.intern("default");
@@ -147,6 +155,8 @@ impl Rig {
             tolerations: Arc::default(),
             grace: SimDuration::from_secs(30),
             deletion_cost: 0,
+            priority: 0,
+            preempts: true,
         })
     }
 

@@ -132,10 +132,11 @@ fn spec(view: &View<'_>, row: &PodRow, template: &PodTemplate) -> Value {
         ])
     });
     spec.set("tolerations", Value::list(tolerations.collect()));
+    let policy = crate::kube::apiserver::priority::policy(template.preempts);
     for (key, value) in [
         ("enableServiceLinks", Value::Bool(true)),
-        ("preemptionPolicy", "PreemptLowerPriority".into()),
-        ("priority", Value::Int(0)),
+        ("preemptionPolicy", policy.into()),
+        ("priority", Value::Int(template.priority.into())),
         ("serviceAccount", "default".into()),
         ("serviceAccountName", "default".into()),
     ] {
@@ -194,6 +195,14 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
                 .message
                 .as_ref()
                 .map_or(Value::Null, |text| Value::String(text.clone())),
+        ),
+        (
+            "nominatedNodeName",
+            details
+                .nominated
+                .filter(|_| row.node.is_none())
+                .and_then(|node| view.store.node(node))
+                .map_or(Value::Null, |node| view.symbols.text(node.name).into()),
         ),
         ("phase", row.phase.text().into()),
         ("podIP", ip.clone()),
@@ -296,7 +305,15 @@ fn conditions(row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Val
             text,
         );
     }
-    if row.node.is_some() {
+    if row.node.is_none() && !template.spec.scheduling_gates.is_empty() {
+        add(
+            "PodScheduled",
+            false,
+            PodCondition::Scheduled,
+            "SchedulingGated".into(),
+            "Scheduling is blocked due to non-empty scheduling gates".into(),
+        );
+    } else if row.node.is_some() {
         add(
             "PodScheduled",
             true,

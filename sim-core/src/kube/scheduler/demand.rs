@@ -9,11 +9,6 @@ use crate::kube::template::PodTemplate;
 
 use super::plugins::resources::{DEFAULT_MEMORY, DEFAULT_MILLI_CPU};
 
-/// Priority of class `system-cluster-critical`. Source: `pkg/apis/scheduling/types.go`.
-const SYSTEM_CLUSTER_CRITICAL: i32 = 2_000_000_000;
-/// Priority of class `system-node-critical`. Source: `pkg/apis/scheduling/types.go`.
-const SYSTEM_NODE_CRITICAL: i32 = 2_000_001_000;
-
 /// A port of the node that a pod wants for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {
@@ -69,7 +64,7 @@ impl Demand {
             .iter()
             .chain(spec.init_containers.iter().filter(|init| init.sidecar));
         Self {
-            priority: priority(spec),
+            priority: template.priority,
             milli_cpu: requests.milli_cpu,
             memory: requests.memory,
             ephemeral: requests.ephemeral_storage,
@@ -109,15 +104,6 @@ impl Demand {
 
 fn amount(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// The two classes that every cluster has; others are not read and count as 0.
-fn priority(spec: &PodSpec) -> i32 {
-    match spec.priority_class_name.as_deref() {
-        Some("system-cluster-critical") => SYSTEM_CLUSTER_CRITICAL,
-        Some("system-node-critical") => SYSTEM_NODE_CRITICAL,
-        _ => 0,
-    }
 }
 
 /// Aggregate of one resource: the sum over containers and sidecars, or, where it is more, an init

@@ -1,9 +1,12 @@
 //! Affinity, tolerations, taints and spreading.
 
+use std::sync::Arc;
+
 use crate::api::kube::affinity::{
-    Affinity, NodeSelectorTerm, PreferredNodeTerm, Taint, TaintEffect, Toleration,
-    TolerationOperator,
+    Affinity, NodeSelectorTerm, PodAffinityTerm, PreferredNodeTerm, Taint, TaintEffect, Toleration,
+    TolerationOperator, WeightedPodTerm,
 };
+use crate::api::kube::spread::SpreadConstraint;
 use crate::manifest::decode::kube::{fault, meta};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
@@ -34,23 +37,30 @@ pub fn affinity(field: &Field<'_>, scribe: &Scribe) -> Affinity {
             preference: node_term(&item.get(scribe, "preference"), scribe),
         })
         .collect();
+    let required = |key: &str| -> Vec<PodAffinityTerm> {
+        let list = field.get(scribe, key).get(scribe, REQUIRED);
+        list.items(scribe)
+            .iter()
+            .map(|item| pod_term(item, scribe))
+            .collect()
+    };
+    let preferred = |key: &str| -> Vec<WeightedPodTerm> {
+        let list = field.get(scribe, key).get(scribe, PREFERRED);
+        list.items(scribe)
+            .iter()
+            .map(|item| WeightedPodTerm {
+                weight: weight(item, scribe),
+                term: pod_term(&item.get(scribe, "podAffinityTerm"), scribe),
+            })
+            .collect()
+    };
     Affinity {
         node_required,
         node_preferred,
-    }
-}
-
-/// Checks `podAffinity` and `podAntiAffinity`, which nothing reads.
-pub fn check_pods(field: &Field<'_>, scribe: &Scribe) {
-    for key in ["podAffinity", "podAntiAffinity"] {
-        let field = field.get(scribe, key);
-        for item in field.get(scribe, REQUIRED).items(scribe) {
-            check_pod_term(&item, scribe);
-        }
-        for item in field.get(scribe, PREFERRED).items(scribe) {
-            weight(&item, scribe);
-            check_pod_term(&item.get(scribe, "podAffinityTerm"), scribe);
-        }
+        pod_required: required("podAffinity"),
+        pod_preferred: preferred("podAffinity"),
+        anti_required: required("podAntiAffinity"),
+        anti_preferred: preferred("podAntiAffinity"),
     }
 }
 
@@ -61,18 +71,24 @@ fn node_term(field: &Field<'_>, scribe: &Scribe) -> NodeSelectorTerm {
     }
 }
 
-fn check_pod_term(field: &Field<'_>, scribe: &Scribe) {
-    check_topology_key(field, scribe);
-    for key in ["labelSelector", "namespaceSelector"] {
-        meta::selector(&field.get(scribe, key), scribe);
+fn pod_term(field: &Field<'_>, scribe: &Scribe) -> PodAffinityTerm {
+    PodAffinityTerm {
+        topology_key: topology_key(field, scribe),
+        selector: meta::selector(&field.get(scribe, "labelSelector"), scribe),
+        namespaces: field.get(scribe, "namespaces").texts(scribe),
+        namespace_selector: meta::selector(&field.get(scribe, "namespaceSelector"), scribe),
+        match_label_keys: field.get(scribe, "matchLabelKeys").texts(scribe),
+        mismatch_label_keys: field.get(scribe, "mismatchLabelKeys").texts(scribe),
     }
 }
 
-fn check_topology_key(field: &Field<'_>, scribe: &Scribe) {
+fn topology_key(field: &Field<'_>, scribe: &Scribe) -> Arc<str> {
     let key = field.get(scribe, "topologyKey");
-    if key.text_or_empty(scribe).is_empty() {
+    let text = key.text_or_empty(scribe);
+    if text.is_empty() {
         fault::required(scribe, &key, "can not be empty");
     }
+    text
 }
 
 fn weight(item: &Field<'_>, scribe: &Scribe) -> u32 {
@@ -186,22 +202,55 @@ pub fn taints(field: &Field<'_>, scribe: &Scribe) -> Vec<Taint> {
     taints
 }
 
-/// Checks `topologySpreadConstraints`, which nothing reads.
-pub fn check_spreads(field: &Field<'_>, scribe: &Scribe) {
+/// `topologySpreadConstraints` of a pod.
+pub fn spreads(field: &Field<'_>, scribe: &Scribe) -> Vec<SpreadConstraint> {
+    let items = field.items(scribe);
+    items.iter().map(|item| spread(item, scribe)).collect()
+}
+
+fn spread(item: &Field<'_>, scribe: &Scribe) -> SpreadConstraint {
+    let skew_field = item.get(scribe, "maxSkew");
+    let skew = skew_field.integer(scribe).unwrap_or(0);
+    if skew <= 0 {
+        fault::invalid(scribe, &skew_field, skew, "must be greater than zero");
+    }
+    let topology_key = topology_key(item, scribe);
     let words = [("DoNotSchedule", true), ("ScheduleAnyway", false)];
-    for item in field.items(scribe) {
-        let skew_field = item.get(scribe, "maxSkew");
-        let skew = skew_field.integer(scribe).unwrap_or(0);
-        if skew <= 0 {
-            fault::invalid(scribe, &skew_field, skew, "must be greater than zero");
+    let when = item.get(scribe, "whenUnsatisfiable");
+    let hard = if when.exists() {
+        fault::word(scribe, &when, &words, true)
+    } else {
+        fault::unsupported(scribe, &when, "", &["DoNotSchedule", "ScheduleAnyway"]);
+        true
+    };
+    let domains_field = item.get(scribe, "minDomains");
+    let domains = domains_field.integer(scribe);
+    if let Some(number) = domains {
+        if number <= 0 {
+            fault::invalid(scribe, &domains_field, number, "must be greater than zero");
+        } else if !hard {
+            let detail =
+                "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway";
+            fault::invalid(scribe, &domains_field, number, detail);
         }
-        check_topology_key(&item, scribe);
-        let when = item.get(scribe, "whenUnsatisfiable");
-        if when.exists() {
-            fault::word(scribe, &when, &words, true);
-        } else {
-            fault::unsupported(scribe, &when, "", &["DoNotSchedule", "ScheduleAnyway"]);
-        }
-        meta::selector(&item.get(scribe, "labelSelector"), scribe);
+    }
+    let policy = |key: &str, default: bool| {
+        fault::word(
+            scribe,
+            &item.get(scribe, key),
+            &[("Honor", true), ("Ignore", false)],
+            default,
+        )
+    };
+    let number = |value: i64| u32::try_from(value).unwrap_or(1);
+    SpreadConstraint {
+        max_skew: number(skew),
+        topology_key,
+        hard,
+        selector: meta::selector(&item.get(scribe, "labelSelector"), scribe),
+        min_domains: number(domains.unwrap_or(1)),
+        honor_affinity: policy("nodeAffinityPolicy", true),
+        honor_taints: policy("nodeTaintsPolicy", false),
+        match_label_keys: item.get(scribe, "matchLabelKeys").texts(scribe),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::api::kube::pod::{PodSpec, PodTemplate, RestartPolicy};
+use crate::manifest::decode::amount;
 use crate::manifest::decode::kube::{affinity, container, fault, meta, volume};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
@@ -26,10 +27,6 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
     let volume_names = volume::names(&field.peek("volumes"), scribe);
     // Of the node's network only the ports are modelled, which the containers' lists carry.
     let host_network = field.peek("hostNetwork").truth(scribe);
-    scribe.checking(|scribe| affinity::check_pods(&field.get(scribe, "affinity"), scribe));
-    scribe.checking(|scribe| {
-        affinity::check_spreads(&field.get(scribe, "topologySpreadConstraints"), scribe)
-    });
     let pod = container::Pod {
         volumes: &volume_names,
         host_network,
@@ -85,5 +82,34 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
             .text(scribe)
             .filter(non_empty)
             .unwrap_or_else(|| "default-scheduler".into()),
+        priority: field
+            .get(scribe, "priority")
+            .integer(scribe)
+            .and_then(|number| i32::try_from(number).ok()),
+        preempts: fault::word(
+            scribe,
+            &field.get(scribe, "preemptionPolicy"),
+            &[("PreemptLowerPriority", Some(true)), ("Never", Some(false))],
+            None,
+        ),
+        topology_spread: affinity::spreads(&field.get(scribe, "topologySpreadConstraints"), scribe),
+        scheduling_gates: gates(&field.get(scribe, "schedulingGates"), scribe),
+        volumes: volume::volumes(&field.get(scribe, "volumes"), scribe),
+        overhead: amount::amounts(&field.get(scribe, "overhead"), scribe),
+        pod_requests: amount::needs(&field.get(scribe, "resources"), scribe).requests,
     }
+}
+
+fn gates(field: &Field<'_>, scribe: &Scribe) -> Vec<Arc<str>> {
+    let mut gates: Vec<Arc<str>> = Vec::new();
+    for item in field.items(scribe) {
+        let name_field = item.get(scribe, "name");
+        let name = name_field.text_or_empty(scribe);
+        if gates.contains(&name) {
+            fault::duplicate(scribe, &name_field, format!("{name:?}"));
+        } else {
+            gates.push(name);
+        }
+    }
+    gates
 }

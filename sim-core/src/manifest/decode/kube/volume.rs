@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::api::kube::volume::{Volume, VolumeSource};
+use crate::manifest::decode::amount;
 use crate::manifest::decode::kube::{fault, name};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
-/// Checks `volumes` of a pod, which nothing reads, and returns their names for the mounts.
+/// Checks `volumes` of a pod and returns their names for the mounts.
 pub fn names(field: &Field<'_>, scribe: &Scribe) -> BTreeSet<Arc<str>> {
     let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
     for item in field.items(scribe) {
@@ -25,6 +27,90 @@ pub fn names(field: &Field<'_>, scribe: &Scribe) -> BTreeSet<Arc<str>> {
         }
     }
     names
+}
+
+/// `volumes` of a pod, as far as a loop reads them.
+pub fn volumes(field: &Field<'_>, scribe: &Scribe) -> Vec<Volume> {
+    field
+        .items(scribe)
+        .iter()
+        .map(|item| Volume {
+            name: item.get(scribe, "name").text_or_empty(scribe),
+            source: source(item, scribe),
+        })
+        .collect()
+}
+
+fn source(item: &Field<'_>, scribe: &Scribe) -> VolumeSource {
+    let has = |key: &str| item.peek(key).exists();
+    if has("persistentVolumeClaim") {
+        let claim = item.get(scribe, "persistentVolumeClaim");
+        return VolumeSource::Claim {
+            name: claim.get(scribe, "claimName").text_or_empty(scribe),
+            read_only: claim.get(scribe, "readOnly").truth(scribe),
+        };
+    }
+    if has("emptyDir") {
+        let empty = item.get(scribe, "emptyDir");
+        let limit = empty.get(scribe, "sizeLimit");
+        return VolumeSource::EmptyDir {
+            memory: &*empty.get(scribe, "medium").text_or_empty(scribe) == "Memory",
+            size_limit: amount::quantity(&limit, scribe)
+                .map(|size| size.value().unsigned_abs())
+                .filter(|size| *size > 0),
+        };
+    }
+    if has("configMap") {
+        let map = item.get(scribe, "configMap");
+        return VolumeSource::ConfigMap(
+            map.get(scribe, "name").text_or_empty(scribe),
+            map.get(scribe, "optional").truth(scribe),
+        );
+    }
+    if has("secret") {
+        let secret = item.get(scribe, "secret");
+        return VolumeSource::Secret(
+            secret.get(scribe, "secretName").text_or_empty(scribe),
+            secret.get(scribe, "optional").truth(scribe),
+        );
+    }
+    if has("ephemeral") {
+        return VolumeSource::Ephemeral;
+    }
+    disk(item, scribe).unwrap_or(VolumeSource::Other)
+}
+
+/// Disks that a pod names itself, and whether readers may share one.
+/// Source: `pkg/scheduler/framework/plugins/volumerestrictions/volume_restrictions.go`.
+fn disk(item: &Field<'_>, scribe: &Scribe) -> Option<VolumeSource> {
+    let kinds: [(&str, &[&str], bool); 4] = [
+        ("gcePersistentDisk", &["pdName"], true),
+        ("awsElasticBlockStore", &["volumeID"], false),
+        ("iscsi", &["targetPortal", "iqn", "lun"], true),
+        ("rbd", &["monitors", "pool", "image"], true),
+    ];
+    let (kind, keys, shared_read_only) = kinds
+        .into_iter()
+        .find(|(kind, _, _)| item.peek(kind).exists())?;
+    let inner = item.get(scribe, kind);
+    let mut identity = kind.to_owned();
+    for key in keys {
+        let part = inner.get(scribe, key);
+        identity.push('/');
+        if let Some(list) = part.node.and_then(|node| node.as_seq()) {
+            for entry in list {
+                identity.push_str(&entry.scalar_text().unwrap_or_default());
+                identity.push(',');
+            }
+        } else {
+            identity.push_str(&part.scalar(scribe).unwrap_or_default());
+        }
+    }
+    Some(VolumeSource::Disk {
+        identity: identity.into(),
+        shared_read_only,
+        read_only: inner.get(scribe, "readOnly").truth(scribe),
+    })
 }
 
 /// At most one source, which names what it takes.
