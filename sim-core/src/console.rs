@@ -11,6 +11,7 @@ pub mod kubectl;
 pub mod open;
 pub mod scenario;
 pub mod script;
+pub mod scores;
 pub mod sim;
 pub mod table;
 pub mod text_tools;

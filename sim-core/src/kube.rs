@@ -26,6 +26,7 @@ pub mod status;
 pub mod store;
 pub mod template;
 pub mod turn;
+pub mod volumes;
 
 #[cfg(test)]
 mod tests;

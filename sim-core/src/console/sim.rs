@@ -20,7 +20,7 @@ const UNTIL_DEFAULT: SimDuration = SimDuration::from_secs(600);
 /// Events handled between two looks at a condition's time.
 const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
 
-const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] | node remove NAME | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | trace [FILTER] | why OBJECT | scores POD | fork | branches | switch N | seek T | hash";
+const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] | node remove NAME | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | trace [FILTER] | why OBJECT | scores POD [-o json] | fork | branches | switch N | seek T | hash";
 
 /// Runs one `sim` command.
 pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
@@ -74,7 +74,10 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
         ["metrics", "-o", "json"] => Output::text(metrics_json(session.history.lab())),
         ["trace", filter @ ..] => trace_lines(session, filter),
         ["why", object] => explain(session, object),
-        ["scores", pod] => scores(session, pod),
+        ["scores", pod] => super::scores::table(session, pod),
+        ["scores", pod, "-o", "json"] | ["scores", "-o", "json", pod] => {
+            super::scores::json(session, pod)
+        }
         ["fork"] => {
             session.history.fork();
             let (_, current) = session.history.branches();
@@ -445,73 +448,6 @@ fn explain(session: &Session, object: &str) -> Output {
         );
     }
     Output::text(text)
-}
-
-fn scores(session: &Session, pod: &str) -> Output {
-    let world = match session.world(Orchestrator::Kubernetes) {
-        Ok(world) => world,
-        Err(output) => return output,
-    };
-    let pod = pod.rsplit('/').next().unwrap_or(pod);
-    let kept = world.kube().and_then(|kube| {
-        let (id, _) = kube
-            .store()
-            .pods()
-            .find(|(_, row)| row.name.text(&world.symbols) == pod)?;
-        Some((
-            kube.scheduler().decided_at(id)?,
-            kube.scheduler().explain(id),
-        ))
-    });
-    let Some((at, verdicts)) = kept else {
-        return Output::error(
-            1,
-            format!("no scheduling decision is kept for pod \"{pod}\""),
-        );
-    };
-    let plugins: Vec<(&str, u32)> = verdicts
-        .iter()
-        .find(|verdict| !verdict.scores.is_empty())
-        .map_or_else(Vec::new, |verdict| {
-            verdict
-                .scores
-                .iter()
-                .map(|(name, _, weight)| (*name, *weight))
-                .collect()
-        });
-    let mut header = vec!["NODE".to_owned(), "VERDICT".to_owned(), "TOTAL".to_owned()];
-    header.extend(plugins.iter().map(|(name, weight)| {
-        if *weight == 1 {
-            (*name).to_owned()
-        } else {
-            format!("{name}*{weight}")
-        }
-    }));
-    let mut table = super::table::Table {
-        header,
-        rows: Vec::new(),
-    };
-    for verdict in &verdicts {
-        let word = match &verdict.refused {
-            Some((plugin, reason)) => format!("{plugin}: {reason}"),
-            None if verdict.chosen => "chosen".to_owned(),
-            None => "feasible".to_owned(),
-        };
-        let mut row = vec![
-            verdict.node.text(&world.symbols),
-            word,
-            verdict.total.to_string(),
-        ];
-        row.extend(plugins.iter().map(|(name, _)| {
-            verdict
-                .scores
-                .iter()
-                .find(|(other, _, _)| other == name)
-                .map_or_else(|| "-".to_owned(), |(_, score, _)| score.to_string())
-        }));
-        table.rows.push(row);
-    }
-    Output::text(format!("decided at {at}\n{}", table.kubectl(true)))
 }
 
 fn branches(session: &Session) -> Output {

@@ -118,6 +118,7 @@ impl Heartbeats {
             unschedulable: false,
             allocatable: allocatable(&capacity),
             capacity,
+            images: Arc::default(),
             conditions,
             heartbeat: now,
             first_pod: NO_POD,

@@ -11,19 +11,29 @@
 //! ```
 //! Estimate: two events per pod (seen, bind), one more for each pod that waits behind another.
 //!
-//! Not modelled: preemption, pod affinity, spread constraints that a pod states itself, volumes,
-//! scheduling gates, several profiles; nodes do not post their images, so ImageLocality gives 0.
+//! Not modelled: extenders, resource claims and what groups of pods need, gates that are off.
 
 pub mod cache;
+pub mod counts;
 pub mod cycle;
 pub mod demand;
 pub mod explain;
+pub mod filter;
+pub mod hints;
+pub mod index;
+pub mod matcher;
 pub mod message;
 pub mod node_tree;
+pub mod nominator;
+pub mod plan;
 pub mod plugins;
+pub mod preemption;
+pub mod profile;
 pub mod queue;
+pub mod score;
+pub mod volumes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::name::{Name, Rule};
@@ -33,20 +43,30 @@ use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::limiter::Limiter;
+use super::render::{uid, uid_text};
 use super::rows::pod::PodRow;
 use super::rows::{NodeId, PodId};
-use super::selector::label;
+use super::selector::Selector;
 use super::store::events::{Message, NewEvent};
 use super::store::pods::BindError;
 use super::store::{Change, Store, WATCH_LAG};
 use super::template::{PodTemplate, TemplateId};
 
-use cache::{Cache, NodeChange, NodeView};
-use cycle::{Candidate, Decision, Scratch, Search};
+use cache::{Cache, NodeView, Taken};
+use cycle::{Decision, Scratch, Search, Subject as CycleSubject};
 use demand::Demand;
-use explain::{Decisions, NodeRecord};
-use plugins::{Plugin, PluginSet, affinity, taints};
+use explain::{DecisionRecord, Decisions, NodeRecord};
+use filter::Candidate;
+use hints::Waiting;
+use matcher::Look;
+use message::{NO_CLAIMS, Tally};
+use nominator::{Guest, Nominator};
+use plan::Plan;
+use plugins::{Plugin, PluginSet};
+use preemption::Outcome;
+use profile::Profile;
 use queue::SchedulingQueue;
+use volumes::{Choice, Rejection, VolumeNeeds};
 
 /// Time that one cycle takes. Upstream gives no number; a thousand pods a second is what its own
 /// benchmarks reach on small clusters (`test/integration/scheduler_perf`).
@@ -59,10 +79,13 @@ pub const BIND_LATENCY: SimDuration = SimDuration::from_millis(5);
 const CLIENT_QPS: u64 = 50;
 /// Calls at once of the scheduler's client. Source: as [`CLIENT_QPS`].
 const CLIENT_BURST: u64 = 100;
-/// Name under which pods ask for this scheduler, and under which it writes events.
+/// Component of its events: the name of the first profile.
 const SCHEDULER_NAME: &str = "default-scheduler";
-/// Label that names a node's zone. Source: `staging/src/k8s.io/api/core/v1/well_known_labels.go`.
-const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+/// Time between two looks at the claims of a pod that waits for its volumes.
+/// Source: `pkg/scheduler/framework/plugins/volumebinding/binder.go` (`BindPodVolumes`).
+const VOLUME_POLL: SimDuration = SimDuration::from_secs(1);
+/// Time after which it gives up. Source: `pkg/scheduler/apis/config/v1/defaults.go` (`BindTimeoutSeconds`).
+const VOLUME_TIMEOUT: SimDuration = SimDuration::from_secs(600);
 
 /// What it schedules for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +117,21 @@ struct Binding {
     feasible: u32,
     nodes: u32,
     throttled: bool,
+    /// Whether its volumes are bound, and until when to wait for them.
+    volumes_until: Option<SimTime>,
+}
+
+/// One plugin's score of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PluginScore {
+    /// The plugin.
+    pub plugin: &'static str,
+    /// As the plugin gave it.
+    pub raw: i32,
+    /// From 0 to 100.
+    pub score: u32,
+    /// What it is multiplied by.
+    pub weight: u32,
 }
 
 /// Why a pod went to its node, or to none: one line for each node that was looked at.
@@ -101,10 +139,10 @@ struct Binding {
 pub struct NodeVerdict {
     /// The node.
     pub node: Name,
-    /// The plugin that refused it, with upstream's reasons; `None`: it was feasible.
-    pub refused: Option<(&'static str, String)>,
-    /// Plugin, normalised score, weight; empty when nothing was scored.
-    pub scores: Vec<(&'static str, u32, u32)>,
+    /// The plugin that refused it, with upstream's status code and reasons; `None`: it was feasible.
+    pub refused: Option<(&'static str, &'static str, Vec<String>)>,
+    /// Scores; empty when nothing was scored.
+    pub scores: Vec<PluginScore>,
     /// Sum of weighted scores.
     pub total: u32,
     /// Whether it was taken.
@@ -118,11 +156,18 @@ pub struct Scheduler {
     cache: Cache,
     search: Search,
     scratch: Scratch,
+    profiles: Vec<Arc<Profile>>,
+    nominator: Nominator,
+    gated: BTreeSet<PodId>,
     demands: Vec<Option<Arc<Demand>>>,
     qualified: Vec<(Symbol, Symbol)>,
     bindings: BTreeMap<PodId, Binding>,
     decisions: Decisions,
     client: Limiter,
+    /// How often Services changed.
+    services: u64,
+    /// Number and newest revision of the namespaces, when their labels were last read.
+    namespaces: (u32, u32),
     free_at: SimTime,
     cycle_at: Option<SimTime>,
     flush_at: Option<SimTime>,
@@ -135,11 +180,16 @@ impl Default for Scheduler {
             cache: Cache::default(),
             search: Search::default(),
             scratch: Scratch::default(),
+            profiles: vec![Arc::default()],
+            nominator: Nominator::default(),
+            gated: BTreeSet::new(),
             demands: Vec::new(),
             qualified: Vec::new(),
             bindings: BTreeMap::new(),
             decisions: Decisions::default(),
             client: Limiter::new(CLIENT_QPS, CLIENT_BURST),
+            services: 0,
+            namespaces: (0, 0),
             free_at: SimTime::ZERO,
             cycle_at: None,
             flush_at: None,
@@ -157,11 +207,17 @@ impl Scheduler {
         out: &mut PlaneOutbox<super::Event>,
     ) {
         match event {
-            Event::PodSeen(pod) => self.pod_seen(pod, store, ctx.now),
-            Event::PodGone(pod, template) => self.pod_gone(pod, template, store, ctx.now),
-            Event::PodGoing(pod) => self.cache.discount(pod),
+            Event::PodSeen(pod) => self.pod_seen(pod, store, ctx),
+            Event::PodGone(pod, template) => self.pod_gone(pod, template, store, ctx),
+            Event::PodGoing(pod) => {
+                let look = Look {
+                    store,
+                    symbols: ctx.symbols,
+                };
+                self.cache.discount(pod, look);
+            }
             Event::NodeSeen(node) => self.node_seen(node, store, ctx),
-            Event::NodeGone(node) => self.cache.remove_node(node),
+            Event::NodeGone(node) => self.node_gone(node, store, ctx),
             Event::Cycle => {
                 if self.cycle_at == Some(ctx.now) {
                     self.cycle_at = None;
@@ -190,19 +246,22 @@ impl Scheduler {
             Change::PodBound(pod) if self.cache.node_of(pod).is_none() => Event::PodSeen(pod),
             Change::PodStatus(pod) => match store.pod(pod) {
                 Some(row) if row.phase.is_terminal() => Event::PodGone(pod, row.template),
+                Some(row) if self.is_other(pod, row) => Event::PodSeen(pod),
                 _ => return,
             },
             Change::PodTerminating(pod) => Event::PodGoing(pod),
             Change::PodRemoved(pod, row) => Event::PodGone(pod, row.template),
             Change::NodeAdded(node) | Change::NodeUpdated(node) => Event::NodeSeen(node),
             Change::NodeRemoved(node, _) => Event::NodeGone(node),
+            Change::Service(_) | Change::ServiceRemoved(_) => {
+                self.services += 1;
+                return;
+            }
             Change::PodBound(_)
             | Change::Deployment(..)
             | Change::DeploymentRemoved(_)
             | Change::ReplicaSet(..)
             | Change::ReplicaSetRemoved(..)
-            | Change::Service(_)
-            | Change::ServiceRemoved(_)
             | Change::Watched(..)
             | Change::WatchedRemoved(_)
             | Change::OwnerRemoved
@@ -213,31 +272,32 @@ impl Scheduler {
 
     /// Why the latest decision about a pod went as it did; empty when it is not kept any more.
     /// Nodes in the order in which they were looked at.
-    pub fn explain(&self, pod: PodId) -> Vec<NodeVerdict> {
+    pub fn explain(&self, pod: PodId, symbols: &Symbols) -> Vec<NodeVerdict> {
         let Some(decision) = self.decisions.of(pod) else {
             return Vec::new();
         };
         let line = |record: &NodeRecord| {
             let feasible = record.verdict.plugin().is_none();
-            let scorers = Plugin::ALL
-                .into_iter()
-                .filter(|plugin| decision.scored && feasible && plugin.weight() > 0);
+            let scores = Plugin::SCORERS.into_iter().enumerate();
             NodeVerdict {
                 node: Name::plain(self.cache.facts(record.slot).name),
-                refused: record
-                    .verdict
-                    .plugin()
-                    .map(|plugin| (plugin.name(), record.verdict.text())),
-                scores: scorers
-                    .map(|plugin| {
-                        (
-                            plugin.name(),
-                            u32::from(record.scores[plugin as usize]),
-                            plugin.weight(),
-                        )
+                refused: record.verdict.plugin().map(|plugin| {
+                    (
+                        plugin.name(),
+                        record.verdict.code(),
+                        record.verdict.reasons(&decision.extended, symbols),
+                    )
+                }),
+                scores: scores
+                    .filter(|(place, _)| feasible && decision.scored & 1 << place != 0)
+                    .map(|(place, plugin)| PluginScore {
+                        plugin: plugin.name(),
+                        raw: record.raw[place],
+                        score: u32::from(record.scores[place]),
+                        weight: decision.weights[place],
                     })
                     .collect(),
-                total: u32::from(record.total),
+                total: record.total,
                 chosen: decision.chosen == Some(record.slot),
             }
         };
@@ -287,7 +347,23 @@ impl Scheduler {
         ]
     }
 
-    fn pod_seen(&mut self, pod: PodId, store: &Store, now: SimTime) {
+    /// Whether what is known of a pod was made from another template than it has now.
+    fn is_other(&self, pod: PodId, row: &PodRow) -> bool {
+        if self.gated.contains(&pod) {
+            return true;
+        }
+        if row.node.is_some() {
+            return self
+                .cache
+                .template_of(pod)
+                .is_some_and(|known| known != row.template);
+        }
+        self.queue
+            .group_of(pod)
+            .is_some_and(|known| known != row.template.0)
+    }
+
+    fn pod_seen(&mut self, pod: PodId, store: &Store, ctx: &mut Context<'_>) {
         let Some(row) = store.pod(pod).copied() else {
             return;
         };
@@ -295,57 +371,128 @@ impl Scheduler {
             return;
         }
         let demand = self.demand(row.template, store);
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
         if let Some(node) = row.node {
             self.queue.remove(pod);
-            let counted = row.owner.is_some() && !row.is_terminating();
-            self.cache
-                .place(pod, node.slot(), row.template, &demand, counted);
+            self.gated.remove(&pod);
+            self.nominator.remove(pod);
+            if let Some(known) = self.cache.template_of(pod)
+                && known != row.template
+            {
+                let old = self.demand(known, store);
+                self.cache.displace(pod, &old, look);
+            }
+            let place = Taken {
+                slot: node.slot(),
+                template: row.template,
+                live: !row.is_terminating(),
+            };
+            self.cache.place(pod, place, &demand, look);
+            let came = store.template(row.template);
+            let demands = &self.demands;
+            self.queue.announce(ctx.now, |group, by| {
+                hints::pod_came(waiting(demands, group, by, store), came, look)
+            });
             return;
         }
-        if &*store.template(row.template).spec.scheduler_name == SCHEDULER_NAME {
-            self.queue.add(pod, demand.priority, row.template.0, now);
+        let template = store.template(row.template);
+        if self.profile_of(template).is_none() {
+            return;
+        }
+        if !template.spec.scheduling_gates.is_empty() {
+            self.gated.insert(pod);
+            return;
+        }
+        self.gated.remove(&pod);
+        match self.queue.group_of(pod) {
+            None => self
+                .queue
+                .add(pod, demand.priority, row.template.0, ctx.now),
+            Some(known) if known != row.template.0 => {
+                let old = store.template(TemplateId(known));
+                let now = ctx.now;
+                self.queue
+                    .update(pod, demand.priority, row.template.0, now, |by| {
+                        hints::own(old, template, by)
+                    });
+            }
+            Some(_) => {}
         }
     }
 
-    fn pod_gone(&mut self, pod: PodId, template: TemplateId, store: &Store, now: SimTime) {
+    fn pod_gone(&mut self, pod: PodId, template: TemplateId, store: &Store, ctx: &mut Context<'_>) {
         self.queue.remove(pod);
+        self.gated.remove(&pod);
+        self.nominator.remove(pod);
         self.bindings.remove(&pod);
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        let template = self.cache.template_of(pod).unwrap_or(template);
         let demand = self.demand(template, store);
-        if self.cache.displace(pod, &demand).is_some() {
-            self.announce_freed(&demand, now);
+        if self.cache.displace(pod, &demand, look).is_some() {
+            self.announce_freed(template, &demand, look, ctx.now);
         }
     }
 
     /// An assigned pod is gone, or an assumed one will not come.
-    fn announce_freed(&mut self, freed: &Demand, now: SimTime) {
+    fn announce_freed(&mut self, gone: TemplateId, freed: &Demand, look: Look<'_>, now: SimTime) {
         let demands = &self.demands;
+        let gone = look.store.template(gone);
         self.queue.announce(now, |group, by| {
-            let waiting = known(demands, group);
-            by.has(Plugin::NodeResourcesFit)
-                || by.has(Plugin::NodePorts)
-                    && waiting
-                        .ports
-                        .iter()
-                        .any(|port| freed.ports.iter().any(|other| port.conflicts(other)))
+            hints::pod_gone(waiting(demands, group, by, look.store), (gone, freed), look)
+        });
+    }
+
+    /// Something about claims or volumes changed.
+    pub fn volumes_changed(&mut self, now: SimTime) {
+        self.queue.announce(now, |_, by| {
+            [
+                Plugin::VolumeBinding,
+                Plugin::VolumeZone,
+                Plugin::NodeVolumeLimits,
+                Plugin::VolumeRestrictions,
+            ]
+            .into_iter()
+            .any(|plugin| by.has(plugin))
+        });
+    }
+
+    fn node_gone(&mut self, node: NodeId, store: &Store, ctx: &mut Context<'_>) {
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        self.cache.remove_node(node, look);
+        let demands = &self.demands;
+        self.queue.announce(ctx.now, |group, by| {
+            hints::node_gone(waiting(demands, group, by, store))
         });
     }
 
     fn node_seen(&mut self, node: NodeId, store: &Store, ctx: &mut Context<'_>) {
         let Some(row) = store.node(node) else { return };
-        let zone =
-            label(&row.labels, ZONE_LABEL).map_or(Symbol::EMPTY, |zone| ctx.symbols.intern(zone));
         let text: Arc<str> = ctx.symbols.text(row.name).into();
-        let change = self.cache.set_node(&NodeView {
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        let view = NodeView {
             id: node,
             name: row.name,
             text: &text,
-            zone,
             tree_zone: row.zone,
             labels: &row.labels,
             taints: &row.taints,
             unschedulable: row.unschedulable,
             allocatable: &row.allocatable,
-        });
+            images: &row.images,
+        };
+        let change = self.cache.set_node(&view, look);
         if change.added {
             // Pods that were bound before the node was seen here, as after a node object's return.
             let there: Vec<(PodId, PodRow)> =
@@ -353,9 +500,12 @@ impl Scheduler {
             for (pod, row) in there {
                 if !row.phase.is_terminal() {
                     let demand = self.demand(row.template, store);
-                    let counted = row.owner.is_some() && !row.is_terminating();
-                    self.cache
-                        .place(pod, node.slot(), row.template, &demand, counted);
+                    let place = Taken {
+                        slot: node.slot(),
+                        template: row.template,
+                        live: !row.is_terminating(),
+                    };
+                    self.cache.place(pod, place, &demand, look);
                 }
             }
         }
@@ -364,15 +514,20 @@ impl Scheduler {
         }
         let (demands, cache) = (&self.demands, &self.cache);
         self.queue.announce(ctx.now, |group, by| {
-            node_may_help(
+            hints::node(
+                waiting(demands, group, by, store),
                 change,
-                by,
-                known(demands, group),
-                store.template(TemplateId(group)),
                 cache,
                 node.slot(),
             )
         });
+    }
+
+    /// The profile that a pod asks for; `None`: another scheduler's.
+    fn profile_of(&self, template: &PodTemplate) -> Option<usize> {
+        self.profiles
+            .iter()
+            .position(|profile| profile.name == template.spec.scheduler_name)
     }
 
     /// Runs the next cycle if it is time for it, and makes sure that there will be another one.
@@ -430,68 +585,375 @@ impl Scheduler {
             self.queue.remove(pod);
             return;
         };
+        let template = store.template(row.template).clone();
+        let Some(profile) = self.profile_of(&template) else {
+            self.queue.remove(pod);
+            return;
+        };
         self.free_at = ctx.now + CYCLE_TIME;
         let demand = self.demand(row.template, store);
-        let template = store.template(row.template).clone();
-        let decision = cycle::run(
-            Candidate {
-                id: row.template,
-                template: &template,
-                demand: &demand,
-                has_spread: row.owner.is_some(),
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        let key = (row.template.0, profile as u32);
+        let profile = self.profiles[profile].clone();
+        let plan = self.plan(key, &row, &profile, look);
+        let needs = self.needs(&row, &template, look);
+        let none = VolumeNeeds::default();
+        let candidate = Candidate {
+            template: &template,
+            demand: &demand,
+            profile: &profile,
+            plan: &plan,
+            volumes: needs.as_ref().unwrap_or(&none),
+            look,
+        };
+        let decision = match &needs {
+            Ok(_) => cycle::run(
+                CycleSubject {
+                    pod,
+                    template: row.template,
+                    nominated: self.nominator.node_of(pod),
+                },
+                &candidate,
+                &mut self.cache,
+                &mut self.search,
+                &mut self.scratch,
+                &self.nominator,
+                ctx.symbols,
+            ),
+            Err(rejection) => Decision::Rejected {
+                by: rejection.plugin,
+                message: rejection.message.clone(),
+                nodes: self.cache.tree.len(),
             },
-            &mut self.cache,
-            &mut self.search,
-            &mut self.scratch,
-            ctx.symbols,
-        );
-        match decision {
+        };
+        self.remember(pod, &decision, &candidate, ctx.now);
+        let failure = match decision {
             Decision::Bind {
                 slot,
                 feasible,
                 nodes,
             } => {
-                self.decisions.keep(
+                let choices = candidate.volumes.choose(self.cache.facts(slot));
+                let place = Taken {
+                    slot,
+                    template: row.template,
+                    live: true,
+                };
+                self.cache.place(pod, place, &demand, look);
+                self.cache.index.keep_plan(key, plan);
+                let claims = needs.map_or_else(|_| Vec::new(), |needs| needs.waiting);
+                self.assume(
                     pod,
-                    ctx.now,
-                    Some(slot),
-                    feasible > 1,
-                    &self.scratch.records,
+                    (slot, feasible, nodes),
+                    &claims,
+                    choices,
+                    store,
+                    (ctx, out),
                 );
-                self.cache
-                    .place(pod, slot, row.template, &demand, row.owner.is_some());
-                let decided = ctx.now + CYCLE_TIME;
-                let sent = self.client.take(decided);
-                let node = self
-                    .cache
-                    .facts(slot)
-                    .id
-                    .expect("a feasible node has a row");
-                self.bindings.insert(
-                    pod,
-                    Binding {
-                        node,
-                        feasible,
-                        nodes,
-                        throttled: sent > decided,
-                    },
-                );
-                out.after(
-                    sent.since(ctx.now) + BIND_LATENCY,
-                    super::Event::Scheduler(Event::Bind(pod)),
-                );
+                return;
             }
-            Decision::Unschedulable { by, message } => {
-                self.decisions
-                    .keep(pod, ctx.now, None, false, &self.scratch.records);
-                self.queue.reject(pod, by, ctx.now);
-                report_failure(pod, &row, &message, store, ctx, out);
+            Decision::Unschedulable {
+                tally,
+                absent,
+                nodes,
+            } => {
+                let (message, found) = self.post_filter(pod, &candidate, &tally, absent, nodes);
+                Failure {
+                    by: tally.rejected_by(),
+                    message,
+                    found,
+                }
             }
+            Decision::Rejected { by, message, nodes } => Failure {
+                by: PluginSet::NONE.with(by),
+                message: format!("0/{nodes} nodes are available: {message}. not found"),
+                found: None,
+            },
             Decision::NoNodes => {
+                self.cache.index.keep_plan(key, plan);
                 self.queue.fail(pod, ctx.now);
-                report_failure(pod, &row, message::NO_NODES, store, ctx, out);
+                report_failure(pod, &row, message::NO_NODES, None, store, ctx, out);
+                return;
+            }
+        };
+        self.cache.index.keep_plan(key, plan);
+        self.queue.reject(pod, failure.by, ctx.now);
+        let mut nominated = self.nominator.node_of(pod);
+        match failure.found {
+            Some(Some(found)) => {
+                nominated = Some(found.slot);
+                self.evict(pod, &row, &demand, &found, store, (ctx, out));
+            }
+            Some(None) => {
+                nominated = None;
+                self.nominator.remove(pod);
+            }
+            None => {}
+        }
+        let nominated = nominated.and_then(|slot| self.cache.facts(slot).id);
+        report_failure(pod, &row, &failure.message, nominated, store, ctx, out);
+    }
+
+    /// The rules of a pod about other pods, as they stand.
+    fn plan(&mut self, key: (u32, u32), row: &PodRow, profile: &Profile, look: Look<'_>) -> Plan {
+        if self.cache.index.reads_namespaces() {
+            let documents = look.store.documents();
+            let stamp = documents
+                .of("namespaces")
+                .fold((0, 0), |(count, newest), (_, it)| {
+                    (count + 1, it.revision.max(newest))
+                });
+            if self.namespaces != stamp {
+                self.namespaces = stamp;
+                self.cache.index.forget();
             }
         }
+        if self.cache.index.is_full() {
+            self.cache.index.forget();
+        }
+        self.cache.count(look);
+        let services = self.services;
+        let (index, nodes) = self.cache.split();
+        let kept = index.take_plan(key).filter(|plan| plan.is_fresh(services));
+        let template = TemplateId(key.0);
+        let mut plan = match kept {
+            Some(plan) => plan,
+            None => {
+                let owner: Option<Arc<Selector>> = row
+                    .owner
+                    .and_then(|owner| look.store.replica_set(owner))
+                    .map(|set| set.selector.clone());
+                let at = (nodes, look);
+                Plan::make(template, owner.as_deref(), profile, services, index, at)
+            }
+        };
+        plan.extend(look.store.template(template), profile, index, (nodes, look));
+        plan
+    }
+
+    /// A pod's volumes and claims.
+    fn needs(
+        &self,
+        row: &PodRow,
+        template: &PodTemplate,
+        look: Look<'_>,
+    ) -> Result<VolumeNeeds, Rejection> {
+        if template.spec.volumes.is_empty() {
+            return Ok(VolumeNeeds::default());
+        }
+        let name = row.name.text(look.symbols);
+        let users = |claim: &str| volumes::users(claim, template.namespace, &self.cache, look);
+        VolumeNeeds::find(&name, template, &users, look)
+    }
+
+    /// Keeps what a cycle found, for those who ask why.
+    fn remember(
+        &mut self,
+        pod: PodId,
+        decision: &Decision,
+        candidate: &Candidate<'_>,
+        now: SimTime,
+    ) {
+        let (chosen, scored) = match decision {
+            Decision::Bind { slot, feasible, .. } => (
+                Some(*slot),
+                if *feasible > 1 {
+                    self.scratch.board.said()
+                } else {
+                    0
+                },
+            ),
+            Decision::Unschedulable { .. } => (None, 0),
+            Decision::Rejected { .. } | Decision::NoNodes => return,
+        };
+        let record = DecisionRecord {
+            pod,
+            at: now,
+            chosen,
+            scored,
+            weights: Plugin::SCORERS.map(|plugin| candidate.profile.weight(plugin)),
+            extended: candidate.demand.extended.to_vec(),
+            nodes: Arc::default(),
+        };
+        self.decisions.keep(record, &self.scratch.records);
+    }
+
+    /// Sends a pod to the node that was found for it.
+    fn assume(
+        &mut self,
+        pod: PodId,
+        (slot, feasible, nodes): (u32, u32, u32),
+        claims: &[volumes::Waiting],
+        choices: Option<Vec<Choice>>,
+        store: &mut Store,
+        (ctx, out): (&mut Context<'_>, &mut PlaneOutbox<super::Event>),
+    ) {
+        let decided = ctx.now + CYCLE_TIME;
+        let sent = self.client.take(decided);
+        let facts = self.cache.facts(slot);
+        let Some(node) = facts.id else { return };
+        let mut volumes_until = None;
+        if let Some(choices) = choices.filter(|choices| !choices.is_empty()) {
+            volumes_until = Some(ctx.now + VOLUME_TIMEOUT);
+            let node = facts.text.clone();
+            for (waiting, choice) in claims.iter().zip(&choices) {
+                volumes::reserve(&waiting.claim, choice, &node, store);
+            }
+        }
+        self.bindings.insert(
+            pod,
+            Binding {
+                node,
+                feasible,
+                nodes,
+                throttled: sent > decided,
+                volumes_until,
+            },
+        );
+        out.after(
+            sent.since(ctx.now) + BIND_LATENCY,
+            super::Event::Scheduler(Event::Bind(pod)),
+        );
+    }
+
+    /// What happens when no node can take a pod: the text, and what preemption found. `None`: it
+    /// was not tried; `Some(None)`: nothing.
+    fn post_filter(
+        &mut self,
+        pod: PodId,
+        candidate: &Candidate<'_>,
+        tally: &Tally,
+        absent: u32,
+        nodes: u32,
+    ) -> (String, Option<Option<preemption::Plan>>) {
+        let look = candidate.look;
+        let mut reasons = tally.reasons(&candidate.demand.extended, look.symbols);
+        reasons.add("node(s) didn't satisfy plugin(s) [NodeAffinity]", absent);
+        let text = reasons.text(nodes);
+        if !candidate.profile.filters.has(Plugin::DefaultPreemption) {
+            return (format!("{text} {NO_CLAIMS}"), None);
+        }
+        let refused = |why: &str| (format!("{text} {NO_CLAIMS}, preemption: {why}"), None);
+        if !candidate.template.preempts {
+            return refused("not eligible due to preemptionPolicy=Never.");
+        }
+        if self.waits_for_victims(pod, candidate) {
+            return refused("not eligible due to a terminating pod on the nominated node.");
+        }
+        let demands = &self.demands;
+        let demand_of = |pod: PodId| {
+            let id = look.store.pod(pod)?.template;
+            demands.get(id.0 as usize)?.clone()
+        };
+        let outcome = preemption::find(
+            pod,
+            candidate,
+            &self.scratch.records,
+            &mut self.cache,
+            &self.nominator,
+            &demand_of,
+        );
+        match outcome {
+            Outcome::Found(plan) => (text, Some(Some(plan))),
+            Outcome::Nothing(reasons) => (
+                format!("{text} {NO_CLAIMS}, preemption: {}", reasons.text(nodes)),
+                Some(None),
+            ),
+        }
+    }
+
+    /// Whether pods of lower priority are still on their way out of the node that a pod was promised.
+    fn waits_for_victims(&self, pod: PodId, candidate: &Candidate<'_>) -> bool {
+        let Some(slot) = self.nominator.node_of(pod) else {
+            return false;
+        };
+        let refused = self.scratch.records.iter().find(|it| it.slot == slot);
+        if refused.is_none_or(|record| !record.verdict.is_resolvable()) {
+            return false;
+        }
+        let store = candidate.look.store;
+        self.cache.pods_on(slot).into_iter().any(|other| {
+            store.pod(other).is_some_and(|row| {
+                row.is_terminating()
+                    && store.template(row.template).priority < candidate.demand.priority
+                    && store
+                        .pod_details(other)
+                        .disruption
+                        .as_ref()
+                        .is_some_and(|(reason, _)| *reason == PREEMPTED)
+            })
+        })
+    }
+
+    /// Evicts the victims and promises the node.
+    /// Source: `pkg/scheduler/framework/preemption/executor.go`.
+    fn evict(
+        &mut self,
+        pod: PodId,
+        row: &PodRow,
+        demand: &Arc<Demand>,
+        plan: &preemption::Plan,
+        store: &mut Store,
+        (ctx, out): (&mut Context<'_>, &mut PlaneOutbox<super::Event>),
+    ) {
+        for lower in self.nominator.lower_on(plan.slot, demand.priority) {
+            self.nominator.remove(lower);
+            store.set_nominated(lower, None);
+        }
+        let node = self.cache.facts(plan.slot).name;
+        let template = store.template(row.template).clone();
+        let namespace = ctx.symbols.text(template.namespace).to_owned();
+        let name = row.name.text(ctx.symbols);
+        let created = u64::from(row.created_s);
+        let id = uid_text(uid(ctx.seed, "pods", &namespace, &name, created));
+        let text = format!("Preempted by pod {id} on node {}", ctx.symbols.text(node));
+        let text: Arc<str> = text.into();
+        let why: Arc<str> = format!(
+            "{}: preempting to accommodate a higher priority pod",
+            template.spec.scheduler_name
+        )
+        .into();
+        for victim in &plan.victims {
+            let Some(victim_row) = store.pod(*victim).copied() else {
+                continue;
+            };
+            out.notice(notice(
+                "preempt",
+                victim_row.name,
+                Detail::To(row.name),
+                None,
+            ));
+            let namespace = store.template(victim_row.template).namespace;
+            let message = Message::Text(text.clone());
+            record(
+                store,
+                namespace,
+                victim_row.name,
+                false,
+                "Preempted",
+                message,
+                ctx.now,
+            );
+            if !victim_row.is_terminating() {
+                store.set_disruption(*victim, PREEMPTED, why.clone(), ctx.now);
+                store.mark_terminating(*victim, None, ctx.now);
+            }
+        }
+        let guest = Guest {
+            pod,
+            template: row.template,
+            demand: demand.clone(),
+        };
+        self.nominator.add(guest, plan.slot);
+        out.notice(notice(
+            "nominate",
+            row.name,
+            Detail::To(Name::plain(node)),
+            None,
+        ));
     }
 
     fn bind(
@@ -505,10 +967,31 @@ impl Scheduler {
             return;
         };
         let row = store.pod(pod).copied();
+        if let (Some(until), Some(row)) = (binding.volumes_until, row)
+            && !volumes::are_bound(
+                &row,
+                Look {
+                    store,
+                    symbols: ctx.symbols,
+                },
+            )
+        {
+            if ctx.now < until {
+                self.bindings.insert(pod, binding);
+                out.after(VOLUME_POLL, super::Event::Scheduler(Event::Bind(pod)));
+                return;
+            }
+            self.unassume(pod, &row, store, ctx);
+            self.queue.fail(pod, ctx.now);
+            let text = "running PreBind plugin \"VolumeBinding\": binding volumes: context deadline exceeded";
+            report_failure(pod, &row, text, None, store, ctx, out);
+            return;
+        }
         match store.bind(pod, binding.node, ctx.now) {
             Ok(()) => {
                 self.queue.remove(pod);
-                let row = row.expect("a pod that was bound is there");
+                self.nominator.remove(pod);
+                let Some(row) = row else { return };
                 let node = store
                     .node(binding.node)
                     .map_or(Symbol::EMPTY, |node| node.name);
@@ -534,9 +1017,7 @@ impl Scheduler {
             }
             Err(error) => {
                 if let Some(row) = row {
-                    let demand = self.demand(row.template, store);
-                    self.cache.displace(pod, &demand);
-                    self.announce_freed(&demand, ctx.now);
+                    self.unassume(pod, &row, store, ctx);
                 }
                 match error {
                     BindError::NoNode => self.queue.fail(pod, ctx.now),
@@ -544,6 +1025,18 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// An assumed pod will not come to its node.
+    fn unassume(&mut self, pod: PodId, row: &PodRow, store: &Store, ctx: &mut Context<'_>) {
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        let template = self.cache.template_of(pod).unwrap_or(row.template);
+        let demand = self.demand(template, store);
+        self.cache.displace(pod, &demand, look);
+        self.announce_freed(template, &demand, look, ctx.now);
     }
 
     fn demand(&mut self, template: TemplateId, store: &Store) -> Arc<Demand> {
@@ -590,45 +1083,31 @@ const PERCENTAGE: &str = "kube-scheduler.percentageOfNodesToScore";
 const INITIAL_BACKOFF: &str = "kube-scheduler.podInitialBackoffSeconds";
 const MAX_BACKOFF: &str = "kube-scheduler.podMaxBackoffSeconds";
 
-fn known(demands: &[Option<Arc<Demand>>], group: u32) -> &Demand {
-    demands[group as usize]
-        .as_deref()
-        .expect("a pod in the queue was seen")
+/// Reason of the DisruptionTarget condition of pods that were evicted for others.
+/// Source: `staging/src/k8s.io/api/core/v1/types.go`.
+const PREEMPTED: &str = "PreemptionByScheduler";
+
+/// How a cycle without a node ended.
+struct Failure {
+    by: PluginSet,
+    message: String,
+    found: Option<Option<preemption::Plan>>,
 }
 
-/// Whether the plugins that rejected a pod hope for something from a changed node.
-/// Source: the `isSchedulableAfter…` functions in `pkg/scheduler/framework/plugins`.
-fn node_may_help(
-    change: NodeChange,
+/// The pods of a group in the queue.
+fn waiting<'a>(
+    demands: &'a [Option<Arc<Demand>>],
+    group: u32,
     by: PluginSet,
-    demand: &Demand,
-    template: &PodTemplate,
-    cache: &Cache,
-    slot: u32,
-) -> bool {
-    let numbers = cache.numbers(slot);
-    let facts = cache.facts(slot);
-    let fits_empty = demand.milli_cpu <= numbers.milli_cpu
-        && demand.memory <= numbers.memory
-        && demand.ephemeral <= numbers.ephemeral
-        && numbers.pods > 0
-        && demand.extended.iter().all(|(name, amount)| {
-            facts
-                .extended
-                .iter()
-                .any(|(other, have)| other == name && have >= amount)
-        });
-    by.has(Plugin::NodeResourcesFit) && (change.added || change.grown) && fits_empty
-        || by.has(Plugin::TaintToleration)
-            && (change.added || change.taints)
-            && taints::tolerated(&facts.taints, &template.tolerations)
-        || by.has(Plugin::NodeUnschedulable)
-            && (change.added || change.uncordoned)
-            && !facts.unschedulable
-        || by.has(Plugin::NodeAffinity)
-            && (change.added || change.labels)
-            && affinity::allowed(&template.spec, &facts.text, &facts.labels)
-        || by.has(Plugin::NodePorts) && change.added
+    store: &'a Store,
+) -> Waiting<'a> {
+    Waiting {
+        template: store.template(TemplateId(group)),
+        demand: demands[group as usize]
+            .as_deref()
+            .expect("a pod in the queue was seen"),
+        by,
+    }
 }
 
 /// Writes PodScheduled=False and FailedScheduling. The same verdict again is counted on the Event
@@ -637,6 +1116,7 @@ fn report_failure(
     pod: PodId,
     row: &PodRow,
     text: &str,
+    nominated: Option<NodeId>,
     store: &mut Store,
     ctx: &mut Context<'_>,
     out: &mut PlaneOutbox<super::Event>,
@@ -645,7 +1125,7 @@ fn report_failure(
         let symbol = ctx.symbols.intern(text);
         out.notice(notice("failed", row.name, Detail::Text(symbol), None));
     }
-    store.set_unschedulable(pod, text.into(), None, ctx.now);
+    store.set_unschedulable(pod, text.into(), nominated, ctx.now);
     let namespace = store.template(row.template).namespace;
     let shown: Arc<str> = message::truncated(text).into();
     record(

@@ -111,6 +111,7 @@ impl Rig {
             created: SimTime::ZERO,
             revision: 0,
             control: false,
+            images: Arc::default(),
             zone: Symbol::EMPTY,
             requested: ResourceVector::default(),
         });
@@ -391,7 +392,7 @@ fn a_pod_is_bound_started_ready_and_removed() {
         reasons,
         ["Scheduled", "Pulling", "Pulled", "Created", "Started"]
     );
-    let explained = rig.scheduler.explain(pod);
+    let explained = rig.scheduler.explain(pod, &rig.symbols);
     assert_eq!(explained.len(), 3);
     assert_eq!(explained.iter().filter(|line| line.chosen).count(), 1);
     rig.delete(pod);

@@ -110,6 +110,8 @@ pub struct NodeRow {
     pub capacity: ResourceVector,
     /// What pods may ask for.
     pub allocatable: ResourceVector,
+    /// `status.images`: names and sizes in bytes.
+    pub images: Arc<[(Arc<str>, u64)]>,
     /// Conditions by [`NodeCondition`].
     pub conditions: [NodeConditionState; NODE_CONDITIONS],
     /// When the kubelet last posted a status that changed something.

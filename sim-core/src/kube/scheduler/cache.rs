@@ -4,11 +4,13 @@
 //! row for each node; labels and taints lie beside them and are looked at once for each pod
 //! template until they change.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::api::kube::affinity::Taint;
+use crate::base::hash::FxHashMap;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbol;
 use crate::kube::rows::{NodeId, PodId};
@@ -16,6 +18,8 @@ use crate::kube::template::TemplateId;
 use crate::store::paged::Paged;
 
 use super::demand::{Demand, HostPort};
+use super::index::{Index, Nodes};
+use super::matcher::Look;
 use super::node_tree::NodeTree;
 use super::plugins::resources::reciprocal;
 
@@ -46,8 +50,6 @@ pub struct NodeNumbers {
     pub pods: u32,
     /// Pods there.
     pub used_pods: u32,
-    /// Value of the zone label, empty when there is none.
-    pub zone: Symbol,
     /// Changes whenever labels, taints or the cordon change; never 0 for a node that is there.
     pub generation: u32,
 }
@@ -75,6 +77,20 @@ pub struct NodeFacts {
     pub used_extended: ResourceVector,
     /// Host ports that pods there hold.
     pub ports: Vec<HostPort>,
+    /// Images there, with their sizes, by name.
+    pub images: Arc<[(Arc<str>, u64)]>,
+    /// Slot after that of the newest pod there; 0: none.
+    first: u32,
+}
+
+impl NodeFacts {
+    /// Allocatable amount of one of the other resources.
+    pub fn allocatable(&self, name: Symbol) -> i64 {
+        self.extended
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map_or(0, |(_, amount)| *amount)
+    }
 }
 
 /// A slot without a node: nothing fits.
@@ -93,7 +109,6 @@ impl Default for NodeNumbers {
             scored_memory: 0,
             pods: 0,
             used_pods: 0,
-            zone: Symbol::EMPTY,
             generation: 0,
         }
     }
@@ -113,6 +128,8 @@ impl Default for NodeFacts {
             extended: SmallVec::new(),
             used_extended: ResourceVector::new(),
             ports: Vec::new(),
+            images: Arc::default(),
+            first: 0,
         }
     }
 }
@@ -124,111 +141,32 @@ struct Placement {
     generation: u32,
     node: u32,
     template: u32,
-    /// Whether the spreading counts it: not while it is being deleted, nor without a controller.
-    counted: bool,
+    /// Slot after that of the next pod on the node; 0: none.
+    next: u32,
+    /// The same of the one before.
+    previous: u32,
+    /// Whether the spreading counts it: not while it is being deleted.
+    live: bool,
 }
 
-/// Pods of one template by node and by zone: what the spreading counts.
+/// A pod taken off its node for a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its node.
+    pub slot: u32,
+    /// Its template.
+    pub template: TemplateId,
+    /// Whether the spreading counted it.
+    pub live: bool,
+}
+
+/// Where an image is.
 #[derive(Clone, Debug, Default)]
-pub struct Spread {
-    nodes: Counts,
-    /// Zones of nodes that are there, with their counts.
-    zones: Vec<(Symbol, u32)>,
-}
-
-/// Counts by node slot: a short list, or a column once many nodes have some.
-#[derive(Clone, Debug)]
-enum Counts {
-    Few(Vec<(u32, u32)>),
-    Many(Vec<u32>),
-}
-
-/// Entries after which a list becomes a column.
-const FEW_MAX: usize = 64;
-
-impl Default for Counts {
-    fn default() -> Self {
-        Self::Few(Vec::new())
-    }
-}
-
-impl Counts {
-    fn get(&self, slot: u32) -> u32 {
-        match self {
-            Self::Few(list) => list
-                .binary_search_by_key(&slot, |(node, _)| *node)
-                .map_or(0, |index| list[index].1),
-            Self::Many(column) => column.get(slot as usize).copied().unwrap_or(0),
-        }
-    }
-
-    fn add(&mut self, slot: u32, sign: i32) {
-        match self {
-            Self::Few(list) => match list.binary_search_by_key(&slot, |(node, _)| *node) {
-                Ok(index) => {
-                    list[index].1 = list[index].1.saturating_add_signed(sign);
-                    if list[index].1 == 0 {
-                        list.remove(index);
-                    }
-                }
-                Err(index) if sign > 0 => list.insert(index, (slot, 1)),
-                Err(_) => {}
-            },
-            Self::Many(column) => {
-                let index = slot as usize;
-                if index >= column.len() {
-                    column.resize(index + 1, 0);
-                }
-                column[index] = column[index].saturating_add_signed(sign);
-            }
-        }
-        if let Self::Few(list) = self
-            && list.len() > FEW_MAX
-        {
-            let last = list.last().map_or(0, |(slot, _)| *slot as usize);
-            let mut column = vec![0; last + 1];
-            for (slot, count) in list.iter() {
-                column[*slot as usize] = *count;
-            }
-            *self = Self::Many(column);
-        }
-    }
-
-    fn for_each(&self, mut visit: impl FnMut(u32, u32)) {
-        match self {
-            Self::Few(list) => list.iter().for_each(|(slot, count)| visit(*slot, *count)),
-            Self::Many(column) => {
-                (0..)
-                    .zip(column)
-                    .filter(|(_, count)| **count > 0)
-                    .for_each(|(slot, count)| visit(slot, *count));
-            }
-        }
-    }
-}
-
-impl Spread {
-    /// Pods on a node.
-    pub fn on_node(&self, slot: u32) -> u32 {
-        self.nodes.get(slot)
-    }
-
-    /// Pods in a zone.
-    pub fn in_zone(&self, zone: Symbol) -> u32 {
-        self.zones
-            .iter()
-            .find(|(known, _)| *known == zone)
-            .map_or(0, |(_, count)| *count)
-    }
-
-    fn add_to_zone(&mut self, zone: Symbol, sign: i32, count: u32) {
-        match self.zones.iter_mut().find(|(known, _)| *known == zone) {
-            Some((_, sum)) if sign > 0 => *sum += count,
-            Some((_, sum)) => *sum = sum.saturating_sub(count),
-            None if sign > 0 => self.zones.push((zone, count)),
-            None => {}
-        }
-    }
+pub struct ImageState {
+    /// Its size in bytes.
+    pub size: u64,
+    /// On how many nodes.
+    pub nodes: u32,
 }
 
 /// What the scheduler is told of a node.
@@ -240,8 +178,6 @@ pub struct NodeView<'a> {
     pub name: Symbol,
     /// Its name as text.
     pub text: &'a str,
-    /// Value of the zone label, empty when there is none.
-    pub zone: Symbol,
     /// Zone and region.
     pub tree_zone: Symbol,
     /// Labels.
@@ -252,6 +188,8 @@ pub struct NodeView<'a> {
     pub unschedulable: bool,
     /// Allocatable.
     pub allocatable: &'a ResourceVector,
+    /// Images and their sizes.
+    pub images: &'a Arc<[(Arc<str>, u64)]>,
 }
 
 /// What a change of a node may mean for pods that wait.
@@ -282,10 +220,13 @@ pub struct Cache {
     numbers: Paged<NodeNumbers>,
     facts: Paged<NodeFacts>,
     placements: Paged<Placement>,
-    spreads: Vec<Option<Arc<Spread>>>,
     generations: u32,
+    by_name: Arc<FxHashMap<Arc<str>, u32>>,
+    images: Arc<FxHashMap<Arc<str>, ImageState>>,
     /// Nodes in the order of search.
     pub tree: NodeTree,
+    /// Counts over domains.
+    pub index: Index,
 }
 
 impl Cache {
@@ -299,9 +240,70 @@ impl Cache {
         self.facts.get(slot)
     }
 
-    /// Pods of a template, as the spreading counts them.
-    pub fn spread(&self, template: TemplateId) -> Option<&Spread> {
-        self.spreads.get(template.0 as usize)?.as_deref()
+    /// The node of that name.
+    pub fn named(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
+    /// An image that some node has.
+    pub fn image(&self, name: &str) -> Option<&ImageState> {
+        self.images.get(name)
+    }
+
+    /// Whether any node has posted its images.
+    pub fn has_images(&self) -> bool {
+        !self.images.is_empty()
+    }
+
+    /// The nodes as the index sees them.
+    pub fn split(&mut self) -> (&mut Index, Nodes<'_>) {
+        self.tree.order();
+        (
+            &mut self.index,
+            Nodes {
+                facts: &self.facts,
+                slots: self.tree.slots(),
+            },
+        )
+    }
+
+    /// Counts pods anew if a snapshot has dropped the counts.
+    pub fn count(&mut self, look: Look<'_>) {
+        if self.index.is_built() {
+            return;
+        }
+        self.index.start();
+        self.tree.order();
+        for slot in self.tree.slots() {
+            let mut next = self.facts.get(*slot).first;
+            while next != 0 {
+                let placement = self.placements.get(next - 1);
+                let live = i32::from(placement.live);
+                self.index.add(placement.template, *slot, 1, live, look);
+                next = placement.next;
+            }
+        }
+    }
+
+    /// Pods on a node, the newest first.
+    pub fn pods_on(&self, slot: u32) -> Vec<PodId> {
+        let mut pods = Vec::new();
+        let mut next = self.facts.get(slot).first;
+        while next != 0 {
+            let placement = self.placements.get(next - 1);
+            let Some(generation) = NonZeroU32::new(placement.generation) else {
+                break;
+            };
+            pods.push(PodId::new(next - 1, generation));
+            next = placement.next;
+        }
+        pods
+    }
+
+    /// The template of a pod that is placed.
+    pub fn template_of(&self, pod: PodId) -> Option<TemplateId> {
+        let placement = self.placements.get(pod.slot());
+        (placement.generation == pod.generation().get()).then_some(TemplateId(placement.template))
     }
 
     /// The node that a pod is on or assumed to be on.
@@ -311,11 +313,11 @@ impl Cache {
     }
 
     /// Takes over a node's state, new or changed.
-    pub fn set_node(&mut self, view: &NodeView<'_>) -> NodeChange {
+    pub fn set_node(&mut self, view: &NodeView<'_>, look: Look<'_>) -> NodeChange {
         let slot = view.id.slot();
         let old = self.facts.get(slot);
         if old.id.is_some_and(|id| id != view.id) {
-            self.remove_node(old.id.expect("just seen"));
+            self.remove_node(old.id.expect("just seen"), look);
         }
         let old = self.facts.get(slot);
         let numbers = self.numbers.get(slot);
@@ -339,13 +341,22 @@ impl Cache {
             uncordoned: old.unschedulable && !view.unschedulable,
         };
         let cordoned = !old.unschedulable && view.unschedulable;
+        let same_images = old.images == *view.images;
         if change.is_nothing()
             && !cordoned
+            && same_images
             && numbers.milli_cpu == allocatable.milli_cpu
+            && numbers.memory == allocatable.memory
+            && numbers.ephemeral == allocatable.ephemeral_storage
+            && old.extended == allocatable.extended
             && numbers.pods == pods
         {
             return change;
         }
+        if !same_images {
+            self.set_images(slot, view.images);
+        }
+        let old = self.facts.get(slot);
         let (had_node, old_zone) = (old.id.is_some(), old.tree_zone);
         if !had_node || old_zone != view.tree_zone {
             if had_node {
@@ -361,6 +372,9 @@ impl Cache {
         if &*facts.text != view.text {
             facts.text = view.text.into();
         }
+        if !had_node {
+            Arc::make_mut(&mut self.by_name).insert(facts.text.clone(), slot);
+        }
         facts.tree_zone = view.tree_zone;
         facts.labels = view.labels.clone();
         facts.taints = view.taints.clone();
@@ -371,76 +385,113 @@ impl Cache {
         numbers.memory = allocatable.memory;
         numbers.ephemeral = allocatable.ephemeral_storage;
         numbers.pods = pods;
-        let moved = !had_node || numbers.zone != view.zone;
-        numbers.zone = view.zone;
         numbers.generation = generation;
         numbers.per_milli_cpu = reciprocal(allocatable.milli_cpu);
         numbers.per_memory = reciprocal(allocatable.memory);
-        if moved {
-            self.recount_zones(slot);
-        }
+        self.index.node_changed(slot, self.facts.get(slot), look);
         change
     }
 
-    /// Forgets a node. Its pods' placements are forgotten when the pods go.
-    pub fn remove_node(&mut self, node: NodeId) {
+    fn set_images(&mut self, slot: u32, images: &Arc<[(Arc<str>, u64)]>) {
+        let old = self.facts.get(slot).images.clone();
+        let known = Arc::make_mut(&mut self.images);
+        for (name, _) in old.iter() {
+            if let Some(state) = known.get_mut(name) {
+                state.nodes -= 1;
+                if state.nodes == 0 {
+                    known.remove(name);
+                }
+            }
+        }
+        for (name, size) in images.iter() {
+            let state = known.entry(name.clone()).or_default();
+            state.size = *size;
+            state.nodes += 1;
+        }
+        self.facts.get_mut(slot).images = images.clone();
+    }
+
+    /// Forgets a node and what was on it.
+    pub fn remove_node(&mut self, node: NodeId, look: Look<'_>) {
         let slot = node.slot();
         let facts = self.facts.get(slot);
         if facts.id != Some(node) {
             return;
         }
-        self.tree.remove(slot, facts.tree_zone);
+        let (zone, text) = (facts.tree_zone, facts.text.clone());
+        for pod in self.pods_on(slot) {
+            let placement = *self.placements.get(pod.slot());
+            let live = i32::from(placement.live);
+            self.placements.clear(pod.slot());
+            self.index.add(placement.template, slot, -1, -live, look);
+        }
+        self.set_images(slot, &Arc::default());
+        self.tree.remove(slot, zone);
+        Arc::make_mut(&mut self.by_name).remove(&text);
         self.facts.clear(slot);
         self.numbers.clear(slot);
-        self.recount_zones(slot);
+        self.index.node_changed(slot, self.facts.get(slot), look);
     }
 
     /// Puts a pod on a node: assumed by a decision, or seen there. A pod that has a place keeps it.
-    pub fn place(
-        &mut self,
-        pod: PodId,
-        slot: u32,
-        template: TemplateId,
-        demand: &Demand,
-        counted: bool,
-    ) {
+    pub fn place(&mut self, pod: PodId, taken: Taken, demand: &Demand, look: Look<'_>) {
+        let Taken {
+            slot,
+            template,
+            live,
+        } = taken;
         if self.node_of(pod).is_some() || self.facts.get(slot).id.is_none() {
             return;
         }
+        let first = std::mem::replace(&mut self.facts.get_mut(slot).first, pod.slot() + 1);
         *self.placements.get_mut(pod.slot()) = Placement {
             generation: pod.generation().get(),
             node: slot,
             template: template.0,
-            counted,
+            next: first,
+            previous: 0,
+            live,
         };
-        self.account(slot, demand, 1);
-        if counted {
-            self.count(template.0, slot, 1);
+        if first != 0 {
+            self.placements.get_mut(first - 1).previous = pod.slot() + 1;
         }
+        self.account(slot, demand, 1);
+        self.index.add(template.0, slot, 1, i32::from(live), look);
     }
 
-    /// Takes a pod off its node. Returns the node.
-    pub fn displace(&mut self, pod: PodId, demand: &Demand) -> Option<u32> {
+    /// Takes a pod off its node.
+    pub fn displace(&mut self, pod: PodId, demand: &Demand, look: Look<'_>) -> Option<Taken> {
         let placement = *self.placements.get(pod.slot());
         if placement.generation != pod.generation().get() {
             return None;
         }
         self.placements.clear(pod.slot());
-        if placement.counted {
-            self.count(placement.template, placement.node, -1);
+        if placement.previous == 0 {
+            self.facts.get_mut(placement.node).first = placement.next;
+        } else {
+            self.placements.get_mut(placement.previous - 1).next = placement.next;
         }
-        if self.facts.get(placement.node).id.is_some() {
-            self.account(placement.node, demand, -1);
+        if placement.next != 0 {
+            self.placements.get_mut(placement.next - 1).previous = placement.previous;
         }
-        Some(placement.node)
+        let live = i32::from(placement.live);
+        self.index
+            .add(placement.template, placement.node, -1, -live, look);
+        self.account(placement.node, demand, -1);
+        Some(Taken {
+            slot: placement.node,
+            template: TemplateId(placement.template),
+            live: placement.live,
+        })
     }
 
     /// A pod is being deleted: it holds its resources but spreading does not count it any more.
-    pub fn discount(&mut self, pod: PodId) {
+    pub fn discount(&mut self, pod: PodId, look: Look<'_>) {
         let placement = *self.placements.get(pod.slot());
-        if placement.generation == pod.generation().get() && placement.counted {
-            self.placements.get_mut(pod.slot()).counted = false;
-            self.count(placement.template, placement.node, -1);
+        if placement.generation == pod.generation().get() && placement.live {
+            self.placements.get_mut(pod.slot()).live = false;
+            self.index
+                .add(placement.template, placement.node, 0, -1, look);
         }
     }
 
@@ -466,43 +517,6 @@ impl Cache {
             } else if let Some(index) = facts.ports.iter().position(|other| other == port) {
                 facts.ports.remove(index);
             }
-        }
-    }
-
-    fn count(&mut self, template: u32, slot: u32, sign: i32) {
-        let template = template as usize;
-        if template >= self.spreads.len() {
-            self.spreads.resize(template + 1, None);
-        }
-        let zone = self.numbers.get(slot).zone;
-        let present = self.facts.get(slot).id.is_some();
-        let spread = Arc::make_mut(self.spreads[template].get_or_insert_default());
-        spread.nodes.add(slot, sign);
-        if present {
-            spread.add_to_zone(zone, sign, 1);
-        }
-    }
-
-    /// A node came, went or changed its zone: counts its pods where they are now.
-    fn recount_zones(&mut self, slot: u32) {
-        for index in 0..self.spreads.len() {
-            if self.spreads[index]
-                .as_ref()
-                .is_none_or(|spread| spread.on_node(slot) == 0)
-            {
-                continue;
-            }
-            let mut spread = self.spreads[index].take().expect("just seen");
-            let changed = Arc::make_mut(&mut spread);
-            changed.zones.clear();
-            let nodes = std::mem::take(&mut changed.nodes);
-            nodes.for_each(|slot, count| {
-                if self.facts.get(slot).id.is_some() {
-                    changed.add_to_zone(self.numbers.get(slot).zone, 1, count);
-                }
-            });
-            changed.nodes = nodes;
-            self.spreads[index] = Some(spread);
         }
     }
 }

@@ -3,17 +3,22 @@
 //! Cost: a few comparisons for each node looked at and four divisions for each node scored. Labels
 //! and taints are compared once for each template and node until the node changes.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
-use crate::base::symbol::{Symbol, Symbols};
-use crate::kube::template::{PodTemplate, TemplateId};
+use crate::base::symbol::Symbols;
+use crate::kube::rows::PodId;
+use crate::kube::template::TemplateId;
 
-use super::cache::{Cache, NodeNumbers};
+use super::cache::{Cache, Taken};
 use super::demand::Demand;
 use super::explain::{NodeRecord, Verdict};
+use super::filter::{Candidate, Static};
 use super::message::Tally;
-use super::plugins::resources::{Share, Use, balanced_allocation, least_allocated};
-use super::plugins::{PLUGINS, Plugin, PluginSet, ScoreOrder, affinity, normalize, spread, taints};
+use super::nominator::Nominator;
+use super::plugins::{Plugin, SCORERS, affinity};
+use super::score::Board;
 
 /// Nodes that are enough when there are fewer than this many to choose from.
 /// Source: `pkg/scheduler/schedule_one.go`.
@@ -84,23 +89,24 @@ pub enum Decision {
     },
     /// No node can take it.
     Unschedulable {
-        /// Who said no.
-        by: PluginSet,
-        /// The FailedScheduling text.
+        /// Who said no, how often.
+        tally: Tally,
+        /// Nodes that were not looked at because the pod names others, and the plugins that say so.
+        absent: u32,
+        /// All nodes.
+        nodes: u32,
+    },
+    /// It was refused before nodes were looked at.
+    Rejected {
+        /// By whom.
+        by: Plugin,
+        /// Why.
         message: String,
+        /// All nodes.
+        nodes: u32,
     },
     /// There are no nodes.
     NoNodes,
-}
-
-/// What labels and taints say of one node for one template.
-#[derive(Clone, Copy, Debug, Default)]
-struct Static {
-    /// Generation of the node that this was found for; 0: nothing was found yet.
-    generation: u32,
-    verdict: Verdict,
-    unpreferred: u8,
-    preference: i32,
 }
 
 /// Remembered [`Static`]s, and buffers. Holds nothing that a run depends on, so that a snapshot
@@ -110,10 +116,9 @@ pub struct Scratch {
     memo: FxHashMap<u32, Vec<Static>>,
     feasible: Vec<u32>,
     statics: Vec<Static>,
-    columns: [Vec<i64>; PLUGINS],
-    totals: Vec<i64>,
     heap: Vec<u32>,
-    zones: Vec<(Symbol, i64)>,
+    /// Scores of the last cycle.
+    pub board: Board,
     /// Verdict and scores of each node that the last cycle looked at.
     pub records: Vec<NodeRecord>,
 }
@@ -121,6 +126,13 @@ pub struct Scratch {
 impl Clone for Scratch {
     fn clone(&self) -> Self {
         Self::default()
+    }
+}
+
+impl Scratch {
+    /// Forgets what was found for templates: the profiles have changed.
+    pub fn forget(&mut self) {
+        self.memo.clear();
     }
 }
 
@@ -133,33 +145,27 @@ pub struct Search {
     pub percentage: u32,
 }
 
-/// The pod that a cycle is about.
+/// The pod of a cycle.
 #[derive(Clone, Copy, Debug)]
-pub struct Candidate<'a> {
-    /// Its template's id.
-    pub id: TemplateId,
+pub struct Subject {
+    /// The pod.
+    pub pod: PodId,
     /// Its template.
-    pub template: &'a PodTemplate,
-    /// What it asks for.
-    pub demand: &'a Demand,
-    /// Whether the default spreading applies: it has a controller.
-    pub has_spread: bool,
+    pub template: TemplateId,
+    /// The node that it is nominated to.
+    pub nominated: Option<u32>,
 }
 
 /// Finds a node for one pod.
 pub fn run(
-    candidate: Candidate<'_>,
+    subject: Subject,
+    candidate: &Candidate<'_>,
     cache: &mut Cache,
     search: &mut Search,
     scratch: &mut Scratch,
+    nominator: &Nominator,
     symbols: &Symbols,
 ) -> Decision {
-    let Candidate {
-        id: template_id,
-        template,
-        demand,
-        has_spread,
-    } = candidate;
     scratch.records.clear();
     scratch.feasible.clear();
     scratch.statics.clear();
@@ -167,45 +173,79 @@ pub fn run(
     if nodes == 0 {
         return Decision::NoNodes;
     }
-    if scratch.memo.len() >= MEMO_TEMPLATES && !scratch.memo.contains_key(&template_id.0) {
+    let filters = candidate.profile.filters;
+    let named = if filters.has(Plugin::NodeAffinity) {
+        affinity::named_nodes(&candidate.template.spec)
+    } else {
+        None
+    };
+    if named.as_ref().is_some_and(Vec::is_empty) {
+        return Decision::Rejected {
+            by: Plugin::NodeAffinity,
+            message: "pod affinity terms conflict".to_owned(),
+            nodes,
+        };
+    }
+    let named: Option<Vec<u32>> =
+        named.map(|names| names.iter().filter_map(|name| cache.named(name)).collect());
+    let key = subject.template.0;
+    if scratch.memo.len() >= MEMO_TEMPLATES && !scratch.memo.contains_key(&key) {
         scratch.memo.clear();
     }
-    let mut memo = scratch.memo.remove(&template_id.0).unwrap_or_default();
-    let wanted = feasible_nodes_to_find(nodes, search.percentage);
-    let mut tally = Tally::default();
+    let mut memo = scratch.memo.remove(&key).unwrap_or_default();
     cache.tree.order();
-    let mut looked_at = 0;
-    while looked_at < nodes && (scratch.feasible.len() as u32) < wanted {
-        let slot = cache.tree.at((search.next_start + looked_at) % nodes);
-        looked_at += 1;
-        let numbers = cache.numbers(slot);
-        let known = static_of(&mut memo, slot, numbers.generation, || {
-            examine(template, cache, slot)
-        });
-        let verdict = if known.verdict == Verdict::Fits {
-            fit(demand, numbers, cache, slot)
-        } else {
-            known.verdict
-        };
-        if verdict == Verdict::Fits {
-            scratch.feasible.push(slot);
-            scratch.statics.push(known);
-        } else {
-            tally.add(verdict, demand, cache, slot);
-        }
-        scratch.records.push(NodeRecord {
-            slot,
-            verdict,
-            ..NodeRecord::default()
-        });
+    let mut tally = Tally::default();
+    let choices = named.as_ref().map_or(nodes, |named| named.len() as u32);
+    let percentage = candidate.profile.percentage.unwrap_or(search.percentage);
+    let scores = candidate.profile.weights.iter().any(|weight| *weight > 0);
+    let wanted = if scores {
+        feasible_nodes_to_find(choices, percentage)
+    } else {
+        1
+    };
+    if let Some(slot) = subject.nominated
+        && cache.facts(slot).id.is_some()
+    {
+        look_at(
+            subject.pod,
+            candidate,
+            (&mut *cache, slot),
+            nominator,
+            &mut memo,
+            scratch,
+        );
     }
-    scratch.memo.insert(template_id.0, memo);
-    search.next_start = (search.next_start + looked_at) % nodes;
+    if scratch.feasible.is_empty() {
+        scratch.records.clear();
+        let mut looked_at = 0;
+        while looked_at < choices && (scratch.feasible.len() as u32) < wanted {
+            let place = (search.next_start + looked_at) % choices;
+            let slot = match &named {
+                Some(named) => named[place as usize],
+                None => cache.tree.at(place),
+            };
+            looked_at += 1;
+            let verdict = look_at(
+                subject.pod,
+                candidate,
+                (&mut *cache, slot),
+                nominator,
+                &mut memo,
+                scratch,
+            );
+            if verdict != Verdict::Fits {
+                tally.add(verdict);
+            }
+        }
+        search.next_start = (search.next_start + looked_at) % nodes;
+    }
+    scratch.memo.insert(key, memo);
     let feasible = scratch.feasible.len() as u32;
     match feasible {
         0 => Decision::Unschedulable {
-            by: tally.rejected_by(),
-            message: tally.message(nodes, symbols),
+            tally,
+            absent: nodes - choices,
+            nodes,
         },
         1 => Decision::Bind {
             slot: scratch.feasible[0],
@@ -213,8 +253,14 @@ pub fn run(
             nodes,
         },
         _ => {
-            score(template_id, demand, has_spread, cache, scratch);
-            let best = heap_root(&scratch.totals, &mut scratch.heap);
+            let Scratch {
+                board,
+                feasible: found,
+                statics,
+                ..
+            } = scratch;
+            board.score(candidate, cache, found, statics, symbols);
+            let best = heap_root(&scratch.board.totals, &mut scratch.heap);
             keep_scores(scratch);
             Decision::Bind {
                 slot: scratch.feasible[best],
@@ -222,6 +268,70 @@ pub fn run(
                 nodes,
             }
         }
+    }
+}
+
+/// Looks at one node and notes what the filters say.
+fn look_at(
+    pod: PodId,
+    candidate: &Candidate<'_>,
+    (cache, slot): (&mut Cache, u32),
+    nominator: &Nominator,
+    memo: &mut Vec<Static>,
+    scratch: &mut Scratch,
+) -> Verdict {
+    let generation = cache.numbers(slot).generation;
+    let known = static_of(memo, slot, generation, || candidate.examine(cache, slot));
+    let verdict = if known.verdict == Verdict::Fits {
+        check(pod, candidate, cache, slot, nominator)
+    } else {
+        known.verdict
+    };
+    if verdict == Verdict::Fits {
+        scratch.feasible.push(slot);
+        scratch.statics.push(known);
+    }
+    scratch.records.push(NodeRecord {
+        slot,
+        verdict,
+        ..NodeRecord::default()
+    });
+    verdict
+}
+
+/// The filters, with and without the pods of at least its priority that are nominated to the node.
+/// Source: `pkg/scheduler/framework/runtime/framework.go` (`RunFilterPluginsWithNominatedPods`).
+pub fn check(
+    pod: PodId,
+    candidate: &Candidate<'_>,
+    cache: &mut Cache,
+    slot: u32,
+    nominator: &Nominator,
+) -> Verdict {
+    let guests = nominator.on(slot, pod, candidate.demand.priority);
+    if guests.is_empty() {
+        return candidate.check(cache, slot);
+    }
+    let mut placed: Vec<(PodId, Arc<Demand>)> = Vec::new();
+    for guest in guests {
+        if cache.node_of(guest.pod).is_none() {
+            let place = Taken {
+                slot,
+                template: guest.template,
+                live: true,
+            };
+            cache.place(guest.pod, place, &guest.demand, candidate.look);
+            placed.push((guest.pod, guest.demand.clone()));
+        }
+    }
+    let with = candidate.check(cache, slot);
+    for (guest, demand) in placed.iter().rev() {
+        cache.displace(*guest, demand, candidate.look);
+    }
+    if with == Verdict::Fits && !placed.is_empty() {
+        candidate.check(cache, slot)
+    } else {
+        with
     }
 }
 
@@ -237,206 +347,25 @@ fn static_of(
         memo.resize(index + 1, Static::default());
     }
     if memo[index].generation != generation {
-        memo[index] = Static {
-            generation,
-            ..examine()
-        };
+        memo[index] = examine();
     }
     memo[index]
 }
 
-/// What labels, taints and the cordon say, in the order of the filters.
-fn examine(template: &PodTemplate, cache: &Cache, slot: u32) -> Static {
-    let facts = cache.facts(slot);
-    let tolerations = &template.tolerations;
-    let verdict = if facts.unschedulable && !taints::tolerates_cordon(tolerations) {
-        Verdict::Unschedulable
-    } else if !taints::tolerated(&facts.taints, tolerations) {
-        Verdict::Taint
-    } else if !affinity::allowed(&template.spec, &facts.text, &facts.labels) {
-        Verdict::Affinity
-    } else {
-        Verdict::Fits
-    };
-    Static {
-        generation: 0,
-        verdict,
-        unpreferred: taints::unpreferred(&facts.taints, tolerations),
-        preference: affinity::preference(&template.spec, &facts.text, &facts.labels),
-    }
-}
-
-/// NodePorts and NodeResourcesFit.
-fn fit(demand: &Demand, numbers: &NodeNumbers, cache: &Cache, slot: u32) -> Verdict {
-    if !demand.ports.is_empty() {
-        let held = &cache.facts(slot).ports;
-        if demand
-            .ports
-            .iter()
-            .any(|port| held.iter().any(|other| port.conflicts(other)))
-        {
-            return Verdict::Ports;
-        }
-    }
-    let mut lacking = 0;
-    if numbers.used_pods + 1 > numbers.pods {
-        lacking |= Verdict::PODS;
-    }
-    if demand.milli_cpu > 0 && demand.milli_cpu > numbers.milli_cpu - numbers.used_milli_cpu {
-        lacking |= Verdict::CPU;
-    }
-    if demand.memory > 0 && demand.memory > numbers.memory - numbers.used_memory {
-        lacking |= Verdict::MEMORY;
-    }
-    if demand.ephemeral > 0 && demand.ephemeral > numbers.ephemeral - numbers.used_ephemeral {
-        lacking |= Verdict::EPHEMERAL;
-    }
-    let facts = (!demand.extended.is_empty()).then(|| cache.facts(slot));
-    for (name, amount) in &demand.extended {
-        let facts = facts.expect("set when there are extended requests");
-        let allocatable = facts
-            .extended
-            .iter()
-            .find(|(other, _)| other == name)
-            .map_or(0, |(_, amount)| *amount);
-        if *amount > allocatable - facts.used_extended.extended(*name) {
-            lacking |= Verdict::EXTENDED;
-        }
-    }
-    if lacking == 0 {
-        Verdict::Fits
-    } else {
-        Verdict::Lacking(lacking)
-    }
-}
-
-/// Fills columns and totals for the feasible nodes.
-fn score(
-    template: TemplateId,
-    demand: &Demand,
-    has_spread: bool,
-    cache: &Cache,
-    scratch: &mut Scratch,
-) {
-    let balanced = demand.milli_cpu > 0 || demand.memory > 0;
-    for plugin in Plugin::ALL {
-        scratch.columns[plugin as usize].clear();
-    }
-    for (slot, known) in scratch.feasible.iter().zip(&scratch.statics) {
-        let node = cache.numbers(*slot);
-        scratch.columns[Plugin::TaintToleration as usize].push(i64::from(known.unpreferred));
-        scratch.columns[Plugin::NodeAffinity as usize].push(i64::from(known.preference));
-        let least = least_allocated([
-            Share {
-                free: node.milli_cpu - node.scored_milli_cpu - demand.scored_milli_cpu,
-                allocatable: node.milli_cpu,
-                reciprocal: node.per_milli_cpu,
-            },
-            Share {
-                free: node.memory - node.scored_memory - demand.scored_memory,
-                allocatable: node.memory,
-                reciprocal: node.per_memory,
-            },
-        ]);
-        scratch.columns[Plugin::NodeResourcesFit as usize].push(least);
-        if balanced {
-            let uses = |milli_cpu, memory| {
-                [
-                    Use {
-                        requested: node.used_milli_cpu + milli_cpu,
-                        allocatable: node.milli_cpu,
-                    },
-                    Use {
-                        requested: node.used_memory + memory,
-                        allocatable: node.memory,
-                    },
-                ]
-            };
-            let score = balanced_allocation(uses(0, 0), uses(demand.milli_cpu, demand.memory));
-            scratch.columns[Plugin::NodeResourcesBalancedAllocation as usize].push(score);
-        }
-    }
-    normalize(
-        &mut scratch.columns[Plugin::TaintToleration as usize],
-        ScoreOrder::LessIsBetter,
-    );
-    if demand.prefers {
-        normalize(
-            &mut scratch.columns[Plugin::NodeAffinity as usize],
-            ScoreOrder::MoreIsBetter,
-        );
-    } else {
-        scratch.columns[Plugin::NodeAffinity as usize].clear();
-    }
-    if has_spread {
-        score_spread(template, cache, scratch);
-    }
-    scratch.totals.clear();
-    scratch.totals.resize(scratch.feasible.len(), 0);
-    for plugin in Plugin::ALL {
-        let weight = i64::from(plugin.weight());
-        for (total, score) in scratch
-            .totals
-            .iter_mut()
-            .zip(&scratch.columns[plugin as usize])
-        {
-            *total += weight * score;
-        }
-    }
-}
-
-/// The system's default constraints: zone and hostname.
-fn score_spread(template: TemplateId, cache: &Cache, scratch: &mut Scratch) {
-    let Scratch {
-        feasible,
-        columns,
-        zones,
-        ..
-    } = scratch;
-    let spread = cache.spread(template);
-    zones.clear();
-    for slot in feasible.iter() {
-        let zone = cache.numbers(*slot).zone;
-        if !zones.iter().any(|(known, _)| *known == zone) {
-            let in_zone = spread.map_or(0, |spread| spread.in_zone(zone));
-            zones.push((zone, i64::from(in_zone)));
-        }
-    }
-    // A node without the zone label counts as a domain of its own kind, as upstream's map does.
-    let zone_weight = spread::topology_weight(zones.len() as u32);
-    let host_weight = spread::topology_weight(feasible.len() as u32);
-    let column = &mut columns[Plugin::PodTopologySpread as usize];
-    for slot in feasible.iter() {
-        let on_node = spread.map_or(0, |spread| spread.on_node(*slot));
-        let mut sum =
-            spread::constraint_score(i64::from(on_node), host_weight, spread::HOSTNAME_MAX_SKEW);
-        let zone = cache.numbers(*slot).zone;
-        if !zone.is_empty() {
-            let in_zone = zones
-                .iter()
-                .find(|(known, _)| *known == zone)
-                .map_or(0, |(_, sum)| *sum);
-            sum += spread::constraint_score(in_zone, zone_weight, spread::ZONE_MAX_SKEW);
-        }
-        column.push(spread::rounded(sum));
-    }
-    spread::normalize(column);
-}
-
 /// Copies scores and totals into the records of the feasible nodes.
 fn keep_scores(scratch: &mut Scratch) {
+    let board = &scratch.board;
     let feasible = scratch
         .records
         .iter_mut()
         .filter(|record| record.verdict == Verdict::Fits);
     for (index, record) in feasible.enumerate() {
-        for plugin in Plugin::ALL {
-            let score = scratch.columns[plugin as usize].get(index).copied();
-            record.scores[plugin as usize] = score
-                .and_then(|score| u8::try_from(score).ok())
-                .unwrap_or(0);
+        for place in 0..SCORERS {
+            let at = |column: &[i64]| column.get(index).copied().unwrap_or(0);
+            record.scores[place] = u8::try_from(at(&board.scores[place])).unwrap_or(0);
+            record.raw[place] = i32::try_from(at(&board.raw[place])).unwrap_or(i32::MAX);
         }
-        record.total = scratch.totals[index] as u16;
+        record.total = u32::try_from(board.totals[index]).unwrap_or(0);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the scheduler wants to know of a pod, computed once for each template.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::api::kube::container::{Container, Protocol};
@@ -17,7 +19,7 @@ pub struct HostPort {
     /// Protocol.
     pub protocol: Protocol,
     /// Address; empty: all.
-    pub ip: std::sync::Arc<str>,
+    pub ip: Arc<str>,
 }
 
 impl HostPort {
@@ -52,6 +54,10 @@ pub struct Demand {
     pub ports: SmallVec<[HostPort; 1]>,
     /// Whether it prefers nodes by affinity.
     pub prefers: bool,
+    /// Which of the other resources filters leave out, by place, one bit each.
+    pub ignored: u32,
+    /// Images of its init containers and containers, with their tags.
+    pub images: Vec<Arc<str>>,
 }
 
 impl Demand {
@@ -74,20 +80,24 @@ impl Demand {
                 .copied()
                 .filter(|(_, amount)| *amount > 0)
                 .collect(),
-            scored_milli_cpu: scored(spec, |container| {
-                container
-                    .resources
-                    .requests
-                    .cpu_milli
-                    .map_or(DEFAULT_MILLI_CPU, amount)
-            }),
-            scored_memory: scored(spec, |container| {
-                container
-                    .resources
-                    .requests
-                    .memory_bytes
-                    .map_or(DEFAULT_MEMORY, amount)
-            }),
+            scored_milli_cpu: spec.pod_requests.cpu_milli.map_or_else(
+                || {
+                    scored(spec, |container| {
+                        let request = container.resources.requests.cpu_milli;
+                        request.map_or(DEFAULT_MILLI_CPU, amount)
+                    })
+                },
+                amount,
+            ) + spec.overhead.cpu_milli.map_or(0, amount),
+            scored_memory: spec.pod_requests.memory_bytes.map_or_else(
+                || {
+                    scored(spec, |container| {
+                        let request = container.resources.requests.memory_bytes;
+                        request.map_or(DEFAULT_MEMORY, amount)
+                    })
+                },
+                amount,
+            ) + spec.overhead.memory_bytes.map_or(0, amount),
             ports: running
                 .flat_map(|container| &container.ports)
                 .filter(|port| port.host_port != 0)
@@ -98,7 +108,25 @@ impl Demand {
                 })
                 .collect(),
             prefers: !spec.affinity.node_preferred.is_empty(),
+            ignored: 0,
+            images: spec
+                .init_containers
+                .iter()
+                .chain(&spec.containers)
+                .map(|container| tagged(&container.image))
+                .collect(),
         }
+    }
+}
+
+/// An image name as nodes list it: without a tag it means `latest`.
+/// Source: `pkg/scheduler/framework/plugins/imagelocality/image_locality.go`.
+pub fn tagged(image: &str) -> Arc<str> {
+    let name = image.rsplit_once('/').map_or(image, |(_, name)| name);
+    if name.contains(':') || name.contains('@') {
+        image.into()
+    } else {
+        format!("{image}:latest").into()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimTime;
 use crate::kube::rows::PodId;
 
-use super::plugins::{PLUGINS, Plugin};
+use super::plugins::{Plugin, SCORERS};
 
 /// Decisions that are kept.
 const DECISIONS_MAX: usize = 256;
@@ -21,65 +22,168 @@ pub enum Verdict {
     Fits,
     /// NodeUnschedulable refused.
     Unschedulable,
+    /// NodeName refused.
+    NodeName,
     /// TaintToleration refused.
     Taint,
     /// NodeAffinity refused.
     Affinity,
+    /// NodeAffinity refused by the profile's own affinity.
+    AddedAffinity,
     /// NodePorts refused.
     Ports,
     /// NodeResourcesFit refused; the bits say what lacks.
-    Lacking(u8),
+    Lacking(u16),
+    /// VolumeRestrictions refused: a disk is taken.
+    DiskTaken,
+    /// VolumeRestrictions refused: a claim is for one pod.
+    ClaimTaken,
+    /// NodeVolumeLimits refused.
+    VolumeLimit,
+    /// VolumeBinding refused: a bound volume is elsewhere.
+    VolumeElsewhere,
+    /// VolumeBinding refused: no volume to bind.
+    NoVolume,
+    /// VolumeBinding refused: a bound volume is gone.
+    VolumeGone,
+    /// VolumeZone refused.
+    VolumeZone,
+    /// PodTopologySpread refused: the node lacks a label.
+    SpreadLabel,
+    /// PodTopologySpread refused.
+    Spread,
+    /// InterPodAffinity refused: not near the pods that it wants.
+    NotNear,
+    /// InterPodAffinity refused: near pods that it does not want.
+    Near,
+    /// InterPodAffinity refused: pods there do not want it.
+    Unwanted,
 }
 
 impl Verdict {
     /// A place for one more pod.
-    pub const PODS: u8 = 1;
+    pub const PODS: u16 = 1;
     /// CPU.
-    pub const CPU: u8 = 2;
+    pub const CPU: u16 = 2;
     /// Memory.
-    pub const MEMORY: u8 = 4;
+    pub const MEMORY: u16 = 4;
     /// Scratch storage.
-    pub const EPHEMERAL: u8 = 8;
-    /// Some other resource.
-    pub const EXTENDED: u8 = 16;
+    pub const EPHEMERAL: u16 = 8;
+    /// More is asked for than the node could ever give.
+    pub const NEVER: u16 = 16;
+    /// The first of the other resources that the pod asks for; each has the next bit.
+    pub const EXTENDED: u16 = 32;
 
     /// The plugin that refused.
     pub const fn plugin(self) -> Option<Plugin> {
         match self {
             Self::Fits => None,
             Self::Unschedulable => Some(Plugin::NodeUnschedulable),
+            Self::NodeName => Some(Plugin::NodeName),
             Self::Taint => Some(Plugin::TaintToleration),
-            Self::Affinity => Some(Plugin::NodeAffinity),
+            Self::Affinity | Self::AddedAffinity => Some(Plugin::NodeAffinity),
             Self::Ports => Some(Plugin::NodePorts),
             Self::Lacking(_) => Some(Plugin::NodeResourcesFit),
+            Self::DiskTaken | Self::ClaimTaken => Some(Plugin::VolumeRestrictions),
+            Self::VolumeLimit => Some(Plugin::NodeVolumeLimits),
+            Self::VolumeElsewhere | Self::NoVolume | Self::VolumeGone => {
+                Some(Plugin::VolumeBinding)
+            }
+            Self::VolumeZone => Some(Plugin::VolumeZone),
+            Self::SpreadLabel | Self::Spread => Some(Plugin::PodTopologySpread),
+            Self::NotNear | Self::Near | Self::Unwanted => Some(Plugin::InterPodAffinity),
         }
     }
 
-    /// Upstream's reasons, joined by commas.
-    pub fn text(self) -> String {
+    /// Whether the removal of pods could make the node fit: status Unschedulable, and not
+    /// UnschedulableAndUnresolvable.
+    pub const fn is_resolvable(self) -> bool {
         match self {
-            Self::Fits => String::new(),
-            Self::Unschedulable => "node(s) were unschedulable".to_owned(),
-            Self::Taint => "node(s) had untolerated taint(s)".to_owned(),
-            Self::Affinity => "node(s) didn't match Pod's node affinity/selector".to_owned(),
-            Self::Ports => "node(s) didn't have free ports for the requested pod ports".to_owned(),
-            Self::Lacking(what) => {
-                let names = [
-                    (Self::PODS, "Too many pods"),
-                    (Self::CPU, "Insufficient cpu"),
-                    (Self::MEMORY, "Insufficient memory"),
-                    (Self::EPHEMERAL, "Insufficient ephemeral-storage"),
-                    (Self::EXTENDED, "Insufficient extended resource"),
-                ];
-                let lacking: Vec<&str> = names
-                    .into_iter()
-                    .filter(|(bit, _)| what & bit != 0)
-                    .map(|(_, name)| name)
-                    .collect();
-                lacking.join(", ")
-            }
+            Self::Lacking(what) => what & Self::NEVER == 0,
+            Self::Ports
+            | Self::DiskTaken
+            | Self::ClaimTaken
+            | Self::VolumeLimit
+            | Self::Spread
+            | Self::Near
+            | Self::Unwanted => true,
+            Self::Fits
+            | Self::Unschedulable
+            | Self::NodeName
+            | Self::Taint
+            | Self::Affinity
+            | Self::AddedAffinity
+            | Self::VolumeElsewhere
+            | Self::NoVolume
+            | Self::VolumeGone
+            | Self::VolumeZone
+            | Self::SpreadLabel
+            | Self::NotNear => false,
         }
     }
+
+    /// Upstream's status code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Fits => "Success",
+            _ if self.is_resolvable() => "Unschedulable",
+            _ => "UnschedulableAndUnresolvable",
+        }
+    }
+
+    /// Upstream's reasons. `extended`: the other resources that the pod asks for.
+    pub fn reasons(self, extended: &[(Symbol, i64)], symbols: &Symbols) -> Vec<String> {
+        let text = match self {
+            Self::Fits => return Vec::new(),
+            Self::Unschedulable => "node(s) were unschedulable",
+            Self::NodeName => "node(s) didn't match the requested node name",
+            Self::Taint => "node(s) had untolerated taint(s)",
+            Self::Affinity => "node(s) didn't match Pod's node affinity/selector",
+            Self::AddedAffinity => "node(s) didn't match scheduler-enforced node affinity",
+            Self::Ports => "node(s) didn't have free ports for the requested pod ports",
+            Self::Lacking(what) => return lacking(what, extended, symbols),
+            Self::DiskTaken => "node(s) had no available disk",
+            Self::ClaimTaken => {
+                "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod"
+            }
+            Self::VolumeLimit => "node(s) exceed max volume count",
+            Self::VolumeElsewhere => "node(s) didn't match PersistentVolume's node affinity",
+            Self::NoVolume => "node(s) didn't find available persistent volumes to bind",
+            Self::VolumeGone => {
+                "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
+            }
+            Self::VolumeZone => "node(s) had no available volume zone",
+            Self::SpreadLabel => {
+                "node(s) didn't match pod topology spread constraints (missing required label)"
+            }
+            Self::Spread => "node(s) didn't match pod topology spread constraints",
+            Self::NotNear => "node(s) didn't match pod affinity rules",
+            Self::Near => "node(s) didn't match pod anti-affinity rules",
+            Self::Unwanted => "node(s) didn't satisfy existing pods anti-affinity rules",
+        };
+        vec![text.to_owned()]
+    }
+}
+
+fn lacking(what: u16, extended: &[(Symbol, i64)], symbols: &Symbols) -> Vec<String> {
+    let fixed = [
+        (Verdict::PODS, "Too many pods"),
+        (Verdict::CPU, "Insufficient cpu"),
+        (Verdict::MEMORY, "Insufficient memory"),
+        (Verdict::EPHEMERAL, "Insufficient ephemeral-storage"),
+    ];
+    let mut reasons: Vec<String> = fixed
+        .into_iter()
+        .filter(|(bit, _)| what & bit != 0)
+        .map(|(_, text)| text.to_owned())
+        .collect();
+    for (index, (name, _)) in extended.iter().enumerate() {
+        let bit = Verdict::EXTENDED.checked_shl(index as u32).unwrap_or(0);
+        if what & bit != 0 {
+            reasons.push(format!("Insufficient {}", symbols.text(*name)));
+        }
+    }
+    reasons
 }
 
 /// One node in one decision.
@@ -89,11 +193,12 @@ pub struct NodeRecord {
     pub slot: u32,
     /// What the filters said.
     pub verdict: Verdict,
-    /// Normalised scores by [`Plugin`], before their weights. All zero when there was one feasible
-    /// node only: upstream does not score then.
-    pub scores: [u8; PLUGINS],
+    /// Normalised scores by place in [`Plugin::SCORERS`], before their weights.
+    pub scores: [u8; SCORERS],
+    /// Scores before they were normalised.
+    pub raw: [i32; SCORERS],
     /// Sum of the weighted scores.
-    pub total: u16,
+    pub total: u32,
 }
 
 /// One decision.
@@ -105,8 +210,12 @@ pub struct DecisionRecord {
     pub at: SimTime,
     /// Slot of the node that was taken.
     pub chosen: Option<u32>,
-    /// Whether scores were needed: more than one node was feasible.
-    pub scored: bool,
+    /// The scorers that had a say, one bit each; none when one node only was feasible.
+    pub scored: u8,
+    /// Weights of the scorers.
+    pub weights: [u32; SCORERS],
+    /// Other resources that the pod asks for.
+    pub extended: Vec<(Symbol, i64)>,
     /// The nodes in the order in which they were looked at.
     pub nodes: Arc<Vec<NodeRecord>>,
 }
@@ -119,33 +228,23 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// Keeps a decision, forgetting the oldest.
-    pub fn keep(
-        &mut self,
-        pod: PodId,
-        at: SimTime,
-        chosen: Option<u32>,
-        scored: bool,
-        nodes: &[NodeRecord],
-    ) {
+    /// Keeps a decision with these nodes, forgetting the oldest.
+    pub fn keep(&mut self, mut decision: DecisionRecord, nodes: &[NodeRecord]) {
         let mut buffer = Vec::new();
         while self.kept.len() >= DECISIONS_MAX
             || (self.records + nodes.len() > RECORDS_MAX && !self.kept.is_empty())
         {
-            let oldest = self.kept.pop_front().expect("not empty");
+            let Some(oldest) = self.kept.pop_front() else {
+                break;
+            };
             self.records -= oldest.nodes.len();
             buffer = Arc::try_unwrap(oldest.nodes).unwrap_or_default();
         }
         buffer.clear();
         buffer.extend_from_slice(nodes);
         self.records += buffer.len();
-        self.kept.push_back(DecisionRecord {
-            pod,
-            at,
-            chosen,
-            scored,
-            nodes: Arc::new(buffer),
-        });
+        decision.nodes = Arc::new(buffer);
+        self.kept.push_back(decision);
     }
 
     /// The latest decision about a pod that is still kept.

@@ -58,6 +58,11 @@ impl NodeTree {
         &self.order
     }
 
+    /// All nodes in the order that [`Self::order`] made last.
+    pub fn slots(&self) -> &[u32] {
+        &self.order
+    }
+
     /// The node at a place of the order, which must be up to date (see [`Self::order`]).
     pub fn at(&self, place: u32) -> u32 {
         debug_assert!(!self.stale);

@@ -4,15 +4,19 @@
 //! asked, and in which order, is `cycle`'s business.
 
 pub mod affinity;
+pub mod images;
+pub mod interpod;
 pub mod logarithm;
 pub mod resources;
 pub mod spread;
 pub mod taints;
 
-/// A plugin of the default profile that filters or scores, in filter order.
+/// A plugin of the default profile that a decision shows, in filter order.
 /// Source: `pkg/scheduler/apis/config/v1/default_plugins.go`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Plugin {
+    /// Keeps pods with gates out of the queue.
+    SchedulingGates,
     /// Keeps pods off cordoned nodes.
     NodeUnschedulable,
     /// `spec.nodeName`.
@@ -23,29 +27,59 @@ pub enum Plugin {
     NodeAffinity,
     /// Host ports.
     NodePorts,
-    /// Requests against allocatable; scores by LeastAllocated.
+    /// Requests against allocatable; scores by a strategy.
     NodeResourcesFit,
-    /// Spread of a workload's pods over zones and nodes.
+    /// Disks that one pod, or one node, can have only.
+    VolumeRestrictions,
+    /// Volumes that a driver can attach to one node.
+    NodeVolumeLimits,
+    /// Claims and the volumes for them.
+    VolumeBinding,
+    /// Zones of volumes.
+    VolumeZone,
+    /// Spread over topology domains.
     PodTopologySpread,
+    /// Affinity and anti-affinity to other pods.
+    InterPodAffinity,
+    /// Evicts pods of lower priority.
+    DefaultPreemption,
     /// Balance of the resources' use.
     NodeResourcesBalancedAllocation,
-    /// Images that are there already. Nodes do not post their images here, so that it gives 0.
+    /// Images that are there already.
     ImageLocality,
 }
 
 /// Number of [`Plugin`]s.
-pub const PLUGINS: usize = 9;
+pub const PLUGINS: usize = 16;
 
 impl Plugin {
     /// All, in filter order.
     pub const ALL: [Self; PLUGINS] = [
+        Self::SchedulingGates,
         Self::NodeUnschedulable,
         Self::NodeName,
         Self::TaintToleration,
         Self::NodeAffinity,
         Self::NodePorts,
         Self::NodeResourcesFit,
+        Self::VolumeRestrictions,
+        Self::NodeVolumeLimits,
+        Self::VolumeBinding,
+        Self::VolumeZone,
         Self::PodTopologySpread,
+        Self::InterPodAffinity,
+        Self::DefaultPreemption,
+        Self::NodeResourcesBalancedAllocation,
+        Self::ImageLocality,
+    ];
+
+    /// Those that score, in the order of the default profile.
+    pub const SCORERS: [Self; SCORERS] = [
+        Self::TaintToleration,
+        Self::NodeAffinity,
+        Self::NodeResourcesFit,
+        Self::PodTopologySpread,
+        Self::InterPodAffinity,
         Self::NodeResourcesBalancedAllocation,
         Self::ImageLocality,
     ];
@@ -53,34 +87,52 @@ impl Plugin {
     /// Upstream's name.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::SchedulingGates => "SchedulingGates",
             Self::NodeUnschedulable => "NodeUnschedulable",
             Self::NodeName => "NodeName",
             Self::TaintToleration => "TaintToleration",
             Self::NodeAffinity => "NodeAffinity",
             Self::NodePorts => "NodePorts",
             Self::NodeResourcesFit => "NodeResourcesFit",
+            Self::VolumeRestrictions => "VolumeRestrictions",
+            Self::NodeVolumeLimits => "NodeVolumeLimits",
+            Self::VolumeBinding => "VolumeBinding",
+            Self::VolumeZone => "VolumeZone",
             Self::PodTopologySpread => "PodTopologySpread",
+            Self::InterPodAffinity => "InterPodAffinity",
+            Self::DefaultPreemption => "DefaultPreemption",
             Self::NodeResourcesBalancedAllocation => "NodeResourcesBalancedAllocation",
             Self::ImageLocality => "ImageLocality",
         }
     }
 
-    /// Weight of its score; 0 for plugins that only filter.
+    /// Weight of its score in the default profile; 0 for plugins that only filter.
     pub const fn weight(self) -> u32 {
         match self {
             Self::TaintToleration => 3,
-            Self::NodeAffinity | Self::PodTopologySpread => 2,
+            Self::NodeAffinity | Self::PodTopologySpread | Self::InterPodAffinity => 2,
             Self::NodeResourcesFit
             | Self::NodeResourcesBalancedAllocation
             | Self::ImageLocality => 1,
-            Self::NodeUnschedulable | Self::NodeName | Self::NodePorts => 0,
+            Self::SchedulingGates
+            | Self::NodeUnschedulable
+            | Self::NodeName
+            | Self::NodePorts
+            | Self::VolumeRestrictions
+            | Self::NodeVolumeLimits
+            | Self::VolumeBinding
+            | Self::VolumeZone
+            | Self::DefaultPreemption => 0,
         }
     }
 }
 
+/// Number of plugins that score.
+pub const SCORERS: usize = 7;
+
 /// A set of plugins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PluginSet(u16);
+pub struct PluginSet(u32);
 
 impl PluginSet {
     /// No plugin.
@@ -89,12 +141,17 @@ impl PluginSet {
     /// This set and one more.
     #[must_use]
     pub const fn with(self, plugin: Plugin) -> Self {
-        Self(self.0 | 1 << plugin as u16)
+        Self(self.0 | 1 << plugin as u32)
+    }
+
+    /// Whether it is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// Whether a plugin is in it.
     pub const fn has(self, plugin: Plugin) -> bool {
-        self.0 & 1 << plugin as u16 != 0
+        self.0 & 1 << plugin as u32 != 0
     }
 }
 

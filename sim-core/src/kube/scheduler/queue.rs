@@ -138,6 +138,54 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
         self.leave(pod, entry);
     }
 
+    /// The group of a pod that is in the queue or in flight.
+    pub fn group_of(&self, pod: K) -> Option<u32> {
+        self.entries.get(&pod).map(|entry| entry.group)
+    }
+
+    /// A waiting pod's own object was written: it belongs to another group now. `helps`: whether
+    /// the plugins that rejected it may say yes to what it is now.
+    pub fn update(
+        &mut self,
+        pod: K,
+        priority: i32,
+        group: u32,
+        now: SimTime,
+        helps: impl FnOnce(PluginSet) -> bool,
+    ) {
+        let Some(mut entry) = self.entries.get(&pod).copied() else {
+            return;
+        };
+        self.leave(pod, entry);
+        entry.group = group;
+        entry.priority = priority;
+        let key = entry.key(pod);
+        match entry.place {
+            Place::Active => {
+                self.active.insert(key);
+            }
+            Place::Backoff(expiry) => {
+                self.backoff.insert((expiry, key));
+            }
+            Place::ErrorBackoff(expiry) => {
+                self.error_backoff.insert((expiry, key));
+            }
+            Place::Unschedulable => {
+                self.unschedulable
+                    .entry((group, entry.rejected_by))
+                    .or_default()
+                    .insert((entry.arrival, pod));
+                self.unschedulable_since
+                    .insert((entry.timestamp, entry.arrival, pod));
+            }
+            Place::InFlight => {}
+        }
+        self.entries.insert(pod, entry);
+        if entry.place == Place::Unschedulable && helps(entry.rejected_by) {
+            self.requeue(pod, now);
+        }
+    }
+
     /// Whether a pod is in the queue or in flight.
     pub fn contains(&self, pod: K) -> bool {
         self.entries.contains_key(&pod)

@@ -194,6 +194,16 @@ impl Store {
         self.log.push(Change::PodStatus(pod));
     }
 
+    /// Writes `status.nominatedNodeName`.
+    pub fn set_nominated(&mut self, pod: PodId, nominated: Option<NodeId>) {
+        if self.pods.get(pod).is_none() || self.pod_details(pod).nominated == nominated {
+            return;
+        }
+        self.details.get_mut(pod.slot()).nominated = nominated;
+        self.write(pod, |_| {});
+        self.log.push(Change::PodStatus(pod));
+    }
+
     /// Writes what the kubelet says. An equal status is no write.
     pub fn set_pod_status(&mut self, pod: PodId, status: PodStatus, now: SimTime) {
         let Some(old) = self.pods.get(pod).copied() else {

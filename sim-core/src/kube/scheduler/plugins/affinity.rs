@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::api::kube::affinity::NodeSelectorTerm;
+use crate::api::kube::affinity::{Affinity, NodeSelectorTerm};
 use crate::api::kube::pod::PodSpec;
 use crate::api::selector::{Operator, Requirement};
 use crate::kube::selector::label;
@@ -23,9 +23,44 @@ pub fn allowed(spec: &PodSpec, name: &str, labels: &Labels) -> bool {
     selected && terms.is_none_or(|terms| terms.iter().any(|term| term_matches(term, name, labels)))
 }
 
+/// Whether the affinity that a profile adds allows a node.
+pub fn allowed_by(added: &Affinity, name: &str, labels: &Labels) -> bool {
+    let terms = added.node_required.as_ref();
+    terms.is_none_or(|terms| terms.iter().any(|term| term_matches(term, name, labels)))
+}
+
+/// The nodes that a pod names one by one: every term has a name among its fields. `None`: it does
+/// not name nodes; an empty list: the names of one term contradict each other.
+/// Source: `pkg/scheduler/framework/plugins/nodeaffinity/node_affinity.go` (`PreFilter`).
+pub fn named_nodes(spec: &PodSpec) -> Option<Vec<Arc<str>>> {
+    let terms = spec.affinity.node_required.as_ref()?;
+    let mut names: Vec<Arc<str>> = Vec::new();
+    if terms.is_empty() {
+        return None;
+    }
+    for term in terms {
+        let mut common: Option<Vec<Arc<str>>> = None;
+        for field in &term.match_fields {
+            if &*field.key == "metadata.name" && field.operator == Operator::In {
+                common = Some(match common {
+                    None => field.values.clone(),
+                    Some(known) => known
+                        .into_iter()
+                        .filter(|name| field.values.contains(name))
+                        .collect(),
+                });
+            }
+        }
+        names.extend(common?);
+    }
+    names.sort();
+    names.dedup();
+    Some(names)
+}
+
 /// Raw score: sum of the weights of the preferred terms that match.
-pub fn preference(spec: &PodSpec, name: &str, labels: &Labels) -> i32 {
-    let terms = spec.affinity.node_preferred.iter();
+pub fn preference(affinity: &Affinity, name: &str, labels: &Labels) -> i32 {
+    let terms = affinity.node_preferred.iter();
     let weights = terms
         .filter(|term| term_matches(&term.preference, name, labels))
         .map(|term| i64::from(term.weight));
@@ -33,7 +68,7 @@ pub fn preference(spec: &PodSpec, name: &str, labels: &Labels) -> i32 {
 }
 
 /// A term without requirements matches nothing; a term that upstream cannot compile matches nothing.
-fn term_matches(term: &NodeSelectorTerm, name: &str, labels: &Labels) -> bool {
+pub fn term_matches(term: &NodeSelectorTerm, name: &str, labels: &Labels) -> bool {
     if term.match_expressions.is_empty() && term.match_fields.is_empty() {
         return false;
     }

@@ -2,6 +2,8 @@
 //!
 //! Sources: `pkg/scheduler/framework/plugins/noderesources/{fit,least_allocated,balanced_allocation}.go`.
 
+use smallvec::SmallVec;
+
 use super::MAX_NODE_SCORE;
 
 /// Millicores that a container without a CPU request counts in scores.
@@ -68,28 +70,127 @@ fn hundredths(share: Share) -> i64 {
     }
 }
 
-/// Balance of CPU and memory with the pod compared with before it: 75 is neutral, 50..=100.
-pub fn balanced_allocation(before: [Use; 2], after: [Use; 2]) -> i64 {
+/// One resource of one node, as a strategy weighs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weighed {
+    /// What all pods ask for, the new one included, and what the node allows.
+    pub used: Use,
+    /// Weight of the resource.
+    pub weight: i64,
+}
+
+/// One point of a RequestedToCapacityRatio shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ShapePoint {
+    /// Percent in use.
+    pub utilization: i64,
+    /// Score, 0..=100: ten times what the configuration says.
+    pub score: i64,
+}
+
+/// LeastAllocated over any resources. Source: `least_allocated.go`.
+pub fn least(resources: &[Weighed]) -> i64 {
+    mean(resources, |used| {
+        if used.allocatable == 0 || used.requested > used.allocatable {
+            0
+        } else {
+            (used.allocatable - used.requested) * MAX_NODE_SCORE / used.allocatable
+        }
+    })
+}
+
+/// MostAllocated over any resources. Source: `most_allocated.go`.
+pub fn most(resources: &[Weighed]) -> i64 {
+    mean(resources, |used| {
+        if used.allocatable == 0 {
+            0
+        } else {
+            used.requested.min(used.allocatable) * MAX_NODE_SCORE / used.allocatable
+        }
+    })
+}
+
+fn mean(resources: &[Weighed], score: impl Fn(Use) -> i64) -> i64 {
+    let counted = || resources.iter().filter(|it| it.used.allocatable != 0);
+    let weights: i64 = counted().map(|it| it.weight).sum();
+    let sum: i64 = counted().map(|it| score(it.used) * it.weight).sum();
+    if weights == 0 { 0 } else { sum / weights }
+}
+
+/// RequestedToCapacityRatio: the shape at each resource's use, rounded halves up. Resources that
+/// score nothing do not count. Source: `requested_to_capacity_ratio.go`.
+pub fn ratio(resources: &[Weighed], shape: &[ShapePoint]) -> i64 {
+    let (mut sum, mut weights) = (0, 0);
+    for resource in resources {
+        let Use {
+            requested,
+            allocatable,
+        } = resource.used;
+        if allocatable == 0 {
+            continue;
+        }
+        let percent = if requested > allocatable {
+            MAX_NODE_SCORE
+        } else {
+            requested * MAX_NODE_SCORE / allocatable
+        };
+        let score = broken_line(shape, percent);
+        if score > 0 {
+            sum += score * resource.weight;
+            weights += resource.weight;
+        }
+    }
+    if weights == 0 {
+        0
+    } else {
+        (2 * sum + weights) / (2 * weights)
+    }
+}
+
+/// Value of a broken line; flat beyond its ends. Source: `pkg/scheduler/framework/plugins/helper/shape_score.go`.
+pub fn broken_line(shape: &[ShapePoint], at: i64) -> i64 {
+    let mut before: Option<ShapePoint> = None;
+    for point in shape {
+        if at <= point.utilization {
+            return before.map_or(point.score, |before| {
+                before.score
+                    + (point.score - before.score) * (at - before.utilization)
+                        / (point.utilization - before.utilization)
+            });
+        }
+        before = Some(*point);
+    }
+    before.map_or(0, |last| last.score)
+}
+
+/// Balance of the resources with the pod compared with before it: 75 is neutral, 50..=100.
+/// Resources of which the node has none do not count.
+pub fn balanced_allocation(before: &[Use], after: &[Use]) -> i64 {
     MAX_NODE_SCORE / 2 + (MAX_NODE_SCORE / 2 + balance(after) - balance(before)) / 2
 }
 
 /// `(1 - σ) * 100` of the shares in use, truncated. Upstream truncates a floating-point product,
-/// so the same operations are done in the same order: the four basic ones are exact by IEEE 754 on
-/// every target, and an integer formula would differ where the product is a whole number.
-fn balance(resources: [Use; 2]) -> i64 {
-    let mut fractions = [0.0_f64; 2];
-    let mut count = 0;
+/// so the same operations are done in the same order: the basic ones and the root are exact by
+/// IEEE 754 on every target, and an integer formula would differ where the product is whole.
+fn balance(resources: &[Use]) -> i64 {
+    let mut fractions: SmallVec<[f64; 4]> = SmallVec::new();
     for resource in resources {
-        if resource.allocatable == 0 {
-            continue;
+        if resource.allocatable != 0 {
+            let share = resource.requested as f64 / resource.allocatable as f64;
+            fractions.push(share.min(1.0));
         }
-        fractions[count] = (resource.requested as f64 / resource.allocatable as f64).min(1.0);
-        count += 1;
     }
-    let deviation = if count == 2 {
-        ((fractions[0] - fractions[1]) / 2.0).abs()
-    } else {
-        0.0
+    let deviation = match fractions.as_slice() {
+        [] | [_] => 0.0,
+        [one, other] => ((one - other) / 2.0).abs(),
+        several => {
+            let count = several.len() as f64;
+            let mean = several.iter().fold(0.0, |sum, share| sum + share) / count;
+            let squares = several
+                .iter()
+                .fold(0.0, |sum, share| sum + (share - mean) * (share - mean));
+            (squares / count).sqrt()
+        }
     };
     ((1.0 - deviation) * MAX_NODE_SCORE as f64) as i64
 }
@@ -126,8 +227,14 @@ mod tests {
             ],
             [81, 90]
         );
-        assert_eq!(balanced_allocation(node(4000, 16 * GIB, (0, 0)), small), 71);
-        assert_eq!(balanced_allocation(node(8000, 32 * GIB, (0, 0)), large), 73);
+        assert_eq!(
+            balanced_allocation(&node(4000, 16 * GIB, (0, 0)), &small),
+            71
+        );
+        assert_eq!(
+            balanced_allocation(&node(8000, 32 * GIB, (0, 0)), &large),
+            73
+        );
     }
 
     /// Reference 23.1.
@@ -179,14 +286,32 @@ mod tests {
     #[test]
     fn neutral_is_seventy_five() {
         assert_eq!(
-            balanced_allocation(node(10, 10, (0, 0)), node(10, 10, (5, 5))),
+            balanced_allocation(&node(10, 10, (0, 0)), &node(10, 10, (5, 5))),
             75
         );
         assert_eq!(
-            balanced_allocation(node(0, 0, (0, 0)), node(0, 0, (5, 5))),
+            balanced_allocation(&node(0, 0, (0, 0)), &node(0, 0, (5, 5))),
             75
         );
         assert_eq!(least_allocated(shares(node(0, 0, (5, 5)))), 0);
         assert_eq!(least_allocated(shares(node(4, 4, (5, 4)))), 0);
+    }
+
+    /// Reference 23.2 and 23.3.
+    #[test]
+    fn other_strategies() {
+        let weigh = |(cpu, memory): (i64, i64)| {
+            node(4000, 8192 << 20, (cpu, memory << 20)).map(|used| Weighed { used, weight: 1 })
+        };
+        let resources = weigh((600, 400));
+        assert_eq!((least(&resources), most(&resources)), (90, 9));
+        let point = |utilization, score| ShapePoint { utilization, score };
+        assert_eq!(ratio(&resources, &[point(0, 0), point(100, 100)]), 10);
+        assert_eq!(ratio(&resources, &[point(0, 100), point(100, 0)]), 91);
+        let shape = [point(10, 1), point(90, 9)];
+        let line: Vec<i64> = [-10, 10, 19, 20, 89, 90, 110]
+            .map(|at| broken_line(&shape, at))
+            .into();
+        assert_eq!(line, [1, 1, 1, 2, 8, 9, 9]);
     }
 }

@@ -1,16 +1,9 @@
-//! PodTopologySpread with the system's default constraints: a soft preference for other zones and
-//! other nodes than those that run the workload's pods.
+//! PodTopologySpread's scores.
 //!
-//! Source: `pkg/scheduler/framework/plugins/podtopologyspread/{plugin,scoring}.go`. Constraints that
-//! a pod states itself are not read.
+//! Source: `pkg/scheduler/framework/plugins/podtopologyspread/scoring.go`.
 
 use super::MAX_NODE_SCORE;
 use super::logarithm::{PLACES, ln};
-
-/// `maxSkew` of the default zone constraint.
-pub const ZONE_MAX_SKEW: i64 = 5;
-/// `maxSkew` of the default hostname constraint.
-pub const HOSTNAME_MAX_SKEW: i64 = 3;
 
 /// Weight of one pod of a domain, when there are `domains` of them: `ln(domains + 2)`.
 pub fn topology_weight(domains: u32) -> i64 {
@@ -29,12 +22,21 @@ pub fn rounded(sum: i64) -> i64 {
     sum.saturating_add(1 << (PLACES - 1)) >> PLACES
 }
 
-/// Scales raw scores: the smallest gets 100, the largest `100 * min / max`.
-pub fn normalize(scores: &mut [i64]) {
-    let max = scores.iter().copied().max().unwrap_or(0);
-    let min = scores.iter().copied().min().unwrap_or(0);
-    for score in scores {
-        *score = if max == 0 {
+/// Scales raw scores: the smallest gets 100, the largest `100 * min / max`. Nodes that are ignored
+/// get 0.
+pub fn normalize(scores: &mut [i64], ignored: &[bool]) {
+    let counted = || {
+        let pairs = scores.iter().zip(ignored);
+        pairs
+            .filter(|(_, ignored)| !**ignored)
+            .map(|(score, _)| *score)
+    };
+    let max = counted().max().unwrap_or(0);
+    let min = counted().min().unwrap_or(0);
+    for (score, ignored) in scores.iter_mut().zip(ignored) {
+        *score = if *ignored {
+            0
+        } else if max == 0 {
             MAX_NODE_SCORE
         } else {
             MAX_NODE_SCORE * (max + min - *score) / max
@@ -52,7 +54,7 @@ mod tests {
         let weight = topology_weight(3);
         let mut scores = [3, 1, 0].map(|count| rounded(constraint_score(count, weight, 1)));
         assert_eq!(scores, [5, 2, 0]);
-        normalize(&mut scores);
+        normalize(&mut scores, &[false; 3]);
         assert_eq!(scores, [0, 60, 100]);
     }
 
@@ -65,7 +67,7 @@ mod tests {
             rounded(constraint_score(in_zone, zone, 1) + constraint_score(on_node, host, 2))
         });
         assert_eq!(scores, [9, 7, 4, 2]);
-        normalize(&mut scores);
+        normalize(&mut scores, &[false; 4]);
         assert_eq!(scores, [22, 44, 77, 100]);
     }
 }

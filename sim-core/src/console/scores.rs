@@ -1,0 +1,136 @@
+//! `sim scores POD`: what each scheduler plugin said of each node in the latest decision about a pod.
+
+use crate::base::time::SimTime;
+use crate::engine::command::Orchestrator;
+use crate::engine::world::World;
+use crate::kube::scheduler::NodeVerdict;
+use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json_pretty};
+
+use super::table::Table;
+use super::{Output, Session};
+
+/// The latest decision about a pod, with its time.
+fn kept(world: &World, pod: &str) -> Option<(SimTime, Vec<NodeVerdict>)> {
+    let (namespace, pod) = pod.rsplit_once('/').map_or(("", pod), |(namespace, name)| {
+        (if namespace == "pod" { "" } else { namespace }, name)
+    });
+    let kube = world.kube()?;
+    let store = kube.store();
+    let (id, _) = store.pods().find(|(_, row)| {
+        row.name.text(&world.symbols) == pod
+            && (namespace.is_empty()
+                || world.symbols.text(store.template(row.template).namespace) == namespace)
+    })?;
+    Some((
+        kube.scheduler().decided_at(id)?,
+        kube.scheduler().explain(id, &world.symbols),
+    ))
+}
+
+fn missing(pod: &str) -> Output {
+    Output::error(
+        1,
+        format!("no scheduling decision is kept for pod \"{pod}\""),
+    )
+}
+
+/// One line for each node, one column for each plugin that scored.
+pub fn table(session: &Session, pod: &str) -> Output {
+    let world = match session.world(Orchestrator::Kubernetes) {
+        Ok(world) => world,
+        Err(output) => return output,
+    };
+    let Some((at, verdicts)) = kept(world, pod) else {
+        return missing(pod);
+    };
+    let plugins: Vec<(&str, u32)> = verdicts
+        .iter()
+        .find(|verdict| !verdict.scores.is_empty())
+        .map_or_else(Vec::new, |verdict| {
+            let scores = verdict.scores.iter();
+            scores.map(|score| (score.plugin, score.weight)).collect()
+        });
+    let mut header = vec!["NODE".to_owned(), "VERDICT".to_owned(), "TOTAL".to_owned()];
+    header.extend(plugins.iter().map(|(name, weight)| {
+        if *weight == 1 {
+            (*name).to_owned()
+        } else {
+            format!("{name}*{weight}")
+        }
+    }));
+    let mut table = Table {
+        header,
+        rows: Vec::new(),
+    };
+    for verdict in &verdicts {
+        let word = match &verdict.refused {
+            Some((plugin, _, reasons)) => format!("{plugin}: {}", reasons.join(", ")),
+            None if verdict.chosen => "chosen".to_owned(),
+            None => "feasible".to_owned(),
+        };
+        let mut row = vec![
+            verdict.node.text(&world.symbols),
+            word,
+            verdict.total.to_string(),
+        ];
+        row.extend(plugins.iter().map(|(name, _)| {
+            let score = verdict.scores.iter().find(|score| score.plugin == *name);
+            score.map_or_else(|| "-".to_owned(), |score| score.score.to_string())
+        }));
+        table.rows.push(row);
+    }
+    Output::text(format!("decided at {at}\n{}", table.kubectl(true)))
+}
+
+/// The same as a document: raw and normalised scores, weights, status codes and reasons.
+pub fn json(session: &Session, pod: &str) -> Output {
+    let world = match session.world(Orchestrator::Kubernetes) {
+        Ok(world) => world,
+        Err(output) => return output,
+    };
+    let Some((at, verdicts)) = kept(world, pod) else {
+        return missing(pod);
+    };
+    let chosen = verdicts.iter().find(|verdict| verdict.chosen);
+    let feasible = verdicts.iter().filter(|it| it.refused.is_none()).count();
+    let nodes = verdicts.iter().map(|verdict| {
+        let (plugin, status, reasons) = match &verdict.refused {
+            None => (Value::Null, "Success", Vec::new()),
+            Some((plugin, status, reasons)) => (Value::from(*plugin), *status, reasons.clone()),
+        };
+        let scores = verdict.scores.iter().map(|score| {
+            let fields = [
+                ("raw", Value::from(score.raw)),
+                ("normalized", score.score.into()),
+                ("weight", score.weight.into()),
+            ];
+            (score.plugin, Value::object(fields))
+        });
+        Value::object([
+            ("name", Value::from(verdict.node.text(&world.symbols))),
+            ("status", status.into()),
+            ("plugin", plugin),
+            (
+                "reasons",
+                Value::list(reasons.into_iter().map(Value::from).collect()),
+            ),
+            ("scores", Value::object(scores)),
+            ("total", verdict.total.into()),
+            ("chosen", verdict.chosen.into()),
+        ])
+    });
+    let document = Value::object([
+        ("schemaVersion", Value::Int(1)),
+        ("pod", pod.into()),
+        ("at_s", crate::engine::report::seconds(Some(at))),
+        (
+            "node",
+            chosen.map_or(Value::Null, |it| it.node.text(&world.symbols).into()),
+        ),
+        ("evaluated", Value::Int(verdicts.len() as i64)),
+        ("feasible", Value::Int(feasible as i64)),
+        ("nodes", Value::list(nodes.collect())),
+    ]);
+    Output::text(json_pretty(&document, KeyOrder::Stored))
+}

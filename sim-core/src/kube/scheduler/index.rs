@@ -1,0 +1,597 @@
+//! Counts of pods by node and by topology domain, kept up to date pod by pod.
+//!
+//! A *source* is a set of pods: those of one template, or those that match a term. A *tally* counts
+//! a source by the values of one node label. *Domains* are a tally that leaves out nodes which a pod
+//! may not use, and knows the emptiest one. All of it follows from where the pods are, so that it is
+//! not part of a snapshot: a clone starts empty and counts anew when it is first asked.
+//!
+//! Cost: a pod that comes or goes touches the sources that its template feeds, usually one or two.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::hash::FxHashMap;
+use crate::kube::selector::label;
+use crate::kube::template::TemplateId;
+use crate::store::paged::Paged;
+
+use super::cache::NodeFacts;
+use super::counts::Counts;
+use super::matcher::{Look, PodMatcher, Term};
+use super::plan::Plan;
+use super::plugins::{affinity, taints};
+
+/// Plans kept; past that everything is counted anew.
+const PLANS_MAX: usize = 4_096;
+
+/// The nodes, as the index sees them.
+#[derive(Clone, Copy, Debug)]
+pub struct Nodes<'a> {
+    /// By slot.
+    pub facts: &'a Paged<NodeFacts>,
+    /// Slots of the nodes that are there.
+    pub slots: &'a [u32],
+}
+
+/// What a source is the set of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SourceKey {
+    /// Pods of a template.
+    Template(u32),
+    /// Pods that match; `true`: those that are being deleted do not count.
+    Pods(PodMatcher, bool),
+}
+
+#[derive(Debug)]
+struct Source {
+    key: SourceKey,
+    nodes: Counts,
+    tallies: Vec<u32>,
+    domains: Vec<u32>,
+}
+
+/// Values of one node label, by slot, as small numbers; 0: the node has no such label.
+#[derive(Debug)]
+struct Column {
+    key: Arc<str>,
+    values: Vec<u32>,
+    names: FxHashMap<Arc<str>, u32>,
+}
+
+impl Column {
+    fn at(&self, slot: u32) -> u32 {
+        self.values.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    fn read(&mut self, slot: u32, facts: &NodeFacts) {
+        let text = facts.id.and_then(|_| label(&facts.labels, &self.key));
+        let value = match text {
+            None => 0,
+            Some(text) => {
+                let next = self.names.len() as u32 + 1;
+                *self.names.entry(text.clone()).or_insert(next)
+            }
+        };
+        let index = slot as usize;
+        if index >= self.values.len() {
+            self.values.resize(index + 1, 0);
+        }
+        self.values[index] = value;
+    }
+}
+
+#[derive(Debug)]
+struct Tally {
+    source: u32,
+    column: u32,
+    counts: Vec<u32>,
+    total: u64,
+}
+
+/// Which nodes are domains for a constraint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Eligible {
+    /// The template whose affinity and tolerations are asked.
+    pub template: TemplateId,
+    /// Nodes that its affinity excludes are none.
+    pub honor_affinity: bool,
+    /// Nodes whose taints it does not tolerate are none.
+    pub honor_taints: bool,
+    /// Labels that a node must have.
+    pub columns: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Domains {
+    source: u32,
+    column: u32,
+    rule: Eligible,
+    /// Value that a node counts for, by slot; 0: none.
+    values: Vec<u32>,
+    nodes: Vec<u32>,
+    counts: Vec<u32>,
+    /// Domains by their count.
+    histogram: BTreeMap<u32, u32>,
+    present: u32,
+}
+
+#[derive(Debug, Default)]
+struct Base {
+    all: Counts,
+    live: Counts,
+    used: bool,
+}
+
+/// The counts.
+#[derive(Debug, Default)]
+pub struct Index {
+    built: bool,
+    base: Vec<Base>,
+    links: Vec<Option<Vec<u32>>>,
+    sources: Vec<Source>,
+    source_ids: FxHashMap<SourceKey, u32>,
+    columns: Vec<Column>,
+    tallies: Vec<Tally>,
+    tally_ids: FxHashMap<(u32, u32), u32>,
+    domains: Vec<Domains>,
+    plans: FxHashMap<(u32, u32), Plan>,
+    /// Templates with terms about other pods, in the order in which they were first placed.
+    affine: Vec<u32>,
+    /// Whether some rule asks for the labels of namespaces.
+    reads_namespaces: bool,
+}
+
+impl Clone for Index {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Index {
+    /// Whether it is up to date.
+    pub const fn is_built(&self) -> bool {
+        self.built
+    }
+
+    /// Whether some rule asks for the labels of namespaces.
+    pub const fn reads_namespaces(&self) -> bool {
+        self.reads_namespaces
+    }
+
+    /// Starts counting: the caller adds every pod that is placed.
+    pub fn start(&mut self) {
+        *self = Self {
+            built: true,
+            ..Self::default()
+        };
+    }
+
+    /// Forgets everything: some rule that it was counted by has changed.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Some pods of a template came to a node or went: all of them, and those that are not being
+    /// deleted.
+    pub fn add(&mut self, template: u32, slot: u32, all: i32, live: i32, look: Look<'_>) {
+        if !self.built {
+            return;
+        }
+        let index = template as usize;
+        if index >= self.base.len() {
+            self.base.resize_with(index + 1, Base::default);
+            self.links.resize(index + 1, None);
+        }
+        if !self.base[index].used {
+            self.base[index].used = true;
+            self.meet(template, look);
+        }
+        if all != 0 {
+            self.base[index].all.add(slot, all);
+        }
+        if live != 0 {
+            self.base[index].live.add(slot, live);
+        }
+        let links = self.links[index].take().unwrap_or_default();
+        for source in &links {
+            let by = match self.sources[*source as usize].key {
+                SourceKey::Pods(_, true) => live,
+                SourceKey::Pods(_, false) | SourceKey::Template(_) => all,
+            };
+            if by != 0 {
+                self.bump(*source, slot, by);
+            }
+        }
+        self.links[index] = Some(links);
+    }
+
+    /// A template is placed for the first time.
+    fn meet(&mut self, template: u32, look: Look<'_>) {
+        let pods = look.store.template(TemplateId(template));
+        let affinity = &pods.spec.affinity;
+        let affine = !(affinity.anti_required.is_empty()
+            && affinity.pod_required.is_empty()
+            && affinity.pod_preferred.is_empty()
+            && affinity.anti_preferred.is_empty());
+        if affine {
+            self.affine.push(template);
+            let preferred = affinity
+                .pod_preferred
+                .iter()
+                .chain(&affinity.anti_preferred);
+            let terms = affinity
+                .pod_required
+                .iter()
+                .chain(&affinity.anti_required)
+                .chain(preferred.map(|wish| &wish.term));
+            for term in terms {
+                self.reads_namespaces |= term.namespace_selector.is_some();
+            }
+        }
+        let links = (0..self.sources.len() as u32)
+            .filter(|source| match &self.sources[*source as usize].key {
+                SourceKey::Template(other) => *other == template,
+                SourceKey::Pods(matcher, _) => matcher.matches(pods, look),
+            })
+            .collect();
+        self.links[template as usize] = Some(links);
+    }
+
+    fn bump(&mut self, source: u32, slot: u32, by: i32) {
+        let source = &mut self.sources[source as usize];
+        source.nodes.add(slot, by);
+        for tally in &source.tallies {
+            let tally = &mut self.tallies[*tally as usize];
+            let value = self.columns[tally.column as usize].at(slot);
+            tally.add(value, by);
+        }
+        for domains in &source.domains {
+            let domains = &mut self.domains[*domains as usize];
+            let value = domains.values.get(slot as usize).copied().unwrap_or(0);
+            domains.add(value, by);
+        }
+    }
+
+    /// The source of a key, counted if it is new.
+    pub fn source(&mut self, key: SourceKey, look: Look<'_>) -> u32 {
+        if let Some(id) = self.source_ids.get(&key) {
+            return *id;
+        }
+        let id = self.sources.len() as u32;
+        if let SourceKey::Pods(matcher, _) = &key {
+            self.reads_namespaces |= matcher.reads_namespaces();
+        }
+        let mut nodes = Counts::default();
+        for template in 0..self.base.len() {
+            if !self.base[template].used {
+                continue;
+            }
+            let member = match &key {
+                SourceKey::Template(other) => *other as usize == template,
+                SourceKey::Pods(matcher, _) => {
+                    matcher.matches(look.store.template(TemplateId(template as u32)), look)
+                }
+            };
+            if !member {
+                continue;
+            }
+            let base = &self.base[template];
+            let counts = match &key {
+                SourceKey::Pods(_, true) => &base.live,
+                SourceKey::Pods(_, false) | SourceKey::Template(_) => &base.all,
+            };
+            counts.for_each(|slot, count| {
+                nodes.add(slot, i32::try_from(count).unwrap_or(i32::MAX));
+            });
+            self.links[template].get_or_insert_default().push(id);
+        }
+        self.sources.push(Source {
+            key: key.clone(),
+            nodes,
+            tallies: Vec::new(),
+            domains: Vec::new(),
+        });
+        self.source_ids.insert(key, id);
+        id
+    }
+
+    /// The column of a node label.
+    pub fn column(&mut self, key: &str, nodes: Nodes<'_>) -> u32 {
+        if let Some(id) = self.columns.iter().position(|column| &*column.key == key) {
+            return id as u32;
+        }
+        let mut column = Column {
+            key: key.into(),
+            values: Vec::new(),
+            names: FxHashMap::default(),
+        };
+        for slot in nodes.slots {
+            column.read(*slot, nodes.facts.get(*slot));
+        }
+        self.columns.push(column);
+        self.columns.len() as u32 - 1
+    }
+
+    /// The tally of a source by a column.
+    pub fn tally(&mut self, source: u32, column: u32) -> u32 {
+        if let Some(id) = self.tally_ids.get(&(source, column)) {
+            return *id;
+        }
+        let id = self.tallies.len() as u32;
+        let mut tally = Tally {
+            source,
+            column,
+            counts: Vec::new(),
+            total: 0,
+        };
+        let values = &self.columns[column as usize];
+        let owner = &mut self.sources[source as usize];
+        owner.nodes.for_each(|slot, count| {
+            tally.add(values.at(slot), i32::try_from(count).unwrap_or(i32::MAX));
+        });
+        owner.tallies.push(id);
+        self.tallies.push(tally);
+        self.tally_ids.insert((source, column), id);
+        id
+    }
+
+    /// Domains of a source by a column, for one rule.
+    pub fn domains(
+        &mut self,
+        source: u32,
+        column: u32,
+        rule: Eligible,
+        nodes: Nodes<'_>,
+        look: Look<'_>,
+    ) -> u32 {
+        let owner = &self.sources[source as usize];
+        let known = owner.domains.iter().find(|id| {
+            let domains = &self.domains[**id as usize];
+            domains.column == column && domains.rule == rule
+        });
+        if let Some(id) = known {
+            return *id;
+        }
+        let id = self.domains.len() as u32;
+        let mut domains = Domains {
+            source,
+            column,
+            rule,
+            values: Vec::new(),
+            nodes: Vec::new(),
+            counts: Vec::new(),
+            histogram: BTreeMap::new(),
+            present: 0,
+        };
+        for slot in nodes.slots {
+            let value = self.eligible_value(&domains, *slot, nodes.facts.get(*slot), look);
+            domains.join(*slot, value, owner.nodes.get(*slot));
+        }
+        self.domains.push(domains);
+        self.sources[source as usize].domains.push(id);
+        id
+    }
+
+    fn eligible_value(
+        &self,
+        domains: &Domains,
+        slot: u32,
+        facts: &NodeFacts,
+        look: Look<'_>,
+    ) -> u32 {
+        let rule = &domains.rule;
+        if facts.id.is_none()
+            || rule
+                .columns
+                .iter()
+                .any(|column| self.columns[*column as usize].at(slot) == 0)
+        {
+            return 0;
+        }
+        if rule.honor_affinity || rule.honor_taints {
+            let template = look.store.template(rule.template);
+            let excluded = rule.honor_affinity
+                && !affinity::allowed(&template.spec, &facts.text, &facts.labels)
+                || rule.honor_taints && !taints::tolerated(&facts.taints, &template.tolerations);
+            if excluded {
+                return 0;
+            }
+        }
+        self.columns[domains.column as usize].at(slot)
+    }
+
+    /// A node came, changed or went.
+    pub fn node_changed(&mut self, slot: u32, facts: &NodeFacts, look: Look<'_>) {
+        if !self.built {
+            return;
+        }
+        let mut moved = Vec::new();
+        for (id, column) in self.columns.iter_mut().enumerate() {
+            let before = column.at(slot);
+            column.read(slot, facts);
+            if column.at(slot) != before {
+                moved.push((id as u32, before, column.at(slot)));
+            }
+        }
+        for (column, before, after) in moved {
+            for tally in self
+                .tallies
+                .iter_mut()
+                .filter(|tally| tally.column == column)
+            {
+                let count = self.sources[tally.source as usize].nodes.get(slot);
+                let count = i32::try_from(count).unwrap_or(i32::MAX);
+                tally.add(before, -count);
+                tally.add(after, count);
+            }
+        }
+        for index in 0..self.domains.len() {
+            let value = self.eligible_value(&self.domains[index], slot, facts, look);
+            let count = self.sources[self.domains[index].source as usize]
+                .nodes
+                .get(slot);
+            let domains = &mut self.domains[index];
+            if domains.values.get(slot as usize).copied().unwrap_or(0) != value {
+                domains.part(slot, count);
+                domains.join(slot, value, count);
+            }
+        }
+    }
+
+    /// Takes out the plan of a template for a profile.
+    pub fn take_plan(&mut self, key: (u32, u32)) -> Option<Plan> {
+        self.plans.remove(&key)
+    }
+
+    /// Puts a plan back.
+    pub fn keep_plan(&mut self, key: (u32, u32), plan: Plan) {
+        self.plans.insert(key, plan);
+    }
+
+    /// Whether so many plans are kept that it is better to start anew.
+    pub fn is_full(&self) -> bool {
+        self.plans.len() >= PLANS_MAX
+    }
+
+    /// Templates with terms about other pods, from the given one on.
+    pub fn affine_from(&self, from: usize) -> &[u32] {
+        self.affine.get(from..).unwrap_or_default()
+    }
+
+    /// Value of a node in a column; 0: none.
+    pub fn value(&self, column: u32, slot: u32) -> u32 {
+        self.columns[column as usize].at(slot)
+    }
+
+    /// Pods of a source on a node.
+    pub fn on_node(&self, source: u32, slot: u32) -> u32 {
+        self.sources[source as usize].nodes.get(slot)
+    }
+
+    /// Pods of a tally in the domain of a node.
+    pub fn near(&self, tally: u32, slot: u32) -> u32 {
+        let tally = &self.tallies[tally as usize];
+        tally.get(self.columns[tally.column as usize].at(slot))
+    }
+
+    /// Pods of a tally in the domain of a value.
+    pub fn in_domain(&self, tally: u32, value: u32) -> u32 {
+        self.tallies[tally as usize].get(value)
+    }
+
+    /// Whether a node has the label of a tally.
+    pub fn has_label(&self, tally: u32, slot: u32) -> bool {
+        let column = self.tallies[tally as usize].column;
+        self.columns[column as usize].at(slot) != 0
+    }
+
+    /// Pods of a tally on nodes that have its label.
+    pub fn total(&self, tally: u32) -> u64 {
+        self.tallies[tally as usize].total
+    }
+
+    /// Pods in the domain of a value.
+    pub fn eligible_in(&self, domains: u32, value: u32) -> u32 {
+        let counts = &self.domains[domains as usize].counts;
+        counts.get(value as usize).copied().unwrap_or(0)
+    }
+
+    /// Pods in the emptiest domain; 0 if there are fewer domains than this.
+    pub fn emptiest(&self, domains: u32, min_domains: u32) -> u32 {
+        let domains = &self.domains[domains as usize];
+        if domains.present < min_domains {
+            return 0;
+        }
+        domains
+            .histogram
+            .first_key_value()
+            .map_or(0, |(count, _)| *count)
+    }
+}
+
+impl Tally {
+    fn get(&self, value: u32) -> u32 {
+        self.counts.get(value as usize).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, value: u32, by: i32) {
+        if value == 0 || by == 0 {
+            return;
+        }
+        let index = value as usize;
+        if index >= self.counts.len() {
+            self.counts.resize(index + 1, 0);
+        }
+        self.counts[index] = self.counts[index].saturating_add_signed(by);
+        self.total = self.total.saturating_add_signed(by.into());
+    }
+}
+
+impl Domains {
+    fn add(&mut self, value: u32, by: i32) {
+        if value == 0 || by == 0 {
+            return;
+        }
+        let index = value as usize;
+        let before = self.counts[index];
+        self.counts[index] = before.saturating_add_signed(by);
+        let after = self.counts[index];
+        if self.nodes[index] > 0 && before != after {
+            self.unlist(before);
+            *self.histogram.entry(after).or_insert(0) += 1;
+        }
+    }
+
+    fn unlist(&mut self, count: u32) {
+        if let Some(domains) = self.histogram.get_mut(&count) {
+            *domains -= 1;
+            if *domains == 0 {
+                self.histogram.remove(&count);
+            }
+        }
+    }
+
+    /// A node becomes part of a domain, with its pods.
+    fn join(&mut self, slot: u32, value: u32, pods: u32) {
+        let index = slot as usize;
+        if index >= self.values.len() {
+            self.values.resize(index + 1, 0);
+        }
+        self.values[index] = value;
+        if value == 0 {
+            return;
+        }
+        let index = value as usize;
+        if index >= self.counts.len() {
+            self.counts.resize(index + 1, 0);
+            self.nodes.resize(index + 1, 0);
+        }
+        self.nodes[index] += 1;
+        if self.nodes[index] == 1 {
+            self.present += 1;
+            *self.histogram.entry(self.counts[index]).or_insert(0) += 1;
+        }
+        self.add(value, i32::try_from(pods).unwrap_or(i32::MAX));
+    }
+
+    /// A node leaves its domain, with its pods.
+    fn part(&mut self, slot: u32, pods: u32) {
+        let value = self.values.get(slot as usize).copied().unwrap_or(0);
+        if value == 0 {
+            return;
+        }
+        self.add(value, -i32::try_from(pods).unwrap_or(i32::MAX));
+        self.values[slot as usize] = 0;
+        let index = value as usize;
+        self.nodes[index] -= 1;
+        if self.nodes[index] == 0 {
+            self.present -= 1;
+            self.unlist(self.counts[index]);
+        }
+    }
+}
+
+/// A source of the pods that one term means.
+pub fn pods_of(term: Term, live: bool) -> SourceKey {
+    SourceKey::Pods(PodMatcher(vec![term]), live)
+}

@@ -1,0 +1,3 @@
+//! Volumes: claims, the volumes for them, and where they are attached.
+
+pub mod claim;
