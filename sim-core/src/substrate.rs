@@ -12,19 +12,25 @@
 //! 64 for a probe, 32 for a place behind a balancer, and an empty queue.
 
 pub mod catalogue;
+pub mod cgroup;
 pub mod container;
+pub mod errno;
 pub mod health;
 pub mod image;
 pub mod kernel;
 pub mod machine;
+pub mod namespace;
 pub mod net;
 pub mod order;
+pub mod process;
+pub mod profile;
 pub mod program;
 pub mod registry;
 pub mod rule;
 pub mod runtime;
 pub mod sandbox;
 pub mod script;
+pub mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -207,7 +213,11 @@ impl Substrate {
     /// Carries out an order. Upcalls that answer it at once are in the outbox afterwards.
     pub fn order(&mut self, order: Order, scope: &mut Scope<'_>) {
         match order {
-            Order::CreateSandbox { owner, machine } => self.create_sandbox(owner, machine, scope),
+            Order::CreateSandbox {
+                owner,
+                machine,
+                spec,
+            } => self.create_sandbox(owner, machine, spec, scope),
             Order::RemoveSandbox { sandbox } => self.remove_sandbox(sandbox),
             Order::Pull {
                 owner,
@@ -226,6 +236,11 @@ impl Substrate {
             Order::RemoveContainer { container } => self.remove_container(container, scope),
             Order::SetBalancer { key, spec } => self.set_balancer(key, &spec, scope),
             Order::RemoveBalancer { key } => self.remove_balancer(key),
+            Order::SetLevel {
+                machine,
+                path,
+                settings,
+            } => self.set_level(machine, path, settings),
             Order::BindPort {
                 owner,
                 sandbox,

@@ -112,6 +112,7 @@ fn cluster(size: Size, seed: u64) -> World {
             memory_bytes: i64::from(cores) * (4 << 30),
             zone: zone.into(),
             extended: Vec::new(),
+            profile: Default::default(),
             setup: NodeSetup {
                 control,
                 ..NodeSetup::default()

@@ -68,6 +68,7 @@ impl ComposePlane {
         out.order(Order::CreateSandbox {
             owner: owner(id, PART_RUN),
             machine: host,
+            spec: Arc::default(),
         });
     }
 

@@ -12,6 +12,7 @@ use crate::base::time::SimDuration;
 use crate::des::fingerprint::Fingerprint;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
+use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
 
 /// The container that a service describes.
@@ -37,6 +38,8 @@ pub fn container(service: &Service, symbols: &mut Symbols) -> ContainerSpec {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
         ports: ports.into(),
+        group: group(service),
+        oom: OomScore::default(),
         requests,
         limits,
         mounts: service
@@ -80,6 +83,18 @@ fn probe(check: &HealthCheck) -> Option<ProbeSpec> {
             check.start_interval
         },
     })
+}
+
+/// Limits as the daemon writes them; a reservation of memory is protected memory.
+/// Source: docker/compose `pkg/compose/create.go` (`setReservations`).
+fn group(service: &Service) -> GroupSettings {
+    let mut group = GroupSettings::docker(
+        amount(service.resources.limits.cpu_milli),
+        amount(service.resources.limits.memory_bytes),
+    );
+    group.memory_reservation =
+        Some(amount(service.resources.requests.memory_bytes)).filter(|bytes| *bytes > 0);
+    group
 }
 
 fn amount(amount: Option<u64>) -> i64 {

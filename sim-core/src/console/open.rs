@@ -64,6 +64,7 @@ impl Experiment {
                 memory_bytes: 8 << 30,
                 zone: "".into(),
                 extended: Vec::new(),
+                profile: Default::default(),
                 setup: NodeSetup::default(),
             },
             seed,

@@ -283,6 +283,7 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
         memory_bytes: 8 << 30,
         zone: "".into(),
         extended: Vec::new(),
+        profile: Default::default(),
         setup: NodeSetup {
             control: false,
             labels: Vec::new(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::time::{SimDuration, SimTime};
+use crate::substrate::profile::Profile;
 
 /// Which orchestrator a world runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +51,8 @@ pub struct MachineSpec {
     pub zone: Arc<str>,
     /// Extended resources, name and amount.
     pub extended: Vec<(Arc<str>, i64)>,
+    /// What stands under its containers.
+    pub profile: Profile,
     /// What the orchestrator is told about it.
     pub setup: NodeSetup,
 }

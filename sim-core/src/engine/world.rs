@@ -459,6 +459,7 @@ impl World {
             capacity,
             zone,
             control: spec.setup.control,
+            profile: spec.profile,
         };
         let mut added = None;
         self.on_substrate(|substrate, scope| added = substrate.add_machine(made, scope));

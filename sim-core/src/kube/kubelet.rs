@@ -20,6 +20,7 @@ pub mod backoff;
 pub mod desk;
 pub mod lifecycle;
 pub mod lower;
+pub mod resources;
 pub mod worker;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use crate::base::name::{Name, Rule};
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::store::paged::Paged;
+use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
@@ -77,12 +79,15 @@ pub struct Settings {
     /// Longest wait between restarts (`crashLoopBackOff.maxContainerRestartPeriod`).
     /// Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`.
     pub max_restart_period: SimDuration,
+    /// Control groups and what goes with them.
+    pub resources: resources::ResourceSettings,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             max_restart_period: backoff::MAX,
+            resources: resources::ResourceSettings::default(),
         }
     }
 }
@@ -108,7 +113,7 @@ struct Trouble {
 #[derive(Clone, Debug, Default)]
 pub struct Kubelets {
     workers: Paged<Option<Arc<Worker>>>,
-    lowered: Vec<Option<Arc<[Lowered]>>>,
+    lowered: Vec<Option<(Arc<SandboxSpec>, Arc<[Lowered]>)>>,
     trouble: BTreeMap<MachineId, Trouble>,
     settings: Settings,
 }
@@ -321,6 +326,11 @@ impl Kubelets {
     /// # Errors
     /// A sentence when the value is not one for the key.
     pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+        if self.settings.resources.set(key, value)? {
+            // Pods that come from now on are made by the new settings.
+            self.lowered.clear();
+            return Ok(true);
+        }
         if key != MAX_RESTART_PERIOD {
             return Ok(false);
         }
@@ -334,7 +344,9 @@ impl Kubelets {
 
     /// The configuration.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        vec![(MAX_RESTART_PERIOD, self.settings.max_restart_period.exact())]
+        let mut list = self.settings.resources.list();
+        list.push((MAX_RESTART_PERIOD, self.settings.max_restart_period.exact()));
+        list
     }
 
     /// The agent hears of a pod.
@@ -392,7 +404,7 @@ impl Kubelets {
         desk: &mut Desk<'_, '_>,
     ) {
         let template = desk.store.template(row.template).clone();
-        let lowered = self.lowered(row.template, &template, desk);
+        let (place, lowered) = self.lowered(row.template, &template, desk);
         let node_row = desk.store.node(node).expect("the caller has seen it");
         let host = node_row.name;
         let rejected = admit(pod, &template, node, node_row, desk.store);
@@ -417,6 +429,7 @@ impl Kubelets {
             machine,
             containers: lowered.iter().map(|_| fresh()).collect(),
             lowered,
+            place,
             restart_policy: template.spec.restart_policy,
             grace: template.grace,
             started: desk.now(),
@@ -569,13 +582,21 @@ impl Kubelets {
         id: TemplateId,
         template: &PodTemplate,
         desk: &mut Desk<'_, '_>,
-    ) -> Arc<[Lowered]> {
+    ) -> (Arc<SandboxSpec>, Arc<[Lowered]>) {
+        let settings = self.settings.resources;
         let index = id.0 as usize;
         if index >= self.lowered.len() {
             self.lowered.resize(index + 1, None);
         }
         self.lowered[index]
-            .get_or_insert_with(|| lower::containers(template, desk.ctx.symbols))
+            .get_or_insert_with(|| {
+                let namespace = desk.ctx.symbols.text(template.namespace);
+                let place = resources::sandbox(template, &settings, namespace);
+                (
+                    Arc::new(place),
+                    lower::containers(template, &settings, desk.ctx.symbols),
+                )
+            })
             .clone()
     }
 

@@ -89,6 +89,7 @@ impl Bench {
                     capacity,
                     zone: None,
                     control: false,
+                    profile: Default::default(),
                 },
                 &mut scope,
             )

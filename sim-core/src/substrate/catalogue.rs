@@ -181,6 +181,7 @@ impl Entry {
                 .into()
         };
         Program {
+            name: Arc::from(""),
             exists: true,
             tags: self.tags,
             size_bytes: self.megabytes * 1_000_000,
@@ -203,6 +204,35 @@ impl Entry {
 /// What is known of an image: its entry, or the default for its kind.
 pub fn program(reference: &ImageRef) -> Program {
     let repository = reference.repository();
+    let last = repository.rsplit('/').next().unwrap_or_default();
+    let name = COMMANDS
+        .iter()
+        .find(|(image, _)| *image == repository)
+        .map_or(last, |(_, command)| *command);
+    Program {
+        name: name.into(),
+        ..facts(reference, &repository)
+    }
+}
+
+/// Command lines of well-known images' first processes, where they are not the image's last name.
+const COMMANDS: &[(&str, &str)] = &[
+    (
+        "docker.io/library/nginx",
+        "nginx: master process nginx -g daemon off;",
+    ),
+    ("docker.io/library/httpd", "httpd -DFOREGROUND"),
+    ("docker.io/library/redis", "redis-server *:6379"),
+    ("docker.io/library/valkey", "valkey-server *:6379"),
+    ("docker.io/library/mysql", "mysqld"),
+    ("docker.io/library/mongo", "mongod --bind_ip_all"),
+    ("docker.io/library/busybox", "sh"),
+    ("docker.io/library/alpine", "/bin/sh"),
+    ("docker.io/library/debian", "bash"),
+    ("docker.io/library/ubuntu", "/bin/bash"),
+];
+
+fn facts(reference: &ImageRef, repository: &str) -> Program {
     if let Some(entry) = table::ENTRIES
         .iter()
         .find(|entry| entry.repository == repository)
@@ -224,6 +254,7 @@ pub fn program(reference: &ImageRef) -> Program {
 /// an unknown amount of memory, so that no limit kills it.
 pub fn stranger(exists: bool) -> Program {
     Program {
+        name: Arc::from(""),
         exists,
         tags: Tags::Any,
         size_bytes: STRANGER_SIZE,

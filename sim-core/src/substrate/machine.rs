@@ -4,6 +4,9 @@
 //! is the plane's affair; the plane hears of power through [`Upcall::MachineDown`] and
 //! [`Upcall::MachineUp`] and must not let its control loops know more than they could.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::base::bits::BitSet;
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
@@ -12,7 +15,11 @@ use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 
+use super::cgroup::limits::Limits;
+use super::cgroup::settings::GroupSettings;
+use super::cgroup::tree::GroupKey;
 use super::order::{MachineId, SandboxId, Upcall};
+use super::profile::Profile;
 use super::registry::PullId;
 use super::{Event, Scope, Substrate};
 
@@ -48,6 +55,8 @@ pub struct MachineSpec {
     pub zone: Option<Symbol>,
     /// Whether the control plane runs there.
     pub control: bool,
+    /// What stands under its containers.
+    pub profile: Profile,
 }
 
 /// One machine.
@@ -61,6 +70,12 @@ pub struct Machine {
     pub zone: Option<Symbol>,
     /// Whether the control plane runs there.
     pub control: bool,
+    /// What stands under its containers.
+    pub profile: Profile,
+    /// What agents ask for of groups that belong to no sandbox, by path.
+    pub levels: BTreeMap<&'static str, GroupSettings>,
+    /// Limits that somebody wrote over those that were asked for.
+    pub written: BTreeMap<GroupKey, Arc<Limits>>,
     /// Whether it runs.
     pub power: Power,
     /// How often it has booted; the first time counts.
@@ -111,6 +126,9 @@ impl Substrate {
             capacity: spec.capacity,
             zone: spec.zone,
             control: spec.control,
+            profile: spec.profile,
+            levels: BTreeMap::new(),
+            written: BTreeMap::new(),
             power: Power::On { since: scope.now },
             boots: 1,
             images: BitSet::new(),
@@ -236,6 +254,7 @@ impl Substrate {
         }
         let row = &mut self.machines[machine];
         row.ports.clear();
+        row.written.clear();
         row.downlink_free = SimTime::ZERO;
         for pull in std::mem::take(&mut row.pulls) {
             self.pulls.remove(pull);

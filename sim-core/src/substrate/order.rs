@@ -10,6 +10,7 @@ use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
 
+use super::cgroup::settings::{GroupSettings, OomScore, SandboxSpec};
 use super::container::Container;
 use super::machine::Machine;
 use super::sandbox::Sandbox;
@@ -123,6 +124,10 @@ pub struct ContainerSpec {
     pub requests: ResourceVector,
     /// What it may use; zero: no limit.
     pub limits: ResourceVector,
+    /// What its control group gets.
+    pub group: GroupSettings,
+    /// How its processes weigh when memory runs out.
+    pub oom: OomScore,
     /// Paths inside the container at which something from outside is mounted, files or directories.
     pub mounts: Arc<[Arc<str>]>,
     /// Health checks, at most 8.
@@ -194,6 +199,8 @@ pub enum Order {
         owner: Owner,
         /// The machine.
         machine: MachineId,
+        /// How it is to be made.
+        spec: Arc<SandboxSpec>,
     },
     /// Remove a sandbox and what is left in it: no upcalls follow for what was.
     RemoveSandbox {
@@ -257,6 +264,15 @@ pub enum Order {
     RemoveBalancer {
         /// The plane's number for it.
         key: u32,
+    },
+    /// Set what is asked for of a control group that belongs to no sandbox.
+    SetLevel {
+        /// The machine.
+        machine: MachineId,
+        /// Path of plain names, e.g. `a/b`.
+        path: &'static str,
+        /// What is asked for.
+        settings: GroupSettings,
     },
     /// Reserve a port of a machine for a sandbox. A port already taken answers [`Upcall::PortTaken`].
     BindPort {

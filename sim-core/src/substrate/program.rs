@@ -54,6 +54,8 @@ pub enum Tags {
 /// Facts about an image.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Program {
+    /// Name of the program that its entry point runs.
+    pub name: Arc<str>,
     /// Whether the repository exists in its registry.
     pub exists: bool,
     /// Which tags it has.
@@ -122,6 +124,8 @@ pub struct Behaviour {
     pub listen: Option<SimDuration>,
     /// When it answers well, if ever.
     pub ready: Option<SimDuration>,
+    /// Name of its program, where its command does not say.
+    pub program: Arc<str>,
     /// Ports it listens on, ascending.
     pub ports: Arc<[u16]>,
     /// What it does at the stop signal.
@@ -150,6 +154,7 @@ impl Behaviour {
             end: None,
             listen: None,
             ready: None,
+            program: program.name.clone(),
             ports: Arc::from([]),
             on_stop: OnStop::Ignore,
             memory_bytes: MEMORY_OF_A_SHELL,

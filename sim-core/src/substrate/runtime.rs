@@ -15,6 +15,7 @@ use crate::base::rng::Stream;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 
+use super::cgroup::settings::SandboxSpec;
 use super::container::{Container, ContainerState};
 use super::order::{ContainerId, ContainerSpec, MachineId, Owner, SandboxId, Upcall};
 use super::program::{Behaviour, OnStop};
@@ -57,6 +58,7 @@ impl Substrate {
         &mut self,
         owner: Owner,
         machine: MachineId,
+        spec: Arc<SandboxSpec>,
         scope: &mut Scope<'_>,
     ) {
         if !self.is_on(machine) {
@@ -66,6 +68,7 @@ impl Substrate {
         let sandbox = self.sandboxes.insert(Sandbox {
             owner,
             machine,
+            spec,
             created: scope.now,
             address: 0,
             state: SandboxState::Creating,
@@ -113,7 +116,7 @@ impl Substrate {
             self.forget_container(container);
         }
         self.drop_members_of(sandbox);
-        let row = self.sandboxes[sandbox];
+        let row = self.sandboxes[sandbox].clone();
         match row.previous_on_machine {
             Some(previous) => self.sandboxes[previous].next_on_machine = row.next_on_machine,
             None => self.machines[row.machine].first_sandbox = row.next_on_machine,

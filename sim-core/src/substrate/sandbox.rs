@@ -1,7 +1,10 @@
 //! Sandboxes: the namespaces and the address that containers share.
 
+use std::sync::Arc;
+
 use crate::base::time::SimTime;
 
+use super::cgroup::settings::SandboxSpec;
 use super::net::balancer::MemberId;
 use super::order::{ContainerId, MachineId, Owner, SandboxId};
 
@@ -17,12 +20,14 @@ pub enum SandboxState {
 }
 
 /// One sandbox.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sandbox {
     /// Whose it is.
     pub owner: Owner,
     /// Where it is.
     pub machine: MachineId,
+    /// How it was to be made.
+    pub spec: Arc<SandboxSpec>,
     /// When it was ordered.
     pub created: SimTime,
     /// IPv4 address; 0 before it is ready.

@@ -53,6 +53,7 @@ impl Rig {
             capacity: ResourceVector::new(),
             zone: None,
             control,
+            profile: Default::default(),
         };
         self.with(|substrate, scope| substrate.add_machine(spec, scope))
             .expect("a new name")
@@ -103,6 +104,7 @@ impl Rig {
         self.order(Order::CreateSandbox {
             owner: OWNER,
             machine,
+            spec: Arc::default(),
         });
         match self.heard.last() {
             Some((_, Upcall::SandboxCreated { sandbox, .. })) => *sandbox,
@@ -132,6 +134,8 @@ impl Rig {
             ports: Arc::from([]),
             requests: ResourceVector::new(),
             limits: ResourceVector::new(),
+            group: Default::default(),
+            oom: Default::default(),
             mounts: Arc::from([]),
             probes: Arc::from([]),
         }

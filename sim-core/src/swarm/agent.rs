@@ -10,6 +10,8 @@
 //! The agent goes on by itself when it is cut off, starts nothing it was not told to start, and
 //! never restarts a container.
 
+use std::sync::Arc;
+
 use crate::base::id::Id;
 use crate::base::name::Name;
 use crate::base::time::{SimDuration, SimTime};
@@ -160,6 +162,7 @@ impl SwarmPlane {
         out.order(Order::CreateSandbox {
             owner,
             machine: agent.machine,
+            spec: Arc::default(),
         });
         out.order(Order::Pull {
             owner,

@@ -14,6 +14,7 @@ use crate::api::swarm::service::{PublishMode, ServiceMode, ServiceSpec};
 use crate::api::swarm::stack::Stack;
 use crate::base::resources::ResourceVector;
 use crate::base::time::{SimDuration, SimTime};
+use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec};
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::allocator::POOL_FIRST;
@@ -780,6 +781,8 @@ fn lower(spec: &ServiceSpec, ctx: &mut Context<'_>) -> ContainerSpec {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
         ports: ports.into(),
+        group: GroupSettings::docker(limits.milli_cpu, limits.memory),
+        oom: OomScore::default(),
         requests: ResourceVector::new(),
         limits,
         mounts: container

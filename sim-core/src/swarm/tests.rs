@@ -83,6 +83,7 @@ impl Rig {
             capacity,
             zone: None,
             control,
+            profile: Default::default(),
         };
         let machine = self
             .physical(|machines, scope| machines.add_machine(spec, scope))

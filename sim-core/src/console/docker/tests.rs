@@ -25,6 +25,7 @@ fn session(orchestrator: Orchestrator, machines: u32) -> Session {
             memory_bytes: 8 << 30,
             zone: "".into(),
             extended: Vec::new(),
+            profile: Default::default(),
             setup: NodeSetup {
                 control,
                 labels: Vec::new(),

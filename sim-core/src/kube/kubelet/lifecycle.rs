@@ -41,6 +41,7 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
         desk.order(Order::CreateSandbox {
             owner: owner(worker, 0),
             machine: worker.machine,
+            spec: worker.place.clone(),
         });
         return;
     }

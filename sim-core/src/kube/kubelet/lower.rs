@@ -10,7 +10,10 @@ use crate::base::resources::ResourceVector;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
 use crate::kube::template::PodTemplate;
+use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
+
+use super::resources::{self, ResourceSettings};
 
 /// Number of the startup probe.
 pub const STARTUP: u8 = 0;
@@ -45,18 +48,30 @@ pub struct Lowered {
 }
 
 /// The containers of a template, init containers first.
-pub fn containers(template: &PodTemplate, symbols: &mut Symbols) -> Arc<[Lowered]> {
+pub fn containers(
+    template: &PodTemplate,
+    settings: &ResourceSettings,
+    symbols: &mut Symbols,
+) -> Arc<[Lowered]> {
     let spec = &template.spec;
     let init = spec
         .init_containers
         .iter()
         .map(|container| (container, true));
     let all = init.chain(spec.containers.iter().map(|container| (container, false)));
-    all.map(|(container, init)| lowered(container, init, symbols))
-        .collect()
+    all.map(|(container, init)| {
+        let needs = resources::container(template, container, settings);
+        lowered(container, init, needs, symbols)
+    })
+    .collect()
 }
 
-fn lowered(container: &Container, init: bool, symbols: &mut Symbols) -> Lowered {
+fn lowered(
+    container: &Container,
+    init: bool,
+    (group, oom): (GroupSettings, OomScore),
+    symbols: &mut Symbols,
+) -> Lowered {
     let name = symbols.intern(&container.name);
     let image = symbols.intern(&container.image);
     let mut environment = container.env.clone();
@@ -81,6 +96,8 @@ fn lowered(container: &Container, init: bool, symbols: &mut Symbols) -> Lowered 
             .collect(),
         requests: amounts(&container.resources.requests, symbols),
         limits: amounts(&container.resources.limits, symbols),
+        group,
+        oom,
         mounts: Arc::from([]),
         probes: probes
             .into_iter()

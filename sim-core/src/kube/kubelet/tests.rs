@@ -83,6 +83,7 @@ impl Rig {
             capacity: capacity.clone(),
             zone: None,
             control,
+            profile: Default::default(),
         };
         let machine = self
             .on_machines(|substrate, scope| substrate.add_machine(spec, scope))

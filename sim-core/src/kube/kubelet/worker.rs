@@ -10,6 +10,7 @@ use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::pod::{ContainerState, ContainerStatus, Phase, PodStatus, Termination};
 use crate::kube::rows::{NodeId, PodId};
+use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
 
 use super::backoff::Backoff;
@@ -94,6 +95,8 @@ pub struct Worker {
     pub machine: MachineId,
     /// Its containers as they are ordered, init containers first.
     pub lowered: Arc<[Lowered]>,
+    /// How its sandbox is to be made.
+    pub place: Arc<SandboxSpec>,
     /// Pod's restart policy.
     pub restart_policy: RestartPolicy,
     /// Grace of the template.
