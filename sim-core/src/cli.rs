@@ -12,6 +12,7 @@ mod load;
 mod options;
 mod run;
 mod shell;
+mod soak;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Verb::Shell(options) => shell::run(options),
         Verb::Lint(options) => lint::run(options),
         Verb::Bench(options) => bench::run(options),
+        Verb::Soak(options) => soak::run(options),
         Verb::Explain { code } => explain(code),
         Verb::Completion { shell } => {
             clap_complete::generate(

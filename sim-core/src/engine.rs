@@ -3,6 +3,7 @@
 //! `world` is one orchestrator on its machines, `lab` several side by side, `history` the line of
 //! time with its forks. Nothing here knows the transport, serde or the browser.
 
+pub mod checks;
 pub mod command;
 pub mod event;
 pub mod fault;

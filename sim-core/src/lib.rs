@@ -17,6 +17,7 @@ pub mod compose;
 pub mod engine;
 pub mod bench;
 pub mod console;
+pub mod soak;
 pub mod protocol;
 pub mod host;
 #[cfg(feature = "cli")]

@@ -4,5 +4,6 @@ mod conformance;
 mod page_hash;
 mod replay;
 mod scenarios;
+mod soak;
 mod tidy_api;
 mod tidy_layers;

@@ -25,6 +25,8 @@ pub(crate) enum Verb {
     Lint(LintOptions),
     /// Run workloads of fixed shape and print what they cost.
     Bench(BenchOptions),
+    /// Run random clusters, workloads and faults; check invariants, heal, demand convergence.
+    Soak(SoakOptions),
     /// Explain a diagnostic's code.
     Explain {
         /// The code, e.g. K8S001.
@@ -159,4 +161,18 @@ pub(crate) struct BenchOptions {
     /// Output format.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
+}
+
+/// Which seeds are soaked.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SoakOptions {
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) first: u64,
+    /// Print the first seed's plan as a scenario file instead of running it.
+    #[arg(long)]
+    pub(crate) print: bool,
 }

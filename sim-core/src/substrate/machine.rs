@@ -235,11 +235,19 @@ impl Substrate {
         row.boots += 1;
         // Its rules were lost with its memory; if it can reach the control plane it has the newest
         // before anything is sent there.
-        row.connected = true;
+        let was_cut = !std::mem::replace(&mut row.connected, true);
         row.frozen_at = None;
         self.count_power(machine, true);
         self.note_machine(machine, "up", scope);
         scope.out.order(Upcall::MachineUp { machine });
+        if was_cut {
+            // It was cut off when it lost power: planes still believe so. If it still is, they hear
+            // so next.
+            scope.out.order(Upcall::ControlLink {
+                machine,
+                connected: true,
+            });
+        }
         if self.controls.contains(&machine) {
             self.refresh_control_links(scope);
         } else {

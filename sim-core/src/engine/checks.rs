@@ -1,0 +1,102 @@
+//! Invariants of a world, looked at from outside: what no run may ever show, whatever its input.
+//!
+//! Each check recomputes from rows what the planes and the machines keep incrementally, so that it is
+//! also the oracle of the counts. Looking costs as much as the cluster is large: soak runs do it,
+//! ordinary runs never.
+
+use std::collections::BTreeSet;
+
+use crate::base::resources::ResourceVector;
+use crate::kube::KubePlane;
+use crate::swarm::SwarmPlane;
+
+use super::world::{Plane, World};
+
+/// What is wrong with a world, one sentence for each breach; empty: nothing.
+pub fn breaches(world: &World) -> Vec<String> {
+    let mut found = Vec::new();
+    addresses(world, &mut found);
+    match &world.plane {
+        Plane::Kubernetes(plane) => capacity(world, plane, &mut found),
+        Plane::Swarm(plane) => counts(plane, &mut found),
+        Plane::Compose(_) => {}
+    }
+    found
+}
+
+/// No two sandboxes of a machine hold one address.
+fn addresses(world: &World, found: &mut Vec<String>) {
+    for (machine, _) in world.substrate.machines() {
+        let mut taken = BTreeSet::new();
+        for (_, sandbox) in world.substrate.sandboxes_on(machine) {
+            if sandbox.address != 0 && !taken.insert(sandbox.address) {
+                found.push(format!(
+                    "machine {}: two sandboxes hold the address {}",
+                    world.machine_text(machine),
+                    std::net::Ipv4Addr::from(sandbox.address)
+                ));
+            }
+        }
+    }
+}
+
+/// What the pods bound to a node ask for is not more than the node has to give, every pod stands in
+/// its node's list, and the list is as long as the node says.
+fn capacity(world: &World, plane: &KubePlane, found: &mut Vec<String>) {
+    let bound = plane
+        .store()
+        .pods()
+        .filter(|(_, pod)| pod.node.is_some())
+        .count();
+    let mut listed = 0;
+    for (id, node) in plane.store().nodes() {
+        let name = world.symbols.text(node.name);
+        let (mut asked, mut pods) = (ResourceVector::new(), 0);
+        for (_, pod) in plane.store().pods_on(id) {
+            pods += 1;
+            if !pod.phase.is_terminal() {
+                asked.add(&plane.store().template(pod.template).requests);
+                asked.pods += 1;
+            }
+        }
+        listed += pods as usize;
+        if pods != node.pods {
+            found.push(format!(
+                "node {name}: {pods} pods are bound, it counts {}",
+                node.pods
+            ));
+        }
+        let room = &node.allocatable;
+        for (what, asked, room) in [
+            ("cpu", asked.milli_cpu, room.milli_cpu),
+            ("memory", asked.memory, room.memory),
+            ("pods", asked.pods, room.pods),
+        ] {
+            if asked > room {
+                found.push(format!(
+                    "node {name}: its pods ask for {asked} of {what}, {room} are allocatable"
+                ));
+            }
+        }
+    }
+    if listed != bound {
+        found.push(format!(
+            "{bound} pods are bound, the nodes' lists hold {listed}"
+        ));
+    }
+}
+
+/// Each service's counts are what counting its tasks gives.
+fn counts(plane: &SwarmPlane, found: &mut Vec<String>) {
+    let mut again = plane.store.clone();
+    for (id, service) in plane.store.services() {
+        again.recount(id);
+        let recounted = again.service(id).map(|service| service.counts);
+        if recounted != Some(service.counts) {
+            found.push(format!(
+                "service {}: it counts {:?}, its tasks are {recounted:?}",
+                service.spec.name, service.counts
+            ));
+        }
+    }
+}
