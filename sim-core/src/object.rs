@@ -5,3 +5,4 @@
 pub mod print;
 pub mod jsonpath;
 pub mod patch;
+pub mod structural;

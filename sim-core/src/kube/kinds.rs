@@ -1,7 +1,17 @@
 //! Kinds, their resources and groups, as `kubectl api-resources` lists them.
+//!
+//! Built-in kinds are a table. Kinds of CustomResourceDefinitions are made while a run goes on and
+//! are kept once each for the life of the process, so that a kind is one pointer everywhere; which
+//! of them a cluster serves is told by its store ([`super::store::custom`]).
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// Different custom kinds that one process keeps; a definition beyond them is refused.
+pub const CUSTOM_KINDS_MAX: usize = 4_096;
 
 /// One kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kind {
     /// `apiVersion`.
     pub api_version: &'static str,
@@ -15,6 +25,8 @@ pub struct Kind {
     pub namespaced: bool,
     /// Whether its objects carry a generation.
     pub generation: bool,
+    /// Whether a CustomResourceDefinition made it.
+    pub custom: bool,
 }
 
 const fn kind(
@@ -32,6 +44,7 @@ const fn kind(
         short,
         namespaced,
         generation,
+        custom: false,
     }
 }
 
@@ -229,7 +242,56 @@ pub const KINDS: &[Kind] = &[
     ),
 ];
 
+/// A version of a custom kind; nothing if there are too many already.
+pub fn custom(
+    api_version: &str,
+    kind: &str,
+    plural: &str,
+    short: &[&str],
+    namespaced: bool,
+) -> Option<&'static Kind> {
+    static KNOWN: Mutex<BTreeSet<&'static Kind>> = Mutex::new(BTreeSet::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known.iter().find(|one| {
+        one.api_version == api_version
+            && one.kind == kind
+            && one.plural == plural
+            && one.short == short
+            && one.namespaced == namespaced
+    });
+    if let Some(found) = found {
+        return Some(found);
+    }
+    if known.len() >= CUSTOM_KINDS_MAX {
+        return None;
+    }
+    // Kept for ever on purpose: see the module's words.
+    let keep = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+    let short: Vec<&'static str> = short.iter().map(|text| keep(text)).collect();
+    let made: &'static Kind = Box::leak(Box::new(Kind {
+        api_version: keep(api_version),
+        kind: keep(kind),
+        plural: keep(plural),
+        short: Box::leak(short.into_boxed_slice()),
+        namespaced,
+        generation: true,
+        custom: true,
+    }));
+    known.insert(made);
+    Some(made)
+}
+
 impl Kind {
+    /// How requests name it: by kind, or by resource if a definition made it, because kinds of two
+    /// groups may share a name.
+    pub fn request_name(&self) -> String {
+        if self.custom {
+            self.resource()
+        } else {
+            self.kind.to_owned()
+        }
+    }
+
     /// Group, empty for the core.
     pub fn group(&self) -> &'static str {
         self.api_version
@@ -305,5 +367,12 @@ mod tests {
             of_object("apps/v1", "ReplicaSet").map(Kind::resource),
             Some("replicasets.apps".to_owned())
         );
+    }
+
+    #[test]
+    fn a_custom_kind_is_one_pointer() {
+        let make = || custom("kinds.test/v1", "Gadget", "gadgets", &["gd"], true).unwrap();
+        assert!(std::ptr::eq(make(), make()));
+        assert_eq!(make().request_name(), "gadgets.kinds.test");
     }
 }
