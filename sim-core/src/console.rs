@@ -15,6 +15,7 @@ pub mod scores;
 pub mod sim;
 pub mod table;
 pub mod text_tools;
+pub mod unified;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,13 +10,17 @@ pub mod clock;
 pub mod columns;
 pub mod delete;
 pub mod describe;
+pub mod diff;
 pub mod edit;
 pub mod get;
 pub mod inside;
 pub mod make;
 pub mod pod_status;
 pub mod problem;
+pub mod raw;
+pub mod replace;
 pub mod rollout;
+pub mod set;
 pub mod wait;
 
 #[cfg(test)]
@@ -42,6 +46,8 @@ pub struct Call<'a> {
     pub session: &'a mut Session,
     /// Standard input.
     pub input: &'a str,
+    /// The verb.
+    pub verb: &'a str,
     /// What was written.
     pub arguments: Arguments,
     /// Namespace of the command.
@@ -82,6 +88,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
         ],
         describe::describe,
     ),
+    ("diff", diff::FLAGS, diff::diff),
     (
         "drain",
         &[
@@ -118,21 +125,11 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("label", edit::META_FLAGS, edit::label),
     ("logs", inside::LOG_FLAGS, inside::logs),
     ("patch", edit::PATCH_FLAGS, edit::patch),
+    ("replace", replace::FLAGS, replace::replace),
     ("rollout", rollout::FLAGS, rollout::rollout),
     ("run", make::RUN_FLAGS, make::run),
     ("scale", edit::SCALE_FLAGS, edit::scale),
-    (
-        "set",
-        &[
-            "filename:f",
-            "!all",
-            "selector:l",
-            "!local",
-            "output:o",
-            "?dry-run",
-        ],
-        edit::set,
-    ),
+    ("set", set::FLAGS, set::set),
     (
         "top",
         &[
@@ -154,7 +151,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
 ];
 
 /// Verbs of the real tool that are refused in words.
-const REFUSED: [&str; 17] = [
+const REFUSED: [&str; 15] = [
     "api-versions",
     "attach",
     "auth",
@@ -163,13 +160,11 @@ const REFUSED: [&str; 17] = [
     "completion",
     "cp",
     "debug",
-    "diff",
     "edit",
     "kustomize",
     "plugin",
     "port-forward",
     "proxy",
-    "replace",
     "taint",
     "alpha",
 ];
@@ -221,12 +216,17 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
     let mut call = Call {
         session,
         input,
+        verb: &verb,
         arguments,
         namespace,
         stdout: String::new(),
         stderr: String::new(),
     };
-    let result = call.view().map(|_| ()).and_then(|()| act(&mut call));
+    let raw = call.arguments.flag("raw").map(str::to_owned);
+    let result = call.view().map(|_| ()).and_then(|()| match raw {
+        Some(path) if !path.is_empty() && verb != "config" => raw::raw(&mut call, &path),
+        _ => act(&mut call),
+    });
     let mut output = Output {
         stdout: call.stdout,
         stderr: call.stderr,
@@ -260,19 +260,59 @@ impl Call<'_> {
         self.session.history.now()
     }
 
-    /// Asks the API server.
+    /// Asks the API server, as the verb's field manager. A server-side dry run asks a copy of the
+    /// cluster, which is thrown away: everything is checked and nothing is kept.
     ///
     /// # Errors
     /// Its refusal as a [`crate::kube::Refusal`] wrapped in a [`Problem`].
     pub fn ask(&mut self, request: Request) -> Result<Response, Problem> {
-        match self
-            .session
-            .command(Orchestrator::Kubernetes, Command::Kube(Arc::new(request)))?
-        {
+        let request = Request::As {
+            manager: self.manager().as_str().into(),
+            request: Arc::new(request),
+        };
+        self.send(request)
+    }
+
+    /// Asks the API server as whatever manager the request names.
+    ///
+    /// # Errors
+    /// Its refusal.
+    pub fn send(&mut self, request: Request) -> Result<Response, Problem> {
+        let command = Command::Kube(Arc::new(request));
+        let answer = if self.arguments.flag("dry-run") == Some("server") {
+            self.session
+                .world(Orchestrator::Kubernetes)?
+                .clone()
+                .command(&command)
+        } else {
+            self.session.command(Orchestrator::Kubernetes, command)?
+        };
+        match answer {
             Answer::Kube(answer) => (*answer).map_err(|refusal| Problem::server(&refusal)),
             Answer::Refused(text) => Err(Problem::error(&text)),
             _ => Err(Problem::error("the API server gave no answer")),
         }
+    }
+
+    /// The field manager of the verb's requests. Source: `k8s.io/kubectl/pkg/cmd/*`.
+    pub fn manager(&self) -> String {
+        if let Some(named) = self.arguments.flag("field-manager") {
+            return named.to_owned();
+        }
+        match self.verb {
+            "apply" => "kubectl-client-side-apply".to_owned(),
+            "scale" | "cordon" | "uncordon" | "drain" | "delete" => "kubectl".to_owned(),
+            verb => format!("kubectl-{verb}"),
+        }
+    }
+
+    /// The kind a person means, built in or defined in the cluster.
+    ///
+    /// # Errors
+    /// Upstream's text.
+    pub fn kind_of(&self, word: &str) -> Result<&'static Kind, Problem> {
+        let found = self.view()?.store.kind_of_word(word);
+        found.ok_or_else(|| unknown_kind(word))
     }
 
     /// One object, or upstream's NotFound.
@@ -304,12 +344,17 @@ impl Call<'_> {
         !self.suffix().is_empty()
     }
 
+    /// Whether the server is not even to be asked.
+    pub fn dry_client(&self) -> bool {
+        matches!(self.arguments.flag("dry-run"), Some("client" | ""))
+    }
+
     /// PUT of a whole object, unless it is a dry run.
     ///
     /// # Errors
     /// The API server's refusal.
     pub fn put(&mut self, object: Value) -> Result<Value, Problem> {
-        if self.dry() {
+        if self.dry_client() {
             return Ok(object);
         }
         let namespace = object
@@ -319,6 +364,21 @@ impl Call<'_> {
         Ok(self.ask(Request::Update { object, namespace })?.object)
     }
 
+    /// PUT of an object to its status subresource.
+    ///
+    /// # Errors
+    /// The API server's refusal.
+    pub fn put_status(&mut self, object: Value) -> Result<Value, Problem> {
+        if self.dry_client() {
+            return Ok(object);
+        }
+        let namespace = object
+            .str_at(&["metadata", "namespace"])
+            .unwrap_or("")
+            .into();
+        Ok(self.ask(Request::UpdateStatus { object, namespace })?.object)
+    }
+
     /// The objects that words like `deploy/web`, `deploy web api` or `pods -l app=web` mean.
     ///
     /// # Errors
@@ -326,7 +386,7 @@ impl Call<'_> {
     pub fn chosen(&self, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
         let selector = self.selector()?;
         let mut found = Vec::new();
-        for (kind, name) in targets(words)? {
+        for (kind, name) in self.targets(words)? {
             match name {
                 Some(name) => found.push((kind, self.object(kind, &name)?)),
                 None if selector.is_some() || self.arguments.on("all") => {
@@ -378,16 +438,18 @@ pub fn name_of(object: &Value) -> &str {
     object.str_at(&["metadata", "name"]).unwrap_or("")
 }
 
-/// The kind a person means.
+/// The built-in kind a word means.
 ///
 /// # Errors
 /// Upstream's text.
 pub fn kind_of(word: &str) -> Result<&'static Kind, Problem> {
-    kinds::of_word(word).ok_or_else(|| {
-        Problem::error(&format!(
-            "the server doesn't have a resource type \"{word}\""
-        ))
-    })
+    kinds::of_word(word).ok_or_else(|| unknown_kind(word))
+}
+
+fn unknown_kind(word: &str) -> Problem {
+    Problem::error(&format!(
+        "the server doesn't have a resource type \"{word}\""
+    ))
 }
 
 /// What `kubectl get all` shows.
@@ -404,11 +466,12 @@ const ALL: [&str; 10] = [
     "jobs",
 ];
 
+impl Call<'_> {
 /// `TYPE[,TYPE] [NAME…]` or `TYPE/NAME …`.
 ///
 /// # Errors
 /// Unknown kinds and mixed forms, in upstream's words.
-pub fn targets(words: &[String]) -> Result<Vec<(&'static Kind, Option<String>)>, Problem> {
+pub fn targets(&self, words: &[String]) -> Result<Vec<(&'static Kind, Option<String>)>, Problem> {
     let Some(first) = words.first() else {
         return Err(Problem::error(
             "Required resource not specified.\nSee 'kubectl --help' for usage.",
@@ -416,7 +479,7 @@ pub fn targets(words: &[String]) -> Result<Vec<(&'static Kind, Option<String>)>,
     };
     if words.iter().any(|word| word.contains('/')) {
         let pairs = words.iter().map(|word| match word.split_once('/') {
-            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok((kind_of(kind)?, Some(name.to_owned()))),
+            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok((self.kind_of(kind)?, Some(name.to_owned()))),
             Some(_) => Err(Problem::error("arguments in resource/name form may not have more than one slash")),
             None => Err(Problem::error("there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'")),
         });
@@ -429,7 +492,7 @@ pub fn targets(words: &[String]) -> Result<Vec<(&'static Kind, Option<String>)>,
                 list.push(kind_of(name)?);
             }
         } else {
-            list.push(kind_of(word)?);
+            list.push(self.kind_of(word)?);
         }
     }
     let names = &words[1..];
@@ -441,4 +504,5 @@ pub fn targets(words: &[String]) -> Result<Vec<(&'static Kind, Option<String>)>,
         found.extend(names.iter().map(|name| (kind, Some(name.clone()))));
     }
     Ok(found)
+}
 }

@@ -2,8 +2,11 @@
 //! to delete. Refusals carry upstream's codes, reasons and sentences.
 //! Sources: `staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go`, `pkg/registry`.
 
+pub mod custom;
 pub mod delete;
 pub mod priority;
+pub mod immutable;
+pub mod managed;
 pub mod refusal;
 pub mod service;
 pub mod template;
@@ -17,7 +20,7 @@ use crate::base::name::Name;
 use crate::des::notice::Detail;
 use crate::manifest::value::Value;
 
-use super::kinds::{self, Kind};
+use super::kinds::Kind;
 use super::render::View;
 use super::store::document::{Document, DocumentKey, RowReference};
 use super::turn::Turn;
@@ -51,6 +54,29 @@ pub enum Request {
         object: Value,
         /// Namespace of the request.
         namespace: Arc<str>,
+    },
+    /// PUT of an object to its status subresource.
+    UpdateStatus {
+        /// The whole object.
+        object: Value,
+        /// Namespace of the request.
+        namespace: Arc<str>,
+    },
+    /// A server-side apply.
+    Apply {
+        /// What the manager wants.
+        object: Value,
+        /// Namespace of the request.
+        namespace: Arc<str>,
+        /// Whether conflicts are won.
+        force: bool,
+    },
+    /// A request of a named field manager; the others are of the manager `unknown`.
+    As {
+        /// `fieldManager`.
+        manager: Arc<str>,
+        /// The request.
+        request: Arc<Request>,
     },
     /// PUT of a size to the scale subresource.
     Scale {
@@ -112,6 +138,25 @@ impl ApiServer {
     ) -> Result<Response, Refusal> {
         self.bootstrap(turn);
         match request {
+            Request::As { manager, request } => self.managed(manager, request, turn),
+            other => self.managed("unknown", other, turn),
+        }
+    }
+
+    /// Answers a request without keeping who owns which field.
+    fn plain(
+        &mut self,
+        request: &Request,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<Response, Refusal> {
+        match request {
+            Request::As { request, .. } => self.plain(request, turn),
+            Request::UpdateStatus { object, namespace } => {
+                self.update_status(object, namespace, turn)
+            }
+            Request::Apply { .. } => Err(Refusal::bad_request(
+                "an apply is merged before it is written".to_owned(),
+            )),
             Request::Create { object, namespace } => self.create(object, namespace, turn),
             Request::Update { object, namespace } => self.update(object, namespace, turn),
             Request::Scale {
@@ -185,10 +230,10 @@ pub(crate) fn read(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>
 }
 
 /// The kind that a request names.
-pub(crate) fn known(kind: &str) -> Result<&'static Kind, Refusal> {
-    kinds::KINDS
-        .iter()
-        .find(|known| known.kind == kind)
+pub(crate) fn known(kind: &str, turn: &Turn<'_, '_>) -> Result<&'static Kind, Refusal> {
+    turn.store
+        .definitions()
+        .request_kind(kind)
         .ok_or_else(Refusal::no_such_resource)
 }
 

@@ -312,6 +312,15 @@ impl View<'_> {
             | RowReference::Pod(_)
             | RowReference::Node(_) => {}
         }
+        if kind.custom {
+            // Versions without conversion differ in their name alone.
+            value.set("apiVersion", kind.api_version.into());
+        }
+        if kind.kind == "CustomResourceDefinition" {
+            let deleting = document.deletion.is_some();
+            let status = super::apiserver::custom::status(&value, document.created, deleting);
+            value.set("status", status);
+        }
         if kind.kind == "Namespace" {
             let phase = if document.deletion.is_some() {
                 "Terminating"

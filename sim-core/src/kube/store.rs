@@ -4,6 +4,7 @@
 //! All writes to rows go through here, so that counts, lists and the log can never disagree with
 //! the rows. It knows no controller: it says what changed, and the plane tells who listens.
 
+pub mod custom;
 pub mod document;
 pub mod events;
 pub mod nodes;
@@ -21,6 +22,7 @@ use crate::store::log::{ChangeLog, Revision};
 use crate::store::paged::Paged;
 use crate::substrate::order::MachineId;
 
+use super::kinds::{self, Kind};
 use super::rows::node::NodeRow;
 use super::rows::pod::{PodDetails, PodRow};
 use super::rows::service::ServiceRow;
@@ -91,6 +93,7 @@ pub struct Store {
     templates: Arc<Vec<Arc<PodTemplate>>>,
     template_index: Arc<FxHashMap<u64, Vec<TemplateId>>>,
     documents: document::Documents,
+    definitions: custom::Definitions,
     events: events::Events,
     lonely: pods::LonelyPods,
     /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
@@ -161,6 +164,27 @@ impl Store {
     /// Documents, for writing.
     pub const fn documents_mut(&mut self) -> &mut document::Documents {
         &mut self.documents
+    }
+
+    /// Definitions of custom resources.
+    pub const fn definitions(&self) -> &custom::Definitions {
+        &self.definitions
+    }
+
+    /// Definitions of custom resources, for writing.
+    pub const fn definitions_mut(&mut self) -> &mut custom::Definitions {
+        &mut self.definitions
+    }
+
+    /// The kind that an object names, built in or defined here.
+    pub fn kind_of_object(&self, api_version: &str, kind: &str) -> Option<&'static Kind> {
+        kinds::of_object(api_version, kind)
+            .or_else(|| self.definitions.of_object(api_version, kind))
+    }
+
+    /// The kind that a person means, built in or defined here.
+    pub fn kind_of_word(&self, word: &str) -> Option<&'static Kind> {
+        kinds::of_word(word).or_else(|| self.definitions.of_word(word))
     }
 
     /// Event objects.

@@ -4,5 +4,6 @@
 //! and parsed on first use. The checks use the words of the tool that would refuse the text.
 pub mod compose;
 pub mod kubernetes;
+pub mod prune;
 pub mod suggest;
 pub mod table;

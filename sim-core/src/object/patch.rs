@@ -232,6 +232,61 @@ pub fn merge(current: &Value, patch: &Value) -> Value {
     Value::from(result)
 }
 
+/// The merge patch of a three-way apply where no schema tells how lists merge: what `modified`
+/// changes of `current`, and what it has no longer of `original`.
+/// Source: `k8s.io/apimachinery/pkg/util/jsonmergepatch/patch.go`.
+pub fn three_way_merge(original: &Value, modified: &Value, current: &Value) -> Value {
+    let added = nulls(&difference(current, modified), false);
+    let original = if original.is_null() {
+        Value::map()
+    } else {
+        original.clone()
+    };
+    let removed = nulls(&difference(&original, modified), true);
+    joined(&removed, &added)
+}
+
+/// A merge patch with only its nulls, or without them.
+fn nulls(patch: &Value, keep: bool) -> Value {
+    let Some(map) = patch.as_map() else {
+        return patch.clone();
+    };
+    let mut result = Map::new();
+    for (key, value) in map.iter() {
+        match value {
+            Value::Null if keep => drop(result.insert(key, Value::Null)),
+            Value::Null => {}
+            Value::Map(inner) => {
+                let below = nulls(value, keep);
+                let is_empty = below.as_map().is_some_and(Map::is_empty);
+                // A map that was empty from the start is a value of its own.
+                if !is_empty || !keep && inner.is_empty() {
+                    result.insert(key, below);
+                }
+            }
+            other if !keep => drop(result.insert(key, other.clone())),
+            _ => {}
+        }
+    }
+    Value::from(result)
+}
+
+/// Two merge patches as one; the second wins.
+fn joined(first: &Value, second: &Value) -> Value {
+    let (Some(_), Some(changes)) = (first.as_map(), second.as_map()) else {
+        return second.clone();
+    };
+    let mut result = first.as_map().cloned().unwrap_or_default();
+    for (key, value) in changes.iter() {
+        let merged = match result.get(key) {
+            Some(there @ Value::Map(_)) => joined(there, value),
+            _ => value.clone(),
+        };
+        result.insert(key, merged);
+    }
+    Value::from(result)
+}
+
 /// The merge patch that makes one map of another; lists that differ are given whole.
 pub fn difference(from: &Value, to: &Value) -> Value {
     let (Some(old), Some(new)) = (from.as_map(), to.as_map()) else {
@@ -273,9 +328,42 @@ pub fn strategic(current: &Value, patch: &Value, known: Option<&Shape>) -> Resul
     let mut result = current.as_map().cloned().unwrap_or_default();
     if let Some(keys) = changes.get("$retainKeys").and_then(Value::as_list) {
         let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
+        let extra = changes
+            .iter()
+            .any(|(key, value)| !key.starts_with('$') && !value.is_null() && !keys.contains(&&**key));
+        if extra {
+            return Err(format!(
+                "the keys in the patch [{}] are not all in $retainKeys [{}]",
+                changes
+                    .iter()
+                    .filter(|(key, _)| !key.starts_with('$'))
+                    .map(|(key, _)| key.to_string())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                keys.join(" ")
+            ));
+        }
         result.retain(|key, _| keys.contains(&key));
     }
     for (key, value) in changes.iter() {
+        if let Some(field) = key.strip_prefix("$setElementOrder/") {
+            // Without a patch of the list itself its items are put in order.
+            if changes.contains_key(field) {
+                continue;
+            }
+            let items = result.get(field).and_then(Value::as_list);
+            if let (Some(items), Some(order)) = (items, value.as_list()) {
+                let sorted = strategic_list(
+                    items,
+                    &[],
+                    Some(order),
+                    field_of(known, field),
+                    below(known, field),
+                )?;
+                result.insert(field, sorted);
+            }
+            continue;
+        }
         if let Some(field) = key.strip_prefix("$deleteFromPrimitiveList/") {
             let gone = value.as_list().unwrap_or(&[]);
             if let Some(items) = result.get_mut(field).and_then(Value::as_list_mut) {
@@ -343,11 +431,14 @@ fn strategic_list(
         return Ok(Value::list(patch.iter().map(without_nulls).collect()));
     };
     let merge_key = field.merge_key.as_deref();
+    if let Some(order) = order {
+        check_order(patch, order, merge_key)?;
+    }
     let mut result: Vec<Value> = live.to_vec();
     let mut touched: Vec<Value> = Vec::new();
     for change in patch {
         let Some(key) = key_of(change, merge_key).cloned() else {
-            let shown = super::print::json(change, super::print::KeyOrder::Sorted);
+            let shown = go(change);
             return Err(format!(
                 "map: {shown} does not contain declared merge key: {}",
                 merge_key.unwrap_or("")
@@ -392,6 +483,50 @@ fn strategic_list(
             .position(|key| Some(key) == key_of(item, merge_key))
     });
     Ok(Value::list(interleaved(named, others, live, merge_key)))
+}
+
+/// A patch's items must stand in the order that it asks for.
+fn check_order(patch: &[Value], order: &[Value], merge_key: Option<&str>) -> Result<(), String> {
+    let keys: Vec<Option<&Value>> = order.iter().map(|item| key_of(item, merge_key)).collect();
+    let mut from = 0;
+    for item in patch {
+        if item.get("$patch").is_some() {
+            continue;
+        }
+        let key = key_of(item, merge_key);
+        match keys[from..].iter().position(|known| *known == key) {
+            Some(at) => from += at + 1,
+            None => {
+                let shown = |items: &[Value]| {
+                    let items: Vec<String> = items.iter().map(go).collect();
+                    format!("[{}]", items.join(" "))
+                };
+                return Err(format!(
+                    "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n",
+                    shown(patch),
+                    shown(order)
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A value as Go's `%v` writes it.
+pub fn go(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::Map(map) => format!(
+            "map[{}]",
+            map.sorted()
+                .into_iter()
+                .map(|(key, value)| format!("{key}:{}", go(value)))
+                .collect::<Vec<_>>()
+                .join(" ")
+        ),
+        Value::List(items) => format!("[{}]", items.iter().map(go).collect::<Vec<_>>().join(" ")),
+        other => super::jsonpath::text(other),
+    }
 }
 
 /// RFC 6902.

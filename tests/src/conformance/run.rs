@@ -166,6 +166,23 @@ fn instant(seconds: i64) -> String {
     )
 }
 
+/// A raw API call as the console line that makes it: `POST /api/v1/… (raw API)`.
+fn raw(line: &str) -> Option<String> {
+    let (method, rest) = line.split_once(' ')?;
+    let path = rest.split_whitespace().next()?;
+    if !path.starts_with('/') {
+        return None;
+    }
+    let verb = match method {
+        "GET" => return Some(format!("kubectl get --raw '{path}'")),
+        "POST" => "create",
+        "PUT" => "replace",
+        "DELETE" => return Some(format!("kubectl delete --raw '{path}'")),
+        _ => return None,
+    };
+    Some(format!("kubectl {verb} --raw '{path}' -f -"))
+}
+
 fn refused(line: &str, seen: &Output) -> Stop {
     let why = format!("{line}: {}", compare::short(seen.stderr.trim_end()));
     if says_unsupported(seen) {
@@ -187,14 +204,10 @@ struct Run {
 
 impl Run {
     fn line(&mut self, line: &str, input: Option<&str>) -> Result<Output, Stop> {
-        if ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "]
-            .iter()
-            .any(|verb| line.starts_with(verb))
-        {
-            return Err(unsupported(format!(
-                "no console line makes a raw API call: {line}"
-            )));
-        }
+        let line = &match raw(line) {
+            Some(line) => line,
+            None => line.to_owned(),
+        };
         let text = match input {
             Some(input) => format!(
                 "{line} <<'{END}'\n{}\n{END}\n",
@@ -296,7 +309,7 @@ impl Run {
     }
 
     fn read(&mut self, what: &str) -> Result<Value, Stop> {
-        let line = format!("kubectl get {what} -o json");
+        let line = format!("kubectl get {what} -o json --show-managed-fields");
         let seen = self.line(&line, None)?;
         if seen.code != 0 {
             return Err(refused(&line, &seen));

@@ -1,11 +1,15 @@
 //! `kubectl apply`, and reading manifests for it and for `create` and `delete`.
 //! Source: `k8s.io/kubectl/pkg/cmd/apply`.
 
+pub mod last_applied;
+pub mod prune;
+pub mod server_side;
+
 use std::sync::Arc;
 
 use crate::base::time::SimDuration;
 use crate::kube::apiserver::Request;
-use crate::kube::kinds::{self, Kind};
+use crate::kube::kinds::Kind;
 use crate::manifest::decode;
 use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
@@ -14,6 +18,7 @@ use crate::manifest::tree::Node;
 use crate::manifest::value::Value;
 use crate::object::patch;
 use crate::object::print::{KeyOrder, json};
+use crate::object::structural;
 
 use super::problem::Problem;
 use super::{Call, name_of, title};
@@ -39,6 +44,11 @@ pub const FLAGS: &[&str] = &[
     "kustomize:k",
     "grace-period",
     "?cascade",
+    "subresource",
+    "prune-allowlist",
+    "!create-annotation",
+    "!show-managed-fields",
+    "applyset",
 ];
 
 /// The annotation that remembers what was applied.
@@ -53,8 +63,12 @@ pub struct Item {
     pub kind: &'static Kind,
     /// The object with its namespace.
     pub object: Value,
-    /// What strict decoding says of it, joined; empty if it is fine.
-    pub strict: String,
+    /// Fields that the kind does not have, as strict decoding names them, unless they are ignored.
+    pub unknown: Vec<String>,
+    /// Values of a wrong type; these are never let through.
+    pub wrong: Vec<String>,
+    /// Whether unknown fields are errors.
+    pub is_strict: bool,
 }
 
 /// Reads what follows `-f`. Objects that cannot be read are problems; the others are there.
@@ -145,8 +159,11 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
     }
     let version = object.str_at(&["apiVersion"]).unwrap_or("").to_owned();
     let kind_name = object.str_at(&["kind"]).unwrap_or("").to_owned();
-    let Some(kind) =
-        kinds::of_object(&version, &kind_name).filter(|kind| kind.api_version == version)
+    let Some(kind) = call
+        .view()?
+        .store
+        .kind_of_object(&version, &kind_name)
+        .filter(|kind| kind.api_version == version)
     else {
         let own = object.str_at(&["metadata", "namespace"]).unwrap_or("");
         return Err(Problem::error(&format!(
@@ -172,53 +189,104 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
             )));
         }
     }
-    let remarks = decode::schema_problems(Some(source), |report| {
-        schema::check(node, &|_, _| false, report)
-    });
-    let strict: Vec<String> = remarks
-        .into_iter()
-        .filter(|remark| remark.is_error())
-        .map(|remark| remark.message)
-        .collect();
-    let off = matches!(call.arguments.flag("validate"), Some("false" | "ignore"));
+    let mode = match call.arguments.flag("validate") {
+        None | Some("" | "true" | "strict") => Validate::Strict,
+        Some("warn") => Validate::Warn,
+        Some("false" | "ignore") => Validate::Ignore,
+        Some(other) => {
+            return Err(Problem::error(&format!(
+                "invalid - validate option \"{other}\"; must be one of: strict (or true), warn, ignore (or false)"
+            )));
+        }
+    };
+    let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
+    if let Some((_, version)) = call.view()?.store.definitions().of_kind(kind) {
+        let gone = structural::prune::prune(&mut object.clone(), &version.schema);
+        unknown = gone
+            .into_iter()
+            .map(|path| format!("unknown field \"{path}\""))
+            .collect();
+    } else {
+        let remarks = decode::schema_problems(Some(source), |report| {
+            schema::check(node, &|_, _| false, report)
+        });
+        for remark in remarks.into_iter().filter(|remark| remark.is_error()) {
+            let is_soft = remark.message.starts_with("unknown field")
+                || remark.message.starts_with("duplicate field");
+            if is_soft {
+                unknown.push(remark.message);
+            } else {
+                wrong.push(remark.message);
+            }
+        }
+    }
+    if mode == Validate::Ignore {
+        unknown.clear();
+    }
     Ok(Item {
         source: name.to_owned(),
         kind,
         object,
-        strict: if off {
-            String::new()
-        } else {
-            strict.join(", ")
-        },
+        unknown,
+        wrong,
+        is_strict: mode == Validate::Strict,
     })
 }
 
+/// What `--validate` asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Validate {
+    Strict,
+    Warn,
+    Ignore,
+}
+
 impl Item {
+    /// What strict decoding refuses, joined; empty if the object is fine.
+    fn refused(&self) -> String {
+        if self.is_strict {
+            let all: Vec<&str> = self.wrong.iter().chain(&self.unknown).map(|one| &**one).collect();
+            all.join(", ")
+        } else {
+            self.wrong.join(", ")
+        }
+    }
+
     /// The server's refusal of an object that is not of its kind's schema.
     ///
     /// # Errors
     /// If strict decoding found anything.
     pub fn strict(&self) -> Result<(), Problem> {
-        if self.strict.is_empty() {
+        let refused = self.refused();
+        if refused.is_empty() {
             return Ok(());
         }
         let version = self.kind.api_version.rsplit('/').next().unwrap_or("");
         // Go's decoder speaks of types itself; unknown and repeated fields are the strict decoder's.
-        let decoder = if self.strict.contains("cannot unmarshal") {
-            ""
-        } else {
+        let decoder = if self.wrong.is_empty() {
             "strict decoding error: "
+        } else {
+            ""
         };
         let kind = self.kind.kind;
         let text = format!(
-            "Error from server (BadRequest): {kind} in version \"{version}\" cannot be handled as a {kind}: {decoder}{}",
-            self.strict
+            "Error from server (BadRequest): {kind} in version \"{version}\" cannot be handled as a {kind}: {decoder}{refused}"
         );
         Err(Problem {
             text,
             code: 1,
             reason: "BadRequest",
         })
+    }
+
+    /// Tells of fields that the server drops, if they are not errors.
+    pub fn warn(&self, call: &mut Call<'_>) {
+        if self.is_strict {
+            return;
+        }
+        for one in &self.unknown {
+            call.stderr.push_str(&format!("Warning: {one}\n"));
+        }
     }
 
     /// Namespace of the object, empty for cluster-wide kinds.
@@ -245,26 +313,25 @@ pub fn remembering(object: &Value) -> Value {
 /// # Errors
 /// Flags that exclude each other, and every object's own problem; the others are applied.
 pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
-    if !call.arguments.words.is_empty() {
-        return Err(Problem::error(&format!(
-            "Unexpected args: [{}]\nSee 'kubectl apply -h' for help and examples",
-            call.arguments.words.join(" ")
-        )));
+    match call.arguments.words.first().map(String::as_str) {
+        None => {}
+        Some("set-last-applied") => return last_applied::set(call),
+        Some("view-last-applied") => return last_applied::view(call),
+        Some("edit-last-applied") => {
+            return Err(Problem::error(
+                "kubectl apply edit-last-applied is not modelled: there is no editor; use set-last-applied",
+            ));
+        }
+        Some(_) => {
+            return Err(Problem::error(&format!(
+                "Unexpected args: [{}]\nSee 'kubectl apply -h' for help and examples",
+                call.arguments.words.join(" ")
+            )));
+        }
     }
-    if call.arguments.on("server-side") {
-        return Err(Problem::error(
-            "--server-side is not modelled; field ownership of managers is not kept",
-        ));
-    }
-    if call.arguments.on("force-conflicts") {
-        return Err(Problem::error(
-            "--force-conflicts only works with --server-side",
-        ));
-    }
-    if call.arguments.on("prune") || call.arguments.on("force") {
-        return Err(Problem::error("--prune and --force are not modelled"));
-    }
+    check_flags(call)?;
     let selector = call.selector()?;
+    let server_side = call.arguments.on("server-side");
     let (found, mut problems) = items(call)?;
     let found: Vec<Item> = found
         .into_iter()
@@ -277,82 +344,119 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
     if found.is_empty() && problems.is_empty() {
         return Err(Problem::error("no objects passed to apply"));
     }
+    let mut applied = Vec::new();
     for item in &found {
-        match one(call, item) {
-            Ok(word) => {
-                let line = match call.arguments.flag("output") {
-                    Some("name") => title(item.kind, name_of(&item.object)),
-                    _ => format!(
-                        "{} {word}{}",
-                        title(item.kind, name_of(&item.object)),
-                        call.suffix()
-                    ),
-                };
-                call.say(&line);
+        item.warn(call);
+        let done = if server_side {
+            server_side::apply(call, item).map(|object| (object, "serverside-applied"))
+        } else {
+            one(call, item)
+        };
+        match done {
+            Ok((object, word)) => {
+                shown(call, item.kind, &object, word);
+                applied.push((item.kind, object));
             }
             Err(problem) => problems.push(problem),
         }
     }
+    if call.arguments.on("prune") && problems.is_empty() {
+        prune::prune(call, &applied, &mut problems)?;
+    }
     Problem::all(problems)
 }
 
-fn one(call: &mut Call<'_>, item: &Item) -> Result<&'static str, Problem> {
-    let name = name_of(&item.object);
-    if name.is_empty()
-        && let Some(base) = item.object.str_at(&["metadata", "generateName"])
-    {
-        return Err(Problem::error(&format!(
-            "from {base}: cannot use generate name with apply"
-        )));
+/// Prints what became of an object, in the form that `-o` asks for.
+pub fn shown(call: &mut Call<'_>, kind: &Kind, object: &Value, word: &str) {
+    match call.arguments.flag("output") {
+        Some("name") => call.say(&title(kind, name_of(object))),
+        Some("yaml") => call.stdout.push_str(&crate::object::print::yaml(object)),
+        Some("json") => call.say(&crate::object::print::json_pretty(object, KeyOrder::Sorted)),
+        _ => {
+            let line = format!("{} {word}{}", title(kind, name_of(object)), call.suffix());
+            call.say(&line);
+        }
     }
+}
+
+/// Flags that exclude each other. Source: `Validate` of `apply.go`.
+fn check_flags(call: &Call<'_>) -> Result<(), Problem> {
+    let on = |flag: &str| call.arguments.on(flag);
+    let wrong = |text: &str| Err(Problem::error(text));
+    let dry = call.arguments.flag("dry-run");
+    if on("force-conflicts") && !on("server-side") {
+        return wrong("--force-conflicts only works with --server-side");
+    }
+    if on("server-side") && matches!(dry, Some("client" | "")) {
+        return wrong(
+            "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)",
+        );
+    }
+    if on("force") && on("server-side") {
+        return wrong("--force cannot be used with --server-side");
+    }
+    if on("force") && dry == Some("server") {
+        return wrong("--dry-run=server cannot be used with --force");
+    }
+    let selector = call
+        .arguments
+        .flag("selector")
+        .is_some_and(|text| !text.is_empty());
+    if on("all") && selector {
+        return wrong("cannot set --all and --selector at the same time");
+    }
+    if on("prune") {
+        if on("force") {
+            return wrong("--force cannot be used with --prune");
+        }
+        if !on("all") && !selector {
+            return wrong(
+                "all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all flag. If you did not mean to prune all resources, specify a label selector",
+            );
+        }
+        if call.arguments.flag("applyset").is_some() {
+            return wrong("--applyset is not modelled; prune by label with -l");
+        }
+    }
+    let subresource = call
+        .arguments
+        .flag("subresource")
+        .is_some_and(|text| !text.is_empty());
+    if subresource && !on("server-side") {
+        return wrong("--subresource can only be specified for --server-side");
+    }
+    Ok(())
+}
+
+/// Client-side apply of one object.
+fn one(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str), Problem> {
+    let name = named(item)?;
     let modified = remembering(&item.object);
     let current = call.view()?.get(item.kind, item.namespace(), name);
     let Some(current) = current else {
-        item.strict()
-            .map_err(|problem| problem.when("creating", &item.source))?;
-        if !call.dry() {
-            let request = Request::Create {
-                object: patch::without_nulls(&modified),
-                namespace: item.namespace().into(),
-            };
-            call.ask(request)
-                .map_err(|problem| problem.when("creating", &item.source))?;
-        }
-        return Ok("created");
+        let object = post(call, item, &modified)?;
+        return Ok((object, "created"));
     };
-    let original = match current
-        .str_at(&["metadata", "annotations", LAST_APPLIED])
-        .and_then(|text| Value::parse_json(text).ok())
-    {
-        Some(original) => original,
-        None => {
-            call.stderr.push_str(&format!(
-                "Warning: resource {}/{name} is missing the {LAST_APPLIED} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.\n",
-                item.kind.plural
-            ));
-            Value::Null
-        }
+    if last_applied::of(&current).is_none() {
+        call.stderr.push_str(&format!(
+            "Warning: resource {}/{name} is missing the {LAST_APPLIED} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.\n",
+            item.kind.plural
+        ));
+    }
+    let (change, merged) = patched(item, &modified, &current)?;
+    let Some(merged) = merged else {
+        return Ok((current, "unchanged"));
     };
-    let known = patch::schema(item.kind.api_version, item.kind.kind);
-    let mut original = original;
-    if let Some(text) = current.str_at(&["metadata", "annotations", LAST_APPLIED]) {
-        original.set_path(&["metadata", "annotations", LAST_APPLIED], text.into());
-    }
-    let merged = patch::three_way(&original, &modified, &current, known.as_ref());
-    if merged == current {
-        return Ok("unchanged");
-    }
     if current.path(&["metadata", "deletionTimestamp"]).is_some() {
         call.stderr.push_str(&format!(
             "Warning: Detected changes to resource {name} which is currently being deleted.\n"
         ));
     }
-    if !item.strict.is_empty() {
-        let change = patch::difference(&current, &merged);
+    let refused = item.refused();
+    if !refused.is_empty() {
         let text = format!(
-            "The request is invalid: patch: Invalid value: {:?}: strict decoding error: {}",
-            go(&change),
-            item.strict
+            "The request is invalid: patch: Invalid value: {:?}: strict decoding error: {refused}",
+            patch::go(&change)
         );
         return Err(Problem {
             text,
@@ -360,36 +464,124 @@ fn one(call: &mut Call<'_>, item: &Item) -> Result<&'static str, Problem> {
             reason: "Invalid",
         });
     }
-    call.put(merged.clone()).map_err(|problem| {
-        let change = json(&patch::difference(&current, &merged), KeyOrder::Sorted);
-        let kind = item.kind;
-        let group = kind.api_version;
-        let to = format!(
-            "applying patch:\n{change}\nto:\nResource: \"{group}, Resource={}\", GroupVersionKind: \"{group}, Kind={}\"\nName: \"{name}\", Namespace: \"{}\"\nfor:",
-            kind.plural,
-            kind.kind,
-            item.namespace()
-        );
-        problem.when(&to, &item.source)
-    })?;
-    Ok("configured")
+    match call.put(merged) {
+        Ok(object) => Ok((object, "configured")),
+        Err(problem)
+            if call.arguments.on("force") && matches!(problem.reason, "Conflict" | "Invalid") =>
+        {
+            let object = replace_by_force(call, item, &modified, &current)?;
+            Ok((object, "configured"))
+        }
+        Err(problem) => {
+            let kind = item.kind;
+            let group = kind.api_version;
+            let to = format!(
+                "applying patch:\n{}\nto:\nResource: \"{group}, Resource={}\", GroupVersionKind: \"{group}, Kind={}\"\nName: \"{name}\", Namespace: \"{}\"\nfor:",
+                json(&change, KeyOrder::Sorted),
+                kind.plural,
+                kind.kind,
+                item.namespace()
+            );
+            Err(problem.when(&to, &item.source))
+        }
+    }
 }
 
-/// A value as Go's `%v` writes it.
-fn go(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::Map(map) => format!(
-            "map[{}]",
-            map.sorted()
-                .into_iter()
-                .map(|(key, value)| format!("{key}:{}", go(value)))
-                .collect::<Vec<_>>()
-                .join(" ")
-        ),
-        Value::List(items) => format!("[{}]", items.iter().map(go).collect::<Vec<_>>().join(" ")),
-        other => crate::object::jsonpath::text(other),
+/// The name that an applied object must have.
+pub fn named(item: &Item) -> Result<&str, Problem> {
+    let name = name_of(&item.object);
+    match item.object.str_at(&["metadata", "generateName"]) {
+        Some(base) if name.is_empty() => Err(Problem::error(&format!(
+            "from {base}: cannot use generate name with apply"
+        ))),
+        _ => Ok(name),
     }
+}
+
+/// Creates what is applied for the first time.
+pub fn post(call: &mut Call<'_>, item: &Item, modified: &Value) -> Result<Value, Problem> {
+    item.strict()
+        .map_err(|problem| problem.when("creating", &item.source))?;
+    let mut object = patch::without_nulls(modified);
+    object.remove_path(&["metadata", "resourceVersion"]);
+    if call.dry_client() {
+        return Ok(object);
+    }
+    let request = Request::Create {
+        object,
+        namespace: item.namespace().into(),
+    };
+    Ok(call
+        .ask(request)
+        .map_err(|problem| problem.when("creating", &item.source))?
+        .object)
+}
+
+/// What a patch of `current` is, and the object it gives; no object if the patch is empty.
+pub fn patched(
+    item: &Item,
+    modified: &Value,
+    current: &Value,
+) -> Result<(Value, Option<Value>), Problem> {
+    let mut original = last_applied::of(current).unwrap_or_default();
+    if item.kind.custom {
+        if let Some(text) = current.str_at(&["metadata", "annotations", LAST_APPLIED]) {
+            original.set_path(&["metadata", "annotations", LAST_APPLIED], text.into());
+        }
+        let change = patch::three_way_merge(&original, modified, current);
+        if change.as_map().is_some_and(|map| map.is_empty()) {
+            return Ok((change, None));
+        }
+        for key in [&["apiVersion"][..], &["kind"], &["metadata", "name"]] {
+            if change.path(key).is_some() {
+                return Err(Problem::error(
+                    "At least one of apiVersion, kind and name was changed",
+                ));
+            }
+        }
+        let merged = patch::merge(current, &change);
+        return Ok((change, Some(merged)));
+    }
+    let known = patch::schema(item.kind.api_version, item.kind.kind);
+    if let Some(text) = current.str_at(&["metadata", "annotations", LAST_APPLIED]) {
+        original.set_path(&["metadata", "annotations", LAST_APPLIED], text.into());
+    }
+    let merged = patch::three_way(&original, modified, current, known.as_ref());
+    if merged == *current {
+        return Ok((Value::map(), None));
+    }
+    Ok((patch::difference(current, &merged), Some(merged)))
+}
+
+/// `--force`: what cannot be patched is deleted and made again; if that fails the old object is.
+fn replace_by_force(
+    call: &mut Call<'_>,
+    item: &Item,
+    modified: &Value,
+    current: &Value,
+) -> Result<Value, Problem> {
+    super::replace::remove(call, item.kind, current, None)?;
+    post(call, item, modified).map_err(|problem| {
+        let mut old = current.clone();
+        old.remove("status");
+        for field in ["resourceVersion", "uid", "creationTimestamp", "generation"] {
+            old.remove_path(&["metadata", field]);
+        }
+        let again = call.ask(Request::Create {
+            object: old,
+            namespace: item.namespace().into(),
+        });
+        match again {
+            Ok(_) => problem,
+            Err(other) => Problem {
+                text: format!(
+                    "{}\nAn error occurred force-replacing the existing object with the newly provided one:\n{}\nAdditionally, an error occurred attempting to restore the original object:\n{}",
+                    problem.text, problem.text, other.text
+                ),
+                ..problem
+            },
+        }
+    })
 }
 
 /// A Go duration of a flag; a plain number is seconds where upstream allows it.

@@ -134,6 +134,11 @@ impl Arguments {
         Ok(found)
     }
 
+    /// Gives a flag a value, as if it had been written last.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.flags.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The last value of a flag.
     pub fn flag(&self, name: &str) -> Option<&str> {
         self.flags

@@ -6,10 +6,11 @@ use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
 use super::problem::Problem;
-use super::{Call, apply, get, name_of, targets};
+use super::{Call, apply, get, name_of};
 
 /// Flags of `delete`.
 pub const FLAGS: &[&str] = &[
+    "raw",
     "filename:f",
     "!recursive:R",
     "selector:l",
@@ -105,9 +106,9 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
         {
             call.stderr.push_str("Warning: deleting cluster-scoped resources, not scoped to the provided namespace\n");
         }
-        if !call.dry() {
+        if !call.dry_client() {
             let request = Request::Delete {
-                kind: kind.kind.into(),
+                kind: kind.request_name().into(),
                 namespace: namespace.as_str().into(),
                 name: name.as_str().into(),
                 propagation: Some(propagation),
@@ -212,7 +213,7 @@ fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
     let many = selector.is_some()
         || call.arguments.on("all")
         || call.arguments.flag("field-selector").is_some();
-    for (kind, name) in targets(&call.arguments.words)? {
+    for (kind, name) in call.targets(&call.arguments.words)? {
         match name {
             Some(_) if many => {
                 return Err(Problem::error(

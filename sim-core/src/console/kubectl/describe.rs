@@ -100,7 +100,7 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
     } else {
         let mut found = Vec::new();
         let selector = call.selector()?;
-        for (kind, name) in super::targets(&words)? {
+        for (kind, name) in call.targets(&words)? {
             match name {
                 Some(name) => found.push((kind, prefixed(call, kind, &name)?)),
                 None => {

@@ -2,6 +2,7 @@
 
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
+use crate::kube::store::custom::at;
 use crate::manifest::decode;
 use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
@@ -51,7 +52,10 @@ pub const PATCH_FLAGS: &[&str] = &[
 ];
 
 /// Objects of `-f`, or of the words.
-fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
+///
+/// # Errors
+/// Objects that are not there.
+pub fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
     if call.arguments.flag("filename").is_none() {
         return call.chosen(words);
     }
@@ -92,14 +96,15 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
         .transpose()?
         .filter(|number| *number >= 0);
     for (kind, object) in chosen(call, &call.arguments.words)? {
-        if ![
+        let scale = call.view()?.store.definitions().of_kind(kind);
+        let scale = scale.and_then(|(_, version)| version.scale.clone());
+        let built_in = [
             "Deployment",
             "ReplicaSet",
             "StatefulSet",
             "ReplicationController",
-        ]
-        .contains(&kind.kind)
-        {
+        ];
+        if scale.is_none() && (kind.custom || !built_in.contains(&kind.kind)) {
             return Err(Problem {
                 text:
                     "Error from server (NotFound): the server could not find the requested resource"
@@ -108,28 +113,69 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
                 reason: "NotFound",
             });
         }
-        let was = object.i64_at(&["spec", "replicas"]).unwrap_or(0);
+        let was = match &scale {
+            None => object.i64_at(&["spec", "replicas"]),
+            Some(scale) => at(&object, &scale.spec).and_then(Value::as_i64),
+        }
+        .unwrap_or(0);
+        if let Some(wanted) = call.arguments.flag("resource-version")
+            && object.str_at(&["metadata", "resourceVersion"]) != Some(wanted)
+        {
+            let is = object.str_at(&["metadata", "resourceVersion"]).unwrap_or("");
+            return Err(Problem::error(&format!(
+                "Expected resource version to be {wanted}, was {is}"
+            )));
+        }
         if let Some(expected) = expected.filter(|expected| *expected != was) {
             return Err(Problem::error(&format!(
                 "Expected replicas to be {expected}, was {was}"
             )));
         }
-        if !call.dry() {
-            let namespace = object
-                .str_at(&["metadata", "namespace"])
-                .unwrap_or("")
-                .into();
-            call.ask(Request::Scale {
-                kind: kind.kind.into(),
-                namespace,
-                name: name_of(&object).into(),
-                replicas,
-            })?;
+        if !call.dry_client() {
+            rescale(call, kind, &object, replicas)?;
         }
         let line = format!("{} scaled{}", title(kind, name_of(&object)), call.suffix());
         call.say(&line);
     }
     Ok(())
+}
+
+fn rescale(
+    call: &mut Call<'_>,
+    kind: &'static Kind,
+    object: &Value,
+    replicas: i64,
+) -> Result<Value, Problem> {
+    let namespace = object
+        .str_at(&["metadata", "namespace"])
+        .unwrap_or("")
+        .into();
+    let answer = call.ask(Request::Scale {
+        kind: kind.request_name().into(),
+        namespace,
+        name: name_of(object).into(),
+        replicas,
+    })?;
+    Ok(answer.object)
+}
+
+/// A map of the metadata that a patch has made something else, in the decoder's words.
+fn broken_map(object: &Value) -> Option<String> {
+    for field in ["labels", "annotations"] {
+        let Some(found) = object.path(&["metadata", field]) else {
+            continue;
+        };
+        let word = match found {
+            Value::Null | Value::Map(_) => continue,
+            Value::String(_) => "string",
+            Value::Bool(_) => "bool",
+            Value::Int(_) => "int64",
+            Value::Number(_) => "float64",
+            Value::List(_) => "[]interface {}",
+        };
+        return Some(format!("cannot restore map from {word}"));
+    }
+    None
 }
 
 /// `label`.
@@ -227,76 +273,6 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `set image`.
-///
-/// # Errors
-/// A container that is not there; other fields are refused in words.
-pub fn set(call: &mut Call<'_>) -> Result<(), Problem> {
-    let words = call.arguments.words.clone();
-    match words.first().map(String::as_str) {
-        Some("image") => {}
-        Some(other @ ("env" | "resources" | "selector" | "serviceaccount" | "subject")) => {
-            return Err(Problem::error(&format!(
-                "kubectl set {other} is not modelled; use kubectl patch or apply"
-            )));
-        }
-        _ => {
-            return Err(Problem::error(
-                "Required subcommand: image, env, resources, selector, serviceaccount or subject",
-            ));
-        }
-    }
-    let (changes, rest): (Vec<String>, Vec<String>) = words[1..]
-        .iter()
-        .cloned()
-        .partition(|word| word.contains('='));
-    if changes.is_empty() {
-        return Err(Problem::error("at least one image update is required"));
-    }
-    for (kind, mut object) in chosen(call, &rest)? {
-        let before = object.clone();
-        let base: &[&str] = if kind.kind == "Pod" {
-            &["spec"]
-        } else {
-            &["spec", "template", "spec"]
-        };
-        for change in &changes {
-            let (name, image) = change.split_once('=').unwrap_or((change, ""));
-            let mut hit = false;
-            for list in ["initContainers", "containers"] {
-                let path: Vec<&str> = base.iter().copied().chain([list]).collect();
-                for container in object
-                    .path_mut(&path)
-                    .and_then(Value::as_list_mut)
-                    .into_iter()
-                    .flatten()
-                {
-                    if name == "*" || container.str_at(&["name"]) == Some(name) {
-                        container.set("image", image.into());
-                        hit = true;
-                    }
-                }
-            }
-            if !hit {
-                return Err(Problem::error(&format!(
-                    "unable to find container named \"{name}\""
-                )));
-            }
-        }
-        if object == before {
-            continue;
-        }
-        call.put(object.clone())?;
-        let line = format!(
-            "{} image updated{}",
-            title(kind, name_of(&object)),
-            call.suffix()
-        );
-        call.say(&line);
-    }
-    Ok(())
-}
-
 /// `patch`.
 ///
 /// # Errors
@@ -307,6 +283,7 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         call.arguments.flag("patch-file"),
     ) {
         (Some(text), None) => text.to_owned(),
+        (None, Some("/dev/stdin" | "-")) => call.input.to_owned(),
         (None, Some(file)) => call
             .session
             .file(file)
@@ -334,12 +311,11 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         .first()
         .map(|node| node.to_value())
         .unwrap_or_default();
-    if call
-        .arguments
-        .flag("subresource")
-        .is_some_and(|name| !name.is_empty())
-    {
-        return Err(Problem::error("--subresource is not modelled"));
+    let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
+    if !matches!(subresource.as_str(), "" | "status" | "scale") {
+        return Err(Problem::error(&format!(
+            "patching the subresource {subresource} is not modelled"
+        )));
     }
     let mode = call
         .arguments
@@ -354,6 +330,13 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
                 code: 1,
                 reason: "Invalid",
             })?,
+            "strategic" if kind.custom => {
+                return Err(Problem {
+                    text: "Error from server (UnsupportedMediaType): the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml".to_owned(),
+                    code: 1,
+                    reason: "UnsupportedMediaType",
+                });
+            }
             "strategic" => {
                 let known = patches::schema(kind.api_version, kind.kind);
                 patches::strategic(&object, &change, known.as_ref()).map_err(|error| Problem { text: format!("Error from server: {error}"), code: 1, reason: "" })?
@@ -361,10 +344,22 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
             other => return Err(Problem::error(&format!("--type must be one of [json merge strategic], not \"{other}\""))),
         };
         let same = patched == object;
-        let after = if same {
-            object.clone()
-        } else {
-            call.put(patched)?
+        if !same && let Some(field) = broken_map(&patched) {
+            return Err(Problem {
+                text: format!("Error from server (BadRequest): unable to decode patched object: {field}"),
+                code: 1,
+                reason: "BadRequest",
+            });
+        }
+        let after = match subresource.as_str() {
+            _ if same => object.clone(),
+            "status" => call.put_status(patched)?,
+            "scale" => {
+                let replicas = change.i64_at(&["spec", "replicas"]);
+                let replicas = replicas.or_else(|| object.i64_at(&["spec", "replicas"]));
+                rescale(call, kind, &object, replicas.unwrap_or(0))?
+            }
+            _ => call.put(patched)?,
         };
         let unmoved = same
             || after.path(&["metadata", "resourceVersion"])

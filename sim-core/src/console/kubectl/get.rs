@@ -2,17 +2,20 @@
 
 use crate::base::labels::{Selector, sorted};
 use crate::console::table::Table;
+use crate::base::time::SimTime;
 use crate::kube::kinds::Kind;
+use crate::kube::store::custom::PrinterColumn;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::Template;
 use crate::object::print::{KeyOrder, json_pretty, yaml};
 
 use super::columns::{cells, columns, pairs};
 use super::problem::Problem;
-use super::{Call, kind_of, name_of, targets, title};
+use super::{Call, kind_of, name_of, title};
 
 /// Flags of `get`.
 pub const FLAGS: &[&str] = &[
+    "raw",
     "output:o",
     "!all-namespaces:A",
     "selector:l",
@@ -65,7 +68,7 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
             "Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that resource (e.g. kubectl explain pods).\nSee 'kubectl get -h' for help and examples",
         ));
     }
-    let wanted = targets(&words)?;
+    let wanted = call.targets(&words)?;
     if wanted.iter().any(|(kind, _)| kind.kind == "Endpoints") {
         call.stderr.push_str("Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n");
     }
@@ -383,7 +386,7 @@ fn tables(call: &mut Call<'_>, found: &[(&'static Kind, Value)], with_kind: bool
             word == "all"
                 || word
                     .split(',')
-                    .any(|word| kind_of(word).is_ok_and(|kind| kind.namespaced))
+                    .any(|word| call.kind_of(word).is_ok_and(|kind| kind.namespaced))
         });
         if !quiet {
             if namespaced && !call.arguments.on("all-namespaces") {
@@ -409,6 +412,55 @@ fn tables(call: &mut Call<'_>, found: &[(&'static Kind, Value)], with_kind: bool
     }
 }
 
+/// Columns that a definition asks for; none for built-in kinds. Without any there is the age.
+fn custom_columns_of(call: &Call<'_>, kind: &Kind) -> Option<Vec<PrinterColumn>> {
+    let view = call.view().ok()?;
+    let (_, version) = view.store.definitions().of_kind(kind)?;
+    let name = PrinterColumn {
+        header: "NAME".to_owned(),
+        kind: String::new(),
+        path: Template::relaxed(".metadata.name").ok()?,
+        wide: false,
+    };
+    let mut all = vec![name];
+    if version.columns.is_empty() {
+        all.push(PrinterColumn {
+            header: "AGE".to_owned(),
+            kind: "date".to_owned(),
+            path: Template::relaxed(".metadata.creationTimestamp").ok()?,
+            wide: false,
+        });
+    }
+    all.extend(version.columns.iter().cloned());
+    Some(all)
+}
+
+/// Cells of a custom object. A value of another type than its column's is left out.
+/// Source: `…/apiextensions-apiserver/pkg/registry/customresource/tableconvertor`.
+fn custom_cells(
+    columns: &[PrinterColumn],
+    object: &Value,
+    title: &str,
+    now: SimTime,
+) -> Vec<String> {
+    columns
+        .iter()
+        .map(|column| {
+            let found = column.path.first(object);
+            match (column.kind.as_str(), found) {
+                ("", _) => title.to_owned(),
+                (_, None | Some(Value::Null)) => String::new(),
+                ("integer", Some(value @ Value::Int(_)))
+                | ("number", Some(value @ (Value::Int(_) | Value::Number(_))))
+                | ("boolean", Some(value @ Value::Bool(_)))
+                | ("string", Some(value)) => crate::object::jsonpath::text(&value),
+                ("date", Some(Value::String(text))) => super::clock::age(Some(&text), now),
+                _ => String::new(),
+            }
+        })
+        .collect()
+}
+
 /// One table of objects of a kind.
 fn table(
     call: &Call<'_>,
@@ -417,7 +469,24 @@ fn table(
     with_kind: bool,
     wide: bool,
 ) -> String {
-    let shown = columns(kind);
+    let custom = custom_columns_of(call, kind);
+    let built_in: Vec<(String, bool)>;
+    let shown = match &custom {
+        Some(custom) => {
+            built_in = custom
+                .iter()
+                .map(|column| (column.header.clone(), column.wide))
+                .collect();
+            &built_in
+        }
+        None => {
+            built_in = columns(kind)
+                .iter()
+                .map(|(header, wide)| ((*header).to_owned(), *wide))
+                .collect();
+            &built_in
+        }
+    };
     let keep = |index: usize| wide || !shown[index].1;
     let spaces = call.arguments.on("all-namespaces") && kind.namespaced;
     let labels = call.arguments.all("label-columns");
@@ -428,7 +497,7 @@ fn table(
     table.header.extend(
         (0..shown.len())
             .filter(|index| keep(*index))
-            .map(|index| shown[index].0.to_owned()),
+            .map(|index| shown[index].0.clone()),
     );
     table.header.extend(
         labels
@@ -453,7 +522,10 @@ fn table(
                     .to_owned(),
             );
         }
-        let all = cells(kind, object, &name, call.now(), wide);
+        let all = match &custom {
+            Some(custom) => custom_cells(custom, object, &name, call.now()),
+            None => cells(kind, object, &name, call.now(), wide),
+        };
         row.extend(
             all.into_iter()
                 .enumerate()

@@ -12,6 +12,7 @@ use super::{Call, apply, kind_of, name_of, title};
 
 /// Flags of `create`.
 pub const FLAGS: &[&str] = &[
+    "raw",
     "filename:f",
     "!recursive:R",
     "?dry-run",
@@ -129,18 +130,21 @@ fn from_files(call: &mut Call<'_>) -> Result<(), Problem> {
         return Err(Problem::error("no objects passed to create"));
     }
     for item in &found {
+        item.warn(call);
         let object = if call.arguments.on("save-config") {
             apply::remembering(&item.object)
         } else {
             item.object.clone()
         };
         let result = item.strict().and_then(|()| {
-            if call.dry() {
+            if call.dry_client() {
                 return Ok(object.clone());
             }
+            let mut object = without_nulls(&object);
+            object.remove_path(&["metadata", "resourceVersion"]);
             Ok(call
                 .ask(Request::Create {
-                    object: without_nulls(&object),
+                    object,
                     namespace: item.namespace().into(),
                 })?
                 .object)
@@ -170,7 +174,7 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
     if kind.namespaced && call.arguments.flag("namespace").is_some() {
         object.set_path(&["metadata", "namespace"], call.namespace.as_str().into());
     }
-    let made = if call.dry() {
+    let made = if call.dry_client() {
         object
     } else {
         let namespace = if kind.namespaced {
@@ -434,7 +438,7 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
         ),
     ]);
     let kind = kind_of("pods")?;
-    let made = if call.dry() {
+    let made = if call.dry_client() {
         object
     } else {
         call.ask(Request::Create {

@@ -7,7 +7,7 @@ use crate::object::jsonpath::{Template, text};
 
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, apply, get, name_of, targets, title};
+use super::{Call, apply, get, name_of, title};
 
 /// Flags of `wait`.
 pub const FLAGS: &[&str] = &[
@@ -127,7 +127,7 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
 fn present(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
     let selector = call.selector()?;
     let mut found = Vec::new();
-    for (kind, name) in targets(words)? {
+    for (kind, name) in call.targets(words)? {
         match name {
             Some(name) => found.extend(
                 call.view()?

@@ -22,7 +22,7 @@ impl ApiServer {
         grace_seconds: Option<i64>,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
-        let kind = known(kind)?;
+        let kind = known(kind, turn)?;
         let namespace = if kind.namespaced { namespace } else { "" };
         let Some(object) = read(kind, namespace, name, turn) else {
             return Err(Refusal::not_found(kind, name));
@@ -65,6 +65,7 @@ impl ApiServer {
                 }
             }
             "Namespace" => self.delete_namespace(kind, name, turn)?,
+            "CustomResourceDefinition" => self.delete_definition(&key, turn),
             _ => self.delete_document(&key, propagation, turn),
         }
         note("delete", kind, name, turn);
@@ -83,6 +84,10 @@ impl ApiServer {
         let Some(document) = turn.store.documents().get(key) else {
             return;
         };
+        if is_held(&document.value) {
+            hold(key, turn);
+            return;
+        }
         let row = document.row;
         if propagation == Propagation::Foreground
             && let RowReference::Deployment(id) = row
@@ -142,6 +147,42 @@ impl ApiServer {
                 turn.store.bump();
             }
         }
+        turn.store.remove_document(key);
+    }
+
+    /// Removes an object whose last finalizer is off.
+    pub(super) fn finish_document(&mut self, key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+        self.delete_document(key, Propagation::Background, turn);
+        let definition = DocumentKey {
+            resource: "customresourcedefinitions.apiextensions.k8s.io".into(),
+            namespace: "".into(),
+            name: key.resource.clone(),
+        };
+        let waiting = turn.store.documents().get(&definition);
+        if waiting.is_some_and(|document| document.deletion.is_some()) {
+            self.delete_definition(&definition, turn);
+        }
+    }
+
+    /// A definition takes its objects with it, and goes when the last is gone.
+    fn delete_definition(&mut self, key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+        let objects: Vec<DocumentKey> = turn
+            .store
+            .documents()
+            .of(&key.name)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for object in objects {
+            self.delete_document(&object, Propagation::Background, turn);
+        }
+        if turn.store.documents().of(&key.name).next().is_some() {
+            let now = turn.now();
+            if let Some(document) = turn.store.documents_mut().get_mut(key) {
+                document.deletion.get_or_insert(now);
+            }
+            return;
+        }
+        turn.store.definitions_mut().remove(&key.name);
         turn.store.remove_document(key);
     }
 
@@ -252,11 +293,35 @@ fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Tur
     }
 }
 
+/// Whether finalizers keep an object.
+pub fn is_held(value: &Value) -> bool {
+    !fields::list(value, &["metadata", "finalizers"]).is_empty()
+}
+
+/// Marks an object that finalizers keep as being deleted.
+pub fn hold(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+    let now = turn.now();
+    let Some(document) = turn.store.documents_mut().get_mut(key) else {
+        return;
+    };
+    if document.deletion.is_some() {
+        return;
+    }
+    document.deletion = Some(now);
+    if document.generation > 0 {
+        document.generation += 1;
+    }
+    let revision = turn.store.bump();
+    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+        document.revision = revision;
+    }
+}
+
 /// Takes the references to an owner that goes without its dependents off their documents.
 fn strip_owner(owner: &DocumentKey, turn: &mut Turn<'_, '_>) {
-    let kind = KINDS
-        .iter()
-        .find(|kind| kind.resource() == *owner.resource)
+    let kind = turn
+        .store
+        .kind_of_word(&owner.resource)
         .map_or("", |kind| kind.kind);
     let dependents: Vec<DocumentKey> = turn
         .store

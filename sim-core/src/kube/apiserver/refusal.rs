@@ -104,6 +104,18 @@ impl Refusal {
         refusal
     }
 
+    /// Something that upstream answers without a reason of its own.
+    pub fn internal(message: &str) -> Self {
+        Self {
+            code: 500,
+            reason: "",
+            message: message.to_owned(),
+            kind: String::new(),
+            name: String::new(),
+            causes: Vec::new(),
+        }
+    }
+
     /// The request makes no sense.
     pub fn bad_request(message: String) -> Self {
         Self {

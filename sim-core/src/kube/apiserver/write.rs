@@ -9,7 +9,7 @@ use crate::api::kube::replica_set::ReplicaSet;
 use crate::api::kube::service::{ClusterIp, Service};
 use crate::api::meta::ObjectMeta;
 use crate::base::name::{Name, SUFFIX_COUNT, SUFFIX_LETTERS};
-use crate::kube::kinds::{self, Kind};
+use crate::kube::kinds::Kind;
 use crate::kube::rows::pod::{NO_POD, PodFlags};
 use crate::kube::rows::service::ServiceRow;
 use crate::kube::rows::workload::{
@@ -22,7 +22,9 @@ use crate::kube::turn::Turn;
 use crate::manifest::decode::kube::decode_value;
 use crate::manifest::decode::kube::defaults::apply_defaults;
 use crate::manifest::diagnostic::Severity;
+use crate::manifest::schema::prune;
 use crate::manifest::value::Value;
+use crate::object::structural;
 
 use super::refusal::cause;
 use super::service::{Allocated, Luck, write_back};
@@ -39,7 +41,25 @@ struct Parsed {
     value: Value,
     meta: ObjectMeta,
     spec: KubeSpec,
+    custom: Option<Custom>,
 }
+
+/// What a definition says of a custom object.
+struct Custom {
+    /// Whether its status is written by requests of its own.
+    status: bool,
+}
+
+/// Fields of `metadata` that are the server's.
+const SERVERS: [&str; 7] = [
+    "creationTimestamp",
+    "uid",
+    "selfLink",
+    "deletionTimestamp",
+    "resourceVersion",
+    "generation",
+    "managedFields",
+];
 
 impl ApiServer {
     /// POST.
@@ -51,25 +71,29 @@ impl ApiServer {
     ) -> Result<Response, Refusal> {
         let mut object = object.clone();
         self.generate_name(&mut object, turn);
-        let parsed = parse(&object, namespace)?;
+        let parsed = parse(&object, namespace, turn)?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
+        if object
+            .str_at(&["metadata", "resourceVersion"])
+            .is_some_and(|version| !version.is_empty())
+        {
+            return Err(Refusal::internal(
+                "resourceVersion should not be set on objects to be created",
+            ));
+        }
         check_namespace(&parsed, turn)?;
         if exists(&parsed, turn) {
             return Err(Refusal::already_exists(kind, &key.name));
         }
         let now = turn.now();
         let mut value = parsed.value.clone();
-        value.remove("status");
-        for field in [
-            "creationTimestamp",
-            "uid",
-            "selfLink",
-            "deletionTimestamp",
-            "resourceVersion",
-            "generation",
-        ] {
+        if parsed.custom.as_ref().is_none_or(|custom| custom.status) {
+            value.remove("status");
+        }
+        for field in SERVERS {
             value.remove_path(&["metadata", field]);
         }
+        define(kind, &key, &mut value, turn)?;
         let row = match &parsed.spec {
             KubeSpec::Deployment(spec) => {
                 RowReference::Deployment(create_deployment(spec, &key, &value, turn))
@@ -166,7 +190,7 @@ impl ApiServer {
         namespace: &str,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
-        let parsed = parse(object, namespace)?;
+        let parsed = parse(object, namespace, turn)?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
         let Some(current) = read(kind, &key.namespace, &key.name, turn) else {
             return Err(Refusal::not_found(kind, &key.name));
@@ -179,6 +203,18 @@ impl ApiServer {
         {
             return Err(Refusal::conflict(kind, &key.name));
         }
+        if wanted.is_none() && must_state_version(kind) {
+            let message = "Invalid value: 0: must be specified for an update";
+            return Err(Refusal::invalid(
+                kind,
+                &key.name,
+                vec![cause("metadata.resourceVersion", message)],
+            ));
+        }
+        let causes = super::immutable::check(kind, &current, &parsed.value);
+        if !causes.is_empty() {
+            return Err(Refusal::invalid(kind, &key.name, causes));
+        }
         let changed = match (&parsed.spec, kind.kind) {
             (KubeSpec::Pod(_), _) => update_pod(&parsed, &current, turn)?,
             (KubeSpec::Node(_), _) => update_node(&parsed, turn),
@@ -186,6 +222,60 @@ impl ApiServer {
             _ => self.update_document(&parsed, turn)?,
         };
         if changed {
+            note("update", kind, &key.name, turn);
+        }
+        // The last finalizer is off: the answer is the object as it went.
+        let object = read(kind, &key.namespace, &key.name, turn).unwrap_or(parsed.value);
+        Ok(Response { object, changed })
+    }
+
+    /// PUT to the status subresource: of the object only its status is written.
+    pub(super) fn update_status(
+        &mut self,
+        object: &Value,
+        namespace: &str,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<Response, Refusal> {
+        let parsed = parse(object, namespace, turn)?;
+        let (kind, key) = (parsed.kind, parsed.key.clone());
+        let Some(document) = turn.store.documents().get(&key).cloned() else {
+            return Err(match read(kind, &key.namespace, &key.name, turn) {
+                Some(_) => Refusal::forbidden(
+                    kind,
+                    &key.name,
+                    "its status is what its controllers find; writing it is not modelled",
+                ),
+                None => Refusal::not_found(kind, &key.name),
+            });
+        };
+        match (&parsed.custom, document.row) {
+            (Some(custom), _) if !custom.status => return Err(Refusal::no_such_resource()),
+            (None, RowReference::Deployment(_) | RowReference::Service(_)) => {
+                return Err(Refusal::forbidden(
+                    kind,
+                    &key.name,
+                    "its status is what its controllers find; writing it is not modelled",
+                ));
+            }
+            _ => {}
+        }
+        let current = read(kind, &key.namespace, &key.name, turn).unwrap_or_default();
+        let wanted = object
+            .str_at(&["metadata", "resourceVersion"])
+            .filter(|text| !text.is_empty());
+        if wanted
+            .is_some_and(|wanted| Some(wanted) != current.str_at(&["metadata", "resourceVersion"]))
+        {
+            return Err(Refusal::conflict(kind, &key.name));
+        }
+        let status = parsed.value.get("status").cloned();
+        let changed = status.as_ref() != document.value.get("status");
+        if changed {
+            turn.store.change_document(&key, |value| match status {
+                Some(status) => value.set("status", status),
+                None => drop(value.remove("status")),
+            });
+            workload::attach(kind.kind, &key, false, turn);
             note("update", kind, &key.name, turn);
         }
         let mut response = answer(kind, &key, turn)?;
@@ -204,16 +294,13 @@ impl ApiServer {
         };
         let (old, row) = (document.value.clone(), document.row);
         let mut value = parsed.value.clone();
-        value.remove("status");
-        for field in [
-            "creationTimestamp",
-            "uid",
-            "resourceVersion",
-            "generation",
-            "deletionTimestamp",
-        ] {
+        if parsed.custom.as_ref().is_none_or(|custom| custom.status) {
+            value.remove("status");
+        }
+        for field in SERVERS {
             value.remove_path(&["metadata", field]);
         }
+        define(kind, key, &mut value, turn)?;
         value.remove_path(&[
             "metadata",
             "annotations",
@@ -230,10 +317,15 @@ impl ApiServer {
             self.update_service(id, spec, key, &mut value, kind, turn)?;
         }
         // A write to the object leaves its status alone.
-        if let Some(status) = old.get("status") {
+        if parsed.custom.as_ref().is_none_or(|custom| custom.status)
+            && let Some(status) = old.get("status")
+        {
             value.set("status", status.clone());
         }
-        let spec_changed = old.get("spec") != value.get("spec");
+        let spec_changed = match &parsed.custom {
+            None => old.get("spec") != value.get("spec"),
+            Some(_) => without_meta(&old) != without_meta(&value),
+        };
         let annotated =
             old.path(&["metadata", "annotations"]) != value.path(&["metadata", "annotations"]);
         if old == value && !spec_changed {
@@ -263,7 +355,11 @@ impl ApiServer {
         if spec_changed && document.generation > 0 {
             document.generation += 1;
         }
+        let released = document.deletion.is_some() && !super::delete::is_held(&document.value);
         workload::attach(kind.kind, key, spec_changed, turn);
+        if released {
+            self.finish_document(key, turn);
+        }
         Ok(true)
     }
 
@@ -319,7 +415,7 @@ impl ApiServer {
         replicas: i64,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
-        let kind = known(kind)?;
+        let kind = known(kind, turn)?;
         let key = DocumentKey {
             resource: kind.resource().into(),
             namespace: namespace.into(),
@@ -375,13 +471,19 @@ impl ApiServer {
                 }
             }
             _ => {
+                let path = match turn.store.definitions().of_kind(kind) {
+                    None => vec!["spec".to_owned(), "replicas".to_owned()],
+                    Some((_, version)) => match &version.scale {
+                        Some(scale) => scale.spec.clone(),
+                        None => return Err(Refusal::no_such_resource()),
+                    },
+                };
+                let path: Vec<&str> = path.iter().map(String::as_str).collect();
                 let Some(document) = turn.store.documents_mut().get_mut(&key) else {
                     return Err(missing());
                 };
-                if document.value.i64_at(&["spec", "replicas"]) != Some(replicas) {
-                    document
-                        .value
-                        .set_path(&["spec", "replicas"], replicas.into());
+                if document.value.i64_at(&path) != Some(replicas) {
+                    document.value.set_path(&path, replicas.into());
                     if document.generation > 0 {
                         document.generation += 1;
                     }
@@ -407,10 +509,42 @@ fn answer(kind: &Kind, key: &DocumentKey, turn: &Turn<'_, '_>) -> Result<Respons
     })
 }
 
-fn parse(object: &Value, namespace: &str) -> Result<Parsed, Refusal> {
+/// A custom object without what its generation does not count.
+fn without_meta(value: &Value) -> Value {
+    let mut value = value.clone();
+    value.remove("metadata");
+    value.remove("apiVersion");
+    value
+}
+
+/// Whether a PUT must say which version it replaces.
+/// Source: `AllowUnconditionalUpdate` of `pkg/registry/*/*/strategy.go`.
+fn must_state_version(kind: &Kind) -> bool {
+    kind.custom || matches!(kind.kind, "PodDisruptionBudget" | "Lease" | "RuntimeClass")
+}
+
+/// A written CustomResourceDefinition is what requests are served by from now on.
+fn define(
+    kind: &Kind,
+    key: &DocumentKey,
+    value: &mut Value,
+    turn: &mut Turn<'_, '_>,
+) -> Result<(), Refusal> {
+    if kind.kind != "CustomResourceDefinition" {
+        return Ok(());
+    }
+    super::custom::apply_defaults(value);
+    value.remove("status");
+    let definition = super::custom::check(value)
+        .map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
+    turn.store.definitions_mut().insert(definition);
+    Ok(())
+}
+
+fn parse(object: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Result<Parsed, Refusal> {
     let api_version = object.str_at(&["apiVersion"]).unwrap_or("");
     let kind_name = object.str_at(&["kind"]).unwrap_or("");
-    let Some(kind) = kinds::of_object(api_version, kind_name) else {
+    let Some(kind) = turn.store.kind_of_object(api_version, kind_name) else {
         return Err(Refusal::no_such_resource());
     };
     let mut value = object.clone();
@@ -434,7 +568,21 @@ fn parse(object: &Value, namespace: &str) -> Result<Parsed, Refusal> {
         };
         value.set_path(&["metadata", "namespace"], namespace.into());
     }
-    apply_defaults(kind.kind, &mut value);
+    let version = turn.store.definitions().of_kind(kind);
+    match version {
+        None => {
+            prune::prune(&mut value, kind.api_version, kind.kind);
+            apply_defaults(kind.kind, &mut value);
+            if kind.kind == "CustomResourceDefinition" {
+                super::custom::apply_defaults(&mut value);
+            }
+        }
+        Some((_, version)) => {
+            structural::prune::prune(&mut value, &version.schema);
+            structural::defaults::prune_nulls(&mut value, &version.schema);
+            structural::defaults::apply(&mut value, &version.schema);
+        }
+    }
     let name: Arc<str> = value.str_at(&["metadata", "name"]).unwrap_or("").into();
     let (decoded, diagnostics) = decode_value(&value);
     let Some(decoded) = decoded else {
@@ -446,6 +594,13 @@ fn parse(object: &Value, namespace: &str) -> Result<Parsed, Refusal> {
             .collect();
         return Err(Refusal::invalid(kind, &name, causes));
     };
+    if let Some((_, version)) = version {
+        let faults = structural::validate::validate(&value, &version.schema);
+        if !faults.is_empty() {
+            let causes = faults.into_iter().map(|one| cause(one.field, one.message));
+            return Err(Refusal::invalid(kind, &name, causes.collect()));
+        }
+    }
     let namespace = if kind.namespaced {
         value
             .str_at(&["metadata", "namespace"])
@@ -464,6 +619,9 @@ fn parse(object: &Value, namespace: &str) -> Result<Parsed, Refusal> {
         value,
         meta: decoded.meta,
         spec: decoded.spec,
+        custom: version.map(|(_, version)| Custom {
+            status: version.status,
+        }),
     })
 }
 
@@ -486,7 +644,7 @@ fn check_namespace(parsed: &Parsed, turn: &Turn<'_, '_>) -> Result<(), Refusal> 
         name: namespace.clone(),
     };
     match turn.store.documents().get(&key) {
-        None => Err(Refusal::not_found(known("Namespace")?, namespace)),
+        None => Err(Refusal::not_found(known("Namespace", turn)?, namespace)),
         Some(document) if document.deletion.is_some() => {
             let why = format!(
                 "unable to create new content in namespace {namespace} because it is being terminated"

@@ -3,8 +3,7 @@
 
 use crate::base::name::Name;
 use crate::des::notice::Detail;
-use crate::kube::apiserver::delete::forget_deployment;
-use crate::kube::kinds::KINDS;
+use crate::kube::apiserver::delete::{forget_deployment, hold, is_held};
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, read};
 use crate::kube::store::document::{DocumentKey, RowReference};
 use crate::kube::turn::Turn;
@@ -119,10 +118,12 @@ impl GarbageCollector {
         let Some(document) = turn.store.documents().get(key) else {
             return;
         };
-        let kind = KINDS
-            .iter()
-            .find(|kind| kind.resource() == *key.resource)
-            .map_or("object", |kind| kind.plural);
+        let kind = turn.store.kind_of_word(&key.resource);
+        let kind = kind.map_or("object", |kind| kind.plural);
+        if is_held(&document.value) {
+            hold(key, turn);
+            return;
+        }
         let row = document.row;
         let name = Name::plain(turn.ctx.symbols.intern(&key.name));
         turn.note("kube.garbage-collector", "delete", kind, name, Detail::None);
@@ -176,10 +177,7 @@ fn exists(owner: &Value, namespace: &str, turn: &Turn<'_, '_>) -> bool {
         }
         _ => {
             let version = read::text(owner, &["apiVersion"]);
-            let Some(found) = KINDS
-                .iter()
-                .find(|found| found.kind == kind && found.api_version == version)
-            else {
+            let Some(found) = turn.store.kind_of_object(version, kind) else {
                 return true;
             };
             let key = DocumentKey {

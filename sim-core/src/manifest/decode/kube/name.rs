@@ -55,6 +55,23 @@ pub fn label(name: &str) -> Vec<String> {
     faults
 }
 
+/// DNS-1035 label: versions and names of custom resources.
+pub fn label_1035(name: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    if name.len() > 63 {
+        faults.push("must be no more than 63 characters".to_owned());
+    }
+    if !is_label(name) || !name.starts_with(|letter: char| letter.is_ascii_lowercase()) {
+        faults.push(
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic \
+             character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for \
+             validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+                .to_owned(),
+        );
+    }
+    faults
+}
+
 fn path_segment(name: &str) -> Vec<String> {
     let mut faults = Vec::new();
     if matches!(name, "." | "..") {
