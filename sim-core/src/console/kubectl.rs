@@ -376,7 +376,9 @@ impl Call<'_> {
             .str_at(&["metadata", "namespace"])
             .unwrap_or("")
             .into();
-        Ok(self.ask(Request::UpdateStatus { object, namespace })?.object)
+        Ok(self
+            .ask(Request::UpdateStatus { object, namespace })?
+            .object)
     }
 
     /// The objects that words like `deploy/web`, `deploy web api` or `pods -l app=web` mean.
@@ -467,42 +469,45 @@ const ALL: [&str; 10] = [
 ];
 
 impl Call<'_> {
-/// `TYPE[,TYPE] [NAME…]` or `TYPE/NAME …`.
-///
-/// # Errors
-/// Unknown kinds and mixed forms, in upstream's words.
-pub fn targets(&self, words: &[String]) -> Result<Vec<(&'static Kind, Option<String>)>, Problem> {
-    let Some(first) = words.first() else {
-        return Err(Problem::error(
-            "Required resource not specified.\nSee 'kubectl --help' for usage.",
-        ));
-    };
-    if words.iter().any(|word| word.contains('/')) {
-        let pairs = words.iter().map(|word| match word.split_once('/') {
+    /// `TYPE[,TYPE] [NAME…]` or `TYPE/NAME …`.
+    ///
+    /// # Errors
+    /// Unknown kinds and mixed forms, in upstream's words.
+    pub fn targets(
+        &self,
+        words: &[String],
+    ) -> Result<Vec<(&'static Kind, Option<String>)>, Problem> {
+        let Some(first) = words.first() else {
+            return Err(Problem::error(
+                "Required resource not specified.\nSee 'kubectl --help' for usage.",
+            ));
+        };
+        if words.iter().any(|word| word.contains('/')) {
+            let pairs = words.iter().map(|word| match word.split_once('/') {
             Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok((self.kind_of(kind)?, Some(name.to_owned()))),
             Some(_) => Err(Problem::error("arguments in resource/name form may not have more than one slash")),
             None => Err(Problem::error("there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'")),
         });
-        return pairs.collect();
-    }
-    let mut list = Vec::new();
-    for word in first.split(',').filter(|word| !word.is_empty()) {
-        if word == "all" {
-            for name in ALL {
-                list.push(kind_of(name)?);
+            return pairs.collect();
+        }
+        let mut list = Vec::new();
+        for word in first.split(',').filter(|word| !word.is_empty()) {
+            if word == "all" {
+                for name in ALL {
+                    list.push(kind_of(name)?);
+                }
+            } else {
+                list.push(self.kind_of(word)?);
             }
-        } else {
-            list.push(self.kind_of(word)?);
         }
-    }
-    let names = &words[1..];
-    let mut found = Vec::new();
-    for kind in list {
-        if names.is_empty() {
-            found.push((kind, None));
+        let names = &words[1..];
+        let mut found = Vec::new();
+        for kind in list {
+            if names.is_empty() {
+                found.push((kind, None));
+            }
+            found.extend(names.iter().map(|name| (kind, Some(name.clone()))));
         }
-        found.extend(names.iter().map(|name| (kind, Some(name.clone()))));
+        Ok(found)
     }
-    Ok(found)
-}
 }

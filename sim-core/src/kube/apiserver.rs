@@ -144,11 +144,7 @@ impl ApiServer {
     }
 
     /// Answers a request without keeping who owns which field.
-    fn plain(
-        &mut self,
-        request: &Request,
-        turn: &mut Turn<'_, '_>,
-    ) -> Result<Response, Refusal> {
+    fn plain(&mut self, request: &Request, turn: &mut Turn<'_, '_>) -> Result<Response, Refusal> {
         match request {
             Request::As { request, .. } => self.plain(request, turn),
             Request::UpdateStatus { object, namespace } => {

@@ -328,9 +328,9 @@ pub fn strategic(current: &Value, patch: &Value, known: Option<&Shape>) -> Resul
     let mut result = current.as_map().cloned().unwrap_or_default();
     if let Some(keys) = changes.get("$retainKeys").and_then(Value::as_list) {
         let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
-        let extra = changes
-            .iter()
-            .any(|(key, value)| !key.starts_with('$') && !value.is_null() && !keys.contains(&&**key));
+        let extra = changes.iter().any(|(key, value)| {
+            !key.starts_with('$') && !value.is_null() && !keys.contains(&&**key)
+        });
         if extra {
             return Err(format!(
                 "the keys in the patch [{}] are not all in $retainKeys [{}]",

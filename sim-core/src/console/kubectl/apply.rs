@@ -245,7 +245,12 @@ impl Item {
     /// What strict decoding refuses, joined; empty if the object is fine.
     fn refused(&self) -> String {
         if self.is_strict {
-            let all: Vec<&str> = self.wrong.iter().chain(&self.unknown).map(|one| &**one).collect();
+            let all: Vec<&str> = self
+                .wrong
+                .iter()
+                .chain(&self.unknown)
+                .map(|one| &**one)
+                .collect();
             all.join(", ")
         } else {
             self.wrong.join(", ")

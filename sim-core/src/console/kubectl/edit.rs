@@ -121,7 +121,9 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
         if let Some(wanted) = call.arguments.flag("resource-version")
             && object.str_at(&["metadata", "resourceVersion"]) != Some(wanted)
         {
-            let is = object.str_at(&["metadata", "resourceVersion"]).unwrap_or("");
+            let is = object
+                .str_at(&["metadata", "resourceVersion"])
+                .unwrap_or("");
             return Err(Problem::error(&format!(
                 "Expected resource version to be {wanted}, was {is}"
             )));
@@ -346,7 +348,9 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         let same = patched == object;
         if !same && let Some(field) = broken_map(&patched) {
             return Err(Problem {
-                text: format!("Error from server (BadRequest): unable to decode patched object: {field}"),
+                text: format!(
+                    "Error from server (BadRequest): unable to decode patched object: {field}"
+                ),
                 code: 1,
                 reason: "BadRequest",
             });

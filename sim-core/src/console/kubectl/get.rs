@@ -1,8 +1,8 @@
 //! `kubectl get` and `kubectl events`.
 
 use crate::base::labels::{Selector, sorted};
-use crate::console::table::Table;
 use crate::base::time::SimTime;
+use crate::console::table::Table;
 use crate::kube::kinds::Kind;
 use crate::kube::store::custom::PrinterColumn;
 use crate::manifest::value::Value;

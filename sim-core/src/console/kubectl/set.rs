@@ -58,7 +58,11 @@ pub fn set(call: &mut Call<'_>) -> Result<(), Problem> {
 pub fn pod_spec(kind: &Kind) -> Option<&'static [&'static str]> {
     Some(match kind.kind {
         "Pod" => &["spec"],
-        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "ReplicationController"
+        "Deployment"
+        | "ReplicaSet"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicationController"
         | "Job" => &["spec", "template", "spec"],
         "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
         _ => return None,
@@ -115,7 +119,9 @@ fn image(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         return Err(Problem::error("at least one image update is required"));
     }
     if rest.is_empty() && call.arguments.flag("filename").is_none() {
-        return Err(Problem::error("one or more resources must be specified as <resource> <name> or <resource>/<name>"));
+        return Err(Problem::error(
+            "one or more resources must be specified as <resource> <name> or <resource>/<name>",
+        ));
     }
     for (kind, mut object) in chosen(call, &rest)? {
         let before = object.clone();
@@ -231,7 +237,10 @@ fn listed(container: &Value) -> Vec<String> {
                             text(&["configMapKeyRef", "key"])
                         )
                     } else {
-                        format!("# {name} from field path {}", text(&["fieldRef", "fieldPath"]))
+                        format!(
+                            "# {name} from field path {}",
+                            text(&["fieldRef", "fieldPath"])
+                        )
                     }
                 }
             }
@@ -270,9 +279,9 @@ fn change_env(container: &mut Value, set: &[Variable], gone: &[String]) {
 }
 
 fn variables_from(call: &Call<'_>, from: &str) -> Result<Vec<Variable>, Problem> {
-    let (word, name) = from.split_once('/').ok_or_else(|| {
-        Problem::error(&format!("--from must be resource/name, not {from}"))
-    })?;
+    let (word, name) = from
+        .split_once('/')
+        .ok_or_else(|| Problem::error(&format!("--from must be resource/name, not {from}")))?;
     let kind = call.kind_of(word)?;
     let field = match kind.kind {
         "Secret" => "secretKeyRef",
@@ -367,14 +376,14 @@ fn resources(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
 
 fn selector(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     let Some((expression, rest)) = words.split_last() else {
-        return Err(Problem::error("one or more resources must be specified as <resource> <name> or <resource>/<name>"));
+        return Err(Problem::error(
+            "one or more resources must be specified as <resource> <name> or <resource>/<name>",
+        ));
     };
     let mut wanted = Value::map();
     for pair in expression.split(',') {
         let Some((key, value)) = pair.split_once('=') else {
-            return Err(Problem::error(&format!(
-                "invalid selector: {expression}"
-            )));
+            return Err(Problem::error(&format!("invalid selector: {expression}")));
         };
         wanted.set(key, value.trim_start_matches('=').into());
     }
@@ -437,9 +446,7 @@ fn subject(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     }
     for account in call.arguments.all("serviceaccount") {
         let Some((namespace, name)) = account.split_once(':') else {
-            return Err(Problem::error(
-                "serviceaccount must be <namespace>:<name>",
-            ));
+            return Err(Problem::error("serviceaccount must be <namespace>:<name>"));
         };
         added.push(Value::object([
             ("kind", Value::from("ServiceAccount")),

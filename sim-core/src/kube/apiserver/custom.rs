@@ -55,7 +55,10 @@ pub fn check(value: &Value) -> Result<Definition, Vec<Cause>> {
         causes.push(cause("spec.group", "Required value"));
     } else {
         for detail in name::subdomain(group) {
-            causes.push(cause("spec.group", format!("Invalid value: {group:?}: {detail}")));
+            causes.push(cause(
+                "spec.group",
+                format!("Invalid value: {group:?}: {detail}"),
+            ));
         }
         if !group.contains('.') {
             causes.push(cause(
@@ -236,8 +239,16 @@ fn check_columns(version: &Value, base: &str, hoisted: bool, causes: &mut Vec<Ca
         }
         match text("type") {
             "integer" | "number" | "string" | "boolean" | "date" => {}
-            "" => causes.push(cause(format!("{at}.type"), "Required value: must be one of boolean,date,integer,number,string")),
-            other => causes.push(cause(format!("{at}.type"), format!("Invalid value: {other:?}: must be one of boolean,date,integer,number,string"))),
+            "" => causes.push(cause(
+                format!("{at}.type"),
+                "Required value: must be one of boolean,date,integer,number,string",
+            )),
+            other => causes.push(cause(
+                format!("{at}.type"),
+                format!(
+                    "Invalid value: {other:?}: must be one of boolean,date,integer,number,string"
+                ),
+            )),
         }
         if text("jsonPath").is_empty() {
             causes.push(cause(format!("{at}.JSONPath"), "Required value"));

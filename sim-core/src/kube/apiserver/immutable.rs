@@ -194,7 +194,10 @@ fn job(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
     let open = old.path(&["spec", "suspend"]).and_then(Value::as_bool) == Some(true)
         && old.path(&["status", "startTime"]).is_none();
     let fixed = |value: &Value| {
-        let mut template = value.path(&["spec", "template"]).cloned().unwrap_or_default();
+        let mut template = value
+            .path(&["spec", "template"])
+            .cloned()
+            .unwrap_or_default();
         if open {
             for path in [
                 &["spec", "nodeSelector"][..],

@@ -535,8 +535,8 @@ fn define(
     }
     super::custom::apply_defaults(value);
     value.remove("status");
-    let definition = super::custom::check(value)
-        .map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
+    let definition =
+        super::custom::check(value).map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
     turn.store.definitions_mut().insert(definition);
     Ok(())
 }

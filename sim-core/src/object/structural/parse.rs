@@ -346,13 +346,23 @@ fn lists(schema: &Value, path: &str, made: &mut Structural, faults: &mut Vec<Fau
         Some("set") => ListType::Set,
         Some("map") => ListType::Map,
         Some(other) => {
-            faults.push(fault(&at, format!("Unsupported value: \"{other}\": supported values: \"atomic\", \"map\", \"set\"")));
+            faults.push(fault(
+                &at,
+                format!(
+                    "Unsupported value: \"{other}\": supported values: \"atomic\", \"map\", \"set\""
+                ),
+            ));
             ListType::Atomic
         }
     };
     if made.list_type != ListType::Atomic && made.kind != Type::Array {
         let shown = made.kind.text();
-        faults.push(fault(format!("{path}.type"), format!("Invalid value: \"{shown}\": must be array if x-kubernetes-list-type is specified")));
+        faults.push(fault(
+            format!("{path}.type"),
+            format!(
+                "Invalid value: \"{shown}\": must be array if x-kubernetes-list-type is specified"
+            ),
+        ));
     }
     let keys_at = format!("{path}.x-kubernetes-list-map-keys");
     if made.list_type == ListType::Map {
@@ -368,7 +378,9 @@ fn lists(schema: &Value, path: &str, made: &mut Structural, faults: &mut Vec<Fau
             match property {
                 None => faults.push(fault(
                     format!("{keys_at}[{index}]"),
-                    format!("Invalid value: \"{key}\": entries must all be names of item properties"),
+                    format!(
+                        "Invalid value: \"{key}\": entries must all be names of item properties"
+                    ),
                 )),
                 Some(property) => {
                     let needed = item.is_some_and(|item| item.required.contains(key));

@@ -475,7 +475,9 @@ impl Parser<'_> {
                     self.at = end;
                     inside
                 };
-                let code = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
+                let code = u32::from_str_radix(&digits, 16)
+                    .ok()
+                    .and_then(char::from_u32);
                 match code {
                     Some(code) => class(&[(code, code)], false),
                     None => return Err(self.wrong("invalid escape sequence", "\\x")),
@@ -523,7 +525,10 @@ impl Parser<'_> {
                 letter
             };
             let is_range = self.peek() == Some('-')
-                && self.letters.get(self.at + 1).is_some_and(|next| *next != ']');
+                && self
+                    .letters
+                    .get(self.at + 1)
+                    .is_some_and(|next| *next != ']');
             if !is_range {
                 ranges.push((low, low));
                 continue;

@@ -50,9 +50,8 @@ fn an_object_is_pruned_defaulted_and_judged() {
         "l":{"type":"array","items":{"type":"string"},"x-kubernetes-list-type":"set"}}}}}"#,
     );
     let schema = parse::parse(&schema, "spec.validation.openAPIV3Schema").unwrap();
-    let mut object = value(
-        r#"{"spec":{"zzz":1,"a":0,"free":{"any":1,"in":{"k":"v","gone":1}},"l":["x","x"]}}"#,
-    );
+    let mut object =
+        value(r#"{"spec":{"zzz":1,"a":0,"free":{"any":1,"in":{"k":"v","gone":1}},"l":["x","x"]}}"#);
     assert_eq!(
         prune::prune(&mut object, &schema),
         ["spec.free.in.gone", "spec.zzz"]

@@ -78,14 +78,15 @@ fn node(value: &Value, schema: &Structural, path: &str, faults: &mut Vec<Fault>)
         let is = type_of(value);
         faults.push(fault(
             path,
-            format!(
-                "Invalid value: \"{is}\": {path} in body must be of type {wanted}: \"{is}\""
-            ),
+            format!("Invalid value: \"{is}\": {path} in body must be of type {wanted}: \"{is}\""),
         ));
         return;
     }
     let invalid = |value: String, rest: String| {
-        fault(path, format!("Invalid value: {value}: {path} in body {rest}"))
+        fault(
+            path,
+            format!("Invalid value: {value}: {path} in body {rest}"),
+        )
     };
     match value {
         Value::String(text) => string(text, schema, path, faults),
@@ -172,7 +173,12 @@ fn string(text: &str, schema: &Structural, path: &str, faults: &mut Vec<Fault>) 
     }
     let quoted = shown(&text.into());
     if let Some(least) = schema.length.0.filter(|least| count < *least) {
-        faults.push(fault(path, format!("Invalid value: {quoted}: {path} in body should be at least {least} chars long")));
+        faults.push(fault(
+            path,
+            format!(
+                "Invalid value: {quoted}: {path} in body should be at least {least} chars long"
+            ),
+        ));
     }
     if let Some((written, regex)) = &schema.pattern
         && !regex.is_match(text)
@@ -234,12 +240,15 @@ fn has_format(text: &str, format: &str) -> bool {
         "email" => text.split_once('@').is_some_and(|(name, host)| {
             !name.is_empty() && !host.is_empty() && !host.contains('@')
         }),
-        "hostname" => !text.is_empty() && text.split('.').all(|part| {
-            !part.is_empty()
-                && part
-                    .chars()
-                    .all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
-        }),
+        "hostname" => {
+            !text.is_empty()
+                && text.split('.').all(|part| {
+                    !part.is_empty()
+                        && part
+                            .chars()
+                            .all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+                })
+        }
         _ => true,
     }
 }
@@ -249,8 +258,12 @@ fn is_date(text: &str) -> bool {
     parts.len() == 3
         && parts[0].len() == 4
         && parts[0].bytes().all(|byte| byte.is_ascii_digit())
-        && parts[1].parse::<u32>().is_ok_and(|month| (1..=12).contains(&month))
-        && parts[2].parse::<u32>().is_ok_and(|day| (1..=31).contains(&day))
+        && parts[1]
+            .parse::<u32>()
+            .is_ok_and(|month| (1..=12).contains(&month))
+        && parts[2]
+            .parse::<u32>()
+            .is_ok_and(|day| (1..=31).contains(&day))
 }
 
 /// Numbers by size. Both are parsed the same way everywhere, so that the order is too.
@@ -361,9 +374,11 @@ fn list_types(value: &Value, schema: &Structural, path: &str, faults: &mut Vec<F
             let key_of = |item: &Value| match schema.list_type {
                 ListType::Atomic => None,
                 ListType::Set => Some(item.clone()),
-                ListType::Map => Some(Value::object(schema.list_keys.iter().filter_map(|key| {
-                    item.get(key).map(|value| (key.clone(), value.clone()))
-                }))),
+                ListType::Map => {
+                    Some(Value::object(schema.list_keys.iter().filter_map(|key| {
+                        item.get(key).map(|value| (key.clone(), value.clone()))
+                    })))
+                }
             };
             let keys: Vec<Option<Value>> = items.iter().map(key_of).collect();
             for (index, key) in keys.iter().enumerate() {

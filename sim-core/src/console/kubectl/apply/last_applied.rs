@@ -77,8 +77,7 @@ pub fn view(call: &mut Call<'_>) -> Result<(), Problem> {
             None | Some("" | "yaml") => call.stdout.push_str(&yaml(&applied)),
             // Upstream indents this by two blanks.
             Some("json") => {
-                let text =
-                    json_indented(&applied, KeyOrder::Sorted, "  ");
+                let text = json_indented(&applied, KeyOrder::Sorted, "  ");
                 call.say(&text);
             }
             Some(other) => {

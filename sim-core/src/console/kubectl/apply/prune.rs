@@ -40,12 +40,7 @@ pub fn prune(
     applied: &[(&'static Kind, Value)],
     problems: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
-    let uid = |object: &Value| {
-        object
-            .str_at(&["metadata", "uid"])
-            .unwrap_or("")
-            .to_owned()
-    };
+    let uid = |object: &Value| object.str_at(&["metadata", "uid"]).unwrap_or("").to_owned();
     let kept: BTreeSet<String> = applied.iter().map(|(_, object)| uid(object)).collect();
     let namespaces: BTreeSet<String> = applied
         .iter()
