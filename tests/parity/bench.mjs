@@ -32,14 +32,14 @@ const sizes = values.nodes
 const runs = [];
 for (const workload of positionals.length ? positionals : known) {
   for (const [nodes, pods] of sizes) {
-    const before = wasm.__wasm?.memory.buffer.byteLength ?? 0;
+    const before = wasm.memory_bytes();
     const [cpu, start] = [process.cpuUsage(), performance.now()];
     const outcome = JSON.parse(wasm.bench(workload, nodes, pods, BigInt(values.seed)));
     const wall = (performance.now() - start) / 1000;
     const { user, system } = process.cpuUsage(cpu);
     if (outcome.error) fail(outcome.error);
     const { placements, ...rest } = outcome;
-    const memory = wasm.__wasm?.memory.buffer.byteLength ?? null;
+    const memory = wasm.memory_bytes();
     const run = {
       target: "wasm32",
       workload,
@@ -51,7 +51,7 @@ for (const workload of positionals.length ? positionals : known) {
       events_per_s: Math.round(outcome.events / Math.max(wall, 1e-6)),
       // Linear memory never shrinks: after a larger run this says nothing about a smaller one.
       peak_memory_bytes: memory,
-      bytes_per_pod: memory === null ? null : Math.round((memory - before) / Math.max(pods, 1)),
+      bytes_per_pod: Math.round((memory - before) / Math.max(pods, 1)),
     };
     if (workload === "burst") {
       const hash = createHash("sha256");
@@ -75,7 +75,7 @@ if (values.output === "json") {
     `${run.wall_s}s`,
     `${run.cpu_s}s`,
     run.events_per_s,
-    run.peak_memory_bytes === null ? "-" : `${run.peak_memory_bytes >> 20}MiB`,
+    `${run.peak_memory_bytes >> 20}MiB`,
     run.unmet,
     run.hash,
   ].map(String));

@@ -61,3 +61,14 @@ pub fn sizes() -> String {
         .collect();
     json!(sizes).to_string()
 }
+
+/// Size of the module's linear memory in bytes; 0 in the native build.
+#[wasm_bindgen]
+pub fn memory_bytes() -> f64 {
+    #[cfg(target_arch = "wasm32")]
+    let pages = core::arch::wasm32::memory_size(0);
+    #[cfg(not(target_arch = "wasm32"))]
+    let pages = 0_usize;
+    // A page has 64 KiB; the product is far below 2^53.
+    pages as f64 * 65_536.0
+}
