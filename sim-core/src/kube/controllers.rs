@@ -6,6 +6,7 @@ pub mod deployment;
 pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod hands;
+pub mod job;
 pub mod node_lifecycle;
 pub mod pod_gc;
 pub mod quota;
@@ -34,6 +35,7 @@ use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use endpoint_slice::EndpointSliceController;
 use garbage_collector::GarbageCollector;
+use job::JobController;
 use node_lifecycle::NodeLifecycle;
 use pod_gc::PodGc;
 use replica_set::ReplicaSetController;
@@ -50,6 +52,9 @@ pub struct Controllers {
     replica_set: ReplicaSetController,
     stateful_set: StatefulSetController,
     daemon_set: DaemonSetController,
+    job: JobController,
+    /// Jobs whose pods changed: looked at together after a while.
+    batched: BTreeSet<Key>,
     /// Controllers that may have pods to take over.
     adopting: BTreeSet<ReplicaSetId>,
     endpoint_slice: EndpointSliceController,
@@ -86,6 +91,8 @@ impl Default for Controllers {
             },
             stateful_set: StatefulSetController::new(limiter),
             daemon_set: DaemonSetController::new(limiter),
+            job: JobController::new(limiter),
+            batched: BTreeSet::new(),
             adopting: BTreeSet::new(),
             endpoint_slice: EndpointSliceController::new(limiter),
             proxy: Proxy::default(),
@@ -103,7 +110,9 @@ impl Default for Controllers {
 impl Controllers {
     /// Distance of all workloads with a controller, and keys that are still queued.
     pub fn unmet(&self) -> u64 {
-        self.distance + self.pending.len() as u64 + self.proxy.waiting()
+        self.distance
+            + (self.pending.len() + self.batched.len()) as u64
+            + self.proxy.waiting()
     }
 
     /// Follows a change of the clients' rates.
@@ -113,6 +122,7 @@ impl Controllers {
             &mut self.replica_set.limiter,
             &mut self.stateful_set.hands.limiter,
             &mut self.daemon_set.hands.limiter,
+            &mut self.job.hands.limiter,
             &mut self.endpoint_slice.limiter,
         ] {
             limiter.configure(settings.kube_api_qps, settings.kube_api_burst);
@@ -135,7 +145,7 @@ impl Controllers {
                     }
                     OwnerKind::StatefulSet => self.stateful_set.hands.create_one(set, turn),
                     OwnerKind::DaemonSet => self.daemon_set.hands.create_one(set, turn),
-                    OwnerKind::Job => {}
+                    OwnerKind::Job => self.job.hands.create_one(set, turn),
                 }
                 if turn
                     .store
@@ -148,6 +158,8 @@ impl Controllers {
             Event::DeletePod(pod) => {
                 let owner = if self.daemon_set.hands.deletes(pod) {
                     self.daemon_set.hands.delete_one(pod, turn)
+                } else if self.job.hands.deletes(pod) {
+                    self.job.hands.delete_one(pod, turn)
                 } else {
                     self.replica_set.delete_one(pod, turn)
                 };
@@ -170,6 +182,7 @@ impl Controllers {
 
     fn sync(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
         self.pending.remove(&key);
+        self.batched.remove(&key);
         if let Key::ReplicaSet(id) = key
             && let Some(row) = turn.store.replica_set(id)
             && row.creating + row.deleting_pods > 0
@@ -189,7 +202,7 @@ impl Controllers {
                 }
                 OwnerKind::StatefulSet => Some(&mut self.stateful_set.hands.limiter),
                 OwnerKind::DaemonSet => Some(&mut self.daemon_set.hands.limiter),
-                OwnerKind::Job => None,
+                OwnerKind::Job => Some(&mut self.job.hands.limiter),
             },
             Key::Service(_) => Some(&mut self.endpoint_slice.limiter),
             _ => None,
@@ -222,7 +235,7 @@ impl Controllers {
                     }
                     OwnerKind::StatefulSet => self.stateful_set.sync(id, turn),
                     OwnerKind::DaemonSet => self.daemon_set.sync(id, turn),
-                    OwnerKind::Job => {}
+                    OwnerKind::Job => self.job.sync(id, turn),
                 }
                 self.garbage_collector.replica_set(id, turn);
             }
@@ -253,6 +266,14 @@ impl Controllers {
     fn enqueue(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
         if self.pending.insert(key) {
             turn.after(WATCH_LAG, Event::Sync(key));
+        }
+    }
+
+    /// Puts a key into its loop's queue after a while, so that what happens until then is handled at
+    /// once.
+    fn enqueue_batched(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
+        if self.batched.insert(key) {
+            turn.after(job::BATCH, Event::Sync(key));
         }
     }
 
@@ -357,7 +378,14 @@ impl Controllers {
         if let Some(owner) = row.owner {
             if turn.store.replica_set(owner).is_some() {
                 self.touch(owner, turn);
-                self.enqueue(Key::ReplicaSet(owner), turn);
+                if owner_kind(owner, turn) == OwnerKind::Job {
+                    if matches!(change, Change::PodRemoved(..)) {
+                        job::vanished(pod, row, owner, turn);
+                    }
+                    self.enqueue_batched(Key::ReplicaSet(owner), turn);
+                } else {
+                    self.enqueue(Key::ReplicaSet(owner), turn);
+                }
             }
             if row.is_ready() && !row.flags.has(PodFlags::AVAILABLE) {
                 self.await_availability(pod, row, turn);

@@ -133,6 +133,15 @@ impl Store {
         id
     }
 
+    /// Keeps a template that differs from a kept one in what its document does not say. Equal
+    /// documents mean equal templates, so the kept one is changed in its place.
+    pub fn replace_template(&mut self, id: TemplateId, template: PodTemplate) -> TemplateId {
+        if let Some(kept) = Arc::make_mut(&mut self.templates).get_mut(id.0 as usize) {
+            *kept = Arc::new(template);
+        }
+        id
+    }
+
     /// A template.
     pub fn template(&self, id: TemplateId) -> &Arc<PodTemplate> {
         &self.templates[id.0 as usize]

@@ -4,6 +4,7 @@ use crate::kube::rows::PodId;
 use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, PodCondition, PodDetails, PodFlags, PodRow, Termination,
 };
+use crate::kube::rows::workload::Part;
 use crate::kube::template::PodTemplate;
 use crate::manifest::value::Value;
 
@@ -19,13 +20,19 @@ pub fn render(view: &View<'_>, id: PodId) -> Value {
     object([
         ("apiVersion", "v1".into()),
         ("kind", "Pod".into()),
-        ("metadata", metadata(view, row, template, details)),
+        ("metadata", metadata(view, id, row, template, details)),
         ("spec", spec(view, row, template)),
         ("status", status(view, row, template, details)),
     ])
 }
 
-fn metadata(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Value {
+fn metadata(
+    view: &View<'_>,
+    id: PodId,
+    row: &PodRow,
+    template: &PodTemplate,
+    details: &PodDetails,
+) -> Value {
     let namespace = view.symbols.text(template.namespace);
     let name = row.name.text(view.symbols);
     let owner = row.owner.and_then(|owner| view.store.replica_set(owner));
@@ -45,6 +52,15 @@ fn metadata(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &Pod
             set.created.as_micros(),
         )])
     });
+    let tracked = owner.is_some_and(|set| match &set.part {
+        Part::Job(part) => part.finished.is_none() && !part.counted.contains(&id),
+        Part::None | Part::StatefulSet(_) | Part::DaemonSet(_) => false,
+    });
+    let finalizers = if tracked {
+        Value::list(vec!["batch.kubernetes.io/job-tracking".into()])
+    } else {
+        Value::Null
+    };
     let (deletion, grace) = match details.terminating_since.filter(|_| row.is_terminating()) {
         Some(since) => (
             time(since + details.deletion_grace),
@@ -57,6 +73,7 @@ fn metadata(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &Pod
         ("creationTimestamp", time_s(row.created_s)),
         ("deletionGracePeriodSeconds", grace),
         ("deletionTimestamp", deletion),
+        ("finalizers", finalizers),
         ("generateName", generate),
         (
             "generation",
