@@ -111,8 +111,12 @@ impl KubePlane {
                     ctx,
                     out,
                 };
-                self.controllers
-                    .handle(event, &mut self.heartbeats, &mut turn);
+                self.controllers.handle(
+                    event,
+                    &mut self.heartbeats,
+                    &mut self.apiserver,
+                    &mut turn,
+                );
             }
         }
         self.tell(ctx, out);

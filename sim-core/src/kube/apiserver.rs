@@ -7,6 +7,7 @@ pub mod delete;
 pub mod priority;
 pub mod immutable;
 pub mod managed;
+pub mod eviction;
 pub mod refusal;
 pub mod service;
 pub mod template;
@@ -89,6 +90,15 @@ pub enum Request {
         /// Pods wanted.
         replicas: i64,
     },
+    /// POST to a pod's eviction subresource: a deletion that its budget may refuse.
+    Evict {
+        /// Namespace.
+        namespace: Arc<str>,
+        /// Name.
+        name: Arc<str>,
+        /// `deleteOptions.gracePeriodSeconds`.
+        grace_seconds: Option<i64>,
+    },
     /// DELETE of an object.
     Delete {
         /// Kind, e.g. `Pod`.
@@ -161,6 +171,11 @@ impl ApiServer {
                 name,
                 replicas,
             } => self.scale(kind, namespace, name, *replicas, turn),
+            Request::Evict {
+                namespace,
+                name,
+                grace_seconds,
+            } => self.evict(namespace, name, *grace_seconds, turn),
             Request::Delete {
                 kind,
                 namespace,

@@ -1,8 +1,11 @@
 //! The controller manager: one folder or file per loop, and the work queues they share the shape of.
 
 pub mod adoption;
+pub mod autoscaler;
+pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
+pub mod disruption;
 pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod hands;
@@ -19,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::time::SimTime;
 
+use super::apiserver::ApiServer;
 use super::event::{Event, Key};
 use super::heartbeat::Heartbeats;
 use super::limiter::Limiter;
@@ -31,6 +35,8 @@ use super::settings::Settings;
 use super::store::{Change, WATCH_LAG};
 use super::turn::Turn;
 
+use autoscaler::AutoscalerController;
+use cron_job::CronJobController;
 use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use endpoint_slice::EndpointSliceController;
@@ -53,6 +59,8 @@ pub struct Controllers {
     stateful_set: StatefulSetController,
     daemon_set: DaemonSetController,
     job: JobController,
+    cron_job: CronJobController,
+    autoscaler: AutoscalerController,
     /// Jobs whose pods changed: looked at together after a while.
     batched: BTreeSet<Key>,
     /// Controllers that may have pods to take over.
@@ -92,6 +100,8 @@ impl Default for Controllers {
             stateful_set: StatefulSetController::new(limiter),
             daemon_set: DaemonSetController::new(limiter),
             job: JobController::new(limiter),
+            cron_job: CronJobController::default(),
+            autoscaler: AutoscalerController::default(),
             batched: BTreeSet::new(),
             adopting: BTreeSet::new(),
             endpoint_slice: EndpointSliceController::new(limiter),
@@ -110,9 +120,7 @@ impl Default for Controllers {
 impl Controllers {
     /// Distance of all workloads with a controller, and keys that are still queued.
     pub fn unmet(&self) -> u64 {
-        self.distance
-            + (self.pending.len() + self.batched.len()) as u64
-            + self.proxy.waiting()
+        self.distance + (self.pending.len() + self.batched.len()) as u64 + self.proxy.waiting()
     }
 
     /// Follows a change of the clients' rates.
@@ -135,9 +143,15 @@ impl Controllers {
     }
 
     /// Handles an event of the controller manager.
-    pub fn handle(&mut self, event: Event, heartbeats: &mut Heartbeats, turn: &mut Turn<'_, '_>) {
+    pub fn handle(
+        &mut self,
+        event: Event,
+        heartbeats: &mut Heartbeats,
+        apiserver: &mut ApiServer,
+        turn: &mut Turn<'_, '_>,
+    ) {
         match event {
-            Event::Sync(key) => self.sync(key, turn),
+            Event::Sync(key) => self.sync(key, apiserver, turn),
             Event::CreatePod(set) => {
                 match owner_kind(set, turn) {
                     OwnerKind::ReplicaSet | OwnerKind::ReplicationController => {
@@ -180,7 +194,7 @@ impl Controllers {
         }
     }
 
-    fn sync(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
+    fn sync(&mut self, key: Key, apiserver: &mut ApiServer, turn: &mut Turn<'_, '_>) {
         self.pending.remove(&key);
         self.batched.remove(&key);
         if let Key::ReplicaSet(id) = key
@@ -239,7 +253,7 @@ impl Controllers {
                 }
                 self.garbage_collector.replica_set(id, turn);
             }
-            Key::Watched(id) => self.sync_watched(id, turn),
+            Key::Watched(id) => self.sync_watched(id, apiserver, turn),
             Key::Owners => self.garbage_collector.documents(turn),
             Key::Service(id) => {
                 if let Some(later) = self.endpoint_slice.sync(id, &mut self.proxy, turn) {
@@ -255,10 +269,13 @@ impl Controllers {
         }
     }
 
-    fn sync_watched(&mut self, id: WatchedId, turn: &mut Turn<'_, '_>) {
+    fn sync_watched(&mut self, id: WatchedId, apiserver: &mut ApiServer, turn: &mut Turn<'_, '_>) {
         match turn.store.watched(id).map(|row| row.kind) {
             Some(WatchedKind::Quota) => quota::sync(id, turn),
-            Some(WatchedKind::CronJob | WatchedKind::Autoscaler | WatchedKind::Budget) | None => {}
+            Some(WatchedKind::CronJob) => self.cron_job.sync(id, apiserver, turn),
+            Some(WatchedKind::Autoscaler) => self.autoscaler.sync(id, apiserver, turn),
+            Some(WatchedKind::Budget) => disruption::sync(id, turn),
+            None => {}
         }
     }
 
@@ -329,6 +346,9 @@ impl Controllers {
                 }
                 if let Some(owner) = row_owner(id, turn) {
                     self.enqueue(Key::Deployment(owner), turn);
+                }
+                if let Some(cron_job) = job::cron_job(id, turn) {
+                    self.enqueue(Key::Watched(cron_job), turn);
                 }
             }
             Change::ReplicaSetRemoved(id, owner) => {
@@ -405,6 +425,9 @@ impl Controllers {
             self.enqueue(Key::Owners, turn);
         }
         self.enqueue_quotas(change, row, turn);
+        for budget in disruption::budgets_of(row, turn) {
+            self.enqueue(Key::Watched(budget), turn);
+        }
         if !matches!(change, Change::PodCreated(_)) || row.node.is_some() {
             for service in self.endpoint_slice.pod_changed(pod, row, turn) {
                 self.enqueue(Key::Service(service), turn);

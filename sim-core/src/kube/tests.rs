@@ -195,7 +195,11 @@ impl Bench {
                     parts.controllers.taken(super::event::Key::Namespaces);
                     parts.apiserver.finish_namespaces(turn);
                 }
-                event => parts.controllers.handle(event, parts.heartbeats, turn),
+                event => {
+                    parts
+                        .controllers
+                        .handle(event, parts.heartbeats, parts.apiserver, turn);
+                }
             }),
             Item::Ready(pod) => self.with(|_, turn| {
                 let Some(row) = turn.store.pod(pod) else {

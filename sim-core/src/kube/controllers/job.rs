@@ -20,7 +20,7 @@ use crate::kube::rows::job::{Ended, FailureAction, JobPart};
 use crate::kube::rows::node::ConditionStatus;
 use crate::kube::rows::pod::{Phase, PodRow};
 use crate::kube::rows::workload::{Part, ReplicaSetRow};
-use crate::kube::rows::{PodId, ReplicaSetId};
+use crate::kube::rows::{PodId, ReplicaSetId, WatchedId};
 use crate::kube::selector::label;
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
@@ -234,7 +234,11 @@ impl JobController {
         }
         if pass.part.indexed && pass.part.per_index.is_some() {
             let lost = i64::try_from(pass.part.lost.len()).unwrap_or(i64::MAX);
-            if pass.part.max_failed_indexes.is_some_and(|limit| lost > limit) {
+            if pass
+                .part
+                .max_failed_indexes
+                .is_some_and(|limit| lost > limit)
+            {
                 return failure(
                     "MaxFailedIndexesExceeded",
                     "Job has exceeded the specified maximal number of failed indexes",
@@ -310,12 +314,8 @@ impl JobController {
             );
         } else {
             pass.completion = Some(now);
-            self.hands.normal(
-                pass.id,
-                "Completed",
-                Message::Plain("Job completed"),
-                turn,
-            );
+            self.hands
+                .normal(pass.id, "Completed", Message::Plain("Job completed"), turn);
         }
         turn.note(
             "kube.job",
@@ -442,7 +442,9 @@ impl JobController {
         } else {
             rest = order;
         }
-        let more = usize::try_from(count).unwrap_or(0).saturating_sub(chosen.len());
+        let more = usize::try_from(count)
+            .unwrap_or(0)
+            .saturating_sub(chosen.len());
         chosen.extend(rest.into_iter().take(more));
         chosen
     }
@@ -651,4 +653,13 @@ pub fn vanished(pod: PodId, row: &PodRow, owner: ReplicaSetId, turn: &mut Turn<'
 fn active_indexes(pass: &Pass, turn: &Turn<'_, '_>) -> BTreeMap<i64, PodId> {
     let row = |pod: &PodId| Some((index_of(turn.store.pod(*pod)?, turn)?, *pod));
     pass.active.iter().filter_map(row).collect()
+}
+
+/// The CronJob that a Job belongs to.
+pub fn cron_job(id: ReplicaSetId, turn: &Turn<'_, '_>) -> Option<WatchedId> {
+    let row = turn.store.replica_set(id)?;
+    let Part::Job(part) = &row.part else {
+        return None;
+    };
+    turn.store.cron_job_named(row.namespace, part.cron_job?)
 }

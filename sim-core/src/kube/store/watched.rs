@@ -1,7 +1,8 @@
 //! Writes to documents that loops follow, and the documents that loops make themselves.
 
+use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
-use crate::kube::rows::watched::WatchedRow;
+use crate::kube::rows::watched::{WatchedKind, WatchedRow};
 use crate::kube::rows::{ReplicaSetId, WatchedId};
 use crate::manifest::value::Value;
 
@@ -17,6 +18,16 @@ impl Store {
     /// All followed documents.
     pub fn all_watched(&self) -> impl Iterator<Item = (WatchedId, &WatchedRow)> {
         self.watched.iter()
+    }
+
+    /// The CronJob of that name.
+    pub fn cron_job_named(&self, namespace: Symbol, name: Symbol) -> Option<WatchedId> {
+        self.watched
+            .iter()
+            .find(|(_, row)| {
+                row.kind == WatchedKind::CronJob && row.name == name && row.namespace == namespace
+            })
+            .map(|(id, _)| id)
     }
 
     /// Follows a document.

@@ -3,7 +3,7 @@
 use crate::base::symbol::Symbol;
 use crate::kube::rows::pod::{NO_POD, PodFlags, PodRow};
 use crate::kube::rows::service::ServiceRow;
-use crate::kube::rows::workload::{DeploymentRow, OwnerKind, ReplicaSetRow};
+use crate::kube::rows::workload::{DeploymentRow, OwnerKind, Part, ReplicaSetRow};
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, ServiceId};
 
 use super::{Change, Store};
@@ -153,6 +153,12 @@ impl Store {
             self.revision.bump();
             self.orphans.insert(id, pods);
             self.log.push(Change::ReplicaSetRemoved(id, row.owner));
+            if let Part::Job(part) = &row.part
+                && let Some(cron_job) = part.cron_job
+                && let Some(cron_job) = self.cron_job_named(row.namespace, cron_job)
+            {
+                self.log.push(Change::Watched(cron_job, true));
+            }
         }
     }
 

@@ -14,16 +14,17 @@ pub const LONGEST: SimDuration = SimDuration::from_secs(600);
 
 /// Takes in pods that have just been counted, in the order of their ends.
 pub fn record(backoff: &mut Backoff, ends: &[Ended]) {
-    let success = ends.iter().filter(|end| !end.failed).map(|end| end.at_s).max();
+    let success = ends
+        .iter()
+        .filter(|end| !end.failed)
+        .map(|end| end.at_s)
+        .max();
     if let Some(success) = success {
         backoff.success_s = Some(backoff.success_s.map_or(success, |old| old.max(success)));
         backoff.failures = 0;
     }
     for end in ends.iter().filter(|end| end.failed) {
-        if backoff
-            .success_s
-            .is_none_or(|success| end.at_s > success)
-        {
+        if backoff.success_s.is_none_or(|success| end.at_s > success) {
             backoff.failures = backoff.failures.saturating_add(1);
             backoff.last_s = backoff.last_s.max(end.at_s);
         }
@@ -48,8 +49,7 @@ pub fn until(backoff: &Backoff) -> Option<SimTime> {
 /// The same for so many failures, the newest at that second.
 pub fn after(failures: u64, last_s: u64) -> Option<SimTime> {
     let wait = delay(failures, BASE, LONGEST);
-    (!wait.is_zero())
-        .then(|| SimTime::from_micros(last_s.saturating_mul(1_000_000)) + wait)
+    (!wait.is_zero()).then(|| SimTime::from_micros(last_s.saturating_mul(1_000_000)) + wait)
 }
 
 /// When a pod ended: its last container, else when it ceased to be ready, else when it was asked to

@@ -55,8 +55,8 @@ fn free(pass: &Pass, count: i64, turn: &mut Turn<'_, '_>) -> Vec<i64> {
                 && super::index_of(row, turn) == Some(index)
         })
     };
-    let waits_for_end = (part.replace_failed_only || part.failure_rules.is_some())
-        && pass.terminating > 0;
+    let waits_for_end =
+        (part.replace_failed_only || part.failure_rules.is_some()) && pass.terminating > 0;
     let mut found = Vec::new();
     let mut later = None;
     for index in 0..part.completions.unwrap_or(0).min(LOOKED_AT) {
@@ -148,10 +148,7 @@ fn add_variable(container: &mut Value) {
     let mut list = read::list(container, &["env"]).to_vec();
     let field = Value::object([
         ("apiVersion", Value::from("v1")),
-        (
-            "fieldPath",
-            format!("metadata.labels['{INDEX}']").into(),
-        ),
+        ("fieldPath", format!("metadata.labels['{INDEX}']").into()),
     ]);
     list.push(Value::object([
         ("name", Value::from(VARIABLE)),

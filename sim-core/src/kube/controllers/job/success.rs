@@ -5,24 +5,22 @@ use crate::kube::rows::job::JobPart;
 /// The first rule that is met.
 pub fn matched(part: &JobPart) -> Option<usize> {
     let rules = part.success_rules.as_ref().filter(|_| part.indexed)?;
-    rules.iter().position(|rule| match (&rule.indexes, rule.count) {
-        (Some(ranges), count) => {
-            let listed: i64 = ranges.iter().map(|(from, to)| to - from + 1).sum();
-            let done = part
-                .done
-                .iter()
-                .filter(|index| {
-                    ranges
-                        .iter()
-                        .any(|(from, to)| (from..=to).contains(index))
-                })
-                .count();
-            let done = i64::try_from(done).unwrap_or(i64::MAX);
-            done >= count.unwrap_or(listed)
-        }
-        (None, Some(count)) => i64::try_from(part.done.len()).unwrap_or(i64::MAX) >= count,
-        (None, None) => false,
-    })
+    rules
+        .iter()
+        .position(|rule| match (&rule.indexes, rule.count) {
+            (Some(ranges), count) => {
+                let listed: i64 = ranges.iter().map(|(from, to)| to - from + 1).sum();
+                let done = part
+                    .done
+                    .iter()
+                    .filter(|index| ranges.iter().any(|(from, to)| (from..=to).contains(index)))
+                    .count();
+                let done = i64::try_from(done).unwrap_or(i64::MAX);
+                done >= count.unwrap_or(listed)
+            }
+            (None, Some(count)) => i64::try_from(part.done.len()).unwrap_or(i64::MAX) >= count,
+            (None, None) => false,
+        })
 }
 
 #[cfg(test)]

@@ -1,0 +1,159 @@
+//! The eviction subresource: a deletion that asks the pod's budget first.
+//! Source: `pkg/registry/core/pod/storage/eviction.go`.
+
+use crate::base::time::SimDuration;
+use crate::kube::controllers::disruption;
+use crate::kube::rows::PodId;
+use crate::kube::rows::pod::Phase;
+use crate::kube::rows::watched::WatchedPart;
+use crate::kube::turn::Turn;
+
+use super::refusal::{Cause, Refusal};
+use super::{ApiServer, Response, known, note, read};
+
+/// Granted evictions that are not yet seen by the disruption controller. Source: as above,
+/// `MaxDisruptedPodSize`.
+const GRANTED_MAX: usize = 2_000;
+
+impl ApiServer {
+    /// POST to a pod's `eviction`.
+    pub(super) fn evict(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        grace_seconds: Option<i64>,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<Response, Refusal> {
+        let kind = known("Pod")?;
+        let object =
+            read(kind, namespace, name, turn).ok_or_else(|| Refusal::not_found(kind, name))?;
+        let pod = find(namespace, name, turn).ok_or_else(|| Refusal::not_found(kind, name))?;
+        let row = *turn
+            .store
+            .pod(pod)
+            .ok_or_else(|| Refusal::not_found(kind, name))?;
+        let free = row.phase == Phase::Pending || row.phase.is_terminal() || row.is_terminating();
+        let budgets = if free {
+            Vec::new()
+        } else {
+            disruption::budgets_of(&row, turn)
+        };
+        if budgets.len() > 1 {
+            return Err(refusal(
+                500,
+                "InternalError",
+                name,
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+                None,
+            ));
+        }
+        if let Some(id) = budgets.first().copied() {
+            let generation = turn
+                .store
+                .watched_document(id)
+                .map_or(0, |document| document.generation);
+            let row_name = turn
+                .store
+                .watched(id)
+                .map(|row| turn.ctx.symbols.text(row.name).to_owned())
+                .unwrap_or_default();
+            let Some(WatchedPart::Budget(part)) =
+                turn.store.watched(id).map(|row| row.part.clone())
+            else {
+                return Err(Refusal::not_found(kind, name));
+            };
+            let unready_goes = !row.is_ready()
+                && (part.always_allow || (part.healthy >= part.desired && part.desired > 0));
+            if !unready_goes {
+                let denied = |why: String| {
+                    refusal(
+                        429,
+                        "TooManyRequests",
+                        name,
+                        "Cannot evict pod as it would violate the pod's disruption budget.",
+                        Some(why),
+                    )
+                };
+                if part.observed < generation {
+                    return Err(denied(format!(
+                        "The disruption budget {row_name} is still being processed by the server."
+                    )));
+                }
+                if part.disrupted.len() > GRANTED_MAX {
+                    return Err(refusal(
+                        403,
+                        "Forbidden",
+                        name,
+                        "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
+                        None,
+                    ));
+                }
+                if part.allowed <= 0 {
+                    return Err(denied(format!(
+                        "The disruption budget {row_name} needs {} healthy pods and has {} currently",
+                        part.desired, part.healthy
+                    )));
+                }
+                let mut part = part;
+                part.allowed -= 1;
+                part.disrupted.insert(pod, turn.now());
+                disruption::write(id, part, None, turn);
+            }
+        }
+        if !free {
+            let now = turn.now();
+            turn.store.set_disruption(
+                pod,
+                "EvictionByEvictionAPI",
+                "Eviction API: evicting".into(),
+                now,
+            );
+        }
+        note("evict", kind, name, turn);
+        let grace = grace_seconds
+            .map(|seconds| SimDuration::from_secs(u64::try_from(seconds).unwrap_or(1)));
+        let now = turn.now();
+        turn.store.mark_terminating(pod, grace, now);
+        Ok(Response {
+            object,
+            changed: true,
+        })
+    }
+}
+
+fn find(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<PodId> {
+    turn.store
+        .pods()
+        .find(|(_, row)| {
+            row.name.text(turn.ctx.symbols) == name
+                && turn
+                    .ctx
+                    .symbols
+                    .text(turn.store.template(row.template).namespace)
+                    == namespace
+        })
+        .map(|(pod, _)| pod)
+}
+
+fn refusal(
+    code: u16,
+    reason: &'static str,
+    name: &str,
+    message: &str,
+    why: Option<String>,
+) -> Refusal {
+    Refusal {
+        code,
+        reason,
+        message: message.to_owned(),
+        kind: "Pod".to_owned(),
+        name: name.to_owned(),
+        causes: why
+            .map(|message| Cause {
+                field: String::new(),
+                message,
+            })
+            .into_iter()
+            .collect(),
+    }
+}

@@ -1,0 +1,279 @@
+//! The disruption controller: how many pods of a budget may be evicted now.
+//! Source: `pkg/controller/disruption/disruption.go`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::name::Name;
+use crate::base::symbol::Symbol;
+use crate::base::time::{SimDuration, SimTime};
+use crate::kube::event::{Event, Key};
+use crate::kube::render::{object, time};
+use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::watched::{Allowance, BudgetPart, WatchedKind, WatchedPart};
+use crate::kube::rows::workload::{Amount, OwnerKind};
+use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId};
+use crate::kube::store::events::Message;
+use crate::kube::turn::Turn;
+use crate::manifest::value::Value;
+
+/// How long a granted eviction counts without the pod going. Source: as above, `DeletionTimeout`.
+const GRANTED: SimDuration = SimDuration::from_secs(120);
+
+const COMPONENT: &str = "controllermanager";
+
+/// Budgets that select a pod.
+pub fn budgets_of(row: &PodRow, turn: &Turn<'_, '_>) -> Vec<WatchedId> {
+    let template = turn.store.template(row.template);
+    turn.store
+        .all_watched()
+        .filter(|(_, watched)| {
+            watched.kind == WatchedKind::Budget && watched.namespace == template.namespace
+        })
+        .filter(|(_, watched)| match &watched.part {
+            WatchedPart::Budget(part) => part
+                .selector
+                .as_ref()
+                .is_some_and(|selector| selector.matches(&template.labels)),
+            _ => false,
+        })
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// Pods that a budget selects.
+fn pods(part: &BudgetPart, namespace: Symbol, turn: &Turn<'_, '_>) -> Vec<PodId> {
+    let Some(selector) = &part.selector else {
+        return Vec::new();
+    };
+    let mut found: Vec<PodId> = Vec::new();
+    // By controller, so that a budget costs what it selects and not what the cluster holds.
+    for (id, row) in turn.store.pod_controllers() {
+        if row.namespace == namespace && selector.matches(&turn.store.template(row.template).labels)
+        {
+            found.extend(turn.store.pods_of(id).map(|(pod, _)| pod));
+        }
+    }
+    found.extend(turn.store.lonely_pods());
+    found.retain(|pod| {
+        turn.store.pod(*pod).is_some_and(|row| {
+            let template = turn.store.template(row.template);
+            template.namespace == namespace && selector.matches(&template.labels)
+        })
+    });
+    found.sort_unstable();
+    found
+}
+
+/// One pass over one budget.
+pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
+    let now = turn.now();
+    let Some(row) = turn.store.watched(id) else {
+        return;
+    };
+    let WatchedPart::Budget(part) = &row.part else {
+        return;
+    };
+    let (namespace, name, mut part) = (row.namespace, row.name, part.clone());
+    let Some(document) = turn.store.watched_document(id) else {
+        return;
+    };
+    let generation = document.generation;
+    let object = ("PodDisruptionBudget", namespace, Name::plain(name));
+    let pods = pods(&part, namespace, turn);
+    if pods.is_empty() {
+        turn.normal(
+            object,
+            COMPONENT,
+            "NoPods",
+            Message::Plain("No matching pods found"),
+        );
+    }
+    part.disrupted.retain(|pod, since| {
+        turn.store
+            .pod(*pod)
+            .is_some_and(|row| !row.is_terminating())
+            && *since + GRANTED > now
+    });
+    if let Some(next) = part.disrupted.values().map(|since| *since + GRANTED).min() {
+        turn.at(next, Event::Sync(Key::Watched(id)));
+    }
+    let healthy = pods
+        .iter()
+        .filter(|pod| !part.disrupted.contains_key(pod))
+        .filter(|pod| {
+            turn.store
+                .pod(**pod)
+                .is_some_and(|row| row.is_ready() && !row.is_terminating())
+        })
+        .count();
+    part.healthy = i64::try_from(healthy).unwrap_or(i64::MAX);
+    part.observed = generation;
+    let expected = match part.allowance {
+        Allowance::MinAvailable(Amount::Count(_)) => {
+            Ok((i64::try_from(pods.len()).unwrap_or(i64::MAX), false))
+        }
+        _ => expected(&pods, turn),
+    };
+    let expected = match expected {
+        Ok((expected, unmanaged)) => {
+            if unmanaged {
+                turn.warning(
+                    object,
+                    COMPONENT,
+                    "UnmanagedPods",
+                    Message::Text(unmanaged_text(&part).into()),
+                );
+            }
+            expected
+        }
+        Err(why) => {
+            let text = format!("Failed to calculate the number of expected pods: {why}");
+            turn.warning(
+                object,
+                COMPONENT,
+                "CalculateExpectedPodCountFailed",
+                Message::Text(text.into()),
+            );
+            part.allowed = 0;
+            write(id, part, None, turn);
+            return;
+        }
+    };
+    part.desired = match part.allowance {
+        Allowance::MinAvailable(Amount::Count(count)) => count,
+        Allowance::MinAvailable(amount) => amount.ceiling(expected),
+        Allowance::MaxUnavailable(amount) => (expected - amount.ceiling(expected)).max(0),
+    };
+    part.allowed = if expected <= 0 {
+        0
+    } else {
+        (part.healthy - part.desired).max(0)
+    };
+    write(id, part, Some(expected), turn);
+}
+
+/// Sum of the sizes of the distinct controllers, and whether a pod has none.
+fn expected(pods: &[PodId], turn: &Turn<'_, '_>) -> Result<(i64, bool), String> {
+    let mut sets: BTreeSet<ReplicaSetId> = BTreeSet::new();
+    let mut unmanaged = false;
+    for pod in pods {
+        match turn.store.pod(*pod).and_then(|row| row.owner) {
+            Some(owner) => {
+                sets.insert(owner);
+            }
+            None => unmanaged = true,
+        }
+    }
+    let mut deployments: BTreeMap<DeploymentId, i64> = BTreeMap::new();
+    let mut sum = 0_i64;
+    for set in sets {
+        let Some(row) = turn.store.replica_set(set) else {
+            continue;
+        };
+        if let Some(owner) = row.owner
+            && let Some(deployment) = turn.store.deployment(owner)
+        {
+            deployments.insert(owner, deployment.replicas);
+            continue;
+        }
+        match row.kind {
+            OwnerKind::DaemonSet | OwnerKind::Job => {
+                return Err(format!(
+                    "{} does not implement the scale subresource",
+                    row.kind.resource()
+                ));
+            }
+            OwnerKind::ReplicaSet | OwnerKind::ReplicationController | OwnerKind::StatefulSet => {
+                sum = sum.saturating_add(row.replicas);
+            }
+        }
+    }
+    Ok((sum + deployments.values().sum::<i64>(), unmanaged))
+}
+
+fn unmanaged_text(part: &BudgetPart) -> String {
+    let labels = part.selector.as_ref().map_or_else(Vec::new, |selector| {
+        selector
+            .0
+            .iter()
+            .filter_map(|requirement| match requirement {
+                crate::kube::selector::Requirement::In(key, values) if values.len() == 1 => {
+                    Some(format!("{key}:{}", values[0]))
+                }
+                _ => None,
+            })
+            .collect()
+    });
+    format!(
+        "Pods selected by this PodDisruptionBudget (selector: &LabelSelector{{MatchLabels:map[string]string{{{}}},MatchExpressions:[]LabelSelectorRequirement{{}},}}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set \".spec.minAvailable\" field of the PDB to an integer value.",
+        labels
+            .iter()
+            .map(|label| format!("{label},"))
+            .collect::<String>()
+            .replace(':', ": ")
+    )
+}
+
+/// Writes a budget's status; without `expected` the number was not found.
+pub fn write(id: WatchedId, part: BudgetPart, expected: Option<i64>, turn: &mut Turn<'_, '_>) {
+    let now = turn.now();
+    let Some(row) = turn.store.watched(id) else {
+        return;
+    };
+    let key = row.key.clone();
+    let Some(document) = turn.store.documents().get(&key) else {
+        return;
+    };
+    let old = document.value.get("status");
+    let expected = expected
+        .or_else(|| old.and_then(|status| status.i64_at(&["expectedPods"])))
+        .unwrap_or(0);
+    let allowed = part.allowed > 0;
+    let (status, reason) = if allowed {
+        ("True", "SufficientPods")
+    } else {
+        ("False", "InsufficientPods")
+    };
+    let before = old.and_then(|status| status.path(&["conditions"])?.at(0).cloned());
+    let since = before
+        .filter(|condition| condition.str_at(&["status"]) == Some(status))
+        .and_then(|condition| condition.get("lastTransitionTime").cloned())
+        .unwrap_or_else(|| time(now));
+    let condition = Value::object([
+        ("lastTransitionTime", since),
+        ("message", "".into()),
+        ("observedGeneration", part.observed.into()),
+        ("reason", reason.into()),
+        ("status", status.into()),
+        ("type", "DisruptionAllowed".into()),
+    ]);
+    let disrupted: Vec<(String, SimTime)> = part
+        .disrupted
+        .iter()
+        .filter_map(|(pod, since)| {
+            Some((turn.store.pod(*pod)?.name.text(turn.ctx.symbols), *since))
+        })
+        .collect();
+    let disrupted = if disrupted.is_empty() {
+        Value::Null
+    } else {
+        Value::object(
+            disrupted
+                .into_iter()
+                .map(|(name, since)| (name, time(since))),
+        )
+    };
+    let status = object([
+        ("conditions", Value::list(vec![condition])),
+        ("currentHealthy", part.healthy.into()),
+        ("desiredHealthy", part.desired.into()),
+        ("disruptedPods", disrupted),
+        ("disruptionsAllowed", part.allowed.into()),
+        ("expectedPods", expected.into()),
+        ("observedGeneration", part.observed.into()),
+    ]);
+    if let Some(row) = turn.store.watched_mut(id) {
+        row.part = WatchedPart::Budget(part);
+    }
+    turn.store.write_status(&key, status);
+}
