@@ -24,7 +24,7 @@ impl ApiServer {
         grace_seconds: Option<i64>,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
-        let kind = known("Pod")?;
+        let kind = known("Pod", turn)?;
         let object =
             read(kind, namespace, name, turn).ok_or_else(|| Refusal::not_found(kind, name))?;
         let pod = find(namespace, name, turn).ok_or_else(|| Refusal::not_found(kind, name))?;
