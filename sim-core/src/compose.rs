@@ -5,14 +5,19 @@
 
 pub mod client;
 pub mod engine;
+pub mod resource;
 pub mod graph;
 pub mod lower;
 pub mod store;
+pub mod validate;
 pub mod view;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::api::compose::container::{ContainerConfig, ContainerLimits};
 use crate::api::compose::project::Project;
+use crate::api::compose::service::Restart;
 use crate::api::node::NodeSetup;
 use crate::api::status::WorkloadStatus;
 use crate::base::id::Id;
@@ -21,7 +26,7 @@ use crate::base::time::SimDuration;
 use crate::substrate::order::{MachineId, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
-use client::{Operation, OperationKind};
+use client::Operation;
 use store::{ContainerRow, Store};
 
 /// What a handler of this plane fills.
@@ -52,8 +57,10 @@ pub enum Event {
 /// Options of `docker compose up`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct UpOptions {
-    /// Recreate containers even if nothing changed.
+    /// Recreate containers of the named services even if nothing changed.
     pub force_recreate: bool,
+    /// Recreate those of their dependencies too.
+    pub recreate_dependencies: bool,
     /// Never recreate.
     pub no_recreate: bool,
     /// Remove containers of services that left the file.
@@ -66,6 +73,43 @@ pub struct UpOptions {
     pub scale: Vec<(Arc<str>, u32)>,
     /// Create, but do not start.
     pub no_start: bool,
+    /// Ask the registry for every image first.
+    pub pull: bool,
+    /// Time between stop signal and kill of containers in the way; none: each container's own.
+    pub grace: Option<SimDuration>,
+}
+
+/// Options of `docker compose down`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DownOptions {
+    /// Whether named volumes go too.
+    pub volumes: bool,
+    /// Whether containers of services that are not in the file go too.
+    pub orphans: bool,
+    /// Whether images go too: those that were built without a name of their own, or all.
+    pub images: Option<Images>,
+}
+
+/// Which images `down --rmi` removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Images {
+    /// Those that Compose named.
+    Local,
+    /// All that services use.
+    All,
+}
+
+/// A project and the part of it that a command is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Name of the project.
+    pub project: Arc<str>,
+    /// The project as its files say; none: as its containers' labels say.
+    pub model: Option<Arc<Project>>,
+    /// Only these services; empty: all.
+    pub services: Vec<Arc<str>>,
+    /// Time between stop signal and kill; none: each container's own.
+    pub grace: Option<SimDuration>,
 }
 
 /// A request to the engine or a client's command.
@@ -80,14 +124,55 @@ pub enum Request {
     },
     /// `compose down`.
     Down {
-        /// The project.
-        project: Arc<str>,
-        /// Whether volumes go too.
-        volumes: bool,
-        /// Time between stop signal and kill; none: each container's own.
-        grace: Option<SimDuration>,
+        /// What of it.
+        part: Part,
+        /// What the command line said.
+        options: DownOptions,
     },
-    /// `compose stop` / `docker stop`: containers by name.
+    /// `compose stop`.
+    StopProject {
+        /// What of it.
+        part: Part,
+    },
+    /// `compose start`.
+    StartProject {
+        /// What of it.
+        part: Part,
+    },
+    /// `compose restart`.
+    RestartProject {
+        /// What of it.
+        part: Part,
+        /// Whether services that ask to be restarted with others are left alone.
+        no_dependents: bool,
+    },
+    /// `docker pull`, `compose pull`: starts an operation.
+    Pull {
+        /// References as written.
+        images: Vec<Arc<str>>,
+        /// Only those that are not there.
+        missing_only: bool,
+    },
+    /// An image that is built here: what is in it is not modelled.
+    Build {
+        /// Its reference.
+        image: Arc<str>,
+    },
+    /// `docker image rm`.
+    RemoveImage {
+        /// Its reference.
+        image: Arc<str>,
+    },
+    /// `docker create`.
+    Create {
+        /// Its name.
+        name: Arc<str>,
+        /// What it is to be.
+        config: Arc<ContainerConfig>,
+        /// Project and service, for `compose run`.
+        one_off: Option<(Arc<str>, Arc<str>)>,
+    },
+    /// `docker stop`: containers by name.
     Stop {
         /// Names, or beginnings of ids.
         containers: Vec<Arc<str>>,
@@ -110,6 +195,8 @@ pub enum Request {
     Kill {
         /// Names, or beginnings of ids.
         containers: Vec<Arc<str>>,
+        /// Whether it is the signal that asks for an orderly end, instead of SIGKILL.
+        polite: bool,
     },
     /// `docker rm`.
     Remove {
@@ -118,12 +205,49 @@ pub enum Request {
         /// Whether a running container is killed first.
         force: bool,
     },
-    /// `docker update --restart`.
-    SetRestart {
+    /// `docker rename`.
+    Rename {
         /// Which container.
         container: Arc<str>,
-        /// The new policy.
-        restart: crate::api::compose::service::Restart,
+        /// Its new name.
+        name: Arc<str>,
+    },
+    /// `docker update`.
+    Update {
+        /// Which container.
+        container: Arc<str>,
+        /// The new policy, if it changes.
+        restart: Option<Restart>,
+        /// The new bounds, if they change.
+        limits: Option<ContainerLimits>,
+    },
+    /// `docker network create`.
+    CreateNetwork {
+        /// Its name.
+        name: Arc<str>,
+        /// Driver.
+        driver: Arc<str>,
+        /// Labels.
+        labels: BTreeMap<Arc<str>, Arc<str>>,
+        /// Whether containers cannot reach beyond it.
+        internal: bool,
+    },
+    /// `docker network rm`.
+    RemoveNetwork {
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// `docker volume create`.
+    CreateVolume {
+        /// Its name.
+        name: Arc<str>,
+        /// Labels.
+        labels: BTreeMap<Arc<str>, Arc<str>>,
+    },
+    /// `docker volume rm`.
+    RemoveVolume {
+        /// Its name.
+        name: Arc<str>,
     },
 }
 
@@ -132,8 +256,10 @@ pub enum Request {
 pub enum Response {
     /// An operation was started; its progress is read with [`ComposePlane::operation`].
     Operation(u32),
-    /// Names of the containers that were acted upon.
+    /// Names of the containers that were acted upon; ids of those that were made.
     Containers(Vec<String>),
+    /// Lines for the command to print.
+    Lines(Vec<String>),
 }
 
 /// A refusal, in the engine's or the client's own words.
@@ -163,6 +289,8 @@ pub struct ComposePlane {
     pub(crate) engine_up: bool,
     pub(crate) boots: u32,
     pub(crate) operations: Vec<Operation>,
+    /// Numbers of the operations that are not over.
+    pub(crate) active: Vec<u32>,
 }
 
 impl Default for ComposePlane {
@@ -180,6 +308,7 @@ impl ComposePlane {
             engine_up: false,
             boots: 0,
             operations: Vec::new(),
+            active: Vec::new(),
         }
     }
 
@@ -264,26 +393,49 @@ impl ComposePlane {
             ));
         }
         match request {
-            Request::Up { project, options } => self.begin(
-                OperationKind::Up,
-                project.clone(),
-                options.clone(),
-                ctx,
-                out,
-            ),
-            Request::Down {
-                project,
-                volumes,
-                grace,
-            } => self.begin_down(project, *volumes, *grace, ctx, out),
+            Request::Up { project, options } => {
+                self.begin_up(project.clone(), options.clone(), ctx, out)
+            }
+            Request::Down { part, options } => {
+                self.begin_halt(part, Some(options.clone()), ctx, out)
+            }
+            Request::StopProject { part } => self.begin_halt(part, None, ctx, out),
+            Request::StartProject { part } => self.begin_start_project(part, ctx, out),
+            Request::RestartProject {
+                part,
+                no_dependents,
+            } => self.begin_restart(part, *no_dependents, ctx, out),
+            Request::Pull {
+                images,
+                missing_only,
+            } => self.begin_pull(images, *missing_only, ctx, out),
+            Request::Build { image } => Ok(self.build(image, ctx, out)),
+            Request::RemoveImage { image } => self.remove_image(image, ctx, out),
+            Request::Create {
+                name,
+                config,
+                one_off,
+            } => self.create_container(name, config, one_off.as_ref(), ctx, out),
             Request::Stop { containers, grace } => self.stop(containers, *grace, ctx, out),
             Request::Start { containers } => self.start(containers, ctx, out),
             Request::Restart { containers, grace } => self.restart(containers, *grace, ctx, out),
-            Request::Kill { containers } => self.kill(containers, ctx, out),
+            Request::Kill { containers, polite } => self.kill(containers, *polite, ctx, out),
             Request::Remove { containers, force } => self.remove(containers, *force, ctx, out),
-            Request::SetRestart { container, restart } => {
-                self.set_restart(container, *restart, ctx)
-            }
+            Request::Rename { container, name } => self.rename(container, name, ctx),
+            Request::Update {
+                container,
+                restart,
+                limits,
+            } => self.update(container, *restart, limits.as_ref(), ctx),
+            Request::CreateNetwork {
+                name,
+                driver,
+                labels,
+                internal,
+            } => self.create_network(name, driver, labels, *internal, ctx),
+            Request::RemoveNetwork { name } => self.remove_network(name, ctx),
+            Request::CreateVolume { name, labels } => Ok(self.create_volume(name, labels, ctx)),
+            Request::RemoveVolume { name } => self.remove_volume(name, ctx),
         }
     }
 
@@ -306,17 +458,25 @@ impl ComposePlane {
             .services
             .iter()
             .map(|service| {
-                let ready = self
-                    .store
-                    .of_service(service.name)
-                    .filter(|(_, row)| row.is_ready() && self.engine_up)
-                    .count() as u32;
+                let rows = || self.store.of_service(service.project, service.name);
+                let count = |holds: fn(&ContainerRow) -> bool| {
+                    rows().filter(|(_, row)| holds(row)).count() as u32
+                };
+                let ready = if self.engine_up {
+                    count(ContainerRow::is_ready)
+                } else {
+                    0
+                };
+                // What has done its work well is not missed.
+                let desired = service
+                    .desired
+                    .saturating_sub(count(ContainerRow::is_completed));
                 WorkloadStatus {
                     name: symbols.text(service.name).to_owned(),
                     kind: "service",
-                    desired: service.desired,
+                    desired,
                     ready,
-                    unmet: service.desired.saturating_sub(ready),
+                    unmet: desired.saturating_sub(ready),
                     blocked: 0,
                 }
             })
@@ -335,10 +495,14 @@ impl ComposePlane {
             self.store
                 .containers
                 .iter()
-                .filter(|(_, row)| row.is_ready() && row.wanted)
+                .filter(|(_, row)| row.wanted && (row.is_ready() || row.is_completed()))
                 .count() as u64
         } else {
-            0
+            self.store
+                .containers
+                .iter()
+                .filter(|(_, row)| row.wanted && row.is_completed())
+                .count() as u64
         };
         wanted.saturating_sub(ready)
     }
@@ -350,7 +514,9 @@ impl ComposePlane {
         };
         let mut found: Vec<(u32, SandboxId)> = self
             .store
-            .of_service(name)
+            .containers
+            .iter()
+            .filter(|(_, row)| row.service == name && !row.is_one_off)
             .filter_map(|(_, row)| Some((row.number, row.sandbox?)))
             .collect();
         found.sort_unstable();

@@ -225,6 +225,8 @@ impl Substrate {
                 image,
                 policy,
             } => self.pull(owner, machine, image, policy, scope),
+            Order::AddImage { machine, image } => self.keep_image(machine, image, true, scope),
+            Order::RemoveImage { machine, image } => self.keep_image(machine, image, false, scope),
             Order::Start {
                 owner,
                 sandbox,

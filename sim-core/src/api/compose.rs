@@ -1,4 +1,5 @@
 //! Compose: the model after merge, interpolation and normalisation.
 
+pub mod container;
 pub mod project;
 pub mod service;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::api::compose::container::ContainerLimits;
 use crate::api::compose::service::Restart;
 use crate::base::id::Id;
 use crate::base::name::{Name, Rule};
@@ -15,7 +16,7 @@ use crate::substrate::order::{
     SandboxId,
 };
 
-use super::store::{ContainerRow, Health, State, Then, owner};
+use super::store::{ContainerRow, Health, LOG_LINES_MAX, State, Then, owner};
 use super::{ComposePlane, Event, Out, Refusal, Response};
 
 /// First restart back-off. Source: `restartmanager.go` (`defaultTimeout`).
@@ -63,6 +64,7 @@ impl ComposePlane {
         let row = &mut self.store.containers[id];
         row.state = State::Starting;
         row.error = None;
+        row.refusal = 0;
         row.then = Then::Policy;
         row.attempt += 1;
         out.order(Order::CreateSandbox {
@@ -131,13 +133,14 @@ impl ComposePlane {
                     &published.host_ip
                 }
             });
-        let id_text = super::view::container_id(row, ctx.seed, ctx.symbols);
+        let id_text = super::view::container_id(row, ctx.seed);
         let message = format!(
             "failed to set up container networking: driver failed programming external connectivity on endpoint {name} ({id_text}): Bind for {address}:{port} failed: port is already allocated"
         );
         let message = ctx.symbols.intern(&message);
         let row = &mut self.store.containers[id];
         row.error = Some(message);
+        row.refusal = 125;
         row.state = State::Created;
         row.exit_code = 128;
         row.sandbox = None;
@@ -178,6 +181,14 @@ impl ComposePlane {
         };
         let row = row.clone();
         self.note("start", &row, Detail::None, None, out);
+        for network in row.config.networks.keys() {
+            self.network_event("connect", network, id, ctx);
+        }
+        self.event("start", id, &[], ctx);
+        if row.restarted {
+            self.store.containers[id].restarted = false;
+            self.event("restart", id, &[], ctx);
+        }
         self.balance(id, ctx, out);
         self.wake(ctx, out);
     }
@@ -190,15 +201,23 @@ impl ComposePlane {
         out: &mut Out,
     ) {
         let Some(id) = self.row_of(by) else { return };
-        let message = match code {
-            127 => "failed to create task for container: executable file not found in $PATH",
-            126 => "failed to create task for container: permission denied",
-            _ => "failed to create task for container",
+        let row = &self.store.containers[id];
+        let words = row.spec.command.iter().chain(row.spec.arguments.iter());
+        let first = words.map(|word| &**word).next().unwrap_or("");
+        // Source: runc `libcontainer/standard_init_linux.go`, as the daemon passes it on.
+        let reason = match code {
+            127 => format!(": exec: {first:?}: executable file not found in $PATH"),
+            126 => format!(": exec: {first:?}: permission denied"),
+            _ => String::new(),
         };
-        let message = ctx.symbols.intern(message);
+        let message = format!(
+            "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init{reason}"
+        );
+        let message = ctx.symbols.intern(&message);
         let row = &mut self.store.containers[id];
         row.state = State::Created;
         row.exit_code = code;
+        row.refusal = code;
         row.error = Some(message);
         row.process = None;
         let sandbox = row.sandbox.take();
@@ -238,6 +257,11 @@ impl ComposePlane {
             value,
         });
         self.note("health", &row, Detail::Text(text), rule, out);
+        let action = format!(
+            "health_status: {}",
+            if success { "healthy" } else { "unhealthy" }
+        );
+        self.event(&action, id, &[], ctx);
         self.wake(ctx, out);
     }
 
@@ -254,6 +278,11 @@ impl ComposePlane {
         if self.store.containers[id].process != Some(process) || !self.engine_up {
             return;
         }
+        self.keep_log(id, process, ctx);
+        if oom {
+            self.event("oom", id, &[], ctx);
+        }
+        self.event("die", id, &[("exitCode", code.to_string())], ctx);
         let row = &mut self.store.containers[id];
         row.process = None;
         row.exit_code = code;
@@ -272,6 +301,9 @@ impl ComposePlane {
             out.order(Order::RemoveSandbox { sandbox });
         }
         self.note("die", &shown, Detail::Exit(code), None, out);
+        for network in shown.config.networks.keys() {
+            self.network_event("disconnect", network, id, ctx);
+        }
         self.after_exit(id, lasted, ctx, out);
         // It may have been removed with its exit, which balances what is left.
         if self.store.containers.get(id).is_some() {
@@ -287,18 +319,34 @@ impl ComposePlane {
         ctx: &mut Context<'_>,
         out: &mut Out,
     ) {
-        match self.store.containers[id].then {
-            Then::Stay => {}
+        let then = self.store.containers[id].then;
+        if then == Then::Stay || then == Then::Start {
+            self.event("stop", id, &[], ctx);
+        }
+        match then {
             Then::Remove => self.forget(id, ctx, out),
-            Then::Start => self.begin_start(id, out),
+            Then::Start => {
+                self.store.containers[id].restarted = true;
+                self.begin_start(id, out);
+            }
             Then::Policy => self.apply_policy(id, lasted, out),
+            Then::Stay | Then::Die => {}
+        }
+        // The engine removes it after its end, unless it is to run again.
+        let ended = self
+            .store
+            .containers
+            .get(id)
+            .is_some_and(|row| row.config.auto_remove && row.state == State::Exited);
+        if ended {
+            self.forget(id, ctx, out);
         }
     }
 
     fn apply_policy(&mut self, id: Id<ContainerRow>, lasted: SimDuration, out: &mut Out) {
         let row = &mut self.store.containers[id];
         let restart = !row.stopped_by_user
-            && match row.restart {
+            && match row.config.restart {
                 Restart::No => false,
                 Restart::Always | Restart::UnlessStopped => true,
                 Restart::OnFailure { max_retries } => {
@@ -356,12 +404,13 @@ impl ComposePlane {
 
     /// Programs where users' requests for the container's service go.
     pub(crate) fn balance(&mut self, id: Id<ContainerRow>, ctx: &mut Context<'_>, out: &mut Out) {
-        let service = self.store.containers[id].service;
+        let row = &self.store.containers[id];
+        let (project, service) = (row.project, row.service);
         let Some(entry) = self
             .store
             .services
             .iter()
-            .find(|row| row.name == service)
+            .find(|row| row.name == service && row.project == project)
             .copied()
         else {
             return;
@@ -370,7 +419,7 @@ impl ComposePlane {
         let mut published = None;
         let mut running: Vec<(u32, Backend)> = Vec::new();
         let mut listens = false;
-        for (_, row) in self.store.of_service(service) {
+        for (_, row) in self.store.of_service(project, service) {
             let target = row.ports.first().map_or(0, |port| port.target);
             published = published.or(row.ports.first().map(|port| port.published));
             let program = row
@@ -414,18 +463,27 @@ impl ComposePlane {
             out.order(Order::RemoveSandbox { sandbox });
         }
         self.note("destroy", &row, Detail::None, None, out);
+        self.event("destroy", id, &[], ctx);
         self.store.containers.remove(id);
-        let left = self.store.of_service(row.service).next().map(|(id, _)| id);
+        let left = self
+            .store
+            .of_service(row.project, row.service)
+            .next()
+            .map(|(id, _)| id);
         match left {
             Some(other) => self.balance(other, ctx, out),
             None => {
-                if let Some(entry) = self
-                    .store
-                    .services
-                    .iter()
-                    .find(|entry| entry.name == row.service)
-                {
-                    out.order(Order::RemoveBalancer { key: entry.key });
+                let place =
+                    self.store.services.iter().position(|entry| {
+                        entry.name == row.service && entry.project == row.project
+                    });
+                if let Some(place) = place {
+                    let key = self.store.services[place].key;
+                    out.order(Order::RemoveBalancer { key });
+                    // A container of `docker run` is all there is of its service.
+                    if ctx.symbols.text(row.project).is_empty() {
+                        self.store.services.remove(place);
+                    }
                 }
             }
         }
@@ -439,13 +497,12 @@ impl ComposePlane {
         }
         self.engine_up = false;
         self.boots += 1;
-        for operation in &mut self.operations {
-            if operation.exit.is_none() {
-                operation.exit = Some(1);
-                operation
-                    .lines
-                    .push("error during connect: the host is gone".to_owned());
-            }
+        for number in std::mem::take(&mut self.active) {
+            let operation = &mut self.operations[number as usize];
+            operation.exit = Some(1);
+            operation
+                .lines
+                .push("error during connect: the host is gone".to_owned());
         }
         let ids: Vec<Id<ContainerRow>> = self.store.containers.iter().map(|(id, _)| id).collect();
         for id in ids {
@@ -485,7 +542,7 @@ impl ComposePlane {
             } else {
                 Health::None
             };
-            let start = match row.restart {
+            let start = match row.config.restart {
                 Restart::No => false,
                 Restart::Always => row.state != State::Created,
                 Restart::UnlessStopped => ran && !row.stopped_by_user,
@@ -547,8 +604,7 @@ impl ComposePlane {
             return Some(found);
         }
         let mut matches = self.store.containers.iter().filter(|(_, row)| {
-            name.len() >= 2
-                && super::view::container_id(row, ctx.seed, ctx.symbols).starts_with(name)
+            name.len() >= 2 && super::view::container_id(row, ctx.seed).starts_with(name)
         });
         let first = matches.next().map(|(id, _)| id);
         if matches.next().is_some() {
@@ -593,11 +649,13 @@ impl ComposePlane {
         row.then = then;
         match (row.state, row.process) {
             (State::Running | State::Starting, Some(process)) => {
-                let grace = grace.unwrap_or(row.grace);
+                let grace = grace.unwrap_or_else(|| row.grace());
                 out.order(Order::Stop {
                     container: process,
                     grace,
                 });
+                let signal = if grace.is_zero() { 9 } else { 15 };
+                self.event("kill", id, &[("signal", signal.to_string())], ctx);
                 true
             }
             (State::Starting, None) => {
@@ -629,7 +687,7 @@ impl ComposePlane {
         match then {
             Then::Remove => self.forget(id, ctx, out),
             Then::Start => self.begin_start(id, out),
-            Then::Policy | Then::Stay => {}
+            Then::Policy | Then::Stay | Then::Die => {}
         }
         false
     }
@@ -679,6 +737,7 @@ impl ComposePlane {
     pub(crate) fn kill(
         &mut self,
         names: &[Arc<str>],
+        polite: bool,
         ctx: &mut Context<'_>,
         out: &mut Out,
     ) -> Result<Response, Refusal> {
@@ -687,7 +746,7 @@ impl ComposePlane {
             let row = &self.store.containers[*id];
             if row.state != State::Running {
                 let name = ctx.symbols.text(row.name);
-                let id = super::view::container_id(row, ctx.seed, ctx.symbols);
+                let id = super::view::container_id(row, ctx.seed);
                 return Err(Refusal::new(format!(
                     "cannot kill container: {name}: container {id} is not running"
                 )));
@@ -697,9 +756,19 @@ impl ComposePlane {
         for id in ids {
             let row = &mut self.store.containers[id];
             row.stopped_by_user = true;
-            row.then = Then::Stay;
+            row.then = Then::Die;
             if let Some(process) = row.process {
-                out.order(Order::Kill { container: process });
+                out.order(if polite {
+                    // Nothing follows the signal: a process without a handler goes on.
+                    Order::Stop {
+                        container: process,
+                        grace: SimDuration::MAX,
+                    }
+                } else {
+                    Order::Kill { container: process }
+                });
+                let signal = if polite { 15 } else { 9 };
+                self.event("kill", id, &[("signal", signal.to_string())], ctx);
             }
         }
         Ok(response)
@@ -715,15 +784,15 @@ impl ComposePlane {
         let ids = self.named(names, ctx)?;
         for id in &ids {
             let row = &self.store.containers[*id];
-            if !force
-                && matches!(
-                    row.state,
-                    State::Running | State::Starting | State::Restarting
-                )
-            {
+            let running = match row.state {
+                State::Running | State::Starting => "running",
+                State::Restarting => "restarting",
+                State::Created | State::Exited | State::Removing => continue,
+            };
+            if !force {
                 let name = ctx.symbols.text(row.name);
                 return Err(Refusal::new(format!(
-                    "cannot remove container \"{name}\": container is running: stop the container before removing or force remove"
+                    "cannot remove container \"{name}\": container is {running}: stop the container before removing or force remove"
                 )));
             }
         }
@@ -734,16 +803,77 @@ impl ComposePlane {
         Ok(response)
     }
 
-    pub(crate) fn set_restart(
+    /// `docker rename`.
+    pub(crate) fn rename(
         &mut self,
+        container: &str,
         name: &str,
-        restart: Restart,
         ctx: &mut Context<'_>,
     ) -> Result<Response, Refusal> {
-        let id = self
-            .find(name, ctx)
-            .ok_or_else(|| Refusal::new(format!("No such container: {name}")))?;
-        self.store.containers[id].restart = restart;
+        let id = self.existing(container, ctx)?;
+        let symbol = ctx.symbols.intern(name);
+        self.free_name(name, Some(id), ctx)?;
+        let old = ctx.symbols.text(self.store.containers[id].name).to_owned();
+        self.store.containers[id].name = symbol;
+        self.event("rename", id, &[("oldName", format!("/{old}"))], ctx);
         Ok(self.texts(&[id], ctx))
+    }
+
+    /// `docker update`. What a running process uses changes with its next start.
+    pub(crate) fn update(
+        &mut self,
+        container: &str,
+        restart: Option<Restart>,
+        limits: Option<&ContainerLimits>,
+        ctx: &mut Context<'_>,
+    ) -> Result<Response, Refusal> {
+        let id = self.existing(container, ctx)?;
+        if let Some(limits) = limits {
+            super::validate::limits(limits, self.host_milli_cpu(ctx))?;
+        }
+        let row = &mut self.store.containers[id];
+        if restart.is_some_and(|restart| restart != Restart::No) && row.config.auto_remove {
+            return Err(Refusal::new(
+                "Restart policy cannot be updated because AutoRemove is enabled for the container",
+            ));
+        }
+        let config = Arc::make_mut(&mut row.config);
+        if let Some(restart) = restart {
+            config.restart = restart;
+        }
+        if let Some(limits) = limits {
+            config.limits = limits.clone();
+        }
+        let config = row.config.clone();
+        row.spec = Arc::new(super::lower::spec(&config, row.spec.name, ctx.symbols));
+        self.event("update", id, &[], ctx);
+        Ok(self.texts(&[id], ctx))
+    }
+
+    pub(crate) fn existing(
+        &self,
+        name: &str,
+        ctx: &Context<'_>,
+    ) -> Result<Id<ContainerRow>, Refusal> {
+        self.find(name, ctx)
+            .ok_or_else(|| Refusal::new(format!("No such container: {name}")))
+    }
+
+    /// Keeps what a process printed, as the engine's log does over restarts.
+    fn keep_log(&mut self, id: Id<ContainerRow>, process: ContainerId, ctx: &Context<'_>) {
+        let Some(container) = ctx.machines.container(process) else {
+            return;
+        };
+        let new: Vec<_> = container
+            .log(ctx.now)
+            .map(|(at, line)| (at, Arc::from(line)))
+            .collect();
+        if new.is_empty() {
+            return;
+        }
+        let log = Arc::make_mut(&mut self.store.containers[id].log);
+        log.extend(new);
+        let excess = log.len().saturating_sub(LOG_LINES_MAX);
+        log.drain(..excess);
     }
 }

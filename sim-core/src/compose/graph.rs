@@ -7,7 +7,6 @@ use petgraph::algo::toposort;
 use petgraph::graphmap::DiGraphMap;
 
 use crate::api::compose::project::Project;
-use crate::api::compose::service::Service;
 
 /// Services with those first that others depend on; services at one depth come by name.
 /// A cycle cannot come here: the decoder refuses it with its place in the file.
@@ -15,41 +14,57 @@ use crate::api::compose::service::Service;
 /// # Errors
 /// The name of a service on a cycle.
 pub fn start_order(project: &Project) -> Result<Vec<Arc<str>>, Arc<str>> {
-    let names: Vec<&Arc<str>> = project.services.keys().collect();
+    let edges: BTreeMap<Arc<str>, Vec<Arc<str>>> = project
+        .services
+        .iter()
+        .map(|(name, service)| (name.clone(), service.depends_on.keys().cloned().collect()))
+        .collect();
+    let depth = depths_or_cycle(&edges)?;
+    let mut sorted: Vec<(u32, Arc<str>)> = depth
+        .into_iter()
+        .map(|(name, depth)| (depth, name))
+        .collect();
+    sorted.sort_unstable();
+    Ok(sorted.into_iter().map(|(_, name)| name).collect())
+}
+
+/// How deep each name stands above those it depends on; all are at 0 if they go in a circle.
+pub fn depths(edges: &BTreeMap<Arc<str>, Vec<Arc<str>>>) -> BTreeMap<Arc<str>, u32> {
+    depths_or_cycle(edges).unwrap_or_default()
+}
+
+fn depths_or_cycle(
+    edges: &BTreeMap<Arc<str>, Vec<Arc<str>>>,
+) -> Result<BTreeMap<Arc<str>, u32>, Arc<str>> {
+    let names: Vec<&Arc<str>> = edges.keys().collect();
     let index: BTreeMap<&str, u32> = names
         .iter()
         .enumerate()
         .map(|(at, name)| (&***name, at as u32))
         .collect();
     let mut graph: DiGraphMap<u32, ()> = DiGraphMap::new();
-    for (name, service) in &project.services {
+    for (name, needed) in edges {
         let to = index[&**name];
         graph.add_node(to);
-        for dependency in service.depends_on.keys() {
+        for dependency in needed {
             if let Some(from) = index.get(&**dependency) {
                 graph.add_edge(*from, to, ());
             }
         }
     }
     let order = toposort(&graph, None).map_err(|cycle| names[cycle.node_id() as usize].clone())?;
-    // Depth, then name: the order in which parallel starts are made one after another.
-    let mut depth: BTreeMap<u32, u32> = BTreeMap::new();
-    for at in &order {
-        let service = &project.services[names[*at as usize]];
-        let own = service
-            .depends_on
-            .keys()
-            .filter_map(|dependency| index.get(&**dependency).and_then(|at| depth.get(at)))
+    // Depth, then name: the order in which parallel work is done one after another.
+    let mut depth: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    for at in order {
+        let name = names[at as usize];
+        let own = edges[name]
+            .iter()
+            .filter_map(|dependency| depth.get(dependency))
             .max()
             .map_or(0, |deepest| deepest + 1);
-        depth.insert(*at, own);
+        depth.insert(name.clone(), own);
     }
-    let mut sorted: Vec<(u32, u32)> = depth.into_iter().map(|(at, depth)| (depth, at)).collect();
-    sorted.sort_unstable();
-    Ok(sorted
-        .into_iter()
-        .map(|(_, at)| names[at as usize].clone())
-        .collect())
+    Ok(depth)
 }
 
 /// The named services and everything they depend on; all of them for an empty list.
@@ -61,20 +76,21 @@ pub fn selected(project: &Project, services: &[Arc<str>]) -> Result<Vec<Arc<str>
         return Ok(project.services.keys().cloned().collect());
     }
     let mut wanted: Vec<Arc<str>> = Vec::new();
-    let mut todo: Vec<Arc<str>> = services.to_vec();
-    while let Some(name) = todo.pop() {
-        let Some(service) = find(project, &name) else {
-            return Err(name);
+    let mut todo: Vec<(Arc<str>, bool)> =
+        services.iter().map(|name| (name.clone(), true)).collect();
+    while let Some((name, required)) = todo.pop() {
+        let Some(service) = project.services.get(&name) else {
+            if required {
+                return Err(name);
+            }
+            continue;
         };
         if !wanted.contains(&name) {
             wanted.push(name);
-            todo.extend(service.depends_on.keys().cloned());
+            let needed = service.depends_on.iter();
+            todo.extend(needed.map(|(name, dependency)| (name.clone(), dependency.required)));
         }
     }
     wanted.sort_unstable();
     Ok(wanted)
-}
-
-fn find<'a>(project: &'a Project, name: &str) -> Option<&'a Service> {
-    project.services.get(name)
 }

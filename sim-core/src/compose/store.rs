@@ -1,8 +1,9 @@
 //! What the engine remembers of its containers, on disk: it survives a reboot of the host.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::api::compose::service::Restart;
+use crate::api::compose::container::ContainerConfig;
 use crate::base::id::Id;
 use crate::base::symbol::Symbol;
 use crate::base::table::Table;
@@ -57,20 +58,22 @@ pub struct Published {
 pub struct ContainerRow {
     /// Full name.
     pub name: Symbol,
+    /// Hash of the name it was made with; seeds its id.
+    pub key: u64,
     /// Project; empty for `docker run`.
     pub project: Symbol,
-    /// Service.
+    /// Service; its first name for `docker run`.
     pub service: Symbol,
     /// Number in its service, from 1.
     pub number: u32,
+    /// Whether `compose run` made it: no part of the service's scale.
+    pub is_one_off: bool,
+    /// As it was asked for, with later updates.
+    pub config: Arc<ContainerConfig>,
     /// How it is run.
     pub spec: Arc<ContainerSpec>,
     /// Ports to publish at start.
     pub ports: Arc<[Published]>,
-    /// Restart policy.
-    pub restart: Restart,
-    /// Time between stop signal and kill.
-    pub grace: SimDuration,
     /// Hash of the service's configuration (label `com.docker.compose.config-hash`).
     pub config_hash: u64,
     /// Creation ordinal; seeds its id.
@@ -95,6 +98,10 @@ pub struct ContainerRow {
     pub oom_killed: bool,
     /// Message of a refused start (`State.Error`).
     pub error: Option<Symbol>,
+    /// Exit code of `docker run` for a refused start.
+    pub refusal: i32,
+    /// Whether the start under way is the second half of a restart by hand.
+    pub restarted: bool,
     /// Restarts by policy since the last start by hand.
     pub restart_count: u32,
     /// Restarts that `on-failure:n` counts.
@@ -109,6 +116,8 @@ pub struct ContainerRow {
     pub attempt: u32,
     /// Remove it once it has stopped; start it again once it has stopped.
     pub then: Then,
+    /// What earlier runs printed, the newest lines.
+    pub log: Arc<Vec<(SimTime, Arc<str>)>>,
 }
 
 /// What follows when a container has stopped.
@@ -118,6 +127,8 @@ pub enum Then {
     Policy,
     /// Stay stopped.
     Stay,
+    /// Stay stopped after a signal by hand.
+    Die,
     /// Be removed.
     Remove,
     /// Start again at once.
@@ -130,13 +141,27 @@ impl ContainerRow {
         self.state == State::Running && matches!(self.health, Health::None | Health::Healthy)
     }
 
+    /// Time between stop signal and kill.
+    pub fn grace(&self) -> SimDuration {
+        self.config.stop_timeout.unwrap_or(STOP_TIMEOUT)
+    }
+
+    /// Whether it has done what it had to: ended well, and nothing is to start it again.
+    pub fn is_completed(&self) -> bool {
+        use crate::api::compose::service::Restart;
+        self.state == State::Exited
+            && self.exit_code == 0
+            && !self.stopped_by_user
+            && matches!(self.config.restart, Restart::No | Restart::OnFailure { .. })
+    }
+
     /// Whether the container has a health check.
     pub fn has_health_check(&self) -> bool {
         !self.spec.probes.is_empty()
     }
 }
 
-/// A service that some `up` asked for.
+/// A service that some `up` asked for, or a container of `docker run`.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceRow {
     /// Project.
@@ -149,6 +174,45 @@ pub struct ServiceRow {
     pub key: u32,
 }
 
+/// A network or a volume that was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// When.
+    pub at: SimTime,
+    /// Driver: `bridge`, `local`, …
+    pub driver: Arc<str>,
+    /// Labels, sorted by key.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// Whether containers cannot reach beyond it.
+    pub internal: bool,
+    /// Its canonical form when Compose made it; empty else.
+    pub document: Arc<str>,
+}
+
+/// What `docker events` tells.
+#[derive(Clone, Debug)]
+pub struct EngineEvent {
+    /// When.
+    pub at: SimTime,
+    /// `container`, `network`, `volume` or `image`.
+    pub kind: &'static str,
+    /// What happened, e.g. `start`.
+    pub action: Arc<str>,
+    /// Identifier of the object.
+    pub actor: Arc<str>,
+    /// Facts about it, sorted by key.
+    pub attributes: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// Events that can still be asked for. Source: moby `daemon/events/events.go` (eventsLimit).
+pub const EVENTS_MAX: usize = 256;
+
+/// Lines of a container's earlier runs that are kept: a bound of our own.
+pub const LOG_LINES_MAX: usize = 1_000;
+
+/// Time between stop signal and kill. Source: moby `daemon/container/container_unix.go`.
+const STOP_TIMEOUT: SimDuration = SimDuration::from_secs(10);
+
 /// The engine's store.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
@@ -156,10 +220,14 @@ pub struct Store {
     pub containers: Table<ContainerRow>,
     /// Services in the order in which they were first asked for (by name within one `up`).
     pub services: Vec<ServiceRow>,
-    /// Networks, by full name.
-    pub networks: Vec<Symbol>,
+    /// Networks that were made, by full name.
+    pub networks: BTreeMap<Arc<str>, Made>,
     /// Volumes, by full name.
-    pub volumes: Vec<Symbol>,
+    pub volumes: BTreeMap<Arc<str>, Made>,
+    /// Images built here, by reference.
+    pub built: Vec<Arc<str>>,
+    /// What happened last, oldest first.
+    pub events: VecDeque<EngineEvent>,
     /// Containers ever made.
     pub ordinals: u32,
     /// Next host port for a port published without a number.
@@ -167,14 +235,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// Containers of a service.
+    /// Containers of a service, without those of `compose run`.
     pub fn of_service(
         &self,
+        project: Symbol,
         service: Symbol,
     ) -> impl Iterator<Item = (Id<ContainerRow>, &ContainerRow)> {
-        self.containers
-            .iter()
-            .filter(move |(_, row)| row.service == service)
+        self.containers.iter().filter(move |(_, row)| {
+            row.service == service && row.project == project && !row.is_one_off
+        })
     }
 
     /// A container by name.

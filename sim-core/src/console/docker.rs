@@ -40,7 +40,7 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
 fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Output, Output> {
     let Some(first) = words.first() else {
         return Ok(Output::text(
-            "Usage:  docker [OPTIONS] COMMAND\n\nCommands that are modelled: service, stack, node, swarm, secret, config, network, volume, compose, ps, inspect, logs, exec, start, stop, restart, kill, rm, update, stats, version, info\n",
+            "Usage:  docker [OPTIONS] COMMAND\n\nCommands that are modelled: service, stack, node, swarm, secret, config, network, volume, image, system, compose, run, create, ps, inspect, logs, exec, start, stop, restart, kill, wait, rm, rename, update, port, top, stats, events, images, pull, rmi, version, info\n",
         ));
     };
     let rest = &words[1..];
@@ -79,10 +79,10 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
 }
 
 /// Real commands that nothing here models.
-const REAL: [&str; 26] = [
-    "attach", "build", "builder", "buildx", "commit", "context", "cp", "create", "diff", "events",
-    "export", "history", "images", "import", "load", "login", "logout", "manifest", "pause",
-    "plugin", "pull", "push", "run", "save", "search", "unpause",
+const REAL: [&str; 21] = [
+    "attach", "build", "builder", "buildx", "commit", "context", "cp", "diff", "export", "history",
+    "import", "load", "login", "logout", "manifest", "pause", "plugin", "push", "save", "search",
+    "unpause",
 ];
 
 /// The sentence for a real command that is not modelled.

@@ -180,12 +180,17 @@ impl<'a> Target<'a> {
                     return (walk, None);
                 }
                 if walk.tick < target {
+                    let (before, step) = (walk.tick, span + self.gap(end, walk.verdict));
                     walk.tick = match self.spec.pacing {
                         ProbePacing::Ticks => tick_from(walk.anchor, self.period(), target),
-                        ProbePacing::Gaps => {
-                            tick_from(walk.tick, span + self.gap(end, walk.verdict), target)
-                        }
+                        ProbePacing::Gaps => tick_from(walk.tick, step, target),
                     };
+                    if reached {
+                        // The probes that were not looked at one by one all ended alike.
+                        let alike = walk.tick.since(before).as_micros() / step.as_micros().max(1);
+                        let alike = u32::try_from(alike).unwrap_or(u32::MAX);
+                        walk.streak = walk.streak.saturating_add(alike);
+                    }
                 }
             }
         }
@@ -371,6 +376,22 @@ impl Substrate {
         while let Some(id) = next {
             next = self.probes.remove(id).and_then(|probe| probe.next);
         }
+    }
+
+    /// Failures in a row of a container's probe up to now.
+    pub fn failing_streak(&self, container: ContainerId, which: u8, now: SimTime) -> Option<u32> {
+        let row = self.containers.get(container)?;
+        let mut next = row.first_probe;
+        while let Some(id) = next {
+            let probe = self.probes.get(id)?;
+            next = probe.next;
+            let target = Target::new(row, probe.index)?;
+            if target.spec.which == which {
+                let (walk, _) = target.walk(probe.walk, now);
+                return Some(if walk.streak_success { 0 } else { walk.streak });
+            }
+        }
+        None
     }
 
     /// The verdict that holds for a probe of a container now; none before the first.

@@ -218,6 +218,20 @@ pub enum Order {
         /// When to ask the registry.
         policy: PullPolicy,
     },
+    /// An image that was made on the machine itself.
+    AddImage {
+        /// The machine.
+        machine: MachineId,
+        /// Reference as written.
+        image: Symbol,
+    },
+    /// Forget an image.
+    RemoveImage {
+        /// The machine.
+        machine: MachineId,
+        /// Reference as written.
+        image: Symbol,
+    },
     /// Create and start a container in a sandbox. Answers [`Upcall::ContainerCreated`] at once,
     /// then [`Upcall::Started`] or [`Upcall::StartFailed`].
     Start {

@@ -142,6 +142,24 @@ impl Substrate {
             .map(|(image, _)| image)
     }
 
+    /// Adds an image to a machine, or takes it away, without a registry.
+    pub(super) fn keep_image(
+        &mut self,
+        machine: MachineId,
+        text: Symbol,
+        present: bool,
+        scope: &Scope<'_>,
+    ) {
+        let number = self.image_number(text, scope.symbols);
+        if let Some(row) = self.machines.get_mut(machine) {
+            if present {
+                row.images.insert(number);
+            } else {
+                row.images.remove(number);
+            }
+        }
+    }
+
     /// Whether a machine has an image.
     pub fn has_image(&self, machine: MachineId, text: Symbol) -> bool {
         let number = self.images.by_text.get(&text);

@@ -79,9 +79,10 @@ pub enum DependencyCondition {
 }
 
 /// The engine's restart policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Restart {
     /// Not at all.
+    #[default]
     No,
     /// After every exit, and when the engine starts.
     Always,

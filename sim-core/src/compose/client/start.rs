@@ -2,110 +2,331 @@
 //!
 //! Source: `docker/compose pkg/compose/{convergence,start}.go`.
 
-use crate::api::compose::service::DependencyCondition;
+use std::sync::Arc;
+
+use crate::api::compose::service::{Dependency, DependencyCondition};
+use crate::base::id::Id;
 use crate::base::name::{Name, Rule};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::Context;
 
 use super::super::store::{ContainerRow, Health, State};
 use super::super::{ComposePlane, Event, Out};
-use super::{POLL, Phase};
+use super::{Operation, POLL, Phase, Stage};
+
+/// What a look at a dependency gives.
+enum Verdict {
+    Later,
+    Holds(&'static str),
+    Fails(String),
+}
 
 impl ComposePlane {
     /// Starts every service whose dependencies hold.
-    pub(super) fn start_jobs(&mut self, number: u32, ctx: &mut Context<'_>, out: &mut Out) {
-        let count = self.operations[number as usize].jobs.len();
-        let mut poll = false;
-        for index in 0..count {
-            if self.operations[number as usize].jobs[index].started {
-                continue;
-            }
-            match self.dependencies(number, index, ctx) {
-                Readiness::Ready(rule) => self.start_job(number, index, rule, ctx, out),
-                Readiness::Later { polled } => {
-                    poll |= polled;
-                    let operation = &mut self.operations[number as usize];
-                    if !operation.jobs[index].announced {
-                        operation.jobs[index].announced = true;
-                        let waiting = operation.jobs[index]
-                            .service
-                            .depends_on
-                            .keys()
-                            .cloned()
-                            .collect::<Vec<_>>();
-                        for name in waiting {
-                            operation.lines.push(format!(
-                                " Container {}-{name}-1 Waiting",
-                                operation.project.name
-                            ));
-                        }
-                    }
-                }
-                Readiness::Failed(message) => {
-                    let operation = &mut self.operations[number as usize];
-                    operation.lines.push(message);
-                    operation.exit = Some(1);
-                    operation.phase = Phase::Over;
+    pub(super) fn start_jobs(
+        &mut self,
+        number: u32,
+        operation: &mut Operation,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        for place in 0..operation.jobs.len() {
+            if operation.jobs[place].stage == Stage::Waiting && operation.may_begin(place) {
+                operation.jobs[place].stage = Stage::Clearing;
+                if let Err(message) = self.begin_wait(number, place, operation, ctx, out) {
+                    operation.fail(message);
                     return;
                 }
             }
-        }
-        if let Some(message) = self.refused(number, ctx) {
-            let operation = &mut self.operations[number as usize];
-            operation.lines.push(message);
-            operation.exit = Some(1);
-            operation.phase = Phase::Over;
-            return;
-        }
-        let operation = &self.operations[number as usize];
-        let running = operation.jobs.iter().all(|job| {
-            job.started
-                && job.containers.iter().all(|id| {
-                    self.store
-                        .containers
-                        .get(*id)
-                        .is_none_or(|row| row.started_at.is_some())
-                })
-        });
-        if running {
-            self.end_of_start(number, ctx, out);
-        } else if poll {
-            out.after(POLL, Event::Step { operation: number });
-        }
-    }
-
-    /// A container that the engine refused to start ends the command.
-    pub(super) fn refused(&self, number: u32, ctx: &Context<'_>) -> Option<String> {
-        let operation = &self.operations[number as usize];
-        operation
-            .jobs
-            .iter()
-            .filter(|job| job.started)
-            .flat_map(|job| &job.containers)
-            .find_map(|id| {
-                let row = self.store.containers.get(*id)?;
-                let error = row.error.filter(|_| row.state == State::Created)?;
-                Some(format!(
-                    "Error response from daemon: {}",
-                    ctx.symbols.text(error)
-                ))
-            })
-    }
-
-    pub(super) fn end_of_start(&mut self, number: u32, ctx: &mut Context<'_>, out: &mut Out) {
-        let operation = &mut self.operations[number as usize];
-        let names: Vec<String> = operation
-            .jobs
-            .iter()
-            .flat_map(|job| &job.containers)
-            .filter_map(|id| self.store.containers.get(*id))
-            .map(|row| format!(" Container {} Started", ctx.symbols.text(row.name)))
-            .collect();
-        for line in names {
-            if !operation.lines.contains(&line) {
-                operation.lines.push(line);
+            if operation.jobs[place].stage == Stage::Clearing {
+                match self.look(number, place, operation, ctx, out) {
+                    Ok(false) => continue,
+                    Ok(true) => operation.jobs[place].stage = Stage::Working,
+                    Err(message) => {
+                        operation.fail(message);
+                        return;
+                    }
+                }
+            }
+            if operation.jobs[place].stage == Stage::Working
+                && let Err(message) = self.start_containers(place, operation, ctx, out)
+            {
+                operation.fail(message);
+                return;
             }
         }
+        if operation.jobs.iter().all(|job| job.stage == Stage::Done) {
+            self.end_of_start(number, operation, ctx, out);
+        }
+    }
+
+    /// Dependencies that have to be waited for beyond their start.
+    fn conditions(operation: &Operation, place: usize) -> Vec<(Arc<str>, Dependency)> {
+        let job = &operation.jobs[place];
+        job.depends_on
+            .iter()
+            .filter(|(_, dependency)| dependency.condition != DependencyCondition::Started)
+            .map(|(name, dependency)| (name.clone(), *dependency))
+            .collect()
+    }
+
+    fn begin_wait(
+        &mut self,
+        number: u32,
+        place: usize,
+        operation: &mut Operation,
+        ctx: &Context<'_>,
+        out: &mut Out,
+    ) -> Result<(), String> {
+        let dependant = operation.jobs[place].name.clone();
+        let mut waits = false;
+        for (name, dependency) in Self::conditions(operation, place) {
+            let Some(other) = operation.job(&name) else {
+                // Not enabled, or left out by name: nothing to wait for.
+                operation.jobs[place].held.insert(name);
+                continue;
+            };
+            if operation.jobs[other].scale == 0 {
+                operation.jobs[place].held.insert(name);
+                continue;
+            }
+            let containers = operation.jobs[other].containers.clone();
+            if containers.is_empty() {
+                let message = format!("{dependant} is missing dependency {name}");
+                if dependency.required {
+                    return Err(message);
+                }
+                operation.lines.push(format!("WARN[0000] {message} "));
+                operation.jobs[place].held.insert(name);
+                continue;
+            }
+            self.say_all(&containers, "Waiting", operation, ctx);
+            waits = true;
+        }
+        if waits {
+            operation.jobs[place].next_poll = Some(ctx.now + POLL);
+            out.after(POLL, Event::Step { operation: number });
+        }
+        Ok(())
+    }
+
+    fn say_all(
+        &self,
+        containers: &[Id<ContainerRow>],
+        word: &str,
+        operation: &mut Operation,
+        ctx: &Context<'_>,
+    ) {
+        for id in containers {
+            if let Some(row) = self.store.containers.get(*id) {
+                let name = ctx.symbols.text(row.name).to_owned();
+                operation.say("Container", &name, word);
+            }
+        }
+    }
+
+    /// Looks at the conditions when the next look is due. Returns whether they all hold.
+    fn look(
+        &mut self,
+        number: u32,
+        place: usize,
+        operation: &mut Operation,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<bool, String> {
+        let Some(due) = operation.jobs[place].next_poll else {
+            return Ok(true);
+        };
+        if ctx.now < due {
+            return Ok(false);
+        }
+        let mut all = true;
+        for (name, dependency) in Self::conditions(operation, place) {
+            if operation.jobs[place].held.contains(&name) {
+                continue;
+            }
+            let Some(other) = operation.job(&name) else {
+                continue;
+            };
+            let containers = operation.jobs[other].containers.clone();
+            let verdict = if dependency.condition == DependencyCondition::Healthy {
+                self.healthy(&containers, false, ctx)
+            } else {
+                self.completed(&name, &containers)
+            };
+            let is_health = dependency.condition == DependencyCondition::Healthy;
+            match verdict {
+                Verdict::Later => all = false,
+                Verdict::Holds(word) => {
+                    self.say_all(&containers, word, operation, ctx);
+                    operation.jobs[place].held.insert(name);
+                }
+                Verdict::Fails(message) if !dependency.required => {
+                    let (reason, message) = if is_health {
+                        let reason = format!("optional dependency {name:?} failed to start");
+                        (reason.clone(), format!("{reason}: {message}"))
+                    } else {
+                        let reason = format!("optional dependency {message}");
+                        (reason.clone(), reason)
+                    };
+                    self.say_all(&containers, &format!("Skipped: {reason}"), operation, ctx);
+                    operation.lines.push(format!("WARN[0000] {message} "));
+                    operation.jobs[place].held.insert(name);
+                }
+                Verdict::Fails(message) => {
+                    let (word, message) = if is_health {
+                        (
+                            format!("Error dependency {name} failed to start"),
+                            format!("dependency failed to start: {message}"),
+                        )
+                    } else {
+                        (
+                            format!("Error service {message}"),
+                            format!("service {message}"),
+                        )
+                    };
+                    self.say_all(&containers, &word, operation, ctx);
+                    return Err(message);
+                }
+            }
+        }
+        if !all {
+            operation.jobs[place].next_poll = Some(ctx.now + POLL);
+            out.after(POLL, Event::Step { operation: number });
+        }
+        Ok(all)
+    }
+
+    /// Whether all containers are healthy, or run where there is no check and that is enough.
+    fn healthy(
+        &self,
+        containers: &[Id<ContainerRow>],
+        running_is_enough: bool,
+        ctx: &Context<'_>,
+    ) -> Verdict {
+        for id in containers {
+            let Some(row) = self.store.containers.get(*id) else {
+                continue;
+            };
+            let name = ctx.symbols.text(row.name);
+            if row.state == State::Exited {
+                return Verdict::Fails(format!("container {name} exited ({})", row.exit_code));
+            }
+            if !row.has_health_check() {
+                if !running_is_enough {
+                    return Verdict::Fails(format!(
+                        "container {name} has no healthcheck configured"
+                    ));
+                }
+                if row.state != State::Running {
+                    return Verdict::Later;
+                }
+                continue;
+            }
+            match row.health {
+                Health::Healthy if row.state == State::Running => {}
+                Health::Unhealthy if row.state == State::Running => {
+                    return Verdict::Fails(format!("container {name} is unhealthy"));
+                }
+                Health::Healthy | Health::Unhealthy | Health::None | Health::Starting => {
+                    return Verdict::Later;
+                }
+            }
+        }
+        Verdict::Holds("Healthy")
+    }
+
+    fn completed(&self, name: &str, containers: &[Id<ContainerRow>]) -> Verdict {
+        let ended = containers
+            .iter()
+            .filter_map(|id| self.store.containers.get(*id))
+            .find(|row| row.state == State::Exited);
+        match ended.map(|row| row.exit_code) {
+            None => Verdict::Later,
+            Some(0) => Verdict::Holds("Exited"),
+            Some(code) => Verdict::Fails(format!(
+                "{name:?} didn't complete successfully: exit {code}"
+            )),
+        }
+    }
+
+    /// Starts a service's containers one after another.
+    fn start_containers(
+        &mut self,
+        place: usize,
+        operation: &mut Operation,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Result<(), String> {
+        let containers = operation.jobs[place].containers.clone();
+        for id in containers {
+            let under_way = operation.jobs[place].starting;
+            let Some(row) = self.store.containers.get(id) else {
+                if under_way.is_some_and(|(starting, _)| starting == id) {
+                    operation.jobs[place].starting = None;
+                }
+                continue;
+            };
+            let name = ctx.symbols.text(row.name).to_owned();
+            match under_way {
+                Some((starting, since)) if starting == id => {
+                    if let Some(error) = row.error.filter(|_| row.state == State::Created) {
+                        return Err(format!(
+                            "Error response from daemon: {}",
+                            ctx.symbols.text(error)
+                        ));
+                    }
+                    if row.started_at.is_none_or(|at| at < since) {
+                        return Ok(());
+                    }
+                    operation.say("Container", &name, "Started");
+                    operation.jobs[place].starting = None;
+                    operation.jobs[place].started.insert(id);
+                }
+                Some(_) => {}
+                None => {
+                    let begun = operation.jobs[place].started.contains(&id);
+                    if begun || matches!(row.state, State::Running | State::Restarting) {
+                        continue;
+                    }
+                    let conditions = Self::conditions(operation, place);
+                    let rule = conditions
+                        .iter()
+                        .any(|(_, other)| other.condition == DependencyCondition::Healthy)
+                        .then_some(Rule {
+                            key: "service_healthy poll",
+                            value: POLL,
+                        });
+                    operation.say("Container", &name, "Starting");
+                    out.notice(Notice {
+                        source: "compose.client",
+                        verb: "start",
+                        subject: Subject {
+                            kind: "container",
+                            name: Name::plain(row.name),
+                        },
+                        detail: Detail::None,
+                        rule,
+                    });
+                    operation.jobs[place].starting = Some((id, ctx.now));
+                    self.start_by_hand(id, out);
+                    return Ok(());
+                }
+            }
+        }
+        if operation.jobs[place].starting.is_none() {
+            operation.jobs[place].stage = Stage::Done;
+        }
+        Ok(())
+    }
+
+    fn end_of_start(
+        &mut self,
+        number: u32,
+        operation: &mut Operation,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         let project = Name::plain(ctx.symbols.intern(&operation.project.name));
         out.notice(Notice {
             source: "compose.client",
@@ -117,174 +338,74 @@ impl ComposePlane {
             detail: Detail::None,
             rule: None,
         });
-        if operation.options.wait {
-            operation.phase = Phase::Waiting;
-        } else {
-            operation.phase = Phase::Over;
-            operation.exit = Some(0);
+        if !operation.options.wait {
+            operation.over(0);
+            return;
         }
+        operation.phase = Phase::Waiting;
+        for place in 0..operation.jobs.len() {
+            let containers = operation.jobs[place].containers.clone();
+            self.say_all(&containers, "Waiting", operation, ctx);
+            operation.jobs[place].next_poll = Some(ctx.now + POLL);
+            operation.jobs[place].stage = Stage::Waiting;
+        }
+        out.after(POLL, Event::Step { operation: number });
     }
 
-    pub(super) fn wait_jobs(&mut self, number: u32, ctx: &mut Context<'_>, _out: &mut Out) {
-        let operation = &self.operations[number as usize];
-        let rows = || {
-            operation
-                .jobs
-                .iter()
-                .flat_map(|job| &job.containers)
-                .filter_map(|id| self.store.containers.get(*id))
-        };
-        let failed =
-            rows().find(|row| row.health == Health::Unhealthy || row.state == State::Exited);
-        let end = match failed {
-            Some(row) => {
-                let name = ctx.symbols.text(row.name);
-                Some((
-                    1,
-                    Some(if row.state == State::Exited {
-                        format!("container {name} exited ({})", row.exit_code)
-                    } else {
-                        format!("container {name} is unhealthy")
-                    }),
-                ))
-            }
-            None if rows().all(ContainerRow::is_ready) => Some((0, None)),
-            None => None,
-        };
-        if let Some((code, line)) = end {
-            let operation = &mut self.operations[number as usize];
-            operation.lines.extend(line);
-            operation.exit = Some(code);
-            operation.phase = Phase::Over;
-        }
-    }
-
-    pub(super) fn start_job(
+    /// `--wait`: until every container runs, or is healthy where it has a check. One-shot services
+    /// that others wait for are to end well. Source: `start.go` getDependencyCondition.
+    pub(super) fn wait_jobs(
         &mut self,
         number: u32,
-        index: usize,
-        rule: Option<Rule>,
+        operation: &mut Operation,
         ctx: &mut Context<'_>,
         out: &mut Out,
     ) {
-        let ids = self.operations[number as usize].jobs[index]
-            .containers
-            .clone();
-        self.operations[number as usize].jobs[index].started = true;
-        for id in ids {
-            let Some(row) = self.store.containers.get(id) else {
-                continue;
-            };
-            if matches!(row.state, State::Running | State::Starting) {
+        let mut again = false;
+        for place in 0..operation.jobs.len() {
+            let job = &operation.jobs[place];
+            if job.stage == Stage::Done {
                 continue;
             }
-            let name = ctx.symbols.text(row.name).to_owned();
-            self.operations[number as usize]
-                .lines
-                .push(format!(" Container {name} Starting"));
-            out.notice(Notice {
-                source: "compose.client",
-                verb: "start",
-                subject: Subject {
-                    kind: "container",
-                    name: Name::plain(row.name),
-                },
-                detail: Detail::None,
-                rule,
+            if job.next_poll.is_some_and(|due| ctx.now < due) {
+                return;
+            }
+            let name = job.name.clone();
+            let is_one_shot = operation.jobs.iter().any(|other| {
+                other.depends_on.get(&name).is_some_and(|dependency| {
+                    dependency.condition == DependencyCondition::CompletedSuccessfully
+                })
             });
-            self.start_by_hand(id, out);
-        }
-    }
-
-    /// Whether a service's dependencies hold.
-    fn dependencies(&self, number: u32, index: usize, ctx: &Context<'_>) -> Readiness {
-        let operation = &self.operations[number as usize];
-        let mut later = None;
-        let mut rule = None;
-        for (name, dependency) in &operation.jobs[index].service.depends_on {
-            let Some(job) = operation.jobs.iter().find(|job| job.service.name == *name) else {
-                continue;
+            let containers = operation.jobs[place].containers.clone();
+            let verdict = if is_one_shot {
+                self.completed(&name, &containers)
+            } else {
+                self.healthy(&containers, true, ctx)
             };
-            if job.service.scale == 0 {
-                continue;
-            }
-            for id in &job.containers {
-                let Some(row) = self.store.containers.get(*id) else {
-                    continue;
-                };
-                let text = ctx.symbols.text(row.name);
-                let answer = judge(dependency.condition, row, text, job.started);
-                match answer {
-                    Ok(true) => {
-                        if dependency.condition == DependencyCondition::Healthy {
-                            rule = Some(Rule {
-                                key: "service_healthy poll",
-                                value: POLL,
-                            });
-                        }
-                    }
-                    Ok(false) => {
-                        later = Some(
-                            later.unwrap_or(false)
-                                || dependency.condition == DependencyCondition::Healthy,
-                        )
-                    }
-                    Err(message) if dependency.required => return Readiness::Failed(message),
-                    Err(_) => {}
+            match verdict {
+                Verdict::Later => {
+                    operation.jobs[place].next_poll = Some(ctx.now + POLL);
+                    again = true;
+                }
+                Verdict::Holds(word) => {
+                    self.say_all(&containers, word, operation, ctx);
+                    operation.jobs[place].stage = Stage::Done;
+                }
+                Verdict::Fails(message) => {
+                    let message = if is_one_shot {
+                        format!("service {message}")
+                    } else {
+                        message
+                    };
+                    operation.fail(message);
+                    return;
                 }
             }
         }
-        match later {
-            Some(polled) => Readiness::Later { polled },
-            None => Readiness::Ready(rule),
+        if again {
+            out.after(POLL, Event::Step { operation: number });
+        } else {
+            operation.over(0);
         }
-    }
-}
-
-enum Readiness {
-    Ready(Option<Rule>),
-    Later { polled: bool },
-    Failed(String),
-}
-
-/// Whether one dependency's container satisfies a condition. Source: 26.9, 26.10.
-fn judge(
-    condition: DependencyCondition,
-    row: &ContainerRow,
-    name: &str,
-    started: bool,
-) -> Result<bool, String> {
-    let ended = row.state == State::Exited && started && row.started_at.is_some();
-    match condition {
-        DependencyCondition::Started => {
-            Ok(row.state == State::Running || ended || row.state == State::Restarting)
-        }
-        DependencyCondition::Healthy => {
-            if !row.has_health_check() {
-                return Err(format!(
-                    "dependency failed to start: container {name} has no healthcheck configured"
-                ));
-            }
-            if ended {
-                return Err(format!(
-                    "dependency failed to start: container {name} exited ({})",
-                    row.exit_code
-                ));
-            }
-            match row.health {
-                Health::Healthy => Ok(true),
-                Health::Unhealthy => Err(format!(
-                    "dependency failed to start: container {name} is unhealthy"
-                )),
-                Health::None | Health::Starting => Ok(false),
-            }
-        }
-        DependencyCondition::CompletedSuccessfully => match (ended, row.exit_code) {
-            (true, 0) => Ok(true),
-            (true, code) => Err(format!(
-                "service \"{name}\" didn't complete successfully: exit {code}"
-            )),
-            (false, _) => Ok(false),
-        },
     }
 }

@@ -60,24 +60,25 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let global = Global { parsed };
     let Some(verb) = words.first() else {
         return Ok(Output::text(
-            "Usage:  docker compose [OPTIONS] COMMAND\n\nCommands that are modelled: config, down, exec, kill, logs, ls, ps, restart, rm, start, stop, up, version\n",
+            "Usage:  docker compose [OPTIONS] COMMAND\n\nCommands that are modelled: build, config, create, down, events, exec, images, kill, logs, ls, port, ps, pull, restart, rm, run, scale, start, stop, top, up, version, volumes, wait\n",
         ));
     };
     let rest = &words[1..];
     match verb.as_str() {
-        "up" => up::up(session, &global, rest),
-        "down" => up::down(session, &global, rest),
-        "create" => up::create(session, &global, rest),
-        "start" | "stop" | "restart" | "kill" | "rm" => act::run(session, &global, verb, rest),
-        "ps" | "ls" | "logs" | "exec" => look::run(session, &global, verb, rest),
+        "up" | "down" | "create" | "scale" | "pull" | "build" | "start" | "stop" | "restart" => {
+            up::run(session, &global, verb, rest)
+        }
+        "kill" | "rm" | "run" | "wait" => act::run(session, &global, verb, rest),
+        "ps" | "ls" | "logs" | "exec" | "top" | "images" | "port" | "events" | "volumes" => {
+            look::run(session, &global, verb, rest)
+        }
         "config" | "convert" => config::run(session, &global, rest),
         "version" => Ok(Output::text(format!(
             "Docker Compose version of engine {}\n",
             super::ENGINE_VERSION
         ))),
-        "top" | "images" | "build" | "pull" | "push" | "run" | "events" | "port" | "cp"
-        | "pause" | "unpause" | "watch" | "wait" | "stats" | "attach" | "scale" | "volumes"
-        | "export" | "commit" | "publish" => {
+        "push" | "cp" | "pause" | "unpause" | "watch" | "stats" | "attach" | "export"
+        | "commit" | "publish" | "bridge" => {
             Err(super::not_modelled(&format!("docker compose {verb}")))
         }
         word => Err(Output::error(
@@ -355,7 +356,7 @@ fn containers<'a>(
         .map(|plane| plane.containers())
         .unwrap_or_default()
         .into_iter()
-        .filter(|row| symbols.text(row.project) == project)
+        .filter(|row| symbols.text(row.project) == project && !row.is_one_off)
         .collect();
     for name in services {
         if !rows.iter().any(|row| symbols.text(row.service) == name) {

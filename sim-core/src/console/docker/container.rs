@@ -1,14 +1,20 @@
 //! `docker ps|inspect|logs|exec|start|stop|restart|kill|rm|update|stats`: containers of one engine.
 //! Source: docker/cli `cli/command/container`, moby `daemon/container/state.go`.
 
+pub mod image;
+pub mod more;
+pub mod resource;
 pub mod row;
+pub mod run;
 pub mod verb;
 
 use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, inspected, passes};
 use super::words::{bytes, ellipsis, human, short};
 use super::{not_modelled, service, unknown_command};
-use crate::base::time::SimDuration;
+use std::sync::Arc;
+
+use crate::base::time::{SimDuration, SimTime};
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::swarm::control_api::Kind;
@@ -16,9 +22,9 @@ use crate::swarm::control_api::Kind;
 use row::{Engine, Row};
 
 /// Commands of this module.
-pub const VERBS: [&str; 12] = [
+pub const VERBS: [&str; 21] = [
     "ps", "inspect", "logs", "exec", "start", "stop", "restart", "kill", "rm", "update", "stats",
-    "top",
+    "top", "run", "create", "wait", "port", "rename", "events", "images", "pull", "rmi",
 ];
 
 const PS: Grammar = Grammar {
@@ -40,7 +46,7 @@ const INSPECT: Grammar = Grammar {
 const LOGS: Grammar = Grammar {
     path: "docker logs",
     usage: "[OPTIONS] CONTAINER",
-    flags: "follow,f tail,n= timestamps,t details! since=! until=!",
+    flags: "follow,f tail,n= timestamps,t details! since= until=",
     least: 1,
     most: Some(1),
     interspersed: true,
@@ -71,21 +77,19 @@ pub fn grouped(
 ) -> Result<Output, Output> {
     match (group, verb) {
         ("container", "ls" | "list") => run(session, "ps", words),
-        ("container", verb) if VERBS.contains(&verb) => run(session, verb, words),
-        ("system", "info") => super::node::info(session),
-        (
-            "container",
-            "create" | "run" | "prune" | "wait" | "pause" | "unpause" | "rename" | "attach"
-            | "port" | "cp" | "diff" | "export" | "commit",
-        ) => Err(not_modelled(&format!("docker {group} {verb}"))),
-        (
-            "image",
-            "ls" | "pull" | "rm" | "inspect" | "build" | "history" | "prune" | "push" | "tag"
-            | "save" | "load" | "import",
-        )
-        | ("system", "df" | "events" | "prune" | "dial-stdio") => {
-            Err(not_modelled(&format!("docker {group} {verb}")))
+        ("container", "prune") => resource::system(session, "containers", words),
+        ("container", verb)
+            if VERBS.contains(&verb)
+                && !matches!(verb, "ps" | "events" | "images" | "pull" | "rmi") =>
+        {
+            run(session, verb, words)
         }
+        ("system", "info") => super::node::info(session),
+        ("system", "events") => run(session, "events", words),
+        ("system", "df" | "prune") => resource::system(session, verb, words),
+        ("image", verb) => image::run(session, verb, words),
+        ("container", "pause" | "unpause" | "attach" | "cp" | "diff" | "export" | "commit")
+        | ("system", "dial-stdio") => Err(not_modelled(&format!("docker {group} {verb}"))),
         _ => Err(unknown_command(&format!("docker {group}"), verb)),
     }
 }
@@ -101,12 +105,17 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
         "logs" => logs(session, &parse(&LOGS, words)?),
         "exec" => exec(session, &parse(&EXEC, words)?),
         "stats" => stats(session, &parse(&STATS, words)?),
-        "top" => Err(not_modelled("docker top")),
+        "run" => run::run(session, words),
+        "create" => run::create_only(session, words),
+        "images" => image::list(session, words),
+        "pull" => image::pull(session, words),
+        "rmi" => image::remove(session, words),
+        "wait" | "port" | "top" | "rename" | "events" => more::run(session, verb, words),
         verb => verb::run(session, verb, words),
     }
 }
 
-const FIELDS: [(&str, &str); 10] = [
+const FIELDS: [(&str, &str); 12] = [
     ("ID", "CONTAINER ID"),
     ("Image", "IMAGE"),
     ("Command", "COMMAND"),
@@ -117,6 +126,8 @@ const FIELDS: [(&str, &str); 10] = [
     ("State", "STATE"),
     ("CreatedAt", "CREATED AT"),
     ("Labels", "LABELS"),
+    ("Networks", "NETWORKS"),
+    ("Mounts", "MOUNTS"),
 ];
 
 /// Prints containers of an engine as `docker ps`.
@@ -127,7 +138,8 @@ pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
     let filters = filters(
         parsed,
         &[
-            "id", "name", "status", "label", "health", "ancestor", "exited",
+            "id", "name", "status", "label", "health", "ancestor", "exited", "network", "volume",
+            "before", "since", "publish",
         ],
     )?;
     let last = parsed.read("last", |text| {
@@ -141,13 +153,36 @@ pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
             .iter()
             .any(|filter| filter.key == "status" || filter.key == "exited");
     let mut rows = engine.rows();
+    let place = |rows: &[Row], name: &str| {
+        rows.iter()
+            .position(|row| row.name == name || row.id.starts_with(name))
+    };
+    // Rows are newest first.
+    for filter in &filters {
+        match (filter.key.as_str(), place(&rows, &filter.value)) {
+            ("before", Some(place)) => {
+                rows.drain(..=place);
+            }
+            ("since", Some(place)) => rows.truncate(place),
+            ("before" | "since", None) => {
+                return Err(Output::error(
+                    1,
+                    format!(
+                        "Error response from daemon: No such container: {}",
+                        filter.value
+                    ),
+                ));
+            }
+            _ => {}
+        }
+    }
     rows.retain(|row| {
         (all || matches!(row.state, "running" | "restarting" | "paused"))
             && passes(&filters, |key, value| holds(row, key, value))
     });
     rows.truncate(last.unwrap_or(usize::MAX));
     let whole = parsed.has("no-trunc");
-    let mut listing = Listing::new(&FIELDS, 3);
+    let mut listing = Listing::new(&FIELDS, 5);
     for row in rows {
         listing.rows.push(vec![
             if whole {
@@ -168,6 +203,8 @@ pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
                 .map(|(key, value)| format!("{key}={value}"))
                 .collect::<Vec<_>>()
                 .join(","),
+            row.networks.join(","),
+            row.mounts.join(","),
         ]);
     }
     Ok(listing.output(parsed))
@@ -193,6 +230,12 @@ fn holds(row: &Row, key: &str, value: &str) -> bool {
         "health" => row.health.unwrap_or("none") == value,
         "ancestor" => row.image == value || row.image.split(':').next() == Some(value),
         "exited" => row.state == "exited" && row.exit_code.to_string() == value,
+        "network" => row.networks.iter().any(|name| name == value),
+        "volume" => row.mounts.iter().any(|name| name == value),
+        "publish" => row
+            .ports
+            .contains(&format!(":{}->", value.split('/').next().unwrap_or(""))),
+        "before" | "since" => true,
         "label" => super::listing::labelled(value, |key| {
             row.labels
                 .iter()
@@ -246,6 +289,23 @@ fn inspect(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
             };
             network().or_else(node).or_else(service).or_else(task)
         });
+        let wants = |word: &str| kind.is_none_or(|kind| kind == word);
+        let found = found
+            .or_else(|| {
+                wants("image")
+                    .then(|| image::object(session, name))
+                    .flatten()
+            })
+            .or_else(|| {
+                wants("network")
+                    .then(|| resource::network(session, name))
+                    .flatten()
+            })
+            .or_else(|| {
+                wants("volume")
+                    .then(|| resource::volume_object(session, name))
+                    .flatten()
+            });
         match found {
             Some(object) => objects.push(object),
             None => missing.push(match kind {
@@ -264,40 +324,68 @@ fn logs(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
     let engine = Engine::of(session)?;
     let row = engine.find(&parsed.words[0])?;
     let tail = service::tail(parsed.value("tail"))?;
-    Ok(Output::text(log_text(
-        &engine,
-        &row,
-        "",
+    let time = |name: &str| match parsed.value(name) {
+        None => Ok(None),
+        Some(text) => more::instant(text, engine.now)
+            .map(Some)
+            .map_err(|message| Output::error(1, message)),
+    };
+    let lines = Lines {
+        prefix: "",
         tail,
-        parsed.has("timestamps"),
-    )))
+        timestamps: parsed.has("timestamps"),
+        since: time("since")?,
+        until: time("until")?,
+    };
+    Ok(Output::text(log_text(&engine, &row, lines)))
 }
 
-/// The container's log, each line after `prefix`.
-pub fn log_text(
-    engine: &Engine<'_>,
-    row: &Row,
-    prefix: &str,
-    tail: Option<usize>,
-    timestamps: bool,
-) -> String {
-    let Some(container) = row
-        .process
-        .and_then(|id| engine.world.substrate.container(id))
-    else {
-        return String::new();
+/// Which lines of a log are printed, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lines<'a> {
+    /// Stands before each.
+    pub prefix: &'a str,
+    /// Only so many, the last ones.
+    pub tail: Option<usize>,
+    /// Whether the time stands before each.
+    pub timestamps: bool,
+    /// Only from then on.
+    pub since: Option<SimTime>,
+    /// Only until then.
+    pub until: Option<SimTime>,
+}
+
+/// The container's log.
+pub fn log_text(engine: &Engine<'_>, row: &Row, how: Lines<'_>) -> String {
+    let mut lines: Vec<(SimTime, Arc<str>)> = match engine.world.compose() {
+        Some(plane) => plane
+            .containers()
+            .into_iter()
+            .find(|stored| engine.world.symbols.text(stored.name) == row.name)
+            .map(|stored| plane.log(stored, &engine.world.substrate, engine.now))
+            .unwrap_or_default(),
+        None => row
+            .process
+            .and_then(|id| engine.world.substrate.container(id))
+            .map(|container| {
+                let lines = container.log(engine.now);
+                lines.map(|(at, line)| (at, Arc::from(line))).collect()
+            })
+            .unwrap_or_default(),
     };
-    let lines: Vec<_> = container.log(engine.now).collect();
-    let first = tail.map_or(0, |tail| lines.len().saturating_sub(tail));
+    lines.retain(|(at, _)| {
+        how.since.is_none_or(|since| *at >= since) && how.until.is_none_or(|until| *at <= until)
+    });
+    let first = how.tail.map_or(0, |tail| lines.len().saturating_sub(tail));
     lines[first..]
         .iter()
         .map(|(at, line)| {
-            let time = if timestamps {
+            let time = if how.timestamps {
                 format!("{} ", at.rfc3339_micros())
             } else {
                 String::new()
             };
-            format!("{prefix}{time}{line}\n")
+            format!("{}{time}{line}\n", how.prefix)
         })
         .collect()
 }
@@ -313,7 +401,7 @@ fn exec(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
 /// # Errors
 /// The daemon's text if nothing runs there.
 pub fn execute(engine: &Engine<'_>, row: &Row, words: &[String]) -> Result<Output, Output> {
-    let command: Vec<std::sync::Arc<str>> = words.iter().map(|word| word.as_str().into()).collect();
+    let command: Vec<Arc<str>> = words.iter().map(|word| word.as_str().into()).collect();
     let code = row
         .process
         .and_then(|id| engine.world.substrate.exec(id, &command, engine.now));

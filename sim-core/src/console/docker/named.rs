@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::container::resource;
 use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::words::{ago, short};
 use super::{ask, each, swarm, unknown_command};
-use crate::base::rng::{Stream, stable_hash};
 use crate::console::{Output, Session};
-use crate::engine::command::Orchestrator;
 use crate::swarm::control_api::{Kind, Request, Response};
 
 /// Largest secret and config. Source: swarmkit `api/validation/secrets.go`, `manager/controlapi/config.go`.
@@ -90,11 +89,20 @@ pub fn run(
                 Kind::Secret | Kind::Config => list(session, kind, &parsed),
             }
         }
-        ("ls" | "list", None) => volumes(
-            session,
-            &parse(&grammar(path[1], "[OPTIONS]", LS, 0, Some(0)), rest)?,
-        ),
+        ("prune", Some(Kind::Network)) if resource::applies(session) => {
+            resource::prune_networks(session, rest)
+        }
+        (word, None) if resource::applies(session) => resource::volume(session, word, rest),
+        ("ls" | "list", None) => Err(Output::error(
+            1,
+            "docker volume ls is not modelled in a swarm",
+        )),
         ("create", Some(Kind::Network)) => {
+            if resource::applies(session)
+                && let Some(output) = resource::create_network(session, rest)?
+            {
+                return Ok(output);
+            }
             let flags = "driver,d= attachable label=* subnet=*! gateway=*! internal! ingress! opt,o=*! scope=! ipv6! ip-range=*!";
             let parsed = parse(
                 &grammar(path[2], "[OPTIONS] NETWORK", flags, 1, Some(1)),
@@ -141,8 +149,17 @@ pub fn run(
                 &grammar(path[3], "NAME [NAME...]", "force,f", 1, None),
                 rest,
             )?;
-            swarm(session)?;
+            if kind != Kind::Network || !resource::applies(session) {
+                swarm(session)?;
+            }
             Ok(each(&parsed.words, |name| {
+                if kind == Kind::Network && resource::applies(session) {
+                    let of_swarm =
+                        swarm(session).is_ok_and(|plane| plane.inspect_named(kind, name).is_some());
+                    if !of_swarm || resource::has_network(session, name) {
+                        return resource::remove_network(session, name);
+                    }
+                }
                 ask(
                     session,
                     Request::Remove {
@@ -272,42 +289,23 @@ fn networks(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
     let whole = parsed.has("no-trunc");
     let mut listing = Listing::new(&NETWORK_FIELDS, 0);
     let cut = |id: String| if whole { id } else { short(&id) };
-    if let Some(world) = session.history.lab().world(Orchestrator::Compose) {
-        let Some(plane) = world.compose() else {
-            return Ok(Output::default());
-        };
-        let id = |name: &str| {
-            let mut stream = Stream::new(world.seed, "compose.network-id", stable_hash(name), 0);
-            (0..4)
-                .map(|_| format!("{:016x}", stream.bits()))
-                .collect::<String>()
-        };
-        // The engine's own three networks are always there.
-        for (name, driver) in [("bridge", "bridge"), ("host", "host"), ("none", "null")] {
-            listing.rows.push(vec![
-                cut(id(name)),
-                name.to_owned(),
-                driver.to_owned(),
-                "local".to_owned(),
-            ]);
+    let local = resource::network_rows(session);
+    for [id, name, driver, scope] in local {
+        listing.rows.push(vec![cut(id), name, driver, scope]);
+    }
+    match swarm(session) {
+        Ok(plane) => {
+            for (name, object) in plane.named(Kind::Network) {
+                listing.rows.push(vec![
+                    cut(object.identity.text()),
+                    name.to_string(),
+                    "overlay".to_owned(),
+                    "swarm".to_owned(),
+                ]);
+            }
         }
-        for name in plane.networks(&world.symbols) {
-            listing.rows.push(vec![
-                cut(id(name)),
-                name.to_owned(),
-                "bridge".to_owned(),
-                "local".to_owned(),
-            ]);
-        }
-    } else {
-        for (name, object) in swarm(session)?.named(Kind::Network) {
-            listing.rows.push(vec![
-                cut(object.identity.text()),
-                name.to_string(),
-                "overlay".to_owned(),
-                "swarm".to_owned(),
-            ]);
-        }
+        Err(_) if resource::applies(session) => {}
+        Err(output) => return Err(output),
     }
     listing
         .rows
@@ -324,41 +322,27 @@ fn networks(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
     Ok(listing.output(parsed))
 }
 
-fn volumes(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
-    let filters = filters(parsed, &["name", "driver"])?;
-    let mut listing = Listing::new(&[("Driver", "DRIVER"), ("Name", "VOLUME NAME")], 0);
-    listing.quiet = "Name";
-    let Some(world) = session.history.lab().world(Orchestrator::Compose) else {
-        return Err(Output::error(
-            1,
-            "docker volume ls is not modelled in a swarm",
-        ));
-    };
-    if let Some(plane) = world.compose() {
-        let mut names: Vec<&str> = plane.volumes(&world.symbols).collect();
-        names.sort_by(|a, b| crate::swarm::view::natural(a, b));
-        names.retain(|name| {
-            passes(&filters, |key, value| {
-                if key == "name" {
-                    name.contains(value)
-                } else {
-                    value == "local"
-                }
-            })
-        });
-        listing.rows = names
-            .into_iter()
-            .map(|name| vec!["local".to_owned(), name.to_owned()])
-            .collect();
-    }
-    Ok(listing.output(parsed))
-}
-
 fn inspect(session: &Session, kind: Kind, parsed: &Parsed) -> Result<Output, Output> {
-    let plane = swarm(session)?;
     let mut objects = Vec::new();
     let mut missing = Vec::new();
     for name in &parsed.words {
+        let local = (kind == Kind::Network)
+            .then(|| resource::network(session, name))
+            .flatten();
+        if let Some(object) = local {
+            objects.push(object);
+            continue;
+        }
+        let plane = match swarm(session) {
+            Ok(plane) => plane,
+            Err(_) if kind == Kind::Network && resource::applies(session) => {
+                missing.push(format!(
+                    "Error response from daemon: network {name} not found"
+                ));
+                continue;
+            }
+            Err(output) => return Err(output),
+        };
         let by_id = plane
             .named(kind)
             .iter()

@@ -308,8 +308,8 @@ fn mistakes_are_answered_as_by_the_real_tool() {
             Error response from daemon: rpc error: code = FailedPrecondition desc = node yx0yb65jbkhpru1ybdezhp0r1 is not down and can't be removed
             [1]
             $ docker run nginx
-            docker run is not modelled
-            [1]
+            docker run is modelled on the Compose world's host; this session runs none
+            [125]
             $ docker compose ps
             this session runs no compose world; start it with --orchestrator compose
             [1]
@@ -390,19 +390,20 @@ fn a_project_comes_up_and_goes_down() {
         ],
         expect![[r#"
             $ docker compose up -d
-             Image redis:7 Pulling
-             Image nginx:1.27 Pulling
-             Network app_default Creating
-             Network app_default Created
-             Container app-db-1 Creating
-             Container app-db-1 Created
-             Container app-web-1 Creating
-             Container app-web-1 Created
-             Container app-db-1 Starting
-             Container app-db-1 Waiting
-             Container app-web-1 Starting
-             Container app-db-1 Started
-             Container app-web-1 Started
+             Image redis:7 Pulling 
+             Image nginx:1.27 Pulling 
+             Image redis:7 Pulled 
+             Image nginx:1.27 Pulled 
+             Network app_default Creating 
+             Network app_default Created 
+             Container app-db-1 Creating 
+             Container app-db-1 Created 
+             Container app-web-1 Creating 
+             Container app-web-1 Created 
+             Container app-db-1 Starting 
+             Container app-db-1 Started 
+             Container app-web-1 Starting 
+             Container app-web-1 Started 
             $ sim advance 1m
             $ docker compose ps
             NAME        IMAGE        COMMAND                  SERVICE   CREATED              STATUS              PORTS
@@ -416,8 +417,8 @@ fn a_project_comes_up_and_goes_down() {
             NAME      STATUS       CONFIG FILES
             app       running(2)   N/A
             $ docker compose stop db
-             Container app-db-1 Stopping
-             Container app-db-1 Stopped
+             Container app-db-1 Stopping 
+             Container app-db-1 Stopped 
             $ docker compose ps -a --format '{{.Name}} {{.State}} {{.ExitCode}}'
             app-db-1 exited 0
             app-web-1 running 0
@@ -449,13 +450,16 @@ fn a_project_comes_up_and_goes_down() {
             Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.
             [1]
             $ docker compose down
-             Container app-web-1 Stopping
-             Container app-db-1 Stopping
-             Container app-web-1 Stopped
-             Container app-web-1 Removed
-             Container app-db-1 Stopped
-             Container app-db-1 Removed
-             Network app_default Removed
+             Container app-web-1 Stopping 
+             Container app-web-1 Stopped 
+             Container app-web-1 Removing 
+             Container app-web-1 Removed 
+             Container app-db-1 Stopping 
+             Container app-db-1 Stopped 
+             Container app-db-1 Removing 
+             Container app-db-1 Removed 
+             Network app_default Removing 
+             Network app_default Removed 
             $ docker ps -aq
         "#]],
     );
@@ -511,13 +515,14 @@ fn files_are_found_and_refused_as_by_compose() {
             tools
             web
             $ docker compose up -d tools
-             Image redis:7 Pulling
-             Network app_default Creating
-             Network app_default Created
-             Container app-tools-1 Creating
-             Container app-tools-1 Created
-             Container app-tools-1 Starting
-             Container app-tools-1 Started
+             Image redis:7 Pulling 
+             Image redis:7 Pulled 
+             Network app_default Creating 
+             Network app_default Created 
+             Container app-tools-1 Creating 
+             Container app-tools-1 Created 
+             Container app-tools-1 Starting 
+             Container app-tools-1 Started 
             $ docker compose up -d nosuch
             no such service: nosuch
             [1]

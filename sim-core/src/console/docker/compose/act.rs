@@ -1,32 +1,50 @@
-//! `compose start|stop|restart|kill|rm`: containers of a project, without a plan.
+//! `compose kill|rm|run|wait`: containers of a project, without a plan.
+//! Source: docker/compose `pkg/compose/{kill,remove,run,wait}.go`.
 
 use std::sync::Arc;
 
-use super::{Global, containers, host};
+use super::{Global, containers, host, select, up};
 use crate::base::time::SimDuration;
-use crate::compose::Request;
-use crate::console::docker::container::{until, verb};
+use crate::compose::{Request, Response, UpOptions, lower};
+use crate::console::docker::container::{more, run as launch, until, verb};
 use crate::console::docker::flags::{Grammar, parse};
 use crate::console::{Output, Session};
+use crate::engine::command::Orchestrator;
 
 const LONGEST: SimDuration = SimDuration::from_minutes(30);
 
-const START: Grammar = verb_grammar("docker compose start", "wait! wait-timeout=!");
-const STOP: Grammar = verb_grammar("docker compose stop", "timeout,t=");
-const RESTART: Grammar = verb_grammar("docker compose restart", "timeout,t= no-deps");
-const KILL: Grammar = verb_grammar("docker compose kill", "signal,s=! remove-orphans!");
-const RM: Grammar = verb_grammar("docker compose rm", "force,f stop,s volumes,v");
-
-const fn verb_grammar(path: &'static str, flags: &'static str) -> Grammar {
-    Grammar {
-        path,
-        usage: "[OPTIONS] [SERVICE...]",
-        flags,
-        least: 0,
-        most: None,
-        interspersed: true,
-    }
-}
+const KILL: Grammar = Grammar {
+    path: "docker compose kill",
+    usage: "[OPTIONS] [SERVICE...]",
+    flags: "signal,s= remove-orphans!",
+    least: 0,
+    most: None,
+    interspersed: true,
+};
+const RM: Grammar = Grammar {
+    path: "docker compose rm",
+    usage: "[OPTIONS] [SERVICE...]",
+    flags: "force,f stop,s volumes,v",
+    ..KILL
+};
+const WAIT: Grammar = Grammar {
+    path: "docker compose wait",
+    usage: "SERVICE [SERVICE...] [OPTIONS]",
+    flags: "down-project!",
+    least: 1,
+    ..KILL
+};
+const RUN: Grammar = Grammar {
+    path: "docker compose run",
+    usage: "[OPTIONS] SERVICE [COMMAND] [ARGS...]",
+    flags: concat!(
+        "detach,d rm name= no-deps env,e=* entrypoint= user,u= workdir,w= no-TTY,T interactive,i label,l=* quiet quiet-pull remove-orphans ",
+        "build! env-from-file=*! cap-add=*! cap-drop=*! publish,p=*! service-ports,P! use-aliases! volume,v=*! pull=!"
+    ),
+    least: 1,
+    most: None,
+    interspersed: false,
+};
 
 /// Runs one command.
 pub fn run(
@@ -35,129 +53,84 @@ pub fn run(
     word: &str,
     words: &[String],
 ) -> Result<Output, Output> {
-    let grammar = match word {
-        "start" => &START,
-        "stop" => &STOP,
-        "restart" => &RESTART,
-        "kill" => &KILL,
-        _ => &RM,
-    };
-    let parsed = parse(grammar, words)?;
-    host(session)?;
-    let grace = verb::grace(&parsed)?;
-    let project = global.name(session)?;
     match word {
-        "rm" => {
-            if parsed.has("stop") {
-                act(session, &project, &parsed.words, "stop", grace)?;
-            }
-            remove(session, &project, &parsed.words, parsed.has("force"))
-        }
-        word => act(session, &project, &parsed.words, word, grace),
+        "kill" => kill(session, global, words),
+        "rm" => remove(session, global, words),
+        "wait" => wait(session, global, words),
+        _ => one_off(session, global, words),
     }
 }
 
-fn act(
-    session: &mut Session,
-    project: &str,
-    services: &[String],
-    word: &str,
-    grace: Option<SimDuration>,
-) -> Result<Output, Output> {
-    let running = |state: &str| matches!(state, "running" | "restarting");
-    let names: Vec<String> = names(session, project, services)?
-        .into_iter()
-        .filter(|name| {
-            let state = verb::state(session, name).unwrap_or("");
-            match word {
-                "start" => !running(state),
-                "stop" | "kill" => running(state),
-                _ => true,
-            }
-        })
-        .collect();
-    let (doing, done) = match word {
-        "start" => ("Starting", "Started"),
-        "restart" => ("Restarting", "Started"),
-        "kill" => ("Killing", "Killed"),
-        _ => ("Stopping", "Stopped"),
-    };
-    let mut text: String = names
-        .iter()
-        .map(|name| format!(" Container {name} {doing}\n"))
-        .collect();
-    if names.is_empty() {
-        return Ok(Output::default());
-    }
-    let list: Vec<Arc<str>> = names.iter().map(|name| name.as_str().into()).collect();
-    let now = session.history.now();
-    verb::act(
-        session,
-        match word {
-            "start" => Request::Start { containers: list },
-            "restart" => Request::Restart {
-                containers: list,
-                grace,
-            },
-            "kill" => Request::Kill { containers: list },
-            _ => Request::Stop {
-                containers: list,
-                grace,
-            },
-        },
-    )?;
-    let reached = |session: &Session, name: &str| match word {
-        "start" | "restart" => verb::stored(session, name, |row| {
-            row.error.is_some() || row.started_at.is_some_and(|at| at >= now)
-        })
-        .unwrap_or(true),
-        _ => verb::state(session, name).is_none_or(|state| !running(state)),
-    };
-    until(session, LONGEST, |session| {
-        names.iter().all(|name| reached(session, name))
-    });
-    let mut code = 0;
-    for name in &names {
-        let world = session.world(crate::engine::command::Orchestrator::Compose)?;
-        let error = verb::stored(session, name, |row| {
-            row.error.map(|error| world.symbols.text(error).to_owned())
-        })
-        .flatten();
-        match error {
-            Some(error) => {
-                text.push_str(&format!("Error response from daemon: {error}\n"));
-                code = 1;
-            }
-            None if reached(session, name) => text.push_str(&format!(" Container {name} {done}\n")),
-            None => {}
+fn kill(session: &mut Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&KILL, words)?;
+    host(session)?;
+    let project = global.name(session)?;
+    let signal = parsed.value("signal").unwrap_or("SIGKILL");
+    let polite = match signal.trim_start_matches("SIG") {
+        "KILL" | "9" => false,
+        "TERM" | "15" | "INT" | "2" | "QUIT" | "3" => true,
+        other => {
+            return Err(Output::error(
+                1,
+                format!(
+                    "docker compose kill is modelled with SIGKILL, SIGTERM, SIGINT and SIGQUIT, not with {other}"
+                ),
+            ));
         }
-    }
-    Ok(Output {
-        stdout: String::new(),
-        stderr: text,
-        code,
-    })
-}
-
-fn remove(
-    session: &mut Session,
-    project: &str,
-    services: &[String],
-    force: bool,
-) -> Result<Output, Output> {
-    let names: Vec<String> = names(session, project, services)?
+    };
+    let names: Vec<String> = names(session, &project, &parsed.words)?
         .into_iter()
-        .filter(|name| {
-            verb::state(session, name).is_some_and(|state| matches!(state, "exited" | "created"))
-        })
+        .filter(|name| verb::state(session, name) == Some("running"))
         .collect();
     if names.is_empty() {
         return Ok(Output {
-            stderr: "No stopped containers\n".to_owned(),
+            stderr: "no container to kill\n".to_owned(),
             ..Output::default()
         });
     }
-    if !force {
+    let mut text: String = names
+        .iter()
+        .map(|name| format!(" Container {name} Killing \n"))
+        .collect();
+    let containers = names.iter().map(|name| name.as_str().into()).collect();
+    verb::act(session, Request::Kill { containers, polite })?;
+    if !polite {
+        until(session, LONGEST, |session| {
+            names
+                .iter()
+                .all(|name| verb::state(session, name) != Some("running"))
+        });
+    }
+    text.extend(
+        names
+            .iter()
+            .map(|name| format!(" Container {name} Killed \n")),
+    );
+    Ok(Output {
+        stderr: text,
+        ..Output::default()
+    })
+}
+
+fn remove(session: &mut Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&RM, words)?;
+    host(session)?;
+    let project = global.name(session)?;
+    let mut text = String::new();
+    if parsed.has("stop") {
+        text = up::run(session, global, "stop", &parsed.words)?.stderr;
+    }
+    let names: Vec<String> = names(session, &project, &parsed.words)?
+        .into_iter()
+        .filter(|name| matches!(verb::state(session, name), Some("exited" | "created")))
+        .collect();
+    if names.is_empty() {
+        return Ok(Output {
+            stderr: format!("{text}No stopped containers\n"),
+            ..Output::default()
+        });
+    }
+    if !parsed.has("force") {
         return Err(Output::error(
             1,
             format!(
@@ -167,35 +140,152 @@ fn remove(
         ));
     }
     let list: Vec<Arc<str>> = names.iter().map(|name| name.as_str().into()).collect();
-    verb::act(
-        session,
-        Request::Remove {
-            containers: list,
-            force: false,
-        },
-    )?;
-    until(session, LONGEST, |session| {
-        names
-            .iter()
-            .all(|name| verb::state(session, name).is_none())
-    });
-    let mut text: String = names
-        .iter()
-        .map(|name| format!(" Container {name} Removing\n"))
-        .collect();
-    text.extend(
-        names
-            .iter()
-            .map(|name| format!(" Container {name} Removed\n")),
-    );
+    let request = Request::Remove {
+        containers: list,
+        force: false,
+    };
+    verb::act(session, request)?;
+    for word in ["Removing", "Removed"] {
+        text.extend(
+            names
+                .iter()
+                .map(|name| format!(" Container {name} {word} \n")),
+        );
+    }
     Ok(Output {
         stderr: text,
         ..Output::default()
     })
 }
 
+fn wait(session: &mut Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&WAIT, words)?;
+    host(session)?;
+    let project = global.name(session)?;
+    let names = names(session, &project, &parsed.words)?;
+    let mut output = Output::default();
+    for name in names {
+        let code = more::await_end(session, &name)?;
+        output.stdout.push_str(&format!("{code}\n"));
+        output.code = code;
+    }
+    Ok(output)
+}
+
+/// `compose run`: a container of its own beside the service's, after the services that it needs.
+fn one_off(session: &mut Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&RUN, words)?;
+    host(session)?;
+    let name = parsed.words[0].clone();
+    let named = std::slice::from_ref(&name);
+    let (project, mut notes) = global.project(session, named)?;
+    let mut needed = select(project, named, !parsed.has("no-deps"))?;
+    let Some(mut service) = needed.services.remove(name.as_str()) else {
+        return Err(Output::error(1, format!("no such service: {name}")));
+    };
+    let mut start: Vec<Arc<str>> = service.depends_on.keys().cloned().collect();
+    start.retain(|other| needed.services.contains_key(other));
+    needed
+        .services
+        .insert(service.name.clone(), service.clone());
+    let project = Arc::new(needed);
+    // What it needs is brought up; the service itself only gets its image, networks and volumes.
+    let options = UpOptions {
+        services: start.clone(),
+        ..UpOptions::default()
+    };
+    let mut beside = (*project).clone();
+    if start.is_empty() {
+        service.depends_on.clear();
+        beside.services.insert(
+            service.name.clone(),
+            crate::api::compose::service::Service {
+                scale: 0,
+                ..service.clone()
+            },
+        );
+    }
+    let request = Request::Up {
+        project: Arc::new(beside),
+        options: UpOptions {
+            no_start: start.is_empty(),
+            ..options
+        },
+    };
+    let prepared = up::operate(session, request, LONGEST)?;
+    notes.push_str(&prepared.stderr);
+    if prepared.code != 0 {
+        return Err(Output {
+            stderr: notes,
+            ..prepared
+        });
+    }
+    let mut config = lower::config(&project, &service, 1, 0);
+    let label = |key: &str| -> Arc<str> { format!("{}{key}", lower::LABEL).into() };
+    config.labels.insert(label("oneoff"), "True".into());
+    config.ports.clear();
+    config.restart = crate::api::compose::service::Restart::No;
+    config.auto_remove = parsed.has("rm");
+    if parsed.words.len() > 1 {
+        config.command = Some(
+            parsed.words[1..]
+                .iter()
+                .map(|word| word.as_str().into())
+                .collect(),
+        );
+    }
+    if let Some(entrypoint) = parsed.value("entrypoint") {
+        config.entrypoint = crate::manifest::compose::words::split(entrypoint);
+    }
+    for pair in parsed.values("env") {
+        if let Some((name, value)) = pair.split_once('=') {
+            config.environment.insert(name.into(), value.into());
+        }
+    }
+    if let Some(user) = parsed.value("user") {
+        config.user = user.into();
+    }
+    if let Some(folder) = parsed.value("workdir") {
+        config.working_dir = folder.into();
+    }
+    let now = session.history.now();
+    let container = match parsed.value("name") {
+        Some(name) => name.to_owned(),
+        // Upstream's slug is random; this one is the moment.
+        None => format!(
+            "{}-{name}-run-{:012x}",
+            project.name,
+            now.since(crate::base::time::SimTime::ZERO).as_micros()
+        ),
+    };
+    notes.push_str(&format!(" Container {container} Creating \n"));
+    let request = Request::Create {
+        name: container.as_str().into(),
+        config: Arc::new(config),
+        one_off: Some((project.name.clone(), service.name.clone())),
+    };
+    match verb::give(session, request)? {
+        Ok(Response::Containers(_) | Response::Lines(_) | Response::Operation(_)) => {}
+        Err(refusal) => {
+            return Err(Output::error(
+                1,
+                format!("{notes}Error response from daemon: {}", refusal.message),
+            ));
+        }
+    }
+    notes.push_str(&format!(" Container {container} Created \n"));
+    launch::launch(
+        session,
+        &container,
+        parsed.has("detach"),
+        "",
+        notes,
+        &container,
+    )
+}
+
 fn names(session: &Session, project: &str, services: &[String]) -> Result<Vec<String>, Output> {
-    let world = session.world(crate::engine::command::Orchestrator::Compose)?;
+    let world = session.world(Orchestrator::Compose)?;
     Ok(containers(session, project, services)?
         .into_iter()
         .map(|row| world.symbols.text(row.name).to_owned())

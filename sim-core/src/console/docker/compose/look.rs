@@ -1,11 +1,11 @@
-//! `compose ps|ls|logs|exec`: what only looks.
+//! `compose ps|ls|logs|exec|top|images|port|events|volumes`: what only looks.
 
 use std::collections::BTreeMap;
 
 use super::{Global, containers, host};
 use crate::compose::view::{container_id, status_word};
 use crate::console::docker::container::row::Engine;
-use crate::console::docker::container::{command, execute, log_text};
+use crate::console::docker::container::{self, Lines, command, execute, log_text, more};
 use crate::console::docker::flags::{Grammar, parse};
 use crate::console::docker::listing::{Listing, filters, passes};
 use crate::console::docker::service::tail;
@@ -47,7 +47,7 @@ const EXEC: Grammar = Grammar {
 };
 /// Runs one command.
 pub fn run(
-    session: &Session,
+    session: &mut Session,
     global: &Global,
     word: &str,
     words: &[String],
@@ -56,7 +56,12 @@ pub fn run(
         "ps" => list(session, global, words),
         "ls" => projects(session, words),
         "logs" => logs(session, global, words),
-        _ => exec(session, global, words),
+        "exec" => exec(session, global, words),
+        "top" => top(session, global, words),
+        "images" => images(session, global, words),
+        "port" => port(session, global, words),
+        "events" => events(session, global, words),
+        _ => volumes(session, global, words),
     }
 }
 
@@ -101,7 +106,7 @@ fn list(session: &Session, global: &Global, words: &[String]) -> Result<Output, 
         {
             continue;
         }
-        let id = container_id(stored, world.seed, &world.symbols);
+        let id = container_id(stored, world.seed);
         let Some(row) = rows.iter().find(|row| row.id == id) else {
             continue;
         };
@@ -143,6 +148,8 @@ fn projects(session: &Session, words: &[String]) -> Result<Output, Output> {
         .compose()
         .map(|plane| plane.containers())
         .unwrap_or_default()
+        .into_iter()
+        .filter(|row| !world.symbols.text(row.project).is_empty())
     {
         *found
             .entry(world.symbols.text(row.project))
@@ -207,13 +214,13 @@ fn logs(session: &Session, global: &Global, words: &[String]) -> Result<Output, 
         } else {
             format!("{name:<widest$}  | ")
         };
-        text.push_str(&log_text(
-            &engine,
-            row,
-            &prefix,
+        let lines = Lines {
+            prefix: &prefix,
             tail,
-            parsed.has("timestamps"),
-        ));
+            timestamps: parsed.has("timestamps"),
+            ..Lines::default()
+        };
+        text.push_str(&log_text(&engine, row, lines));
     }
     Ok(Output::text(text))
 }
@@ -237,4 +244,204 @@ fn exec(session: &Session, global: &Global, words: &[String]) -> Result<Output, 
         .ok_or_else(not_running)?;
     let row = engine.find(engine.world.symbols.text(stored.name))?;
     execute(&engine, &row, &parsed.words[1..])
+}
+
+const SERVICES: Grammar = Grammar {
+    path: "docker compose top",
+    usage: "[SERVICES...]",
+    flags: "",
+    least: 0,
+    most: None,
+    interspersed: true,
+};
+const IMAGES: Grammar = Grammar {
+    path: "docker compose images",
+    usage: "[OPTIONS] [SERVICE...]",
+    flags: "format= quiet,q",
+    ..SERVICES
+};
+const PORT: Grammar = Grammar {
+    path: "docker compose port",
+    usage: "[OPTIONS] SERVICE PRIVATE_PORT",
+    flags: "index= protocol=",
+    least: 2,
+    most: Some(2),
+    interspersed: true,
+};
+const EVENTS: Grammar = Grammar {
+    path: "docker compose events",
+    usage: "[OPTIONS] [SERVICE...]",
+    flags: "json! since= until=",
+    ..SERVICES
+};
+const VOLUMES: Grammar = Grammar {
+    path: "docker compose volumes",
+    usage: "[OPTIONS] [SERVICE...]",
+    flags: "format= quiet,q",
+    ..SERVICES
+};
+
+/// Processes of each container, under its name. Source: docker/compose `cmd/compose/top.go`.
+fn top(session: &Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&SERVICES, words)?;
+    host(session)?;
+    let project = global.name(session)?;
+    let world = session.world(Orchestrator::Compose)?;
+    let mut table = crate::console::table::Table::new(&[
+        "SERVICE", "#", "UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD",
+    ]);
+    for row in containers(session, &project, &parsed.words)? {
+        let name = world.symbols.text(row.name);
+        if let Some(process) = more::process_row(session, name) {
+            let mut line = vec![
+                world.symbols.text(row.service).to_owned(),
+                row.number.to_string(),
+            ];
+            line.extend(process);
+            table.rows.push(line);
+        }
+    }
+    Ok(Output::text(table.docker()))
+}
+
+fn images(session: &Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&IMAGES, words)?;
+    host(session)?;
+    let project = global.name(session)?;
+    let world = session.world(Orchestrator::Compose)?;
+    let mut listing = Listing::new(
+        &[
+            ("ContainerName", "CONTAINER"),
+            ("Repository", "REPOSITORY"),
+            ("Tag", "TAG"),
+            ("Platform", "PLATFORM"),
+            ("ID", "IMAGE ID"),
+            ("Size", "SIZE"),
+        ],
+        0,
+    );
+    listing.quiet = "ID";
+    for row in containers(session, &project, &parsed.words)? {
+        let (repository, tag) = crate::compose::client::split_tag(&row.config.image);
+        let full = format!("{repository}:{tag}");
+        let bytes = container::image::object(session, &full)
+            .and_then(|image| image.i64_at(&["Size"]))
+            .unwrap_or(0)
+            .unsigned_abs();
+        listing.rows.push(vec![
+            world.symbols.text(row.name).to_owned(),
+            repository.to_owned(),
+            tag.to_owned(),
+            "linux/amd64".to_owned(),
+            crate::console::docker::words::short(&crate::compose::view::image_id(&full)),
+            crate::console::docker::words::human_size(bytes),
+        ]);
+    }
+    Ok(listing.output(&parsed))
+}
+
+fn port(session: &Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&PORT, words)?;
+    host(session)?;
+    let project = global.name(session)?;
+    let world = session.world(Orchestrator::Compose)?;
+    let service = &parsed.words[0];
+    let wanted = parsed.words[1].parse::<u16>().map_err(|_| {
+        let text = &parsed.words[1];
+        Output::error(
+            1,
+            format!("strconv.ParseUint: parsing {text:?}: invalid syntax"),
+        )
+    })?;
+    let index = parsed.read("index", |text| {
+        text.parse::<u32>()
+            .map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
+    })?;
+    let protocol = parsed.value("protocol").unwrap_or("tcp");
+    let none = || Output::error(1, format!("service {service:?} is not running"));
+    let rows = containers(session, &project, std::slice::from_ref(service)).map_err(|_| none())?;
+    let row = rows
+        .into_iter()
+        .find(|row| {
+            status_word(row) == "running"
+                && index.is_none_or(|index| index == 0 || index == row.number)
+        })
+        .ok_or_else(none)?;
+    let found = row
+        .ports
+        .iter()
+        .find(|port| port.target == wanted && port.protocol == protocol);
+    match found {
+        Some(port) => {
+            let address = if port.host_ip.is_empty() {
+                "0.0.0.0"
+            } else {
+                &port.host_ip
+            };
+            Ok(Output::text(format!("{address}:{}\n", port.published)))
+        }
+        None => {
+            let known: Vec<String> = row
+                .ports
+                .iter()
+                .map(|port| format!("{}/{}", port.target, port.protocol))
+                .collect();
+            Err(Output::error(
+                1,
+                format!(
+                    "no port {wanted}/{protocol} for container {}: {}",
+                    world.symbols.text(row.name),
+                    known.join(", ")
+                ),
+            ))
+        }
+    }
+}
+
+fn events(session: &mut Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&EVENTS, words)?;
+    host(session)?;
+    let project = global.name(session)?;
+    let mut line = vec![
+        "--filter".to_owned(),
+        format!("label={}project={project}", crate::compose::lower::LABEL),
+        "--filter".to_owned(),
+        "type=container".to_owned(),
+    ];
+    for service in &parsed.words {
+        line.push("--filter".to_owned());
+        line.push(format!(
+            "label={}service={service}",
+            crate::compose::lower::LABEL
+        ));
+    }
+    for name in ["since", "until"] {
+        if let Some(value) = parsed.value(name) {
+            line.push(format!("--{name}={value}"));
+        }
+    }
+    more::run(session, "events", &line)
+}
+
+fn volumes(session: &Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&VOLUMES, words)?;
+    host(session)?;
+    let project = global.name(session)?;
+    let world = session.world(Orchestrator::Compose)?;
+    let mut listing = Listing::new(&[("Driver", "DRIVER"), ("Name", "VOLUME NAME")], 0);
+    listing.quiet = "Name";
+    let label = format!("{}project", crate::compose::lower::LABEL);
+    let made = world.compose().map(|plane| plane.volumes().iter());
+    for (name, made) in made.into_iter().flatten() {
+        if made
+            .labels
+            .get(label.as_str())
+            .is_some_and(|owner| **owner == *project)
+        {
+            listing
+                .rows
+                .push(vec![made.driver.to_string(), name.to_string()]);
+        }
+    }
+    Ok(listing.output(&parsed))
 }

@@ -49,7 +49,11 @@ pub struct Row {
     /// Published ports while it runs.
     pub ports: String,
     /// Labels, sorted by key.
-    pub labels: Vec<(&'static str, String)>,
+    pub labels: Vec<(String, String)>,
+    /// Networks it is on.
+    pub networks: Vec<String>,
+    /// Volumes and paths of the host that it mounts.
+    pub mounts: Vec<String>,
     /// Its process.
     pub process: Option<ContainerId>,
 }
@@ -150,6 +154,7 @@ impl<'a> Engine<'a> {
             self.world.seed,
             &self.world.symbols,
             &self.world.substrate,
+            self.now,
         ))
     }
 
@@ -163,7 +168,7 @@ impl<'a> Engine<'a> {
             .map(|word| &**word)
             .collect();
         Row {
-            id: container_id(row, self.world.seed, symbols),
+            id: container_id(row, self.world.seed),
             name: symbols.text(row.name).to_owned(),
             image: symbols.text(row.spec.image).to_owned(),
             command: words.join(" "),
@@ -177,20 +182,32 @@ impl<'a> Engine<'a> {
             } else {
                 String::new()
             },
-            labels: vec![
-                (
-                    "com.docker.compose.container-number",
-                    row.number.to_string(),
-                ),
-                (
-                    "com.docker.compose.project",
-                    symbols.text(row.project).to_owned(),
-                ),
-                (
-                    "com.docker.compose.service",
-                    symbols.text(row.service).to_owned(),
-                ),
-            ],
+            labels: row
+                .config
+                .labels
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.to_string()))
+                .collect(),
+            networks: if row.config.networks.is_empty() {
+                vec![if row.config.network_mode.is_empty() {
+                    "bridge".to_owned()
+                } else {
+                    row.config.network_mode.to_string()
+                }]
+            } else {
+                row.config
+                    .networks
+                    .keys()
+                    .map(ToString::to_string)
+                    .collect()
+            },
+            mounts: row
+                .config
+                .mounts
+                .iter()
+                .filter(|mount| !mount.source.is_empty())
+                .map(|mount| mount.source.to_string())
+                .collect(),
             process: row.process,
         }
     }
@@ -272,7 +289,9 @@ impl<'a> Engine<'a> {
                 health: None,
                 exit_code,
                 ports: String::new(),
-                labels: vec![("com.docker.swarm.task.id", task)],
+                labels: vec![("com.docker.swarm.task.id".to_owned(), task)],
+                networks: Vec::new(),
+                mounts: Vec::new(),
                 process: Some(process),
             });
         }

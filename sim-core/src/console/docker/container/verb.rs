@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::row::Engine;
 use super::until;
-use crate::api::compose::service::Restart;
 use crate::base::time::SimDuration;
 use crate::compose::{Refusal, Request, Response};
 use crate::console::docker::each;
@@ -44,7 +43,7 @@ const GRAMMARS: [Grammar; 6] = [
     one(
         "docker update",
         "[OPTIONS] CONTAINER [CONTAINER...]",
-        "restart= cpus=! memory,m=! memory-swap=! memory-reservation=! cpu-shares,c=! cpu-period=! cpu-quota=! cpuset-cpus=! cpuset-mems=! pids-limit=! blkio-weight=!",
+        "restart= cpus= memory,m= memory-swap= memory-reservation= cpu-shares,c= cpu-period= cpu-quota= cpuset-cpus= cpuset-mems=! pids-limit= blkio-weight=",
     ),
 ];
 
@@ -81,20 +80,26 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
         ));
     }
     let restart = match parsed.value("restart") {
-        Some(text) => Some(policy(text)?),
+        Some(text) => Some(super::run::restart(text).map_err(|message| Output::error(1, message))?),
         None => None,
     };
     let grace = grace(&parsed)?;
-    if verb == "kill"
-        && parsed
-            .value("signal")
-            .is_some_and(|signal| !matches!(signal.trim_start_matches("SIG"), "KILL" | "9"))
+    let polite = match parsed
+        .value("signal")
+        .map(|signal| signal.trim_start_matches("SIG"))
     {
-        return Err(Output::error(
-            1,
-            "docker kill with a signal other than SIGKILL is not modelled",
-        ));
-    }
+        _ if verb != "kill" => false,
+        None | Some("KILL" | "9") => false,
+        Some("TERM" | "15" | "INT" | "2" | "QUIT" | "3") => true,
+        Some(signal) => {
+            return Err(Output::error(
+                1,
+                format!(
+                    "docker kill is modelled with SIGKILL, SIGTERM, SIGINT and SIGQUIT: what a program does at {signal} is not known"
+                ),
+            ));
+        }
+    };
     Ok(each(&parsed.words, |name| {
         let row = Engine::of(session)?.find(name)?;
         let containers = vec![Arc::from(row.name.as_str())];
@@ -102,26 +107,34 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
             "start" => Request::Start { containers },
             "stop" => Request::Stop { containers, grace },
             "restart" => Request::Restart { containers, grace },
-            "kill" => Request::Kill { containers },
+            "kill" => Request::Kill { containers, polite },
             "rm" => Request::Remove {
                 containers,
                 force: parsed.has("force"),
             },
-            _ => match restart {
-                Some(restart) => Request::SetRestart {
-                    container: row.name.as_str().into(),
-                    restart,
-                },
-                None => {
+            _ => {
+                if parsed.names().next().is_none() {
                     return Err(Output::error(
                         1,
                         "you must provide one or more flags when using this command",
                     ));
                 }
-            },
+                let known = stored(session, &row.name, |row| row.config.limits.clone());
+                let known = known.unwrap_or_default();
+                let limits =
+                    super::run::limits(&parsed, &known).map_err(|text| Output::error(125, text))?;
+                Request::Update {
+                    container: row.name.as_str().into(),
+                    restart,
+                    limits: (limits != known).then_some(limits),
+                }
+            }
         };
         act(session, request)?;
-        settle(session, verb, &row.name)?;
+        // A process without a handler outlives the signal.
+        if !polite {
+            settle(session, verb, &row.name)?;
+        }
         Ok(name.to_owned())
     }))
 }
@@ -175,6 +188,15 @@ fn stopped(session: &Session, name: &str) -> bool {
             || row.finished_at.is_some() && row.state != crate::compose::store::State::Running
     })
     .unwrap_or(true)
+}
+
+/// Name of the container with this id.
+pub fn name_of(session: &Session, id: &str) -> Option<String> {
+    let world = session.history.lab().world(Orchestrator::Compose)?;
+    let rows = world.compose()?.containers();
+    rows.into_iter()
+        .find(|row| crate::compose::view::container_id(row, world.seed) == id)
+        .map(|row| world.symbols.text(row.name).to_owned())
 }
 
 /// `State.Status` of a container; none if it is gone.
@@ -239,9 +261,4 @@ pub fn grace(parsed: &Parsed) -> Result<Option<SimDuration>, Output> {
             .map(SimDuration::from_secs)
             .map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
     })
-}
-
-fn policy(text: &str) -> Result<Restart, Output> {
-    crate::manifest::compose::service::parse_restart(text)
-        .ok_or_else(|| Output::error(1, format!("invalid restart policy: {text}")))
 }

@@ -1,0 +1,397 @@
+//! `docker wait|port|top|rename` and `docker events`.
+//! Source: docker/cli `cli/command/container`, `cli/command/system/events.go`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::row::Engine;
+use super::{until, verb};
+use crate::base::time::{EPOCH_UNIX_SECONDS, SimDuration, SimTime};
+use crate::compose::Request;
+use crate::compose::store::{EngineEvent, State};
+use crate::compose::view::{container_id, process_number};
+use crate::console::docker::each;
+use crate::console::docker::flags::{Grammar, parse};
+use crate::console::docker::listing::{filters, labelled, passes};
+use crate::console::docker::template;
+use crate::console::table::Table;
+use crate::console::{Output, Session};
+use crate::engine::command::Orchestrator;
+use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json};
+
+/// Longest wait for a container's end.
+const LONGEST: SimDuration = SimDuration::from_minutes(60);
+
+const WAIT: Grammar = grammar("docker wait", "CONTAINER [CONTAINER...]", "", 1, None);
+const PORT: Grammar = grammar(
+    "docker port",
+    "CONTAINER [PRIVATE_PORT[/PROTO]]",
+    "",
+    1,
+    Some(2),
+);
+const TOP: Grammar = grammar("docker top", "CONTAINER [ps OPTIONS]", "", 1, None);
+const RENAME: Grammar = grammar("docker rename", "CONTAINER NEW_NAME", "", 2, Some(2));
+const EVENTS: Grammar = grammar(
+    "docker events",
+    "[OPTIONS]",
+    "filter,f=* format= since= until=",
+    0,
+    Some(0),
+);
+
+const fn grammar(
+    path: &'static str,
+    usage: &'static str,
+    flags: &'static str,
+    least: usize,
+    most: Option<usize>,
+) -> Grammar {
+    Grammar {
+        path,
+        usage,
+        flags,
+        least,
+        most,
+        interspersed: true,
+    }
+}
+
+/// Runs one command.
+pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output, Output> {
+    match verb {
+        "wait" => wait(session, words),
+        "port" => port(session, words),
+        "top" => top(session, words),
+        "rename" => {
+            let parsed = parse(&RENAME, words)?;
+            let row = Engine::of(session)?.find(&parsed.words[0])?;
+            let request = Request::Rename {
+                container: row.name.as_str().into(),
+                name: parsed.words[1].as_str().into(),
+            };
+            verb::act(session, request).map(|_| Output::default())
+        }
+        _ => events(session, words),
+    }
+}
+
+fn wait(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&WAIT, words)?;
+    Ok(each(&parsed.words, |name| {
+        let row = Engine::of(session)?.find(name)?;
+        let code = await_end(session, &row.name)?;
+        Ok(code.to_string())
+    }))
+}
+
+/// Lets time pass until a container has ended, and returns its exit code.
+///
+/// # Errors
+/// That it still runs after the longest wait.
+pub fn await_end(session: &mut Session, name: &str) -> Result<i32, Output> {
+    let ended = |session: &Session| {
+        verb::stored(session, name, |row| {
+            matches!(row.state, State::Exited | State::Created).then_some(row.exit_code)
+        })
+        .unwrap_or(Some(0))
+    };
+    until(session, LONGEST, |session| ended(session).is_some());
+    ended(session).ok_or_else(|| {
+        Output::error(
+            1,
+            format!(
+                "container {name} still runs after {LONGEST}; this console does not wait longer"
+            ),
+        )
+    })
+}
+
+fn port(session: &Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&PORT, words)?;
+    let row = Engine::of(session)?.find(&parsed.words[0])?;
+    let lines = verb::stored(session, &row.name, |row| {
+        let mut lines: Vec<(String, String)> = Vec::new();
+        if row.state == State::Running {
+            for port in row.ports.iter() {
+                let inside = format!("{}/{}", port.target, port.protocol);
+                let addresses = if port.host_ip.is_empty() {
+                    vec!["0.0.0.0".to_owned(), "[::]".to_owned()]
+                } else {
+                    vec![port.host_ip.to_string()]
+                };
+                for address in addresses {
+                    lines.push((inside.clone(), format!("{address}:{}", port.published)));
+                }
+            }
+        }
+        lines
+    })
+    .unwrap_or_default();
+    let Some(wanted) = parsed.words.get(1) else {
+        let text = lines
+            .iter()
+            .map(|(inside, outside)| format!("{inside} -> {outside}\n"));
+        return Ok(Output::text(text.collect::<String>()));
+    };
+    let full = if wanted.contains('/') {
+        wanted.clone()
+    } else {
+        format!("{wanted}/tcp")
+    };
+    let text: String = lines
+        .iter()
+        .filter(|(inside, _)| *inside == full)
+        .map(|(_, outside)| format!("{outside}\n"))
+        .collect();
+    if text.is_empty() {
+        return Err(Output::error(
+            1,
+            format!("no public port '{full}' published for {}", parsed.words[0]),
+        ));
+    }
+    Ok(Output::text(text))
+}
+
+/// The first process of a container; what it starts is not modelled.
+fn top(session: &Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&TOP, words)?;
+    let engine = Engine::of(session)?;
+    let row = engine.find(&parsed.words[0])?;
+    let mut table = Table::new(&["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]);
+    let line = process_row(session, &row.name).ok_or_else(|| {
+        Output::error(
+            1,
+            format!(
+                "Error response from daemon: container {} is not running",
+                row.id
+            ),
+        )
+    })?;
+    table.rows.push(line);
+    Ok(Output::text(table.docker()))
+}
+
+/// The columns that `ps -ef` shows of a container's first process; none if it does not run.
+pub fn process_row(session: &Session, name: &str) -> Option<Vec<String>> {
+    verb::stored(session, name, |row| {
+        let started = row.started_at.filter(|_| row.state == State::Running)?;
+        let words = row.spec.command.iter().chain(row.spec.arguments.iter());
+        let command = words.map(|word| &**word).collect::<Vec<_>>().join(" ");
+        let user = if row.config.user.is_empty() {
+            "root"
+        } else {
+            &*row.config.user
+        };
+        let clock = started.rfc3339();
+        let number = process_number(row);
+        Some(vec![
+            user.to_owned(),
+            number.to_string(),
+            (number - 1).to_string(),
+            "0".to_owned(),
+            clock.get(11..16).unwrap_or("").to_owned(),
+            "?".to_owned(),
+            "00:00:00".to_owned(),
+            if command.is_empty() {
+                row.config.image.split(':').next().unwrap_or("").to_owned()
+            } else {
+                command
+            },
+        ])
+    })
+    .flatten()
+}
+
+/// A point in time as the client reads it: seconds since 1970, RFC 3339, or a span before now.
+/// Source: moby `api/types/time/timestamp.go` GetTimestamp.
+///
+/// # Errors
+/// The client's sentence.
+pub fn instant(text: &str, now: SimTime) -> Result<SimTime, String> {
+    let fault = || format!("failed to parse value as time or duration: \"{text}\"");
+    if let Ok(span) = SimDuration::parse(text)
+        && text.ends_with(|letter: char| letter.is_ascii_alphabetic())
+    {
+        return Ok(SimTime::from_micros(
+            now.since(SimTime::ZERO)
+                .as_micros()
+                .saturating_sub(span.as_micros()),
+        ));
+    }
+    let from_unix = |seconds: u64, micros: u64| {
+        let seconds = seconds.saturating_sub(EPOCH_UNIX_SECONDS);
+        SimTime::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros))
+    };
+    if let Some(micros) = crate::console::docker::words::read_decimal(text, 6) {
+        return Ok(from_unix(micros / 1_000_000, micros % 1_000_000));
+    }
+    let digits = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
+    let read = || {
+        let (year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
+        let clock = text.len() > 10;
+        let at = |range| if clock { digits(range) } else { Some(0) };
+        let (hour, minute, second) = (at(11..13)?, at(14..16)?, at(17..19)?);
+        if !(1..=12).contains(&month) || year < 1970 {
+            return None;
+        }
+        // Days from 1970 by the civil calendar: years begin in March.
+        let years = if month <= 2 { year - 1 } else { year };
+        let shifted = if month > 2 { month - 3 } else { month + 9 };
+        let days =
+            365 * years + years / 4 - years / 100 + years / 400 + (153 * shifted + 2) / 5 + day - 1;
+        let unix = (days.checked_sub(719_468)?) * 86_400 + hour * 3_600 + minute * 60 + second;
+        Some(from_unix(unix, 0))
+    };
+    read().ok_or_else(fault)
+}
+
+fn events(session: &Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&EVENTS, words)?;
+    let engine = Engine::of(session)?;
+    let known = [
+        "container",
+        "event",
+        "image",
+        "label",
+        "network",
+        "type",
+        "volume",
+        "daemon",
+        "scope",
+        "node",
+        "service",
+        "secret",
+        "config",
+        "plugin",
+    ];
+    let filters = filters(&parsed, &known)?;
+    let read = |name: &str| match parsed.value(name) {
+        None => Ok(None),
+        Some(text) => instant(text, engine.now)
+            .map(Some)
+            .map_err(|message| Output::error(1, message)),
+    };
+    // Without a beginning only what is to come would be shown, and nothing is followed here.
+    let since = read("since")?.unwrap_or(engine.now);
+    let until = read("until")?;
+    let world = session.world(Orchestrator::Compose)?;
+    let Some(plane) = world.compose() else {
+        return Ok(Output::default());
+    };
+    let ids: BTreeMap<String, String> = plane
+        .containers()
+        .into_iter()
+        .map(|row| {
+            (
+                world.symbols.text(row.name).to_owned(),
+                container_id(row, world.seed),
+            )
+        })
+        .collect();
+    let mut text = String::new();
+    for event in plane.events() {
+        let in_time = event.at >= since && until.is_none_or(|until| event.at <= until);
+        if !in_time || !passes(&filters, |key, value| holds(event, key, value, &ids)) {
+            continue;
+        }
+        let line = match parsed.value("format") {
+            None | Some("") => plain(event),
+            Some("json" | "{{json .}}") => json(&object(event), KeyOrder::Stored),
+            Some(format) => template::render(format, &object(event))
+                .map_err(|message| Output::error(64, message))?,
+        };
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let stderr = if until.is_none() {
+        "following events is not modelled: these are the ones so far; give --since and --until\n"
+    } else {
+        ""
+    };
+    Ok(Output {
+        stdout: text,
+        stderr: stderr.to_owned(),
+        code: 0,
+    })
+}
+
+fn holds(event: &EngineEvent, key: &str, value: &str, ids: &BTreeMap<String, String>) -> bool {
+    let attribute = |key: &str| event.attributes.get(key).map(|text| &**text);
+    let is_object = |name: Option<&str>| {
+        event.actor.starts_with(value)
+            || name == Some(value)
+            || ids.get(value).is_some_and(|id| **id == *event.actor)
+    };
+    match key {
+        "type" => event.kind == value,
+        "event" => *event.action == *value || event.action.split(':').next() == Some(value),
+        "container" => event.kind == "container" && is_object(attribute("name")),
+        "network" => event.kind == "network" && is_object(attribute("name")),
+        "volume" => event.kind == "volume" && is_object(None),
+        "image" => attribute("image")
+            .or_else(|| attribute("name"))
+            .is_some_and(|image| image == value || image.split(':').next() == Some(value)),
+        "label" => labelled(value, attribute),
+        _ => false,
+    }
+}
+
+fn plain(event: &EngineEvent) -> String {
+    let attributes: Vec<String> = event
+        .attributes
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    format!(
+        "{} {} {} {} ({})",
+        nanos_text(event.at),
+        event.kind,
+        event.action,
+        event.actor,
+        attributes.join(", ")
+    )
+}
+
+/// RFC 3339 with nine decimals.
+fn nanos_text(at: SimTime) -> String {
+    let text = at.rfc3339();
+    let micros = at.since(SimTime::ZERO).as_micros() % 1_000_000;
+    format!("{}.{micros:06}000Z", text.trim_end_matches('Z'))
+}
+
+fn object(event: &EngineEvent) -> Value {
+    let attributes = event
+        .attributes
+        .iter()
+        .map(|(key, value)| (key.clone(), Value::string(value)));
+    let micros = event.at.since(SimTime::ZERO).as_micros();
+    let seconds = EPOCH_UNIX_SECONDS + micros / 1_000_000;
+    let nanos = seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(micros % 1_000_000 * 1_000);
+    let whole = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    let from: Arc<str> = event
+        .attributes
+        .get("image")
+        .cloned()
+        .unwrap_or_else(|| "".into());
+    Value::object([
+        ("Type", Value::string(event.kind)),
+        ("Action", Value::string(&event.action)),
+        ("Status", Value::string(&event.action)),
+        ("ID", Value::string(&event.actor)),
+        ("From", Value::string(&from)),
+        (
+            "Actor",
+            Value::object([
+                ("ID", Value::string(&event.actor)),
+                ("Attributes", Value::object(attributes)),
+            ]),
+        ),
+        ("Scope", Value::string("local")),
+        ("Time", whole(seconds)),
+        ("TimeNano", whole(nanos)),
+    ])
+}
