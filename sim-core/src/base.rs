@@ -11,6 +11,7 @@ pub mod quantity;
 pub mod ratio;
 pub mod resources;
 pub mod rng;
+pub mod sha256;
 pub mod stats;
 pub mod symbol;
 pub mod table;

@@ -221,7 +221,20 @@ impl Session {
                 last.stdout.push_str(&errors);
             }
             stderr.push_str(&last.stderr);
-            if let Some((file, append)) = &simple.output {
+            if let Some((file, _)) = &simple.output
+                && file.starts_with('/')
+                && let Some(("host", node)) = simple
+                    .words
+                    .first()
+                    .map(String::as_str)
+                    .zip(simple.words.get(1))
+            {
+                // A shell there would write to a file there.
+                let text = std::mem::take(&mut last.stdout);
+                let written = host::redirect(self, &node.clone(), file, &text);
+                stderr.push_str(&written.stderr);
+                last.code = last.code.max(written.code);
+            } else if let Some((file, append)) = &simple.output {
                 let mut text = match (append, self.file(file)) {
                     (true, Some(present)) => present.to_string(),
                     (true, None) | (false, _) => String::new(),

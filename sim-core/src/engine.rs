@@ -9,6 +9,7 @@ pub mod event;
 pub mod fault;
 pub mod history;
 pub mod lab;
+pub mod machine_file;
 pub mod machines;
 pub mod observe;
 pub mod report;

@@ -18,6 +18,7 @@ pub mod kubelet;
 pub mod limiter;
 pub mod proxy;
 pub mod render;
+pub mod reserved;
 pub mod rows;
 pub mod scheduler;
 pub mod selector;
@@ -202,9 +203,26 @@ impl KubePlane {
         if self.scheduler.set(key, value)? || self.kubelets.set(key, value)? {
             return Ok(());
         }
+        let before = self.settings.reserved;
         self.settings.set(key, value)?;
+        if self.settings.reserved != before {
+            self.reserve_anew();
+        }
         self.controllers.configure(&self.settings);
         Ok(())
+    }
+
+    /// Nodes' allocatable amounts follow the reservations.
+    fn reserve_anew(&mut self) {
+        let nodes: Vec<_> = self
+            .store
+            .nodes()
+            .map(|(id, row)| (id, row.capacity.clone()))
+            .collect();
+        for (id, capacity) in nodes {
+            let rest = self.settings.reserved.allocatable(&capacity);
+            self.store.set_node_resources(id, capacity, rest);
+        }
     }
 
     /// Component flags with their values.

@@ -2,6 +2,20 @@
 //!
 //! Answers come from machines as the substrate knows them; what it does not know is refused.
 
+pub mod disk;
+pub mod etc;
+pub mod firewall;
+pub mod ipvs;
+pub mod mounts;
+pub mod names;
+pub mod net;
+pub mod place;
+pub mod procfs;
+pub mod ps;
+pub mod shell;
+pub mod sight;
+pub mod space;
+
 use super::docker::container;
 use super::docker::container::row::Engine;
 use super::docker::flags::{Grammar, parse};
@@ -9,11 +23,15 @@ use super::docker::words::human;
 use super::table::Table;
 use super::{Output, Session};
 use crate::base::time::SimTime;
-use crate::engine::command::Orchestrator;
+use crate::engine::command::{Answer, Command, FileWrite, Orchestrator};
 use crate::engine::world::World;
 use crate::substrate::container::ContainerState;
 use crate::substrate::machine::Power;
-use crate::substrate::order::MachineId;
+use crate::substrate::order::{ContainerId, MachineId};
+
+use place::Place;
+use shell::{Outcome, Wish};
+use sight::Sight;
 
 const PS: Grammar = Grammar {
     path: "docker ps",
@@ -25,14 +43,14 @@ const PS: Grammar = Grammar {
 };
 
 /// Runs one command on one machine.
-pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
+pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
     let [node, command @ ..] = words else {
         return Output::error(2, "usage: host NODE COMMAND, e.g. host worker-1 docker ps");
     };
     if command.is_empty() {
         return Output::error(
             2,
-            "usage: host NODE COMMAND; commands are hostname, uptime, free, ip addr, docker ps, crictl ps",
+            "usage: host NODE COMMAND; commands are cat, ls, find, tee, sh -c, ps, lsns, nsenter, mount, df, free, ip, iptables-save, iptables, ipvsadm, hostname, uname, uptime, docker ps, crictl ps",
         );
     }
     let lab = session.history.lab();
@@ -47,10 +65,18 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
             format!("ssh: Could not resolve hostname {node}: Name or service not known"),
         );
     };
+    let found = in_use(found);
     let several = found.len() > 1;
     let mut all = Output::default();
+    let mut writes = Vec::new();
     for (world, machine) in found {
-        let output = one(world, machine, node, command, lab.now);
+        let mut wishes = Vec::new();
+        let output = one(world, machine, node, command, input, lab.now, &mut wishes);
+        writes.extend(
+            wishes
+                .into_iter()
+                .map(|(node, wish)| (world.orchestrator, node, wish)),
+        );
         if several {
             all.stdout
                 .push_str(&format!("# {}\n", world.orchestrator.name()));
@@ -59,10 +85,33 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
         all.stderr.push_str(&output.stderr);
         all.code = all.code.max(output.code);
     }
+    for (orchestrator, node, wish) in writes {
+        write(session, orchestrator, &node, &wish, &mut all);
+    }
     all
 }
 
-fn one(world: &World, machine: MachineId, node: &str, command: &[String], now: SimTime) -> Output {
+/// Of the worlds that have the machine, those in which something runs; if nothing does anywhere,
+/// the first.
+fn in_use(mut found: Vec<(&World, MachineId)>) -> Vec<(&World, MachineId)> {
+    let busy = |world: &World| world.substrate.sandboxes().next().is_some();
+    if found.iter().any(|(world, _)| busy(world)) {
+        found.retain(|(world, _)| busy(world));
+    } else {
+        found.truncate(1);
+    }
+    found
+}
+
+fn one(
+    world: &World,
+    machine: MachineId,
+    node: &str,
+    command: &[String],
+    input: &str,
+    now: SimTime,
+    wishes: &mut Vec<(String, Wish)>,
+) -> Output {
     let Some(row) = world.substrate.machine(machine) else {
         return Output::error(
             255,
@@ -75,9 +124,12 @@ fn one(world: &World, machine: MachineId, node: &str, command: &[String], now: S
             format!("ssh: connect to host {node} port 22: No route to host"),
         );
     };
+    let place = Place::new(world, machine, now);
+    let sight = Sight::machine(&place);
+    let command = shell::globbed(&sight, command);
+    let command = command.as_slice();
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["hostname"] => Output::text(format!("{node}\n")),
         ["uptime", "-p" | "--pretty"] | ["uptime"] => {
             let minutes = now.since(since).as_secs() / 60;
             Output::text(format!(
@@ -87,21 +139,12 @@ fn one(world: &World, machine: MachineId, node: &str, command: &[String], now: S
                 minutes % 60
             ))
         }
-        ["free", ..] => {
-            let total = row.capacity.memory.unsigned_abs() / 1_024;
-            let used = world.substrate.memory_used(machine) / 1_024;
-            Output::text(format!(
-                "               total        used        free\nMem:    {total:>12}{used:>12}{:>12}\n",
-                total.saturating_sub(used)
-            ))
-        }
-        ["ip", "addr" | "address" | "a", ..]
-        | ["ip", "-brief" | "-br", ..]
-        | ["hostname", "-I"] => match world.substrate.machine_address(machine) {
-            Some(address) => Output::text(format!(
-                "lo               UNKNOWN        127.0.0.1/8\neth0             UP             {address}\n"
-            )),
-            None => Output::error(1, "this machine has no address"),
+        ["iptables-save", rest @ ..] => firewall::save(&place, rest),
+        ["iptables", rest @ ..] => firewall::list(&place, rest),
+        ["ipvsadm", rest @ ..] => ipvs::run(&place, rest),
+        ["nsenter", ..] => match space::nsenter(&place, &command[1..], input) {
+            Some(outcome) => carried(outcome, node, wishes),
+            None => not_known(&words),
         },
         ["docker", "ps", ..] if world.orchestrator != Orchestrator::Kubernetes => {
             match parse(&PS, &command[2..]) {
@@ -124,11 +167,82 @@ fn one(world: &World, machine: MachineId, node: &str, command: &[String], now: S
             Output::error(127, "crictl: command not found")
         }
         ["crictl", "ps", rest @ ..] => crictl(world, machine, rest.contains(&"-a"), now),
-        _ => Output::error(
-            1,
-            format!("{} on a machine is not modelled", words.join(" ")),
-        ),
+        _ => match shell::run(&sight, command, input) {
+            Some(outcome) => carried(outcome, node, wishes),
+            None => not_known(&words),
+        },
     }
+}
+
+fn not_known(words: &[&str]) -> Output {
+    Output::error(
+        1,
+        format!("{} on a machine is not modelled", words.join(" ")),
+    )
+}
+
+/// Keeps a command's writes for later and returns what it printed.
+fn carried(outcome: Outcome, node: &str, wishes: &mut Vec<(String, Wish)>) -> Output {
+    wishes.extend(
+        outcome
+            .wishes
+            .into_iter()
+            .map(|wish| (node.to_owned(), wish)),
+    );
+    outcome.output
+}
+
+/// Carries out the writes that a command on a machine wanted.
+fn write(
+    session: &mut Session,
+    orchestrator: Orchestrator,
+    node: &str,
+    wish: &Wish,
+    output: &mut Output,
+) {
+    let command = Command::WriteFile(FileWrite {
+        machine: node.into(),
+        group: wish.target.group.clone(),
+        file: wish.target.file.as_str().into(),
+        text: wish.text.as_str().into(),
+    });
+    match session.command(orchestrator, command) {
+        Ok(Answer::Refused(why)) => {
+            output.stderr.push_str(&format!(
+                "sh: 1: echo: echo: I/O error: {}: {why}\n",
+                wish.path
+            ));
+            output.code = 1;
+        }
+        Ok(_) => {}
+        Err(error) => *output = error,
+    }
+}
+
+/// Writes text to a file of a machine: what a redirection behind `host NODE …` means.
+pub fn redirect(session: &mut Session, node: &str, path: &str, text: &str) -> Output {
+    let words = [node.to_owned(), "tee".to_owned(), path.to_owned()];
+    let mut output = run(session, &words, text);
+    output.stdout.clear();
+    output
+}
+
+/// What a command prints that runs inside a container; none: it is not one that is known.
+pub fn inside(
+    world: &World,
+    container: ContainerId,
+    now: SimTime,
+    words: &[String],
+) -> Option<Output> {
+    let place = Place::of_container(world, container, now)?;
+    let sight = Sight::container(&place, container);
+    let mut output = shell::run(&sight, words, "")?.output;
+    if let Some(row) = world.substrate.container(container)
+        && row.running_since().is_none()
+    {
+        output = Output::error(1, "the container does not run");
+    }
+    Some(output)
 }
 
 /// Containers of the machine's sandboxes. Columns that only the kubelet could fill are left out.

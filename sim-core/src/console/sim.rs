@@ -10,6 +10,8 @@ use crate::engine::report::RunReport;
 use crate::engine::trace;
 use crate::engine::why;
 use crate::manifest::value::Value;
+use crate::substrate::cgroup::place::{Driver, Version};
+use crate::substrate::profile::Engine;
 
 use super::condition::Condition;
 use super::{Output, Session};
@@ -95,6 +97,7 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
             }
             Err(message) => usage(&message),
         },
+        ["packet", rest @ ..] => packet(session, rest),
         ["hash"] => Output::text(format!("{}\n", session.history.lab().fingerprint().hex())),
         [first @ ("load" | "controllers" | "metric"), ..] => {
             Output::error(1, format!("sim {first} is not modelled yet"))
@@ -310,6 +313,31 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
                     spec.setup.labels.push(("zone".into(), value.into()));
                 }
             }
+            "cgroup" | "cgroups" => {
+                spec.profile.cgroups = match value {
+                    "v1" | "1" => Version::V1,
+                    "v2" | "2" => Version::V2,
+                    _ => return Err(format!("\"{word}\": control groups are v1 or v2")),
+                }
+            }
+            "cgroup-driver" => {
+                spec.profile.driver = Some(match value {
+                    "systemd" => Driver::Systemd,
+                    "cgroupfs" => Driver::Cgroupfs,
+                    _ => return Err(format!("\"{word}\": drivers are systemd and cgroupfs")),
+                })
+            }
+            "runtime" => {
+                spec.profile.engine = match value {
+                    "containerd" => Engine::Containerd,
+                    "crio" | "cri-o" => Engine::Crio,
+                    _ => return Err(format!("\"{word}\": runtimes are containerd and crio")),
+                }
+            }
+            "ephemeral-storage" | "disk" => {
+                spec.profile.disk_bytes = quantity(value)?.value().unsigned_abs();
+            }
+            "swap" => spec.profile.swap_bytes = quantity(value)?.value().unsigned_abs(),
             "taint" => spec.setup.taints.push(value.into()),
             _ => match key.strip_prefix("label.") {
                 Some(label) => spec.setup.labels.push((label.into(), value.into())),
@@ -318,7 +346,7 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
                 }
                 None => {
                     return Err(format!(
-                        "unknown word \"{key}\"; known: cpu, memory, zone, label.KEY, taint, vendor/resource"
+                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, vendor/resource"
                     ));
                 }
             },
@@ -340,6 +368,13 @@ fn set(session: &mut Session, key: &str, value: &str) -> Output {
         .filter(|world| world.settings().iter().any(|(known, _)| *known == key))
         .map(|world| world.orchestrator)
         .collect();
+    let is_alias =
+        crate::kube::kubelet::resources::is_alias(key) || crate::kube::reserved::is_alias(key);
+    let knows = if knows.is_empty() && is_alias {
+        vec![Orchestrator::Kubernetes]
+    } else {
+        knows
+    };
     if knows.is_empty() {
         return usage(&format!("unknown setting \"{key}\"; see sim settings"));
     }
@@ -449,6 +484,38 @@ fn explain(session: &Session, object: &str) -> Output {
         );
     }
     Output::text(text)
+}
+
+/// Follows one packet in each world that knows its ends.
+fn packet(session: &Session, words: &[&str]) -> Output {
+    let lab = session.history.lab();
+    let mut outputs = lab
+        .worlds
+        .iter()
+        .map(|world| {
+            (
+                world.orchestrator,
+                super::host::firewall::packet(world, lab.now, words),
+            )
+        })
+        .collect::<Vec<_>>();
+    // A world that does not know the ends says so; if all say so, the first one's words count.
+    if outputs.iter().any(|(_, output)| output.code != 2) {
+        outputs.retain(|(_, output)| output.code != 2);
+    } else {
+        outputs.truncate(1);
+    }
+    let several = outputs.len() > 1;
+    let mut all = Output::default();
+    for (orchestrator, output) in outputs {
+        if several {
+            all.stdout.push_str(&format!("# {}\n", orchestrator.name()));
+        }
+        all.stdout.push_str(&output.stdout);
+        all.stderr.push_str(&output.stderr);
+        all.code = all.code.max(output.code);
+    }
+    all
 }
 
 fn branches(session: &Session) -> Output {

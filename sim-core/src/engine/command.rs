@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::time::{SimDuration, SimTime};
+use crate::substrate::cgroup::tree::GroupKey;
 use crate::substrate::profile::Profile;
 
 /// Which orchestrator a world runs.
@@ -204,6 +205,19 @@ impl FaultSpec {
     }
 }
 
+/// A write to a control group's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileWrite {
+    /// Name of the machine.
+    pub machine: Arc<str>,
+    /// The group.
+    pub group: GroupKey,
+    /// The file.
+    pub file: Arc<str>,
+    /// What is written.
+    pub text: Arc<str>,
+}
+
 /// One input from outside.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -223,6 +237,8 @@ pub enum Command {
     Heal(Option<u32>),
     /// Users' requests per second for a service.
     Traffic(Arc<str>, u32),
+    /// Write to a file of a machine's control groups, as root there.
+    WriteFile(FileWrite),
     /// Change a component's flag.
     Set(Arc<str>, Arc<str>),
 }

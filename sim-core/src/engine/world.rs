@@ -406,6 +406,7 @@ impl World {
                 self.on_substrate(|substrate, scope| substrate.set_traffic(service, rate, scope));
                 Answer::Done
             }
+            Command::WriteFile(write) => self.write_file(write),
             Command::Set(key, value) => {
                 let result = match &mut self.plane {
                     Plane::Kubernetes(plane) => plane.set(key, value),
@@ -447,6 +448,7 @@ impl World {
         let mut capacity = ResourceVector {
             milli_cpu: spec.milli_cpu,
             memory: spec.memory_bytes,
+            ephemeral_storage: i64::try_from(spec.profile.disk_bytes).unwrap_or(i64::MAX),
             ..ResourceVector::default()
         };
         for (resource, amount) in &spec.extended {

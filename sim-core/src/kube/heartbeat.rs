@@ -13,7 +13,9 @@ use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
-use crate::substrate::order::{MachineId, Upcall};
+use crate::substrate::cgroup::convert::SHARES_MIN;
+use crate::substrate::cgroup::settings::GroupSettings;
+use crate::substrate::order::{MachineId, Order, Upcall};
 
 use super::event::Event;
 use super::rows::NodeId;
@@ -25,10 +27,6 @@ use super::settings::Settings;
 use super::store::WATCH_LAG;
 use super::store::events::Message;
 use super::turn::Turn;
-
-/// Hard eviction threshold `memory.available<100Mi`, which is not allocatable.
-/// Source: `pkg/kubelet/eviction/defaults_linux.go`.
-const EVICTION_MEMORY: i64 = 100 << 20;
 
 /// Pods of a node. Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`, `maxPods`.
 const PODS_MAX: i64 = 110;
@@ -116,7 +114,7 @@ impl Heartbeats {
             taints: taints(setup),
             no_execute_since: None,
             unschedulable: false,
-            allocatable: allocatable(&capacity),
+            allocatable: turn.settings.reserved.allocatable(&capacity),
             capacity,
             images: Arc::default(),
             conditions,
@@ -129,6 +127,7 @@ impl Heartbeats {
             zone,
             requested: ResourceVector::default(),
         };
+        levels(machine, &row.capacity, turn);
         let node = turn.store.add_node(row);
         let period = turn.settings.node_lease_duration.scaled(1, 4);
         let offset = turn
@@ -348,13 +347,26 @@ pub fn healthy(now: SimTime) -> [NodeConditionState; NODE_CONDITIONS] {
     conditions
 }
 
-/// Allocatable: capacity less the hard eviction thresholds.
-/// Source: `pkg/kubelet/cm/node_container_manager_linux.go`.
-pub fn allocatable(capacity: &ResourceVector) -> ResourceVector {
-    let mut allocatable = capacity.clone();
-    allocatable.memory = (capacity.memory - EVICTION_MEMORY).max(0);
-    allocatable.ephemeral_storage = capacity.ephemeral_storage - capacity.ephemeral_storage / 10;
-    allocatable
+/// The groups above pods' own, as a kubelet makes them when it starts.
+/// Source: `pkg/kubelet/cm/qos_container_manager_linux.go`.
+pub fn levels(machine: MachineId, capacity: &ResourceVector, turn: &mut Turn<'_, '_>) {
+    let least = GroupSettings {
+        cpu_shares: Some(SHARES_MIN),
+        ..GroupSettings::default()
+    };
+    let all = turn.settings.reserved.group(capacity);
+    // The shares of the middle class are the sum of what its pods ask for.
+    for (path, settings) in [
+        ("kubepods", all),
+        ("kubepods/burstable", GroupSettings::default()),
+        ("kubepods/besteffort", least),
+    ] {
+        turn.out.orders.push(Order::SetLevel {
+            machine,
+            path,
+            settings,
+        });
+    }
 }
 
 fn labels(host: &str, zone: &str, setup: &NodeSetup) -> Vec<(Arc<str>, Arc<str>)> {

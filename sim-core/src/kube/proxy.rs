@@ -4,6 +4,8 @@
 //! modelled as one: one write of rules for the whole cluster, at least the minimum sync period
 //! after the one before. Source: `pkg/proxy/iptables/proxier.go`.
 
+pub mod rules;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -2,6 +2,8 @@
 
 use crate::base::time::SimDuration;
 
+use super::reserved::Reserved;
+
 /// Flags that the modelled loops read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -56,6 +58,8 @@ pub struct Settings {
     pub autoscaler_cpu_initialization: SimDuration,
     /// Time after a pod's start in which readiness may not have been reached yet.
     pub autoscaler_readiness_delay: SimDuration,
+    /// What nodes keep back from pods.
+    pub reserved: Reserved,
 }
 
 impl Default for Settings {
@@ -76,6 +80,7 @@ impl Default for Settings {
             kube_api_qps: 20,
             kube_api_burst: 30,
             pod_gc_period: SimDuration::from_secs(20),
+            reserved: Reserved::default(),
             terminated_pod_gc_threshold: 12_500,
             max_unavailable_stateful_set: false,
             autoscaler_sync_period: SimDuration::from_secs(15),
@@ -115,6 +120,9 @@ impl Settings {
     /// # Errors
     /// A sentence when the flag is unknown or the value is not one for it.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        if self.reserved.set(key, value)? {
+            return Ok(());
+        }
         match key {
             GRACE => self.node_monitor_grace_period = positive(key, value)?,
             PERIOD => self.node_monitor_period = positive(key, value)?,
@@ -150,7 +158,8 @@ impl Settings {
 
     /// All flags with their values.
     pub fn list(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut list = self.reserved.list();
+        list.extend([
             (UNREACHABLE, self.default_unreachable_toleration.to_string()),
             (NOT_READY, self.default_not_ready_toleration.to_string()),
             (BURST, self.kube_api_burst.to_string()),
@@ -172,7 +181,8 @@ impl Settings {
             (PROXY, self.proxy_min_sync_period.exact()),
             (LEASE, self.node_lease_duration.as_secs().to_string()),
             (STATUS, self.node_status_update_frequency.exact()),
-        ]
+        ]);
+        list
     }
 }
 

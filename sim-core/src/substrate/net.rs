@@ -2,5 +2,6 @@
 
 pub mod address;
 pub mod balancer;
+pub mod filter;
 pub mod flow;
 pub mod link;

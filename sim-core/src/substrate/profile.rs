@@ -122,6 +122,8 @@ pub struct Profile {
     pub engine: Engine,
     /// Swap in bytes.
     pub swap_bytes: u64,
+    /// Size of the disk in bytes; 0: nothing is said.
+    pub disk_bytes: u64,
 }
 
 impl Profile {

@@ -1,11 +1,20 @@
 //! What containers and machines use: memory and CPU time, worked out for the moment that is asked
 //! for.
 
-use crate::base::time::SimTime;
+use crate::base::symbol::Symbol;
+use crate::base::time::{SimDuration, SimTime};
 
-use super::Substrate;
 use super::cgroup::facts::{CpuTimes, MemoryUse};
+use super::machine::Power;
 use super::order::{ContainerId, MachineId};
+use super::{Scope, Substrate};
+
+/// Size of a machine's disk unless it says so, in bytes. Our own figure.
+const DISK_BYTES: u64 = 100 << 30;
+/// What a machine's system takes of it, in bytes. Our own figure.
+const SYSTEM_BYTES: u64 = 6 << 30;
+/// Tenths of its compressed size that an unpacked image takes. Our own figure.
+const UNPACKED_TENTHS: u64 = 25;
 
 /// Kernel memory of a small process: stacks, page tables and slabs, in bytes.
 const KERNEL_BYTES: u64 = 512 << 10;
@@ -33,6 +42,53 @@ impl Substrate {
     pub fn container_cpu(&self, _container: ContainerId, _now: SimTime) -> CpuTimes {
         CpuTimes::default()
     }
+
+    /// CPU that a machine's processes want, in thousandths.
+    pub fn machine_demand_milli(&self, _machine: MachineId) -> u64 {
+        0
+    }
+
+    /// Time since a machine's last boot.
+    pub fn uptime(&self, machine: MachineId, now: SimTime) -> SimDuration {
+        match self.machine(machine).map(|row| row.power) {
+            Some(Power::On { since }) => now.since(since),
+            Some(Power::Off | Power::Booting { .. }) | None => SimDuration::ZERO,
+        }
+    }
+
+    /// Size of a machine's disk, in bytes.
+    pub fn disk_bytes(&self, machine: MachineId) -> u64 {
+        let own = self
+            .machine(machine)
+            .map_or(0, |row| row.capacity.ephemeral_storage);
+        u64::try_from(own)
+            .ok()
+            .filter(|bytes| *bytes > 0)
+            .unwrap_or(DISK_BYTES)
+    }
+
+    /// What a machine's disk holds, in bytes: its system, images, and what containers wrote.
+    pub fn disk_used(&self, machine: MachineId, _now: SimTime) -> u64 {
+        let images: u64 = self
+            .images_on(machine)
+            .map(|image| image.program.size_bytes)
+            .sum();
+        SYSTEM_BYTES + images.saturating_mul(UNPACKED_TENTHS) / 10
+    }
+
+    /// Names of an image's read-only layers on a machine, the lowest first.
+    pub fn layers(&self, _machine: MachineId, image: Symbol) -> Vec<String> {
+        let _ = image;
+        Vec::new()
+    }
+
+    /// Whether packets get from one machine to another.
+    pub fn connects(&self, a: MachineId, b: MachineId) -> bool {
+        a == b || self.is_on(b) && self.reachable(a, b)
+    }
+
+    /// Limits of groups on a machine changed: whoever is slowed down by them is looked at again.
+    pub(super) fn limits_changed(&mut self, _machine: MachineId, _scope: &mut Scope<'_>) {}
 
     /// Memory of a whole machine; none if it is off.
     pub fn machine_usage(&self, _machine: MachineId, _now: SimTime) -> Option<MemoryUse> {

@@ -405,6 +405,13 @@ pub fn execute(engine: &Engine<'_>, row: &Row, words: &[String]) -> Result<Outpu
     let code = row
         .process
         .and_then(|id| engine.world.substrate.exec(id, &command, engine.now));
+    if code.is_some_and(|code| !matches!(code, 126 | 127))
+        && let Some(output) = row
+            .process
+            .and_then(|id| crate::console::host::inside(engine.world, id, engine.now, words))
+    {
+        return Ok(output);
+    }
     match code {
         None => Err(Output::error(
             1,

@@ -309,9 +309,25 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
             "Internal error occurred: unable to upgrade connection: container not found (\"{container}\")"
         )));
     };
-    if let Some(text) = real(&pod, &container, &command) {
-        call.stdout.push_str(&text);
-        return Ok(());
+    if code != 127
+        && let Some(id) = id
+        && let Some(output) = crate::console::host::inside(
+            call.session.world(Orchestrator::Kubernetes)?,
+            id,
+            now,
+            &command,
+        )
+    {
+        call.stdout.push_str(&output.stdout);
+        call.stderr.push_str(&output.stderr);
+        if output.code == 0 {
+            return Ok(());
+        }
+        return Err(Problem {
+            text: format!("command terminated with exit code {}", output.code),
+            code: output.code,
+            reason: "",
+        });
     }
     if code == 0 {
         call.stderr.push_str(&format!(
@@ -332,33 +348,4 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
         code: if code == 127 { 1 } else { code },
         reason: "",
     })
-}
-
-/// What commands print that show what the pod itself says.
-fn real(pod: &Value, container: &str, command: &[String]) -> Option<String> {
-    let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let host = pod.str_at(&["spec", "hostname"]).unwrap_or(name_of(pod));
-    match words.as_slice() {
-        ["hostname"] | ["cat", "/etc/hostname"] => Some(format!("{host}\n")),
-        ["hostname", "-i"] => Some(format!("{}\n", pod.str_at(&["status", "podIP"])?)),
-        ["true"] => Some(String::new()),
-        ["echo", rest @ ..] => Some(format!("{}\n", rest.join(" "))),
-        ["env" | "printenv"] => {
-            let spec = items(pod, &["spec", "containers"])
-                .iter()
-                .find(|one| one.str_at(&["name"]) == Some(container))?;
-            let own = items(spec, &["env"]).iter().filter_map(|one| {
-                Some(format!(
-                    "{}={}\n",
-                    one.str_at(&["name"])?,
-                    one.str_at(&["value"])?
-                ))
-            });
-            Some(format!(
-                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nHOSTNAME={host}\n{}",
-                own.collect::<String>()
-            ))
-        }
-        _ => None,
-    }
 }

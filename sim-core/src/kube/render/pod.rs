@@ -1,5 +1,6 @@
 //! A pod as an object.
 
+use crate::base::rng::Seed;
 use crate::kube::rows::PodId;
 use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, PodCondition, PodDetails, PodFlags, PodRow, Termination,
@@ -441,11 +442,16 @@ fn terminated(view: &View<'_>, end: &Termination) -> Value {
     ])
 }
 
-/// The runtime's id of a container, 64 hexadecimal digits.
+/// The runtime's id of a container with its scheme.
 fn container_id(view: &View<'_>, bits: u64) -> String {
-    let first = uid(view.seed, "containers", "", "", bits);
-    let second = uid(view.seed, "containers", "", "more", bits);
-    format!("containerd://{first:032x}{second:032x}")
+    format!("containerd://{}", container_hex(view.seed, bits))
+}
+
+/// The runtime's id of a container, 64 hexadecimal digits.
+pub fn container_hex(seed: Seed, bits: u64) -> String {
+    let first = uid(seed, "containers", "", "", bits);
+    let second = uid(seed, "containers", "", "more", bits);
+    format!("{first:032x}{second:032x}")
 }
 
 /// Digest of an image: made up from its name, as the catalogue holds no layers.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::time::SimTime;
-use crate::substrate::Substrate;
 use crate::substrate::container::Container;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
 use crate::substrate::process::{Agent, Process};
+use crate::substrate::{Scope, Substrate};
 
 use super::convert::{SHARES_MIN, shares_of_milli};
 use super::facts::Facts;
@@ -201,10 +201,18 @@ impl Substrate {
     }
 
     /// Keeps what somebody wrote over a group's limits.
-    pub fn write_limits(&mut self, machine: MachineId, key: GroupKey, limits: Limits) {
+    pub fn write_limits(
+        &mut self,
+        machine: MachineId,
+        key: GroupKey,
+        limits: Limits,
+        scope: &mut Scope<'_>,
+    ) {
         if let Some(row) = self.machines.get_mut(machine) {
             row.written.insert(key, Arc::new(limits));
         }
+        self.limits_changed(machine, scope);
+        self.settle(scope);
     }
 
     /// Sets what an agent asks for of a group that belongs to no sandbox.

@@ -25,6 +25,11 @@ impl Substrate {
         self.network = base & !0xff;
     }
 
+    /// First address of what machines' subnets are cut from.
+    pub const fn network(&self) -> u32 {
+        self.network
+    }
+
     /// A free address of the machine's subnet: the next after the last one given out, as the
     /// `host-local` plugin does, so that an address is not used again at once.
     pub(in crate::substrate) fn take_address(&mut self, machine: MachineId) -> Option<u32> {

@@ -1,0 +1,617 @@
+//! Commands that read files and processes, the same on a machine and inside a container.
+
+use crate::console::Output;
+use crate::console::script::{self, Join, Simple};
+use crate::console::text_tools;
+use crate::substrate::errno::Errno;
+
+use super::place::Place;
+use super::sight::{Node, Sight, Target};
+use super::{etc, mounts, net, procfs, ps, space};
+
+/// A write that a command wants; carried out by whoever may change the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// What it reaches.
+    pub target: Target,
+    /// What is written.
+    pub text: String,
+    /// Path as written, for messages.
+    pub path: String,
+}
+
+/// What a command printed and wants.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Text and exit code.
+    pub output: Output,
+    /// Writes, in order.
+    pub wishes: Vec<Wish>,
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            output,
+            wishes: Vec::new(),
+        }
+    }
+}
+
+/// Commands nested in commands before this shell gives up.
+const DEPTH_MAX: usize = 4;
+
+/// Runs a command line of words. None: it is not a command that is known here.
+pub fn run(sight: &Sight<'_>, words: &[String], input: &str) -> Option<Outcome> {
+    at_depth(sight, words, input, 0)
+}
+
+fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> Option<Outcome> {
+    let (name, arguments) = words.split_first()?;
+    let plain: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let text = |text: String| Some(Output::text(text).into());
+    match name {
+        "sh" | "bash" | "ash" | "dash" => {
+            let ["-c" | "-lc" | "-ec" | "-xc", script, ..] = plain.as_slice() else {
+                return None;
+            };
+            if depth >= DEPTH_MAX {
+                return Some(Output::error(2, format!("{name}: too many shells in shells")).into());
+            }
+            script_lines(sight, script, input, depth)
+        }
+        "cat" => Some(cat(sight, &plain, input).into()),
+        "ls" => Some(ls(sight, &plain).into()),
+        "readlink" => Some(readlink(sight, &plain).into()),
+        "find" => Some(find(sight, &plain).into()),
+        "tee" => Some(tee(sight, &plain, input)),
+        "test" | "[" => Some(test(sight, &plain).into()),
+        "hostname" => hostname(sight, &plain).map(Into::into),
+        "uname" => Some(uname(sight, &plain).into()),
+        "id" => text("uid=0(root) gid=0(root) groups=0(root)\n".to_owned()),
+        "whoami" => text("root\n".to_owned()),
+        "pwd" => text("/\n".to_owned()),
+        "nproc" => text(format!("{}\n", procfs::cpus(sight))),
+        "env" | "printenv" if plain.len() <= 1 => {
+            Some(environment(sight, plain.first().copied()).into())
+        }
+        "mount" if plain.is_empty() => {
+            let process = space::first(sight)?;
+            text(mounts::listing(sight, &process))
+        }
+        "free" => text(free(sight, &plain)),
+        "ps" => Some(ps::run(sight, &plain).into()),
+        "lsns" => Some(space::lsns(sight, &plain).into()),
+        "pgrep" | "pidof" => {
+            let wanted = plain.last().copied().unwrap_or_default();
+            let found: Vec<String> = procfs::visible(sight)
+                .iter()
+                .filter(|process| process.name == wanted)
+                .map(|process| procfs::number(sight, process).to_string())
+                .collect();
+            if found.is_empty() {
+                return Some(
+                    Output {
+                        code: 1,
+                        ..Output::default()
+                    }
+                    .into(),
+                );
+            }
+            text(found.join(if name == "pidof" { " " } else { "\n" }) + "\n")
+        }
+        "ip" => Some(net::ip(sight, &plain).into()),
+        "df" => Some(super::disk::df(sight, &plain).into()),
+        "getent" | "nslookup" | "dig" | "host" => {
+            super::names::run(sight, name, &plain).map(Into::into)
+        }
+        "echo" if plain.first() == Some(&"-n") => text(plain[1..].join(" ")),
+        "printf" => text(
+            plain
+                .first()
+                .map(|format| format.replace("\\n", "\n"))
+                .unwrap_or_default(),
+        ),
+        "xargs" if !plain.is_empty() => {
+            let mut all: Vec<String> = arguments.to_vec();
+            all.extend(input.split_whitespace().map(str::to_owned));
+            at_depth(sight, &all, "", depth + 1).filter(|_| depth < DEPTH_MAX)
+        }
+        "tr" if plain.len() == 2 => {
+            let unescape = |text: &str| text.replace("\\0", "\0").replace("\\n", "\n");
+            let (from, to) = (unescape(plain[0]), unescape(plain[1]));
+            let (Some(from), Some(to)) = (from.chars().next(), to.chars().next()) else {
+                return None;
+            };
+            text(input.replace(from, &to.to_string()))
+        }
+        name if text_tools::knows(name) => Some(filter(sight, name, arguments, input).into()),
+        _ => None,
+    }
+}
+
+/// Runs a script: pipelines, and redirections into files.
+fn script_lines(sight: &Sight<'_>, text: &str, input: &str, depth: usize) -> Option<Outcome> {
+    let lines = match script::parse(text) {
+        Ok(lines) => lines,
+        Err(error) => return Some(Output::error(2, format!("sh: {error}")).into()),
+    };
+    let mut all = Outcome::default();
+    for pipeline in lines.iter().flat_map(|line| &line.pipelines) {
+        let skip = match pipeline.join {
+            Join::Always => false,
+            Join::And => all.output.code != 0,
+            Join::Or => all.output.code == 0,
+        };
+        if skip {
+            continue;
+        }
+        let mut piped = input.to_owned();
+        let mut last = Output::default();
+        for simple in &pipeline.commands {
+            let outcome = one(sight, simple, &piped, depth)?;
+            last = outcome.output;
+            all.wishes.extend(outcome.wishes);
+            all.output.stderr.push_str(&last.stderr);
+            piped.clone_from(&last.stdout);
+        }
+        all.output.stdout.push_str(&last.stdout);
+        all.output.code = last.code;
+    }
+    Some(all)
+}
+
+fn one(sight: &Sight<'_>, simple: &Simple, piped: &str, depth: usize) -> Option<Outcome> {
+    let words = globbed(sight, &simple.words);
+    let input = simple.input.as_deref().unwrap_or(piped);
+    let mut outcome = match at_depth(sight, &words, input, depth + 1) {
+        Some(outcome) => outcome,
+        None => {
+            let name = words.first().map_or("", String::as_str);
+            Output::error(127, format!("sh: 1: {name}: not found")).into()
+        }
+    };
+    if simple.merge_errors {
+        let errors = std::mem::take(&mut outcome.output.stderr);
+        outcome.output.stdout.push_str(&errors);
+    }
+    if let Some((path, _)) = &simple.output {
+        let text = std::mem::take(&mut outcome.output.stdout);
+        if path == "/dev/null" {
+            return Some(outcome);
+        }
+        match sight.target(path) {
+            Ok(target) => outcome.wishes.push(Wish {
+                target,
+                text,
+                path: path.clone(),
+            }),
+            Err(error) => {
+                outcome.output.code = 2;
+                outcome
+                    .output
+                    .stderr
+                    .push_str(&format!("sh: 1: cannot create {path}: {}\n", error.text()));
+            }
+        }
+    }
+    Some(outcome)
+}
+
+/// Words after a shell's expansion of `*` and `?` in paths; a pattern that nothing matches stays.
+pub fn globbed(sight: &Sight<'_>, words: &[String]) -> Vec<String> {
+    words
+        .iter()
+        .flat_map(|word| {
+            if !word.starts_with('/') || !word.contains(['*', '?', '[']) {
+                return vec![word.clone()];
+            }
+            let found = expand(sight, word);
+            if found.is_empty() {
+                vec![word.clone()]
+            } else {
+                found
+            }
+        })
+        .collect()
+}
+
+fn expand(sight: &Sight<'_>, pattern: &str) -> Vec<String> {
+    /// Paths that a pattern may stand for; a shell has a limit on the length of a line, too.
+    const FOUND_MAX: usize = 10_000;
+    let mut found = vec![String::new()];
+    for part in pattern.split('/').filter(|part| !part.is_empty()) {
+        let mut next = Vec::new();
+        for base in &found {
+            if !part.contains(['*', '?', '[']) {
+                let path = format!("{base}/{part}");
+                if sight.look(&path).is_ok() {
+                    next.push(path);
+                }
+                continue;
+            }
+            let at = if base.is_empty() { "/" } else { base };
+            let Ok(Node::Directory(names)) = sight.look(at) else {
+                continue;
+            };
+            next.extend(
+                names
+                    .iter()
+                    .filter(|name| matches(part, name))
+                    .map(|name| format!("{base}/{name}")),
+            );
+        }
+        next.truncate(FOUND_MAX);
+        found = next;
+    }
+    found.sort();
+    found
+}
+
+/// Whether a name matches a pattern of `*`, `?` and plain characters.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        if p < pattern.len() && (pattern[p] == '?' || pattern[p] == name[n]) && pattern[p] != '*' {
+            p += 1;
+            n += 1;
+        } else if p < pattern.len() && pattern[p] == '*' {
+            star = Some((p, n));
+            p += 1;
+        } else if let Some((back, at)) = star {
+            p = back + 1;
+            n = at + 1;
+            star = Some((back, at + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|rest| *rest == '*')
+}
+
+/// A tool's complaint about a file.
+fn complaint(tool: &str, path: &str, error: Errno) -> String {
+    format!("{tool}: {path}: {}\n", error.text())
+}
+
+fn cat(sight: &Sight<'_>, paths: &[&str], input: &str) -> Output {
+    let mut output = Output::default();
+    let files: Vec<&&str> = paths
+        .iter()
+        .filter(|path| !path.starts_with('-') || **path == "-")
+        .collect();
+    if files.is_empty() {
+        return Output::text(input);
+    }
+    for path in files {
+        if *path == "-" {
+            output.stdout.push_str(input);
+            continue;
+        }
+        match sight.read(path) {
+            Ok(text) => output.stdout.push_str(&text),
+            Err(error) => {
+                output.stderr.push_str(&complaint("cat", path, error));
+                output.code = 1;
+            }
+        }
+    }
+    output
+}
+
+fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
+    let flags: String = words
+        .iter()
+        .filter(|word| word.starts_with('-'))
+        .flat_map(|word| word.chars().skip(1))
+        .collect();
+    let paths: Vec<&str> = words
+        .iter()
+        .filter(|word| !word.starts_with('-'))
+        .copied()
+        .collect();
+    let paths = if paths.is_empty() { vec!["/"] } else { paths };
+    let (long, itself) = (flags.contains('l'), flags.contains('d'));
+    let line = |path: &str, name: &str| {
+        if !long {
+            return format!("{name}\n");
+        }
+        let (kind, arrow) = match sight.look(path) {
+            Ok(Node::Directory(_)) => ("dr-xr-xr-x", String::new()),
+            Ok(Node::Link(target)) => ("lrwxrwxrwx", format!(" -> {target}")),
+            Ok(Node::File(_)) | Err(_) => ("-rw-r--r--", String::new()),
+        };
+        format!("{kind} 1 root root 0 {name}{arrow}\n")
+    };
+    let mut output = Output::default();
+    let several = paths.len() > 1;
+    for (index, path) in paths.iter().enumerate() {
+        match sight.look(path) {
+            Ok(Node::Directory(names)) if !itself => {
+                if several {
+                    if index > 0 {
+                        output.stdout.push('\n');
+                    }
+                    output.stdout.push_str(&format!("{path}:\n"));
+                }
+                for name in names {
+                    let whole = format!("{}/{name}", path.trim_end_matches('/'));
+                    output.stdout.push_str(&line(&whole, &name));
+                }
+            }
+            Ok(_) => output.stdout.push_str(&line(path, path)),
+            Err(error) => {
+                output
+                    .stderr
+                    .push_str(&format!("ls: cannot access '{path}': {}\n", error.text()));
+                output.code = 2;
+            }
+        }
+    }
+    output
+}
+
+fn readlink(sight: &Sight<'_>, words: &[&str]) -> Output {
+    let mut output = Output::default();
+    for path in words.iter().filter(|word| !word.starts_with('-')) {
+        match sight.look(path) {
+            Ok(Node::Link(target)) => output.stdout.push_str(&format!("{target}\n")),
+            Ok(_) | Err(_) => output.code = 1,
+        }
+    }
+    output
+}
+
+fn find(sight: &Sight<'_>, words: &[&str]) -> Output {
+    /// Paths that are printed at most.
+    const PRINTED_MAX: usize = 50_000;
+    let root = words
+        .first()
+        .filter(|word| !word.starts_with('-'))
+        .copied()
+        .unwrap_or("/");
+    let option = |name: &str| {
+        words
+            .iter()
+            .position(|word| *word == name)
+            .and_then(|at| words.get(at + 1))
+            .copied()
+    };
+    let depth = option("-maxdepth").and_then(|text| text.parse::<usize>().ok());
+    let (pattern, kind) = (option("-name"), option("-type"));
+    if let Err(error) = sight.look(root) {
+        return Output::error(1, format!("find: '{root}': {}", error.text()));
+    }
+    let mut text = String::new();
+    let mut pending = vec![(root.to_owned(), 0)];
+    let mut printed = 0;
+    while let Some((path, level)) = pending.pop() {
+        let node = sight.look(&path);
+        let is_directory = matches!(node, Ok(Node::Directory(_)));
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        let fits = pattern.is_none_or(|pattern| matches(pattern, name))
+            && match kind {
+                Some("d") => is_directory,
+                Some("f") => !is_directory,
+                _ => true,
+            };
+        if fits {
+            text.push_str(&path);
+            text.push('\n');
+            printed += 1;
+        }
+        if printed >= PRINTED_MAX {
+            break;
+        }
+        if let Ok(Node::Directory(names)) = node
+            && depth.is_none_or(|depth| level < depth)
+        {
+            pending.extend(
+                names
+                    .iter()
+                    .rev()
+                    .map(|name| (format!("{}/{name}", path.trim_end_matches('/')), level + 1)),
+            );
+        }
+    }
+    Output::text(text)
+}
+
+fn tee(sight: &Sight<'_>, words: &[&str], input: &str) -> Outcome {
+    let mut outcome: Outcome = Output::text(input).into();
+    for path in words.iter().filter(|word| !word.starts_with('-')) {
+        match sight.target(path) {
+            Ok(target) => outcome.wishes.push(Wish {
+                target,
+                text: input.to_owned(),
+                path: (*path).to_owned(),
+            }),
+            Err(error) => {
+                outcome
+                    .output
+                    .stderr
+                    .push_str(&complaint("tee", path, error));
+                outcome.output.code = 1;
+            }
+        }
+    }
+    outcome
+}
+
+fn test(sight: &Sight<'_>, words: &[&str]) -> Output {
+    let code = match words {
+        ["-f", path] | ["-f", path, "]"] => !matches!(sight.look(path), Ok(Node::File(_))),
+        ["-d", path] | ["-d", path, "]"] => !matches!(sight.look(path), Ok(Node::Directory(_))),
+        ["-e", path] | ["-e", path, "]"] => sight.look(path).is_err(),
+        [left, "=", right] | [left, "=", right, "]"] => left != right,
+        [left, "!=", right] | [left, "!=", right, "]"] => left == right,
+        _ => true,
+    };
+    Output {
+        code: i32::from(code),
+        ..Output::default()
+    }
+}
+
+fn hostname(sight: &Sight<'_>, words: &[&str]) -> Option<Output> {
+    match words {
+        [] | ["-s"] => Some(Output::text(format!("{}\n", etc::hostname(sight)))),
+        ["-f"] => Some(Output::text(format!("{}\n", etc::hostname(sight)))),
+        ["-i" | "-I"] => Some(match net::address(sight) {
+            Some(address) => Output::text(format!("{address}\n")),
+            None => Output::error(1, "hostname: Name or service not known"),
+        }),
+        [name] if sight.inside.is_some() && !name.starts_with('-') => Some(Output::error(
+            1,
+            "hostname: sethostname: Operation not permitted",
+        )),
+        _ => None,
+    }
+}
+
+fn uname(sight: &Sight<'_>, words: &[&str]) -> Output {
+    let name = etc::hostname(sight);
+    let kernel = procfs::kernel(sight);
+    Output::text(match words {
+        ["-r"] => format!("{kernel}\n"),
+        ["-n"] => format!("{name}\n"),
+        ["-m"] => "x86_64\n".to_owned(),
+        ["-a"] => format!("Linux {name} {kernel} #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux\n"),
+        _ => "Linux\n".to_owned(),
+    })
+}
+
+fn environment(sight: &Sight<'_>, wanted: Option<&str>) -> Output {
+    let mut rows: Vec<(String, String)> = vec![(
+        "PATH".to_owned(),
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+    )];
+    if let Some(container) = sight.inside {
+        rows.push(("HOSTNAME".to_owned(), etc::hostname(sight)));
+        if let Some(row) = sight.place.world.substrate.container(container) {
+            rows.extend(
+                row.spec
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.to_string())),
+            );
+        }
+        rows.extend(super::names::service_variables(sight));
+    }
+    rows.push(("HOME".to_owned(), "/root".to_owned()));
+    match wanted {
+        None => Output::text(
+            rows.iter()
+                .map(|(name, value)| format!("{name}={value}\n"))
+                .collect::<String>(),
+        ),
+        Some(wanted) => match rows.iter().find(|(name, _)| name == wanted) {
+            Some((_, value)) => Output::text(format!("{value}\n")),
+            None => Output {
+                code: 1,
+                ..Output::default()
+            },
+        },
+    }
+}
+
+/// `free`: the machine's memory, inside a container too.
+fn free(sight: &Sight<'_>, words: &[&str]) -> String {
+    let (total, used) = procfs::memory(sight);
+    let cache = sight.place.groups().map_or(0, |root| {
+        root.facts.memory.active_file + root.facts.memory.inactive_file
+    });
+    let cache = cache.min(total - used.min(total));
+    let unit = |bytes: u64| {
+        let shift = match words.first() {
+            Some(&"-b") => 0,
+            Some(&"-m") => 20,
+            Some(&"-g") => 30,
+            _ => 10,
+        };
+        bytes >> shift
+    };
+    let free = total.saturating_sub(used + cache);
+    let swap = sight
+        .place
+        .world
+        .substrate
+        .machine(sight.place.machine)
+        .map_or(0, |row| row.profile.swap_bytes);
+    let mut text =
+        "               total        used        free      shared  buff/cache   available\n"
+            .to_owned();
+    text.push_str(&format!(
+        "Mem:    {:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n",
+        unit(total),
+        unit(used),
+        unit(free),
+        0,
+        unit(cache),
+        unit(total.saturating_sub(used))
+    ));
+    text.push_str(&format!(
+        "Swap:   {:>12}{:>12}{:>12}\n",
+        unit(swap),
+        0,
+        unit(swap)
+    ));
+    text
+}
+
+/// A text filter, with the files that it names read first.
+fn filter(sight: &Sight<'_>, name: &str, arguments: &[String], input: &str) -> Output {
+    if name == "echo" || name == "true" || name == "false" {
+        let mut words = vec![name.to_owned()];
+        words.extend_from_slice(arguments);
+        return text_tools::run(&words, input);
+    }
+    let mut words = vec![name.to_owned()];
+    let mut text = String::new();
+    let mut output = Output::default();
+    let mut files: Vec<(String, String)> = Vec::new();
+    for argument in arguments {
+        let is_file = argument.starts_with('/') && !argument.starts_with('-');
+        if !is_file || (name == "grep" && words.iter().skip(1).all(|word| word.starts_with('-'))) {
+            words.push(argument.clone());
+            continue;
+        }
+        match sight.read(argument) {
+            Ok(read) => files.push((argument.clone(), read)),
+            Err(error) => {
+                output.stderr.push_str(&complaint(name, argument, error));
+                output.code = 2;
+            }
+        }
+    }
+    if files.is_empty() && output.code == 0 {
+        return text_tools::run(&words, input);
+    }
+    if name == "grep" && files.len() > 1 {
+        // Several files: each line is printed behind its file's name.
+        for (path, read) in &files {
+            let found = text_tools::run(&words, read);
+            for line in found.stdout.lines() {
+                text.push_str(&format!("{path}:{line}\n"));
+            }
+        }
+        output.stdout = text;
+        output.code = output.code.max(i32::from(output.stdout.is_empty()));
+        return output;
+    }
+    text.extend(files.iter().map(|(_, read)| read.as_str()));
+    let found = text_tools::run(&words, &text);
+    output.stdout = found.stdout;
+    output.stderr.push_str(&found.stderr);
+    output.code = output.code.max(found.code);
+    output
+}
+
+/// The place of a sight, for callers that only have that.
+pub const fn place<'a>(sight: &Sight<'a>) -> &'a Place<'a> {
+    sight.place
+}

@@ -1,0 +1,66 @@
+//! Writing to a machine's files: an input from outside, as any other.
+
+use crate::substrate::cgroup::convert::SHARES_MIN;
+use crate::substrate::cgroup::tree::GroupKey;
+use crate::substrate::cgroup::write::write;
+use crate::substrate::errno::Errno;
+
+use super::command::{Answer, FileWrite};
+use super::world::World;
+
+impl World {
+    /// Carries out a write to a control group's file; a refusal is the kernel's own text.
+    pub(super) fn write_file(&mut self, wanted: &FileWrite) -> Answer {
+        match self.try_write(wanted) {
+            Ok(()) => Answer::Done,
+            Err(error) => Answer::Refused(error.text().to_owned()),
+        }
+    }
+
+    fn try_write(&mut self, wanted: &FileWrite) -> Result<(), Errno> {
+        let machine = self.machine(&wanted.machine).ok_or(Errno::NotFound)?;
+        let row = self.substrate.machine(machine).ok_or(Errno::NotFound)?;
+        let version = row.profile.cgroups;
+        let cpus = row.capacity.milli_cpu.unsigned_abs().div_ceil(1_000).max(1);
+        if &*wanted.file == "cgroup.kill" {
+            return self.kill_group(&wanted.group, wanted.text.trim());
+        }
+        if matches!(&*wanted.file, "cgroup.procs" | "cgroup.threads" | "tasks") {
+            // Moving processes between groups is not modelled.
+            return Err(Errno::NotSupported);
+        }
+        if wanted.group == GroupKey::Level(String::new()) {
+            return Err(Errno::Invalid);
+        }
+        let mut limits = self.substrate.limits_of(machine, &wanted.group);
+        debug_assert!(limits.shares >= SHARES_MIN);
+        write(&mut limits, version, &wanted.file, &wanted.text, cpus)?;
+        let group = wanted.group.clone();
+        self.on_substrate(|substrate, scope| {
+            substrate.write_limits(machine, group, limits, scope);
+        });
+        Ok(())
+    }
+
+    /// `cgroup.kill`: SIGKILL to all of a group.
+    fn kill_group(&mut self, group: &GroupKey, text: &str) -> Result<(), Errno> {
+        if text != "1" {
+            return Err(Errno::Range);
+        }
+        match group {
+            GroupKey::Container(container) => {
+                let container = *container;
+                self.on_substrate(|substrate, scope| {
+                    substrate.fault(
+                        crate::substrate::order::SubstrateFault::KillContainer(container),
+                        scope,
+                    );
+                });
+                Ok(())
+            }
+            GroupKey::Level(_) | GroupKey::Sandbox(_) | GroupKey::Holder(_) => {
+                Err(Errno::NotSupported)
+            }
+        }
+    }
+}
