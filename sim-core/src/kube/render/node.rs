@@ -97,6 +97,12 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
     }
     addresses.push(address("Hostname", name));
     let machine_id = format!("{:032x}", uid(view.seed, "machines", "", name, 0));
+    // Thresholds are taken off in bytes, and the result is written so.
+    let mut allocatable = resources(view, &row.allocatable);
+    allocatable.set(
+        "ephemeral-storage",
+        row.allocatable.ephemeral_storage.to_string().into(),
+    );
     let info = object([
         ("architecture", "amd64".into()),
         (
@@ -117,7 +123,7 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
     ]);
     object([
         ("addresses", Value::list(addresses)),
-        ("allocatable", resources(view, &row.allocatable)),
+        ("allocatable", allocatable),
         ("capacity", resources(view, &row.capacity)),
         ("conditions", Value::list(conditions.to_vec())),
         (
