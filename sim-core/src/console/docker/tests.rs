@@ -438,7 +438,6 @@ fn a_project_comes_up_and_goes_down() {
             $ docker compose logs --tail 1 web
             web-1  | start worker processes
             $ docker exec app-web-1 true
-            what a command prints inside a container is not modelled, only its exit code
             $ docker exec app-web-1 frobnicate
             what a command prints inside a container is not modelled, only its exit code
             $ docker network ls --format '{{.Name}} {{.Driver}}'
@@ -555,11 +554,15 @@ fn a_machine_answers_for_itself() {
             $ host node-1 hostname
             node-1
             $ host node-1 free
-                           total        used        free
-            Mem:         8388608        3072     8385536
+                           total        used        free      shared  buff/cache   available
+            Mem:         8388608      171520     8217088           0           0     8217088
+            Swap:              0           0           0
             $ host node-1 df -h
-            df -h on a machine is not modelled
-            [1]
+            Filesystem   Size   Used   Avail   Use%   Mounted on
+            udev         4.0G   0      4.0G    0%     /dev
+            tmpfs        819M   0      819M    0%     /run
+            /dev/sda1    100G   6.1G   93G     7%     /
+            tmpfs        4.0G   0      4.0G    0%     /dev/shm
             $ host nosuch hostname
             ssh: Could not resolve hostname nosuch: Name or service not known
             [255]

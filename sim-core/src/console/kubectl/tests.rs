@@ -410,7 +410,7 @@ fn objects_are_described() {
           pods:               110
         Allocatable:
           cpu:                4
-          ephemeral-storage:  0Ki
+          ephemeral-storage:  0
           hugepages-1Gi:      0
           hugepages-2Mi:      0
           memory:             8286208Ki
@@ -446,8 +446,9 @@ fn objects_are_described() {
         web-68568d6459-27lt9
         Found 2 pods, using pod/web-68568d6459-27lt9
         $ kubectl exec deploy/web -- cat /etc/passwd
+        root:x:0:0:root:/root:/bin/sh
+        nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
         Found 2 pods, using pod/web-68568d6459-27lt9
-        cat: what it prints is not modelled; exit code 0
         $ kubectl get events --sort-by=.metadata.creationTimestamp
         LAST SEEN   TYPE     REASON              OBJECT                      MESSAGE
         90s         Normal   RegisteredNode      node/cp-1                   Node cp-1 event: Registered Node cp-1 in Controller
