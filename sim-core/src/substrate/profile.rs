@@ -3,6 +3,8 @@
 //! Everything that differs between runtimes is a field here, so that a new one is a row and not a
 //! branch. Figures that no project promises are our own orders of magnitude and say so.
 
+use std::fmt;
+
 use crate::base::time::SimDuration;
 
 use super::cgroup::place::{Driver, Version};
@@ -112,7 +114,7 @@ pub const RUNTIMES: [Runtime; 4] = [
 ];
 
 /// What stands under a machine's containers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Profile {
     /// Version of control groups.
     pub cgroups: Version,
@@ -124,6 +126,21 @@ pub struct Profile {
     pub swap_bytes: u64,
     /// Size of the disk in bytes; 0: nothing is said.
     pub disk_bytes: u64,
+}
+
+impl fmt::Debug for Profile {
+    /// What is not said is left out: commands are known by their text.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = formatter.debug_struct("Profile");
+        text.field("cgroups", &self.cgroups)
+            .field("driver", &self.driver)
+            .field("engine", &self.engine)
+            .field("swap_bytes", &self.swap_bytes);
+        if self.disk_bytes > 0 {
+            text.field("disk_bytes", &self.disk_bytes);
+        }
+        text.finish()
+    }
 }
 
 impl Profile {
