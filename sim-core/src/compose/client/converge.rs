@@ -219,11 +219,12 @@ impl ComposePlane {
         let busy = std::mem::take(&mut operation.busy);
         operation.busy = self.settle(busy, operation, ctx, out);
         for place in 0..operation.jobs.len() {
-            if operation.jobs[place].stage == Stage::Waiting && operation.may_begin(place) {
-                if let Err(message) = self.plan_service(place, operation, ctx, out) {
-                    operation.fail(message);
-                    return;
-                }
+            if operation.jobs[place].stage == Stage::Waiting
+                && operation.may_begin(place)
+                && let Err(message) = self.plan_service(place, operation, ctx, out)
+            {
+                operation.fail(message);
+                return;
             }
             let stage = operation.jobs[place].stage;
             if matches!(stage, Stage::Waiting | Stage::Done) {

@@ -17,10 +17,11 @@ fn node(value: &mut Value, shape: &Shape, table: &Table) {
             let structure = table.get(*id);
             // Looked at first: a map is copied when it is opened for writing.
             let Some(map) = value.as_map() else { return };
-            if !structure.is_open && map.iter().any(|(key, _)| structure.field(key).is_none()) {
-                if let Some(map) = value.as_map_mut() {
-                    map.retain(|key, _| structure.field(key).is_some());
-                }
+            if !structure.is_open
+                && map.iter().any(|(key, _)| structure.field(key).is_none())
+                && let Some(map) = value.as_map_mut()
+            {
+                map.retain(|key, _| structure.field(key).is_some());
             }
             if let Some(map) = value.as_map_mut() {
                 for (key, inner) in map.iter_mut() {

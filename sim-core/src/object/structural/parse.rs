@@ -213,8 +213,9 @@ fn forbidden(schema: &Value, path: &str, place: Place, faults: &mut Vec<Fault>) 
             "additionalProperties",
         ] {
             if schema.get(key).is_some_and(|value| {
-                !matches!(value, Value::Null | Value::Bool(false))
-                    && !(key == "type" && int_or_string_arm(schema))
+                let is_unset = matches!(value, Value::Null | Value::Bool(false));
+                let is_arm = key == "type" && int_or_string_arm(schema);
+                !is_unset && !is_arm
             }) {
                 faults.push(fault(
                     format!("{path}.{key}"),

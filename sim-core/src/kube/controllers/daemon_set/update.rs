@@ -40,7 +40,7 @@ fn pair(
 }
 
 /// Nodes that the update looks at: those that run a pod or are to.
-fn looked_at<'a>(pass: &'a Pass) -> impl Iterator<Item = (NodeId, &'a [PodId])> {
+fn looked_at(pass: &Pass) -> impl Iterator<Item = (NodeId, &[PodId])> {
     pass.nodes
         .iter()
         .filter_map(|(node, _)| match pass.pods.get(node) {
