@@ -7,6 +7,7 @@
 pub mod condition;
 pub mod docker;
 pub mod host;
+pub mod import;
 pub mod kubectl;
 pub mod open;
 pub mod scenario;

@@ -8,6 +8,7 @@ pub mod command;
 pub mod event;
 pub mod fault;
 pub mod history;
+pub mod import;
 pub mod lab;
 pub mod machine_file;
 pub mod machines;

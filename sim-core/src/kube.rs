@@ -25,6 +25,7 @@ pub mod selector;
 pub mod settings;
 pub mod status;
 pub mod store;
+pub mod switch;
 pub mod template;
 pub mod turn;
 pub mod volumes;
@@ -38,6 +39,7 @@ pub use event::Event;
 use crate::api::node::NodeSetup;
 use crate::base::name::Name;
 use crate::base::symbol::Symbols;
+use crate::base::time::SimDuration;
 use crate::substrate::order::{MachineId, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
@@ -51,6 +53,7 @@ use rows::{PodId, ReplicaSetId};
 use scheduler::Scheduler;
 use settings::Settings;
 use store::{Change, Store};
+use switch::Switches;
 use turn::Turn;
 
 /// A Kubernetes control plane and the agents on its machines.
@@ -63,6 +66,7 @@ pub struct KubePlane {
     heartbeats: Heartbeats,
     scheduler: Scheduler,
     kubelets: Kubelets,
+    switches: Switches,
 }
 
 impl KubePlane {
@@ -83,6 +87,9 @@ impl KubePlane {
 
     /// Handles a scheduled event.
     pub fn handle(&mut self, event: Event, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+        let Some(event) = self.switches.pass(event, &self.store) else {
+            return;
+        };
         match event {
             Event::Scheduler(event) => self.scheduler.handle(event, &mut self.store, ctx, out),
             Event::Kubelet(event) => self.kubelets.handle(event, &mut self.store, ctx, out),
@@ -155,6 +162,7 @@ impl KubePlane {
             };
             self.apiserver.bootstrap(&mut turn);
             self.heartbeats.register(machine, setup, &mut turn);
+            apiserver::load::join(machine, &mut turn);
         }
         self.tell(ctx, out);
     }
@@ -193,6 +201,55 @@ impl KubePlane {
         };
         self.tell(ctx, out);
         answer
+    }
+
+    /// Gives rows to everything that was taken over from a live cluster.
+    pub fn thaw(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+        let mut turn = Turn {
+            store: &mut self.store,
+            settings: &self.settings,
+            ctx,
+            out,
+        };
+        let running = self.apiserver.thaw(&mut turn);
+        let now = turn.now();
+        self.kubelets.resume(running, now);
+        self.tell(ctx, out);
+    }
+
+    /// Switches loops of the control plane off or on; no name: all of them.
+    ///
+    /// # Errors
+    /// A sentence naming a word that is no loop's name.
+    pub fn switch(
+        &mut self,
+        on: bool,
+        names: &[std::sync::Arc<str>],
+        out: &mut PlaneOutbox<Event>,
+    ) -> Result<(), String> {
+        let free = self.switches.switch(on, names, &self.store)?;
+        for event in free {
+            out.after.push((SimDuration::ZERO, event));
+        }
+        Ok(())
+    }
+
+    /// Sets a sample of the metrics API, or takes it back with an empty value.
+    ///
+    /// # Errors
+    /// A sentence when the value is no quantity.
+    pub fn set_metric(&mut self, object: &str, metric: &str, value: &str) -> Result<(), String> {
+        self.controllers.samples_mut().set(object, metric, value)
+    }
+
+    /// Samples of the metrics API that a person has set.
+    pub fn samples(&self) -> &controllers::autoscaler::metrics::Overrides {
+        self.controllers.samples()
+    }
+
+    /// Loops of the control plane that are switched off.
+    pub fn switched_off(&self) -> Vec<&'static str> {
+        self.switches.off().collect()
     }
 
     /// Changes a component's flag.

@@ -11,6 +11,7 @@ pub mod columns;
 pub mod delete;
 pub mod describe;
 pub mod diff;
+pub mod drain;
 pub mod edit;
 pub mod get;
 pub mod inside;
@@ -21,6 +22,7 @@ pub mod raw;
 pub mod replace;
 pub mod rollout;
 pub mod set;
+pub mod taint;
 pub mod wait;
 
 #[cfg(test)]
@@ -89,20 +91,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
         describe::describe,
     ),
     ("diff", diff::FLAGS, diff::diff),
-    (
-        "drain",
-        &[
-            "!force",
-            "!ignore-daemonsets",
-            "!delete-emptydir-data",
-            "grace-period",
-            "timeout",
-            "selector:l",
-            "?dry-run",
-            "!disable-eviction",
-        ],
-        about::drain,
-    ),
+    ("drain", drain::FLAGS, drain::drain),
     (
         "events",
         &[
@@ -130,6 +119,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("run", make::RUN_FLAGS, make::run),
     ("scale", edit::SCALE_FLAGS, edit::scale),
     ("set", set::FLAGS, set::set),
+    ("taint", taint::FLAGS, taint::taint),
     (
         "top",
         &[
@@ -151,7 +141,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
 ];
 
 /// Verbs of the real tool that are refused in words.
-const REFUSED: [&str; 15] = [
+const REFUSED: [&str; 14] = [
     "api-versions",
     "attach",
     "auth",
@@ -165,7 +155,6 @@ const REFUSED: [&str; 15] = [
     "plugin",
     "port-forward",
     "proxy",
-    "taint",
     "alpha",
 ];
 

@@ -22,10 +22,10 @@ const UNTIL_DEFAULT: SimDuration = SimDuration::from_secs(600);
 /// Events handled between two looks at a condition's time.
 const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
 
-const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] | node remove NAME | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | trace [FILTER] | why OBJECT | scores POD [-o json] | fork | branches | switch N | seek T | hash";
+const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] | node remove NAME | load -f FILE [frozen] | controllers [on|off [NAME…]] | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | metric set OBJECT METRIC=QUANTITY… | metric unset OBJECT METRIC… | trace [FILTER] | why OBJECT | scores POD [-o json] | fork | branches | switch N | seek T | hash";
 
 /// Runs one `sim` command.
-pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
+pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
     let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["advance", span] => match SimDuration::parse(span) {
@@ -99,9 +99,9 @@ pub fn run(session: &mut Session, words: &[String], _input: &str) -> Output {
         },
         ["packet", rest @ ..] => packet(session, rest),
         ["hash"] => Output::text(format!("{}\n", session.history.lab().fingerprint().hex())),
-        [first @ ("load" | "controllers" | "metric"), ..] => {
-            Output::error(1, format!("sim {first} is not modelled yet"))
-        }
+        ["load", rest @ ..] => super::import::load(session, rest, input),
+        ["controllers", rest @ ..] => super::import::controllers(session, rest),
+        ["metric", rest @ ..] => super::import::metric(session, rest),
         _ => Output::error(
             2,
             format!("unknown: sim {}\nusage: {USAGE}", arguments.join(" ")),

@@ -241,6 +241,11 @@ pub enum Command {
     WriteFile(FileWrite),
     /// Change a component's flag.
     Set(Arc<str>, Arc<str>),
+    /// Switch loops of the Kubernetes control plane on (true) or off; no name: all of them.
+    Controllers(bool, Vec<Arc<str>>),
+    /// Set a sample of the metrics API: object (`pod/x`, `external`), metric, quantity; an empty
+    /// quantity takes it back.
+    Metric(Arc<str>, Arc<str>, Arc<str>),
 }
 
 /// What a command answers.

@@ -407,6 +407,29 @@ impl World {
                 Answer::Done
             }
             Command::WriteFile(write) => self.write_file(write),
+            Command::Controllers(on, names) => {
+                if *on {
+                    self.stand_for_nodes(seq);
+                }
+                match &mut self.plane {
+                    Plane::Kubernetes(plane) => {
+                        let result = lend!(self, seq, kube, |context, out| {
+                            if *on {
+                                plane.thaw(context, out);
+                            }
+                            plane.switch(*on, names, out)
+                        });
+                        result.map_or_else(Answer::Refused, |()| Answer::Done)
+                    }
+                    Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
+                }
+            }
+            Command::Metric(object, metric, value) => match &mut self.plane {
+                Plane::Kubernetes(plane) => plane
+                    .set_metric(object, metric, value)
+                    .map_or_else(Answer::Refused, |()| Answer::Done),
+                Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
+            },
             Command::Set(key, value) => {
                 let result = match &mut self.plane {
                     Plane::Kubernetes(plane) => plane.set(key, value),
@@ -441,7 +464,7 @@ impl World {
         ))
     }
 
-    fn add_machine(&mut self, seq: Seq, spec: &MachineSpec) -> Answer {
+    pub(super) fn add_machine(&mut self, seq: Seq, spec: &MachineSpec) -> Answer {
         if self.machine(&spec.name).is_some() {
             return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
         }

@@ -6,11 +6,13 @@ pub mod custom;
 pub mod delete;
 pub mod priority;
 pub mod immutable;
+pub mod load;
 pub mod managed;
 pub mod eviction;
 pub mod refusal;
 pub mod service;
 pub mod template;
+pub mod thaw;
 pub mod workload;
 pub mod write;
 
@@ -78,6 +80,11 @@ pub enum Request {
         manager: Arc<str>,
         /// The request.
         request: Arc<Request>,
+    },
+    /// An object taken over from a live cluster as it was read there, status included.
+    Load {
+        /// The object.
+        object: Value,
     },
     /// PUT of a size to the scale subresource.
     Scale {
@@ -165,6 +172,7 @@ impl ApiServer {
             )),
             Request::Create { object, namespace } => self.create(object, namespace, turn),
             Request::Update { object, namespace } => self.update(object, namespace, turn),
+            Request::Load { object } => self.load(object, turn),
             Request::Scale {
                 kind,
                 namespace,
@@ -211,6 +219,15 @@ impl ApiServer {
                 },
             );
         }
+    }
+
+    /// Address and ports for a Service that has none or brings its own.
+    fn allocate(
+        &mut self,
+        service: &crate::api::kube::service::Service,
+        luck: service::Luck<'_>,
+    ) -> Result<service::Allocated, Vec<Cause>> {
+        self.allocations.grant(service, None, luck)
     }
 
     /// Number of the next draw of a kind.

@@ -137,6 +137,16 @@ impl Controllers {
         }
     }
 
+    /// Samples that a person has set.
+    pub const fn samples(&self) -> &autoscaler::metrics::Overrides {
+        &self.autoscaler.overrides
+    }
+
+    /// Samples that a person sets.
+    pub const fn samples_mut(&mut self) -> &mut autoscaler::metrics::Overrides {
+        &mut self.autoscaler.overrides
+    }
+
     /// A key has left its queue.
     pub fn taken(&mut self, key: Key) {
         self.pending.remove(&key);

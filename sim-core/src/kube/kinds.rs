@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 /// Different custom kinds that one process keeps; a definition beyond them is refused.
 pub const CUSTOM_KINDS_MAX: usize = 4_096;
 
+pub mod convert;
+
 /// One kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kind {
@@ -225,10 +227,58 @@ pub const KINDS: &[Kind] = &[
         true,
     ),
     kind(
+        "node.k8s.io/v1",
+        "RuntimeClass",
+        "runtimeclasses",
+        &[],
+        false,
+        false,
+    ),
+    kind(
+        "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicy",
+        "validatingadmissionpolicies",
+        &[],
+        false,
+        true,
+    ),
+    kind(
+        "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings",
+        &[],
+        false,
+        true,
+    ),
+    kind(
+        "storage.k8s.io/v1",
+        "CSIDriver",
+        "csidrivers",
+        &[],
+        false,
+        false,
+    ),
+    kind(
+        "storage.k8s.io/v1",
+        "CSINode",
+        "csinodes",
+        &[],
+        false,
+        false,
+    ),
+    kind(
         "storage.k8s.io/v1",
         "StorageClass",
         "storageclasses",
         &["sc"],
+        false,
+        false,
+    ),
+    kind(
+        "storage.k8s.io/v1",
+        "VolumeAttachment",
+        "volumeattachments",
+        &[],
         false,
         false,
     ),
@@ -320,7 +370,12 @@ impl Kind {
 
 /// The kind that an object names.
 pub fn of_object(api_version: &str, name: &str) -> Option<&'static Kind> {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let group = match api_version.split_once('/') {
+        // Events are served by two groups and stored once.
+        Some(("events.k8s.io", _)) => "",
+        Some((group, _)) => group,
+        None => "",
+    };
     KINDS
         .iter()
         .find(|kind| kind.kind == name && kind.group() == group)

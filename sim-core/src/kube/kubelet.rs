@@ -28,7 +28,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::base::name::{Name, Rule};
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::store::paged::Paged;
 use crate::substrate::cgroup::settings::SandboxSpec;
@@ -49,6 +49,9 @@ use worker::{ContainerWork, Worker};
 /// Time from the machine's boot until its kubelet has registered again and knows its pods. Upstream
 /// gives no number.
 const AGENT_START: SimDuration = SimDuration::from_secs(1);
+
+/// Longest time for which the status of a pod stands that was taken over and is coming up.
+const RESUME: SimDuration = SimDuration::from_secs(120);
 
 /// What it schedules for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,6 +119,9 @@ pub struct Kubelets {
     lowered: Vec<Option<(Arc<SandboxSpec>, Arc<[Lowered]>)>>,
     trouble: BTreeMap<MachineId, Trouble>,
     settings: Settings,
+    /// Pods that were running before their machines were simulated, and until when what they were
+    /// stands.
+    resuming: BTreeMap<PodId, SimTime>,
 }
 
 impl Kubelets {
@@ -321,6 +327,28 @@ impl Kubelets {
         }
     }
 
+    /// Takes pods over that ran before: while their containers come up below them, their status
+    /// stands.
+    pub fn resume(&mut self, pods: Vec<PodId>, now: SimTime) {
+        let until = now + RESUME;
+        self.resuming
+            .extend(pods.into_iter().map(|pod| (pod, until)));
+    }
+
+    /// Whether a pod that ran before is still coming up, so that nothing is said of it.
+    fn is_resuming(&mut self, pod: PodId, desk: &Desk<'_, '_>) -> bool {
+        let Some(until) = self.resuming.get(&pod).copied() else {
+            return false;
+        };
+        let ready = self.worker(pod).is_some_and(|worker| worker.status().ready);
+        let was_ready = desk.store.pod(pod).is_some_and(PodRow::is_ready);
+        if ready || !was_ready || desk.now() >= until {
+            self.resuming.remove(&pod);
+            return false;
+        }
+        true
+    }
+
     /// Changes a field of the configuration; `false` when the key is not one of theirs.
     ///
     /// # Errors
@@ -432,7 +460,11 @@ impl Kubelets {
             place,
             restart_policy: template.spec.restart_policy,
             grace: template.grace,
-            started: desk.now(),
+            started: self
+                .resuming
+                .get(&pod)
+                .and(desk.store.pod_details(pod).started)
+                .unwrap_or(desk.now()),
             sandbox: None,
             sandbox_ordered: false,
             sandbox_ready: false,
@@ -493,12 +525,12 @@ impl Kubelets {
 
     /// A status arrives at the API server, unless the link is down: then it is sent when it is back.
     fn write_status(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let unlinked = self.is_unlinked(pod);
+        let silent = self.is_unlinked(pod) || self.is_resuming(pod, desk);
         let Some(worker) = self.awake(pod) else {
             return;
         };
         worker.status_pending = false;
-        if unlinked {
+        if silent {
             return;
         }
         let status = worker.status();

@@ -158,6 +158,19 @@ impl View<'_> {
     /// One object.
     pub fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Value> {
         let namespace = if kind.namespaced { namespace } else { "" };
+        self.row(kind, namespace, name).or_else(|| {
+            let key = DocumentKey {
+                resource: kind.resource().into(),
+                namespace: namespace.into(),
+                name: name.into(),
+            };
+            let document = self.store.documents().get(&key)?;
+            Some(self.document(kind, &key, document))
+        })
+    }
+
+    /// One object of a kind whose objects are made from rows.
+    fn row(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Value> {
         match kind.kind {
             "Pod" => self
                 .store
@@ -180,17 +193,7 @@ impl View<'_> {
                 .list(kind, Some(namespace))
                 .into_iter()
                 .find(|object| object.str_at(&["metadata", "name"]) == Some(name)),
-            _ => {
-                let key = DocumentKey {
-                    resource: kind.resource().into(),
-                    namespace: namespace.into(),
-                    name: name.into(),
-                };
-                self.store
-                    .documents()
-                    .get(&key)
-                    .map(|document| self.document(kind, &key, document))
-            }
+            _ => None,
         }
     }
 
@@ -252,6 +255,18 @@ impl View<'_> {
             }
             _ => return self.documents(kind, namespace).collect(),
         };
+        if super::apiserver::load::is_row_kind(kind) || kind.kind == "Event" {
+            // Objects that were taken over, or that nobody stands behind, have no row.
+            let resource = kind.resource();
+            let bare = self
+                .store
+                .documents()
+                .of(&resource)
+                .filter(|(key, document)| {
+                    document.row == RowReference::None && wanted(&key.namespace)
+                });
+            objects.extend(bare.map(|(key, document)| self.document(kind, key, document)));
+        }
         objects.sort_by_cached_key(|object| {
             let text = |key| object.str_at(&["metadata", key]).unwrap_or("").to_owned();
             (text("namespace"), text("name"))
@@ -285,8 +300,13 @@ impl View<'_> {
             &key.name,
             document.created.as_micros(),
         );
-        value.set_path(&["metadata", "creationTimestamp"], time(document.created));
-        value.set_path(&["metadata", "uid"], uid_text(uid).into());
+        // What was taken over from a live cluster brings these with it.
+        if value.path(&["metadata", "creationTimestamp"]).is_none() {
+            value.set_path(&["metadata", "creationTimestamp"], time(document.created));
+        }
+        if value.path(&["metadata", "uid"]).is_none() {
+            value.set_path(&["metadata", "uid"], uid_text(uid).into());
+        }
         if let Some(deletion) = document.deletion {
             value.set_path(&["metadata", "deletionTimestamp"], time(deletion));
         }
@@ -304,7 +324,9 @@ impl View<'_> {
                 if let Some(row) = self.store.service(id) {
                     revision = revision.max(row.revision);
                 }
-                value.set("status", object([("loadBalancer", Value::map())]));
+                if value.get("status").is_none() {
+                    value.set("status", object([("loadBalancer", Value::map())]));
+                }
             }
             RowReference::None
             | RowReference::ReplicaSet(_)
@@ -323,11 +345,13 @@ impl View<'_> {
         }
         if kind.kind == "Namespace" {
             let phase = if document.deletion.is_some() {
-                "Terminating"
+                Some("Terminating")
             } else {
-                "Active"
+                value.get("status").is_none().then_some("Active")
             };
-            value.set("status", object([("phase", phase.into())]));
+            if let Some(phase) = phase {
+                value.set("status", object([("phase", phase.into())]));
+            }
         }
         value.set_path(
             &["metadata", "resourceVersion"],

@@ -112,7 +112,11 @@ fn documents(objects: &[Value]) -> String {
 /// Replaces `{"$rel_s": n}` by the instant n seconds from the start of the run.
 fn timed(value: &Value) -> Value {
     match value {
-        Value::Object(map) => match map.get("$rel_s").and_then(Value::as_i64) {
+        Value::Object(map) => match map
+            .get("$rel_s")
+            .and_then(Value::as_f64)
+            .map(|seconds| seconds.round() as i64)
+        {
             Some(seconds) => Value::String(instant(seconds)),
             None => Value::Object(
                 map.iter()

@@ -225,16 +225,6 @@ fn shape(one: &Shape) -> String {
     }
 }
 
-/// `drain` is refused: evictions are not modelled.
-///
-/// # Errors
-/// Always.
-pub fn drain(_call: &mut Call<'_>) -> Result<(), Problem> {
-    Err(Problem::error(
-        "kubectl drain is not modelled: the eviction API is not; use kubectl cordon and kubectl delete pod",
-    ))
-}
-
 /// `top` is refused, as by a cluster without metrics-server.
 ///
 /// # Errors

@@ -163,7 +163,10 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
         .view()?
         .store
         .kind_of_object(&version, &kind_name)
-        .filter(|kind| kind.api_version == version)
+        .filter(|kind| {
+            kind.api_version == version
+                || crate::kube::kinds::convert::is_served(&version, &kind_name)
+        })
     else {
         let own = object.str_at(&["metadata", "namespace"]).unwrap_or("");
         return Err(Problem::error(&format!(

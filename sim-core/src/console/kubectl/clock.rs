@@ -28,6 +28,12 @@ pub fn age(text: Option<&str>, now: SimTime) -> String {
     }
 }
 
+/// Whole seconds since a point in time.
+pub fn seconds_since(text: &str, now: SimTime) -> Option<i64> {
+    let now = EPOCH_UNIX_SECONDS.cast_signed() + now.whole_seconds().cast_signed();
+    Some(now - unix(text)?)
+}
+
 /// Age of an object.
 pub fn age_of(object: &Value, now: SimTime) -> String {
     age(object.str_at(&["metadata", "creationTimestamp"]), now)

@@ -1,112 +1,16 @@
 //! Columns of `kubectl get`. Source: `pkg/printers/internalversion/printers.go`.
 
+pub mod autoscaler;
+pub mod headers;
+pub mod storage;
+pub mod workload;
+
 use crate::base::time::SimTime;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
 use super::clock::{age, age_of};
 use super::pod_status::{condition, items, pod_status};
-
-/// A column: its header, and whether only `-o wide` shows it.
-pub type Column = (&'static str, bool);
-
-const NAME_AGE: &[Column] = &[("NAME", false), ("AGE", false)];
-
-/// Columns of a kind.
-pub fn columns(kind: &Kind) -> &'static [Column] {
-    match kind.kind {
-        "Pod" => &[
-            ("NAME", false),
-            ("READY", false),
-            ("STATUS", false),
-            ("RESTARTS", false),
-            ("AGE", false),
-            ("IP", true),
-            ("NODE", true),
-            ("NOMINATED NODE", true),
-            ("READINESS GATES", true),
-        ],
-        "Deployment" => &[
-            ("NAME", false),
-            ("READY", false),
-            ("UP-TO-DATE", false),
-            ("AVAILABLE", false),
-            ("AGE", false),
-            ("CONTAINERS", true),
-            ("IMAGES", true),
-            ("SELECTOR", true),
-        ],
-        "ReplicaSet" | "ReplicationController" => &[
-            ("NAME", false),
-            ("DESIRED", false),
-            ("CURRENT", false),
-            ("READY", false),
-            ("AGE", false),
-            ("CONTAINERS", true),
-            ("IMAGES", true),
-            ("SELECTOR", true),
-        ],
-        "Service" => &[
-            ("NAME", false),
-            ("TYPE", false),
-            ("CLUSTER-IP", false),
-            ("EXTERNAL-IP", false),
-            ("PORT(S)", false),
-            ("AGE", false),
-            ("SELECTOR", true),
-        ],
-        "Node" => &[
-            ("NAME", false),
-            ("STATUS", false),
-            ("ROLES", false),
-            ("AGE", false),
-            ("VERSION", false),
-            ("INTERNAL-IP", true),
-            ("EXTERNAL-IP", true),
-            ("OS-IMAGE", true),
-            ("KERNEL-VERSION", true),
-            ("CONTAINER-RUNTIME", true),
-        ],
-        "Event" => &[
-            ("LAST SEEN", false),
-            ("TYPE", false),
-            ("REASON", false),
-            ("OBJECT", false),
-            ("SUBOBJECT", true),
-            ("SOURCE", true),
-            ("MESSAGE", false),
-            ("FIRST SEEN", true),
-            ("COUNT", true),
-            ("NAME", true),
-        ],
-        "Namespace" => &[("NAME", false), ("STATUS", false), ("AGE", false)],
-        "EndpointSlice" => &[
-            ("NAME", false),
-            ("ADDRESSTYPE", false),
-            ("PORTS", false),
-            ("ENDPOINTS", false),
-            ("AGE", false),
-        ],
-        "Endpoints" => &[("NAME", false), ("ENDPOINTS", false), ("AGE", false)],
-        "ConfigMap" => &[("NAME", false), ("DATA", false), ("AGE", false)],
-        "Secret" => &[
-            ("NAME", false),
-            ("TYPE", false),
-            ("DATA", false),
-            ("AGE", false),
-        ],
-        "Lease" => &[("NAME", false), ("HOLDER", false), ("AGE", false)],
-        "PriorityClass" => &[
-            ("NAME", false),
-            ("VALUE", false),
-            ("GLOBAL-DEFAULT", false),
-            ("AGE", false),
-            ("PREEMPTIONPOLICY", false),
-        ],
-        "CustomResourceDefinition" => &[("NAME", false), ("CREATED AT", false)],
-        _ => NAME_AGE,
-    }
-}
 
 /// Cells of an object, as many as its kind has columns. `title` is the first cell's text.
 pub fn cells(kind: &Kind, object: &Value, title: &str, now: SimTime, wide: bool) -> Vec<String> {
@@ -226,28 +130,132 @@ pub fn cells(kind: &Kind, object: &Value, title: &str, now: SimTime, wide: bool)
             (count("data") + count("binaryData")).to_string(),
             own_age,
         ],
-        "Secret" => vec![
-            title,
-            text(&["type"]),
-            (count("data") + count("stringData")).to_string(),
-            own_age,
-        ],
+        "Secret" => vec![title, text(&["type"]), count("data").to_string(), own_age],
         "Lease" => vec![title, text(&["spec", "holderIdentity"]), own_age],
         "PriorityClass" => vec![
             title,
             number(&["value"]),
-            object
-                .get("globalDefault")
-                .and_then(Value::as_bool)
-                .unwrap_or(false)
-                .to_string(),
+            truth(object, &["globalDefault"]),
             own_age,
             object
                 .str_at(&["preemptionPolicy"])
                 .unwrap_or("PreemptLowerPriority")
                 .to_owned(),
         ],
-        "CustomResourceDefinition" => vec![title, text(&["metadata", "creationTimestamp"])],
+        "RuntimeClass" => vec![title, text(&["handler"]), own_age],
+        "LimitRange" | "Role" | "ClusterRole" | "CustomResourceDefinition" => {
+            vec![title, text(&["metadata", "creationTimestamp"])]
+        }
+        "RoleBinding" | "ClusterRoleBinding" => {
+            let role = format!(
+                "{}/{}",
+                text(&["roleRef", "kind"]),
+                text(&["roleRef", "name"])
+            );
+            let of = |kind: &str| {
+                let subjects = items(object, &["subjects"]).iter();
+                let shown = subjects
+                    .filter(|one| one.str_at(&["kind"]) == Some(kind))
+                    .map(|one| {
+                        let name = one.str_at(&["name"]).unwrap_or("");
+                        match one
+                            .str_at(&["namespace"])
+                            .filter(|_| kind == "ServiceAccount")
+                        {
+                            Some(namespace) => format!("{namespace}/{name}"),
+                            None => name.to_owned(),
+                        }
+                    });
+                shown.collect::<Vec<_>>().join(", ")
+            };
+            vec![
+                title,
+                role,
+                own_age,
+                of("User"),
+                of("Group"),
+                of("ServiceAccount"),
+            ]
+        }
+        "Ingress" => vec![
+            title,
+            or_none(object.str_at(&["spec", "ingressClassName"])),
+            hosts(object),
+            balancer_ingress(object, wide),
+            if items(object, &["spec", "tls"]).is_empty() {
+                "80"
+            } else {
+                "80, 443"
+            }
+            .to_owned(),
+            own_age,
+        ],
+        "IngressClass" => {
+            let parameters = object.path(&["spec", "parameters"]).map(|one| {
+                let group = one
+                    .str_at(&["apiGroup"])
+                    .map_or_else(String::new, |group| format!(".{group}"));
+                format!(
+                    "{}{group}/{}",
+                    one.str_at(&["kind"]).unwrap_or(""),
+                    one.str_at(&["name"]).unwrap_or("")
+                )
+            });
+            vec![
+                title,
+                text(&["spec", "controller"]),
+                or_none(parameters.as_deref()),
+                own_age,
+            ]
+        }
+        "NetworkPolicy" => vec![
+            title,
+            selector(object.path(&["spec", "podSelector"])),
+            own_age,
+        ],
+        "ValidatingAdmissionPolicy" => {
+            let kind = object.path(&["spec", "paramKind"]).map(|one| {
+                format!(
+                    "{}/{}",
+                    one.str_at(&["apiVersion"]).unwrap_or(""),
+                    one.str_at(&["kind"]).unwrap_or("")
+                )
+            });
+            vec![
+                title,
+                items(object, &["spec", "validations"]).len().to_string(),
+                kind.unwrap_or_else(|| "<unset>".to_owned()),
+                own_age,
+            ]
+        }
+        "ValidatingAdmissionPolicyBinding" => {
+            let parameter = object.path(&["spec", "paramRef"]).map(|one| {
+                let name = one.str_at(&["name"]);
+                match (one.str_at(&["namespace"]), name) {
+                    (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
+                    (None, Some(name)) => name.to_owned(),
+                    (_, None) => selector(one.get("selector")),
+                }
+            });
+            vec![
+                title,
+                text(&["spec", "policyName"]),
+                parameter.unwrap_or_else(|| "<unset>".to_owned()),
+                own_age,
+            ]
+        }
+        "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "ControllerRevision" | "PodTemplate" => {
+            workload::cells(kind, object, title, own_age, now)
+        }
+        "HorizontalPodAutoscaler" | "PodDisruptionBudget" | "ResourceQuota" => {
+            autoscaler::cells(kind, object, title, own_age)
+        }
+        "PersistentVolume"
+        | "PersistentVolumeClaim"
+        | "StorageClass"
+        | "VolumeAttachment"
+        | "CSIDriver"
+        | "CSINode" => storage::cells(kind, object, title, own_age),
         _ => vec![title, own_age],
     }
 }
@@ -303,7 +311,11 @@ pub fn selector(selector: Option<&Value>) -> String {
 }
 
 fn containers(object: &Value) -> (String, String) {
-    let list = items(object, &["spec", "template", "spec", "containers"]);
+    container_names(items(object, &["spec", "template", "spec", "containers"]))
+}
+
+/// Names and images of containers.
+pub fn container_names(list: &[Value]) -> (String, String) {
     let all = |key: &str| {
         list.iter()
             .map(|one| one.str_at(&[key]).unwrap_or(""))
@@ -351,14 +363,7 @@ fn external_ip(object: &Value, wide: bool) -> String {
         .collect();
     match object.str_at(&["spec", "type"]) {
         Some("LoadBalancer") => {
-            let given: Vec<&str> = items(object, &["status", "loadBalancer", "ingress"])
-                .iter()
-                .filter_map(|one| one.str_at(&["ip"]).or_else(|| one.str_at(&["hostname"])))
-                .collect();
-            let mut joined = given.join(",");
-            if joined.len() > 16 && !wide {
-                joined = format!("{}...", joined.chars().take(13).collect::<String>());
-            }
+            let joined = balancer_ingress(object, wide);
             let list: Vec<&str> = std::iter::once(joined.as_str())
                 .filter(|text| !text.is_empty())
                 .chain(own)
@@ -375,6 +380,54 @@ fn external_ip(object: &Value, wide: bool) -> String {
             .to_owned(),
         _ => or_none(Some(&own.join(","))),
     }
+}
+
+/// Addresses of the load balancer; a long list is cut unless it is wide.
+fn balancer_ingress(object: &Value, wide: bool) -> String {
+    let given: Vec<&str> = items(object, &["status", "loadBalancer", "ingress"])
+        .iter()
+        .filter_map(|one| {
+            let ip = one.str_at(&["ip"]).filter(|ip| !ip.is_empty());
+            ip.or_else(|| one.str_at(&["hostname"]))
+        })
+        .collect();
+    let joined = given.join(",");
+    if joined.len() > 16 && !wide {
+        return format!("{}...", joined.chars().take(13).collect::<String>());
+    }
+    joined
+}
+
+/// Hosts of an Ingress: the first three.
+fn hosts(object: &Value) -> String {
+    let rules = items(object, &["spec", "rules"]);
+    let mut list: Vec<&str> = Vec::new();
+    let mut more = false;
+    for rule in rules {
+        if list.len() == 3 {
+            more = true;
+            break;
+        }
+        list.extend(rule.str_at(&["host"]).filter(|host| !host.is_empty()));
+    }
+    if list.is_empty() {
+        return "*".to_owned();
+    }
+    let shown = list.join(",");
+    if more {
+        format!("{shown} + {} more...", rules.len() - 3)
+    } else {
+        shown
+    }
+}
+
+/// `true` or `false`, which it is when it is absent.
+pub fn truth(object: &Value, path: &[&str]) -> String {
+    object
+        .path(path)
+        .and_then(Value::as_bool)
+        .unwrap_or(false)
+        .to_string()
 }
 
 fn service_ports(object: &Value) -> String {
@@ -444,7 +497,13 @@ fn node(object: &Value, title: String, own_age: String) -> Vec<String> {
             .unwrap_or("<unknown>")
             .to_owned()
     };
-    let kernel = format!("{} ({})", info("kernelVersion"), info("architecture"));
+    let mut kernel = info("kernelVersion");
+    if let Some(architecture) = object.str_at(&["status", "nodeInfo", "architecture"])
+        && kernel != "<unknown>"
+        && !architecture.is_empty()
+    {
+        kernel = format!("{kernel} ({architecture})");
+    }
     vec![
         title,
         status,
@@ -459,26 +518,57 @@ fn node(object: &Value, title: String, own_age: String) -> Vec<String> {
     ]
 }
 
+/// Text of the first of these fields that is not empty.
+fn first_text<'a>(object: &'a Value, paths: &[&[&str]]) -> Option<&'a str> {
+    paths
+        .iter()
+        .filter_map(|path| object.str_at(path))
+        .find(|text| !text.is_empty())
+}
+
+/// When an event was seen last, first, and how often.
+pub fn event_times(object: &Value) -> (Option<&str>, Option<&str>, i64) {
+    let first = first_text(object, &[&["firstTimestamp"], &["eventTime"]]);
+    let last = first_text(object, &[&["lastTimestamp"]]).or(first);
+    let count = object.i64_at(&["count"]).filter(|count| *count > 0);
+    match object.get("series").filter(|series| !series.is_null()) {
+        Some(series) => (
+            series.str_at(&["lastObservedTime"]).or(last),
+            first,
+            series.i64_at(&["count"]).unwrap_or(1),
+        ),
+        None => (last, first, count.unwrap_or(1)),
+    }
+}
+
 fn event(object: &Value, now: SimTime, title: String) -> Vec<String> {
     let text = |path: &[&str]| object.str_at(path).unwrap_or("").to_owned();
-    let involved = format!(
-        "{}/{}",
-        text(&["involvedObject", "kind"]).to_lowercase(),
-        text(&["involvedObject", "name"])
+    let mut involved = text(&["involvedObject", "kind"]).to_lowercase();
+    let name = text(&["involvedObject", "name"]);
+    if !name.is_empty() {
+        involved = format!("{involved}/{name}");
+    }
+    let component = first_text(
+        object,
+        &[
+            &["source", "component"],
+            &["reportingComponent"],
+            &["reportingController"],
+        ],
     );
-    let host = object
-        .str_at(&["source", "host"])
-        .map_or_else(String::new, |host| format!(", {host}"));
+    let host = first_text(object, &[&["source", "host"], &["reportingInstance"]]);
+    let host = host.map_or_else(String::new, |host| format!(", {host}"));
+    let (last, first, count) = event_times(object);
     vec![
-        age(object.str_at(&["lastTimestamp"]), now),
+        age(last, now),
         text(&["type"]),
         text(&["reason"]),
         involved,
         text(&["involvedObject", "fieldPath"]),
-        format!("{}{host}", text(&["source", "component"])),
+        format!("{}{host}", component.unwrap_or("")),
         text(&["message"]).trim().to_owned(),
-        age(object.str_at(&["firstTimestamp"]), now),
-        object.i64_at(&["count"]).unwrap_or(1).to_string(),
+        age(first, now),
+        count.to_string(),
         title,
     ]
 }

@@ -1,13 +1,19 @@
 //! `kubectl describe`. Source: `k8s.io/kubectl/pkg/describe/describe.go`.
 
+pub mod autoscaler;
+pub mod config;
+pub mod generic;
+pub mod network;
 pub mod node;
 pub mod pod;
+pub mod storage;
+pub mod workload;
 
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
 use super::clock::{age, long};
-use super::columns::{or_none, pairs, selector};
+use super::columns::{event_times, or_none, pairs, selector};
 use super::pod_status::items;
 use super::problem::Problem;
 use super::{Call, kind_of, name_of, rollout};
@@ -84,6 +90,20 @@ impl Sheet {
     }
 }
 
+/// Kinds whose describers show no events.
+const QUIET: [&str; 10] = [
+    "Secret",
+    "Namespace",
+    "ResourceQuota",
+    "LimitRange",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+    "NetworkPolicy",
+    "Event",
+];
+
 /// `describe`.
 ///
 /// # Errors
@@ -135,10 +155,34 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
             "Node" => node::describe(call, object, &mut sheet)?,
             "Deployment" => deployment(call, object, &mut sheet)?,
             "ReplicaSet" => replica_set(call, object, &mut sheet)?,
-            "Service" => service(call, object, &mut sheet)?,
-            _ => plain(object, &mut sheet),
+            "ReplicationController" => replica_set(call, object, &mut sheet)?,
+            "StatefulSet" => workload::stateful_set(call, object, &mut sheet)?,
+            "DaemonSet" => workload::daemon_set(call, object, &mut sheet)?,
+            "Job" => workload::job(call, object, &mut sheet),
+            "CronJob" => workload::cron_job(object, &mut sheet),
+            "Service" => network::service(call, object, &mut sheet)?,
+            "Ingress" => network::ingress_rules(object, &mut sheet),
+            "NetworkPolicy" => network::network_policy(object, &mut sheet),
+            "EndpointSlice" => network::endpoint_slice(object, &mut sheet),
+            "HorizontalPodAutoscaler" => autoscaler::autoscaler(object, &mut sheet),
+            "PodDisruptionBudget" => autoscaler::budget(object, &mut sheet),
+            "PersistentVolume" => storage::volume(object, &mut sheet),
+            "PersistentVolumeClaim" => storage::claim(call, object, &mut sheet)?,
+            "StorageClass" => storage::storage_class(object, &mut sheet),
+            "ConfigMap" => config::config_map(object, &mut sheet),
+            "Secret" => config::secret(object, &mut sheet),
+            "ServiceAccount" => config::service_account(object, &mut sheet),
+            "Namespace" => config::namespace(call, object, &mut sheet)?,
+            "ResourceQuota" => config::resource_quota(object, &mut sheet),
+            "LimitRange" => config::limit_range(object, &mut sheet),
+            "Role" | "ClusterRole" => config::role(object, &mut sheet),
+            "RoleBinding" | "ClusterRoleBinding" => config::role_binding(object, &mut sheet),
+            "PriorityClass" => config::priority_class(object, &mut sheet),
+            _ => generic::describe(object, &mut sheet),
         }
-        events(call, kind, object, &mut sheet)?;
+        if !QUIET.contains(&kind.kind) {
+            events(call, kind, object, &mut sheet)?;
+        }
         if index > 0 {
             call.stdout.push_str("\n\n");
         }
@@ -201,19 +245,6 @@ pub fn controller(object: &Value) -> Option<String> {
         owner.str_at(&["kind"])?,
         owner.str_at(&["name"])?
     ))
-}
-
-fn plain(object: &Value, sheet: &mut Sheet) {
-    head(object, sheet);
-    meta(object, sheet);
-    for field in ["data", "spec", "status"] {
-        if let Some(value) = object.get(field) {
-            sheet.line(0, &format!("{}{}:", field[..1].to_uppercase(), &field[1..]));
-            for line in crate::object::print::yaml(value).lines() {
-                sheet.line(1, line);
-            }
-        }
-    }
 }
 
 fn deployment(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
@@ -336,33 +367,7 @@ fn replica_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
             number(&["spec", "replicas"])
         ),
     );
-    let uid = object.str_at(&["metadata", "uid"]);
-    let pods = call
-        .view()?
-        .list(kind_of("pods")?, object.str_at(&["metadata", "namespace"]));
-    let own: Vec<&Value> = pods
-        .iter()
-        .filter(|pod| {
-            items(pod, &["metadata", "ownerReferences"])
-                .iter()
-                .any(|owner| owner.str_at(&["uid"]) == uid)
-        })
-        .collect();
-    let count = |phase: &str| {
-        own.iter()
-            .filter(|pod| pod.str_at(&["status", "phase"]) == Some(phase))
-            .count()
-    };
-    sheet.line(
-        0,
-        &format!(
-            "Pods Status:\t{} Running / {} Waiting / {} Succeeded / {} Failed",
-            count("Running"),
-            count("Pending"),
-            count("Succeeded"),
-            count("Failed")
-        ),
-    );
+    sheet.line(0, &format!("Pods Status:\t{}", pods_status(call, object)?));
     template_lines(
         object.path(&["spec", "template"]).unwrap_or(&Value::Null),
         sheet,
@@ -371,109 +376,32 @@ fn replica_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
     Ok(())
 }
 
-fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
-    let text = |path: &[&str]| object.str_at(path).unwrap_or("").to_owned();
-    head(object, sheet);
-    meta(object, sheet);
-    sheet.line(
-        0,
-        &format!("Selector:\t{}", pairs(object.path(&["spec", "selector"]))),
-    );
-    sheet.line(0, &format!("Type:\t{}", text(&["spec", "type"])));
-    let joined = |path: &[&str]| {
-        or_none(Some(
-            &items(object, path)
-                .iter()
-                .filter_map(Value::as_str)
-                .collect::<Vec<_>>()
-                .join(","),
-        ))
-    };
-    sheet.line(
-        0,
-        &format!(
-            "IP Family Policy:\t{}",
-            or_none(object.str_at(&["spec", "ipFamilyPolicy"]))
-        ),
-    );
-    sheet.line(
-        0,
-        &format!("IP Families:\t{}", joined(&["spec", "ipFamilies"])),
-    );
-    sheet.line(0, &format!("IP:\t{}", text(&["spec", "clusterIP"])));
-    sheet.line(0, &format!("IPs:\t{}", joined(&["spec", "clusterIPs"])));
-    let slices = call.view()?.list(
-        kind_of("endpointslices")?,
-        object.str_at(&["metadata", "namespace"]),
-    );
-    let own: Vec<&Value> = slices
-        .iter()
-        .filter(|slice| {
-            slice.str_at(&["metadata", "labels", "kubernetes.io/service-name"])
-                == Some(name_of(object))
-        })
-        .collect();
-    for port in items(object, &["spec", "ports"]) {
-        let name = port.str_at(&["name"]).unwrap_or("");
-        let protocol = port.str_at(&["protocol"]).unwrap_or("TCP");
-        let target = port
-            .get("targetPort")
-            .map(crate::object::jsonpath::text)
-            .unwrap_or_default();
-        sheet.line(
-            0,
-            &format!(
-                "Port:\t{}\t{}/{protocol}",
-                if name.is_empty() { "<unset>" } else { name },
-                port.i64_at(&["port"]).unwrap_or(0)
-            ),
-        );
-        sheet.line(0, &format!("TargetPort:\t{target}/{protocol}"));
-        if let Some(node) = port.i64_at(&["nodePort"]).filter(|node| *node > 0) {
-            sheet.line(
-                0,
-                &format!(
-                    "NodePort:\t{}\t{node}/{protocol}",
-                    if name.is_empty() { "<unset>" } else { name }
-                ),
-            );
-        }
-        let mut list = Vec::new();
-        for slice in &own {
-            let number = items(slice, &["ports"])
-                .iter()
-                .find(|one| one.str_at(&["name"]).unwrap_or("") == name)
-                .and_then(|one| one.i64_at(&["port"]));
-            for endpoint in items(slice, &["endpoints"]).iter().filter(|one| {
-                one.path(&["conditions", "ready"]).and_then(Value::as_bool) != Some(false)
-            }) {
-                list.extend(
-                    items(endpoint, &["addresses"])
+/// `1 Running / 0 Waiting / 0 Succeeded / 0 Failed` of the pods that an object controls.
+///
+/// # Errors
+/// If there is no Kubernetes.
+pub fn pods_status(call: &Call<'_>, object: &Value) -> Result<String, Problem> {
+    let uid = object.str_at(&["metadata", "uid"]);
+    let pods = call
+        .view()?
+        .list(kind_of("pods")?, object.str_at(&["metadata", "namespace"]));
+    let count = |phase: &str| {
+        pods.iter()
+            .filter(|pod| {
+                pod.str_at(&["status", "phase"]) == Some(phase)
+                    && items(pod, &["metadata", "ownerReferences"])
                         .iter()
-                        .filter_map(Value::as_str)
-                        .map(|ip| format!("{ip}:{}", number.unwrap_or(0))),
-                );
-            }
-        }
-        let shown = match list.len() {
-            0..=3 => list.join(","),
-            more => format!("{} + {} more...", list[..3].join(","), more - 3),
-        };
-        sheet.line(0, &format!("Endpoints:\t{shown}"));
-    }
-    sheet.line(
-        0,
-        &format!("Session Affinity:\t{}", text(&["spec", "sessionAffinity"])),
-    );
-    for (label, key) in [
-        ("External Traffic Policy", "externalTrafficPolicy"),
-        ("Internal Traffic Policy", "internalTrafficPolicy"),
-    ] {
-        if let Some(policy) = object.str_at(&["spec", key]) {
-            sheet.line(0, &format!("{label}:\t{policy}"));
-        }
-    }
-    Ok(())
+                        .any(|owner| owner.str_at(&["uid"]) == uid)
+            })
+            .count()
+    };
+    Ok(format!(
+        "{} Running / {} Waiting / {} Succeeded / {} Failed",
+        count("Running"),
+        count("Pending"),
+        count("Succeeded"),
+        count("Failed")
+    ))
 }
 
 /// The conditions as a table with these fields.
@@ -492,7 +420,7 @@ pub fn conditions(object: &Value, fields: &[&str], sheet: &mut Sheet) {
         1,
         &fields
             .iter()
-            .map(|field| "-".repeat(if *field == "reason" { 6 } else { field.len() }))
+            .map(|field| "-".repeat(field.len()))
             .collect::<Vec<_>>()
             .join("\t"),
     );
@@ -505,7 +433,8 @@ pub fn conditions(object: &Value, fields: &[&str], sheet: &mut Sheet) {
     }
 }
 
-fn template_lines(template: &Value, sheet: &mut Sheet) {
+/// The block of a pod template.
+pub fn template_lines(template: &Value, sheet: &mut Sheet) {
     sheet.line(0, "Pod Template:");
     sheet.many(
         1,
@@ -570,19 +499,16 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
         sheet.line(0, "Events:\t<none>");
         return Ok(());
     }
-    list.sort_by_key(|event| event.str_at(&["lastTimestamp"]).map(str::to_owned));
+    list.sort_by_key(|event| event_times(event).0.map(str::to_owned));
     sheet.line(0, "Events:");
     sheet.line(1, "Type\tReason\tAge\tFrom\tMessage");
     sheet.line(1, "----\t------\t----\t----\t-------");
     for event in &list {
         let text = |path: &[&str]| event.str_at(path).unwrap_or("").to_owned();
-        let times = event.i64_at(&["count"]).unwrap_or(1);
-        let last = age(event.str_at(&["lastTimestamp"]), call.now());
+        let (seen, first, times) = event_times(event);
+        let last = age(seen, call.now());
         let shown = if times > 1 {
-            format!(
-                "{last} (x{times} over {})",
-                age(event.str_at(&["firstTimestamp"]), call.now())
-            )
+            format!("{last} (x{times} over {})", age(first, call.now()))
         } else {
             last
         };

@@ -9,7 +9,8 @@ use crate::manifest::value::Value;
 use crate::object::jsonpath::Template;
 use crate::object::print::{KeyOrder, json_pretty, yaml};
 
-use super::columns::{cells, columns, pairs};
+use super::columns::headers::columns;
+use super::columns::{cells, event_times, pairs};
 use super::problem::Problem;
 use super::{Call, kind_of, name_of, title};
 
@@ -579,7 +580,7 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
             })
         });
     }
-    found.sort_by_key(|event| event.str_at(&["lastTimestamp"]).map(str::to_owned));
+    found.sort_by_key(|event| event_times(event).0.map(str::to_owned));
     if found.is_empty() {
         let line = if call.arguments.on("all-namespaces") {
             "No events found.".to_owned()
@@ -604,7 +605,7 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
     });
     for event in &found {
         let all = cells(kind, event, name_of(event), call.now(), false);
-        let times = event.i64_at(&["count"]).unwrap_or(1);
+        let times = event_times(event).2;
         let seen = if times > 1 {
             format!("{} (x{times} over {})", all[0], all[7])
         } else {

@@ -1,12 +1,16 @@
 //! `kubectl rollout`. Sources: `k8s.io/kubectl/pkg/polymorphichelpers/{rollout_status,history,rollback}.go`.
 
+pub mod revisions;
+pub mod status;
+
 use crate::base::time::SimDuration;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
-use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, apply, describe, kind_of, name_of, title};
+use super::{Call, apply, describe, name_of, title};
+
+pub use revisions::replica_sets;
 
 /// Flags of `rollout`.
 pub const FLAGS: &[&str] = &[
@@ -58,13 +62,11 @@ pub fn rollout(call: &mut Call<'_>) -> Result<(), Problem> {
         call.chosen(rest)?
     };
     for (kind, object) in chosen {
-        if kind.kind != "Deployment" {
-            return Err(refused(kind, verb));
-        }
+        supported(kind, name_of(&object), verb)?;
         let name = name_of(&object).to_owned();
         match verb.as_str() {
-            "status" => status(call, kind, &name)?,
-            "history" => history(call, &object)?,
+            "status" => watch(call, kind, &name)?,
+            "history" => history(call, kind, &object)?,
             "undo" => undo(call, kind, object)?,
             "restart" => {
                 if paused(&object) {
@@ -101,25 +103,23 @@ pub fn rollout(call: &mut Call<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn refused(kind: &Kind, verb: &str) -> Problem {
-    let word = match verb {
-        "status" => "no status viewer has been implemented for",
-        "history" => "no history viewer has been implemented for",
-        "undo" => "no rollbacker has been implemented for",
-        "restart" => "restarting is not supported for",
-        _ => {
-            return Problem::error(&format!(
-                "{} \"…\" {verb} is not supported",
-                kind.resource()
-            ));
-        }
+fn supported(kind: &Kind, name: &str, verb: &str) -> Result<(), Problem> {
+    let known: &[&str] = match verb {
+        "pause" | "resume" => &["Deployment"],
+        _ => &["Deployment", "DaemonSet", "StatefulSet"],
     };
-    match kind.kind {
-        "StatefulSet" | "DaemonSet" => {
-            Problem::error(&format!("rollouts of a {} are not modelled", kind.kind))
-        }
-        _ => Problem::error(&format!("{word} {}", kind.qualified())),
+    if known.contains(&kind.kind) {
+        return Ok(());
     }
+    let (group, resource) = (kind.qualified(), kind.resource());
+    Err(Problem::error(&match verb {
+        "status" => format!("no status viewer has been implemented for {group}"),
+        "history" => format!("no history viewer has been implemented for \"{group}\""),
+        "undo" => format!("no rollbacker has been implemented for \"{group}\""),
+        "restart" => format!("{resource} \"{name}\" restarting is not supported"),
+        "pause" => format!("{resource} \"{name}\" pausing is not supported"),
+        _ => format!("{resource} \"{name}\" resuming is not supported"),
+    }))
 }
 
 fn paused(object: &Value) -> bool {
@@ -133,62 +133,7 @@ fn change(call: &mut Call<'_>, kind: &Kind, object: Value, word: &str) -> Result
     Ok(())
 }
 
-/// The line for a Deployment, and whether its rollout is done.
-fn progress(object: &Value) -> Result<(String, bool), Problem> {
-    let name = name_of(object);
-    let number = |path: &[&str]| object.i64_at(path).unwrap_or(0);
-    if number(&["status", "observedGeneration"]) < number(&["metadata", "generation"]) {
-        return Ok((
-            "Waiting for deployment spec update to be observed...".to_owned(),
-            false,
-        ));
-    }
-    let late = items(object, &["status", "conditions"]).iter().any(|one| {
-        one.str_at(&["type"]) == Some("Progressing")
-            && one.str_at(&["reason"]) == Some("ProgressDeadlineExceeded")
-    });
-    if late {
-        return Err(Problem::error(&format!(
-            "deployment \"{name}\" exceeded its progress deadline"
-        )));
-    }
-    let head = format!("Waiting for deployment \"{name}\" rollout to finish:");
-    let (wanted, updated) = (
-        number(&["spec", "replicas"]),
-        number(&["status", "updatedReplicas"]),
-    );
-    let (all, available) = (
-        number(&["status", "replicas"]),
-        number(&["status", "availableReplicas"]),
-    );
-    if updated < wanted {
-        return Ok((
-            format!("{head} {updated} out of {wanted} new replicas have been updated..."),
-            false,
-        ));
-    }
-    if all > updated {
-        return Ok((
-            format!(
-                "{head} {} old replicas are pending termination...",
-                all - updated
-            ),
-            false,
-        ));
-    }
-    if available < updated {
-        return Ok((
-            format!("{head} {available} of {updated} updated replicas are available..."),
-            false,
-        ));
-    }
-    Ok((
-        format!("deployment \"{name}\" successfully rolled out"),
-        true,
-    ))
-}
-
-fn status(call: &mut Call<'_>, kind: &Kind, name: &str) -> Result<(), Problem> {
+fn watch(call: &mut Call<'_>, kind: &Kind, name: &str) -> Result<(), Problem> {
     let limit = call
         .arguments
         .flag("timeout")
@@ -205,15 +150,15 @@ fn status(call: &mut Call<'_>, kind: &Kind, name: &str) -> Result<(), Problem> {
     let mut last = String::new();
     loop {
         let object = call.object(kind, name)?;
-        if let Some(wanted) = wanted {
-            let is = revision(&object);
+        if let Some(wanted) = wanted.filter(|_| kind.kind == "Deployment") {
+            let is = revisions::number(&object);
             if is != wanted {
                 return Err(Problem::error(&format!(
                     "desired revision ({wanted}) is different from the running revision ({is})"
                 )));
             }
         }
-        let (line, done) = progress(&object)?;
+        let (line, done) = status::line(kind, &object)?;
         if line != last {
             call.say(&line);
             last = line;
@@ -229,31 +174,6 @@ fn status(call: &mut Call<'_>, kind: &Kind, name: &str) -> Result<(), Problem> {
     }
 }
 
-fn revision(object: &Value) -> i64 {
-    object
-        .str_at(&[
-            "metadata",
-            "annotations",
-            "deployment.kubernetes.io/revision",
-        ])
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
-}
-
-/// The ReplicaSets that a Deployment owns, by revision.
-pub fn replica_sets(call: &Call<'_>, deployment: &Value) -> Result<Vec<Value>, Problem> {
-    let namespace = deployment.str_at(&["metadata", "namespace"]);
-    let uid = deployment.str_at(&["metadata", "uid"]);
-    let mut sets = call.view()?.list(kind_of("replicasets")?, namespace);
-    sets.retain(|set| {
-        items(set, &["metadata", "ownerReferences"])
-            .iter()
-            .any(|owner| owner.str_at(&["uid"]) == uid)
-    });
-    sets.sort_by_key(revision);
-    Ok(sets)
-}
-
 fn asked(call: &Call<'_>, flag: &str) -> Result<i64, Problem> {
     match call.arguments.flag(flag) {
         None => Ok(0),
@@ -265,76 +185,90 @@ fn asked(call: &Call<'_>, flag: &str) -> Result<i64, Problem> {
     }
 }
 
-fn history(call: &mut Call<'_>, object: &Value) -> Result<(), Problem> {
+fn history(call: &mut Call<'_>, kind: &Kind, object: &Value) -> Result<(), Problem> {
     let wanted = asked(call, "revision")?;
-    let sets = replica_sets(call, object)?;
-    let name = name_of(object);
+    let list = revisions::of(call, kind, object)?;
+    let shown = title(kind, name_of(object));
     if wanted > 0 {
-        let set = sets
+        let found = list
             .iter()
-            .find(|set| revision(set) == wanted)
+            .find(|revision| revision.number == wanted)
             .ok_or_else(|| Problem::error("unable to find the specified revision"))?;
-        call.say(&format!("deployment.apps/{name} with revision #{wanted}"));
-        let text = describe::template(set.path(&["spec", "template"]).unwrap_or(&Value::Null));
-        call.stdout.push_str(&text);
+        call.say(&format!("{shown} with revision #{wanted}"));
+        call.stdout.push_str(&describe::template(&found.template));
         return Ok(());
     }
-    call.say(&format!("deployment.apps/{name} "));
+    call.say(&format!("{shown} "));
+    if list.is_empty() {
+        call.say("No rollout history found.");
+        return Ok(());
+    }
     call.say("REVISION  CHANGE-CAUSE");
-    for set in sets.iter().filter(|set| revision(set) > 0) {
-        let cause = super::columns::or_none(set.str_at(&[
-            "metadata",
-            "annotations",
-            "kubernetes.io/change-cause",
-        ]));
-        call.say(&format!("{:<10}{cause}", revision(set)));
+    for revision in &list {
+        let cause = super::columns::or_none(revision.cause.as_deref());
+        call.say(&format!("{:<10}{cause}", revision.number));
     }
     call.say("");
     Ok(())
 }
 
-/// A template without what the Deployment controller adds.
-fn plain(set: &Value) -> Value {
-    let mut template = set.path(&["spec", "template"]).cloned().unwrap_or_default();
-    template.remove_path(&["metadata", "labels", "pod-template-hash"]);
-    template
-}
-
 fn undo(call: &mut Call<'_>, kind: &Kind, object: Value) -> Result<(), Problem> {
     let wanted = asked(call, "to-revision")?;
     let name = name_of(&object).to_owned();
-    if paused(&object) {
+    let deployment = kind.kind == "Deployment";
+    if deployment && paused(&object) {
         return Err(Problem::error(
             "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again",
         ));
     }
-    let sets = replica_sets(call, &object)?;
+    let list = revisions::of(call, kind, &object)?;
     let target = if wanted > 0 {
-        sets.iter()
-            .find(|set| revision(set) == wanted)
+        list.iter()
+            .find(|revision| revision.number == wanted)
             .ok_or_else(|| {
                 Problem::error(&format!(
                     "unable to find specified revision {wanted} in history"
                 ))
             })?
-    } else {
-        let current = revision(&object);
-        sets.iter()
+    } else if deployment {
+        let current = revisions::number(&object);
+        list.iter()
             .rev()
-            .find(|set| revision(set) > 0 && revision(set) < current)
+            .find(|revision| revision.number < current)
             .ok_or_else(|| {
                 Problem::error(&format!(
                     "no rollout history found for deployment \"{name}\""
                 ))
             })?
+    } else {
+        list.len()
+            .checked_sub(2)
+            .and_then(|at| list.get(at))
+            .ok_or_else(|| Problem::error("no last revision to roll back to"))?
     };
-    let template = plain(target);
+    let mut template = target.template.clone();
+    // What the Deployment controller adds to its ReplicaSets' templates.
+    template.remove_path(&["metadata", "labels", "pod-template-hash"]);
     if object.path(&["spec", "template"]) == Some(&template) {
         let line = format!(
             "{} skipped rollback (current template already matches revision {})",
             title(kind, &name),
-            revision(target)
+            target.number
         );
+        call.say(&line);
+        return Ok(());
+    }
+    if call
+        .arguments
+        .flag("dry-run")
+        .is_some_and(|way| way != "none" && way != "server")
+    {
+        let line = format!(
+            "{} {}",
+            title(kind, &name),
+            describe::template(&template).trim_end()
+        );
+        let line = format!("{line}{}", call.suffix());
         call.say(&line);
         return Ok(());
     }

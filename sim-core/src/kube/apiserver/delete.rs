@@ -39,6 +39,9 @@ impl ApiServer {
         };
         let propagation = propagation.unwrap_or(default);
         match kind.kind {
+            _ if super::load::is_row_kind(kind) && super::load::is_bare(&key, turn) => {
+                self.delete_document(&key, propagation, turn);
+            }
             "Pod" => delete_pod(&key, grace_seconds, turn),
             "Node" => {
                 if let Some(node) = turn
@@ -73,6 +76,11 @@ impl ApiServer {
             object,
             changed: true,
         })
+    }
+
+    /// Removes a pod that was taken over; no kubelet has to finish it.
+    pub(super) fn delete_bare(&mut self, key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+        self.delete_document(key, Propagation::Background, turn);
     }
 
     fn delete_document(

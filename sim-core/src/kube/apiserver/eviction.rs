@@ -5,8 +5,11 @@ use crate::base::time::SimDuration;
 use crate::kube::controllers::disruption;
 use crate::kube::rows::PodId;
 use crate::kube::rows::pod::Phase;
+use crate::kube::rows::read as fields;
 use crate::kube::rows::watched::WatchedPart;
+use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
+use crate::manifest::value::Value;
 
 use super::refusal::{Cause, Refusal};
 use super::{ApiServer, Response, known, note, read};
@@ -14,6 +17,10 @@ use super::{ApiServer, Response, known, note, read};
 /// Granted evictions that are not yet seen by the disruption controller. Source: as above,
 /// `MaxDisruptedPodSize`.
 const GRANTED_MAX: usize = 2_000;
+
+const SEVERAL: &str = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+
+const VIOLATED: &str = "Cannot evict pod as it would violate the pod's disruption budget.";
 
 impl ApiServer {
     /// POST to a pod's `eviction`.
@@ -27,6 +34,16 @@ impl ApiServer {
         let kind = known("Pod", turn)?;
         let object =
             read(kind, namespace, name, turn).ok_or_else(|| Refusal::not_found(kind, name))?;
+        if find(namespace, name, turn).is_none() {
+            budget_of_bare(&object, turn)?;
+            let key = bare_key(namespace, name);
+            note("evict", kind, name, turn);
+            self.delete_bare(&key, turn);
+            return Ok(Response {
+                object,
+                changed: true,
+            });
+        }
         let pod = find(namespace, name, turn).ok_or_else(|| Refusal::not_found(kind, name))?;
         let row = *turn
             .store
@@ -39,13 +56,7 @@ impl ApiServer {
             disruption::budgets_of(&row, turn)
         };
         if budgets.len() > 1 {
-            return Err(refusal(
-                500,
-                "InternalError",
-                name,
-                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
-                None,
-            ));
+            return Err(refusal(500, "InternalError", name, SEVERAL, None));
         }
         if let Some(id) = budgets.first().copied() {
             let generation = turn
@@ -65,15 +76,8 @@ impl ApiServer {
             let unready_goes = !row.is_ready()
                 && (part.always_allow || (part.healthy >= part.desired && part.desired > 0));
             if !unready_goes {
-                let denied = |why: String| {
-                    refusal(
-                        429,
-                        "TooManyRequests",
-                        name,
-                        "Cannot evict pod as it would violate the pod's disruption budget.",
-                        Some(why),
-                    )
-                };
+                let denied =
+                    |why: String| refusal(429, "TooManyRequests", name, VIOLATED, Some(why));
                 if part.observed < generation {
                     return Err(denied(format!(
                         "The disruption budget {row_name} is still being processed by the server."
@@ -119,6 +123,79 @@ impl ApiServer {
             changed: true,
         })
     }
+}
+
+fn bare_key(namespace: &str, name: &str) -> DocumentKey {
+    DocumentKey {
+        resource: "pods".into(),
+        namespace: namespace.into(),
+        name: name.into(),
+    }
+}
+
+/// The same question for a pod that was taken over: budgets are asked by their status.
+fn budget_of_bare(pod: &Value, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
+    let text = |path: &[&str]| fields::text(pod, path);
+    let name = text(&["metadata", "name"]).to_owned();
+    let free = matches!(
+        text(&["status", "phase"]),
+        "Pending" | "Succeeded" | "Failed"
+    ) || pod.path(&["metadata", "deletionTimestamp"]).is_some();
+    if free {
+        return Ok(());
+    }
+    let mut labels: Vec<_> = fields::text_map(pod.path(&["metadata", "labels"]))
+        .into_iter()
+        .collect();
+    labels.sort();
+    let budgets: Vec<(DocumentKey, Value, i64)> = turn
+        .store
+        .documents()
+        .of("poddisruptionbudgets.policy")
+        .filter(|(key, document)| {
+            *key.namespace == *text(&["metadata", "namespace"])
+                && document
+                    .value
+                    .path(&["spec", "selector"])
+                    .is_some_and(|selector| fields::selector(selector).matches(&labels))
+        })
+        .map(|(key, document)| (key.clone(), document.value.clone(), document.generation))
+        .collect();
+    let [(key, budget, generation)] = budgets.as_slice() else {
+        if budgets.is_empty() {
+            return Ok(());
+        }
+        return Err(refusal(500, "InternalError", &name, SEVERAL, None));
+    };
+    let number = |field| fields::number(budget, &["status", field]);
+    let ready = fields::list(pod, &["status", "conditions"])
+        .iter()
+        .any(|one| {
+            fields::text(one, &["type"]) == "Ready" && fields::text(one, &["status"]) == "True"
+        });
+    let (healthy, desired) = (number("currentHealthy"), number("desiredHealthy"));
+    let always = fields::text(budget, &["spec", "unhealthyPodEvictionPolicy"]) == "AlwaysAllow";
+    if !ready && (always || healthy >= desired && desired > 0) {
+        return Ok(());
+    }
+    let denied = |why: String| refusal(429, "TooManyRequests", &name, VIOLATED, Some(why));
+    if number("observedGeneration") < *generation {
+        return Err(denied(format!(
+            "The disruption budget {} is still being processed by the server.",
+            key.name
+        )));
+    }
+    let allowed = number("disruptionsAllowed");
+    if allowed <= 0 {
+        return Err(denied(format!(
+            "The disruption budget {} needs {desired} healthy pods and has {healthy} currently",
+            key.name
+        )));
+    }
+    turn.store.change_document(key, |value| {
+        value.set_path(&["status", "disruptionsAllowed"], (allowed - 1).into());
+    });
+    Ok(())
 }
 
 fn find(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<PodId> {

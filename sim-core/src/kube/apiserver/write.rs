@@ -119,16 +119,12 @@ impl ApiServer {
                 note("create", kind, &key.name, turn);
                 return answer(kind, &key, turn);
             }
-            KubeSpec::Node(_) => {
-                return Err(Refusal::forbidden(
-                    kind,
-                    &key.name,
-                    "nodes register themselves; add a machine instead",
-                ));
-            }
-            KubeSpec::Namespace | KubeSpec::ConfigMap | KubeSpec::Secret | KubeSpec::Other => {
-                RowReference::None
-            }
+            // A node that no kubelet stands behind: it is stored, and no loop looks at it.
+            KubeSpec::Node(_)
+            | KubeSpec::Namespace
+            | KubeSpec::ConfigMap
+            | KubeSpec::Secret
+            | KubeSpec::Other => RowReference::None,
         };
         if kind.kind == "Namespace" {
             value.set_path(
@@ -216,6 +212,7 @@ impl ApiServer {
             return Err(Refusal::invalid(kind, &key.name, causes));
         }
         let changed = match (&parsed.spec, kind.kind) {
+            _ if super::load::is_bare(&key, turn) => self.update_document(&parsed, turn)?,
             (KubeSpec::Pod(_), _) => update_pod(&parsed, &current, turn)?,
             (KubeSpec::Node(_), _) => update_node(&parsed, turn),
             (KubeSpec::ReplicaSet(spec), _) => update_replica_set(spec, &parsed, turn)?,
@@ -316,6 +313,7 @@ impl ApiServer {
         if let (KubeSpec::Service(spec), RowReference::Service(id)) = (&parsed.spec, row) {
             self.update_service(id, spec, key, &mut value, kind, turn)?;
         }
+        super::load::keep(&old, &mut value);
         // A write to the object leaves its status alone.
         if parsed.custom.as_ref().is_none_or(|custom| custom.status)
             && let Some(status) = old.get("status")
@@ -430,7 +428,8 @@ impl ApiServer {
                 vec![cause("spec.replicas", message)],
             ));
         }
-        match kind.kind {
+        let bare = super::load::is_bare(&key, turn);
+        match if bare { "" } else { kind.kind } {
             "Deployment" => {
                 let Some(RowReference::Deployment(id)) = turn
                     .store
@@ -524,7 +523,7 @@ fn must_state_version(kind: &Kind) -> bool {
 }
 
 /// A written CustomResourceDefinition is what requests are served by from now on.
-fn define(
+pub(super) fn define(
     kind: &Kind,
     key: &DocumentKey,
     value: &mut Value,
@@ -547,7 +546,7 @@ fn parse(object: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Result<Parsed,
     let Some(kind) = turn.store.kind_of_object(api_version, kind_name) else {
         return Err(Refusal::no_such_resource());
     };
-    let mut value = object.clone();
+    let mut value = crate::kube::kinds::convert::to_stored(object);
     let written = value
         .str_at(&["metadata", "namespace"])
         .unwrap_or("")
@@ -723,7 +722,7 @@ fn knobs(spec: &Deployment) -> Knobs {
     }
 }
 
-fn create_deployment(
+pub(super) fn create_deployment(
     spec: &Deployment,
     key: &DocumentKey,
     value: &Value,
@@ -793,8 +792,19 @@ fn create_replica_set(
     value: &Value,
     turn: &mut Turn<'_, '_>,
 ) -> ReplicaSetId {
+    let row = replica_set_row(spec, key, value, turn);
+    turn.store.add_replica_set(row)
+}
+
+/// A fresh ReplicaSet that nobody owns.
+pub(super) fn replica_set_row(
+    spec: &ReplicaSet,
+    key: &DocumentKey,
+    value: &Value,
+    turn: &mut Turn<'_, '_>,
+) -> ReplicaSetRow {
     let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
-    let row = ReplicaSetRow {
+    ReplicaSetRow {
         kind: OwnerKind::ReplicaSet,
         part: Part::None,
         namespace: turn.ctx.symbols.intern(&key.namespace),
@@ -824,8 +834,7 @@ fn create_replica_set(
         deleting_pods: 0,
         wave: (0, 0),
         revision: 0,
-    };
-    turn.store.add_replica_set(row)
+    }
 }
 
 fn find_replica_set(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<ReplicaSetId> {
@@ -912,7 +921,7 @@ fn service_row(
     }
 }
 
-fn create_service(
+pub(super) fn create_service(
     spec: &Service,
     allocated: &Allocated,
     key: &DocumentKey,

@@ -106,6 +106,11 @@ impl Store {
         true
     }
 
+    /// Says when a node object was created that is older than its machine.
+    pub fn set_node_created(&mut self, node: NodeId, created: SimTime) {
+        self.write_node(node, |row| row.created = created);
+    }
+
     /// Cordons or uncordons.
     pub fn set_unschedulable_node(&mut self, node: NodeId, unschedulable: bool) {
         self.write_node(node, |row| row.unschedulable = unschedulable);

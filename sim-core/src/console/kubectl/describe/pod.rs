@@ -2,7 +2,7 @@
 
 use crate::console::kubectl::Call;
 use crate::console::kubectl::clock::{age, long};
-use crate::console::kubectl::columns::{or_none, pairs};
+use crate::console::kubectl::columns::{or_none, pairs, selector, truth};
 use crate::console::kubectl::pod_status::items;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::text;
@@ -21,6 +21,9 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
     );
     if let Some(class) = pod.str_at(&["spec", "priorityClassName"]) {
         sheet.line(0, &format!("Priority Class Name:\t{class}"));
+    }
+    if let Some(class) = pod.str_at(&["spec", "runtimeClassName"]) {
+        sheet.line(0, &format!("Runtime Class Name:\t{class}"));
     }
     sheet.line(
         0,
@@ -78,6 +81,12 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
     if let Some(owner) = controller(pod) {
         sheet.line(0, &format!("Controlled By:\t{owner}"));
     }
+    if let Some(node) = pod
+        .str_at(&["status", "nominatedNodeName"])
+        .filter(|node| !node.is_empty())
+    {
+        sheet.line(0, &format!("NominatedNodeName:\t{node}"));
+    }
     containers(
         "Init Containers",
         items(pod, &["spec", "initContainers"]),
@@ -92,6 +101,7 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
         0,
         sheet,
     );
+    gates(pod, sheet);
     super::conditions(pod, &["type", "status"], sheet);
     let list = items(pod, &["spec", "volumes"]);
     if list.is_empty() {
@@ -114,6 +124,50 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
         ),
     );
     sheet.many(0, "Tolerations", &tolerations(pod));
+    spread(pod, 0, sheet);
+}
+
+/// Topology spread constraints, by key.
+pub fn spread(pod: &Value, level: usize, sheet: &mut Sheet) {
+    let mut list: Vec<(&str, String)> = items(pod, &["spec", "topologySpreadConstraints"])
+        .iter()
+        .map(|one| {
+            let key = one.str_at(&["topologyKey"]).unwrap_or("");
+            let chosen = one.get("labelSelector").map_or_else(String::new, |chosen| {
+                format!(" for selector {}", selector(Some(chosen)))
+            });
+            let line = format!(
+                "{key}:{} when max skew {} is exceeded{chosen}",
+                one.str_at(&["whenUnsatisfiable"]).unwrap_or(""),
+                one.i64_at(&["maxSkew"]).unwrap_or(0)
+            );
+            (key, line)
+        })
+        .collect();
+    if list.is_empty() {
+        return;
+    }
+    list.sort_by_key(|(key, _)| *key);
+    let lines: Vec<String> = list.into_iter().map(|(_, line)| line).collect();
+    sheet.many(level, "Topology Spread Constraints", &lines);
+}
+
+/// Readiness gates and what their conditions say.
+fn gates(pod: &Value, sheet: &mut Sheet) {
+    let list = items(pod, &["spec", "readinessGates"]);
+    if list.is_empty() {
+        return;
+    }
+    sheet.line(0, "Readiness Gates:");
+    sheet.line(1, "Type\tStatus");
+    for gate in list {
+        let kind = gate.str_at(&["conditionType"]).unwrap_or("");
+        let status = items(pod, &["status", "conditions"])
+            .iter()
+            .find(|one| one.str_at(&["type"]) == Some(kind))
+            .and_then(|one| one.str_at(&["status"]));
+        sheet.line(1, &format!("{kind}\t{}", status.unwrap_or("<none>")));
+    }
 }
 
 /// Volumes with their kind.
@@ -140,9 +194,67 @@ pub fn volumes(list: &[Value], level: usize, sheet: &mut Sheet) {
             "persistentVolumeClaim" => "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)",
             "projected" => "Projected (a volume that contains injected data from multiple sources)",
             "emptyDir" => "EmptyDir (a temporary directory that shares a pod's lifetime)",
+            "nfs" => "NFS (an NFS mount that lasts the lifetime of a pod)",
+            "downwardAPI" => "DownwardAPI (a volume populated by information about the pod)",
+            "ephemeral" => "EphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)",
+            "csi" => "CSI (a Container Storage Interface (CSI) volume source)",
             other => other,
         });
         sheet.line(2, &format!("Type:\t{kind}"));
+        if let Some((key, value)) = source {
+            volume_details(key, value, sheet);
+        }
+    }
+}
+
+fn volume_details(kind: &str, source: &Value, sheet: &mut Sheet) {
+    let field = |key: &str| source.get(key).map(text).unwrap_or_default();
+    let mut say = |label: &str, value: String| sheet.line(2, &format!("{label}:\t{value}"));
+    match kind {
+        "emptyDir" => {
+            say("Medium", field("medium"));
+            let limit = source.get("sizeLimit").map(text);
+            say("SizeLimit", limit.unwrap_or_else(|| "<unset>".to_owned()));
+        }
+        "configMap" => {
+            say("Name", field("name"));
+            say("Optional", truth(source, &["optional"]));
+        }
+        "secret" => {
+            say("SecretName", field("secretName"));
+            say("Optional", truth(source, &["optional"]));
+        }
+        "hostPath" => {
+            say("Path", field("path"));
+            say("HostPathType", field("type"));
+        }
+        "persistentVolumeClaim" => {
+            say("ClaimName", field("claimName"));
+            say("ReadOnly", truth(source, &["readOnly"]));
+        }
+        "nfs" => {
+            say("Server", field("server"));
+            say("Path", field("path"));
+            say("ReadOnly", truth(source, &["readOnly"]));
+        }
+        "projected" => {
+            for one in items(source, &["sources"]) {
+                let name = |kind: &str| one.str_at(&[kind, "name"]).unwrap_or("").to_owned();
+                if one.get("secret").is_some() {
+                    say("SecretName", name("secret"));
+                    say("Optional", truth(one, &["secret", "optional"]));
+                } else if one.get("downwardAPI").is_some() {
+                    say("DownwardAPI", "true".to_owned());
+                } else if one.get("configMap").is_some() {
+                    say("ConfigMapName", name("configMap"));
+                    say("Optional", truth(one, &["configMap", "optional"]));
+                } else if let Some(token) = one.get("serviceAccountToken") {
+                    let seconds = token.i64_at(&["expirationSeconds"]).unwrap_or(3_600);
+                    say("TokenExpirationSeconds", seconds.to_string());
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -304,6 +416,7 @@ fn one(container: &Value, status: Option<Option<&Value>>, level: usize, sheet: &
             sheet.line(level, &format!("{label}:\t{}", probe(found)));
         }
     }
+    sources(container, level, sheet);
     environment(container, level, sheet);
     let mounts = items(container, &["volumeMounts"]);
     if mounts.is_empty() {
@@ -331,6 +444,34 @@ fn one(container: &Value, status: Option<Option<&Value>>, level: usize, sheet: &
     }
 }
 
+/// `envFrom`.
+fn sources(container: &Value, level: usize, sheet: &mut Sheet) {
+    let list = items(container, &["envFrom"]);
+    if list.is_empty() {
+        return;
+    }
+    sheet.line(level, "Environment Variables from:");
+    for one in list {
+        let (kind, source) = match (one.get("configMapRef"), one.get("secretRef")) {
+            (Some(source), _) => ("ConfigMap", source),
+            (None, Some(source)) => ("Secret", source),
+            (None, None) => continue,
+        };
+        let prefix = match one.str_at(&["prefix"]).filter(|prefix| !prefix.is_empty()) {
+            Some(prefix) => format!(" with prefix '{prefix}'"),
+            None => String::new(),
+        };
+        sheet.line(
+            level + 1,
+            &format!(
+                "{}\t{kind}{prefix}\tOptional: {}",
+                source.str_at(&["name"]).unwrap_or(""),
+                truth(source, &["optional"])
+            ),
+        );
+    }
+}
+
 fn environment(container: &Value, level: usize, sheet: &mut Sheet) {
     let list = items(container, &["env"]);
     if list.is_empty() {
@@ -340,17 +481,29 @@ fn environment(container: &Value, level: usize, sheet: &mut Sheet) {
     sheet.line(level, "Environment:");
     for one in list {
         let from = |kind: &str, key: &str| one.path(&["valueFrom", kind, key]).map(text);
+        let optional = |kind: &str| truth(one, &["valueFrom", kind, "optional"]);
         let value = if let (Some(key), Some(name)) =
             (from("secretKeyRef", "key"), from("secretKeyRef", "name"))
         {
-            format!("<set to the key '{key}' in secret '{name}'>")
+            format!(
+                "<set to the key '{key}' in secret '{name}'>\tOptional: {}",
+                optional("secretKeyRef")
+            )
         } else if let (Some(key), Some(name)) = (
             from("configMapKeyRef", "key"),
             from("configMapKeyRef", "name"),
         ) {
-            format!("<set to the key '{key}' of config map '{name}'>")
+            format!(
+                "<set to the key '{key}' of config map '{name}'>\tOptional: {}",
+                optional("configMapKeyRef")
+            )
         } else if let Some(field) = from("fieldRef", "fieldPath") {
             format!(" (v1:{field})")
+        } else if let Some(resource) = from("resourceFieldRef", "resource") {
+            let (part, name) = resource.split_once('.').unwrap_or((&resource, ""));
+            let amount = container.path(&["resources", part, name]).map(text);
+            let amount = amount.unwrap_or_else(|| "node allocatable".to_owned());
+            format!("{amount} ({resource})")
         } else {
             one.str_at(&["value"]).unwrap_or("").to_owned()
         };
@@ -383,6 +536,9 @@ fn state(label: &str, value: Option<&Value>, level: usize, sheet: &mut Sheet) {
             level + 1,
             &format!("Exit Code:\t{}", ended.i64_at(&["exitCode"]).unwrap_or(0)),
         );
+        if let Some(signal) = ended.i64_at(&["signal"]).filter(|signal| *signal > 0) {
+            sheet.line(level + 1, &format!("Signal:\t{signal}"));
+        }
         for (label, key) in [("Started", "startedAt"), ("Finished", "finishedAt")] {
             sheet.line(
                 level + 1,

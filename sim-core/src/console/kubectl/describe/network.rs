@@ -1,0 +1,365 @@
+//! `describe` of Services, Ingresses, NetworkPolicies and EndpointSlices.
+
+use crate::console::kubectl::clock::long;
+use crate::console::kubectl::columns::{or_none, pairs, selector};
+use crate::console::kubectl::pod_status::items;
+use crate::console::kubectl::problem::Problem;
+use crate::console::kubectl::{Call, kind_of, name_of};
+use crate::manifest::value::Value;
+use crate::object::jsonpath::text;
+
+use super::{Sheet, head, meta};
+
+/// A Service with its endpoints.
+///
+/// # Errors
+/// If there is no Kubernetes.
+pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
+    let field = |path: &[&str]| object.str_at(path).unwrap_or("").to_owned();
+    head(object, sheet);
+    meta(object, sheet);
+    sheet.line(
+        0,
+        &format!("Selector:\t{}", pairs(object.path(&["spec", "selector"]))),
+    );
+    sheet.line(0, &format!("Type:\t{}", field(&["spec", "type"])));
+    if let Some(policy) = object.str_at(&["spec", "ipFamilyPolicy"]) {
+        sheet.line(0, &format!("IP Family Policy:\t{policy}"));
+    }
+    let joined = |path: &[&str]| {
+        let list: Vec<&str> = items(object, path)
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        list.join(",")
+    };
+    let listed = |path: &[&str]| or_none(Some(&joined(path)));
+    sheet.line(
+        0,
+        &format!("IP Families:\t{}", listed(&["spec", "ipFamilies"])),
+    );
+    sheet.line(0, &format!("IP:\t{}", field(&["spec", "clusterIP"])));
+    sheet.line(0, &format!("IPs:\t{}", listed(&["spec", "clusterIPs"])));
+    let external = joined(&["spec", "externalIPs"]);
+    let desired = field(&["spec", "loadBalancerIP"]);
+    let name = field(&["spec", "externalName"]);
+    for (label, value) in [
+        ("External IPs", &external),
+        ("Desired LoadBalancer IP", &desired),
+        ("External Name", &name),
+        ("LoadBalancer Ingress", &ingress(object)),
+    ] {
+        if !value.is_empty() {
+            sheet.line(0, &format!("{label}:\t{value}"));
+        }
+    }
+    let slices = call.view()?.list(
+        kind_of("endpointslices")?,
+        object.str_at(&["metadata", "namespace"]),
+    );
+    let own: Vec<&Value> = slices
+        .iter()
+        .filter(|slice| {
+            slice.str_at(&["metadata", "labels", "kubernetes.io/service-name"])
+                == Some(name_of(object))
+        })
+        .collect();
+    for port in items(object, &["spec", "ports"]) {
+        service_port(port, &own, sheet);
+    }
+    sheet.line(
+        0,
+        &format!("Session Affinity:\t{}", field(&["spec", "sessionAffinity"])),
+    );
+    for (label, key) in [
+        ("External Traffic Policy", "externalTrafficPolicy"),
+        ("Internal Traffic Policy", "internalTrafficPolicy"),
+    ] {
+        if let Some(policy) = object.str_at(&["spec", key]) {
+            sheet.line(0, &format!("{label}:\t{policy}"));
+        }
+    }
+    if let Some(port) = object
+        .i64_at(&["spec", "healthCheckNodePort"])
+        .filter(|port| *port > 0)
+    {
+        sheet.line(0, &format!("HealthCheck NodePort:\t{port}"));
+    }
+    let ranges = joined(&["spec", "loadBalancerSourceRanges"]);
+    if !ranges.is_empty() {
+        sheet.line(0, &format!("LoadBalancer Source Ranges:\t{ranges}"));
+    }
+    Ok(())
+}
+
+/// What the load balancer was given.
+fn ingress(object: &Value) -> String {
+    let list: Vec<String> = items(object, &["status", "loadBalancer", "ingress"])
+        .iter()
+        .map(
+            |one| match one.str_at(&["ip"]).filter(|ip| !ip.is_empty()) {
+                Some(ip) => match one.str_at(&["ipMode"]) {
+                    Some(mode) => format!("{ip} ({mode})"),
+                    None => ip.to_owned(),
+                },
+                None => one.str_at(&["hostname"]).unwrap_or("").to_owned(),
+            },
+        )
+        .collect();
+    list.join(", ")
+}
+
+fn service_port(port: &Value, slices: &[&Value], sheet: &mut Sheet) {
+    let name = port.str_at(&["name"]).unwrap_or("");
+    let shown = if name.is_empty() { "<unset>" } else { name };
+    let protocol = port.str_at(&["protocol"]).unwrap_or("TCP");
+    let number = port.i64_at(&["port"]).unwrap_or(0);
+    sheet.line(0, &format!("Port:\t{shown}\t{number}/{protocol}"));
+    let target = port.get("targetPort").map(text).unwrap_or_default();
+    sheet.line(0, &format!("TargetPort:\t{target}/{protocol}"));
+    if let Some(node) = port.i64_at(&["nodePort"]).filter(|node| *node > 0) {
+        sheet.line(0, &format!("NodePort:\t{shown}\t{node}/{protocol}"));
+    }
+    let mut list = Vec::new();
+    for slice in slices {
+        let number = items(slice, &["ports"])
+            .iter()
+            .find(|one| one.str_at(&["name"]).unwrap_or("") == name)
+            .and_then(|one| one.i64_at(&["port"]));
+        for endpoint in items(slice, &["endpoints"]).iter().filter(|one| {
+            one.path(&["conditions", "ready"]).and_then(Value::as_bool) != Some(false)
+        }) {
+            list.extend(
+                items(endpoint, &["addresses"])
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(|ip| format!("{ip}:{}", number.unwrap_or(0))),
+            );
+        }
+    }
+    let shown = match list.len() {
+        0 => "<none>".to_owned(),
+        1..=3 => list.join(","),
+        more => format!("{} + {} more...", list[..3].join(","), more - 3),
+    };
+    sheet.line(0, &format!("Endpoints:\t{shown}"));
+}
+
+/// `web:80` of a backend.
+fn backend(one: &Value) -> String {
+    if let Some(service) = one.get("service") {
+        let port = service
+            .path(&["port", "name"])
+            .or_else(|| service.path(&["port", "number"]));
+        return format!(
+            "{}:{}",
+            service.str_at(&["name"]).unwrap_or(""),
+            port.map(text).unwrap_or_default()
+        );
+    }
+    one.get("resource").map_or_else(String::new, |resource| {
+        format!(
+            "APIGroup: {}, Kind: {}, Name: {}",
+            resource.str_at(&["apiGroup"]).unwrap_or("<none>"),
+            resource.str_at(&["kind"]).unwrap_or(""),
+            resource.str_at(&["name"]).unwrap_or("")
+        )
+    })
+}
+
+/// An Ingress.
+pub fn ingress_rules(object: &Value, sheet: &mut Sheet) {
+    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.many(
+        0,
+        "Labels",
+        &super::map_lines(object, &["metadata", "labels"], "="),
+    );
+    let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
+    sheet.line(0, &format!("Namespace:\t{namespace}"));
+    sheet.line(0, &format!("Address:\t{}", ingress(object)));
+    let class = object.str_at(&["spec", "ingressClassName"]);
+    sheet.line(0, &format!("Ingress Class:\t{}", or_none(class)));
+    let default = object.path(&["spec", "defaultBackend"]).map(backend);
+    let default = default.unwrap_or_else(|| "<default>".to_owned());
+    sheet.line(0, &format!("Default backend:\t{default}"));
+    let tls = items(object, &["spec", "tls"]);
+    if !tls.is_empty() {
+        sheet.line(0, "TLS:");
+        for one in tls {
+            let hosts: Vec<String> = items(one, &["hosts"]).iter().map(text).collect();
+            let hosts = hosts.join(",");
+            sheet.line(
+                1,
+                &match one.str_at(&["secretName"]) {
+                    Some(secret) => format!("{secret} terminates {hosts}"),
+                    None => format!("SNI routes {hosts}"),
+                },
+            );
+        }
+    }
+    sheet.line(0, "Rules:");
+    sheet.line(1, "Host\tPath\tBackends");
+    sheet.line(1, "----\t----\t--------");
+    let rules = items(object, &["spec", "rules"]);
+    for rule in rules {
+        let host = rule.str_at(&["host"]).filter(|host| !host.is_empty());
+        sheet.line(1, &format!("{}\t", host.unwrap_or("*")));
+        for path in items(rule, &["http", "paths"]) {
+            let to = path.get("backend").map(backend).unwrap_or_default();
+            let path = path.str_at(&["path"]).unwrap_or("");
+            sheet.line(1, &format!("\t{path}\t{to}"));
+        }
+    }
+    if rules.is_empty() {
+        sheet.line(1, &format!("*\t*\t{default}"));
+    }
+    sheet.many(
+        0,
+        "Annotations",
+        &super::map_lines(object, &["metadata", "annotations"], ": "),
+    );
+}
+
+/// A NetworkPolicy.
+pub fn network_policy(object: &Value, sheet: &mut Sheet) {
+    head(object, sheet);
+    let created = object.str_at(&["metadata", "creationTimestamp"]);
+    sheet.line(0, &format!("Created on:\t{}", long(created.unwrap_or(""))));
+    meta(object, sheet);
+    sheet.line(0, "Spec:");
+    let chosen = selector(object.path(&["spec", "podSelector"]));
+    let chosen = if chosen == "<none>" {
+        "<none> (Allowing the specific traffic to all pods in this namespace)".to_owned()
+    } else {
+        chosen
+    };
+    sheet.line(1, &format!("PodSelector:     {chosen}"));
+    let types: Vec<String> = items(object, &["spec", "policyTypes"])
+        .iter()
+        .map(text)
+        .collect();
+    for (side, word, peers) in [("Ingress", "ingress", "from"), ("Egress", "egress", "to")] {
+        if !types.iter().any(|one| one == side) {
+            sheet.line(1, &format!("Not affecting {word} traffic"));
+            continue;
+        }
+        sheet.line(1, &format!("Allowing {word} traffic:"));
+        let rules = items(object, &["spec", word]);
+        if rules.is_empty() {
+            sheet.line(
+                2,
+                &format!("<none> (Selected pods are isolated for {word} connectivity)"),
+            );
+        }
+        for (index, rule) in rules.iter().enumerate() {
+            if index > 0 {
+                sheet.line(2, "----------");
+            }
+            policy_rule(rule, peers, sheet);
+        }
+    }
+    sheet.line(1, &format!("Policy Types: {}", types.join(", ")));
+}
+
+fn policy_rule(rule: &Value, side: &str, sheet: &mut Sheet) {
+    let ports = items(rule, &["ports"]);
+    if ports.is_empty() {
+        sheet.line(2, "To Port: <any> (traffic allowed to all ports)");
+    }
+    for port in ports {
+        let protocol = port.str_at(&["protocol"]).unwrap_or("TCP");
+        let number = port.get("port").map_or_else(|| "<any>".to_owned(), text);
+        sheet.line(2, &format!("To Port: {number}/{protocol}"));
+    }
+    let word = if side == "from" { "From" } else { "To" };
+    let peers = items(rule, &[side]);
+    if peers.is_empty() {
+        let direction = if side == "from" {
+            "source"
+        } else {
+            "destination"
+        };
+        sheet.line(
+            2,
+            &format!("{word}: <any> (traffic not restricted by {direction})"),
+        );
+    }
+    for peer in peers {
+        sheet.line(2, &format!("{word}:"));
+        for (label, key) in [
+            ("NamespaceSelector", "namespaceSelector"),
+            ("PodSelector", "podSelector"),
+        ] {
+            if let Some(chosen) = peer.get(key) {
+                sheet.line(3, &format!("{label}: {}", selector(Some(chosen))));
+            }
+        }
+        if let Some(block) = peer.get("ipBlock") {
+            sheet.line(3, "IPBlock:");
+            sheet.line(
+                4,
+                &format!("CIDR: {}", block.str_at(&["cidr"]).unwrap_or("")),
+            );
+            let except: Vec<String> = items(block, &["except"]).iter().map(text).collect();
+            sheet.line(4, &format!("Except: {}", except.join(", ")));
+        }
+    }
+}
+
+/// An EndpointSlice.
+pub fn endpoint_slice(object: &Value, sheet: &mut Sheet) {
+    head(object, sheet);
+    meta(object, sheet);
+    let kind = object.str_at(&["addressType"]).unwrap_or("");
+    sheet.line(0, &format!("AddressType:\t{kind}"));
+    let ports = items(object, &["ports"]);
+    if ports.is_empty() {
+        sheet.line(0, "Ports: <unset>");
+    } else {
+        sheet.line(0, "Ports:");
+        sheet.line(1, "Name\tPort\tProtocol");
+        sheet.line(1, "----\t----\t--------");
+    }
+    for port in ports {
+        let name = port.str_at(&["name"]).filter(|name| !name.is_empty());
+        let number = port.get("port").map_or_else(|| "<unset>".to_owned(), text);
+        let protocol = port.str_at(&["protocol"]).unwrap_or("TCP");
+        sheet.line(
+            1,
+            &format!("{}\t{number}\t{protocol}", name.unwrap_or("<unset>")),
+        );
+    }
+    let endpoints = items(object, &["endpoints"]);
+    if endpoints.is_empty() {
+        sheet.line(0, "Endpoints: <none>");
+    } else {
+        sheet.line(0, "Endpoints:");
+    }
+    for endpoint in endpoints {
+        let addresses: Vec<String> = items(endpoint, &["addresses"]).iter().map(text).collect();
+        sheet.line(
+            1,
+            &format!("- Addresses:\t{}", or_none(Some(&addresses.join(", ")))),
+        );
+        sheet.line(2, "Conditions:");
+        let ready = endpoint
+            .path(&["conditions", "ready"])
+            .map_or_else(|| "<unset>".to_owned(), text);
+        sheet.line(3, &format!("Ready:\t{ready}"));
+        let unset = |key: &str| endpoint.str_at(&[key]).unwrap_or("<unset>").to_owned();
+        sheet.line(2, &format!("Hostname:\t{}", unset("hostname")));
+        if let Some(target) = endpoint.get("targetRef") {
+            sheet.line(
+                2,
+                &format!(
+                    "TargetRef:\t{}/{}",
+                    target.str_at(&["kind"]).unwrap_or(""),
+                    target.str_at(&["name"]).unwrap_or("")
+                ),
+            );
+        }
+        sheet.line(2, &format!("NodeName:\t{}", unset("nodeName")));
+        sheet.line(2, &format!("Zone:\t{}", unset("zone")));
+    }
+}

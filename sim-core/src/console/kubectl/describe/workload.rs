@@ -1,0 +1,264 @@
+//! `describe` of StatefulSets, DaemonSets, Jobs, CronJobs and ReplicationControllers.
+
+use crate::console::kubectl::Call;
+use crate::console::kubectl::clock::long;
+use crate::console::kubectl::columns::autoscaler::quantity;
+use crate::console::kubectl::columns::workload::duration;
+use crate::console::kubectl::columns::{or_none, pairs, selector, truth};
+use crate::console::kubectl::pod_status::items;
+use crate::console::kubectl::problem::Problem;
+use crate::manifest::value::Value;
+use crate::object::jsonpath::text;
+
+use super::{Sheet, controller, head, meta, pods_status, template_lines};
+
+fn number(object: &Value, path: &[&str]) -> i64 {
+    object.i64_at(path).unwrap_or(0)
+}
+
+fn pod_template(object: &Value, path: &[&str], sheet: &mut Sheet) {
+    template_lines(object.path(path).unwrap_or(&Value::Null), sheet);
+}
+
+/// A StatefulSet.
+///
+/// # Errors
+/// If there is no Kubernetes.
+pub fn stateful_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
+    head(object, sheet);
+    let created = object.str_at(&["metadata", "creationTimestamp"]);
+    sheet.line(
+        0,
+        &format!("CreationTimestamp:\t{}", long(created.unwrap_or(""))),
+    );
+    sheet.line(
+        0,
+        &format!(
+            "Selector:\t{}",
+            selector(object.path(&["spec", "selector"]))
+        ),
+    );
+    meta(object, sheet);
+    sheet.line(
+        0,
+        &format!(
+            "Replicas:\t{} desired | {} total",
+            number(object, &["spec", "replicas"]),
+            number(object, &["status", "replicas"])
+        ),
+    );
+    let kind = object
+        .str_at(&["spec", "updateStrategy", "type"])
+        .unwrap_or("");
+    sheet.line(0, &format!("Update Strategy:\t{kind}"));
+    if let Some(rolling) = object.path(&["spec", "updateStrategy", "rollingUpdate"]) {
+        if let Some(partition) = rolling.i64_at(&["partition"]) {
+            sheet.line(1, &format!("Partition:\t{partition}"));
+        }
+        if let Some(most) = rolling.get("maxUnavailable") {
+            sheet.line(1, &format!("MaxUnavailable:\t{}", text(most)));
+        }
+    }
+    sheet.line(0, &format!("Pods Status:\t{}", pods_status(call, object)?));
+    pod_template(object, &["spec", "template"], sheet);
+    let claims = items(object, &["spec", "volumeClaimTemplates"]);
+    if claims.is_empty() {
+        sheet.line(0, "Volume Claims:\t<none>");
+    } else {
+        sheet.line(0, "Volume Claims:");
+    }
+    for claim in claims {
+        let name = claim.str_at(&["metadata", "name"]).unwrap_or("");
+        sheet.line(1, &format!("Name:\t{name}"));
+        let class = claim.str_at(&["spec", "storageClassName"]).unwrap_or("");
+        sheet.line(1, &format!("StorageClass:\t{class}"));
+        sheet.many(
+            1,
+            "Labels",
+            &super::map_lines(claim, &["metadata", "labels"], "="),
+        );
+        sheet.many(
+            1,
+            "Annotations",
+            &super::map_lines(claim, &["metadata", "annotations"], ": "),
+        );
+        let size = claim.path(&["spec", "resources", "requests", "storage"]);
+        let size = size.map_or_else(|| "<default>".to_owned(), quantity);
+        sheet.line(1, &format!("Capacity:\t{size}"));
+        let modes = items(claim, &["spec", "accessModes"]);
+        sheet.line(
+            1,
+            &format!(
+                "Access Modes:\t[{}]",
+                modes.iter().map(text).collect::<Vec<_>>().join(" ")
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// A DaemonSet.
+///
+/// # Errors
+/// If there is no Kubernetes.
+pub fn daemon_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
+    head(object, sheet);
+    sheet.line(
+        0,
+        &format!(
+            "Selector:\t{}",
+            selector(object.path(&["spec", "selector"]))
+        ),
+    );
+    let nodes = pairs(object.path(&["spec", "template", "spec", "nodeSelector"]));
+    sheet.line(0, &format!("Node-Selector:\t{nodes}"));
+    meta(object, sheet);
+    for (label, key) in [
+        (
+            "Desired Number of Nodes Scheduled",
+            "desiredNumberScheduled",
+        ),
+        (
+            "Current Number of Nodes Scheduled",
+            "currentNumberScheduled",
+        ),
+        (
+            "Number of Nodes Scheduled with Up-to-date Pods",
+            "updatedNumberScheduled",
+        ),
+        (
+            "Number of Nodes Scheduled with Available Pods",
+            "numberAvailable",
+        ),
+        ("Number of Nodes Misscheduled", "numberMisscheduled"),
+    ] {
+        sheet.line(0, &format!("{label}: {}", number(object, &["status", key])));
+    }
+    sheet.line(0, &format!("Pods Status:\t{}", pods_status(call, object)?));
+    pod_template(object, &["spec", "template"], sheet);
+    Ok(())
+}
+
+/// A Job.
+pub fn job(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
+    head(object, sheet);
+    if let Some(chosen) = object.path(&["spec", "selector"]) {
+        sheet.line(0, &format!("Selector:\t{}", selector(Some(chosen))));
+    }
+    meta(object, sheet);
+    if let Some(owner) = controller(object) {
+        sheet.line(0, &format!("Controlled By:\t{owner}"));
+    }
+    let optional = |key: &str| object.path(&["spec", key]).map(text);
+    if let Some(parallel) = optional("parallelism") {
+        sheet.line(0, &format!("Parallelism:\t{parallel}"));
+    }
+    let unset = || "<unset>".to_owned();
+    sheet.line(
+        0,
+        &format!(
+            "Completions:\t{}",
+            optional("completions").unwrap_or_else(unset)
+        ),
+    );
+    if let Some(mode) = optional("completionMode") {
+        sheet.line(0, &format!("Completion Mode:\t{mode}"));
+    }
+    sheet.line(
+        0,
+        &format!("Suspend:\t{}", truth(object, &["spec", "suspend"])),
+    );
+    if let Some(limit) = optional("backoffLimit") {
+        sheet.line(0, &format!("Backoff Limit:\t{limit}"));
+    }
+    if let Some(seconds) = optional("ttlSecondsAfterFinished") {
+        sheet.line(0, &format!("TTL Seconds After Finished:\t{seconds}"));
+    }
+    if let Some(start) = object.str_at(&["status", "startTime"]) {
+        sheet.line(0, &format!("Start Time:\t{}", long(start)));
+    }
+    if let Some(end) = object.str_at(&["status", "completionTime"]) {
+        sheet.line(0, &format!("Completed At:\t{}", long(end)));
+        sheet.line(0, &format!("Duration:\t{}", duration(object, call.now())));
+    }
+    if let Some(seconds) = optional("activeDeadlineSeconds") {
+        sheet.line(0, &format!("Active Deadline Seconds:\t{seconds}s"));
+    }
+    let count = |key: &str| number(object, &["status", key]);
+    let ready = object
+        .i64_at(&["status", "ready"])
+        .map_or_else(String::new, |ready| format!(" ({ready} Ready)"));
+    sheet.line(
+        0,
+        &format!(
+            "Pods Statuses:\t{} Active{ready} / {} Succeeded / {} Failed",
+            count("active"),
+            count("succeeded"),
+            count("failed")
+        ),
+    );
+    if object.str_at(&["spec", "completionMode"]) == Some("Indexed") {
+        let done = object.str_at(&["status", "completedIndexes"]);
+        sheet.line(0, &format!("Completed Indexes:\t{}", or_none(done)));
+    }
+    pod_template(object, &["spec", "template"], sheet);
+}
+
+/// A CronJob.
+pub fn cron_job(object: &Value, sheet: &mut Sheet) {
+    head(object, sheet);
+    meta(object, sheet);
+    let field = |path: &[&str]| object.path(path).map(text);
+    let unset = |path: &[&str]| field(path).unwrap_or_else(|| "<unset>".to_owned());
+    sheet.line(0, &format!("Schedule:\t{}", unset(&["spec", "schedule"])));
+    if let Some(zone) = field(&["spec", "timeZone"]) {
+        sheet.line(0, &format!("Time Zone:\t{zone}"));
+    }
+    sheet.line(
+        0,
+        &format!(
+            "Concurrency Policy:\t{}",
+            unset(&["spec", "concurrencyPolicy"])
+        ),
+    );
+    let suspend = truth(object, &["spec", "suspend"]);
+    let suspend = if suspend == "true" { "True" } else { "False" };
+    sheet.line(0, &format!("Suspend:\t{suspend}"));
+    for (label, key) in [
+        ("Successful Job History Limit", "successfulJobsHistoryLimit"),
+        ("Failed Job History Limit", "failedJobsHistoryLimit"),
+    ] {
+        sheet.line(0, &format!("{label}:\t{}", unset(&["spec", key])));
+    }
+    let starting = field(&["spec", "startingDeadlineSeconds"]);
+    let starting = starting.map_or_else(|| "<unset>".to_owned(), |seconds| format!("{seconds}s"));
+    sheet.line(0, &format!("Starting Deadline Seconds:\t{starting}"));
+    let job = ["spec", "jobTemplate", "spec"];
+    let of_job = |key| [job[0], job[1], job[2], key];
+    let chosen = object.path(&of_job("selector"));
+    let chosen = chosen.map_or_else(|| "<unset>".to_owned(), |chosen| selector(Some(chosen)));
+    sheet.line(0, &format!("Selector:\t{chosen}"));
+    sheet.line(
+        0,
+        &format!("Parallelism:\t{}", unset(&of_job("parallelism"))),
+    );
+    sheet.line(
+        0,
+        &format!("Completions:\t{}", unset(&of_job("completions"))),
+    );
+    if let Some(seconds) = field(&of_job("activeDeadlineSeconds")) {
+        sheet.line(0, &format!("Active Deadline Seconds:\t{seconds}s"));
+    }
+    pod_template(object, &of_job("template"), sheet);
+    let last = object.str_at(&["status", "lastScheduleTime"]);
+    let last = last.map_or_else(|| "<unset>".to_owned(), long);
+    sheet.line(0, &format!("Last Schedule Time:\t{last}"));
+    let active: Vec<&str> = items(object, &["status", "active"])
+        .iter()
+        .filter_map(|one| one.str_at(&["name"]))
+        .collect();
+    sheet.line(
+        0,
+        &format!("Active Jobs:\t{}", or_none(Some(&active.join(", ")))),
+    );
+}

@@ -1,0 +1,105 @@
+//! Machines for the nodes of a cluster that was taken over.
+
+use std::sync::Arc;
+
+use crate::api::node::NodeSetup;
+use crate::base::quantity::Quantity;
+use crate::des::queue::Seq;
+use crate::kube::KubePlane;
+use crate::kube::rows::read as fields;
+use crate::kube::store::document::RowReference;
+use crate::manifest::value::Value;
+
+use super::command::{Answer, FaultKind, FaultSpec, MachineSpec};
+use super::world::World;
+
+/// A machine that stands for a node, and whether its kubelet was ready.
+struct Stand {
+    spec: MachineSpec,
+    ready: bool,
+}
+
+/// A node without capacity is a name only: no machine can stand for it.
+fn stand(name: &str, node: &Value) -> Option<Stand> {
+    let amount = |key: &str| {
+        let text = node.path(&["status", "capacity", key])?;
+        Quantity::parse(&crate::object::jsonpath::text(text)).ok()
+    };
+    let (cpu, memory) = (amount("cpu")?, amount("memory")?);
+    let labels: Vec<(Arc<str>, Arc<str>)> = fields::text_map(node.path(&["metadata", "labels"]))
+        .into_iter()
+        .collect();
+    let zone = labels
+        .iter()
+        .find(|(key, _)| &**key == "topology.kubernetes.io/zone")
+        .map_or_else(|| "".into(), |(_, zone)| zone.clone());
+    let control = labels
+        .iter()
+        .any(|(key, _)| &**key == "node-role.kubernetes.io/control-plane");
+    let taints = fields::list(node, &["spec", "taints"]).iter().map(|taint| {
+        let field = |key| fields::text(taint, &[key]);
+        Arc::from(format!(
+            "{}={}:{}",
+            field("key"),
+            field("value"),
+            field("effect")
+        ))
+    });
+    let capacity = node.path(&["status", "capacity"]).and_then(Value::as_map);
+    let extended = capacity
+        .into_iter()
+        .flat_map(|map| map.iter())
+        .filter(|(key, _)| key.contains('/'))
+        .filter_map(|(key, value)| {
+            let quantity = Quantity::parse(&crate::object::jsonpath::text(value)).ok()?;
+            Some((key.clone(), quantity.value()))
+        })
+        .collect();
+    let ready = fields::list(node, &["status", "conditions"])
+        .iter()
+        .find(|one| fields::text(one, &["type"]) == "Ready")
+        .is_none_or(|one| fields::text(one, &["status"]) == "True");
+    let spec = MachineSpec {
+        name: name.into(),
+        milli_cpu: cpu.milli_value(),
+        memory_bytes: memory.value(),
+        zone,
+        extended,
+        setup: NodeSetup {
+            control,
+            labels,
+            taints: taints.collect(),
+        },
+        profile: Default::default(),
+    };
+    (spec.milli_cpu > 0 && spec.memory_bytes > 0).then_some(Stand { spec, ready })
+}
+
+fn stands(plane: &KubePlane) -> Vec<Stand> {
+    plane
+        .store()
+        .documents()
+        .of("nodes")
+        .filter(|(_, document)| document.row == RowReference::None)
+        .filter_map(|(key, document)| stand(&key.name, &document.value))
+        .collect()
+}
+
+impl World {
+    /// Adds a machine for each node that was taken over; those whose kubelet was not ready have no
+    /// power.
+    pub(super) fn stand_for_nodes(&mut self, seq: Seq) {
+        let found = self.kube().map_or_else(Vec::new, stands);
+        for one in found {
+            let added = self.add_machine(seq, &one.spec);
+            if matches!(added, Answer::Done) && !one.ready {
+                self.inject(&FaultSpec {
+                    kind: FaultKind::NodeCrash,
+                    target: one.spec.name.clone(),
+                    at: None,
+                    duration: None,
+                });
+            }
+        }
+    }
+}

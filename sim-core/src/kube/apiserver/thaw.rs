@@ -1,0 +1,476 @@
+//! From documents that were taken over to rows that loops and kubelets act on.
+//!
+//! The status goes along as far as rows have a place for it. What rows have no place for is made
+//! anew by whoever owns it: uids (and with them owner references), conditions of workloads,
+//! EndpointSlices. A pod whose node has no machine stays as it is, bound to a name.
+
+use std::sync::Arc;
+
+use crate::api::kube::object::KubeSpec;
+use crate::base::name::{Name, Suffix};
+use crate::base::time::{SimDuration, SimTime};
+use crate::kube::kinds::Kind;
+use crate::kube::rows::pod::{
+    ContainerState, ContainerStatus, Phase, PodFlags, PodStatus, Termination,
+};
+use crate::kube::rows::read as fields;
+use crate::kube::rows::workload::{OwnerKind, PodCounts};
+use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
+use crate::kube::store::document::{Document, DocumentKey, RowReference};
+use crate::kube::turn::Turn;
+use crate::manifest::decode::kube::decode_value;
+use crate::manifest::decode::kube::defaults::apply_defaults;
+use crate::manifest::value::Value;
+
+use super::service::Luck;
+use super::{ApiServer, workload, write};
+
+/// Resources in the order in which they are given rows: owners before what they own.
+const ORDER: [&str; 11] = [
+    "services",
+    "deployments.apps",
+    "replicasets.apps",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "replicationcontrollers",
+    "jobs.batch",
+    "cronjobs.batch",
+    "horizontalpodautoscalers.autoscaling",
+    "poddisruptionbudgets.policy",
+    "resourcequotas",
+];
+
+/// What a deployment controller adds to a template.
+const HASH: &str = "pod-template-hash";
+
+impl ApiServer {
+    /// Gives rows to all documents that were taken over. Returns the pods that were running on a
+    /// simulated machine.
+    pub fn thaw(&mut self, turn: &mut Turn<'_, '_>) -> Vec<PodId> {
+        for resource in ORDER {
+            for (key, document) in bare(resource, turn) {
+                self.thaw_one(&key, document, turn);
+            }
+        }
+        let mut running = Vec::new();
+        for (key, document) in bare("pods", turn) {
+            running.extend(pod(&key, &document, turn));
+        }
+        // The kubelets that have come up renew their own.
+        let leases: Vec<DocumentKey> = bare("leases.coordination.k8s.io", turn)
+            .into_iter()
+            .map(|(key, _)| key)
+            .filter(|key| {
+                let node = turn.ctx.symbols.get(&key.name);
+                &*key.namespace == "kube-node-lease"
+                    && node.is_some_and(|node| turn.store.node_named(node).is_some())
+            })
+            .collect();
+        for key in leases {
+            turn.store.documents_mut().remove(&key);
+        }
+        running
+    }
+
+    fn thaw_one(&mut self, key: &DocumentKey, document: Document, turn: &mut Turn<'_, '_>) {
+        let Some(kind) = turn.store.kind_of_word(&key.resource) else {
+            return;
+        };
+        let value = plain(kind, &document.value);
+        let (decoded, _) = decode_value(&value);
+        let Some(decoded) = decoded else {
+            // What would not be accepted today stays as it was read.
+            return;
+        };
+        match decoded.spec {
+            KubeSpec::Service(spec) => {
+                let luck = Luck {
+                    seed: turn.ctx.seed,
+                    namespace: &key.namespace,
+                    name: &key.name,
+                };
+                let Ok(allocated) = self.allocate(&spec, luck) else {
+                    return;
+                };
+                let id = write::create_service(&spec, &allocated, key, turn);
+                store(key, value, RowReference::Service(id), turn);
+                forget_endpoints(key, turn);
+            }
+            KubeSpec::Deployment(spec) => {
+                let id = write::create_deployment(&spec, key, &value, turn);
+                resume_deployment(id, &document, turn);
+                let mut value = value;
+                value.remove("status");
+                value.remove_path(&[
+                    "metadata",
+                    "annotations",
+                    "deployment.kubernetes.io/revision",
+                ]);
+                store(key, value, RowReference::Deployment(id), turn);
+            }
+            KubeSpec::ReplicaSet(spec) => {
+                let mut row = write::replica_set_row(&spec, key, &value, turn);
+                row.created = document.created;
+                row.generation = document.generation.max(1);
+                row.observed = fields::number(&document.value, &["status", "observedGeneration"]);
+                let number = |path: &[&str]| fields::number(&document.value, path);
+                row.status = PodCounts {
+                    active: number(&["status", "replicas"]),
+                    ready: number(&["status", "readyReplicas"]),
+                    available: number(&["status", "availableReplicas"]),
+                    ..PodCounts::default()
+                };
+                let owner = deployment_of(key, &document.value, turn);
+                let Some(owner) = owner else {
+                    let id = turn.store.add_replica_set(row);
+                    store(key, value, RowReference::ReplicaSet(id), turn);
+                    return;
+                };
+                let annotation = |name: &str| {
+                    let name = format!("deployment.kubernetes.io/{name}");
+                    document
+                        .value
+                        .str_at(&["metadata", "annotations", &name])
+                        .and_then(|text| text.parse::<i64>().ok())
+                };
+                row.owner = Some(owner);
+                row.desired = annotation("desired-replicas");
+                row.max = annotation("max-replicas");
+                row.revision_number = annotation("revision").unwrap_or(0);
+                row.hash = value
+                    .str_at(&["metadata", "labels", HASH])
+                    .map(|hash| turn.ctx.symbols.intern(hash));
+                let mut source = value
+                    .path(&["spec", "template"])
+                    .cloned()
+                    .unwrap_or_default();
+                source.remove_path(&["metadata", "labels", HASH]);
+                row.source = workload::keep_template(&source, &key.namespace, turn);
+                turn.store.add_replica_set(row);
+                turn.store.documents_mut().remove(key);
+            }
+            _ => {
+                store(key, value, RowReference::None, turn);
+                workload::attach(kind.kind, key, true, turn);
+            }
+        }
+    }
+}
+
+/// Documents of a resource that have no row.
+fn bare(resource: &str, turn: &Turn<'_, '_>) -> Vec<(DocumentKey, Document)> {
+    turn.store
+        .documents()
+        .of(resource)
+        .filter(|(_, document)| document.row == RowReference::None)
+        .map(|(key, document)| (key.clone(), document.clone()))
+        .collect()
+}
+
+/// The object as the server would store it: defaults filled in, without what rows make.
+fn plain(kind: &Kind, object: &Value) -> Value {
+    let mut value = object.clone();
+    apply_defaults(kind.kind, &mut value);
+    for field in ["uid", "creationTimestamp"] {
+        value.remove_path(&["metadata", field]);
+    }
+    value
+}
+
+fn store(key: &DocumentKey, value: Value, row: RowReference, turn: &mut Turn<'_, '_>) {
+    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+        document.value = value;
+        document.row = row;
+    }
+}
+
+/// Endpoints of a Service are written anew by their controller.
+fn forget_endpoints(service: &DocumentKey, turn: &mut Turn<'_, '_>) {
+    let label = ["metadata", "labels", "kubernetes.io/service-name"];
+    let gone: Vec<DocumentKey> = ["endpointslices.discovery.k8s.io", "endpoints"]
+        .into_iter()
+        .flat_map(|resource| bare(resource, turn))
+        .filter(|(key, document)| {
+            key.namespace == service.namespace
+                && (document.value.str_at(&label) == Some(&*service.name)
+                    || &*key.resource == "endpoints" && key.name == service.name)
+        })
+        .map(|(key, _)| key)
+        .collect();
+    for key in gone {
+        turn.store.documents_mut().remove(&key);
+    }
+}
+
+fn resume_deployment(id: DeploymentId, document: &Document, turn: &mut Turn<'_, '_>) {
+    let number = |path: &[&str]| fields::number(&document.value, path);
+    let revision = document
+        .value
+        .str_at(&[
+            "metadata",
+            "annotations",
+            "deployment.kubernetes.io/revision",
+        ])
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    turn.store.write_deployment(id, false, |row| {
+        row.created = document.created;
+        row.generation = document.generation.max(1);
+        row.observed = number(&["status", "observedGeneration"]);
+        row.revision_number = revision;
+        row.status_replicas = number(&["status", "replicas"]);
+        row.updated = number(&["status", "updatedReplicas"]);
+        row.ready = number(&["status", "readyReplicas"]);
+        row.available = number(&["status", "availableReplicas"]);
+        row.missing = number(&["status", "unavailableReplicas"]);
+        row.collisions = number(&["status", "collisionCount"]);
+    });
+}
+
+/// The controlling owner: its kind and name.
+fn controller(value: &Value) -> Option<(&str, &str)> {
+    let owner = fields::list(value, &["metadata", "ownerReferences"])
+        .iter()
+        .find(|owner| fields::truth(owner, &["controller"]))?;
+    Some((
+        fields::text(owner, &["kind"]),
+        fields::text(owner, &["name"]),
+    ))
+}
+
+fn deployment_of(key: &DocumentKey, value: &Value, turn: &Turn<'_, '_>) -> Option<DeploymentId> {
+    let (kind, name) = controller(value)?;
+    if kind != "Deployment" {
+        return None;
+    }
+    let owner = DocumentKey {
+        resource: "deployments.apps".into(),
+        namespace: key.namespace.clone(),
+        name: name.into(),
+    };
+    match turn.store.documents().get(&owner)?.row {
+        RowReference::Deployment(id) => Some(id),
+        _ => None,
+    }
+}
+
+fn owner_of(key: &DocumentKey, value: &Value, turn: &Turn<'_, '_>) -> Option<ReplicaSetId> {
+    let (kind, name) = controller(value)?;
+    let kind = OwnerKind::parse(kind)?;
+    let (namespace, name) = (
+        turn.ctx.symbols.get(&key.namespace)?,
+        turn.ctx.symbols.get(name)?,
+    );
+    turn.store
+        .pod_controllers()
+        .find(|(_, row)| row.kind == kind && row.namespace == namespace && row.name == name)
+        .map(|(id, _)| id)
+}
+
+/// A pod; `Some` if a simulated machine runs it.
+fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Option<PodId> {
+    let kind = turn.store.kind_of_word("pods")?;
+    let value = plain(kind, &document.value);
+    let (decoded, _) = decode_value(&value);
+    let KubeSpec::Pod(spec) = decoded?.spec else {
+        return None;
+    };
+    let mut template = Value::map();
+    for field in ["labels", "annotations"] {
+        if let Some(map) = value.path(&["metadata", field]) {
+            template.set_path(&["metadata", field], map.clone());
+        }
+    }
+    template.set("spec", value.get("spec").cloned().unwrap_or_default());
+    let containers = spec.init_containers.len() + spec.containers.len();
+    let template = workload::keep_template(&template, &key.namespace, turn)?;
+    let owner = owner_of(key, &value, turn);
+    let name = pod_name(&key.name, owner, turn);
+    let pod = turn
+        .store
+        .create_pod(name, template, owner, PodFlags::default(), document.created);
+    let status = document.value.get("status").cloned().unwrap_or_default();
+    let now = turn.now();
+    let node = spec
+        .node_name
+        .as_ref()
+        .and_then(|node| turn.ctx.symbols.get(node))
+        .and_then(|node| turn.store.node_named(node));
+    if let Some(node) = node {
+        let bound = transition(&status, "PodScheduled").unwrap_or(document.created);
+        if turn.store.bind(pod, node, bound).is_err() {
+            return None;
+        }
+    }
+    let known = status.get("startTime").is_some()
+        || status.get("conditions").is_some()
+        || status.get("containerStatuses").is_some();
+    if known {
+        let at = transition(&status, "Ready").unwrap_or(now);
+        let status = pod_status(&value, &status, containers);
+        turn.store.set_pod_status(pod, status, at);
+    }
+    turn.store.documents_mut().remove(key);
+    if value.path(&["metadata", "deletionTimestamp"]).is_some() {
+        let grace = value
+            .i64_at(&["metadata", "deletionGracePeriodSeconds"])
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .map(SimDuration::from_secs);
+        turn.store.mark_terminating(pod, grace, now);
+        return None;
+    }
+    node.map(|_| pod)
+}
+
+/// `web-0` of a StatefulSet `web` is its pod of that ordinal.
+fn pod_name(name: &str, owner: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) -> Name {
+    let set = owner.and_then(|owner| turn.store.replica_set(owner));
+    if let Some(set) = set.filter(|set| set.kind == OwnerKind::StatefulSet) {
+        let ordinal = name
+            .strip_prefix(turn.ctx.symbols.text(set.name))
+            .and_then(|rest| rest.strip_prefix('-'))
+            .and_then(|rest| rest.parse().ok());
+        if let Some(ordinal) = ordinal {
+            return Name {
+                prefix: set.name,
+                suffix: Suffix::Dash(ordinal),
+            };
+        }
+    }
+    Name::plain(turn.ctx.symbols.intern(name))
+}
+
+fn condition<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
+    fields::list(status, &["conditions"])
+        .iter()
+        .find(|one| fields::text(one, &["type"]) == kind)
+}
+
+fn transition(status: &Value, kind: &str) -> Option<SimTime> {
+    fields::time(fields::text(
+        condition(status, kind)?,
+        &["lastTransitionTime"],
+    ))
+}
+
+fn pod_status(pod: &Value, status: &Value, containers: usize) -> PodStatus {
+    let is =
+        |kind| condition(status, kind).is_some_and(|one| fields::text(one, &["status"]) == "True");
+    let phase = match fields::text(status, &["phase"]) {
+        "Running" => Phase::Running,
+        "Succeeded" => Phase::Succeeded,
+        "Failed" => Phase::Failed,
+        "Unknown" => Phase::Unknown,
+        _ => Phase::Pending,
+    };
+    let mut list = Vec::with_capacity(containers);
+    for (spec, statuses) in [
+        ("initContainers", "initContainerStatuses"),
+        ("containers", "containerStatuses"),
+    ] {
+        let statuses = fields::list(status, &[statuses]);
+        for container in fields::list(pod, &["spec", spec]) {
+            let name = fields::text(container, &["name"]);
+            let found = statuses
+                .iter()
+                .find(|one| fields::text(one, &["name"]) == name);
+            list.push(found.map(container_status).unwrap_or_default());
+        }
+    }
+    let ip: Option<std::net::Ipv4Addr> = fields::text(status, &["podIP"]).parse().ok();
+    PodStatus {
+        phase,
+        containers: list.into(),
+        sandbox: None,
+        ip: ip.map_or(0, u32::from),
+        started: fields::time(fields::text(status, &["startTime"])),
+        sandbox_ready: is("PodReadyToStartContainers") || is("Initialized"),
+        initialized: is("Initialized"),
+        containers_ready: is("ContainersReady") || is("Ready"),
+        ready: is("Ready"),
+        reason: status.str_at(&["reason"]).map(known_reason),
+        message: status.str_at(&["message"]).map(Arc::from),
+    }
+}
+
+fn container_status(status: &Value) -> ContainerStatus {
+    let state = status.get("state");
+    let part = |key: &str| state.and_then(|state| state.get(key));
+    let state = if let Some(running) = part("running") {
+        ContainerState::Running {
+            started: fields::time(fields::text(running, &["startedAt"])).unwrap_or(SimTime::ZERO),
+        }
+    } else if let Some(ended) = part("terminated") {
+        ContainerState::Terminated(termination(ended))
+    } else {
+        let waiting = part("waiting");
+        let reason = waiting.and_then(|waiting| waiting.str_at(&["reason"]));
+        let message = waiting.and_then(|waiting| waiting.str_at(&["message"]));
+        ContainerState::Waiting {
+            reason: reason.map_or("ContainerCreating", known_reason),
+            message: message.map(Arc::from),
+        }
+    };
+    let ready = fields::truth(status, &["ready"]);
+    ContainerStatus {
+        last: status.path(&["lastState", "terminated"]).map(termination),
+        ready,
+        started: status
+            .get("started")
+            .and_then(Value::as_bool)
+            .unwrap_or(ready),
+        restarts: u32::try_from(fields::number(status, &["restartCount"])).unwrap_or(0),
+        container: None,
+        state,
+    }
+}
+
+fn termination(ended: &Value) -> Termination {
+    let time = |key| fields::time(fields::text(ended, &[key])).unwrap_or(SimTime::ZERO);
+    let exit_code = i32::try_from(fields::number(ended, &["exitCode"])).unwrap_or(1);
+    Termination {
+        exit_code,
+        reason: ended.str_at(&["reason"]).map_or(
+            if exit_code == 0 { "Completed" } else { "Error" },
+            known_reason,
+        ),
+        message: ended.str_at(&["message"]).map(Arc::from),
+        started: time("startedAt"),
+        finished: time("finishedAt"),
+        container: None,
+    }
+}
+
+/// Reasons that components give; one that none of them gives reads as unknown.
+fn known_reason(text: &str) -> &'static str {
+    const KNOWN: [&str; 24] = [
+        "Completed",
+        "CrashLoopBackOff",
+        "ContainerCreating",
+        "ContainerStatusUnknown",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "DeadlineExceeded",
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "Error",
+        "Evicted",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "NodeAffinity",
+        "NodeLost",
+        "NodeShutdown",
+        "OOMKilled",
+        "OutOfcpu",
+        "OutOfmemory",
+        "OutOfpods",
+        "PodInitializing",
+        "Preempting",
+        "RunContainerError",
+        "UnexpectedAdmissionError",
+    ];
+    KNOWN
+        .into_iter()
+        .find(|known| *known == text)
+        .unwrap_or("Unknown")
+}
