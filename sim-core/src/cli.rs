@@ -7,6 +7,7 @@
 
 mod bench;
 mod compare;
+mod convert;
 mod lint;
 mod load;
 mod options;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Verb::Lint(options) => lint::run(options),
         Verb::Bench(options) => bench::run(options),
         Verb::Soak(options) => soak::run(options),
+        Verb::Convert(options) => convert::run(options),
         Verb::Explain { code } => explain(code),
         Verb::Completion { shell } => {
             clap_complete::generate(

@@ -5,6 +5,7 @@
 //! do. It holds no state of the worlds.
 
 pub mod condition;
+pub mod convert;
 pub mod docker;
 pub mod host;
 pub mod import;

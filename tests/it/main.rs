@@ -1,6 +1,7 @@
 //! One binary for every integration test.
 mod calibration;
 mod conformance;
+mod miniatures;
 mod page_hash;
 mod replay;
 mod scenarios;

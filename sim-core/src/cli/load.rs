@@ -91,7 +91,7 @@ pub(crate) fn duration(option: &str, text: &str) -> Result<SimDuration, Stop> {
     SimDuration::parse(text).map_err(|message| Stop::usage(format!("{option} {text}: {message}")))
 }
 
-fn read(path: &Path, files: &mut Vec<(String, Arc<str>)>) -> Result<(), Stop> {
+pub(crate) fn read(path: &Path, files: &mut Vec<(String, Arc<str>)>) -> Result<(), Stop> {
     if path == Path::new("-") {
         let mut text = String::new();
         let mut limited = std::io::stdin().take(MAX_DOCUMENT_BYTES as u64 + 1);

@@ -27,6 +27,8 @@ pub(crate) enum Verb {
     Bench(BenchOptions),
     /// Run random clusters, workloads and faults; check invariants, heal, demand convergence.
     Soak(SoakOptions),
+    /// Draft one orchestrator's files from another's; list what could not be carried.
+    Convert(ConvertOptions),
     /// Explain a diagnostic's code.
     Explain {
         /// The code, e.g. K8S001.
@@ -39,6 +41,16 @@ pub(crate) enum Verb {
     },
     /// Print the manual page.
     Man,
+}
+
+/// What is converted, and to what.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConvertOptions {
+    /// Files or directories; `-`: standard input.
+    pub(crate) paths: Vec<PathBuf>,
+    /// What is drafted.
+    #[arg(long, value_parser = ["kubernetes", "stack", "compose"])]
+    pub(crate) to: String,
 }
 
 /// Where results go.

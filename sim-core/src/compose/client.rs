@@ -206,6 +206,9 @@ impl ComposePlane {
             let mut job = Job::new(name);
             job.depends_on = service.depends_on.clone();
             job.scale = service.scale;
+            // What was asked for counts from now on, also if the command fails.
+            let names = [&project.name, name].map(|text| ctx.symbols.intern(text));
+            self.service_row(names[0], names[1], service.scale);
             job.service = Some(Arc::new(service));
             job.after = operation
                 .jobs
