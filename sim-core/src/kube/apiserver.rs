@@ -2,6 +2,7 @@
 //! to delete. Refusals carry upstream's codes, reasons and sentences.
 //! Sources: `staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go`, `pkg/registry`.
 
+pub mod admission;
 pub mod custom;
 pub mod delete;
 pub mod priority;
@@ -263,6 +264,14 @@ pub(crate) fn known(kind: &str, turn: &Turn<'_, '_>) -> Result<&'static Kind, Re
         .definitions()
         .request_kind(kind)
         .ok_or_else(Refusal::no_such_resource)
+}
+
+/// A conflict in a request's own words.
+pub(crate) fn conflict(kind: &Kind, name: &str, message: String) -> Refusal {
+    Refusal {
+        message,
+        ..Refusal::conflict(kind, name)
+    }
 }
 
 /// Leaves the trace line of a request from outside.

@@ -7,6 +7,7 @@
 pub mod custom;
 pub mod document;
 pub mod events;
+pub mod managed;
 pub mod nodes;
 pub mod pods;
 pub mod watched;
@@ -94,6 +95,7 @@ pub struct Store {
     template_index: Arc<FxHashMap<u64, Vec<TemplateId>>>,
     documents: document::Documents,
     definitions: custom::Definitions,
+    managed: managed::ManagedFields,
     events: events::Events,
     lonely: pods::LonelyPods,
     /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
@@ -183,6 +185,16 @@ impl Store {
     /// Definitions of custom resources, for writing.
     pub const fn definitions_mut(&mut self) -> &mut custom::Definitions {
         &mut self.definitions
+    }
+
+    /// Owners of fields.
+    pub const fn managed(&self) -> &managed::ManagedFields {
+        &self.managed
+    }
+
+    /// Owners of fields, for writing.
+    pub const fn managed_mut(&mut self) -> &mut managed::ManagedFields {
+        &mut self.managed
     }
 
     /// The kind that an object names, built in or defined here.

@@ -115,6 +115,12 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
             }
         }
     }
+    if call.arguments.on("show-managed-fields") {
+        for (kind, object) in &mut found {
+            let owners = call.view()?.managed_fields(kind, object);
+            object.set_path(&["metadata", "managedFields"], owners);
+        }
+    }
     if let Some(path) = call.arguments.flag("sort-by") {
         let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
         found.sort_by_cached_key(|(_, object)| SortKey::of(&template.first(object)));

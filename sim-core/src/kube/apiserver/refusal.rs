@@ -82,6 +82,11 @@ impl Refusal {
         )
     }
 
+    /// Not allowed, said in whole.
+    pub fn forbidden_text(kind: &Kind, name: &str, message: String) -> Self {
+        Self::of(403, "Forbidden", kind, name, message)
+    }
+
     /// Fields are wrong.
     pub fn invalid(kind: &Kind, name: &str, causes: Vec<Cause>) -> Self {
         let list: Vec<String> = causes

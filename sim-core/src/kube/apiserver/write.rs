@@ -85,6 +85,14 @@ impl ApiServer {
         if exists(&parsed, turn) {
             return Err(Refusal::already_exists(kind, &key.name));
         }
+        let mut filled = parsed.value.clone();
+        super::admission::fill(kind, &key.namespace, &mut filled, turn);
+        let parsed = if filled == parsed.value {
+            parsed
+        } else {
+            parse(&filled, namespace, turn)?
+        };
+        super::admission::check(kind, &key.namespace, &parsed.value, turn)?;
         let now = turn.now();
         let mut value = parsed.value.clone();
         if parsed.custom.as_ref().is_none_or(|custom| custom.status) {
@@ -540,6 +548,20 @@ pub(super) fn define(
     Ok(())
 }
 
+/// An object as the server's decoder hands it on: known fields and their defaults, nothing that
+/// admission or allocation adds later.
+pub(super) fn defaulted(object: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Option<Value> {
+    let mut value = parse(object, namespace, turn).ok()?.value;
+    if value.str_at(&["kind"]) == Some("Service") {
+        for field in ["ipFamilies", "ipFamilyPolicy"] {
+            if object.path(&["spec", field]).is_none() {
+                value.remove_path(&["spec", field]);
+            }
+        }
+    }
+    Some(value)
+}
+
 fn parse(object: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Result<Parsed, Refusal> {
     let api_version = object.str_at(&["apiVersion"]).unwrap_or("");
     let kind_name = object.str_at(&["kind"]).unwrap_or("");
@@ -959,6 +981,8 @@ fn create_pod(spec: &PodSpec, parsed: &Parsed, turn: &mut Turn<'_, '_>) -> Resul
     );
     let name = Name::plain(turn.ctx.symbols.intern(&parsed.key.name));
     let now = turn.now();
+    crate::kube::controllers::quota::admit(template, name, turn)
+        .map_err(|why| Refusal::forbidden_text(parsed.kind, &parsed.key.name, why))?;
     let pod = turn
         .store
         .create_pod(name, template, None, PodFlags::default(), now);
@@ -977,12 +1001,51 @@ fn create_pod(spec: &PodSpec, parsed: &Parsed, turn: &mut Turn<'_, '_>) -> Resul
     Ok(())
 }
 
-/// Of a pod, labels and annotations can be changed, tolerations added, images replaced. The last
-/// two are refused: not modelled.
+/// A pod's spec without what an update may change.
+fn fixed_spec(object: &Value) -> Value {
+    let mut spec = object.get("spec").cloned().unwrap_or_default();
+    for field in [
+        "activeDeadlineSeconds",
+        "tolerations",
+        "terminationGracePeriodSeconds",
+        "schedulingGates",
+    ] {
+        spec.remove(field);
+    }
+    for list in ["containers", "initContainers"] {
+        let containers = spec.path_mut(&[list]).and_then(Value::as_list_mut);
+        for container in containers.into_iter().flatten() {
+            container.remove("image");
+        }
+    }
+    spec
+}
+
+/// Whether the fields that may be changed were changed as they may.
+fn may_change(old: &Value, new: &Value) -> bool {
+    let list = |object: &Value, field: &str| {
+        let items = object.path(&["spec", field]).and_then(Value::as_list);
+        items.unwrap_or(&[]).to_vec()
+    };
+    let (before, after) = (list(old, "tolerations"), list(new, "tolerations"));
+    let gates = (list(old, "schedulingGates"), list(new, "schedulingGates"));
+    let grace = ["spec", "terminationGracePeriodSeconds"];
+    before.iter().all(|one| after.contains(one))
+        && gates.1.iter().all(|one| gates.0.contains(one))
+        && (old.path(&grace) == new.path(&grace)
+            || old.i64_at(&grace).is_some_and(|seconds| seconds < 0)
+                && new.i64_at(&grace) == Some(1))
+}
+
+/// Of a pod, labels and annotations can be changed, tolerations added, gates taken away, images
+/// replaced. A container that runs goes on with its image until it restarts.
 fn update_pod(parsed: &Parsed, current: &Value, turn: &mut Turn<'_, '_>) -> Result<bool, Refusal> {
     let (kind, key) = (parsed.kind, &parsed.key);
     let same = |path: &[&str]| parsed.value.path(path) == current.path(path);
-    if !same(&["spec", "containers"]) || !same(&["spec", "nodeName"]) {
+    let same_spec = same(&["spec"]);
+    if !same_spec
+        && (fixed_spec(&parsed.value) != fixed_spec(current) || !may_change(current, &parsed.value))
+    {
         let message = "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
         return Err(Refusal::invalid(
             kind,
@@ -990,7 +1053,7 @@ fn update_pod(parsed: &Parsed, current: &Value, turn: &mut Turn<'_, '_>) -> Resu
             vec![cause("spec", message)],
         ));
     }
-    if same(&["metadata", "labels"]) && same(&["metadata", "annotations"]) {
+    if same_spec && same(&["metadata", "labels"]) && same(&["metadata", "annotations"]) {
         return Ok(false);
     }
     let found = turn.store.pods().find(|(_, row)| {
@@ -1008,11 +1071,20 @@ fn update_pod(parsed: &Parsed, current: &Value, turn: &mut Turn<'_, '_>) -> Resu
     template.labels = labels(&parsed.meta.labels);
     template.annotations = labels(&parsed.meta.annotations);
     let mut document = pod_document(&parsed.value);
-    document.set(
-        "spec",
-        template.document.get("spec").cloned().unwrap_or_default(),
-    );
-    template.document = Arc::new(document);
+    if let (false, KubeSpec::Pod(spec)) = (same_spec, &parsed.spec) {
+        let written = ApiTemplate {
+            labels: parsed.meta.labels.clone(),
+            annotations: parsed.meta.annotations.clone(),
+            spec: (**spec).clone(),
+        };
+        template = build(template.namespace, &written, document, turn);
+    } else {
+        document.set(
+            "spec",
+            template.document.get("spec").cloned().unwrap_or_default(),
+        );
+        template.document = Arc::new(document);
+    }
     let cost = parsed
         .meta
         .annotations

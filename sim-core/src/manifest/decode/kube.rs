@@ -13,6 +13,7 @@ pub mod name;
 pub mod node;
 pub mod pod;
 pub mod probe;
+pub mod rules;
 pub mod service;
 pub mod volume;
 pub mod workload;
@@ -104,6 +105,7 @@ fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagno
     }
     let meta = meta::object(&field, &scribe, kinds::name_rule(&kind));
     let spec = spec(&api_version, &kind, &field, &scribe);
+    rules::check(&api_version, &kind, &field, &scribe);
     for key in ["status", "metadata"] {
         if let Some(inner) = field.get(&scribe, key).node {
             scribe.mark_below(inner);

@@ -129,7 +129,7 @@ impl Scribe {
             !known.iter().any(|other| {
                 other.is_error()
                     && problem.is_error()
-                    && (other.span == problem.span
+                    && (other.span == problem.span && other.span != Span::default()
                         || !problem.path.is_empty() && other.path == problem.path)
             })
         });

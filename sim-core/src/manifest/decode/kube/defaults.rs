@@ -57,9 +57,26 @@ pub fn apply_defaults(kind: &str, document: &mut Value) {
             default(document, "reclaimPolicy", "Delete");
             default(document, "volumeBindingMode", "Immediate");
         }
-        "HorizontalPodAutoscaler" => {
-            with(document, &["spec"], |spec| default(spec, "minReplicas", 1))
+        "HorizontalPodAutoscaler" => with(document, &["spec"], autoscaler),
+        "LimitRange" => with(document, &["spec"], |spec| {
+            each(spec, "limits", limit);
+        }),
+        "EndpointSlice" => each(document, "ports", |port| {
+            default(port, "name", "");
+            default(port, "protocol", "TCP");
+        }),
+        "PriorityClass" => default(document, "preemptionPolicy", "PreemptLowerPriority"),
+        "RoleBinding" | "ClusterRoleBinding" => {
+            each(document, "subjects", |subject| {
+                if matches!(subject.str_at(&["kind"]), Some("User" | "Group")) {
+                    default(subject, "apiGroup", "rbac.authorization.k8s.io");
+                }
+            });
+            with(document, &["roleRef"], |role| {
+                default(role, "apiGroup", "rbac.authorization.k8s.io");
+            });
         }
+        "NetworkPolicy" => with(document, &["spec"], network_policy),
         _ => {}
     }
 }
@@ -339,6 +356,92 @@ fn service(spec: &mut Value) {
             "SingleStack"
         },
     );
+}
+
+/// Source: `pkg/apis/autoscaling/v2/defaults.go`.
+fn autoscaler(spec: &mut Value) {
+    default(spec, "minReplicas", 1);
+    let empty = spec
+        .get("metrics")
+        .and_then(Value::as_list)
+        .is_none_or(<[Value]>::is_empty);
+    if empty {
+        let mut metric = Value::map();
+        metric.set("type", "Resource".into());
+        metric.set_path(&["resource", "name"], "cpu".into());
+        metric.set_path(&["resource", "target", "type"], "Utilization".into());
+        metric.set_path(&["resource", "target", "averageUtilization"], 80.into());
+        spec.set("metrics", vec![metric].into());
+    }
+    if spec.get("behavior").is_none_or(Value::is_null) {
+        return;
+    }
+    let policy = |kind: &str, value: i32| {
+        Value::object([
+            ("periodSeconds", Value::from(15)),
+            ("type", kind.into()),
+            ("value", value.into()),
+        ])
+    };
+    let rules = [
+        (
+            "scaleUp",
+            Some(0),
+            vec![policy("Pods", 4), policy("Percent", 100)],
+        ),
+        ("scaleDown", None, vec![policy("Percent", 100)]),
+    ];
+    for (direction, window, policies) in rules {
+        let path = ["behavior", direction];
+        if spec.path(&path).is_none_or(Value::is_null) {
+            spec.set_path(&path, Value::map());
+        }
+        with(spec, &path, |rules| {
+            if let Some(window) = window {
+                default(rules, "stabilizationWindowSeconds", window);
+            }
+            default(rules, "selectPolicy", "Max");
+            default(rules, "policies", policies);
+        });
+    }
+}
+
+/// Source: `SetDefaults_LimitRangeItem` of `pkg/apis/core/v1/defaults.go`.
+fn limit(limit: &mut Value) {
+    if limit.str_at(&["type"]) != Some("Container") {
+        return;
+    }
+    for (from, to) in [
+        ("max", "default"),
+        ("default", "defaultRequest"),
+        ("min", "defaultRequest"),
+    ] {
+        let Some(amounts) = limit.get(from).and_then(Value::as_map).cloned() else {
+            continue;
+        };
+        for (name, amount) in amounts.iter() {
+            if limit.path(&[to, name]).is_none() {
+                limit.set_path(&[to, name], amount.clone());
+            }
+        }
+    }
+}
+
+/// Source: `pkg/apis/networking/v1/defaults.go`.
+fn network_policy(spec: &mut Value) {
+    for direction in ["ingress", "egress"] {
+        each(spec, direction, |rule| {
+            each(rule, "ports", |port| default(port, "protocol", "TCP"));
+        });
+    }
+    let egress = spec.get("egress").is_some();
+    if spec.get("policyTypes").is_none_or(Value::is_null) {
+        let mut types = vec![Value::from("Ingress")];
+        if egress {
+            types.push("Egress".into());
+        }
+        spec.set("policyTypes", types.into());
+    }
 }
 
 fn namespace(document: &mut Value) {

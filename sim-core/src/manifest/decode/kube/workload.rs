@@ -125,7 +125,8 @@ fn selector_and_template(
     (selector.unwrap_or_default(), template)
 }
 
-fn selects(selector: &LabelSelector, template: &PodTemplate) -> bool {
+/// Whether a selector takes a template's labels.
+pub fn selects(selector: &LabelSelector, template: &PodTemplate) -> bool {
     let labels = &template.labels;
     selector
         .match_labels

@@ -1,0 +1,48 @@
+//! Admission of objects that people create: the namespace's limits, its security level, its quotas.
+//! Source: `pkg/kubeapiserver/options/plugins.go`. What changes an object comes first, then the
+//! object is validated, quotas are asked last.
+
+pub mod limits;
+pub mod quota;
+pub mod security;
+
+use std::sync::Arc;
+
+use crate::kube::kinds::Kind;
+use crate::kube::turn::Turn;
+use crate::manifest::value::Value;
+
+use super::Refusal;
+
+/// Fills in what the namespace gives to those who say nothing.
+pub fn fill(kind: &Kind, namespace: &str, object: &mut Value, turn: &Turn<'_, '_>) {
+    if kind.kind == "Pod" {
+        limits::fill(namespace, object, turn);
+    }
+}
+
+/// Whether an object may be created.
+///
+/// # Errors
+/// `Forbidden`, in upstream's words.
+pub fn check(
+    kind: &Kind,
+    namespace: &str,
+    object: &Value,
+    turn: &Turn<'_, '_>,
+) -> Result<(), Refusal> {
+    let name: Arc<str> = object.str_at(&["metadata", "name"]).unwrap_or("").into();
+    let refuse = |why: String| Refusal::forbidden(kind, &name, &why);
+    match kind.kind {
+        "Pod" => {
+            limits::check_pod(namespace, object, turn).map_err(refuse)?;
+            security::check(namespace, object, turn).map_err(refuse)?;
+            quota::states_enough(namespace, object, turn).map_err(refuse)?;
+        }
+        "PersistentVolumeClaim" => {
+            limits::check_claim(namespace, object, turn).map_err(refuse)?;
+        }
+        _ => {}
+    }
+    quota::fits(kind, namespace, object, turn).map_err(refuse)
+}
