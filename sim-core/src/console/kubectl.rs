@@ -15,6 +15,7 @@ pub mod drain;
 pub mod edit;
 pub mod get;
 pub mod inside;
+pub mod kustomize;
 pub mod make;
 pub mod pod_status;
 pub mod problem;
@@ -72,6 +73,11 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ),
     ("apply", apply::FLAGS, apply::apply),
     ("cluster-info", &[], about::cluster_info),
+    (
+        "autoscale",
+        make::generators::AUTOSCALE_FLAGS,
+        make::generators::autoscale,
+    ),
     (
         "config",
         &["!minify", "!raw", "output:o", "!current"],
@@ -145,7 +151,6 @@ const REFUSED: [&str; 14] = [
     "api-versions",
     "attach",
     "auth",
-    "autoscale",
     "certificate",
     "completion",
     "cp",

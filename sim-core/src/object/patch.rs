@@ -185,21 +185,37 @@ fn list_three_way(
         })
         .cloned()
         .collect();
-    Value::list(interleaved(merged, live_only, live, merge_key))
+    let gone = live.iter().filter(|one| {
+        let key = key_of(one, merge_key).unwrap_or(&Value::Null);
+        find(wanted, merge_key, key).is_none() && find(before, merge_key, key).is_some()
+    });
+    let freed = if merge_key.is_some() { gone.count() } else { 0 };
+    Value::list(interleaved(merged, live_only, live, (merge_key, freed)))
 }
 
 /// Named items in their order; the others before a named one only where the live list has it so.
+/// As upstream deletes in place, new items fall into the slots that deleted ones have `freed` at the
+/// end of the live list, and count as standing there.
 fn interleaved(
     named: Vec<Value>,
     others: Vec<Value>,
     live: &[Value],
-    merge_key: Option<&str>,
+    (merge_key, freed): (Option<&str>, usize),
 ) -> Vec<Value> {
-    let place = |item: &Value| {
+    let among = |items: &[Value], item: &Value| {
         let key = key_of(item, merge_key);
-        live.iter()
+        items
+            .iter()
             .position(|other| key_of(other, merge_key) == key)
     };
+    let added: Vec<Value> = named
+        .iter()
+        .filter(|item| among(live, item).is_none())
+        .take(freed)
+        .cloned()
+        .collect();
+    let place =
+        |item: &Value| among(live, item).or_else(|| among(&added, item).map(|at| live.len() + at));
     let mut result = Vec::with_capacity(named.len() + others.len());
     let mut others = others.into_iter().peekable();
     for item in named {
@@ -435,6 +451,7 @@ fn strategic_list(
         check_order(patch, order, merge_key)?;
     }
     let mut result: Vec<Value> = live.to_vec();
+    let mut freed = 0;
     let mut touched: Vec<Value> = Vec::new();
     for change in patch {
         let Some(key) = key_of(change, merge_key).cloned() else {
@@ -446,7 +463,9 @@ fn strategic_list(
         };
         match directive(change).as_deref() {
             Some("delete") => {
+                let before = result.len();
                 result.retain(|item| key_of(item, merge_key) != Some(&key));
+                freed += before - result.len();
                 continue;
             }
             Some("merge") => {
@@ -482,7 +501,12 @@ fn strategic_list(
             .iter()
             .position(|key| Some(key) == key_of(item, merge_key))
     });
-    Ok(Value::list(interleaved(named, others, live, merge_key)))
+    Ok(Value::list(interleaved(
+        named,
+        others,
+        live,
+        (merge_key, freed),
+    )))
 }
 
 /// A patch's items must stand in the order that it asks for.

@@ -55,6 +55,8 @@ pub struct PodSpec {
     pub volumes: Vec<Volume>,
     /// What its runtime takes beside its containers.
     pub overhead: ResourceAmounts,
+    /// Limits of the pod as a whole.
+    pub pod_limits: ResourceAmounts,
     /// `resources` of the pod as a whole: requests that replace the sum over containers.
     pub pod_requests: ResourceAmounts,
 }

@@ -76,18 +76,25 @@ pub struct Item {
 /// # Errors
 /// Files that are not there.
 pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
-    if call.arguments.flag("kustomize").is_some() {
-        return Err(Problem::error(
-            "-k is not modelled; apply the files that kustomize prints",
-        ));
-    }
     let names = call.arguments.all("filename");
-    if names.is_empty() {
+    let overlay = call.arguments.flag("kustomize").map(str::to_owned);
+    if names.is_empty() && overlay.is_none() {
         return Err(Problem::error("must specify one of -f and -k"));
     }
     let mut texts: Vec<(String, Arc<str>)> = Vec::new();
+    if let Some(folder) = overlay {
+        if !names.is_empty() {
+            return Err(Problem::error("only one of -f or -k can be specified"));
+        }
+        let built = super::kustomize::build(call, &folder)?;
+        let text: String = built
+            .iter()
+            .map(|object| format!("---\n{}", crate::object::print::yaml(object)))
+            .collect();
+        texts.push((folder, text.into()));
+    }
     for name in names {
-        if name == "-" {
+        if name == "-" || name == "/dev/stdin" {
             texts.push(("STDIN".to_owned(), call.input.into()));
             continue;
         }

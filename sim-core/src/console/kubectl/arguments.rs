@@ -148,6 +148,12 @@ impl Arguments {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All values of a flag, as they were written.
+    pub fn each(&self, name: &str) -> Vec<&str> {
+        let values = self.flags.iter().filter(|(known, _)| known == name);
+        values.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// All values of a flag, also those joined by commas.
     pub fn all(&self, name: &str) -> Vec<String> {
         let values = self.flags.iter().filter(|(known, _)| known == name);

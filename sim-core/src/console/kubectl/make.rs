@@ -1,5 +1,7 @@
 //! Verbs that make objects from words: create, run, expose.
 
+pub mod generators;
+
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
@@ -30,6 +32,34 @@ pub const FLAGS: &[&str] = &[
     "type",
     "kustomize:k",
     "field-manager",
+    "from",
+    "schedule",
+    "restart",
+    "verb",
+    "resource",
+    "resource-name",
+    "non-resource-url",
+    "clusterrole",
+    "role",
+    "user",
+    "group",
+    "serviceaccount",
+    "value",
+    "!global-default",
+    "description",
+    "preemption-policy",
+    "rule",
+    "class",
+    "default-backend",
+    "annotation",
+    "hard",
+    "scopes",
+    "min-available",
+    "max-unavailable",
+    "selector:l",
+    "external-name",
+    "cert",
+    "key",
 ];
 /// Flags of `run`.
 pub const RUN_FLAGS: &[&str] = &[
@@ -117,10 +147,25 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
             }
             finish(call, kind_of("secrets")?, object)
         }
+        "secret" if words.get(1).is_some_and(|word| word == "tls") => {
+            exactly(3)?;
+            let mut object = data(call, "Secret", &words[2])?;
+            object.set("type", "kubernetes.io/tls".into());
+            for (flag, key) in [("cert", "tls.crt"), ("key", "tls.key")] {
+                let path = call.arguments.flag(flag).unwrap_or("").to_owned();
+                let text = call.session.file(&path).cloned().ok_or_else(|| {
+                    Problem::error(&format!("open {path}: no such file or directory"))
+                })?;
+                object.set_path(&["stringData", key], Value::String(text));
+            }
+            finish(call, kind_of("secrets")?, object)
+        }
         "service" | "svc" => service(call, &words),
-        other => Err(Problem::error(&format!(
-            "kubectl create {other} is not modelled; write a manifest and use kubectl create -f"
-        ))),
+        other => generators::create(call, &words).unwrap_or_else(|| {
+            Err(Problem::error(&format!(
+                "kubectl create {other} is not modelled; write a manifest and use kubectl create -f"
+            )))
+        }),
     }
 }
 

@@ -387,7 +387,7 @@ impl ApiServer {
                 }
                 Ok(response)
             }
-            Request::Delete { .. } => self.plain(request, turn),
+            Request::Delete { .. } | Request::Evict { .. } => self.plain(request, turn),
         }
     }
 

@@ -175,6 +175,16 @@ fn qos(spec: &PodSpec) -> QosClass {
     let pair =
         |amounts: &ResourceAmounts| (positive(amounts.cpu_milli), positive(amounts.memory_bytes));
     let nothing = (None, None);
+    // Amounts of the pod as a whole decide alone.
+    let whole = (pair(&spec.pod_requests), pair(&spec.pod_limits));
+    if whole != (nothing, nothing) {
+        let is_full = whole.1.0.is_some() && whole.1.1.is_some() && whole.0 == whole.1;
+        return if is_full {
+            QosClass::Guaranteed
+        } else {
+            QosClass::Burstable
+        };
+    }
     if containers().all(|container| {
         pair(&container.resources.requests) == nothing
             && pair(&container.resources.limits) == nothing

@@ -143,6 +143,7 @@ impl Rig {
             volumes: Vec::new(),
             overhead: ResourceAmounts::default(),
             pod_requests: ResourceAmounts::default(),
+            pod_limits: ResourceAmounts::default(),
         };
         change(&mut spec);
         let namespace = self.symbols.intern("default");

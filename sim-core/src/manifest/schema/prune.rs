@@ -1,9 +1,11 @@
-//! Dropping fields that a built-in kind does not have, as decoding without strictness does.
+//! What decoding makes of an object of a built-in kind: fields that it does not have are dropped, and
+//! quantities are written as the server writes them.
 
+use crate::base::quantity::Quantity;
 use crate::manifest::schema::table::{Shape, Table, kubernetes};
 use crate::manifest::value::Value;
 
-/// Removes unknown fields from an object of a kind in the table.
+/// Removes unknown fields from an object of a kind in the table and normalises its quantities.
 pub fn prune(value: &mut Value, api_version: &str, kind: &str) {
     let table = kubernetes();
     if let Some(root) = table.kind(api_version, kind).and_then(|kind| kind.root) {
@@ -41,10 +43,29 @@ fn node(value: &mut Value, shape: &Shape, table: &Table) {
         Shape::Map { values, .. } => {
             if let Some(map) = value.as_map_mut() {
                 for (_, inner) in map.iter_mut() {
-                    node(inner, values, table);
+                    if **values == Shape::Quantity {
+                        // Source: `SetDefaults_ResourceList` of `pkg/apis/core/v1/defaults.go`.
+                        quantity(inner, Quantity::rounded_to_milli);
+                    } else {
+                        node(inner, values, table);
+                    }
                 }
             }
         }
+        Shape::Quantity => quantity(value, |amount| amount),
         _ => {}
+    }
+}
+
+/// A quantity in the server's words; what is none is left for validation.
+fn quantity(value: &mut Value, round: impl Fn(Quantity) -> Quantity) {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::Number(text) => text.to_string(),
+        _ => return,
+    };
+    if let Ok(amount) = Quantity::parse(&text) {
+        *value = Value::from(round(amount).to_string());
     }
 }

@@ -61,10 +61,20 @@ fn strategic_patches_obey_directives() {
     assert_eq!(
         strategic(&current, &patch, known.as_ref()),
         Ok(deployment(
-            r#"[{"name":"c","image":"z"},{"name":"b","image":"y"}]"#,
+            r#"[{"name":"b","image":"y"},{"name":"c","image":"z"}]"#,
             ""
         )),
-        "what is new goes first, as in upstream's guide to patches"
+        "what is new falls into the slot of what was deleted"
+    );
+    let added =
+        value(r#"{"spec":{"template":{"spec":{"containers":[{"name":"c","image":"z"}]}}}}"#);
+    assert_eq!(
+        strategic(&current, &added, known.as_ref()),
+        Ok(deployment(
+            r#"[{"name":"c","image":"z"},{"name":"a","image":"x"},{"name":"b","image":"y"}]"#,
+            ""
+        )),
+        "without a deletion it goes first, as in upstream's guide to patches"
     );
     let patch = value(r#"{"spec":{"template":{"spec":{"containers":[{"image":"z"}]}}}}"#);
     assert!(

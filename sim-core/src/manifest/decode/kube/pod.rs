@@ -55,6 +55,7 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
         ("Never", RestartPolicy::Never),
     ];
     let non_empty = |text: &Arc<str>| !text.is_empty();
+    let pod_needs = amount::needs(&field.get(scribe, "resources"), scribe);
     PodSpec {
         containers,
         init_containers,
@@ -96,7 +97,8 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
         scheduling_gates: gates(&field.get(scribe, "schedulingGates"), scribe),
         volumes: volume::volumes(&field.get(scribe, "volumes"), scribe),
         overhead: amount::amounts(&field.get(scribe, "overhead"), scribe),
-        pod_requests: amount::needs(&field.get(scribe, "resources"), scribe).requests,
+        pod_requests: pod_needs.requests,
+        pod_limits: pod_needs.limits,
     }
 }
 

@@ -211,7 +211,6 @@ items:
         &expect![[r#"
             Widget d not modelled: kind
             Namespace team not modelled: 
-            Job j not modelled: kind spec
             web.yaml:1:13: error K8S006: no matches for kind "Deployment" in version "extensions/v1beta1"
               1 | apiVersion: extensions/v1beta1
                 |             ^^^^^^^^^^^^^^^^^^
@@ -230,6 +229,12 @@ items:
             web.yaml:16:7: warning K8S003: no matches for kind "Widget" in version "example.com/v1" until its CustomResourceDefinition is installed
               16 | kind: Widget
                  |       ^^^^^^
+            web.yaml:23:75: error K8S004: spec.template.spec.containers: Required value
+              23 | - {apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {template: {}}}
+                 |                                                                           ^^
+            web.yaml:23:75: error K8S004: spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"
+              23 | - {apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {template: {}}}
+                 |                                                                           ^^
         "#]],
     );
 }

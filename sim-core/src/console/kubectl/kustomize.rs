@@ -1,0 +1,524 @@
+//! `-k`: overlays as kustomize builds them, for the fields that people use most.
+//! Source: `sigs.k8s.io/kustomize/api/{types,internal/target,internal/accumulator}`.
+//!
+//! Modelled: resources, bases, components' own resources, namespace, namePrefix, nameSuffix,
+//! commonLabels, labels, commonAnnotations, images, replicas, patches, patchesStrategicMerge,
+//! patchesJson6902. Generators are refused in words: their names carry a digest of their contents.
+
+use std::sync::Arc;
+
+use crate::manifest::decode;
+use crate::manifest::lines::Source;
+use crate::manifest::scalar::Dialect;
+use crate::manifest::tree::Node;
+use crate::manifest::value::Value;
+use crate::object::patch;
+
+use super::problem::Problem;
+use super::{Call, name_of};
+
+/// Overlays that may stand upon each other.
+const DEPTH_MAX: u32 = 32;
+
+/// Names of the file that describes an overlay.
+const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Fields that this module reads, and those that say nothing.
+const FIELDS: [&str; 17] = [
+    "apiVersion",
+    "kind",
+    "metadata",
+    "resources",
+    "bases",
+    "components",
+    "namespace",
+    "namePrefix",
+    "nameSuffix",
+    "commonLabels",
+    "labels",
+    "commonAnnotations",
+    "images",
+    "replicas",
+    "patches",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+];
+
+/// The objects of an overlay, in order.
+///
+/// # Errors
+/// Files that are not there, and fields that are not modelled.
+pub fn build(call: &Call<'_>, folder: &str) -> Result<Vec<Value>, Problem> {
+    let folder = normal(folder);
+    if find(call, &folder).is_none() {
+        return Err(Problem::error(&format!(
+            "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{folder}'"
+        )));
+    }
+    overlay(call, &folder, 0)
+}
+
+/// A path without `./` and with `..` resolved.
+fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if parts.pop().is_none() {
+                    parts.push("..");
+                }
+            }
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
+}
+
+fn inside(folder: &str, name: &str) -> String {
+    normal(&format!("{folder}/{name}"))
+}
+
+fn find(call: &Call<'_>, folder: &str) -> Option<Arc<str>> {
+    FILES
+        .iter()
+        .find_map(|file| call.session.file(&inside(folder, file)).cloned())
+}
+
+fn documents(name: &str, text: &str) -> Result<Vec<Value>, Problem> {
+    let source = Source::new(name, text);
+    let (nodes, remarks) = decode::documents(&source, Dialect::Kubernetes);
+    if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
+        return Err(Problem::error(&format!(
+            "error parsing {name}: {}",
+            remark.message
+        )));
+    }
+    let values = nodes.iter().map(Node::to_value);
+    Ok(values
+        .filter(|value| value.as_map().is_some_and(|map| !map.is_empty()))
+        .collect())
+}
+
+fn list<'v>(value: &'v Value, field: &str) -> &'v [Value] {
+    value.get(field).and_then(Value::as_list).unwrap_or(&[])
+}
+
+fn text<'v>(value: &'v Value, path: &[&str]) -> &'v str {
+    value.str_at(path).unwrap_or("")
+}
+
+fn overlay(call: &Call<'_>, folder: &str, depth: u32) -> Result<Vec<Value>, Problem> {
+    if depth > DEPTH_MAX {
+        return Err(Problem::error(
+            "cycle detected: an overlay stands upon itself",
+        ));
+    }
+    let Some(written) = find(call, folder) else {
+        return Err(Problem::error(&format!(
+            "accumulating resources: '{folder}' doesn't exist"
+        )));
+    };
+    let plan = documents(&inside(folder, FILES[0]), &written)?;
+    let plan = plan.into_iter().next().unwrap_or_else(Value::map);
+    let map = plan.as_map().cloned().unwrap_or_default();
+    if let Some((field, _)) = map.iter().find(|(field, _)| !FIELDS.contains(&&***field)) {
+        return Err(Problem::error(&format!(
+            "the field {field} of a kustomization is not modelled"
+        )));
+    }
+    let mut objects = Vec::new();
+    for field in ["resources", "bases", "components"] {
+        for entry in list(&plan, field) {
+            let path = inside(folder, entry.as_str().unwrap_or(""));
+            if find(call, &path).is_some() {
+                objects.extend(overlay(call, &path, depth + 1)?);
+            } else if let Some(found) = call.session.file(&path) {
+                for object in documents(&path, &found.clone())? {
+                    let items = list(&object, "items");
+                    if text(&object, &["kind"]).ends_with("List") && !items.is_empty() {
+                        objects.extend(items.to_vec());
+                    } else {
+                        objects.push(object);
+                    }
+                }
+            } else {
+                return Err(Problem::error(&format!(
+                    "accumulating resources: accumulation err='accumulating resources from '{}': open {path}: no such file or directory'",
+                    entry.as_str().unwrap_or("")
+                )));
+            }
+        }
+    }
+    patches(call, folder, &plan, &mut objects)?;
+    for object in &mut objects {
+        transform(&plan, object, call);
+    }
+    rename(&plan, &mut objects);
+    Ok(objects)
+}
+
+/// Patches of all three fields.
+fn patches(
+    call: &Call<'_>,
+    folder: &str,
+    plan: &Value,
+    objects: &mut [Value],
+) -> Result<(), Problem> {
+    let read = |name: &str| {
+        let path = inside(folder, name);
+        call.session
+            .file(&path)
+            .map(ToString::to_string)
+            .ok_or_else(|| Problem::error(&format!("open {path}: no such file or directory")))
+    };
+    for entry in list(plan, "patchesStrategicMerge") {
+        let written = entry.as_str().unwrap_or("");
+        let content = if written.contains('\n') {
+            written.to_owned()
+        } else {
+            read(written)?
+        };
+        for change in documents("patch", &content)? {
+            strategic(&change, None, objects)?;
+        }
+    }
+    for field in ["patches", "patchesJson6902"] {
+        for entry in list(plan, field) {
+            let content = match (entry.str_at(&["patch"]), entry.str_at(&["path"])) {
+                (Some(text), _) => text.to_owned(),
+                (None, Some(path)) => read(path)?,
+                (None, None) => {
+                    return Err(Problem::error("must specify one of patch and path"));
+                }
+            };
+            let target = entry.get("target");
+            for change in parsed(&content)? {
+                if change.as_list().is_some() {
+                    json(&change, target, objects)?;
+                } else {
+                    strategic(&change, target, objects)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parsed(content: &str) -> Result<Vec<Value>, Problem> {
+    let source = Source::new("patch", content);
+    let (nodes, remarks) = decode::documents(&source, Dialect::Kubernetes);
+    if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
+        return Err(Problem::error(&format!(
+            "unable to parse SM or JSON patch: {}",
+            remark.message
+        )));
+    }
+    Ok(nodes.iter().map(Node::to_value).collect())
+}
+
+/// Whether a target, or else a patch's own head, names an object.
+fn takes(object: &Value, target: Option<&Value>, change: &Value) -> bool {
+    let (group, version) = {
+        let written = text(object, &["apiVersion"]);
+        written.split_once('/').unwrap_or(("", written))
+    };
+    match target {
+        None => {
+            text(change, &["kind"]) == text(object, &["kind"]) && name_of(change) == name_of(object)
+        }
+        Some(target) => {
+            let fits = |field: &str, found: &str| {
+                let wanted = text(target, &[field]);
+                wanted.is_empty()
+                    || wanted == found
+                    || crate::object::structural::regex::Regex::parse(&format!("^({wanted})$"))
+                        .is_ok_and(|regex| regex.is_match(found))
+            };
+            let labels = text(target, &["labelSelector"]);
+            let selected = labels.is_empty()
+                || crate::base::labels::Selector::parse(labels)
+                    .is_ok_and(|selector| super::get::selected(&selector, object));
+            fits("group", group)
+                && fits("version", version)
+                && fits("kind", text(object, &["kind"]))
+                && fits("name", name_of(object))
+                && fits("namespace", text(object, &["metadata", "namespace"]))
+                && selected
+        }
+    }
+}
+
+fn strategic(change: &Value, target: Option<&Value>, objects: &mut [Value]) -> Result<(), Problem> {
+    let mut hits = 0;
+    for object in objects.iter_mut() {
+        if !takes(object, target, change) {
+            continue;
+        }
+        hits += 1;
+        let known = patch::schema(text(object, &["apiVersion"]), text(object, &["kind"]));
+        let mut change = change.clone();
+        if target.is_some() {
+            // A target decides; the head of the patch is only there to be valid.
+            for field in ["apiVersion", "kind"] {
+                change.remove(field);
+            }
+            change.remove_path(&["metadata", "name"]);
+        }
+        *object = match known {
+            Some(known) => patch::strategic(object, &change, Some(&known))
+                .map_err(|why| Problem::error(&why))?,
+            None => patch::merge(object, &change),
+        };
+    }
+    if hits == 0 && target.is_none() {
+        return Err(Problem::error(&format!(
+            "no resource matches strategic merge patch \"{}.{}/{}.[noNs]\": no matches for Id {}.{}/{}.[noNs]; failed to find unique target for patch",
+            text(change, &["kind"]),
+            text(change, &["apiVersion"]),
+            name_of(change),
+            text(change, &["kind"]),
+            text(change, &["apiVersion"]),
+            name_of(change)
+        )));
+    }
+    Ok(())
+}
+
+fn json(change: &Value, target: Option<&Value>, objects: &mut [Value]) -> Result<(), Problem> {
+    if target.is_none() {
+        return Err(Problem::error("must specify a target for JSON patch"));
+    }
+    for object in objects.iter_mut() {
+        if takes(object, target, &Value::Null) {
+            *object = patch::json_patch(object, change).map_err(|why| Problem::error(&why))?;
+        }
+    }
+    Ok(())
+}
+
+/// Where kinds keep labels beside their metadata, for `commonLabels`.
+fn label_places(kind: &str) -> &'static [&'static [&'static str]] {
+    match kind {
+        "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" => &[
+            &["spec", "selector", "matchLabels"],
+            &["spec", "template", "metadata", "labels"],
+        ],
+        "Job" => &[&["spec", "template", "metadata", "labels"]],
+        "CronJob" => &[
+            &["spec", "jobTemplate", "metadata", "labels"],
+            &[
+                "spec",
+                "jobTemplate",
+                "spec",
+                "template",
+                "metadata",
+                "labels",
+            ],
+        ],
+        "Service" | "ReplicationController" => &[&["spec", "selector"]],
+        "PodDisruptionBudget" => &[&["spec", "selector", "matchLabels"]],
+        "NetworkPolicy" => &[&["spec", "podSelector", "matchLabels"]],
+        _ => &[],
+    }
+}
+
+fn add(object: &mut Value, path: &[&str], pairs: Option<&Value>) {
+    for (key, value) in pairs
+        .and_then(Value::as_map)
+        .map(|map| map.sorted())
+        .unwrap_or_default()
+    {
+        let full: Vec<&str> = path.iter().copied().chain([&**key]).collect();
+        object.set_path(&full, value.clone());
+    }
+}
+
+fn transform(plan: &Value, object: &mut Value, call: &Call<'_>) {
+    let kind = text(object, &["kind"]).to_owned();
+    let namespace = text(plan, &["namespace"]);
+    if !namespace.is_empty() {
+        let version = text(object, &["apiVersion"]);
+        let known = call
+            .view()
+            .ok()
+            .and_then(|view| view.store.kind_of_object(version, &kind));
+        if known.is_none_or(|kind| kind.namespaced) {
+            object.set_path(&["metadata", "namespace"], namespace.into());
+        }
+        let subjects = object.path_mut(&["subjects"]).and_then(Value::as_list_mut);
+        for subject in subjects.into_iter().flatten() {
+            if text(subject, &["kind"]) == "ServiceAccount" {
+                subject.set("namespace", namespace.into());
+            }
+        }
+    }
+    let common = plan.get("commonLabels");
+    add(object, &["metadata", "labels"], common);
+    for path in label_places(&kind) {
+        add(object, path, common);
+    }
+    for entry in list(plan, "labels") {
+        let pairs = entry.get("pairs");
+        add(object, &["metadata", "labels"], pairs);
+        let on = |key: &str| entry.get(key).and_then(Value::as_bool) == Some(true);
+        for path in label_places(&kind) {
+            let template = path.last() == Some(&"labels");
+            if on("includeSelectors") || template && on("includeTemplates") {
+                add(object, path, pairs);
+            }
+        }
+    }
+    let notes = plan.get("commonAnnotations");
+    add(object, &["metadata", "annotations"], notes);
+    for path in label_places(&kind) {
+        if let Some((_, parents)) = path.split_last()
+            && parents.last() == Some(&"metadata")
+        {
+            let full: Vec<&str> = parents.iter().copied().chain(["annotations"]).collect();
+            add(object, &full, notes);
+        }
+    }
+    for image in list(plan, "images") {
+        images(object, image);
+    }
+    for entry in list(plan, "replicas") {
+        let scalable = matches!(
+            &*kind,
+            "Deployment" | "ReplicaSet" | "StatefulSet" | "ReplicationController"
+        );
+        if scalable && text(entry, &["name"]) == name_of(object) {
+            let count = entry.get("count").cloned().unwrap_or_default();
+            object.set_path(&["spec", "replicas"], count);
+        }
+    }
+}
+
+/// Changes name, tag or digest of an image wherever containers name it.
+fn images(value: &mut Value, change: &Value) {
+    if let Some(map) = value.as_map_mut() {
+        for (key, inner) in map.iter_mut() {
+            if matches!(&**key, "containers" | "initContainers") {
+                for container in inner.as_list_mut().into_iter().flatten() {
+                    let old = text(container, &["image"]).to_owned();
+                    if let Some(new) = image(&old, change) {
+                        container.set("image", new.into());
+                    }
+                }
+            } else {
+                images(inner, change);
+            }
+        }
+    } else if let Some(items) = value.as_list_mut() {
+        for item in items {
+            images(item, change);
+        }
+    }
+}
+
+fn image(old: &str, change: &Value) -> Option<String> {
+    let (rest, digest) = match old.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (old, None),
+    };
+    let slash = rest.rfind('/').map_or(0, |at| at + 1);
+    let (name, tag) = match rest[slash..].find(':') {
+        Some(at) => (&rest[..slash + at], Some(&rest[slash + at + 1..])),
+        None => (rest, None),
+    };
+    if name != text(change, &["name"]) {
+        return None;
+    }
+    let new_name = match text(change, &["newName"]) {
+        "" => name,
+        other => other,
+    };
+    let (new_tag, new_digest) = (text(change, &["newTag"]), text(change, &["digest"]));
+    Some(if !new_digest.is_empty() {
+        format!("{new_name}@{new_digest}")
+    } else if !new_tag.is_empty() {
+        format!("{new_name}:{new_tag}")
+    } else {
+        match (tag, digest) {
+            (Some(tag), Some(digest)) => format!("{new_name}:{tag}@{digest}"),
+            (Some(tag), None) => format!("{new_name}:{tag}"),
+            (None, Some(digest)) => format!("{new_name}@{digest}"),
+            (None, None) => new_name.to_owned(),
+        }
+    })
+}
+
+/// References from one object to another by name: the field, and the kind that it names.
+const REFERENCES: [(&[&str], &str); 9] = [
+    (&["configMapRef", "name"], "ConfigMap"),
+    (&["configMapKeyRef", "name"], "ConfigMap"),
+    (&["configMap", "name"], "ConfigMap"),
+    (&["secretRef", "name"], "Secret"),
+    (&["secretKeyRef", "name"], "Secret"),
+    (&["secret", "secretName"], "Secret"),
+    (
+        &["persistentVolumeClaim", "claimName"],
+        "PersistentVolumeClaim",
+    ),
+    (&["scaleTargetRef", "name"], "Deployment"),
+    (&["roleRef", "name"], "Role"),
+];
+
+/// Gives objects their prefix and suffix, and renames what refers to them.
+fn rename(plan: &Value, objects: &mut [Value]) {
+    let (prefix, suffix) = (text(plan, &["namePrefix"]), text(plan, &["nameSuffix"]));
+    if prefix.is_empty() && suffix.is_empty() {
+        return;
+    }
+    let mut renamed: Vec<(String, String, String)> = Vec::new();
+    for object in objects.iter_mut() {
+        let kind = text(object, &["kind"]).to_owned();
+        if matches!(&*kind, "CustomResourceDefinition" | "Namespace") {
+            continue;
+        }
+        let old = name_of(object).to_owned();
+        let new = format!("{prefix}{old}{suffix}");
+        object.set_path(&["metadata", "name"], new.as_str().into());
+        renamed.push((kind, old, new));
+    }
+    for object in objects {
+        refer(object, &renamed);
+        if text(object, &["kind"]) == "StatefulSet" {
+            replace(object, &["spec", "serviceName"], "Service", &renamed);
+        }
+    }
+}
+
+fn replace(value: &mut Value, path: &[&str], kind: &str, renamed: &[(String, String, String)]) {
+    let Some(old) = value.str_at(path) else {
+        return;
+    };
+    let new = renamed
+        .iter()
+        .find(|(found, name, _)| found == kind && name == old);
+    if let Some((_, _, new)) = new {
+        value.set_path(path, new.as_str().into());
+    }
+}
+
+fn refer(value: &mut Value, renamed: &[(String, String, String)]) {
+    if value.as_map().is_some() {
+        for (path, kind) in REFERENCES {
+            replace(value, path, kind, renamed);
+        }
+        replace(value, &["serviceAccountName"], "ServiceAccount", renamed);
+        if value.get("port").is_some() {
+            // The backend of an Ingress.
+            replace(value, &["name"], "Service", renamed);
+        }
+        if let Some(map) = value.as_map_mut() {
+            for (_, inner) in map.iter_mut() {
+                refer(inner, renamed);
+            }
+        }
+    } else if let Some(items) = value.as_list_mut() {
+        for item in items {
+            refer(item, renamed);
+        }
+    }
+}
