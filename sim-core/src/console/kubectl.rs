@@ -147,7 +147,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
 ];
 
 /// Verbs of the real tool that are refused in words.
-const REFUSED: [&str; 14] = [
+const REFUSED: &[&str] = &[
     "api-versions",
     "attach",
     "auth",

@@ -387,7 +387,9 @@ impl ApiServer {
                 }
                 Ok(response)
             }
-            Request::Delete { .. } | Request::Evict { .. } => self.plain(request, turn),
+            Request::Delete { .. } | Request::Evict { .. } | Request::Load { .. } => {
+                self.plain(request, turn)
+            }
         }
     }
 

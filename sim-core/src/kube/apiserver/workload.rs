@@ -231,7 +231,27 @@ pub fn controller_of<'a>(value: &'a Value, kind: &str) -> Option<&'a str> {
 /// The template of a document at `spec.template`, kept.
 fn template(value: &Value, key: &DocumentKey, turn: &mut Turn<'_, '_>) -> Option<TemplateId> {
     let document = value.path(&["spec", "template"])?;
-    keep_template(document, &key.namespace, turn)
+    let claims = read::list(value, &["spec", "volumeClaimTemplates"]);
+    if claims.is_empty() {
+        return keep_template(document, &key.namespace, turn);
+    }
+    // The pods will have a volume for each claim; until then the template only names them.
+    let mut whole = document.clone();
+    let mut volumes = read::list(document, &["spec", "volumes"]).to_vec();
+    for claim in claims {
+        let name = read::text(claim, &["metadata", "name"]);
+        if !volumes.iter().any(|one| read::text(one, &["name"]) == name) {
+            volumes.push(Value::object([
+                ("name", Value::from(name)),
+                ("emptyDir", Value::map()),
+            ]));
+        }
+    }
+    whole.set_path(&["spec", "volumes"], volumes.into());
+    let decoded = decode_template(&whole)?;
+    let namespace = turn.ctx.symbols.intern(&key.namespace);
+    let template = build(namespace, &decoded, document.clone(), turn);
+    Some(turn.store.intern_template(template))
 }
 
 /// Keeps a template written as a document: `metadata` and `spec`.

@@ -230,7 +230,12 @@ impl ApiServer {
             note("update", kind, &key.name, turn);
         }
         // The last finalizer is off: the answer is the object as it went.
-        let object = read(kind, &key.namespace, &key.name, turn).unwrap_or(parsed.value);
+        let object = read(kind, &key.namespace, &key.name, turn).unwrap_or_else(|| {
+            let mut gone = parsed.value;
+            let revision = turn.store.revision().to_string();
+            gone.set_path(&["metadata", "resourceVersion"], revision.into());
+            gone
+        });
         Ok(Response { object, changed })
     }
 

@@ -126,7 +126,11 @@ pub fn needed(field: &Field<'_>, detail: &str, scribe: &Scribe) -> bool {
 /// Selector and template of a controller of pods, with its own name in the messages.
 fn template(spec: &Field<'_>, kind: &str, scribe: &Scribe) {
     let (selector_field, template_field) = (spec.peek("selector"), spec.peek("template"));
-    let template = pod::template(&template_field, scribe);
+    let claimed = with_claims(spec, &template_field);
+    let template = match &claimed {
+        Some(node) => pod::template(&Field::at(node, template_field.path.clone()), scribe),
+        None => pod::template(&template_field, scribe),
+    };
     let selector = meta::selector(&selector_field, scribe);
     let labels = template_field.peek("metadata").peek("labels");
     match &selector {
@@ -151,6 +155,35 @@ fn template(spec: &Field<'_>, kind: &str, scribe: &Scribe) {
         );
     }
     always(&template_field, scribe);
+}
+
+/// A template with a volume for each claim that its pods will have; nothing if they have none.
+fn with_claims(spec: &Field<'_>, template: &Field<'_>) -> Option<Node> {
+    let claims = items(&spec.peek("volumeClaimTemplates"));
+    if claims.is_empty() {
+        return None;
+    }
+    let mut value = template.node?.to_value();
+    let path = ["spec", "volumes"];
+    let mut volumes = value
+        .path(&path)
+        .and_then(Value::as_list)
+        .unwrap_or(&[])
+        .to_vec();
+    for claim in claims {
+        let name = text(&claim.peek("metadata").peek("name")).to_owned();
+        if !volumes
+            .iter()
+            .any(|one| one.str_at(&["name"]) == Some(&name))
+        {
+            volumes.push(Value::object([
+                ("name", Value::from(name)),
+                ("emptyDir", Value::map()),
+            ]));
+        }
+    }
+    value.set_path(&path, volumes.into());
+    Some(Node::of_value(&value, template.span))
 }
 
 /// Pods of a controller that keeps them running restart always.
