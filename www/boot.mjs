@@ -24,6 +24,13 @@ try {
   throw error;
 }
 
+// After the first visit the page works without a network. Tests look at the network instead.
+const keeper = document.querySelector("meta[name=service-worker]")?.content;
+const tested = new URLSearchParams(location.search).has("test");
+if (keeper && !tested && "serviceWorker" in navigator) {
+  navigator.serviceWorker.register(keeper).catch(() => {}); // Without it the page needs a network: no more is lost.
+}
+
 // Moves the progress bar while a copy of the response arrives. The total is the file's size as the
 // build wrote it (`data-wasm-bytes`): `Content-Length` would be the compressed size.
 async function show(copy) {

@@ -5,7 +5,7 @@
 // 3. Lets trunk's own reload script through the security policy, only where it is present.
 
 import { createHash } from "node:crypto";
-import { readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join, basename } from "node:path";
 
@@ -23,7 +23,11 @@ if (html.includes("{{__TRUNK_ADDRESS__}}")) {
   html = replaceOnce(html, "script-src 'self'", "script-src 'self' 'unsafe-inline'");
 }
 if (release) await minifyGlue(html);
+// A page that trunk serves changes under its service worker's feet.
+const served = html.includes("{{__TRUNK_ADDRESS__}}");
+if (!served) html = setMeta(html, "service-worker", "./service-worker.js");
 await writeFile(page, html);
+if (!served) await listFiles(html);
 
 async function nameWorker(html) {
   const glue = await readFile(join(staging, "worker.js"), "utf8");
@@ -37,6 +41,23 @@ async function nameWorker(html) {
   await unlink(join(staging, "worker.js"));
   await unlink(join(staging, "worker_loader.js"));
   return setMeta(html, "engine-worker", `./${name}_loader.js`);
+}
+
+// 4. Gives the service worker the list of what to keep.
+async function listFiles(html) {
+  const entries = await readdir(staging, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(staging.length).replaceAll("\\", "/").replace(/^\//, ""))
+    .filter((name) => name !== "index.html" && !name.endsWith("manifest.json") && !name.endsWith(".keep"))
+    .sort();
+  const hash = createHash("sha256").update(html);
+  for (const name of files) hash.update(name);
+  const build = `podium-${hash.digest("hex").slice(0, 16)}`;
+  let source = await readFile(new URL("service-worker.js", import.meta.url), "utf8");
+  source = replaceOnce(source, "const FILES = [];", `const FILES = ${JSON.stringify(["./", ...files.map((name) => `./${name}`)])};`);
+  source = replaceOnce(source, 'const BUILD = "";', `const BUILD = ${JSON.stringify(build)};`);
+  await writeFile(join(staging, "service-worker.js"), source);
 }
 
 async function nameEditor(html) {

@@ -1,16 +1,18 @@
 //! What the page's controls can do: requests to the engine, and changes of the model that go with
 //! them. One value, handed to every component.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use sim_core::protocol::{File, Project, Request, View, Why};
+use sim_core::protocol::{Answer, File, Project, Query, Recording, Reply, Request, View, Why};
 use yew::UseReducerDispatcher;
 
 use crate::dom;
 use crate::files;
 use crate::link::WorkerLink;
 use crate::model::{Action, Model};
+use crate::permalink;
 
 /// Lines of the event list.
 const EVENTS: u32 = 80;
@@ -43,7 +45,19 @@ struct Inner {
     latest: RefCell<Rc<Model>>,
     speed: RefCell<u64>,
     start: Start,
+    /// What the address asked for, until the engine has it.
+    opening: RefCell<Option<Recording>>,
+    asked: Cell<u32>,
+    waiting: RefCell<BTreeMap<u32, Listener>>,
+    /// When the engine stopped last, in milliseconds of real time.
+    crashed: Cell<Option<f64>>,
 }
+
+/// Takes an answer.
+type Listener = Box<dyn FnOnce(Answer)>;
+
+/// Time after which another crash of the engine is a new misfortune, in milliseconds.
+const CRASH_PAUSE_MS: f64 = 10_000.0;
 
 /// The page's hands.
 #[derive(Clone)]
@@ -64,7 +78,12 @@ impl std::fmt::Debug for Control {
 impl Control {
     /// Hands without an engine yet.
     #[must_use]
-    pub fn new(dispatch: UseReducerDispatcher<Model>, model: Rc<Model>, start: Start) -> Self {
+    pub fn new(
+        dispatch: UseReducerDispatcher<Model>,
+        model: Rc<Model>,
+        start: Start,
+        opening: Option<Recording>,
+    ) -> Self {
         let (link, latest, speed) = (
             RefCell::new(None),
             RefCell::new(model),
@@ -76,6 +95,10 @@ impl Control {
             latest,
             speed,
             start,
+            opening: RefCell::new(opening),
+            asked: Cell::new(0),
+            waiting: RefCell::default(),
+            crashed: Cell::new(None),
         }))
     }
 
@@ -113,14 +136,93 @@ impl Control {
     pub fn begin(&self) {
         let project = (*self.model().project).clone();
         self.watch(None);
+        if let Some(recording) = self.0.opening.borrow_mut().take() {
+            self.send(&Request::Replay(recording));
+            self.send(&Request::Record);
+            return;
+        }
         self.start(project);
+        if self.0.start.at_us > 0 {
+            self.seek(self.0.start.at_us);
+            if self.0.start.playing {
+                self.play();
+            }
+        }
+    }
+
+    /// Opens what a link carries. It stands still: nobody's time is spent on a stranger's experiment.
+    pub fn open(&self, recording: Recording) {
+        self.act(Action::Load(permalink::latest(&recording)));
+        self.watch(None);
+        self.send(&Request::Replay(recording));
+        self.send(&Request::Record);
+    }
+
+    /// Asks something that changes nothing.
+    pub fn ask(&self, query: Query, listener: impl FnOnce(Answer) + 'static) {
+        let number = self.0.asked.get().wrapping_add(1);
+        self.0.asked.set(number);
+        let mut waiting = self.0.waiting.borrow_mut();
+        // Questions to an engine that has stopped are never answered.
+        while waiting.len() >= 64 {
+            waiting.pop_first();
+        }
+        waiting.insert(number, Box::new(listener));
+        drop(waiting);
+        self.send(&Request::Ask { number, query });
+    }
+
+    /// Hears what the engine says before the model does. Whether the engine must be started again.
+    #[must_use]
+    pub fn hear(&self, reply: &Reply) -> bool {
+        match reply {
+            Reply::Answer { number, answer } => {
+                let listener = self.0.waiting.borrow_mut().remove(number);
+                if let Some(listener) = listener {
+                    listener(answer.clone());
+                }
+                false
+            }
+            Reply::Fatal(_) => {
+                let now = dom::real_ms();
+                let last = self.0.crashed.replace(Some(now));
+                self.0.waiting.borrow_mut().clear();
+                last.is_none_or(|last| now - last > CRASH_PAUSE_MS)
+            }
+            _ => false,
+        }
+    }
+
+    /// The link to this very moment, complete with the page's address.
+    ///
+    /// # Errors
+    /// When it would be too long.
+    pub fn link(&self) -> Result<String, permalink::Fault> {
+        let model = self.model();
+        let mut recording = match &model.recording {
+            Some(recording) => (**recording).clone(),
+            None => Recording {
+                project: (*model.project).clone(),
+                ..Recording::default()
+            },
+        };
+        recording.at_us = model.shown.clock.now_us;
+        Ok(dom::address() + &permalink::write(&recording)?)
+    }
+
+    /// Sends something that changes the experiment, and asks for what a link then needs.
+    pub fn perform(&self, request: &Request) {
+        self.send(request);
+        self.send(&Request::Record);
+        // The address no longer tells what is shown.
+        if !dom::embedded() {
+            dom::forget_link();
+        }
     }
 
     fn start(&self, project: Project) {
         self.send(&Request::Load(project));
-        if self.0.start.at_us > 0 {
-            self.send(&Request::Seek(self.0.start.at_us));
-        }
+        self.send(&Request::Record);
         if self.0.start.playing {
             self.play();
         }
@@ -138,6 +240,9 @@ impl Control {
     pub fn load(&self, project: Project) {
         self.act(Action::Load(project.clone()));
         self.watch(None);
+        if !dom::embedded() {
+            dom::forget_link();
+        }
         self.keep(&project);
         self.start(project);
     }
@@ -155,7 +260,7 @@ impl Control {
             revision,
         });
         self.keep(&project);
-        self.send(&Request::Edit { revision, file });
+        self.perform(&Request::Edit { revision, file });
     }
 
     /// A text was changed by the page itself: it is an edit that the editor must be told of.
@@ -167,12 +272,15 @@ impl Control {
             revision,
         });
         self.keep(&project);
-        self.send(&Request::Edit { revision, file });
+        self.perform(&Request::Edit { revision, file });
     }
 
     fn keep(&self, project: &Project) {
         if self.0.start.keeps {
-            files::keep(project);
+            let kept = files::keep(project);
+            if kept == self.model().unkept {
+                self.act(Action::Unkept(!kept));
+            }
         }
     }
 
@@ -270,20 +378,57 @@ impl Control {
     pub fn kill_machine(&self, machine: &str) {
         if !machine.is_empty() {
             self.act(Action::Aim(machine.to_owned()));
-            self.send(&Request::Inject(format!("node-crash {machine}")));
+            self.perform(&Request::Inject(format!("node-crash {machine}")));
         }
     }
 
     /// Mends what keeps a machine down.
     pub fn heal_machine(&self, machine: &str) {
         if let Some(fault) = self.model().fault_on(machine) {
-            self.send(&Request::Heal(Some(fault)));
+            self.perform(&Request::Heal(Some(fault)));
         }
     }
 
     /// Kills a pod, task or container.
     pub fn kill_unit(&self, name: &str) {
-        self.send(&Request::Inject(format!("pod-kill {name}")));
+        self.perform(&Request::Inject(format!("pod-kill {name}")));
+    }
+
+    /// Breaks a machine in another way: `node-reboot`, `partition` from all others, `registry-down`.
+    pub fn break_machine(&self, kind: &str, machine: &str) {
+        let model = self.model();
+        let text = match kind {
+            "registry-down" => "registry-down".to_owned(),
+            "partition" => {
+                let mut others: Vec<&str> = Vec::new();
+                for other in model.shown.worlds.iter().flat_map(|world| &world.machines) {
+                    if other.name != machine && !others.contains(&other.name.as_str()) {
+                        others.push(&other.name);
+                    }
+                }
+                format!("partition {machine}|{}", others.join(","))
+            }
+            kind => format!("{kind} {machine}"),
+        };
+        self.perform(&Request::Inject(text));
+    }
+
+    /// Shows everything that the tools tell about an object.
+    pub fn inspect(&self, orchestrator: &str, object: &str) {
+        let control = self.clone();
+        let query = Query::Inspect {
+            orchestrator: orchestrator.to_owned(),
+            object: object.to_owned(),
+        };
+        let shown = object.to_owned();
+        self.ask(query, move |answer| {
+            let sheets = match answer {
+                Answer::Sheets(sheets) => sheets,
+                _ => Vec::new(),
+            };
+            control.act(Action::Inspected(shown, sheets));
+            dom::dialog("inspector", true);
+        });
     }
 
     /// Explains an event or an object, or nothing.

@@ -84,13 +84,116 @@ pub fn kept(key: &str) -> Option<String> {
     storage()?.get_item(key).ok()?
 }
 
-/// Keeps a text, or forgets it. A browser that refuses loses only comfort.
-pub fn keep(key: &str, value: Option<&str>) {
-    if let Some(storage) = storage() {
-        drop(match value {
+/// Keeps a text, or forgets it. Returns whether the browser did so; one that refuses takes only
+/// comfort.
+pub fn keep(key: &str, value: Option<&str>) -> bool {
+    put(storage(), key, value)
+}
+
+/// The same for as long as this tab lives.
+pub fn keep_for_tab(key: &str, value: Option<&str>) -> bool {
+    put(
+        gloo::utils::window().session_storage().ok().flatten(),
+        key,
+        value,
+    )
+}
+
+/// What is kept for this tab.
+#[must_use]
+pub fn kept_for_tab(key: &str) -> Option<String> {
+    gloo::utils::window()
+        .session_storage()
+        .ok()??
+        .get_item(key)
+        .ok()?
+}
+
+fn put(storage: Option<Storage>, key: &str, value: Option<&str>) -> bool {
+    storage.is_some_and(|storage| {
+        match value {
             Some(value) => storage.set_item(key, value),
             None => storage.remove_item(key),
+        }
+        .is_ok()
+    })
+}
+
+/// The page's address without its fragment, and without what only frames need.
+#[must_use]
+pub fn address() -> String {
+    let location = gloo::utils::window().location();
+    let part = |part: Result<String, JsValue>| part.unwrap_or_default();
+    part(location.origin()) + &part(location.pathname())
+}
+
+/// The address's fragment, with its `#`.
+#[must_use]
+pub fn fragment() -> String {
+    gloo::utils::window().location().hash().unwrap_or_default()
+}
+
+/// Whether the page stands inside another one.
+#[must_use]
+pub fn embedded() -> bool {
+    parameter("embed").is_some()
+}
+
+/// Takes an experiment's link out of the address bar.
+pub fn forget_link() {
+    let window = gloo::utils::window();
+    if !fragment().starts_with("#z") {
+        return;
+    }
+    let location = window.location();
+    let address = location.pathname().unwrap_or_default() + &location.search().unwrap_or_default();
+    if let Ok(history) = window.history() {
+        drop(history.replace_state_with_url(&JsValue::NULL, "", Some(&address)));
+    }
+}
+
+/// Copies a text; where the browser forbids it, the text stays in its field for the reader to copy.
+pub fn copy(text: &str) {
+    let navigator = gloo::utils::window().navigator();
+    let has = Reflect::get(&navigator, &"clipboard".into())
+        .is_ok_and(|clipboard| !clipboard.is_undefined());
+    if has {
+        let written = navigator.clipboard().write_text(text);
+        wasm_bindgen_futures::spawn_local(async move {
+            drop(wasm_bindgen_futures::JsFuture::from(written).await);
         });
+    }
+}
+
+/// Saves the charts as a picture; `www/export.mjs` draws it.
+pub fn picture(kind: &'static str) {
+    wasm_bindgen_futures::spawn_local(async move {
+        let done = async {
+            let load: js_sys::Function =
+                Reflect::get(&gloo::utils::window(), &"podiumImport".into())
+                    .ok()?
+                    .dyn_into()
+                    .ok()?;
+            let promise: js_sys::Promise = load
+                .call1(&JsValue::UNDEFINED, &"./export.mjs".into())
+                .ok()?
+                .dyn_into()
+                .ok()?;
+            let module = wasm_bindgen_futures::JsFuture::from(promise).await.ok()?;
+            let save: js_sys::Function = Reflect::get(&module, &"save".into())
+                .ok()?
+                .dyn_into()
+                .ok()?;
+            save.call1(&JsValue::UNDEFINED, &kind.into()).ok()
+        };
+        drop(done.await);
+    });
+}
+
+/// Switches an attribute of the root element.
+pub fn toggle_root(attribute: &str) {
+    if let Some(root) = gloo::utils::document().document_element() {
+        drop(root.toggle_attribute(attribute));
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
-use sim_core::protocol::{Diagnostic, File};
+use sim_core::protocol::{Answer, Diagnostic, File, Query};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -20,6 +20,63 @@ use crate::text::Text;
 struct Mounted {
     handle: JsValue,
     _on_change: Closure<dyn FnMut(JsValue, JsValue)>,
+    _complete: Asker,
+    _hover: Asker,
+}
+
+/// Answers the editor's questions: (text, offset) to a promise.
+type Asker = Closure<dyn FnMut(JsValue, JsValue) -> Promise>;
+
+fn asker(
+    control: &Control,
+    name: &str,
+    query: fn(File, u32) -> Query,
+    read: fn(Answer) -> JsValue,
+) -> Asker {
+    let (control, name) = (control.clone(), name.to_owned());
+    Closure::new(move |text: JsValue, offset: JsValue| {
+        let file = File {
+            name: name.clone(),
+            text: text.as_string().unwrap_or_default(),
+        };
+        let offset = offset.as_f64().unwrap_or(0.0) as u32;
+        let control = control.clone();
+        Promise::new(&mut |resolve, _reject| {
+            control.ask(query(file.clone(), offset), move |answer| {
+                // A promise that nobody waits for any more is nobody's loss.
+                drop(resolve.call1(&JsValue::UNDEFINED, &read(answer)));
+            });
+        })
+    })
+}
+
+fn read_words(answer: Answer) -> JsValue {
+    let Answer::Words { from, words } = answer else {
+        return JsValue::NULL;
+    };
+    let options: Array = words
+        .iter()
+        .map(|word| {
+            JsValue::from(record(&[
+                ("label", word.label.as_str().into()),
+                ("detail", word.detail.as_str().into()),
+                ("apply", word.text.as_str().into()),
+            ]))
+        })
+        .collect();
+    record(&[("from", from.into()), ("options", options.into())]).into()
+}
+
+fn read_meaning(answer: Answer) -> JsValue {
+    let Answer::Meaning { from, to, text } = answer else {
+        return JsValue::NULL;
+    };
+    record(&[
+        ("from", from.into()),
+        ("to", to.into()),
+        ("text", text.as_str().into()),
+    ])
+    .into()
 }
 
 impl Mounted {
@@ -77,6 +134,17 @@ fn entry(found: &Diagnostic) -> JsValue {
                 .as_deref()
                 .map_or(JsValue::UNDEFINED, JsValue::from_str),
         ),
+        (
+            "fix",
+            found.fix.as_ref().map_or(JsValue::UNDEFINED, |fix| {
+                record(&[
+                    ("from", fix.from.into()),
+                    ("to", fix.to.into()),
+                    ("text", fix.text.as_str().into()),
+                ])
+                .into()
+            }),
+        ),
     ])
     .into()
 }
@@ -102,11 +170,24 @@ async fn mount(
     label: String,
     control: Control,
     name: String,
+    fix_label: &'static str,
 ) -> Option<Mounted> {
     let mount = Reflect::get(&module().await?, &"mount".into())
         .ok()?
         .dyn_into::<Function>()
         .ok()?;
+    let complete = asker(
+        &control,
+        &name,
+        |file, offset| Query::Complete { file, offset },
+        read_words,
+    );
+    let hover = asker(
+        &control,
+        &name,
+        |file, offset| Query::Hover { file, offset },
+        read_meaning,
+    );
     let on_change = Closure::new(move |_revision: JsValue, text: JsValue| {
         let text = text.as_string().unwrap_or_default();
         control.edit(File {
@@ -118,12 +199,17 @@ async fn mount(
         ("doc", text.into()),
         ("label", label.into()),
         ("describedBy", "editor-hint".into()),
+        ("fixLabel", fix_label.into()),
         ("onChange", on_change.as_ref().clone()),
+        ("complete", complete.as_ref().clone()),
+        ("hover", hover.as_ref().clone()),
     ]);
     let handle = mount.call2(&JsValue::UNDEFINED, &element, &options).ok()?;
     Some(Mounted {
         handle,
         _on_change: on_change,
+        _complete: complete,
+        _hover: hover,
     })
 }
 
@@ -156,6 +242,7 @@ pub fn Editor(props: &EditorProps) -> Html {
         let (place, mounted, arrived) = (place.clone(), mounted.clone(), arrived.clone());
         let (file, control) = (props.file.clone(), props.control.clone());
         let label = props.t.editor_label(&file.name);
+        let fix_label = props.t.problem_fix();
         use_effect_with((), move |()| {
             let alive = Rc::new(RefCell::new(true));
             let still = alive.clone();
@@ -165,7 +252,15 @@ pub fn Editor(props: &EditorProps) -> Html {
                     return;
                 };
                 let name = file.name.clone();
-                let made = mount(element, file.text, label, control.clone(), name.clone()).await;
+                let made = mount(
+                    element,
+                    file.text,
+                    label,
+                    control.clone(),
+                    name.clone(),
+                    fix_label,
+                )
+                .await;
                 if let (Some(made), true) = (made, *still.borrow()) {
                     // What was typed into the text area meanwhile.
                     if let Some(file) = control

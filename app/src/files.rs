@@ -1,11 +1,14 @@
 //! The project's files: the examples, text that holds several files, and what the browser keeps.
 
-use sim_core::protocol::{self, File, Project, VERSION};
+use sim_core::protocol::{self, File, Project};
 
 use crate::dom;
 
 /// Key of the last session in the browser's store.
 const SESSION: &str = "podium.session";
+
+/// Raised when a project's shape changes: sessions outlive builds.
+const SESSION_VERSION: &str = "2";
 
 /// Longest session that is kept, in bytes: browsers give a page a few megabytes.
 const SESSION_BYTES_MAX: usize = 2 << 20;
@@ -128,27 +131,33 @@ pub fn join(files: &[File]) -> String {
     text
 }
 
-/// Keeps the session in the browser.
-pub fn keep(project: &Project) {
+/// Keeps the session in the browser, for this tab and as the last one for new tabs. Two tabs do not
+/// take each other's work away. Returns whether the browser took it.
+pub fn keep(project: &Project) -> bool {
     let bytes = protocol::encode(project);
-    if bytes.len() <= SESSION_BYTES_MAX
-        && let Some(text) = dom::to_base64(&bytes)
-    {
-        dom::keep(SESSION, Some(&format!("{VERSION}.{text}")));
+    if bytes.len() > SESSION_BYTES_MAX {
+        return false;
     }
+    let Some(text) = dom::to_base64(&bytes) else {
+        return false;
+    };
+    let text = format!("{SESSION_VERSION}.{text}");
+    let own = dom::keep_for_tab(SESSION, Some(&text));
+    dom::keep(SESSION, Some(&text)) || own
 }
 
 /// Forgets it.
 pub fn forget() {
+    dom::keep_for_tab(SESSION, None);
     dom::keep(SESSION, None);
 }
 
 /// The kept session; none if there is none or it is of another version.
 #[must_use]
 pub fn kept() -> Option<Project> {
-    let text = dom::kept(SESSION)?;
+    let text = dom::kept_for_tab(SESSION).or_else(|| dom::kept(SESSION))?;
     let (version, text) = text.split_once('.')?;
-    if version != VERSION.to_string() {
+    if version != SESSION_VERSION {
         return None;
     }
     protocol::decode(&dom::from_base64(text)?).ok()

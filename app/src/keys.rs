@@ -19,6 +19,11 @@ pub fn listen(control: Control, letters: impl Fn() -> bool + 'static) -> EventLi
         let Some(event) = event.dyn_ref::<KeyboardEvent>() else {
             return;
         };
+        if event.key() == "s" && (event.ctrl_key() || event.meta_key()) && !event.is_composing() {
+            event.prevent_default();
+            dom::dialog("share", true);
+            return;
+        }
         if event.is_composing()
             || dom::takes_text(event)
             || event.ctrl_key()
@@ -107,6 +112,9 @@ fn fault_key(control: &Control, event: &KeyboardEvent, key: &str) -> bool {
     match key {
         "n" => control.kill_machine(&machine(control, event)),
         "h" => control.heal_machine(&machine(control, event)),
+        "r" => control.break_machine("node-reboot", &machine(control, event)),
+        "p" => control.break_machine("partition", &machine(control, event)),
+        "i" => control.break_machine("registry-down", ""),
         _ => return false,
     }
     true
@@ -136,6 +144,15 @@ fn letter(control: &Control, event: &KeyboardEvent, key: &str) -> bool {
                 object,
             }));
         }
+        "d" | "y" | "l" => {
+            let (Some(object), Some(orchestrator)) =
+                (dom::data(event, "object"), dom::data(event, "orchestrator"))
+            else {
+                return false;
+            };
+            control.inspect(&orchestrator, &object);
+        }
+        "p" => dom::toggle_root("data-present"),
         "?" => dom::dialog("help", true),
         _ => return false,
     }

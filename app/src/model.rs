@@ -3,9 +3,12 @@
 use std::rc::Rc;
 
 use sim_core::protocol::{
-    Diagnostic, EventLine, FaultMark, File, Frame, Project, Reply, Why, WorldFrame,
+    Diagnostic, EventLine, FaultMark, File, Frame, Project, Recording, Reply, Sheet, Why,
+    WorldFrame,
 };
 use yew::{AttrValue, Reducible};
+
+use crate::permalink;
 
 /// Lines of the console's log that are kept.
 const CONSOLE_ENTRIES_MAX: usize = 200;
@@ -130,6 +133,16 @@ pub struct Model {
     pub machine: String,
     /// Whether this is the last session, brought back.
     pub restored: bool,
+    /// Whether the browser refuses to keep the session.
+    pub unkept: bool,
+    /// Why the link of the address could not be opened.
+    pub link_fault: Option<permalink::Fault>,
+    /// Why the engine was started again.
+    pub crash: Option<AttrValue>,
+    /// The experiment with all that was done to it, as the engine last gave it.
+    pub recording: Option<Rc<Recording>>,
+    /// The object under inspection, and what the tools tell about it.
+    pub inspected: Rc<(String, Vec<Sheet>)>,
 }
 
 impl Model {
@@ -154,6 +167,11 @@ impl Model {
             service: String::new(),
             machine: String::new(),
             restored,
+            unkept: false,
+            link_fault: None,
+            crash: None,
+            recording: None,
+            inspected: Rc::default(),
         }
     }
 
@@ -271,6 +289,14 @@ pub enum Action {
     Dismiss,
     /// The chip about the restored session was read.
     Settle,
+    /// Whether the browser refuses to keep the session.
+    Unkept(bool),
+    /// A link could not be opened.
+    LinkFault(Option<permalink::Fault>),
+    /// The engine stopped for this reason and was started again; none: that was read.
+    Crashed(Option<String>),
+    /// What the tools tell about an object.
+    Inspected(String, Vec<Sheet>),
 }
 
 impl Reducible for Model {
@@ -299,6 +325,7 @@ impl Reducible for Model {
                 model.service.clear();
                 model.refusal = None;
                 model.restored = false;
+                model.link_fault = None;
             }
             Action::Replaced(project) => {
                 model.project = Rc::new(project);
@@ -315,6 +342,15 @@ impl Reducible for Model {
             Action::Aim(machine) => model.machine = machine,
             Action::Dismiss => model.refusal = None,
             Action::Settle => model.restored = false,
+            Action::Unkept(unkept) => model.unkept = unkept,
+            Action::LinkFault(fault) => model.link_fault = fault,
+            Action::Crashed(reason) => {
+                if reason.is_some() {
+                    model.engine = Engine::Starting;
+                }
+                model.crash = reason.map(AttrValue::from);
+            }
+            Action::Inspected(object, sheets) => model.inspected = Rc::new((object, sheets)),
         }
         Rc::new(model)
     }
@@ -361,6 +397,9 @@ impl Model {
                     entries.remove(0);
                 }
             }
+            Reply::Recorded(recording) => self.recording = Some(Rc::new(*recording)),
+            // Who asked is told by the page's hands.
+            Reply::Answer { .. } => {}
             Reply::Refused(sentence) => self.refusal = Some(sentence.into()),
             Reply::Fatal(sentence) => self.engine = Engine::Failed(sentence.into()),
         }

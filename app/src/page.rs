@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::events::EventListener;
-use sim_core::protocol::{Reply, Request};
+use sim_core::protocol::{Recording, Reply, Request};
 use yew::prelude::*;
 
 use crate::control::{Control, Start};
@@ -13,6 +13,7 @@ use crate::files;
 use crate::keys;
 use crate::link::WorkerLink;
 use crate::model::{Action, Engine, Model};
+use crate::permalink;
 use crate::text::{Language, Text};
 use crate::ui::charts::Charts;
 use crate::ui::console::Console;
@@ -20,9 +21,12 @@ use crate::ui::editor_panel::EditorPanel;
 use crate::ui::events::Events;
 use crate::ui::experiment::Experiment;
 use crate::ui::faults::Faults;
+use crate::ui::gallery::Gallery;
 use crate::ui::help::Help;
+use crate::ui::inspector::Inspector;
 use crate::ui::live::Live;
 use crate::ui::planes::Planes;
+use crate::ui::share::Share;
 use crate::ui::timeline::Timeline;
 use crate::ui::top_bar::TopBar;
 
@@ -71,15 +75,23 @@ fn first_language() -> Language {
 }
 
 /// What the page begins with: the address decides, then the last session.
-fn first_model() -> Model {
-    let test = dom::parameter("test").is_some();
-    let kept = if test { None } else { files::kept() };
+fn first_model(linked: &Option<Result<Recording, permalink::Fault>>) -> Model {
+    if let Some(Ok(recording)) = linked {
+        return Model::new(permalink::latest(recording), false);
+    }
+    let clean =
+        dom::parameter("test").is_some() || dom::parameter("new").is_some() || dom::embedded();
+    let kept = if clean { None } else { files::kept() };
     let restored = kept.as_ref().is_some_and(|kept| *kept != files::poll());
     let mut project = kept.unwrap_or_else(files::poll);
     if let Some(seed) = dom::parameter("seed").and_then(|seed| seed.parse().ok()) {
         project.seed = seed;
     }
-    Model::new(project, restored)
+    let mut model = Model::new(project, restored);
+    if let Some(Err(fault)) = linked {
+        model.link_fault = Some(*fault);
+    }
+    model
 }
 
 fn first_start() -> Start {
@@ -91,20 +103,27 @@ fn first_start() -> Start {
     Start {
         playing: !stopped && !dom::media("(prefers-reduced-motion: reduce)"),
         at_us: (seconds.max(0.0) * 1_000_000.0) as u64,
-        keeps: dom::parameter("test").is_none(),
+        keeps: dom::parameter("test").is_none() && !dom::embedded(),
     }
 }
 
 /// The root of the page.
 #[component]
 pub fn Page() -> Html {
-    let model = use_reducer(first_model);
+    let linked = use_memo((), |()| permalink::read(&dom::fragment()));
+    let model = {
+        let linked = linked.clone();
+        use_reducer(move || first_model(&linked))
+    };
     let language = use_state_eq(first_language);
     let theme = use_state_eq(|| Theme::parse(&dom::kept("podium.theme").unwrap_or_default()));
     let letters = use_state_eq(|| dom::kept("podium.letters").as_deref() != Some("off"));
     let control = {
         let (dispatch, first) = (model.dispatcher(), Rc::new((*model).clone()));
-        use_memo((), move |()| Control::new(dispatch, first, first_start()))
+        let opening = (*linked).clone().and_then(Result::ok);
+        use_memo((), move |()| {
+            Control::new(dispatch, first, first_start(), opening)
+        })
     };
     let control = (*control).clone();
     let shared = use_memo((*model).clone(), |model| Rc::new(model.clone()));
@@ -120,8 +139,13 @@ pub fn Page() -> Html {
             dom::remove_skeleton();
             start_engine(&control);
             let hiding = pause_while_hidden(control.clone());
+            let linking = open_links(control.clone());
+            if dom::embedded() {
+                dom::set_root("data-embed", Some(""));
+            }
             move || {
                 drop(hiding);
+                drop(linking);
                 control.connect(None);
             }
         });
@@ -196,6 +220,9 @@ pub fn Page() -> Html {
             </nav>
             <TopBar {t} control={control.clone()} example={example(&shared)} theme={*theme} {on_language} {on_theme} />
             { notices(t, &control, &shared) }
+            if dom::embedded() {
+                <p class="embed-link"><a target="_blank" rel="noopener" data-testid="embed-open" href={control.link().unwrap_or_else(|_| dom::address())}>{ t.embed_open() }</a></p>
+            }
             <main id="main" class="main">
                 <EditorPanel {t} control={control.clone()} model={shared.clone()} />
                 <div class="center">
@@ -212,6 +239,9 @@ pub fn Page() -> Html {
             </main>
             { bottom_bar(t) }
             <Experiment {t} control={control.clone()} project={shared.project.clone()} />
+            <Share {t} control={control.clone()} recording={shared.recording.clone()} now_us={shown.clock.now_us} />
+            <Gallery {t} control={control.clone()} />
+            <Inspector {t} control={control.clone()} inspected={shared.inspected.clone()} />
             <Help {t} letters={*letters} {on_letters} />
             <Live {t} worlds={shown.worlds.clone()} />
         </div>
@@ -244,6 +274,22 @@ fn notices(t: Text, control: &Control, model: &Model) -> Html {
             if let Some(sentence) = &model.refusal {
                 <p class="notice notice-error" role="alert" data-testid="refusal"><span lang="en">{ sentence }</span>{ " " }
                     <button type="button" class="small" onclick={act(|control| control.act(Action::Dismiss))}>{ t.dismiss() }</button></p>
+            }
+            if let Some(reason) = &model.crash {
+                <div class="notice notice-error" role="alert" data-testid="crash"><p>{ t.crash() }</p><p><code lang="en">{ reason }</code></p>
+                    <button type="button" class="small" onclick={|_| dom::dialog("share", true)}>{ t.crash_link() }</button>{ " " }
+                    <button type="button" class="small" onclick={act(|control| control.act(Action::Crashed(None)))}>{ t.dismiss() }</button></div>
+            }
+            if let Some(fault) = model.link_fault {
+                <p class="notice notice-error" role="alert" data-testid="link-fault">{ match fault {
+                    permalink::Fault::Long => t.link_too_long(),
+                    permalink::Fault::Version => t.link_version(),
+                    permalink::Fault::Damaged => t.link_damaged(),
+                    permalink::Fault::Example => t.link_example(),
+                } }{ " " }<button type="button" class="small" onclick={act(|control| control.act(Action::LinkFault(None)))}>{ t.dismiss() }</button></p>
+            }
+            if model.unkept {
+                <p class="notice" role="status" data-testid="unkept">{ t.unkept() }</p>
             }
             if model.restored {
                 <p class="notice" data-testid="restored">{ t.restored() }{ " " }
@@ -281,6 +327,15 @@ fn start_engine(control: &Control) {
     let own = control.clone();
     let drawing = RefCell::new(None);
     let started = WorkerLink::start(&url, move |reply| {
+        if own.hear(&reply) {
+            if let Reply::Fatal(reason) = reply {
+                // The link that speaks now is dropped when it has finished.
+                let control = own.clone();
+                own.act(Action::Crashed(Some(reason)));
+                gloo::timers::callback::Timeout::new(0, move || start_engine(&control)).forget();
+            }
+            return;
+        }
         match &reply {
             Reply::Ready { .. } => own.begin(),
             Reply::Frame(frame) => {
@@ -290,7 +345,12 @@ fn start_engine(control: &Control) {
                 });
                 *drawing.borrow_mut() = Some(drawn);
             }
-            Reply::Checked { .. } | Reply::Output { .. } | Reply::Refused(_) | Reply::Fatal(_) => {}
+            Reply::Checked { .. }
+            | Reply::Output { .. }
+            | Reply::Recorded(_)
+            | Reply::Answer { .. }
+            | Reply::Refused(_)
+            | Reply::Fatal(_) => {}
         }
         own.act(Action::Reply(reply));
     });
@@ -311,4 +371,17 @@ fn pause_while_hidden(control: Control) -> EventListener {
             control.play();
         }
     })
+}
+
+/// A link put into the address bar opens; one that cannot be read leaves everything as it is.
+fn open_links(control: Control) -> EventListener {
+    EventListener::new(
+        &gloo::utils::window(),
+        "hashchange",
+        move |_| match permalink::read(&dom::fragment()) {
+            Some(Ok(recording)) => control.open(recording),
+            Some(Err(fault)) => control.act(Action::LinkFault(Some(fault))),
+            None => {}
+        },
+    )
 }

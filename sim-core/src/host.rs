@@ -9,7 +9,10 @@
 //! Load ─▶ check ─▶ deploy ─▶ Frame      Edit ─▶ check ─▶ valid? deploy now : keep the last valid
 //! ```
 
+pub mod assist;
 pub mod check;
+pub mod inspect;
+pub mod record;
 pub mod view;
 
 use crate::base::rng::Seed;
@@ -18,7 +21,10 @@ use crate::console::open::{Experiment, open};
 use crate::console::{Session, sim};
 use crate::engine::command::{Command, FaultSpec};
 use crate::engine::lab::Input;
-use crate::protocol::{File, Frame, Project, Reply, Request, View};
+use crate::console::open::NotModelled;
+use crate::protocol::{Deed, File, Frame, Project, Reply, Request, View};
+
+use record::Record;
 
 /// Events handled in one tick: a few milliseconds, so that a pause gets in at once.
 const SLICE_EVENTS: u32 = 2_000;
@@ -49,6 +55,8 @@ pub struct EngineHost {
     frames: u32,
     acknowledged: bool,
     changed: bool,
+    record: Record,
+    not_modelled: Vec<NotModelled>,
 }
 
 impl Default for EngineHost {
@@ -77,15 +85,45 @@ impl EngineHost {
             frames: 0,
             acknowledged: true,
             changed: false,
+            record: Record::default(),
+            not_modelled: Vec::new(),
         }
     }
 
     /// Carries out a request.
     pub fn handle(&mut self, request: Request) -> Vec<Reply> {
-        self.changed |= !matches!(request, Request::Ack(_));
+        let asks = matches!(
+            request,
+            Request::Ack(_) | Request::Record | Request::Ask { .. }
+        );
+        self.changed |= !asks;
+        if !asks && !matches!(request, Request::Watch(_)) {
+            // Whoever acts takes over: what was still to be done again is given up.
+            self.record.give_up();
+        }
         match request {
             Request::Load(project) => vec![self.load(project, 0)],
-            Request::Edit { revision, file } => vec![self.edit(revision, file)],
+            Request::Replay(recording) => {
+                let reply = self.load(recording.project, 0);
+                if matches!(&reply, Reply::Checked { applied: true, .. }) {
+                    self.record.schedule(recording.acts, recording.at_us);
+                }
+                vec![reply]
+            }
+            Request::Record => vec![Reply::Recorded(Box::new(self.record.recording(
+                self.session.history.now().as_micros(),
+            )))],
+            Request::Ask { number, query } => vec![Reply::Answer {
+                number,
+                answer: self.answer(&query),
+            }],
+            Request::Edit { revision, file } => {
+                let reply = self.edit(revision, file.clone());
+                if matches!(&reply, Reply::Checked { applied: true, restarted: false, .. }) {
+                    self.did(Deed::Edit(file));
+                }
+                vec![reply]
+            }
             Request::Run { speed_milli } => {
                 self.speed_milli = speed_milli.clamp(1, 100_000_000);
                 if self.session.history.now() >= self.length {
@@ -120,27 +158,34 @@ impl EngineHost {
             }
             Request::Fork => {
                 self.session.history.fork();
+                self.follow();
                 Vec::new()
             }
             Request::Switch(branch) => {
                 let found = self.session.history.switch(branch as usize);
+                self.follow();
                 self.arrived();
                 refused_unless(found, || format!("there is no branch {branch}"))
             }
             Request::Inject(text) => match self.inject(&text) {
-                Ok(()) => Vec::new(),
+                Ok(()) => {
+                    self.did(Deed::Inject(text));
+                    Vec::new()
+                }
                 Err(message) => vec![Reply::Refused(message)],
             },
             Request::Heal(number) => {
-                self.session.history.input(Input {
-                    only: None,
-                    command: Command::Heal(number),
-                });
+                self.heal(number);
+                self.did(Deed::Heal(number));
                 Vec::new()
             }
             Request::Console(line) => {
+                let before = self.inputs();
                 let output = self.session.run(&line);
                 self.arrived();
+                if self.inputs() != before {
+                    self.did(Deed::Console(line.clone()));
+                }
                 vec![Reply::Output {
                     line,
                     stdout: output.stdout,
@@ -161,7 +206,10 @@ impl EngineHost {
 
     /// Whether a tick would do something now.
     pub fn is_busy(&self) -> bool {
-        self.seeking || self.playing || (self.changed && self.acknowledged)
+        self.seeking
+            || self.playing
+            || self.record.is_pending()
+            || (self.changed && self.acknowledged)
     }
 
     /// Whether the worlds have not yet reached the time that the clock shows.
@@ -198,6 +246,9 @@ impl EngineHost {
             }
         } else {
             self.seeking = false;
+            if let Some(replies) = self.do_again() {
+                return replies;
+            }
         }
         if self.playing && self.session.history.now() >= self.length {
             self.playing = false;
@@ -224,7 +275,7 @@ impl EngineHost {
         frame.tip_us = history.tip().as_micros();
         frame.length_us = self.length.max(history.tip()).as_micros();
         frame.playing = self.playing;
-        frame.seeking = self.seeking;
+        frame.seeking = self.seeking || self.record.is_pending();
         frame.speed_milli = self.speed_milli;
         frame.branches = branches
             .iter()
@@ -246,13 +297,24 @@ impl EngineHost {
             Ok(mut opened) => {
                 let diagnostics = check::diagnostics(&opened);
                 let not_modelled = check::not_modelled(&opened);
+                self.not_modelled = std::mem::take(&mut opened.not_modelled);
                 let valid = opened.valid();
                 let mut output = crate::console::Output::default();
                 if valid {
                     output = opened.deploy();
+                    if let Some(script) = opened.script.take() {
+                        output = run_script(&mut opened.session, &script);
+                    }
                     self.session = opened.session;
+                    self.record.begin(self.project.clone());
                     self.length = SimTime::from_micros(self.project.length_us);
                     self.arrived();
+                    if opened.scenario.is_some() {
+                        // Its story is told from the start.
+                        self.length = self.session.history.tip();
+                        self.session.history.seek(SimTime::ZERO);
+                        self.arrived();
+                    }
                 }
                 let applied = valid && output.code == 0;
                 let output = join(output);
@@ -287,6 +349,7 @@ impl EngineHost {
         };
         let diagnostics = check::diagnostics(&opened);
         let not_modelled = check::not_modelled(&opened);
+        self.not_modelled.clone_from(&opened.not_modelled);
         if !opened.valid() {
             return Reply::Checked {
                 revision,
@@ -306,8 +369,8 @@ impl EngineHost {
                 .map(|world| world.orchestrator)
                 .collect::<Vec<_>>()
         };
-        if worlds(&opened.session) != worlds(&self.session) {
-            // Another set of orchestrators is another experiment.
+        if opened.scenario.is_some() || worlds(&opened.session) != worlds(&self.session) {
+            // Another set of orchestrators is another experiment, and so is another story.
             return self.load(self.project.clone(), revision);
         }
         let (applied, output) = self.apply(&name, &opened.deploy_lines, &opened.session);
@@ -355,6 +418,13 @@ impl EngineHost {
             command: Command::Inject(spec),
         });
         Ok(())
+    }
+
+    fn heal(&mut self, number: Option<u32>) {
+        self.session.history.input(Input {
+            only: None,
+            command: Command::Heal(number),
+        });
     }
 
     fn seek(&mut self, at: SimTime) {
@@ -416,6 +486,17 @@ impl EngineHost {
         self.remainder = 0;
         self.length = self.length.max(self.goal);
     }
+}
+
+/// A scenario's own script, to its end or to the first line that fails.
+fn run_script(session: &mut Session, script: &str) -> crate::console::Output {
+    let mut all = crate::console::Output::default();
+    all.code = session.script(script, true, &mut |line, output| {
+        all.stdout.push_str(&format!("$ {}\n", line.text));
+        all.stdout.push_str(&output.stdout);
+        all.stderr.push_str(&output.stderr);
+    });
+    all
 }
 
 fn refusal(revision: u32, message: String) -> Reply {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Longest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
@@ -36,11 +36,129 @@ pub struct Project {
     pub length_us: u64,
 }
 
+/// Something that a person did to a running experiment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deed {
+    /// A file's text was applied.
+    Edit(File),
+    /// Something was broken: `KIND TARGET [for D]`.
+    Inject(String),
+    /// One fault or all were mended.
+    Heal(Option<u32>),
+    /// A console line.
+    Console(String),
+}
+
+/// A deed at its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    /// Time of the run, in microseconds.
+    pub at_us: u64,
+    /// What was done.
+    pub deed: Deed,
+}
+
+/// A whole experiment with what was done to it: enough to come to the same state again. Links hold
+/// it: its shape, and that of what it is made of, never changes; another shape is another version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// As it began.
+    pub project: Project,
+    /// What was done on the current branch, in order.
+    pub acts: Vec<Act>,
+    /// The time shown, in microseconds.
+    pub at_us: u64,
+}
+
+/// A question that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Query {
+    /// What can be written at a place.
+    Complete {
+        /// The file, with the text as it is now.
+        file: File,
+        /// Offset in UTF-16 units.
+        offset: u32,
+    },
+    /// What the word at a place means.
+    Hover {
+        /// The file, with the text as it is now.
+        file: File,
+        /// Offset in UTF-16 units.
+        offset: u32,
+    },
+    /// Everything that the tools tell about an object.
+    Inspect {
+        /// World.
+        orchestrator: String,
+        /// `kind/name`.
+        object: String,
+    },
+    /// What can follow in a console line.
+    Words(String),
+}
+
+/// The answer to a [`Query`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Nothing is known.
+    Nothing,
+    /// Words that fit.
+    Words {
+        /// Where the word to replace begins, in UTF-16 units.
+        from: u32,
+        /// The words, the likeliest first.
+        words: Vec<Word>,
+    },
+    /// What a stretch of text means.
+    Meaning {
+        /// Offset of its first character in UTF-16 units.
+        from: u32,
+        /// Offset after its last.
+        to: u32,
+        /// In words.
+        text: String,
+    },
+    /// What the tools print.
+    Sheets(Vec<Sheet>),
+}
+
+/// A word that fits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// As it is shown.
+    pub label: String,
+    /// What it is.
+    pub detail: String,
+    /// What is written for it.
+    pub text: String,
+}
+
+/// A console line and what it prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sheet {
+    /// The line.
+    pub line: String,
+    /// Standard output, or standard error where it failed.
+    pub text: String,
+}
+
 /// From the page to the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Begin anew with a project.
     Load(Project),
+    /// Begin anew and do again what was done.
+    Replay(Recording),
+    /// Give what a link needs.
+    Record,
+    /// Answer a question about the present, without changing anything.
+    Ask {
+        /// Comes back with the answer.
+        number: u32,
+        /// The question.
+        query: Query,
+    },
     /// A file was edited: check it and, if the whole input is valid, apply it to the running worlds
     /// now. Otherwise the last valid state goes on.
     Edit {
@@ -133,6 +251,15 @@ pub enum Reply {
         stderr: String,
         /// Exit code.
         code: i32,
+    },
+    /// The experiment with all that was done to it.
+    Recorded(Box<Recording>),
+    /// The answer to a question.
+    Answer {
+        /// The question's number.
+        number: u32,
+        /// The answer.
+        answer: Answer,
     },
     /// A request cannot be carried out; a sentence.
     Refused(String),

@@ -7,11 +7,11 @@
 import { createServer } from "node:http";
 import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, extname, join, normalize, sep } from "node:path";
+import { delimiter, extname, join, normalize, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
+const DIST = process.env.PODIUM_DIST ? resolve(process.env.PODIUM_DIST, ".") + sep : fileURLToPath(new URL("../../dist/", import.meta.url));
 
 /** The folder of the host that the page is served from. */
 export const SUB_PATH = "/some/folder/";

@@ -52,8 +52,9 @@ const theme = EditorView.theme({
 //   phrases     CodeMirror's own words in the page's language, { English: translated }
 //   readOnly    the text can be read and copied only
 //   onChange    (revision, text), once typing pauses
-//   complete    async (revision, offset) -> null | { from, options: [{ label, detail, info, apply }] }
-//   hover       async (revision, offset) -> null | { from, to, text }
+//   complete    async (text, offset) -> null | { from, options: [{ label, detail, apply }] }
+//   hover       async (text, offset) -> null | { from, to, text }
+//   fixLabel    word for the button that mends a problem
 export function mount(element, options) {
   let revision = 1;
   let pause = 0;
@@ -110,14 +111,16 @@ export function mount(element, options) {
   view.scrollDOM.tabIndex = 0;
 
   async function completions(context) {
+    // Words are offered where one is being typed, or when they are asked for.
+    if (!context.explicit && !context.matchBefore(/[\w.\/-]+/)) return null;
     const asked = revision;
-    const answer = await options.complete(asked, context.pos);
-    return asked === revision ? answer : null;
+    const answer = await options.complete(view.state.doc.toString(), context.pos);
+    return asked === revision && answer ? { ...answer, validFor: /^[\w.\/-]*$/ } : null;
   }
 
   async function explanation(offset) {
     const asked = revision;
-    const answer = await options.hover(asked, offset);
+    const answer = await options.hover(view.state.doc.toString(), offset);
     if (!answer || asked !== revision) return null;
     return { pos: answer.from, end: answer.to, create: () => ({ dom: textElement("div", "cm-hover-text", answer.text) }) };
   }
@@ -140,12 +143,13 @@ export function mount(element, options) {
     setDiagnostics(of, found) {
       if (of !== revision) return false;
       const length = view.state.doc.length;
-      const shown = found.map(({ from, to, severity, code, message, help }) => ({
+      const shown = found.map(({ from, to, severity, code, message, help, fix }) => ({
         from: Math.min(from, length),
         to: Math.min(Math.max(to, from), length),
         severity,
         message: help ? `${code} ${message} ${help}` : `${code} ${message}`,
         renderMessage: () => diagnosticElement(code, message, help),
+        actions: fix ? [{ name: options.fixLabel ?? "Fix", apply: (view) => mend(view, fix) }] : [],
       }));
       view.dispatch(setDiagnostics(view.state, shown));
       return true;
@@ -166,6 +170,12 @@ export function mount(element, options) {
       view.destroy();
     },
   };
+}
+
+// An edit like one that was typed: it is reported and can be undone.
+function mend(view, { from, to, text }) {
+  const length = view.state.doc.length;
+  view.dispatch({ changes: { from: Math.min(from, length), to: Math.min(to, length), insert: text }, userEvent: "input.fix" });
 }
 
 function diagnosticElement(code, message, help) {

@@ -191,3 +191,71 @@ help-panels = editor, machines, timeline, console
 help-apply = check and apply at once
 help-why = explain the unit with the focus
 help-question = this sheet
+
+## Share
+share = Share
+share-title = Share and take away
+share-link = Link to this moment
+share-length = { $count ->
+    [one] 1 character.
+   *[other] { $count } characters.
+}
+share-long = Some programs cut links that are this long.
+share-too-long = The experiment is too large for a link: take the scenario file instead.
+share-command = The same on the command line
+share-command-hint = Run it in the folder that holds the files.
+copy = Copy
+export = Take away
+export-svg = Charts as SVG
+export-png = Charts as PNG
+export-csv = Figures as CSV
+export-scenario = Scenario as Markdown
+link-too-long = The link is longer than a link of Podium can be. Your own work is untouched.
+link-version = The link was made by a newer Podium. Your own work is untouched.
+link-damaged = The link is damaged and cannot be read. Your own work is untouched.
+link-example = The link was made with another version of the examples. Your own work is untouched.
+unkept = The browser does not keep this session: it is too large, or storage is full or blocked. Download the files to keep them.
+crash = The engine stopped and was started again. Your files are as you left them.
+crash-link = Link that reproduces it
+embed-open = Open in Podium
+open = Open
+
+## Gallery
+gallery = Gallery
+gallery-hint = Each one is a scenario that the tests run. It opens at its start: play it, then change something.
+gallery-open = Open: { $title }
+gallery-try = Try: { $what }
+ask-compose-order = In which order does Compose start services that need each other?
+try-compose-order = open Why? on the last container to start, then kill the one it waits for.
+ask-image-typo = Does a typo in an image's name take the service down?
+try-image-typo = compare ready and answered in the charts while the new pod waits.
+ask-node-loss-compose = The only host dies. Who brings the containers back?
+try-node-loss-compose = heal the machine and see which restart policy brings what back.
+ask-node-loss-kubernetes = A machine dies. How long until Kubernetes replaces its pods?
+try-node-loss-kubernetes = step from fault to fault with ] and read the rule behind each wait in Why?
+ask-node-loss-swarm = A machine dies. Why is Swarm so much faster, and what does it not do afterwards?
+try-node-loss-swarm = heal the machine: do the tasks go back to it?
+ask-node-reboot = A machine reboots. Do its pods move?
+try-node-reboot = make it a crash instead, and compare.
+ask-partition = A machine is cut off but goes on running. What does the control plane believe?
+try-partition = look at ready and answered on both sides of the cut.
+ask-pod-kill = A pod is killed. How soon is there another?
+try-pod-kill = kill both pods at once with Delete.
+ask-port-taken = Two services want the same port. Who gets it?
+try-port-taken = change one of the ports and apply it in the console.
+ask-rollout = What limits the pace of a rolling update?
+try-rollout = break the new image in the middle of it.
+
+## Inspector
+inspect = Inspect
+inspector = Inspect
+inspector-none = The tools tell nothing about this.
+console-words = Words that fit
+console-tab = Tab takes the first word offered; Escape dismisses the offer.
+fault-reboot = Reboot
+fault-partition = Cut off
+fault-registry = Registry down
+help-break = reboot the machine, cut it off, registries down
+help-inspect = inspect the object with the focus
+help-present = presenter mode
+help-share = share

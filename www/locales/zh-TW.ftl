@@ -185,3 +185,70 @@ help-panels = 編輯器、機器、時間軸、主控台
 help-apply = 立即檢查並套用
 help-why = 說明焦點所在單元的由來
 help-question = 本說明
+
+## Share
+share = 分享
+share-title = 分享與帶走
+share-link = 此刻的連結
+share-length = { $count ->
+   *[other] { $count } 個字元。
+}
+share-long = 有些程式會截斷這麼長的連結。
+share-too-long = 實驗太大，放不進連結：請改為帶走情境檔案。
+share-command = 在命令列做同樣的事
+share-command-hint = 在放有這些檔案的資料夾中執行。
+copy = 複製
+export = 帶走
+export-svg = 圖表（SVG）
+export-png = 圖表（PNG）
+export-csv = 數據（CSV）
+export-scenario = 情境（Markdown）
+link-too-long = 這個連結超過 Podium 連結的長度上限。你的內容沒有變動。
+link-version = 這個連結由較新的 Podium 產生。你的內容沒有變動。
+link-damaged = 這個連結已損壞，無法讀取。你的內容沒有變動。
+link-example = 這個連結以另一版的範例產生。你的內容沒有變動。
+unkept = 瀏覽器無法保存這次的內容：內容太大，或儲存空間已滿或被封鎖。請下載檔案以保存。
+crash = 引擎停止後已重新啟動。你的檔案維持原樣。
+crash-link = 可重現問題的連結
+embed-open = 在 Podium 開啟
+open = 開啟
+
+## Gallery
+gallery = 範例集
+gallery-hint = 每一個都是測試會執行的情境。開啟後停在開頭：先播放，再動手改。
+gallery-open = 開啟：{ $title }
+gallery-try = 試試看：{ $what }
+ask-compose-order = 互相依賴的服務，Compose 依什麼順序啟動？
+try-compose-order = 對最後啟動的容器開啟「為什麼？」，再讓它等待的容器故障。
+ask-image-typo = 映像檔名稱打錯，服務會中斷嗎？
+try-image-typo = 新的 pod 等待時，在圖表比較就緒與回應。
+ask-node-loss-compose = 唯一的主機壞了，誰把容器帶回來？
+try-node-loss-compose = 復原機器，看哪種重啟策略帶回了什麼。
+ask-node-loss-kubernetes = 機器壞了，Kubernetes 多久才補上 pod？
+try-node-loss-kubernetes = 用 ] 逐一跳到故障，在「為什麼？」讀每段等待背後的規則。
+ask-node-loss-swarm = 機器壞了，為什麼 Swarm 快得多，之後又少做了什麼？
+try-node-loss-swarm = 復原機器：task 會回去嗎？
+ask-node-reboot = 機器重新開機，pod 會搬走嗎？
+try-node-reboot = 改成斷電，比較看看。
+ask-partition = 機器被隔開但仍在運作，控制平面相信什麼？
+try-partition = 看分割兩側的就緒與回應。
+ask-pod-kill = pod 被終止，多快會有新的？
+try-pod-kill = 用 Delete 同時終止兩個 pod。
+ask-port-taken = 兩個服務要同一個連接埠，誰得到它？
+try-port-taken = 改掉其中一個連接埠，在主控台套用。
+ask-rollout = 滾動更新的速度受什麼限制？
+try-rollout = 更新到一半時弄壞新的映像檔。
+
+## Inspector
+inspect = 檢視
+inspector = 檢視
+inspector-none = 工具對此沒有資料。
+console-words = 可用的字詞
+console-tab = Tab 採用第一個建議；Escape 關閉建議。
+fault-reboot = 重新開機
+fault-partition = 隔離
+fault-registry = 映像檔倉庫停擺
+help-break = 讓機器重新開機、隔離機器、映像檔倉庫停擺
+help-inspect = 檢視焦點所在的物件
+help-present = 簡報模式
+help-share = 分享

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::Request;
+use sim_core::protocol::{Answer, Query, Request, Word};
 use web_sys::{HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
@@ -37,7 +37,43 @@ pub fn Console(props: &ConsoleProps) -> Html {
             }
         });
     }
+    let offered = use_state_eq(|| (0_u32, Vec::<Word>::new()));
+    let on_input = {
+        let (control, offered) = (props.control.clone(), offered.clone());
+        Callback::from(move |event: InputEvent| {
+            let input: HtmlInputElement = event.target_unchecked_into();
+            let line = input.value();
+            let offered = offered.clone();
+            if line.trim().is_empty() {
+                offered.set((0, Vec::new()));
+                return;
+            }
+            let asked = line.clone();
+            control.ask(Query::Words(line), move |answer| {
+                // An answer to what has been typed over meanwhile is old news.
+                if input.value() == asked {
+                    offered.set(match answer {
+                        Answer::Words { from, words } => (from, words),
+                        _ => (0, Vec::new()),
+                    });
+                }
+            });
+        })
+    };
+    let take = {
+        let (input, offered) = (input.clone(), offered.clone());
+        Callback::from(move |word: String| {
+            if let Some(input) = input.cast::<HtmlInputElement>() {
+                let line: Vec<u16> = input.value().encode_utf16().collect();
+                let kept = line.get(..offered.0 as usize).unwrap_or_default();
+                input.set_value(&format!("{}{word} ", String::from_utf16_lossy(kept)));
+                drop(input.focus());
+                offered.set((0, Vec::new()));
+            }
+        })
+    };
     let on_submit = {
+        let forget = offered.clone();
         let (control, input, back) = (props.control.clone(), input.clone(), back.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
@@ -48,13 +84,28 @@ pub fn Console(props: &ConsoleProps) -> Html {
             if !line.trim().is_empty() {
                 *back.borrow_mut() = 0;
                 input.set_value("");
-                control.send(&Request::Console(line));
+                forget.set((0, Vec::new()));
+                control.perform(&Request::Console(line));
             }
         })
     };
     let on_key = {
         let (input, entries) = (input.clone(), props.entries.clone());
+        let (offered, take) = (offered.clone(), take.clone());
         Callback::from(move |event: KeyboardEvent| {
+            match (event.key().as_str(), offered.1.first()) {
+                ("Tab", Some(word)) if !event.shift_key() => {
+                    event.prevent_default();
+                    take.emit(word.text.clone());
+                    return;
+                }
+                ("Escape", Some(_)) => {
+                    event.prevent_default();
+                    offered.set((0, Vec::new()));
+                    return;
+                }
+                _ => {}
+            }
             let wanted = match event.key().as_str() {
                 "ArrowUp" => *back.borrow() + 1,
                 "ArrowDown" => back.borrow().saturating_sub(1),
@@ -90,10 +141,19 @@ pub fn Console(props: &ConsoleProps) -> Html {
                     </div>
                 }) }
             </div>
+            if !offered.1.is_empty() {
+                <div class="offered" role="group" id="console-words" aria-label={t.console_words()} data-testid="console-words">
+                    { for offered.1.iter().map(|word| {
+                        let (take, text) = (take.clone(), word.text.clone());
+                        html! { <button type="button" class="small" tabindex="-1" key={word.label.clone()} title={word.detail.clone()} onclick={move |_| take.emit(text.clone())}>{ &word.label }</button> }
+                    }) }
+                </div>
+            }
             <form class="console-form" onsubmit={on_submit}>
                 <span aria-hidden="true">{ "$" }</span>
                 <input id="console-line" type="text" ref={input} aria-label={t.console_label()} autocomplete="off" autocapitalize="off" spellcheck="false"
-                    data-testid="console-input" onkeydown={on_key} />
+                    aria-describedby="console-tab" data-testid="console-input" onkeydown={on_key} oninput={on_input} />
+                <span id="console-tab" class="sr-only">{ t.console_tab() }</span>
                 <button type="submit" data-testid="console-run">{ t.console_run() }</button>
             </form>
         </section>

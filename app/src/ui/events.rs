@@ -48,6 +48,10 @@ fn chain(props: &EventsProps) -> Html {
         let control = props.control.clone();
         Callback::from(move |_: MouseEvent| control.explain(None))
     };
+    let on_inspect = {
+        let (control, asked) = (props.control.clone(), asked.clone());
+        Callback::from(move |_: MouseEvent| control.inspect(&asked.orchestrator, &asked.object))
+    };
     let waits = std::iter::once(0).chain(
         props
             .why
@@ -59,6 +63,7 @@ fn chain(props: &EventsProps) -> Html {
             <header class="why-head">
                 <h2>{ t.why() }</h2>
                 <code>{ &asked.object }</code>
+                <button type="button" class="small" data-testid="inspect" onclick={on_inspect}>{ t.inspect() }</button>
                 <button type="button" class="small" aria-label={t.close()} onclick={on_close}>{ "×" }</button>
             </header>
             if props.why.is_empty() { <p class="quiet">{ t.why_none() }</p> }

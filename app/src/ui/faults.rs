@@ -42,9 +42,14 @@ pub fn Faults(props: &FaultsProps) -> Html {
         let (control, target) = (props.control.clone(), props.target.clone());
         Callback::from(move |_: MouseEvent| control.kill_machine(&target))
     };
+    let other = |kind: &'static str, shown: &'static str| {
+        let (control, target) = (props.control.clone(), props.target.clone());
+        html! { <button type="button" data-testid={format!("fault-{kind}")} disabled={target.is_empty()}
+        onclick={move |_| control.break_machine(kind, &target)}>{ shown }</button> }
+    };
     let on_heal = {
         let control = props.control.clone();
-        Callback::from(move |_: MouseEvent| control.send(&Request::Heal(None)))
+        Callback::from(move |_: MouseEvent| control.perform(&Request::Heal(None)))
     };
     let active = props.faults.iter().any(|fault| fault.active);
     html! {
@@ -57,6 +62,9 @@ pub fn Faults(props: &FaultsProps) -> Html {
                     </select>
                 </label>
                 <button type="button" class="danger" data-testid="fault-kill" disabled={props.target.is_empty()} onclick={on_kill}>{ "⚡ " }{ t.fault_kill() }</button>
+                { other("node-reboot", t.fault_reboot()) }
+                { other("partition", t.fault_partition()) }
+                { other("registry-down", t.fault_registry()) }
                 <button type="button" data-testid="fault-heal" disabled={!active} onclick={on_heal}>{ t.fault_heal_all() }</button>
             </div>
             if props.faults.is_empty() {

@@ -7,7 +7,8 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::format::percent;
-use crate::text::Text;
+use crate::mechanism;
+use crate::text::{Language, Text};
 use crate::ui::machine::{Machine, unit};
 use crate::ui::state::{self, GROUPS};
 
@@ -86,6 +87,13 @@ fn Plane(props: &PlaneProps) -> Html {
         .iter()
         .filter_map(|series| series.desired.last())
         .sum();
+    let (said_in, said) = match t.language {
+        Language::English => (Language::English, world.mechanism.clone()),
+        Language::Chinese => match mechanism::chinese(&world.mechanism) {
+            Some(said) => (Language::Chinese, said),
+            None => (Language::English, world.mechanism.clone()),
+        },
+    };
     let title = format!("plane-{orchestrator}-title");
     html! {
         <section class={format!("plane plane-{orchestrator}")} aria-labelledby={title.clone()} data-testid={format!("plane-{orchestrator}")}>
@@ -97,7 +105,7 @@ fn Plane(props: &PlaneProps) -> Html {
                     { if world.converged { "● " } else { "◔ " } }{ if world.converged { t.converged() } else { t.working() } }
                 </span>
             </header>
-            <p class="mechanism" lang="en" data-testid={format!("mechanism-{orchestrator}")}>{ &world.mechanism }</p>
+            <p class="mechanism" lang={said_in.html()} data-testid={format!("mechanism-{orchestrator}")}>{ said }</p>
             <div class="machines" role="grid" aria-label={name(orchestrator, t)} aria-describedby="grid-help">
                 { for world.machines.iter().enumerate().map(|(place, machine)| html! {
                     <Machine key={machine.name.clone()} {t} control={props.control.clone()} machine={machine.clone()} first={place == 0}

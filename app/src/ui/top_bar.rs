@@ -69,6 +69,8 @@ pub fn TopBar(props: &TopBarProps) -> Html {
                 </select>
             </label>
             <button type="button" data-testid="experiment-open" onclick={|_| dom::dialog("experiment", true)}>{ t.experiment() }</button>
+            <button type="button" data-testid="gallery-open" onclick={|_| dom::dialog("gallery", true)}>{ t.gallery() }</button>
+            <button type="button" data-testid="share-open" onclick={|_| dom::dialog("share", true)}>{ t.share() }</button>
             <div class="segments" role="group" aria-label={t.language()}>
                 { language(Language::English, "EN") }
                 { language(Language::Chinese, "繁中") }

@@ -9,7 +9,7 @@ use crate::protocol::{MachineFrame, StateGroup, Unit};
 use super::machine;
 
 /// The host first; nobody keeps its state, and Compose reserves nothing.
-pub(super) fn machines(world: &World, plane: &ComposePlane) -> Vec<MachineFrame> {
+pub(in crate::host) fn machines(world: &World, plane: &ComposePlane) -> Vec<MachineFrame> {
     let frames = world
         .substrate
         .machines()

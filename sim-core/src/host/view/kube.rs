@@ -10,7 +10,7 @@ use crate::protocol::{MachineFrame, StateGroup, Unit};
 use super::{machine, permille};
 
 /// Machines in the order in which they were added, with the pods bound to each.
-pub(super) fn machines(world: &World, plane: &KubePlane) -> Vec<MachineFrame> {
+pub(in crate::host) fn machines(world: &World, plane: &KubePlane) -> Vec<MachineFrame> {
     let store = plane.store();
     let frames = world.substrate.machines().map(|(id, row)| {
         let mut frame = machine(world, row);
@@ -38,7 +38,7 @@ pub(super) fn machines(world: &World, plane: &KubePlane) -> Vec<MachineFrame> {
 }
 
 /// Pods that no node has been chosen for.
-pub(super) fn unplaced(world: &World, plane: &KubePlane) -> Vec<Unit> {
+pub(in crate::host) fn unplaced(world: &World, plane: &KubePlane) -> Vec<Unit> {
     let pods = plane.store().pods().filter(|(_, pod)| pod.node.is_none());
     let mut units: Vec<Unit> = pods
         .map(|(pod_id, pod)| unit(world, plane, pod_id, pod, None))

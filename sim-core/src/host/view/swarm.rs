@@ -10,7 +10,7 @@ use super::{machine, permille};
 
 /// Machines in the order in which they were added, with the tasks assigned to each. Ended tasks of
 /// a slot's past are left out.
-pub(super) fn machines(world: &World, plane: &SwarmPlane) -> Vec<MachineFrame> {
+pub(in crate::host) fn machines(world: &World, plane: &SwarmPlane) -> Vec<MachineFrame> {
     let frames = world.substrate.machines().map(|(_, row)| {
         let mut frame = machine(world, row);
         let Some(node_id) = plane.find_node(&frame.name) else {
@@ -39,7 +39,7 @@ pub(super) fn machines(world: &World, plane: &SwarmPlane) -> Vec<MachineFrame> {
 }
 
 /// Tasks that no node has been chosen for.
-pub(super) fn unplaced(plane: &SwarmPlane) -> Vec<Unit> {
+pub(in crate::host) fn unplaced(plane: &SwarmPlane) -> Vec<Unit> {
     let mut units = Vec::new();
     for service in plane.service_views() {
         let tasks = plane.task_views(service.id);

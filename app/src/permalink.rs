@@ -1,0 +1,213 @@
+//! Links that carry a whole experiment: `#z1.` and the recording, deflated, in base64url.
+//!
+//! A file whose text is that of the built-in example is written as its name and a check of its text,
+//! so that links to the example stay short. A link is a stranger's text: it is bounded before and
+//! after it is unpacked, and what cannot be read is a sentence.
+
+use sim_core::protocol::{self, Deed, Project, Recording};
+
+use crate::files;
+
+/// Longest link that is made or read, in characters.
+pub const LINK_MAX: usize = 32_000;
+
+/// Longer links are cut by some programs that people chat with.
+pub const LINK_LONG: usize = 2_000;
+
+/// Most bytes that a link may unpack to.
+const UNPACKED_MAX: usize = 1 << 20;
+
+/// Begins a file that is the example's.
+const MARK: char = '\u{1}';
+
+/// Why there is no link, or why one cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is too long.
+    Long,
+    /// It is of a version that this page does not know.
+    Version,
+    /// It is damaged.
+    Damaged,
+    /// It was made with another version of the example's files.
+    Example,
+}
+
+/// The fragment that brings this experiment back, with its `#`.
+///
+/// # Errors
+/// When it would be too long.
+pub fn write(recording: &Recording) -> Result<String, Fault> {
+    let mut short = recording.clone();
+    for file in &mut short.project.files {
+        if let Some(text) = example(&file.name)
+            && text == file.text
+        {
+            file.text = format!("{MARK}{}", check(&text));
+        }
+    }
+    let packed = miniz_oxide::deflate::compress_to_vec_zlib(&protocol::encode(&short), 9);
+    let link = format!("#z1.{}", to_base64url(&packed));
+    if link.len() > LINK_MAX {
+        Err(Fault::Long)
+    } else {
+        Ok(link)
+    }
+}
+
+/// The experiment of a fragment; none: the fragment is no such link.
+pub fn read(fragment: &str) -> Option<Result<Recording, Fault>> {
+    let link = fragment.strip_prefix('#').unwrap_or(fragment);
+    let (version, text) = link.split_once('.')?;
+    let number = version.strip_prefix('z')?;
+    if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    if link.len() > LINK_MAX {
+        return Some(Err(Fault::Long));
+    }
+    Some(match number {
+        "1" => unpack(text),
+        _ => Err(Fault::Version),
+    })
+}
+
+fn unpack(text: &str) -> Result<Recording, Fault> {
+    let packed = from_base64url(text).ok_or(Fault::Damaged)?;
+    let bytes = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(&packed, UNPACKED_MAX)
+        .map_err(|_| Fault::Damaged)?;
+    let mut recording: Recording = protocol::decode(&bytes).map_err(|_| Fault::Damaged)?;
+    for file in &mut recording.project.files {
+        if let Some(wanted) = file.text.strip_prefix(MARK) {
+            let text = example(&file.name).filter(|text| check(text) == wanted);
+            file.text = text.ok_or(Fault::Example)?;
+        }
+    }
+    Ok(recording)
+}
+
+/// The project as the editors show it after all that was done.
+#[must_use]
+pub fn latest(recording: &Recording) -> Project {
+    let mut project = recording.project.clone();
+    for act in &recording.acts {
+        if let Deed::Edit(file) = &act.deed {
+            files::merge(&mut project.files, vec![file.clone()]);
+        }
+    }
+    project
+}
+
+fn example(name: &str) -> Option<String> {
+    let known = files::poll()
+        .files
+        .into_iter()
+        .find(|file| file.name == name);
+    known
+        .map(|file| file.text)
+        .or_else(|| crate::gallery::text(name).map(str::to_owned))
+}
+
+/// FNV-1a of a text.
+fn check(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:x}")
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+fn to_base64url(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 4 / 3 + 4);
+    for part in bytes.chunks(3) {
+        let word = part.iter().enumerate().fold(0_u32, |word, (place, byte)| {
+            word | u32::from(*byte) << (16 - 8 * place)
+        });
+        for place in 0..=part.len() {
+            text.push(char::from(
+                ALPHABET[(word >> (18 - 6 * place) & 63) as usize],
+            ));
+        }
+    }
+    text
+}
+
+fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    for part in text.as_bytes().chunks(4) {
+        if part.len() == 1 {
+            return None;
+        }
+        let mut word = 0_u32;
+        for (place, letter) in part.iter().enumerate() {
+            let value = ALPHABET.iter().position(|known| known == letter)?;
+            word |= u32::try_from(value).ok()? << (18 - 6 * place);
+        }
+        bytes.extend(word.to_be_bytes()[1..part.len()].iter());
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::protocol::{Act, File};
+
+    fn recording() -> Recording {
+        Recording {
+            project: files::poll(),
+            acts: vec![Act {
+                at_us: 41_000_000,
+                deed: Deed::Inject("node-crash worker-2".to_owned()),
+            }],
+            at_us: 60_000_000,
+        }
+    }
+
+    #[test]
+    fn a_link_brings_the_experiment_back() {
+        let link = write(&recording()).expect("short");
+        assert!(link.len() < 600, "{} characters", link.len());
+        assert_eq!(read(&link), Some(Ok(recording())));
+    }
+
+    /// Made by the first version of the codec: it must be read for ever.
+    #[test]
+    fn the_first_links_still_open() {
+        let mut small = Recording::default();
+        small.project.files.push(File {
+            name: "a.yaml".to_owned(),
+            text: "kind: Pod\n".to_owned(),
+        });
+        small.project.seed = 42;
+        small.at_us = 7;
+        assert_eq!(read(OLD), Some(Ok(small)));
+    }
+
+    const OLD: &str = "#z1.eNpjZEvUq0zMzeHKzsxLsVIIyE_hYtBiYGBgBwBWlAWy";
+
+    #[test]
+    fn hostile_links_are_refused_in_words() {
+        assert_eq!(read("#panel-edit"), None);
+        assert_eq!(read("#z.x"), None);
+        assert_eq!(read("#z9.AAAA"), Some(Err(Fault::Version)));
+        assert_eq!(read("#z1.!!!"), Some(Err(Fault::Damaged)));
+        assert_eq!(read("#z1."), Some(Err(Fault::Damaged)));
+        let long = format!("#z1.{}", "A".repeat(LINK_MAX));
+        assert_eq!(read(&long), Some(Err(Fault::Long)));
+        // A bomb: a few hundred bytes that unpack to two megabytes.
+        let bomb = miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; 2 << 20], 9);
+        assert_eq!(
+            read(&format!("#z1.{}", to_base64url(&bomb))),
+            Some(Err(Fault::Damaged))
+        );
+        let link = write(&recording()).expect("short");
+        for place in 4..link.len() {
+            let mut bytes = link.clone().into_bytes();
+            bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+            let broken = String::from_utf8(bytes).expect("letters");
+            assert_ne!(read(&broken), None);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What was done to an experiment on each branch, so that a link can do it again.
+//!
+//! Owns the acts and those that are still to be done again; the host carries them out. Knows nothing
+//! of what an act means.
+
+use crate::base::time::SimTime;
+use crate::protocol::{Act, Answer, Deed, Project, Query, Recording, Reply};
+
+use super::{EngineHost, assist, inspect};
+
+/// Most acts of a recording: a person does them one by one.
+const ACTS_MAX: usize = 2_000;
+
+/// The acts of every branch.
+#[derive(Debug, Default)]
+pub struct Record {
+    project: Project,
+    branches: Vec<Vec<Act>>,
+    current: usize,
+    dropped: u32,
+    pending: std::collections::VecDeque<Act>,
+    /// Where to stand when all is done; none: nothing is to be done again.
+    goal_us: Option<u64>,
+}
+
+impl Record {
+    /// A new experiment.
+    pub fn begin(&mut self, project: Project) {
+        *self = Self {
+            project,
+            branches: vec![Vec::new()],
+            ..Self::default()
+        };
+    }
+
+    /// What is to be done again, and the time to stand at in the end.
+    pub fn schedule(&mut self, mut acts: Vec<Act>, goal_us: u64) {
+        acts.truncate(ACTS_MAX);
+        acts.sort_by_key(|act| act.at_us);
+        self.pending = acts.into();
+        self.goal_us = Some(goal_us);
+    }
+
+    /// Leaves undone what has not been done again yet.
+    pub fn give_up(&mut self) {
+        self.pending.clear();
+        self.goal_us = None;
+    }
+
+    /// Whether something is to be done again.
+    pub fn is_pending(&self) -> bool {
+        self.goal_us.is_some()
+    }
+
+    /// Everything that a link needs.
+    pub fn recording(&self, at_us: u64) -> Recording {
+        Recording {
+            project: self.project.clone(),
+            acts: self.branches.get(self.current).cloned().unwrap_or_default(),
+            at_us,
+        }
+    }
+
+    /// Follows the history to branch `current` of `count`, opened at `now_us` if it is new.
+    fn follow(&mut self, count: usize, current: usize, dropped: u32, now_us: u64) {
+        while self.dropped < dropped && !self.branches.is_empty() {
+            self.branches.remove(0);
+            self.current = self.current.saturating_sub(1);
+            self.dropped += 1;
+        }
+        while self.branches.len() < count {
+            let parent = self.branches.get(self.current).cloned().unwrap_or_default();
+            let kept = parent.into_iter().filter(|act| act.at_us <= now_us);
+            self.branches.push(kept.collect());
+        }
+        self.current = current;
+    }
+
+    fn push(&mut self, at_us: u64, deed: Deed) {
+        if let Some(acts) = self.branches.get_mut(self.current)
+            && acts.len() < ACTS_MAX
+        {
+            acts.push(Act { at_us, deed });
+        }
+    }
+}
+
+impl EngineHost {
+    /// Inputs on the current branch, and its number: they change when something is done.
+    pub(super) fn inputs(&self) -> (usize, usize, u32) {
+        let history = &self.session.history;
+        let (branches, current) = history.branches();
+        (
+            branches.get(current).map_or(0, |branch| branch.log.len()),
+            current,
+            history.dropped(),
+        )
+    }
+
+    /// The record goes where the history is.
+    pub(super) fn follow(&mut self) {
+        let history = &self.session.history;
+        let (branches, current) = history.branches();
+        let (count, dropped, now) = (branches.len(), history.dropped(), history.now().as_micros());
+        self.record.follow(count, current, dropped, now);
+    }
+
+    /// Something was done now.
+    pub(super) fn did(&mut self, deed: Deed) {
+        self.follow();
+        let now = self.session.history.now().as_micros();
+        self.record.push(now, deed);
+    }
+
+    /// Does the next act again if its time has come, or goes there. None: nothing is left to do.
+    pub(super) fn do_again(&mut self) -> Option<Vec<Reply>> {
+        let goal = self.record.goal_us?;
+        let due = self.record.pending.front().map(|act| act.at_us);
+        let target = due.unwrap_or(goal);
+        let target_time = SimTime::from_micros(target);
+        if target_time > self.session.history.now() {
+            self.length = self.length.max(target_time);
+            self.seek(target_time);
+            return Some(Vec::new());
+        }
+        let Some(act) = self.record.pending.pop_front() else {
+            self.record.goal_us = None;
+            if target_time < self.session.history.now() {
+                self.seek(target_time);
+            }
+            self.changed = true;
+            return None;
+        };
+        self.changed = true;
+        let deed = act.deed.clone();
+        let replies = match act.deed {
+            Deed::Edit(file) => vec![self.edit(0, file)],
+            Deed::Inject(text) => match self.inject(&text) {
+                Ok(()) => Vec::new(),
+                Err(message) => vec![Reply::Refused(message)],
+            },
+            Deed::Heal(number) => {
+                self.heal(number);
+                Vec::new()
+            }
+            Deed::Console(line) => {
+                let output = self.session.run(&line);
+                vec![Reply::Output {
+                    line,
+                    stdout: output.stdout,
+                    stderr: output.stderr,
+                    code: output.code,
+                }]
+            }
+        };
+        self.did(deed);
+        Some(replies)
+    }
+
+    /// Answers a question without changing anything.
+    pub(super) fn answer(&self, query: &Query) -> Answer {
+        match query {
+            Query::Complete { file, offset } => assist::complete(file, *offset),
+            Query::Hover { file, offset } => assist::hover(file, *offset, &self.not_modelled),
+            Query::Inspect {
+                orchestrator,
+                object,
+            } => inspect::sheets(&self.session, orchestrator, object),
+            Query::Words(line) => inspect::words(&self.session, line),
+        }
+    }
+}
