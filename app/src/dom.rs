@@ -285,6 +285,25 @@ pub fn move_in_grid(from: &Element, rows: i32, cells: i32) -> bool {
     }
 }
 
+/// Puts the focus on the button in the next or previous `row` of a list. Returns whether there is one.
+pub fn walk(event: &KeyboardEvent, row: &str, down: bool) -> bool {
+    let row = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok())
+        .and_then(|target| target.closest(row).ok().flatten());
+    let next = row.and_then(|row| {
+        if down {
+            row.next_element_sibling()
+        } else {
+            row.previous_element_sibling()
+        }
+    });
+    let button = next.and_then(|row| row.query_selector("button").ok().flatten());
+    button
+        .and_then(|button| button.dyn_into::<HtmlElement>().ok())
+        .is_some_and(|button| button.focus().is_ok())
+}
+
 /// Whether keys typed at this element are text for it.
 #[must_use]
 pub fn takes_text(event: &KeyboardEvent) -> bool {

@@ -267,7 +267,7 @@ fn notices(t: Text, control: &Control, model: &Model) -> Html {
     html! {
         <div class="notices">
             { match &model.engine {
-                Engine::Starting => html! { <p class="quiet" role="status" data-testid="engine-status">{ t.engine_starting() }</p> },
+                Engine::Starting => html! { <p class="sr-only" role="status" data-testid="engine-status">{ t.engine_starting() }</p> },
                 Engine::Ready => html! { <p class="sr-only" role="status" data-testid="engine-status">{ t.engine_ready() }</p> },
                 Engine::Failed(reason) => html! { <p class="notice notice-error" role="alert" data-testid="engine-status">{ t.engine_failed(reason) }</p> },
             } }

@@ -6,6 +6,7 @@ use sim_core::protocol::{EventLine, Why};
 use yew::prelude::*;
 
 use crate::control::Control;
+use crate::dom;
 use crate::format::{clock, span};
 use crate::text::Text;
 use crate::ui::planes;
@@ -34,7 +35,9 @@ pub fn Events(props: &EventsProps) -> Html {
             { chain(props) }
             <h2 id="events-title">{ t.events() }</h2>
             if props.events.is_empty() { <p class="quiet">{ t.events_empty() }</p> }
-            <ol class="event-list" reversed=true data-testid="events">{ for props.events.iter().rev().map(|line| event(props, line)) }</ol>
+            <ol class="event-list" reversed=true data-testid="events" onkeydown={|event: KeyboardEvent| walk(&event)}>
+                { for props.events.iter().rev().enumerate().map(|(place, line)| event(props, line, place == 0)) }
+            </ol>
         </section>
     }
 }
@@ -89,7 +92,19 @@ fn body(line: &EventLine) -> Html {
     }
 }
 
-fn event(props: &EventsProps, line: &EventLine) -> Html {
+/// Up and down walk through the list, which is one stop for Tab.
+fn walk(event: &KeyboardEvent) {
+    let down = match event.key().as_str() {
+        "ArrowDown" => true,
+        "ArrowUp" => false,
+        _ => return,
+    };
+    if dom::walk(event, "li", down) {
+        event.prevent_default();
+    }
+}
+
+fn event(props: &EventsProps, line: &EventLine, first: bool) -> Html {
     let on_explain = {
         let (control, why) = (
             props.control.clone(),
@@ -112,7 +127,7 @@ fn event(props: &EventsProps, line: &EventLine) -> Html {
     };
     html! {
         <li {key}>
-            <button type="button" class={format!("event event-{}", line.orchestrator)} onclick={on_explain}>
+            <button type="button" class={format!("event event-{}", line.orchestrator)} tabindex={if first { "0" } else { "-1" }} onclick={on_explain}>
                 <span class="event-mark" title={planes::name(&line.orchestrator, props.t)}>{ mark }</span>
                 { body(line) }
             </button>
