@@ -61,23 +61,39 @@ fn gallery() {
     let mut code = String::from("/// All of them, by name.\npub const ENTRIES: &[Entry] = &[\n");
     for path in files {
         println!("cargo::rerun-if-changed={}", path.display());
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         // What is known to go wrong teaches nothing.
-        if name == "README.md" || text.contains("\nknown_failure:") || text.starts_with("known_failure:") {
+        if name == "README.md"
+            || text.contains("\nknown_failure:")
+            || text.starts_with("known_failure:")
+        {
             continue;
         }
         let mut lines = text.lines().skip_while(|line| !line.starts_with("# "));
-        let title = lines.next().unwrap_or(&name).trim_start_matches("# ").to_owned();
+        let title = lines
+            .next()
+            .unwrap_or(&name)
+            .trim_start_matches("# ")
+            .to_owned();
         let prose: Vec<&str> = lines
             .skip_while(|line| line.trim().is_empty())
             .take_while(|line| !line.trim().is_empty() && !line.starts_with("```"))
             .collect();
         let prose = prose.join(" ");
-        let _ = writeln!(code, "    Entry {{ name: {name:?}, title: {title:?}, prose: {prose:?}, text: {text:?} }},");
+        let _ = writeln!(
+            code,
+            "    Entry {{ name: {name:?}, title: {title:?}, prose: {prose:?}, text: {text:?} }},"
+        );
     }
     code.push_str("];\n");
-    let out = Path::new(&env::var_os("OUT_DIR").expect("cargo names the folder")).join("gallery.rs");
+    let out =
+        Path::new(&env::var_os("OUT_DIR").expect("cargo names the folder")).join("gallery.rs");
     fs::write(&out, code).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
 }
 

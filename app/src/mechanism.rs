@@ -13,23 +13,38 @@ pub fn chinese(sentence: &str) -> Option<String> {
     }
     if let Some(rest) = sentence.strip_prefix("nothing has reacted to the fault by ") {
         let (time, machines) = rest.split_once(" (")?;
-        return Some(format!("到 {time} 為止，還沒有任何機制對故障做出反應（{}）", machines_up(machines)?));
+        return Some(format!(
+            "到 {time} 為止，還沒有任何機制對故障做出反應（{}）",
+            machines_up(machines)?
+        ));
     }
     if let Some(rest) = sentence.strip_prefix("nothing reacted to the fault (") {
         let machines = rest.strip_suffix("; nothing is scheduled that could")?;
-        return Some(format!("沒有任何機制對故障做出反應（{}），也沒有排定任何會反應的事", machines_up(machines)?));
+        return Some(format!(
+            "沒有任何機制對故障做出反應（{}），也沒有排定任何會反應的事",
+            machines_up(machines)?
+        ));
     }
     if let Some(rest) = sentence.strip_prefix("not served as before by ") {
         let (time, reaction) = rest.split_once("; the last reaction was ")?;
         let (reaction, at) = reaction.rsplit_once(" at ")?;
-        return Some(format!("到 {time} 為止尚未恢復原有服務；最後的反應是 {}（{at}）", step(reaction)?));
+        return Some(format!(
+            "到 {time} 為止尚未恢復原有服務；最後的反應是 {}（{at}）",
+            step(reaction)?
+        ));
     }
     if let Some(rest) = sentence.strip_prefix("converged at ") {
-        return Some(format!("{} 時收斂，沒有故障", rest.strip_suffix(" without faults")?));
+        return Some(format!(
+            "{} 時收斂，沒有故障",
+            rest.strip_suffix(" without faults")?
+        ));
     }
     if let Some(rest) = sentence.strip_prefix("not converged at ") {
         let (time, unmet) = rest.split_once(": ")?;
-        return Some(format!("到 {time} 尚未收斂：{} 項未達成", unmet.strip_suffix(" unmet")?));
+        return Some(format!(
+            "到 {time} 尚未收斂：{} 項未達成",
+            unmet.strip_suffix(" unmet")?
+        ));
     }
     let rest = sentence.strip_suffix(" after the fault")?;
     let at = rest.rfind("served as before ")?;
@@ -66,7 +81,9 @@ fn step(text: &str) -> Option<String> {
         ("updated", "更新"),
         ("deleted", "刪除"),
     ];
-    let known = VERBS.into_iter().find_map(|(verb, word)| Some((rest.strip_prefix(verb)?.strip_prefix(' ')?, word)));
+    let known = VERBS
+        .into_iter()
+        .find_map(|(verb, word)| Some((rest.strip_prefix(verb)?.strip_prefix(' ')?, word)));
     let (rest, verb) = match known {
         Some(known) => known,
         None => {
@@ -89,7 +106,9 @@ mod tests {
         let kubernetes = "kube-controller-manager marked NotReady node/worker-1 after node-monitor-grace-period 50s; then kube-scheduler bound pod/poll-x worker-2: served as before 5m52s after the fault";
         assert_eq!(
             chinese(kubernetes).as_deref(),
-            Some("kube-controller-manager 在 node-monitor-grace-period 50s 之後標記為 NotReady： node/worker-1；接著 kube-scheduler 綁定 pod/poll-x worker-2：故障 5m52s 後恢復原有服務")
+            Some(
+                "kube-controller-manager 在 node-monitor-grace-period 50s 之後標記為 NotReady： node/worker-1；接著 kube-scheduler 綁定 pod/poll-x worker-2：故障 5m52s 後恢復原有服務"
+            )
         );
         for sentence in [
             "nothing has reacted to the fault by 1m20s (3 of 4 machines up)",

@@ -17,11 +17,11 @@ pub mod view;
 
 use crate::base::rng::Seed;
 use crate::base::time::{SimDuration, SimTime};
+use crate::console::open::NotModelled;
 use crate::console::open::{Experiment, open};
 use crate::console::{Session, sim};
 use crate::engine::command::{Command, FaultSpec};
 use crate::engine::lab::Input;
-use crate::console::open::NotModelled;
 use crate::protocol::{Deed, File, Frame, Project, Reply, Request, View};
 
 use record::Record;
@@ -110,16 +110,24 @@ impl EngineHost {
                 }
                 vec![reply]
             }
-            Request::Record => vec![Reply::Recorded(Box::new(self.record.recording(
-                self.session.history.now().as_micros(),
-            )))],
+            Request::Record => vec![Reply::Recorded(Box::new(
+                self.record
+                    .recording(self.session.history.now().as_micros()),
+            ))],
             Request::Ask { number, query } => vec![Reply::Answer {
                 number,
                 answer: self.answer(&query),
             }],
             Request::Edit { revision, file } => {
                 let reply = self.edit(revision, file.clone());
-                if matches!(&reply, Reply::Checked { applied: true, restarted: false, .. }) {
+                if matches!(
+                    &reply,
+                    Reply::Checked {
+                        applied: true,
+                        restarted: false,
+                        ..
+                    }
+                ) {
                     self.did(Deed::Edit(file));
                 }
                 vec![reply]
