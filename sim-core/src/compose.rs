@@ -73,6 +73,8 @@ pub struct UpOptions {
     pub scale: Vec<(Arc<str>, u32)>,
     /// Create, but do not start.
     pub no_start: bool,
+    /// Only see to images, networks and volumes: what `compose run` needs of its own service.
+    pub only_resources: bool,
     /// Ask the registry for every image first.
     pub pull: bool,
     /// Time between stop signal and kill of containers in the way; none: each container's own.

@@ -208,7 +208,9 @@ impl ComposePlane {
             job.scale = service.scale;
             // What was asked for counts from now on, also if the command fails.
             let names = [&project.name, name].map(|text| ctx.symbols.intern(text));
-            self.service_row(names[0], names[1], service.scale);
+            if !operation.options.only_resources {
+                self.service_row(names[0], names[1], service.scale);
+            }
             job.service = Some(Arc::new(service));
             job.after = operation
                 .jobs
@@ -394,6 +396,9 @@ impl ComposePlane {
                         } else {
                             operation.phase = Phase::Networks;
                             self.plan_resources(&mut operation, ctx, out);
+                            if operation.options.only_resources && operation.exit.is_none() {
+                                operation.over(0);
+                            }
                         }
                     }
                 }

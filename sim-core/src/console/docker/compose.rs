@@ -99,7 +99,9 @@ fn host(session: &Session) -> Result<(), Output> {
 impl Global {
     /// Name of the project, as far as the command line tells.
     fn given_name(&self) -> Option<&str> {
-        self.parsed.value("project-name")
+        self.parsed
+            .value("project-name")
+            .filter(|name| !name.is_empty())
     }
 
     /// The project's files.
@@ -149,7 +151,7 @@ impl Global {
                 Some(text) => Ok(Source::new(name.strip_prefix("./").unwrap_or(name), text)),
                 None => Err(Output::error(
                     1,
-                    format!("open {name}: no such file or directory"),
+                    format!("open {}: no such file or directory", whole_path(name)),
                 )),
             })
             .collect()
@@ -184,7 +186,10 @@ impl Global {
             .into_iter()
             .map(|name| match session.file(name) {
                 Some(_) => Ok(Arc::from(name.strip_prefix("./").unwrap_or(name))),
-                None => Err(Output::error(1, format!("couldn't find env file: {name}"))),
+                None => Err(Output::error(
+                    1,
+                    format!("couldn't find env file: {}", whole_path(name)),
+                )),
             })
             .collect()
     }
@@ -265,6 +270,15 @@ impl Global {
             Some(name) => Ok(name.to_owned()),
             None => Ok(self.project(session, &[])?.0.name.to_string()),
         }
+    }
+}
+
+/// A file's path as the client prints it: the console's directory is the project's folder.
+fn whole_path(name: &str) -> String {
+    if name.starts_with('/') {
+        name.to_owned()
+    } else {
+        format!("/{PROJECT}/{}", name.strip_prefix("./").unwrap_or(name))
     }
 }
 

@@ -225,7 +225,7 @@ pub fn command(text: &str, whole: bool) -> String {
 fn holds(row: &Row, key: &str, value: &str) -> bool {
     match key {
         "id" => row.id.starts_with(value),
-        "name" => row.name.contains(value.trim_start_matches('/')),
+        "name" => named(&row.name, value),
         "status" => row.state == value,
         "health" => row.health.unwrap_or("none") == value,
         "ancestor" => row.image == value || row.image.split(':').next() == Some(value),
@@ -243,6 +243,21 @@ fn holds(row: &Row, key: &str, value: &str) -> bool {
                 .map(|(_, text)| text.as_str())
         }),
         _ => false,
+    }
+}
+
+/// Whether a name matches a pattern, of whose regular expression only the anchors are modelled.
+fn named(name: &str, pattern: &str) -> bool {
+    let (begins, rest) = match pattern.strip_prefix('^') {
+        Some(rest) => (true, rest),
+        None => (pattern.starts_with('/'), pattern),
+    };
+    let rest = rest.trim_start_matches('/');
+    match (begins, rest.strip_suffix('$')) {
+        (true, Some(whole)) => name == whole,
+        (true, None) => name.starts_with(rest),
+        (false, Some(end)) => name.ends_with(end),
+        (false, None) => name.contains(rest),
     }
 }
 

@@ -475,7 +475,7 @@ fn files_are_found_and_refused_as_by_compose() {
             no configuration file provided: not found
             [1]
             $ docker compose -f nosuch.yml ps
-            open nosuch.yml: no such file or directory
+            open /app/nosuch.yml: no such file or directory
             [1]
         "#]],
     );

@@ -167,11 +167,11 @@ impl<'f> Gather<'f> {
         if trail.contains(&here) || trail.len() > CHAIN_MAX {
             let chain: Vec<String> = trail
                 .iter()
-                .map(|(file, service)| format!("\n  {service} in {file}"))
+                .map(|(file, service)| format!("{service} in {file}"))
                 .collect();
             let message = format!(
-                "Circular reference:{}\n  extends {service} in {file}",
-                chain.join("")
+                "Circular reference:\n  {}\n  extends {service} in {file}",
+                chain.join("\n  extends ")
             );
             self.scribe
                 .error(explain::COMPOSE_BAD_EXTENDS, extends.span, message);

@@ -121,6 +121,13 @@ fn merge_at(base: Node, over: Node, path: &mut Vec<String>, scribe: &Scribe) -> 
         Rule::KeyValue => plain(key_values(base), key_values(over), path, scribe),
         Rule::Names => plain(names(base), names(over), path, scribe),
         Rule::TextIs(key) => plain(text_is(base, key), text_is(over, key), path, scribe),
+        // Only hosts are merged across the two forms.
+        Rule::Unique(_)
+            if words.last() != Some(&"extra_hosts")
+                && (base.as_map().is_some() || over.as_map().is_some()) =>
+        {
+            plain(base, over, path, scribe)
+        }
         Rule::Unique(key) => unique(base, over, key),
         Rule::Logging => {
             let driver = |node: &Node| node.get("driver").and_then(|driver| driver.scalar_text());
@@ -171,7 +178,11 @@ fn plain(base: Node, over: Node, path: &mut Vec<String>, scribe: &Scribe) -> Nod
             NodeValue::Map(_) | NodeValue::Seq(_),
             other @ (NodeValue::Map(_) | NodeValue::Seq(_)),
         )
-        | (NodeValue::Map(_), other) => {
+        | (NodeValue::Map(_), other)
+        | (
+            NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) | NodeValue::Str { .. },
+            other @ NodeValue::Map(_),
+        ) => {
             let message = format!("cannot override {}", path.join("."));
             let help = "the file before gives this another type; use the same form in both";
             scribe.error_with_help(explain::COMPOSE_CONFLICT, span, message, help);
@@ -199,6 +210,19 @@ fn into_items(node: Node) -> Vec<Node> {
     match node.value {
         NodeValue::Seq(items) => items,
         NodeValue::Null => Vec::new(),
+        // `host: address` beside `host=address`. Source: compose-go `override/merge.go`
+        // convertIntoSequence.
+        NodeValue::Map(entries) => entries
+            .into_iter()
+            .map(|entry| {
+                let value = entry.value.scalar_text().unwrap_or_else(|| "".into());
+                let text = NodeValue::Str {
+                    text: format!("{}={value}", entry.key.text).into(),
+                    style: crate::manifest::tree::Style::Plain,
+                };
+                Node::new(text, entry.key.span)
+            })
+            .collect(),
         _ => vec![node],
     }
 }

@@ -271,7 +271,7 @@ fn health_test(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<HealthT
         Some("CMD") => Some(HealthTest::Command(words[1..].to_vec())),
         Some("CMD-SHELL") => Some(HealthTest::Shell(words[1..].join(" ").into())),
         Some(_) => {
-            let message = "when healthcheck.test is a list the first item must be either NONE, CMD or CMD-SHELL";
+            let message = r#"healthcheck.test must start either by "CMD", "CMD-SHELL" or "NONE""#;
             scribe.error(code, field.span, message);
             None
         }

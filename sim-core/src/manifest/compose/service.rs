@@ -87,6 +87,7 @@ pub fn read(
     let networks = networks(field, scribe, name, &mode);
     let container = get("container_name");
     let mut resources = part::needs(&deploy.get(scribe, "resources"), scribe, code);
+    distinct(name, field, &deploy, scribe);
     let limit = amount::bytes(&get("mem_limit"), scribe, code);
     resources.limits.memory_bytes = resources.limits.memory_bytes.or(limit);
     let cpus = amount::cpu_milli(&get("cpus"), scribe, code);
@@ -151,6 +152,51 @@ pub fn read(
         ports,
         grants,
         container_name,
+    }
+}
+
+/// Old and new names of one bound have one value, and a name of its own goes with one container.
+/// Source: compose-go `loader/validate.go`.
+fn distinct(name: &str, field: &Field<'_>, deploy: &Field<'_>, scribe: &Scribe) {
+    let old = |key: &str| field.peek(key);
+    let new = |group: &str, key: &str| deploy.peek("resources").peek(group).peek(key);
+    let text = |field: &Field<'_>| field.node.and_then(|node| node.scalar_text());
+    let bytes = |field: &Field<'_>| text(field).and_then(|text| amount::parse_bytes(&text));
+    let milli = |field: &Field<'_>| text(field).and_then(|text| amount::parse_decimal(&text, 3));
+    for (key, group, other, is_cpu) in [
+        ("cpus", "limits", "cpus", true),
+        ("mem_limit", "limits", "memory", false),
+        ("mem_reservation", "reservations", "memory", false),
+        ("pids_limit", "limits", "pids", true),
+    ] {
+        let (one, two) = (old(key), new(group, other));
+        let read =
+            |field: &Field<'_>| if is_cpu { milli(field) } else { bytes(field) }.unwrap_or(0);
+        let has_group = deploy.peek("resources").peek(group).exists();
+        if one.exists() && has_group && read(&one) != 0 && read(&one) != read(&two) {
+            let message = format!(
+                "services.{name}: can't set distinct values on '{key}' and 'deploy.resources.{group}.{other}': invalid compose project"
+            );
+            scribe.error(explain::COMPOSE_CONFLICT, one.span, message);
+        }
+    }
+    let container = old("container_name");
+    let count = |field: &Field<'_>| text(field).and_then(|text| text.parse::<u32>().ok());
+    let scaled = [
+        ("scale", old("scale")),
+        ("deploy.replicas", deploy.peek("replicas")),
+    ]
+    .into_iter()
+    .find(|(_, field)| field.exists());
+    if let Some((attribute, scale)) = scaled
+        && container.exists()
+        && count(&scale).is_some_and(|count| count > 1)
+    {
+        // Name and attribute have changed places upstream.
+        let message = format!(
+            "services.{attribute}: can't set container_name and {name} as container name must be unique: invalid compose project"
+        );
+        scribe.error(explain::COMPOSE_CONFLICT, container.span, message);
     }
 }
 

@@ -225,7 +225,7 @@ networks: {front: {}}
             compose.yaml:15:21: error CMP004: services.c.depends_on.a missing property 'condition'
               15 |     depends_on: {a: {}}
                  |                     ^
-            compose.yaml:16:19: error CMP005: when healthcheck.test is a list the first item must be either NONE, CMD or CMD-SHELL
+            compose.yaml:16:19: error CMP005: healthcheck.test must start either by "CMD", "CMD-SHELL" or "NONE"
               16 |     healthcheck: {test: [curl, x], interval: 5}
                  |                   ^^^^
             compose.yaml:16:46: error CMP002: services.c.healthcheck.interval must be a string

@@ -179,46 +179,37 @@ fn one_off(session: &mut Session, global: &Global, words: &[String]) -> Result<O
     let name = parsed.words[0].clone();
     let named = std::slice::from_ref(&name);
     let (project, mut notes) = global.project(session, named)?;
-    let mut needed = select(project, named, !parsed.has("no-deps"))?;
-    let Some(mut service) = needed.services.remove(name.as_str()) else {
+    let needed = select(project, named, !parsed.has("no-deps"))?;
+    let Some(service) = needed.services.get(name.as_str()).cloned() else {
         return Err(Output::error(1, format!("no such service: {name}")));
     };
     let mut start: Vec<Arc<str>> = service.depends_on.keys().cloned().collect();
     start.retain(|other| needed.services.contains_key(other));
-    needed
-        .services
-        .insert(service.name.clone(), service.clone());
     let project = Arc::new(needed);
     // What it needs is brought up; the service itself only gets its image, networks and volumes.
+    let own = select((*project).clone(), named, false)?;
+    let mut steps = Vec::new();
+    if !start.is_empty() {
+        let options = UpOptions {
+            services: start,
+            ..UpOptions::default()
+        };
+        steps.push((project.clone(), options));
+    }
     let options = UpOptions {
-        services: start.clone(),
+        only_resources: true,
         ..UpOptions::default()
     };
-    let mut beside = (*project).clone();
-    if start.is_empty() {
-        service.depends_on.clear();
-        beside.services.insert(
-            service.name.clone(),
-            crate::api::compose::service::Service {
-                scale: 0,
-                ..service.clone()
-            },
-        );
-    }
-    let request = Request::Up {
-        project: Arc::new(beside),
-        options: UpOptions {
-            no_start: start.is_empty(),
-            ..options
-        },
-    };
-    let prepared = up::operate(session, request, LONGEST)?;
-    notes.push_str(&prepared.stderr);
-    if prepared.code != 0 {
-        return Err(Output {
-            stderr: notes,
-            ..prepared
-        });
+    steps.push((Arc::new(own), options));
+    for (project, options) in steps {
+        let prepared = up::operate(session, Request::Up { project, options }, LONGEST)?;
+        notes.push_str(&prepared.stderr);
+        if prepared.code != 0 {
+            return Err(Output {
+                stderr: notes,
+                ..prepared
+            });
+        }
     }
     let mut config = lower::config(&project, &service, 1, 0);
     let label = |key: &str| -> Arc<str> { format!("{}{key}", lower::LABEL).into() };

@@ -197,6 +197,7 @@ fn begin(
             .collect(),
         scale,
         no_start,
+        only_resources: false,
         pull: parsed.value("pull") == Some("always"),
         grace: verb::grace(parsed)?,
     };

@@ -226,8 +226,12 @@ fn create(
             "invalid pull option: '{policy}': must be one of \"always\", \"missing\" or \"never\""
         )));
     }
-    image::ensure(session, &config.image, policy, parsed.has("quiet"), notes)
-        .map_err(|message| refuse(&message))?;
+    let fetched = image::ensure(session, &config.image, policy, parsed.has("quiet"), notes);
+    if let Err(message) = fetched {
+        let mut output = refuse(&message);
+        output.stderr.insert_str(0, notes);
+        return Err(output);
+    }
     let name = match parsed.value("name") {
         Some(name) => name.to_owned(),
         None => random_name(session),
