@@ -55,6 +55,7 @@ use settings::Settings;
 use store::{Change, Store};
 use switch::Switches;
 use turn::Turn;
+use volumes::controller::VolumeController;
 
 /// A Kubernetes control plane and the agents on its machines.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +68,7 @@ pub struct KubePlane {
     scheduler: Scheduler,
     kubelets: Kubelets,
     switches: Switches,
+    volumes: VolumeController,
 }
 
 impl KubePlane {
@@ -100,7 +102,19 @@ impl KubePlane {
                     ctx,
                     out,
                 };
-                self.heartbeats.post_status(node, &mut turn);
+                let short = self.kubelets.evictions.has_memory_pressure(node);
+                self.heartbeats.post_status(node, short, &mut turn);
+            }
+            Event::VolumeSync => {
+                let mut turn = Turn {
+                    store: &mut self.store,
+                    settings: &self.settings,
+                    ctx,
+                    out,
+                };
+                self.volumes.sync(&mut turn);
+                let event = Event::Scheduler(scheduler::Event::VolumesSeen);
+                out.after(SimDuration::ZERO, event);
             }
             Event::Sync(Key::Namespaces) => {
                 let mut turn = Turn {
@@ -266,6 +280,7 @@ impl KubePlane {
             self.reserve_anew();
         }
         self.controllers.configure(&self.settings);
+        self.kubelets.configure(&self.settings.reserved);
         Ok(())
     }
 
@@ -358,6 +373,12 @@ impl KubePlane {
 
     /// Tells the loops of every write since the last time.
     fn tell(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+        for node in self.kubelets.evictions.take_changed() {
+            let frequency = self.settings.node_status_update_frequency;
+            if let Some(wait) = self.heartbeats.until_status(node, ctx.now, frequency) {
+                out.after(wait, Event::NodeStatus(node));
+            }
+        }
         while let Some(change) = self.store.next_change() {
             if let Change::NodeRemoved(node, _) = change {
                 self.heartbeats.forget(node);
@@ -379,5 +400,8 @@ impl KubePlane {
             out,
         };
         self.controllers.refresh(&mut turn);
+        if turn.store.documents().has_storage() {
+            self.volumes.touched(&mut turn);
+        }
     }
 }

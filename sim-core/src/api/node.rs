@@ -11,4 +11,10 @@ pub struct NodeSetup {
     pub labels: Vec<(Arc<str>, Arc<str>)>,
     /// Taints as `key=value:effect` or `key:effect`. Only Kubernetes has them.
     pub taints: Vec<Arc<str>>,
+    /// What workloads may ask for where that is not what follows from the machine: thousandths of
+    /// `cpu`, whole units of everything else. Only Kubernetes reads it.
+    pub allocatable: Vec<(Arc<str>, i64)>,
+    /// Images that are said to be there, with their sizes in bytes. Only Kubernetes' scheduler reads
+    /// it.
+    pub images: Vec<(Arc<str>, u64)>,
 }

@@ -5,6 +5,7 @@ use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
 use crate::kube::scheduler::NodeVerdict;
 use crate::manifest::value::Value;
+use crate::object::jsonpath::Template;
 use crate::object::print::{KeyOrder, json_pretty};
 
 use super::table::Table;
@@ -83,8 +84,9 @@ pub fn table(session: &Session, pod: &str) -> Output {
     Output::text(format!("decided at {at}\n{}", table.kubectl(true)))
 }
 
-/// The same as a document: raw and normalised scores, weights, status codes and reasons.
-pub fn json(session: &Session, pod: &str) -> Output {
+/// The same as a document: raw and normalised scores, weights, status codes and reasons. `format`
+/// is `json` or `jsonpath=…`.
+pub fn document(session: &Session, pod: &str, format: &str) -> Output {
     let world = match session.world(Orchestrator::Kubernetes) {
         Ok(world) => world,
         Err(output) => return output,
@@ -132,5 +134,15 @@ pub fn json(session: &Session, pod: &str) -> Output {
         ("feasible", Value::Int(feasible as i64)),
         ("nodes", Value::list(nodes.collect())),
     ]);
-    Output::text(json_pretty(&document, KeyOrder::Stored))
+    match format.strip_prefix("jsonpath=") {
+        None if format == "json" => Output::text(json_pretty(&document, KeyOrder::Stored)),
+        None => Output::error(
+            2,
+            format!("unknown format \"{format}\"; known: json, jsonpath=…"),
+        ),
+        Some(path) => match Template::parse(path).and_then(|template| template.print(&document)) {
+            Ok(text) => Output::text(format!("{text}\n")),
+            Err(error) => Output::error(1, format!("error parsing jsonpath {path}, {error}")),
+        },
+    }
 }

@@ -22,7 +22,10 @@ const UNTIL_DEFAULT: SimDuration = SimDuration::from_secs(600);
 /// Events handled between two looks at a condition's time.
 const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
 
-const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] | node remove NAME | load -f FILE [frozen] | controllers [on|off [NAME…]] | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | metric set OBJECT METRIC=QUANTITY… | metric unset OBJECT METRIC… | trace [FILTER] | why OBJECT | scores POD [-o json] | fork | branches | switch N | seek T | hash";
+/// Machines that one line adds at most.
+const MACHINES_MAX: u32 = 10_000;
+
+const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] [allocatable.RESOURCE=Q] [image.NAME=SIZE] | node remove NAME | load -f FILE [frozen] | controllers [on|off [NAME…]] | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | metric set OBJECT METRIC=QUANTITY… | metric unset OBJECT METRIC… | trace [FILTER] | why OBJECT | scores POD [-o json|jsonpath=…] | fork | branches | switch N | seek T | hash";
 
 /// Runs one `sim` command.
 pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
@@ -59,11 +62,12 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
                 "\"{number}\" is not the number of a fault; see sim faults"
             )),
         },
-        ["node", "add", name, rest @ ..] => match machine(name, rest) {
-            Ok(spec) => everywhere(session, Command::AddMachine(spec)),
+        ["node", "add", name, rest @ ..] => add_machines(session, name, rest),
+        ["node", "remove", name] => everywhere(session, Command::RemoveMachine((*name).into())),
+        ["set", key, file] if key.ends_with(".config") => match document(session, file, input) {
+            Ok(text) => set(session, key, &text),
             Err(message) => usage(&message),
         },
-        ["node", "remove", name] => everywhere(session, Command::RemoveMachine((*name).into())),
         ["set", key, value] => set(session, key, value),
         ["settings"] => settings(session),
         ["traffic", service, rate] => {
@@ -77,8 +81,8 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         ["trace", filter @ ..] => trace_lines(session, filter),
         ["why", object] => explain(session, object),
         ["scores", pod] => super::scores::table(session, pod),
-        ["scores", pod, "-o", "json"] | ["scores", "-o", "json", pod] => {
-            super::scores::json(session, pod)
+        ["scores", pod, "-o", format] | ["scores", "-o", format, pod] => {
+            super::scores::document(session, pod, format)
         }
         ["fork"] => {
             session.history.fork();
@@ -106,6 +110,43 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
             2,
             format!("unknown: sim {}\nusage: {USAGE}", arguments.join(" ")),
         ),
+    }
+}
+
+/// Adds one machine, or as many as a range in its name says: `worker-{1..50}`.
+fn add_machines(session: &mut Session, name: &str, words: &[&str]) -> Output {
+    let names = match ranged(name) {
+        Ok(names) => names,
+        Err(message) => return usage(&message),
+    };
+    for name in names {
+        let output = match machine(&name, words) {
+            Ok(spec) => everywhere(session, Command::AddMachine(spec)),
+            Err(message) => return usage(&message),
+        };
+        if output.code != 0 {
+            return output;
+        }
+    }
+    Output::default()
+}
+
+/// Names that a name with `{1..50}` in it stands for.
+fn ranged(name: &str) -> Result<Vec<String>, String> {
+    let Some((before, rest)) = name.split_once('{') else {
+        return Ok(vec![name.to_owned()]);
+    };
+    let parts = rest.split_once('}').and_then(|(range, after)| {
+        let (from, to) = range.split_once("..")?;
+        Some((from.parse::<u32>().ok()?, to.parse::<u32>().ok()?, after))
+    });
+    match parts {
+        Some((from, to, after)) if from <= to && to - from < MACHINES_MAX => Ok((from..=to)
+            .map(|number| format!("{before}{number}{after}"))
+            .collect()),
+        _ => Err(format!(
+            "\"{name}\": a range of machines is written worker-{{1..50}}, {MACHINES_MAX} at most"
+        )),
     }
 }
 
@@ -291,6 +332,7 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
             control: false,
             labels: Vec::new(),
             taints: Vec::new(),
+            ..NodeSetup::default()
         },
     };
     let quantity =
@@ -339,14 +381,29 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
             }
             "swap" => spec.profile.swap_bytes = quantity(value)?.value().unsigned_abs(),
             "taint" => spec.setup.taints.push(value.into()),
+            _ if key.starts_with("allocatable.") => {
+                let name = &key["allocatable.".len()..];
+                let amount = quantity(value)?;
+                let amount = if name == "cpu" {
+                    amount.milli_value()
+                } else {
+                    amount.value()
+                };
+                spec.setup.allocatable.push((name.into(), amount));
+            }
+            _ if key.starts_with("image.") => {
+                let name = &key["image.".len()..];
+                let size = quantity(value)?.value().unsigned_abs();
+                spec.setup.images.push((name.into(), size));
+            }
             _ => match key.strip_prefix("label.") {
                 Some(label) => spec.setup.labels.push((label.into(), value.into())),
-                None if key.contains('/') => {
+                None if key.contains('/') || key.starts_with("hugepages-") => {
                     spec.extended.push((key.into(), quantity(value)?.value()))
                 }
                 None => {
                     return Err(format!(
-                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, vendor/resource"
+                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, vendor/resource, allocatable.RESOURCE, image.NAME"
                     ));
                 }
             },
@@ -356,6 +413,17 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
         return Err("a machine needs some cpu and memory".to_owned());
     }
     Ok(spec)
+}
+
+/// Text of a file of the session, or of what was typed.
+fn document(session: &Session, name: &str, input: &str) -> Result<String, String> {
+    if name == "-" {
+        return Ok(input.to_owned());
+    }
+    match session.file(name) {
+        Some(text) => Ok(text.to_string()),
+        None => Err(format!("there is no file \"{name}\"")),
+    }
 }
 
 fn set(session: &mut Session, key: &str, value: &str) -> Output {

@@ -69,10 +69,43 @@ fn stand(name: &str, node: &Value) -> Option<Stand> {
             control,
             labels,
             taints: taints.collect(),
+            allocatable: allocatable(node),
+            images: images(node),
         },
         profile: Default::default(),
     };
     (spec.milli_cpu > 0 && spec.memory_bytes > 0).then_some(Stand { spec, ready })
+}
+
+/// What pods may ask for, as the node said.
+fn allocatable(node: &Value) -> Vec<(Arc<str>, i64)> {
+    let list = node.path(&["status", "allocatable"]).and_then(Value::as_map);
+    list.into_iter()
+        .flat_map(|map| map.iter())
+        .filter_map(|(key, value)| {
+            let amount = Quantity::parse(&crate::object::jsonpath::text(value)).ok()?;
+            let amount = if &**key == "cpu" {
+                amount.milli_value()
+            } else {
+                amount.value()
+            };
+            Some((key.clone(), amount))
+        })
+        .collect()
+}
+
+/// Images that the node said it has: every name with its size.
+fn images(node: &Value) -> Vec<(Arc<str>, u64)> {
+    let mut found = Vec::new();
+    for image in fields::list(node, &["status", "images"]) {
+        let size = image.i64_at(&["sizeBytes"]).unwrap_or(0).unsigned_abs();
+        for name in fields::list(image, &["names"]) {
+            if let Some(name) = name.as_str() {
+                found.push((name.into(), size));
+            }
+        }
+    }
+    found
 }
 
 fn stands(plane: &KubePlane) -> Vec<Stand> {

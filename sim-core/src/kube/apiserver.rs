@@ -205,6 +205,7 @@ impl ApiServer {
         if turn.store.documents().get(&key("kube-system")).is_some() {
             return;
         }
+        Self::add_default_class(turn);
         for name in BUILT_IN_NAMESPACES {
             let value = write::namespace_object(name);
             let revision = turn.store.bump();
@@ -229,6 +230,44 @@ impl ApiServer {
         luck: service::Luck<'_>,
     ) -> Result<service::Allocated, Vec<Cause>> {
         self.allocations.grant(service, None, luck)
+    }
+
+    /// The default class: what a cluster gets with its cloud's driver. Volumes are made where the
+    /// first pod goes.
+    fn add_default_class(turn: &mut Turn<'_, '_>) {
+        let mut value = Value::object([
+            ("apiVersion", Value::from("storage.k8s.io/v1")),
+            ("kind", "StorageClass".into()),
+            ("provisioner", "disk.csi.podium.dev".into()),
+            ("reclaimPolicy", "Delete".into()),
+            ("volumeBindingMode", "WaitForFirstConsumer".into()),
+        ]);
+        value.set_path(&["metadata", "name"], "standard".into());
+        value.set_path(
+            &[
+                "metadata",
+                "annotations",
+                "storageclass.kubernetes.io/is-default-class",
+            ],
+            "true".into(),
+        );
+        let revision = turn.store.bump();
+        let key = DocumentKey {
+            resource: "storageclasses.storage.k8s.io".into(),
+            namespace: "".into(),
+            name: "standard".into(),
+        };
+        turn.store.documents_mut().insert_quietly(
+            key,
+            Document {
+                value,
+                row: RowReference::None,
+                created: crate::base::time::SimTime::ZERO,
+                revision,
+                generation: 0,
+                deletion: None,
+            },
+        );
     }
 
     /// Number of the next draw of a kind.

@@ -198,7 +198,7 @@ impl Controllers {
             Event::TolerationEnds(pod) => self.taint_eviction.toleration_ends(pod, turn),
             Event::PodGc => self.pod_gc.round(turn),
             Event::ProxySync => self.proxy.sync(turn),
-            Event::NodeStatus(_) | Event::Scheduler(_) | Event::Kubelet(_) => {
+            Event::NodeStatus(_) | Event::VolumeSync | Event::Scheduler(_) | Event::Kubelet(_) => {
                 unreachable!("not of the controller manager")
             }
         }

@@ -53,6 +53,8 @@ pub enum Event {
     PodGc,
     /// All kube-proxies write what has changed.
     ProxySync,
+    /// The volume controller looks at what was written.
+    VolumeSync,
     /// The scheduler's.
     Scheduler(scheduler::Event),
     /// The kubelets'.

@@ -114,9 +114,9 @@ impl Heartbeats {
             taints: taints(setup),
             no_execute_since: None,
             unschedulable: false,
-            allocatable: turn.settings.reserved.allocatable(&capacity),
+            allocatable: stated(turn.settings.reserved.allocatable(&capacity), setup, turn),
             capacity,
-            images: Arc::default(),
+            images: setup.images.as_slice().into(),
             conditions,
             heartbeat: now,
             first_pod: NO_POD,
@@ -240,7 +240,7 @@ impl Heartbeats {
     }
 
     /// A kubelet posts its node's status.
-    pub fn post_status(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+    pub fn post_status(&mut self, node: NodeId, memory_pressure: bool, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         if self.is_silent(node) {
             return;
@@ -250,6 +250,18 @@ impl Heartbeats {
         };
         let (name, was) = (row.name, row.ready());
         let mut conditions = healthy(now);
+        if memory_pressure {
+            conditions[NodeCondition::MemoryPressure as usize] = NodeConditionState {
+                status: ConditionStatus::True,
+                reason: "KubeletHasInsufficientMemory",
+                message: "kubelet has insufficient memory available",
+                transition: now,
+            };
+        }
+        let pressed = |conditions: &[NodeConditionState; NODE_CONDITIONS]| {
+            conditions[NodeCondition::MemoryPressure as usize].status
+        };
+        let turned = (pressed(&row.conditions), pressed(&conditions));
         for (fresh, old) in conditions.iter_mut().zip(row.conditions) {
             if fresh.status == old.status {
                 fresh.transition = old.transition;
@@ -259,6 +271,26 @@ impl Heartbeats {
             return;
         }
         turn.store.set_node_conditions(node, conditions, now);
+        if turned.0 != turned.1 && turned.0 != ConditionStatus::Unknown {
+            let object = ("Node", Symbol::EMPTY, Name::plain(name));
+            let (reason, text) = if memory_pressure {
+                (
+                    "NodeHasInsufficientMemory",
+                    "Node {} status is now: NodeHasInsufficientMemory",
+                )
+            } else {
+                (
+                    "NodeHasSufficientMemory",
+                    "Node {} status is now: NodeHasSufficientMemory",
+                )
+            };
+            turn.normal(
+                object,
+                "kubelet",
+                reason,
+                Message::Name(text, Name::plain(name)),
+            );
+        }
         if was != ConditionStatus::True {
             let object = ("Node", Symbol::EMPTY, Name::plain(name));
             turn.normal(
@@ -275,6 +307,17 @@ impl Heartbeats {
                 Detail::None,
             );
         }
+    }
+
+    /// Time until a kubelet posts its next regular status.
+    pub fn until_status(
+        &self,
+        node: NodeId,
+        now: SimTime,
+        frequency: SimDuration,
+    ) -> Option<SimDuration> {
+        let beat = self.by_node.get(&node)?;
+        Some(next_beat(beat.phase, now, frequency))
     }
 
     /// A node object is gone.
@@ -369,6 +412,24 @@ pub fn levels(machine: MachineId, capacity: &ResourceVector, turn: &mut Turn<'_,
     }
 }
 
+/// Allocatable amounts that were stated instead of what follows from the machine.
+fn stated(
+    mut allocatable: ResourceVector,
+    setup: &NodeSetup,
+    turn: &mut Turn<'_, '_>,
+) -> ResourceVector {
+    for (name, amount) in &setup.allocatable {
+        match &**name {
+            "cpu" => allocatable.milli_cpu = *amount,
+            "memory" => allocatable.memory = *amount,
+            "ephemeral-storage" => allocatable.ephemeral_storage = *amount,
+            "pods" => allocatable.pods = *amount,
+            other => allocatable.set_extended(turn.ctx.symbols.intern(other), *amount),
+        }
+    }
+    allocatable
+}
+
 fn labels(host: &str, zone: &str, setup: &NodeSetup) -> Vec<(Arc<str>, Arc<str>)> {
     let mut labels: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
     let mut add = |key: &str, value: &str| labels.insert(key.into(), value.into());
@@ -388,15 +449,11 @@ fn labels(host: &str, zone: &str, setup: &NodeSetup) -> Vec<(Arc<str>, Arc<str>)
         );
     }
     for (key, value) in &setup.labels {
-        // A bare `zone` is the short way to say which zone the machine stands in.
-        add(
-            if &**key == "zone" {
-                "topology.kubernetes.io/zone"
-            } else {
-                key
-            },
-            value,
-        );
+        // A bare `zone` is also the short way to say which zone the machine stands in.
+        if &**key == "zone" {
+            add("topology.kubernetes.io/zone", value);
+        }
+        add(key, value);
     }
     labels.into_iter().collect()
 }

@@ -13,11 +13,12 @@
 //! with a readiness probe; three per pod that stops; none for a pod that just runs.
 //!
 //! Not modelled: volumes and what they wait for, post-start hooks, what hooks before the stop run
-//! (only `sleep` takes time), node pressure and eviction, in-place resize, static pods, image
+//! (only `sleep` takes time), pressure of other kinds than memory, in-place resize, static pods, image
 //! collection. Failed probes are reported when they change something, not each time.
 
 pub mod backoff;
 pub mod desk;
+pub mod eviction;
 pub mod lifecycle;
 pub mod lower;
 pub mod resources;
@@ -35,14 +36,17 @@ use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
+use super::apiserver::priority::SYSTEM_CLUSTER_CRITICAL;
+use super::reserved::{Reserved, Threshold};
 use super::rows::node::NodeRow;
 use super::rows::pod::{ContainerState, PodRow};
 use super::rows::{NodeId, PodId};
 use super::scheduler::plugins::{affinity, taints};
 use super::store::{Change, Store, WATCH_LAG};
-use super::template::{PodTemplate, TemplateId};
+use super::template::{PodTemplate, QosClass, TemplateId};
 
 use desk::{API_LATENCY, Desk, Report, sentence};
+use eviction::Evictions;
 use lower::Lowered;
 use worker::{ContainerWork, Worker};
 
@@ -70,6 +74,8 @@ pub enum Event {
     Delete(PodId),
     /// The hook before the stop of a container has run.
     HookEnded(PodId, u8),
+    /// A node's eviction manager looks at its memory.
+    EvictionPass(NodeId),
     /// An agent has started.
     AgentUp(MachineId),
 }
@@ -84,6 +90,8 @@ pub struct Settings {
     pub max_restart_period: SimDuration,
     /// Control groups and what goes with them.
     pub resources: resources::ResourceSettings,
+    /// Hard threshold `memory.available`.
+    pub hard_memory: Option<Threshold>,
 }
 
 impl Default for Settings {
@@ -91,6 +99,7 @@ impl Default for Settings {
         Self {
             max_restart_period: backoff::MAX,
             resources: resources::ResourceSettings::default(),
+            hard_memory: Reserved::default().memory_available,
         }
     }
 }
@@ -122,6 +131,8 @@ pub struct Kubelets {
     /// Pods that were running before their machines were simulated, and until when what they were
     /// stands.
     resuming: BTreeMap<PodId, SimTime>,
+    /// The nodes' eviction managers.
+    pub evictions: Evictions,
 }
 
 impl Kubelets {
@@ -169,6 +180,7 @@ impl Kubelets {
                 };
                 lifecycle::hook_ended(worker, usize::from(index), &mut desk);
             }
+            Event::EvictionPass(node) => self.eviction_pass(node, &mut desk),
             Event::AgentUp(machine) => {
                 let Some(trouble) = self
                     .trouble
@@ -268,7 +280,9 @@ impl Kubelets {
             }
             Upcall::Started { owner, container } => {
                 if let Some((worker, index)) = self.owned(owner) {
+                    let node = worker.node;
                     lifecycle::started(worker, index, container, &settings, &mut desk);
+                    self.watch_memory(node, &mut desk);
                 }
             }
             Upcall::StartFailed {
@@ -347,6 +361,31 @@ impl Kubelets {
             return false;
         }
         true
+    }
+
+    /// Follows a change of the hard eviction thresholds.
+    pub const fn configure(&mut self, reserved: &Reserved) {
+        self.settings.hard_memory = reserved.memory_available;
+    }
+
+    /// A node short of memory takes no pod without requests.
+    /// Source: `pkg/kubelet/eviction/eviction_manager.go` (`Admit`).
+    fn refuse_under_pressure(
+        &self,
+        node: NodeId,
+        template: &PodTemplate,
+    ) -> Option<(&'static str, Arc<str>)> {
+        let tolerated = template.tolerations.iter().any(|toleration| {
+            toleration.key.is_empty() || &*toleration.key == "node.kubernetes.io/memory-pressure"
+        });
+        let refused = self.evictions.has_memory_pressure(node)
+            && template.qos == QosClass::BestEffort
+            && template.priority < SYSTEM_CLUSTER_CRITICAL
+            && !tolerated;
+        refused.then(|| {
+            let text = "The node had condition: [MemoryPressure]. ";
+            ("Evicted", Arc::from(text))
+        })
     }
 
     /// Changes a field of the configuration; `false` when the key is not one of theirs.
@@ -435,7 +474,8 @@ impl Kubelets {
         let (place, lowered) = self.lowered(row.template, &template, desk);
         let node_row = desk.store.node(node).expect("the caller has seen it");
         let host = node_row.name;
-        let rejected = admit(pod, &template, node, node_row, desk.store);
+        let rejected = admit(pod, &template, node, node_row, desk.store)
+            .or_else(|| self.refuse_under_pressure(node, &template));
         let waiting = if template.spec.init_containers.is_empty() {
             "ContainerCreating"
         } else {
@@ -472,6 +512,7 @@ impl Kubelets {
             deadline: None,
             finished: false,
             rejected,
+            evicted: None,
             status_pending: false,
             relist_at: None,
             wake_at: None,
@@ -567,6 +608,8 @@ impl Kubelets {
             return;
         };
         if !row.is_terminating() {
+            // A pod that was evicted has ended and stays.
+            self.write_status(pod, desk);
             return;
         }
         if self.worker(pod).is_some() {

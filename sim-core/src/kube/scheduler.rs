@@ -14,6 +14,7 @@
 //! Not modelled: extenders, resource claims and what groups of pods need, gates that are off.
 
 pub mod cache;
+pub mod config;
 pub mod counts;
 pub mod cycle;
 pub mod demand;
@@ -104,6 +105,8 @@ pub enum Event {
     Cycle,
     /// A binding reaches the API server.
     Bind(PodId),
+    /// Claims, volumes or classes were written.
+    VolumesSeen,
     /// Pods that have waited for five minutes are tried again.
     FlushLeftover,
 }
@@ -159,6 +162,8 @@ pub struct Scheduler {
     profiles: Vec<Arc<Profile>>,
     nominator: Nominator,
     gated: BTreeSet<PodId>,
+    /// Pods that it has evicted and that, as far as it has heard, are still there.
+    victims: BTreeSet<PodId>,
     demands: Vec<Option<Arc<Demand>>>,
     qualified: Vec<(Symbol, Symbol)>,
     bindings: BTreeMap<PodId, Binding>,
@@ -183,6 +188,7 @@ impl Default for Scheduler {
             profiles: vec![Arc::default()],
             nominator: Nominator::default(),
             gated: BTreeSet::new(),
+            victims: BTreeSet::new(),
             demands: Vec::new(),
             qualified: Vec::new(),
             bindings: BTreeMap::new(),
@@ -218,6 +224,7 @@ impl Scheduler {
             }
             Event::NodeSeen(node) => self.node_seen(node, store, ctx),
             Event::NodeGone(node) => self.node_gone(node, store, ctx),
+            Event::VolumesSeen => self.volumes_changed(ctx.now),
             Event::Cycle => {
                 if self.cycle_at == Some(ctx.now) {
                     self.cycle_at = None;
@@ -330,9 +337,20 @@ impl Scheduler {
                 self.queue.initial_backoff = SimDuration::from_secs(u64::from(number()?.max(1)))
             }
             MAX_BACKOFF => self.queue.max_backoff = SimDuration::from_secs(u64::from(number()?)),
+            CONFIG => self.configure(config::parse(value)?),
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Takes a whole configuration over, as a start with `--config` does.
+    fn configure(&mut self, configuration: config::Configuration) {
+        self.search.percentage = configuration.percentage;
+        self.queue.initial_backoff = configuration.initial_backoff;
+        self.queue.max_backoff = configuration.max_backoff;
+        self.profiles = configuration.profiles;
+        self.scratch.forget();
+        self.cache.index.forget();
     }
 
     /// Its configuration.
@@ -344,7 +362,14 @@ impl Scheduler {
                 self.queue.initial_backoff.as_secs().to_string(),
             ),
             (MAX_BACKOFF, self.queue.max_backoff.as_secs().to_string()),
+            (CONFIG, self.profile_names()),
         ]
+    }
+
+    /// Names of the profiles, joined by commas.
+    fn profile_names(&self) -> String {
+        let names: Vec<&str> = self.profiles.iter().map(|profile| &*profile.name).collect();
+        names.join(",")
     }
 
     /// Whether what is known of a pod was made from another template than it has now.
@@ -426,6 +451,7 @@ impl Scheduler {
     fn pod_gone(&mut self, pod: PodId, template: TemplateId, store: &Store, ctx: &mut Context<'_>) {
         self.queue.remove(pod);
         self.gated.remove(&pod);
+        self.victims.remove(&pod);
         self.nominator.remove(pod);
         self.bindings.remove(&pod);
         let look = Look {
@@ -449,7 +475,7 @@ impl Scheduler {
     }
 
     /// Something about claims or volumes changed.
-    pub fn volumes_changed(&mut self, now: SimTime) {
+    fn volumes_changed(&mut self, now: SimTime) {
         self.queue.announce(now, |_, by| {
             [
                 Plugin::VolumeBinding,
@@ -876,15 +902,10 @@ impl Scheduler {
         }
         let store = candidate.look.store;
         self.cache.pods_on(slot).into_iter().any(|other| {
-            store.pod(other).is_some_and(|row| {
-                row.is_terminating()
-                    && store.template(row.template).priority < candidate.demand.priority
-                    && store
-                        .pod_details(other)
-                        .disruption
-                        .as_ref()
-                        .is_some_and(|(reason, _)| *reason == PREEMPTED)
-            })
+            let lower = self.cache.template_of(other).is_some_and(|template| {
+                store.template(template).priority < candidate.demand.priority
+            });
+            lower && self.victims.contains(&other)
         })
     }
 
@@ -938,6 +959,7 @@ impl Scheduler {
                 ctx.now,
             );
             if !victim_row.is_terminating() {
+                self.victims.insert(*victim);
                 store.set_disruption(*victim, PREEMPTED, why.clone(), ctx.now);
                 store.mark_terminating(*victim, None, ctx.now);
             }
@@ -1079,6 +1101,8 @@ impl Scheduler {
     }
 }
 
+/// A `KubeSchedulerConfiguration` document.
+const CONFIG: &str = "kube-scheduler.config";
 const PERCENTAGE: &str = "kube-scheduler.percentageOfNodesToScore";
 const INITIAL_BACKOFF: &str = "kube-scheduler.podInitialBackoffSeconds";
 const MAX_BACKOFF: &str = "kube-scheduler.podMaxBackoffSeconds";

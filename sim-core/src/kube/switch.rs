@@ -13,7 +13,7 @@ use super::store::Store;
 
 /// Loops by the names that `kube-controller-manager --controllers` knows them by, and the scheduler.
 /// Source: `cmd/kube-controller-manager/names/controller_names.go`.
-pub const LOOPS: [&str; 16] = [
+pub const LOOPS: [&str; 17] = [
     "cronjob-controller",
     "daemonset-controller",
     "deployment-controller",
@@ -25,6 +25,7 @@ pub const LOOPS: [&str; 16] = [
     "kube-scheduler",
     "namespace-controller",
     "node-lifecycle-controller",
+    "persistentvolume-binder-controller",
     "pod-garbage-collector-controller",
     "replicaset-controller",
     "resourcequota-controller",
@@ -151,6 +152,7 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         }
         Event::Sync(Key::Namespaces) => "namespace-controller",
         Event::PodGc => "pod-garbage-collector-controller",
+        Event::VolumeSync => "persistentvolume-binder-controller",
         Event::Scheduler(_) => "kube-scheduler",
         // Agents of the machines, not loops of the control plane.
         Event::NodeStatus(_) | Event::ProxySync | Event::Kubelet(_) => return None,

@@ -1,3 +1,4 @@
 //! Volumes: claims, the volumes for them, and where they are attached.
 
 pub mod claim;
+pub mod controller;

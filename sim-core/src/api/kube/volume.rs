@@ -43,6 +43,8 @@ pub enum VolumeSource {
         /// Mounted read-only.
         read_only: bool,
     },
+    /// `image`: the files of an image, by its reference.
+    Image(Arc<str>),
     /// Anything else.
     Other,
 }

@@ -30,6 +30,7 @@ fn session(orchestrator: Orchestrator, machines: u32) -> Session {
                 control,
                 labels: Vec::new(),
                 taints: Vec::new(),
+                ..NodeSetup::default()
             },
         };
         session.history.input(Input {

@@ -119,6 +119,8 @@ pub struct Worker {
     pub finished: bool,
     /// Reason and message of a pod that the node refused.
     pub rejected: Option<(&'static str, Arc<str>)>,
+    /// Message of a pod that its node evicted.
+    pub evicted: Option<Arc<str>>,
     /// A status write is scheduled.
     pub status_pending: bool,
     /// The relist that will look at this pod next.
@@ -201,13 +203,16 @@ impl Worker {
             initialized: self.initialized,
             containers_ready: ready,
             ready,
-            reason: None,
-            message: None,
+            reason: self.evicted.as_ref().map(|_| "Evicted"),
+            message: self.evicted.clone(),
         }
     }
 
     /// The phase that follows from the containers.
     pub fn phase(&self) -> Phase {
+        if self.evicted.is_some() && self.is_stopped() {
+            return Phase::Failed;
+        }
         let mut running = 0;
         let mut waiting = 0;
         let mut restarting = 0;

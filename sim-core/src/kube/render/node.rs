@@ -130,7 +130,7 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
             "daemonEndpoints",
             object([("kubeletEndpoint", object([("Port", Value::Int(10250))]))]),
         ),
-        ("images", Value::list(Vec::new())),
+        ("images", images(row)),
         ("nodeInfo", info),
     ])
 }
@@ -149,6 +149,8 @@ fn resources(view: &View<'_>, amounts: &ResourceVector) -> Value {
         ("pods".to_owned(), amounts.pods.to_string().into()),
     ];
     for (name, amount) in &amounts.extended {
+        let text = view.symbols.text(*name);
+        list.retain(|(known, _)| known != text);
         list.push((
             view.symbols.text(*name).to_owned(),
             amount.to_string().into(),
@@ -156,6 +158,20 @@ fn resources(view: &View<'_>, amounts: &ResourceVector) -> Value {
     }
     list.sort_by(|one, two| one.0.cmp(&two.0));
     Value::object(list)
+}
+
+/// Images that the kubelet has posted.
+fn images(row: &NodeRow) -> Value {
+    let list = row.images.iter().map(|(name, size)| {
+        object([
+            ("names", Value::list(vec![Value::from(&**name)])),
+            (
+                "sizeBytes",
+                Value::Int(i64::try_from(*size).unwrap_or(i64::MAX)),
+            ),
+        ])
+    });
+    Value::list(list.collect())
 }
 
 fn cpu(milli: i64) -> String {

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::api::kube::container::{Container, Protocol};
 use crate::api::kube::pod::PodSpec;
+use crate::api::kube::volume::VolumeSource;
 use crate::base::symbol::Symbol;
 use crate::kube::template::PodTemplate;
 
@@ -54,10 +55,10 @@ pub struct Demand {
     pub ports: SmallVec<[HostPort; 1]>,
     /// Whether it prefers nodes by affinity.
     pub prefers: bool,
-    /// Which of the other resources filters leave out, by place, one bit each.
-    pub ignored: u32,
-    /// Images of its init containers and containers, with their tags.
+    /// Images of its init containers, containers and volumes, with their tags.
     pub images: Vec<Arc<str>>,
+    /// Its init containers and containers.
+    pub containers: u32,
 }
 
 impl Demand {
@@ -108,13 +109,21 @@ impl Demand {
                 })
                 .collect(),
             prefers: !spec.affinity.node_preferred.is_empty(),
-            ignored: 0,
             images: spec
                 .init_containers
                 .iter()
                 .chain(&spec.containers)
                 .map(|container| tagged(&container.image))
+                .chain(
+                    spec.volumes
+                        .iter()
+                        .filter_map(|volume| match &volume.source {
+                            VolumeSource::Image(reference) => Some(tagged(reference)),
+                            _ => None,
+                        }),
+                )
                 .collect(),
+            containers: (spec.init_containers.len() + spec.containers.len()) as u32,
         }
     }
 }

@@ -159,7 +159,8 @@ impl Candidate<'_> {
         if !demand.extended.is_empty() {
             let facts = cache.facts(slot);
             for (index, (name, amount)) in demand.extended.iter().enumerate() {
-                if demand.ignored & 1 << index.min(31) != 0 {
+                if self.profile.ignores_any() && self.profile.ignores(self.look.symbols.text(*name))
+                {
                     continue;
                 }
                 let have = facts.allocatable(*name);

@@ -144,9 +144,10 @@ impl PluginSet {
         Self(self.0 | 1 << plugin as u32)
     }
 
-    /// Whether it is empty.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
+    /// This set and one less.
+    #[must_use]
+    pub const fn without(self, plugin: Plugin) -> Self {
+        Self(self.0 & !(1 << plugin as u32))
     }
 
     /// Whether a plugin is in it.

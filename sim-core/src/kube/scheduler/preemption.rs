@@ -12,8 +12,10 @@ use std::sync::Arc;
 
 use crate::base::time::SimTime;
 use crate::kube::rows::PodId;
+use crate::kube::rows::watched::WatchedPart;
 use crate::kube::selector::Selector;
 use crate::kube::store::Store;
+use crate::kube::store::document::{Document, RowReference};
 use crate::kube::volumes::claim::label_selector;
 use crate::manifest::value::Value;
 
@@ -138,7 +140,12 @@ fn try_node(
         let Some(place) = cache.displace(pod, &demand, look) else {
             continue;
         };
-        let started = look.store.pod_details(pod).started;
+        // The API keeps whole seconds.
+        let started = look
+            .store
+            .pod_details(pod)
+            .started
+            .map(SimTime::truncated_to_second);
         let victim = Victim {
             pod,
             priority: demand.priority,
@@ -238,7 +245,7 @@ fn budgets(store: &Store) -> Vec<Budget> {
                 .path(&["spec", "selector"])
                 .map(label_selector)
                 .unwrap_or_default(),
-            allowed: value.i64_at(&["status", "disruptionsAllowed"]).unwrap_or(0),
+            allowed: allowed(document, store),
             disrupted: disrupted
                 .into_iter()
                 .flat_map(|map| map.iter())
@@ -247,6 +254,17 @@ fn budgets(store: &Store) -> Vec<Budget> {
         }
     })
     .collect()
+}
+
+/// What a budget's loop last said, or what an imported budget says.
+fn allowed(document: &Document, store: &Store) -> i64 {
+    if let RowReference::Watched(id) = document.row
+        && let Some(WatchedPart::Budget(part)) = store.watched(id).map(|row| &row.part)
+    {
+        return part.allowed;
+    }
+    let stated = document.value.i64_at(&["status", "disruptionsAllowed"]);
+    stated.unwrap_or(0)
 }
 
 /// Fewest broken budgets, then the lowest highest priority, the smallest sum of priorities, the

@@ -115,6 +115,11 @@ impl Profile {
             && matches!(&*self.balanced_resources, [one, other] if &**one == "cpu" && &**other == "memory")
     }
 
+    /// Whether filters leave any resource out.
+    pub const fn ignores_any(&self) -> bool {
+        !(self.ignored_resources.is_empty() && self.ignored_groups.is_empty())
+    }
+
     /// Whether filters leave a resource out.
     pub fn ignores(&self, resource: &str) -> bool {
         let group = resource.split_once('/').map_or("", |(group, _)| group);

@@ -77,11 +77,17 @@ impl Board {
             let wanted = &candidate.demand.images;
             let score = |slot: &u32| {
                 if cache.has_images() {
-                    images::score(wanted, &cache.facts(*slot).images, nodes, |name| {
-                        cache
-                            .image(name)
-                            .map_or((0, 0), |state| (state.size, state.nodes))
-                    })
+                    images::score(
+                        wanted,
+                        candidate.demand.containers,
+                        &cache.facts(*slot).images,
+                        nodes,
+                        |name| {
+                            cache
+                                .image(name)
+                                .map_or((0, 0), |state| (state.size, state.nodes))
+                        },
+                    )
                 } else {
                     0
                 }

@@ -124,6 +124,7 @@ impl VolumeNeeds {
                 VolumeSource::EmptyDir { .. }
                 | VolumeSource::ConfigMap(..)
                 | VolumeSource::Secret(..)
+                | VolumeSource::Image(_)
                 | VolumeSource::Other => continue,
             };
             needs.present = true;
@@ -271,6 +272,7 @@ impl VolumeNeeds {
             | VolumeSource::EmptyDir { .. }
             | VolumeSource::ConfigMap(..)
             | VolumeSource::Secret(..)
+            | VolumeSource::Image(_)
             | VolumeSource::Other => false,
         })
     }
@@ -357,6 +359,7 @@ pub fn are_bound(row: &PodRow, look: Look<'_>) -> bool {
             | VolumeSource::ConfigMap(..)
             | VolumeSource::Secret(..)
             | VolumeSource::Disk { .. }
+            | VolumeSource::Image(_)
             | VolumeSource::Other => return true,
         };
         claim::find(namespace, &name, look.store).is_some_and(|claim| claim.is_bound())

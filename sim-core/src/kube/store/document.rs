@@ -2,7 +2,7 @@
 //!
 //! A kind that a loop reads has a row as well; the document holds what the row does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::time::SimTime;
@@ -61,7 +61,17 @@ pub struct Document {
 #[derive(Clone, Debug, Default)]
 pub struct Documents {
     by_key: Arc<BTreeMap<DocumentKey, Document>>,
+    /// Claims, volumes and classes that were written since the volume controller looked last.
+    storage: BTreeSet<DocumentKey>,
 }
+
+/// Resources whose writes the volume controller hears of.
+const STORAGE: [&str; 4] = [
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "storageclasses.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+];
 
 impl Documents {
     /// One document.
@@ -74,11 +84,34 @@ impl Documents {
         if !self.by_key.contains_key(key) {
             return None;
         }
+        self.touch(key);
         Arc::make_mut(&mut self.by_key).get_mut(key)
+    }
+
+    /// Adds one that a fresh cluster has: nobody needs to look at it.
+    pub fn insert_quietly(&mut self, key: DocumentKey, document: Document) {
+        Arc::make_mut(&mut self.by_key).insert(key, document);
+    }
+
+    fn touch(&mut self, key: &DocumentKey) {
+        if STORAGE.contains(&&*key.resource) {
+            self.storage.insert(key.clone());
+        }
+    }
+
+    /// Whether some claim, volume or class was written.
+    pub fn has_storage(&self) -> bool {
+        !self.storage.is_empty()
+    }
+
+    /// The claims, volumes and classes that were written since the last call.
+    pub fn take_storage(&mut self) -> BTreeSet<DocumentKey> {
+        std::mem::take(&mut self.storage)
     }
 
     /// Adds or replaces one.
     pub fn insert(&mut self, key: DocumentKey, document: Document) {
+        self.touch(&key);
         Arc::make_mut(&mut self.by_key).insert(key, document);
     }
 
@@ -87,6 +120,7 @@ impl Documents {
         if !self.by_key.contains_key(key) {
             return None;
         }
+        self.touch(key);
         Arc::make_mut(&mut self.by_key).remove(key)
     }
 

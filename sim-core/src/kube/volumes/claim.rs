@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::api::kube::affinity::NodeSelectorTerm;
+use crate::api::kube::affinity::{NodeSelectorTerm, PreferredNodeTerm};
 use crate::api::selector::{LabelSelector, Operator, Requirement};
 use crate::base::quantity::Quantity;
 use crate::kube::apiserver::template::selector;
@@ -125,7 +125,8 @@ impl Claim {
     }
 }
 
-fn key(resource: &str, namespace: &str, name: &str) -> DocumentKey {
+/// The name of a document.
+pub fn key(resource: &str, namespace: &str, name: &str) -> DocumentKey {
     DocumentKey {
         resource: resource.into(),
         namespace: namespace.into(),
@@ -204,7 +205,7 @@ pub fn persistent_volume(name: &str, value: &Value, deleting: bool) -> Persisten
         let text = |key: &str| -> Arc<str> { claim.str_at(&[key]).unwrap_or("").into() };
         (text("namespace"), text("name"))
     });
-    let terms = value.path(&["spec", "nodeAffinity", "required", "nodeSelectorTerms"]);
+    let required = value.path(&["spec", "nodeAffinity", "required"]);
     let csi = value.path(&["spec", "csi"]).map(|csi| {
         let text = |key: &str| -> Arc<str> { csi.str_at(&[key]).unwrap_or("").into() };
         (text("driver"), text("volumeHandle"))
@@ -231,12 +232,7 @@ pub fn persistent_volume(name: &str, value: &Value, deleting: bool) -> Persisten
             .str_at(&["status", "phase"])
             .unwrap_or("Available")
             .into(),
-        node_affinity: terms.and_then(Value::as_list).map(|terms| {
-            terms
-                .iter()
-                .map(|term| node_term(term, "matchExpressions", "matchFields"))
-                .collect()
-        }),
+        node_affinity: required.map(node_selector_terms),
         csi,
         deleting,
     }
@@ -279,6 +275,30 @@ fn modes(value: &Value) -> Vec<AccessMode> {
     modes.sort_unstable();
     modes.dedup();
     modes
+}
+
+/// `nodeSelectorTerms` of a node selector in a document.
+pub fn node_selector_terms(selector: &Value) -> Vec<NodeSelectorTerm> {
+    let terms = selector.get("nodeSelectorTerms").and_then(Value::as_list);
+    terms
+        .unwrap_or_default()
+        .iter()
+        .map(|term| node_term(term, "matchExpressions", "matchFields"))
+        .collect()
+}
+
+/// Preferred terms on nodes in a document.
+pub fn preferred_terms(list: &Value) -> Vec<PreferredNodeTerm> {
+    list.as_list()
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|item| {
+            Some(PreferredNodeTerm {
+                weight: u32::try_from(item.i64_at(&["weight"])?).ok()?,
+                preference: node_term(item.get("preference")?, "matchExpressions", "matchFields"),
+            })
+        })
+        .collect()
 }
 
 /// A node selector term from a document.

@@ -14,6 +14,7 @@ const MAX_CONTAINER_THRESHOLD: i64 = 1000 << 20;
 /// Score of a node with these images. `state` knows an image's size and on how many nodes it is.
 pub fn score(
     wanted: &[Arc<str>],
+    containers: u32,
     there: &[(Arc<str>, u64)],
     nodes: u32,
     state: impl Fn(&str) -> (u64, u32),
@@ -27,7 +28,7 @@ pub fn score(
             (size as f64 * (f64::from(on) / f64::from(nodes.max(1)))) as i64
         })
         .sum::<i64>();
-    let max = MAX_CONTAINER_THRESHOLD * wanted.len() as i64;
+    let max = MAX_CONTAINER_THRESHOLD * i64::from(containers);
     if max <= MIN_THRESHOLD {
         return 0;
     }
@@ -49,8 +50,8 @@ mod tests {
         };
         let wanted = [x.clone(), y.clone()];
         let both = [(x.clone(), 600 << 20), (y, 90 << 20)];
-        assert_eq!(score(&wanted, &both, 4, state), 15);
-        assert_eq!(score(&wanted, &both[..1], 4, state), 14);
-        assert_eq!(score(&wanted, &[], 4, state), 0);
+        assert_eq!(score(&wanted, 2, &both, 4, state), 15);
+        assert_eq!(score(&wanted, 2, &both[..1], 4, state), 14);
+        assert_eq!(score(&wanted, 2, &[], 4, state), 0);
     }
 }

@@ -74,6 +74,10 @@ fn source(item: &Field<'_>, scribe: &Scribe) -> VolumeSource {
             secret.get(scribe, "optional").truth(scribe),
         );
     }
+    if has("image") {
+        let image = item.get(scribe, "image");
+        return VolumeSource::Image(image.get(scribe, "reference").text_or_empty(scribe));
+    }
     if has("ephemeral") {
         return VolumeSource::Ephemeral;
     }
