@@ -79,7 +79,9 @@ fn stand(name: &str, node: &Value) -> Option<Stand> {
 
 /// What pods may ask for, as the node said.
 fn allocatable(node: &Value) -> Vec<(Arc<str>, i64)> {
-    let list = node.path(&["status", "allocatable"]).and_then(Value::as_map);
+    let list = node
+        .path(&["status", "allocatable"])
+        .and_then(Value::as_map);
     list.into_iter()
         .flat_map(|map| map.iter())
         .filter_map(|(key, value)| {
