@@ -21,9 +21,11 @@ pub mod pod_status;
 pub mod problem;
 pub mod raw;
 pub mod replace;
+pub mod rights;
 pub mod rollout;
 pub mod set;
 pub mod taint;
+pub mod top;
 pub mod wait;
 
 #[cfg(test)]
@@ -71,7 +73,9 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
         &["!namespaced", "!no-headers", "output:o", "api-group"],
         about::api_resources,
     ),
+    ("api-versions", &[], rights::api_versions),
     ("apply", apply::FLAGS, apply::apply),
+    ("auth", rights::AUTH_FLAGS, rights::auth),
     ("cluster-info", &[], about::cluster_info),
     (
         "autoscale",
@@ -126,17 +130,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("scale", edit::SCALE_FLAGS, edit::scale),
     ("set", set::FLAGS, set::set),
     ("taint", taint::FLAGS, taint::taint),
-    (
-        "top",
-        &[
-            "!all-namespaces:A",
-            "selector:l",
-            "!no-headers",
-            "sort-by",
-            "!containers",
-        ],
-        about::top,
-    ),
+    ("top", top::FLAGS, top::top),
     ("uncordon", &["selector:l", "?dry-run"], edit::uncordon),
     (
         "version",
@@ -148,9 +142,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
 
 /// Verbs of the real tool that are refused in words.
 const REFUSED: &[&str] = &[
-    "api-versions",
     "attach",
-    "auth",
     "certificate",
     "completion",
     "cp",

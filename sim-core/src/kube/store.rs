@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crate::base::hash::FxHashMap;
 use crate::base::table::Table;
 use crate::base::time::{SimDuration, SimTime};
+use crate::manifest::value::Value;
 use crate::store::log::{ChangeLog, Revision};
 use crate::store::paged::Paged;
 use crate::substrate::order::MachineId;
@@ -101,6 +102,8 @@ pub struct Store {
     /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
     orphans: BTreeMap<ReplicaSetId, Vec<PodId>>,
     terminating_namespaces: u32,
+    /// Annotations that ReplicaSets got from their Deployment while they were its newest.
+    annotations: BTreeMap<ReplicaSetId, Value>,
 }
 
 impl Store {
@@ -152,6 +155,16 @@ impl Store {
     /// Pods that a ReplicaSet left behind.
     pub fn take_orphans(&mut self, id: ReplicaSetId) -> Vec<PodId> {
         self.orphans.remove(&id).unwrap_or_default()
+    }
+
+    /// What a ReplicaSet has of its Deployment's annotations since it is no longer its newest.
+    pub fn kept_annotations(&self, id: ReplicaSetId) -> Option<&Value> {
+        self.annotations.get(&id)
+    }
+
+    /// Keeps what a ReplicaSet has of its Deployment's annotations.
+    pub fn keep_annotations(&mut self, id: ReplicaSetId, annotations: Value) {
+        self.annotations.insert(id, annotations);
     }
 
     /// Whether a namespace is being deleted.

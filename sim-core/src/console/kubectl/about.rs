@@ -224,11 +224,3 @@ fn shape(one: &Shape) -> String {
         }
     }
 }
-
-/// `top` is refused, as by a cluster without metrics-server.
-///
-/// # Errors
-/// Always.
-pub fn top(_call: &mut Call<'_>) -> Result<(), Problem> {
-    Err(Problem::error("Metrics API not available"))
-}

@@ -40,6 +40,10 @@ const ORDER: [&str; 11] = [
     "resourcequotas",
 ];
 
+/// Number from which controllers count the pods that they make here, so that names drawn by it are
+/// not those that the same draws have given already.
+const FIRST_ORDINAL: u32 = 10_000;
+
 /// What a deployment controller adds to a template.
 const HASH: &str = "pod-template-hash";
 
@@ -122,6 +126,7 @@ impl ApiServer {
                 };
                 let owner = deployment_of(key, &document.value, turn);
                 let Some(owner) = owner else {
+                    row.ordinal = FIRST_ORDINAL;
                     let id = turn.store.add_replica_set(row);
                     store(key, value, RowReference::ReplicaSet(id), turn);
                     return;
@@ -146,12 +151,21 @@ impl ApiServer {
                     .unwrap_or_default();
                 source.remove_path(&["metadata", "labels", HASH]);
                 row.source = workload::keep_template(&source, &key.namespace, turn);
-                turn.store.add_replica_set(row);
+                row.ordinal = FIRST_ORDINAL;
+                let id = turn.store.add_replica_set(row);
+                if let Some(annotations) = document.value.path(&["metadata", "annotations"]) {
+                    turn.store.keep_annotations(id, annotations.clone());
+                }
                 turn.store.documents_mut().remove(key);
             }
             _ => {
                 store(key, value, RowReference::None, turn);
                 workload::attach(kind.kind, key, true, turn);
+                let row = turn.store.documents().get(key).map(|document| document.row);
+                if let Some(RowReference::ReplicaSet(id)) = row {
+                    turn.store
+                        .write_replica_set(id, false, |row| row.ordinal = FIRST_ORDINAL);
+                }
             }
         }
     }

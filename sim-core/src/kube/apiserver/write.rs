@@ -800,6 +800,27 @@ fn update_deployment(
 ) {
     let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
     let knobs = knobs(spec);
+    let newest = turn
+        .store
+        .deployment(id)
+        .filter(|row| row.template != template)
+        .and_then(|row| {
+            let is_newest = |set: &&ReplicaSetId| {
+                let set = turn.store.replica_set(**set);
+                set.is_some_and(|set| set.source == Some(row.template))
+            };
+            row.replica_sets.iter().find(is_newest).copied()
+        });
+    if let Some(set) = newest {
+        let annotations = turn
+            .store
+            .documents()
+            .get(key)
+            .and_then(|document| document.value.path(&["metadata", "annotations"]))
+            .cloned();
+        turn.store
+            .keep_annotations(set, annotations.unwrap_or_default());
+    }
     turn.store.write_deployment(id, bump, |row| {
         row.replicas = spec.replicas.into();
         row.recreate = knobs.recreate;

@@ -83,7 +83,7 @@ pub fn replica_set(view: &View<'_>, id: ReplicaSetId) -> Value {
     };
     let mut value = match view.store.documents().get(&key) {
         Some(document) => document.value.clone(),
-        None => made(view, row, namespace, name),
+        None => made(view, id, row, namespace, name),
     };
     value.set_path(&["metadata", "creationTimestamp"], time(row.created));
     value.set_path(&["metadata", "generation"], row.generation.into());
@@ -127,7 +127,13 @@ pub fn replica_status(row: &ReplicaSetRow, terminating: bool) -> Value {
     ])
 }
 
-fn made(view: &View<'_>, row: &ReplicaSetRow, namespace: &str, name: &str) -> Value {
+fn made(
+    view: &View<'_>,
+    id: ReplicaSetId,
+    row: &ReplicaSetRow,
+    namespace: &str,
+    name: &str,
+) -> Value {
     let template = view.store.template(row.template);
     let mut annotations = Value::map();
     let owner = row.owner.and_then(|owner| view.store.deployment(owner));
@@ -137,11 +143,15 @@ fn made(view: &View<'_>, row: &ReplicaSetRow, namespace: &str, name: &str) -> Va
             namespace: namespace.into(),
             name: view.symbols.text(deployment.name).into(),
         };
-        let own = view
-            .store
-            .documents()
-            .get(&key)
-            .and_then(|document| document.value.path(&["metadata", "annotations"]).cloned());
+        // The newest one follows its Deployment; an older one keeps what it had when it was that.
+        let own = if row.source == Some(deployment.template) {
+            view.store
+                .documents()
+                .get(&key)
+                .and_then(|document| document.value.path(&["metadata", "annotations"]).cloned())
+        } else {
+            view.store.kept_annotations(id).cloned()
+        };
         for (key, value) in own
             .as_ref()
             .and_then(Value::as_map)
@@ -152,7 +162,7 @@ fn made(view: &View<'_>, row: &ReplicaSetRow, namespace: &str, name: &str) -> Va
                 "kubectl.kubernetes.io/last-applied-configuration",
                 "deployment.kubernetes.io/revision",
             ];
-            if !skipped.contains(&&**key) {
+            if !skipped.contains(&&**key) && !key.starts_with("deployment.kubernetes.io/") {
                 annotations.set(key, value.clone());
             }
         }

@@ -89,6 +89,9 @@ pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
     if !ranges.is_empty() {
         sheet.line(0, &format!("LoadBalancer Source Ranges:\t{ranges}"));
     }
+    if let Some(distribution) = object.str_at(&["spec", "trafficDistribution"]) {
+        sheet.line(0, &format!("Traffic Distribution:\t{distribution}"));
+    }
     Ok(())
 }
 

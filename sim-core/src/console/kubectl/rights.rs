@@ -1,0 +1,180 @@
+//! `kubectl auth` and `kubectl api-versions`.
+
+use crate::kube::kinds::{KINDS, Kind};
+use crate::manifest::value::Value;
+
+use super::pod_status::items;
+use super::problem::Problem;
+use super::{Call, kind_of};
+
+/// Flags of `auth`.
+pub const AUTH_FLAGS: &[&str] = &[
+    "as",
+    "as-group",
+    "!list",
+    "!quiet:q",
+    "!all-namespaces:A",
+    "subresource",
+    "!no-headers",
+];
+
+/// `auth can-i VERB TYPE[/NAME]`, `auth whoami`. The administrator may do everything; another
+/// (`--as system:serviceaccount:NS:NAME`, `--as USER`) what its bindings give.
+///
+/// # Errors
+/// Other subcommands; `no` ends with 1.
+pub fn auth(call: &mut Call<'_>) -> Result<(), Problem> {
+    let words = call.arguments.words.clone();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["whoami"] => {
+            call.say("ATTRIBUTE   VALUE");
+            let who = call
+                .arguments
+                .flag("as")
+                .unwrap_or("podium-admin")
+                .to_owned();
+            call.say(&format!("Username    {who}"));
+            Ok(())
+        }
+        ["can-i", _, _] if call.arguments.on("list") => Err(Problem::error(
+            "list option must be specified with no arguments",
+        )),
+        ["can-i", verb, what] => {
+            let allowed = can(call, verb, what)?;
+            if !call.arguments.on("quiet") {
+                call.say(if allowed { "yes" } else { "no" });
+            }
+            if allowed {
+                Ok(())
+            } else {
+                Err(Problem::code(1))
+            }
+        }
+        ["can-i", ..] => Err(Problem::error(
+            "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.",
+        )),
+        _ => Err(Problem::error(&format!(
+            "kubectl auth {} is not modelled",
+            words.join(" ")
+        ))),
+    }
+}
+
+fn can(call: &mut Call<'_>, verb: &str, what: &str) -> Result<bool, Problem> {
+    let (resource, name) = what.split_once('/').unwrap_or((what, ""));
+    let kind = call.kind_of(resource).ok();
+    if kind.is_none() && resource != "*" {
+        call.stderr.push_str(&format!(
+            "Warning: the server doesn't have a resource type '{resource}'\n"
+        ));
+    }
+    if kind.is_some_and(|kind| !kind.namespaced) {
+        let group = kind.map_or("", Kind::group);
+        let scope = if group.is_empty() {
+            String::new()
+        } else {
+            format!(" in group '{group}'")
+        };
+        call.stderr.push_str(&format!(
+            "Warning: resource '{}' is not namespace scoped{scope}\n",
+            kind.map_or(resource, |kind| kind.plural)
+        ));
+    }
+    let Some(who) = call.arguments.flag("as").map(str::to_owned) else {
+        return Ok(true);
+    };
+    let groups = call.arguments.all("as-group");
+    if groups.iter().any(|group| group == "system:masters") {
+        return Ok(true);
+    }
+    let mut plural = kind.map_or(resource, |kind| kind.plural).to_owned();
+    if let Some(sub) = call.arguments.flag("subresource") {
+        plural = format!("{plural}/{sub}");
+    }
+    let group = kind.map_or("*", Kind::group);
+    let asked = [verb, group, plural.as_str(), name];
+    let view = call.view()?;
+    let cluster_wide = view.list(kind_of("clusterrolebindings")?, None);
+    let local = view.list(kind_of("rolebindings")?, Some(&call.namespace));
+    for binding in cluster_wide.iter().chain(&local) {
+        let is_subject = items(binding, &["subjects"])
+            .iter()
+            .any(|subject| names(subject, &who, &groups));
+        if !is_subject {
+            continue;
+        }
+        let role = binding.str_at(&["roleRef", "name"]).unwrap_or("");
+        let role = match binding.str_at(&["roleRef", "kind"]) {
+            Some("ClusterRole") => view.get(kind_of("clusterroles")?, "", role),
+            _ => view.get(kind_of("roles")?, &call.namespace, role),
+        };
+        let grants = role.is_some_and(|role| {
+            items(&role, &["rules"])
+                .iter()
+                .any(|rule| grants(rule, asked))
+        });
+        if grants {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a subject of a binding is this user or one of the groups.
+fn names(subject: &Value, who: &str, groups: &[String]) -> bool {
+    let name = subject.str_at(&["name"]).unwrap_or("");
+    match subject.str_at(&["kind"]) {
+        Some("ServiceAccount") => {
+            let namespace = subject.str_at(&["namespace"]).unwrap_or("");
+            who == format!("system:serviceaccount:{namespace}:{name}")
+        }
+        Some("Group") => {
+            groups.iter().any(|group| group == name)
+                || name == "system:authenticated"
+                || name == "system:serviceaccounts" && who.starts_with("system:serviceaccount:")
+                || name
+                    .strip_prefix("system:serviceaccounts:")
+                    .is_some_and(|namespace| {
+                        who.starts_with(&format!("system:serviceaccount:{namespace}:"))
+                    })
+        }
+        _ => name == who,
+    }
+}
+
+/// Source: `plugin/pkg/auth/authorizer/rbac/rbac.go` (RuleAllows).
+fn grants(rule: &Value, [verb, group, resource, name]: [&str; 4]) -> bool {
+    let has = |field: &str, wanted: &str| {
+        items(rule, &[field])
+            .iter()
+            .any(|one| matches!(one.as_str(), Some(found) if found == "*" || found == wanted))
+    };
+    let sub = resource.split_once('/').map(|(_, sub)| format!("*/{sub}"));
+    let of_resource = has("resources", resource)
+        || sub.is_some_and(|sub| {
+            items(rule, &["resources"])
+                .iter()
+                .any(|one| one.as_str() == Some(&sub))
+        });
+    let named = items(rule, &["resourceNames"]);
+    has("verbs", verb)
+        && has("apiGroups", group)
+        && of_resource
+        && (named.is_empty() || named.iter().any(|one| one.as_str() == Some(name)))
+}
+
+/// `api-versions`.
+///
+/// # Errors
+/// None.
+pub fn api_versions(call: &mut Call<'_>) -> Result<(), Problem> {
+    let mut versions: Vec<&str> = KINDS.iter().map(|kind| kind.api_version).collect();
+    versions.extend(["autoscaling/v1", "events.k8s.io/v1"]);
+    versions.sort_unstable();
+    versions.dedup();
+    for version in versions {
+        call.say(version);
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! `kubectl top`: samples of the metrics API, those that were set and those that machines measure.
+
+use crate::console::table::Table;
+use crate::kube::KubePlane;
+use crate::manifest::value::Value;
+
+use super::pod_status::items;
+use super::problem::Problem;
+use super::{Call, get, kind_of, name_of};
+use crate::engine::command::Orchestrator;
+
+/// Flags of `top`.
+pub const FLAGS: &[&str] = &[
+    "!all-namespaces:A",
+    "selector:l",
+    "!no-headers",
+    "sort-by",
+    "!containers",
+    "!sum",
+];
+
+/// Thousandths of a core and bytes.
+type Sample = (Option<i64>, Option<i64>);
+
+/// `top pods [NAME]` and `top nodes [NAME]`. Pods without any sample are left out, as they are by a
+/// metrics server that has not scraped them.
+///
+/// # Errors
+/// Absent pods, and nothing to show.
+pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
+    let words = call.arguments.words.clone();
+    let Some((what, names)) = words.split_first() else {
+        return Err(Problem::error(
+            "specify what to show: kubectl top pod or kubectl top node",
+        ));
+    };
+    let nodes = match what.as_str() {
+        "pod" | "pods" | "po" => false,
+        "node" | "nodes" | "no" => true,
+        other => {
+            return Err(Problem::error(&format!(
+                "unknown command \"{other}\" for \"kubectl top\""
+            )));
+        }
+    };
+    if call.arguments.on("containers") {
+        return Err(Problem::error(
+            "--containers is not modelled: samples are kept by pod",
+        ));
+    }
+    let selector = call.selector()?;
+    let everywhere = call.arguments.on("all-namespaces");
+    let namespace = (!nodes && !everywhere).then_some(call.namespace.as_str());
+    let pods = call.view()?.list(kind_of("pods")?, namespace);
+    let world = call.session.world(Orchestrator::Kubernetes)?;
+    let plane = world
+        .kube()
+        .ok_or_else(|| Problem::error("this session runs no kubernetes world"))?;
+    let samples: Vec<(&Value, Sample)> = pods
+        .iter()
+        .map(|pod| (pod, sample(plane, world, pod)))
+        .collect();
+    let mut rows: Vec<(String, String, Sample, Vec<String>)> = Vec::new();
+    if nodes {
+        for node in call.view()?.list(kind_of("nodes")?, None) {
+            let name = name_of(&node).to_owned();
+            let chosen = selector
+                .as_ref()
+                .is_none_or(|one| get::selected(one, &node));
+            if !chosen || !names.is_empty() && !names.contains(&name) {
+                continue;
+            }
+            let own = samples
+                .iter()
+                .filter(|(pod, _)| pod.str_at(&["spec", "nodeName"]) == Some(&name));
+            let total = own.fold((None, None), |sum: Sample, (_, one)| {
+                (add(sum.0, one.0), add(sum.1, one.1))
+            });
+            let shares = shares(&node, total);
+            rows.push((String::new(), name, total, shares));
+        }
+    } else {
+        for (pod, total) in &samples {
+            let name = name_of(pod).to_owned();
+            let chosen = selector.as_ref().is_none_or(|one| get::selected(one, pod));
+            let known = total.0.is_some() || total.1.is_some();
+            if !chosen || !known || !names.is_empty() && !names.contains(&name) {
+                continue;
+            }
+            let space = pod
+                .str_at(&["metadata", "namespace"])
+                .unwrap_or("")
+                .to_owned();
+            rows.push((space, name, *total, Vec::new()));
+        }
+    }
+    if rows.is_empty() {
+        return Err(Problem::error(if nodes {
+            "metrics not available yet"
+        } else {
+            "Metrics not available: no pod here has a sample; sim metric set pod/NAME cpu=100m memory=64Mi gives one"
+        }));
+    }
+    match call.arguments.flag("sort-by") {
+        Some("cpu") => rows.sort_by_key(|(_, _, total, _)| std::cmp::Reverse(total.0)),
+        Some("memory") => rows.sort_by_key(|(_, _, total, _)| std::cmp::Reverse(total.1)),
+        Some(other) if !other.is_empty() => {
+            return Err(Problem::error("--sort-by accepts only cpu or memory"));
+        }
+        _ => {}
+    }
+    let mut table = Table::new(&["NAME", "CPU(cores)", "MEMORY(bytes)"]);
+    if nodes {
+        table = Table::new(&["NAME", "CPU(cores)", "CPU(%)", "MEMORY(bytes)", "MEMORY(%)"]);
+    } else if everywhere {
+        table.header.insert(0, "NAMESPACE".to_owned());
+    }
+    for (space, name, total, shares) in rows {
+        let cpu = total
+            .0
+            .map_or_else(|| "<unknown>".to_owned(), |milli| format!("{milli}m"));
+        let memory = total.1.map_or_else(
+            || "<unknown>".to_owned(),
+            |bytes| format!("{}Mi", bytes >> 20),
+        );
+        table.rows.push(match shares.as_slice() {
+            [cpu_share, memory_share] => {
+                vec![name, cpu, cpu_share.clone(), memory, memory_share.clone()]
+            }
+            _ if everywhere => vec![space, name, cpu, memory],
+            _ => vec![name, cpu, memory],
+        });
+    }
+    call.stdout
+        .push_str(&table.kubectl(!call.arguments.on("no-headers")));
+    Ok(())
+}
+
+fn add(one: Option<i64>, two: Option<i64>) -> Option<i64> {
+    match (one, two) {
+        (None, None) => None,
+        _ => Some(one.unwrap_or(0).saturating_add(two.unwrap_or(0))),
+    }
+}
+
+/// Shares of a node's allocatable processor time and memory.
+fn shares(node: &Value, total: Sample) -> Vec<String> {
+    let share = |key: &str, scale: i64, used: Option<i64>| {
+        let all = node
+            .path(&["status", "allocatable", key])
+            .map(crate::object::jsonpath::text)
+            .and_then(|text| crate::base::quantity::Quantity::parse(&text).ok())
+            .map(|quantity| {
+                if scale == 1_000 {
+                    quantity.milli_value()
+                } else {
+                    quantity.value()
+                }
+            })
+            .filter(|all| *all > 0);
+        match (used, all) {
+            (Some(used), Some(all)) => format!("{}%", used.saturating_mul(100) / all),
+            _ => "<unknown>".to_owned(),
+        }
+    };
+    vec![share("cpu", 1_000, total.0), share("memory", 1, total.1)]
+}
+
+/// One pod's sample.
+fn sample(plane: &KubePlane, world: &crate::engine::world::World, pod: &Value) -> Sample {
+    let object = format!("pod/{}", name_of(pod));
+    let set = |metric| plane.samples().get(&object, metric);
+    let running = items(pod, &["status", "containerStatuses"])
+        .iter()
+        .any(|one| one.path(&["state", "running"]).is_some());
+    let measured = || {
+        let sandbox = plane.sandbox_named(name_of(pod), &world.symbols)?;
+        let mut sum = None;
+        for (_, container) in world.substrate.containers_in(sandbox) {
+            if container.running_since().is_some() {
+                let bytes = i64::try_from(container.behaviour.memory_bytes).unwrap_or(i64::MAX);
+                sum = add(sum, Some(bytes));
+            }
+        }
+        sum
+    };
+    let memory = set("memory").map(|milli| milli / 1_000);
+    (
+        set("cpu"),
+        memory.or_else(|| running.then(measured).flatten()),
+    )
+}
