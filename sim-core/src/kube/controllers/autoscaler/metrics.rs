@@ -16,7 +16,7 @@ use super::target::Target;
 /// Time that one sample of the metrics server covers: `--metric-resolution`.
 const WINDOW: SimDuration = SimDuration::from_secs(15);
 
-/// Samples that a person has set, by object (`pod/x`, `external/name`, `service/web`) and metric.
+/// Samples that a person has set, by object (`pod/x`, `pod/x/container`, `external/name`, `service/web`) and metric.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     by_object: BTreeMap<(String, String), i64>,
@@ -155,13 +155,24 @@ fn resource(
             "no pods returned by selector while calculating replica count".to_owned(),
         ));
     }
+    let sampled: Vec<(PodId, &PodRow, Option<i64>)> = target
+        .pods
+        .iter()
+        .filter_map(|pod| {
+            let row = turn.store.pod(*pod)?;
+            let usage = sample(*pod, row, &name, container, overrides, turn);
+            Some((*pod, row, usage))
+        })
+        .collect();
+    // The samples are asked for before the requests are looked at.
+    if sampled.iter().all(|(_, _, usage)| usage.is_none()) {
+        return Err(wrap(format!(
+            "unable to get metrics for resource {name}: no metrics returned from resource metrics API"
+        )));
+    }
     let mut pods = Vec::new();
-    for pod in &target.pods {
-        let Some(row) = turn.store.pod(*pod) else {
-            continue;
-        };
-        let usage = sample(*pod, row, &name, overrides, turn);
-        let class = classify(*pod, row, usage.is_some(), name == "cpu", turn);
+    for (pod, row, usage) in sampled {
+        let class = classify(pod, row, usage.is_some(), name == "cpu", turn);
         let request = if utilization.is_some() && class != Class::Ignored {
             request(row, &name, container, turn).map_err(wrap)?
         } else {
@@ -172,11 +183,6 @@ fn resource(
             request,
             class,
         });
-    }
-    if pods.iter().all(|pod| pod.usage.is_none()) {
-        return Err(wrap(format!(
-            "unable to get metrics for resource {name}: no metrics returned from resource metrics API"
-        )));
     }
     let aim = match (utilization, average) {
         (Some(percent), _) => Aim::Utilization(percent),
@@ -214,11 +220,14 @@ fn status(spec: &Value, field: &str, inner: Value) -> Value {
     status
 }
 
-/// A pod's sample in thousandths: the one that was set, else what its machine measured.
+/// A pod's sample in thousandths, or that of one of its containers: the one that was set, else what
+/// its machine measured. Once a container's sample is set (`pod/x/container`), the pod's is the sum of
+/// its containers', and there is none while one lacks its own, as from the metrics API.
 fn sample(
     pod: PodId,
     row: &PodRow,
     metric: &str,
+    only: Option<&str>,
     overrides: &Overrides,
     turn: &Turn<'_, '_>,
 ) -> Option<i64> {
@@ -226,7 +235,18 @@ fn sample(
     if let Some(set) = overrides.get(&object, metric) {
         return Some(set);
     }
-    super::usage::measured(pod, metric, turn)
+    let containers = &turn.store.template(row.template).spec.containers;
+    let of = |name: &str| overrides.get(&format!("{object}/{name}"), metric);
+    if !containers.iter().any(|container| of(&container.name).is_some()) {
+        return super::usage::measured(pod, metric, turn);
+    }
+    match only {
+        Some(name) => of(name),
+        None => containers
+            .iter()
+            .map(|container| of(&container.name))
+            .try_fold(0_i64, |sum, usage| Some(sum.saturating_add(usage?))),
+    }
 }
 
 /// What a pod's containers ask for, in thousandths.
@@ -326,7 +346,7 @@ fn per_pod(
         let Some(row) = turn.store.pod(*pod) else {
             continue;
         };
-        let usage = sample(*pod, row, &metric, overrides, turn);
+        let usage = sample(*pod, row, &metric, None, overrides, turn);
         pods.push(Pod {
             usage,
             request: 0,
