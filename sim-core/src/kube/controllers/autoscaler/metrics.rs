@@ -237,7 +237,10 @@ fn sample(
     }
     let containers = &turn.store.template(row.template).spec.containers;
     let of = |name: &str| overrides.get(&format!("{object}/{name}"), metric);
-    if !containers.iter().any(|container| of(&container.name).is_some()) {
+    if !containers
+        .iter()
+        .any(|container| of(&container.name).is_some())
+    {
         return super::usage::measured(pod, metric, turn);
     }
     match only {
