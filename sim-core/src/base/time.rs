@@ -30,6 +30,12 @@ impl SimTime {
         self.0
     }
 
+    /// Microseconds since the epoch of an instant that may lie before it: such times, of objects
+    /// taken over from a live cluster, are kept in two's complement.
+    pub const fn signed_micros(self) -> i64 {
+        self.0.cast_signed()
+    }
+
     /// Whole seconds since the epoch, rounded down.
     pub const fn whole_seconds(self) -> u64 {
         self.0 / MICROS_PER_SECOND
@@ -272,7 +278,8 @@ pub struct CivilTime {
 }
 
 impl CivilTime {
-    const fn from_unix_seconds(seconds: u64) -> Self {
+    /// The civil time so many seconds after 1970.
+    pub const fn from_unix_seconds(seconds: u64) -> Self {
         let days = seconds / 86_400;
         let second_of_day = (seconds % 86_400) as u32;
         // Years are counted from March, so that the leap day is a year's last day; eras of 400

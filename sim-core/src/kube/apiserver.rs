@@ -11,6 +11,7 @@ pub mod load;
 pub mod managed;
 pub mod eviction;
 pub mod refusal;
+pub mod revive;
 pub mod service;
 pub mod template;
 pub mod thaw;

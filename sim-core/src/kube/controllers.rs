@@ -27,7 +27,7 @@ use super::event::{Event, Key};
 use super::heartbeat::Heartbeats;
 use super::limiter::Limiter;
 use super::proxy::Proxy;
-use super::rows::pod::{PodCondition, PodFlags, PodRow};
+use super::rows::pod::{PodCondition, PodFlags, PodRow, signed_s};
 use super::rows::watched::WatchedKind;
 use super::rows::workload::OwnerKind;
 use super::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId};
@@ -479,9 +479,9 @@ impl Controllers {
             return;
         };
         let since = turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize];
-        let at = u64::from(since) + set.min_ready_s.unsigned_abs();
+        let at = u64::try_from(signed_s(since) + set.min_ready_s).unwrap_or(0);
         turn.at(
-            SimTime::from_micros(at * 1_000_000),
+            SimTime::from_micros(at.saturating_mul(1_000_000)),
             Event::PodAvailable(pod),
         );
     }
@@ -495,8 +495,8 @@ impl Controllers {
             return;
         };
         let since =
-            u64::from(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
-        if (since + set.min_ready_s.unsigned_abs()) * 1_000_000 <= turn.now().as_micros()
+            signed_s(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
+        if (since + set.min_ready_s) * 1_000_000 <= turn.now().signed_micros()
             && turn.store.set_available(pod)
         {
             self.touch(owner, turn);

@@ -204,12 +204,14 @@ impl Kubelets {
         &mut self,
         change: Change,
         store: &mut Store,
-        _ctx: &mut Context<'_>,
+        ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<super::Event>,
     ) {
         let event = match change {
             Change::PodCreated(pod) | Change::PodBound(pod) | Change::PodTerminating(pod) => {
-                if store.pod(pod).is_none_or(|row| row.node.is_none()) {
+                // A node that was taken over may have no machine here, and no kubelet.
+                let node = store.pod(pod).and_then(|row| store.node(row.node?));
+                if node.is_none_or(|node| ctx.machines.machine(node.machine).is_none()) {
                     return;
                 }
                 Event::Sync(pod)

@@ -106,12 +106,18 @@ pub fn uid_text(uid: u128) -> String {
 
 /// A time as the API writes it: whole seconds.
 pub fn time(at: SimTime) -> Value {
-    Value::from(at.truncated_to_second().rfc3339())
+    Value::from(time_text(at.signed_micros().div_euclid(1_000_000)))
 }
 
 /// A time kept in whole seconds.
 pub fn time_s(seconds: u32) -> Value {
-    time(SimTime::from_micros(u64::from(seconds) * 1_000_000))
+    Value::from(time_text(super::rows::pod::signed_s(seconds)))
+}
+
+/// Seconds from the epoch, before it as well, as the API writes them.
+fn time_text(seconds: i64) -> String {
+    let unix = crate::base::time::EPOCH_UNIX_SECONDS.saturating_add_signed(seconds);
+    format!("{}Z", crate::base::time::CivilTime::from_unix_seconds(unix))
 }
 
 /// An object of these fields; null ones are left out.

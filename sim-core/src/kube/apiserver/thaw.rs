@@ -1,8 +1,7 @@
 //! From documents that were taken over to rows that loops and kubelets act on.
 //!
 //! The status goes along as far as rows have a place for it. What rows have no place for is made
-//! anew by whoever owns it: uids (and with them owner references), conditions of workloads,
-//! EndpointSlices. A pod whose node has no machine stays as it is, bound to a name.
+//! anew by whoever owns it: uids of all but pods (and with them owner references), EndpointSlices. A pod whose node has no machine stays as it is, bound to a name.
 
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ use crate::manifest::decode::kube::defaults::apply_defaults;
 use crate::manifest::value::Value;
 
 use super::service::Luck;
-use super::{ApiServer, workload, write};
+use super::{ApiServer, revive, workload, write};
 
 /// Resources in the order in which they are given rows: owners before what they own.
 const ORDER: [&str; 11] = [
@@ -56,6 +55,7 @@ impl ApiServer {
                 self.thaw_one(&key, document, turn);
             }
         }
+        revive::nodes(turn);
         let mut running = Vec::new();
         for (key, document) in bare("pods", turn) {
             running.extend(pod(&key, &document, turn));
@@ -114,7 +114,8 @@ impl ApiServer {
             }
             KubeSpec::ReplicaSet(spec) => {
                 let mut row = write::replica_set_row(&spec, key, &value, turn);
-                row.created = document.created;
+                row.created = revive::created(&document.value, turn);
+                row.conditions = revive::conditions(&document.value, turn);
                 row.generation = document.generation.max(1);
                 row.observed = fields::number(&document.value, &["status", "observedGeneration"]);
                 let number = |path: &[&str]| fields::number(&document.value, path);
@@ -227,8 +228,13 @@ fn resume_deployment(id: DeploymentId, document: &Document, turn: &mut Turn<'_, 
         ])
         .and_then(|text| text.parse().ok())
         .unwrap_or(0);
+    let (created, conditions) = (
+        revive::created(&document.value, turn),
+        revive::conditions(&document.value, turn),
+    );
     turn.store.write_deployment(id, false, |row| {
-        row.created = document.created;
+        row.created = created;
+        row.conditions = conditions;
         row.generation = document.generation.max(1);
         row.observed = number(&["status", "observedGeneration"]);
         row.revision_number = revision;
@@ -308,8 +314,7 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
     let node = spec
         .node_name
         .as_ref()
-        .and_then(|node| turn.ctx.symbols.get(node))
-        .and_then(|node| turn.store.node_named(node));
+        .map(|node| revive::node_named(node, turn));
     if let Some(node) = node {
         let bound = transition(&status, "PodScheduled").unwrap_or(document.created);
         if turn.store.bind(pod, node, bound).is_err() {
@@ -324,6 +329,8 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
         let status = pod_status(&value, &status, containers);
         turn.store.set_pod_status(pod, status, at);
     }
+    turn.store
+        .restore_pod(pod, revive::restored(&document.value));
     turn.store.documents_mut().remove(key);
     if value.path(&["metadata", "deletionTimestamp"]).is_some() {
         let grace = value
@@ -333,7 +340,8 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
         turn.store.mark_terminating(pod, grace, now);
         return None;
     }
-    node.map(|_| pod)
+    let machine = turn.store.node(node?)?.machine;
+    turn.ctx.machines.machine(machine).map(|_| pod)
 }
 
 /// `web-0` of a StatefulSet `web` is its pod of that ordinal.
@@ -361,7 +369,7 @@ fn condition<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
 }
 
 fn transition(status: &Value, kind: &str) -> Option<SimTime> {
-    fields::time(fields::text(
+    revive::time(fields::text(
         condition(status, kind)?,
         &["lastTransitionTime"],
     ))
@@ -397,7 +405,7 @@ fn pod_status(pod: &Value, status: &Value, containers: usize) -> PodStatus {
         containers: list.into(),
         sandbox: None,
         ip: ip.map_or(0, u32::from),
-        started: fields::time(fields::text(status, &["startTime"])),
+        started: revive::time(fields::text(status, &["startTime"])),
         sandbox_ready: is("PodReadyToStartContainers") || is("Initialized"),
         initialized: is("Initialized"),
         containers_ready: is("ContainersReady") || is("Ready"),
@@ -412,7 +420,7 @@ fn container_status(status: &Value) -> ContainerStatus {
     let part = |key: &str| state.and_then(|state| state.get(key));
     let state = if let Some(running) = part("running") {
         ContainerState::Running {
-            started: fields::time(fields::text(running, &["startedAt"])).unwrap_or(SimTime::ZERO),
+            started: revive::time(fields::text(running, &["startedAt"])).unwrap_or(SimTime::ZERO),
         }
     } else if let Some(ended) = part("terminated") {
         ContainerState::Terminated(termination(ended))
@@ -440,7 +448,7 @@ fn container_status(status: &Value) -> ContainerStatus {
 }
 
 fn termination(ended: &Value) -> Termination {
-    let time = |key| fields::time(fields::text(ended, &[key])).unwrap_or(SimTime::ZERO);
+    let time = |key| revive::time(fields::text(ended, &[key])).unwrap_or(SimTime::ZERO);
     let exit_code = i32::try_from(fields::number(ended, &["exitCode"])).unwrap_or(1);
     Termination {
         exit_code,

@@ -834,7 +834,7 @@ fn update_deployment(
     });
 }
 
-fn create_replica_set(
+pub(super) fn create_replica_set(
     spec: &ReplicaSet,
     key: &DocumentKey,
     value: &Value,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::base::name::Name;
 use crate::base::symbol::Symbol;
+use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::limiter::Limiter;
 use crate::kube::rows::node::ConditionStatus;
@@ -263,9 +264,15 @@ impl DeploymentController {
                 return std::cmp::Ordering::Equal;
             };
             let age = if grows {
-                second.created.cmp(&first.created)
+                second
+                    .created
+                    .signed_micros()
+                    .cmp(&first.created.signed_micros())
             } else {
-                first.created.cmp(&second.created)
+                first
+                    .created
+                    .signed_micros()
+                    .cmp(&second.created.signed_micros())
             };
             let names = || {
                 turn.ctx
@@ -551,7 +558,7 @@ impl DeploymentController {
         old.sort_by_key(|set| {
             turn.store
                 .replica_set(*set)
-                .map(|set| (set.revision_number, set.created))
+                .map(|set| (set.revision_number, set.created.signed_micros()))
         });
         for set in old.into_iter().take(excess) {
             let empty = turn.store.replica_set(set).is_some_and(|row| {
@@ -595,15 +602,13 @@ pub fn sets(id: DeploymentId, turn: &Turn<'_, '_>) -> Vec<ReplicaSetId> {
         else {
             return std::cmp::Ordering::Equal;
         };
-        one.created
-            .whole_seconds()
-            .cmp(&two.created.whole_seconds())
-            .then_with(|| {
-                turn.ctx
-                    .symbols
-                    .text(one.name)
-                    .cmp(turn.ctx.symbols.text(two.name))
-            })
+        let second = |time: SimTime| time.signed_micros().div_euclid(1_000_000);
+        second(one.created).cmp(&second(two.created)).then_with(|| {
+            turn.ctx
+                .symbols
+                .text(one.name)
+                .cmp(turn.ctx.symbols.text(two.name))
+        })
     });
     sets
 }
@@ -617,7 +622,7 @@ fn old_sets(id: DeploymentId, new: Option<ReplicaSetId>, turn: &Turn<'_, '_>) ->
 
 /// The oldest ReplicaSet made from the Deployment's present template.
 pub fn find_new(row: &DeploymentRow, turn: &Turn<'_, '_>) -> Option<ReplicaSetId> {
-    let mut found: Option<(u64, ReplicaSetId)> = None;
+    let mut found: Option<(i64, ReplicaSetId)> = None;
     for set in &row.replica_sets {
         let Some(candidate) = turn.store.replica_set(*set) else {
             continue;
@@ -625,7 +630,7 @@ pub fn find_new(row: &DeploymentRow, turn: &Turn<'_, '_>) -> Option<ReplicaSetId
         if candidate.source != Some(row.template) {
             continue;
         }
-        let age = candidate.created.as_micros();
+        let age = candidate.created.signed_micros();
         if found.is_none_or(|(oldest, _)| age < oldest) {
             found = Some((age, *set));
         }

@@ -349,12 +349,34 @@ fn candidate(
         restarts: restarts(&details.containers[sidecars..]),
         sidecar_restarts: restarts(&details.containers[..sidecars]),
         created_s: row.created_s,
-        uid: uid(
-            turn.ctx.seed,
-            "pods",
-            turn.ctx.symbols.text(template.namespace),
-            &row.name.text(turn.ctx.symbols),
-            u64::from(row.created_s),
+        uid: details.uid.as_ref().map_or_else(
+            || {
+                let name = row.name.text(turn.ctx.symbols);
+                let namespace = turn.ctx.symbols.text(template.namespace);
+                uid(
+                    turn.ctx.seed,
+                    "pods",
+                    namespace,
+                    &name,
+                    u64::from(row.created_s),
+                )
+            },
+            |uid| first_letters(uid),
         ),
     }
+}
+
+/// A text's first sixteen bytes as a number that orders as the text does; of a uid, its digits.
+fn first_letters(text: &str) -> u128 {
+    let digits: String = text.chars().filter(|letter| *letter != '-').collect();
+    if digits.len() == 32
+        && let Ok(number) = u128::from_str_radix(&digits, 16)
+    {
+        return number;
+    }
+    let mut bytes = [0; 16];
+    for (slot, byte) in bytes.iter_mut().zip(text.bytes()) {
+        *slot = byte;
+    }
+    u128::from_be_bytes(bytes)
 }

@@ -13,7 +13,7 @@ use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
-use crate::kube::rows::pod::{Phase, PodCondition, PodFlags, PodRow};
+use crate::kube::rows::pod::{Phase, PodCondition, PodFlags, PodRow, signed_s};
 use crate::kube::rows::stateful_set::StatefulSetPart;
 use crate::kube::rows::workload::{Part, ReplicaSetRow};
 use crate::kube::rows::{PodId, ReplicaSetId, read};
@@ -523,8 +523,8 @@ fn unavailable_until(pod: PodId, set: &ReplicaSetRow, turn: &Turn<'_, '_>) -> Op
         return None;
     }
     let since = turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize];
-    let at = (u64::from(since) + set.min_ready_s.unsigned_abs()).saturating_mul(1_000_000);
-    Some(SimTime::from_micros(at)).filter(|at| *at > turn.now())
+    let at = u64::try_from(signed_s(since) + set.min_ready_s).unwrap_or(0);
+    Some(SimTime::from_micros(at.saturating_mul(1_000_000))).filter(|at| *at > turn.now())
 }
 
 /// The revision that a pod was made from.

@@ -87,14 +87,19 @@ fn metadata(
         ("resourceVersion", row.revision.to_string().into()),
         (
             "uid",
-            uid_text(uid(
-                view.seed,
-                "pods",
-                namespace,
-                &name,
-                u64::from(row.created_s),
-            ))
-            .into(),
+            details.uid.as_ref().map_or_else(
+                || {
+                    let own = uid(
+                        view.seed,
+                        "pods",
+                        namespace,
+                        &name,
+                        u64::from(row.created_s),
+                    );
+                    uid_text(own).into()
+                },
+                |uid| Value::String(uid.clone()),
+            ),
         ),
     ])
 }

@@ -155,6 +155,11 @@ pub enum PodCondition {
     DisruptionTarget,
 }
 
+/// Seconds from the epoch as rows keep them: what lies before the run is in two's complement.
+pub const fn signed_s(seconds: u32) -> i64 {
+    seconds.cast_signed() as i64
+}
+
 /// Number of [`PodCondition`]s.
 pub const POD_CONDITIONS: usize = 6;
 
@@ -248,6 +253,8 @@ pub struct PodDetails {
     pub deletion_grace: SimDuration,
     /// `status.nominatedNodeName`.
     pub nominated: Option<NodeId>,
+    /// `metadata.uid` of a pod that was taken over; others have one made from their name.
+    pub uid: Option<Arc<str>>,
 }
 
 /// A status as the kubelet writes it: replaces the one before.

@@ -21,6 +21,17 @@ pub struct LonelyPods {
     unmet: u64,
 }
 
+/// What a pod that was taken over from a live cluster brings with it.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// `creationTimestamp` in whole seconds, two's complement before the run.
+    pub created_s: Option<u32>,
+    /// `lastTransitionTime` by condition, likewise.
+    pub transitions: [Option<u32>; 6],
+    /// `metadata.uid`.
+    pub uid: Option<Arc<str>>,
+}
+
 /// Why a binding is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BindError {
@@ -401,6 +412,24 @@ impl Store {
     /// Replaces what a pod is described by: its labels or annotations were written.
     pub fn set_pod_template(&mut self, pod: PodId, template: TemplateId) {
         self.write(pod, |row| row.template = template);
+        self.log.push(Change::PodStatus(pod));
+    }
+
+    /// Puts back what a pod that was taken over brought with it.
+    pub fn restore_pod(&mut self, pod: PodId, restored: Restored) {
+        let Some(row) = self.pods.get_mut(pod) else {
+            return;
+        };
+        if let Some(created) = restored.created_s {
+            row.created_s = created;
+        }
+        let details = self.details.get_mut(pod.slot());
+        for (slot, kept) in details.transitions_s.iter_mut().zip(restored.transitions) {
+            if let Some(kept) = kept {
+                *slot = kept;
+            }
+        }
+        details.uid = restored.uid;
         self.log.push(Change::PodStatus(pod));
     }
 

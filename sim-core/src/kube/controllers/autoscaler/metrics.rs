@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::base::quantity::Quantity;
-use crate::base::time::{SimDuration, SimTime};
-use crate::kube::rows::pod::{Phase, PodCondition, PodFlags, PodRow};
+use crate::base::time::SimDuration;
+use crate::kube::rows::pod::{Phase, PodCondition, PodFlags, PodRow, signed_s};
 use crate::kube::rows::{PodId, read};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -315,15 +315,15 @@ fn classify(pod: PodId, row: &PodRow, sampled: bool, cpu: bool, turn: &Turn<'_, 
     let (Some(started), true) = (details.started, row.flags.has(PodFlags::ACKNOWLEDGED)) else {
         return Class::Unready;
     };
-    let changed = SimTime::from_micros(
-        u64::from(details.transitions_s[PodCondition::Ready as usize]) * 1_000_000,
-    );
-    let now = turn.now();
+    // Microseconds; a pod that was taken over may be older than the run.
+    let changed = signed_s(details.transitions_s[PodCondition::Ready as usize]) * 1_000_000;
+    let (now, started) = (turn.now().signed_micros(), started.signed_micros());
+    let span = |span: SimDuration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 4);
     let ready = row.is_ready();
-    let unready = if started + turn.settings.autoscaler_cpu_initialization > now {
-        !ready || now < changed + WINDOW
+    let unready = if started + span(turn.settings.autoscaler_cpu_initialization) > now {
+        !ready || now < changed + span(WINDOW)
     } else {
-        !ready && started + turn.settings.autoscaler_readiness_delay > changed
+        !ready && started + span(turn.settings.autoscaler_readiness_delay) > changed
     };
     if unready {
         Class::Unready

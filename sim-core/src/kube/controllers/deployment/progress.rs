@@ -185,7 +185,8 @@ fn progress(
         wait(id, turn.now(), deadline, turn);
     } else if condition.reason == "ProgressDeadlineExceeded" {
         // Nothing is rolled back or stopped.
-    } else if turn.now() > condition.updated + SimDuration::from_secs(deadline.unsigned_abs()) {
+    } else if turn.now().signed_micros() > condition.updated.signed_micros() + deadline * 1_000_000
+    {
         set(
             id,
             "Progressing",
@@ -214,7 +215,8 @@ fn progress(
 
 /// Looks again one second after the deadline.
 fn wait(id: DeploymentId, since: SimTime, deadline_s: i64, turn: &mut Turn<'_, '_>) {
-    let at = since + SimDuration::from_secs(deadline_s.unsigned_abs() + 1);
+    let at = since.signed_micros() + (deadline_s + 1) * 1_000_000;
+    let at = SimTime::from_micros(u64::try_from(at).unwrap_or(0));
     let Some(row) = turn.store.deployment_mut(id) else {
         return;
     };

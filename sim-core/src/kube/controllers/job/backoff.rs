@@ -4,7 +4,7 @@
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::PodId;
 use crate::kube::rows::job::{Backoff, Ended};
-use crate::kube::rows::pod::{ContainerState, PodCondition, PodFlags, PodRow};
+use crate::kube::rows::pod::{ContainerState, PodCondition, PodFlags, PodRow, signed_s};
 use crate::kube::turn::Turn;
 
 /// First wait. Source: `job_controller.go`, `DefaultJobPodFailureBackOff`.
@@ -57,7 +57,9 @@ pub fn after(failures: u64, last_s: u64) -> Option<SimTime> {
 pub fn finish_s(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> u64 {
     let details = turn.store.pod_details(pod);
     let finished = |state: &ContainerState| match state {
-        ContainerState::Terminated(end) => Some(end.finished.whole_seconds()),
+        ContainerState::Terminated(end) => {
+            Some(u64::try_from(end.finished.signed_micros() / 1_000_000).unwrap_or(0))
+        }
         ContainerState::Waiting { .. } | ContainerState::Running { .. } => None,
     };
     let ends: Option<Vec<u64>> = details
@@ -69,11 +71,13 @@ pub fn finish_s(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> u64 {
         return newest;
     }
     if !row.is_ready() && row.flags.has(PodFlags::ACKNOWLEDGED) {
-        return details.transitions_s[PodCondition::Ready as usize].into();
+        let since = signed_s(details.transitions_s[PodCondition::Ready as usize]);
+        return u64::try_from(since).unwrap_or(0);
     }
-    details
-        .terminating_since
-        .map_or(u64::from(row.created_s), SimTime::whole_seconds)
+    details.terminating_since.map_or_else(
+        || u64::try_from(signed_s(row.created_s)).unwrap_or(0),
+        SimTime::whole_seconds,
+    )
 }
 
 #[cfg(test)]

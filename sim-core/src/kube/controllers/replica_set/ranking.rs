@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use crate::kube::rows::pod::Phase;
+use crate::kube::rows::pod::{Phase, signed_s};
 
 /// What the order is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +78,10 @@ fn younger_first(one_s: u32, two_s: u32, one_uid: u128, two_uid: u128, now_us: u
 
 /// `trunc(log2(age in nanoseconds))`, −1 without age.
 fn logarithmic_rank(since_s: u32, now_us: u64) -> i64 {
-    let age_us = now_us.saturating_sub(u64::from(since_s) * 1_000_000);
-    let age_ns = u128::from(age_us) * 1_000;
-    if age_ns == 0 {
-        -1
-    } else {
-        i64::from(age_ns.ilog2())
+    let age_us = now_us.cast_signed() - signed_s(since_s) * 1_000_000;
+    match u64::try_from(age_us) {
+        Ok(age_us) if age_us > 0 => i64::from((u128::from(age_us) * 1_000).ilog2()),
+        _ => -1,
     }
 }
 
