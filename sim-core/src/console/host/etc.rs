@@ -67,9 +67,8 @@ fn hosts(sight: &Sight<'_>) -> String {
     if kubernetes {
         text.push_str("# Kubernetes-managed hosts file.\n");
     }
-    let first = if kubernetes { "localhost" } else { "localhost" };
     text.push_str(&format!(
-        "127.0.0.1\t{first}\n::1\t{local}\nfe00::\tip6-localnet\nfe00::\tip6-mcastprefix\n\
+        "127.0.0.1\tlocalhost\n::1\t{local}\nfe00::\tip6-localnet\nfe00::\tip6-mcastprefix\n\
          fe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n"
     ));
     let row = machines.sandbox(sandbox);

@@ -527,7 +527,7 @@ fn destination(
     }
     if world.orchestrator == Orchestrator::Kubernetes {
         let (name, namespace) = match target.split_once('/') {
-            Some((kind, name)) if matches!(kind, "svc" | "service") => (name, "default"),
+            Some(("svc" | "service", name)) => (name, "default"),
             Some((namespace, name)) => (name, namespace),
             None => (target, "default"),
         };

@@ -302,9 +302,9 @@ fn evict(call: &mut Call<'_>, node: &str, pods: Vec<Value>) -> Result<(), Proble
         .collect();
     loop {
         let now = call.now();
-        for index in 0..leaving.len() {
-            if !leaving[index].gone && leaving[index].next <= now {
-                look(call, &mut leaving[index])?;
+        for one in &mut leaving {
+            if !one.gone && one.next <= now {
+                look(call, one)?;
             }
         }
         let Some(next) = leaving

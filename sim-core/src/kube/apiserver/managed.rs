@@ -206,7 +206,7 @@ fn derived(kind: &Kind, object: &Value, typed: Typed<'_>, has_status: bool) -> V
 /// When an object was made, in the run's time.
 fn time_of(object: &Value) -> crate::base::time::SimTime {
     let text = object.str_at(&["metadata", "creationTimestamp"]);
-    text.and_then(|text| crate::kube::rows::read::time(text))
+    text.and_then(crate::kube::rows::read::time)
         .unwrap_or(crate::base::time::SimTime::ZERO)
 }
 

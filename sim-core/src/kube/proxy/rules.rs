@@ -476,7 +476,7 @@ fn service(known: &Known<'_>, port: &Port<'_>, rules: &mut Ruleset) {
         from_outside(known, port, &outside, rules);
     }
     // The chains of endpoints: those that something jumps to.
-    let uses_cluster = (!port.internal_local && port.any) || (reaches_outside && port.any);
+    let uses_cluster = port.any && (!port.internal_local || reaches_outside);
     if uses_cluster {
         let masquerade = Match {
             source: Some((known.cluster, true)),

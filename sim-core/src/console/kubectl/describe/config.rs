@@ -32,11 +32,7 @@ pub fn config_map(object: &Value, sheet: &mut Sheet) {
     for (key, value) in &binary {
         sheet.line(0, &format!("{key}: {} bytes", decoded(value)));
     }
-    if !binary.is_empty() {
-        sheet.line(0, "");
-    } else {
-        sheet.line(0, "");
-    }
+    sheet.line(0, "");
 }
 
 /// A Secret: sizes, not contents.

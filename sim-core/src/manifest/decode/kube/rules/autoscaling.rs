@@ -20,16 +20,15 @@ pub fn check(spec: &Field<'_>, scribe: &Scribe) {
         Some(found) if found < 1 => {
             fault::invalid(scribe, &most, found, "must be greater than 0");
         }
-        Some(found) => {
-            if number(&least).is_some_and(|least| found < least) {
-                fault::invalid(
-                    scribe,
-                    &most,
-                    found,
-                    "must be greater than or equal to `minReplicas`",
-                );
-            }
+        Some(found) if number(&least).is_some_and(|least| found < least) => {
+            fault::invalid(
+                scribe,
+                &most,
+                found,
+                "must be greater than or equal to `minReplicas`",
+            );
         }
+        Some(_) => {}
     }
     let target = spec.peek("scaleTargetRef");
     if target.exists() {

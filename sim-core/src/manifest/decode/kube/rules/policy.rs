@@ -138,13 +138,12 @@ pub fn limit_range(spec: &Field<'_>, scribe: &Scribe) {
                     let at = limit.peek(field);
                     let path = format!("{}[{name}]", at.path);
                     let at = Field { path, ..at };
-                    let written = if field == "default" && low_word == "min"
-                        || field == "defaultRequest" && low_word == "min"
-                    {
-                        &high_text
-                    } else {
-                        &low_text
-                    };
+                    let written =
+                        if low_word == "min" && matches!(field, "default" | "defaultRequest") {
+                            &high_text
+                        } else {
+                            &low_text
+                        };
                     fault::invalid(
                         scribe,
                         &at,
