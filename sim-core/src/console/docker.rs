@@ -6,6 +6,7 @@
 
 pub mod compose;
 pub mod container;
+pub mod container_flags;
 pub mod flags;
 pub mod listing;
 pub mod named;

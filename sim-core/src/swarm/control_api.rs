@@ -794,6 +794,11 @@ fn lower(spec: &ServiceSpec, ctx: &mut Context<'_>) -> ContainerSpec {
     }
 }
 
+/// The engine's defaults of a health check. Source: moby `daemon/health.go`.
+const HEALTH_PERIOD: SimDuration = SimDuration::from_secs(30);
+const HEALTH_START_INTERVAL: SimDuration = SimDuration::from_secs(5);
+const HEALTH_RETRIES: u32 = 3;
+
 fn probes(spec: &ServiceSpec) -> Vec<ProbeSpec> {
     let Some(check) = &spec.task.container.health_check else {
         return Vec::new();
@@ -803,16 +808,21 @@ fn probes(spec: &ServiceSpec) -> Vec<ProbeSpec> {
         Some(HealthTest::Command(words)) => words.clone().into(),
         Some(HealthTest::Shell(line)) => Arc::new(["/bin/sh".into(), "-c".into(), line.clone()]),
     };
+    // Zero means the engine's default.
+    let or = |span: SimDuration, default: SimDuration| if span.is_zero() { default } else { span };
     vec![ProbeSpec {
         which: 0,
         action: ProbeAction::Exec { command },
         initial_delay: SimDuration::ZERO,
-        period: check.interval,
-        timeout: check.timeout,
+        period: or(check.interval, HEALTH_PERIOD),
+        timeout: or(check.timeout, HEALTH_PERIOD),
         success_threshold: 1,
-        failure_threshold: check.retries,
+        failure_threshold: match check.retries {
+            0 => HEALTH_RETRIES,
+            retries => retries,
+        },
         start_period: check.start_period,
-        start_interval: check.start_interval,
+        start_interval: or(check.start_interval, HEALTH_START_INTERVAL),
         pacing: ProbePacing::Gaps,
         initial: None,
         after: None,

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::resources::ResourceAmounts;
+use crate::api::swarm::options::FileTarget;
 use crate::api::swarm::service::{
-    EndpointMode, FailureAction, MountKind, PortProtocol, PublishMode, PublishedPort,
-    RestartCondition, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig, UpdateOrder,
+    ContainerSpec, EndpointMode, FailureAction, MountKind, PortProtocol, PublishMode,
+    PublishedPort, RestartCondition, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig, UpdateOrder,
 };
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
@@ -32,10 +33,10 @@ impl SwarmPlane {
             ("Version", object(vec![("Index", number(service.version))])),
             ("CreatedAt", time(service.created_at)),
             ("UpdatedAt", time(service.updated_at)),
-            ("Spec", spec(&service.spec)),
+            ("Spec", self.spec(&service.spec)),
         ];
         if let Some((previous, _)) = &service.previous {
-            fields.push(("PreviousSpec", spec(previous)));
+            fields.push(("PreviousSpec", self.spec(previous)));
         }
         let mut endpoint: Fields = vec![("Spec", endpoint_spec(&service.spec))];
         if !service.ports.is_empty() {
@@ -109,7 +110,7 @@ impl SwarmPlane {
                 text(&format!("{}.{}", self.task_name(row), row.identity.text())),
             ),
             ("Labels", object(Vec::new())),
-            ("Spec", task_spec(&template.spec.task)),
+            ("Spec", self.task_spec(&template.spec.task)),
             ("ServiceID", text(&service.unwrap_or_default())),
         ];
         if row.slot != 0 {
@@ -245,42 +246,205 @@ impl SwarmPlane {
             ]),
         })
     }
-}
 
-fn spec(spec: &ServiceSpec) -> Value {
-    let mode = match spec.mode {
-        ServiceMode::Replicated { replicas } => (
-            "Replicated",
-            object(vec![("Replicas", number(u64::from(replicas)))]),
-        ),
-        ServiceMode::Global => ("Global", object(Vec::new())),
-        ServiceMode::ReplicatedJob {
-            total_completions,
-            max_concurrent,
-        } => (
-            "ReplicatedJob",
-            object(vec![
-                ("MaxConcurrent", number(u64::from(max_concurrent))),
-                ("TotalCompletions", number(u64::from(total_completions))),
-            ]),
-        ),
-        ServiceMode::GlobalJob => ("GlobalJob", object(Vec::new())),
-    };
-    let mut fields: Fields = vec![
-        ("Name", text(&spec.name)),
-        ("Labels", labels(&spec.labels)),
-        ("TaskTemplate", task_spec(&spec.task)),
-        ("Mode", object(vec![mode])),
-    ];
-    if !matches!(
-        spec.mode,
-        ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob
-    ) {
-        fields.push(("UpdateConfig", update_config(&spec.update_config)));
-        fields.push(("RollbackConfig", update_config(&spec.rollback_config)));
+    fn spec(&self, spec: &ServiceSpec) -> Value {
+        let mode = match spec.mode {
+            ServiceMode::Replicated { replicas } => (
+                "Replicated",
+                object(vec![("Replicas", number(u64::from(replicas)))]),
+            ),
+            ServiceMode::Global => ("Global", object(Vec::new())),
+            ServiceMode::ReplicatedJob {
+                total_completions,
+                max_concurrent,
+            } => (
+                "ReplicatedJob",
+                object(vec![
+                    ("MaxConcurrent", number(u64::from(max_concurrent))),
+                    ("TotalCompletions", number(u64::from(total_completions))),
+                ]),
+            ),
+            ServiceMode::GlobalJob => ("GlobalJob", object(Vec::new())),
+        };
+        let mut fields: Fields = vec![
+            ("Name", text(&spec.name)),
+            ("Labels", labels(&spec.labels)),
+            ("TaskTemplate", self.task_spec(&spec.task)),
+            ("Mode", object(vec![mode])),
+        ];
+        if !matches!(
+            spec.mode,
+            ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob
+        ) {
+            fields.push(("UpdateConfig", update_config(&spec.update_config)));
+            fields.push(("RollbackConfig", update_config(&spec.rollback_config)));
+        }
+        fields.push(("EndpointSpec", endpoint_spec(spec)));
+        object(fields)
     }
-    fields.push(("EndpointSpec", endpoint_spec(spec)));
-    object(fields)
+
+    fn task_spec(&self, task: &TaskSpec) -> Value {
+        let container = &task.container;
+        let mut fields: Fields = vec![("Image", text(&container.image))];
+        if !container.command.is_empty() {
+            fields.push(("Command", texts(&container.command)));
+        }
+        if !container.args.is_empty() {
+            fields.push(("Args", texts(&container.args)));
+        }
+        if !container.env.is_empty() {
+            let env = container
+                .env
+                .iter()
+                .map(|(name, value)| text(&format!("{name}={value}")));
+            fields.push(("Env", Value::list(env.collect())));
+        }
+        if !container.mounts.is_empty() {
+            let mounts = container.mounts.iter().map(|mount| {
+                let kind = match mount.kind {
+                    MountKind::Bind => "bind",
+                    MountKind::Volume => "volume",
+                    MountKind::Tmpfs => "tmpfs",
+                };
+                let mut fields: Fields = vec![
+                    ("Type", text(kind)),
+                    ("Source", text(&mount.source)),
+                    ("Target", text(&mount.target)),
+                ];
+                if mount.read_only {
+                    fields.push(("ReadOnly", Value::Bool(true)));
+                }
+                object(fields)
+            });
+            fields.push(("Mounts", Value::list(mounts.collect())));
+        }
+        fields.push(("StopGracePeriod", nanos(container.stop_grace_period)));
+        if let Some(check) = &container.health_check {
+            fields.push(("Healthcheck", health_check(check)));
+        }
+        container_options(container, &mut fields);
+        for (key, id_key, name_key, names, kind) in [
+            (
+                "Secrets",
+                "SecretID",
+                "SecretName",
+                &container.secrets,
+                Kind::Secret,
+            ),
+            (
+                "Configs",
+                "ConfigID",
+                "ConfigName",
+                &container.configs,
+                Kind::Config,
+            ),
+        ] {
+            if !names.is_empty() {
+                let grants = names
+                    .iter()
+                    .map(|name| self.grant(container, kind, name, id_key, name_key));
+                fields.push((key, Value::list(grants.collect())));
+            }
+        }
+        let policy = &task.restart_policy;
+        let condition = match policy.condition {
+            RestartCondition::None => "none",
+            RestartCondition::OnFailure => "on-failure",
+            RestartCondition::Any => "any",
+        };
+        let mut restart: Fields = vec![
+            ("Condition", text(condition)),
+            ("Delay", nanos(policy.delay)),
+            ("MaxAttempts", number(policy.max_attempts)),
+        ];
+        if !policy.window.is_zero() {
+            restart.push(("Window", nanos(policy.window)));
+        }
+        let mut placement: Fields = Vec::new();
+        if !task.placement.constraints.is_empty() {
+            placement.push(("Constraints", texts(&task.placement.constraints)));
+        }
+        if !task.placement.preferences.is_empty() {
+            let preferences = task.placement.preferences.iter();
+            let preferences = preferences.map(|label| {
+                object(vec![(
+                    "Spread",
+                    object(vec![("SpreadDescriptor", text(label))]),
+                )])
+            });
+            placement.push(("Preferences", Value::list(preferences.collect())));
+        }
+        if task.placement.max_replicas_per_node != 0 {
+            placement.push(("MaxReplicas", number(task.placement.max_replicas_per_node)));
+        }
+        let mut all: Fields = vec![
+            ("ContainerSpec", object(fields)),
+            (
+                "Resources",
+                object(vec![
+                    ("Limits", limits(task)),
+                    ("Reservations", amounts(&task.resources.requests)),
+                ]),
+            ),
+            ("RestartPolicy", object(restart)),
+            ("Placement", object(placement)),
+        ];
+        if !task.networks.is_empty() {
+            let networks = task.networks.iter().map(|network| {
+                // The client sends identifiers.
+                let id = self.store.networks.get(network);
+                let id = id.map_or_else(|| network.to_string(), |named| named.identity.text());
+                object(vec![("Target", text(&id))])
+            });
+            all.push(("Networks", Value::list(networks.collect())));
+        }
+        if let Some(driver) = &task.container.options.log_driver {
+            let mut fields: Fields = vec![("Name", text(&driver.name))];
+            if !driver.options.is_empty() {
+                fields.push(("Options", labels(&driver.options)));
+            }
+            all.push(("LogDriver", object(fields)));
+        }
+        all.push(("ForceUpdate", number(task.force_update)));
+        all.push(("Runtime", text("container")));
+        object(all)
+    }
+
+    /// A secret or config as a task's file.
+    fn grant(
+        &self,
+        container: &ContainerSpec,
+        kind: Kind,
+        name: &Arc<str>,
+        id_key: &'static str,
+        name_key: &'static str,
+    ) -> Value {
+        let (files, prefix) = match kind {
+            Kind::Config => (&container.options.config_files, "/"),
+            Kind::Secret | Kind::Network => (&container.options.secret_files, ""),
+        };
+        let file = files.get(name).cloned().unwrap_or_else(|| FileTarget {
+            name: format!("{prefix}{name}").into(),
+            uid: "0".into(),
+            gid: "0".into(),
+            mode: 0o444,
+        });
+        let id = self.named(kind).get(name);
+        let id = id.map(|named| named.identity.text()).unwrap_or_default();
+        object(vec![
+            (
+                "File",
+                object(vec![
+                    ("Name", text(&file.name)),
+                    ("UID", text(&file.uid)),
+                    ("GID", text(&file.gid)),
+                    ("Mode", number(u64::from(file.mode))),
+                ]),
+            ),
+            (id_key, text(&id)),
+            (name_key, text(name)),
+        ])
+    }
 }
 
 fn endpoint_spec(spec: &ServiceSpec) -> Value {
@@ -319,114 +483,77 @@ fn ports(ports: &[PublishedPort]) -> Value {
     Value::list(ports.collect())
 }
 
-fn task_spec(task: &TaskSpec) -> Value {
-    let container = &task.container;
-    let mut fields: Fields = vec![("Image", text(&container.image))];
-    if !container.command.is_empty() {
-        fields.push(("Command", texts(&container.command)));
-    }
-    if !container.args.is_empty() {
-        fields.push(("Args", texts(&container.args)));
-    }
-    if !container.env.is_empty() {
-        let env = container
-            .env
-            .iter()
-            .map(|(name, value)| text(&format!("{name}={value}")));
-        fields.push(("Env", Value::list(env.collect())));
-    }
-    if !container.mounts.is_empty() {
-        let mounts = container.mounts.iter().map(|mount| {
-            let kind = match mount.kind {
-                MountKind::Bind => "bind",
-                MountKind::Volume => "volume",
-                MountKind::Tmpfs => "tmpfs",
-            };
-            let mut fields: Fields = vec![
-                ("Type", text(kind)),
-                ("Source", text(&mount.source)),
-                ("Target", text(&mount.target)),
-            ];
-            if mount.read_only {
-                fields.push(("ReadOnly", Value::Bool(true)));
-            }
-            object(fields)
-        });
-        fields.push(("Mounts", Value::list(mounts.collect())));
-    }
-    fields.push(("StopGracePeriod", nanos(container.stop_grace_period)));
-    if let Some(check) = &container.health_check {
-        fields.push(("Healthcheck", health_check(check)));
-    }
-    for (key, name_key, names) in [
-        ("Secrets", "SecretName", &container.secrets),
-        ("Configs", "ConfigName", &container.configs),
+/// Fields of the container that the swarm only carries.
+fn container_options(container: &ContainerSpec, fields: &mut Fields) {
+    let options = &container.options;
+    for (key, value) in [
+        ("Hostname", &options.hostname),
+        ("Dir", &options.directory),
+        ("User", &options.user),
+        ("StopSignal", &options.stop_signal),
     ] {
-        if !names.is_empty() {
-            fields.push((
-                key,
-                Value::list(
-                    names
-                        .iter()
-                        .map(|name| object(vec![(name_key, text(name))]))
-                        .collect(),
-                ),
-            ));
+        if !value.is_empty() {
+            fields.push((key, text(value)));
         }
     }
-    let policy = &task.restart_policy;
-    let condition = match policy.condition {
-        RestartCondition::None => "none",
-        RestartCondition::OnFailure => "on-failure",
-        RestartCondition::Any => "any",
-    };
-    let mut restart: Fields = vec![
-        ("Condition", text(condition)),
-        ("Delay", nanos(policy.delay)),
-        ("MaxAttempts", number(policy.max_attempts)),
-    ];
-    if !policy.window.is_zero() {
-        restart.push(("Window", nanos(policy.window)));
+    if !options.labels.is_empty() {
+        fields.push(("Labels", labels(&options.labels)));
     }
-    let mut placement: Fields = Vec::new();
-    if !task.placement.constraints.is_empty() {
-        placement.push(("Constraints", texts(&task.placement.constraints)));
+    for (key, list) in [
+        ("Groups", &options.groups),
+        ("Hosts", &options.hosts),
+        ("CapabilityAdd", &options.capabilities_add),
+        ("CapabilityDrop", &options.capabilities_drop),
+    ] {
+        if !list.is_empty() {
+            fields.push((key, texts(list)));
+        }
     }
-    if !task.placement.preferences.is_empty() {
-        let preferences = task.placement.preferences.iter();
-        let preferences = preferences.map(|label| {
-            object(vec![(
-                "Spread",
-                object(vec![("SpreadDescriptor", text(label))]),
-            )])
-        });
-        placement.push(("Preferences", Value::list(preferences.collect())));
+    for (key, on) in [("TTY", options.tty), ("ReadOnly", options.read_only)] {
+        if on {
+            fields.push((key, Value::Bool(true)));
+        }
     }
-    if task.placement.max_replicas_per_node != 0 {
-        placement.push(("MaxReplicas", number(task.placement.max_replicas_per_node)));
+    if let Some(init) = options.init {
+        fields.push(("Init", Value::Bool(init)));
     }
-    let mut all: Fields = vec![
-        ("ContainerSpec", object(fields)),
-        (
-            "Resources",
+    let mut resolver: Fields = Vec::new();
+    for (key, list) in [
+        ("Nameservers", &options.dns_servers),
+        ("Search", &options.dns_search),
+        ("Options", &options.dns_options),
+    ] {
+        if !list.is_empty() {
+            resolver.push((key, texts(list)));
+        }
+    }
+    if !resolver.is_empty() {
+        fields.push(("DNSConfig", object(resolver)));
+    }
+    if !options.sysctls.is_empty() {
+        fields.push(("Sysctls", labels(&options.sysctls)));
+    }
+    if !options.ulimits.is_empty() {
+        let limits = options.ulimits.iter().map(|(name, (soft, hard))| {
             object(vec![
-                ("Limits", amounts(&task.resources.limits)),
-                ("Reservations", amounts(&task.resources.requests)),
-            ]),
-        ),
-        ("RestartPolicy", object(restart)),
-        ("Placement", object(placement)),
-    ];
-    if !task.networks.is_empty() {
-        let networks = task
-            .networks
-            .iter()
-            .map(|network| object(vec![("Target", text(network))]));
-        all.push(("Networks", Value::list(networks.collect())));
+                ("Name", text(name)),
+                ("Hard", Value::Int(*hard)),
+                ("Soft", Value::Int(*soft)),
+            ])
+        });
+        fields.push(("Ulimits", Value::list(limits.collect())));
     }
-    all.push(("ForceUpdate", number(task.force_update)));
-    all.push(("Runtime", text("container")));
-    object(all)
+    if options.oom_score_adjustment != 0 {
+        fields.push(("OomScoreAdj", Value::Int(options.oom_score_adjustment)));
+    }
+}
+
+fn limits(task: &TaskSpec) -> Value {
+    let mut fields = amount_fields(&task.resources.limits);
+    if task.container.options.pids_limit != 0 {
+        fields.push(("Pids", Value::Int(task.container.options.pids_limit)));
+    }
+    object(fields)
 }
 
 fn health_check(check: &HealthCheck) -> Value {
@@ -442,12 +569,18 @@ fn health_check(check: &HealthCheck) -> Value {
             fields.push(("Test", Value::list(words.collect())));
         }
     }
-    fields.push(("Interval", nanos(check.interval)));
-    fields.push(("Timeout", nanos(check.timeout)));
-    fields.push(("Retries", number(u64::from(check.retries))));
-    if !check.start_period.is_zero() {
-        fields.push(("StartPeriod", nanos(check.start_period)));
-        fields.push(("StartInterval", nanos(check.start_interval)));
+    for (key, span) in [
+        ("Interval", check.interval),
+        ("Timeout", check.timeout),
+        ("StartPeriod", check.start_period),
+        ("StartInterval", check.start_interval),
+    ] {
+        if !span.is_zero() {
+            fields.push((key, nanos(span)));
+        }
+    }
+    if check.retries != 0 {
+        fields.push(("Retries", number(u64::from(check.retries))));
     }
     object(fields)
 }
@@ -477,6 +610,10 @@ fn update_config(config: &UpdateConfig) -> Value {
 }
 
 fn amounts(amounts: &ResourceAmounts) -> Value {
+    object(amount_fields(amounts))
+}
+
+fn amount_fields(amounts: &ResourceAmounts) -> Fields {
     let mut fields: Fields = Vec::new();
     if let Some(milli) = amounts.cpu_milli.filter(|milli| *milli != 0) {
         fields.push(("NanoCPUs", number(milli * 1_000_000)));
@@ -487,7 +624,7 @@ fn amounts(amounts: &ResourceAmounts) -> Value {
     if !amounts.extended.is_empty() {
         fields.push(("GenericResources", generic(&amounts.extended)));
     }
-    object(fields)
+    fields
 }
 
 fn generic(amounts: &BTreeMap<Arc<str>, u64>) -> Value {

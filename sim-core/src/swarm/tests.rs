@@ -312,6 +312,7 @@ fn spec(name: &str, image: &str, replicas: u32) -> ServiceSpec {
                 mounts: Vec::new(),
                 configs: Vec::new(),
                 secrets: Vec::new(),
+                options: Default::default(),
             },
             resources: ResourceNeeds::default(),
             restart_policy: RestartPolicy {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::health::HealthCheck;
 use crate::api::resources::ResourceNeeds;
+use crate::api::swarm::options::ContainerOptions;
 use crate::base::time::SimDuration;
 
 /// A service's specification.
@@ -87,6 +88,8 @@ pub struct ContainerSpec {
     pub configs: Vec<Arc<str>>,
     /// Names of secrets that must exist, with stack prefix.
     pub secrets: Vec<Arc<str>>,
+    /// What the swarm only carries.
+    pub options: ContainerOptions,
 }
 
 /// A mount of a task or a Compose container.

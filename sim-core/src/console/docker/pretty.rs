@@ -8,8 +8,14 @@ use crate::manifest::value::Value;
 use crate::swarm::state::UpdateState;
 use crate::swarm::store::UpdateStatus;
 
-/// A service for people. `now` is the time that "ago" counts from.
-pub fn service(object: &Value, status: Option<&UpdateStatus>, now: SimTime) -> String {
+/// A service for people. `now` is the time that "ago" counts from; `network` gives the name for an
+/// identifier.
+pub fn service(
+    object: &Value,
+    status: Option<&UpdateStatus>,
+    now: SimTime,
+    network: impl Fn(&str) -> String,
+) -> String {
     let text = |path: &[&str]| object.str_at(path).unwrap_or_default();
     let mut out = format!(
         "\nID:\t\t{}\nName:\t\t{}\n",
@@ -31,9 +37,10 @@ pub fn service(object: &Value, status: Option<&UpdateStatus>, now: SimTime) -> S
     log_driver(task.get("LogDriver"), &mut out);
     resources(task.get("Resources"), &mut out);
     if let Some(networks) = task.get("Networks").and_then(Value::as_list) {
-        let names: Vec<&str> = networks
+        let names: Vec<String> = networks
             .iter()
-            .filter_map(|network| network.str_at(&["Target"]))
+            .filter_map(|target| target.str_at(&["Target"]))
+            .map(network)
             .collect();
         out.push_str(&format!("Networks: {} \n", names.join(" ")));
     }

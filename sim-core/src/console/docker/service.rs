@@ -249,7 +249,14 @@ fn inspect(session: &Session, words: &[String]) -> Result<Output, Output> {
         let texts = found.iter().map(|(id, object)| {
             let status = plane.store.service(*id);
             let status = status.and_then(|service| service.update_status.as_ref());
-            pretty::service(object, status, session.history.now()) + "\n"
+            let network = |id: &str| {
+                let networks = plane.named(crate::swarm::control_api::Kind::Network);
+                let found = networks
+                    .iter()
+                    .find(|(_, network)| network.identity.text() == id);
+                found.map_or_else(|| id.to_owned(), |(name, _)| name.to_string())
+            };
+            pretty::service(object, status, session.history.now(), network) + "\n"
         });
         return Ok(Output {
             stdout: texts.collect(),

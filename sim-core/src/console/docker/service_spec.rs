@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::flags::{Grammar, Parsed, parse};
 use super::service::append;
 use super::words::{read_bytes, read_decimal};
-use super::{ask, progress};
+use super::{ask, container_flags, progress};
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::resources::{ResourceAmounts, ResourceNeeds};
 use crate::api::swarm::service::{
@@ -17,7 +17,7 @@ use crate::api::swarm::service::{
 };
 use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
-use crate::swarm::control_api::{Request, Response};
+use crate::swarm::control_api::{Kind, Request, Response};
 
 const CREATE: Grammar = Grammar {
     path: "docker service create",
@@ -30,18 +30,16 @@ const CREATE: Grammar = Grammar {
         "update-parallelism= update-delay= update-failure-action= update-monitor= update-max-failure-ratio= update-order= ",
         "rollback-parallelism= rollback-delay= rollback-failure-action= rollback-monitor= rollback-max-failure-ratio= rollback-order= ",
         "health-cmd= health-interval= health-timeout= health-retries= health-start-period= health-start-interval= no-healthcheck no-resolve-image with-registry-auth ",
-        "cap-add=*! cap-drop=*! container-label=*! credential-spec=! dns=*! dns-option=*! dns-search=*! group=*! host=*! hostname=! init! isolation=! ",
-        "limit-pids=! log-driver=! log-opt=*! memory-swap=! memory-swappiness=! oom-score-adj=! read-only! stop-signal=! sysctl=*! tty,t! ulimit=*! user,u=! workdir,w=!"
+        "cap-add=* cap-drop=* container-label=* credential-spec=! dns=* dns-option=* dns-search=* group=* host=* hostname= init isolation=! ",
+        "limit-pids= log-driver= log-opt=* memory-swap=! memory-swappiness=! oom-score-adj= read-only stop-signal= sysctl=* tty,t ulimit=* user,u= workdir,w="
     ),
     least: 1,
     most: None,
     interspersed: false,
 };
 
-/// Docker's defaults of a health check. Source: moby `daemon/health.go`.
-const HEALTH_PERIOD: SimDuration = SimDuration::from_secs(30);
-const HEALTH_START_INTERVAL: SimDuration = SimDuration::from_secs(5);
-const HEALTH_RETRIES: u32 = 3;
+/// Least CPU that may be asked for, in billionths. Source: swarmkit `controlapi/service.go`.
+const CPU_NANOS_MIN: u64 = 1_000_000;
 
 /// A specification with Swarm's defaults. Source: swarmkit `api/defaults/service.go`.
 pub fn blank(name: &str, image: &str) -> ServiceSpec {
@@ -68,6 +66,7 @@ pub fn blank(name: &str, image: &str) -> ServiceSpec {
                 mounts: Vec::new(),
                 configs: Vec::new(),
                 secrets: Vec::new(),
+                options: Default::default(),
             },
             resources: ResourceNeeds::default(),
             restart_policy: RestartPolicy {
@@ -93,12 +92,7 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
     super::swarm(session)?;
     let name = match parsed.value("name") {
         Some(name) => name.to_owned(),
-        None => {
-            return Err(Output::error(
-                1,
-                "docker service create without --name is not modelled: the daemon would invent a name",
-            ));
-        }
+        None => invented(super::swarm(session)?),
     };
     let mut spec = blank(&name, &parsed.words[0]);
     mode(&parsed, &mut spec)?;
@@ -151,16 +145,9 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
         .into_iter()
         .map(Into::into)
         .collect();
-    spec.task.container.secrets = parsed
-        .values("secret")
-        .into_iter()
-        .map(source_name)
-        .collect();
-    spec.task.container.configs = parsed
-        .values("config")
-        .into_iter()
-        .map(source_name)
-        .collect();
+    references(&parsed, "secret", "secret", &mut spec)?;
+    references(&parsed, "config", "config", &mut spec)?;
+    container_flags::create(&parsed, &mut spec.task.container.options)?;
     for mount in parsed.values("mount") {
         spec.task.container.mounts.push(self::mount(mount)?);
     }
@@ -168,7 +155,9 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
         let (kind, amount) = generic(resource)?;
         spec.task.resources.requests.extended.insert(kind, amount);
     }
+    spec.task.networks = by_id(session, &spec.task.networks)?;
     common(&parsed, &mut spec)?;
+    job_has_no_update(&parsed, &spec)?;
     let Response::Id(id) = ask(session, Request::CreateService(Arc::new(spec)))? else {
         return Ok(Output::default());
     };
@@ -178,6 +167,122 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
         append(&mut output, quiet(&parsed, shown));
     }
     Ok(output)
+}
+
+/// A name as the daemon invents one. Upstream draws from a longer list, at random.
+/// Source: moby `internal/namesgenerator`.
+fn invented(plane: &crate::swarm::SwarmPlane) -> String {
+    const LEFT: [&str; 12] = [
+        "admiring", "brave", "clever", "dazzling", "eager", "focused", "gifted", "hopeful", "keen",
+        "laughing", "modest", "quirky",
+    ];
+    const RIGHT: [&str; 12] = [
+        "babbage", "curie", "dijkstra", "euclid", "faraday", "galileo", "hopper", "kepler",
+        "lovelace", "mendel", "noether", "turing",
+    ];
+    let first = plane.store.index as usize;
+    (first..)
+        .take(LEFT.len() * RIGHT.len())
+        .map(|at| {
+            format!(
+                "{}_{}",
+                LEFT[at % LEFT.len()],
+                RIGHT[(at / LEFT.len() + at) % RIGHT.len()]
+            )
+        })
+        .find(|name| plane.store.service_named(name).is_none())
+        .unwrap_or_else(|| format!("service_{first}"))
+}
+
+/// Names of networks for names or identifiers, in the order of the identifiers, as the client sends
+/// them.
+///
+/// # Errors
+/// The daemon's text for a network that is not there.
+pub fn by_id(session: &Session, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, Output> {
+    let plane = super::swarm(session)?;
+    let mut found = Vec::new();
+    for text in names {
+        found.push(network(plane, text)?);
+    }
+    found.sort();
+    found.dedup();
+    Ok(found.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Identifier and name of a network that is named in either way.
+///
+/// # Errors
+/// The daemon's text if it is not there.
+pub fn network(plane: &crate::swarm::SwarmPlane, text: &str) -> Result<(String, Arc<str>), Output> {
+    let networks = plane.named(Kind::Network);
+    let found = networks.get_key_value(text).or_else(|| {
+        networks
+            .iter()
+            .find(|(_, network)| !text.is_empty() && network.identity.text().starts_with(text))
+    });
+    match found {
+        Some((name, network)) => Ok((network.identity.text(), name.clone())),
+        None => Err(Output::error(
+            1,
+            format!("Error response from daemon: network {text} not found"),
+        )),
+    }
+}
+
+/// Adds the secrets or configs of a flag. A second one with the same name replaces the first's file.
+///
+/// # Errors
+/// The command line's text.
+pub fn references(
+    parsed: &Parsed,
+    flag: &str,
+    word: &str,
+    spec: &mut ServiceSpec,
+) -> Result<(), Output> {
+    let container = &mut spec.task.container;
+    let (names, files, prefix) = if word == "secret" {
+        (
+            &mut container.secrets,
+            &mut container.options.secret_files,
+            "",
+        )
+    } else {
+        (
+            &mut container.configs,
+            &mut container.options.config_files,
+            "/",
+        )
+    };
+    for text in parsed.values(flag) {
+        let (name, file) = container_flags::reference(flag, text, prefix)?;
+        match file {
+            Some(file) => files.insert(name.clone(), file),
+            None => files.remove(&name),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(())
+}
+
+/// Flags of an update make no sense for a job. Source: swarmkit `controlapi/service.go` validateJob.
+///
+/// # Errors
+/// The daemon's text.
+pub fn job_has_no_update(parsed: &Parsed, spec: &ServiceSpec) -> Result<(), Output> {
+    let job = matches!(
+        spec.mode,
+        ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob
+    );
+    if job && parsed.names().any(|name| name.starts_with("update-")) {
+        return Err(Output::error(
+            1,
+            "Error response from daemon: rpc error: code = InvalidArgument desc = Jobs may not have an update config",
+        ));
+    }
+    Ok(())
 }
 
 /// Drops the progress if it is not wanted.
@@ -257,6 +362,12 @@ pub fn common(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {
         }
     }
     if let Some(most) = parsed.read("replicas-max-per-node", number::<u64>)? {
+        if most > 0 && matches!(spec.mode, ServiceMode::Global | ServiceMode::GlobalJob) {
+            return Err(Output::error(
+                1,
+                "replicas-max-per-node can only be used with replicated or replicated-job mode",
+            ));
+        }
         spec.task.placement.max_replicas_per_node = most;
     }
     amounts(parsed, "limit", &mut spec.task.resources.limits)?;
@@ -268,16 +379,40 @@ pub fn common(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {
 }
 
 fn amounts(parsed: &Parsed, prefix: &str, amounts: &mut ResourceAmounts) -> Result<(), Output> {
-    let cpu = parsed.read(&format!("{prefix}-cpu"), |text| {
-        read_decimal(text, 3).ok_or_else(|| format!("failed to parse {text} as a rational number"))
+    let nanos = parsed.read(&format!("{prefix}-cpu"), |text| {
+        read_decimal(text, 9).ok_or_else(|| format!("failed to parse {text} as a rational number"))
     })?;
-    if let Some(cpu) = cpu {
+    if let Some(nanos) = nanos {
+        if nanos != 0 && nanos < CPU_NANOS_MIN {
+            return Err(Output::error(
+                1,
+                format!(
+                    "Error response from daemon: rpc error: code = InvalidArgument desc = invalid cpu value {}: Must be at least 0.001",
+                    short_float(nanos)
+                ),
+            ));
+        }
+        let cpu = nanos / CPU_NANOS_MIN;
         amounts.cpu_milli = (cpu != 0).then_some(cpu);
     }
     if let Some(memory) = parsed.read(&format!("{prefix}-memory"), read_bytes)? {
         amounts.memory_bytes = (memory != 0).then_some(memory);
     }
     Ok(())
+}
+
+/// A number of billionths as Go's `%g` writes it, for less than a thousandth.
+fn short_float(nanos: u64) -> String {
+    let digits = nanos.to_string();
+    let power = 10 - digits.len();
+    if power <= 4 {
+        let text = format!("0.{nanos:09}");
+        return text.trim_end_matches('0').to_owned();
+    }
+    let (first, rest) = digits.split_at(1);
+    let rest = rest.trim_end_matches('0');
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{first}{point}{rest}e-{power:02}")
 }
 
 fn restart(parsed: &Parsed, policy: &mut RestartPolicy) -> Result<(), Output> {
@@ -361,11 +496,11 @@ fn health(parsed: &Parsed, check: &mut Option<HealthCheck>) -> Result<(), Output
     let touched = parsed.names().any(|name| name.starts_with("health-"));
     let fresh = || HealthCheck {
         test: None,
-        interval: HEALTH_PERIOD,
-        timeout: HEALTH_PERIOD,
-        retries: HEALTH_RETRIES,
+        interval: SimDuration::ZERO,
+        timeout: SimDuration::ZERO,
+        retries: 0,
         start_period: SimDuration::ZERO,
-        start_interval: HEALTH_START_INTERVAL,
+        start_interval: SimDuration::ZERO,
     };
     if parsed.has("no-healthcheck") {
         if touched {
@@ -384,6 +519,10 @@ fn health(parsed: &Parsed, check: &mut Option<HealthCheck>) -> Result<(), Output
         return Ok(());
     }
     let check = check.get_or_insert_with(fresh);
+    // Any of the flags turns a check on again that had been turned off.
+    if check.test == Some(HealthTest::Disabled) {
+        check.test = None;
+    }
     if let Some(line) = parsed.value("health-cmd") {
         check.test = if line.is_empty() {
             None
@@ -391,26 +530,21 @@ fn health(parsed: &Parsed, check: &mut Option<HealthCheck>) -> Result<(), Output
             Some(HealthTest::Shell(line.into()))
         };
     }
-    // Zero means the default.
-    let or = |span: SimDuration, default: SimDuration| if span.is_zero() { default } else { span };
+    // Zero is stored as such; the engine then takes its default.
     if let Some(span) = parsed.read("health-interval", SimDuration::parse)? {
-        check.interval = or(span, HEALTH_PERIOD);
+        check.interval = span;
     }
     if let Some(span) = parsed.read("health-timeout", SimDuration::parse)? {
-        check.timeout = or(span, HEALTH_PERIOD);
+        check.timeout = span;
     }
     if let Some(span) = parsed.read("health-start-period", SimDuration::parse)? {
         check.start_period = span;
     }
     if let Some(span) = parsed.read("health-start-interval", SimDuration::parse)? {
-        check.start_interval = or(span, HEALTH_START_INTERVAL);
+        check.start_interval = span;
     }
     if let Some(retries) = parsed.read("health-retries", number::<u32>)? {
-        check.retries = if retries == 0 {
-            HEALTH_RETRIES
-        } else {
-            retries
-        };
+        check.retries = retries;
     }
     Ok(())
 }
@@ -444,18 +578,6 @@ pub fn variable_of(session: &Session, text: &str) -> (Arc<str>, Option<Arc<str>>
     }
 }
 
-/// The name in `name` or `source=name,target=…`.
-pub fn source_name(text: &str) -> Arc<str> {
-    let field = text.split(',').find_map(|field| {
-        field
-            .strip_prefix("source=")
-            .or_else(|| field.strip_prefix("src="))
-    });
-    field
-        .unwrap_or_else(|| text.split(',').next().unwrap_or(text))
-        .into()
-}
-
 /// `spread=LABEL`.
 ///
 /// # Errors
@@ -483,6 +605,17 @@ pub fn preference(text: &str) -> Result<Arc<str>, Output> {
 /// # Errors
 /// The command line's text.
 pub fn generic(text: &str) -> Result<(Arc<str>, u64), Output> {
+    if let Some((_, value)) = text.split_once('=')
+        && !value.is_empty()
+        && value.parse::<i64>().is_err()
+    {
+        return Err(Output::error(
+            1,
+            format!(
+                "invalid generic-resource request `{text}`, Named Generic Resources is not supported for service create or update"
+            ),
+        ));
+    }
     let found = text
         .split_once('=')
         .and_then(|(kind, count)| Some((kind.into(), count.parse().ok()?)));

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use super::flags::{Grammar, Parsed, parse};
 use super::service::{append, rollback_named, stored};
 use super::service_spec::{
-    common, generic, mount, number, pair, ports, preference, quiet, shell_words, source_name,
-    variable_of,
+    by_id, common, generic, job_has_no_update, mount, network, number, pair, ports, preference,
+    quiet, references, shell_words, variable_of,
 };
-use super::{ask, progress};
+use super::{ask, container_flags, progress};
 use crate::api::swarm::service::{
     MountKind, PortProtocol, PublishedPort, ServiceMode, ServiceSpec,
 };
@@ -31,9 +31,9 @@ const UPDATE: Grammar = Grammar {
         "update-parallelism= update-delay= update-failure-action= update-monitor= update-max-failure-ratio= update-order= ",
         "rollback-parallelism= rollback-delay= rollback-failure-action= rollback-monitor= rollback-max-failure-ratio= rollback-order= ",
         "health-cmd= health-interval= health-timeout= health-retries= health-start-period= health-start-interval= no-healthcheck no-resolve-image with-registry-auth ",
-        "cap-add=*! cap-drop=*! container-label-add=*! container-label-rm=*! credential-spec=! dns-add=*! dns-rm=*! dns-option-add=*! dns-option-rm=*! ",
-        "dns-search-add=*! dns-search-rm=*! group-add=*! group-rm=*! host-add=*! host-rm=*! hostname=! init! isolation=! limit-pids=! log-driver=! log-opt=*! ",
-        "memory-swap=! memory-swappiness=! oom-score-adj=! read-only! stop-signal=! sysctl-add=*! sysctl-rm=*! tty,t! ulimit-add=*! ulimit-rm=*! user,u=! workdir,w=!"
+        "cap-add=* cap-drop=* container-label-add=* container-label-rm=* credential-spec=! dns-add=* dns-rm=* dns-option-add=* dns-option-rm=* ",
+        "dns-search-add=* dns-search-rm=* group-add=* group-rm=* host-add=* host-rm=* hostname= init isolation=! limit-pids= log-driver= log-opt=* ",
+        "memory-swap=! memory-swappiness=! oom-score-adj= read-only stop-signal= sysctl-add=* sysctl-rm=* tty,t ulimit-add=* ulimit-rm=* user,u= workdir,w="
     ),
     least: 1,
     most: Some(1),
@@ -102,7 +102,9 @@ fn change(session: &Session, parsed: &Parsed, spec: &mut ServiceSpec) -> Result<
         }
     }
     change_placement(parsed, spec)?;
-    change_names(parsed, spec)?;
+    change_names(session, parsed, spec)?;
+    container_flags::update(parsed, &mut spec.task.container.options)?;
+    job_has_no_update(parsed, spec)?;
     change_mounts(parsed, spec)?;
     for kind in parsed.values("generic-resource-rm") {
         if spec.task.resources.requests.extended.remove(kind).is_none() {
@@ -179,36 +181,45 @@ fn change_placement(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Outpu
     Ok(())
 }
 
-fn change_names(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {
+fn change_names(session: &Session, parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {
     let networks = &mut spec.task.networks;
-    for name in parsed.values("network-rm") {
-        networks.retain(|known| &**known != name);
+    let plane = super::swarm(session)?;
+    for text in parsed.values("network-rm") {
+        let (_, name) = network(plane, text)?;
+        networks.retain(|known| *known != name);
     }
-    for name in parsed.values("network-add") {
-        if networks.iter().any(|known| &**known == name) {
+    for text in parsed.values("network-add") {
+        let (_, name) = network(plane, text)?;
+        if networks.contains(&name) {
             return Err(Output::error(
                 1,
-                format!("service is already attached to network {name}"),
+                format!("service is already attached to network {text}"),
             ));
         }
-        networks.push(name.into());
+        networks.push(name);
     }
-    networks.sort();
+    if parsed.value("network-add").is_some() || parsed.value("network-rm").is_some() {
+        *networks = by_id(session, networks)?;
+    }
     let container = &mut spec.task.container;
-    for (removed, added, names) in [
-        ("secret-rm", "secret-add", &mut container.secrets),
-        ("config-rm", "config-add", &mut container.configs),
+    for (flag, names, files) in [
+        (
+            "secret-rm",
+            &mut container.secrets,
+            &mut container.options.secret_files,
+        ),
+        (
+            "config-rm",
+            &mut container.configs,
+            &mut container.options.config_files,
+        ),
     ] {
-        let removed = parsed.values(removed);
+        let removed = parsed.values(flag);
         names.retain(|known| !removed.contains(&&**known));
-        for text in parsed.values(added) {
-            let name = source_name(text);
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+        files.retain(|known, _| !removed.contains(&&**known));
     }
-    Ok(())
+    references(parsed, "secret-add", "secret", spec)?;
+    references(parsed, "config-add", "config", spec)
 }
 
 fn change_mounts(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {

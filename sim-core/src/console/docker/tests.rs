@@ -235,7 +235,7 @@ fn mistakes_are_answered_as_by_the_real_tool() {
             "docker service ps nosuch",
             "docker service inspect nosuch",
             "docker service scale web",
-            "docker service create --name a --hostname x nginx:1.27",
+            "docker service create --name a --isolation process nginx:1.27",
             "docker service create --name a --mode global --replicas 2 nginx:1.27",
             "docker service create --name bad --publish x:80 nginx:1.27",
             "docker swarm init",
@@ -287,8 +287,8 @@ fn mistakes_are_answered_as_by_the_real_tool() {
 
             Scale one or multiple replicated services
             [1]
-            $ docker service create --name a --hostname x nginx:1.27
-            docker service create --hostname is not modelled
+            $ docker service create --name a --isolation process nginx:1.27
+            docker service create --isolation is not modelled
             [1]
             $ docker service create --name a --mode global --replicas 2 nginx:1.27
             replicas can only be used with replicated or replicated-job mode

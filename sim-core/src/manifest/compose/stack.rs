@@ -301,6 +301,7 @@ impl Reader<'_> {
             mounts: self.mounts(field, top),
             configs: grants("configs", "config", &top.configs),
             secrets: grants("secrets", "secret", &top.secrets),
+            options: Default::default(),
             image,
         };
         let resources_field = deploy.get(scribe, "resources");

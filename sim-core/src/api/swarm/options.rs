@@ -1,0 +1,76 @@
+//! What else a task's container may be told: everything of `docker service create` that no loop of
+//! the swarm looks at, but that makes two tasks differ. Source: moby `api/types/swarm/container.go`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Fields of a container that the swarm only carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ContainerOptions {
+    /// Labels of the container, not of the service.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// Host name inside; empty: the container's identifier.
+    pub hostname: Arc<str>,
+    /// Working directory; empty: the image's.
+    pub directory: Arc<str>,
+    /// User and group; empty: the image's.
+    pub user: Arc<str>,
+    /// Further groups, sorted after an update.
+    pub groups: Vec<Arc<str>>,
+    /// Signal that asks it to stop; empty: the image's, else SIGTERM.
+    pub stop_signal: Arc<str>,
+    /// Whether it has a terminal.
+    pub tty: bool,
+    /// Whether its root file system cannot be written to.
+    pub read_only: bool,
+    /// Whether an init process is its first; absent: the daemon decides.
+    pub init: Option<bool>,
+    /// Lines of `/etc/hosts`, `ADDRESS NAME…`.
+    pub hosts: Vec<Arc<str>>,
+    /// Name servers.
+    pub dns_servers: Vec<Arc<str>>,
+    /// Search domains.
+    pub dns_search: Vec<Arc<str>>,
+    /// Options of the resolver.
+    pub dns_options: Vec<Arc<str>>,
+    /// Kernel settings of its namespaces.
+    pub sysctls: BTreeMap<Arc<str>, Arc<str>>,
+    /// Resource limits of its processes, soft and hard.
+    pub ulimits: BTreeMap<Arc<str>, (i64, i64)>,
+    /// Capabilities given, sorted, e.g. `CAP_NET_ADMIN`.
+    pub capabilities_add: Vec<Arc<str>>,
+    /// Capabilities taken, sorted.
+    pub capabilities_drop: Vec<Arc<str>>,
+    /// Adjustment for the kernel's killer of last resort.
+    pub oom_score_adjustment: i64,
+    /// Processes and threads that it may have; 0: any number.
+    pub pids_limit: i64,
+    /// Where its output goes; absent: the daemon's default.
+    pub log_driver: Option<LogDriver>,
+    /// Where secrets are put that do not lie at `/run/secrets/NAME`, by secret.
+    pub secret_files: BTreeMap<Arc<str>, FileTarget>,
+    /// Where configs are put that do not lie at `/NAME`, by config.
+    pub config_files: BTreeMap<Arc<str>, FileTarget>,
+}
+
+/// A log driver and its options.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogDriver {
+    /// Its name, e.g. `json-file`.
+    pub name: Arc<str>,
+    /// Its options.
+    pub options: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// The file that a secret or config becomes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FileTarget {
+    /// Path; a secret's is below `/run/secrets`.
+    pub name: Arc<str>,
+    /// Owner.
+    pub uid: Arc<str>,
+    /// Group.
+    pub gid: Arc<str>,
+    /// Permission bits. Default 0444.
+    pub mode: u32,
+}
