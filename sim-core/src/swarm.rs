@@ -22,6 +22,7 @@ pub mod identity;
 pub mod inspect;
 pub mod mesh;
 pub mod orchestrator;
+pub mod raft;
 pub mod reaper;
 pub mod scheduler;
 pub mod settings;
@@ -53,6 +54,7 @@ use identity::Identity;
 use mesh::Mesh;
 use orchestrator::restart::Restarts;
 use orchestrator::update::Update;
+use raft::Raft;
 use reaper::Reaper;
 use scheduler::Scheduler;
 use settings::Settings;
@@ -109,6 +111,8 @@ pub enum Event {
     Drained(Id<AgentTask>),
     /// A service's load balancer entries have spread.
     Balance(ServiceId),
+    /// The managers' election is over.
+    Elect(u32),
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);
@@ -130,6 +134,7 @@ pub struct SwarmPlane {
     pub(crate) sessions: BTreeMap<NodeId, Session>,
     pub(crate) agents: Table<AgentTask>,
     pub(crate) mesh: Mesh,
+    pub(crate) raft: Raft,
     machines: BTreeMap<MachineId, NodeId>,
     due_services: BTreeSet<ServiceId>,
     due_tasks: BTreeSet<TaskId>,
@@ -146,6 +151,9 @@ impl SwarmPlane {
 
     /// Handles a scheduled event.
     pub fn handle(&mut self, event: Event, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+        if self.waits_for_leader(event) {
+            return;
+        }
         match event {
             Event::Service(service) => {
                 self.due_services.remove(&service);
@@ -182,6 +190,7 @@ impl SwarmPlane {
             }
             Event::Drained(agent) => self.drained(agent, out),
             Event::Balance(service) => self.balance(service, ctx, out),
+            Event::Elect(epoch) => self.elect(epoch, ctx, out),
         }
         self.settle(ctx, out);
     }
@@ -198,6 +207,9 @@ impl SwarmPlane {
                 }
                 self.agent_loses_power(node);
                 self.node_falls_silent(node, ctx, out);
+                if self.is_manager(node) {
+                    self.raft_check(ctx, out);
+                }
             }
             Upcall::MachineUp { machine } => {
                 let Some(node) = self.node_of(machine) else {
@@ -208,6 +220,9 @@ impl SwarmPlane {
                 }
                 self.agent_boots(node, ctx, out);
                 self.node_speaks(node, true, ctx, out);
+                if self.is_manager(node) {
+                    self.raft_check(ctx, out);
+                }
             }
             Upcall::ControlLink { machine, connected } => {
                 let Some(node) = self.node_of(machine) else {
@@ -217,6 +232,11 @@ impl SwarmPlane {
                     return;
                 };
                 if session.connected == connected {
+                    // Partitions came or went: managers may have lost each other.
+                    if self.is_manager(node) {
+                        self.raft_check(ctx, out);
+                        self.settle(ctx, out);
+                    }
                     return;
                 }
                 session.connected = connected;
@@ -250,7 +270,7 @@ impl SwarmPlane {
             version,
             created_at: ctx.now,
             updated_at: ctx.now,
-            role: if setup.control {
+            role: if setup.control || setup.manager {
                 Role::Manager
             } else {
                 Role::Worker
@@ -261,10 +281,13 @@ impl SwarmPlane {
                 Availability::Active
             },
             labels: setup.labels.iter().cloned().collect(),
-            engine_labels: BTreeMap::new(),
+            engine_labels: setup.engine_labels.iter().cloned().collect(),
             os: "linux".into(),
             architecture: "x86_64".into(),
-            address: description.address.as_str().into(),
+            address: setup
+                .address
+                .clone()
+                .unwrap_or_else(|| description.address.as_str().into()),
             state: NodeState::Ready,
             message: "",
             state_since: ctx.now,
@@ -282,6 +305,9 @@ impl SwarmPlane {
         self.machines.insert(machine, id);
         self.sessions.insert(id, Session::new(&hostname, ctx.now));
         self.note_node(out, "swarm.dispatcher", "ready", id, None);
+        if self.is_manager(id) {
+            self.raft_check(ctx, out);
+        }
         self.settle(ctx, out);
     }
 
@@ -300,6 +326,9 @@ impl SwarmPlane {
         }
         self.agent_loses_power(node);
         self.node_falls_silent(node, ctx, out);
+        if self.is_manager(node) {
+            self.raft_check(ctx, out);
+        }
         self.settle(ctx, out);
     }
 
@@ -310,6 +339,7 @@ impl SwarmPlane {
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
     ) -> Result<Response, Refusal> {
+        self.require_leader(ctx.now)?;
         let result = self.carry_out(request, ctx, out);
         self.settle(ctx, out);
         result
@@ -376,6 +406,12 @@ impl SwarmPlane {
             detail,
             rule,
         });
+    }
+
+    fn is_manager(&self, node: NodeId) -> bool {
+        self.store
+            .node(node)
+            .is_some_and(|node| node.role == Role::Manager)
     }
 
     fn node_of(&self, machine: MachineId) -> Option<NodeId> {

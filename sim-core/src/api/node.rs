@@ -9,6 +9,12 @@ pub struct NodeSetup {
     pub control: bool,
     /// Labels in the order given; a plane adds its own well-known ones.
     pub labels: Vec<(Arc<str>, Arc<str>)>,
+    /// Whether it is a manager of Swarm that also takes tasks, as a node that was promoted.
+    pub manager: bool,
+    /// Labels of the engine, which only Swarm has.
+    pub engine_labels: Vec<(Arc<str>, Arc<str>)>,
+    /// Address that Swarm's agent says it has; absent: the machine's own.
+    pub address: Option<Arc<str>>,
     /// Taints as `key=value:effect` or `key:effect`. Only Kubernetes has them.
     pub taints: Vec<Arc<str>>,
     /// What workloads may ask for where that is not what follows from the machine: thousandths of

@@ -22,6 +22,7 @@ use super::{Stop, note};
 pub(crate) fn experiment(setup: &Setup, only: Option<&str>) -> Result<Opened, Stop> {
     let mut experiment = Experiment::new(Seed(setup.seed));
     experiment.nodes = setup.nodes;
+    experiment.managers = setup.managers;
     if let Some(node) = &setup.node {
         let words: Vec<&str> = node.split(',').collect();
         experiment.worker = crate::console::sim::machine("worker", &words)

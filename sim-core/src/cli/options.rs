@@ -77,6 +77,9 @@ pub(crate) struct Setup {
     /// Worker machines worker-1 … worker-N beside control-1.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) nodes: u32,
+    /// Managers of Swarm control-1 … control-N; more than half of them must run.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=7))]
+    pub(crate) managers: u32,
     /// What every worker has, e.g. cpu=4,memory=8Gi.
     #[arg(long, value_name = "KEY=VALUE,…")]
     pub(crate) node: Option<String>,

@@ -47,7 +47,7 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
     let rest = &words[1..];
     match first.as_str() {
         "service" => service::run(session, rest),
-        "stack" => stack::run(session, rest),
+        "stack" => stack::run(session, rest, input),
         "node" => node::run(session, rest),
         "swarm" => node::swarm(session, rest),
         "secret" | "config" | "network" | "volume" => named::run(session, first, rest, input),
@@ -124,6 +124,18 @@ pub(super) fn swarm(session: &Session) -> Result<&SwarmPlane, Output> {
     }
 }
 
+/// The Swarm world's plane, if it answers: without a leader it tells nobody anything.
+///
+/// # Errors
+/// The daemon's text.
+pub(super) fn manager(session: &Session) -> Result<&SwarmPlane, Output> {
+    let plane = swarm(session)?;
+    plane
+        .require_leader(session.history.now())
+        .map_err(|refusal| Output::error(1, daemon(&refusal)))?;
+    Ok(plane)
+}
+
 /// Gives a request to the manager.
 ///
 /// # Errors
@@ -148,6 +160,7 @@ pub(super) fn daemon(refusal: &Refusal) -> String {
         | Code::AlreadyExists
         | Code::FailedPrecondition
         | Code::Unimplemented
+        | Code::DeadlineExceeded
         | Code::Unknown => {
             format!("Error response from daemon: {refusal}")
         }

@@ -37,6 +37,8 @@ pub struct Experiment {
     pub only: Option<Orchestrator>,
     /// Worker machines.
     pub nodes: u32,
+    /// Managers of Swarm, `control-1` to `control-N`.
+    pub managers: u32,
     /// What each worker has.
     pub worker: MachineSpec,
     /// Seed.
@@ -58,6 +60,7 @@ impl Experiment {
             compose: Vec::new(),
             only: None,
             nodes: 3,
+            managers: 1,
             worker: MachineSpec {
                 name: "worker".into(),
                 milli_cpu: 4_000,
@@ -536,14 +539,21 @@ fn machines(session: &mut Session, experiment: &Experiment) {
             });
         };
         if orchestrator != Orchestrator::Compose {
-            let mut control = experiment.worker.clone();
-            control.name = "control-1".into();
-            control.extended.clear();
-            control.setup = NodeSetup {
-                control: true,
-                ..NodeSetup::default()
+            let count = if orchestrator == Orchestrator::Swarm {
+                experiment.managers
+            } else {
+                1
             };
-            add(control);
+            for number in 1..=count {
+                let mut control = experiment.worker.clone();
+                control.name = format!("control-{number}").into();
+                control.extended.clear();
+                control.setup = NodeSetup {
+                    control: true,
+                    ..NodeSetup::default()
+                };
+                add(control);
+            }
         }
         let count = if orchestrator == Orchestrator::Compose {
             experiment.nodes.min(1)

@@ -231,7 +231,8 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
         FaultKind::PodKill
         | FaultKind::ContainerKill
         | FaultKind::RegistryDown
-        | FaultKind::ImageMissing => Ok(()),
+        | FaultKind::ImageMissing
+        | FaultKind::LeaderLoss => Ok(()),
         FaultKind::ZoneOutage => {
             let known = lab.worlds.iter().any(|world| {
                 world
@@ -381,6 +382,10 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
             }
             "swap" => spec.profile.swap_bytes = quantity(value)?.value().unsigned_abs(),
             "taint" => spec.setup.taints.push(value.into()),
+            "role" if value == "manager" => spec.setup.manager = true,
+            "role" if value == "worker" => spec.setup.manager = false,
+            "role" => return Err(format!("role \"{value}\": known are worker and manager")),
+            "address" => spec.setup.address = Some(value.into()),
             _ if key.starts_with("allocatable.") => {
                 let name = &key["allocatable.".len()..];
                 let amount = quantity(value)?;
@@ -398,12 +403,19 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
             }
             _ => match key.strip_prefix("label.") {
                 Some(label) => spec.setup.labels.push((label.into(), value.into())),
+                None if key.starts_with("engine-label.") => spec
+                    .setup
+                    .engine_labels
+                    .push((key["engine-label.".len()..].into(), value.into())),
+                None if key.starts_with("generic.") => spec
+                    .extended
+                    .push((key["generic.".len()..].into(), quantity(value)?.value())),
                 None if key.contains('/') || key.starts_with("hugepages-") => {
                     spec.extended.push((key.into(), quantity(value)?.value()))
                 }
                 None => {
                     return Err(format!(
-                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, vendor/resource, allocatable.RESOURCE, image.NAME"
+                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, vendor/resource, allocatable.RESOURCE, image.NAME, and for Swarm role, address, engine-label.KEY, generic.KIND"
                     ));
                 }
             },

@@ -77,11 +77,13 @@ pub enum FaultKind {
     ImageMissing,
     /// All machines of a zone lose power.
     ZoneOutage,
+    /// The machine whose manager leads loses power until healed.
+    LeaderLoss,
 }
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
@@ -90,10 +92,11 @@ impl FaultKind {
         (Self::RegistryDown, "registry-down"),
         (Self::ImageMissing, "image-missing"),
         (Self::ZoneOutage, "zone-outage"),
+        (Self::LeaderLoss, "leader-loss"),
     ];
 
     /// Kinds of the vocabulary that are not modelled: refused in words.
-    pub const NOT_MODELLED: [&'static str; 15] = [
+    pub const NOT_MODELLED: [&'static str; 14] = [
         "node-drain",
         "kubelet-kill",
         "runtime-kill",
@@ -107,7 +110,6 @@ impl FaultKind {
         "apiserver-down",
         "etcd-slow",
         "controller-restart",
-        "leader-loss",
         "clock-skew",
     ];
 

@@ -139,7 +139,7 @@ impl World {
         }
         let fault = self.faults.list[index].clone();
         match fault.spec.kind {
-            FaultKind::NodeCrash | FaultKind::ZoneOutage => {
+            FaultKind::NodeCrash | FaultKind::ZoneOutage | FaultKind::LeaderLoss => {
                 for name in &fault.machines {
                     if let Some(machine) = self.machine(name) {
                         self.on_substrate(|substrate, scope| {
@@ -173,6 +173,23 @@ impl World {
         match spec.kind {
             FaultKind::NodeCrash => {
                 let Some(machine) = self.target_machine(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
+                self.hit(index, machine);
+                self.note_fault(spec, machine);
+                self.on_substrate(|substrate, scope| {
+                    substrate.fault(SubstrateFault::Crash(machine), scope)
+                });
+            }
+            FaultKind::LeaderLoss => {
+                let leader = match &self.plane {
+                    Plane::Swarm(plane) => plane
+                        .leader()
+                        .and_then(|id| plane.store.node(id))
+                        .map(|node| node.machine),
+                    Plane::Kubernetes(_) | Plane::Compose(_) => None,
+                };
+                let Some(machine) = leader else {
                     return self.not_applicable(spec);
                 };
                 self.hit(index, machine);

@@ -483,7 +483,8 @@ impl World {
             name,
             capacity,
             zone,
-            control: spec.setup.control,
+            control: spec.setup.control
+                || (spec.setup.manager && self.orchestrator == Orchestrator::Swarm),
             profile: spec.profile,
         };
         let mut added = None;

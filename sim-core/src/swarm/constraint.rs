@@ -1,6 +1,7 @@
 //! Placement constraints: `key==value` and `key!=value`, all of which must hold.
 //! Source: swarmkit `manager/constraint/constraint.go`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::swarm::store::Node;
@@ -111,32 +112,30 @@ impl Constraint {
 
     fn address_holds(&self, address: &str) -> bool {
         let (network, bits) = match self.value.split_once('/') {
-            Some((network, bits)) => (network, bits.parse::<u32>().ok().filter(|bits| *bits <= 32)),
-            None => (self.value.as_str(), Some(32)),
+            Some((network, bits)) => (network, bits.parse::<u32>().ok()),
+            None => (self.value.as_str(), Some(u32::MAX)),
         };
-        let (Some(network), Some(bits)) = (parse_address(network), bits) else {
+        let (Ok(network), Some(bits)) = (network.parse::<IpAddr>(), bits) else {
             return false;
         };
-        let Some(actual) = parse_address(address) else {
+        let width = if network.is_ipv4() { 32 } else { 128 };
+        if bits != u32::MAX && bits > width {
+            return false;
+        }
+        let Ok(actual) = address.parse::<IpAddr>() else {
             return !self.equal;
         };
-        let mask = if bits == 0 {
-            0
-        } else {
-            u32::MAX << (32 - bits)
+        let same_kind = actual.is_ipv4() == network.is_ipv4();
+        let dropped = width - bits.min(width);
+        let head = |address: IpAddr| {
+            let number = match address {
+                IpAddr::V4(address) => u128::from(u32::from(address)),
+                IpAddr::V6(address) => u128::from(address),
+            };
+            number.checked_shr(dropped).unwrap_or(0)
         };
-        (actual & mask == network & mask) == self.equal
+        (same_kind && head(actual) == head(network)) == self.equal
     }
-}
-
-fn parse_address(text: &str) -> Option<u32> {
-    let mut value = 0_u32;
-    let mut count = 0;
-    for part in text.split('.') {
-        value = (value << 8) | u32::from(part.parse::<u8>().ok()?);
-        count += 1;
-    }
-    (count == 4).then_some(value)
 }
 
 /// A label that tasks are spread over.

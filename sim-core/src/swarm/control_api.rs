@@ -75,6 +75,8 @@ pub enum Request {
         name: Arc<str>,
         /// Its labels.
         labels: BTreeMap<Arc<str>, Arc<str>>,
+        /// What is in it; nothing for a network.
+        data: Arc<str>,
     },
     /// Delete a network, secret or config.
     Remove {
@@ -153,6 +155,8 @@ pub enum Code {
     FailedPrecondition,
     /// Never.
     Unimplemented,
+    /// Nobody answered in time.
+    DeadlineExceeded,
     /// Anything else.
     Unknown,
 }
@@ -185,6 +189,7 @@ impl fmt::Display for Refusal {
             Code::AlreadyExists => "AlreadyExists",
             Code::FailedPrecondition => "FailedPrecondition",
             Code::Unimplemented => "Unimplemented",
+            Code::DeadlineExceeded => "DeadlineExceeded",
             Code::Unknown => "Unknown",
         };
         write!(
@@ -235,7 +240,12 @@ impl SwarmPlane {
                 change,
             } => self.change_node(node, *version, change, ctx, out),
             Request::RemoveNode { node, force } => self.delete_node(node, *force, ctx, out),
-            Request::Create { kind, name, labels } => self.create_named(*kind, name, labels, ctx),
+            Request::Create {
+                kind,
+                name,
+                labels,
+                data,
+            } => self.create_named(*kind, name, labels, data, ctx),
             Request::Remove { kind, name } => self.remove_named(*kind, name),
             Request::DeployStack { stack, prune } => {
                 Ok(Response::Stack(self.deploy_stack(stack, *prune, ctx, out)))
@@ -495,6 +505,12 @@ impl SwarmPlane {
                     "attempting to demote the last manager of the swarm",
                 ));
             }
+            if !self.can_remove_member(id) {
+                return Err(Refusal::new(
+                    Code::FailedPrecondition,
+                    "can't remove member from the raft: this would result in a loss of quorum",
+                ));
+            }
         }
         if let Some(version) = version {
             in_sequence(node.version, version)?;
@@ -514,6 +530,9 @@ impl SwarmPlane {
         });
         let verb = change.availability.map_or("update", Availability::word);
         self.note_node(out, "swarm.control-api", verb, id, None);
+        if change.role.is_some() {
+            self.raft_check(ctx, out);
+        }
         Ok(Response::Id(identity.text()))
     }
 
@@ -571,6 +590,7 @@ impl SwarmPlane {
             version,
             created_at: SimTime::ZERO,
             labels: BTreeMap::new(),
+            data: "".into(),
             subnet: POOL_FIRST,
         };
         self.store.networks.insert("ingress".into(), network);
@@ -581,6 +601,7 @@ impl SwarmPlane {
         kind: Kind,
         name: &Arc<str>,
         labels: &BTreeMap<Arc<str>, Arc<str>>,
+        data: &Arc<str>,
         ctx: &mut Context<'_>,
     ) -> Result<Response, Refusal> {
         let word = kind.word();
@@ -620,6 +641,7 @@ impl SwarmPlane {
             version,
             created_at: ctx.now,
             labels: labels.clone(),
+            data: data.clone(),
             subnet,
         };
         let id = object.identity.text();

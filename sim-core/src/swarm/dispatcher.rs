@@ -95,6 +95,16 @@ impl Session {
         }
     }
 
+    /// What distinguishes the node's luck.
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// Number of heartbeats counted so far.
+    pub(crate) fn beats(&self) -> u32 {
+        self.beats
+    }
+
     /// Whether messages pass between manager and agent.
     pub(crate) fn is_live(&self) -> bool {
         self.up && self.connected && self.silent_since.is_none()
@@ -151,6 +161,11 @@ impl SwarmPlane {
             return;
         };
         if session.silent_since.is_some() {
+            // While nobody leads all are silent; peers find a dead machine all the same.
+            if !session.up {
+                let epoch = session.epoch;
+                self.mesh_loses(node, epoch, out);
+            }
             return;
         }
         session.silent_since = Some(ctx.now);
@@ -183,6 +198,10 @@ impl SwarmPlane {
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
     ) {
+        if !self.is_led() {
+            // The next leader hears of all that can reach it.
+            return;
+        }
         let Some(session) = self.sessions.get_mut(&node) else {
             return;
         };
@@ -278,8 +297,12 @@ impl SwarmPlane {
             return;
         }
         self.store.update_node(node, ctx.now, |node| {
+            node.message = if node.state == NodeState::Unknown {
+                "heartbeat failure for node in \"unknown\" state"
+            } else {
+                "heartbeat failure"
+            };
             node.state = NodeState::Down;
-            node.message = "heartbeat failure";
         });
         let rule = Rule {
             key: "dispatcher heartbeat × 3",

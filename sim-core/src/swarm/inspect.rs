@@ -196,7 +196,12 @@ impl SwarmPlane {
             if self.leader() == Some(id) {
                 manager.push(("Leader", Value::Bool(true)));
             }
-            manager.push(("Reachability", text("reachable")));
+            let reachability = if self.is_reachable(id) {
+                "reachable"
+            } else {
+                "unreachable"
+            };
+            manager.push(("Reachability", text(reachability)));
             manager.push(("Addr", text(&format!("{}:2377", node.address))));
             fields.push(("ManagerStatus", object(manager)));
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::api::swarm::stack::Stack;
 use crate::substrate::{Context, PlaneOutbox};
-use crate::swarm::control_api::{Kind, Refusal, Request, Response, STACK_LABEL};
+use crate::swarm::control_api::{Code, Kind, Refusal, Request, Response, STACK_LABEL};
 use crate::swarm::store::ServiceId;
 use crate::swarm::{Event, SwarmPlane};
 
@@ -68,18 +68,32 @@ impl SwarmPlane {
                 continue;
             }
             lines.push(format!("Creating network {}", network.name));
-            self.create(Kind::Network, &network.name, &labels, ctx, out)?;
+            self.create(
+                (Kind::Network, &network.name, &"".into()),
+                &labels,
+                ctx,
+                out,
+            )?;
         }
         for (kind, names) in [
             (Kind::Secret, &stack.secrets),
             (Kind::Config, &stack.configs),
         ] {
             for name in names {
-                if self.named(kind).contains_key(name) {
+                let data = stack.contents.get(name);
+                if let Some(known) = self.named(kind).get(name) {
+                    if data.is_some_and(|data| *data != known.data) {
+                        let refusal = Refusal::new(
+                            Code::InvalidArgument,
+                            "only updates to Labels are allowed",
+                        );
+                        return Err(refused("update", kind.word(), name, &refusal));
+                    }
                     continue;
                 }
                 lines.push(format!("Creating {} {name}", kind.word()));
-                self.create(kind, name, &labels, ctx, out)?;
+                let data = data.cloned().unwrap_or_else(|| "".into());
+                self.create((kind, name, &data), &labels, ctx, out)?;
             }
         }
         let mut services: Vec<_> = stack.services.iter().collect();
@@ -126,8 +140,7 @@ impl SwarmPlane {
 
     fn create(
         &mut self,
-        kind: Kind,
-        name: &Arc<str>,
+        (kind, name, data): (Kind, &Arc<str>, &Arc<str>),
         labels: &BTreeMap<Arc<str>, Arc<str>>,
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
@@ -137,6 +150,7 @@ impl SwarmPlane {
                 kind,
                 name: name.clone(),
                 labels: labels.clone(),
+                data: data.clone(),
             },
             ctx,
             out,

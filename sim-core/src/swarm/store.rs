@@ -364,6 +364,8 @@ pub struct Named {
     pub created_at: SimTime,
     /// Labels.
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// What is in a secret or config; nothing for others.
+    pub data: Arc<str>,
     /// A network's /24 as the number of its first address; zero for others.
     pub subnet: u32,
 }

@@ -229,21 +229,14 @@ impl SwarmPlane {
                 availability: node.availability,
                 manager_status: match node.role {
                     Role::Manager if Some(id) == leader => "Leader",
-                    Role::Manager => "Reachable",
+                    Role::Manager if self.is_reachable(id) => "Reachable",
+                    Role::Manager => "Unreachable",
                     Role::Worker => "",
                 },
             })
             .collect();
         views.sort_by(|a, b| natural(&a.hostname, &b.hostname));
         views
-    }
-
-    /// The node whose manager leads: the first manager.
-    pub fn leader(&self) -> Option<NodeId> {
-        self.store
-            .nodes()
-            .find(|(_, node)| node.role == Role::Manager)
-            .map(|(id, _)| id)
     }
 
     /// What the manager thinks of a node: `Ready`, `Down`, `Unknown`, `Disconnected`.

@@ -1,5 +1,6 @@
 //! A stack: what `docker stack deploy` makes from one file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::swarm::service::ServiceSpec;
@@ -17,6 +18,8 @@ pub struct Stack {
     pub configs: Vec<Arc<str>>,
     /// Secrets to create, by name.
     pub secrets: Vec<Arc<str>>,
+    /// What is in the files of secrets and configs, by full name; absent where the file is unknown.
+    pub contents: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// A network of a stack.

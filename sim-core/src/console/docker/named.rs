@@ -7,7 +7,7 @@ use super::container::resource;
 use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::words::{ago, short};
-use super::{ask, each, swarm, unknown_command};
+use super::{ask, each, manager as swarm, unknown_command};
 use crate::console::{Output, Session};
 use crate::swarm::control_api::{Kind, Request, Response};
 
@@ -114,7 +114,13 @@ pub fn run(
                     "docker network create with a driver other than overlay is not modelled",
                 ));
             }
-            create(session, Kind::Network, &parsed.words[0], &parsed)
+            create(
+                session,
+                Kind::Network,
+                &parsed.words[0],
+                &"".into(),
+                &parsed,
+            )
         }
         ("create", Some(kind)) => {
             let parsed = parse(
@@ -128,9 +134,9 @@ pub fn run(
                 rest,
             )?;
             let file = &parsed.words[1];
-            let length = match (file.as_str(), session.file(file)) {
-                ("-", _) => input.len(),
-                (_, Some(text)) => text.len(),
+            let data: Arc<str> = match (file.as_str(), session.file(file)) {
+                ("-", _) => input.into(),
+                (_, Some(text)) => text.to_string().into(),
                 (_, None) => {
                     let word = kind.word();
                     return Err(Output::error(
@@ -141,8 +147,8 @@ pub fn run(
                     ));
                 }
             };
-            check_size(kind, length)?;
-            create(session, kind, &parsed.words[0], &parsed)
+            check_size(kind, data.len())?;
+            create(session, kind, &parsed.words[0], &data, &parsed)
         }
         ("rm" | "remove", Some(kind)) => {
             let parsed = parse(
@@ -211,6 +217,7 @@ fn create(
     session: &mut Session,
     kind: Kind,
     name: &str,
+    data: &Arc<str>,
     parsed: &Parsed,
 ) -> Result<Output, Output> {
     let labels: BTreeMap<Arc<str>, Arc<str>> = parsed
@@ -225,6 +232,7 @@ fn create(
             kind,
             name: name.into(),
             labels,
+            data: data.clone(),
         },
     )? {
         Response::Id(id) => Ok(Output::text(format!("{id}\n"))),

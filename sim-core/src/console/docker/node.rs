@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::flags::{Grammar, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
-use super::{ENGINE_VERSION, ask, each, pretty, swarm as plane_of, task, unknown_command};
+use super::{ENGINE_VERSION, ask, each, manager as plane_of, pretty, task, unknown_command};
 use crate::console::{Output, Session};
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::swarm::SwarmPlane;
 use crate::swarm::control_api::{NodeChange, Request};
+use crate::swarm::identity::Identity;
 use crate::swarm::state::{Availability, Role};
 use crate::swarm::store::{Node, NodeId};
 use crate::swarm::view::NodeView;
@@ -119,7 +120,7 @@ fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
         &["id", "name", "role", "membership", "node.label", "label"],
     )?;
     let plane = plane_of(session)?;
-    let leader = plane.leader();
+    let spoken_to = plane.spoken_to();
     let mut listing = Listing::new(
         &[
             ("ID", "ID"),
@@ -139,7 +140,7 @@ fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
         if !passes(&filters, |key, value| holds(&view, node, key, value)) {
             continue;
         }
-        let own = leader == Some(view.id);
+        let own = spoken_to == Some(view.id);
         let marked = own
             && !parsed.has("quiet")
             && parsed
@@ -175,7 +176,7 @@ fn holds(view: &NodeView, node: &Node, key: &str, value: &str) -> bool {
 
 fn find(plane: &SwarmPlane, name: &str) -> Result<NodeId, Output> {
     let found = if name == "self" {
-        plane.leader()
+        plane.spoken_to()
     } else {
         plane.find_node(name)
     };
@@ -342,21 +343,77 @@ pub fn swarm(session: &mut Session, words: &[String]) -> Result<Output, Output> 
                 .filter(|(_, node)| node.role == Role::Manager)
                 .count();
             let mut text = "Error response from daemon: You are attempting to leave the swarm on a node that is participating as a manager. ".to_owned();
-            match managers {
-                0 | 1 => text.push_str("Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. "),
-                2 => text.push_str("Removing this node leaves 1 managers out of 2. Without a Raft quorum your swarm will be inaccessible. The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. Use `--force` to suppress this message."),
-                _ => text.push_str("Use `--force` to suppress this message."),
+            let up = plane
+                .store
+                .nodes()
+                .filter(|(id, node)| node.role == Role::Manager && plane.is_reachable(*id))
+                .count();
+            if managers <= 1 {
+                text.push_str("Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. ");
+            } else {
+                let unreachable = managers - up;
+                // Source: moby `daemon/cluster/utils.go` isLastManager, removingManagerCausesLossOfQuorum.
+                if up.saturating_sub(2) <= unreachable {
+                    text.push_str(&format!("Removing this node leaves {} managers out of {managers}. Without a Raft quorum your swarm will be inaccessible. ", up.saturating_sub(1)));
+                }
+                text.push_str("The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. Use `--force` to suppress this message.");
             }
             Err(Output::error(1, text))
         }
         "update" => swarm_update(session, &words[1..]),
-        "join-token" => Err(Output::error(
-            1,
-            "docker swarm join-token is not modelled: machines join with sim node add",
-        )),
-        "ca" | "unlock" | "unlock-key" => Err(super::not_modelled(&format!("docker swarm {verb}"))),
+        "join-token" => join_token(session, &words[1..]),
+        // Managers are never locked here: autolock is refused.
+        "unlock-key" => {
+            plane_of(session)?;
+            Err(Output::error(1, "no unlock key is set"))
+        }
+        "unlock" => {
+            plane_of(session)?;
+            Err(Output::error(1, "Error: swarm is not locked"))
+        }
+        "ca" => Err(super::not_modelled("docker swarm ca")),
         word => Err(unknown_command("docker swarm", word)),
     }
+}
+
+const JOIN_TOKEN: Grammar = Grammar {
+    path: "docker swarm join-token",
+    usage: "[OPTIONS] (worker|manager)",
+    flags: "quiet,q rotate!",
+    least: 1,
+    most: Some(1),
+    interspersed: true,
+};
+
+/// The command by which a machine joins. Machines of a simulation join with `sim node add`.
+fn join_token(session: &Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&JOIN_TOKEN, words)?;
+    let role = parsed.words[0].as_str();
+    if role != "worker" && role != "manager" {
+        return Err(Output::error(1, format!("unknown role {role}")));
+    }
+    let plane = plane_of(session)?;
+    let seed = session.world(Orchestrator::Swarm)?.seed;
+    let part =
+        |what: &str, number: u32| Identity::draw(seed, "swarm.join-token", what, number).text();
+    // The digest of the certificate authority is the same for both roles; the secret is not.
+    let token = format!(
+        "SWMTKN-1-{}{}-{}",
+        part("authority", 0),
+        part("authority", 1),
+        part(role, 2)
+    );
+    if parsed.has("quiet") {
+        return Ok(Output::text(format!("{token}\n")));
+    }
+    let address = plane
+        .spoken_to()
+        .and_then(|id| plane.store.node(id))
+        .map(|node| node.address.to_string())
+        .unwrap_or_default();
+    Ok(Output::text(format!(
+        "To add a {role} to this swarm, run the following command:\n\n    docker swarm join --token {token} {address}:2377\n\n"
+    )))
 }
 
 fn swarm_update(session: &mut Session, words: &[String]) -> Result<Output, Output> {
@@ -405,7 +462,7 @@ pub fn info(session: &Session) -> Result<Output, Output> {
         .iter()
         .filter(|node| node.role == Role::Manager)
         .count();
-    let own = plane.leader().and_then(|id| plane.store.node(id));
+    let own = plane.spoken_to().and_then(|id| plane.store.node(id));
     text.push_str(&format!(
         " Server Version: {ENGINE_VERSION}\n Swarm: active\n"
     ));

@@ -6,7 +6,8 @@ use super::flags::{Grammar, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::words::{service_ports, short};
 use super::{
-    ask, each, pretty, progress, service_spec, service_update, swarm, task, unknown_command,
+    ask, each, manager as swarm, pretty, progress, service_spec, service_update, task,
+    unknown_command,
 };
 use crate::api::swarm::service::{ServiceMode, ServiceSpec};
 use crate::base::time::SimTime;

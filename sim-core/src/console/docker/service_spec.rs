@@ -89,10 +89,10 @@ pub fn blank(name: &str, image: &str) -> ServiceSpec {
 /// Runs `docker service create`.
 pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&CREATE, words)?;
-    super::swarm(session)?;
+    super::manager(session)?;
     let name = match parsed.value("name") {
         Some(name) => name.to_owned(),
-        None => invented(super::swarm(session)?),
+        None => invented(super::manager(session)?),
     };
     let mut spec = blank(&name, &parsed.words[0]);
     mode(&parsed, &mut spec)?;
@@ -200,7 +200,7 @@ fn invented(plane: &crate::swarm::SwarmPlane) -> String {
 /// # Errors
 /// The daemon's text for a network that is not there.
 pub fn by_id(session: &Session, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, Output> {
-    let plane = super::swarm(session)?;
+    let plane = super::manager(session)?;
     let mut found = Vec::new();
     for text in names {
         found.push(network(plane, text)?);

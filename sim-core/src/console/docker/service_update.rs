@@ -183,7 +183,7 @@ fn change_placement(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Outpu
 
 fn change_names(session: &Session, parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {
     let networks = &mut spec.task.networks;
-    let plane = super::swarm(session)?;
+    let plane = super::manager(session)?;
     for text in parsed.values("network-rm") {
         let (_, name) = network(plane, text)?;
         networks.retain(|known| *known != name);

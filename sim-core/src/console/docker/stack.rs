@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::flags::{Grammar, parse};
 use super::listing::{Listing, filters, passes};
-use super::{ask, service, swarm, task, unknown_command};
+use super::{ask, manager as swarm, service, task, unknown_command};
 use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
 use crate::manifest::compose::loaded::Variables;
-use crate::manifest::compose::stack::load_stack;
-use crate::manifest::diagnostic::Severity;
+use crate::manifest::compose::stack::load_stack_files;
+use crate::manifest::diagnostic::{Diagnostic, Severity};
 use crate::manifest::lines::Source;
 use crate::swarm::control_api::{Kind, Request, Response, STACK_LABEL};
 use crate::swarm::stack::StackOutcome;
@@ -64,7 +64,7 @@ const CONFIG: Grammar = Grammar {
 };
 
 /// Runs one command.
-pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+pub fn run(session: &mut Session, words: &[String], input: &str) -> Result<Output, Output> {
     let Some(verb) = words.first() else {
         return Ok(Output::text(
             "Usage:  docker stack COMMAND\n\nCommands: config, deploy, ls, ps, rm, services\n",
@@ -72,7 +72,7 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     };
     let rest = &words[1..];
     match verb.as_str() {
-        "deploy" | "up" => deploy(session, rest),
+        "deploy" | "up" => deploy(session, rest, input),
         "ls" | "list" => list(session, rest),
         "ps" => tasks(session, rest),
         "services" => services(session, rest),
@@ -85,50 +85,45 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     }
 }
 
-fn deploy(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+fn deploy(session: &mut Session, words: &[String], input: &str) -> Result<Output, Output> {
     let parsed = parse(&DEPLOY, words)?;
     swarm(session)?;
     let name = &parsed.words[0];
     check_name(name)?;
     let files = parsed.values("compose-file");
-    let [file] = files.as_slice() else {
-        return Err(match files.len() {
-            0 => Output::error(1, "Please specify a Compose file (with --compose-file)"),
-            _ => Output::error(
-                1,
-                "docker stack deploy with several files is not modelled; merge them into one",
-            ),
-        });
-    };
-    let mut all = Output::default();
-    let Some(text) = session.file(file).cloned() else {
+    if files.is_empty() {
         return Err(Output::error(
             1,
-            format!("open {file}: no such file or directory"),
+            "Please specify a Compose file (with --compose-file)",
         ));
-    };
+    }
+    let mut all = Output::default();
+    let mut sources = Vec::new();
+    for file in files {
+        let text = match (file, session.file(file)) {
+            ("-", None) => Some(input.to_owned()),
+            (_, text) => text.map(|text| text.to_string()),
+        };
+        let Some(text) = text else {
+            return Err(Output::error(
+                1,
+                format!("open {file}: no such file or directory"),
+            ));
+        };
+        sources.push(Source::new(file, &text));
+    }
     let variables: Variables = session
         .environment
         .iter()
         .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
         .collect();
-    let loaded = load_stack(&Source::new(file, &text), name, &variables, &|path| {
+    let loaded = load_stack_files(&sources, name, &variables, &|path| {
         session.file(path).cloned()
     });
-    if let Some(problem) = loaded
-        .problems
-        .iter()
-        .find(|problem| problem.severity == Severity::Error)
-    {
-        return Err(Output::error(1, problem.message.clone()));
+    if let Some(message) = refusal(&loaded.problems) {
+        return Err(Output::error(1, message));
     }
-    for problem in loaded
-        .problems
-        .iter()
-        .filter(|problem| problem.severity == Severity::Warning)
-    {
-        all.stderr.push_str(&format!("{}\n", problem.message));
-    }
+    all.stderr.push_str(&warnings(&loaded.problems));
     let Some(stack) = loaded.model else {
         return Err(Output::error(1, "empty compose file"));
     };
@@ -157,6 +152,67 @@ fn deploy(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         }
     }
     Ok(all)
+}
+
+/// The error that the command ends with: the first one, but all refused options at once.
+/// Source: docker/cli `cli/command/stack/loader.go` (propertyWarnings).
+fn refusal(problems: &[Diagnostic]) -> Option<String> {
+    const FORBIDDEN: &str = "compose file contains unsupported options: ";
+    let mut errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error);
+    let first = errors.next()?;
+    let mut options: Vec<String> = problems
+        .iter()
+        .filter_map(|problem| {
+            let option = problem.message.strip_prefix(FORBIDDEN)?;
+            Some(match &problem.help {
+                Some(help) => format!("{option}: {help}"),
+                None => option.to_owned(),
+            })
+        })
+        .collect();
+    if options.is_empty() {
+        return Some(first.message.clone());
+    }
+    options.sort();
+    options.dedup();
+    Some(format!(
+        "{}\n\n{}\n",
+        FORBIDDEN.trim_end(),
+        options.join("\n\n")
+    ))
+}
+
+/// Options that are ignored, named once each. Source: `cli/command/stack/loader.go`.
+fn warnings(problems: &[Diagnostic]) -> String {
+    let mut text = String::new();
+    for (title, by, end) in [
+        ("Ignoring unsupported options: ", ", ", "\n\n"),
+        ("Ignoring deprecated options: ", "\n\n", "\n\n"),
+    ] {
+        let mut options: Vec<&str> = problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Warning)
+            .filter_map(|problem| problem.message.strip_prefix(title))
+            .collect();
+        options.sort_unstable();
+        options.dedup();
+        if !options.is_empty() {
+            let gap = if by == ", " { " " } else { "\n\n" };
+            text.push_str(&format!(
+                "{}{gap}{}{end}",
+                title.trim_end(),
+                options.join(by)
+            ));
+        }
+    }
+    for problem in problems {
+        if problem.severity == Severity::Warning && !problem.message.starts_with("Ignoring ") {
+            text.push_str(&format!("{}\n", problem.message));
+        }
+    }
+    text
 }
 
 fn told(outcome: StackOutcome, code: i32, all: &mut Output) {

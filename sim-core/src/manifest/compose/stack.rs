@@ -12,10 +12,10 @@ use crate::api::swarm::service::{
 };
 use crate::api::swarm::stack::{Stack, StackNetwork};
 use crate::base::time::SimDuration;
-use crate::manifest::compose::loaded::{Loaded, OtherFiles, Texts, Variables};
+use crate::manifest::compose::loaded::{Loaded, OtherFiles, Texts, Variables, relative};
 use crate::manifest::compose::project::{extensions, resource};
 use crate::manifest::compose::service::parse_restart;
-use crate::manifest::compose::{interpolate, part, port};
+use crate::manifest::compose::{interpolate, part, port, stack_merge};
 use crate::manifest::decode::amount;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::{Code, Report, Severity};
@@ -90,24 +90,55 @@ pub fn load_stack(
     variables: &Variables,
     others: OtherFiles<'_>,
 ) -> Loaded<Stack> {
+    load_stack_files(std::slice::from_ref(file), stack, variables, others)
+}
+
+/// Reads several files, each over the ones before. Paths are relative to the first.
+pub fn load_stack_files(
+    files: &[Source],
+    stack: &str,
+    variables: &Variables,
+    others: OtherFiles<'_>,
+) -> Loaded<Stack> {
     let mut texts = Texts::default();
-    let documents = texts.read(&file.name, &file.text);
+    let documents: Vec<Node> = files
+        .iter()
+        .filter_map(|file| texts.read(&file.name, &file.text).into_iter().next())
+        .collect();
+    let first_name: &str = files.first().map_or("", |file| &file.name);
     let scribe = Scribe::new(explain::STACK_WRONG_TYPE, texts.iter());
     let mut model = None;
     let mut not_modelled = Vec::new();
     let mut known = Vec::new();
-    match documents.into_iter().next() {
+    let mut roots = documents.into_iter();
+    match roots.next() {
         Some(mut root) if root.as_map().is_some() => {
+            stray_dollars(&root, "", &scribe);
             interpolate::tree(&mut root, variables, &scribe);
             let report = Report::new(&texts.sources);
             compose::check(&root, compose::Format::Stack, &report);
+            for mut over in roots {
+                stray_dollars(&over, "", &scribe);
+                interpolate::tree(&mut over, variables, &scribe);
+                compose::check(&over, compose::Format::Stack, &report);
+                let (first, second) = (stack_merge::version(&root), stack_merge::version(&over));
+                if let (Some(first), Some(second)) = (&first, &second)
+                    && first != second
+                {
+                    let message = format!(
+                        "version mismatched between two composefiles : {first} and {second}"
+                    );
+                    scribe.error(CODE, over.span, message);
+                }
+                root = stack_merge::merge(root, over);
+            }
             known = report.finish();
             let reader = Reader {
                 scribe: &scribe,
                 stack,
                 variables,
                 others,
-                file: &file.name,
+                file: first_name,
             };
             model = Some(reader.stack(&root));
             not_modelled = scribe.unread(&root);
@@ -143,6 +174,40 @@ pub fn load_stack(
         problems,
         not_modelled,
         sources: texts.sources,
+    }
+}
+
+/// A dollar that begins no variable is refused here, while Compose takes it as it stands.
+/// Source: docker/cli `cli/compose/template/template.go`.
+fn stray_dollars(node: &Node, path: &str, scribe: &Scribe) {
+    if let Some(entries) = node.as_map() {
+        for entry in entries {
+            let path = match path {
+                "" => entry.key.text.to_string(),
+                path => format!("{path}.{}", entry.key.text),
+            };
+            stray_dollars(&entry.value, &path, scribe);
+        }
+    } else if let Some(items) = node.as_seq() {
+        for (number, item) in items.iter().enumerate() {
+            stray_dollars(item, &format!("{path}.{number}"), scribe);
+        }
+    } else if let Some(text) = node.as_str() {
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            rest = &rest[at + 1..];
+            if let Some(after) = rest.strip_prefix('$') {
+                rest = after;
+            } else if !rest.starts_with(|letter: char| {
+                letter == '{' || letter == '_' || letter.is_ascii_alphabetic()
+            }) {
+                let message = format!(
+                    "invalid interpolation format for {path}: {text:?}; you may need to escape any $ with another $"
+                );
+                scribe.error(CODE, node.span, message);
+                return;
+            }
+        }
     }
 }
 
@@ -212,6 +277,16 @@ impl Reader<'_> {
                 .collect()
         };
         let (configs, secrets) = (made(&top.configs), made(&top.secrets));
+        let mut contents = BTreeMap::new();
+        for (key, resources) in [("configs", &top.configs), ("secrets", &top.secrets)] {
+            for (name, inner) in field.get(self.scribe, key).entries(self.scribe) {
+                let path = inner.get(self.scribe, "file").scalar(self.scribe);
+                let text = path.and_then(|path| (self.others)(&relative(self.file, &path)));
+                if let (Some(text), Some(resource)) = (text, resources.get(&name.text)) {
+                    contents.insert(resource.name.clone(), text);
+                }
+            }
+        }
         let services = services.into_iter().map(|(spec, _)| spec).collect();
         Stack {
             name: self.stack.into(),
@@ -219,6 +294,7 @@ impl Reader<'_> {
             networks,
             configs,
             secrets,
+            contents,
         }
     }
 
@@ -553,7 +629,7 @@ impl Reader<'_> {
                 None => scribe.error(
                     CODE,
                     restart.span,
-                    format!("unknown restart policy: {text}"),
+                    format!("invalid restart policy: unknown policy '{text}'"),
                 ),
             }
             return policy;

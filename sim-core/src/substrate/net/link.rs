@@ -141,6 +141,17 @@ impl Substrate {
         self.recount_members();
         self.refresh_control_links(scope);
         self.regroup();
+        // Several control machines may have lost or found each other; their plane looks for itself.
+        if self.controls.len() > 1 {
+            for machine in self.controls.clone() {
+                if self.machines.get(machine).is_some_and(|row| row.is_on()) {
+                    scope.out.order(Upcall::ControlLink {
+                        machine,
+                        connected: true,
+                    });
+                }
+            }
+        }
     }
 
     /// Tells planes whose machines' way to the control plane has changed.

@@ -175,6 +175,7 @@ fn a_stack_is_deployed_in_order_and_stops_at_the_first_refusal() {
         }],
         configs: Vec::new(),
         secrets: Vec::new(),
+        contents: Default::default(),
     };
     let outcome = rig.swarm(|plane, ctx, out| plane.deploy_stack(&stack, false, ctx, out));
     assert_eq!(

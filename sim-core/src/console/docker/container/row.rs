@@ -90,7 +90,7 @@ impl<'a> Engine<'a> {
         let plane = super::super::swarm(session)?;
         let world = session.world(Orchestrator::Swarm)?;
         let machine = plane
-            .leader()
+            .spoken_to()
             .and_then(|id| plane.store.node(id))
             .map(|node| node.machine)
             .ok_or_else(unreachable)?;
