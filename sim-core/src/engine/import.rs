@@ -71,6 +71,7 @@ fn stand(name: &str, node: &Value) -> Option<Stand> {
             taints: taints.collect(),
             allocatable: allocatable(node),
             images: images(node),
+            ..NodeSetup::default()
         },
         profile: Default::default(),
     };
