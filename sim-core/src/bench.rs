@@ -19,18 +19,22 @@ pub enum Workload {
     ZoneLoss,
     /// All pods start; ten times a tenth of the machines fails until its pods have moved, and returns.
     Waves,
+    /// All pods have quotas and serve; the users of every service change their mind every 10 s for
+    /// ten minutes.
+    Machines,
     /// The compatibility profile of [`burst`].
     Burst,
 }
 
 impl Workload {
     /// All workloads with their names.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Steady, "steady"),
         (Self::Rollout, "rollout"),
         (Self::NodeLoss, "node-loss"),
         (Self::ZoneLoss, "zone-loss"),
         (Self::Waves, "waves"),
+        (Self::Machines, "machines"),
         (Self::Burst, "burst"),
     ];
 
@@ -104,7 +108,8 @@ pub fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
         | Workload::Rollout
         | Workload::NodeLoss
         | Workload::ZoneLoss
-        | Workload::Waves => cluster::run(workload, size, seed),
+        | Workload::Waves
+        | Workload::Machines => cluster::run(workload, size, seed),
     }
 }
 

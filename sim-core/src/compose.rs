@@ -350,7 +350,7 @@ impl ComposePlane {
         match upcall {
             Upcall::MachineDown { machine } => self.host_down(machine),
             Upcall::MachineUp { machine } => self.host_up(machine, ctx, out),
-            Upcall::ControlLink { .. } => {}
+            Upcall::ControlLink { .. } | Upcall::Pressure { .. } => {}
             Upcall::Pulled { owner, .. } => self.pulled(owner, None, ctx, out),
             Upcall::PullFailed { owner, error, .. } => self.pulled(owner, Some(error), ctx, out),
             Upcall::SandboxCreated { owner, sandbox } => self.sandbox_created(owner, sandbox),

@@ -18,7 +18,9 @@ pub mod errno;
 pub mod health;
 pub mod image;
 pub mod kernel;
+pub mod load;
 pub mod machine;
+pub mod memory;
 pub mod namespace;
 pub mod net;
 pub mod order;
@@ -117,6 +119,11 @@ pub enum Event {
         /// Which.
         probe: ProbeId,
     },
+    /// A machine's or a container's memory may be used up.
+    Memory {
+        /// Where.
+        machine: MachineId,
+    },
     /// A program behind a balancer becomes ready.
     Serving {
         /// Where.
@@ -156,6 +163,8 @@ pub struct Substrate {
     next_rule: u32,
     sides: Sides,
     balancers: BTreeMap<u32, Arc<Balancer>>,
+    /// Sandboxes whose requests are to be added up before the call ends.
+    unsummed: Vec<SandboxId>,
     /// Balancers whose share is to be worked out before the call ends.
     touched: Vec<u32>,
     /// Counts the times that rules were programmed.
@@ -189,6 +198,7 @@ impl Substrate {
             next_rule: 1,
             sides: Sides::default(),
             balancers: BTreeMap::new(),
+            unsummed: Vec::new(),
             touched: Vec::new(),
             revision: 0,
             rates: FxHashMap::default(),
@@ -205,6 +215,7 @@ impl Substrate {
             Event::SandboxMade { sandbox } => self.sandbox_made(sandbox, scope),
             Event::Step { container } => self.container_step(container, scope),
             Event::Probe { probe } => self.probe_changes(probe, scope),
+            Event::Memory { machine } => self.memory_due(machine, scope),
             Event::Serving { sandbox } => self.serving_due(sandbox, scope),
         }
         self.settle(scope);
@@ -261,6 +272,15 @@ impl Substrate {
             }
             SubstrateFault::PowerOn(machine) => self.power_on(machine, scope),
             SubstrateFault::KillContainer(container) => self.kill(container, scope),
+            SubstrateFault::OomKill(container) => self.oom_kill(container, scope),
+            SubstrateFault::Hog(machine, threads) => self.set_hogs(machine, threads, scope),
+            SubstrateFault::HogInside(container, threads) => {
+                if self.containers.contains(container) {
+                    self.want_busy(container, threads, scope);
+                }
+            }
+            SubstrateFault::Leak(container, rate) => self.leak(container, rate, scope),
+            SubstrateFault::FillDisk(machine, bytes) => self.fill_disk(machine, bytes, scope),
             SubstrateFault::Hang(container) => self.set_hung(container, true, scope),
             SubstrateFault::Unhang(container) => self.set_hung(container, false, scope),
         }

@@ -39,10 +39,15 @@ const IMAGES: [&str; 2] = ["nginx:1.27", "nginx:1.28"];
 /// Runs one of the cluster workloads. `burst` has no cluster and is not for here.
 pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
     let mut world = cluster(size, seed);
+    if workload == Workload::Machines {
+        return served(world, size);
+    }
     deploy(&mut world, size);
     converge(&mut world);
     match workload {
-        Workload::Steady | Workload::Burst => pass(&mut world, SimDuration::from_secs(3600)),
+        Workload::Steady | Workload::Burst | Workload::Machines => {
+            pass(&mut world, SimDuration::from_secs(3600))
+        }
         Workload::Rollout => {
             for (name, replicas) in deployments(size) {
                 let object = deployment(&name, replicas, IMAGES[1]);
@@ -71,6 +76,7 @@ pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
                     target: ZONES[0].into(),
                     at: None,
                     duration,
+                    amount: None,
                 },
             );
             pass(&mut world, SimDuration::from_secs(3600 + 60));
@@ -89,6 +95,10 @@ pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
             converge(&mut world);
         }
     }
+    outcome(&mut world, workload, size)
+}
+
+fn outcome(world: &mut World, workload: Workload, size: Size) -> Outcome {
     Outcome {
         workload,
         size,
@@ -98,6 +108,54 @@ pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
         unmet: world.unmet(),
         placements: Vec::new(),
     }
+}
+
+/// Services of ten pods each, whose users change how much they ask for every ten seconds.
+fn served(mut world: World, size: Size) -> Outcome {
+    /// Pods of one service.
+    const PODS: u32 = 10;
+    /// Times that the users change their mind.
+    const ROUNDS: u32 = 60;
+    let services = size.pods.div_ceil(PODS);
+    for index in 0..services {
+        let replicas = PODS.min(size.pods - index * PODS);
+        for text in [
+            format!(
+                r#"{{"apiVersion":"apps/v1","kind":"Deployment","metadata":{{"name":"app-{index}"}},"spec":{{"replicas":{replicas},
+        "selector":{{"matchLabels":{{"app":"app-{index}"}}}},"template":{{"metadata":{{"labels":{{"app":"app-{index}"}}}},
+        "spec":{{"containers":[{{"name":"main","image":"{}","ports":[{{"containerPort":80}}],
+        "resources":{{"requests":{{"cpu":"50m","memory":"64Mi"}},"limits":{{"cpu":"100m","memory":"128Mi"}}}}}}]}}}}}}}}"#,
+                IMAGES[0]
+            ),
+            format!(
+                r#"{{"apiVersion":"v1","kind":"Service","metadata":{{"name":"app-{index}"}},"spec":{{"selector":{{"app":"app-{index}"}},"ports":[{{"port":80}}]}}}}"#
+            ),
+        ] {
+            let object = Value::parse_json(&text).expect("the template is JSON");
+            request(
+                &mut world,
+                Request::Create {
+                    object,
+                    namespace: "default".into(),
+                },
+            );
+        }
+    }
+    pass(&mut world, LOOK);
+    converge(&mut world);
+    for round in 0..ROUNDS {
+        for index in 0..services {
+            // Around ten requests a second for each pod, now and then beyond its quota.
+            let rate = if (index + round).is_multiple_of(7) {
+                PODS * 1_500
+            } else {
+                PODS * (5 + (index + round) % 11)
+            };
+            world.command(&Command::Traffic(format!("app-{index}").into(), rate));
+        }
+        pass(&mut world, SimDuration::from_secs(10));
+    }
+    outcome(&mut world, Workload::Machines, size)
 }
 
 /// Machines and a control machine, no pods yet.
@@ -189,6 +247,7 @@ fn crash(world: &mut World, number: u32, duration: Option<SimDuration>) {
             target: machine_name(number),
             at: None,
             duration,
+            amount: None,
         },
     );
 }

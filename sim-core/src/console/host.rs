@@ -15,6 +15,7 @@ pub mod ps;
 pub mod shell;
 pub mod sight;
 pub mod space;
+pub mod usage;
 
 use super::docker::container;
 use super::docker::container::row::Engine;
@@ -269,3 +270,6 @@ fn crictl(world: &World, machine: MachineId, all: bool, now: SimTime) -> Output 
     }
     Output::text(table.docker())
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,6 +101,7 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
             }
             Err(message) => usage(&message),
         },
+        ["usage", rest @ ..] => super::host::usage::run(session, rest),
         ["packet", rest @ ..] => packet(session, rest),
         ["hash"] => Output::text(format!("{}\n", session.history.lab().fingerprint().hex())),
         ["load", rest @ ..] => super::import::load(session, rest, input),
@@ -228,8 +229,12 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
                 .map(str::trim)
                 .try_for_each(|name| machine_exists(lab, name))
         }
+        FaultKind::DiskFill => machine_exists(lab, &spec.target),
         FaultKind::PodKill
         | FaultKind::ContainerKill
+        | FaultKind::Oom
+        | FaultKind::CpuHog
+        | FaultKind::MemoryLeak
         | FaultKind::RegistryDown
         | FaultKind::ImageMissing
         | FaultKind::LeaderLoss => Ok(()),
@@ -569,9 +574,13 @@ fn explain(session: &Session, object: &str) -> Output {
 /// Follows one packet in each world that knows its ends.
 fn packet(session: &Session, words: &[&str]) -> Output {
     let lab = session.history.lab();
+    // Worlds in which nothing runs have nothing to say, if there are others.
+    let busy = |world: &&crate::engine::world::World| world.substrate.sandboxes().next().is_some();
+    let some = lab.worlds.iter().any(|world| busy(&world));
     let mut outputs = lab
         .worlds
         .iter()
+        .filter(|world| !some || busy(world))
         .map(|world| {
             (
                 world.orchestrator,

@@ -1,8 +1,10 @@
 //! The inputs of a run. The log of commands plus the seed *is* the run.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
+use crate::base::quantity::Quantity;
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::cgroup::tree::GroupKey;
 use crate::substrate::profile::Profile;
@@ -79,11 +81,19 @@ pub enum FaultKind {
     ZoneOutage,
     /// The machine whose manager leads loses power until healed.
     LeaderLoss,
+    /// The kernel kills one container for memory.
+    Oom,
+    /// Threads that never sleep, on a machine or inside a replica.
+    CpuHog,
+    /// A replica takes more and more memory.
+    MemoryLeak,
+    /// A machine's disk fills up.
+    DiskFill,
 }
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 13] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
@@ -93,19 +103,19 @@ impl FaultKind {
         (Self::ImageMissing, "image-missing"),
         (Self::ZoneOutage, "zone-outage"),
         (Self::LeaderLoss, "leader-loss"),
+        (Self::Oom, "oom"),
+        (Self::CpuHog, "cpu-hog"),
+        (Self::MemoryLeak, "memory-leak"),
+        (Self::DiskFill, "disk-fill"),
     ];
 
     /// Kinds of the vocabulary that are not modelled: refused in words.
-    pub const NOT_MODELLED: [&'static str; 14] = [
+    pub const NOT_MODELLED: [&'static str; 10] = [
         "node-drain",
         "kubelet-kill",
         "runtime-kill",
         "delay",
         "loss",
-        "oom",
-        "cpu-hog",
-        "memory-leak",
-        "disk-fill",
         "disk-slow",
         "apiserver-down",
         "etcd-slow",
@@ -128,7 +138,7 @@ impl FaultKind {
 }
 
 /// A fault to inject.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FaultSpec {
     /// What.
     pub kind: FaultKind,
@@ -138,6 +148,23 @@ pub struct FaultSpec {
     pub at: Option<SimTime>,
     /// For how long; `None`: until healed (a reboot: the boot's own time).
     pub duration: Option<SimDuration>,
+    /// How much, by kind: threads (`cores=2`), bytes per second (`rate=50Mi`), bytes (`size=10Gi`).
+    pub amount: Option<u64>,
+}
+
+impl fmt::Debug for FaultSpec {
+    /// What is not said is left out: commands are known by their text.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = formatter.debug_struct("FaultSpec");
+        text.field("kind", &self.kind)
+            .field("target", &self.target)
+            .field("at", &self.at)
+            .field("duration", &self.duration);
+        if self.amount.is_some() {
+            text.field("amount", &self.amount);
+        }
+        text.finish()
+    }
 }
 
 impl FaultSpec {
@@ -166,6 +193,7 @@ impl FaultSpec {
         let mut target = String::new();
         let mut at = None;
         let mut duration = None;
+        let mut amount = None;
         while let Some(word) = words.next() {
             match word {
                 "at" => {
@@ -177,6 +205,23 @@ impl FaultSpec {
                         .next()
                         .ok_or("'for' needs a duration, e.g. 'for 30s'")?;
                     duration = Some(SimDuration::parse(value)?);
+                }
+                _ if word.contains('=') && !target.is_empty() => {
+                    let (key, value) = word.split_once('=').unwrap_or((word, ""));
+                    let known = match kind {
+                        FaultKind::CpuHog => matches!(key, "cores" | "workers" | "threads"),
+                        FaultKind::MemoryLeak => key == "rate",
+                        FaultKind::DiskFill => key == "size",
+                        _ => false,
+                    };
+                    if !known {
+                        return Err(format!("{kind_word} knows no \"{key}\""));
+                    }
+                    let value = Quantity::parse(value)
+                        .map_err(|error| format!("\"{value}\": {error}"))?
+                        .value();
+                    amount =
+                        Some(u64::try_from(value).map_err(|_| format!("\"{word}\" is negative"))?);
                 }
                 _ if target.is_empty() => target = word.to_owned(),
                 "|" => {
@@ -203,6 +248,7 @@ impl FaultSpec {
             target: target.into(),
             at,
             duration,
+            amount,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
-use crate::substrate::order::{MachineId, SandboxId, SubstrateFault};
+use crate::substrate::order::{ContainerId, MachineId, SandboxId, SubstrateFault};
 use crate::substrate::rule::{Rule, RuleId, Side};
 
 use super::command::{Answer, FaultKind, FaultSpec};
@@ -37,6 +37,8 @@ pub struct Fault {
     pub ended: Option<SimTime>,
     /// Machines that it hit, by name.
     pub machines: Vec<Arc<str>>,
+    /// What it strains, to be taken back at its end.
+    strains: Vec<SubstrateFault>,
     /// The substrate's number for a rule (partition), if it made one.
     rule: Option<RuleId>,
 }
@@ -59,6 +61,7 @@ impl World {
             begun: None,
             ended: None,
             machines: Vec::new(),
+            strains: Vec::new(),
             rule: None,
         });
         match spec.at {
@@ -109,7 +112,13 @@ impl World {
             self.observer
                 .fault_began(number, self.now, machines, before);
             let end = match (spec.kind, spec.duration) {
-                (FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill, _)
+                (
+                    FaultKind::NodeReboot
+                    | FaultKind::PodKill
+                    | FaultKind::ContainerKill
+                    | FaultKind::Oom,
+                    _,
+                )
                 | (_, None) => None,
                 (_, Some(duration)) => Some(duration),
             };
@@ -118,7 +127,10 @@ impl World {
             }
             if matches!(
                 spec.kind,
-                FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill
+                FaultKind::NodeReboot
+                    | FaultKind::PodKill
+                    | FaultKind::ContainerKill
+                    | FaultKind::Oom
             ) {
                 let fault = &mut self.faults.list[index];
                 fault.state = FaultState::Ended;
@@ -155,7 +167,30 @@ impl World {
                     });
                 }
             }
-            FaultKind::NodeReboot | FaultKind::PodKill | FaultKind::ContainerKill => {}
+            FaultKind::CpuHog | FaultKind::MemoryLeak | FaultKind::DiskFill => {
+                for wish in fault.strains {
+                    let end = match wish {
+                        SubstrateFault::Hog(machine, _) => SubstrateFault::Hog(machine, 0),
+                        SubstrateFault::HogInside(container, _) => {
+                            let own = self
+                                .substrate
+                                .container(container)
+                                .map_or(0, |row| row.behaviour.busy);
+                            SubstrateFault::HogInside(container, own)
+                        }
+                        SubstrateFault::Leak(container, _) => SubstrateFault::Leak(container, 0),
+                        SubstrateFault::FillDisk(machine, _) => {
+                            SubstrateFault::FillDisk(machine, 0)
+                        }
+                        other => other,
+                    };
+                    self.on_substrate(|substrate, scope| substrate.fault(end, scope));
+                }
+            }
+            FaultKind::NodeReboot
+            | FaultKind::PodKill
+            | FaultKind::ContainerKill
+            | FaultKind::Oom => {}
         }
         self.note(
             "fault",
@@ -295,6 +330,75 @@ impl World {
                     });
                 }
             }
+            FaultKind::Oom => {
+                let Some(container) = self.target_container(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
+                self.note(
+                    "fault",
+                    spec.kind.name(),
+                    "sandbox",
+                    &spec.target,
+                    Detail::None,
+                );
+                self.strain(index, SubstrateFault::OomKill(container));
+            }
+            FaultKind::CpuHog => {
+                /// Threads unless the fault says how many.
+                const THREADS: u64 = 1;
+                let threads = spec.amount.unwrap_or(THREADS);
+                self.note(
+                    "fault",
+                    spec.kind.name(),
+                    "target",
+                    &spec.target,
+                    Detail::None,
+                );
+                let wish = match (
+                    self.machine(&spec.target),
+                    self.target_container(&spec.target),
+                ) {
+                    (Some(machine), _) => SubstrateFault::Hog(machine, threads),
+                    (None, Some(container)) => SubstrateFault::HogInside(
+                        container,
+                        u16::try_from(threads).unwrap_or(u16::MAX),
+                    ),
+                    (None, None) => return self.not_applicable(spec),
+                };
+                self.strain(index, wish);
+            }
+            FaultKind::MemoryLeak => {
+                /// Bytes per second unless the fault says how many: 10 MiB.
+                const RATE: u64 = 10 << 20;
+                let Some(container) = self.target_container(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
+                self.note(
+                    "fault",
+                    spec.kind.name(),
+                    "sandbox",
+                    &spec.target,
+                    Detail::None,
+                );
+                self.strain(
+                    index,
+                    SubstrateFault::Leak(container, spec.amount.unwrap_or(RATE)),
+                );
+            }
+            FaultKind::DiskFill => {
+                let Some(machine) = self.target_machine(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
+                self.hit(index, machine);
+                self.note_fault(spec, machine);
+                // Unless the fault says how much, all that is left.
+                let size = self.substrate.disk_bytes(machine);
+                let left = size.saturating_sub(self.substrate.disk_used(machine, self.now));
+                self.strain(
+                    index,
+                    SubstrateFault::FillDisk(machine, spec.amount.unwrap_or(left)),
+                );
+            }
             FaultKind::RegistryDown => {
                 self.note("fault", spec.kind.name(), "registry", "all", Detail::None);
                 self.stand(index, Rule::RegistryDown);
@@ -328,6 +432,39 @@ impl World {
             return false;
         };
         self.kube_request(&request).is_ok()
+    }
+
+    /// The first running container of the sandbox that a target means.
+    fn target_container(&self, target: &str) -> Option<ContainerId> {
+        let sandbox = self.target_sandbox(target)?;
+        let mut running: Vec<ContainerId> = self
+            .substrate
+            .containers_in(sandbox)
+            .filter(|(_, row)| row.running_since().is_some())
+            .map(|(id, _)| id)
+            .collect();
+        running.reverse();
+        running.first().copied()
+    }
+
+    /// Strains a machine or a container, and remembers it for the fault's end.
+    fn strain(&mut self, index: usize, wish: SubstrateFault) {
+        let machine = match wish {
+            SubstrateFault::Hog(machine, _) | SubstrateFault::FillDisk(machine, _) => Some(machine),
+            SubstrateFault::OomKill(container)
+            | SubstrateFault::HogInside(container, _)
+            | SubstrateFault::Leak(container, _) => self
+                .substrate
+                .container(container)
+                .and_then(|row| self.substrate.sandbox(row.sandbox))
+                .map(|row| row.machine),
+            _ => None,
+        };
+        if let Some(machine) = machine {
+            self.hit(index, machine);
+        }
+        self.faults.list[index].strains.push(wish);
+        self.on_substrate(|substrate, scope| substrate.fault(wish, scope));
     }
 
     /// Puts a standing fault into force.

@@ -134,6 +134,7 @@ impl World {
                     target: one.spec.name.clone(),
                     at: None,
                     duration: None,
+                    amount: None,
                 });
             }
         }

@@ -184,7 +184,7 @@ fn figures(balancer: &Balancer, now: SimTime) -> FlowFigures {
     let (availability, unavailable) = match flow.first_answered {
         Some(first) => {
             let before = first.since(flow.since);
-            let offered = totals.offered - u128::from(flow.rate) * u128::from(before.as_micros());
+            let offered = totals.offered.saturating_sub(flow.offered_before);
             let share = (totals.answered * 1_000_000).checked_div(offered);
             (share, totals.unserved.saturating_sub(before))
         }

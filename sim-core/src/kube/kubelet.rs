@@ -318,7 +318,7 @@ impl Kubelets {
                     );
                 }
             }
-            Upcall::PortTaken { .. } => {}
+            Upcall::PortTaken { .. } | Upcall::Pressure { .. } => {}
             Upcall::MachineDown { machine } => {
                 let trouble = self.trouble.entry(machine).or_default();
                 trouble.down = true;

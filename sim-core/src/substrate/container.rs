@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::time::SimTime;
 
 use super::health::ProbeId;
+use super::load::Cpu;
 use super::order::{ContainerId, ContainerSpec, Owner, SandboxId};
 use super::program::{Behaviour, OnStop};
 
@@ -48,6 +49,8 @@ pub struct Container {
     pub stopping: bool,
     /// Whether its program has stopped answering without ending.
     pub hung: bool,
+    /// What its processes want of the CPUs and get.
+    pub cpu: Cpu,
     /// Whether the end that is due is the kernel's doing.
     pub(super) due_oom: bool,
     /// Exit code of the end that is due.
@@ -58,7 +61,7 @@ pub struct Container {
     pub(super) first_probe: Option<ProbeId>,
 }
 
-const _: () = assert!(size_of::<Container>() <= 128, "150,000 of these are kept");
+const _: () = assert!(size_of::<Container>() <= 160, "150,000 of these are kept");
 
 impl Container {
     /// Start of the running process.

@@ -13,4 +13,5 @@
 //! interrupt and steal time, SMT and frequency scaling, idle states.
 
 pub mod bandwidth;
+pub mod busy;
 pub mod cpus;

@@ -18,7 +18,9 @@ use crate::des::notice::{Detail, Notice, Subject};
 use super::cgroup::limits::Limits;
 use super::cgroup::settings::GroupSettings;
 use super::cgroup::tree::GroupKey;
-use super::order::{MachineId, SandboxId, Upcall};
+use super::load::Throttle;
+use super::memory::{Leak, OomCount};
+use super::order::{ContainerId, MachineId, SandboxId, Upcall};
 use super::profile::Profile;
 use super::registry::PullId;
 use super::{Event, Scope, Substrate};
@@ -74,6 +76,22 @@ pub struct Machine {
     pub profile: Profile,
     /// What agents ask for of groups that belong to no sandbox, by path.
     pub levels: BTreeMap<&'static str, GroupSettings>,
+    /// What its containers and its own threads want of its CPUs, in millionths of one.
+    pub cpu_wanted: u64,
+    /// Containers that get less than they want.
+    pub cpu_held: u32,
+    /// Threads of its own that never sleep.
+    pub hogs: u64,
+    /// Containers that have reached their quota.
+    pub throttles: BTreeMap<ContainerId, Throttle>,
+    /// Containers that take more and more memory.
+    pub leaks: BTreeMap<ContainerId, Leak>,
+    /// When the next limit on memory is reached; [`SimTime::MAX`]: never.
+    pub memory_due: SimTime,
+    /// Kills for memory, by sandbox.
+    pub ooms: BTreeMap<SandboxId, OomCount>,
+    /// Bytes of its disk that a fault fills.
+    pub filled: u64,
     /// Limits that somebody wrote over those that were asked for.
     pub written: BTreeMap<GroupKey, Arc<Limits>>,
     /// Whether it runs.
@@ -127,6 +145,14 @@ impl Substrate {
             zone: spec.zone,
             control: spec.control,
             profile: spec.profile,
+            cpu_wanted: 0,
+            cpu_held: 0,
+            hogs: 0,
+            throttles: BTreeMap::new(),
+            leaks: BTreeMap::new(),
+            memory_due: SimTime::MAX,
+            ooms: BTreeMap::new(),
+            filled: 0,
             levels: BTreeMap::new(),
             written: BTreeMap::new(),
             power: Power::On { since: scope.now },
@@ -263,6 +289,11 @@ impl Substrate {
         let row = &mut self.machines[machine];
         row.ports.clear();
         row.written.clear();
+        row.throttles.clear();
+        row.leaks.clear();
+        row.ooms.clear();
+        row.memory_due = SimTime::MAX;
+        (row.cpu_wanted, row.cpu_held, row.hogs) = (0, 0, 0);
         row.downlink_free = SimTime::ZERO;
         for pull in std::mem::take(&mut row.pulls) {
             self.pulls.remove(pull);
@@ -287,6 +318,26 @@ impl Substrate {
     /// Whether the machine runs.
     pub fn is_on(&self, machine: MachineId) -> bool {
         self.machines.get(machine).is_some_and(Machine::is_on)
+    }
+
+    /// A trace line about a machine with a detail.
+    pub(super) fn note_machine_detail(
+        &self,
+        machine: MachineId,
+        verb: &'static str,
+        detail: Detail,
+        scope: &mut Scope<'_>,
+    ) {
+        scope.out.notice(Notice {
+            source: "substrate.kernel",
+            verb,
+            subject: Subject {
+                kind: "node",
+                name: Name::plain(self.machines[machine].name),
+            },
+            detail,
+            rule: None,
+        });
     }
 
     pub(super) fn note_machine(

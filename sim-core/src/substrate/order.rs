@@ -408,6 +408,12 @@ pub enum Upcall {
         /// The port.
         port: u16,
     },
+    /// How much memory or disk of a machine is in use has begun to change, or has changed, other
+    /// than by containers' coming and going: its agent may want to look.
+    Pressure {
+        /// The machine.
+        machine: MachineId,
+    },
     /// The machine lost power. The plane's *agent* there is gone too: a plane must not use this as
     /// knowledge of its control plane, only to stop its own agent and elided heartbeats.
     MachineDown {
@@ -439,6 +445,16 @@ pub enum SubstrateFault {
     PowerOn(MachineId),
     /// Kill one container with SIGKILL; its owner hears of the exit.
     KillContainer(ContainerId),
+    /// The kernel kills one container for memory.
+    OomKill(ContainerId),
+    /// So many threads of the machine's own never sleep; 0: none.
+    Hog(MachineId, u64),
+    /// So many threads of a container never sleep; 0: none.
+    HogInside(ContainerId, u16),
+    /// A container takes so many bytes more each second; 0: no more, and what it took comes back.
+    Leak(ContainerId, u64),
+    /// So many bytes of the machine's disk are filled; 0: none.
+    FillDisk(MachineId, u64),
     /// The program stops answering without ending, until it is restarted or healed.
     Hang(ContainerId),
     /// A hung program answers again.

@@ -134,6 +134,8 @@ pub struct Behaviour {
     pub memory_bytes: u64,
     /// CPU time of one request.
     pub request_cpu: SimDuration,
+    /// Threads that never sleep.
+    pub busy: u16,
     /// Files that its script makes (true) and removes (false), in order of time.
     pub files: Vec<(SimDuration, Arc<str>, bool)>,
     /// What it prints, in order of time.
@@ -159,6 +161,7 @@ impl Behaviour {
             on_stop: OnStop::Ignore,
             memory_bytes: MEMORY_OF_A_SHELL,
             request_cpu: SimDuration::ZERO,
+            busy: 0,
             files: Vec::new(),
             lines: Vec::new(),
             paths: program.paths.clone(),
@@ -192,6 +195,7 @@ impl Behaviour {
             return behaviour;
         }
         behaviour.follow(&script, program, spec);
+        behaviour.strain(&words);
         behaviour.changes = behaviour
             .listen
             .into_iter()
@@ -201,6 +205,50 @@ impl Behaviour {
         behaviour.changes.sort_unstable();
         behaviour.changes.dedup();
         behaviour
+    }
+
+    /// What tools that strain a machine take: `stress` and `stress-ng` with their usual options,
+    /// and loops that do nothing but run.
+    fn strain(&mut self, words: &[&str]) {
+        let flat: Vec<&str> = words
+            .iter()
+            .flat_map(|word| word.split_whitespace())
+            .collect();
+        let is_tool = |word: &&str| matches!(word.rsplit('/').next(), Some("stress" | "stress-ng"));
+        let Some(at) = flat.iter().position(|word| is_tool(&word)) else {
+            let text = flat.join(" ");
+            let loops = [
+                "while true; do :; done",
+                "while :; do :; done",
+                "yes > /dev/null",
+                "cat /dev/zero > /dev/null",
+                "dd if=/dev/zero of=/dev/null",
+            ];
+            if loops.iter().any(|line| text.contains(line)) {
+                self.busy = 1;
+            }
+            return;
+        };
+        let mut rest = flat[at + 1..].iter();
+        let (mut workers, mut bytes) = (0_u64, 256_u64 << 20);
+        while let Some(word) = rest.next() {
+            let (name, given) = word
+                .split_once('=')
+                .map_or((*word, None), |(name, value)| (name, Some(value)));
+            let mut value = || given.or_else(|| rest.next().copied()).unwrap_or("");
+            match name {
+                "-c" | "--cpu" => self.busy = value().parse().unwrap_or(1),
+                "-m" | "--vm" => workers = value().parse().unwrap_or(1),
+                "--vm-bytes" => bytes = stress_bytes(value()).unwrap_or(bytes),
+                _ => {}
+            }
+        }
+        if workers > 0 {
+            self.memory_bytes = workers.saturating_mul(bytes);
+            self.busy = self
+                .busy
+                .saturating_add(u16::try_from(workers).unwrap_or(u16::MAX));
+        }
     }
 
     /// Walks through the script's commands and lays them on the time axis.
@@ -398,6 +446,19 @@ impl Behaviour {
             && !self.mounts.iter().any(|mount| lies_in(name, mount))
             && !in_usual_place(name)
     }
+}
+
+/// Bytes as `stress` reads them: with a suffix of `b`, `k`, `m` or `g`.
+fn stress_bytes(text: &str) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    let (digits, shift) = match text.as_bytes().last()? {
+        b'b' => (&text[..text.len() - 1], 0),
+        b'k' => (&text[..text.len() - 1], 10),
+        b'm' => (&text[..text.len() - 1], 20),
+        b'g' => (&text[..text.len() - 1], 30),
+        _ => (text.as_str(), 0),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 /// Memory of a shell and its small commands, in bytes.

@@ -17,7 +17,9 @@ use crate::base::time::{SimDuration, SimTime};
 
 use super::cgroup::settings::SandboxSpec;
 use super::container::{Container, ContainerState};
+use super::load::Cpu;
 use super::order::{ContainerId, ContainerSpec, MachineId, Owner, SandboxId, Upcall};
+use super::profile::Runtime;
 use super::program::{Behaviour, OnStop};
 use super::sandbox::{Sandbox, SandboxState};
 use super::{BehaviourKey, Event, Scope, Substrate};
@@ -83,7 +85,10 @@ impl Substrate {
         }
         self.machines[machine].first_sandbox = Some(sandbox);
         scope.out.order(Upcall::SandboxCreated { owner, sandbox });
-        let span = self.step_span(machine, SANDBOX_CREATE, scope);
+        let extra = self
+            .runtime_of(sandbox)
+            .map_or(SimDuration::ZERO, |runtime| runtime.sandbox_extra);
+        let span = self.step_span(machine, SANDBOX_CREATE + extra, scope);
         scope.out.after(span, Event::SandboxMade { sandbox });
     }
 
@@ -93,7 +98,12 @@ impl Substrate {
             return;
         };
         let (machine, owner) = (row.machine, row.owner);
-        let address = self.take_address(machine);
+        // Without its handler there is nothing that could make it; on the machine's own network it has
+        // the machine's address, which is not taken from the subnet.
+        let address = match self.runtime_of(sandbox) {
+            Some(_) => self.take_address(machine),
+            None => None,
+        };
         let row = &mut self.sandboxes[sandbox];
         match address {
             Some(address) => {
@@ -106,6 +116,14 @@ impl Substrate {
                 scope.out.order(Upcall::SandboxFailed { owner, sandbox });
             }
         }
+    }
+
+    /// The runtime that a sandbox's handler names; none: the machine has no such handler.
+    pub fn runtime_of(&self, sandbox: SandboxId) -> Option<Runtime> {
+        let row = self.sandbox(sandbox)?;
+        self.machine(row.machine)?
+            .profile
+            .runtime(&row.spec.runtime)
     }
 
     pub(super) fn remove_sandbox(&mut self, sandbox: SandboxId) {
@@ -168,7 +186,10 @@ impl Substrate {
         };
         let (machine, next) = (row.machine, row.first_container);
         let behaviour = self.behaviour(&spec, scope);
-        let span = self.step_span(machine, CONTAINER_START, scope);
+        let extra = self
+            .runtime_of(sandbox)
+            .map_or(SimDuration::ZERO, |runtime| runtime.container_extra);
+        let span = self.step_span(machine, CONTAINER_START + extra, scope);
         let due = scope.now + span;
         let container = self.containers.insert(Container {
             owner,
@@ -178,6 +199,7 @@ impl Substrate {
             behaviour,
             stopping: false,
             hung: false,
+            cpu: Cpu::default(),
             due_oom: false,
             due_code: 0,
             due,
@@ -226,6 +248,7 @@ impl Substrate {
     }
 
     fn container_starts(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let least = self.memory_limit(container).unwrap_or(0);
         let row = &mut self.containers[container];
         let (owner, sandbox) = (row.owner, row.sandbox);
         if let Some(code) = row.behaviour.start_failure {
@@ -246,7 +269,11 @@ impl Substrate {
         row.state = ContainerState::Running { since: scope.now };
         row.due = SimTime::MAX;
         let mut end = row.behaviour.end.map(|(span, code)| (span, code, false));
-        let limit = u64::try_from(row.spec.limits.memory).unwrap_or(0);
+        let limit = if least > 0 {
+            least
+        } else {
+            u64::try_from(row.spec.limits.memory).unwrap_or(0)
+        };
         if limit > 0 && row.behaviour.memory_bytes > limit {
             let growth = row
                 .behaviour
@@ -263,13 +290,24 @@ impl Substrate {
             scope.out.after(span, Event::Step { container });
         }
         scope.out.order(Upcall::Started { owner, container });
+        let busy = self.containers[container].behaviour.busy;
+        if busy > 0 {
+            self.want_busy(container, busy, scope);
+        }
         if !self.containers[container].spec.probes.is_empty() {
             self.start_probes(container, scope);
         }
         self.serving_changed(sandbox, scope);
     }
 
+    /// Ends a container whose processes the kernel has killed for memory.
+    pub(super) fn end_by_oom(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        self.end_within(container, SimDuration::ZERO, KILLED, scope);
+        self.containers[container].due_oom = true;
+    }
+
     fn container_ends(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        self.want_nothing(container, scope);
         let row = &mut self.containers[container];
         let (owner, sandbox, code, oom) = (row.owner, row.sandbox, row.due_code, row.due_oom);
         let since = row.running_since();
@@ -281,6 +319,7 @@ impl Substrate {
         };
         row.due = SimTime::MAX;
         self.drop_probes(container);
+        self.forget_load(container);
         self.serving_changed(sandbox, scope);
         scope.out.order(Upcall::Exited {
             owner,
@@ -377,6 +416,7 @@ impl Substrate {
 
     fn forget_container(&mut self, container: ContainerId) {
         self.drop_probes(container);
+        self.forget_load(container);
         let Some(row) = self.containers.remove(container) else {
             return;
         };

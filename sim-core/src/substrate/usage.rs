@@ -4,9 +4,9 @@
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 
-use super::cgroup::facts::{CpuTimes, MemoryUse};
+use super::cgroup::facts::MemoryUse;
 use super::machine::Power;
-use super::order::{ContainerId, MachineId};
+use super::order::{MachineId, Upcall};
 use super::{Scope, Substrate};
 
 /// Size of a machine's disk unless it says so, in bytes. Our own figure.
@@ -16,38 +16,7 @@ const SYSTEM_BYTES: u64 = 6 << 30;
 /// Tenths of its compressed size that an unpacked image takes. Our own figure.
 const UNPACKED_TENTHS: u64 = 25;
 
-/// Kernel memory of a small process: stacks, page tables and slabs, in bytes.
-const KERNEL_BYTES: u64 = 512 << 10;
-
 impl Substrate {
-    /// Memory of a container.
-    pub fn container_memory(&self, container: ContainerId, _now: SimTime) -> MemoryUse {
-        let Some(row) = self.container(container) else {
-            return MemoryUse::default();
-        };
-        if row.running_since().is_none() {
-            return MemoryUse::default();
-        }
-        let anonymous = row.behaviour.memory_bytes;
-        let mut used = MemoryUse {
-            anonymous,
-            kernel: KERNEL_BYTES.min(anonymous / 4),
-            ..MemoryUse::default()
-        };
-        used.peak = used.current();
-        used
-    }
-
-    /// CPU time of a container.
-    pub fn container_cpu(&self, _container: ContainerId, _now: SimTime) -> CpuTimes {
-        CpuTimes::default()
-    }
-
-    /// CPU that a machine's processes want, in thousandths.
-    pub fn machine_demand_milli(&self, _machine: MachineId) -> u64 {
-        0
-    }
-
     /// Time since a machine's last boot.
     pub fn uptime(&self, machine: MachineId, now: SimTime) -> SimDuration {
         match self.machine(machine).map(|row| row.power) {
@@ -73,7 +42,8 @@ impl Substrate {
             .images_on(machine)
             .map(|image| image.program.size_bytes)
             .sum();
-        SYSTEM_BYTES + images.saturating_mul(UNPACKED_TENTHS) / 10
+        let filled = self.machine(machine).map_or(0, |row| row.filled);
+        SYSTEM_BYTES + images.saturating_mul(UNPACKED_TENTHS) / 10 + filled
     }
 
     /// Names of an image's read-only layers on a machine, the lowest first.
@@ -88,7 +58,19 @@ impl Substrate {
     }
 
     /// Limits of groups on a machine changed: whoever is slowed down by them is looked at again.
-    pub(super) fn limits_changed(&mut self, _machine: MachineId, _scope: &mut Scope<'_>) {}
+    pub(super) fn limits_changed(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
+        self.share_cpus(machine, scope);
+        self.plan_memory(machine, scope);
+        self.over_limit(machine, scope);
+    }
+
+    /// Fills a part of a machine's disk, or empties it again.
+    pub(super) fn fill_disk(&mut self, machine: MachineId, bytes: u64, scope: &mut Scope<'_>) {
+        if let Some(row) = self.machines.get_mut(machine) {
+            row.filled = bytes;
+            scope.out.order(Upcall::Pressure { machine });
+        }
+    }
 
     /// Memory of a whole machine; none if it is off.
     pub fn machine_usage(&self, _machine: MachineId, _now: SimTime) -> Option<MemoryUse> {

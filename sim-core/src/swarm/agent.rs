@@ -369,6 +369,7 @@ impl SwarmPlane {
         out: &mut PlaneOutbox<Event>,
     ) {
         match upcall {
+            Upcall::Pressure { .. } => {}
             Upcall::SandboxCreated { owner, sandbox } => {
                 if let Some(id) = self.agent_of(owner) {
                     self.agents[id].sandbox = Some(sandbox);

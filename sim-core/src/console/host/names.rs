@@ -136,7 +136,17 @@ pub fn cluster(place: &Place<'_>, name: &str, kind: &str) -> Answer {
             }
         }
         [service, namespace, "svc"] => by_type(service_record(place, namespace, service), kind),
-        [_, "svc"] | ["svc"] => Answer::Empty,
+        [namespace, "svc"] => {
+            let known = objects(place, "namespaces")
+                .iter()
+                .any(|one| one.str_at(&["metadata", "name"]) == Some(namespace));
+            if known {
+                Answer::Empty
+            } else {
+                Answer::Unknown
+            }
+        }
+        ["svc"] => Answer::Empty,
         _ => Answer::Unknown,
     }
 }
@@ -289,16 +299,21 @@ fn lookup(sight: &Sight<'_>, name: &str, kind: &str) -> (String, Answer) {
     } else {
         tries.push(name.to_owned());
     }
-    let mut last = (name.to_owned(), Answer::Unknown);
+    let mut outside = false;
     for full in tries {
-        let answer = cluster(sight.place, &full, kind);
-        match answer {
-            Answer::Unknown => last = (full, Answer::Unknown),
-            Answer::Outside if last.1 == Answer::Unknown && last.0 != name => {}
+        match cluster(sight.place, &full, kind) {
+            Answer::Unknown => {}
+            Answer::Outside => outside = true,
             answer => return (full.trim_end_matches('.').to_owned(), answer),
         }
     }
-    last
+    // A bare name that no search domain knows is none of the world outside either.
+    let answer = if outside && name.trim_end_matches('.').contains('.') {
+        Answer::Outside
+    } else {
+        Answer::Unknown
+    };
+    (name.trim_end_matches('.').to_owned(), answer)
 }
 
 /// The engine's own server knows containers and services of networks that it shares.

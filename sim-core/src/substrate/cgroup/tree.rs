@@ -318,11 +318,16 @@ impl Substrate {
             let above = self.level(root, machine, &path, driver);
             path.push(&name);
             let directory = levels(&path, driver).pop().unwrap_or_default();
-            above.child(
+            let group = above.child(
                 directory,
                 GroupKey::Sandbox(sandbox),
                 self.sandbox_limits(sandbox),
-            )
+            );
+            let kills = self.oom_kills(sandbox);
+            group.facts.memory.oom_events = kills;
+            group.facts.memory.oom_kills = kills;
+            group.facts.memory.max_events = kills;
+            group
         };
         if row.spec.holder {
             let name = leaf(&names.holder(sandbox), prefix, driver);

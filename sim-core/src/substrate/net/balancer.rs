@@ -16,6 +16,9 @@ use crate::substrate::{Event, Scope, Substrate};
 
 use super::flow::{Flow, Share};
 
+/// All of a backend's requests, in millionths.
+const WHOLE: u32 = 1_000_000;
+
 /// Names a member.
 pub type MemberId = Id<Member>;
 
@@ -29,7 +32,8 @@ pub struct Member {
     port: u16,
     /// Side of the net that its machine is on.
     side: u16,
-    answers: bool,
+    /// Share of the requests sent to it that it answers, in millionths.
+    served: u32,
     next: Option<MemberId>,
 }
 
@@ -40,8 +44,8 @@ pub struct Version {
     /// Revision at which it was programmed.
     from: u64,
     backends: Arc<[Backend]>,
-    /// Backends that answer, by side.
-    answering: SmallVec<[u32; 2]>,
+    /// What backends answer, by side, in millionths of one backend's requests.
+    answering: SmallVec<[u64; 2]>,
 }
 
 /// The rules for one name.
@@ -123,9 +127,16 @@ impl Substrate {
                 answering: SmallVec::from_elem(0, side_count),
             });
             self.add_members(key, number, &spec.backends, scope);
+            self.unsummed
+                .extend(spec.backends.iter().map(|backend| backend.sandbox));
         } else if let Some(version) = balancer.versions.last_mut() {
             version.from = revision;
             let old = std::mem::replace(&mut version.backends, spec.backends.clone());
+            if old.len() != spec.backends.len() {
+                // Each of them gets another part of the requests.
+                self.unsummed
+                    .extend(spec.backends.iter().map(|backend| backend.sandbox));
+            }
             let same_ahead = old
                 .iter()
                 .zip(spec.backends.iter())
@@ -170,7 +181,7 @@ impl Substrate {
                 version,
                 port: backend.port,
                 side,
-                answers: false,
+                served: 0,
                 next,
             });
             self.sandboxes[backend.sandbox].first_member = Some(member);
@@ -192,8 +203,9 @@ impl Substrate {
                         Some(previous) => self.members[previous].next = member.next,
                         None => self.sandboxes[backend.sandbox].first_member = member.next,
                     }
-                    self.count_answer(member, false);
+                    self.count_answer(member, 0);
                     self.members.remove(id);
+                    self.unsummed.push(backend.sandbox);
                     break;
                 }
                 previous = at;
@@ -207,15 +219,15 @@ impl Substrate {
         let mut next = self.sandboxes[sandbox].first_member.take();
         while let Some(id) = next {
             let member = self.members[id];
-            self.count_answer(member, false);
+            self.count_answer(member, 0);
             self.members.remove(id);
             next = member.next;
         }
     }
 
     /// Moves a member's count to the new answer, and remembers the balancer.
-    fn count_answer(&mut self, member: Member, answers: bool) {
-        if member.answers == answers {
+    fn count_answer(&mut self, member: Member, served: u32) {
+        if member.served == served {
             return;
         }
         let Some(balancer) = self.balancers.get_mut(&member.key) else {
@@ -228,7 +240,7 @@ impl Substrate {
             .find(|version| version.number == member.version)
         {
             let count = &mut version.answering[usize::from(member.side)];
-            *count = if answers { *count + 1 } else { *count - 1 };
+            *count = *count + u64::from(served) - u64::from(member.served);
         }
         self.touch(member.key);
     }
@@ -253,9 +265,17 @@ impl Substrate {
             if !answers {
                 soonest = soonest.min(from);
             }
-            if answers != member.answers {
-                self.count_answer(member, answers);
-                self.members[id].answers = answers;
+            let served = if answers {
+                self.served_at(sandbox, member.port, scope.now)
+            } else {
+                0
+            };
+            if served != member.served {
+                if (served == 0) != (member.served == 0) {
+                    self.unsummed.push(sandbox);
+                }
+                self.count_answer(member, served);
+                self.members[id].served = served;
             }
         }
         let row = &self.sandboxes[sandbox];
@@ -301,10 +321,10 @@ impl Substrate {
                 next = member.next;
                 let uncounted = Member {
                     side,
-                    answers: false,
+                    served: 0,
                     ..member
                 };
-                self.count_answer(uncounted, member.answers);
+                self.count_answer(uncounted, member.served);
                 if member.side != side {
                     self.members[id].side = side;
                 }
@@ -393,11 +413,14 @@ impl Substrate {
                 .iter()
                 .zip(0_u16..)
                 .filter(|(_, other)| self.sides.reach(side, *other))
-                .map(|(count, _)| u64::from(*count))
+                .map(|(count, _)| *count)
                 .sum();
             let backends = version.backends.len() as u64;
             if backends > 0 {
-                sum = sum.plus(Share::new(answering * u64::from(weight), backends));
+                sum = sum.plus(Share::new(
+                    answering * u64::from(weight),
+                    backends * u64::from(WHOLE),
+                ));
             }
         };
         match balancer.entry {
@@ -438,6 +461,16 @@ impl Substrate {
     /// Works out the share of every balancer that was touched, and closes the flow's stretch where
     /// it has changed. The last act of every call from outside.
     pub(in crate::substrate) fn settle(&mut self, scope: &mut Scope<'_>) {
+        // What a sandbox answers may change with what it is asked; what it is asked does not change
+        // with what it answers, so one round is enough.
+        let mut unsummed = std::mem::take(&mut self.unsummed);
+        unsummed.sort_unstable();
+        unsummed.dedup();
+        for sandbox in unsummed.drain(..) {
+            if self.sandboxes.contains(sandbox) {
+                self.add_up(sandbox, scope);
+            }
+        }
         let mut touched = std::mem::take(&mut self.touched);
         for key in touched.drain(..) {
             let Some(row) = self.balancers.get(&key) else {
@@ -452,6 +485,39 @@ impl Substrate {
             row.flow.set_share(row.name, share, scope.now, scope.out);
         }
         self.touched = touched;
+    }
+
+    /// Share of the requests at a port of a sandbox that its program has the CPU time to answer, in
+    /// millionths.
+    fn served_at(&self, sandbox: SandboxId, port: u16, now: SimTime) -> u32 {
+        self.containers_in(sandbox)
+            .find(|(_, container)| container.serves_from(port).is_some_and(|from| from <= now))
+            .map_or(0, |(_, container)| container.cpu.served())
+    }
+
+    /// Requests that reach a sandbox by the newest rules: port and millionths per second.
+    pub(in crate::substrate) fn rates_of(&self, sandbox: SandboxId) -> SmallVec<[(u16, u64); 2]> {
+        let mut all = SmallVec::new();
+        let mut next = self.sandboxes.get(sandbox).and_then(|row| row.first_member);
+        while let Some(id) = next {
+            let member = self.members[id];
+            next = member.next;
+            let Some(balancer) = self.balancers.get(&member.key) else {
+                continue;
+            };
+            let Some(version) = balancer
+                .versions
+                .last()
+                .filter(|version| version.number == member.version)
+            else {
+                continue;
+            };
+            let count = version.backends.len() as u64;
+            if count > 0 && member.served > 0 {
+                all.push((member.port, balancer.flow.rate / count));
+            }
+        }
+        all
     }
 
     /// Rules in force, by the planes' keys.

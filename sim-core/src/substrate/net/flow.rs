@@ -116,6 +116,8 @@ pub struct Flow {
     pub since: SimTime,
     /// When a request was first answered.
     pub first_answered: Option<SimTime>,
+    /// What was offered before the first answer, in 10^-12 requests.
+    pub offered_before: u128,
     /// Requests per second, in millionths.
     pub rate: u64,
     /// What is answered now.
@@ -165,6 +167,7 @@ impl Flow {
         Self {
             since: now,
             first_answered: None,
+            offered_before: 0,
             rate,
             share: Share::NONE,
             changed: now,
@@ -229,6 +232,7 @@ impl Flow {
         self.changed = now;
         if share != Share::NONE && self.first_answered.is_none() {
             self.first_answered = Some(now);
+            self.offered_before = self.offered;
         }
         match self.history.last_mut() {
             Some(last) if last.at == now => last.share = share,
@@ -260,11 +264,15 @@ impl Substrate {
     /// Sets what users send to the balancers of this name, in millionths of requests per second.
     pub fn set_traffic(&mut self, name: Symbol, rate: u64, scope: &mut Scope<'_>) {
         self.rates.insert(name, rate);
+        let mut asked = Vec::new();
         for balancer in self.balancers.values_mut().filter(|row| row.name == name) {
+            asked.extend(balancer.backends().iter().map(|backend| backend.sandbox));
             let flow = &mut Arc::make_mut(balancer).flow;
             flow.count(scope.now);
             flow.rate = rate;
         }
+        self.unsummed.append(&mut asked);
+        self.settle(scope);
     }
 
     /// What users send to the balancers of this name, in millionths of requests per second.

@@ -1,0 +1,260 @@
+//! Memory: what containers use, leaks, and whom the kernel kills.
+//! Source: Linux `mm/oom_kill.c`, `mm/memcontrol.c`.
+//!
+//! A container's memory is level until it leaks, so the moment at which a limit is reached is known
+//! when the leak begins: one event, moved when something changes.
+
+use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::Detail;
+
+use super::cgroup::facts::MemoryUse;
+use super::cgroup::limits::PAGE;
+use super::order::{ContainerId, MachineId, SandboxId, Upcall};
+use super::{Event, Scope, Substrate};
+
+/// A container that takes more and more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// Since when.
+    pub since: SimTime,
+    /// Bytes per second.
+    pub rate: u64,
+}
+
+/// Kernel memory of a small process: stacks, page tables and slabs, in bytes.
+const KERNEL_BYTES: u64 = 512 << 10;
+
+/// Memory of a machine's own processes that containers cannot have, in bytes. Our own figure.
+const SYSTEM_BYTES: u64 = 200 << 20;
+
+/// Kills of a sandbox's containers, which outlive their groups in the sandbox's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OomCount {
+    /// Processes killed.
+    pub kills: u32,
+}
+
+impl Substrate {
+    /// Memory of a container.
+    pub fn container_memory(&self, container: ContainerId, now: SimTime) -> MemoryUse {
+        let Some(row) = self.container(container) else {
+            return MemoryUse::default();
+        };
+        if row.running_since().is_none() {
+            return MemoryUse::default();
+        }
+        let kernel = KERNEL_BYTES.min(row.behaviour.memory_bytes / 4);
+        let machine = self.sandbox(row.sandbox).map(|sandbox| sandbox.machine);
+        let leak =
+            machine.and_then(|machine| self.machine(machine)?.leaks.get(&container).copied());
+        let grown = leak.map_or(0, |leak| leaked(leak, now));
+        let limit = self.memory_limit(container).unwrap_or(u64::MAX);
+        let anonymous = row
+            .behaviour
+            .memory_bytes
+            .saturating_add(grown)
+            .min(limit.saturating_sub(kernel));
+        let mut used = MemoryUse {
+            anonymous,
+            kernel,
+            ..MemoryUse::default()
+        };
+        used.peak = used.current();
+        used
+    }
+
+    /// The least limit on a container's memory, of its own group and its sandbox's, in bytes.
+    pub fn memory_limit(&self, container: ContainerId) -> Option<u64> {
+        let sandbox = self.container(container)?.sandbox;
+        let own = self.container_limits(container).memory_max;
+        let above = self.sandbox_limits(sandbox).memory_max;
+        match (own, above) {
+            (Some(own), Some(above)) => Some(own.min(above)),
+            (own, above) => own.or(above),
+        }
+    }
+
+    /// Memory of a machine that is in use and cannot be dropped, in bytes: the root group's working
+    /// set.
+    pub fn working_set(&self, machine: MachineId, now: SimTime) -> u64 {
+        let containers: u64 = self
+            .sandboxes_on(machine)
+            .flat_map(|(sandbox, _)| self.containers_in(sandbox))
+            .map(|(id, _)| self.container_memory(id, now).working_set())
+            .sum();
+        containers + SYSTEM_BYTES
+    }
+
+    /// What `memory.available` says of a machine, in bytes.
+    pub fn memory_available(&self, machine: MachineId, now: SimTime) -> u64 {
+        let total = self
+            .machine(machine)
+            .map_or(0, |row| row.capacity.memory.unsigned_abs());
+        total.saturating_sub(self.working_set(machine, now))
+    }
+
+    /// Lets a container take more memory from now on; a rate of 0 ends it and gives back what it
+    /// took.
+    pub(super) fn leak(&mut self, container: ContainerId, rate: u64, scope: &mut Scope<'_>) {
+        let Some(row) = self.containers.get(container) else {
+            return;
+        };
+        let machine = self.sandboxes[row.sandbox].machine;
+        if rate == 0 || row.running_since().is_none() {
+            self.machines[machine].leaks.remove(&container);
+            return;
+        }
+        let leak = Leak {
+            since: scope.now,
+            rate,
+        };
+        self.machines[machine].leaks.insert(container, leak);
+        self.plan_memory(machine, scope);
+        scope.out.order(Upcall::Pressure { machine });
+    }
+
+    /// Schedules the moment at which the next limit of a machine is reached.
+    pub(super) fn plan_memory(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
+        let Some(row) = self.machine(machine) else {
+            return;
+        };
+        let leaks: Vec<(ContainerId, Leak)> =
+            row.leaks.iter().map(|(id, leak)| (*id, *leak)).collect();
+        let mut soonest: Option<SimDuration> = None;
+        let mut all = 0_u64;
+        for (container, leak) in &leaks {
+            all = all.saturating_add(leak.rate);
+            let Some(limit) = self.memory_limit(*container) else {
+                continue;
+            };
+            let used = self.container_memory(*container, scope.now).current();
+            let span = time_to(limit.saturating_sub(used), leak.rate);
+            soonest = Some(soonest.map_or(span, |soonest| soonest.min(span)));
+        }
+        if all > 0 {
+            let span = time_to(self.memory_available(machine, scope.now), all);
+            soonest = Some(soonest.map_or(span, |soonest| soonest.min(span)));
+        }
+        let due = soonest.map_or(SimTime::MAX, |span| scope.now + span);
+        if self.machines[machine].memory_due != due {
+            self.machines[machine].memory_due = due;
+            if let Some(span) = soonest {
+                scope.out.after(span, Event::Memory { machine });
+            }
+        }
+    }
+
+    /// A limit may have been reached.
+    pub(super) fn memory_due(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
+        let Some(row) = self.machine(machine) else {
+            return;
+        };
+        if row.memory_due != scope.now {
+            return;
+        }
+        self.machines[machine].memory_due = SimTime::MAX;
+        let leaks: Vec<ContainerId> = self.machines[machine].leaks.keys().copied().collect();
+        let mut killed = false;
+        for container in leaks {
+            let used = self.container_memory(container, scope.now).current();
+            if self
+                .memory_limit(container)
+                .is_some_and(|limit| used >= limit)
+            {
+                self.oom_kill(container, scope);
+                killed = true;
+            }
+        }
+        if !killed && self.memory_available(machine, scope.now) < PAGE {
+            self.global_oom(machine, scope);
+        }
+        self.plan_memory(machine, scope);
+    }
+
+    /// The machine has no memory left: the process with the most points goes.
+    pub(super) fn global_oom(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
+        let Some(row) = self.machine(machine) else {
+            return;
+        };
+        let total = (row.capacity.memory.unsigned_abs() + row.profile.swap_bytes) / PAGE;
+        let capacity = row.capacity.memory;
+        let total = i64::try_from(total).unwrap_or(i64::MAX);
+        let victim = self
+            .sandboxes_on(machine)
+            .flat_map(|(sandbox, _)| self.containers_in(sandbox))
+            .filter(|(_, row)| row.running_since().is_some())
+            .filter_map(|(id, row)| {
+                let adjustment = row.spec.oom.adjustment(capacity);
+                let pages = self.container_memory(id, scope.now).anonymous / PAGE;
+                let pages = i64::try_from(pages).unwrap_or(i64::MAX);
+                let points = pages + i64::from(adjustment) * total / 1_000;
+                (adjustment > -1_000).then_some((points, std::cmp::Reverse(id), id))
+            })
+            .max();
+        if let Some((_, _, container)) = victim {
+            self.oom_kill(container, scope);
+        }
+    }
+
+    /// The kernel kills a container's processes for memory.
+    pub(super) fn oom_kill(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let Some(row) = self.containers.get(container) else {
+            return;
+        };
+        if row.running_since().is_none() {
+            return;
+        }
+        let sandbox = row.sandbox;
+        let machine = self.sandboxes[sandbox].machine;
+        self.machines[machine].leaks.remove(&container);
+        self.machines[machine]
+            .ooms
+            .entry(sandbox)
+            .or_default()
+            .kills += 1;
+        self.note_machine_detail(
+            machine,
+            "oom-kill",
+            Detail::Text(self.containers[container].spec.name),
+            scope,
+        );
+        self.end_by_oom(container, scope);
+    }
+
+    /// Kills what uses more than its limit allows: a limit was lowered below it.
+    pub(super) fn over_limit(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
+        let over: Vec<ContainerId> = self
+            .sandboxes_on(machine)
+            .flat_map(|(sandbox, _)| self.containers_in(sandbox))
+            .filter(|(_, row)| row.running_since().is_some())
+            .map(|(id, row)| (id, row.behaviour.memory_bytes))
+            .filter(|(id, bytes)| self.memory_limit(*id).is_some_and(|limit| *bytes > limit))
+            .map(|(id, _)| id)
+            .collect();
+        for container in over {
+            self.oom_kill(container, scope);
+        }
+    }
+
+    /// Kills of a sandbox's containers so far.
+    pub fn oom_kills(&self, sandbox: SandboxId) -> u64 {
+        self.sandbox(sandbox)
+            .and_then(|row| self.machine(row.machine)?.ooms.get(&sandbox))
+            .map_or(0, |count| u64::from(count.kills))
+    }
+}
+
+fn leaked(leak: Leak, now: SimTime) -> u64 {
+    let bytes = u128::from(leak.rate) * u128::from(now.since(leak.since).as_micros()) / 1_000_000;
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// Time until so many bytes have leaked, rounded up.
+fn time_to(bytes: u64, rate: u64) -> SimDuration {
+    let micros = (u128::from(bytes) * 1_000_000).div_ceil(u128::from(rate.max(1)));
+    SimDuration::from_micros(
+        u64::try_from(micros)
+            .unwrap_or(u64::MAX >> 1)
+            .min(u64::MAX >> 1),
+    )
+}
