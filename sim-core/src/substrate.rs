@@ -119,15 +119,15 @@ pub enum Event {
         /// Which.
         probe: ProbeId,
     },
-    /// A machine's or a container's memory may be used up.
-    Memory {
-        /// Where.
-        machine: MachineId,
-    },
     /// A program behind a balancer becomes ready.
     Serving {
         /// Where.
         sandbox: SandboxId,
+    },
+    /// A machine's or a container's memory may be used up.
+    Memory {
+        /// Where.
+        machine: MachineId,
     },
 }
 
