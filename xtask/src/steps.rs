@@ -208,14 +208,7 @@ fn conformance() -> Result<Outcome, String> {
             "tests/ holds no conformance program with cases",
         ));
     }
-    let mut command = cargo(&[
-        "run",
-        "--release",
-        "--package",
-        "tests",
-        "--bin",
-        "conformance",
-    ]);
+    let mut command = cargo(&["run", "--package", "tests", "--bin", "conformance"]);
     command.arg("--").arg(cases);
     run::watched(command, |line| line.starts_with("total")).map(Outcome::Passed)
 }
