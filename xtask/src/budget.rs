@@ -34,7 +34,7 @@ const BUDGETS: [Budget; 8] = [
         part: "worker",
         // The goal is 600 KiB. This is what three orchestrators with both command lines weigh now,
         // rounded up: it may only fall.
-        limit: 1_900 * KIB,
+        limit: 1_650 * KIB,
         owns: |file| file.starts_with("worker"),
         first: true,
     },
@@ -70,9 +70,9 @@ const BUDGETS: [Budget; 8] = [
     },
 ];
 
-// The goals are 1,229 KiB (1.2 MiB) and 2,048 KiB; above them by what the worker is too heavy.
-const FIRST_SCREEN_LIMIT: u64 = 2_150 * KIB;
-const EVERYTHING_LIMIT: u64 = 2_350 * KIB;
+// The goal is 1,229 KiB (1.2 MiB); above it by what the worker is too heavy.
+const FIRST_SCREEN_LIMIT: u64 = 1_910 * KIB;
+const EVERYTHING_LIMIT: u64 = 2_048 * KIB;
 
 fn is_app(file: &str) -> bool {
     let code = [".js", ".mjs", ".wasm"]
