@@ -215,7 +215,7 @@ impl Behaviour {
             .flat_map(|word| word.split_whitespace())
             .collect();
         let is_tool = |word: &&str| matches!(word.rsplit('/').next(), Some("stress" | "stress-ng"));
-        let Some(at) = flat.iter().position(|word| is_tool(word)) else {
+        let Some(at) = flat.iter().position(is_tool) else {
             let text = flat.join(" ");
             let loops = [
                 "while true; do :; done",
