@@ -21,6 +21,24 @@ pub struct Grammar {
     pub interspersed: bool,
 }
 
+/// A command whose flags may follow its arguments; the parts are those of [`Grammar`].
+pub const fn grammar(
+    path: &'static str,
+    usage: &'static str,
+    flags: &'static str,
+    least: usize,
+    most: Option<usize>,
+) -> Grammar {
+    Grammar {
+        path,
+        usage,
+        flags,
+        least,
+        most,
+        interspersed: true,
+    }
+}
+
 /// What was given.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {

@@ -9,7 +9,7 @@ use crate::base::time::SimDuration;
 use crate::compose::client::split_tag;
 use crate::compose::view::image_id;
 use crate::compose::{Request, Response};
-use crate::console::docker::flags::{Grammar, parse};
+use crate::console::docker::flags::{Grammar, grammar, parse};
 use crate::console::docker::listing::{Listing, filters, inspected, passes};
 use crate::console::docker::words::{human_size, short};
 use crate::console::docker::{each, not_modelled, unknown_command};
@@ -53,23 +53,6 @@ const INSPECT: Grammar = grammar(
     1,
     None,
 );
-
-const fn grammar(
-    path: &'static str,
-    usage: &'static str,
-    flags: &'static str,
-    least: usize,
-    most: Option<usize>,
-) -> Grammar {
-    Grammar {
-        path,
-        usage,
-        flags,
-        least,
-        most,
-        interspersed: true,
-    }
-}
 
 /// Runs `docker image VERB`.
 pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output, Output> {

@@ -11,7 +11,7 @@ use crate::compose::Request;
 use crate::compose::store::{EngineEvent, State};
 use crate::compose::view::{container_id, process_number};
 use crate::console::docker::each;
-use crate::console::docker::flags::{Grammar, parse};
+use crate::console::docker::flags::{Grammar, grammar, parse};
 use crate::console::docker::listing::{filters, labelled, passes};
 use crate::console::docker::template;
 use crate::console::table::Table;
@@ -40,23 +40,6 @@ const EVENTS: Grammar = grammar(
     0,
     Some(0),
 );
-
-const fn grammar(
-    path: &'static str,
-    usage: &'static str,
-    flags: &'static str,
-    least: usize,
-    most: Option<usize>,
-) -> Grammar {
-    Grammar {
-        path,
-        usage,
-        flags,
-        least,
-        most,
-        interspersed: true,
-    }
-}
 
 /// Runs one command.
 pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output, Output> {

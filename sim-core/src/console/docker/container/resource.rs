@@ -11,7 +11,7 @@ use crate::compose::store::{Made, State};
 use crate::compose::view::{container_id, network_id};
 use crate::compose::{ComposePlane, Request, Response};
 use crate::console::docker::each;
-use crate::console::docker::flags::{Grammar, Parsed, parse};
+use crate::console::docker::flags::{Grammar, Parsed, grammar, parse};
 use crate::console::docker::listing::{Listing, filters, inspected, labelled, passes};
 use crate::console::docker::words::human_size;
 use crate::console::table::Table;
@@ -31,23 +31,6 @@ fn host(session: &Session) -> Result<(&World, &ComposePlane), Output> {
         .compose()
         .map(|plane| (world, plane))
         .ok_or_else(|| Output::error(1, "this world has no engine"))
-}
-
-const fn grammar(
-    path: &'static str,
-    usage: &'static str,
-    flags: &'static str,
-    least: usize,
-    most: Option<usize>,
-) -> Grammar {
-    Grammar {
-        path,
-        usage,
-        flags,
-        least,
-        most,
-        interspersed: true,
-    }
 }
 
 const NETWORK_CREATE: Grammar = grammar(
