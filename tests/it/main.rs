@@ -8,3 +8,4 @@ mod scenarios;
 mod soak;
 mod tidy_api;
 mod tidy_layers;
+mod transcripts;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tests::scenario::play;
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };

@@ -2,3 +2,4 @@
 pub mod calibration;
 pub mod conformance;
 pub mod scenario;
+pub mod transcript;
