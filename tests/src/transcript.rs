@@ -51,7 +51,8 @@ pub struct Outcome {
 /// A sentence if the file cannot be read as a transcript.
 pub fn run(name: &str, text: &str) -> Result<Outcome, String> {
     parse(text).map_err(|(line, message)| format!("{name}:{line}: {message}"))?;
-    let exchanges = exchanges(text).map_err(|(line, message)| format!("{name}:{line}: {message}"))?;
+    let exchanges =
+        exchanges(text).map_err(|(line, message)| format!("{name}:{line}: {message}"))?;
     if exchanges.is_empty() {
         return Err(format!("{name}: no console block with a command"));
     }
@@ -65,7 +66,10 @@ pub fn run(name: &str, text: &str) -> Result<Outcome, String> {
     let mut copied = 0;
     for exchange in &exchanges {
         let printed = shown(&session.run(&exchange.command));
-        if printed.lines().any(|line| line.starts_with("$ ") || line == "```") {
+        if printed
+            .lines()
+            .any(|line| line.starts_with("$ ") || line == "```")
+        {
             return Err(format!(
                 "{name}:{}: the output has a line that a transcript cannot show",
                 exchange.line
@@ -179,7 +183,12 @@ mod tests {
             "$ cat none\ncat: none: No such file or directory\n[exit 1]\n",
         );
         assert_eq!(seen.rewritten, wanted);
-        assert!(run("one.md", &wanted).expect("still one").problems.is_empty());
+        assert!(
+            run("one.md", &wanted)
+                .expect("still one")
+                .problems
+                .is_empty()
+        );
     }
 
     #[test]
