@@ -8,6 +8,7 @@
 mod bench;
 mod compare;
 mod convert;
+mod explore;
 mod lint;
 mod load;
 mod options;
@@ -63,6 +64,7 @@ pub fn main() -> ExitCode {
         Verb::Lint(options) => lint::run(options),
         Verb::Bench(options) => bench::run(options),
         Verb::Soak(options) => soak::run(options),
+        Verb::Explore(options) => explore::run(options),
         Verb::Convert(options) => convert::run(options),
         Verb::Explain { code } => explain(code),
         Verb::Completion { shell } => {

@@ -42,6 +42,7 @@ use crate::base::rng::Seed;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::table::Table;
 use crate::base::time::SimTime;
+use crate::des::choice::Choices;
 use crate::des::notice::Notice;
 use crate::des::outbox::Outbox;
 use crate::des::queue::Seq;
@@ -72,6 +73,8 @@ pub struct Context<'a> {
     pub seq: Seq,
     /// Seed of the run; random numbers are drawn from named streams of it.
     pub seed: Seed,
+    /// Where upstream leaves an order open, it is chosen here.
+    pub choices: &'a mut Choices,
     /// Interned text.
     pub symbols: &'a mut Symbols,
     /// The machines, read-only: for agents, never for control planes.

@@ -181,3 +181,55 @@ fn the_log_alone_is_the_run() {
     lab.advance_to(at(240));
     assert_eq!(hash(&whole), lab.fingerprint().hex());
 }
+
+/// The poll's placements on Kubernetes at 30 s when these choices go another way.
+fn chosen(script: &[(u64, u32)], record: bool) -> sim_core::engine::world::World {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/poll");
+    let mut experiment = Experiment::new(Seed(7));
+    let text = fs::read_to_string(folder.join("kubernetes.yaml")).expect("example");
+    experiment
+        .files
+        .push(("kubernetes.yaml".to_owned(), text.into()));
+    if !script.is_empty() {
+        experiment
+            .choices
+            .insert("kubernetes", script.iter().copied().collect());
+    }
+    experiment.record_choices = record;
+    let mut opened = open(&experiment).expect("the example opens");
+    assert!(opened.deploy().code == 0, "the example deploys");
+    opened.session.history.advance_to(at(30));
+    opened.session.history.lab().worlds[0].clone()
+}
+
+#[test]
+fn an_open_choice_can_go_another_way_and_only_then_changes_the_run() {
+    let plain = chosen(&[], false);
+    let recorded = chosen(&[], true);
+    assert_eq!(
+        plain.fingerprint(),
+        recorded.fingerprint(),
+        "recording changes nothing"
+    );
+    assert!(plain.choices.recorded().is_empty(), "off unless asked for");
+    let made = recorded.choices.recorded();
+    let tie = made
+        .iter()
+        .position(|choice| choice.point == "scheduler-tie")
+        .expect("three equal nodes tie");
+    let other = (made[tie].taken + 1) % made[tie].arity;
+    let default = chosen(&[(tie as u64, made[tie].taken)], false);
+    assert_eq!(
+        plain.fingerprint(),
+        default.fingerprint(),
+        "the default, said"
+    );
+    let turned = chosen(&[(tie as u64, other)], false);
+    assert_ne!(plain.fingerprint(), turned.fingerprint());
+    let again = chosen(&[(tie as u64, other)], false);
+    assert_eq!(
+        turned.fingerprint(),
+        again.fingerprint(),
+        "and reproducibly"
+    );
+}

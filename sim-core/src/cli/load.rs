@@ -13,13 +13,21 @@ use crate::engine::command::{FaultSpec, Orchestrator};
 use crate::manifest::diagnostic::Severity;
 
 use super::options::Setup;
-use super::{Stop, note};
+use super::{Stop, explore, note};
 
 /// Reads files and options, checks them, and opens the experiment. Nothing runs yet.
 ///
 /// # Errors
 /// Usage (2) for options, input (3) for files; the message holds every diagnostic.
 pub(crate) fn experiment(setup: &Setup, only: Option<&str>) -> Result<Opened, Stop> {
+    open(&described(setup, only)?).map_err(Stop::usage)
+}
+
+/// Reads files and options.
+///
+/// # Errors
+/// As [`experiment`].
+pub(crate) fn described(setup: &Setup, only: Option<&str>) -> Result<Experiment, Stop> {
     let mut experiment = Experiment::new(Seed(setup.seed));
     experiment.nodes = setup.nodes;
     experiment.managers = setup.managers;
@@ -65,8 +73,8 @@ pub(crate) fn experiment(setup: &Setup, only: Option<&str>) -> Result<Opened, St
             experiment.files.len()
         )));
     }
-    let opened = open(&experiment).map_err(Stop::usage)?;
-    Ok(opened)
+    experiment.choices = explore::choices(setup)?;
+    Ok(experiment)
 }
 
 /// Prints diagnostics; fails if one is an error.

@@ -27,6 +27,9 @@ pub(crate) enum Verb {
     Bench(BenchOptions),
     /// Run random clusters, workloads and faults; check invariants, heal, demand convergence.
     Soak(SoakOptions),
+    /// Run an experiment again and again with another choice where the real system leaves an order
+    /// open, and compare how each run ends.
+    Explore(ExploreOptions),
     /// Draft one orchestrator's files from another's; list what could not be carried.
     Convert(ConvertOptions),
     /// Explain a diagnostic's code.
@@ -98,6 +101,9 @@ pub(crate) struct Setup {
     /// A component's flag under its upstream name, e.g. kube-controller-manager.node-monitor-grace-period=40s.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Let the choice of this number go another way, repeatable; `podium explore` prints them.
+    #[arg(long, value_name = "[ORCHESTRATOR:]NUMBER=WAY")]
+    pub(crate) choose: Vec<String>,
     /// A variable for the interpolation of Compose and stack files; the environment is not read.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) env: Vec<String>,
@@ -131,6 +137,21 @@ pub(crate) struct CompareOptions {
     /// Output format.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExploreOptions {
+    #[command(flatten)]
+    pub(crate) setup: Setup,
+    /// Only this orchestrator.
+    #[arg(long, value_parser = ["kubernetes", "swarm", "compose"])]
+    pub(crate) orchestrator: Option<String>,
+    /// How long each run lasts, in simulated time.
+    #[arg(long = "for", value_name = "DURATION", default_value = "15m")]
+    pub(crate) length: String,
+    /// How many other ways are tried for each orchestrator.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u32,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
+use crate::des::choice::Choices;
 use crate::engine::command::{Answer, Command, FaultSpec, MachineSpec, Orchestrator};
 use crate::engine::history::History;
 use crate::engine::lab::{Input, Lab};
@@ -49,6 +50,10 @@ pub struct Experiment {
     pub settings: Vec<(String, String)>,
     /// Variables for interpolation.
     pub environment: BTreeMap<String, String>,
+    /// Choices that go another way than by default, by the orchestrator's name and their ordinal.
+    pub choices: BTreeMap<&'static str, BTreeMap<u64, u32>>,
+    /// Whether the run keeps a list of its choices.
+    pub record_choices: bool,
 }
 
 impl Experiment {
@@ -74,6 +79,8 @@ impl Experiment {
             faults: Vec::new(),
             settings: Vec::new(),
             environment: BTreeMap::new(),
+            choices: BTreeMap::new(),
+            record_choices: false,
         }
     }
 }
@@ -451,6 +458,7 @@ fn build(
     }
 
     let mut lab = Lab::new(&orchestrators, experiment.seed);
+    choices(&mut lab, experiment);
     settings(&mut lab, experiment)?;
     let mut session = Session::new(History::new(lab));
     machines(&mut session, experiment);
@@ -496,6 +504,17 @@ fn take(from: &Sources, to: &mut Vec<Source>) {
     for source in from.iter() {
         if !to.iter().any(|known| known.name == source.name) {
             to.push(source.clone());
+        }
+    }
+}
+
+fn choices(lab: &mut Lab, experiment: &Experiment) {
+    for world in &mut lab.worlds {
+        if let Some(script) = experiment.choices.get(world.orchestrator.name()) {
+            world.choices = Choices::scripted(script.clone());
+        }
+        if experiment.record_choices {
+            world.choices.start_recording();
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Numbered choice points: where the real systems leave an order open.
+//! Numbered choices: where the real systems leave an order open.
 //!
-//! An ordinary run takes the default everywhere. A search gives a script that overrides single
-//! choices by their ordinal; a recording tells it which there were.
+//! An ordinary run takes the default everywhere and pays nothing for the question. A search turns
+//! choices on: a recording tells it which there were, and a script overrides single ones by their
+//! ordinal. Both count alike, so an ordinal of a recording names the same choice in a scripted run,
+//! up to the first override.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +14,8 @@ use crate::des::fingerprint::Fingerprint;
 /// One choice that a run made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Choice {
-    /// Number of the place in the program that chose.
-    pub point: u32,
+    /// What was chosen, e.g. `scheduler-tie`.
+    pub point: &'static str,
     /// How many ways there were.
     pub arity: u32,
     /// The way taken, below `arity`.
@@ -28,6 +30,7 @@ pub struct Choices {
     /// Ordinal of a choice to the way it is to take.
     script: Arc<BTreeMap<u64, u32>>,
     record: Option<Vec<Choice>>,
+    active: bool,
 }
 
 impl Choices {
@@ -41,20 +44,31 @@ impl Choices {
     pub fn scripted(script: BTreeMap<u64, u32>) -> Self {
         Self {
             script: Arc::new(script),
+            active: true,
             ..Self::default()
         }
     }
 
+    /// Whether choices are counted at all. Where they are not, a point may skip finding out how many
+    /// ways there are.
+    pub const fn active(&self) -> bool {
+        self.active
+    }
+
     /// Keeps a list of choices from now on, up to [`MAX_CHOICES_RECORDED`].
     pub fn start_recording(&mut self) {
+        self.active = true;
         self.record.get_or_insert_default();
     }
 
     /// Chooses one of `arity` ways at `point`: what the script says (its remainder by `arity`, as
     /// an earlier override may have changed what there is to choose), else `default`.
     /// Panics unless `default < arity`.
-    pub fn choose(&mut self, point: u32, arity: u32, default: u32) -> u32 {
+    pub fn choose(&mut self, point: &'static str, arity: u32, default: u32) -> u32 {
         assert!(default < arity, "default {default} of {arity} ways");
+        if !self.active {
+            return default;
+        }
         let scripted = self.script.get(&self.count);
         let taken = scripted.map_or(default, |way| way % arity);
         let choice = Choice {
@@ -97,17 +111,21 @@ mod tests {
         let mut plain = Choices::new();
         let mut scripted = Choices::scripted(BTreeMap::from([(1, 2), (2, 5)]));
         scripted.start_recording();
-        let run =
-            |choices: &mut Choices| [(4, 0), (3, 1), (2, 0)].map(|(n, d)| choices.choose(9, n, d));
+        let run = |choices: &mut Choices| {
+            [(4, 0), (3, 1), (2, 0)].map(|(n, d)| choices.choose("nine", n, d))
+        };
         assert_eq!(run(&mut plain), [0, 1, 0]);
         assert_eq!(run(&mut scripted), [0, 2, 1]);
-        assert_eq!((plain.count(), scripted.count()), (3, 3));
-        assert_ne!(plain.fingerprint(), scripted.fingerprint());
+        assert_eq!(
+            (plain.count(), scripted.count()),
+            (0, 3),
+            "off unless asked for"
+        );
         assert!(plain.recorded().is_empty());
         assert_eq!(
             scripted.recorded()[1],
             Choice {
-                point: 9,
+                point: "nine",
                 arity: 3,
                 taken: 2
             }
@@ -119,7 +137,7 @@ mod tests {
         let mut choices = Choices::new();
         choices.start_recording();
         for _ in 0..MAX_CHOICES_RECORDED + 1 {
-            choices.choose(1, 2, 0);
+            choices.choose("one", 2, 0);
         }
         assert_eq!(choices.recorded().len(), MAX_CHOICES_RECORDED);
         assert_eq!(choices.count() as usize, MAX_CHOICES_RECORDED + 1);

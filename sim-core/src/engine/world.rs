@@ -9,6 +9,7 @@ use crate::base::rng::Seed;
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::compose::ComposePlane;
+use crate::des::choice::Choices;
 use crate::des::fingerprint::Fingerprint;
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::des::queue::{Queue, Seq};
@@ -31,6 +32,7 @@ macro_rules! lend {
             now: $world.now,
             seq: $seq,
             seed: $world.seed,
+            choices: &mut $world.choices,
             symbols: &mut $world.symbols,
             machines: &$world.substrate,
         };
@@ -91,6 +93,8 @@ pub struct World {
     pub now: SimTime,
     /// Seed of the run.
     pub seed: Seed,
+    /// What was chosen where the real system leaves an order open; off unless a search asks.
+    pub choices: Choices,
     /// Interned text.
     pub symbols: Symbols,
     /// The machines.
@@ -138,6 +142,7 @@ impl World {
             orchestrator,
             now: SimTime::ZERO,
             seed,
+            choices: Choices::new(),
             symbols: Symbols::new(),
             substrate: Substrate::new(),
             plane,

@@ -647,7 +647,7 @@ impl Scheduler {
                 &mut self.search,
                 &mut self.scratch,
                 &self.nominator,
-                ctx.symbols,
+                (look.symbols, ctx.choices),
             ),
             Err(rejection) => Decision::Rejected {
                 by: rejection.plugin,

@@ -112,6 +112,7 @@ impl Bench {
                 now: self.now,
                 seq: Seq::default(),
                 seed: Seed(7),
+                choices: &mut crate::des::choice::Choices::new(),
                 symbols: &mut self.symbols,
                 machines: &self.machines,
             };

@@ -262,13 +262,9 @@ impl<'a, 's> Builder<'a, 's> {
             .next()
             .filter(|next| *next != '\n')
             .map_or(0, char::len_utf8);
-        let (code, help) = match error.kind() {
-            ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation => (
-                explain::YAML_SYNTAX,
-                Some("indent with spaces; YAML does not allow tabs here"),
-            ),
-            ErrorKind::RecursionLimitExceeded => (explain::YAML_LIMIT, None),
-            _ => (explain::YAML_SYNTAX, None),
+        let code = match error.kind() {
+            ErrorKind::RecursionLimitExceeded => explain::YAML_LIMIT,
+            _ => explain::YAML_SYNTAX,
         };
         let severity = crate::manifest::diagnostic::Severity::Error;
         let mut diagnostic = self.report.draft(
@@ -277,7 +273,7 @@ impl<'a, 's> Builder<'a, 's> {
             self.span(offset, offset + width),
             error.info(),
         );
-        diagnostic.help = help.map(str::to_owned);
+        diagnostic.help = Some(remedy(error.kind()).to_owned());
         self.report.push(diagnostic);
         offset
     }
@@ -595,6 +591,38 @@ fn range(span: &granit_parser::Span) -> (usize, usize) {
         .map_or((0, 0), |range| (range.start, range.end))
 }
 
+/// What to do about a syntax error.
+fn remedy(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar => "indent with spaces; YAML does not allow tabs here",
+        ErrorKind::RecursionLimitExceeded => "nest less deeply",
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
+            "indent the key as its neighbours are, or put quotes around a value that holds a colon"
+        }
+        ErrorKind::UnclosedFlowCollection { .. }
+        | ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::MismatchedFlowCollectionEnd { .. } => {
+            "close every [ with ] and every { with }, the inner ones first"
+        }
+        ErrorKind::UnclosedQuotedScalar => "close the quotation mark",
+        ErrorKind::UnknownAnchor => "define the anchor with & before the * that uses it",
+        ErrorKind::InvalidIndentation
+        | ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::ExpectedBlockSequenceEntry
+        | ErrorKind::BlockSequenceEntryNotAllowed => {
+            "indent all entries of a mapping or list by the same number of spaces"
+        }
+        ErrorKind::UnexpectedCharacter { .. } => {
+            "put quotes around a value that starts with a special character"
+        }
+        _ => "look at the indentation, colons and quotes here and on the line above",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use arbtest::arbtest;
@@ -637,9 +665,11 @@ mod tests {
                 a.yaml:4:2: error YAML001: illegal placement of ':' indicator
                   4 | c: 3
                     |  ^
+                  help: indent the key as its neighbours are, or put quotes around a value that holds a colon
                 a.yaml:8:8: error YAML001: mapping values are not allowed in this context
                   8 | d: 中文 x: y
                     |          ^
+                  help: indent the key as its neighbours are, or put quotes around a value that holds a colon
             "#]],
         );
     }

@@ -164,7 +164,13 @@ impl SwarmPlane {
             });
             let count = self.store.nodes().count() as u32;
             let template_row = self.store.template(template).clone();
-            let mut tree = Branch::build(&self.store, service, &template_row, tasks.len(), ctx.now);
+            let mut tree = Branch::build(
+                &self.store,
+                service,
+                &template_row,
+                tasks.len(),
+                (ctx.now, ctx.choices),
+            );
             let mut left = tasks.as_slice();
             let wanted = left.len();
             let mut placed = Vec::with_capacity(wanted);

@@ -123,6 +123,7 @@ impl Rig {
             now: self.now,
             seq: Seq::default(),
             seed: self.seed,
+            choices: &mut crate::des::choice::Choices::new(),
             symbols: &mut self.symbols,
             machines: &self.machines,
         };

@@ -261,6 +261,7 @@ impl Rig {
             now: self.queue.now(),
             seq: Seq::NONE,
             seed: Seed(1),
+            choices: &mut crate::des::choice::Choices::new(),
             symbols: &mut self.symbols,
             machines: &self.substrate,
         };
@@ -280,6 +281,7 @@ impl Rig {
                 now: self.queue.now(),
                 seq: Seq::NONE,
                 seed: Seed(1),
+                choices: &mut crate::des::choice::Choices::new(),
                 symbols: &mut self.symbols,
                 machines: &self.substrate,
             };

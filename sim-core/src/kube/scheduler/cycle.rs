@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::base::symbol::Symbols;
+use crate::des::choice::Choices;
 use crate::kube::rows::PodId;
 use crate::kube::template::TemplateId;
 
@@ -73,6 +74,25 @@ pub fn heap_root(totals: &[i64], heap: &mut Vec<u32>) -> usize {
         }
     }
     heap[0] as usize
+}
+
+/// The nodes are filtered in parallel upstream, so that their order, and with it which of the best
+/// comes to the heap's root, is open.
+fn among_ties(totals: &[i64], root: usize, open: &mut Choices) -> usize {
+    if !open.active() {
+        return root;
+    }
+    let tied = |at: &usize| totals[*at] == totals[root];
+    let arity = (0..totals.len()).filter(tied).count() as u32;
+    if arity < 2 {
+        return root;
+    }
+    let default = (0..root).filter(tied).count() as u32;
+    let way = open.choose("scheduler-tie", arity, default);
+    (0..totals.len())
+        .filter(tied)
+        .nth(way as usize)
+        .unwrap_or(root)
 }
 
 /// How a cycle ended.
@@ -164,7 +184,7 @@ pub fn run(
     search: &mut Search,
     scratch: &mut Scratch,
     nominator: &Nominator,
-    symbols: &Symbols,
+    (symbols, open): (&Symbols, &mut Choices),
 ) -> Decision {
     scratch.records.clear();
     scratch.feasible.clear();
@@ -195,11 +215,11 @@ pub fn run(
     let mut memo = scratch.memo.remove(&key).unwrap_or_default();
     cache.tree.order();
     let mut tally = Tally::default();
-    let choices = named.as_ref().map_or(nodes, |named| named.len() as u32);
+    let candidates = named.as_ref().map_or(nodes, |named| named.len() as u32);
     let percentage = candidate.profile.percentage.unwrap_or(search.percentage);
     let scores = candidate.profile.weights.iter().any(|weight| *weight > 0);
     let wanted = if scores {
-        feasible_nodes_to_find(choices, percentage)
+        feasible_nodes_to_find(candidates, percentage)
     } else {
         1
     };
@@ -218,8 +238,8 @@ pub fn run(
     if scratch.feasible.is_empty() {
         scratch.records.clear();
         let mut looked_at = 0;
-        while looked_at < choices && (scratch.feasible.len() as u32) < wanted {
-            let place = (search.next_start + looked_at) % choices;
+        while looked_at < candidates && (scratch.feasible.len() as u32) < wanted {
+            let place = (search.next_start + looked_at) % candidates;
             let slot = match &named {
                 Some(named) => named[place as usize],
                 None => cache.tree.at(place),
@@ -244,7 +264,7 @@ pub fn run(
     match feasible {
         0 => Decision::Unschedulable {
             tally,
-            absent: nodes - choices,
+            absent: nodes - candidates,
             nodes,
         },
         1 => Decision::Bind {
@@ -261,6 +281,7 @@ pub fn run(
             } = scratch;
             board.score(candidate, cache, found, statics, symbols);
             let best = heap_root(&scratch.board.totals, &mut scratch.heap);
+            let best = among_ties(&scratch.board.totals, best, open);
             keep_scores(scratch);
             Decision::Bind {
                 slot: scratch.feasible[best],

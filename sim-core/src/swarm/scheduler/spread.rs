@@ -9,17 +9,21 @@
 use std::collections::BTreeMap;
 
 use crate::base::time::SimTime;
+use crate::des::choice::Choices;
 use crate::swarm::scheduler::filter::{self, Extent};
 use crate::swarm::scheduler::{MAX_FAILURES, MONITOR_FAILURES};
 use crate::swarm::store::{Node, NodeId, ServiceId, Store, Template};
 
-/// What the order of nodes looks at. Ties are broken by host name, where upstream's are arbitrary.
+/// What the order of nodes looks at. Upstream's ties are arbitrary (it ranges over a map); here they
+/// are broken by host name unless a search chooses another node to come first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     /// Recent failures of the service; zero below [`MAX_FAILURES`].
     failures: usize,
     of_service: u32,
     total: u32,
+    /// 1 for a tied node that was not chosen.
+    behind: u8,
     hostname: std::sync::Arc<str>,
     id: NodeId,
 }
@@ -49,7 +53,7 @@ impl Branch {
         service: ServiceId,
         template: &Template,
         count: usize,
-        now: SimTime,
+        (now, open): (SimTime, &mut Choices),
     ) -> Self {
         let mut root = Self {
             template: Some(template.clone()),
@@ -71,12 +75,16 @@ impl Branch {
                 failures: recent_failures(node, service, template.spec_version, now),
                 of_service,
                 total: node.active,
+                behind: 0,
                 hostname: node.hostname.clone(),
                 id,
             };
             ranks.entry(path).or_default().push((rank, id));
         }
         for (path, mut nodes) in ranks {
+            if open.active() {
+                choose_among_ties(&mut nodes, count, open);
+            }
             if nodes.len() > count {
                 nodes.select_nth_unstable(count);
                 nodes.truncate(count);
@@ -256,6 +264,27 @@ impl Rank {
     fn before(&self, other: &Self) -> bool {
         (self.failures, self.of_service, self.total)
             < (other.failures, other.of_service, other.total)
+    }
+}
+
+/// Lets a search say which node of each group of equals comes first, as far as `count` reaches.
+fn choose_among_ties(nodes: &mut [(Rank, NodeId)], count: usize, open: &mut Choices) {
+    nodes.sort();
+    let mut start = 0;
+    while start < nodes.len().min(count) {
+        let (first, _) = &nodes[start];
+        let size = nodes[start..]
+            .iter()
+            .take_while(|(rank, _)| !first.before(rank))
+            .count();
+        let group = &mut nodes[start..start + size];
+        if size > 1 {
+            let way = open.choose("swarm-scheduler-tie", size as u32, 0);
+            for (at, (rank, _)) in group.iter_mut().enumerate() {
+                rank.behind = u8::from(at != way as usize);
+            }
+        }
+        start += size;
     }
 }
 
