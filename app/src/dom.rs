@@ -4,8 +4,8 @@
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Blob, Element, FileList, HtmlAnchorElement, HtmlDialogElement, HtmlElement, KeyboardEvent,
-    Storage, Url, UrlSearchParams,
+    Blob, Element, FileList, HtmlAnchorElement, HtmlDialogElement, HtmlElement,
+    HtmlTextAreaElement, KeyboardEvent, Storage, Url, UrlSearchParams,
 };
 
 /// The element with this `id`, if the document has one.
@@ -229,6 +229,20 @@ pub fn focus(id: &str) {
     if let Some(element) = element(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
         drop(element.focus());
     }
+}
+
+/// Puts the focus into the text area with this `id` and marks a stretch of one of its lines, from 1.
+pub fn select_line(id: &str, line: u32, from: u32, to: u32) {
+    let Some(area) = element(id).and_then(|element| element.dyn_into::<HtmlTextAreaElement>().ok())
+    else {
+        return;
+    };
+    let text = area.value();
+    let before = text.lines().take(line.saturating_sub(1) as usize);
+    let before: usize = before.map(|line| line.encode_utf16().count() + 1).sum();
+    let before = u32::try_from(before).unwrap_or(0);
+    drop(area.focus());
+    drop(area.set_selection_range(before + from, before + to));
 }
 
 /// Moves the focus within the grid around `from`, by rows and by cells of a row. Returns whether

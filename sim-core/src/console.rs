@@ -8,6 +8,7 @@ pub mod condition;
 pub mod convert;
 pub mod docker;
 pub mod host;
+pub mod images;
 pub mod import;
 pub mod kubectl;
 pub mod open;

@@ -335,7 +335,7 @@ impl EngineHost {
                     restarted: valid,
                 }
             }
-            Err(message) => refusal(revision, message),
+            Err(message) => self.refusal(revision, message),
         }
     }
 
@@ -353,7 +353,7 @@ impl EngineHost {
         let opened = match check::experiment(&self.project).and_then(|experiment| open(&experiment))
         {
             Ok(opened) => opened,
-            Err(message) => return refusal(revision, message),
+            Err(message) => return self.refusal(revision, message),
         };
         let diagnostics = check::diagnostics(&opened);
         let not_modelled = check::not_modelled(&opened);
@@ -487,6 +487,17 @@ impl EngineHost {
         self.session.history.seek(to);
     }
 
+    fn refusal(&self, revision: u32, message: String) -> Reply {
+        Reply::Checked {
+            revision,
+            diagnostics: check::refused(&self.project, message),
+            not_modelled: Vec::new(),
+            applied: false,
+            output: String::new(),
+            restarted: false,
+        }
+    }
+
     /// The clock stands where it should, however it came there.
     fn arrived(&mut self) {
         self.goal = self.session.history.now();
@@ -505,17 +516,6 @@ fn run_script(session: &mut Session, script: &str) -> crate::console::Output {
         all.stderr.push_str(&output.stderr);
     });
     all
-}
-
-fn refusal(revision: u32, message: String) -> Reply {
-    Reply::Checked {
-        revision,
-        diagnostics: vec![check::of_project(message)],
-        not_modelled: Vec::new(),
-        applied: false,
-        output: String::new(),
-        restarted: false,
-    }
 }
 
 fn refused_unless(done: bool, message: impl FnOnce() -> String) -> Vec<Reply> {

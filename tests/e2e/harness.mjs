@@ -97,6 +97,27 @@ export async function open(browser, site, { path = "?test=1", ...options } = {})
   return { page, context, problems, close: () => context.close() };
 }
 
+/** Waits until the shown time is `t` seconds, and returns its hash. */
+export async function at(page, t) {
+  await page.waitForFunction((t) => window.__playground?.ready && window.__playground.now === t, t);
+  return page.evaluate(() => window.__playground.hash);
+}
+
+/** A page that stands still at `t` seconds, with seed 42. */
+export async function frozen(browser, site, t, options = {}) {
+  const opened = await open(browser, site, { path: `?seed=42&t=${t}&speed=0&test=1`, ...options });
+  await at(opened.page, t);
+  return opened;
+}
+
+/** Begins another experiment from pasted text, without faults. */
+export async function start(page, text) {
+  await page.getByTestId("experiment-open").click();
+  await page.getByTestId("experiment-paste").fill(text);
+  await page.getByTestId("experiment-faults").fill("");
+  await page.getByTestId("experiment-start").click();
+}
+
 /** Watches `page`; the returned array grows with one sentence per problem. */
 export function collectProblems(page, origin) {
   const problems = [];

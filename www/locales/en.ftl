@@ -47,6 +47,7 @@ problems-count = { $count ->
    *[other] { $count } problems
 }
 problem-place = { $file }, line { $line }, column { $column }
+problem-fault = Faults of the experiment, line { $line }, column { $column }
 problem-fix = Fix
 not-modelled = Accepted and kept, but not modelled
 drop-here = Drop files here

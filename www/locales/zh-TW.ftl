@@ -44,6 +44,7 @@ problems = 問題
 problems-none = 沒有問題。
 problems-count = { $count } 個問題
 problem-place = { $file }，第 { $line } 行第 { $column } 欄
+problem-fault = 實驗的故障清單，第 { $line } 行，第 { $column } 欄
 problem-fix = 修正
 not-modelled = 已接受並保留，但未模擬
 drop-here = 把檔案拖放到這裡

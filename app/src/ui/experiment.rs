@@ -113,7 +113,7 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
                     <label>{ t.experiment_seed() }<input type="number" min="0" ref={seed} value={project.seed.to_string()} data-testid="experiment-seed" /></label>
                     <label>{ t.experiment_length() }<input type="number" min="1" ref={length} value={(project.length_us / 1_000_000).to_string()} data-testid="experiment-length" /></label>
                 </div>
-                <label>{ t.experiment_faults() }<textarea rows="2" spellcheck="false" ref={faults} placeholder={t.experiment_faults_hint()}
+                <label>{ t.experiment_faults() }<textarea rows="3" spellcheck="false" id="experiment-faults" ref={faults} placeholder={t.experiment_faults_hint()}
                     value={project.faults.join("\n")} data-testid="experiment-faults" /></label>
                 <div class="dialog-buttons">
                     <button type="button" onclick={on_download}>{ t.download() }</button>

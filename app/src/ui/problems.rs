@@ -6,6 +6,7 @@ use sim_core::protocol::{Diagnostic, File};
 use yew::prelude::*;
 
 use crate::control::Control;
+use crate::dom;
 use crate::model::{Action, Checked};
 use crate::text::Text;
 
@@ -19,6 +20,9 @@ pub struct ProblemsProps {
     /// The last check.
     pub checked: Rc<Checked>,
 }
+
+/// Name under which the engine's findings about the list of faults come.
+const FAULTS: &str = "faults";
 
 /// The list.
 #[component]
@@ -61,7 +65,15 @@ fn problem(props: &ProblemsProps, place: usize, found: &Diagnostic) -> Html {
     };
     let on_show = {
         let (control, file, from) = (props.control.clone(), found.file.clone(), found.from);
+        let line = found.line;
+        let to = found.to;
         Callback::from(move |_: MouseEvent| {
+            if file == FAULTS {
+                // The list of faults has no tab: it is in the experiment's dialog.
+                dom::dialog("experiment", true);
+                dom::select_line("experiment-faults", line, from, to);
+                return;
+            }
             control.act(Action::Reveal {
                 file: file.clone(),
                 from,
@@ -103,7 +115,9 @@ fn problem(props: &ProblemsProps, place: usize, found: &Diagnostic) -> Html {
                 <span class="problem-message">{ &found.message }</span>
                 if let Some(help) = &found.help { <span class="problem-help">{ help }</span> }
                 if !found.file.is_empty() {
-                    <button type="button" class="link" onclick={on_show}>{ t.problem_place(found.column, &found.file, found.line) }</button>
+                    <button type="button" class="link" onclick={on_show}>{
+                        if found.file == FAULTS { t.problem_fault(found.column, found.line) } else { t.problem_place(found.column, &found.file, found.line) }
+                    }</button>
                 }
                 <span class="problem-code">{ &found.code }</span>
                 if let Some(on_fix) = on_fix { <button type="button" class="small" onclick={on_fix}>{ t.problem_fix() }</button> }

@@ -20,7 +20,7 @@ use crate::manifest::lines::{Source, Sources, Span};
 use crate::manifest::scalar::Dialect;
 
 use super::scenario::{self, Scenario};
-use super::{Output, Session, sim};
+use super::{Output, Session, images, sim};
 
 /// Name under which a stack or a Compose project is deployed.
 pub const PROJECT: &str = "app";
@@ -363,6 +363,7 @@ fn build(
         for source in &inputs.kube {
             let (objects, diagnostics) = decode_kube(source);
             found.extend(diagnostics);
+            found.extend(images::missing(source, Dialect::Kubernetes));
             for object in &objects {
                 let request = crate::kube::Request::Create {
                     object: object.document.clone(),
@@ -398,6 +399,12 @@ fn build(
             first.push((Orchestrator::Swarm, Command::Swarm(Arc::new(request))));
         }
         found.extend(loaded.problems);
+        found.extend(
+            loaded
+                .sources
+                .iter()
+                .flat_map(|source| images::missing(source, Dialect::Compose)),
+        );
         list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
         take(&loaded.sources, &mut sources);
         deploy_lines.push(format!(
@@ -426,6 +433,12 @@ fn build(
             first.push((Orchestrator::Compose, Command::Compose(Arc::new(request))));
         }
         found.extend(loaded.problems);
+        found.extend(
+            loaded
+                .sources
+                .iter()
+                .flat_map(|source| images::missing(source, Dialect::Compose)),
+        );
         list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
         take(&loaded.sources, &mut sources);
         let mut line = format!("docker compose -p {PROJECT}");

@@ -2,7 +2,8 @@
 
 use crate::base::limits::{MAX_DOCUMENT_BYTES, MAX_INPUT_FILES};
 use crate::base::rng::Seed;
-use crate::console::open::{Experiment, Opened};
+use crate::console::open::{Experiment, Opened, open};
+use crate::console::sim;
 use crate::engine::command::FaultSpec;
 use crate::protocol::{Diagnostic, Project, TextEdit};
 
@@ -74,6 +75,58 @@ pub fn diagnostics(opened: &Opened) -> Vec<Diagnostic> {
             }
         })
         .collect()
+}
+
+/// Name under which findings about the list of faults are shown; each fault is a line.
+pub const FAULTS: &str = "faults";
+
+/// What is wrong with a project that could not be opened: the fault that cannot be carried out, with
+/// its line and column in the list, or what the sentence says.
+pub fn refused(project: &Project, message: String) -> Vec<Diagnostic> {
+    let mut without = project.clone();
+    without.faults.clear();
+    // Machines that faults may aim at are known only if the rest can be built.
+    let opened = experiment(&without)
+        .and_then(|experiment| open(&experiment))
+        .ok();
+    let mut found = Vec::new();
+    for (place, text) in project.faults.iter().enumerate() {
+        let checked = FaultSpec::parse(text).and_then(|spec| match &opened {
+            Some(opened) => sim::check_target(opened.session.history.lab(), &spec),
+            None => Ok(()),
+        });
+        if let Err(sentence) = checked {
+            found.push(of_fault(place, text, &sentence));
+        }
+    }
+    if found.is_empty() {
+        found.push(of_project(message));
+    }
+    found
+}
+
+/// The sentence's first quoted word is what it is about.
+fn of_fault(place: usize, text: &str, sentence: &str) -> Diagnostic {
+    let (message, help) = match sentence.split_once("; ") {
+        Some((message, help)) => (message, Some(help.to_owned())),
+        None => (sentence, None),
+    };
+    let named = message.split('"').nth(1).unwrap_or(text);
+    let (start, named) = match text.find(named) {
+        Some(start) => (start, named),
+        None => (0, text),
+    };
+    let units = |text: &str| u32::try_from(text.encode_utf16().count()).unwrap_or(u32::MAX);
+    let from = units(&text[..start]);
+    Diagnostic {
+        file: FAULTS.to_owned(),
+        from,
+        to: from + units(named),
+        line: u32::try_from(place).unwrap_or(u32::MAX - 1) + 1,
+        column: u32::try_from(text[..start].chars().count()).unwrap_or(u32::MAX - 1) + 1,
+        help,
+        ..of_project(message.to_owned())
+    }
 }
 
 /// A finding that is no file's.

@@ -276,3 +276,48 @@ fn refusals_are_sentences() {
         "{replies:?}"
     );
 }
+
+/// The findings of a project that is refused.
+fn refused(host: &mut EngineHost, project: Project) -> Vec<crate::protocol::Diagnostic> {
+    let replies = host.handle(Request::Load(project));
+    let [
+        Reply::Checked {
+            diagnostics,
+            applied: false,
+            restarted: false,
+            ..
+        },
+    ] = replies.as_slice()
+    else {
+        panic!("{replies:?}")
+    };
+    diagnostics.clone()
+}
+
+#[test]
+fn a_fault_that_cannot_be_carried_out_is_shown_at_its_place_and_the_last_state_stays() {
+    let mut host = loaded();
+    let hash = at(&mut host, 30).hash;
+    let mut project = poll();
+    project
+        .faults
+        .push("node-crash worker-99 at 60s".to_owned());
+    let found = refused(&mut host, project);
+    let [found] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!((&*found.file, found.line, found.column), ("faults", 2, 12));
+    assert_eq!((found.from, found.to), (11, 20));
+    assert_eq!(found.message, "there is no machine \"worker-99\"");
+    assert!(
+        found
+            .help
+            .as_deref()
+            .is_some_and(|help| help.contains("worker-1"))
+    );
+    let mut project = poll();
+    project.faults = vec!["node-crush worker-1 at 60s".to_owned()];
+    let found = refused(&mut host, project);
+    assert_eq!((found[0].line, found[0].column), (1, 1));
+    assert_eq!(at(&mut host, 30).hash, hash);
+}

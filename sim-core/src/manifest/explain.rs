@@ -51,6 +51,9 @@ codes! {
     /// A file that is not there.
     FILES_MISSING = "FIL002": "No file of this name was given.";
 
+    /// An image that no registry has.
+    IMAGE_MISSING = "IMG001": "Nothing checks that an image exists until a machine pulls it. Then Kubernetes shows ErrImagePull and ImagePullBackOff and tries again for ever, Swarm rejects the task and makes another, and docker compose up stops. Names without a slash are Docker's official library, whose list Podium knows with the range of its tags; any other name is taken to exist.";
+
     /// An unknown field of a Kubernetes object.
     KUBERNETES_UNKNOWN_FIELD = "K8S001": "kubectl asks the API server for strict field validation. A field that the kind does not have, or a misspelt one, makes the server refuse the object. With --validate=warn it would be dropped with a warning, with --validate=false silently.";
     /// A Kubernetes value of the wrong type.
