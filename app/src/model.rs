@@ -109,6 +109,8 @@ pub struct Model {
     pub engine: Engine,
     /// The last frame.
     pub shown: Rc<Shown>,
+    /// Whether a frame of a loaded project has come: the first may be of an engine without one.
+    pub begun: bool,
     /// The project; its files' texts are those last sent.
     pub project: Rc<Project>,
     /// Raised when the texts come from elsewhere than the editors.
@@ -119,6 +121,8 @@ pub struct Model {
     pub revision: u32,
     /// The last check.
     pub checked: Rc<Checked>,
+    /// Checks heard of.
+    pub checks: u32,
     /// A place to show.
     pub reveal: Option<Reveal>,
     /// The console's log.
@@ -152,6 +156,8 @@ impl Model {
         Self {
             engine: Engine::Starting,
             shown: Rc::default(),
+            begun: false,
+            checks: 0,
             active: first_file(&project),
             project: Rc::new(project),
             generation: 0,
@@ -368,6 +374,7 @@ impl Model {
                 output,
                 restarted: _,
             } => {
+                self.checks = self.checks.saturating_add(1);
                 if revision == self.revision || revision == 0 {
                     self.checked = Rc::new(Checked {
                         diagnostics,
@@ -377,7 +384,10 @@ impl Model {
                     });
                 }
             }
-            Reply::Frame(frame) => self.shown = Rc::new(shown(&self.shown, *frame)),
+            Reply::Frame(frame) => {
+                self.begun |= self.checks > 0;
+                self.shown = Rc::new(shown(&self.shown, *frame));
+            }
             Reply::Output {
                 line,
                 stdout,

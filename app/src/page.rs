@@ -136,7 +136,6 @@ pub fn Page() -> Html {
     {
         let control = control.clone();
         use_effect_with((), move |()| {
-            dom::remove_skeleton();
             start_engine(&control);
             let hiding = pause_while_hidden(control.clone());
             let linking = open_links(control.clone());
@@ -171,10 +170,13 @@ pub fn Page() -> Html {
         );
     });
     use_effect_with((shared.shown.clock.number, shared.engine.clone()), {
-        let shown = shared.shown.clone();
+        let (shown, begun) = (shared.shown.clone(), shared.begun);
         move |(_, engine)| {
+            if begun || matches!(engine, Engine::Failed(_)) {
+                dom::remove_skeleton();
+            }
             dom::publish(
-                *engine == Engine::Ready && shown.clock.number > 0,
+                *engine == Engine::Ready && begun,
                 shown.clock.number,
                 shown.clock.now_us,
                 &shown.clock.hash,

@@ -34,6 +34,25 @@ async function paste(page, text) {
   await page.getByTestId("experiment-start").click();
 }
 
+test("criterion 2: nothing on screen moves while the page arrives", async () => {
+  for (const [width, lang] of [[390, "en"], [390, "zh-TW"], [1440, "en"], [1440, "zh-TW"]]) {
+    const context = await browser.newContext({ viewport: { width, height: 900 } });
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      window.shifts = [];
+      const note = (list) => window.shifts.push(...list.getEntries().map(({ value, sources }) => ({ value, who: sources.map(({ node }) => node?.className || node?.nodeName) })));
+      new PerformanceObserver(note).observe({ type: "layout-shift", buffered: true });
+    });
+    await page.goto(`${site.url}?seed=42&test=1&lang=${lang}`);
+    await page.waitForFunction(() => window.__playground?.ready);
+    await page.waitForTimeout(3_000);
+    const shifts = await page.evaluate(() => window.shifts);
+    const sum = shifts.reduce((sum, { value }) => sum + value, 0);
+    assert.ok(sum <= 0.05, `${width} px, ${lang}: ${sum.toFixed(3)} ${JSON.stringify(shifts)}`);
+    await context.close();
+  }
+});
+
 test("criterion 6: in the third document, after Chinese comments, exactly the wrong token is underlined", async () => {
   const { page, problems, close } = await frozen(1);
   const pod = (name, image) => `# 一則註解：${name}\napiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name} # 名稱\nspec:\n  containers:\n    - name: web\n      image: ${image}\n`;
