@@ -13,6 +13,7 @@ pub mod lab;
 pub mod machine_file;
 pub mod machines;
 pub mod observe;
+pub mod outage;
 pub mod report;
 pub mod trace;
 pub mod why;

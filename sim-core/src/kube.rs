@@ -10,6 +10,7 @@
 //! for a quiet cluster; 64 bytes hot and about 250 cold per pod.
 
 pub mod apiserver;
+pub mod control_plane;
 pub mod controllers;
 pub mod event;
 pub mod heartbeat;
@@ -36,18 +37,22 @@ mod tests;
 pub use apiserver::{Refusal, Request, Response};
 pub use event::Event;
 
+use std::collections::BTreeMap;
+
 use crate::api::node::NodeSetup;
 use crate::base::name::Name;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimDuration;
-use crate::substrate::order::{MachineId, SandboxId, Upcall};
+use crate::substrate::order::{MachineId, Order, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
 use apiserver::ApiServer;
+use control_plane::ControlPlane;
 use controllers::Controllers;
 use event::Key;
-use heartbeat::Heartbeats;
+use heartbeat::{Health, Heartbeats};
 use kubelet::Kubelets;
+use kubelet::desk::Desk;
 use rows::pod::PodRow;
 use rows::{PodId, ReplicaSetId};
 use scheduler::Scheduler;
@@ -69,6 +74,9 @@ pub struct KubePlane {
     kubelets: Kubelets,
     switches: Switches,
     volumes: VolumeController,
+    control_plane: ControlPlane,
+    /// Orders for runtimes that do not answer.
+    held_orders: BTreeMap<MachineId, Vec<Order>>,
 }
 
 impl KubePlane {
@@ -89,6 +97,9 @@ impl KubePlane {
 
     /// Handles a scheduled event.
     pub fn handle(&mut self, event: Event, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+        let Some(event) = self.control_plane.pass(event) else {
+            return;
+        };
         let Some(event) = self.switches.pass(event, &self.store) else {
             return;
         };
@@ -102,9 +113,14 @@ impl KubePlane {
                     ctx,
                     out,
                 };
-                let short = self.kubelets.evictions.has_memory_pressure(node);
-                self.heartbeats.post_status(node, short, &mut turn);
+                let now = turn.now();
+                let health = Health {
+                    no_runtime: self.kubelets.misses_runtime(node, turn.store, now),
+                    ..self.kubelets.evictions.health(node)
+                };
+                self.heartbeats.post_status(node, health, &mut turn);
             }
+            Event::ControlPlane(event) => self.handle_control_plane(event, ctx, out),
             Event::VolumeSync => {
                 let mut turn = Turn {
                     store: &mut self.store,
@@ -146,6 +162,12 @@ impl KubePlane {
 
     /// A machine reports.
     pub fn upcall(&mut self, upcall: Upcall, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+        if !self.upcall_control_plane(upcall, ctx, out) {
+            return;
+        }
+        if let Upcall::MachineDown { machine } = upcall {
+            self.held_orders.remove(&machine);
+        }
         {
             let mut turn = Turn {
                 store: &mut self.store,
@@ -204,6 +226,9 @@ impl KubePlane {
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
     ) -> Result<Response, Refusal> {
+        if let Some(refusal) = self.control_plane.refusal() {
+            return Err(refusal);
+        }
         let answer = {
             let mut turn = Turn {
                 store: &mut self.store,
@@ -259,6 +284,16 @@ impl KubePlane {
     /// Samples of the metrics API that a person has set.
     pub fn samples(&self) -> &controllers::autoscaler::metrics::Overrides {
         self.controllers.samples()
+    }
+
+    /// Why a client gets no answer now, if it gets none.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.control_plane.refusal()
+    }
+
+    /// What of the control plane does not work, a line each.
+    pub fn troubles(&self) -> Vec<String> {
+        self.control_plane.troubles()
     }
 
     /// Loops of the control plane that are switched off.
@@ -354,6 +389,37 @@ impl KubePlane {
             .collect()
     }
 
+    /// Namespaces and names of the pods of a machine that a drain evicts: all but those of DaemonSets
+    /// and mirrors of static pods. Source: `staging/src/k8s.io/kubectl/pkg/drain/filters.go`.
+    pub fn drainable(
+        &self,
+        machine: MachineId,
+        symbols: &Symbols,
+    ) -> Vec<(std::sync::Arc<str>, std::sync::Arc<str>)> {
+        let Some(node) = self.store.node_of(machine) else {
+            return Vec::new();
+        };
+        let stays = |row: &PodRow| {
+            let owner = row.owner.and_then(|owner| self.store.replica_set(owner));
+            let template = self.store.template(row.template);
+            let mirror = "kubernetes.io/config.mirror";
+            owner.is_some_and(|owner| owner.kind == rows::workload::OwnerKind::DaemonSet)
+                || template.annotations.iter().any(|(key, _)| &**key == mirror)
+        };
+        let mut pods: Vec<(PodId, &PodRow)> = self
+            .store
+            .pods_on(node)
+            .filter(|(_, row)| !row.is_terminating() && !stays(row))
+            .collect();
+        pods.sort_by_key(|(pod, _)| *pod);
+        pods.iter()
+            .map(|(_, row)| {
+                let namespace = symbols.text(self.store.template(row.template).namespace);
+                (namespace.into(), row.name.text(symbols).into())
+            })
+            .collect()
+    }
+
     /// The request that deletes, without grace, the pod that owns a sandbox.
     pub fn delete_pod_of(&self, sandbox: SandboxId, symbols: &Symbols) -> Option<Request> {
         let (_, row) = self
@@ -369,6 +435,77 @@ impl KubePlane {
             propagation: None,
             grace_seconds: Some(0),
         })
+    }
+
+    /// Stops a machine's agent, or starts it again.
+    pub fn agent_runs(
+        &mut self,
+        machine: MachineId,
+        runs: bool,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        let mut turn = Turn {
+            store: &mut self.store,
+            settings: &self.settings,
+            ctx,
+            out,
+        };
+        self.heartbeats.agent(machine, runs, &mut turn);
+        let mut desk = Desk {
+            store: &mut self.store,
+            ctx,
+            out,
+        };
+        if runs {
+            self.kubelets.start_agent(machine, &mut desk);
+        } else {
+            self.kubelets.stop_agent(machine, &mut desk);
+        }
+        self.tell(ctx, out);
+    }
+
+    /// Stops a machine's container runtime, or starts it again; containers run on.
+    pub fn runtime_runs(
+        &mut self,
+        machine: MachineId,
+        runs: bool,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        let mut desk = Desk {
+            store: &mut self.store,
+            ctx,
+            out,
+        };
+        let mut wait = SimDuration::ZERO;
+        if runs {
+            self.kubelets.start_runtime(machine, &mut desk);
+            out.orders
+                .extend(self.held_orders.remove(&machine).unwrap_or_default());
+        } else {
+            self.kubelets.stop_runtime(machine, &mut desk);
+            wait = kubelet::agent::RUNTIME_PATIENCE;
+        }
+        let frequency = self.settings.node_status_update_frequency;
+        if let Some(node) = self.store.node_of(machine)
+            && let Some(next) = self
+                .heartbeats
+                .until_status(node, ctx.now + wait, frequency)
+        {
+            out.after(wait + next, Event::NodeStatus(node));
+        }
+        self.tell(ctx, out);
+    }
+
+    /// Keeps orders for runtimes that do not answer until they do.
+    fn hold_orders(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<Event>) {
+        for order in std::mem::take(&mut out.orders) {
+            match self.kubelets.dead_runtime_of(&order, ctx.machines) {
+                Some(machine) => self.held_orders.entry(machine).or_default().push(order),
+                None => out.orders.push(order),
+            }
+        }
     }
 
     /// Tells the loops of every write since the last time.
@@ -402,6 +539,9 @@ impl KubePlane {
         self.controllers.refresh(&mut turn);
         if turn.store.documents().has_storage() {
             self.volumes.touched(&mut turn);
+        }
+        if self.kubelets.has_dead_runtimes() {
+            self.hold_orders(ctx, out);
         }
     }
 }

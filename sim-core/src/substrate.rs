@@ -295,6 +295,11 @@ impl Substrate {
         self.machines.get(machine)
     }
 
+    /// Machines that carry the control plane, in the order of joining.
+    pub fn control_machines(&self) -> &[MachineId] {
+        &self.controls
+    }
+
     /// All machines, in table order: that of joining until one has been removed.
     pub fn machines(&self) -> impl Iterator<Item = (MachineId, &Machine)> {
         self.machines.iter()

@@ -209,7 +209,7 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         stderr: String::new(),
     };
     let raw = call.arguments.flag("raw").map(str::to_owned);
-    let result = call.view().map(|_| ()).and_then(|()| match raw {
+    let result = call.reach_server().and_then(|()| match raw {
         Some(path) if !path.is_empty() && verb != "config" => raw::raw(&mut call, &path),
         _ => act(&mut call),
     });
@@ -229,6 +229,21 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
 }
 
 impl Call<'_> {
+    /// Sees whether an API server answers, unless the command needs none.
+    ///
+    /// # Errors
+    /// What the client prints when it gets no answer.
+    fn reach_server(&self) -> Result<(), Problem> {
+        self.view()?;
+        let alone =
+            self.verb == "config" || (self.verb == "version" && self.arguments.on("client"));
+        let world = self.session.world(Orchestrator::Kubernetes)?;
+        match world.kube().and_then(crate::kube::KubePlane::refusal) {
+            Some(refusal) if !alone => Err(Problem::server(&refusal)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// What a client reads now.
     ///
     /// # Errors

@@ -222,7 +222,12 @@ fn fault(session: &mut Session, text: &str) -> Output {
 pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
     use crate::engine::command::FaultKind;
     match spec.kind {
-        FaultKind::NodeCrash | FaultKind::NodeReboot => machine_exists(lab, &spec.target),
+        FaultKind::NodeCrash
+        | FaultKind::NodeReboot
+        | FaultKind::KubeletKill
+        | FaultKind::RuntimeKill
+        | FaultKind::NodeDrain
+        | FaultKind::EtcdMemberLoss => machine_exists(lab, &spec.target),
         FaultKind::Partition => {
             let names = spec.target.split('|').flat_map(|side| side.split(','));
             names
@@ -237,7 +242,11 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
         | FaultKind::MemoryLeak
         | FaultKind::RegistryDown
         | FaultKind::ImageMissing
-        | FaultKind::LeaderLoss => Ok(()),
+        | FaultKind::LeaderLoss
+        | FaultKind::ApiserverDown
+        | FaultKind::EtcdSlow
+        | FaultKind::ControllerRestart
+        | FaultKind::SchedulerDown => Ok(()),
         FaultKind::ZoneOutage => {
             let known = lab.worlds.iter().any(|world| {
                 world
@@ -389,7 +398,13 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
             "taint" => spec.setup.taints.push(value.into()),
             "role" if value == "manager" => spec.setup.manager = true,
             "role" if value == "worker" => spec.setup.manager = false,
-            "role" => return Err(format!("role \"{value}\": known are worker and manager")),
+            // Only Kubernetes and Swarm have machines that carry the control plane.
+            "role" if value == "control-plane" => spec.setup.control = true,
+            "role" => {
+                return Err(format!(
+                    "role \"{value}\": known are worker, manager and control-plane"
+                ));
+            }
             "address" => spec.setup.address = Some(value.into()),
             _ if key.starts_with("allocatable.") => {
                 let name = &key["allocatable.".len()..];

@@ -89,11 +89,27 @@ pub enum FaultKind {
     MemoryLeak,
     /// A machine's disk fills up.
     DiskFill,
+    /// Kubernetes' API servers do not run.
+    ApiserverDown,
+    /// Commits of Kubernetes' etcd take long.
+    EtcdSlow,
+    /// The etcd member of a control machine does not run.
+    EtcdMemberLoss,
+    /// The controller manager or the scheduler is killed and starts with cold caches.
+    ControllerRestart,
+    /// No scheduler runs.
+    SchedulerDown,
+    /// A node's kubelet does not run; its containers do.
+    KubeletKill,
+    /// A node's container runtime answers nobody; its containers run.
+    RuntimeKill,
+    /// A node is cordoned and its pods are evicted.
+    NodeDrain,
 }
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str); 21] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
@@ -107,21 +123,19 @@ impl FaultKind {
         (Self::CpuHog, "cpu-hog"),
         (Self::MemoryLeak, "memory-leak"),
         (Self::DiskFill, "disk-fill"),
+        (Self::ApiserverDown, "apiserver-down"),
+        (Self::EtcdSlow, "etcd-slow"),
+        (Self::EtcdMemberLoss, "etcd-member-loss"),
+        (Self::ControllerRestart, "controller-restart"),
+        (Self::SchedulerDown, "scheduler-down"),
+        (Self::KubeletKill, "kubelet-kill"),
+        (Self::RuntimeKill, "runtime-kill"),
+        (Self::NodeDrain, "node-drain"),
     ];
 
     /// Kinds of the vocabulary that are not modelled: refused in words.
-    pub const NOT_MODELLED: [&'static str; 10] = [
-        "node-drain",
-        "kubelet-kill",
-        "runtime-kill",
-        "delay",
-        "loss",
-        "disk-slow",
-        "apiserver-down",
-        "etcd-slow",
-        "controller-restart",
-        "clock-skew",
-    ];
+    pub const NOT_MODELLED: [&'static str; 5] =
+        ["delay", "loss", "disk-slow", "clock-skew", "watch-stale"];
 
     /// Its name in the vocabulary.
     pub fn name(self) -> &'static str {
@@ -133,7 +147,14 @@ impl FaultKind {
 
     /// Whether the kind needs a target.
     pub const fn needs_target(self) -> bool {
-        !matches!(self, Self::RegistryDown)
+        !matches!(
+            self,
+            Self::RegistryDown
+                | Self::ApiserverDown
+                | Self::EtcdSlow
+                | Self::ControllerRestart
+                | Self::SchedulerDown
+        )
     }
 }
 
@@ -148,7 +169,8 @@ pub struct FaultSpec {
     pub at: Option<SimTime>,
     /// For how long; `None`: until healed (a reboot: the boot's own time).
     pub duration: Option<SimDuration>,
-    /// How much, by kind: threads (`cores=2`), bytes per second (`rate=50Mi`), bytes (`size=10Gi`).
+    /// How much, by kind: threads (`cores=2`), bytes per second (`rate=50Mi`), bytes (`size=10Gi`),
+    /// microseconds (`delay=2s`).
     pub amount: Option<u64>,
 }
 
@@ -168,6 +190,33 @@ impl fmt::Debug for FaultSpec {
 }
 
 impl FaultSpec {
+    /// Whether it is over as soon as it has happened, whatever follows.
+    pub const fn is_momentary(&self) -> bool {
+        match self.kind {
+            FaultKind::NodeReboot
+            | FaultKind::PodKill
+            | FaultKind::ContainerKill
+            | FaultKind::Oom => true,
+            FaultKind::ControllerRestart => self.duration.is_none(),
+            FaultKind::NodeCrash
+            | FaultKind::Partition
+            | FaultKind::RegistryDown
+            | FaultKind::ImageMissing
+            | FaultKind::ZoneOutage
+            | FaultKind::LeaderLoss
+            | FaultKind::CpuHog
+            | FaultKind::MemoryLeak
+            | FaultKind::DiskFill
+            | FaultKind::ApiserverDown
+            | FaultKind::EtcdSlow
+            | FaultKind::EtcdMemberLoss
+            | FaultKind::SchedulerDown
+            | FaultKind::KubeletKill
+            | FaultKind::RuntimeKill
+            | FaultKind::NodeDrain => false,
+        }
+    }
+
     /// Parses `KIND TARGET [at T] [for D]`.
     ///
     /// # Errors
@@ -206,16 +255,21 @@ impl FaultSpec {
                         .ok_or("'for' needs a duration, e.g. 'for 30s'")?;
                     duration = Some(SimDuration::parse(value)?);
                 }
-                _ if word.contains('=') && !target.is_empty() => {
+                _ if word.contains('=') && (!target.is_empty() || !kind.needs_target()) => {
                     let (key, value) = word.split_once('=').unwrap_or((word, ""));
                     let known = match kind {
                         FaultKind::CpuHog => matches!(key, "cores" | "workers" | "threads"),
                         FaultKind::MemoryLeak => key == "rate",
                         FaultKind::DiskFill => key == "size",
+                        FaultKind::EtcdSlow => key == "delay",
                         _ => false,
                     };
                     if !known {
                         return Err(format!("{kind_word} knows no \"{key}\""));
+                    }
+                    if kind == FaultKind::EtcdSlow {
+                        amount = Some(SimDuration::parse(value)?.as_micros());
+                        continue;
                     }
                     let value = Quantity::parse(value)
                         .map_err(|error| format!("\"{value}\": {error}"))?
@@ -237,6 +291,14 @@ impl FaultSpec {
         }
         if kind.needs_target() && target.is_empty() {
             return Err(format!("{kind_word} needs a target"));
+        }
+        if kind == FaultKind::ControllerRestart
+            && !target.is_empty()
+            && crate::kube::control_plane::Part::parse(&target).is_none()
+        {
+            return Err(format!(
+                "controller-restart: \"{target}\" is neither kube-controller-manager nor kube-scheduler"
+            ));
         }
         if kind == FaultKind::Partition && !target.contains('|') {
             return Err(

@@ -15,6 +15,8 @@ pub enum Event {
     Compose(compose::Event),
     /// The fault with this number begins.
     FaultBegins(u32),
+    /// A drain asks again for the pods that are left.
+    Drain(u32),
     /// The fault with this number ends.
     FaultEnds(u32),
 }

@@ -111,27 +111,15 @@ impl World {
             let machines = fault.machines.clone();
             self.observer
                 .fault_began(number, self.now, machines, before);
-            let end = match (spec.kind, spec.duration) {
-                (
-                    FaultKind::NodeReboot
-                    | FaultKind::PodKill
-                    | FaultKind::ContainerKill
-                    | FaultKind::Oom,
-                    _,
-                )
-                | (_, None) => None,
-                (_, Some(duration)) => Some(duration),
-            };
+            let end = spec.duration.filter(|_| !spec.is_momentary());
             if let Some(duration) = end {
                 self.schedule(duration, Event::FaultEnds(number));
             }
-            if matches!(
-                spec.kind,
-                FaultKind::NodeReboot
-                    | FaultKind::PodKill
-                    | FaultKind::ContainerKill
-                    | FaultKind::Oom
-            ) {
+            if spec.is_momentary() {
+                if spec.kind == FaultKind::ControllerRestart {
+                    let fault = self.faults.list[index].clone();
+                    self.end_outage(&fault);
+                }
                 let fault = &mut self.faults.list[index];
                 fault.state = FaultState::Ended;
                 fault.ended = Some(self.now);
@@ -187,6 +175,14 @@ impl World {
                     self.on_substrate(|substrate, scope| substrate.fault(end, scope));
                 }
             }
+            FaultKind::ApiserverDown
+            | FaultKind::EtcdSlow
+            | FaultKind::EtcdMemberLoss
+            | FaultKind::ControllerRestart
+            | FaultKind::SchedulerDown
+            | FaultKind::KubeletKill
+            | FaultKind::RuntimeKill
+            | FaultKind::NodeDrain => self.end_outage(&fault),
             FaultKind::NodeReboot
             | FaultKind::PodKill
             | FaultKind::ContainerKill
@@ -399,6 +395,16 @@ impl World {
                     SubstrateFault::FillDisk(machine, spec.amount.unwrap_or(left)),
                 );
             }
+            FaultKind::ApiserverDown
+            | FaultKind::EtcdSlow
+            | FaultKind::EtcdMemberLoss
+            | FaultKind::ControllerRestart
+            | FaultKind::SchedulerDown
+            | FaultKind::KubeletKill
+            | FaultKind::RuntimeKill
+            | FaultKind::NodeDrain => {
+                return self.begin_outage(index, spec) || self.not_applicable(spec);
+            }
             FaultKind::RegistryDown => {
                 self.note("fault", spec.kind.name(), "registry", "all", Detail::None);
                 self.stand(index, Rule::RegistryDown);
@@ -479,7 +485,7 @@ impl World {
         false
     }
 
-    fn hit(&mut self, index: usize, machine: MachineId) {
+    pub(super) fn hit(&mut self, index: usize, machine: MachineId) {
         let name: Arc<str> = self.machine_text(machine).into();
         let fault = &mut self.faults.list[index];
         if !fault.machines.contains(&name) {
@@ -487,7 +493,7 @@ impl World {
         }
     }
 
-    fn note_fault(&mut self, spec: &FaultSpec, machine: MachineId) {
+    pub(super) fn note_fault(&mut self, spec: &FaultSpec, machine: MachineId) {
         let name = self.machine_text(machine).to_owned();
         self.note("fault", spec.kind.name(), "node", &name, Detail::None);
     }

@@ -267,6 +267,7 @@ impl World {
                 }
             }
             Event::FaultBegins(number) => self.fault_begins(number),
+            Event::Drain(number) => self.drain_again(number),
             Event::FaultEnds(number) => self.fault_ends(number),
         }
     }
@@ -370,7 +371,7 @@ impl World {
         answer
     }
 
-    fn carry_out(&mut self, seq: Seq, command: &Command) -> Answer {
+    pub(super) fn carry_out(&mut self, seq: Seq, command: &Command) -> Answer {
         match command {
             Command::AddMachine(spec) => self.add_machine(seq, spec),
             Command::RemoveMachine(name) => match self.machine(name) {
@@ -460,6 +461,23 @@ impl World {
         };
         lend!(self, seq, kube, |context, out| plane
             .request(request, context, out))
+    }
+
+    /// Lets the Kubernetes plane do something that the engine itself asks for, within the present
+    /// event.
+    pub(super) fn lend_kube(
+        &mut self,
+        act: impl FnOnce(&mut KubePlane, &mut Context<'_>, &mut PlaneOutbox<crate::kube::Event>),
+    ) {
+        let seq = self.act();
+        if let Plane::Kubernetes(plane) = &mut self.plane {
+            lend!(self, seq, kube, |context, out| act(plane, context, out));
+        }
+    }
+
+    /// The number of the event or command in hand.
+    pub(super) const fn act(&self) -> Seq {
+        Seq(self.acts)
     }
 
     fn wrong_world(&self, wanted: &str) -> Answer {

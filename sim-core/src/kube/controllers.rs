@@ -14,6 +14,7 @@ pub mod node_lifecycle;
 pub mod pod_gc;
 pub mod quota;
 pub mod replica_set;
+pub mod restart;
 pub mod revisions;
 pub mod stateful_set;
 pub mod taint_eviction;
@@ -32,7 +33,7 @@ use super::rows::watched::WatchedKind;
 use super::rows::workload::OwnerKind;
 use super::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId};
 use super::settings::Settings;
-use super::store::{Change, WATCH_LAG};
+use super::store::Change;
 use super::turn::Turn;
 
 use autoscaler::AutoscalerController;
@@ -198,7 +199,11 @@ impl Controllers {
             Event::TolerationEnds(pod) => self.taint_eviction.toleration_ends(pod, turn),
             Event::PodGc => self.pod_gc.round(turn),
             Event::ProxySync => self.proxy.sync(turn),
-            Event::NodeStatus(_) | Event::VolumeSync | Event::Scheduler(_) | Event::Kubelet(_) => {
+            Event::NodeStatus(_)
+            | Event::VolumeSync
+            | Event::Scheduler(_)
+            | Event::Kubelet(_)
+            | Event::ControlPlane(_) => {
                 unreachable!("not of the controller manager")
             }
         }
@@ -292,7 +297,7 @@ impl Controllers {
     /// Puts a key into its loop's queue, once.
     fn enqueue(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
         if self.pending.insert(key) {
-            turn.after(WATCH_LAG, Event::Sync(key));
+            turn.after(turn.store.watch_lag(), Event::Sync(key));
         }
     }
 

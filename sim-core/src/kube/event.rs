@@ -1,7 +1,7 @@
 //! Everything the Kubernetes plane schedules. Closed, `Copy`, ids only.
 
 use super::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
-use super::{kubelet, scheduler};
+use super::{control_plane, kubelet, scheduler};
 
 /// A key of a control loop's work queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +59,8 @@ pub enum Event {
     Scheduler(scheduler::Event),
     /// The kubelets'.
     Kubelet(kubelet::Event),
+    /// The control plane's own processes'.
+    ControlPlane(control_plane::Event),
 }
 
 const _: () = assert!(size_of::<Event>() <= 24);

@@ -46,6 +46,8 @@ struct Heartbeat {
     on: bool,
     /// Whether it reaches the control plane.
     linked: bool,
+    /// Whether its agent runs.
+    runs: bool,
 }
 
 /// All kubelets' heartbeats.
@@ -54,6 +56,8 @@ pub struct Heartbeats {
     by_node: BTreeMap<NodeId, Heartbeat>,
     /// Silent nodes that the control plane still takes for ready.
     unnoticed: BTreeSet<NodeId>,
+    /// Since when the node lifecycle controller's clocks run: what it saw before is forgotten.
+    watched_from: SimTime,
 }
 
 impl Heartbeats {
@@ -140,6 +144,7 @@ impl Heartbeats {
                 silent_since: None,
                 on: true,
                 linked: true,
+                runs: true,
             },
         );
         let object = ("Node", Symbol::EMPTY, Name::plain(name));
@@ -164,22 +169,43 @@ impl Heartbeats {
 
     /// A machine's power or link changed.
     pub fn upcall(&mut self, upcall: Upcall, turn: &mut Turn<'_, '_>) {
-        let (machine, on, linked) = match upcall {
-            Upcall::MachineDown { machine } => (machine, Some(false), None),
-            Upcall::MachineUp { machine } => (machine, Some(true), None),
-            Upcall::ControlLink { machine, connected } => (machine, None, Some(connected)),
-            _ => return,
-        };
+        match upcall {
+            Upcall::MachineDown { machine } => self.change(machine, Some(false), None, None, turn),
+            // Its agent starts with it.
+            Upcall::MachineUp { machine } => {
+                self.change(machine, Some(true), None, Some(true), turn)
+            }
+            Upcall::ControlLink { machine, connected } => {
+                self.change(machine, None, Some(connected), None, turn)
+            }
+            _ => {}
+        }
+    }
+
+    /// A machine's agent has ended or starts again.
+    pub fn agent(&mut self, machine: MachineId, runs: bool, turn: &mut Turn<'_, '_>) {
+        self.change(machine, None, None, Some(runs), turn);
+    }
+
+    fn change(
+        &mut self,
+        machine: MachineId,
+        on: Option<bool>,
+        linked: Option<bool>,
+        runs: Option<bool>,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let Some(node) = turn.store.node_of(machine) else {
             return;
         };
         let Some(beat) = self.by_node.get_mut(&node) else {
             return;
         };
-        let booted = on == Some(true) && !beat.on;
+        let booted = on == Some(true) && !beat.on || runs == Some(true) && !beat.runs;
         beat.on = on.unwrap_or(beat.on);
         beat.linked = linked.unwrap_or(beat.linked);
-        let talks = beat.on && beat.linked;
+        beat.runs = runs.unwrap_or(beat.runs);
+        let talks = beat.on && beat.linked && beat.runs;
         match (talks, beat.silent_since) {
             (false, None) => self.fall_silent(node, turn),
             (true, Some(_)) => self.speak_again(node, booted, turn),
@@ -214,11 +240,28 @@ impl Heartbeats {
             renewal
         };
         let period = turn.settings.node_monitor_period;
-        let seen = tick_at_or_after(last + WATCH_LAG, period);
+        let heard = last + WATCH_LAG;
+        let seen = tick_at_or_after(heard.max(self.watched_from), period);
         Some(tick_after(
             seen + turn.settings.node_monitor_grace_period,
             period,
         ))
+    }
+
+    /// The node lifecycle controller starts anew: every silent node's grace begins again.
+    pub fn watch_anew(&mut self, turn: &mut Turn<'_, '_>) {
+        self.watched_from = turn.now();
+        let silent: Vec<NodeId> = self
+            .by_node
+            .iter()
+            .filter(|(_, beat)| beat.silent_since.is_some())
+            .map(|(node, _)| *node)
+            .collect();
+        for node in silent {
+            if let Some(at) = self.detection(node, turn) {
+                turn.at(at, Event::NodeCheck(node));
+            }
+        }
     }
 
     fn speak_again(&mut self, node: NodeId, booted: bool, turn: &mut Turn<'_, '_>) {
@@ -240,7 +283,7 @@ impl Heartbeats {
     }
 
     /// A kubelet posts its node's status.
-    pub fn post_status(&mut self, node: NodeId, memory_pressure: bool, turn: &mut Turn<'_, '_>) {
+    pub fn post_status(&mut self, node: NodeId, health: Health, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         if self.is_silent(node) {
             return;
@@ -249,19 +292,7 @@ impl Heartbeats {
             return;
         };
         let (name, was) = (row.name, row.ready());
-        let mut conditions = healthy(now);
-        if memory_pressure {
-            conditions[NodeCondition::MemoryPressure as usize] = NodeConditionState {
-                status: ConditionStatus::True,
-                reason: "KubeletHasInsufficientMemory",
-                message: "kubelet has insufficient memory available",
-                transition: now,
-            };
-        }
-        let pressed = |conditions: &[NodeConditionState; NODE_CONDITIONS]| {
-            conditions[NodeCondition::MemoryPressure as usize].status
-        };
-        let turned = (pressed(&row.conditions), pressed(&conditions));
+        let mut conditions = health.conditions(now);
         for (fresh, old) in conditions.iter_mut().zip(row.conditions) {
             if fresh.status == old.status {
                 fresh.transition = old.transition;
@@ -270,38 +301,39 @@ impl Heartbeats {
         if conditions == row.conditions {
             return;
         }
+        let old = row.conditions;
         turn.store.set_node_conditions(node, conditions, now);
-        if turned.0 != turned.1 && turned.0 != ConditionStatus::Unknown {
-            let object = ("Node", Symbol::EMPTY, Name::plain(name));
-            let (reason, text) = if memory_pressure {
-                (
-                    "NodeHasInsufficientMemory",
-                    "Node {} status is now: NodeHasInsufficientMemory",
-                )
-            } else {
-                (
-                    "NodeHasSufficientMemory",
-                    "Node {} status is now: NodeHasSufficientMemory",
-                )
-            };
-            turn.normal(
-                object,
-                "kubelet",
-                reason,
-                Message::Name(text, Name::plain(name)),
-            );
+        for (condition, reasons) in TURNS {
+            let (old, new) = (old[condition as usize], conditions[condition as usize]);
+            if old.status != new.status && old.status != ConditionStatus::Unknown {
+                let text = if new.status == ConditionStatus::True {
+                    reasons[0]
+                } else {
+                    reasons[1]
+                };
+                say_status(name, text, turn);
+            }
         }
-        if was != ConditionStatus::True {
-            let object = ("Node", Symbol::EMPTY, Name::plain(name));
-            turn.normal(
-                object,
-                "kubelet",
-                "NodeReady",
-                Message::Name("Node {} status is now: NodeReady", Name::plain(name)),
-            );
+        let is = conditions[NodeCondition::Ready as usize].status;
+        if was != is {
+            let verb = if is == ConditionStatus::True {
+                say_status(
+                    name,
+                    ("NodeReady", "Node {} status is now: NodeReady"),
+                    turn,
+                );
+                "ready"
+            } else {
+                say_status(
+                    name,
+                    ("NodeNotReady", "Node {} status is now: NodeNotReady"),
+                    turn,
+                );
+                "not-ready"
+            };
             turn.note(
                 "kube.kubelet",
-                "ready",
+                verb,
                 "node",
                 Name::plain(name),
                 Detail::None,
@@ -343,6 +375,138 @@ fn next_beat(phase: SimTime, now: SimTime, period: SimDuration) -> SimDuration {
     }
     let into = now.since(phase).as_micros() % period.as_micros();
     SimDuration::from_micros(period.as_micros() - into)
+}
+
+/// What a kubelet has to say about its node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Short of memory, or was until a while ago.
+    pub memory: bool,
+    /// Short of disk.
+    pub disk: bool,
+    /// Short of process numbers.
+    pub pids: bool,
+    /// The container runtime does not answer.
+    pub no_runtime: bool,
+    /// The machine is being shut down.
+    pub shutting_down: bool,
+}
+
+impl Health {
+    /// The conditions that follow. Source: `pkg/kubelet/nodestatus/setters.go`.
+    fn conditions(self, now: SimTime) -> [NodeConditionState; NODE_CONDITIONS] {
+        let mut conditions = healthy(now);
+        let mut set = |condition: NodeCondition, status, reason, message| {
+            conditions[condition as usize] = NodeConditionState {
+                status,
+                reason,
+                message,
+                transition: now,
+            };
+        };
+        let yes = ConditionStatus::True;
+        if self.memory {
+            let message = "kubelet has insufficient memory available";
+            set(
+                NodeCondition::MemoryPressure,
+                yes,
+                "KubeletHasInsufficientMemory",
+                message,
+            );
+        }
+        if self.disk {
+            let message = "kubelet has disk pressure";
+            set(
+                NodeCondition::DiskPressure,
+                yes,
+                "KubeletHasDiskPressure",
+                message,
+            );
+        }
+        if self.pids {
+            let message = "kubelet has insufficient PID available";
+            set(
+                NodeCondition::PidPressure,
+                yes,
+                "KubeletHasInsufficientPID",
+                message,
+            );
+        }
+        let no = ConditionStatus::False;
+        if self.no_runtime {
+            set(
+                NodeCondition::Ready,
+                no,
+                "KubeletNotReady",
+                "container runtime is down",
+            );
+        }
+        if self.shutting_down {
+            set(
+                NodeCondition::Ready,
+                no,
+                "KubeletNotReady",
+                "node is shutting down",
+            );
+        }
+        conditions
+    }
+}
+
+/// Reasons and sentences of the Events when a pressure comes or goes.
+type Turned = [(&'static str, &'static str); 2];
+
+/// Pressures with their Events. Source: `pkg/kubelet/nodestatus/setters.go`.
+const TURNS: [(NodeCondition, Turned); 3] = [
+    (
+        NodeCondition::MemoryPressure,
+        [
+            (
+                "NodeHasInsufficientMemory",
+                "Node {} status is now: NodeHasInsufficientMemory",
+            ),
+            (
+                "NodeHasSufficientMemory",
+                "Node {} status is now: NodeHasSufficientMemory",
+            ),
+        ],
+    ),
+    (
+        NodeCondition::DiskPressure,
+        [
+            (
+                "NodeHasDiskPressure",
+                "Node {} status is now: NodeHasDiskPressure",
+            ),
+            (
+                "NodeHasNoDiskPressure",
+                "Node {} status is now: NodeHasNoDiskPressure",
+            ),
+        ],
+    ),
+    (
+        NodeCondition::PidPressure,
+        [
+            (
+                "NodeHasInsufficientPID",
+                "Node {} status is now: NodeHasInsufficientPID",
+            ),
+            (
+                "NodeHasSufficientPID",
+                "Node {} status is now: NodeHasSufficientPID",
+            ),
+        ],
+    ),
+];
+
+fn say_status(name: Symbol, (reason, text): (&'static str, &'static str), turn: &mut Turn<'_, '_>) {
+    let object = ("Node", Symbol::EMPTY, Name::plain(name));
+    turn.normal(
+        object,
+        "kubelet",
+        reason,
+        Message::Name(text, Name::plain(name)),
+    );
 }
 
 /// Conditions of a kubelet that is well.

@@ -3,7 +3,8 @@
 //! Owns a worker for each pod that a node's agent knows. An agent knows of the API server what it
 //! was told one watch lag ago, and of its machine what the runtime said at the last relist. An agent
 //! whose machine cannot reach the control plane goes on with what it has and catches up later; one
-//! whose machine lost power forgets everything but what the API server tells it again.
+//! whose machine lost power forgets everything but what the API server tells it again; one that was
+//! only started anew finds its containers in the runtime.
 //!
 //! ```text
 //! PodBound ─▶ Sync ─▶ CreateSandbox ─▶ Pull ─▶ Start ─▶ (next) ─▶ Relist ─▶ Status
@@ -16,11 +17,13 @@
 //! (only `sleep` takes time), pressure of other kinds than memory, in-place resize, static pods, image
 //! collection. Failed probes are reported when they change something, not each time.
 
+pub mod agent;
 pub mod backoff;
 pub mod desk;
 pub mod eviction;
 pub mod lifecycle;
 pub mod lower;
+pub mod reattach;
 pub mod resources;
 pub mod worker;
 
@@ -42,10 +45,10 @@ use super::rows::node::NodeRow;
 use super::rows::pod::{ContainerState, PodRow};
 use super::rows::{NodeId, PodId};
 use super::scheduler::plugins::{affinity, taints};
-use super::store::{Change, Store, WATCH_LAG};
+use super::store::{Change, Store};
 use super::template::{PodTemplate, QosClass, TemplateId};
 
-use desk::{API_LATENCY, Desk, Report, sentence};
+use desk::{Desk, Report, sentence};
 use eviction::Evictions;
 use lower::Lowered;
 use worker::{ContainerWork, Worker};
@@ -115,8 +118,14 @@ struct Trouble {
     starting: bool,
     /// The agent cannot reach the API server.
     unlinked: bool,
+    /// The agent has started and has not heard of its pods yet.
+    blind: bool,
     /// The agent has forgotten everything since it last spoke with the API server.
     lost: bool,
+    /// The agent was started anew and its machine ran on.
+    restarted: bool,
+    /// Since when the container runtime answers nobody.
+    runtime_down: Option<SimTime>,
     /// Sandboxes of pods that went while the agent could not hear of it.
     ghosts: Vec<SandboxId>,
 }
@@ -166,6 +175,12 @@ impl Kubelets {
                     return;
                 }
                 worker.relist_at = None;
+                if self.is_runtime_down(pod) {
+                    return;
+                }
+                let Some(worker) = self.awake(pod) else {
+                    return;
+                };
                 if worker.finished {
                     lifecycle::finish(worker, &mut desk);
                 } else if worker.deadline.is_none() {
@@ -190,8 +205,14 @@ impl Kubelets {
                     return;
                 };
                 trouble.starting = false;
-                trouble.down = false;
-                if !trouble.unlinked {
+                let (restarted, unlinked) = (trouble.restarted && !trouble.lost, trouble.unlinked);
+                // Without an API server a new agent knows of no pods: those that run go on alone.
+                trouble.down = unlinked;
+                trouble.blind = unlinked;
+                if restarted {
+                    agent::record_start(machine, &mut desk);
+                }
+                if !unlinked {
                     self.catch_up(machine, &mut desk);
                 }
             }
@@ -233,7 +254,7 @@ impl Kubelets {
             | Change::OwnerRemoved
             | Change::NamespaceTerminating => return,
         };
-        out.after(WATCH_LAG, super::Event::Kubelet(event));
+        out.after(store.watch_lag(), super::Event::Kubelet(event));
     }
 
     /// A machine reports. The plane has already stopped or resumed the node's heartbeat.
@@ -323,7 +344,9 @@ impl Kubelets {
                 let trouble = self.trouble.entry(machine).or_default();
                 trouble.down = true;
                 trouble.starting = false;
+                trouble.blind = false;
                 trouble.lost = true;
+                trouble.runtime_down = None;
                 trouble.ghosts.clear();
             }
             Upcall::MachineUp { machine } => {
@@ -336,6 +359,9 @@ impl Kubelets {
             Upcall::ControlLink { machine, connected } => {
                 let trouble = self.trouble.entry(machine).or_default();
                 let was_unlinked = std::mem::replace(&mut trouble.unlinked, !connected);
+                if connected && trouble.blind {
+                    trouble.down = false;
+                }
                 if connected && was_unlinked && !trouble.down {
                     self.catch_up(machine, &mut desk);
                 }
@@ -437,7 +463,7 @@ impl Kubelets {
         }
         if self.worker(pod).is_none() {
             if row.is_terminating() {
-                let at = desk.now() + API_LATENCY;
+                let at = desk.now() + desk.write_time();
                 desk.at(at, Event::Delete(pod));
                 return;
             }
@@ -560,8 +586,8 @@ impl Kubelets {
         self.workers.clear(pod.slot());
         let Some(sandbox) = sandbox else { return };
         match self.trouble.get_mut(&machine) {
-            Some(trouble) if trouble.down => {}
-            Some(trouble) if trouble.unlinked => trouble.ghosts.push(sandbox),
+            Some(trouble) if trouble.down && trouble.lost => {}
+            Some(trouble) if trouble.down || trouble.unlinked => trouble.ghosts.push(sandbox),
             Some(_) | None => desk.order(Order::RemoveSandbox { sandbox }),
         }
     }
@@ -635,6 +661,14 @@ impl Kubelets {
         let Some(trouble) = self.trouble.remove(&machine) else {
             return;
         };
+        if trouble.runtime_down.is_some() {
+            let rest = Trouble {
+                runtime_down: trouble.runtime_down,
+                ..Trouble::default()
+            };
+            self.trouble.insert(machine, rest);
+        }
+        let settings = self.settings;
         for sandbox in trouble.ghosts {
             desk.order(Order::RemoveSandbox { sandbox });
         }
@@ -647,6 +681,8 @@ impl Kubelets {
             if let Some(worker) = self.worker_mut(pod) {
                 if trouble.lost {
                     lifecycle::lost(worker, desk);
+                } else if trouble.restarted {
+                    reattach::reattach(worker, &settings, desk);
                 }
                 desk.request_status(worker);
             }
@@ -707,6 +743,11 @@ impl Kubelets {
         let index = owner.part as usize;
         let worker = self.awake(pod)?;
         (index < worker.containers.len()).then_some((worker, index))
+    }
+
+    fn is_runtime_down(&self, pod: PodId) -> bool {
+        let machine = self.worker(pod).map(|worker| worker.machine);
+        machine.is_some_and(|machine| self.runtime_down(machine).is_some())
     }
 
     fn is_unlinked(&self, pod: PodId) -> bool {

@@ -18,7 +18,6 @@ use crate::substrate::order::{Backend, BalanceMode, BalancerSpec, Entry, Order};
 use super::event::Event;
 use super::rows::ServiceId;
 use super::rows::service::{Endpoint, ServiceRow};
-use super::store::WATCH_LAG;
 use super::turn::Turn;
 
 /// Ports of one service that get rules; upstream has no such bound, manifests with more do not occur.
@@ -77,7 +76,7 @@ impl Proxy {
             return;
         }
         self.scheduled = true;
-        let soon = turn.now() + WATCH_LAG;
+        let soon = turn.now() + turn.store.watch_lag();
         let earliest = self
             .last
             .map(|last| last + turn.settings.proxy_min_sync_period);

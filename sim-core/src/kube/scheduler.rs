@@ -31,6 +31,7 @@ pub mod plugins;
 pub mod preemption;
 pub mod profile;
 pub mod queue;
+pub mod restart;
 pub mod score;
 pub mod volumes;
 
@@ -50,7 +51,7 @@ use super::rows::{NodeId, PodId};
 use super::selector::Selector;
 use super::store::events::{Message, NewEvent};
 use super::store::pods::BindError;
-use super::store::{Change, Store, WATCH_LAG};
+use super::store::{Change, Store};
 use super::template::{PodTemplate, TemplateId};
 
 use cache::{Cache, NodeView, Taken};
@@ -274,7 +275,7 @@ impl Scheduler {
             | Change::OwnerRemoved
             | Change::NamespaceTerminating => return,
         };
-        out.after(WATCH_LAG, super::Event::Scheduler(event));
+        out.after(store.watch_lag(), super::Event::Scheduler(event));
     }
 
     /// Why the latest decision about a pod went as it did; empty when it is not kept any more.
@@ -840,7 +841,7 @@ impl Scheduler {
             },
         );
         out.after(
-            sent.since(ctx.now) + BIND_LATENCY,
+            sent.since(ctx.now) + BIND_LATENCY + store.commit_delay(),
             super::Event::Scheduler(Event::Bind(pod)),
         );
     }

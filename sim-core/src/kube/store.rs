@@ -104,6 +104,8 @@ pub struct Store {
     terminating_namespaces: u32,
     /// Annotations that ReplicaSets got from their Deployment while they were its newest.
     annotations: BTreeMap<ReplicaSetId, Value>,
+    /// How much longer than usual etcd takes for a commit.
+    pub(super) commit_delay: SimDuration,
 }
 
 impl Store {
@@ -115,6 +117,21 @@ impl Store {
     /// The next write that was not told to the loops yet.
     pub fn next_change(&mut self) -> Option<Change> {
         self.log.next_change()
+    }
+
+    /// Time from a write until a loop has it in its cache, as etcd is now.
+    pub fn watch_lag(&self) -> SimDuration {
+        WATCH_LAG + self.commit_delay
+    }
+
+    /// How much longer than usual etcd takes for a commit: what every writer waits.
+    pub const fn commit_delay(&self) -> SimDuration {
+        self.commit_delay
+    }
+
+    /// ReplicaSets that are gone and whose pods the garbage collector has not seen yet.
+    pub fn orphaned(&self) -> impl Iterator<Item = ReplicaSetId> + '_ {
+        self.orphans.keys().copied()
     }
 
     /// Keeps a template once, however many pods are made from it.

@@ -155,6 +155,8 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         Event::VolumeSync => "persistentvolume-binder-controller",
         Event::Scheduler(_) => "kube-scheduler",
         // Agents of the machines, not loops of the control plane.
-        Event::NodeStatus(_) | Event::ProxySync | Event::Kubelet(_) => return None,
+        Event::NodeStatus(_) | Event::ProxySync | Event::Kubelet(_) | Event::ControlPlane(_) => {
+            return None;
+        }
     })
 }

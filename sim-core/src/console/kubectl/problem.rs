@@ -2,6 +2,7 @@
 
 use crate::console::Output;
 use crate::kube::Refusal;
+use crate::kube::apiserver::refusal::UNREACHABLE;
 
 /// What went wrong, ready to be printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +108,9 @@ fn text(refusal: &Refusal) -> String {
                     .collect::<String>()
             ),
         };
+    }
+    if refusal.reason == UNREACHABLE {
+        return refusal.message.clone();
     }
     if refusal.reason.is_empty() {
         return format!("Error from server: {}", refusal.message);

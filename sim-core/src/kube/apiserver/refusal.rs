@@ -2,6 +2,9 @@
 
 use crate::kube::kinds::Kind;
 
+/// Stands for a reason where no server gave one.
+pub const UNREACHABLE: &str = "Unreachable";
+
 /// One field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -107,6 +110,19 @@ impl Refusal {
         );
         refusal.causes = causes;
         refusal
+    }
+
+    /// No API server answers: the sentence is the client's.
+    /// Source: `staging/src/k8s.io/kubectl/pkg/cmd/util/helpers.go` (`StandardErrorMessage`).
+    pub fn unreachable() -> Self {
+        Self {
+            code: 0,
+            reason: UNREACHABLE,
+            message: "The connection to the server podium:6443 was refused - did you specify the right host or port?".to_owned(),
+            kind: String::new(),
+            name: String::new(),
+            causes: Vec::new(),
+        }
     }
 
     /// Something that upstream answers without a reason of its own.

@@ -121,7 +121,7 @@ impl ReplicaSetController {
         if row.wave.0 == 0 {
             row.wave.1 *= 2;
             row.wave.0 = row.wave.1.min(row.creating);
-            earliest = now + WRITE_TIME;
+            earliest = now + WRITE_TIME + turn.store.commit_delay();
         }
         let at = self.limiter.take(now);
         turn.at(

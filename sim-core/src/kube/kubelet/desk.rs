@@ -39,6 +39,11 @@ impl Desk<'_, '_> {
         self.ctx.now
     }
 
+    /// Time of a write's way to the API server, as etcd is now.
+    pub fn write_time(&self) -> SimDuration {
+        API_LATENCY + self.store.commit_delay()
+    }
+
     /// Schedules an event of the kubelets.
     pub fn at(&mut self, time: SimTime, event: Event) {
         self.out.after(
@@ -93,7 +98,7 @@ impl Desk<'_, '_> {
     pub fn request_status(&mut self, worker: &mut Worker) {
         if !worker.status_pending {
             worker.status_pending = true;
-            let at = self.now() + API_LATENCY;
+            let at = self.now() + self.write_time();
             self.at(at, Event::Status(worker.pod));
         }
     }

@@ -17,6 +17,7 @@ use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::kube::apiserver::priority::SYSTEM_CLUSTER_CRITICAL;
+use crate::kube::heartbeat::Health;
 use crate::kube::rows::pod::ContainerState;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::events::{Message, NewEvent};
@@ -58,6 +59,14 @@ impl Evictions {
         self.nodes
             .get(&node)
             .is_some_and(|manager| manager.pressed.is_some())
+    }
+
+    /// What a node's kubelet says of its pressures.
+    pub fn health(&self, node: NodeId) -> Health {
+        Health {
+            memory: self.has_memory_pressure(node),
+            ..Health::default()
+        }
     }
 
     /// Nodes whose pressure changed since the last call.

@@ -16,7 +16,7 @@ use crate::substrate::image::ImageRef;
 use crate::substrate::order::{ContainerId, Order, PullError, PullPolicy, SandboxId};
 
 use super::backoff;
-use super::desk::{API_LATENCY, Desk, Report, naming, owner, sentence};
+use super::desk::{Desk, Report, naming, owner, sentence};
 use super::lower::{LIVENESS, READINESS, STARTUP};
 use super::worker::{Step, StopReason, Worker};
 use super::{Event, Settings};
@@ -839,7 +839,7 @@ impl Desk<'_, '_> {
 
 /// The object may go: says how it ended and deletes it with grace zero.
 pub fn finish(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
-    let at = desk.now() + API_LATENCY;
+    let at = desk.now() + desk.write_time();
     desk.at(at, Event::Delete(worker.pod));
 }
 

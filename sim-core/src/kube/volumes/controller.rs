@@ -15,7 +15,6 @@ use crate::des::notice::Detail;
 use crate::kube::event::Event;
 use crate::kube::render::{uid, uid_text};
 use crate::kube::selector::label;
-use crate::kube::store::WATCH_LAG;
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -55,7 +54,13 @@ pub struct VolumeController {
 impl VolumeController {
     /// Hears that documents of claims, volumes or classes were written.
     pub fn touched(&mut self, turn: &mut Turn<'_, '_>) {
-        self.wake(turn.now() + WATCH_LAG, turn);
+        self.wake(turn.now() + turn.store.watch_lag(), turn);
+    }
+
+    /// The controller manager has started anew; what provisioners are making goes on.
+    pub fn restart(&mut self, turn: &mut Turn<'_, '_>) {
+        self.sync_at = None;
+        self.touched(turn);
     }
 
     fn wake(&mut self, at: SimTime, turn: &mut Turn<'_, '_>) {

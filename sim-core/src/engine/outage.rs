@@ -1,0 +1,229 @@
+//! Faults of Kubernetes' control plane and agents, and drains: from a specification to what the
+//! plane is told. Other orchestrators have no such parts; there these faults do not apply, but for
+//! the drain of a Swarm node.
+
+use std::sync::Arc;
+
+use crate::base::time::SimDuration;
+use crate::des::notice::Detail;
+use crate::kube::Request;
+use crate::kube::control_plane::{Outage, Part};
+use crate::kube::kinds;
+use crate::substrate::order::MachineId;
+use crate::swarm::control_api::NodeChange;
+use crate::swarm::state::Availability;
+
+use super::command::{FaultKind, FaultSpec};
+use super::event::Event;
+use super::fault::{Fault, FaultState};
+use super::world::{Plane, World};
+
+/// How much longer a commit takes unless the fault says how much: what a disk with an exhausted
+/// budget of operations does to etcd.
+const COMMIT_DELAY_US: u64 = 500_000;
+/// Time between two tries to evict a pod that its budget protects.
+/// Source: `staging/src/k8s.io/kubectl/pkg/drain/drain.go`.
+const DRAIN_RETRY: SimDuration = SimDuration::from_secs(5);
+
+impl World {
+    /// Begins a fault of the control plane or of an agent. Answers whether this world has such a
+    /// part.
+    pub(super) fn begin_outage(&mut self, index: usize, spec: &FaultSpec) -> bool {
+        if !matches!(self.plane, Plane::Kubernetes(_)) {
+            return spec.kind == FaultKind::NodeDrain && self.begin_drain(index, spec);
+        }
+        match spec.kind {
+            FaultKind::NodeDrain => self.begin_drain(index, spec),
+            FaultKind::KubeletKill | FaultKind::RuntimeKill => {
+                let Some(machine) = self.target_machine(&spec.target) else {
+                    return false;
+                };
+                self.hit(index, machine);
+                self.note_fault(spec, machine);
+                self.agent(spec.kind, machine, false);
+                true
+            }
+            _ => {
+                let Some(outage) = self.outage_of(spec) else {
+                    return false;
+                };
+                if let Outage::Member(machine) = outage {
+                    self.hit(index, machine);
+                }
+                let target = match outage {
+                    Outage::ApiServers => "kube-apiserver".to_owned(),
+                    Outage::Commit(_) => "etcd".to_owned(),
+                    Outage::Process(part) => part.name().to_owned(),
+                    Outage::Member(machine) => self.machine_text(machine).to_owned(),
+                };
+                self.note("fault", spec.kind.name(), "process", &target, Detail::None);
+                self.break_control_plane(outage, true);
+                true
+            }
+        }
+    }
+
+    /// Ends one, as its end is asked for or its time is over.
+    pub(super) fn end_outage(&mut self, fault: &Fault) {
+        let spec = &fault.spec;
+        match spec.kind {
+            FaultKind::NodeDrain => self.end_drain(fault),
+            FaultKind::KubeletKill | FaultKind::RuntimeKill => {
+                for name in &fault.machines {
+                    if let Some(machine) = self.machine(name) {
+                        self.agent(spec.kind, machine, true);
+                    }
+                }
+            }
+            _ => {
+                if let Some(outage) = self.outage_of(spec) {
+                    self.break_control_plane(outage, false);
+                }
+            }
+        }
+    }
+
+    fn outage_of(&self, spec: &FaultSpec) -> Option<Outage> {
+        Some(match spec.kind {
+            FaultKind::ApiserverDown => Outage::ApiServers,
+            FaultKind::EtcdSlow => {
+                let delay = spec.amount.unwrap_or(COMMIT_DELAY_US);
+                Outage::Commit(SimDuration::from_micros(delay))
+            }
+            FaultKind::EtcdMemberLoss => {
+                let machine = self.target_machine(&spec.target)?;
+                let controls = self.substrate.control_machines();
+                Outage::Member(*controls.iter().find(|control| **control == machine)?)
+            }
+            FaultKind::SchedulerDown => Outage::Process(Part::Scheduler),
+            FaultKind::ControllerRestart if spec.target.is_empty() => {
+                Outage::Process(Part::ControllerManager)
+            }
+            FaultKind::ControllerRestart => Outage::Process(Part::parse(&spec.target)?),
+            _ => return None,
+        })
+    }
+
+    fn break_control_plane(&mut self, outage: Outage, on: bool) {
+        self.lend_kube(|plane, context, out| plane.outage(outage, on, context, out));
+    }
+
+    fn agent(&mut self, kind: FaultKind, machine: MachineId, runs: bool) {
+        self.lend_kube(|plane, context, out| {
+            if kind == FaultKind::KubeletKill {
+                plane.agent_runs(machine, runs, context, out);
+            } else {
+                plane.runtime_runs(machine, runs, context, out);
+            }
+        });
+    }
+
+    /// `kubectl drain --force --ignore-daemonsets --delete-emptydir-data`, or `docker node update
+    /// --availability drain`.
+    fn begin_drain(&mut self, index: usize, spec: &FaultSpec) -> bool {
+        let Some(machine) = self.target_machine(&spec.target) else {
+            return false;
+        };
+        if matches!(self.plane, Plane::Compose(_)) {
+            return false;
+        }
+        self.hit(index, machine);
+        self.note_fault(spec, machine);
+        self.set_schedulable(machine, false);
+        self.drain_step(u32::try_from(index).expect("faults are bounded by the console"));
+        true
+    }
+
+    fn end_drain(&mut self, fault: &Fault) {
+        for name in &fault.machines {
+            if let Some(machine) = self.machine(name) {
+                self.set_schedulable(machine, true);
+            }
+        }
+    }
+
+    /// The next round of a drain, unless it was healed meanwhile.
+    pub(super) fn drain_again(&mut self, number: u32) {
+        let active = self
+            .faults
+            .list
+            .get(number as usize)
+            .is_some_and(|fault| fault.state == FaultState::Active);
+        if active {
+            self.drain_step(number);
+        }
+    }
+
+    /// Asks for the eviction of every pod that is left; those that budgets protect are asked for
+    /// again.
+    fn drain_step(&mut self, number: u32) {
+        let Some(fault) = self.faults.list.get(number as usize) else {
+            return;
+        };
+        let name = fault.machines.first().cloned();
+        let machine = name.and_then(|name| self.machine(&name));
+        let (Plane::Kubernetes(plane), Some(machine)) = (&self.plane, machine) else {
+            return;
+        };
+        let pods = plane.drainable(machine, &self.symbols);
+        let mut refused = false;
+        for (namespace, name) in pods {
+            let request = Request::Evict {
+                namespace,
+                name,
+                grace_seconds: None,
+            };
+            refused |= self.kube_request(&request).is_err();
+        }
+        if refused {
+            self.schedule(DRAIN_RETRY, Event::Drain(number));
+        }
+    }
+
+    /// Cordons a node or takes that back.
+    fn set_schedulable(&mut self, machine: MachineId, schedulable: bool) {
+        let name: Arc<str> = self.machine_text(machine).into();
+        match &self.plane {
+            Plane::Kubernetes(plane) => {
+                let Some(kind) = kinds::of_object("v1", "Node") else {
+                    return;
+                };
+                let view = plane.view(&self.symbols, &self.substrate, self.now, self.seed);
+                let Some(mut object) = view.get(kind, "", &name) else {
+                    return;
+                };
+                if schedulable {
+                    object.remove_path(&["spec", "unschedulable"]);
+                } else {
+                    object.set_path(&["spec", "unschedulable"], true.into());
+                }
+                let request = Request::Update {
+                    object,
+                    namespace: "".into(),
+                };
+                // Without an API server nobody is cordoned, as with the real command.
+                let _answer = self.kube_request(&request);
+            }
+            Plane::Swarm(_) => {
+                let availability = if schedulable {
+                    Availability::Active
+                } else {
+                    Availability::Drain
+                };
+                let request = crate::swarm::Request::UpdateNode {
+                    node: name,
+                    version: None,
+                    change: NodeChange {
+                        availability: Some(availability),
+                        ..NodeChange::default()
+                    },
+                };
+                let _answer = self.carry_out(
+                    self.act(),
+                    &super::command::Command::Swarm(Arc::new(request)),
+                );
+            }
+            Plane::Compose(_) => {}
+        }
+    }
+}

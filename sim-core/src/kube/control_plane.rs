@@ -1,0 +1,672 @@
+//! The control plane's own processes: API servers, etcd, the controller manager and the scheduler;
+//! what fails of them and how they come back.
+//!
+//! Owns who serves and who leads. It knows no workload: a loop whose process is gone takes no event,
+//! and one that starts reads everything anew. What runs on the machines without a control plane
+//! follows from nobody being told anything: agents go on with what they knew, rules stay as they
+//! were last written.
+//!
+//! ```text
+//! API server gone ─▶ agents cut off ─▶ (10 s) leaders end: their leases are not renewed
+//! back ─▶ agents list anew, one by one ─▶ (15 s) leases run out ─▶ leaders start with cold caches
+//! ```
+//! A sound control plane costs no event: leases that are renewed in time change nothing.
+//! Estimate: one event per machine when the API server comes back, beside what controllers re-read.
+//!
+//! Not modelled: watches that go stale one by one, single API servers of several (a client reaches
+//! any that serves), compaction and restores of etcd.
+
+pub mod lease;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::name::{Name, Rule};
+use crate::base::rng::{Stream, stable_hash_parts};
+use crate::base::symbol::Symbol;
+use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::{Detail, Notice, Subject};
+use crate::substrate::order::{MachineId, Upcall};
+use crate::substrate::{Context, PlaneOutbox, Substrate};
+
+use super::apiserver::Refusal;
+use super::render::{uid, uid_text};
+use super::store::events::Message;
+use super::turn::Turn;
+use super::{KubePlane, event};
+
+/// Time from the boot of a control machine until its static pods serve: the kubelet's start, etcd's
+/// election, the API server's own start. Upstream gives no number.
+const STATIC_PODS_START: SimDuration = SimDuration::from_secs(10);
+/// Time after which etcd gives a request up: five seconds and two elections' time-outs.
+/// Source: etcd `server/config/config.go` (`ReqTimeout`).
+const ETCD_REQUEST_TIMEOUT: SimDuration = SimDuration::from_secs(7);
+/// Time from the end of a process until its kubelet has started it again: the first restart has no
+/// back-off. Upstream gives no number.
+const PROCESS_START: SimDuration = SimDuration::from_secs(1);
+
+/// A process that leads by a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// `kube-controller-manager`.
+    ControllerManager,
+    /// `kube-scheduler`.
+    Scheduler,
+}
+
+impl Part {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::ControllerManager, Self::Scheduler];
+
+    /// The program's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ControllerManager => "kube-controller-manager",
+            Self::Scheduler => "kube-scheduler",
+        }
+    }
+
+    /// The part with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let short = name.strip_prefix("kube-").unwrap_or(name);
+        match short {
+            "controller-manager" | "controllers" => Some(Self::ControllerManager),
+            "scheduler" => Some(Self::Scheduler),
+            _ => None,
+        }
+    }
+}
+
+/// What it schedules for itself. Numbers tell events that were overtaken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A control machine's static pods have come up.
+    Serves(MachineId),
+    /// A process that could not renew its lease ends.
+    Exits(Part, u32),
+    /// A process that lived through an outage has listed everything again.
+    Resumes(Part, u32),
+    /// A process has taken the lease.
+    Leads(Part, u32),
+    /// An agent has listed its pods again.
+    AgentReturns(MachineId, u32),
+}
+
+const _: () = assert!(size_of::<Event>() <= 16);
+
+/// What can be broken here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// Every API server.
+    ApiServers,
+    /// The etcd member on a control machine.
+    Member(MachineId),
+    /// Commits of etcd take so much longer.
+    Commit(SimDuration),
+    /// A process that leads, wherever it runs.
+    Process(Part),
+}
+
+/// Whether requests are answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Serving {
+    #[default]
+    Yes,
+    /// Nobody listens.
+    Refused,
+    /// No more than half of etcd's members reach each other, or they are too slow to answer.
+    NoQuorum,
+}
+
+/// How a leading process is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Leads,
+    /// Runs and hears nothing.
+    Stalled,
+    /// Has ended; nobody leads.
+    Gone,
+}
+
+/// A process that leads, and the events that wait for it.
+#[derive(Clone, Debug, Default)]
+struct Process {
+    state: State,
+    /// Faults that keep it from running.
+    stopped: u32,
+    /// Counts its states, so that events of an earlier one are known.
+    turn: u32,
+    /// The control machine that it leads from; none: the first.
+    place: Option<MachineId>,
+    held: Vec<event::Event>,
+}
+
+/// The control plane's processes.
+#[derive(Clone, Debug, Default)]
+pub struct ControlPlane {
+    refused: u32,
+    lost_members: BTreeMap<MachineId, u32>,
+    commits: Vec<SimDuration>,
+    starting: BTreeSet<MachineId>,
+    serving: Serving,
+    /// When requests were last answered, while they are not.
+    lost_at: SimTime,
+    /// Counts outages.
+    epoch: u32,
+    controller_manager: Process,
+    scheduler: Process,
+    /// Machines that cannot reach the control plane for a reason of their own.
+    cut: BTreeSet<MachineId>,
+    draws: u32,
+}
+
+impl ControlPlane {
+    /// Why a request gets no answer from an API server, as clients print it.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self.serving {
+            Serving::Yes => None,
+            Serving::Refused => Some(Refusal::unreachable()),
+            Serving::NoQuorum => Some(Refusal::internal("etcdserver: request timed out")),
+        }
+    }
+
+    /// Keeps or drops an event whose process does not run. Returns it if it does.
+    pub fn pass(&mut self, event: event::Event) -> Option<event::Event> {
+        let process = match event {
+            event::Event::Scheduler(_) => &mut self.scheduler,
+            event::Event::NodeStatus(_)
+            | event::Event::ProxySync
+            | event::Event::Kubelet(_)
+            | event::Event::ControlPlane(_) => return Some(event),
+            event::Event::Sync(_)
+            | event::Event::CreatePod(_)
+            | event::Event::DeletePod(_)
+            | event::Event::PodAvailable(_)
+            | event::Event::NodeCheck(_)
+            | event::Event::MonitorTick
+            | event::Event::EvictionTick
+            | event::Event::TolerationEnds(_)
+            | event::Event::PodGc
+            | event::Event::VolumeSync => &mut self.controller_manager,
+        };
+        match process.state {
+            State::Leads => Some(event),
+            State::Stalled => {
+                process.held.push(event);
+                None
+            }
+            State::Gone => None,
+        }
+    }
+
+    /// What is wrong, one line for each process that does not work; empty when all is well.
+    pub fn troubles(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        match self.serving {
+            Serving::Yes => {}
+            Serving::Refused => lines.push("kube-apiserver does not run".to_owned()),
+            Serving::NoQuorum => lines.push("etcd has no quorum".to_owned()),
+        }
+        for part in Part::ALL {
+            match self.process(part).state {
+                State::Leads => {}
+                State::Stalled => lines.push(format!("{} hears nothing", part.name())),
+                State::Gone => lines.push(format!("no {} leads", part.name())),
+            }
+        }
+        lines
+    }
+
+    const fn process(&self, part: Part) -> &Process {
+        match part {
+            Part::ControllerManager => &self.controller_manager,
+            Part::Scheduler => &self.scheduler,
+        }
+    }
+
+    const fn process_mut(&mut self, part: Part) -> &mut Process {
+        match part {
+            Part::ControllerManager => &mut self.controller_manager,
+            Part::Scheduler => &mut self.scheduler,
+        }
+    }
+
+    /// Whether requests would be answered, as things stand. A cluster whose control machines are
+    /// not part of the experiment has a control plane elsewhere.
+    fn look(&self, machines: &Substrate) -> Serving {
+        if self.refused > 0 {
+            return Serving::Refused;
+        }
+        let is_too_slow = self
+            .commits
+            .iter()
+            .any(|delay| *delay >= ETCD_REQUEST_TIMEOUT);
+        let all = machines.control_machines();
+        if all.is_empty() {
+            return if is_too_slow {
+                Serving::NoQuorum
+            } else {
+                Serving::Yes
+            };
+        }
+        let runs = |machine: &MachineId| {
+            machines.machine(*machine).is_some_and(|row| row.is_on())
+                && !self.starting.contains(machine)
+        };
+        if !all.iter().any(runs) {
+            return Serving::Refused;
+        }
+        let member =
+            |machine: &MachineId| runs(machine) && !self.lost_members.contains_key(machine);
+        let quorum = all.len() / 2 + 1;
+        let largest = all
+            .iter()
+            .filter(|machine| member(machine))
+            .map(|one| {
+                let peers = all.iter().filter(|other| member(other));
+                peers
+                    .filter(|other| *other == one || machines.reachable(*one, **other))
+                    .count()
+            })
+            .max()
+            .unwrap_or(0);
+        if largest >= quorum && !is_too_slow {
+            Serving::Yes
+        } else {
+            Serving::NoQuorum
+        }
+    }
+
+    /// A stream of random numbers for one wait.
+    fn stream(&mut self, who: &str, ctx: &Context<'_>) -> Stream {
+        self.draws += 1;
+        Stream::new(
+            ctx.seed,
+            "control-plane",
+            stable_hash_parts(&[who]),
+            self.draws,
+        )
+    }
+}
+
+impl KubePlane {
+    /// Breaks something of the control plane, or mends it.
+    pub fn outage(
+        &mut self,
+        outage: Outage,
+        on: bool,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        let plane = &mut self.control_plane;
+        match outage {
+            Outage::ApiServers => plane.refused = count(plane.refused, on),
+            Outage::Member(machine) => {
+                let faults = count(plane.lost_members.get(&machine).copied().unwrap_or(0), on);
+                if faults == 0 {
+                    plane.lost_members.remove(&machine);
+                } else {
+                    plane.lost_members.insert(machine, faults);
+                }
+            }
+            Outage::Commit(delay) => {
+                if on {
+                    plane.commits.push(delay);
+                } else if let Some(at) = plane.commits.iter().position(|known| *known == delay) {
+                    plane.commits.remove(at);
+                }
+                let longest = plane.commits.iter().copied().max();
+                self.store.commit_delay = longest.unwrap_or(SimDuration::ZERO);
+            }
+            Outage::Process(part) if on => {
+                let process = plane.process_mut(part);
+                process.stopped += 1;
+                if process.stopped == 1 {
+                    self.end_process(part, ctx, out);
+                    self.succeed(part, ctx, out);
+                }
+            }
+            Outage::Process(part) => {
+                let process = plane.process_mut(part);
+                process.stopped = process.stopped.saturating_sub(1);
+                if process.stopped == 0 && process.state == State::Gone {
+                    self.stand_for(part, PROCESS_START, ctx, out);
+                }
+            }
+        }
+        self.look_again(ctx, out);
+        self.tell(ctx, out);
+    }
+
+    /// Handles an event of the control plane's own.
+    pub(super) fn handle_control_plane(
+        &mut self,
+        event: Event,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        match event {
+            Event::Serves(machine) => {
+                self.control_plane.starting.remove(&machine);
+                self.look_again(ctx, out);
+            }
+            Event::Exits(part, turn) => {
+                if self.is_turn(part, turn, State::Stalled) {
+                    self.end_process(part, ctx, out);
+                }
+            }
+            Event::Resumes(part, turn) => {
+                if self.is_turn(part, turn, State::Stalled) {
+                    let process = self.control_plane.process_mut(part);
+                    process.state = State::Leads;
+                    for event in process.held.drain(..) {
+                        out.after(SimDuration::ZERO, event);
+                    }
+                    note(part.name(), "resume", out, ctx);
+                }
+            }
+            Event::Leads(part, turn) => {
+                if self.is_turn(part, turn, State::Gone) {
+                    self.lead(part, ctx, out);
+                }
+            }
+            Event::AgentReturns(machine, epoch) => {
+                let plane = &self.control_plane;
+                if plane.epoch == epoch && !plane.cut.contains(&machine) {
+                    self.link(machine, true, ctx, out);
+                }
+            }
+        }
+    }
+
+    /// A machine reports: what concerns the control plane. Returns whether the agents hear of it.
+    pub(super) fn upcall_control_plane(
+        &mut self,
+        upcall: Upcall,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) -> bool {
+        let controls = ctx.machines.control_machines();
+        match upcall {
+            Upcall::ControlLink { machine, connected } => {
+                if connected {
+                    self.control_plane.cut.remove(&machine);
+                } else {
+                    self.control_plane.cut.insert(machine);
+                }
+                if controls.contains(&machine) {
+                    self.look_again(ctx, out);
+                }
+                !connected || self.control_plane.serving == Serving::Yes
+            }
+            Upcall::MachineDown { machine } if controls.contains(&machine) => {
+                self.control_plane.starting.remove(&machine);
+                let first = controls.first().copied();
+                self.look_again(ctx, out);
+                for part in Part::ALL {
+                    let process = self.control_plane.process(part);
+                    let here = process.place.or(first) == Some(machine);
+                    if here && process.state != State::Gone {
+                        self.end_process(part, ctx, out);
+                        self.succeed(part, ctx, out);
+                    }
+                }
+                true
+            }
+            Upcall::MachineUp { machine } if controls.contains(&machine) => {
+                self.control_plane.starting.insert(machine);
+                let event = event::Event::ControlPlane(Event::Serves(machine));
+                out.after(STATIC_PODS_START, event);
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn is_turn(&self, part: Part, turn: u32, state: State) -> bool {
+        let process = self.control_plane.process(part);
+        process.turn == turn && process.state == state
+    }
+
+    /// Sees whether requests are answered now, and what follows if that has changed.
+    fn look_again(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        let now = self.control_plane.look(ctx.machines);
+        let before = std::mem::replace(&mut self.control_plane.serving, now);
+        match (before, now) {
+            (Serving::Yes, Serving::Refused | Serving::NoQuorum) => {
+                let verb = if now == Serving::Refused {
+                    "down"
+                } else {
+                    "no-quorum"
+                };
+                let who = if now == Serving::Refused {
+                    "kube-apiserver"
+                } else {
+                    "etcd"
+                };
+                note(who, verb, out, ctx);
+                self.lost(ctx, out);
+            }
+            (Serving::Refused | Serving::NoQuorum, Serving::Yes) => {
+                note("kube-apiserver", "serve", out, ctx);
+                self.found(ctx, out);
+            }
+            (Serving::Yes, Serving::Yes)
+            | (Serving::Refused | Serving::NoQuorum, Serving::Refused | Serving::NoQuorum) => {}
+        }
+    }
+
+    /// Nobody is answered any more.
+    fn lost(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        self.control_plane.epoch += 1;
+        self.control_plane.lost_at = ctx.now;
+        let machines: Vec<MachineId> = ctx.machines.machines().map(|(id, _)| id).collect();
+        for machine in machines {
+            self.link(machine, false, ctx, out);
+        }
+        for part in Part::ALL {
+            let wait = lease::until_exit(&mut self.control_plane.stream(part.name(), ctx));
+            let process = self.control_plane.process_mut(part);
+            process.turn += 1;
+            if process.state == State::Leads {
+                process.state = State::Stalled;
+                let event = Event::Exits(part, process.turn);
+                out.after(wait, event::Event::ControlPlane(event));
+            }
+        }
+    }
+
+    /// Everybody is answered again; each hears of it at its own next try.
+    fn found(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        self.control_plane.epoch += 1;
+        let (epoch, lost_at) = (self.control_plane.epoch, self.control_plane.lost_at);
+        let outage = ctx.now.since(lost_at);
+        for (machine, row) in ctx.machines.machines() {
+            let host = ctx.symbols.text(row.name).to_owned();
+            let wait = lease::until_list(&mut self.control_plane.stream(&host, ctx), outage);
+            let event = Event::AgentReturns(machine, epoch);
+            out.after(wait, event::Event::ControlPlane(event));
+        }
+        for part in Part::ALL {
+            match self.control_plane.process(part).state {
+                State::Stalled => {
+                    let mut stream = self.control_plane.stream(part.name(), ctx);
+                    let wait = lease::until_list(&mut stream, outage);
+                    let process = self.control_plane.process_mut(part);
+                    process.turn += 1;
+                    let event = Event::Resumes(part, process.turn);
+                    out.after(wait, event::Event::ControlPlane(event));
+                }
+                State::Gone if self.control_plane.process(part).stopped == 0 => {
+                    self.stand_for(part, SimDuration::ZERO, ctx, out);
+                }
+                State::Gone | State::Leads => {}
+            }
+        }
+    }
+
+    /// A process ends, with all that it had in memory.
+    fn end_process(
+        &mut self,
+        part: Part,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        let process = self.control_plane.process_mut(part);
+        let why = (process.state == State::Stalled).then_some(Rule {
+            key: "leader-elect-renew-deadline",
+            value: lease::RENEW_DEADLINE,
+        });
+        process.state = State::Gone;
+        process.turn += 1;
+        process.held.clear();
+        note_rule(part.name(), "exit", why, out, ctx);
+    }
+
+    /// A process that started anew asks for the lease, which the one before it still holds.
+    fn stand_for(
+        &mut self,
+        part: Part,
+        start: SimDuration,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        if self.control_plane.serving != Serving::Yes {
+            return;
+        }
+        let wait = lease::until_fresh_leads(&mut self.control_plane.stream(part.name(), ctx));
+        self.will_lead(part, start + wait, out);
+    }
+
+    /// Another instance on another control machine takes over when the lease has run out.
+    fn succeed(&mut self, part: Part, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        if self.control_plane.serving != Serving::Yes {
+            return;
+        }
+        let controls = ctx.machines.control_machines();
+        let old = self
+            .control_plane
+            .process(part)
+            .place
+            .or(controls.first().copied());
+        let next = controls.iter().copied().find(|machine| {
+            Some(*machine) != old
+                && ctx
+                    .machines
+                    .machine(*machine)
+                    .is_some_and(|row| row.is_on())
+                && !self.control_plane.starting.contains(machine)
+        });
+        let Some(next) = next else { return };
+        self.control_plane.process_mut(part).place = Some(next);
+        let wait = lease::until_standby_leads(&mut self.control_plane.stream(part.name(), ctx));
+        self.will_lead(part, wait, out);
+    }
+
+    fn will_lead(&mut self, part: Part, wait: SimDuration, out: &mut PlaneOutbox<event::Event>) {
+        let process = self.control_plane.process_mut(part);
+        process.turn += 1;
+        let event = Event::Leads(part, process.turn);
+        out.after(wait, event::Event::ControlPlane(event));
+    }
+
+    /// A process has the lease: it starts its loops with empty memory.
+    fn lead(&mut self, part: Part, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        self.control_plane.process_mut(part).state = State::Leads;
+        let rule = Rule {
+            key: "leader-elect-lease-duration",
+            value: lease::DURATION,
+        };
+        note_rule(part.name(), "lead", Some(rule), out, ctx);
+        let mut turn = Turn {
+            store: &mut self.store,
+            settings: &self.settings,
+            ctx,
+            out,
+        };
+        record_leader(part, self.control_plane.process(part).place, &mut turn);
+        match part {
+            Part::ControllerManager => {
+                self.heartbeats.watch_anew(&mut turn);
+                self.controllers.restart(&mut turn);
+                self.volumes.restart(&mut turn);
+            }
+            Part::Scheduler => self.scheduler.restart(turn.store, turn.out),
+        }
+    }
+
+    /// Tells a machine's agents that they reach the API server, or do not.
+    fn link(
+        &mut self,
+        machine: MachineId,
+        connected: bool,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        let upcall = Upcall::ControlLink { machine, connected };
+        let mut turn = Turn {
+            store: &mut self.store,
+            settings: &self.settings,
+            ctx,
+            out,
+        };
+        self.heartbeats.upcall(upcall, &mut turn);
+        self.kubelets.upcall(upcall, &mut self.store, ctx, out);
+    }
+}
+
+/// `leader-election` Events. Source: `staging/src/k8s.io/client-go/tools/leaderelection/resourcelock`.
+fn record_leader(part: Part, place: Option<MachineId>, turn: &mut Turn<'_, '_>) {
+    let place = place.or(turn.ctx.machines.control_machines().first().copied());
+    let row = place.and_then(|place| turn.ctx.machines.machine(place));
+    let host = row.map_or("podium", |row| turn.ctx.symbols.text(row.name));
+    let since = u64::try_from(turn.now().whole_seconds()).unwrap_or(0);
+    let id = uid_text(uid(
+        turn.ctx.seed,
+        "leases",
+        "kube-system",
+        part.name(),
+        since,
+    ));
+    let text = format!("{host}_{id} became leader");
+    let namespace = turn.ctx.symbols.intern("kube-system");
+    let name = Name::plain(turn.ctx.symbols.intern(part.name()));
+    turn.normal(
+        ("Lease", namespace, name),
+        part.name(),
+        "LeaderElection",
+        Message::Text(text.into()),
+    );
+}
+
+const fn count(faults: u32, on: bool) -> u32 {
+    if on {
+        faults + 1
+    } else {
+        faults.saturating_sub(1)
+    }
+}
+
+fn note(who: &str, verb: &'static str, out: &mut PlaneOutbox<event::Event>, ctx: &mut Context<'_>) {
+    note_rule(who, verb, None, out, ctx);
+}
+
+fn note_rule(
+    who: &str,
+    verb: &'static str,
+    rule: Option<Rule>,
+    out: &mut PlaneOutbox<event::Event>,
+    ctx: &mut Context<'_>,
+) {
+    let name: Symbol = ctx.symbols.intern(who);
+    out.notice(Notice {
+        source: "kube.control-plane",
+        verb,
+        subject: Subject {
+            kind: "process",
+            name: Name::plain(name),
+        },
+        detail: Detail::None,
+        rule,
+    });
+}

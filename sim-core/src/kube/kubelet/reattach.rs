@@ -1,0 +1,134 @@
+//! A kubelet that starts anew on a machine whose containers ran on: it finds them in the runtime and
+//! takes them over, with what ended meanwhile. Back-offs were in its memory and are gone; statuses
+//! come from the API server and stand until a probe says otherwise.
+//! Sources: `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`GetPodStatus`),
+//! `pkg/kubelet/prober/prober_manager.go` (`ChangeContainerStatusOnKubeletRestart`, off).
+
+use crate::kube::rows::pod::ContainerState;
+use crate::substrate::container::ContainerState as Found;
+use crate::substrate::sandbox::SandboxState;
+
+use super::backoff::Backoff;
+use super::desk::Desk;
+use super::lifecycle;
+use super::lower::{LIVENESS, READINESS, STARTUP};
+use super::worker::{Step, Worker};
+use super::{Settings, worker::ContainerWork};
+
+/// Takes over what a pod has on the machine.
+pub fn reattach(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
+    worker.status_pending = false;
+    worker.relist_at = None;
+    worker.wake_at = None;
+    if worker.rejected.is_some() {
+        desk.request_status(worker);
+        return;
+    }
+    find_sandbox(worker, desk);
+    for index in 0..worker.containers.len() {
+        find_container(worker, index, desk);
+    }
+    if let Some(deadline) = worker.deadline.take() {
+        if worker.finished {
+            worker.deadline = Some(deadline);
+            lifecycle::finish(worker, desk);
+            return;
+        }
+        for work in &mut worker.containers {
+            work.stopping = None;
+        }
+        lifecycle::terminate(worker, deadline, desk);
+        return;
+    }
+    desk.request_status(worker);
+    desk.request_relist(worker);
+    hear_probes(worker, settings, desk);
+    lifecycle::advance(worker, settings, desk);
+}
+
+fn find_sandbox(worker: &mut Worker, desk: &Desk<'_, '_>) {
+    let row = worker
+        .sandbox
+        .and_then(|sandbox| desk.ctx.machines.sandbox(sandbox));
+    match row.map(|row| (row.state, row.address)) {
+        Some((SandboxState::Ready, address)) => {
+            worker.sandbox_ready = true;
+            worker.ip = address;
+        }
+        Some((SandboxState::Creating, _)) => {}
+        Some((SandboxState::Failed, _)) | None => {
+            worker.sandbox = None;
+            worker.sandbox_ordered = false;
+            worker.sandbox_ready = false;
+        }
+    }
+}
+
+fn find_container(worker: &mut Worker, index: usize, desk: &Desk<'_, '_>) {
+    let now = desk.now();
+    let again = worker.restarts(index, 137);
+    let work: &mut ContainerWork = &mut worker.containers[index];
+    work.crashes = Backoff::default();
+    work.pulls = Backoff::default();
+    work.pull_failed = None;
+    work.not_before = None;
+    work.waited = None;
+    match work.step {
+        Step::Idle | Step::Done => return,
+        Step::Pulling(_) => {
+            work.step = Step::Idle;
+            return;
+        }
+        Step::Starting | Step::Running | Step::Exited => {}
+    }
+    let found = work
+        .container
+        .and_then(|container| desk.ctx.machines.container(container));
+    match found.map(|row| row.state) {
+        Some(Found::Created) => work.step = Step::Starting,
+        Some(Found::Running { since }) => {
+            work.step = Step::Running;
+            work.since = since;
+        }
+        Some(Found::Exited {
+            since,
+            at,
+            code,
+            oom,
+        }) => {
+            work.since = since.unwrap_or(at);
+            work.step = Step::Exited;
+            work.ended = Some((code, oom, at));
+        }
+        None => {
+            work.terminate(137, "ContainerStatusUnknown", now);
+            work.step = if again { Step::Idle } else { Step::Done };
+            work.restarts += u32::from(again);
+        }
+    }
+}
+
+/// Verdicts that changed while nobody listened.
+fn hear_probes(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
+    for index in 0..worker.containers.len() {
+        let work = &worker.containers[index];
+        let (Step::Running, Some(container)) = (work.step, work.container) else {
+            continue;
+        };
+        if !matches!(work.state, ContainerState::Running { .. }) {
+            continue;
+        }
+        let (ready, started) = (work.ready, work.started);
+        for which in [STARTUP, LIVENESS, READINESS] {
+            let verdict = desk.ctx.machines.probe_verdict(container, which);
+            let news = match which {
+                STARTUP => verdict.filter(|success| !*success || !started),
+                LIVENESS => verdict.filter(|success| !*success),
+                _ => verdict.filter(|success| *success != ready),
+            };
+            if let Some(success) = news {
+                lifecycle::probed(worker, index, container, which, success, settings, desk);
+            }
+        }
+    }
+}
