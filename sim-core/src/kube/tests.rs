@@ -191,7 +191,11 @@ impl Bench {
         let dead = self.dead.clone();
         match item {
             Item::Plane(event) => self.with(|parts, turn| match event {
-                Event::NodeStatus(node) => parts.heartbeats.post_status(node, crate::kube::heartbeat::Health::default(), turn),
+                Event::NodeStatus(node) => parts.heartbeats.post_status(
+                    node,
+                    crate::kube::heartbeat::Health::default(),
+                    turn,
+                ),
                 Event::Sync(super::event::Key::Namespaces) => {
                     parts.controllers.taken(super::event::Key::Namespaces);
                     parts.apiserver.finish_namespaces(turn);
