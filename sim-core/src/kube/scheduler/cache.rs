@@ -221,6 +221,9 @@ pub struct Cache {
     facts: Paged<NodeFacts>,
     placements: Paged<Placement>,
     generations: u32,
+    /// By slot: changes whenever anything of a node changes that filters or scores read.
+    stamps: Arc<Vec<u32>>,
+    last_stamp: u32,
     by_name: Arc<FxHashMap<Arc<str>, u32>>,
     images: Arc<FxHashMap<Arc<str>, ImageState>>,
     /// Nodes in the order of search.
@@ -233,6 +236,20 @@ impl Cache {
     /// The numbers of a node.
     pub fn numbers(&self, slot: u32) -> &NodeNumbers {
         self.numbers.get(slot)
+    }
+
+    /// Changes whenever anything of the node does; 0: no node was ever there.
+    pub fn stamp(&self, slot: u32) -> u32 {
+        self.stamps.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    fn touch(&mut self, slot: u32) {
+        let stamps = Arc::make_mut(&mut self.stamps);
+        if slot as usize >= stamps.len() {
+            stamps.resize(slot as usize + 1, 0);
+        }
+        self.last_stamp += 1;
+        stamps[slot as usize] = self.last_stamp;
     }
 
     /// The rest of a node.
@@ -388,6 +405,7 @@ impl Cache {
         numbers.generation = generation;
         numbers.per_milli_cpu = reciprocal(allocatable.milli_cpu);
         numbers.per_memory = reciprocal(allocatable.memory);
+        self.touch(slot);
         self.index.node_changed(slot, self.facts.get(slot), look);
         change
     }
@@ -430,6 +448,7 @@ impl Cache {
         Arc::make_mut(&mut self.by_name).remove(&text);
         self.facts.clear(slot);
         self.numbers.clear(slot);
+        self.touch(slot);
         self.index.node_changed(slot, self.facts.get(slot), look);
     }
 
@@ -496,6 +515,7 @@ impl Cache {
     }
 
     fn account(&mut self, slot: u32, demand: &Demand, sign: i64) {
+        self.touch(slot);
         let numbers = self.numbers.get_mut(slot);
         numbers.used_milli_cpu += sign * demand.milli_cpu;
         numbers.used_memory += sign * demand.memory;

@@ -15,11 +15,11 @@ use crate::kube::template::TemplateId;
 use super::cache::{Cache, Taken};
 use super::demand::Demand;
 use super::explain::{NodeRecord, Verdict};
-use super::filter::{Candidate, Static};
+use super::filter::{Candidate, Known};
 use super::message::Tally;
 use super::nominator::Nominator;
 use super::plugins::{Plugin, SCORERS, affinity};
-use super::score::Board;
+use super::score::{Board, plain_scores};
 
 /// Nodes that are enough when there are fewer than this many to choose from.
 /// Source: `pkg/scheduler/schedule_one.go`.
@@ -129,13 +129,13 @@ pub enum Decision {
     NoNodes,
 }
 
-/// Remembered [`Static`]s, and buffers. Holds nothing that a run depends on, so that a snapshot
+/// Remembered [`Known`]s, and buffers. Holds nothing that a run depends on, so that a snapshot
 /// starts without it.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    memo: FxHashMap<u32, Vec<Static>>,
+    memo: FxHashMap<u32, Vec<Known>>,
     feasible: Vec<u32>,
-    statics: Vec<Static>,
+    known: Vec<Known>,
     heap: Vec<u32>,
     /// Scores of the last cycle.
     pub board: Board,
@@ -188,7 +188,7 @@ pub fn run(
 ) -> Decision {
     scratch.records.clear();
     scratch.feasible.clear();
-    scratch.statics.clear();
+    scratch.known.clear();
     let nodes = cache.tree.len();
     if nodes == 0 {
         return Decision::NoNodes;
@@ -213,6 +213,7 @@ pub fn run(
         scratch.memo.clear();
     }
     let mut memo = scratch.memo.remove(&key).unwrap_or_default();
+    let lasting = candidate.reads_numbers_only() && nominator.is_empty();
     cache.tree.order();
     let mut tally = Tally::default();
     let candidates = named.as_ref().map_or(nodes, |named| named.len() as u32);
@@ -231,7 +232,7 @@ pub fn run(
             candidate,
             (&mut *cache, slot),
             nominator,
-            &mut memo,
+            (&mut memo, lasting),
             scratch,
         );
     }
@@ -250,7 +251,7 @@ pub fn run(
                 candidate,
                 (&mut *cache, slot),
                 nominator,
-                &mut memo,
+                (&mut memo, lasting),
                 scratch,
             );
             if verdict != Verdict::Fits {
@@ -276,10 +277,10 @@ pub fn run(
             let Scratch {
                 board,
                 feasible: found,
-                statics,
+                known,
                 ..
             } = scratch;
-            board.score(candidate, cache, found, statics, symbols);
+            board.score(candidate, (cache, symbols), found, known);
             let best = heap_root(&scratch.board.totals, &mut scratch.heap);
             let best = among_ties(&scratch.board.totals, best, open);
             keep_scores(scratch);
@@ -298,19 +299,35 @@ fn look_at(
     candidate: &Candidate<'_>,
     (cache, slot): (&mut Cache, u32),
     nominator: &Nominator,
-    memo: &mut Vec<Static>,
+    (memo, lasting): (&mut Vec<Known>, bool),
     scratch: &mut Scratch,
 ) -> Verdict {
-    let generation = cache.numbers(slot).generation;
-    let known = static_of(memo, slot, generation, || candidate.examine(cache, slot));
-    let verdict = if known.verdict == Verdict::Fits {
-        check(pod, candidate, cache, slot, nominator)
-    } else {
-        known.verdict
+    let stamp = cache.stamp(slot);
+    let known = match memo.get(slot as usize) {
+        Some(known) if lasting && known.stamp == stamp => *known,
+        _ => {
+            let generation = cache.numbers(slot).generation;
+            let mut known = labels_of(memo, slot, generation, || candidate.examine(cache, slot));
+            known.now = if known.verdict == Verdict::Fits {
+                check(pod, candidate, cache, slot, nominator)
+            } else {
+                known.verdict
+            };
+            if lasting {
+                if known.now == Verdict::Fits {
+                    (known.fit, known.balance) =
+                        plain_scores(cache.numbers(slot), candidate.demand);
+                }
+                known.stamp = stamp;
+                memo[slot as usize] = known;
+            }
+            known
+        }
     };
+    let verdict = known.now;
     if verdict == Verdict::Fits {
         scratch.feasible.push(slot);
-        scratch.statics.push(known);
+        scratch.known.push(known);
     }
     scratch.records.push(NodeRecord {
         slot,
@@ -357,15 +374,15 @@ pub fn check(
 }
 
 /// The remembered verdict, or a fresh one when the node changed.
-fn static_of(
-    memo: &mut Vec<Static>,
+fn labels_of(
+    memo: &mut Vec<Known>,
     slot: u32,
     generation: u32,
-    examine: impl FnOnce() -> Static,
-) -> Static {
+    examine: impl FnOnce() -> Known,
+) -> Known {
     let index = slot as usize;
     if index >= memo.len() {
-        memo.resize(index + 1, Static::default());
+        memo.resize(index + 1, Known::default());
     }
     if memo[index].generation != generation {
         memo[index] = examine();
@@ -375,19 +392,28 @@ fn static_of(
 
 /// Copies scores and totals into the records of the feasible nodes.
 fn keep_scores(scratch: &mut Scratch) {
-    let board = &scratch.board;
-    let feasible = scratch
-        .records
-        .iter_mut()
-        .filter(|record| record.verdict == Verdict::Fits);
-    for (index, record) in feasible.enumerate() {
-        for place in 0..SCORERS {
-            let at = |column: &[i64]| column.get(index).copied().unwrap_or(0);
-            record.scores[place] = u8::try_from(at(&board.scores[place])).unwrap_or(0);
-            record.raw[place] = i32::try_from(at(&board.raw[place])).unwrap_or(i32::MAX);
+    let Scratch { board, records, .. } = scratch;
+    let feasible = |records: &mut Vec<NodeRecord>, set: &mut dyn FnMut(usize, &mut NodeRecord)| {
+        let fits = records
+            .iter_mut()
+            .filter(|record| record.verdict == Verdict::Fits);
+        for (index, record) in fits.enumerate() {
+            set(index, record);
         }
-        record.total = u32::try_from(board.totals[index]).unwrap_or(0);
+    };
+    for place in 0..SCORERS {
+        let (scores, raw) = (&board.scores[place], &board.raw[place]);
+        if scores.is_empty() {
+            continue;
+        }
+        feasible(records, &mut |index, record| {
+            record.scores[place] = u8::try_from(scores[index]).unwrap_or(0);
+            record.raw[place] = i32::try_from(raw[index]).unwrap_or(i32::MAX);
+        });
     }
+    feasible(records, &mut |index, record| {
+        record.total = u32::try_from(board.totals[index]).unwrap_or(0);
+    });
 }
 
 #[cfg(test)]

@@ -28,9 +28,10 @@ pub struct Candidate<'a> {
     pub look: Look<'a>,
 }
 
-/// What labels and taints say of one node for one template.
+/// What is known of one node for one template: what labels and taints say and, for pods whose
+/// filters read nothing but the node's numbers, the whole verdict and its scores.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Static {
+pub struct Known {
     /// Generation of the node that this was found for; 0: nothing was found yet.
     pub generation: u32,
     /// The first refusal among the filters that read labels and taints.
@@ -39,11 +40,19 @@ pub struct Static {
     pub unpreferred: u8,
     /// Raw score of NodeAffinity.
     pub preference: i32,
+    /// [`Cache::stamp`] that the rest was found for; 0: nothing was found yet.
+    pub stamp: u32,
+    /// What all filters say.
+    pub now: Verdict,
+    /// Score of NodeResourcesFit, if the node fits.
+    pub fit: u8,
+    /// Score of NodeResourcesBalancedAllocation, if the node fits.
+    pub balance: u8,
 }
 
 impl Candidate<'_> {
     /// What labels, taints and the cordon say.
-    pub fn examine(&self, cache: &Cache, slot: u32) -> Static {
+    pub fn examine(&self, cache: &Cache, slot: u32) -> Known {
         let facts = cache.facts(slot);
         let (template, profile) = (self.template, self.profile);
         let tolerations = &template.tolerations;
@@ -75,12 +84,23 @@ impl Candidate<'_> {
                 &facts.text,
                 &facts.labels,
             ));
-        Static {
+        Known {
             generation: cache.numbers(slot).generation,
             verdict,
             unpreferred: taints::unpreferred(&facts.taints, tolerations),
             preference,
+            ..Known::default()
         }
+    }
+
+    /// Whether the filters and the two resource scores read nothing but the node's own labels,
+    /// taints and numbers, so that what was found holds until the node's stamp changes.
+    pub fn reads_numbers_only(&self) -> bool {
+        self.demand.ports.is_empty()
+            && self.volumes.is_empty()
+            && self.plan.hard.is_empty()
+            && !self.plan.filters_by_pods()
+            && self.profile.has_plain_resources()
     }
 
     /// The filters that depend on the pods there.

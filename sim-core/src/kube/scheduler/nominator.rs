@@ -54,6 +54,11 @@ impl Nominator {
         }
     }
 
+    /// Whether no pod is nominated to any node.
+    pub fn is_empty(&self) -> bool {
+        self.guests.is_empty()
+    }
+
     /// Guests of a node with at least this priority, other than the pod itself.
     pub fn on(&self, slot: u32, pod: PodId, priority: i32) -> Vec<Guest> {
         if self.guests.is_empty() {

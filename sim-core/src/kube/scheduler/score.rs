@@ -3,7 +3,8 @@
 use crate::base::symbol::Symbols;
 
 use super::cache::{Cache, NodeNumbers};
-use super::filter::{Candidate, Static};
+use super::demand::Demand;
+use super::filter::{Candidate, Known};
 use super::plugins::resources::{self, Share, Use, Weighed, balanced_allocation, least_allocated};
 use super::plugins::{Plugin, SCORERS, ScoreOrder, images, interpod, normalize, spread};
 use super::profile::{Profile, Strategy};
@@ -35,27 +36,26 @@ impl Board {
     pub fn score(
         &mut self,
         candidate: &Candidate<'_>,
-        cache: &Cache,
+        (cache, symbols): (&Cache, &Symbols),
         feasible: &[u32],
-        statics: &[Static],
-        symbols: &Symbols,
+        known: &[Known],
     ) {
         self.raw.iter_mut().for_each(Vec::clear);
         self.scores.iter_mut().for_each(Vec::clear);
         let profile = candidate.profile;
         let on = |plugin| profile.weight(plugin) > 0;
         if on(Plugin::TaintToleration) {
-            self.raw[TAINTS].extend(statics.iter().map(|known| i64::from(known.unpreferred)));
+            self.raw[TAINTS].extend(known.iter().map(|known| i64::from(known.unpreferred)));
             self.scores[TAINTS].clone_from(&self.raw[TAINTS]);
             normalize(&mut self.scores[TAINTS], ScoreOrder::LessIsBetter);
         }
         let prefers = candidate.demand.prefers || !profile.added_affinity.node_preferred.is_empty();
         if on(Plugin::NodeAffinity) && prefers {
-            self.raw[AFFINITY].extend(statics.iter().map(|known| i64::from(known.preference)));
+            self.raw[AFFINITY].extend(known.iter().map(|known| i64::from(known.preference)));
             self.scores[AFFINITY].clone_from(&self.raw[AFFINITY]);
             normalize(&mut self.scores[AFFINITY], ScoreOrder::MoreIsBetter);
         }
-        self.resources(candidate, cache, feasible, symbols);
+        self.resources(candidate, (cache, symbols), feasible, known);
         if on(Plugin::PodTopologySpread) && !candidate.plan.soft.is_empty() {
             self.spread(candidate, cache, feasible);
         }
@@ -116,9 +116,9 @@ impl Board {
     fn resources(
         &mut self,
         candidate: &Candidate<'_>,
-        cache: &Cache,
+        (cache, symbols): (&Cache, &Symbols),
         feasible: &[u32],
-        symbols: &Symbols,
+        known: &[Known],
     ) {
         let (profile, demand) = (candidate.profile, candidate.demand);
         let fits = profile.weight(Plugin::NodeResourcesFit) > 0;
@@ -134,35 +134,25 @@ impl Board {
         let balances = profile.weight(Plugin::NodeResourcesBalancedAllocation) > 0
             && profile.balanced_resources.iter().any(|name| asks(name));
         let plain = profile.has_plain_resources();
-        for slot in feasible {
-            let node = cache.numbers(*slot);
+        for (slot, known) in feasible.iter().zip(known) {
+            let (fit, balance) = if !plain {
+                let fit = |slot| weigh(candidate, cache, slot, symbols);
+                let balance = |slot| balance(candidate, cache, slot, symbols);
+                (
+                    if fits { fit(*slot) } else { 0 },
+                    if balances { balance(*slot) } else { 0 },
+                )
+            } else if known.stamp == cache.stamp(*slot) {
+                (known.fit.into(), known.balance.into())
+            } else {
+                let (fit, balance) = plain_scores(cache.numbers(*slot), demand);
+                (fit.into(), balance.into())
+            };
             if fits {
-                let score = if plain {
-                    plain_least(node, demand.scored_milli_cpu, demand.scored_memory)
-                } else {
-                    weigh(candidate, cache, *slot, symbols)
-                };
-                self.raw[FIT].push(score);
+                self.raw[FIT].push(fit);
             }
             if balances {
-                let score = if plain {
-                    let uses = |milli_cpu, memory| {
-                        [
-                            Use {
-                                requested: node.used_milli_cpu + milli_cpu,
-                                allocatable: node.milli_cpu,
-                            },
-                            Use {
-                                requested: node.used_memory + memory,
-                                allocatable: node.memory,
-                            },
-                        ]
-                    };
-                    balanced_allocation(&uses(0, 0), &uses(demand.milli_cpu, demand.memory))
-                } else {
-                    balance(candidate, cache, *slot, symbols)
-                };
-                self.raw[BALANCE].push(score);
+                self.raw[BALANCE].push(balance);
             }
         }
         for place in [FIT, BALANCE] {
@@ -219,6 +209,27 @@ impl Board {
         self.scores[SPREAD].clone_from(raw);
         spread::normalize(&mut self.scores[SPREAD], &self.ignored);
     }
+}
+
+/// Scores of NodeResourcesFit and NodeResourcesBalancedAllocation as long as both weigh CPU and
+/// memory alike.
+pub fn plain_scores(node: &NodeNumbers, demand: &Demand) -> (u8, u8) {
+    let uses = |milli_cpu, memory| {
+        [
+            Use {
+                requested: node.used_milli_cpu + milli_cpu,
+                allocatable: node.milli_cpu,
+            },
+            Use {
+                requested: node.used_memory + memory,
+                allocatable: node.memory,
+            },
+        ]
+    };
+    let least = plain_least(node, demand.scored_milli_cpu, demand.scored_memory);
+    let balance = balanced_allocation(&uses(0, 0), &uses(demand.milli_cpu, demand.memory));
+    let percent = |score: i64| u8::try_from(score).expect("scores are 0 to 100");
+    (percent(least), percent(balance))
 }
 
 /// LeastAllocated of CPU and memory without a division.
