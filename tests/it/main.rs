@@ -1,4 +1,5 @@
 //! One binary for every integration test.
+mod bounds;
 mod calibration;
 mod conformance;
 mod miniatures;

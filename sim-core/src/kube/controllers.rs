@@ -72,6 +72,8 @@ pub struct Controllers {
     taint_eviction: TaintEviction,
     garbage_collector: GarbageCollector,
     pod_gc: PodGc,
+    /// `minReadySeconds` of controllers that ask for any.
+    min_ready_s: BTreeMap<ReplicaSetId, i64>,
     /// Workloads whose distance to the desired state may have changed.
     touched: BTreeSet<Workload>,
     distances: BTreeMap<Workload, u64>,
@@ -111,6 +113,7 @@ impl Default for Controllers {
             taint_eviction: TaintEviction::default(),
             garbage_collector: GarbageCollector::default(),
             pod_gc: PodGc::default(),
+            min_ready_s: BTreeMap::new(),
             touched: BTreeSet::new(),
             distances: BTreeMap::new(),
             distance: 0,
@@ -197,6 +200,7 @@ impl Controllers {
             Event::MonitorTick => self.node_lifecycle.tick(turn),
             Event::EvictionTick => self.node_lifecycle.evict(turn),
             Event::TolerationEnds(pod) => self.taint_eviction.toleration_ends(pod, turn),
+            Event::DisruptionStale(pod) => disruption::stale(pod, turn),
             Event::PodGc => self.pod_gc.round(turn),
             Event::ProxySync => self.proxy.sync(turn),
             Event::NodeStatus(_)
@@ -325,9 +329,13 @@ impl Controllers {
                 let Some(row) = turn.store.pod(pod).copied() else {
                     return;
                 };
+                self.pod_gc.pod_changed(pod, turn);
                 self.pod_changed(change, pod, &row, turn);
             }
-            Change::PodRemoved(pod, row) => self.pod_changed(change, pod, &row, turn),
+            Change::PodRemoved(pod, row) => {
+                self.pod_gc.pod_changed(pod, turn);
+                self.pod_changed(change, pod, &row, turn);
+            }
             Change::NodeAdded(node) | Change::NodeUpdated(node) => {
                 self.enqueue_daemon_sets(turn);
                 self.enqueue(Key::NodeTaints(node), turn);
@@ -359,6 +367,9 @@ impl Controllers {
                 if spec || row.is_some_and(|row| row.deleting) {
                     self.enqueue(Key::ReplicaSet(id), turn);
                 }
+                if spec {
+                    self.follow_min_ready(id, turn);
+                }
                 if let Some(owner) = row_owner(id, turn) {
                     self.enqueue(Key::Deployment(owner), turn);
                 }
@@ -367,6 +378,7 @@ impl Controllers {
                 }
             }
             Change::ReplicaSetRemoved(id, owner) => {
+                self.min_ready_s.remove(&id);
                 self.touched.insert(Workload::ReplicaSet(id));
                 self.enqueue(Key::OrphanedPods(id), turn);
                 if let Some(owner) = owner {
@@ -439,6 +451,7 @@ impl Controllers {
             // Claims may go with a pod.
             self.enqueue(Key::Owners, turn);
         }
+        disruption::watch(pod, row, turn);
         self.enqueue_quotas(change, row, turn);
         for budget in disruption::budgets_of(row, turn) {
             self.enqueue(Key::Watched(budget), turn);
@@ -476,6 +489,35 @@ impl Controllers {
             .collect();
         for id in quotas {
             self.enqueue(Key::Watched(id), turn);
+        }
+    }
+
+    /// After a change of `minReadySeconds` pods are available later, or earlier.
+    fn follow_min_ready(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+        let wanted = turn.store.replica_set(id).map_or(0, |row| row.min_ready_s);
+        let before = if wanted == 0 {
+            self.min_ready_s.remove(&id)
+        } else {
+            self.min_ready_s.insert(id, wanted)
+        };
+        if before.unwrap_or(0) == wanted {
+            return;
+        }
+        let ready: Vec<(PodId, PodRow)> = turn
+            .store
+            .pods_of(id)
+            .filter(|(_, row)| row.is_ready())
+            .map(|(pod, row)| (pod, *row))
+            .collect();
+        for (pod, row) in ready {
+            let since =
+                signed_s(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
+            if (since + wanted) * 1_000_000 <= turn.now().signed_micros() {
+                self.pod_available(pod, turn);
+            } else {
+                turn.store.unset_available(pod);
+                self.await_availability(pod, &row, turn);
+            }
         }
     }
 

@@ -61,6 +61,8 @@ pub enum Event {
     Kubelet(kubelet::Event),
     /// The control plane's own processes'.
     ControlPlane(control_plane::Event),
+    /// A pod that was to be disrupted has stayed for too long.
+    DisruptionStale(PodId),
 }
 
 const _: () = assert!(size_of::<Event>() <= 24);

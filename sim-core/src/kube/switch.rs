@@ -151,6 +151,7 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
             "taint-eviction-controller"
         }
         Event::Sync(Key::Namespaces) => "namespace-controller",
+        Event::DisruptionStale(_) => "disruption-controller",
         Event::PodGc => "pod-garbage-collector-controller",
         Event::VolumeSync => "persistentvolume-binder-controller",
         Event::Scheduler(_) => "kube-scheduler",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sim_core::console::Output;
+use sim_core::object::structural::regex::Regex;
 
 use super::look;
 
@@ -69,6 +70,8 @@ pub fn output(key: &str, expected: &Value, seen: &Output) -> Option<Result<(), S
                 .find(|part| seen.stdout.contains(part));
             found.map_or(Ok(()), |part| Err(format!("standard output has {part:?}")))
         }
+        "stdout_regex" => matches("standard output", expected, &trimmed(&seen.stdout)),
+        "stderr_regex" => matches("standard error", expected, &trimmed(&seen.stderr)),
         "stdout_lines" => in_order(seen.stdout.lines(), &texts(expected)),
         "first_stdout_line" => {
             let first = seen.stdout.lines().next().unwrap_or_default();
@@ -91,6 +94,15 @@ pub fn output(key: &str, expected: &Value, seen: &Output) -> Option<Result<(), S
         ),
         "lines" | "lines_in_order_subset" => labelled(expected, &seen.stdout),
         _ => return None,
+    })
+}
+
+/// `^` and `$` are the text's ends, as in most tools without flags.
+fn matches(stream: &str, expected: &Value, text: &str) -> Result<(), String> {
+    let pattern = expected.as_str().unwrap_or_default();
+    let regex = Regex::parse(pattern)?;
+    check(regex.is_match(text), || {
+        format!("{stream} does not match {pattern:?}: {:?}", short(text))
     })
 }
 

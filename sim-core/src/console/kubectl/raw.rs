@@ -80,6 +80,17 @@ fn body(call: &Call<'_>) -> Result<Value, Problem> {
     })
 }
 
+/// What a subresource without an answer of its own answers.
+fn success() -> Value {
+    Value::object([
+        ("apiVersion", Value::from("v1")),
+        ("code", Value::Int(201)),
+        ("kind", "Status".into()),
+        ("metadata", Value::map()),
+        ("status", "Success".into()),
+    ])
+}
+
 /// `create --raw`, `replace --raw`, `delete --raw`, `get --raw`.
 ///
 /// # Errors
@@ -111,6 +122,15 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
                 namespace: place.namespace.as_str().into(),
             };
             call.ask(request)?.object
+        }
+        ("create", Some(name), Some("eviction")) if place.kind.kind == "Pod" => {
+            let eviction = body(call)?;
+            call.ask(Request::Evict {
+                namespace: place.namespace.as_str().into(),
+                name: name.as_str().into(),
+                grace_seconds: eviction.i64_at(&["deleteOptions", "gracePeriodSeconds"]),
+            })?;
+            success()
         }
         ("replace", Some(_), sub @ (None | Some("status"))) => {
             let (object, namespace) = (body(call)?, place.namespace.as_str().into());

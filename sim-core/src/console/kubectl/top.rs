@@ -166,7 +166,8 @@ fn shares(node: &Value, total: Sample) -> Vec<String> {
     vec![share("cpu", 1_000, total.0), share("memory", 1, total.1)]
 }
 
-/// One pod's sample.
+/// One pod's sample: what was set, else what its containers use at the moment. The metrics server
+/// gives the average of the last 15 s, which is the same where nothing has changed meanwhile.
 fn sample(plane: &KubePlane, world: &crate::engine::world::World, pod: &Value) -> Sample {
     let object = format!("pod/{}", name_of(pod));
     let set = |metric| plane.samples().get(&object, metric);
@@ -175,18 +176,20 @@ fn sample(plane: &KubePlane, world: &crate::engine::world::World, pod: &Value) -
         .any(|one| one.path(&["state", "running"]).is_some());
     let measured = || {
         let sandbox = plane.sandbox_named(name_of(pod), &world.symbols)?;
-        let mut sum = None;
-        for (_, container) in world.substrate.containers_in(sandbox) {
+        let mut sum = (None, None);
+        for (id, container) in world.substrate.containers_in(sandbox) {
             if container.running_since().is_some() {
-                let bytes = i64::try_from(container.behaviour.memory_bytes).unwrap_or(i64::MAX);
-                sum = add(sum, Some(bytes));
+                let memory = world.substrate.container_memory(id, world.now).working_set();
+                let milli = i64::from(container.cpu.got).div_euclid(1_000);
+                sum.0 = add(sum.0, Some(milli));
+                sum.1 = add(sum.1, i64::try_from(memory).ok());
             }
         }
-        sum
+        Some(sum)
     };
-    let memory = set("memory").map(|milli| milli / 1_000);
+    let (cpu, memory) = running.then(measured).flatten().unwrap_or((None, None));
     (
-        set("cpu"),
-        memory.or_else(|| running.then(measured).flatten()),
+        set("cpu").or(cpu),
+        set("memory").map(|milli| milli / 1_000).or(memory),
     )
 }

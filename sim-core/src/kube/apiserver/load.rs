@@ -66,7 +66,7 @@ impl ApiServer {
         if simulated {
             return Err(Refusal::already_exists(kind, &name));
         }
-        let created = fields::time(fields::text(&value, &["metadata", "creationTimestamp"]))
+        let created = fields::signed_time(fields::text(&value, &["metadata", "creationTimestamp"]))
             .unwrap_or(turn.now());
         let generation = value
             .i64_at(&["metadata", "generation"])

@@ -14,11 +14,11 @@ use crate::base::symbol::Symbol;
 use crate::base::time::{EPOCH_UNIX_SECONDS, SimTime};
 use crate::kube::heartbeat::{healthy, zone_key};
 use crate::kube::kinds::KINDS;
-use crate::kube::rows::NodeId;
 use crate::kube::rows::node::{ConditionStatus, NodeCondition, NodeRow};
-use crate::kube::rows::pod::{NO_POD, POD_CONDITIONS, PodCondition};
+use crate::kube::rows::pod::{NO_POD, POD_CONDITIONS, Phase, PodCondition};
 use crate::kube::rows::read;
-use crate::kube::rows::workload::WorkloadCondition;
+use crate::kube::rows::workload::{Part, WorkloadCondition};
+use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::store::document::{Document, DocumentKey, RowReference};
 use crate::kube::store::pods::Restored;
 use crate::kube::turn::Turn;
@@ -53,9 +53,7 @@ fn document(key: &DocumentKey, turn: &Turn<'_, '_>) -> Option<Document> {
 
 /// An API time, before the run as well.
 pub fn time(text: &str) -> Option<SimTime> {
-    let unix = read::unix_seconds(text)?;
-    let micros = (unix - EPOCH_UNIX_SECONDS.cast_signed()).checked_mul(1_000_000)?;
-    Some(SimTime::from_micros(micros.cast_unsigned()))
+    read::signed_time(text)
 }
 
 /// The same in whole seconds.
@@ -221,6 +219,30 @@ pub fn node_named(name: &str, turn: &mut Turn<'_, '_>) -> NodeId {
             let row = stand_in(name, turn);
             turn.store.add_node(row)
         }
+    }
+}
+
+/// A Job's pod that has ended and has no finalizer any more is one that its Job's status counts.
+/// Source: `pkg/controller/job/job_controller.go`, `trackJobStatusAndRemoveFinalizers`.
+pub fn counted(pod: PodId, owner: ReplicaSetId, value: &Value, turn: &mut Turn<'_, '_>) {
+    const TRACKING: &str = "batch.kubernetes.io/job-tracking";
+    let tracked = read::list(value, &["metadata", "finalizers"])
+        .iter()
+        .any(|finalizer| finalizer.as_str() == Some(TRACKING));
+    let phase = turn.store.pod(pod).map(|row| row.phase);
+    let Some(set) = turn.store.replica_set_mut(owner).filter(|_| !tracked) else {
+        return;
+    };
+    let Part::Job(part) = &mut set.part else {
+        return;
+    };
+    let in_status = match phase {
+        Some(Phase::Succeeded) => part.succeeded > 0,
+        Some(Phase::Failed) => part.failed > 0,
+        _ => false,
+    };
+    if in_status {
+        Arc::make_mut(part).counted.insert(pod);
     }
 }
 

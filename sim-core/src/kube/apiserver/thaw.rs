@@ -83,7 +83,12 @@ impl ApiServer {
         let value = plain(kind, &document.value);
         let (decoded, _) = decode_value(&value);
         let Some(decoded) = decoded else {
-            // What would not be accepted today stays as it was read.
+            // What would not be accepted today stays as it was read. A CronJob's controller sees for
+            // itself what is wrong with a schedule or a time zone.
+            if kind.kind == "CronJob" {
+                store(key, value, RowReference::None, turn);
+                workload::attach(kind.kind, key, true, turn);
+            }
             return;
         };
         match decoded.spec {
@@ -306,9 +311,14 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
     let template = workload::keep_template(&template, &key.namespace, turn)?;
     let owner = owner_of(key, &value, turn);
     let name = pod_name(&key.name, owner, turn);
+    let mut flags = PodFlags::default();
+    flags.set(
+        PodFlags::FOREIGN,
+        owner.is_none() && controller(&value).is_some(),
+    );
     let pod = turn
         .store
-        .create_pod(name, template, owner, PodFlags::default(), document.created);
+        .create_pod(name, template, owner, flags, document.created);
     let status = document.value.get("status").cloned().unwrap_or_default();
     let now = turn.now();
     let node = spec
@@ -329,8 +339,19 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
         let status = pod_status(&value, &status, containers);
         turn.store.set_pod_status(pod, status, at);
     }
+    if let Some(disrupted) = condition(&status, "DisruptionTarget")
+        && fields::text(disrupted, &["status"]) == "True"
+    {
+        let message = fields::text(disrupted, &["message"]);
+        let at = transition(&status, "DisruptionTarget").unwrap_or(now);
+        let reason = known_disruption(fields::text(disrupted, &["reason"]));
+        turn.store.set_disruption(pod, reason, message.into(), at);
+    }
     turn.store
         .restore_pod(pod, revive::restored(&document.value));
+    if let Some(owner) = owner {
+        revive::counted(pod, owner, &document.value, turn);
+    }
     turn.store.documents_mut().remove(key);
     if value.path(&["metadata", "deletionTimestamp"]).is_some() {
         let grace = value
@@ -461,6 +482,21 @@ fn termination(ended: &Value) -> Termination {
         finished: time("finishedAt"),
         container: None,
     }
+}
+
+/// Who may disrupt a pod. Source: `staging/src/k8s.io/api/core/v1/types.go` and those who write it.
+fn known_disruption(text: &str) -> &'static str {
+    const KNOWN: [&str; 5] = [
+        "DeletionByPodGC",
+        "DeletionByTaintManager",
+        "EvictionByEvictionAPI",
+        "PreemptionByScheduler",
+        "TerminationByKubelet",
+    ];
+    KNOWN
+        .into_iter()
+        .find(|known| *known == text)
+        .unwrap_or("Unknown")
 }
 
 /// Reasons that components give; one that none of them gives reads as unknown.

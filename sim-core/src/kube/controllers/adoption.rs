@@ -1,7 +1,7 @@
 //! Adoption: a controller takes over pods that match and that nobody controls.
 //! Source: `pkg/controller/controller_ref_manager.go`.
 
-use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::pod::{PodFlags, PodRow};
 use crate::kube::rows::workload::{OwnerKind, ReplicaSetRow};
 use crate::kube::rows::{PodId, ReplicaSetId};
 use crate::kube::turn::Turn;
@@ -50,6 +50,7 @@ fn takes(row: &ReplicaSetRow, pod: &PodRow, turn: &Turn<'_, '_>) -> bool {
     };
     !row.deleting
         && !pod.is_terminating()
+        && !pod.flags.has(PodFlags::FOREIGN)
         && row.namespace == template.namespace
         && !row.selector.0.is_empty()
         && row.selector.matches(&template.labels)

@@ -25,8 +25,9 @@ use crate::manifest::value::Value;
 
 use calculator::Tolerance;
 use limits::{History, Rules, Why};
-use metrics::{Measured, Overrides};
+use metrics::{Measured, Overrides, Samples};
 use target::Target;
+use usage::Meter;
 
 const COMPONENT: &str = "horizontal-pod-autoscaler";
 
@@ -35,6 +36,7 @@ const COMPONENT: &str = "horizontal-pod-autoscaler";
 pub struct AutoscalerController {
     /// Samples that a person has set.
     pub overrides: Overrides,
+    meter: Meter,
 }
 
 /// One pass's view.
@@ -63,6 +65,9 @@ impl AutoscalerController {
                 pass.part.due = Some(now + period);
                 turn.at(now + period, Event::Sync(Key::Watched(id)));
                 pass.keep(id, turn);
+                if let Some(target) = Target::find(&pass.document, &pass.key, turn) {
+                    self.meter.look(&target.pods, turn);
+                }
                 return;
             }
             Some(due) if due > now => return,
@@ -71,7 +76,7 @@ impl AutoscalerController {
                 turn.at(now + period, Event::Sync(Key::Watched(id)));
             }
         }
-        pass.run(&self.overrides, apiserver, turn);
+        pass.run(self, apiserver, turn);
         pass.keep(id, turn);
     }
 }
@@ -137,7 +142,12 @@ impl Pass {
         }
     }
 
-    fn run(&mut self, overrides: &Overrides, apiserver: &mut ApiServer, turn: &mut Turn<'_, '_>) {
+    fn run(
+        &mut self,
+        controller: &mut AutoscalerController,
+        apiserver: &mut ApiServer,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let now = turn.now();
         let Some(target) = Target::find(&self.document, &self.key, turn) else {
             let reference = self.document.path(&["spec", "scaleTargetRef"]);
@@ -165,6 +175,11 @@ impl Pass {
             "the HPA controller was able to get the target's current scale",
             now,
         );
+        controller.meter.look(&target.pods, turn);
+        let samples = Samples {
+            set: &controller.overrides,
+            meter: &controller.meter,
+        };
         let current = target.replicas;
         if self.part.recommendations.is_empty() {
             self.part.recommendations.push((now, current));
@@ -191,7 +206,7 @@ impl Pass {
                 "Current number of replicas below Spec.MinReplicas".to_owned(),
             )
         } else {
-            match self.recommend(&target, overrides, &mut measured, turn) {
+            match self.recommend(&target, samples, &mut measured, turn) {
                 Some((wanted, metric)) => {
                     let reason = if wanted > current {
                         format!("{metric} above target")
@@ -216,7 +231,7 @@ impl Pass {
     fn recommend(
         &mut self,
         target: &Target,
-        overrides: &Overrides,
+        samples: Samples<'_>,
         measured: &mut Vec<Measured>,
         turn: &mut Turn<'_, '_>,
     ) -> Option<(i64, String)> {
@@ -241,7 +256,7 @@ impl Pass {
         let mut best: Option<(i64, String)> = None;
         let mut invalid: Vec<(&'static str, String)> = Vec::new();
         for spec in &specs {
-            match metrics::measure(spec, target, overrides, tolerance, turn) {
+            match metrics::measure(spec, target, samples, tolerance, turn) {
                 Ok(found) => {
                     if best
                         .as_ref()

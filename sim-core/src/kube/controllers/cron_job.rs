@@ -42,7 +42,7 @@ pub struct CronJobController {}
 struct Child {
     id: ReplicaSetId,
     name: Symbol,
-    started_s: u64,
+    started_s: i64,
     finished: bool,
     complete: bool,
 }
@@ -112,7 +112,7 @@ impl Pass {
                 (part.cron_job == Some(row.name)).then(|| Child {
                     id: job,
                     name: found.name,
-                    started_s: part.started.map_or(0, SimTime::whole_seconds),
+                    started_s: part.started.map_or(0, unix),
                     finished: part.finished.is_some(),
                     complete: part.complete,
                 })
@@ -549,7 +549,5 @@ impl Pass {
 
 /// Seconds since 1970.
 fn unix(time: SimTime) -> i64 {
-    EPOCH_UNIX_SECONDS
-        .saturating_add(time.whole_seconds())
-        .cast_signed()
+    EPOCH_UNIX_SECONDS.saturating_add_signed(time.signed_micros().div_euclid(1_000_000)).cast_signed()
 }

@@ -21,7 +21,7 @@ use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
-use super::hands::{Actor, Hands, PodPlan, suffix};
+use super::hands::{Actor, Hands, PodPlan, RETRY, suffix};
 use super::revisions;
 use placement::{Fit, fit, fits_now, target};
 
@@ -63,6 +63,8 @@ impl DaemonSetController {
                     kind: "DaemonSet",
                     component: "daemonset-controller",
                     source: "kube.daemonset",
+                    retry_first: RETRY.0,
+                    retry_longest: RETRY.1,
                 },
                 limiter,
             ),

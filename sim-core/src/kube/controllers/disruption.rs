@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::name::Name;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::Detail;
 use crate::kube::event::{Event, Key};
 use crate::kube::render::{object, time};
-use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::pod::{PodCondition, PodFlags, PodRow, signed_s};
 use crate::kube::rows::watched::{Allowance, BudgetPart, WatchedKind, WatchedPart};
 use crate::kube::rows::workload::{Amount, OwnerKind};
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId};
@@ -19,7 +20,46 @@ use crate::manifest::value::Value;
 /// How long a granted eviction counts without the pod going. Source: as above, `DeletionTimeout`.
 const GRANTED: SimDuration = SimDuration::from_secs(120);
 
+/// How long a pod that was to be disrupted may stay. Source: as above, `stalePodDisruptionTimeout`.
+const STALE: SimDuration = SimDuration::from_secs(120);
+
 const COMPONENT: &str = "controllermanager";
+
+/// When a pod's disruption would be stale; none if it is under way or was none.
+fn stale_at(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> Option<SimTime> {
+    let due = row.flags.has(PodFlags::DISRUPTION_TARGET)
+        && !row.is_terminating()
+        && !row.phase.is_terminal();
+    let since = turn.store.pod_details(pod).transitions_s[PodCondition::DisruptionTarget as usize];
+    let at = signed_s(since).saturating_mul(1_000_000);
+    let at = at.saturating_add(i64::try_from(STALE.as_micros()).unwrap_or(0));
+    due.then(|| SimTime::from_micros(u64::try_from(at).unwrap_or(0)))
+}
+
+/// Waits for the end of a disruption that a pod has just been marked with.
+pub fn watch(pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) {
+    if let Some(at) = stale_at(pod, row, turn) {
+        turn.at(at, Event::DisruptionStale(pod));
+    }
+}
+
+/// The condition is taken back from a pod that was not disrupted in time.
+pub fn stale(pod: PodId, turn: &mut Turn<'_, '_>) {
+    let Some(row) = turn.store.pod(pod).copied() else {
+        return;
+    };
+    let now = turn.now();
+    if stale_at(pod, &row, turn).is_some_and(|at| at <= now) {
+        turn.note(
+            "kube.disruption",
+            "stale",
+            "pod",
+            row.name,
+            Detail::None,
+        );
+        turn.store.clear_disruption(pod, now);
+    }
+}
 
 /// Budgets that select a pod.
 pub fn budgets_of(row: &PodRow, turn: &Turn<'_, '_>) -> Vec<WatchedId> {

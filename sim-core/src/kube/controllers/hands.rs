@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::base::name::{Name, SUFFIX_COUNT, Suffix};
 use crate::base::symbol::Symbol;
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
-use crate::kube::event::Event;
+use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
 use crate::kube::rows::pod::PodFlags;
 use crate::kube::rows::{PodId, ReplicaSetId};
@@ -45,7 +45,16 @@ pub struct Actor {
     pub component: &'static str,
     /// Its name in the trace.
     pub source: &'static str,
+    /// Wait after the first refused creation, doubled with each in a row.
+    pub retry_first: SimDuration,
+    /// Longest wait.
+    pub retry_longest: SimDuration,
 }
+
+/// A work queue's own waits after errors.
+/// Source: `staging/src/k8s.io/client-go/util/workqueue/default_rate_limiters.go`.
+pub const RETRY: (SimDuration, SimDuration) =
+    (SimDuration::from_millis(5), SimDuration::from_secs(1_000));
 
 /// What a controller has decided and not yet carried out, and its client.
 #[derive(Clone, Debug)]
@@ -55,6 +64,8 @@ pub struct Hands {
     actor: Actor,
     plans: BTreeMap<ReplicaSetId, VecDeque<PodPlan>>,
     deletions: BTreeMap<PodId, ReplicaSetId>,
+    /// Refused creations: how many in a row, and when the next may be tried.
+    refusals: BTreeMap<ReplicaSetId, (u32, SimTime)>,
 }
 
 impl Hands {
@@ -65,7 +76,13 @@ impl Hands {
             actor,
             plans: BTreeMap::new(),
             deletions: BTreeMap::new(),
+            refusals: BTreeMap::new(),
         }
+    }
+
+    /// Whether the API server refused this object's last creation.
+    pub fn is_refused(&self, id: ReplicaSetId) -> bool {
+        self.refusals.contains_key(&id)
     }
 
     /// The object that events are about.
@@ -106,7 +123,15 @@ impl Hands {
 
     /// Begins to make pods, in order.
     pub fn create(&mut self, id: ReplicaSetId, plans: Vec<PodPlan>, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.replica_set_mut(id).filter(|_| !plans.is_empty()) else {
+        let waits = self
+            .refusals
+            .get(&id)
+            .is_some_and(|(_, until)| *until > turn.now());
+        let Some(row) = turn
+            .store
+            .replica_set_mut(id)
+            .filter(|_| !plans.is_empty() && !waits)
+        else {
             return;
         };
         row.creating = u32::try_from(plans.len()).unwrap_or(u32::MAX);
@@ -134,6 +159,7 @@ impl Hands {
                 turn,
             );
             self.give_up(id, turn);
+            self.retry_later(id, turn);
             return;
         }
         turn.store
@@ -156,6 +182,7 @@ impl Hands {
         row.wave.0 = row.wave.0.saturating_sub(1);
         if row.creating == 0 {
             self.plans.remove(&id);
+            self.refusals.remove(&id);
             return;
         }
         let mut earliest = now;
@@ -169,6 +196,22 @@ impl Hands {
             if at > earliest { at } else { earliest },
             Event::CreatePod(id),
         );
+    }
+
+    /// The next try has another name and comes after a wait.
+    fn retry_later(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        if let Some(row) = turn.store.replica_set_mut(id) {
+            row.ordinal = row.ordinal.saturating_add(1);
+        }
+        let refused = self.refusals.entry(id).or_insert((0, now));
+        refused.0 = refused.0.saturating_add(1);
+        let wait = self
+            .actor
+            .retry_first
+            .saturating_mul(1 << (refused.0 - 1).min(20));
+        refused.1 = now + wait.min(self.actor.retry_longest);
+        turn.at(refused.1, Event::Sync(Key::ReplicaSet(id)));
     }
 
     fn give_up(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {

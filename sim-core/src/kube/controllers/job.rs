@@ -78,6 +78,9 @@ impl JobController {
                     kind: "Job",
                     component: "job-controller",
                     source: "kube.job",
+                    // Source: `job_controller.go`, `DefaultJobApiBackOff`, `MaxJobApiBackOff`.
+                    retry_first: SimDuration::from_secs(1),
+                    retry_longest: SimDuration::from_secs(60),
                 },
                 limiter,
             ),
@@ -139,6 +142,9 @@ impl JobController {
             }
             if end.failed {
                 let matched = pod.and_then(|pod| failure::judge(pod, &pass.part, turn));
+                if let (Some(pod), Some(index)) = (pod, end.index) {
+                    failure::recall(*pod, index, &mut pass.part, turn);
+                }
                 self.count_failure(pass, *end, matched.as_ref());
                 if let Some(Matched {
                     action: FailureAction::FailJob,
@@ -223,7 +229,7 @@ impl JobController {
         if let (Some(deadline), Some(started), false) =
             (pass.part.deadline_s, pass.part.started, pass.part.suspend)
         {
-            let ends = started + SimDuration::from_secs(deadline.unsigned_abs());
+            let ends = later(started, deadline);
             if turn.now() >= ends {
                 return failure(
                     "DeadlineExceeded",
@@ -367,6 +373,9 @@ impl JobController {
         let plans = create::plans(pass, missing, turn);
         let count = i64::try_from(plans.len()).unwrap_or(0);
         self.hands.create(pass.id, plans, turn);
+        if self.hands.is_refused(pass.id) {
+            return active;
+        }
         active + count
     }
 
@@ -575,6 +584,13 @@ fn rank(pod: PodId, turn: &Turn<'_, '_>) -> (bool, Phase, bool, u32, i64, i64, P
     }
 }
 
+/// So many seconds after a time, which may lie before the run; not before the run itself.
+fn later(since: SimTime, seconds: i64) -> SimTime {
+    let span = seconds.saturating_mul(1_000_000);
+    let micros = since.signed_micros().saturating_add(span);
+    SimTime::from_micros(u64::try_from(micros).unwrap_or(0))
+}
+
 /// Looks again at a time, at least one second from now.
 fn look_again(id: ReplicaSetId, at: SimTime, turn: &mut Turn<'_, '_>) {
     let earliest = turn.now() + BATCH;
@@ -588,7 +604,7 @@ fn expire(id: ReplicaSetId, row: &ReplicaSetRow, part: &JobPart, turn: &mut Turn
     let (Some(finished), Some(ttl)) = (part.finished, part.ttl_s) else {
         return;
     };
-    let due = finished + SimDuration::from_secs(ttl.unsigned_abs());
+    let due = later(finished, ttl);
     let now = turn.now();
     if due > now {
         turn.at(due, Event::Sync(Key::ReplicaSet(id)));
@@ -631,7 +647,7 @@ fn reason_text(reason: &str) -> &'static str {
 /// A pod of a Job is gone: if nobody has counted it, its end is kept.
 pub fn vanished(pod: PodId, row: &PodRow, owner: ReplicaSetId, turn: &mut Turn<'_, '_>) {
     let index = index_of(row, turn);
-    let now_s = turn.now().whole_seconds();
+    let now_s = turn.now().signed_micros().div_euclid(1_000_000);
     let Some(Part::Job(part)) = turn
         .store
         .replica_set_mut(owner)

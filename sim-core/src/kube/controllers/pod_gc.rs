@@ -1,8 +1,8 @@
 //! The pod garbage collector: pods that no kubelet will ever finish.
-//! Source: `pkg/controller/podgc/gc_controller.go`. Terminated pods beyond 12,500 are not
-//! collected: no run gets there with the kinds that are modelled.
+//! Source: `pkg/controller/podgc/gc_controller.go`. Unscheduled pods that are being deleted need no
+//! look: the API server removes them at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::name::Rule;
 use crate::base::time::{SimDuration, SimTime};
@@ -10,6 +10,7 @@ use crate::des::notice::Detail;
 use crate::kube::event::Event;
 use crate::kube::heartbeat::tick_after;
 use crate::kube::rows::node::{ConditionStatus, TAINT_OUT_OF_SERVICE};
+use crate::kube::rows::pod::signed_s;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::turn::Turn;
 
@@ -23,10 +24,58 @@ pub struct PodGc {
     missing: BTreeMap<NodeId, Option<SimTime>>,
     /// Nodes declared out of service.
     out_of_service: Vec<NodeId>,
+    /// Pods that have ended.
+    ended: BTreeSet<PodId>,
     scheduled: Option<SimTime>,
 }
 
 impl PodGc {
+    /// A pod was written or has gone.
+    pub fn pod_changed(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
+        let ended = turn
+            .store
+            .pod(pod)
+            .is_some_and(|row| row.phase.is_terminal());
+        if !ended {
+            self.ended.remove(&pod);
+        } else if self.ended.insert(pod) && self.surplus(turn) > 0 {
+            self.schedule(turn);
+        }
+    }
+
+    /// How many ended pods there are too many.
+    fn surplus(&self, turn: &Turn<'_, '_>) -> usize {
+        let threshold = turn.settings.terminated_pod_gc_threshold;
+        if threshold == 0 {
+            return 0;
+        }
+        let threshold = usize::try_from(threshold).unwrap_or(usize::MAX);
+        self.ended.len().saturating_sub(threshold)
+    }
+
+    /// Evicted pods go first, then the oldest.
+    fn collect_ended(&mut self, turn: &mut Turn<'_, '_>) {
+        let surplus = self.surplus(turn);
+        if surplus == 0 {
+            return;
+        }
+        let mut order: Vec<(bool, i64, String, PodId)> = self
+            .ended
+            .iter()
+            .filter_map(|pod| {
+                let row = turn.store.pod(*pod)?;
+                let evicted = turn.store.pod_details(*pod).reason == Some("Evicted");
+                let name = row.name.text(turn.ctx.symbols);
+                Some((!evicted, signed_s(row.created_s), name, *pod))
+            })
+            .collect();
+        order.sort();
+        for (.., pod) in order.into_iter().take(surplus) {
+            self.ended.remove(&pod);
+            remove(pod, None, None, turn);
+        }
+    }
+
     /// A node object is gone.
     pub fn node_removed(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
         self.missing.insert(node, None);
@@ -62,6 +111,7 @@ impl PodGc {
     /// One round.
     pub fn round(&mut self, turn: &mut Turn<'_, '_>) {
         self.scheduled = None;
+        self.collect_ended(turn);
         self.collect_out_of_service(turn);
         self.collect_missing(turn);
         if !self.missing.is_empty() || !self.out_of_service.is_empty() {
@@ -94,7 +144,7 @@ impl PodGc {
                 .map(|(pod, _)| pod)
                 .collect();
             for pod in pods {
-                remove(pod, None, turn);
+                remove(pod, None, None, turn);
             }
         }
     }
@@ -122,6 +172,7 @@ impl PodGc {
         for pod in pods {
             remove(
                 pod,
+                Some(("DeletionByPodGC", "PodGC: node no longer exists")),
                 Some(Rule {
                     key: "pod-gc-quarantine",
                     value: QUARANTINE,
@@ -135,10 +186,24 @@ impl PodGc {
     }
 }
 
-fn remove(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
+/// Marks a pod failed, for whoever counts it, and removes it without a grace period.
+fn remove(
+    pod: PodId,
+    disrupted: Option<(&'static str, &'static str)>,
+    rule: Option<Rule>,
+    turn: &mut Turn<'_, '_>,
+) {
     let Some(row) = turn.store.pod(pod).copied() else {
         return;
     };
+    if !row.phase.is_terminal() {
+        let now = turn.now();
+        if let Some((reason, message)) = disrupted {
+            turn.store.set_disruption(pod, reason, message.into(), now);
+        }
+        turn.store.set_failed(pod);
+        turn.note("kube.pod-gc", "fail", "pod", row.name, Detail::None);
+    }
     turn.note_rule("kube.pod-gc", "delete", "pod", row.name, Detail::None, rule);
     turn.store.remove_pod(pod);
 }

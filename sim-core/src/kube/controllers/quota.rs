@@ -1,7 +1,8 @@
 //! Resource quotas: what is used of each, and whether one more pod fits.
 //! Sources: `pkg/controller/resourcequota/resource_quota_controller.go`, `pkg/quota/v1/evaluator/core/pods.go`,
-//! `plugin/pkg/admission/resourcequota/controller.go`. Quotas with scopes are not modelled: they
-//! count nothing here.
+//! `plugin/pkg/admission/resourcequota/controller.go`.
+
+pub mod scope;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,9 @@ pub fn admit(template: TemplateId, name: Name, turn: &Turn<'_, '_>) -> Result<()
         let Some(document) = turn.store.watched_document(id) else {
             continue;
         };
+        if !scope::counts(&document.value, spec(template, turn)) {
+            continue;
+        }
         let hard = hard(&document.value);
         let used = usage(id, &hard, turn);
         let mut over: Vec<&str> = Vec::new();
@@ -69,6 +73,12 @@ fn quotas(namespace: crate::base::symbol::Symbol, turn: &Turn<'_, '_>) -> Vec<Wa
         .filter(|(_, row)| row.kind == WatchedKind::Quota && row.namespace == namespace)
         .map(|(id, _)| id)
         .collect()
+}
+
+fn spec<'a>(template: TemplateId, turn: &'a Turn<'_, '_>) -> &'a Value {
+    const NOTHING: &Value = &Value::Null;
+    let document = &turn.store.template(template).document;
+    document.get("spec").unwrap_or(NOTHING)
 }
 
 /// What a pod counts for, by resource of a quota; amounts in thousandths.
@@ -126,9 +136,18 @@ fn usage(
         return used;
     };
     let namespace = row.namespace;
+    let quota = turn
+        .store
+        .watched_document(id)
+        .map(|document| document.value.clone())
+        .unwrap_or_default();
+    let scoped = scope::is_scoped(&quota);
     if hard.keys().any(|key| pod_resource(key)) {
         for (_, pod) in turn.store.pods() {
             if pod.phase.is_terminal() || turn.store.template(pod.template).namespace != namespace {
+                continue;
+            }
+            if scoped && !scope::counts(&quota, spec(pod.template, turn)) {
                 continue;
             }
             for (resource, share) in pod_share(pod.template, turn) {
@@ -137,6 +156,9 @@ fn usage(
                 }
             }
         }
+    }
+    if scoped {
+        return used;
     }
     let text = turn.ctx.symbols.text(namespace).to_owned();
     for (resource, sum) in &mut used {

@@ -236,6 +236,8 @@ impl ReplicaSetController {
             return;
         };
         row.creating = 0;
+        // The next try has another name.
+        row.ordinal += 1;
         let object = (row.kind.text(), row.namespace, Name::plain(row.name));
         let component = component(row.kind);
         let text: Arc<str> = format!("Error creating: {refusal}").into();

@@ -23,7 +23,7 @@ use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
-use super::hands::{Actor, Hands, PodPlan};
+use super::hands::{Actor, Hands, PodPlan, RETRY};
 use super::{quota, revisions};
 
 /// Pods of one wave. Source: `stateful_set_control.go`, `MaxBatchSize`.
@@ -63,6 +63,8 @@ impl StatefulSetController {
                     kind: "StatefulSet",
                     component: "statefulset-controller",
                     source: "kube.statefulset",
+                    retry_first: RETRY.0,
+                    retry_longest: RETRY.1,
                 },
                 limiter,
             ),

@@ -271,12 +271,16 @@ fn conditions(row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Val
         ))
     };
     if let Some((reason, message)) = &details.disruption {
+        let text = |text: &str| match text {
+            "" => Value::Null,
+            text => text.into(),
+        };
         add(
             "DisruptionTarget",
-            true,
+            row.flags.has(PodFlags::DISRUPTION_TARGET),
             PodCondition::DisruptionTarget,
-            (*reason).into(),
-            Value::String(message.clone()),
+            text(reason),
+            text(message),
         );
     }
     if row.flags.has(PodFlags::ACKNOWLEDGED) {

@@ -55,8 +55,8 @@ pub struct SuccessRule {
 pub struct Ended {
     /// Whether it counts as failed.
     pub failed: bool,
-    /// When it ended, in whole seconds.
-    pub at_s: u64,
+    /// When it ended, in whole seconds; pods that were taken over may have ended before the run.
+    pub at_s: i64,
     /// Its completion index.
     pub index: Option<i64>,
 }
@@ -67,9 +67,9 @@ pub struct Backoff {
     /// Failures in a row.
     pub failures: u32,
     /// Newest failure, in whole seconds.
-    pub last_s: u64,
+    pub last_s: i64,
     /// Newest success, in whole seconds.
-    pub success_s: Option<u64>,
+    pub success_s: Option<i64>,
 }
 
 /// A Job.
@@ -118,7 +118,7 @@ pub struct JobPart {
     /// Indexes that failed for good.
     pub lost: BTreeSet<i64>,
     /// Failures by index: counted ones, ignored ones, the newest in whole seconds.
-    pub index_failures: BTreeMap<i64, (i64, i64, u64)>,
+    pub index_failures: BTreeMap<i64, (i64, i64, i64)>,
     /// The back-off of the whole Job.
     pub backoff: Backoff,
     /// `status.startTime`.
@@ -181,12 +181,12 @@ impl JobPart {
         };
         self.done = indexes("completedIndexes");
         self.lost = indexes("failedIndexes");
-        self.started = read::time(read::text(status, &["startTime"]));
+        self.started = read::signed_time(read::text(status, &["startTime"]));
         for condition in read::list(status, &["conditions"]) {
             let kind = read::text(condition, &["type"]);
             if read::text(condition, &["status"]) == "True" && matches!(kind, "Complete" | "Failed")
             {
-                self.finished = read::time(read::text(condition, &["lastTransitionTime"]));
+                self.finished = read::signed_time(read::text(condition, &["lastTransitionTime"]));
                 self.complete = kind == "Complete";
             }
         }

@@ -69,6 +69,9 @@ impl PodFlags {
     /// Somebody wrote this pod by hand: it has a document of its own.
     pub const DOCUMENT: Self = Self(512);
 
+    /// Its controller is nothing that has a row, so that nobody takes it over.
+    pub const FOREIGN: Self = Self(1024);
+
     /// Whether all bits of `other` are set.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0

@@ -89,6 +89,14 @@ pub fn time(text: &str) -> Option<SimTime> {
     ))
 }
 
+/// An API time, one before the run in two's complement (see [`SimTime::signed_micros`]).
+pub fn signed_time(text: &str) -> Option<SimTime> {
+    let since = unix_seconds(text)?.checked_sub(EPOCH_UNIX_SECONDS.cast_signed())?;
+    Some(SimTime::from_micros(
+        since.checked_mul(1_000_000)?.cast_unsigned(),
+    ))
+}
+
 /// Seconds since 1970 of an API time in UTC.
 pub fn unix_seconds(text: &str) -> Option<i64> {
     let field = |from: usize, to: usize| -> Option<i64> { text.get(from..to)?.parse().ok() };

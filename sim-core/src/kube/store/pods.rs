@@ -312,6 +312,44 @@ impl Store {
         self.write(pod, |row| row.flags.set(PodFlags::DISRUPTION_TARGET, true));
     }
 
+    /// A ready pod is not available any more: its controller asks for a longer time.
+    pub fn unset_available(&mut self, pod: PodId) {
+        let Some(row) = self
+            .pods
+            .get(pod)
+            .filter(|row| row.flags.has(PodFlags::AVAILABLE))
+            .copied()
+        else {
+            return;
+        };
+        let before = self.counts_of(&row);
+        let row_mut = self.pods.get_mut(pod).expect("checked above");
+        row_mut.flags.set(PodFlags::AVAILABLE, false);
+        let row = *row_mut;
+        self.recount(&row, before, self.counts_of(&row));
+    }
+
+    /// Sets DisruptionTarget=False, without a reason.
+    pub fn clear_disruption(&mut self, pod: PodId, now: SimTime) {
+        if self.pods.get(pod).is_none() {
+            return;
+        }
+        let details = self.details.get_mut(pod.slot());
+        details.transitions_s[PodCondition::DisruptionTarget as usize] = seconds(now);
+        details.disruption = Some(("", Arc::from("")));
+        self.write(pod, |row| row.flags.set(PodFlags::DISRUPTION_TARGET, false));
+        self.log.push(Change::PodStatus(pod));
+    }
+
+    /// Sets a pod's phase to Failed, as others than its kubelet do.
+    pub fn set_failed(&mut self, pod: PodId) {
+        if self.pods.get(pod).is_none_or(|row| row.phase.is_terminal()) {
+            return;
+        }
+        self.write(pod, |row| row.phase = Phase::Failed);
+        self.log.push(Change::PodStatus(pod));
+    }
+
     /// Deletes a pod as the API does: sets deletionTimestamp, or removes it at once when the grace
     /// is zero, it is not bound or it has ended. `grace`: the request's, else the template's. A
     /// second call can only shorten the grace.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::kube::controllers::quota::scope;
 use crate::kube::kinds::Kind;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -31,6 +32,12 @@ pub fn states_enough(namespace: &str, pod: &Value, turn: &Turn<'_, '_>) -> Resul
         .of("resourcequotas")
         .filter(|(key, _)| &*key.namespace == namespace);
     for (key, document) in quotas {
+        let scoped_out = pod
+            .get("spec")
+            .is_some_and(|spec| !scope::counts(&document.value, spec));
+        if scoped_out {
+            continue;
+        }
         let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (resource, field, name) in STATED {
             if document.value.path(&["spec", "hard", resource]).is_none() {
@@ -98,7 +105,9 @@ pub fn fits(
         .store
         .documents()
         .of("resourcequotas")
-        .filter(|(key, _)| &*key.namespace == namespace);
+        .filter(|(key, document)| {
+            &*key.namespace == namespace && !scope::is_scoped(&document.value)
+        });
     for (key, document) in quotas {
         let mut over = Vec::new();
         for name in &names {

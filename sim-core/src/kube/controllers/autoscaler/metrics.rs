@@ -12,9 +12,7 @@ use crate::manifest::value::Value;
 
 use super::calculator::{self, Aim, Class, Pod, Ratio, Tolerance};
 use super::target::Target;
-
-/// Time that one sample of the metrics server covers: `--metric-resolution`.
-const WINDOW: SimDuration = SimDuration::from_secs(15);
+use super::usage::{Meter, REQUEST_RATES, RESOLUTION, service_requests};
 
 /// Samples that a person has set, by object (`pod/x`, `pod/x/container`, `external/name`, `service/web`) and metric.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +42,15 @@ impl Overrides {
             .get(&(object.to_owned(), metric.to_owned()))
             .copied()
     }
+}
+
+/// Where samples come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a> {
+    /// Those that a person has set.
+    pub set: &'a Overrides,
+    /// What machines measure.
+    pub meter: &'a Meter,
 }
 
 /// What one metric proposes, and its part of the status.
@@ -103,27 +110,27 @@ type Failure = (&'static str, String);
 pub fn measure(
     spec: &Value,
     target: &Target,
-    overrides: &Overrides,
+    samples: Samples<'_>,
     tolerance: Tolerance,
     turn: &Turn<'_, '_>,
 ) -> Result<Measured, Failure> {
     match read::text(spec, &["type"]) {
-        "Resource" => resource(spec, "resource", target, overrides, tolerance, turn)
+        "Resource" => resource(spec, "resource", target, samples, tolerance, turn)
             .map_err(|why| ("FailedGetResourceMetric", why)),
         "ContainerResource" => resource(
             spec,
             "containerResource",
             target,
-            overrides,
+            samples,
             tolerance,
             turn,
         )
         .map_err(|why| ("FailedGetContainerResourceMetric", why)),
-        "Pods" => per_pod(spec, target, overrides, tolerance, turn)
+        "Pods" => per_pod(spec, target, samples, tolerance, turn)
             .map_err(|why| ("FailedGetPodsMetric", why)),
-        "Object" => single(spec, "object", target, overrides, tolerance, turn)
+        "Object" => single(spec, "object", target, samples, tolerance, turn)
             .map_err(|why| ("FailedGetObjectMetric", why)),
-        "External" => single(spec, "external", target, overrides, tolerance, turn)
+        "External" => single(spec, "external", target, samples, tolerance, turn)
             .map_err(|why| ("FailedGetExternalMetric", why)),
         other => Err((
             "InvalidMetricSourceType",
@@ -136,7 +143,7 @@ fn resource(
     spec: &Value,
     field: &str,
     target: &Target,
-    overrides: &Overrides,
+    samples: Samples<'_>,
     tolerance: Tolerance,
     turn: &Turn<'_, '_>,
 ) -> Result<Measured, String> {
@@ -160,7 +167,7 @@ fn resource(
         .iter()
         .filter_map(|pod| {
             let row = turn.store.pod(*pod)?;
-            let usage = sample(*pod, row, &name, container, overrides, turn);
+            let usage = sample(*pod, row, &name, container, samples, turn);
             Some((*pod, row, usage))
         })
         .collect();
@@ -228,20 +235,20 @@ fn sample(
     row: &PodRow,
     metric: &str,
     only: Option<&str>,
-    overrides: &Overrides,
+    samples: Samples<'_>,
     turn: &Turn<'_, '_>,
 ) -> Option<i64> {
     let object = format!("pod/{}", row.name.text(turn.ctx.symbols));
-    if let Some(set) = overrides.get(&object, metric) {
+    if let Some(set) = samples.set.get(&object, metric) {
         return Some(set);
     }
     let containers = &turn.store.template(row.template).spec.containers;
-    let of = |name: &str| overrides.get(&format!("{object}/{name}"), metric);
+    let of = |name: &str| samples.set.get(&format!("{object}/{name}"), metric);
     if !containers
         .iter()
         .any(|container| of(&container.name).is_some())
     {
-        return super::usage::measured(pod, metric, turn);
+        return samples.meter.measured(pod, metric, only, turn);
     }
     match only {
         Some(name) => of(name),
@@ -321,7 +328,7 @@ fn classify(pod: PodId, row: &PodRow, sampled: bool, cpu: bool, turn: &Turn<'_, 
     let span = |span: SimDuration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 4);
     let ready = row.is_ready();
     let unready = if started + span(turn.settings.autoscaler_cpu_initialization) > now {
-        !ready || now < changed + span(WINDOW)
+        !ready || now < changed + span(RESOLUTION)
     } else {
         !ready && started + span(turn.settings.autoscaler_readiness_delay) > changed
     };
@@ -335,7 +342,7 @@ fn classify(pod: PodId, row: &PodRow, sampled: bool, cpu: bool, turn: &Turn<'_, 
 fn per_pod(
     spec: &Value,
     target: &Target,
-    overrides: &Overrides,
+    samples: Samples<'_>,
     tolerance: Tolerance,
     turn: &Turn<'_, '_>,
 ) -> Result<Measured, String> {
@@ -349,7 +356,7 @@ fn per_pod(
         let Some(row) = turn.store.pod(*pod) else {
             continue;
         };
-        let usage = sample(*pod, row, &metric, None, overrides, turn);
+        let usage = sample(*pod, row, &metric, None, samples, turn);
         pods.push(Pod {
             usage,
             request: 0,
@@ -385,7 +392,7 @@ fn single(
     spec: &Value,
     field: &str,
     target: &Target,
-    overrides: &Overrides,
+    samples: Samples<'_>,
     tolerance: Tolerance,
     turn: &Turn<'_, '_>,
 ) -> Result<Measured, String> {
@@ -400,7 +407,13 @@ fn single(
     } else {
         "external".to_owned()
     };
-    let Some(total) = overrides.get(&object, &metric) else {
+    let measured = || {
+        let service = object.strip_prefix("service/")?;
+        REQUEST_RATES
+            .contains(&metric.as_str())
+            .then(|| service_requests(service, turn))?
+    };
+    let Some(total) = samples.set.get(&object, &metric).or_else(measured) else {
         let api = if field == "object" {
             "custom"
         } else {

@@ -25,8 +25,12 @@ pub fn record(backoff: &mut Backoff, ends: &[Ended]) {
     }
     for end in ends.iter().filter(|end| end.failed) {
         if backoff.success_s.is_none_or(|success| end.at_s > success) {
+            backoff.last_s = if backoff.failures == 0 {
+                end.at_s
+            } else {
+                backoff.last_s.max(end.at_s)
+            };
             backoff.failures = backoff.failures.saturating_add(1);
-            backoff.last_s = backoff.last_s.max(end.at_s);
         }
     }
 }
@@ -47,22 +51,24 @@ pub fn until(backoff: &Backoff) -> Option<SimTime> {
 }
 
 /// The same for so many failures, the newest at that second.
-pub fn after(failures: u64, last_s: u64) -> Option<SimTime> {
-    let wait = delay(failures, BASE, LONGEST);
-    (!wait.is_zero()).then(|| SimTime::from_micros(last_s.saturating_mul(1_000_000)) + wait)
+pub fn after(failures: u64, last_s: i64) -> Option<SimTime> {
+    let wait = i64::try_from(delay(failures, BASE, LONGEST).as_secs()).unwrap_or(i64::MAX / 4);
+    // A wait that was over before the run began is none.
+    let until = u64::try_from(last_s.saturating_add(wait)).unwrap_or(0);
+    (wait > 0).then(|| SimTime::from_micros(until.saturating_mul(1_000_000)))
 }
 
 /// When a pod ended: its last container, else when it ceased to be ready, else when it was asked to
 /// go, else when it was made.
-pub fn finish_s(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> u64 {
+pub fn finish_s(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> i64 {
     let details = turn.store.pod_details(pod);
     let finished = |state: &ContainerState| match state {
         ContainerState::Terminated(end) => {
-            Some(u64::try_from(end.finished.signed_micros() / 1_000_000).unwrap_or(0))
+            Some(end.finished.signed_micros().div_euclid(1_000_000))
         }
         ContainerState::Waiting { .. } | ContainerState::Running { .. } => None,
     };
-    let ends: Option<Vec<u64>> = details
+    let ends: Option<Vec<i64>> = details
         .containers
         .iter()
         .map(|status| finished(&status.state))
@@ -71,12 +77,11 @@ pub fn finish_s(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> u64 {
         return newest;
     }
     if !row.is_ready() && row.flags.has(PodFlags::ACKNOWLEDGED) {
-        let since = signed_s(details.transitions_s[PodCondition::Ready as usize]);
-        return u64::try_from(since).unwrap_or(0);
+        return signed_s(details.transitions_s[PodCondition::Ready as usize]);
     }
     details.terminating_since.map_or_else(
-        || u64::try_from(signed_s(row.created_s)).unwrap_or(0),
-        SimTime::whole_seconds,
+        || signed_s(row.created_s),
+        |since| since.signed_micros().div_euclid(1_000_000),
     )
 }
 

@@ -4,6 +4,7 @@
 use crate::kube::rows::PodId;
 use crate::kube::rows::job::{FailureAction, FailureMatch, FailureRule, JobPart};
 use crate::kube::rows::pod::{ContainerState, PodFlags};
+use crate::kube::selector::label;
 use crate::kube::turn::Turn;
 
 /// A rule that matched.
@@ -13,6 +14,28 @@ pub struct Matched {
     pub action: FailureAction,
     /// The sentence of the Job's condition, should it fail by this.
     pub message: String,
+}
+
+/// Takes over what a failed pod says of the failures of its index before it. A controller that has
+/// made the pods itself knows as much already.
+pub fn recall(pod: PodId, index: i64, part: &mut JobPart, turn: &Turn<'_, '_>) {
+    if part.per_index.is_none() {
+        return;
+    }
+    let Some(row) = turn.store.pod(pod) else {
+        return;
+    };
+    let template = turn.store.template(row.template);
+    let number = |key: &str| -> i64 {
+        label(&template.annotations, key)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0)
+    };
+    let known = part.index_failures.entry(index).or_default();
+    known.0 = known.0.max(number("batch.kubernetes.io/job-index-failure-count"));
+    known.1 = known
+        .1
+        .max(number("batch.kubernetes.io/job-index-ignored-failure-count"));
 }
 
 /// The rule that a failed pod matches.

@@ -1,0 +1,226 @@
+//! Promises that controllers make, looked at after every single event of random runs: a rollout's
+//! surge and unavailability, and budgets under evictions.
+
+use sim_core::base::rng::{Seed, Stream};
+use sim_core::base::time::SimDuration;
+use sim_core::console::Session;
+use sim_core::console::open::{Experiment, open};
+use sim_core::engine::command::Orchestrator;
+use sim_core::kube::store::Store;
+
+/// Runs of each property; each run is a few thousand events.
+const RUNS: u32 = 40;
+
+fn session(seed: u32) -> Session {
+    let mut experiment = Experiment::new(Seed(u64::from(seed)));
+    experiment.only = Some(Orchestrator::Kubernetes);
+    experiment.nodes = 4;
+    open(&experiment).expect("an empty experiment opens").session
+}
+
+fn store(session: &Session) -> &Store {
+    let world = session.history.lab().world(Orchestrator::Kubernetes);
+    world
+        .and_then(|world| world.kube())
+        .expect("Kubernetes runs")
+        .store()
+}
+
+fn line(session: &mut Session, line: &str) -> i32 {
+    session.run(line).code
+}
+
+fn done(session: &mut Session, text: &str) {
+    let output = session.run(text);
+    assert!(output.code == 0, "{text}: {}", output.stderr);
+}
+
+/// Moves on event by event, and looks after each.
+fn each_event(session: &mut Session, span: SimDuration, look: &dyn Fn(&Store, &str)) {
+    let until = session.history.now() + span;
+    loop {
+        let reached = session.history.advance_some(until, 1);
+        let at = session.history.now().to_string();
+        look(store(session), &at);
+        if reached {
+            return;
+        }
+    }
+}
+
+/// A number or a share, and what it comes to.
+#[derive(Clone, Copy, Debug)]
+enum Amount {
+    Count(u32),
+    Percent(u32),
+}
+
+impl Amount {
+    fn random(luck: &mut Stream, count_max: u32, percent_max: u32) -> Self {
+        if luck.below(2) == 0 {
+            Self::Count(luck.below(count_max + 1))
+        } else {
+            Self::Percent(luck.below(percent_max + 1))
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Count(count) => count.to_string(),
+            Self::Percent(percent) => format!("\"{percent}%\""),
+        }
+    }
+
+    fn up(self, whole: u32) -> i64 {
+        i64::from(match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => (percent * whole).div_ceil(100),
+        })
+    }
+
+    fn down(self, whole: u32) -> i64 {
+        i64::from(match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => percent * whole / 100,
+        })
+    }
+
+    const fn is_zero(self) -> bool {
+        matches!(self, Self::Count(0) | Self::Percent(0))
+    }
+}
+
+/// Wanted sizes of all ReplicaSets, and pods that are available, counted from the pods.
+fn sizes(store: &Store) -> (i64, i64) {
+    let mut sum = (0, 0);
+    for (id, set) in store.replica_sets() {
+        sum.0 += set.replicas;
+        let available = store
+            .pods_of(id)
+            .filter(|(_, pod)| pod.is_active() && pod.is_ready())
+            .count();
+        sum.1 += i64::try_from(available).expect("a count");
+    }
+    sum
+}
+
+#[test]
+fn a_rollout_keeps_within_surge_and_unavailability_at_every_event() {
+    for run in 0..RUNS {
+        let mut luck = Stream::new(Seed(1), "rollouts", 0, run);
+        let replicas = 1 + luck.below(12);
+        let (mut surge, unavailable) = (
+            Amount::random(&mut luck, 4, 120),
+            Amount::random(&mut luck, 4, 100),
+        );
+        if surge.is_zero() && unavailable.is_zero() {
+            surge = Amount::Count(1);
+        }
+        let (ceiling, mut may_lack) = (surge.up(replicas), unavailable.down(replicas));
+        if ceiling == 0 && may_lack == 0 {
+            may_lack = 1;
+        }
+        let ready_s = luck.below(4);
+        let mut session = session(run);
+        let manifest = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  replicas: {replicas}\n  minReadySeconds: {ready_s}\n  selector: {{matchLabels: {{app: web}}}}\n  strategy: {{rollingUpdate: {{maxSurge: {}, maxUnavailable: {}}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec: {{containers: [{{name: web, image: \"nginx:1.25\"}}]}}\n",
+            surge.text(),
+            unavailable.text()
+        );
+        done(
+            &mut session,
+            &format!("kubectl apply -f - <<'X'\n{manifest}X\nsim until converged within 10m"),
+        );
+        let seen = format!(
+            "run {run}: {replicas} replicas, surge {surge:?}, unavailable {unavailable:?}"
+        );
+        let look = |store: &Store, at: &str| {
+            let (wanted, available) = sizes(store);
+            assert!(
+                wanted <= i64::from(replicas) + ceiling,
+                "{seen}, at {at}: {wanted} wanted in all"
+            );
+            assert!(
+                available >= i64::from(replicas) - may_lack,
+                "{seen}, at {at}: {available} available"
+            );
+        };
+        // A second change in the middle of the first, and one that cannot work.
+        for image in ["nginx:1.26", "nginx:1.27", "nginx:not-there", "nginx:1.25"] {
+            done(&mut session, &format!("kubectl set image deployment/web web={image}"));
+            let pause = SimDuration::from_millis(u64::from(luck.below(20_000)));
+            each_event(&mut session, pause, &look);
+            if luck.below(3) == 0 {
+                done(&mut session, "kubectl rollout pause deployment/web");
+                each_event(&mut session, SimDuration::from_secs(20), &look);
+                done(&mut session, "kubectl rollout resume deployment/web");
+            }
+        }
+        each_event(&mut session, SimDuration::from_secs(600), &look);
+        assert_eq!(
+            line(&mut session, "sim expect converged"),
+            0,
+            "{seen}: the rollout ends"
+        );
+    }
+}
+
+/// Pods that are ready and stay.
+fn healthy(store: &Store) -> i64 {
+    let count = store
+        .pods()
+        .filter(|(_, pod)| pod.is_ready() && !pod.is_terminating())
+        .count();
+    i64::try_from(count).expect("a count")
+}
+
+#[test]
+fn evictions_never_take_more_than_a_budget_leaves_at_any_event() {
+    let mut granted = 0;
+    for run in 0..RUNS {
+        let mut luck = Stream::new(Seed(1), "budgets", 0, run);
+        let replicas = 1 + luck.below(8);
+        let amount = Amount::random(&mut luck, replicas, 100);
+        let (field, least) = if luck.below(2) == 0 {
+            ("minAvailable", amount.up(replicas))
+        } else {
+            let least = i64::from(replicas) - amount.up(replicas);
+            ("maxUnavailable", least.max(0))
+        };
+        let mut session = session(run);
+        let manifest = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  replicas: {replicas}\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec: {{containers: [{{name: web, image: \"nginx:1.25\"}}]}}\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: web}}\nspec:\n  {field}: {}\n  selector: {{matchLabels: {{app: web}}}}\n",
+            amount.text()
+        );
+        done(
+            &mut session,
+            &format!("kubectl apply -f - <<'X'\n{manifest}X\nsim until converged within 10m"),
+        );
+        let seen = format!("run {run}: {replicas} replicas, {field} {amount:?}");
+        let look = |store: &Store, at: &str| {
+            let left = healthy(store);
+            assert!(left >= least, "{seen}, at {at}: {left} healthy");
+        };
+        for _ in 0..60 {
+            let names: Vec<String> = {
+                let world = session.history.lab().world(Orchestrator::Kubernetes);
+                let symbols = &world.expect("Kubernetes runs").symbols;
+                store(&session)
+                    .pods()
+                    .filter(|(_, pod)| !pod.is_terminating())
+                    .map(|(_, pod)| pod.name.text(symbols))
+                    .collect()
+            };
+            let Some(name) = luck.pick(&names).cloned() else {
+                continue;
+            };
+            let evict = format!(
+                "kubectl create --raw /api/v1/namespaces/default/pods/{name}/eviction -f - <<'X'\n{{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{{\"name\":\"{name}\"}}}}\nX"
+            );
+            granted += i32::from(line(&mut session, &evict) == 0);
+            let pause = SimDuration::from_millis(u64::from(luck.below(3_000)));
+            each_event(&mut session, pause, &look);
+        }
+    }
+    assert!(granted > 100, "evictions happened: {granted}");
+}
