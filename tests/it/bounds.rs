@@ -15,7 +15,9 @@ fn session(seed: u32) -> Session {
     let mut experiment = Experiment::new(Seed(u64::from(seed)));
     experiment.only = Some(Orchestrator::Kubernetes);
     experiment.nodes = 4;
-    open(&experiment).expect("an empty experiment opens").session
+    open(&experiment)
+        .expect("an empty experiment opens")
+        .session
 }
 
 fn store(session: &Session) -> &Store {
@@ -131,9 +133,8 @@ fn a_rollout_keeps_within_surge_and_unavailability_at_every_event() {
             &mut session,
             &format!("kubectl apply -f - <<'X'\n{manifest}X\nsim until converged within 10m"),
         );
-        let seen = format!(
-            "run {run}: {replicas} replicas, surge {surge:?}, unavailable {unavailable:?}"
-        );
+        let seen =
+            format!("run {run}: {replicas} replicas, surge {surge:?}, unavailable {unavailable:?}");
         let look = |store: &Store, at: &str| {
             let (wanted, available) = sizes(store);
             assert!(
@@ -147,7 +148,10 @@ fn a_rollout_keeps_within_surge_and_unavailability_at_every_event() {
         };
         // A second change in the middle of the first, and one that cannot work.
         for image in ["nginx:1.26", "nginx:1.27", "nginx:not-there", "nginx:1.25"] {
-            done(&mut session, &format!("kubectl set image deployment/web web={image}"));
+            done(
+                &mut session,
+                &format!("kubectl set image deployment/web web={image}"),
+            );
             let pause = SimDuration::from_millis(u64::from(luck.below(20_000)));
             each_event(&mut session, pause, &look);
             if luck.below(3) == 0 {

@@ -179,7 +179,10 @@ fn sample(plane: &KubePlane, world: &crate::engine::world::World, pod: &Value) -
         let mut sum = (None, None);
         for (id, container) in world.substrate.containers_in(sandbox) {
             if container.running_since().is_some() {
-                let memory = world.substrate.container_memory(id, world.now).working_set();
+                let memory = world
+                    .substrate
+                    .container_memory(id, world.now)
+                    .working_set();
                 let milli = i64::from(container.cpu.got).div_euclid(1_000);
                 sum.0 = add(sum.0, Some(milli));
                 sum.1 = add(sum.1, i64::try_from(memory).ok());

@@ -549,5 +549,7 @@ impl Pass {
 
 /// Seconds since 1970.
 fn unix(time: SimTime) -> i64 {
-    EPOCH_UNIX_SECONDS.saturating_add_signed(time.signed_micros().div_euclid(1_000_000)).cast_signed()
+    EPOCH_UNIX_SECONDS
+        .saturating_add_signed(time.signed_micros().div_euclid(1_000_000))
+        .cast_signed()
 }

@@ -50,13 +50,7 @@ pub fn stale(pod: PodId, turn: &mut Turn<'_, '_>) {
     };
     let now = turn.now();
     if stale_at(pod, &row, turn).is_some_and(|at| at <= now) {
-        turn.note(
-            "kube.disruption",
-            "stale",
-            "pod",
-            row.name,
-            Detail::None,
-        );
+        turn.note("kube.disruption", "stale", "pod", row.name, Detail::None);
         turn.store.clear_disruption(pod, now);
     }
 }

@@ -117,15 +117,10 @@ pub fn measure(
     match read::text(spec, &["type"]) {
         "Resource" => resource(spec, "resource", target, samples, tolerance, turn)
             .map_err(|why| ("FailedGetResourceMetric", why)),
-        "ContainerResource" => resource(
-            spec,
-            "containerResource",
-            target,
-            samples,
-            tolerance,
-            turn,
-        )
-        .map_err(|why| ("FailedGetContainerResourceMetric", why)),
+        "ContainerResource" => {
+            resource(spec, "containerResource", target, samples, tolerance, turn)
+                .map_err(|why| ("FailedGetContainerResourceMetric", why))
+        }
         "Pods" => per_pod(spec, target, samples, tolerance, turn)
             .map_err(|why| ("FailedGetPodsMetric", why)),
         "Object" => single(spec, "object", target, samples, tolerance, turn)

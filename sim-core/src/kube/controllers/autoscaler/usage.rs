@@ -58,10 +58,7 @@ impl Meter {
                 let usage_ns = turn.ctx.machines.container_cpu(container, now).usage_ns;
                 let fresh = match self.points.get(&container) {
                     Some(last) if now < last.at + RESOLUTION => continue,
-                    Some(last) => rate(
-                        usage_ns.saturating_sub(last.usage_ns),
-                        now.since(last.at),
-                    ),
+                    Some(last) => rate(usage_ns.saturating_sub(last.usage_ns), now.since(last.at)),
                     None => turn
                         .ctx
                         .machines

@@ -32,10 +32,12 @@ pub fn recall(pod: PodId, index: i64, part: &mut JobPart, turn: &Turn<'_, '_>) {
             .unwrap_or(0)
     };
     let known = part.index_failures.entry(index).or_default();
-    known.0 = known.0.max(number("batch.kubernetes.io/job-index-failure-count"));
-    known.1 = known
-        .1
-        .max(number("batch.kubernetes.io/job-index-ignored-failure-count"));
+    known.0 = known
+        .0
+        .max(number("batch.kubernetes.io/job-index-failure-count"));
+    known.1 = known.1.max(number(
+        "batch.kubernetes.io/job-index-ignored-failure-count",
+    ));
 }
 
 /// The rule that a failed pod matches.

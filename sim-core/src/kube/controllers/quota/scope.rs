@@ -83,8 +83,16 @@ fn is_best_effort(spec: &Value) -> bool {
 /// Whether a term of the pod's (anti-)affinity looks into other namespaces.
 fn names_namespaces(spec: &Value) -> bool {
     ["podAffinity", "podAntiAffinity"].iter().any(|kind| {
-        let required = ["affinity", *kind, "requiredDuringSchedulingIgnoredDuringExecution"];
-        let preferred = ["affinity", *kind, "preferredDuringSchedulingIgnoredDuringExecution"];
+        let required = [
+            "affinity",
+            *kind,
+            "requiredDuringSchedulingIgnoredDuringExecution",
+        ];
+        let preferred = [
+            "affinity",
+            *kind,
+            "preferredDuringSchedulingIgnoredDuringExecution",
+        ];
         let wide = |term: &Value| {
             !read::list(term, &["namespaces"]).is_empty()
                 || term
@@ -111,8 +119,7 @@ mod tests {
         let quota = value(r#"{"spec":{"scopes":["BestEffort","NotTerminating"]}}"#);
         let plain = value(r#"{"containers":[{"name":"c"}]}"#);
         let ends = value(r#"{"activeDeadlineSeconds":5,"containers":[{"name":"c"}]}"#);
-        let asks =
-            value(r#"{"containers":[{"name":"c","resources":{"requests":{"cpu":"1m"}}}]}"#);
+        let asks = value(r#"{"containers":[{"name":"c","resources":{"requests":{"cpu":"1m"}}}]}"#);
         assert!(is_scoped(&quota) && counts(&quota, &plain));
         assert!(!counts(&quota, &ends) && !counts(&quota, &asks));
     }
