@@ -169,6 +169,87 @@ fn a_rollout_keeps_within_surge_and_unavailability_at_every_event() {
     }
 }
 
+/// One workload of each kind that makes pods.
+const KINDS: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 5
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "nginx:1.25"}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  replicas: 3
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: db, image: "nginx:1.25"}]}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: agent, image: "nginx:1.25"}]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: parts}
+spec:
+  completions: 6
+  parallelism: 2
+  completionMode: Indexed
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: part, image: busybox, command: [sleep, "5"]}]
+"#;
+
+#[test]
+fn a_controller_manager_that_restarts_all_the_time_gets_to_the_same_end() {
+    for run in 0..RUNS / 4 {
+        let mut luck = Stream::new(Seed(1), "restarts", 0, run);
+        let mut session = session(run);
+        done(
+            &mut session,
+            &format!("kubectl apply -f - <<'X'\n{KINDS}X"),
+        );
+        for step in 0..30 {
+            if step == 8 {
+                done(
+                    &mut session,
+                    "kubectl set image deployment/web web=nginx:1.26\nkubectl set image statefulset/db db=nginx:1.26\nkubectl set image daemonset/agent agent=nginx:1.26",
+                );
+            }
+            done(&mut session, "sim fault controller-restart");
+            let pause = SimDuration::from_millis(u64::from(luck.below(25_000)));
+            each_event(&mut session, pause, &|_, _| {});
+        }
+        done(&mut session, "sim advance 5m\nsim expect converged");
+        let mut seen = session.run("kubectl get pods -o jsonpath='{range .items[*]}{.metadata.labels.app} {.spec.containers[0].image} {.status.phase}{\"\\n\"}{end}' | sort").stdout;
+        seen += &session
+            .run("kubectl get job parts -o jsonpath='{.status.completedIndexes} {.status.succeeded}'")
+            .stdout;
+        let expected = [
+            " busybox Succeeded\n".repeat(6),
+            "agent nginx:1.26 Running\n".repeat(4),
+            "db nginx:1.26 Running\n".repeat(3),
+            "web nginx:1.26 Running\n".repeat(5),
+            "0-5 6".to_owned(),
+        ];
+        assert_eq!(seen, expected.concat(), "run {run}");
+    }
+}
+
 /// Pods that are ready and stay.
 fn healthy(store: &Store) -> i64 {
     let count = store

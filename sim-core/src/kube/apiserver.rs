@@ -25,6 +25,7 @@ use crate::base::name::Name;
 use crate::des::notice::Detail;
 use crate::manifest::value::Value;
 
+use super::controllers::service_account;
 use super::kinds::Kind;
 use super::render::View;
 use super::store::document::{Document, DocumentKey, RowReference};
@@ -220,6 +221,12 @@ impl ApiServer {
                     generation: 0,
                     deletion: None,
                 },
+            );
+            turn.store.add_document(
+                service_account::key(name),
+                service_account::account(name),
+                0,
+                crate::base::time::SimTime::ZERO,
             );
         }
     }

@@ -187,6 +187,7 @@ impl ControlPlane {
             | event::Event::EvictionTick
             | event::Event::TolerationEnds(_)
             | event::Event::PodGc
+            | event::Event::DisruptionStale(_)
             | event::Event::VolumeSync => &mut self.controller_manager,
         };
         match process.state {

@@ -16,6 +16,7 @@ pub mod quota;
 pub mod replica_set;
 pub mod restart;
 pub mod revisions;
+pub mod service_account;
 pub mod stateful_set;
 pub mod taint_eviction;
 
@@ -284,6 +285,7 @@ impl Controllers {
             Key::OrphanedReplicaSets(id) => self.garbage_collector.orphaned_replica_sets(id, turn),
             Key::NodeTaints(node) => self.node_lifecycle.taint_pass(node, turn),
             Key::NodeEvictions(node) => self.taint_eviction.sync(node, turn),
+            Key::ServiceAccounts => service_account::sync(turn),
             Key::Namespaces => unreachable!("the API server's own"),
         }
     }
@@ -401,8 +403,14 @@ impl Controllers {
                 }
             }
             Change::WatchedRemoved(_) => {}
-            Change::OwnerRemoved => self.enqueue(Key::Owners, turn),
+            Change::OwnerRemoved => {
+                self.enqueue(Key::Owners, turn);
+                if service_account::is_due(turn.store) {
+                    self.enqueue(Key::ServiceAccounts, turn);
+                }
+            }
             Change::NamespaceTerminating => {}
+            Change::NamespaceAdded => self.enqueue(Key::ServiceAccounts, turn),
         }
         if turn.store.has_terminating_namespaces() {
             self.enqueue(Key::Namespaces, turn);

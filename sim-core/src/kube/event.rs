@@ -26,6 +26,8 @@ pub enum Key {
     NodeEvictions(NodeId),
     /// The namespace controller: terminating namespaces that may be empty.
     Namespaces,
+    /// The service account controller: namespaces that may lack their account.
+    ServiceAccounts,
 }
 
 /// A scheduled fact of this plane.

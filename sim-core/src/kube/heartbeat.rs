@@ -90,7 +90,9 @@ impl Heartbeats {
         let until = beat.silent_since.unwrap_or(now);
         let period = settings.node_lease_duration.scaled(1, 4);
         if until <= beat.phase {
-            return Some(row.created);
+            // A node that was taken over may be older than the run.
+            let is_older = row.created.signed_micros() < 0;
+            return Some(if is_older { SimTime::ZERO } else { row.created });
         }
         let periods = until.since(beat.phase).as_micros() / period.as_micros();
         Some(beat.phase + period * periods)

@@ -252,7 +252,8 @@ impl Kubelets {
             | Change::Watched(..)
             | Change::WatchedRemoved(_)
             | Change::OwnerRemoved
-            | Change::NamespaceTerminating => return,
+            | Change::NamespaceTerminating
+            | Change::NamespaceAdded => return,
         };
         out.after(store.watch_lag(), super::Event::Kubelet(event));
     }

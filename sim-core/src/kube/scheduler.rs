@@ -273,7 +273,8 @@ impl Scheduler {
             | Change::Watched(..)
             | Change::WatchedRemoved(_)
             | Change::OwnerRemoved
-            | Change::NamespaceTerminating => return,
+            | Change::NamespaceTerminating
+            | Change::NamespaceAdded => return,
         };
         out.after(store.watch_lag(), super::Event::Scheduler(event));
     }

@@ -77,6 +77,8 @@ pub enum Change {
     OwnerRemoved,
     /// A namespace is being deleted.
     NamespaceTerminating,
+    /// A namespace was made.
+    NamespaceAdded,
 }
 
 /// The store.

@@ -13,7 +13,7 @@ use super::store::Store;
 
 /// Loops by the names that `kube-controller-manager --controllers` knows them by, and the scheduler.
 /// Source: `cmd/kube-controller-manager/names/controller_names.go`.
-pub const LOOPS: [&str; 17] = [
+pub const LOOPS: [&str; 18] = [
     "cronjob-controller",
     "daemonset-controller",
     "deployment-controller",
@@ -29,6 +29,7 @@ pub const LOOPS: [&str; 17] = [
     "pod-garbage-collector-controller",
     "replicaset-controller",
     "resourcequota-controller",
+    "serviceaccount-controller",
     "statefulset-controller",
     "taint-eviction-controller",
 ];
@@ -150,6 +151,7 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         Event::Sync(Key::NodeEvictions(_)) | Event::TolerationEnds(_) => {
             "taint-eviction-controller"
         }
+        Event::Sync(Key::ServiceAccounts) => "serviceaccount-controller",
         Event::Sync(Key::Namespaces) => "namespace-controller",
         Event::DisruptionStale(_) => "disruption-controller",
         Event::PodGc => "pod-garbage-collector-controller",

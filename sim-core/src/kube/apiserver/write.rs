@@ -143,6 +143,7 @@ impl ApiServer {
                 &["spec", "finalizers"],
                 Value::list(vec!["kubernetes".into()]),
             );
+            turn.store.namespace_added();
         }
         workload::prepare(kind, &key, &mut value, turn);
         let revision = turn.store.bump();

@@ -52,6 +52,11 @@ struct Pass {
 }
 
 impl AutoscalerController {
+    /// Takes over samples: the metrics server is a program of its own and outlives this one.
+    pub fn keep_samples(&mut self, before: Self) {
+        *self = before;
+    }
+
     /// One pass over one autoscaler, if it is due.
     pub fn sync(&mut self, id: WatchedId, apiserver: &mut ApiServer, turn: &mut Turn<'_, '_>) {
         let now = turn.now();

@@ -21,7 +21,7 @@ impl Controllers {
         self.touched = old.touched;
         self.distances = old.distances;
         self.distance = old.distance;
-        self.autoscaler.overrides = old.autoscaler.overrides;
+        self.autoscaler.keep_samples(old.autoscaler);
         self.configure(turn.settings);
         forget_plans(turn);
         self.list(turn);

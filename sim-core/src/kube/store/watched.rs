@@ -102,6 +102,11 @@ impl Store {
         );
     }
 
+    /// Says that a namespace was made.
+    pub fn namespace_added(&mut self) {
+        self.log.push(Change::NamespaceAdded);
+    }
+
     /// Changes a document that a loop made.
     pub fn change_document(&mut self, key: &DocumentKey, change: impl FnOnce(&mut Value)) {
         let revision = self.revision.bump();
