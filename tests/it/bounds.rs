@@ -219,10 +219,7 @@ fn a_controller_manager_that_restarts_all_the_time_gets_to_the_same_end() {
     for run in 0..RUNS / 4 {
         let mut luck = Stream::new(Seed(1), "restarts", 0, run);
         let mut session = session(run);
-        done(
-            &mut session,
-            &format!("kubectl apply -f - <<'X'\n{KINDS}X"),
-        );
+        done(&mut session, &format!("kubectl apply -f - <<'X'\n{KINDS}X"));
         for step in 0..30 {
             if step == 8 {
                 done(

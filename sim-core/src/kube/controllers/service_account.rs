@@ -55,10 +55,7 @@ pub fn sync(turn: &mut Turn<'_, '_>) {
     for namespace in lacking(turn.store) {
         turn.store
             .add_document(key(&namespace), account(&namespace), 0, now);
-        let name = turn
-            .ctx
-            .symbols
-            .intern(&format!("{namespace}/{DEFAULT}"));
+        let name = turn.ctx.symbols.intern(&format!("{namespace}/{DEFAULT}"));
         turn.note(
             "kube.serviceaccount",
             "create",
