@@ -27,7 +27,7 @@ use crate::substrate::order::{MachineId, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
 use client::Operation;
-use store::{ContainerRow, Store};
+use store::{ContainerRow, State, Store};
 
 /// What a handler of this plane fills.
 pub type Out = PlaneOutbox<Event>;
@@ -483,6 +483,30 @@ impl ComposePlane {
                 }
             })
             .collect()
+    }
+
+    /// Whether whatever is missed stays so until somebody types a command: no client is at work, and
+    /// what does not run was never started, or ended and is not restarted by its policy; what was
+    /// never made is so because the client that should have made it failed.
+    pub fn waits_for_person(&self) -> bool {
+        let services = self.store.services.iter();
+        let wanted: u64 = services.map(|service| u64::from(service.desired)).sum();
+        let mut rows = 0;
+        let mut at_rest = true;
+        for (_, row) in self.store.containers.iter().filter(|(_, row)| row.wanted) {
+            rows += 1;
+            at_rest &= row.is_ready()
+                || match row.state {
+                    State::Created => true,
+                    State::Exited => !row.is_restarted(),
+                    State::Starting | State::Running | State::Restarting | State::Removing => false,
+                };
+        }
+        let failed = self
+            .operations
+            .last()
+            .is_some_and(|operation| operation.exit.is_some_and(|code| code != 0));
+        self.engine_up && self.active.is_empty() && at_rest && (rows >= wanted || failed)
     }
 
     /// Replicas that the file asks for and that are not ready.

@@ -13,6 +13,7 @@ use crate::base::rng::Seed;
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::open::{Experiment, open};
 use crate::engine::checks;
+use crate::engine::command::Orchestrator;
 use crate::engine::history::History;
 use crate::engine::world::World;
 use crate::swarm::SwarmPlane;
@@ -26,6 +27,9 @@ const LOOK: SimDuration = SimDuration::from_secs(5);
 /// How long a healed cluster may take. The longest single wait of the modelled defaults is the
 /// kubelet's back-off of five minutes; eviction after a late fault takes another six.
 pub const LIVENESS_WITHIN: SimDuration = SimDuration::from_secs(30 * 60);
+
+/// From healing to the operator's return: by then there is a leader again.
+const RESTORE_AFTER: SimDuration = SimDuration::from_secs(120);
 
 /// Why a seed failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +72,7 @@ pub fn run(seed: u64) -> Result<Summary, Box<Failure>> {
     let plan = Plan::new(Seed(seed));
     let mut experiment = Experiment::new(Seed(seed));
     experiment.nodes = plan.nodes;
+    experiment.managers = plan.managers;
     experiment.files = plan.files.clone();
     let fail = |at: SimTime, what: String| Box::new(Failure { seed, at, what });
     let mut opened = open(&experiment).map_err(|error| fail(SimTime::ZERO, error))?;
@@ -84,20 +89,35 @@ pub fn run(seed: u64) -> Result<Summary, Box<Failure>> {
     let mut session = opened.session;
     // Operations must not stop the clock: what does not exist on one plane is refused there, in words.
     session.wait = false;
+    let breach = |(at, what)| fail(at, what);
     for (at, line) in &plan.script {
-        watch(&mut session.history, *at).map_err(|(at, what)| fail(at, what))?;
+        watch(&mut session.history, *at).map_err(breach)?;
         session.run(line);
     }
-    watch(&mut session.history, plan.end).map_err(|(at, what)| fail(at, what))?;
+    watch(&mut session.history, plan.end).map_err(breach)?;
     session.run("sim heal");
+    watch(&mut session.history, plan.end + RESTORE_AFTER).map_err(breach)?;
+    for line in &plan.restore {
+        session.run(line);
+    }
     let deadline = plan.end + LIVENESS_WITHIN;
     while !session.history.lab().worlds.iter().all(settled) {
         let now = session.history.now();
         if now >= deadline {
             return Err(fail(now, stuck(&session.history)));
         }
-        watch(&mut session.history, now + SimDuration::from_secs(30))
-            .map_err(|(at, what)| fail(at, what))?;
+        // A Compose command that failed, or that nobody types again, is repeated by a person only.
+        let compose = session.history.lab().world(Orchestrator::Compose);
+        let repeat = compose.is_some_and(|world| {
+            world.unmet() > 0
+                && world
+                    .compose()
+                    .is_some_and(|plane| plane.waits_for_person())
+        });
+        if repeat {
+            session.run("docker compose up -d");
+        }
+        watch(&mut session.history, now + SimDuration::from_secs(30)).map_err(breach)?;
     }
     let history = &session.history;
     let converged = history
@@ -139,11 +159,13 @@ fn settled(world: &World) -> bool {
 /// - an update or rollback that a failure has paused stays half-done;
 /// - a task that found no node, and whose service was updated meanwhile, is not tried again: the
 ///   scheduler keeps only tasks of the service's present revision
-///   (`manager/scheduler/scheduler.go` noSuitableNode).
+///   (`manager/scheduler/scheduler.go` noSuitableNode);
+/// - a task that ended and that its restart policy does not replace leaves its slot empty.
 fn waits_for_person(plane: &SwarmPlane) -> u64 {
-    let services = plane.store.services().map(|(_, service)| service);
-    services
-        .map(|service| {
+    plane
+        .store
+        .services()
+        .map(|(id, service)| {
             let paused = service.update_status.as_ref().is_some_and(|status| {
                 matches!(
                     status.state,
@@ -162,7 +184,9 @@ fn waits_for_person(plane: &SwarmPlane) -> u64 {
             if paused || forgotten > 0 {
                 u64::from(service.unmet())
             } else {
-                0
+                // Slots beyond the number of replicas are nobody's loss.
+                let missing = service.wanted.saturating_sub(service.counts.good);
+                u64::from(plane.given_up(id).min(missing))
             }
         })
         .sum()
@@ -185,6 +209,9 @@ fn stuck(history: &History) -> String {
                 ));
             }
         }
+        if let Some(plane) = world.swarm() {
+            tasks_of_unmet(plane, &mut text);
+        }
         if world.unmet() > 0 {
             text.push_str(&format!(
                 " {}: distance {}",
@@ -194,4 +221,30 @@ fn stuck(history: &History) -> String {
         }
     }
     text
+}
+
+/// The tasks of Swarm's services that miss something.
+fn tasks_of_unmet(plane: &SwarmPlane, text: &mut String) {
+    for (id, service) in plane.store.services() {
+        if service.unmet() == 0 {
+            continue;
+        }
+        let given_up = plane.given_up(id);
+        let status = service.update_status.as_ref();
+        let status = status.map_or("none", |status| status.state.word());
+        text.push_str(&format!(
+            " {} ({}, given up {given_up}, update {status}):",
+            service.spec.name, service.wanted
+        ));
+        for (slot, tasks) in &service.slots {
+            for row in tasks.iter().filter_map(|task| plane.store.tasks.get(*task)) {
+                text.push_str(&format!(
+                    " {slot}={}/{}",
+                    row.desired.word(),
+                    row.state.word()
+                ));
+            }
+        }
+        text.push(';');
+    }
 }

@@ -7,7 +7,7 @@
 //!               └───────────────── status reports, every 100 ms ◀────────────────────────┘
 //! ```
 //!
-//! One manager leads and is never lost: raft is not modelled yet. The loops share one process and
+//! Only the manager that leads runs the loops ([`raft`]). The loops share one process and
 //! one store with their leader, so they see a write one [`WATCH_LAG`] later, one event for each key.
 //!
 //! Cost: an event about a task looks at that task, its slot and its node. Only a change of a
@@ -15,6 +15,7 @@
 
 pub mod agent;
 pub mod allocator;
+pub mod cluster;
 pub mod constraint;
 pub mod control_api;
 pub mod dispatcher;
@@ -49,6 +50,7 @@ use crate::substrate::{Context, PlaneOutbox};
 
 use agent::AgentTask;
 use allocator::Allocator;
+use cluster::Cluster;
 use dispatcher::{Reports, Session};
 use identity::Identity;
 use mesh::Mesh;
@@ -135,6 +137,7 @@ pub struct SwarmPlane {
     pub(crate) agents: Table<AgentTask>,
     pub(crate) mesh: Mesh,
     pub(crate) raft: Raft,
+    pub(crate) cluster: Cluster,
     machines: BTreeMap<MachineId, NodeId>,
     due_services: BTreeSet<ServiceId>,
     due_tasks: BTreeSet<TaskId>,
@@ -202,12 +205,13 @@ impl SwarmPlane {
                 let Some(node) = self.node_of(machine) else {
                     return;
                 };
+                self.cluster.loses_power(node);
                 if let Some(session) = self.sessions.get_mut(&node) {
                     session.up = false;
                 }
                 self.agent_loses_power(node);
                 self.node_falls_silent(node, ctx, out);
-                if self.is_manager(node) {
+                if self.is_member(node) {
                     self.raft_check(ctx, out);
                 }
             }
@@ -215,14 +219,10 @@ impl SwarmPlane {
                 let Some(node) = self.node_of(machine) else {
                     return;
                 };
-                if let Some(session) = self.sessions.get_mut(&node) {
-                    session.up = true;
+                if self.cluster.has_left(node) || self.boots_locked(node) {
+                    return;
                 }
-                self.agent_boots(node, ctx, out);
-                self.node_speaks(node, true, ctx, out);
-                if self.is_manager(node) {
-                    self.raft_check(ctx, out);
-                }
+                self.node_boots(node, ctx, out);
             }
             Upcall::ControlLink { machine, connected } => {
                 let Some(node) = self.node_of(machine) else {
@@ -233,7 +233,7 @@ impl SwarmPlane {
                 };
                 if session.connected == connected {
                     // Partitions came or went: managers may have lost each other.
-                    if self.is_manager(node) {
+                    if self.is_member(node) {
                         self.raft_check(ctx, out);
                         self.settle(ctx, out);
                     }
@@ -282,8 +282,11 @@ impl SwarmPlane {
             },
             labels: setup.labels.iter().cloned().collect(),
             engine_labels: setup.engine_labels.iter().cloned().collect(),
-            os: "linux".into(),
-            architecture: "x86_64".into(),
+            os: setup.os.clone().unwrap_or_else(|| "linux".into()),
+            architecture: setup
+                .architecture
+                .clone()
+                .unwrap_or_else(|| "x86_64".into()),
             address: setup
                 .address
                 .clone()
@@ -305,7 +308,7 @@ impl SwarmPlane {
         self.machines.insert(machine, id);
         self.sessions.insert(id, Session::new(&hostname, ctx.now));
         self.note_node(out, "swarm.dispatcher", "ready", id, None);
-        if self.is_manager(id) {
+        if self.is_member(id) {
             self.raft_check(ctx, out);
         }
         self.settle(ctx, out);
@@ -326,7 +329,7 @@ impl SwarmPlane {
         }
         self.agent_loses_power(node);
         self.node_falls_silent(node, ctx, out);
-        if self.is_manager(node) {
+        if self.is_member(node) {
             self.raft_check(ctx, out);
         }
         self.settle(ctx, out);
@@ -339,8 +342,13 @@ impl SwarmPlane {
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
     ) -> Result<Response, Refusal> {
-        self.require_leader(ctx.now)?;
-        let result = self.carry_out(request, ctx, out);
+        let result = match request {
+            Request::Cluster(change) => self.change_cluster(change, ctx, out),
+            _ => {
+                self.require_leader(ctx.now)?;
+                self.carry_out(request, ctx, out)
+            }
+        };
         self.settle(ctx, out);
         result
     }
@@ -408,10 +416,21 @@ impl SwarmPlane {
         });
     }
 
-    fn is_manager(&self, node: NodeId) -> bool {
-        self.store
-            .node(node)
-            .is_some_and(|node| node.role == Role::Manager)
+    /// A node's daemon starts.
+    pub(crate) fn node_boots(
+        &mut self,
+        node: NodeId,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        if let Some(session) = self.sessions.get_mut(&node) {
+            session.up = true;
+        }
+        self.agent_boots(node, ctx, out);
+        self.node_speaks(node, true, ctx, out);
+        if self.is_member(node) {
+            self.raft_check(ctx, out);
+        }
     }
 
     fn node_of(&self, machine: MachineId) -> Option<NodeId> {

@@ -15,6 +15,10 @@ pub struct NodeSetup {
     pub engine_labels: Vec<(Arc<str>, Arc<str>)>,
     /// Address that Swarm's agent says it has; absent: the machine's own.
     pub address: Option<Arc<str>>,
+    /// Operating system that Swarm's agent says it has; absent: `linux`.
+    pub os: Option<Arc<str>>,
+    /// Architecture that Swarm's agent says it has, as `uname -m` writes it; absent: `x86_64`.
+    pub architecture: Option<Arc<str>>,
     /// Taints as `key=value:effect` or `key:effect`. Only Kubernetes has them.
     pub taints: Vec<Arc<str>>,
     /// What workloads may ask for where that is not what follows from the machine: thousandths of

@@ -345,15 +345,7 @@ impl ComposePlane {
 
     fn apply_policy(&mut self, id: Id<ContainerRow>, lasted: SimDuration, out: &mut Out) {
         let row = &mut self.store.containers[id];
-        let restart = !row.stopped_by_user
-            && match row.config.restart {
-                Restart::No => false,
-                Restart::Always | Restart::UnlessStopped => true,
-                Restart::OnFailure { max_retries } => {
-                    row.exit_code != 0 && (max_retries == 0 || row.failures < max_retries)
-                }
-            };
-        if !restart {
+        if !row.is_restarted() {
             return;
         }
         row.failures += 1;

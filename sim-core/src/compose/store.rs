@@ -155,6 +155,19 @@ impl ContainerRow {
             && matches!(self.config.restart, Restart::No | Restart::OnFailure { .. })
     }
 
+    /// Whether the engine starts it again after its end, as its restart policy says.
+    pub fn is_restarted(&self) -> bool {
+        use crate::api::compose::service::Restart;
+        !self.stopped_by_user
+            && match self.config.restart {
+                Restart::No => false,
+                Restart::Always | Restart::UnlessStopped => true,
+                Restart::OnFailure { max_retries } => {
+                    self.exit_code != 0 && (max_retries == 0 || self.failures < max_retries)
+                }
+            }
+    }
+
     /// Whether the container has a health check.
     pub fn has_health_check(&self) -> bool {
         !self.spec.probes.is_empty()

@@ -4,10 +4,13 @@
 //! `compose` and containers to the Compose world's host. Without a Compose world, containers are
 //! those of the manager's machine.
 
+pub mod cluster;
 pub mod compose;
 pub mod container;
 pub mod container_flags;
+pub mod distribution;
 pub mod flags;
+pub mod follow;
 pub mod listing;
 pub mod named;
 pub mod node;
@@ -49,7 +52,7 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
         "service" => service::run(session, rest),
         "stack" => stack::run(session, rest, input),
         "node" => node::run(session, rest),
-        "swarm" => node::swarm(session, rest),
+        "swarm" => cluster::run(session, rest, input),
         "secret" | "config" | "network" | "volume" => named::run(session, first, rest, input),
         "compose" => compose::run(session, rest),
         "container" | "image" | "system" => match rest.first() {
@@ -161,7 +164,8 @@ pub(super) fn daemon(refusal: &Refusal) -> String {
         | Code::FailedPrecondition
         | Code::Unimplemented
         | Code::DeadlineExceeded
-        | Code::Unknown => {
+        | Code::Unknown
+        | Code::Plain => {
             format!("Error response from daemon: {refusal}")
         }
     }

@@ -281,6 +281,11 @@ fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Resul
                     .parse()
                     .map_err(|_| fault(format!("\"{count}\" is not a number of machines")))?
             }
+            ["managers", count] => {
+                own.managers = count
+                    .parse()
+                    .map_err(|_| fault(format!("\"{count}\" is not a number of managers")))?
+            }
             ["seed", seed] => {
                 own.seed = Seed(
                     seed.parse()
@@ -302,7 +307,7 @@ fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Resul
             }
             _ => {
                 return Err(fault(format!(
-                    "unknown cluster line \"{text}\"; known: nodes N, worker cpu=4 …, node NAME cpu=4 …, seed N, set KEY VALUE, orchestrators NAME…"
+                    "unknown cluster line \"{text}\"; known: nodes N, managers N, worker cpu=4 …, node NAME cpu=4 …, seed N, set KEY VALUE, orchestrators NAME…"
                 )));
             }
         }

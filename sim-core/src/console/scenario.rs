@@ -3,7 +3,7 @@
 //! ```text
 //! # Title                       headings are test names; prose is for people
 //! ```yaml name=web.yaml         a file of the session's directory
-//! ```cluster                    lines `nodes 3`, `node NAME cpu=4 memory=8Gi zone=a`, `seed 7`,
+//! ```cluster                    lines `nodes 3`, `managers 3` (of Swarm), `node NAME cpu=4 memory=8Gi zone=a`, `seed 7`,
 //!                               `orchestrators kubernetes swarm`, `set KEY VALUE`
 //! ```sim                        console lines, `at T` before a line allowed
 //! ```trace [filter…]            expected trace lines; a line that ends in `…` matches a prefix

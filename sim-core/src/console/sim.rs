@@ -406,6 +406,8 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
                 ));
             }
             "address" => spec.setup.address = Some(value.into()),
+            "os" => spec.setup.os = Some(value.into()),
+            "arch" => spec.setup.architecture = Some(value.into()),
             _ if key.starts_with("allocatable.") => {
                 let name = &key["allocatable.".len()..];
                 let amount = quantity(value)?;
@@ -435,7 +437,7 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
                 }
                 None => {
                     return Err(format!(
-                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, vendor/resource, allocatable.RESOURCE, image.NAME, and for Swarm role, address, engine-label.KEY, generic.KIND"
+                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, vendor/resource, allocatable.RESOURCE, image.NAME, and for Swarm role, address, os, arch, engine-label.KEY, generic.KIND"
                     ));
                 }
             },

@@ -150,6 +150,7 @@ impl FaultKind {
         !matches!(
             self,
             Self::RegistryDown
+                | Self::LeaderLoss
                 | Self::ApiserverDown
                 | Self::EtcdSlow
                 | Self::ControllerRestart

@@ -12,6 +12,8 @@
 //! ranges; all other repositories are taken to have every tag.
 
 pub mod official;
+pub mod platform;
+pub mod start;
 mod table;
 
 use std::sync::Arc;

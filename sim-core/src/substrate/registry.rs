@@ -15,6 +15,7 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
 
 use super::catalogue;
+use super::catalogue::platform::{self, Platform};
 use super::image::ImageRef;
 use super::order::{MachineId, Owner, PullError, PullPolicy, Upcall};
 use super::program::Program;
@@ -108,6 +109,27 @@ impl Images {
 }
 
 impl Substrate {
+    /// What the registry tells a client about an image without pulling it: its platform, if it is
+    /// made for one only.
+    ///
+    /// # Errors
+    /// Why the registry does not tell.
+    pub fn inspect_distribution(&self, text: &str) -> Result<Option<Platform>, PullError> {
+        let reference = ImageRef::parse(text).ok_or(PullError::InvalidName)?;
+        if let Some(error) = self.pull_objection(&reference) {
+            return Err(error);
+        }
+        let platform = platform::platform(&reference);
+        let image = self.images.look_up(Some(reference));
+        if !image.program.exists {
+            return Err(PullError::Denied);
+        }
+        if !image.has_tag {
+            return Err(PullError::ManifestUnknown);
+        }
+        Ok(platform)
+    }
+
     /// Declares what the images of a repository do, over what the catalogue says. Containers that
     /// run keep what they have. False if `repository` is not a valid reference.
     pub fn set_program(&mut self, repository: &str, program: Program) -> bool {

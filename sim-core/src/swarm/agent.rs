@@ -305,6 +305,16 @@ impl SwarmPlane {
         self.sessions.remove(&node);
     }
 
+    /// The node leaves the swarm: its engine removes the swarm's containers.
+    /// Source: moby `daemon/cluster/swarm.go` Leave.
+    pub(crate) fn agent_leaves(&mut self, node: NodeId, out: &mut PlaneOutbox<Event>) {
+        let agents = self.sessions.get(&node);
+        let agents = agents.map(|session| session.agents.clone());
+        for id in agents.unwrap_or_default() {
+            self.agent_forgets(id, out);
+        }
+    }
+
     fn agent_enters(
         &mut self,
         id: Id<AgentTask>,

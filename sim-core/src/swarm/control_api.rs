@@ -18,6 +18,7 @@ use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec};
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::allocator::POOL_FIRST;
+use crate::swarm::cluster;
 use crate::swarm::constraint;
 use crate::swarm::identity::Identity;
 use crate::swarm::stack::StackOutcome;
@@ -94,6 +95,8 @@ pub enum Request {
     },
     /// What `docker stack rm` does.
     RemoveStack(Arc<str>),
+    /// Something about the swarm itself.
+    Cluster(cluster::Change),
 }
 
 /// What changes about a node.
@@ -159,6 +162,8 @@ pub enum Code {
     DeadlineExceeded,
     /// Anything else.
     Unknown,
+    /// The daemon's own refusal: no call was made.
+    Plain,
 }
 
 /// A refusal.
@@ -191,6 +196,7 @@ impl fmt::Display for Refusal {
             Code::Unimplemented => "Unimplemented",
             Code::DeadlineExceeded => "DeadlineExceeded",
             Code::Unknown => "Unknown",
+            Code::Plain => return formatter.write_str(&self.message),
         };
         write!(
             formatter,
@@ -251,6 +257,7 @@ impl SwarmPlane {
                 Ok(Response::Stack(self.deploy_stack(stack, *prune, ctx, out)))
             }
             Request::RemoveStack(stack) => Ok(Response::Stack(self.remove_stack(stack, ctx, out))),
+            Request::Cluster(change) => self.change_cluster(change, ctx, out),
         }
     }
 
@@ -493,12 +500,9 @@ impl SwarmPlane {
             ));
         };
         let node = self.store.node(id).expect("the node was just found");
-        if node.role == Role::Manager && change.role == Some(Role::Worker) {
-            let managers = self
-                .store
-                .nodes()
-                .filter(|(_, node)| node.role == Role::Manager)
-                .count();
+        if self.is_member(id) && change.role == Some(Role::Worker) {
+            let nodes = self.store.nodes();
+            let managers = nodes.filter(|(id, _)| self.is_member(*id)).count();
             if managers == 1 {
                 return Err(Refusal::new(
                     Code::FailedPrecondition,
@@ -551,7 +555,7 @@ impl SwarmPlane {
         };
         let node = self.store.node(id).expect("the node was just found");
         let identity = node.identity.text();
-        if node.role == Role::Manager {
+        if self.is_member(id) {
             return Err(Refusal::new(
                 Code::FailedPrecondition,
                 format!(
@@ -803,8 +807,12 @@ fn lower(spec: &ServiceSpec, ctx: &mut Context<'_>) -> ContainerSpec {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
         ports: ports.into(),
-        group: GroupSettings::docker(limits.milli_cpu, limits.memory),
-        oom: OomScore::default(),
+        group: GroupSettings {
+            // Source: moby `daemon/cluster/executor/container/container.go` resources: 0 is no limit.
+            pids_limit: (container.options.pids_limit != 0).then_some(container.options.pids_limit),
+            ..GroupSettings::docker(limits.milli_cpu, limits.memory)
+        },
+        oom: OomScore::Fixed(i32::try_from(container.options.oom_score_adjustment).unwrap_or(0)),
         requests: ResourceVector::new(),
         limits,
         mounts: container

@@ -18,7 +18,6 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
 use crate::swarm::SwarmPlane;
 use crate::swarm::control_api::Kind;
-use crate::swarm::state::Role;
 use crate::swarm::store::{NodeId, ServiceId, TaskError, TaskId};
 use crate::swarm::view::error_text;
 
@@ -191,7 +190,7 @@ impl SwarmPlane {
             ),
             ("Status", object(status)),
         ];
-        if node.role == Role::Manager {
+        if self.is_member(id) {
             let mut manager: Fields = Vec::new();
             if self.leader() == Some(id) {
                 manager.push(("Leader", Value::Bool(true)));
@@ -381,6 +380,15 @@ impl SwarmPlane {
         }
         if task.placement.max_replicas_per_node != 0 {
             placement.push(("MaxReplicas", number(task.placement.max_replicas_per_node)));
+        }
+        if !task.placement.platforms.is_empty() {
+            let platforms = task.placement.platforms.iter().map(|platform| {
+                object(vec![
+                    ("Architecture", text(&platform.architecture)),
+                    ("OS", text(&platform.os)),
+                ])
+            });
+            placement.push(("Platforms", Value::list(platforms.collect())));
         }
         let mut all: Fields = vec![
             ("ContainerSpec", object(fields)),

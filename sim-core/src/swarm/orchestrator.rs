@@ -10,13 +10,13 @@ pub mod replicated;
 pub mod restart;
 pub mod update;
 
-use crate::base::time::SimTime;
+use crate::api::swarm::service::ServiceMode;
 use crate::des::notice::Detail;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::constraint;
 use crate::swarm::identity::Identity;
-use crate::swarm::state::{Message, TaskState};
-use crate::swarm::store::{NodeId, ServiceId, Slot, TaskError, TaskId, TaskRow};
+use crate::swarm::state::{Availability, Message, TaskState};
+use crate::swarm::store::{NodeId, ServiceId, Slot, SlotKey, TaskError, TaskId, TaskRow, Template};
 use crate::swarm::{Event, SwarmPlane};
 
 impl SwarmPlane {
@@ -66,7 +66,7 @@ impl SwarmPlane {
 
     /// The tasks of a slot that an update would have to look at; empty if the slot is dead.
     /// Source: `manager/orchestrator/restart/restart.go` UpdatableTasksInSlot.
-    pub(crate) fn updatable(&mut self, slot: &Slot, service: ServiceId, now: SimTime) -> Slot {
+    pub(crate) fn updatable(&self, slot: &Slot, service: ServiceId) -> Slot {
         let live: Slot = slot
             .iter()
             .copied()
@@ -92,9 +92,38 @@ impl SwarmPlane {
             )
         });
         match newest {
-            Some(newest) if !self.should_restart(newest, now) => Slot::from_slice(&[newest]),
+            Some(newest) if !self.should_restart(newest) => Slot::from_slice(&[newest]),
             Some(_) | None => Slot::new(),
         }
+    }
+
+    /// Slots of a service whose tasks have all ended and that get no other one: the restart policy
+    /// refuses it, or has refused it and would not any more, but nothing happens that would make
+    /// anybody look again.
+    pub fn given_up(&self, service: ServiceId) -> u32 {
+        let Some(object) = self.store.service(service) else {
+            return 0;
+        };
+        let wanted = |key: SlotKey| match object.spec.mode {
+            ServiceMode::Replicated { .. } => true,
+            ServiceMode::Global => self.store.node(NodeId(key)).is_some_and(|node| {
+                !node.is_invalid() && node.availability == Availability::Active
+            }),
+            // Whoever makes a job's tasks makes new ones instead.
+            ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => false,
+        };
+        let limited = object.spec.task.restart_policy.max_attempts > 0;
+        let over = |slot: &Slot| {
+            let ended = slot.iter().all(|task| {
+                let row = self.store.tasks[*task];
+                row.desired > TaskState::Running && row.state > TaskState::Running
+            });
+            ended && (limited || !self.updatable(slot, service).is_empty())
+        };
+        let slots = object.slots.iter();
+        slots
+            .filter(|(key, slot)| wanted(**key) && over(slot))
+            .count() as u32
     }
 
     /// Whether the service's specification asks for another task than this one.
@@ -114,9 +143,17 @@ impl SwarmPlane {
             self.store.template(service.template),
             self.store.template(row.template),
         );
-        if new.spec_version == old.spec_version
-            || new.spec.task.placement == old.spec.task.placement
-        {
+        if new.spec_version == old.spec_version {
+            return false;
+        }
+        let auth = |template: &Template| template.spec.task.container.options.registry_auth;
+        if auth(new) != auth(old) {
+            // Other credentials are no reason to replace a task that has its image.
+            let has_image = (TaskState::Ready..=TaskState::Running).contains(&row.state)
+                && row.desired <= TaskState::Running;
+            return !has_image || new.spec.task.placement != old.spec.task.placement;
+        }
+        if new.spec.task.placement == old.spec.task.placement {
             return false;
         }
         // Only the placement changed: the task may stay where the new constraints hold.

@@ -17,9 +17,10 @@ use crate::base::rng::Stream;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::{Context, PlaneOutbox};
+use crate::swarm::cluster::LOCKED;
 use crate::swarm::control_api::{Code, Refusal};
 use crate::swarm::dispatcher::{GRACE_MULTIPLIER, period};
-use crate::swarm::state::{NodeState, Role};
+use crate::swarm::state::NodeState;
 use crate::swarm::store::NodeId;
 use crate::swarm::{Event, SwarmPlane};
 
@@ -62,13 +63,12 @@ impl SwarmPlane {
     /// The node that a client speaks to: the first manager that runs, else the first one.
     pub fn spoken_to(&self) -> Option<NodeId> {
         let managers = || {
-            self.store
-                .nodes()
-                .filter(|(_, node)| node.role == Role::Manager)
-                .map(|(id, _)| id)
+            let nodes = self.store.nodes().map(|(id, _)| id);
+            nodes.filter(|id| self.is_member(*id) && !self.cluster.has_left(*id))
         };
         managers()
             .find(|id| self.is_up(*id))
+            .or_else(|| managers().find(|id| self.cluster.locks(*id)))
             .or_else(|| managers().next())
     }
 
@@ -91,6 +91,9 @@ impl SwarmPlane {
     /// # Errors
     /// The daemon's text.
     pub fn require_leader(&self, now: SimTime) -> Result<(), Refusal> {
+        if self.is_locked() {
+            return Err(Refusal::new(Code::Plain, LOCKED));
+        }
         if self.is_led() {
             return Ok(());
         }
@@ -156,22 +159,23 @@ impl SwarmPlane {
         self.raft.election = true;
         let since = self.raft.lost_at.unwrap_or(ctx.now);
         let mut stream = Stream::new(ctx.seed, "swarm.election", 0, self.raft.epoch);
-        let silence = stream.duration_between(TICK * ELECTION_TICKS.0, TICK * ELECTION_TICKS.1);
+        // Without an answer a candidate asks again and again: the first time that it can win counts.
+        let mut campaign = since;
+        while campaign <= since || campaign < ctx.now {
+            campaign += stream.duration_between(TICK * ELECTION_TICKS.0, TICK * ELECTION_TICKS.1);
+        }
         // A group of one has nobody to wait for.
         let wait = if self.managers().len() == 1 {
             SimDuration::ZERO
         } else {
-            (since + silence).since(ctx.now.min(since + silence))
+            campaign.since(ctx.now)
         };
         out.after(wait, Event::Elect(self.raft.epoch));
     }
 
     fn managers(&self) -> Vec<NodeId> {
-        self.store
-            .nodes()
-            .filter(|(_, node)| node.role == Role::Manager)
-            .map(|(id, _)| id)
-            .collect()
+        let nodes = self.store.nodes().map(|(id, _)| id);
+        nodes.filter(|id| self.is_member(*id)).collect()
     }
 
     /// Managers that run and reach more than half of all, themselves included.
@@ -297,6 +301,20 @@ impl SwarmPlane {
         for event in std::mem::take(&mut self.raft.waiting) {
             out.after(SimDuration::ZERO, event);
         }
+    }
+
+    /// A manager becomes the only member of the group, and leads at once.
+    pub(crate) fn lead_alone(
+        &mut self,
+        node: NodeId,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        self.raft.epoch += 1;
+        self.raft.election = false;
+        self.raft.leader = Some(node);
+        self.note_raft(out, "elected", node, None);
+        self.leader_starts(ctx, out);
     }
 
     fn note_raft(

@@ -121,8 +121,11 @@ impl SwarmPlane {
                 spec.name,
                 service.identity.text()
             ));
-            // The whole specification is replaced; only the counter of forced updates is kept.
+            // The whole specification is replaced; only the counter of forced updates and the
+            // credentials for the registry are kept.
             spec.task.force_update = service.spec.task.force_update;
+            spec.task.container.options.registry_auth |=
+                service.spec.task.container.options.registry_auth;
             let (name, version) = (spec.name.clone(), service.version);
             self.request(
                 &Request::UpdateService {

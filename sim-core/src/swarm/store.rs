@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::api::swarm::service::{PublishMode, PublishedPort, ServiceMode, ServiceSpec};
+use crate::api::swarm::service::{
+    ContainerSpec, PublishMode, PublishedPort, ServiceMode, ServiceSpec,
+};
 use crate::base::id::Id;
 use crate::base::symbol::Symbol;
 use crate::base::table::Table;
@@ -244,12 +246,14 @@ impl Service {
             .counts
             .live
             .saturating_sub(self.wanted.max(self.counts.good));
-        let updating = self.update_status.as_ref().is_some_and(|status| {
-            matches!(
-                status.state,
-                UpdateState::Updating | UpdateState::RollbackStarted
-            )
-        });
+        // Nobody updates the tasks of a job: a status that a rollback leaves says nothing.
+        let updating = !self.is_job()
+            && self.update_status.as_ref().is_some_and(|status| {
+                matches!(
+                    status.state,
+                    UpdateState::Updating | UpdateState::RollbackStarted
+                )
+            });
         missing + extra + self.counts.stopping + u32::from(updating)
     }
 
@@ -847,11 +851,21 @@ pub fn differs(new: &Template, old: &Template) -> bool {
         return false;
     }
     let (new, old) = (&new.spec, &old.spec);
-    new.task.container != old.task.container
+    !same_container(&new.task.container, &old.task.container)
         || new.task.resources != old.task.resources
         || new.task.restart_policy != old.task.restart_policy
         || new.task.networks != old.task.networks
         || new.task.force_update != old.task.force_update
         || new.endpoint_mode != old.endpoint_mode
         || new.ports != old.ports
+}
+
+/// Whether two containers are the same but for the credentials to pull their image with.
+fn same_container(new: &ContainerSpec, old: &ContainerSpec) -> bool {
+    if new.options.registry_auth == old.options.registry_auth {
+        return new == old;
+    }
+    let mut new = new.clone();
+    new.options.registry_auth = old.options.registry_auth;
+    new == *old
 }

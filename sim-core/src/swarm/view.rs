@@ -228,6 +228,7 @@ impl SwarmPlane {
                 state: node.state,
                 availability: node.availability,
                 manager_status: match node.role {
+                    _ if !self.is_member(id) => "",
                     Role::Manager if Some(id) == leader => "Leader",
                     Role::Manager if self.is_reachable(id) => "Reachable",
                     Role::Manager => "Unreachable",

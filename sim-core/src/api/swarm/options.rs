@@ -51,6 +51,8 @@ pub struct ContainerOptions {
     pub secret_files: BTreeMap<Arc<str>, FileTarget>,
     /// Where configs are put that do not lie at `/NAME`, by config.
     pub config_files: BTreeMap<Arc<str>, FileTarget>,
+    /// Whether the client sent its credentials for the registry along (`--with-registry-auth`).
+    pub registry_auth: bool,
 }
 
 /// A log driver and its options.

@@ -149,6 +149,17 @@ pub struct Placement {
     pub preferences: Vec<Arc<str>>,
     /// Tasks of the service allowed on one node; 0: no limit.
     pub max_replicas_per_node: u64,
+    /// Platforms that the image is made for, as the registry told the client; empty: any.
+    pub platforms: Vec<Platform>,
+}
+
+/// What a program is made for. Source: moby `api/types/swarm/task.go` Platform.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Platform {
+    /// Operating system, e.g. `linux`; empty: any.
+    pub os: Arc<str>,
+    /// Architecture as Go writes it, e.g. `amd64`; empty: any.
+    pub architecture: Arc<str>,
 }
 
 /// How an update or a rollback goes.

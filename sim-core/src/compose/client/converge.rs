@@ -236,6 +236,9 @@ impl ComposePlane {
             if stage == Stage::Clearing && operation.jobs[place].busy.is_empty() {
                 operation.jobs[place].stage = Stage::Working;
                 self.replace(place, operation, ctx, out);
+                // What did not run needs no time to stop.
+                let busy = std::mem::take(&mut operation.jobs[place].busy);
+                operation.jobs[place].busy = self.settle(busy, operation, ctx, out);
             }
             if operation.jobs[place].stage == Stage::Working
                 && operation.jobs[place].busy.is_empty()
@@ -296,6 +299,10 @@ impl ComposePlane {
                 .iter()
                 .rposition(|id| changed(&self.store.containers[*id]));
             excess.push(present.remove(obsolete.unwrap_or(present.len() - 1)));
+        }
+        // One that a client was about to remove when its host went down is as good as any.
+        for id in &present {
+            self.store.containers[*id].wanted = true;
         }
         let replaced: Vec<_> = present
             .iter()

@@ -3,15 +3,17 @@
 
 pub mod image;
 pub mod more;
+pub mod ports;
 pub mod resource;
 pub mod row;
 pub mod run;
+pub mod stats;
 pub mod verb;
 
 use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, inspected, passes};
-use super::words::{bytes, ellipsis, human, short};
-use super::{not_modelled, service, unknown_command};
+use super::words::{ellipsis, human, short};
+use super::{follow, not_modelled, service, unknown_command};
 use std::sync::Arc;
 
 use crate::base::time::{SimDuration, SimTime};
@@ -62,7 +64,7 @@ const EXEC: Grammar = Grammar {
 const STATS: Grammar = Grammar {
     path: "docker stats",
     usage: "[OPTIONS] [CONTAINER...]",
-    flags: "all,a! format= no-stream no-trunc",
+    flags: "all,a format= no-stream no-trunc",
     least: 0,
     most: None,
     interspersed: true,
@@ -102,9 +104,22 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
             list(&Engine::of(session)?, &parsed)
         }
         "inspect" => inspect(session, &parse(&INSPECT, words)?),
-        "logs" => logs(session, &parse(&LOGS, words)?),
+        "logs" => {
+            let parsed = parse(&LOGS, words)?;
+            let engine = Engine::of(session)?;
+            engine.find(&parsed.words[0])?;
+            let follows = parsed.has("follow");
+            if follows {
+                follow::pass(session, |_| false);
+            }
+            let mut output = logs(session, &parsed)?;
+            if follows {
+                follow::note(&mut output);
+            }
+            Ok(output)
+        }
         "exec" => exec(session, &parse(&EXEC, words)?),
-        "stats" => stats(session, &parse(&STATS, words)?),
+        "stats" => stats::run(session, &parse(&STATS, words)?),
         "run" => run::run(session, words),
         "create" => run::create_only(session, words),
         "images" => image::list(session, words),
@@ -457,82 +472,6 @@ pub fn execute(engine: &Engine<'_>, row: &Row, words: &[String]) -> Result<Outpu
             code,
         }),
     }
-}
-
-fn stats(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
-    let engine = Engine::of(session)?;
-    let rows = if parsed.words.is_empty() {
-        engine
-            .rows()
-            .into_iter()
-            .filter(|row| row.state == "running")
-            .collect()
-    } else {
-        parsed
-            .words
-            .iter()
-            .map(|name| engine.find(name))
-            .collect::<Result<Vec<_>, _>>()?
-    };
-    let mut listing = Listing::new(
-        &[
-            ("ID", "CONTAINER ID"),
-            ("Name", "NAME"),
-            ("CPUPerc", "CPU %"),
-            ("MemUsage", "MEM USAGE / LIMIT"),
-            ("MemPerc", "MEM %"),
-            ("NetIO", "NET I/O"),
-            ("BlockIO", "BLOCK I/O"),
-            ("PIDs", "PIDS"),
-        ],
-        0,
-    );
-    for row in rows {
-        let container = row
-            .process
-            .and_then(|id| engine.world.substrate.container(id))
-            .filter(|container| container.running_since().is_some());
-        let (usage, share) = match container {
-            None => ("-- / --".to_owned(), "--".to_owned()),
-            Some(container) => {
-                let used = container.behaviour.memory_bytes;
-                let machine = engine
-                    .world
-                    .substrate
-                    .machine(engine.machine)
-                    .map_or(0, |machine| machine.capacity.memory);
-                let limit = if container.spec.limits.memory > 0 {
-                    container.spec.limits.memory
-                } else {
-                    machine
-                }
-                .unsigned_abs();
-                let share = used.saturating_mul(10_000).checked_div(limit).unwrap_or(0);
-                (
-                    format!("{} / {}", bytes(used), bytes(limit)),
-                    format!("{}.{:02}%", share / 100, share % 100),
-                )
-            }
-        };
-        // No data is what the real tool shows with two dashes: these figures are not modelled.
-        let none = || "--".to_owned();
-        let id = if parsed.has("no-trunc") {
-            row.id.clone()
-        } else {
-            short(&row.id)
-        };
-        listing.rows.push(vec![
-            id,
-            row.name.clone(),
-            none(),
-            usage,
-            share,
-            "-- / --".to_owned(),
-            "-- / --".to_owned(),
-            none(),
-        ]);
-    }
-    Ok(listing.output(parsed))
 }
 
 /// Lets time pass until `done`, if the session waits. Returns whether it came true.

@@ -1,4 +1,4 @@
-//! `docker node …`, `docker swarm …` and `docker info`. Source: docker/cli `cli/command/{node,swarm}`.
+//! `docker node …` and `docker info`. Source: docker/cli `cli/command/node`.
 
 use std::sync::Arc;
 
@@ -6,10 +6,9 @@ use super::flags::{Grammar, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::{ENGINE_VERSION, ask, each, manager as plane_of, pretty, task, unknown_command};
 use crate::console::{Output, Session};
-use crate::engine::command::{Answer, Command, Orchestrator};
+use crate::engine::command::Orchestrator;
 use crate::swarm::SwarmPlane;
 use crate::swarm::control_api::{NodeChange, Request};
-use crate::swarm::identity::Identity;
 use crate::swarm::state::{Availability, Role};
 use crate::swarm::store::{Node, NodeId};
 use crate::swarm::view::NodeView;
@@ -70,15 +69,6 @@ const RM: Grammar = Grammar {
     most: None,
     interspersed: true,
 };
-const SWARM_UPDATE: Grammar = Grammar {
-    path: "docker swarm update",
-    usage: "[OPTIONS]",
-    flags: "task-history-limit= dispatcher-heartbeat= autolock! cert-expiry=! external-ca=! max-snapshots=! snapshot-interval=!",
-    least: 0,
-    most: Some(0),
-    interspersed: true,
-};
-
 /// Runs one `docker node` command.
 pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let Some(verb) = words.first() else {
@@ -315,129 +305,6 @@ fn set_role(session: &mut Session, names: &[String], role: Role) -> Result<Outpu
     }))
 }
 
-/// Runs one `docker swarm` command.
-pub fn swarm(session: &mut Session, words: &[String]) -> Result<Output, Output> {
-    let Some(verb) = words.first() else {
-        return Ok(Output::text(
-            "Usage:  docker swarm COMMAND\n\nCommands: init, join, leave, update\n",
-        ));
-    };
-    match verb.as_str() {
-        "init" | "join" => {
-            plane_of(session)?;
-            Err(Output::error(
-                1,
-                "Error response from daemon: This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and join another one.",
-            ))
-        }
-        "leave" => {
-            let plane = plane_of(session)?;
-            if words.iter().any(|word| word == "--force" || word == "-f") {
-                return Err(super::not_modelled(
-                    "docker swarm leave --force on a manager",
-                ));
-            }
-            let managers = plane
-                .store
-                .nodes()
-                .filter(|(_, node)| node.role == Role::Manager)
-                .count();
-            let mut text = "Error response from daemon: You are attempting to leave the swarm on a node that is participating as a manager. ".to_owned();
-            let up = plane
-                .store
-                .nodes()
-                .filter(|(id, node)| node.role == Role::Manager && plane.is_reachable(*id))
-                .count();
-            if managers <= 1 {
-                text.push_str("Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. ");
-            } else {
-                let unreachable = managers - up;
-                // Source: moby `daemon/cluster/utils.go` isLastManager, removingManagerCausesLossOfQuorum.
-                if up.saturating_sub(2) <= unreachable {
-                    text.push_str(&format!("Removing this node leaves {} managers out of {managers}. Without a Raft quorum your swarm will be inaccessible. ", up.saturating_sub(1)));
-                }
-                text.push_str("The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. Use `--force` to suppress this message.");
-            }
-            Err(Output::error(1, text))
-        }
-        "update" => swarm_update(session, &words[1..]),
-        "join-token" => join_token(session, &words[1..]),
-        // Managers are never locked here: autolock is refused.
-        "unlock-key" => {
-            plane_of(session)?;
-            Err(Output::error(1, "no unlock key is set"))
-        }
-        "unlock" => {
-            plane_of(session)?;
-            Err(Output::error(1, "Error: swarm is not locked"))
-        }
-        "ca" => Err(super::not_modelled("docker swarm ca")),
-        word => Err(unknown_command("docker swarm", word)),
-    }
-}
-
-const JOIN_TOKEN: Grammar = Grammar {
-    path: "docker swarm join-token",
-    usage: "[OPTIONS] (worker|manager)",
-    flags: "quiet,q rotate!",
-    least: 1,
-    most: Some(1),
-    interspersed: true,
-};
-
-/// The command by which a machine joins. Machines of a simulation join with `sim node add`.
-fn join_token(session: &Session, words: &[String]) -> Result<Output, Output> {
-    let parsed = parse(&JOIN_TOKEN, words)?;
-    let role = parsed.words[0].as_str();
-    if role != "worker" && role != "manager" {
-        return Err(Output::error(1, format!("unknown role {role}")));
-    }
-    let plane = plane_of(session)?;
-    let seed = session.world(Orchestrator::Swarm)?.seed;
-    let part =
-        |what: &str, number: u32| Identity::draw(seed, "swarm.join-token", what, number).text();
-    // The digest of the certificate authority is the same for both roles; the secret is not.
-    let token = format!(
-        "SWMTKN-1-{}{}-{}",
-        part("authority", 0),
-        part("authority", 1),
-        part(role, 2)
-    );
-    if parsed.has("quiet") {
-        return Ok(Output::text(format!("{token}\n")));
-    }
-    let address = plane
-        .spoken_to()
-        .and_then(|id| plane.store.node(id))
-        .map(|node| node.address.to_string())
-        .unwrap_or_default();
-    Ok(Output::text(format!(
-        "To add a {role} to this swarm, run the following command:\n\n    docker swarm join --token {token} {address}:2377\n\n"
-    )))
-}
-
-fn swarm_update(session: &mut Session, words: &[String]) -> Result<Output, Output> {
-    let parsed = parse(&SWARM_UPDATE, words)?;
-    plane_of(session)?;
-    for (flag, key) in [
-        ("task-history-limit", crate::swarm::settings::HISTORY),
-        ("dispatcher-heartbeat", crate::swarm::settings::HEARTBEAT),
-    ] {
-        let Some(value) = parsed.value(flag) else {
-            continue;
-        };
-        if let Answer::Refused(message) =
-            session.command(Orchestrator::Swarm, Command::Set(key.into(), value.into()))?
-        {
-            return Err(Output::error(
-                125,
-                format!("invalid argument \"{value}\" for \"--{flag}\" flag: {message}"),
-            ));
-        }
-    }
-    Ok(Output::text("Swarm updated.\n"))
-}
-
 /// `docker info`: what is known of the engine that answers.
 pub fn info(session: &Session) -> Result<Output, Output> {
     let mut text = format!("Client:\n Version:    {ENGINE_VERSION}\n\nServer:\n");
@@ -456,16 +323,26 @@ pub fn info(session: &Session) -> Result<Output, Output> {
         ));
         return Ok(Output::text(text));
     }
-    let plane = plane_of(session)?;
-    let nodes: Vec<&Node> = plane.store.nodes().map(|(_, node)| node).collect();
-    let managers = nodes
-        .iter()
-        .filter(|node| node.role == Role::Manager)
-        .count();
+    let plane = super::swarm(session)?;
     let own = plane.spoken_to().and_then(|id| plane.store.node(id));
-    text.push_str(&format!(
-        " Server Version: {ENGINE_VERSION}\n Swarm: active\n"
-    ));
+    text.push_str(&format!(" Server Version: {ENGINE_VERSION}\n"));
+    if plane.is_locked() {
+        text.push_str(" Swarm: locked\n");
+        return Ok(Output::text(text));
+    }
+    text.push_str(" Swarm: active\n");
+    // The daemon answers for itself; what only a leader knows is an error inside the answer.
+    if let (Err(refusal), Some(node)) = (plane.require_leader(session.history.now()), own) {
+        text.push_str(&format!(
+            "  NodeID: {}\n  Error: {refusal}\n  Is Manager: true\n  Node Address: {}\n",
+            node.identity.text(),
+            node.address
+        ));
+        return Ok(Output::text(text));
+    }
+    let nodes: Vec<&Node> = plane.store.nodes().map(|(_, node)| node).collect();
+    let ids = plane.store.nodes().map(|(id, _)| id);
+    let managers = ids.filter(|id| plane.is_member(*id)).count();
     if let Some(node) = own {
         text.push_str(&format!(
             "  NodeID: {}\n  Is Manager: true\n  Managers: {managers}\n  Nodes: {}\n",

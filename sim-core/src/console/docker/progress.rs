@@ -13,7 +13,7 @@ use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::swarm::SwarmPlane;
 use crate::swarm::state::{NodeState, TaskState, UpdateState};
-use crate::swarm::store::{ServiceId, SlotKey, TaskId};
+use crate::swarm::store::{ServiceId, SlotKey, TaskError, TaskId};
 use crate::swarm::view::error_text;
 
 /// Time between two looks. Source: `progress.go` (200 ms).
@@ -173,15 +173,9 @@ struct Count {
 
 fn count(plane: &SwarmPlane, id: ServiceId) -> Count {
     let shown = shown_tasks(plane, id);
-    let up_to_date = |task: &TaskId| {
-        plane
-            .store
-            .service(id)
-            .is_some_and(|service| service.is_clean(plane.store.tasks[*task].template))
-    };
     let is_running = |task: &&TaskId| {
         let row = &plane.store.tasks[**task];
-        up_to_date(task) && row.desired == TaskState::Running && row.state == TaskState::Running
+        row.desired <= TaskState::Running && row.state == TaskState::Running
     };
     let running = shown.values().filter(is_running).count();
     let service = plane.store.service(id);
@@ -226,7 +220,9 @@ fn shown_tasks(plane: &SwarmPlane, id: ServiceId) -> BTreeMap<SlotKey, TaskId> {
         return shown;
     };
     for (key, slot) in &service.slots {
-        let alive = slot.iter().filter(|task| {
+        // The daemon lists only tasks that need no update.
+        let current = slot.iter().filter(|task| !plane.is_dirty(**task));
+        let alive = current.filter(|task| {
             let node = plane.store.tasks[**task]
                 .node
                 .and_then(|node| plane.store.node(node));
@@ -236,10 +232,13 @@ fn shown_tasks(plane: &SwarmPlane, id: ServiceId) -> BTreeMap<SlotKey, TaskId> {
             let row = &plane.store.tasks[**task];
             (row.desired, row.state)
         });
-        // A slot whose tasks all have ended or were scaled away has no line.
-        if let Some(task) =
-            best.filter(|task| plane.store.tasks[**task].desired <= TaskState::Complete)
-        {
+        // A slot whose tasks all have ended well or were scaled away has no line.
+        let has_line = |task: &&TaskId| {
+            let row = &plane.store.tasks[**task];
+            row.desired <= TaskState::Complete
+                || (row.error != TaskError::None && row.desired != TaskState::Remove)
+        };
+        if let Some(task) = best.filter(has_line) {
             shown.insert(*key, *task);
         }
     }
@@ -290,6 +289,12 @@ fn tasks_text(session: &Session, id: ServiceId, rolling_back: bool) -> String {
             ellipsis(&error, ERROR_COLUMNS)
         };
         text.push_str(&format!("{who}: {}\n", state.trim_end()));
+    }
+    // Bars are drawn before there is anything to show.
+    if !service.is_global() {
+        for number in shown.len()..count.all {
+            text.push_str(&format!("{}/{}:  \n", number + 1, count.all));
+        }
     }
     text
 }

@@ -6,7 +6,7 @@ use super::flags::{Grammar, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::words::{service_ports, short};
 use super::{
-    ask, each, manager as swarm, pretty, progress, service_spec, service_update, task,
+    ask, each, follow, manager as swarm, pretty, progress, service_spec, service_update, task,
     unknown_command,
 };
 use crate::api::swarm::service::{ServiceMode, ServiceSpec};
@@ -100,7 +100,18 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
                 ask(session, Request::RemoveService(name.into())).map(|_| name.to_owned())
             }))
         }
-        "logs" => logs(session, rest),
+        "logs" => {
+            let follows = parse(&LOGS, rest)?.has("follow");
+            if follows {
+                swarm(session)?;
+                follow::pass(session, |_| false);
+            }
+            let mut output = logs(session, rest)?;
+            if follows {
+                follow::note(&mut output);
+            }
+            Ok(output)
+        }
         "create" => service_spec::create(session, rest),
         "update" => service_update::update(session, rest),
         word => Err(unknown_command("docker service", word)),

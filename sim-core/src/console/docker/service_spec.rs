@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::flags::{Grammar, Parsed, parse};
 use super::service::append;
 use super::words::{read_bytes, read_decimal};
-use super::{ask, container_flags, progress};
+use super::{ask, container_flags, distribution, progress};
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::resources::{ResourceAmounts, ResourceNeeds};
 use crate::api::swarm::service::{
@@ -148,6 +148,7 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
     references(&parsed, "secret", "secret", &mut spec)?;
     references(&parsed, "config", "config", &mut spec)?;
     container_flags::create(&parsed, &mut spec.task.container.options)?;
+    spec.task.container.options.registry_auth = parsed.has("with-registry-auth");
     for mount in parsed.values("mount") {
         spec.task.container.mounts.push(self::mount(mount)?);
     }
@@ -158,10 +159,16 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
     spec.task.networks = by_id(session, &spec.task.networks)?;
     common(&parsed, &mut spec)?;
     job_has_no_update(&parsed, &spec)?;
+    let warning = if parsed.has("no-resolve-image") {
+        String::new()
+    } else {
+        distribution::resolve(session, &mut spec)
+    };
     let Response::Id(id) = ask(session, Request::CreateService(Arc::new(spec)))? else {
         return Ok(Output::default());
     };
     let mut output = Output::text(format!("{id}\n"));
+    output.stderr = warning;
     if !parsed.has("detach") {
         let shown = progress::wait(session, &id);
         append(&mut output, quiet(&parsed, shown));

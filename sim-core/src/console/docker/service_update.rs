@@ -61,6 +61,12 @@ pub fn update(session: &mut Session, words: &[String]) -> Result<Output, Output>
     let (spec, version) = stored(session, name)?;
     let mut spec = (*spec).clone();
     change(session, &parsed, &mut spec)?;
+    // Only a new image is looked up (`cli/command/service/update.go`).
+    let warning = if parsed.value("image").is_some() && !parsed.has("no-resolve-image") {
+        super::distribution::resolve(session, &mut spec)
+    } else {
+        String::new()
+    };
     ask(
         session,
         Request::UpdateService {
@@ -70,6 +76,7 @@ pub fn update(session: &mut Session, words: &[String]) -> Result<Output, Output>
         },
     )?;
     let mut output = Output::text(format!("{name}\n"));
+    output.stderr = warning;
     if !parsed.has("detach") {
         let shown = progress::wait(session, name);
         append(&mut output, quiet(&parsed, shown));
@@ -119,6 +126,9 @@ fn change(session: &Session, parsed: &Parsed, spec: &mut ServiceSpec) -> Result<
         spec.task.resources.requests.extended.insert(kind, amount);
     }
     change_ports(parsed, spec)?;
+    if parsed.has("with-registry-auth") {
+        spec.task.container.options.registry_auth = true;
+    }
     spec.task.force_update += u64::from(parsed.has("force"));
     Ok(())
 }

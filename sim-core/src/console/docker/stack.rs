@@ -124,9 +124,16 @@ fn deploy(session: &mut Session, words: &[String], input: &str) -> Result<Output
         return Err(Output::error(1, message));
     }
     all.stderr.push_str(&warnings(&loaded.problems));
-    let Some(stack) = loaded.model else {
+    let Some(mut stack) = loaded.model else {
         return Err(Output::error(1, "empty compose file"));
     };
+    for service in &mut stack.services {
+        service.task.container.options.registry_auth = parsed.has("with-registry-auth");
+        if parsed.value("resolve-image") != Some("never") {
+            all.stderr
+                .push_str(&super::distribution::resolve(session, service));
+        }
+    }
     let services: Vec<Arc<str>> = stack
         .services
         .iter()

@@ -180,8 +180,13 @@ fn a_service_is_created_scaled_updated_and_rolled_back() {
             web
             overall progress: 0 out of 3 tasks
             1/3: preparing [=================================>                 ]
-            2/3: running   [==================================================>]
-            3/3: running   [==================================================>]
+            2/3:  
+            3/3:  
+            image nosuch/image:1 could not be accessed on a registry to record
+            its digest. Each node will access nosuch/image:1 independently,
+            possibly leading to different nodes running different
+            versions of the image.
+
             service update paused: update paused due to failure or early termination of task u5jiw3yxeg4o1zi8b4zor5xmz
             [1]
             $ docker service inspect web --format '{{.UpdateStatus.State}}'
@@ -408,12 +413,12 @@ fn a_project_comes_up_and_goes_down() {
             $ sim advance 1m
             $ docker compose ps
             NAME        IMAGE        COMMAND                  SERVICE   CREATED              STATUS              PORTS
-            app-db-1    redis:7      "redis-server --appe…"   db        About a minute ago   Up About a minute   
-            app-web-1   nginx:1.27   ""                       web       About a minute ago   Up About a minute   0.0.0.0:8080->80/tcp, [::]:8080->80/tcp
+            app-db-1    redis:7      "docker-entrypoint.s…"   db        About a minute ago   Up About a minute   6379/tcp
+            app-web-1   nginx:1.27   "/docker-entrypoint.…"   web       About a minute ago   Up About a minute   0.0.0.0:8080->80/tcp, [::]:8080->80/tcp
             $ docker ps
             CONTAINER ID   IMAGE        COMMAND                  CREATED              STATUS              PORTS                                     NAMES
-            064b5fb1871c   nginx:1.27   ""                       About a minute ago   Up About a minute   0.0.0.0:8080->80/tcp, [::]:8080->80/tcp   app-web-1
-            e03004b56e66   redis:7      "redis-server --appe…"   About a minute ago   Up About a minute                                             app-db-1
+            064b5fb1871c   nginx:1.27   "/docker-entrypoint.…"   About a minute ago   Up About a minute   0.0.0.0:8080->80/tcp, [::]:8080->80/tcp   app-web-1
+            e03004b56e66   redis:7      "docker-entrypoint.s…"   About a minute ago   Up About a minute   6379/tcp                                  app-db-1
             $ docker compose ls
             NAME      STATUS       CONFIG FILES
             app       running(2)   N/A

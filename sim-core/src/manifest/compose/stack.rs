@@ -603,6 +603,7 @@ impl Reader<'_> {
                 .filter_map(|item| item.get(scribe, "spread").text(scribe))
                 .collect(),
             max_replicas_per_node: part::count(&max, scribe, CODE).unwrap_or(0),
+            platforms: Vec::new(),
         }
     }
 

@@ -38,7 +38,7 @@ impl SwarmPlane {
             .collect();
         let keys: Vec<u32> = slots.keys().copied().collect();
         for key in keys {
-            let updatable = self.updatable(&slots[&key], service, ctx.now);
+            let updatable = self.updatable(&slots[&key], service);
             if updatable.is_empty() {
                 slots.remove(&key);
             } else {
@@ -129,7 +129,7 @@ impl SwarmPlane {
             if paused || !self.node_fits(service, node) {
                 continue;
             }
-            let tasks = self.updatable(&slot, service, ctx.now);
+            let tasks = self.updatable(&slot, service);
             let (mut outdated, mut current): (Vec<TaskId>, Vec<TaskId>) =
                 tasks.iter().partition(|task| self.is_dirty(**task));
             if current.is_empty() {

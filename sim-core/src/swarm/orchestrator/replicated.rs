@@ -68,7 +68,7 @@ impl SwarmPlane {
         let mut occupied: BTreeMap<SlotKey, Slot> = BTreeMap::new();
         let mut dead: BTreeSet<SlotKey> = BTreeSet::new();
         for (key, slot) in slots {
-            let updatable = self.updatable(&slot, service, ctx.now);
+            let updatable = self.updatable(&slot, service);
             if updatable.is_empty() {
                 // A slot whose tasks are all on their way out is dead, but not yet forgotten.
                 dead.insert(key);

@@ -48,7 +48,7 @@ pub(crate) struct History {
 
 impl History {
     /// Notes a replacement.
-    pub(crate) fn record(&mut self, spec_version: u64, windowed: bool, now: SimTime) {
+    pub(crate) fn record(&mut self, spec_version: u64, window: SimDuration, now: SimTime) {
         if self.spec_version != spec_version {
             *self = Self {
                 spec_version,
@@ -56,14 +56,16 @@ impl History {
             };
         }
         self.total += 1;
-        if windowed {
+        if !window.is_zero() {
+            // Whoever asks later asks about a later end: what lies before this window counts no more.
+            self.times.retain(|time| *time + window > now);
             self.times.push(now);
         }
     }
 
     /// Whether one more replacement is allowed for a task whose status is of `timestamp`.
     pub(crate) fn allows(
-        &mut self,
+        &self,
         spec_version: u64,
         max_attempts: u64,
         window: SimDuration,
@@ -76,8 +78,8 @@ impl History {
             return self.total < max_attempts;
         }
         // Only replacements inside the window, and before the end that is looked at, count.
-        self.times.retain(|time| *time + window > timestamp);
-        let count = self.times.iter().filter(|time| **time < timestamp).count() as u64;
+        let counts = |time: &SimTime| *time + window > timestamp && *time < timestamp;
+        let count = self.times.iter().filter(|time| counts(time)).count() as u64;
         count < max_attempts
     }
 }
@@ -101,19 +103,22 @@ impl Restarts {
         self.delays.contains_key(&task)
     }
 
-    /// Gives up the wait of a task that is gone.
-    pub(crate) fn cancel(&mut self, task: TaskId) {
-        if let Some(delay) = self.delays.remove(&task)
-            && let Some(old) = delay.old
-        {
+    /// Gives up the wait of a task that is gone, or whose wait begins anew. Says whether somebody
+    /// waits for the end of the wait to replace the task.
+    pub(crate) fn cancel(&mut self, task: TaskId) -> bool {
+        let Some(delay) = self.delays.remove(&task) else {
+            return false;
+        };
+        if let Some(old) = delay.old {
             self.waiting.remove(&old);
         }
+        delay.waiter
     }
 }
 
 impl SwarmPlane {
     /// Whether the restart policy asks for a successor of the task.
-    pub(crate) fn should_restart(&mut self, task: TaskId, _now: SimTime) -> bool {
+    pub(crate) fn should_restart(&self, task: TaskId) -> bool {
         let row = self.store.tasks[task];
         let template = self.store.template(row.template);
         let policy = template.spec.task.restart_policy;
@@ -128,7 +133,7 @@ impl SwarmPlane {
         }
         let spec_version = template.spec_version;
         let key = (row.service, self.store.slot_key(&row));
-        match self.restarts.history.get_mut(&key) {
+        match self.restarts.history.get(&key) {
             Some(history) => history.allows(
                 spec_version,
                 policy.max_attempts,
@@ -157,7 +162,7 @@ impl SwarmPlane {
             return;
         }
         self.set_desired(task, TaskState::Shutdown);
-        if !self.should_restart(task, ctx.now) {
+        if !self.should_restart(task) {
             self.note_task(out, "swarm.restart", "give-up", task, Detail::None, None);
             return;
         }
@@ -166,9 +171,9 @@ impl SwarmPlane {
         };
         let node = if service.is_global() { row.node } else { None };
         let current = self.store.template(service.template);
-        let (limited, windowed, spec_version) = (
+        let (limited, window, spec_version) = (
             current.spec.task.restart_policy.max_attempts != 0,
-            !current.spec.task.restart_policy.window.is_zero(),
+            current.spec.task.restart_policy.window,
             current.spec_version,
         );
         let object = row.node.and_then(|node| self.store.node(node));
@@ -199,7 +204,7 @@ impl SwarmPlane {
                 .history
                 .entry(key)
                 .or_default()
-                .record(spec_version, windowed, ctx.now);
+                .record(spec_version, window, ctx.now);
         }
         self.delay_start(new, wait_stop.then_some(task), delay, ctx, out);
     }
@@ -213,7 +218,9 @@ impl SwarmPlane {
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
     ) {
-        self.restarts.cancel(new);
+        // Whoever waits for the wait that is given up finds the one that follows it, and waits for
+        // that (`restart.go` DelayStart, waitRestart).
+        let waiter = self.restarts.cancel(new);
         let old = old.filter(|old| {
             self.store
                 .tasks
@@ -225,7 +232,7 @@ impl SwarmPlane {
             until: ctx.now + span,
             span,
             give_up: ctx.now + OLD_TASK_TIMEOUT,
-            waiter: false,
+            waiter,
         };
         if let Some(old) = old {
             self.restarts.waiting.insert(old, new);
@@ -279,7 +286,7 @@ impl SwarmPlane {
             .store
             .tasks
             .get(new)
-            .is_some_and(|row| row.desired <= TaskState::Running);
+            .is_some_and(|row| row.desired <= TaskState::Complete);
         if delay.waiter && still_wanted {
             self.restart(new, ctx, out);
         }

@@ -1,8 +1,9 @@
 //! Filters: which nodes a task may go to, and what is said when there is none.
 //! Source: swarmkit `manager/scheduler/{filter,pipeline}.go`.
 //!
-//! Plugins, platforms and CSI volumes are not modelled: every node passes those filters.
+//! Plugins and CSI volumes are not modelled: every node passes those filters.
 
+use crate::api::swarm::service::Platform;
 use crate::swarm::constraint;
 use crate::swarm::state::{Availability, NodeState};
 use crate::swarm::store::{Node, Store, Template};
@@ -16,6 +17,8 @@ pub enum Filter {
     Resources,
     /// Placement constraints hold.
     Constraints,
+    /// The image is made for the node's platform.
+    Platforms,
     /// Host-mode ports are free.
     HostPorts,
     /// Fewer tasks of the service than allowed.
@@ -32,10 +35,11 @@ pub enum Extent {
 }
 
 /// All filters in order.
-pub const FILTERS: [Filter; 5] = [
+pub const FILTERS: [Filter; 6] = [
     Filter::Ready,
     Filter::Resources,
     Filter::Constraints,
+    Filter::Platforms,
     Filter::HostPorts,
     Filter::MaxReplicas,
 ];
@@ -60,6 +64,10 @@ fn passes(filter: Filter, template: &Template, node: &Node) -> bool {
             template.constraints.is_empty()
                 || constraint::node_matches(&template.constraints, node, &node.identity.text())
         }
+        Filter::Platforms => {
+            let platforms = &template.spec.task.placement.platforms;
+            platforms.is_empty() || platforms.iter().any(|platform| runs_on(platform, node))
+        }
         Filter::HostPorts => template.host_ports().all(|port| {
             !node
                 .host_ports
@@ -70,6 +78,19 @@ fn passes(filter: Filter, template: &Template, node: &Node) -> bool {
             limit == 0 || u64::from(node.active_of(template.service)) < limit
         }
     }
+}
+
+/// Whether a node runs what is made for a platform. Both sides' architectures are brought to one
+/// spelling. Source: `filter.go` PlatformFilter platformEqual, normalizeArch.
+fn runs_on(platform: &Platform, node: &Node) -> bool {
+    let plain = |architecture: &str| match architecture {
+        "x86_64" => "amd64".to_owned(),
+        "aarch64" => "arm64".to_owned(),
+        other => other.to_owned(),
+    };
+    let architecture = &platform.architecture;
+    (platform.os.is_empty() || platform.os == node.os)
+        && (architecture.is_empty() || plain(architecture) == plain(&node.architecture))
 }
 
 /// Reservations only: neither limits nor real use are looked at.
@@ -133,6 +154,8 @@ pub fn explain_one(filter: Filter, nodes: u32) -> String {
         (Filter::Constraints, _) => {
             format!("scheduling constraints not satisfied on {nodes} nodes")
         }
+        (Filter::Platforms, 1) => "unsupported platform on 1 node".to_owned(),
+        (Filter::Platforms, _) => format!("unsupported platform on {nodes} nodes"),
         (Filter::HostPorts, 1) => "host-mode port already in use on 1 node".to_owned(),
         (Filter::HostPorts, _) => format!("host-mode port already in use on {nodes} nodes"),
         (Filter::MaxReplicas, _) => "max replicas per node limit exceed".to_owned(),

@@ -46,10 +46,10 @@ fn history_without_window_counts_all() {
     let mut history = History::default();
     let at = |seconds| SimTime::ZERO + secs(seconds);
     for seconds in [10, 20] {
-        history.record(1, false, at(seconds));
+        history.record(1, SimDuration::ZERO, at(seconds));
     }
     assert!(history.allows(1, 3, SimDuration::ZERO, at(30)));
-    history.record(1, false, at(30));
+    history.record(1, SimDuration::ZERO, at(30));
     assert!(!history.allows(1, 3, SimDuration::ZERO, at(40)));
     assert!(
         history.allows(2, 3, SimDuration::ZERO, at(40)),
@@ -62,7 +62,7 @@ fn history_with_window_forgets() {
     let mut history = History::default();
     let at = |seconds| SimTime::ZERO + secs(seconds);
     for seconds in [10, 20, 30] {
-        history.record(1, true, at(seconds));
+        history.record(1, secs(60), at(seconds));
     }
     assert!(!history.allows(1, 3, secs(60), at(35)));
     assert!(

@@ -7,6 +7,7 @@ use crate::compose::view::{container_id, status_word};
 use crate::console::docker::container::row::Engine;
 use crate::console::docker::container::{self, Lines, command, execute, log_text, more};
 use crate::console::docker::flags::{Grammar, parse};
+use crate::console::docker::follow;
 use crate::console::docker::listing::{Listing, filters, passes};
 use crate::console::docker::service::tail;
 use crate::console::docker::words::human;
@@ -55,7 +56,18 @@ pub fn run(
     match word {
         "ps" => list(session, global, words),
         "ls" => projects(session, words),
-        "logs" => logs(session, global, words),
+        "logs" => {
+            let follows = parse(&LOGS, words)?.has("follow");
+            if follows {
+                host(session)?;
+                follow::pass(session, |_| false);
+            }
+            let mut output = logs(session, global, words)?;
+            if follows {
+                follow::note(&mut output);
+            }
+            Ok(output)
+        }
         "exec" => exec(session, global, words),
         "top" => top(session, global, words),
         "images" => images(session, global, words),
@@ -181,7 +193,7 @@ fn projects(session: &Session, words: &[String]) -> Result<Output, Output> {
     Ok(listing.output(&parsed))
 }
 
-fn logs(session: &Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+pub(super) fn logs(session: &Session, global: &Global, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&LOGS, words)?;
     host(session)?;
     let project = global.name(session)?;

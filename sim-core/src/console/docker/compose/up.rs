@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::{Global, host, select};
 use crate::base::time::SimDuration;
+use crate::compose::store::State;
 use crate::compose::{DownOptions, Images, Part, Request, Response, UpOptions};
 use crate::console::docker::container::{until, verb};
 use crate::console::docker::flags::{Grammar, Parsed, parse};
+use crate::console::docker::follow;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 
@@ -118,9 +120,62 @@ fn up(session: &mut Session, global: &Global, words: &[String]) -> Result<Output
     let attached = !parsed.has("detach") && !parsed.has("wait") && !parsed.has("no-start");
     let mut output = begin(session, global, &parsed, parsed.has("no-start"))?;
     if attached && output.code == 0 {
-        output.stderr.push_str("following the containers' output is not modelled: they run detached, see docker compose logs\n");
+        attach(session, global, &parsed.words, &mut output)?;
     }
     Ok(output)
+}
+
+/// What is printed while the containers are followed: their output, and who ended. They run on
+/// afterwards, as after the key that detaches. Source: docker/compose `pkg/compose/up.go`.
+fn attach(
+    session: &mut Session,
+    global: &Global,
+    services: &[String],
+    output: &mut Output,
+) -> Result<(), Output> {
+    let project = global.name(session)?;
+    let members = |session: &Session| -> Result<Vec<(String, State, i32)>, Output> {
+        let world = session.world(Orchestrator::Compose)?;
+        let rows = super::containers(session, &project, services)?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let name = world.symbols.text(row.name);
+                let shown = name.strip_prefix(&format!("{project}-")).unwrap_or(name);
+                (shown.to_owned(), row.state, row.exit_code)
+            })
+            .collect())
+    };
+    let names: Vec<String> = members(session)?
+        .into_iter()
+        .map(|(name, ..)| name)
+        .collect();
+    output
+        .stdout
+        .push_str(&format!("Attaching to {}\n", names.join(", ")));
+    let all_ended = |session: &Session| {
+        members(session).is_ok_and(|members| {
+            let mut states = members.iter().map(|(_, state, _)| *state);
+            states.all(|state| state == State::Exited)
+        })
+    };
+    follow::pass(session, all_ended);
+    let mut words: Vec<String> = Vec::new();
+    words.extend(services.iter().cloned());
+    output
+        .stdout
+        .push_str(&super::look::logs(session, global, &words)?.stdout);
+    for (name, state, code) in members(session)? {
+        if state == State::Exited {
+            output
+                .stdout
+                .push_str(&format!("{name} exited with code {code}\n"));
+        }
+    }
+    if !all_ended(session) {
+        follow::note(output);
+    }
+    Ok(())
 }
 
 fn scales(pairs: &[&str]) -> Result<Vec<(Arc<str>, u32)>, Output> {

@@ -12,6 +12,7 @@ use crate::compose::store::{EngineEvent, State};
 use crate::compose::view::{container_id, process_number};
 use crate::console::docker::each;
 use crate::console::docker::flags::{Grammar, grammar, parse};
+use crate::console::docker::follow;
 use crate::console::docker::listing::{filters, labelled, passes};
 use crate::console::docker::template;
 use crate::console::table::Table;
@@ -230,9 +231,9 @@ pub fn instant(text: &str, now: SimTime) -> Result<SimTime, String> {
     read().ok_or_else(fault)
 }
 
-fn events(session: &Session, words: &[String]) -> Result<Output, Output> {
+fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&EVENTS, words)?;
-    let engine = Engine::of(session)?;
+    let now = Engine::of(session)?.now;
     let known = [
         "container",
         "event",
@@ -252,13 +253,18 @@ fn events(session: &Session, words: &[String]) -> Result<Output, Output> {
     let filters = filters(&parsed, &known)?;
     let read = |name: &str| match parsed.value(name) {
         None => Ok(None),
-        Some(text) => instant(text, engine.now)
+        Some(text) => instant(text, now)
             .map(Some)
             .map_err(|message| Output::error(1, message)),
     };
-    // Without a beginning only what is to come would be shown, and nothing is followed here.
-    let since = read("since")?.unwrap_or(engine.now);
+    // Without a beginning only what is to come is shown, without an end it is followed.
+    let since = read("since")?.unwrap_or(now);
     let until = read("until")?;
+    match until {
+        None => follow::pass(session, |_| false),
+        Some(until) if session.wait => session.history.advance_to(until.max(now)),
+        Some(_) => {}
+    }
     let world = session.world(Orchestrator::Compose)?;
     let Some(plane) = world.compose() else {
         return Ok(Output::default());
@@ -288,16 +294,11 @@ fn events(session: &Session, words: &[String]) -> Result<Output, Output> {
         text.push_str(&line);
         text.push('\n');
     }
-    let stderr = if until.is_none() {
-        "following events is not modelled: these are the ones so far; give --since and --until\n"
-    } else {
-        ""
-    };
-    Ok(Output {
-        stdout: text,
-        stderr: stderr.to_owned(),
-        code: 0,
-    })
+    let mut output = Output::text(text);
+    if until.is_none() {
+        follow::note(&mut output);
+    }
+    Ok(output)
 }
 
 fn holds(event: &EngineEvent, key: &str, value: &str, ids: &BTreeMap<String, String>) -> bool {

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use super::ports::{self, Port};
 use crate::base::rng::{Stream, stable_hash};
 use crate::base::time::SimTime;
-use crate::compose::store::{ContainerRow, Published, State};
+use crate::compose::store::{ContainerRow, State};
 use crate::compose::view::{container_id, health_word, status_word};
 use crate::console::docker::words::human;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
 use crate::manifest::value::Value;
+use crate::substrate::catalogue::start::start;
 use crate::substrate::container::ContainerState;
+use crate::substrate::image::ImageRef;
 use crate::substrate::order::{ContainerId, MachineId};
 
 /// The engine of one machine.
@@ -158,27 +161,53 @@ impl<'a> Engine<'a> {
         ))
     }
 
+    /// Published ports, and those that are only open inside: asked for, or the image's own.
+    fn ports_of(&self, row: &ContainerRow) -> Vec<Port> {
+        let mut all: Vec<Port> = Vec::new();
+        for port in row.ports.iter() {
+            let both = ["0.0.0.0", "::"];
+            let own = [&*port.host_ip];
+            // Without an address both families are bound.
+            let addresses: &[&str] = if port.host_ip.is_empty() { &both } else { &own };
+            all.extend(addresses.iter().map(|address| Port {
+                private: port.target,
+                address: address.trim_matches(['[', ']']).to_owned(),
+                public: port.published,
+                protocol: port.protocol,
+            }));
+        }
+        let program = row
+            .process
+            .and_then(|process| self.world.substrate.container(process));
+        let listens = program.map_or(&[][..], |program| &program.behaviour.ports);
+        for private in row.config.expose.iter().chain(listens) {
+            if !all.iter().any(|port| port.private == *private) {
+                all.push(Port {
+                    private: *private,
+                    address: String::new(),
+                    public: 0,
+                    protocol: "tcp",
+                });
+            }
+        }
+        all
+    }
+
     fn compose_row(&self, row: &ContainerRow) -> Row {
         let symbols = &self.world.symbols;
-        let words: Vec<&str> = row
-            .spec
-            .command
-            .iter()
-            .chain(row.spec.arguments.iter())
-            .map(|word| &**word)
-            .collect();
+        let image = symbols.text(row.spec.image);
         Row {
             id: container_id(row, self.world.seed),
             name: symbols.text(row.name).to_owned(),
-            image: symbols.text(row.spec.image).to_owned(),
-            command: words.join(" "),
+            image: image.to_owned(),
+            command: started(image, &row.spec.command, &row.spec.arguments),
             created: row.created_at,
             state: status_word(row),
             status: self.compose_status(row),
             health: health_word(row),
             exit_code: row.exit_code,
             ports: if row.state == State::Running {
-                ports(&row.ports)
+                ports::text(&self.ports_of(row))
             } else {
                 String::new()
             },
@@ -255,13 +284,6 @@ impl<'a> Engine<'a> {
                 continue;
             };
             let task = view.identity.text();
-            let words: Vec<&str> = container
-                .spec
-                .command
-                .iter()
-                .chain(container.spec.arguments.iter())
-                .map(|word| &**word)
-                .collect();
             let since = |at: SimTime| human(self.now.since(at));
             let (state, status, exit_code) = match container.state {
                 ContainerState::Created => ("created", "Created".to_owned(), 0),
@@ -278,7 +300,11 @@ impl<'a> Engine<'a> {
                 id: (0..4).map(|_| format!("{:016x}", stream.bits())).collect(),
                 name: format!("{}.{task}", view.name),
                 image: view.image.to_string(),
-                command: words.join(" "),
+                command: started(
+                    &view.image,
+                    &container.spec.command,
+                    &container.spec.arguments,
+                ),
                 created: self
                     .world
                     .substrate
@@ -299,17 +325,27 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// Ports of a running container. Without an address both families are bound.
-pub fn ports(ports: &Arc<[Published]>) -> String {
-    let mut texts = Vec::new();
-    for port in ports.iter() {
-        let rest = format!("{}->{}/{}", port.published, port.target, port.protocol);
-        if port.host_ip.is_empty() {
-            texts.push(format!("0.0.0.0:{rest}"));
-            texts.push(format!("[::]:{rest}"));
-        } else {
-            texts.push(format!("{}:{rest}", port.host_ip));
-        }
-    }
-    texts.join(", ")
+/// What is started: entry point and command as given, else the image's own.
+fn started(image: &str, command: &[Arc<str>], arguments: &[Arc<str>]) -> String {
+    let given = |words: &[Arc<str>]| {
+        let words = words.iter().map(|word| match word.contains(' ') {
+            // Source: moby `daemon/list.go` (an argument with a blank is quoted).
+            true => format!("'{word}'"),
+            false => word.to_string(),
+        });
+        words.collect::<Vec<String>>().join(" ")
+    };
+    let known = ImageRef::parse(image).and_then(|image| start(&image.repository()));
+    let (entry, default) = known.unwrap_or_default();
+    let first = if command.is_empty() {
+        entry.to_owned()
+    } else {
+        given(command)
+    };
+    let rest = match (command.is_empty(), arguments.is_empty()) {
+        (_, false) => given(arguments),
+        (true, true) => default.to_owned(),
+        (false, true) => String::new(),
+    };
+    format!("{first} {rest}").trim().to_owned()
 }

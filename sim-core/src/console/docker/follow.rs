@@ -1,0 +1,28 @@
+//! Commands that print what comes until somebody interrupts them. Nobody does here: they are ended
+//! after some simulated time, and say so.
+
+use crate::base::time::SimDuration;
+use crate::console::{Output, Session};
+
+/// How long is followed.
+pub const SPAN: SimDuration = SimDuration::from_secs(10);
+
+/// Lets the time pass that is followed, or less if `over` says that nothing more will come.
+pub fn pass(session: &mut Session, over: impl Fn(&Session) -> bool) {
+    const STEP: SimDuration = SimDuration::from_millis(200);
+    if !session.wait {
+        return;
+    }
+    let deadline = session.history.now() + SPAN;
+    while session.history.now() < deadline && !over(session) {
+        let next = (session.history.now() + STEP).min(deadline);
+        session.history.advance_to(next);
+    }
+}
+
+/// Adds the sentence that says how long was followed.
+pub fn note(output: &mut Output) {
+    output.stderr.push_str(&format!(
+        "followed for {SPAN} of simulated time, as if interrupted then\n"
+    ));
+}
