@@ -5,6 +5,7 @@
 
 pub mod burst;
 pub mod cluster;
+pub mod swarm;
 
 /// What is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,19 +23,22 @@ pub enum Workload {
     /// All pods have quotas and serve; the users of every service change their mind every 10 s for
     /// ten minutes.
     Machines,
+    /// A swarm: all tasks start; one zone fails for ten minutes.
+    Swarm,
     /// The compatibility profile of [`burst`].
     Burst,
 }
 
 impl Workload {
     /// All workloads with their names.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::Steady, "steady"),
         (Self::Rollout, "rollout"),
         (Self::NodeLoss, "node-loss"),
         (Self::ZoneLoss, "zone-loss"),
         (Self::Waves, "waves"),
         (Self::Machines, "machines"),
+        (Self::Swarm, "swarm"),
         (Self::Burst, "burst"),
     ];
 
@@ -60,7 +64,7 @@ impl Workload {
 pub struct Size {
     /// Machines that run pods, at least 1.
     pub nodes: u32,
-    /// Pods.
+    /// Pods, or tasks of a swarm.
     pub pods: u32,
 }
 
@@ -80,6 +84,12 @@ pub const SIZES: [Size; 3] = [
         pods: 150_000,
     },
 ];
+
+/// The size that a swarm is measured at unless another is asked for.
+pub const SWARM_SIZE: Size = Size {
+    nodes: 1_000,
+    pods: 100_000,
+};
 
 /// What a run answers. The same on every machine.
 #[derive(Clone, Debug)]
@@ -104,6 +114,7 @@ pub struct Outcome {
 pub fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
     match workload {
         Workload::Burst => burst::run(size),
+        Workload::Swarm => swarm::run(size, seed),
         Workload::Steady
         | Workload::Rollout
         | Workload::NodeLoss

@@ -7,6 +7,7 @@
 
 mod bench;
 mod compare;
+mod converge;
 mod convert;
 mod explore;
 mod lint;
@@ -65,6 +66,7 @@ pub fn main() -> ExitCode {
         Verb::Bench(options) => bench::run(options),
         Verb::Soak(options) => soak::run(options),
         Verb::Explore(options) => explore::run(options),
+        Verb::Converge(options) => converge::run(options),
         Verb::Convert(options) => convert::run(options),
         Verb::Explain { code } => explain(code),
         Verb::Completion { shell } => {

@@ -36,7 +36,7 @@ const EVICT_EVERY: SimDuration = SimDuration::from_secs(10);
 const WAVES: u32 = 10;
 const IMAGES: [&str; 2] = ["nginx:1.27", "nginx:1.28"];
 
-/// Runs one of the cluster workloads. `burst` has no cluster and is not for here.
+/// Runs one of the cluster workloads. `burst` has no cluster, `swarm` another one; they are not for here.
 pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
     let mut world = cluster(size, seed);
     if workload == Workload::Machines {
@@ -45,7 +45,7 @@ pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
     deploy(&mut world, size);
     converge(&mut world);
     match workload {
-        Workload::Steady | Workload::Burst | Workload::Machines => {
+        Workload::Steady | Workload::Swarm | Workload::Burst | Workload::Machines => {
             pass(&mut world, SimDuration::from_secs(3600))
         }
         Workload::Rollout => {

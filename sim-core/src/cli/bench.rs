@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
-use crate::bench::{self, Outcome, SIZES, Size, Workload};
+use crate::bench::{self, Outcome, SIZES, SWARM_SIZE, Size, Workload};
 use crate::console::table::Table;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json_pretty, yaml};
@@ -33,7 +33,13 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8, Stop> {
     let sizes = sizes(options)?;
     let mut all = Vec::new();
     for workload in workloads {
-        for size in &sizes {
+        // A swarm is measured at a size of its own.
+        let own = [SWARM_SIZE];
+        let sizes = match (workload, options.nodes) {
+            (Workload::Swarm, None) => &own[..],
+            _ => &sizes[..],
+        };
+        for size in sizes {
             note(&format!(
                 "{} {}/{} …",
                 workload.name(),

@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     /// Run an experiment again and again with another choice where the real system leaves an order
     /// open, and compare how each run ends.
     Explore(ExploreOptions),
+    /// Bring every Compose and stack file up, each by itself, and say which come to run.
+    Converge(ConvergeOptions),
     /// Draft one orchestrator's files from another's; list what could not be carried.
     Convert(ConvertOptions),
     /// Explain a diagnostic's code.
@@ -180,9 +182,9 @@ pub(crate) struct LintOptions {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchOptions {
-    /// Workloads: steady, rollout, node-loss, zone-loss, waves, burst; none: all.
+    /// Workloads: steady, rollout, node-loss, zone-loss, waves, machines, swarm, burst; none: all.
     pub(crate) workloads: Vec<String>,
-    /// Machines, with --pods; without both: 100/1,000 and 1,000/10,000.
+    /// Machines, with --pods; without both: 100/1,000 and 1,000/10,000, for swarm 1,000/100,000.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=200_000))]
     pub(crate) nodes: Option<u32>,
     /// Pods.
@@ -197,6 +199,20 @@ pub(crate) struct BenchOptions {
     /// Output format.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
+}
+
+/// Which files are brought up.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConvergeOptions {
+    /// Files or directories; what has no services is a file that containers may mount.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How long each may take, in simulated time.
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub(crate) within: String,
+    /// Seed of the runs.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
 }
 
 /// Which seeds are soaked.
