@@ -4,6 +4,7 @@
 //! lives everything that is done to it afterwards.
 pub mod print;
 pub mod jsonpath;
+pub mod cel;
 pub mod fields;
 pub mod patch;
 pub mod structural;

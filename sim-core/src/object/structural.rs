@@ -8,6 +8,7 @@ pub mod defaults;
 pub mod parse;
 pub mod prune;
 pub mod regex;
+pub mod rules;
 pub mod validate;
 
 #[cfg(test)]
@@ -143,8 +144,8 @@ pub struct Structural {
     pub one_of: Vec<Structural>,
     /// `not`.
     pub not: Option<Box<Structural>>,
-    /// Whether `x-kubernetes-validations` has rules here; they are kept and not evaluated.
-    pub has_rules: bool,
+    /// `x-kubernetes-validations`.
+    pub rules: Vec<rules::Rule>,
 }
 
 impl Structural {
@@ -177,7 +178,7 @@ impl Structural {
             any_of: Vec::new(),
             one_of: Vec::new(),
             not: None,
-            has_rules: false,
+            rules: Vec::new(),
         }
     }
 
@@ -187,13 +188,5 @@ impl Structural {
             Some(Additional::Of(schema)) => Some(schema),
             Some(Additional::Any) | None => None,
         })
-    }
-
-    /// Whether this node or one below has rules that are not evaluated.
-    pub fn any_rules(&self) -> bool {
-        self.has_rules
-            || self.properties.values().any(Self::any_rules)
-            || self.items.as_deref().is_some_and(Self::any_rules)
-            || matches!(&self.additional, Some(Additional::Of(inner)) if inner.any_rules())
     }
 }

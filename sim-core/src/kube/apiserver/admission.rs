@@ -1,8 +1,10 @@
-//! Admission of objects that people create: the namespace's limits, its security level, its quotas.
+//! Admission of objects that people create: the namespace's limits, its security level, policies in
+//! CEL, its quotas.
 //! Source: `pkg/kubeapiserver/options/plugins.go`. What changes an object comes first, then the
 //! object is validated, quotas are asked last.
 
 pub mod limits;
+pub mod policy;
 pub mod quota;
 pub mod security;
 
@@ -26,7 +28,7 @@ pub fn fill(kind: &Kind, namespace: &str, object: &mut Value, turn: &Turn<'_, '_
 /// # Errors
 /// `Forbidden`, in upstream's words.
 pub fn check(
-    kind: &Kind,
+    kind: &'static Kind,
     namespace: &str,
     object: &Value,
     turn: &Turn<'_, '_>,
@@ -44,5 +46,16 @@ pub fn check(
         }
         _ => {}
     }
+    policy::check(
+        &policy::Attempt {
+            operation: "CREATE",
+            kind,
+            namespace,
+            name: &name,
+            object: Some(object),
+            old: None,
+        },
+        turn,
+    )?;
     quota::fits(kind, namespace, object, turn).map_err(refuse)
 }

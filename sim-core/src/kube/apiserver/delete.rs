@@ -27,6 +27,15 @@ impl ApiServer {
         let Some(object) = read(kind, namespace, name, turn) else {
             return Err(Refusal::not_found(kind, name));
         };
+        let attempt = super::admission::policy::Attempt {
+            operation: "DELETE",
+            kind,
+            namespace,
+            name,
+            object: None,
+            old: Some(&object),
+        };
+        super::admission::policy::check(&attempt, turn)?;
         let key = DocumentKey {
             resource: kind.resource().into(),
             namespace: namespace.into(),

@@ -71,7 +71,7 @@ impl ApiServer {
     ) -> Result<Response, Refusal> {
         let mut object = object.clone();
         self.generate_name(&mut object, turn);
-        let parsed = parse(&object, namespace, turn)?;
+        let parsed = parse(&object, namespace, Old::None, turn)?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
         if object
             .str_at(&["metadata", "resourceVersion"])
@@ -90,7 +90,7 @@ impl ApiServer {
         let parsed = if filled == parsed.value {
             parsed
         } else {
-            parse(&filled, namespace, turn)?
+            parse(&filled, namespace, Old::None, turn)?
         };
         super::admission::check(kind, &key.namespace, &parsed.value, turn)?;
         let now = turn.now();
@@ -195,7 +195,7 @@ impl ApiServer {
         namespace: &str,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
-        let parsed = parse(object, namespace, turn)?;
+        let parsed = parse(object, namespace, Old::Stored, turn)?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
         let Some(current) = read(kind, &key.namespace, &key.name, turn) else {
             return Err(Refusal::not_found(kind, &key.name));
@@ -220,6 +220,15 @@ impl ApiServer {
         if !causes.is_empty() {
             return Err(Refusal::invalid(kind, &key.name, causes));
         }
+        let attempt = super::admission::policy::Attempt {
+            operation: "UPDATE",
+            kind,
+            namespace: &key.namespace,
+            name: &key.name,
+            object: Some(&parsed.value),
+            old: Some(&current),
+        };
+        super::admission::policy::check(&attempt, turn)?;
         let changed = match (&parsed.spec, kind.kind) {
             _ if super::load::is_bare(&key, turn) => self.update_document(&parsed, turn)?,
             (KubeSpec::Pod(_), _) => update_pod(&parsed, &current, turn)?,
@@ -247,7 +256,7 @@ impl ApiServer {
         namespace: &str,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
-        let parsed = parse(object, namespace, turn)?;
+        let parsed = parse(object, namespace, Old::Stored, turn)?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
         let Some(document) = turn.store.documents().get(&key).cloned() else {
             return Err(match read(kind, &key.namespace, &key.name, turn) {
@@ -557,7 +566,7 @@ pub(super) fn define(
 /// An object as the server's decoder hands it on: known fields and their defaults, nothing that
 /// admission or allocation adds later.
 pub(super) fn defaulted(object: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Option<Value> {
-    let mut value = parse(object, namespace, turn).ok()?.value;
+    let mut value = parse(object, namespace, Old::Stored, turn).ok()?.value;
     if value.str_at(&["kind"]) == Some("Service") {
         for field in ["ipFamilies", "ipFamilyPolicy"] {
             if object.path(&["spec", field]).is_none() {
@@ -568,7 +577,21 @@ pub(super) fn defaulted(object: &Value, namespace: &str, turn: &Turn<'_, '_>) ->
     Some(value)
 }
 
-fn parse(object: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Result<Parsed, Refusal> {
+/// What an object that is written is compared with by rules about changes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Old {
+    /// Nothing: it is new.
+    None,
+    /// The one that is stored.
+    Stored,
+}
+
+fn parse(
+    object: &Value,
+    namespace: &str,
+    old: Old,
+    turn: &Turn<'_, '_>,
+) -> Result<Parsed, Refusal> {
     let api_version = object.str_at(&["apiVersion"]).unwrap_or("");
     let kind_name = object.str_at(&["kind"]).unwrap_or("");
     let Some(kind) = turn.store.kind_of_object(api_version, kind_name) else {
@@ -622,11 +645,28 @@ fn parse(object: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Result<Parsed,
         return Err(Refusal::invalid(kind, &name, causes));
     };
     if let Some((_, version)) = version {
-        let faults = structural::validate::validate(&value, &version.schema);
+        let mut faults = structural::validate::validate(&value, &version.schema);
+        if structural::rules::any(&version.schema) {
+            if faults.iter().any(structural::validate::blocks) {
+                faults.push(structural::rules::not_asked());
+            } else {
+                let namespace = value.str_at(&["metadata", "namespace"]).unwrap_or("");
+                let before = match old {
+                    Old::None => None,
+                    Old::Stored => read(kind, namespace, &name, turn),
+                };
+                let schema = &version.schema;
+                faults.extend(structural::rules::judge(&value, before.as_ref(), schema));
+            }
+        }
         if !faults.is_empty() {
             let causes = faults.into_iter().map(|one| cause(one.field, one.message));
             return Err(Refusal::invalid(kind, &name, causes.collect()));
         }
+    }
+    let causes = super::admission::policy::validate(kind, &value);
+    if !causes.is_empty() {
+        return Err(Refusal::invalid(kind, &name, causes));
     }
     let namespace = if kind.namespaced {
         value

@@ -9,7 +9,7 @@ use crate::manifest::schema::table::ListType;
 use crate::manifest::value::Value;
 
 use super::regex::Regex;
-use super::{Additional, Bound, Fault, Structural, Type, fault};
+use super::{Additional, Bound, Fault, Structural, Type, fault, rules};
 
 /// Nesting of a schema; upstream is bounded by the size of a request.
 pub const DEPTH_MAX: u32 = 64;
@@ -54,6 +54,7 @@ pub fn parse(schema: &Value, path: &str) -> Result<Structural, Vec<Fault>> {
             faults.push(fault(format!("{path}.properties[metadata]"), "Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified"));
         }
     }
+    rules::correlatable(&parsed, path, None, &mut faults);
     if faults.is_empty() {
         Ok(parsed)
     } else {
@@ -93,7 +94,6 @@ fn node(
     made.preserve = on("x-kubernetes-preserve-unknown-fields");
     made.int_or_string = on("x-kubernetes-int-or-string");
     made.embedded = on("x-kubernetes-embedded-resource");
-    made.has_rules = schema.get("x-kubernetes-validations").is_some();
     made.kind = kind(schema, path, faults);
     if place == Place::Field && made.kind == Type::Any && !made.int_or_string && !made.preserve {
         let whose = if path.ends_with(".items") {
@@ -136,6 +136,14 @@ fn node(
             faults,
         ))
     });
+    if place == Place::Logic && schema.get("x-kubernetes-validations").is_some() {
+        faults.push(fault(
+            format!("{path}.x-kubernetes-validations"),
+            "Forbidden: must be empty to be structural",
+        ));
+    } else {
+        made.rules = rules::parse(schema, path, &made, place == Place::Root, faults);
+    }
     made
 }
 

@@ -25,6 +25,15 @@ pub fn validate(value: &Value, schema: &Structural) -> Vec<Fault> {
     faults
 }
 
+/// Whether a fault keeps the rules from being asked. Source: `hasBlockingErr` in
+/// `…/registry/customresource/strategy.go`.
+pub fn blocks(fault: &Fault) -> bool {
+    ["Unsupported value", "Required value", "Too long", "Too many"]
+        .iter()
+        .any(|start| fault.message.starts_with(start))
+        || fault.message.contains(" in body must be of type ")
+}
+
 /// The server looks at these itself.
 fn is_meta(name: &str) -> bool {
     matches!(name, "apiVersion" | "kind" | "metadata")
@@ -32,7 +41,10 @@ fn is_meta(name: &str) -> bool {
 
 /// How a value is shown in a message.
 fn shown(value: &Value) -> String {
-    json(value, KeyOrder::Sorted)
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        other => json(other, KeyOrder::Sorted),
+    }
 }
 
 /// The JSON type of a value.
