@@ -61,6 +61,13 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
             }
             script_lines(sight, script, input, depth)
         }
+        "exit" if depth > 0 => Some(
+            Output {
+                code: plain.first().and_then(|code| code.parse().ok()).unwrap_or(0) & 0xff,
+                ..Output::default()
+            }
+            .into(),
+        ),
         "cat" => Some(cat(sight, &plain, input).into()),
         "ls" => Some(ls(sight, &plain).into()),
         "readlink" => Some(readlink(sight, &plain).into()),
@@ -158,6 +165,10 @@ fn script_lines(sight: &Sight<'_>, text: &str, input: &str, depth: usize) -> Opt
         }
         all.output.stdout.push_str(&last.stdout);
         all.output.code = last.code;
+        let ends = |simple: &Simple| simple.words.first().is_some_and(|word| word == "exit");
+        if pipeline.commands.len() == 1 && pipeline.commands.iter().any(ends) {
+            break;
+        }
     }
     Some(all)
 }

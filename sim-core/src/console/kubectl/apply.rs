@@ -11,6 +11,8 @@ use crate::base::time::SimDuration;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::decode;
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::explain;
 use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 use crate::manifest::schema::kubernetes as schema;
@@ -131,7 +133,7 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
             problems.push(Problem::error(&format!(
                 "error parsing {name}: error converting YAML to JSON: {}",
-                remark.message
+                yaml_error(&source, remark)
             )));
         }
         for node in &documents {
@@ -221,6 +223,10 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
             schema::check(node, &|_, _| false, report)
         });
         for remark in remarks.into_iter().filter(|remark| remark.is_error()) {
+            // What is missing is the validation's to say, not the decoder's.
+            if remark.message.contains(": Required value") {
+                continue;
+            }
             let is_soft = remark.message.starts_with("unknown field")
                 || remark.message.starts_with("duplicate field");
             if is_soft {
@@ -241,6 +247,22 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
         wrong,
         is_strict: mode == Validate::Strict,
     })
+}
+
+/// A fault of the text as go-yaml words it. It counts lines from 0 where its parser, and from 1 where
+/// its scanner fails, and the parser names the line of what it was in, which is not known here unless
+/// that is the document. Source: `sigs.k8s.io/yaml/goyaml.v2/decode.go`, `fail`.
+pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> String {
+    let line = source.position(remark.span.start).line;
+    let line = line - u32::from(remark.message.starts_with("while parsing "));
+    let text = remark.message.rsplit(", ").next().unwrap_or(&remark.message);
+    if remark.code != explain::YAML_SYNTAX {
+        return remark.message.clone();
+    }
+    match line {
+        0 => format!("yaml: {text}"),
+        line => format!("yaml: line {line}: {text}"),
+    }
 }
 
 /// What `--validate` asks for.

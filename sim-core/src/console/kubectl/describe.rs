@@ -479,7 +479,8 @@ pub fn template_lines(template: &Value, sheet: &mut Sheet) {
 pub fn template(template: &Value) -> String {
     let mut sheet = Sheet::default();
     template_lines(template, &mut sheet);
-    sheet.text()
+    // As kubectl 1.36 `polymorphichelpers/history.go`: no writer aligns the tabs.
+    sheet.0.join("\n") + "\n"
 }
 
 /// The Events block.

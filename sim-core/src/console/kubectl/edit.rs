@@ -8,6 +8,7 @@ use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 use crate::manifest::value::Value;
 use crate::object::patch as patches;
+use crate::object::print::{KeyOrder, json};
 
 use super::pod_status::items;
 use super::problem::Problem;
@@ -305,7 +306,8 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
     let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
         return Err(Problem::error(&format!(
-            "unable to parse \"{text}\": {}",
+            "unable to parse {}: {}",
+            json(&text.as_str().into(), KeyOrder::Sorted),
             remark.message
         )));
     }
@@ -363,7 +365,9 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
                 let replicas = replicas.or_else(|| object.i64_at(&["spec", "replicas"]));
                 rescale(call, kind, &object, replicas.unwrap_or(0))?
             }
-            _ => call.put(patched)?,
+            _ => call
+                .put(patched)
+                .map_err(|problem| unconverted(problem, &mode, &change))?,
         };
         let unmoved = same
             || after.path(&["metadata", "resourceVersion"])
@@ -442,4 +446,35 @@ pub fn container_names(object: &Value) -> Vec<String> {
         .iter()
         .filter_map(|one| one.str_at(&["name"]).map(str::to_owned))
         .collect()
+}
+
+/// What the server says of a patch that puts a value where another type belongs.
+/// Sources: `apiserver/pkg/endpoints/handlers/patch.go`, `apimachinery/pkg/runtime/converter.go`.
+fn unconverted(mut problem: Problem, mode: &str, change: &Value) -> Problem {
+    let Some((_, why)) = problem.text.split_once(" is invalid: json: cannot unmarshal ") else {
+        return problem;
+    };
+    let (shown, why) = if mode == "strategic" {
+        let from = why.split(' ').next().unwrap_or("");
+        let from = match from {
+            "number" => "int64",
+            "object" => "map",
+            "array" => "slice",
+            other => other,
+        };
+        let to = why.rsplit(' ').next().unwrap_or("");
+        let why = match to {
+            to if to.starts_with("[]") => format!("cannot restore slice from {from}"),
+            to if to.starts_with("map[") => format!("cannot restore map from {from}"),
+            to if to.contains('.') => format!("cannot restore struct from: {from}"),
+            to => format!("unrecognized type: {to}"),
+        };
+        (patches::go(change), why)
+    } else {
+        let text = json(change, KeyOrder::Stored);
+        (text, format!("json: cannot unmarshal {why}"))
+    };
+    let shown = json(&shown.as_str().into(), KeyOrder::Sorted);
+    problem.text = format!("The request is invalid: patch: Invalid value: {shown}: {why}");
+    problem
 }

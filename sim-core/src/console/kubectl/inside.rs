@@ -285,7 +285,10 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
             "you must specify at least one command for the container",
         ));
     }
+    // `logs` says which of several pods it took, `exec` does not.
+    let said = call.stderr.len();
     let pod = pod(call, word)?;
+    call.stderr.truncate(said);
     let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
     if phase == "Succeeded" || phase == "Failed" {
         return Err(Problem::error(&format!(

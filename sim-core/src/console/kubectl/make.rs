@@ -230,12 +230,8 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
         let answer = call.ask(Request::Create { object, namespace });
         answer
             .map_err(|mut problem| {
-                if problem.reason == "AlreadyExists" {
-                    problem.text = format!(
-                        "error: failed to create {}: {}",
-                        kind.kind.to_lowercase(),
-                        problem.text.split_once("): ").map_or("", |(_, text)| text)
-                    );
+                if let Some(doing) = doing(kind) {
+                    problem.text = format!("error: failed to create {doing} {}", whole(&problem, kind));
                 }
                 problem
             })?
@@ -243,6 +239,44 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
     };
     shown(call, kind, &made);
     Ok(())
+}
+
+/// How a generator says what it could not create; none: it hands on the server's words.
+/// Source: `pkg/cmd/create/create_*.go`.
+fn doing(kind: &Kind) -> Option<&'static str> {
+    Some(match kind.kind {
+        "Deployment" => "deployment:",
+        "Job" => "job:",
+        "CronJob" => "cronjob:",
+        "ConfigMap" => "configmap:",
+        "Secret" => "secret",
+        "Ingress" => "ingress:",
+        "ResourceQuota" => "quota:",
+        "PriorityClass" => "priorityclass:",
+        "PodDisruptionBudget" => "poddisruptionbudgets:",
+        "ServiceAccount" => "serviceaccount:",
+        "RoleBinding" => "rolebinding:",
+        "ClusterRoleBinding" => "clusterrolebinding:",
+        _ => return None,
+    })
+}
+
+/// A refusal's own message, from what kubectl makes of it elsewhere.
+fn whole(problem: &Problem, kind: &Kind) -> String {
+    if problem.reason != "Invalid" {
+        let text = problem.text.split_once("): ").map(|(_, text)| text);
+        return text.unwrap_or(&problem.text).to_owned();
+    }
+    if let Some((head, why)) = problem.text.split_once(" is invalid: : ") {
+        let name = head.rsplit(' ').next().unwrap_or("");
+        return format!("{} {name} is forbidden: {why}", kind.resource());
+    }
+    let own = format!("The {} ", kind.kind);
+    let text = problem.text.replacen(&own, &format!("{} ", kind.qualified()), 1);
+    match text.split_once(": \n* ") {
+        Some((head, list)) => format!("{head}: [{}]", list.trim_end().replace("\n* ", ", ")),
+        None => text,
+    }
 }
 
 /// The last part of an image's name, without tag and digest.

@@ -195,7 +195,12 @@ fn history(call: &mut Call<'_>, kind: &Kind, object: &Value) -> Result<(), Probl
             .find(|revision| revision.number == wanted)
             .ok_or_else(|| Problem::error("unable to find the specified revision"))?;
         call.say(&format!("{shown} with revision #{wanted}"));
-        call.stdout.push_str(&describe::template(&found.template));
+        let mut template = found.template.clone();
+        if let Some(cause) = &found.cause {
+            let path = ["metadata", "annotations", "kubernetes.io/change-cause"];
+            template.set_path(&path, cause.as_str().into());
+        }
+        call.stdout.push_str(&describe::template(&template));
         return Ok(());
     }
     call.say(&format!("{shown} "));

@@ -431,10 +431,13 @@ fn objects_are_described() {
           default                     web-68568d6459-27lt9    0 (0%)        0 (0%)      0 (0%)           0 (0%)         30s
         Allocated resources:
           (Total limits may be over 100 percent, i.e., overcommitted.)
-          Resource  Requests  Limits
-          --------  --------  ------
-          cpu       0 (0%)    0 (0%)
-          memory    0 (0%)    0 (0%)
+          Resource           Requests  Limits
+          --------           --------  ------
+          cpu                0 (0%)    0 (0%)
+          memory             0 (0%)    0 (0%)
+          ephemeral-storage  0 (0%)    0 (0%)
+          hugepages-1Gi      0 (0%)    0 (0%)
+          hugepages-2Mi      0 (0%)    0 (0%)
         Events:
           Type    Reason          Age   From             Message
           ----    ------          ----  ----             -------
@@ -444,11 +447,9 @@ fn objects_are_described() {
         Found 2 pods, using pod/web-68568d6459-27lt9
         $ kubectl exec deploy/web -- hostname
         web-68568d6459-27lt9
-        Found 2 pods, using pod/web-68568d6459-27lt9
         $ kubectl exec deploy/web -- cat /etc/passwd
         root:x:0:0:root:/root:/bin/sh
         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
-        Found 2 pods, using pod/web-68568d6459-27lt9
         $ kubectl get events --sort-by=.metadata.creationTimestamp
         LAST SEEN   TYPE     REASON              OBJECT                      MESSAGE
         90s         Normal   RegisteredNode      node/cp-1                   Node cp-1 event: Registered Node cp-1 in Controller

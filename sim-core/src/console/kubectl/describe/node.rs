@@ -251,5 +251,12 @@ fn pods(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem>
             ),
         );
     }
+    // What pods ask for of these is not summed up.
+    let extra = ["ephemeral-storage", "hugepages-1Gi", "hugepages-2Mi"];
+    for (index, resource) in extra.into_iter().enumerate() {
+        if index == 0 || node.path(&["status", "allocatable", resource]).is_some() {
+            sheet.line(1, &format!("{resource}\t0 (0%)\t0 (0%)"));
+        }
+    }
     Ok(())
 }

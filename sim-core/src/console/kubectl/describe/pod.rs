@@ -102,7 +102,7 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
         sheet,
     );
     gates(pod, sheet);
-    super::conditions(pod, &["type", "status"], sheet);
+    conditions(pod, sheet);
     let list = items(pod, &["spec", "volumes"]);
     if list.is_empty() {
         sheet.line(0, "Volumes:\t<none>");
@@ -150,6 +150,20 @@ pub fn spread(pod: &Value, level: usize, sheet: &mut Sheet) {
     list.sort_by_key(|(key, _)| *key);
     let lines: Vec<String> = list.into_iter().map(|(_, line)| line).collect();
     sheet.many(level, "Topology Spread Constraints", &lines);
+}
+
+/// The conditions; upstream writes a blank after each cell and no rule below the headings.
+fn conditions(pod: &Value, sheet: &mut Sheet) {
+    let list = items(pod, &["status", "conditions"]);
+    if list.is_empty() {
+        return;
+    }
+    sheet.line(0, "Conditions:");
+    sheet.line(1, "Type\tStatus");
+    for one in list {
+        let text = |field: &str| one.str_at(&[field]).unwrap_or("");
+        sheet.line(1, &format!("{} \t{} ", text("type"), text("status")));
+    }
 }
 
 /// Readiness gates and what their conditions say.

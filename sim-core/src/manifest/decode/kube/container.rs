@@ -198,10 +198,13 @@ fn ports(field: &Field<'_>, scribe: &Scribe, host_network: bool) -> Vec<Containe
             }
         }
         let number_field = item.get(scribe, "containerPort");
-        if !number_field.exists() {
+        let is_zero = number_field.node.and_then(|node| node.as_i64()) == Some(0);
+        let container_port = if is_zero || !number_field.exists() {
             fault::required(scribe, &number_field, "");
-        }
-        let container_port = fault::port(scribe, &number_field).unwrap_or(0);
+            0
+        } else {
+            fault::port(scribe, &number_field).unwrap_or(0)
+        };
         let host_field = item.get(scribe, "hostPort");
         let written = if host_field.node.and_then(|node| node.as_i64()) == Some(0) {
             None

@@ -7,6 +7,7 @@ pub mod autoscaling;
 pub mod batch;
 pub mod cron;
 pub mod policy;
+pub mod secret;
 
 use crate::manifest::decode::kube::{fault, meta, pod};
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -26,6 +27,7 @@ pub fn check(api_version: &str, kind: &str, object: &Field<'_>, scribe: &Scribe)
             ("batch/v1", "CronJob") => batch::cron_job(object, scribe),
             ("autoscaling/v2", "HorizontalPodAutoscaler") => autoscaling::check(&spec, scribe),
             ("policy/v1", "PodDisruptionBudget") => policy::budget(&spec, scribe),
+            ("v1", "Secret") => secret::check(object, scribe),
             ("v1", "LimitRange") => policy::limit_range(&spec, scribe),
             ("v1", "ResourceQuota") => policy::quota(&spec, scribe),
             ("scheduling.k8s.io/v1", "PriorityClass") => policy::priority_class(object, scribe),
@@ -126,11 +128,6 @@ pub fn needed(field: &Field<'_>, detail: &str, scribe: &Scribe) -> bool {
 /// Selector and template of a controller of pods, with its own name in the messages.
 fn template(spec: &Field<'_>, kind: &str, scribe: &Scribe) {
     let (selector_field, template_field) = (spec.peek("selector"), spec.peek("template"));
-    let claimed = with_claims(spec, &template_field);
-    let template = match &claimed {
-        Some(node) => pod::template(&Field::at(node, template_field.path.clone()), scribe),
-        None => pod::template(&template_field, scribe),
-    };
     let selector = meta::selector(&selector_field, scribe);
     let labels = template_field.peek("metadata").peek("labels");
     match &selector {
@@ -143,6 +140,11 @@ fn template(spec: &Field<'_>, kind: &str, scribe: &Scribe) {
         }
         Some(_) => {}
     }
+    let claimed = with_claims(spec, &template_field);
+    let template = match &claimed {
+        Some(node) => pod::template(&Field::at(node, template_field.path.clone()), scribe),
+        None => pod::template(&template_field, scribe),
+    };
     let takes = selector
         .as_ref()
         .is_some_and(|selector| super::workload::selects(selector, &template));

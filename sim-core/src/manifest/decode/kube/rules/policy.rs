@@ -8,6 +8,9 @@ use crate::manifest::tree::Node;
 
 use super::{items, needed, number, one_of, shown, text};
 
+/// Source: `IsWildcardDNS1123Subdomain` in `apimachinery/pkg/util/validation/validation.go`.
+const WILDCARD: &str = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
 /// `spec` of a PodDisruptionBudget.
 pub fn budget(spec: &Field<'_>, scribe: &Scribe) {
     let (least, most) = (spec.peek("minAvailable"), spec.peek("maxUnavailable"));
@@ -403,9 +406,13 @@ pub fn ingress(spec: &Field<'_>, scribe: &Scribe) {
                     format!("{plain:?}"),
                     "must be a DNS name, not an IP address",
                 );
+            } else if plain.contains('*') {
+                let bare = plain.strip_prefix("*.");
+                if bare.is_none_or(|bare| !name::subdomain(bare).is_empty()) {
+                    fault::invalid(scribe, &host, format!("{plain:?}"), WILDCARD);
+                }
             } else {
-                let bare = plain.strip_prefix("*.").unwrap_or(plain);
-                for detail in name::subdomain(bare) {
+                for detail in name::subdomain(plain) {
                     fault::invalid(scribe, &host, format!("{plain:?}"), &detail);
                 }
             }
