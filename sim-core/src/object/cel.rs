@@ -167,7 +167,10 @@ impl Node {
         match self {
             Self::Literal(_) | Self::Name(_) => Vec::new(),
             Self::List(items) | Self::Call { of: items, .. } => items.iter().collect(),
-            Self::Map(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+            Self::Map(entries) => entries
+                .iter()
+                .flat_map(|(key, value)| [key, value])
+                .collect(),
             Self::Select { of, .. } | Self::Prefix(_, of) => vec![of],
             Self::Index(pair) | Self::Binary(_, pair) => pair.iter().collect(),
             Self::Either(three) => three.iter().collect(),
@@ -238,7 +241,10 @@ impl Ty {
                 _ => Self::Text,
             },
             Type::Array => Self::List(Box::new(
-                schema.items.as_deref().map_or(Self::Any, |items| Self::of(items, false)),
+                schema
+                    .items
+                    .as_deref()
+                    .map_or(Self::Any, |items| Self::of(items, false)),
             )),
             Type::Object => match &schema.additional {
                 Some(Additional::Of(inner)) => Self::Map(Box::new(Self::of(inner, false))),
@@ -251,7 +257,9 @@ impl Ty {
                         .map(|(name, inner)| (name.clone(), Self::of(inner, false)))
                         .collect();
                     if root || schema.embedded {
-                        fields.retain(|(name, _)| !matches!(&**name, "apiVersion" | "kind" | "metadata"));
+                        fields.retain(|(name, _)| {
+                            !matches!(&**name, "apiVersion" | "kind" | "metadata")
+                        });
                         let meta = [text("name"), text("generateName")];
                         fields.extend([text("apiVersion"), text("kind")]);
                         fields.push(("metadata".into(), Self::Object(meta.into())));

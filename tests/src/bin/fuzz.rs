@@ -205,12 +205,18 @@ fn main() -> ExitCode {
     for target in &wishes.targets {
         findings += campaign(*target, &wishes);
     }
-    if findings > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if findings > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// Runs `body` on a thread with the stack of a test, under the watch of this one.
 fn guarded(body: impl FnOnce() + Send + 'static) -> ! {
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(body);
+    let thread = std::thread::Builder::new()
+        .stack_size(STACK_BYTES)
+        .spawn(body);
     let thread = thread.expect("a thread");
     while !thread.is_finished() {
         std::thread::sleep(Duration::from_millis(20));
@@ -292,7 +298,9 @@ fn ending(target: Target, input: &[u8]) -> Option<String> {
         return None;
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let place = said.lines().find_map(|line| line.split_once("panicked at "));
+    let place = said
+        .lines()
+        .find_map(|line| line.split_once("panicked at "));
     Some(match place {
         Some((_, place)) => place.trim_end_matches(':').to_owned(),
         None => match output.status.code() {
@@ -347,7 +355,9 @@ fn campaign(target: Target, wishes: &Wishes) -> usize {
         let current = folder(target).join(format!("current-{}", child.id()));
         let output = child.wait_with_output().expect("a worker ends");
         let told = String::from_utf8_lossy(&output.stdout);
-        let mut numbers = told.split_whitespace().filter_map(|word| word.parse::<u64>().ok());
+        let mut numbers = told
+            .split_whitespace()
+            .filter_map(|word| word.parse::<u64>().ok());
         runs += numbers.next().unwrap_or(0);
         kept = numbers.next().unwrap_or(kept);
         seed += 1;

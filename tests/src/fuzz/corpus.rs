@@ -12,11 +12,19 @@ use super::targets::{SPLIT, Target};
 /// The inputs of the repository for a target.
 pub fn own(target: Target) -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut texts: Vec<String> = target.seeds().iter().map(|seed| (*seed).to_owned()).collect();
+    let mut texts: Vec<String> = target
+        .seeds()
+        .iter()
+        .map(|seed| (*seed).to_owned())
+        .collect();
     match target {
         Target::Yaml | Target::Compose => {
             for folder in ["../examples", "scenarios", "miniatures"] {
-                texts.extend(below(&root.join(folder)).iter().flat_map(|file| manifests(file)));
+                texts.extend(
+                    below(&root.join(folder))
+                        .iter()
+                        .flat_map(|file| manifests(file)),
+                );
             }
         }
         Target::Scenario => {
@@ -85,7 +93,9 @@ fn below(path: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(path) else {
         return Vec::new();
     };
-    let mut all: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut all: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
     all.sort();
     all.iter().flat_map(|path| below(path)).collect()
 }
@@ -152,7 +162,11 @@ fn definitions(line: &str) -> Vec<String> {
         .iter()
         .flat_map(|schema| {
             let mut all = vec![format!("{schema}{SPLIT}{{}}")];
-            all.extend(objects.iter().map(|object| format!("{schema}{SPLIT}{object}")));
+            all.extend(
+                objects
+                    .iter()
+                    .map(|object| format!("{schema}{SPLIT}{object}")),
+            );
             all
         })
         .collect()

@@ -32,9 +32,46 @@ const NUMBERS: [&str; 24] = [
 
 /// Pieces that mean something to some reader.
 const PIECES: [&str; 40] = [
-    "{", "}", "[", "]", "(", ")", "\"", "'", "\\", "\n", "  ", "- ", ": ", ",", "|", ">-", "&a ",
-    "*a", "<<: ", "!!binary ", "---\n", "...\n", "#", "$", "${A:-b}", "{{", "}}", "..", "[?(@.a)]",
-    "\u{0}", "\u{feff}", "é", "𝄞", "\u{202e}", "\t", "null", "~", "=", "%", "*",
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    "\"",
+    "'",
+    "\\",
+    "\n",
+    "  ",
+    "- ",
+    ": ",
+    ",",
+    "|",
+    ">-",
+    "&a ",
+    "*a",
+    "<<: ",
+    "!!binary ",
+    "---\n",
+    "...\n",
+    "#",
+    "$",
+    "${A:-b}",
+    "{{",
+    "}}",
+    "..",
+    "[?(@.a)]",
+    "\u{0}",
+    "\u{feff}",
+    "é",
+    "𝄞",
+    "\u{202e}",
+    "\t",
+    "null",
+    "~",
+    "=",
+    "%",
+    "*",
 ];
 
 /// Makes inputs, deterministically from its seed.
@@ -58,7 +95,11 @@ impl Mutator {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
         let bound = bound as u64;
-        if bound == 0 { 0 } else { (mixed % bound) as usize }
+        if bound == 0 {
+            0
+        } else {
+            (mixed % bound) as usize
+        }
     }
 
     /// A mutation of one input of the corpus.
@@ -249,7 +290,11 @@ impl Mutator {
 
     fn indent(&mut self, input: &mut Vec<u8>) {
         let starts: Vec<usize> = std::iter::once(0)
-            .chain((0..input.len()).filter(|at| input[*at] == b'\n').map(|at| at + 1))
+            .chain(
+                (0..input.len())
+                    .filter(|at| input[*at] == b'\n')
+                    .map(|at| at + 1),
+            )
             .collect();
         let at = starts[self.below(starts.len())];
         if self.below(2) == 0 {

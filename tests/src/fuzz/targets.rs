@@ -17,10 +17,10 @@ use sim_core::manifest::decode::kube::decode_kube;
 use sim_core::manifest::lines::Source;
 use sim_core::manifest::value::Value;
 use sim_core::object::jsonpath::Template;
+use sim_core::object::patch;
 use sim_core::object::print::{KeyOrder, json, yaml};
 use sim_core::object::structural::regex::Regex;
 use sim_core::object::structural::{defaults, parse, prune, validate};
-use sim_core::object::patch;
 use sim_core::protocol::{self, Act, Deed, File, Project, Query, Recording, Request};
 
 /// Stands between the parts of an input.
@@ -102,69 +102,330 @@ impl Target {
     pub const fn words(self) -> &'static [&'static str] {
         match self {
             Self::Yaml => &[
-                "apiVersion:", "kind:", "metadata:", "name:", "spec:", "template:", "containers:",
-                "image:", "resources:", "limits:", "cpu:", "memory:", "Deployment", "StatefulSet",
-                "Job", "CronJob", "Service", "Ingress", "List", "items:", "schedule:", "replicas:",
-                "matchLabels:", "volumes:", "ports:", "&a", "*a", "<<: *a", "!!str", "|", ">-",
+                "apiVersion:",
+                "kind:",
+                "metadata:",
+                "name:",
+                "spec:",
+                "template:",
+                "containers:",
+                "image:",
+                "resources:",
+                "limits:",
+                "cpu:",
+                "memory:",
+                "Deployment",
+                "StatefulSet",
+                "Job",
+                "CronJob",
+                "Service",
+                "Ingress",
+                "List",
+                "items:",
+                "schedule:",
+                "replicas:",
+                "matchLabels:",
+                "volumes:",
+                "ports:",
+                "&a",
+                "*a",
+                "<<: *a",
+                "!!str",
+                "|",
+                ">-",
             ],
             Self::Compose => &[
-                "services:", "image:", "build:", "deploy:", "depends_on:", "condition:",
-                "healthcheck:", "ports:", "volumes:", "networks:", "extends:", "include:", "profiles:",
-                "environment:", "x-a:", "<<: *a", "${A:?b}", "${A:+b}", "$$", "!reset", "!override",
-                "mem_limit:", "8080-8090:80-90/udp", "1h5m", "10gb", "configs:", "secrets:",
+                "services:",
+                "image:",
+                "build:",
+                "deploy:",
+                "depends_on:",
+                "condition:",
+                "healthcheck:",
+                "ports:",
+                "volumes:",
+                "networks:",
+                "extends:",
+                "include:",
+                "profiles:",
+                "environment:",
+                "x-a:",
+                "<<: *a",
+                "${A:?b}",
+                "${A:+b}",
+                "$$",
+                "!reset",
+                "!override",
+                "mem_limit:",
+                "8080-8090:80-90/udp",
+                "1h5m",
+                "10gb",
+                "configs:",
+                "secrets:",
             ],
             Self::Patch => &[
-                "\"$patch\":\"delete\"", "\"$patch\":\"replace\"", "\"$retainKeys\":[",
-                "\"$setElementOrder/containers\":[", "\"$deleteFromPrimitiveList/finalizers\":[",
-                "\"op\":\"move\"", "\"op\":\"copy\"", "\"op\":\"test\"", "\"path\":\"/a/-\"",
-                "\"from\":\"/a\"", "~0", "~1", "null", "\"name\":",
+                "\"$patch\":\"delete\"",
+                "\"$patch\":\"replace\"",
+                "\"$retainKeys\":[",
+                "\"$setElementOrder/containers\":[",
+                "\"$deleteFromPrimitiveList/finalizers\":[",
+                "\"op\":\"move\"",
+                "\"op\":\"copy\"",
+                "\"op\":\"test\"",
+                "\"path\":\"/a/-\"",
+                "\"from\":\"/a\"",
+                "~0",
+                "~1",
+                "null",
+                "\"name\":",
             ],
             Self::Selector => &[
-                " in (", " notin (", "!", "!=", "==", ",", "@hourly", "*/5", "1-5", "CRON_TZ=UTC", "Ki",
-                "1e3", "(?i)", "[[:alpha:]]", "{1000}", "metadata.name=", "status.phase!=",
+                " in (",
+                " notin (",
+                "!",
+                "!=",
+                "==",
+                ",",
+                "@hourly",
+                "*/5",
+                "1-5",
+                "CRON_TZ=UTC",
+                "Ki",
+                "1e3",
+                "(?i)",
+                "[[:alpha:]]",
+                "{1000}",
+                "metadata.name=",
+                "status.phase!=",
             ],
             Self::Jsonpath => &[
-                "{range ", "{end}", "{.items[*]", "[?(@.", "[-1:]", "[::2]", "..", "{\"\\n\"}", "['a']",
-                ".metadata.name", "{{range .}}", "{{end}}", "{{json .}}", "{{.Name}}", "NAME:.a", "table ",
+                "{range ",
+                "{end}",
+                "{.items[*]",
+                "[?(@.",
+                "[-1:]",
+                "[::2]",
+                "..",
+                "{\"\\n\"}",
+                "['a']",
+                ".metadata.name",
+                "{{range .}}",
+                "{{end}}",
+                "{{json .}}",
+                "{{.Name}}",
+                "NAME:.a",
+                "table ",
             ],
             Self::Schema => &[
-                "\"type\":\"object\"", "\"properties\":{", "\"items\":{", "\"default\":", "\"pattern\":\"",
-                "\"x-kubernetes-validations\":[{\"rule\":\"", "\"x-kubernetes-int-or-string\":true",
-                "\"x-kubernetes-preserve-unknown-fields\":true", "\"additionalProperties\":{", "self.",
-                "oldSelf", "has(self.a)", "size(", ".all(x, ", ".exists(x, ", " in ", "? 1 : 2", "matches(",
-                "\"multipleOf\":", "\"allOf\":[", "\"nullable\":true",
+                "\"type\":\"object\"",
+                "\"properties\":{",
+                "\"items\":{",
+                "\"default\":",
+                "\"pattern\":\"",
+                "\"x-kubernetes-validations\":[{\"rule\":\"",
+                "\"x-kubernetes-int-or-string\":true",
+                "\"x-kubernetes-preserve-unknown-fields\":true",
+                "\"additionalProperties\":{",
+                "self.",
+                "oldSelf",
+                "has(self.a)",
+                "size(",
+                ".all(x, ",
+                ".exists(x, ",
+                " in ",
+                "? 1 : 2",
+                "matches(",
+                "\"multipleOf\":",
+                "\"allOf\":[",
+                "\"nullable\":true",
             ],
             Self::Kubectl => &[
-                "get", "describe", "apply", "-f -", "delete", "patch", "-p", "--type=json", "--type=merge",
-                "-o", "jsonpath=", "custom-columns=", "-l", "--sort-by", "-A", "--all", "rollout", "undo",
-                "--to-revision=", "scale", "--replicas=", "drain", "taint", "label", "annotate", "wait",
-                "--for=", "--timeout=", "explain", "logs", "exec", "--", "run", "create", "expose",
-                "autoscale", "top", "events", "set", "image", "--server-side", "--dry-run=server", "diff",
-                "replace", "edit", "pods", "deploy/web", "svc", "nodes", "-n", "--raw", "/api/v1/pods",
+                "get",
+                "describe",
+                "apply",
+                "-f -",
+                "delete",
+                "patch",
+                "-p",
+                "--type=json",
+                "--type=merge",
+                "-o",
+                "jsonpath=",
+                "custom-columns=",
+                "-l",
+                "--sort-by",
+                "-A",
+                "--all",
+                "rollout",
+                "undo",
+                "--to-revision=",
+                "scale",
+                "--replicas=",
+                "drain",
+                "taint",
+                "label",
+                "annotate",
+                "wait",
+                "--for=",
+                "--timeout=",
+                "explain",
+                "logs",
+                "exec",
+                "--",
+                "run",
+                "create",
+                "expose",
+                "autoscale",
+                "top",
+                "events",
+                "set",
+                "image",
+                "--server-side",
+                "--dry-run=server",
+                "diff",
+                "replace",
+                "edit",
+                "pods",
+                "deploy/web",
+                "svc",
+                "nodes",
+                "-n",
+                "--raw",
+                "/api/v1/pods",
             ],
             Self::Docker => &[
-                "service", "create", "update", "ls", "ps", "inspect", "--replicas", "--limit-memory",
-                "--mount", "type=bind,source=/a,target=/b", "--publish", "80:80", "stack", "deploy", "-c",
-                "compose", "up", "down", "run", "-d", "--rm", "--memory", "--cpus", "--health-cmd",
-                "--restart", "on-failure:3", "--format", "{{json .}}", "--filter", "name=", "exec", "logs",
-                "node", "--availability", "volume", "network", "prune", "--constraint", "node.role==",
-                "scale", "config", "stats", "events", "--since", "nginx", "web",
+                "service",
+                "create",
+                "update",
+                "ls",
+                "ps",
+                "inspect",
+                "--replicas",
+                "--limit-memory",
+                "--mount",
+                "type=bind,source=/a,target=/b",
+                "--publish",
+                "80:80",
+                "stack",
+                "deploy",
+                "-c",
+                "compose",
+                "up",
+                "down",
+                "run",
+                "-d",
+                "--rm",
+                "--memory",
+                "--cpus",
+                "--health-cmd",
+                "--restart",
+                "on-failure:3",
+                "--format",
+                "{{json .}}",
+                "--filter",
+                "name=",
+                "exec",
+                "logs",
+                "node",
+                "--availability",
+                "volume",
+                "network",
+                "prune",
+                "--constraint",
+                "node.role==",
+                "scale",
+                "config",
+                "stats",
+                "events",
+                "--since",
+                "nginx",
+                "web",
             ],
             Self::Host => &[
-                "worker-1", "cat", "ls", "find", "/sys/fs/cgroup", "/proc/1/status", "ps", "nsenter", "-t",
-                "iptables-save", "mount", "ip", "addr", "echo", ">", "unshare", "lsns", "free", "kill", "-9",
-                "-name", "-maxdepth", "/proc/meminfo", "tee", "..", "/",
+                "worker-1",
+                "cat",
+                "ls",
+                "find",
+                "/sys/fs/cgroup",
+                "/proc/1/status",
+                "ps",
+                "nsenter",
+                "-t",
+                "iptables-save",
+                "mount",
+                "ip",
+                "addr",
+                "echo",
+                ">",
+                "unshare",
+                "lsns",
+                "free",
+                "kill",
+                "-9",
+                "-name",
+                "-maxdepth",
+                "/proc/meminfo",
+                "tee",
+                "..",
+                "/",
             ],
             Self::Sim => &[
-                "fault", "node-crash", "partition", "at", "for", "heal", "node", "add", "cpu=", "memory=",
-                "taint=", "label.a=b", "allocatable.cpu=", "worker-{1..3}", "set", "traffic", "rps=",
-                "metric", "until", "expect", "ready", "within", "trace", "why", "scores", "load", "-f -",
-                "frozen", "fork", "switch", "seek", "packet", "from", "to", "usage", "controllers", "advance",
+                "fault",
+                "node-crash",
+                "partition",
+                "at",
+                "for",
+                "heal",
+                "node",
+                "add",
+                "cpu=",
+                "memory=",
+                "taint=",
+                "label.a=b",
+                "allocatable.cpu=",
+                "worker-{1..3}",
+                "set",
+                "traffic",
+                "rps=",
+                "metric",
+                "until",
+                "expect",
+                "ready",
+                "within",
+                "trace",
+                "why",
+                "scores",
+                "load",
+                "-f -",
+                "frozen",
+                "fork",
+                "switch",
+                "seek",
+                "packet",
+                "from",
+                "to",
+                "usage",
+                "controllers",
+                "advance",
             ],
             Self::Scenario => &[
-                "```cluster", "```sim", "```trace", "```table", "```yaml name=a.yaml", "```", "nodes 2",
-                "orchestrators kubernetes", "seed 7", "at 30s", "sim fault", "node-crash worker-1",
-                "zone-outage", "for 10s", "set kubelet.", "worker cpu=", "node a zone=b",
+                "```cluster",
+                "```sim",
+                "```trace",
+                "```table",
+                "```yaml name=a.yaml",
+                "```",
+                "nodes 2",
+                "orchestrators kubernetes",
+                "seed 7",
+                "at 30s",
+                "sim fault",
+                "node-crash worker-1",
+                "zone-outage",
+                "for 10s",
+                "set kubelet.",
+                "worker cpu=",
+                "node a zone=b",
             ],
             Self::Message => &[],
         }
@@ -185,46 +446,84 @@ impl Target {
                 "{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\",\"ports\":[{\"containerPort\":80}]},{\"name\":\"b\"}]}}\n%%\n{\"spec\":{\"$setElementOrder/containers\":[{\"name\":\"b\"},{\"name\":\"a\"}],\"containers\":[{\"name\":\"a\",\"$patch\":\"delete\"},{\"name\":\"c\",\"env\":[{\"name\":\"E\",\"value\":\"1\"}]}],\"volumes\":[{\"$retainKeys\":[\"name\",\"emptyDir\"],\"name\":\"v\",\"emptyDir\":{}}]}}",
             ],
             Self::Selector => &[
-                "app=web,tier in (a, b),x notin (c),!d,e", "metadata.name=a,status.phase!=Running",
-                "1.5Gi", "100m", "1e3", "*/5 1-3,7 * JAN-MAR mon", "CRON_TZ=Europe/Paris 0 2 * * *",
-                "@every 1h30m", "^[a-z]([-a-z0-9]*[a-z0-9])?$", "(?i)(a|b){2,3}\\d+",
+                "app=web,tier in (a, b),x notin (c),!d,e",
+                "metadata.name=a,status.phase!=Running",
+                "1.5Gi",
+                "100m",
+                "1e3",
+                "*/5 1-3,7 * JAN-MAR mon",
+                "CRON_TZ=Europe/Paris 0 2 * * *",
+                "@every 1h30m",
+                "^[a-z]([-a-z0-9]*[a-z0-9])?$",
+                "(?i)(a|b){2,3}\\d+",
                 "node-crash worker-1 at 10s for 5s",
             ],
             Self::Jsonpath => &[
-                "{.items[*].metadata.name}", "{range .items[*]}{.metadata.name}{\"\\t\"}{.spec.x[?(@.a>1)].b}{\"\\n\"}{end}",
-                "{..name}", "{.items[-1:].metadata['name','uid']}", "NAME:.metadata.name,X:.spec.x[0].a",
-                "{{range .items}}{{.metadata.name}}{{end}}", "table {{.Name}}\t{{.Image}}",
+                "{.items[*].metadata.name}",
+                "{range .items[*]}{.metadata.name}{\"\\t\"}{.spec.x[?(@.a>1)].b}{\"\\n\"}{end}",
+                "{..name}",
+                "{.items[-1:].metadata['name','uid']}",
+                "NAME:.metadata.name,X:.spec.x[0].a",
+                "{{range .items}}{{.metadata.name}}{{end}}",
+                "table {{.Name}}\t{{.Image}}",
             ],
             Self::Schema => &[
                 "{\"type\":\"object\",\"properties\":{\"spec\":{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":1,\"default\":3},\"l\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"pattern\":\"^a+$\"},\"x-kubernetes-list-type\":\"set\"},\"m\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}}},\"x-kubernetes-validations\":[{\"rule\":\"self.a > 1 && self.l.all(x, x.startsWith('a'))\"}]}}}\n%%\n{\"spec\":{\"a\":2,\"l\":[\"aa\"],\"m\":{\"k\":\"v\"},\"zz\":1}}",
             ],
             Self::Kubectl => &[
-                "kubectl get pods -o wide", "kubectl get all -A", "kubectl describe deployment web",
-                "kubectl explain deployment.spec.strategy --recursive", "kubectl get deploy web -o yaml",
+                "kubectl get pods -o wide",
+                "kubectl get all -A",
+                "kubectl describe deployment web",
+                "kubectl explain deployment.spec.strategy --recursive",
+                "kubectl get deploy web -o yaml",
                 "kubectl patch deploy web --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/replicas\",\"value\":1}]'",
-                "kubectl run a --image=b --labels=x=y --dry-run=client -o yaml", "kubectl drain worker-1 --ignore-daemonsets --force",
-                "kubectl wait --for=condition=Ready pod -l app=web --timeout=5s", "kubectl top pods --containers",
-                "kubectl create deployment x --image=y --replicas=2", "kubectl get events --sort-by=.lastTimestamp",
-                "kubectl exec deploy/web -- cat /proc/self/cgroup", "kubectl logs deploy/web --tail=3 -p",
-                "kubectl set resources deploy web --limits=cpu=1,memory=1Gi", "kubectl rollout undo deploy/web --to-revision=1",
+                "kubectl run a --image=b --labels=x=y --dry-run=client -o yaml",
+                "kubectl drain worker-1 --ignore-daemonsets --force",
+                "kubectl wait --for=condition=Ready pod -l app=web --timeout=5s",
+                "kubectl top pods --containers",
+                "kubectl create deployment x --image=y --replicas=2",
+                "kubectl get events --sort-by=.lastTimestamp",
+                "kubectl exec deploy/web -- cat /proc/self/cgroup",
+                "kubectl logs deploy/web --tail=3 -p",
+                "kubectl set resources deploy web --limits=cpu=1,memory=1Gi",
+                "kubectl rollout undo deploy/web --to-revision=1",
             ],
             Self::Docker => &[
-                "docker service ls", "docker service create --name a --replicas 2 --limit-memory 64m nginx",
-                "docker run -d --name x --memory 64m --restart on-failure:3 nginx sleep 5", "docker ps -a --format '{{json .}}'",
-                "docker service update --image nginx:2 web", "docker inspect web", "docker node ls --filter role=manager",
-                "docker compose -f compose.yaml up -d", "docker compose -f compose.yaml config", "docker stack deploy -c stack.yml s",
+                "docker service ls",
+                "docker service create --name a --replicas 2 --limit-memory 64m nginx",
+                "docker run -d --name x --memory 64m --restart on-failure:3 nginx sleep 5",
+                "docker ps -a --format '{{json .}}'",
+                "docker service update --image nginx:2 web",
+                "docker inspect web",
+                "docker node ls --filter role=manager",
+                "docker compose -f compose.yaml up -d",
+                "docker compose -f compose.yaml config",
+                "docker stack deploy -c stack.yml s",
             ],
             Self::Host => &[
-                "host worker-1 cat /proc/1/status", "host worker-1 find /sys/fs/cgroup -maxdepth 2 -name cpu.max",
-                "host worker-1 iptables-save", "host worker-1 ps", "host worker-1 nsenter -t 1 -n ip addr",
-                "host worker-1 echo 5 > /sys/fs/cgroup/cpu.weight", "host worker-1 lsns", "host worker-1 mount",
+                "host worker-1 cat /proc/1/status",
+                "host worker-1 find /sys/fs/cgroup -maxdepth 2 -name cpu.max",
+                "host worker-1 iptables-save",
+                "host worker-1 ps",
+                "host worker-1 nsenter -t 1 -n ip addr",
+                "host worker-1 echo 5 > /sys/fs/cgroup/cpu.weight",
+                "host worker-1 lsns",
+                "host worker-1 mount",
             ],
             Self::Sim => &[
-                "sim fault node-crash worker-1 for 10s", "sim node add w-{1..3} cpu=4 memory=8Gi label.a=b taint=k=v:NoSchedule",
+                "sim fault node-crash worker-1 for 10s",
+                "sim node add w-{1..3} cpu=4 memory=8Gi label.a=b taint=k=v:NoSchedule",
                 "sim set kube-scheduler.config - <<E\nkind: KubeSchedulerConfiguration\napiVersion: kubescheduler.config.k8s.io/v1\nprofiles: []\nE",
-                "sim traffic web rps=5", "sim until ready deployment/web 2 within 5s", "sim trace kube", "sim why service/web",
-                "sim packet from worker-1 to web:80", "sim metric set pod/a cpu=100m", "sim load -f - frozen <<E\napiVersion: v1\nkind: Pod\nmetadata: {name: q}\nspec: {containers: [{name: a, image: b}]}\nstatus: {phase: Running}\nE",
-                "sim fork\nsim advance 1s\nsim switch 0\nsim seek 20s", "sim scores web -o json", "sim controllers off deployment",
+                "sim traffic web rps=5",
+                "sim until ready deployment/web 2 within 5s",
+                "sim trace kube",
+                "sim why service/web",
+                "sim packet from worker-1 to web:80",
+                "sim metric set pod/a cpu=100m",
+                "sim load -f - frozen <<E\napiVersion: v1\nkind: Pod\nmetadata: {name: q}\nspec: {containers: [{name: a, image: b}]}\nstatus: {phase: Running}\nE",
+                "sim fork\nsim advance 1s\nsim switch 0\nsim seek 20s",
+                "sim scores web -o json",
+                "sim controllers off deployment",
             ],
             Self::Scenario | Self::Message => &[],
         }
@@ -264,7 +563,11 @@ fn manifest(text: &str) -> String {
             assert_eq!(again.document, object.document, "printed as\n{printed}");
         }
         let line = json(&object.document, KeyOrder::Sorted);
-        assert_eq!(Value::parse_json(&line).as_ref(), Ok(&object.document), "{line}");
+        assert_eq!(
+            Value::parse_json(&line).as_ref(),
+            Ok(&object.document),
+            "{line}"
+        );
     }
     let file = File {
         name: "in.yaml".to_owned(),
@@ -280,7 +583,9 @@ fn manifest(text: &str) -> String {
 
 fn compose(text: &str) -> String {
     let mut session = Session::clone(&empty());
-    session.files.insert("compose.yaml".to_owned(), Arc::from(text));
+    session
+        .files
+        .insert("compose.yaml".to_owned(), Arc::from(text));
     let mut said = session.run("docker compose -f compose.yaml config").stderr;
     let source = Source::new("stack.yml", text);
     let stack = load_stack(&source, "s", &Variables::new(), &|_| None);
@@ -310,7 +615,11 @@ fn patches(text: &str) -> String {
         let difference = patch::difference(&current, &patch);
         assert_eq!(patch::merge(&current, &difference), patch, "{difference:?}");
     }
-    for shape in [None, patch::schema("v1", "Pod"), patch::schema("apps/v1", "Deployment")] {
+    for shape in [
+        None,
+        patch::schema("v1", "Pod"),
+        patch::schema("apps/v1", "Deployment"),
+    ] {
         if let Err(message) = patch::strategic(&current, &patch, shape.as_ref()) {
             said.push_str(&message);
         }
@@ -332,23 +641,36 @@ fn selectors(text: &str) -> String {
         Err(message) => said.push_str(&message),
     }
     if let Ok(regex) = Regex::parse(text) {
-        said.push_str(if regex.is_match("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab") {
-            "matches"
-        } else {
-            "does not match"
-        });
+        said.push_str(
+            if regex.is_match("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab") {
+                "matches"
+            } else {
+                "does not match"
+            },
+        );
     }
     if let Err(message) = FaultSpec::parse(text) {
         said.push_str(&message);
     }
     let mut session = Session::clone(&populated());
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let words = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
     for line in [
         words(&["get", "pods", "-l", text]),
         words(&["get", "pods", "--field-selector", text]),
         words(&["create", "cronjob", "c", "--image=a", "--schedule", text]),
         words(&["autoscale", "deployment", "web", "--max", text]),
-        words(&["set", "resources", "deployment", "web", &format!("--limits=memory={text}")]),
+        words(&[
+            "set",
+            "resources",
+            "deployment",
+            "web",
+            &format!("--limits=memory={text}"),
+        ]),
     ] {
         said.push_str(&sim_core::console::kubectl::run(&mut session, &line, "").stderr);
     }
@@ -424,11 +746,20 @@ fn lines(command: &str, text: &str) -> String {
     for mut line in script.into_iter().take(LINES_MAX) {
         line.at = None;
         let mut foreign = false;
-        for simple in line.pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.commands) {
+        for simple in line
+            .pipelines
+            .iter_mut()
+            .flat_map(|pipeline| &mut pipeline.commands)
+        {
             foreign |= simple.words.first().is_none_or(|word| word != command);
             shorten(&mut simple.words);
         }
-        if foreign && line.pipelines.iter().all(|pipeline| pipeline.commands.len() == 1) {
+        if foreign
+            && line
+                .pipelines
+                .iter()
+                .all(|pipeline| pipeline.commands.len() == 1)
+        {
             continue;
         }
         let output = session.line(&line);
@@ -479,7 +810,11 @@ fn play(text: &str) -> String {
     };
     for mut line in script.into_iter().take(LINES_MAX) {
         line.at = None;
-        for simple in line.pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.commands) {
+        for simple in line
+            .pipelines
+            .iter_mut()
+            .flat_map(|pipeline| &mut pipeline.commands)
+        {
             shorten(&mut simple.words);
         }
         let output = opened.session.line(&line);
@@ -573,7 +908,10 @@ fn populated() -> Arc<Session> {
         let mut session = Session::clone(&empty());
         let files = [
             ("compose.yaml", Target::Compose.seeds()[0]),
-            ("stack.yml", "services: {web: {image: nginx, deploy: {replicas: 2}}}"),
+            (
+                "stack.yml",
+                "services: {web: {image: nginx, deploy: {replicas: 2}}}",
+            ),
         ];
         for (name, text) in files {
             session.files.insert(name.to_owned(), Arc::from(text));

@@ -63,7 +63,11 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
         }
         "exit" if depth > 0 => Some(
             Output {
-                code: plain.first().and_then(|code| code.parse().ok()).unwrap_or(0) & 0xff,
+                code: plain
+                    .first()
+                    .and_then(|code| code.parse().ok())
+                    .unwrap_or(0)
+                    & 0xff,
                 ..Output::default()
             }
             .into(),

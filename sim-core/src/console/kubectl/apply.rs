@@ -255,7 +255,11 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
 pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> String {
     let line = source.position(remark.span.start).line;
     let line = line - u32::from(remark.message.starts_with("while parsing "));
-    let text = remark.message.rsplit(", ").next().unwrap_or(&remark.message);
+    let text = remark
+        .message
+        .rsplit(", ")
+        .next()
+        .unwrap_or(&remark.message);
     if remark.code != explain::YAML_SYNTAX {
         return remark.message.clone();
     }

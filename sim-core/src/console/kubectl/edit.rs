@@ -451,7 +451,10 @@ pub fn container_names(object: &Value) -> Vec<String> {
 /// What the server says of a patch that puts a value where another type belongs.
 /// Sources: `apiserver/pkg/endpoints/handlers/patch.go`, `apimachinery/pkg/runtime/converter.go`.
 fn unconverted(mut problem: Problem, mode: &str, change: &Value) -> Problem {
-    let Some((_, why)) = problem.text.split_once(" is invalid: json: cannot unmarshal ") else {
+    let Some((_, why)) = problem
+        .text
+        .split_once(" is invalid: json: cannot unmarshal ")
+    else {
         return problem;
     };
     let (shown, why) = if mode == "strategic" {

@@ -231,7 +231,8 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
         answer
             .map_err(|mut problem| {
                 if let Some(doing) = doing(kind) {
-                    problem.text = format!("error: failed to create {doing} {}", whole(&problem, kind));
+                    problem.text =
+                        format!("error: failed to create {doing} {}", whole(&problem, kind));
                 }
                 problem
             })?
@@ -272,7 +273,9 @@ fn whole(problem: &Problem, kind: &Kind) -> String {
         return format!("{} {name} is forbidden: {why}", kind.resource());
     }
     let own = format!("The {} ", kind.kind);
-    let text = problem.text.replacen(&own, &format!("{} ", kind.qualified()), 1);
+    let text = problem
+        .text
+        .replacen(&own, &format!("{} ", kind.qualified()), 1);
     match text.split_once(": \n* ") {
         Some((head, list)) => format!("{head}: [{}]", list.trim_end().replace("\n* ", ", ")),
         None => text,

@@ -44,7 +44,9 @@ fn node(expr: &Expr, scope: &mut Names) -> Result<Ty, Fault> {
         Node::Map(entries) => {
             for (key, value) in entries {
                 if !matches!(node(key, scope)?, Ty::Text | Ty::Any) {
-                    return Err(Fault::NotModelled("CEL maps whose keys are no text".to_owned()));
+                    return Err(Fault::NotModelled(
+                        "CEL maps whose keys are no text".to_owned(),
+                    ));
                 }
                 node(value, scope)?;
             }
@@ -171,11 +173,13 @@ fn binary(at: u32, operator: &str, one: &Ty, two: &Ty) -> Result<Ty, Fault> {
             _ => Err(refused()),
         },
         "%" if agree(one, two) && matches!(one, Ty::Int | Ty::Any) => Ok(Ty::Int),
-        "-" | "*" | "/" if agree(one, two) && number(one) && number(two) => Ok(if *one == Ty::Any {
-            two.clone()
-        } else {
-            one.clone()
-        }),
+        "-" | "*" | "/" if agree(one, two) && number(one) && number(two) => {
+            Ok(if *one == Ty::Any {
+                two.clone()
+            } else {
+                one.clone()
+            })
+        }
         _ => Err(refused()),
     }
 }

@@ -170,9 +170,9 @@ impl Run<'_> {
                     .checked_neg()
                     .map(Value::Int)
                     .ok_or_else(|| "integer overflow".to_owned()),
-                ('-', Value::Number(text)) => {
-                    float(&Value::Number(text)).map(|number| double(-number)).ok_or_else(none_such)
-                }
+                ('-', Value::Number(text)) => float(&Value::Number(text))
+                    .map(|number| double(-number))
+                    .ok_or_else(none_such),
                 _ => Err(none_such()),
             },
             Node::Binary(operator @ ("&&" | "||"), pair) => self.logic(*operator == "||", pair),
@@ -233,7 +233,11 @@ impl Run<'_> {
     ) -> Result<Value, String> {
         let items: Vec<Value> = match self.eval(of)? {
             Value::List(items) => items.to_vec(),
-            Value::Map(map) => map.sorted().into_iter().map(|(key, _)| Value::string(key)).collect(),
+            Value::Map(map) => map
+                .sorted()
+                .into_iter()
+                .map(|(key, _)| Value::string(key))
+                .collect(),
             _ => return Err(none_such()),
         };
         let (mut kept, mut count, mut failed) = (Vec::new(), 0_u64, None);
@@ -402,7 +406,10 @@ fn substring(text: &str, bounds: &[Value]) -> Result<Value, String> {
                 .ok_or_else(|| format!("index out of range: {at}"))
         }
     };
-    let (from, to) = (bound(bounds.first(), 0)?, bound(bounds.get(1), letters.len())?);
+    let (from, to) = (
+        bound(bounds.first(), 0)?,
+        bound(bounds.get(1), letters.len())?,
+    );
     match letters.get(from..to) {
         Some(part) => Ok(part.iter().collect::<String>().into()),
         None => Err(format!("invalid substring range. start: {from}, end: {to}")),
@@ -455,18 +462,20 @@ fn of_list(name: &str, items: &[Value], rest: &[Value]) -> Result<Value, String>
                 .ok_or_else(|| format!("{name} called on empty list"))?;
             for item in &items[1..] {
                 let order = order(item, best).ok_or_else(none_such)?;
-                if if name == "min" { order.is_lt() } else { order.is_gt() } {
+                if if name == "min" {
+                    order.is_lt()
+                } else {
+                    order.is_gt()
+                } {
                     best = item;
                 }
             }
             Ok(best.clone())
         }
-        "sum" => items
-            .iter()
-            .skip(1)
-            .try_fold(items.first().cloned().unwrap_or(Value::Int(0)), |sum, item| {
-                binary("+", &sum, item)
-            }),
+        "sum" => items.iter().skip(1).try_fold(
+            items.first().cloned().unwrap_or(Value::Int(0)),
+            |sum, item| binary("+", &sum, item),
+        ),
         "indexOf" | "lastIndexOf" => {
             let wanted = rest.first().ok_or_else(none_such)?;
             let is = |item: &Value| equal(item, wanted);
@@ -475,7 +484,9 @@ fn of_list(name: &str, items: &[Value], rest: &[Value]) -> Result<Value, String>
             } else {
                 items.iter().rposition(is)
             };
-            Ok(Value::Int(found.map_or(-1, |at| i64::try_from(at).unwrap_or(-1))))
+            Ok(Value::Int(
+                found.map_or(-1, |at| i64::try_from(at).unwrap_or(-1)),
+            ))
         }
         "join" => {
             let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();

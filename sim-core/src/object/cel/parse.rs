@@ -48,8 +48,24 @@ const LEVELS: [&[&str]; 5] = [
 
 /// Words that name nothing. Source: cel-go `parser/gen/CEL.g4` and `parser.go`, `reservedIds`.
 const RESERVED: [&str; 18] = [
-    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop",
-    "package", "namespace", "return", "var", "void", "while", "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+    "in",
 ];
 
 struct Parser {
@@ -105,7 +121,11 @@ impl Parser {
             match self.letters.get(self.at) {
                 Some(letter) if letter.is_whitespace() => self.at += 1,
                 Some('/') if self.letters.get(self.at + 1) == Some(&'/') => {
-                    while self.letters.get(self.at).is_some_and(|letter| *letter != '\n') {
+                    while self
+                        .letters
+                        .get(self.at)
+                        .is_some_and(|letter| *letter != '\n')
+                    {
                         self.at += 1;
                     }
                 }
@@ -117,7 +137,11 @@ impl Parser {
     fn take(&mut self, token: &str) -> bool {
         self.peek();
         let count = token.chars().count();
-        let is = self.letters[self.at..].iter().take(count).copied().eq(token.chars());
+        let is = self.letters[self.at..]
+            .iter()
+            .take(count)
+            .copied()
+            .eq(token.chars());
         let word = token.chars().all(char::is_alphanumeric);
         let goes_on = self
             .letters
@@ -332,9 +356,16 @@ impl Parser {
                 ..
             }) = of.pop().filter(|_| of.is_empty())
             else {
-                return Err(Fault::Wrong(at, "invalid argument to has() macro".to_owned()));
+                return Err(Fault::Wrong(
+                    at,
+                    "invalid argument to has() macro".to_owned(),
+                ));
             };
-            let node = Node::Select { of, field, has: true };
+            let node = Node::Select {
+                of,
+                field,
+                has: true,
+            };
             return made(at, node);
         }
         if let (Some(&known), Some(_)) = (MACROS.iter().find(|known| **known == name), &on) {
@@ -354,7 +385,10 @@ impl Parser {
             }
             Some(_) => Err(Fault::Wrong(
                 at,
-                format!("found no matching overload for '{name}' with {} arguments", of.len()),
+                format!(
+                    "found no matching overload for '{name}' with {} arguments",
+                    of.len()
+                ),
             )),
             None => Err(Fault::NotModelled(format!("the CEL function {name}()"))),
         }
@@ -369,13 +403,21 @@ impl Parser {
     ) -> Result<Expr, Fault> {
         let most = if name == "map" { 3 } else { 2 };
         if of.len() > most && of.len() <= 3 {
-            return Err(Fault::NotModelled("CEL macros with two variables".to_owned()));
+            return Err(Fault::NotModelled(
+                "CEL macros with two variables".to_owned(),
+            ));
         }
         if of.len() < 2 || of.len() > most {
-            return Err(Fault::Wrong(at, format!("invalid number of arguments of {name}()")));
+            return Err(Fault::Wrong(
+                at,
+                format!("invalid number of arguments of {name}()"),
+            ));
         }
         let Node::Name(variable) = of.remove(0).node else {
-            return Err(Fault::Wrong(at, "argument must be a simple name".to_owned()));
+            return Err(Fault::Wrong(
+                at,
+                "argument must be a simple name".to_owned(),
+            ));
         };
         let Some(on) = on else {
             return Err(Fault::Wrong(at, format!("{name}() needs a list or a map")));
@@ -400,7 +442,12 @@ impl Parser {
             let before = self.letters[self.at.max(start + 1) - 1];
             match letter {
                 digit if digit.is_ascii_digit() || is_hex && digit.is_ascii_hexdigit() => {}
-                '.' if whole && self.letters.get(self.at + 1).is_some_and(char::is_ascii_digit) => {
+                '.' if whole
+                    && self
+                        .letters
+                        .get(self.at + 1)
+                        .is_some_and(char::is_ascii_digit) =>
+                {
                     whole = false;
                 }
                 'e' | 'E' if !is_hex => whole = false,
@@ -430,7 +477,10 @@ impl Parser {
                 let node = Node::Literal(value);
                 made(at, node)
             }
-            None => Err(Fault::Wrong(at, "Syntax error: invalid number literal".to_owned())),
+            None => Err(Fault::Wrong(
+                at,
+                "Syntax error: invalid number literal".to_owned(),
+            )),
         }
     }
 
@@ -489,7 +539,9 @@ impl Parser {
 
 /// A field's name from how it must be written. Source: `apiserver/pkg/cel/escaping.go`.
 fn unescaped(name: &str) -> Arc<str> {
-    if let Some(inner) = name.strip_prefix("__").and_then(|rest| rest.strip_suffix("__"))
+    if let Some(inner) = name
+        .strip_prefix("__")
+        .and_then(|rest| rest.strip_suffix("__"))
         && (RESERVED.contains(&inner) || matches!(inner, "true" | "false" | "null"))
     {
         return inner.into();

@@ -37,8 +37,16 @@ enum Reason {
 }
 
 /// Reads the rules of a node, whose other parts are read already.
-pub fn parse(schema: &Value, path: &str, node: &Structural, root: bool, faults: &mut Vec<Fault>) -> Vec<Rule> {
-    let list = schema.get("x-kubernetes-validations").and_then(Value::as_list);
+pub fn parse(
+    schema: &Value,
+    path: &str,
+    node: &Structural,
+    root: bool,
+    faults: &mut Vec<Fault>,
+) -> Vec<Rule> {
+    let list = schema
+        .get("x-kubernetes-validations")
+        .and_then(Value::as_list);
     let ty = match list {
         Some(_) => Ty::of(node, root),
         None => return Vec::new(),
@@ -55,7 +63,10 @@ fn one(rule: &Value, at: &str, ty: &Ty, faults: &mut Vec<Fault>) -> Option<Rule>
     let text = rule.str_at(&["rule"]).unwrap_or("");
     let quoted = |text: &str| format!("{text:?}");
     if text.trim().is_empty() {
-        faults.push(fault(format!("{at}.rule"), "Required value: rule is not specified"));
+        faults.push(fault(
+            format!("{at}.rule"),
+            "Required value: rule is not specified",
+        ));
         return None;
     }
     let message = rule.str_at(&["message"]).map(str::trim);
@@ -65,7 +76,10 @@ fn one(rule: &Value, at: &str, ty: &Ty, faults: &mut Vec<Fault>) -> Option<Rule>
     } else if message.is_some_and(|message| message.contains('\n')) {
         let why = "message must not contain line breaks";
         let value = quoted(message.unwrap_or(""));
-        faults.push(fault(format!("{at}.message"), format!("Invalid value: {value}: {why}")));
+        faults.push(fault(
+            format!("{at}.message"),
+            format!("Invalid value: {value}: {why}"),
+        ));
     } else if message.is_none() && text.contains('\n') {
         let why = "Required value: message must be specified if rule contains line breaks";
         faults.push(fault(format!("{at}.message"), why));
@@ -102,9 +116,19 @@ fn one(rule: &Value, at: &str, ty: &Ty, faults: &mut Vec<Fault>) -> Option<Rule>
         faults.push(fault(at, format!("Invalid value: {}: {why}", quoted(text))));
         None
     };
-    let program = compile(text, "rule", &Ty::Bool, "cel expression must evaluate to a bool");
+    let program = compile(
+        text,
+        "rule",
+        &Ty::Bool,
+        "cel expression must evaluate to a bool",
+    );
     let message_program = rule.str_at(&["messageExpression"]).and_then(|text| {
-        compile(text, "messageExpression", &Ty::Text, "messageExpression must evaluate to a string")
+        compile(
+            text,
+            "messageExpression",
+            &Ty::Text,
+            "messageExpression must evaluate to a string",
+        )
     });
     let program = program?;
     Some(Rule {
@@ -165,7 +189,10 @@ pub fn judge(value: &Value, old: Option<&Value>, schema: &Structural) -> Vec<Fau
 
 /// Added when the rules were not asked because the schema's own checks failed.
 pub fn not_asked() -> Fault {
-    fault("<nil>", "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation")
+    fault(
+        "<nil>",
+        "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+    )
 }
 
 struct Judge {
@@ -174,7 +201,14 @@ struct Judge {
 }
 
 impl Judge {
-    fn node(&mut self, value: &Value, old: Option<&Value>, schema: &Structural, path: &str, root: bool) {
+    fn node(
+        &mut self,
+        value: &Value,
+        old: Option<&Value>,
+        schema: &Structural,
+        path: &str,
+        root: bool,
+    ) {
         if value.is_null() {
             return;
         }
@@ -200,7 +234,9 @@ impl Judge {
                     } else {
                         format!("{path}[{name}]")
                     };
-                    let before = old.filter(|_| !schema.atomic_map).and_then(|old| old.get(name));
+                    let before = old
+                        .filter(|_| !schema.atomic_map)
+                        .and_then(|old| old.get(name));
                     self.node(inner, before, property, &at, false);
                 }
             }
@@ -231,7 +267,9 @@ impl Judge {
             Ok(Value::Bool(true)) => return,
             Ok(_) => {
                 let made = rule.message_program.as_ref().and_then(|program| {
-                    let made = program.eval(&variables, &mut COST_MAX.min(self.left)).ok()?;
+                    let made = program
+                        .eval(&variables, &mut COST_MAX.min(self.left))
+                        .ok()?;
                     let text = made.as_str()?.trim().to_owned();
                     (!text.is_empty() && !text.contains('\n')).then_some(text)
                 });
@@ -291,6 +329,9 @@ fn same_item<'v>(item: &Value, old: &'v Value, schema: &Structural) -> Option<&'
         return None;
     }
     old.as_list()?.iter().find(|before| {
-        schema.list_keys.iter().all(|key| before.get(key) == item.get(key))
+        schema
+            .list_keys
+            .iter()
+            .all(|key| before.get(key) == item.get(key))
     })
 }

@@ -28,9 +28,14 @@ pub fn validate(value: &Value, schema: &Structural) -> Vec<Fault> {
 /// Whether a fault keeps the rules from being asked. Source: `hasBlockingErr` in
 /// `…/registry/customresource/strategy.go`.
 pub fn blocks(fault: &Fault) -> bool {
-    ["Unsupported value", "Required value", "Too long", "Too many"]
-        .iter()
-        .any(|start| fault.message.starts_with(start))
+    [
+        "Unsupported value",
+        "Required value",
+        "Too long",
+        "Too many",
+    ]
+    .iter()
+    .any(|start| fault.message.starts_with(start))
         || fault.message.contains(" in body must be of type ")
 }
 

@@ -45,7 +45,13 @@ fn variables_of(policy: &Value) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn compile(text: &str) -> Result<Program, String> {
-    let names = ["object", "oldObject", "request", "namespaceObject", "variables"];
+    let names = [
+        "object",
+        "oldObject",
+        "request",
+        "namespaceObject",
+        "variables",
+    ];
     Program::new(text, &names.map(|name| (name, Ty::Any))).map_err(|why| match text {
         text if text.contains("params") || text.contains("authorizer") => {
             "not modelled: params and authorizer in CEL".to_owned()
@@ -59,7 +65,10 @@ pub fn validate(kind: &Kind, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let unmodelled = |path: &str| cause(path, "Forbidden: not modelled");
     if kind.kind == "ValidatingAdmissionPolicyBinding" {
-        if object.str_at(&["spec", "policyName"]).is_none_or(str::is_empty) {
+        if object
+            .str_at(&["spec", "policyName"])
+            .is_none_or(str::is_empty)
+        {
             causes.push(cause("spec.policyName", "Required value"));
         }
         if object.path(&["spec", "paramRef"]).is_some() {
@@ -97,7 +106,10 @@ pub fn validate(kind: &Kind, object: &Value) -> Vec<Cause> {
     if object.path(&["spec", "matchConstraints"]).is_none() {
         causes.push(cause("spec.matchConstraints", "Required value"));
     } else if list(object, &["spec", "matchConstraints", "resourceRules"]).is_empty() {
-        causes.push(cause("spec.matchConstraints.resourceRules", "Required value"));
+        causes.push(cause(
+            "spec.matchConstraints.resourceRules",
+            "Required value",
+        ));
     }
     if list(object, &["spec", "validations"]).is_empty() {
         causes.push(cause(
@@ -120,7 +132,9 @@ pub fn validate(kind: &Kind, object: &Value) -> Vec<Cause> {
                 continue;
             };
             let why = match compile(text) {
-                Ok(program) if wanted == Ty::Any || [Ty::Any, wanted.clone()].contains(&program.gives) => {
+                Ok(program)
+                    if wanted == Ty::Any || [Ty::Any, wanted.clone()].contains(&program.gives) =>
+                {
                     continue;
                 }
                 Ok(_) if wanted == Ty::Bool => "must evaluate to bool".to_owned(),
@@ -151,7 +165,11 @@ pub fn check(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Result<(), Refusal> 
         });
         for (binding_key, binding) in bindings {
             let resources = binding.value.path(&["spec", "matchResources"]);
-            if ![constraints, resources].into_iter().flatten().all(|one| concerns(one, attempt, turn)) {
+            if ![constraints, resources]
+                .into_iter()
+                .flatten()
+                .all(|one| concerns(one, attempt, turn))
+            {
                 continue;
             }
             if let Some((message, reason)) = denial(policy, attempt, turn) {
@@ -181,7 +199,11 @@ fn refusal(attempt: &Attempt<'_>, why: String, reason: &str) -> Refusal {
 }
 
 /// Message and reason of a policy's first denial.
-fn denial<'v>(policy: &'v Value, attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Option<(String, &'v str)> {
+fn denial<'v>(
+    policy: &'v Value,
+    attempt: &Attempt<'_>,
+    turn: &Turn<'_, '_>,
+) -> Option<(String, &'v str)> {
     let mut cost = COST_MAX * 10;
     let mut names = scope(attempt, turn);
     for (name, text) in variables_of(policy) {
@@ -201,7 +223,12 @@ fn denial<'v>(policy: &'v Value, attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> 
         }
     }
     for validation in list(policy, &["spec", "validations"]) {
-        let text = |key: &str| validation.str_at(&[key]).map(str::trim).filter(|text| !text.is_empty());
+        let text = |key: &str| {
+            validation
+                .str_at(&[key])
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+        };
         let expression = text("expression").unwrap_or("");
         let result = compile(expression).and_then(|program| program.eval(&names, &mut cost));
         let message = match result {
@@ -227,7 +254,11 @@ fn scope(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Vec<(&'static str, Value
     let (kind, text) = (attempt.kind, |text: &str| Value::string(text));
     let version = kind.api_version.rsplit('/').next().unwrap_or("");
     let named = |key: &'static str, name: &str| {
-        Value::object([("group", text(kind.group())), ("version", text(version)), (key, text(name))])
+        Value::object([
+            ("group", text(kind.group())),
+            ("version", text(version)),
+            (key, text(name)),
+        ])
     };
     let request = Value::object([
         ("kind", named("kind", kind.kind)),
@@ -243,7 +274,10 @@ fn scope(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Vec<(&'static str, Value
                 ("username", text("kubernetes-admin")),
                 (
                     "groups",
-                    Value::list(vec![text("kubeadm:cluster-admins"), text("system:authenticated")]),
+                    Value::list(vec![
+                        text("kubeadm:cluster-admins"),
+                        text("system:authenticated"),
+                    ]),
                 ),
             ]),
         ),
@@ -271,14 +305,24 @@ fn namespace(name: &str, turn: &Turn<'_, '_>) -> Value {
 fn concerns(constraints: &Value, attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> bool {
     let rules = list(constraints, &["resourceRules"]);
     if !rules.is_empty() && !rules.iter().any(|rule| names_it(rule, attempt))
-        || list(constraints, &["excludeResourceRules"]).iter().any(|rule| names_it(rule, attempt))
+        || list(constraints, &["excludeResourceRules"])
+            .iter()
+            .any(|rule| names_it(rule, attempt))
     {
         return false;
     }
-    let labels = |object: &Value| object.path(&["metadata", "labels"]).cloned().unwrap_or_default();
+    let labels = |object: &Value| {
+        object
+            .path(&["metadata", "labels"])
+            .cloned()
+            .unwrap_or_default()
+    };
     let objects = [attempt.object, attempt.old];
     let object_fits = constraints.get("objectSelector").is_none_or(|selector| {
-        objects.into_iter().flatten().any(|object| selects(selector, &labels(object)))
+        objects
+            .into_iter()
+            .flatten()
+            .any(|object| selects(selector, &labels(object)))
     });
     object_fits
         && constraints.get("namespaceSelector").is_none_or(|selector| {
@@ -306,7 +350,11 @@ fn names_it(rule: &Value, attempt: &Attempt<'_>) -> bool {
 /// Whether a label selector, as it is written, takes labels in.
 fn selects(selector: &Value, labels: &Value) -> bool {
     let pairs = selector.get("matchLabels").and_then(Value::as_map);
-    let equal = pairs.is_none_or(|pairs| pairs.iter().all(|(key, value)| labels.get(key) == Some(value)));
+    let equal = pairs.is_none_or(|pairs| {
+        pairs
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
+    });
     equal
         && list(selector, &["matchExpressions"]).iter().all(|one| {
             let value = one.str_at(&["key"]).and_then(|key| labels.get(key));
