@@ -303,18 +303,17 @@ fn objects_are_described() {
             Environment:    <none>
             Mounts:         <none>
         Conditions:
-          Type                       Status
-          ----                       ------
-          PodReadyToStartContainers  True
-          Initialized                True
-          Ready                      True
-          ContainersReady            True
-          PodScheduled               True
-        Volumes:                     <none>
-        QoS Class:                   BestEffort
-        Node-Selectors:              <none>
-        Tolerations:                 node.kubernetes.io/not-ready:NoExecute op=Exists for 300s
-                                     node.kubernetes.io/unreachable:NoExecute op=Exists for 300s
+          Type                        Status
+          PodReadyToStartContainers   True 
+          Initialized                 True 
+          Ready                       True 
+          ContainersReady             True 
+          PodScheduled                True 
+        Volumes:                      <none>
+        QoS Class:                    BestEffort
+        Node-Selectors:               <none>
+        Tolerations:                  node.kubernetes.io/not-ready:NoExecute op=Exists for 300s
+                                      node.kubernetes.io/unreachable:NoExecute op=Exists for 300s
         Events:
           Type    Reason     Age   From               Message
           ----    ------     ----  ----               -------
