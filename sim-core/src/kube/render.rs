@@ -315,6 +315,15 @@ impl View<'_> {
         }
         if let Some(deletion) = document.deletion {
             value.set_path(&["metadata", "deletionTimestamp"], time(deletion));
+            let waits = matches!(
+                document.row,
+                RowReference::Deployment(_) | RowReference::ReplicaSet(_)
+            );
+            let finalizers = ["metadata", "finalizers"];
+            if waits && value.path(&finalizers).is_none() {
+                // Its dependents go first. Source: `pkg/controller/garbagecollector/graph_builder.go`.
+                value.set_path(&finalizers, Value::list(vec!["foregroundDeletion".into()]));
+            }
         }
         let mut revision = document.revision;
         let mut generation = document.generation;

@@ -76,6 +76,7 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
             let total = own.fold((None, None), |sum: Sample, (_, one)| {
                 (add(sum.0, one.0), add(sum.1, one.1))
             });
+            let total = whole(world, &name, total);
             let shares = shares(&node, total);
             rows.push((String::new(), name, total, shares));
         }
@@ -134,6 +135,19 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
     call.stdout
         .push_str(&table.kubectl(!call.arguments.on("no-headers")));
     Ok(())
+}
+
+/// A node's sample: what its pods use, and of memory what its system takes besides. A machine
+/// without power has none.
+fn whole(world: &crate::engine::world::World, node: &str, pods: Sample) -> Sample {
+    let Some(machine) = world.machine(node) else {
+        return pods;
+    };
+    if !world.substrate.is_on(machine) {
+        return (None, None);
+    }
+    let system = i64::try_from(world.substrate.working_set(machine, world.now)).ok();
+    (Some(pods.0.unwrap_or(0)), pods.1.max(system))
 }
 
 fn add(one: Option<i64>, two: Option<i64>) -> Option<i64> {

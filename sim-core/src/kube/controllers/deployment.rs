@@ -38,8 +38,12 @@ impl DeploymentController {
         let Some(row) = turn.store.deployment(id) else {
             return;
         };
-        let row = row.clone();
-        self.adopt(id, &row, turn);
+        let before = row.clone();
+        self.adopt(id, &before, turn);
+        // Those that it has just taken count.
+        let Some(row) = turn.store.deployment(id).cloned() else {
+            return;
+        };
         if row.deleting {
             progress::write_status(self, id, None, turn);
             return;
