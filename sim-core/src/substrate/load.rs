@@ -6,8 +6,8 @@
 //! busy threads ────────────┴─▶ wanted ──weights, quotas, CPUs──▶ got ──▶ answered share, cpu.stat
 //! ```
 //!
-//! Amounts are millionths of a CPU. As long as nobody is held back, a change costs its own container
-//! only; else the machine's tree of groups is filled anew, as the kernel fills it: each level gives
+//! Amounts are millionths of a CPU. As long as there is enough for what everybody's own limits allow,
+//! a change costs its own container only; else the machine's tree of groups is filled anew, as the kernel fills it: each level gives
 //! to its groups in proportion to their weights, nobody gets more than it wants or its quota allows,
 //! and what is left goes to the others. Single tasks are [`super::kernel`]'s business; over seconds
 //! both give the same.
@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use crate::base::time::SimTime;
 
 use super::cgroup::facts::CpuTimes;
+use super::cgroup::limits::Limits;
 use super::cgroup::place::{Version, engine_parent};
 use super::cgroup::tree::GroupKey;
 use super::kernel::busy;
@@ -177,12 +178,31 @@ impl Substrate {
         if !written && group.cpu_quota_us.is_none() && group.cpuset_cpus.is_none() {
             return guest;
         }
-        let limits = self.container_limits(container);
-        let quota = limits.quota_milli().map(|milli| milli * 1_000);
-        let quota = quota
-            .map(|_| limits.quota_us.unwrap_or(0).saturating_mul(CPU) / limits.period_us.max(1));
-        let set = cpus_in(&limits.cpus).map(|count| count * CPU);
+        let set = if written {
+            cpus_in(&self.container_limits(container).cpus)
+        } else {
+            cpus_in(group.cpuset_cpus.as_deref().unwrap_or(""))
+        };
+        let quota = self
+            .quota_of(container)
+            .map(|(quota, period)| quota.saturating_mul(CPU) / period.max(1));
+        let set = set.map(|count| count * CPU);
         [quota, set, guest].into_iter().flatten().min()
+    }
+
+    /// Quota and period of a container's group, in microseconds; none: no quota.
+    fn quota_of(&self, container: ContainerId) -> Option<(u64, u64)> {
+        let row = self.container(container)?;
+        let sandbox = self.sandbox(row.sandbox)?;
+        let machine = self.machine(sandbox.machine)?;
+        let (quota, period) = match machine.written.get(&GroupKey::Container(container)) {
+            Some(limits) => (limits.quota_us, limits.period_us),
+            None => Limits::quota(
+                &row.spec.group,
+                self.driver_of(sandbox.machine, &sandbox.spec),
+            ),
+        };
+        Some((quota?, period))
     }
 
     /// What a virtual machine around a container has, in millionths of a CPU: one, and as many as its
@@ -190,33 +210,48 @@ impl Substrate {
     fn guest_cpus(&self, container: ContainerId) -> Option<u64> {
         let row = self.container(container)?;
         let sandbox = self.sandbox(row.sandbox)?;
-        if sandbox.spec.runtime.is_empty() {
+        let profile = &self.machine(sandbox.machine)?.profile;
+        if sandbox.spec.runtime.is_empty() && profile.default_runtime.is_none() {
             return None;
         }
-        let runtime = self
-            .machine(sandbox.machine)?
-            .profile
-            .runtime(&sandbox.spec.runtime)?;
+        let runtime = profile.runtime(&sandbox.spec.runtime)?;
         let limit = row.spec.limits.milli_cpu.unsigned_abs().div_ceil(1_000);
         (runtime.isolation == Isolation::VirtualMachine).then_some((1 + limit) * CPU)
     }
 
-    /// Whether something above a container could hold it back that its own limits do not.
-    fn is_bounded_above(&self, container: ContainerId) -> bool {
+    /// Whether something above a container could hold it back that its own limits do not, when it
+    /// wants at most so much.
+    fn is_bounded_above(&self, container: ContainerId, most: u64) -> bool {
         let Some(row) = self.container(container) else {
             return false;
         };
         let Some(sandbox) = self.sandbox(row.sandbox) else {
             return false;
         };
-        let machine = self.machine(sandbox.machine);
-        sandbox.spec.group.cpu_quota_us.is_some()
-            || machine.is_some_and(|machine| {
-                machine
-                    .written
-                    .keys()
-                    .any(|key| !matches!(key, GroupKey::Container(_)))
-            })
+        let Some(machine) = self.machine(sandbox.machine) else {
+            return false;
+        };
+        let above = machine
+            .written
+            .keys()
+            .any(|key| !matches!(key, GroupKey::Container(_)))
+            || machine
+                .levels
+                .values()
+                .any(|level| level.cpu_quota_us.is_some());
+        if above {
+            return true;
+        }
+        let driver = self.driver_of(sandbox.machine, &sandbox.spec);
+        let (Some(quota), period) = Limits::quota(&sandbox.spec.group, driver) else {
+            return false;
+        };
+        let others: u64 = self
+            .containers_in(row.sandbox)
+            .filter(|(other, row)| *other != container && row.cpu.wanted() > 0)
+            .map(|(other, row)| within(row.cpu.wanted(), self.own_cap(other)))
+            .sum();
+        others.saturating_add(most) > quota.saturating_mul(CPU) / period.max(1)
     }
 
     /// Sets what a container wants for requests, in millionths of a CPU.
@@ -261,23 +296,27 @@ impl Substrate {
         let sandbox = self.containers[container].sandbox;
         let machine = self.sandboxes[sandbox].machine;
         let cap = self.own_cap(container);
-        let bounded = self.is_bounded_above(container);
         let capacity = self.cpu_capacity(machine);
         let cpu = &mut self.containers[container].cpu;
         cpu.count(scope.now);
         let before = cpu.wanted();
         change(cpu);
         let wants = cpu.wanted();
-        let was_held = cpu.held;
+        let (least, most) = (within(before, cap), within(wants, cap));
         let row = &mut self.machines[machine];
+        let fitted = row.cpu_capped <= capacity;
         row.cpu_wanted = row.cpu_wanted.saturating_sub(before).saturating_add(wants);
-        let fits = cap.is_none_or(|cap| wants <= cap) && row.cpu_wanted <= capacity;
-        if row.cpu_held == 0 && !was_held && fits && (!bounded || wants <= before) {
-            let cpu = &mut self.containers[container].cpu;
-            cpu.got = u32::try_from(wants).unwrap_or(u32::MAX);
+        row.cpu_capped = row.cpu_capped.saturating_sub(least).saturating_add(most);
+        // Where there is enough for what everybody's own limits allow, nobody's change is another's.
+        let fits = fitted && row.cpu_capped <= capacity;
+        if !fits || self.is_bounded_above(container, least.max(most)) {
+            self.share_cpus(machine, scope);
             return;
         }
-        self.share_cpus(machine, scope);
+        let was_held = self.containers[container].cpu.held;
+        let is_held = self.set_got(container, most, scope);
+        let row = &mut self.machines[machine];
+        row.cpu_held = (row.cpu_held + u32::from(is_held)).saturating_sub(u32::from(was_held));
     }
 
     /// A container's processes have ended: they want nothing any more.
@@ -296,6 +335,7 @@ impl Substrate {
 
     /// Forgets what a container wanted: its rows go.
     pub(super) fn forget_load(&mut self, container: ContainerId) {
+        let cap = self.own_cap(container);
         let Some(row) = self.containers.get_mut(container) else {
             return;
         };
@@ -309,6 +349,7 @@ impl Substrate {
         let machine = sandbox.machine;
         if let Some(row) = self.machines.get_mut(machine) {
             row.cpu_wanted = row.cpu_wanted.saturating_sub(wanted);
+            row.cpu_capped = row.cpu_capped.saturating_sub(within(wanted, cap));
             row.throttles.remove(&container);
             row.leaks.remove(&container);
         }
@@ -338,6 +379,13 @@ impl Substrate {
         let mut got: BTreeMap<ContainerId, u64> = BTreeMap::new();
         give(&parts, root, capacity, &mut got);
         let leaves: Vec<ContainerId> = parts.iter().filter_map(|part| part.leaf).collect();
+        // A leaf's wish is within its cap by now.
+        let capped: u64 = parts
+            .iter()
+            .filter(|part| part.leaf.is_some())
+            .map(|part| part.wants)
+            .sum();
+        self.machines[machine].cpu_capped = capped.saturating_add(hogs * CPU);
         let mut held = 0;
         for container in leaves {
             let amount = got.get(&container).copied().unwrap_or(0);
@@ -352,11 +400,12 @@ impl Substrate {
     fn parts(&self, machine: MachineId, hogs: u64) -> (Vec<Part>, usize) {
         let mut parts = vec![Part::default()];
         let mut levels: BTreeMap<String, usize> = BTreeMap::new();
+        let mut weights: BTreeMap<Option<u64>, u64> = BTreeMap::new();
         let version = self
             .machine(machine)
             .map(|row| row.profile.cgroups)
             .unwrap_or_default();
-        let weight_of = |limits: &super::cgroup::limits::Limits| match version {
+        let weight_of = |limits: &Limits| match version {
             Version::V2 => limits.weight,
             Version::V1 => limits.shares,
         };
@@ -431,9 +480,19 @@ impl Substrate {
                 at = index;
             }
             for container in wanting {
-                let limits = self.container_limits(container);
+                let group = &self.containers[container].spec.group;
+                let written = self.machines[machine]
+                    .written
+                    .get(&GroupKey::Container(container));
+                // Equal shares have equal weights, whose formula is long.
+                let weight = match written {
+                    Some(limits) => weight_of(limits),
+                    None => *weights
+                        .entry(group.cpu_shares)
+                        .or_insert_with(|| weight_of(&self.container_limits(container))),
+                };
                 parts.push(Part {
-                    weight: weight_of(&limits),
+                    weight,
                     cap: self.own_cap(container),
                     wants: self.containers[container].cpu.wanted(),
                     leaf: Some(container),
@@ -459,30 +518,24 @@ impl Substrate {
         cpu.got = u32::try_from(amount).unwrap_or(u32::MAX);
         cpu.held = amount < wants;
         let (held, after, threads) = (cpu.held, cpu.served(), cpu.busy);
-        let by_quota = held
-            && cap.is_some_and(|cap| amount >= cap)
-            && self.container_limits(container).quota_us.is_some();
+        let quota = if held { self.quota_of(container) } else { None };
+        let by_quota = cap.is_some_and(|cap| amount >= cap) && quota.is_some();
         let known = self.machines[machine].throttles.contains_key(&container);
         if by_quota || known {
-            let limits = self.container_limits(container);
             let threads = if threads > 0 {
                 u64::from(threads)
             } else {
                 wants.div_ceil(CPU).max(1)
             };
-            let rate = busy::second(
-                limits.quota_us.unwrap_or(0),
-                limits.period_us,
-                threads.min(cpus),
-                cpus,
-            );
             let throttle = self.machines[machine]
                 .throttles
                 .entry(container)
                 .or_default();
             throttle.count(scope.now);
             throttle.on = by_quota;
-            throttle.rate = rate;
+            if let Some((quota, period)) = quota.filter(|_| by_quota) {
+                throttle.rate = busy::second(quota, period, threads.min(cpus), cpus);
+            }
         }
         if before != after {
             self.serving_changed(sandbox, scope);
@@ -553,6 +606,20 @@ impl Substrate {
         Some(latency + work * used / (2 * (capacity - used)))
     }
 
+    /// What a request costs more in a sandbox's runtime, in hundredths.
+    fn request_percent(&self, sandbox: SandboxId) -> u64 {
+        let Some(row) = self.sandboxes.get(sandbox) else {
+            return 100;
+        };
+        let profile = &self.machines[row.machine].profile;
+        if row.spec.runtime.is_empty() && profile.default_runtime.is_none() {
+            return 100;
+        }
+        profile
+            .runtime(&row.spec.runtime)
+            .map_or(100, |runtime| runtime.request_percent)
+    }
+
     /// The sandboxes whose requests are to be added up anew, once each.
     pub(super) fn add_up(&mut self, sandbox: SandboxId, scope: &mut Scope<'_>) {
         let mut wants: Vec<(ContainerId, u64)> = self
@@ -560,13 +627,14 @@ impl Substrate {
             .filter(|(_, row)| row.running_since().is_some())
             .map(|(id, _)| (id, 0))
             .collect();
+        let percent = u128::from(self.request_percent(sandbox));
         for (port, rate) in self.rates_of(sandbox) {
             for (id, sum) in &mut wants {
                 let row = &self.containers[*id];
                 if row.serves_from(port).is_some_and(|from| from <= scope.now) {
                     // Requests in millionths per second times microseconds each.
                     let cpu = u128::from(rate) * u128::from(row.behaviour.request_cpu.as_micros());
-                    *sum += u64::try_from(cpu / 1_000_000).unwrap_or(u64::MAX);
+                    *sum += u64::try_from(cpu * percent / 100_000_000).unwrap_or(u64::MAX);
                     break;
                 }
             }
@@ -583,9 +651,14 @@ const START_NS: u64 = 20_000_000;
 /// Time after which a client gives up, in microseconds. Our own figure.
 const PATIENCE_US: u64 = 1_000_000;
 
-fn cap_of(limits: &super::cgroup::limits::Limits) -> Option<u64> {
+fn cap_of(limits: &Limits) -> Option<u64> {
     let quota = limits.quota_us?;
     Some(quota.saturating_mul(CPU) / limits.period_us.max(1))
+}
+
+/// An amount within a cap.
+fn within(amount: u64, cap: Option<u64>) -> u64 {
+    cap.map_or(amount, |cap| amount.min(cap))
 }
 
 /// CPUs that a set names; none: it names none, so all.

@@ -59,6 +59,8 @@ pub struct MachineSpec {
     pub control: bool,
     /// What stands under its containers.
     pub profile: Profile,
+    /// Its own address; none: the next of the machines' network.
+    pub address: Option<u32>,
 }
 
 /// One machine.
@@ -78,6 +80,8 @@ pub struct Machine {
     pub levels: BTreeMap<&'static str, GroupSettings>,
     /// What its containers and its own threads want of its CPUs, in millionths of one.
     pub cpu_wanted: u64,
+    /// The same, each within what its own limits allow.
+    pub cpu_capped: u64,
     /// Containers that get less than they want.
     pub cpu_held: u32,
     /// Threads of its own that never sleep.
@@ -104,6 +108,8 @@ pub struct Machine {
     pub ports: Vec<(u16, SandboxId)>,
     /// Whether it can talk to a control machine.
     pub connected: bool,
+    /// Its own address.
+    pub address: u32,
     /// First of its sandboxes, the newest.
     pub(super) first_sandbox: Option<SandboxId>,
     /// Pulls under way.
@@ -146,6 +152,7 @@ impl Substrate {
             control: spec.control,
             profile: spec.profile,
             cpu_wanted: 0,
+            cpu_capped: 0,
             cpu_held: 0,
             hogs: 0,
             throttles: BTreeMap::new(),
@@ -160,6 +167,11 @@ impl Substrate {
             images: BitSet::new(),
             ports: Vec::new(),
             connected: true,
+            address: spec.address.unwrap_or_else(|| {
+                MACHINE_NETWORK
+                    .wrapping_add(self.next_subnet)
+                    .wrapping_add(FIRST_MACHINE)
+            }),
             first_sandbox: None,
             pulls: Vec::new(),
             downlink_free: SimTime::ZERO,
@@ -172,6 +184,7 @@ impl Substrate {
             draws: 0,
         });
         self.next_subnet += 1;
+        self.bridged += u32::from(!self.crosses(machine));
         self.machine_names.insert(spec.name, machine);
         self.count_power(machine, true);
         if spec.control {
@@ -195,6 +208,7 @@ impl Substrate {
             self.count_power(machine, false);
         }
         self.lose_contents(machine);
+        self.bridged -= u32::from(!self.crosses(machine));
         self.machines.remove(machine);
         self.machine_names.remove(&name);
         if self.controls.contains(&machine) {
@@ -293,7 +307,8 @@ impl Substrate {
         row.leaks.clear();
         row.ooms.clear();
         row.memory_due = SimTime::MAX;
-        (row.cpu_wanted, row.cpu_held, row.hogs) = (0, 0, 0);
+        (row.cpu_wanted, row.cpu_capped) = (0, 0);
+        (row.cpu_held, row.hogs) = (0, 0);
         row.downlink_free = SimTime::ZERO;
         for pull in std::mem::take(&mut row.pulls) {
             self.pulls.remove(pull);
@@ -305,14 +320,11 @@ impl Substrate {
         self.machine_names.get(&name).copied()
     }
 
-    /// The machine's own address, e.g. `172.18.0.2`: numbered in the order of joining.
+    /// The machine's own address, e.g. `192.168.0.2`: numbered in the order of joining, unless it
+    /// was given one.
     pub fn machine_address(&self, machine: MachineId) -> Option<String> {
         let row = self.machines.get(machine)?;
-        Some(super::net::address::text(
-            MACHINE_ADDRESS_BASE
-                .wrapping_add(row.subnet)
-                .wrapping_add(2),
-        ))
+        Some(super::net::address::text(row.address))
     }
 
     /// Whether the machine runs.
@@ -359,5 +371,9 @@ impl Substrate {
     }
 }
 
-/// Network of the machines themselves: the bridge network that local clusters commonly get.
-const MACHINE_ADDRESS_BASE: u32 = (172 << 24) | (18 << 16);
+/// Network of the machines themselves, `192.168.0.0/16`: apart from the pools that engines and
+/// orchestrators cut their networks from.
+pub const MACHINE_NETWORK: u32 = (192 << 24) | (168 << 16);
+
+/// Host part of the first machine; 1 is the router.
+const FIRST_MACHINE: u32 = 2;

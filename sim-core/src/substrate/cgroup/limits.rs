@@ -100,16 +100,7 @@ impl Limits {
                 WeightBy::Runtime => convert::weight_of_shares(shares),
             };
         }
-        if let Some(period) = settings.cpu_period_us.filter(|period| *period > 0) {
-            limits.period_us = period;
-        }
-        if let Some(quota) = settings.cpu_quota_us {
-            let quota = match driver {
-                Driver::Systemd => convert::systemd_quota(quota, limits.period_us),
-                Driver::Cgroupfs => quota,
-            };
-            limits.quota_us = u64::try_from(quota).ok().filter(|quota| *quota > 0);
-        }
+        (limits.quota_us, limits.period_us) = Self::quota(settings, driver);
         limits.memory_max = bytes(settings.memory_limit);
         limits.memory_low = bytes(settings.memory_reservation);
         limits.memory_high = bytes(settings.memory_high);
@@ -142,6 +133,20 @@ impl Limits {
             limits.io_weight = 500;
         }
         limits
+    }
+
+    /// Quota (none: none) and period alone, in microseconds: what is asked for again and again.
+    pub fn quota(settings: &GroupSettings, driver: Driver) -> (Option<u64>, u64) {
+        let period = settings
+            .cpu_period_us
+            .filter(|period| *period > 0)
+            .unwrap_or(CPU_PERIOD_US);
+        let quota = settings.cpu_quota_us.map(|quota| match driver {
+            Driver::Systemd => convert::systemd_quota(quota, period),
+            Driver::Cgroupfs => quota,
+        });
+        let quota = quota.and_then(|quota| u64::try_from(quota).ok());
+        (quota.filter(|quota| *quota > 0), period)
     }
 
     /// Thousandths of a CPU that the quota allows; none: no quota.

@@ -133,7 +133,7 @@ impl Substrate {
         if path.contains('/') && settings.cpu_shares.is_none() {
             let milli: i64 = self
                 .sandboxes_on(machine)
-                .filter(|(_, sandbox)| sandbox.spec.parents.join("/") == path)
+                .filter(|(_, sandbox)| sandbox.spec.parents.iter().copied().eq(path.split('/')))
                 .map(|(_, sandbox)| sandbox.spec.milli_cpu)
                 .fold(0, i64::saturating_add);
             settings.cpu_shares = Some(shares_of_milli(milli).max(SHARES_MIN));
