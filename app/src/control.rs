@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use sim_core::protocol::{Answer, File, Project, Query, Recording, Reply, Request, View, Why};
+use sim_core::protocol::{Answer, File, Project, Query, Recording, Reply, Request, Target, View, Why};
 use yew::UseReducerDispatcher;
 
 use crate::dom;
@@ -229,10 +229,15 @@ impl Control {
     }
 
     fn watch(&self, why: Option<Why>) {
+        self.watch_parts(why, None);
+    }
+
+    fn watch_parts(&self, why: Option<Why>, anatomy: Option<Target>) {
         self.send(&Request::Watch(View {
             events: EVENTS,
             why,
             points: POINTS,
+            anatomy,
         }));
     }
 
@@ -421,6 +426,11 @@ impl Control {
             object: object.to_owned(),
         };
         let shown = object.to_owned();
+        let target = Target {
+            orchestrator: orchestrator.to_owned(),
+            object: object.to_owned(),
+        };
+        self.watch_parts(self.model().why.clone(), Some(target));
         self.ask(query, move |answer| {
             let sheets = match answer {
                 Answer::Sheets(sheets) => sheets,
@@ -429,6 +439,11 @@ impl Control {
             control.act(Action::Inspected(shown, sheets));
             dom::dialog("inspector", true);
         });
+    }
+
+    /// The inspector was closed.
+    pub fn end_inspection(&self) {
+        self.watch(self.model().why.clone());
     }
 
     /// Explains an event or an object, or nothing.

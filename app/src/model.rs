@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use sim_core::protocol::{
-    Diagnostic, EventLine, FaultMark, File, Frame, Project, Recording, Reply, Sheet, Why,
+    Anatomy, Diagnostic, EventLine, FaultMark, File, Frame, Project, Recording, Reply, Sheet, Why,
     WorldFrame,
 };
 use yew::{AttrValue, Reducible};
@@ -100,6 +100,8 @@ pub struct Shown {
     pub faults: Rc<Vec<FaultMark>>,
     /// The chain asked for.
     pub why: Rc<Vec<EventLine>>,
+    /// The object taken apart.
+    pub anatomy: Rc<Option<Box<Anatomy>>>,
 }
 
 /// Everything.
@@ -435,6 +437,7 @@ fn shown(last: &Shown, mut frame: Frame) -> Shown {
         events: same(&last.events, std::mem::take(&mut frame.events)),
         faults: same(&last.faults, std::mem::take(&mut frame.faults)),
         why: same(&last.why, std::mem::take(&mut frame.why)),
+        anatomy: same(&last.anatomy, frame.anatomy.take()),
         clock: frame,
     }
 }

@@ -243,7 +243,7 @@ pub fn Page() -> Html {
             <Experiment {t} control={control.clone()} project={shared.project.clone()} />
             <Share {t} control={control.clone()} recording={shared.recording.clone()} now_us={shown.clock.now_us} />
             <Gallery {t} control={control.clone()} />
-            <Inspector {t} control={control.clone()} inspected={shared.inspected.clone()} />
+            <Inspector {t} control={control.clone()} inspected={shared.inspected.clone()} parts={shown.anatomy.clone()} />
             <Help {t} letters={*letters} {on_letters} />
             <Live {t} worlds={shown.worlds.clone()} />
         </div>

@@ -5,6 +5,7 @@ pub mod editor_panel;
 pub mod problems;
 pub mod planes;
 pub mod machine;
+pub mod anatomy;
 pub mod charts;
 pub mod timeline;
 pub mod faults;

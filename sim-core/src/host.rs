@@ -9,6 +9,7 @@
 //! Load ─▶ check ─▶ deploy ─▶ Frame      Edit ─▶ check ─▶ valid? deploy now : keep the last valid
 //! ```
 
+pub mod anatomy;
 pub mod assist;
 pub mod check;
 pub mod inspect;

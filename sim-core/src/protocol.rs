@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Longest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
@@ -203,6 +203,93 @@ pub struct View {
     pub why: Option<Why>,
     /// Points of each chart series at most.
     pub points: u32,
+    /// What is taken apart; none: nothing.
+    pub anatomy: Option<Target>,
+}
+
+/// A machine or a unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// World.
+    pub orchestrator: String,
+    /// `node/NAME`, or `pod/…`, `task/…`, `container/…`.
+    pub object: String,
+}
+
+/// A machine or a container taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anatomy {
+    /// As it was asked for.
+    pub object: String,
+    /// The machine.
+    pub machine: String,
+    /// Release of the kernel that its processes run on.
+    pub kernel: String,
+    /// Name of its runtime; empty: a machine.
+    pub runtime: String,
+    /// Control groups, each followed by those below it.
+    pub groups: Vec<GroupLine>,
+    /// Namespaces of its first process.
+    pub spaces: Vec<SpaceLine>,
+    /// Processes that it sees.
+    pub processes: Vec<ProcessLine>,
+    /// Lines of `mount`: layers of the root file system among them.
+    pub mounts: Vec<String>,
+    /// Lines of `ip -br addr`.
+    pub interfaces: Vec<String>,
+    /// Lines of `ip route`.
+    pub routes: Vec<String>,
+    /// `iptables-save` of its network; empty for a network without rules.
+    pub rules: String,
+}
+
+/// A control group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupLine {
+    /// Levels above it.
+    pub depth: u32,
+    /// Its directory; the first one with its whole path.
+    pub name: String,
+    /// Files and what they say.
+    pub values: Vec<(String, String)>,
+    /// CPU that it gets now, in thousandths.
+    pub cpu_milli: u64,
+    /// Its quota, in thousandths of a CPU; `u64::MAX`: none.
+    pub cpu_limit_milli: u64,
+    /// Memory that it uses.
+    pub memory_bytes: u64,
+    /// Its limit; `u64::MAX`: none.
+    pub memory_limit_bytes: u64,
+    /// Tasks in it and below.
+    pub pids: u64,
+    /// Its limit; `u64::MAX`: none.
+    pub pids_limit: u64,
+}
+
+/// A namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpaceLine {
+    /// `mnt`, `net`, …
+    pub kind: String,
+    /// Its number.
+    pub inode: u32,
+    /// Whether it is another than the machine's.
+    pub own: bool,
+}
+
+/// A process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessLine {
+    /// Number as it is seen from there.
+    pub pid: u32,
+    /// Number on the machine.
+    pub host_pid: u32,
+    /// Command line.
+    pub command: String,
+    /// Memory.
+    pub memory_bytes: u64,
+    /// `oom_score_adj`.
+    pub oom_score_adj: i32,
 }
 
 /// Whose causal chain is shown.
@@ -334,6 +421,8 @@ pub struct Frame {
     pub faults: Vec<FaultMark>,
     /// The causal chain asked for, oldest first.
     pub why: Vec<EventLine>,
+    /// What was asked to be taken apart; none: nothing, or it is not there.
+    pub anatomy: Option<Box<Anatomy>>,
 }
 
 /// One orchestrator.

@@ -250,6 +250,14 @@ try-rollout = break the new image in the middle of it.
 ## Inspector
 inspect = Inspect
 inspector = Inspect
+anatomy = Parts
+anatomy-place = On { $machine }, kernel { $kernel }
+anatomy-groups = Control groups
+anatomy-spaces = Namespaces (= the machine's own)
+anatomy-processes = Processes
+anatomy-mounts = Mounts and layers
+anatomy-interfaces = Interfaces and routes
+anatomy-rules = Packet filter rules
 inspector-none = The tools tell nothing about this.
 console-words = Words that fit
 console-tab = Tab takes the first word offered; Escape dismisses the offer.

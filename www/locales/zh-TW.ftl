@@ -243,6 +243,14 @@ try-rollout = 更新到一半時弄壞新的映像檔。
 ## Inspector
 inspect = 檢視
 inspector = 檢視
+anatomy = 組成
+anatomy-place = 位於 { $machine }，核心 { $kernel }
+anatomy-groups = 控制群組
+anatomy-spaces = 命名空間（= 表示與機器共用）
+anatomy-processes = 行程
+anatomy-mounts = 掛載與映像層
+anatomy-interfaces = 網路介面與路由
+anatomy-rules = 封包過濾規則
 inspector-none = 工具對此沒有資料。
 console-words = 可用的字詞
 console-tab = Tab 採用第一個建議；Escape 關閉建議。

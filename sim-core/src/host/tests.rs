@@ -1,5 +1,5 @@
 use super::EngineHost;
-use crate::protocol::{File, Frame, Project, Reply, Request, StateGroup, View, Why};
+use crate::protocol::{File, Frame, Project, Reply, Request, StateGroup, Target, View, Why};
 
 const KUBERNETES: &str = include_str!("../../../examples/poll/kubernetes.yaml");
 const STACK: &str = include_str!("../../../examples/poll/stack.yml");
@@ -46,6 +46,7 @@ fn loaded() -> EngineHost {
         events: 50,
         why: None,
         points: 200,
+        anatomy: None,
     }));
     host
 }
@@ -196,6 +197,53 @@ fn a_frame_waits_until_the_one_before_was_acknowledged() {
 }
 
 #[test]
+fn machines_and_containers_are_taken_apart_at_the_time_shown() {
+    let mut host = loaded();
+    let frame = at(&mut host, 40);
+    assert!(frame.anatomy.is_none(), "nobody asked");
+    let world = frame
+        .worlds
+        .iter()
+        .find(|world| world.orchestrator == "kubernetes")
+        .expect("a world");
+    let unit = world
+        .machines
+        .iter()
+        .flat_map(|machine| &machine.units)
+        .find(|unit| unit.group == StateGroup::Ready)
+        .expect("a pod");
+    for (object, whole) in [
+        ("node/worker-1".to_owned(), true),
+        (format!("pod/{}", unit.name), false),
+    ] {
+        host.handle(Request::Watch(View {
+            anatomy: Some(Target {
+                orchestrator: "kubernetes".to_owned(),
+                object: object.clone(),
+            }),
+            ..View::default()
+        }));
+        let parts = self::frame(&mut host).anatomy.expect("it is there");
+        assert_eq!(parts.object, object);
+        assert_eq!(parts.spaces.len(), 8);
+        assert_eq!(parts.spaces.iter().any(|space| space.own), !whole);
+        assert!(parts.groups.iter().all(|group| !group.values.is_empty() || group.depth == 0));
+        assert_eq!(parts.groups.len() > 3, whole, "{:?}", parts.groups);
+        assert!(parts.interfaces.iter().any(|line| line.starts_with("eth0")));
+        assert_eq!(parts.rules.contains("KUBE-SVC"), whole);
+        assert!(!parts.processes.is_empty() && !parts.mounts.is_empty());
+    }
+    host.handle(Request::Watch(View {
+        anatomy: Some(Target {
+            orchestrator: "kubernetes".to_owned(),
+            object: "pod/nobody".to_owned(),
+        }),
+        ..View::default()
+    }));
+    assert!(self::frame(&mut host).anatomy.is_none());
+}
+
+#[test]
 fn a_broken_machine_is_shown_and_explained() {
     let mut host = loaded();
     let frame = at(&mut host, 400);
@@ -228,6 +276,7 @@ fn a_broken_machine_is_shown_and_explained() {
         events: 5,
         why: Some(why),
         points: 10,
+        anatomy: None,
     }));
     let explained = self::frame(&mut host);
     assert_eq!(explained.why.last().map(|line| line.seq), Some(evict.seq));

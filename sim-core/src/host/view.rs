@@ -40,6 +40,9 @@ pub fn frame(lab: &Lab, view: &View) -> Frame {
     if let Some(asked) = &view.why {
         frame.why = chain(lab, asked);
     }
+    if let Some(target) = &view.anatomy {
+        frame.anatomy = super::anatomy::of(lab, target).map(Box::new);
+    }
     frame
 }
 
