@@ -14,6 +14,7 @@ pub mod machine_file;
 pub mod machines;
 pub mod observe;
 pub mod outage;
+mod panic;
 pub mod report;
 pub mod trace;
 pub mod why;

@@ -24,6 +24,7 @@ pub mod memory;
 pub mod namespace;
 pub mod net;
 pub mod order;
+mod panic;
 pub mod process;
 pub mod profile;
 pub mod program;
@@ -34,7 +35,7 @@ pub mod sandbox;
 pub mod script;
 pub mod usage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
@@ -175,6 +176,12 @@ pub struct Substrate {
     rates: FxHashMap<Symbol, u64>,
     network: u32,
     next_subnet: u32,
+    /// Machines whose sandboxes nothing joins to others'.
+    bridged: u32,
+    /// Addresses in use on machines' own networks.
+    ranges: BTreeMap<net::address::RangeKey, BTreeSet<u32>>,
+    /// Addresses of sandboxes with more than one, in the order of their plugs.
+    plugged: BTreeMap<SandboxId, Arc<[u32]>>,
 }
 
 impl Default for Substrate {
@@ -207,6 +214,9 @@ impl Substrate {
             rates: FxHashMap::default(),
             network: net::address::DEFAULT_NETWORK,
             next_subnet: 0,
+            bridged: 0,
+            ranges: BTreeMap::new(),
+            plugged: BTreeMap::new(),
         }
     }
 
@@ -282,6 +292,7 @@ impl Substrate {
                     self.want_busy(container, threads, scope);
                 }
             }
+            SubstrateFault::PanicGuest(sandbox) => self.panic_guest(sandbox, scope),
             SubstrateFault::Leak(container, rate) => self.leak(container, rate, scope),
             SubstrateFault::FillDisk(machine, bytes) => self.fill_disk(machine, bytes, scope),
             SubstrateFault::Hang(container) => self.set_hung(container, true, scope),

@@ -12,6 +12,7 @@ use crate::engine::why;
 use crate::manifest::value::Value;
 use crate::substrate::cgroup::place::{Driver, Version};
 use crate::substrate::profile::Engine;
+use crate::substrate::profile::network::NetworkKind;
 
 use super::condition::Condition;
 use super::{Output, Session};
@@ -239,6 +240,7 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
         | FaultKind::ContainerKill
         | FaultKind::Oom
         | FaultKind::CpuHog
+        | FaultKind::KernelPanic
         | FaultKind::MemoryLeak
         | FaultKind::RegistryDown
         | FaultKind::ImageMissing
@@ -384,12 +386,25 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
                     _ => return Err(format!("\"{word}\": drivers are systemd and cgroupfs")),
                 })
             }
-            "runtime" => {
-                spec.profile.engine = match value {
-                    "containerd" => Engine::Containerd,
-                    "crio" | "cri-o" => Engine::Crio,
-                    _ => return Err(format!("\"{word}\": runtimes are containerd and crio")),
+            "runtime" => match value {
+                "containerd" => spec.profile.engine = Engine::Containerd,
+                "crio" | "cri-o" => spec.profile.engine = Engine::Crio,
+                _ => {
+                    let Some(runtime) = spec.profile.runtime(value) else {
+                        return Err(format!(
+                            "\"{word}\": runtimes are containerd and crio, and as what they run by default runc, crun, runsc (gvisor) and kata"
+                        ));
+                    };
+                    spec.profile.default_runtime = Some(runtime.name);
                 }
+            },
+            "network" => {
+                let Some(kind) = NetworkKind::parse(value) else {
+                    return Err(format!(
+                        "\"{word}\": networks are bridge, overlay and routed"
+                    ));
+                };
+                spec.profile.network = Some(kind);
             }
             "ephemeral-storage" | "disk" => {
                 spec.profile.disk_bytes = quantity(value)?.value().unsigned_abs();

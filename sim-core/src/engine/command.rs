@@ -105,11 +105,13 @@ pub enum FaultKind {
     RuntimeKill,
     /// A node is cordoned and its pods are evicted.
     NodeDrain,
+    /// A kernel panics: a machine's, or that of a virtual machine around a replica.
+    KernelPanic,
 }
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 21] = [
+    pub const ALL: [(Self, &'static str); 22] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
@@ -131,6 +133,7 @@ impl FaultKind {
         (Self::KubeletKill, "kubelet-kill"),
         (Self::RuntimeKill, "runtime-kill"),
         (Self::NodeDrain, "node-drain"),
+        (Self::KernelPanic, "kernel-panic"),
     ];
 
     /// Kinds of the vocabulary that are not modelled: refused in words.
@@ -208,6 +211,7 @@ impl FaultSpec {
             | FaultKind::CpuHog
             | FaultKind::MemoryLeak
             | FaultKind::DiskFill
+            | FaultKind::KernelPanic
             | FaultKind::ApiserverDown
             | FaultKind::EtcdSlow
             | FaultKind::EtcdMemberLoss

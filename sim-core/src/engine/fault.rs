@@ -139,7 +139,10 @@ impl World {
         }
         let fault = self.faults.list[index].clone();
         match fault.spec.kind {
-            FaultKind::NodeCrash | FaultKind::ZoneOutage | FaultKind::LeaderLoss => {
+            FaultKind::NodeCrash
+            | FaultKind::ZoneOutage
+            | FaultKind::LeaderLoss
+            | FaultKind::KernelPanic => {
                 for name in &fault.machines {
                     if let Some(machine) = self.machine(name) {
                         self.on_substrate(|substrate, scope| {
@@ -212,6 +215,7 @@ impl World {
                     substrate.fault(SubstrateFault::Crash(machine), scope)
                 });
             }
+            FaultKind::KernelPanic => return self.kernel_panics(index, spec),
             FaultKind::LeaderLoss => {
                 let leader = match &self.plane {
                     Plane::Swarm(plane) => plane
@@ -480,7 +484,7 @@ impl World {
         self.faults.list[index].rule = id;
     }
 
-    fn not_applicable(&mut self, spec: &FaultSpec) -> bool {
+    pub(super) fn not_applicable(&mut self, spec: &FaultSpec) -> bool {
         self.note("fault", "skip", "fault", spec.kind.name(), Detail::None);
         false
     }
@@ -519,7 +523,7 @@ impl World {
 
     /// The sandbox that a fault's target means: `of:WORKLOAD` or a workload's name (its first
     /// replica), `pod/NAME`, `task/NAME`, `container/NAME`.
-    fn target_sandbox(&self, target: &str) -> Option<SandboxId> {
+    pub(super) fn target_sandbox(&self, target: &str) -> Option<SandboxId> {
         if let Some((_, name)) = target.split_once('/') {
             return match &self.plane {
                 Plane::Kubernetes(plane) => plane.sandbox_named(name, &self.symbols),

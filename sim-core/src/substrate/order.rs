@@ -451,6 +451,8 @@ pub enum SubstrateFault {
     Hog(MachineId, u64),
     /// So many threads of a container never sleep; 0: none.
     HogInside(ContainerId, u16),
+    /// The kernel that only this sandbox has panics.
+    PanicGuest(SandboxId),
     /// A container takes so many bytes more each second; 0: no more, and what it took comes back.
     Leak(ContainerId, u64),
     /// So many bytes of the machine's disk are filled; 0: none.

@@ -869,11 +869,19 @@ pub fn sandbox_failed(worker: &mut Worker, sandbox: SandboxId, desk: &mut Desk<'
     }
     worker.sandbox = None;
     worker.sandbox_ordered = false;
-    let text = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox: no IP addresses available in range set";
+    // Source: containerd `internal/cri/server/sandbox_run.go`.
+    let text = if desk.ctx.machines.runtime_of(sandbox).is_none() {
+        let handler = &worker.place.runtime;
+        format!(
+            "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for \"{handler}\" is configured"
+        )
+    } else {
+        "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox: no IP addresses available in range set".to_owned()
+    };
     desk.record(
         worker,
         None,
-        Report::warning("FailedCreatePodSandBox", Message::Plain(text)),
+        Report::warning("FailedCreatePodSandBox", Message::Text(text.into())),
     );
     let at = desk.now() + desk.jitter(worker, ERROR_PERIOD);
     desk.wake(worker, at);

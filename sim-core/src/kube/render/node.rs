@@ -103,13 +103,16 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
         "ephemeral-storage",
         row.allocatable.ephemeral_storage.to_string().into(),
     );
+    let machine = view.machines.machine(row.machine);
+    let engine = machine.map(|machine| machine.profile.engine).unwrap_or_default();
+    let boots = machine.map_or(0, |machine| u64::from(machine.boots.saturating_sub(1)));
     let info = object([
         ("architecture", "amd64".into()),
         (
             "bootID",
-            uid_text(uid(view.seed, "boots", "", name, 0)).into(),
+            uid_text(uid(view.seed, "boots", "", name, boots)).into(),
         ),
-        ("containerRuntimeVersion", "containerd://2.2.1".into()),
+        ("containerRuntimeVersion", engine.version().into()),
         ("kernelVersion", "6.12.57+deb13-amd64".into()),
         ("kubeProxyVersion", VERSION.into()),
         ("kubeletVersion", VERSION.into()),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::name::Name;
-use crate::base::time::{SimDuration, SimTime};
+use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::event::Event;
 use crate::kube::render::{uid, uid_text};
@@ -18,16 +18,13 @@ use crate::kube::selector::label;
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
+use crate::substrate::profile::storage::{self, Reach};
 
 use super::claim::{
     self, BIND_COMPLETED, BOUND_BY_CONTROLLER, CLAIMS, CLASSES, Claim, PersistentVolume, VOLUMES,
     key,
 };
 
-/// Time that a provisioner takes to make a volume. Upstream gives no number; cloud disks take a few
-/// seconds.
-pub const PROVISION_TIME: SimDuration = SimDuration::from_secs(3);
-/// Component of its events.
 const COMPONENT: &str = "persistentvolume-controller";
 /// Annotation: who made the volume.
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
@@ -37,6 +34,7 @@ const STORAGE_PROVISIONER: &str = "volume.kubernetes.io/storage-provisioner";
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 /// Label of zones.
 const ZONE: &str = "topology.kubernetes.io/zone";
+const HOSTNAME: &str = "kubernetes.io/hostname";
 
 /// Namespace and name of a claim.
 type ClaimName = (Arc<str>, Arc<str>);
@@ -410,7 +408,7 @@ impl VolumeController {
             claim.namespace, claim.name
         );
         report(claim, false, "Provisioning", text, turn);
-        let at = turn.now() + PROVISION_TIME;
+        let at = turn.now() + storage::driver(&provisioner).provision;
         self.making.insert(name, at);
         self.wake(at, turn);
     }
@@ -464,11 +462,19 @@ impl VolumeController {
         spec.set("claimRef", reference);
         spec.set_path(&["csi", "driver"], provisioner.into());
         spec.set_path(&["csi", "volumeHandle"], volume.as_str().into());
-        if let Some(zone) = zone_of(&claim.selected_node, turn) {
+        let place = match storage::driver(provisioner).reach {
+            // Its bytes lie on the node that was chosen for the first pod.
+            Reach::Machine => (!claim.selected_node.is_empty())
+                .then(|| (HOSTNAME, claim.selected_node.to_string())),
+            Reach::Zone => {
+                zone_of(&claim.selected_node, turn).map(|zone| (ZONE, zone.to_string()))
+            }
+        };
+        if let Some((label, value)) = place {
             let expression = Value::object([
-                ("key", Value::from(ZONE)),
+                ("key", Value::from(label)),
                 ("operator", "In".into()),
-                ("values", Value::list(vec![Value::from(&*zone)])),
+                ("values", Value::list(vec![Value::from(value.as_str())])),
             ]);
             let term = Value::object([("matchExpressions", Value::list(vec![expression]))]);
             spec.set_path(
