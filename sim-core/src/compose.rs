@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod engine;
+pub mod pools;
 pub mod resource;
 pub mod graph;
 pub mod lower;

@@ -13,6 +13,7 @@
 //! Cost: an event about a task looks at that task, its slot and its node. Only a change of a
 //! service's specification looks at all its slots, and only a scheduling pass at all nodes.
 
+pub mod addresses;
 pub mod agent;
 pub mod allocator;
 pub mod cluster;
@@ -131,6 +132,7 @@ pub struct SwarmPlane {
     pub(crate) update_epoch: u32,
     pub(crate) scheduler: Scheduler,
     pub(crate) allocator: Allocator,
+    pub(crate) addresses: addresses::Addresses,
     pub(crate) reaper: Reaper,
     pub(crate) reports: Reports,
     pub(crate) sessions: BTreeMap<NodeId, Session>,
@@ -305,6 +307,7 @@ impl SwarmPlane {
             tasks: Vec::new(),
         };
         let id = self.store.add_node(node);
+        self.node_joins_network(id, &addresses::INGRESS.into());
         self.machines.insert(machine, id);
         self.sessions.insert(id, Session::new(&hostname, ctx.now));
         self.note_node(out, "swarm.dispatcher", "ready", id, None);
@@ -456,6 +459,7 @@ impl SwarmPlane {
                     node,
                 } => self.task_written(task, (state, desired, node), ctx, out),
                 Change::TaskDeleted(task, service) => {
+                    self.addresses_back(task, out);
                     self.restarts.cancel(task);
                     let replicated = self
                         .store
@@ -471,6 +475,7 @@ impl SwarmPlane {
                 }
                 Change::Service(service) => self.wake_service(service, out),
                 Change::ServiceDeleted(service) => {
+                    self.free_service_addresses(service);
                     self.rebalance(service, out);
                     out.after(WATCH_LAG, Event::ServiceDeleted(service));
                 }
@@ -501,6 +506,9 @@ impl SwarmPlane {
             return;
         };
         let changed = state != row.state;
+        if row.state > TaskState::Running {
+            self.addresses_back(task, out);
+        }
         if row.state == TaskState::Pending && (changed || desired != row.desired) {
             self.scheduler_enqueues(task);
         }

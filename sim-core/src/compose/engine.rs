@@ -67,10 +67,11 @@ impl ComposePlane {
         row.refusal = 0;
         row.then = Then::Policy;
         row.attempt += 1;
+        let spec = Arc::new(self.sandbox_of(id));
         out.order(Order::CreateSandbox {
             owner: owner(id, PART_RUN),
             machine: host,
-            spec: Arc::default(),
+            spec,
         });
     }
 

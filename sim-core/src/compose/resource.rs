@@ -259,6 +259,7 @@ impl ComposePlane {
                 "network with name {name} already exists"
             )));
         }
+        let range = self.range_of(driver, &crate::manifest::value::Value::map())?;
         self.add_network(
             name,
             Made {
@@ -266,6 +267,7 @@ impl ComposePlane {
                 driver: driver.clone(),
                 labels: labels.clone(),
                 internal,
+                range,
                 document: "".into(),
             },
             ctx,
@@ -321,6 +323,7 @@ impl ComposePlane {
                 driver: "local".into(),
                 labels: labels.clone(),
                 internal: false,
+                range: (0, 0),
                 document: "".into(),
             };
             self.store.volumes.insert(name.clone(), made);

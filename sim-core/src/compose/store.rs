@@ -198,6 +198,9 @@ pub struct Made {
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
     /// Whether containers cannot reach beyond it.
     pub internal: bool,
+    /// A network's range: first address and length of the prefix; zero for volumes and for networks
+    /// without one.
+    pub range: (u32, u8),
     /// Its canonical form when Compose made it; empty else.
     pub document: Arc<str>,
 }

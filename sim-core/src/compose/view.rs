@@ -470,8 +470,16 @@ fn network_settings(row: &ContainerRow, seed: Seed, machines: &Substrate) -> Val
     if on_bridge {
         names.push(("bridge".into(), Vec::new()));
     }
-    // One address per container is modelled; it stands at each of its networks.
+    let plugs = row
+        .sandbox
+        .map(|sandbox| machines.plugs(sandbox))
+        .unwrap_or_default();
     let networks = names.iter().map(|(name, aliases)| {
+        let plug = plugs.iter().find(|(plug, _)| plug.network == *name);
+        let text = |address: u32| crate::substrate::net::address::text(address);
+        let address = plug.map_or_else(String::new, |(_, address)| text(*address));
+        let gateway = plug.map_or_else(String::new, |(plug, _)| text(plug.base + 1));
+        let prefix = plug.map_or(0, |(plug, _)| i64::from(plug.prefix));
         let aliases = if aliases.is_empty() {
             Value::Null
         } else {
@@ -480,7 +488,9 @@ fn network_settings(row: &ContainerRow, seed: Seed, machines: &Substrate) -> Val
         let endpoint = Value::object([
             ("Aliases", aliases),
             ("NetworkID", Value::string(&network_id(name, seed))),
+            ("Gateway", Value::string(&gateway)),
             ("IPAddress", Value::string(&address)),
+            ("IPPrefixLen", Value::Int(prefix)),
         ]);
         (name.clone(), endpoint)
     });

@@ -3,17 +3,22 @@
 //! Answers come from machines as the substrate knows them; what it does not know is refused.
 
 pub mod disk;
+pub mod embedded;
+pub mod engine_rules;
 pub mod etc;
 pub mod firewall;
 pub mod ipvs;
 pub mod mounts;
 pub mod names;
+pub mod mesh_walk;
 pub mod net;
+pub mod networks;
 pub mod place;
 pub mod procfs;
 pub mod ps;
 pub mod shell;
 pub mod sight;
+pub mod sockets;
 pub mod space;
 pub mod usage;
 
@@ -142,7 +147,10 @@ fn one(
         }
         ["iptables-save", rest @ ..] => firewall::save(&place, rest),
         ["iptables", rest @ ..] => firewall::list(&place, rest),
-        ["ipvsadm", rest @ ..] => ipvs::run(&place, rest),
+        ["ipvsadm", rest @ ..] => ipvs::run(&place, None, rest),
+        ["ls", path] if path.trim_start_matches("/var").trim_end_matches('/') == networks::NETNS => {
+            networks::namespaces(&place)
+        }
         ["nsenter", ..] => match space::nsenter(&place, &command[1..], input) {
             Some(outcome) => carried(outcome, node, wishes),
             None => not_known(&words),

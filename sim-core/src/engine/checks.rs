@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::substrate::cgroup::settings::Sharing;
 use crate::base::resources::ResourceVector;
 use crate::kube::KubePlane;
 use crate::swarm::SwarmPlane;
@@ -29,7 +30,8 @@ fn addresses(world: &World, found: &mut Vec<String>) {
     for (machine, _) in world.substrate.machines() {
         let mut taken = BTreeSet::new();
         for (_, sandbox) in world.substrate.sandboxes_on(machine) {
-            if sandbox.address != 0 && !taken.insert(sandbox.address) {
+            let own = sandbox.spec.network != Sharing::Host;
+            if own && sandbox.address != 0 && !taken.insert(sandbox.address) {
                 found.push(format!(
                     "machine {}: two sandboxes hold the address {}",
                     world.machine_text(machine),

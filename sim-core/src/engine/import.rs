@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::api::node::NodeSetup;
 use crate::base::quantity::Quantity;
 use crate::des::queue::Seq;
-use crate::kube::KubePlane;
+use crate::kube::{KubePlane, Request};
 use crate::kube::rows::read as fields;
 use crate::kube::store::document::RowReference;
 use crate::manifest::value::Value;
@@ -69,6 +69,10 @@ fn stand(name: &str, node: &Value) -> Option<Stand> {
             control,
             labels,
             taints: taints.collect(),
+            address: fields::list(node, &["status", "addresses"])
+                .iter()
+                .find(|one| fields::text(one, &["type"]) == "InternalIP")
+                .map(|one| fields::text(one, &["address"]).into()),
             allocatable: allocatable(node),
             images: images(node),
             ..NodeSetup::default()
@@ -122,6 +126,39 @@ fn stands(plane: &KubePlane) -> Vec<Stand> {
 }
 
 impl World {
+    /// A node that is taken over while the loops are off has a machine to look at and to send packets
+    /// from; no agent runs there.
+    pub(super) fn stand_frozen(&mut self, request: &Request) {
+        let Request::Load { object } = request else {
+            return;
+        };
+        if object.str_at(&["kind"]) != Some("Node") {
+            return;
+        }
+        let name = object.str_at(&["metadata", "name"]).unwrap_or("");
+        let Some(one) = stand(name, object) else {
+            return;
+        };
+        if self.machine(name).is_none() {
+            self.make_machine(&one.spec);
+        }
+    }
+
+    /// Whether the name is free, once a machine that only stands for a node that was taken over has
+    /// gone.
+    pub(super) fn give_way(&mut self, name: &str) -> bool {
+        let Some(machine) = self.machine(name) else {
+            return true;
+        };
+        let known = self
+            .kube()
+            .is_none_or(|plane| plane.store().node_of(machine).is_some());
+        if !known {
+            self.on_substrate(|substrate, scope| substrate.remove_machine(machine, scope));
+        }
+        !known
+    }
+
     /// Adds a machine for each node that was taken over; those whose kubelet was not ready have no
     /// power.
     pub(super) fn stand_for_nodes(&mut self, seq: Seq) {

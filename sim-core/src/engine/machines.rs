@@ -61,7 +61,13 @@ impl World {
             return false;
         }
         let mut any = false;
+        // The newest first: what came before it in its place is history.
+        let mut seen = Vec::new();
         for (_, container) in self.substrate.containers_in(sandbox) {
+            if seen.contains(&container.owner) {
+                continue;
+            }
+            seen.push(container.owner);
             if container.running_since().is_none() {
                 return false;
             }

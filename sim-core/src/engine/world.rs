@@ -385,8 +385,12 @@ impl World {
             },
             Command::Kube(request) => match &mut self.plane {
                 Plane::Kubernetes(plane) => {
-                    Answer::Kube(Box::new(lend!(self, seq, kube, |context, out| plane
-                        .request(request, context, out))))
+                    let answer = lend!(self, seq, kube, |context, out| plane
+                        .request(request, context, out));
+                    if answer.is_ok() {
+                        self.stand_frozen(request);
+                    }
+                    Answer::Kube(Box::new(answer))
                 }
                 Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
             },
@@ -488,9 +492,23 @@ impl World {
     }
 
     pub(super) fn add_machine(&mut self, seq: Seq, spec: &MachineSpec) -> Answer {
-        if self.machine(&spec.name).is_some() {
+        if !self.give_way(&spec.name) {
             return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
         }
+        let Some(machine) = self.make_machine(spec) else {
+            return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
+        };
+        lend_any!(self, seq, |plane, context, out| plane.machine_added(
+            machine,
+            &spec.setup,
+            context,
+            out
+        ));
+        Answer::Done
+    }
+
+    /// Adds a machine that its plane hears nothing of.
+    pub(super) fn make_machine(&mut self, spec: &MachineSpec) -> Option<MachineId> {
         let mut capacity = ResourceVector {
             milli_cpu: spec.milli_cpu,
             memory: spec.memory_bytes,
@@ -509,19 +527,18 @@ impl World {
             control: spec.setup.control
                 || (spec.setup.manager && self.orchestrator == Orchestrator::Swarm),
             profile: spec.profile,
+            // Of Swarm's agent it is only what it says.
+            address: spec
+                .setup
+                .address
+                .as_ref()
+                .filter(|_| self.orchestrator == Orchestrator::Kubernetes)
+                .and_then(|text| text.parse::<std::net::Ipv4Addr>().ok())
+                .map(u32::from),
         };
         let mut added = None;
         self.on_substrate(|substrate, scope| added = substrate.add_machine(made, scope));
-        let Some(machine) = added else {
-            return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
-        };
-        lend_any!(self, seq, |plane, context, out| plane.machine_added(
-            machine,
-            &spec.setup,
-            context,
-            out
-        ));
-        Answer::Done
+        added
     }
 
     /// The machine of that name.

@@ -90,6 +90,7 @@ impl Bench {
                     zone: None,
                     control: false,
                     profile: Default::default(),
+            address: None,
                 },
                 &mut scope,
             )

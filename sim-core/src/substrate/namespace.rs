@@ -149,7 +149,9 @@ impl Substrate {
         if !sandbox.spec.holder {
             // One container, whose process holds them itself. Since Engine 29.5 a namespace of
             // clock offsets is among them.
-            own(Kind::Net);
+            if sandbox.spec.network != Sharing::Host {
+                own(Kind::Net);
+            }
             own(Kind::Uts);
             own(Kind::Ipc);
             own(Kind::Time);

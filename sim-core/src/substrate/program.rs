@@ -148,7 +148,23 @@ pub struct Behaviour {
     changes: Vec<SimDuration>,
 }
 
+/// Time from a server's start until it asks for its port. Our own figure.
+const BIND: SimDuration = SimDuration::from_millis(50);
+
 impl Behaviour {
+    /// The same program where its port is taken: it says so and ends.
+    pub fn without_port(&self, port: u16) -> Self {
+        let line = format!("listen tcp 0.0.0.0:{port}: bind: address already in use");
+        Self {
+            end: Some((BIND, 1)),
+            listen: None,
+            ready: None,
+            busy: 0,
+            lines: vec![(BIND, line.into())],
+            ..self.clone()
+        }
+    }
+
     /// What a container does that runs this image in this way.
     pub fn new(program: &Program, spec: &ContainerSpec) -> Self {
         let mut behaviour = Self {

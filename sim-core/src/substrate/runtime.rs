@@ -15,7 +15,7 @@ use crate::base::rng::Stream;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 
-use super::cgroup::settings::SandboxSpec;
+use super::cgroup::settings::{SandboxSpec, Sharing};
 use super::container::{Container, ContainerState};
 use super::load::Cpu;
 use super::order::{ContainerId, ContainerSpec, MachineId, Owner, SandboxId, Upcall};
@@ -88,7 +88,11 @@ impl Substrate {
         let extra = self
             .runtime_of(sandbox)
             .map_or(SimDuration::ZERO, |runtime| runtime.sandbox_extra);
-        let span = self.step_span(machine, SANDBOX_CREATE + extra, scope);
+        let network = self.machines[machine]
+            .profile
+            .network
+            .map_or(SimDuration::ZERO, |kind| kind.driver().setup_extra);
+        let span = self.step_span(machine, SANDBOX_CREATE + extra + network, scope);
         scope.out.after(span, Event::SandboxMade { sandbox });
     }
 
@@ -97,11 +101,11 @@ impl Substrate {
         let Some(row) = self.sandboxes.get(sandbox) else {
             return;
         };
-        let (machine, owner) = (row.machine, row.owner);
+        let owner = row.owner;
         // Without its handler there is nothing that could make it; on the machine's own network it has
         // the machine's address, which is not taken from the subnet.
         let address = match self.runtime_of(sandbox) {
-            Some(_) => self.take_address(machine),
+            Some(_) => self.take_addresses(sandbox),
             None => None,
         };
         let row = &mut self.sandboxes[sandbox];
@@ -142,7 +146,7 @@ impl Substrate {
         if let Some(next) = row.next_on_machine {
             self.sandboxes[next].previous_on_machine = row.previous_on_machine;
         }
-        self.give_back_address(row.machine, row.address);
+        self.give_back_addresses(sandbox);
         self.machines[row.machine]
             .ports
             .retain(|(_, holder)| *holder != sandbox);
@@ -266,6 +270,11 @@ impl Substrate {
             });
             return;
         }
+        if let Some(port) = self.port_in_use(container) {
+            let row = &mut self.containers[container];
+            row.behaviour = Arc::new(row.behaviour.without_port(port));
+        }
+        let row = &mut self.containers[container];
         row.state = ContainerState::Running { since: scope.now };
         row.due = SimTime::MAX;
         let mut end = row.behaviour.end.map(|(span, code)| (span, code, false));
@@ -298,6 +307,37 @@ impl Substrate {
             self.start_probes(container, scope);
         }
         self.serving_changed(sandbox, scope);
+    }
+
+    /// A port that a container's program wants on its machine's own network, where another container
+    /// listens on it already.
+    ///
+    /// Not modelled: the same within a sandbox that several containers share.
+    fn port_in_use(&self, container: ContainerId) -> Option<u16> {
+        let row = self.containers.get(container)?;
+        let wanted = &row.behaviour.ports;
+        let sandbox = self.sandboxes.get(row.sandbox)?;
+        if wanted.is_empty() || row.behaviour.listen.is_none() {
+            return None;
+        }
+        let taken_in = |sandbox: SandboxId| {
+            self.containers_in(sandbox)
+                .filter(|(id, other)| {
+                    *id != container
+                        && other.running_since().is_some()
+                        && other.behaviour.listen.is_some()
+                })
+                .find_map(|(_, other)| {
+                    let mut ports = other.behaviour.ports.iter();
+                    ports.find(|port| wanted.contains(port)).copied()
+                })
+        };
+        if sandbox.spec.network != Sharing::Host {
+            return None;
+        }
+        self.sandboxes_on(sandbox.machine)
+            .filter(|(_, other)| other.spec.network == Sharing::Host)
+            .find_map(|(other, _)| taken_in(other))
     }
 
     /// Ends a container whose processes the kernel has killed for memory.
@@ -366,7 +406,7 @@ impl Substrate {
     }
 
     /// Sees to it that the container ends at the latest after this time.
-    fn end_within(
+    pub(super) fn end_within(
         &mut self,
         container: ContainerId,
         span: SimDuration,

@@ -54,6 +54,7 @@ impl Rig {
             zone: None,
             control,
             profile: Default::default(),
+            address: None,
         };
         self.with(|substrate, scope| substrate.add_machine(spec, scope))
             .expect("a new name")

@@ -52,11 +52,6 @@ impl Substrate {
         Vec::new()
     }
 
-    /// Whether packets get from one machine to another.
-    pub fn connects(&self, a: MachineId, b: MachineId) -> bool {
-        a == b || self.is_on(b) && self.reachable(a, b)
-    }
-
     /// Limits of groups on a machine changed: whoever is slowed down by them is looked at again.
     pub(super) fn limits_changed(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
         self.share_cpus(machine, scope);

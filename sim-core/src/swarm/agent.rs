@@ -159,10 +159,11 @@ impl SwarmPlane {
             None,
         );
         let owner = owner(id);
+        let spec = self.sandbox_of_task(agent.task, agent.service);
         out.order(Order::CreateSandbox {
             owner,
             machine: agent.machine,
-            spec: Arc::default(),
+            spec: Arc::new(spec),
         });
         out.order(Order::Pull {
             owner,

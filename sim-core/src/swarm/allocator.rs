@@ -27,7 +27,8 @@ pub const POOL_FIRST: u32 = 10 << 24;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Allocator {
     pub(crate) waiting: BTreeSet<TaskId>,
-    pub(crate) next_address: u32,
+    /// Tasks for which a network had no address left.
+    pub(crate) starved: BTreeSet<TaskId>,
 }
 
 impl SwarmPlane {
@@ -42,6 +43,10 @@ impl SwarmPlane {
     /// Makes everything that waits PENDING.
     pub(crate) fn allocate(&mut self, ctx: &mut Context<'_>) {
         for task in std::mem::take(&mut self.allocator.waiting) {
+            if !self.give_task_addresses(task) {
+                self.allocator.starved.insert(task);
+                continue;
+            }
             self.store.update_task(task, |row| {
                 if row.state == TaskState::New {
                     row.state = TaskState::Pending;
@@ -52,12 +57,21 @@ impl SwarmPlane {
         }
     }
 
+    /// A task's addresses are free; those that waited for one are looked at again.
+    pub(crate) fn addresses_back(&mut self, task: TaskId, out: &mut PlaneOutbox<Event>) {
+        self.free_task_addresses(task);
+        self.allocator.starved.remove(&task);
+        for task in std::mem::take(&mut self.allocator.starved) {
+            self.allocator_sees(task, out);
+        }
+    }
+
     /// Gives a service its ports and virtual addresses; what it has it keeps.
     pub(crate) fn allocate_service(&mut self, service: ServiceId) {
         let Some(object) = self.store.service(service) else {
             return;
         };
-        let (old_ports, mut addresses) = (object.ports.clone(), object.virtual_addresses.clone());
+        let old_ports = object.ports.clone();
         let spec = object.spec.clone();
         let mut used: BTreeSet<(PortProtocol, u16)> = self
             .store
@@ -95,20 +109,7 @@ impl SwarmPlane {
         if spec.endpoint_mode == EndpointMode::Dnsrr {
             networks.clear();
         }
-        addresses.retain(|(network, _)| networks.contains(network));
-        for network in networks {
-            if addresses.iter().any(|(other, _)| *other == network) {
-                continue;
-            }
-            self.allocator.next_address += 1;
-            let subnet = self
-                .store
-                .networks
-                .get(&network)
-                .map_or(POOL_FIRST, |network| network.subnet);
-            // Two addresses of each /24 are taken by the gateway and the network itself.
-            addresses.push((network, subnet + 2 + self.allocator.next_address % 250));
-        }
+        let addresses = self.service_addresses(service, &networks);
         self.store.touch_service(service, |service| {
             service.ports = ports;
             service.virtual_addresses = addresses;

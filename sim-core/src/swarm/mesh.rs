@@ -15,7 +15,9 @@ use crate::api::swarm::service::{EndpointMode, PublishMode};
 use crate::base::id::Id;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
-use crate::substrate::order::{Backend, BalanceMode, BalancerSpec, Entry, MachineId, Order};
+use crate::substrate::order::{
+    Backend, BalanceMode, BalancerSpec, Entry, MachineId, Order, SandboxId,
+};
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::agent::AgentTask;
 use crate::swarm::store::{NodeId, ServiceId};
@@ -149,6 +151,18 @@ impl SwarmPlane {
         }
     }
 
+    /// Tasks that are announced as taking a service's requests, by node.
+    pub fn receivers(&self, service: ServiceId) -> Vec<(MachineId, SandboxId)> {
+        let announced = self.mesh.announced.get(&service);
+        announced
+            .into_iter()
+            .flatten()
+            .filter(|(node, _)| !self.mesh.dead.contains(node))
+            .filter_map(|(_, id)| self.agents.get(*id))
+            .filter_map(|agent| Some((agent.machine, agent.sandbox?)))
+            .collect()
+    }
+
     /// Programs the rules of a service.
     pub(crate) fn balance(
         &mut self,
@@ -159,16 +173,7 @@ impl SwarmPlane {
         self.mesh.due.remove(&service);
         let mut wanted: BTreeMap<Face, BalancerSpec> = BTreeMap::new();
         if let Some(object) = self.store.service(service) {
-            let backends: Vec<(MachineId, crate::substrate::order::SandboxId)> = self
-                .mesh
-                .announced
-                .get(&service)
-                .into_iter()
-                .flatten()
-                .filter(|(node, _)| !self.mesh.dead.contains(node))
-                .filter_map(|(_, id)| self.agents.get(*id))
-                .filter_map(|agent| Some((agent.machine, agent.sandbox?)))
-                .collect();
+            let backends = self.receivers(service);
             let name = object.short_name;
             let to = |port: u16| -> Arc<[Backend]> {
                 backends

@@ -84,6 +84,7 @@ impl Rig {
             zone: None,
             control,
             profile: Default::default(),
+            address: None,
         };
         let machine = self
             .physical(|machines, scope| machines.add_machine(spec, scope))

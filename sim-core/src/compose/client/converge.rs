@@ -110,9 +110,21 @@ impl ComposePlane {
         operation.say("Network", &network.name, "Creating");
         let document = crate::manifest::value::Value::parse_json(&network.document);
         let document = document.unwrap_or_default();
+        let driver = document.str_at(&["driver"]).unwrap_or("bridge");
+        let range = match self.range_of(driver, &document) {
+            Ok(range) => range,
+            Err(refusal) => {
+                operation.fail(format!(
+                    "failed to create network {}: Error response from daemon: {}",
+                    network.name, refusal.message
+                ));
+                return;
+            }
+        };
         let made = Made {
             at: ctx.now,
-            driver: document.str_at(&["driver"]).unwrap_or("bridge").into(),
+            driver: driver.into(),
+            range,
             labels: labels(&operation.project.name, "network", key),
             internal: document
                 .get("internal")

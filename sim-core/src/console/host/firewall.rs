@@ -9,12 +9,13 @@ use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
 use crate::kube::proxy::rules;
 use crate::substrate::cgroup::settings::Sharing;
-use crate::substrate::net::filter::{Cidr, End, Match, Packet, Rule, Ruleset, Target, Way, walk};
+use crate::substrate::net::filter::{Cidr, End, Packet, Ruleset, Way, walk};
 use crate::substrate::order::{MachineId, SandboxId};
 
 use super::names::objects;
-use super::net::{bridge, machine_address, subnet, veth};
+use super::net::{bridge_of, bridges, driver, ends, machine_address, veth};
 use super::place::Place;
+use super::{engine_rules, mesh_walk};
 
 /// Range of pods' addresses: what nodes' subnets are cut from.
 fn cluster_range(place: &Place<'_>) -> Cidr {
@@ -41,225 +42,9 @@ pub fn ruleset(place: &Place<'_>, cluster: Option<Cidr>) -> Ruleset {
                 &mut all,
             );
         }
-        Orchestrator::Swarm | Orchestrator::Compose => engine(place, &mut all),
+        Orchestrator::Swarm | Orchestrator::Compose => engine_rules::write(place, &mut all),
     }
     all
-}
-
-/// A port of the machine that leads to a container.
-#[derive(Clone, Debug)]
-struct Published {
-    port: u16,
-    target: u16,
-    protocol: &'static str,
-    address: u32,
-}
-
-fn published(place: &Place<'_>) -> Vec<Published> {
-    let mut all = Vec::new();
-    let Some(plane) = place.world.compose() else {
-        return all;
-    };
-    for row in plane.containers() {
-        let Some(sandbox) = row
-            .sandbox
-            .filter(|_| row.process.is_some())
-            .and_then(|sandbox| place.world.substrate.sandbox(sandbox))
-        else {
-            continue;
-        };
-        for port in row.ports.iter() {
-            all.push(Published {
-                port: port.published,
-                target: port.target,
-                protocol: if port.protocol == "udp" { "udp" } else { "tcp" },
-                address: sandbox.address,
-            });
-        }
-    }
-    all.sort_by_key(|one| one.port);
-    all
-}
-
-fn through(input: Option<(&str, bool)>, output: Option<(&str, bool)>) -> Match {
-    let own = |name: Option<(&str, bool)>| name.map(|(name, not)| (name.to_owned(), not));
-    Match {
-        input: own(input),
-        output: own(output),
-        ..Match::default()
-    }
-}
-
-/// The engine's own chains.
-fn engine(place: &Place<'_>, all: &mut Ruleset) {
-    let jump = |name: &str| Target::Jump(name.to_owned());
-    let own = bridge(place);
-    let bridges = ["docker0", own];
-    let swarm = place.world.orchestrator == Orchestrator::Swarm;
-    let filter = &mut all.filter;
-    // The engine lets nothing through that it does not allow, when it is the one that turned on
-    // forwarding.
-    for (hook, pass) in &mut filter.hooks {
-        *pass = *hook != "FORWARD";
-    }
-    for name in [
-        "DOCKER",
-        "DOCKER-BRIDGE",
-        "DOCKER-CT",
-        "DOCKER-INTERNAL",
-        "DOCKER-USER",
-    ] {
-        filter.chain(name);
-    }
-    filter.add("FORWARD", Match::default(), jump("DOCKER-USER"));
-    filter.add("FORWARD", Match::default(), jump("DOCKER-FORWARD"));
-    if swarm {
-        filter.add("DOCKER-FORWARD", Match::default(), jump("DOCKER-INGRESS"));
-        filter.add("DOCKER-INGRESS", Match::default(), Target::Return);
-    }
-    for name in ["DOCKER-CT", "DOCKER-INTERNAL", "DOCKER-BRIDGE"] {
-        filter.add("DOCKER-FORWARD", Match::default(), jump(name));
-    }
-    let ports = published(place);
-    for port in &ports {
-        filter.add(
-            "DOCKER",
-            Match {
-                destination: Some((Cidr::host(port.address), false)),
-                protocol: Some(port.protocol),
-                port: Some(port.target),
-                ..through(Some((own, true)), Some((own, false)))
-            },
-            Target::Accept,
-        );
-    }
-    for name in bridges {
-        filter.add(
-            "DOCKER-FORWARD",
-            through(Some((name, false)), None),
-            Target::Accept,
-        );
-        filter.add(
-            "DOCKER-BRIDGE",
-            through(None, Some((name, false))),
-            jump("DOCKER"),
-        );
-        filter.add(
-            "DOCKER-CT",
-            Match {
-                states: Some(("RELATED,ESTABLISHED", false)),
-                ..through(None, Some((name, false)))
-            },
-            Target::Accept,
-        );
-        filter.add(
-            "DOCKER",
-            through(Some((name, true)), Some((name, false))),
-            Target::Drop,
-        );
-    }
-    let nat = &mut all.nat;
-    nat.chain("DOCKER");
-    if swarm {
-        for hook in ["PREROUTING", "OUTPUT"] {
-            nat.add(
-                hook,
-                Match {
-                    to_local: Some(true),
-                    ..Match::default()
-                },
-                jump("DOCKER-INGRESS"),
-            );
-        }
-        ingress(place, nat);
-    }
-    nat.add(
-        "PREROUTING",
-        Match {
-            to_local: Some(true),
-            ..Match::default()
-        },
-        jump("DOCKER"),
-    );
-    nat.add(
-        "OUTPUT",
-        Match {
-            destination: Some((
-                Cidr {
-                    base: 127 << 24,
-                    prefix: 8,
-                },
-                true,
-            )),
-            to_local: Some(true),
-            ..Match::default()
-        },
-        jump("DOCKER"),
-    );
-    let ranges = [Some((172 << 24 | 17 << 16, 16)), subnet(place)];
-    for (name, range) in bridges.into_iter().zip(ranges) {
-        let Some((base, prefix)) = range else {
-            continue;
-        };
-        nat.add(
-            "POSTROUTING",
-            Match {
-                source: Some((Cidr { base, prefix }, false)),
-                ..through(None, Some((name, true)))
-            },
-            Target::Masquerade,
-        );
-    }
-    for port in &ports {
-        nat.add(
-            "DOCKER",
-            Match {
-                protocol: Some(port.protocol),
-                port: Some(port.port),
-                ..through(Some((own, true)), None)
-            },
-            Target::Destination(port.address, port.target),
-        );
-        all.raw.chain("PREROUTING").push(Rule::new(
-            Match {
-                destination: Some((Cidr::host(port.address), false)),
-                ..through(Some((own, true)), None)
-            },
-            Target::Drop,
-        ));
-    }
-}
-
-/// Published ports of a swarm lead into the namespace of its mesh.
-fn ingress(place: &Place<'_>, nat: &mut crate::substrate::net::filter::Table) {
-    nat.chain("DOCKER-INGRESS");
-    let Some((base, _)) = subnet(place) else {
-        return;
-    };
-    let mut ports: Vec<u16> = place
-        .world
-        .substrate
-        .balancers()
-        .filter_map(|(_, row)| match row.entry {
-            crate::substrate::order::Entry::EveryMachine(port) => Some(port),
-            _ => None,
-        })
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
-    for port in ports {
-        nat.add(
-            "DOCKER-INGRESS",
-            Match {
-                protocol: Some("tcp"),
-                port: Some(port),
-                ..Match::default()
-            },
-            // The mesh's namespace is the second address of the gateway's bridge.
-            Target::Destination(base + 2, port),
-        );
-    }
-    nat.add("DOCKER-INGRESS", Match::default(), Target::Return);
 }
 
 /// `iptables-save [-t TABLE]`.
@@ -347,18 +132,31 @@ struct Origin {
 /// An address outside all machines, of the range for documentation.
 const USERS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
 
-fn sandbox_of(world: &World, address: u32) -> Option<SandboxId> {
-    world
-        .substrate
-        .sandboxes()
-        .find(|(_, row)| row.address == address && row.spec.network != Sharing::Host)
+/// The sandbox that has an address: one of this machine, where bridges of several machines have the
+/// same range; else the only one.
+pub(super) fn sandbox_of(place: &Place<'_>, address: u32) -> Option<SandboxId> {
+    let machines = &place.world.substrate;
+    let here = machines
+        .sandboxes_on(place.machine)
         .map(|(id, _)| id)
+        .find(|id| machines.has_address(*id, address));
+    // An address of this machine's own bridges is nobody's elsewhere.
+    if here.is_some() || bridge_of(place, address).is_some() {
+        return here;
+    }
+    machines
+        .sandboxes()
+        .filter(|(_, row)| row.spec.network != Sharing::Host)
+        .map(|(id, _)| id)
+        .find(|id| machines.has_address(*id, address))
 }
 
 fn machine_of(world: &World, address: u32) -> Option<MachineId> {
-    world.substrate.machines().map(|(id, _)| id).find(|id| {
-        world.substrate.machine_address(*id) == Some(Ipv4Addr::from(address).to_string())
-    })
+    world
+        .substrate
+        .machines()
+        .find(|(_, row)| row.address == address)
+        .map(|(id, _)| id)
 }
 
 /// The machine and sandbox of an owner's name: a pod, or a container.
@@ -373,7 +171,10 @@ fn named(
         let found = place
             .units
             .iter()
-            .find(|(_, unit)| unit.name == plain)
+            .find(|(_, unit)| {
+                // A task's container is called after the task and its identifier.
+                unit.name == plain || unit.name.starts_with(&format!("{plain}."))
+            })
             .map(|(sandbox, _)| *sandbox)?;
         Some((machine, found))
     })
@@ -478,7 +279,8 @@ fn origin(
                 text: format!("machine {}", world.machine_text(machine)),
             });
         }
-        let sandbox = sandbox_of(world, source);
+        let near = entry.map_or_else(first, Ok)?;
+        let sandbox = sandbox_of(&Place::new(world, near, now), source);
         let machine = sandbox.and_then(|sandbox| Some(world.substrate.sandbox(sandbox)?.machine));
         let is_known = machine.is_some();
         return Ok(Origin {
@@ -499,6 +301,10 @@ fn origin(
     let (machine, sandbox) = named(world, from, now).ok_or_else(|| {
         format!("\"{from}\" is neither a pod, a container, a machine nor an address")
     })?;
+    let on_host = world
+        .substrate
+        .sandbox(sandbox)
+        .is_some_and(|row| row.spec.network == Sharing::Host);
     let source = world
         .substrate
         .sandbox(sandbox)
@@ -506,7 +312,7 @@ fn origin(
     Ok(Origin {
         machine,
         source,
-        sandbox: Some(sandbox),
+        sandbox: Some(sandbox).filter(|_| !on_host),
         outside: false,
         text: from.to_owned(),
     })
@@ -542,6 +348,9 @@ fn destination(
             return Ok(u32::from(*first));
         }
     }
+    if let Some(address) = mesh_walk::service_address(place, target) {
+        return Ok(address);
+    }
     let found = named(world, target, now)
         .and_then(|(_, sandbox)| Some(world.substrate.sandbox(sandbox)?.address));
     found.filter(|address| *address != 0).ok_or_else(|| {
@@ -560,15 +369,23 @@ fn follow(
 ) -> Output {
     let rules = ruleset(place, cluster);
     let own = machine_address(place).unwrap_or(0);
-    let gateway = subnet(place).map(|(base, _)| base + 1);
-    let local = |address: u32| address == own || Some(address) == gateway || address >> 24 == 127;
-    let input = match (origin.outside, origin.sandbox) {
+    let gateways: Vec<u32> = bridges(place).iter().map(|(_, base, _)| base + 1).collect();
+    let local =
+        |address: u32| address == own || gateways.contains(&address) || address >> 24 == 127;
+    if let Some(sandbox) = origin.sandbox
+        && let Some(output) = mesh_walk::inside(place, sandbox, destination, port, protocol)
+    {
+        return output;
+    }
+    let door = origin.sandbox.map(|sandbox| way_out(place, sandbox, destination));
+    let input = match (origin.outside, &door) {
         (true, _) => "eth0".to_owned(),
-        (false, Some(_)) => bridge(place).to_owned(),
+        (false, Some(door)) => door.bridge.clone(),
         (false, None) => String::new(),
     };
+    let source = door.as_ref().map_or(origin.source, |door| door.address);
     let packet = Packet {
-        source: origin.source,
+        source,
         destination,
         port,
         protocol,
@@ -579,17 +396,18 @@ fn follow(
     };
     let mut text = format!(
         "packet {}:* -> {}:{port}/{protocol} from {}\n",
-        Ipv4Addr::from(origin.source),
+        Ipv4Addr::from(source),
         Ipv4Addr::from(destination),
         origin.text
     );
-    match (origin.outside, origin.sandbox) {
+    match (origin.outside, &door) {
         (true, _) => text.push_str(&format!("hop {}: in by eth0\n", place.node_name())),
-        (false, Some(sandbox)) => text.push_str(&format!(
-            "hop {}: eth0 of the sandbox -> {} -> {}\n",
+        (false, Some(door)) => text.push_str(&format!(
+            "hop {}: {} of the sandbox -> {} -> {}\n",
             place.node_name(),
-            veth(sandbox),
-            bridge(place)
+            door.interface,
+            door.veth,
+            door.bridge
         )),
         (false, None) => {
             text.push_str(&format!("hop {}: made on the machine\n", place.node_name()))
@@ -629,6 +447,14 @@ fn follow(
     });
     let mut code = 1;
     for way in &ways {
+        if let Some((more, arrived)) = mesh_walk::ingress(place, way) {
+            for step in &way.steps {
+                text.push_str(&format!("  {step}\n"));
+            }
+            text.push_str(&more);
+            code = if arrived { 0 } else { code };
+            continue;
+        }
         let (line, arrived) = verdict(place, way, own);
         if arrived {
             code = 0;
@@ -676,12 +502,56 @@ fn route(place: &Place<'_>, destination: u32, own: u32) -> String {
     if destination == own || destination >> 24 == 127 {
         return "lo".to_owned();
     }
-    let here = subnet(place).is_some_and(|(base, prefix)| Cidr { base, prefix }.holds(destination));
-    if here {
-        bridge(place).to_owned()
-    } else {
-        "eth0".to_owned()
+    bridge_of(place, destination).unwrap_or_else(|| "eth0".to_owned())
+}
+
+/// The interface by which a sandbox sends a packet.
+struct Door {
+    interface: String,
+    veth: String,
+    bridge: String,
+    address: u32,
+}
+
+/// By the network that the destination is in, else by the one that has the default route.
+fn way_out(place: &Place<'_>, sandbox: SandboxId, destination: u32) -> Door {
+    let ends = ends(place, sandbox);
+    let near = ends.iter().position(|(address, prefix, _)| {
+        Cidr {
+            base: *address,
+            prefix: *prefix,
+        }
+        .holds(destination)
+    });
+    let number = near
+        .or_else(|| ends.iter().position(|(_, _, overlay)| !overlay))
+        .unwrap_or(0);
+    let address = ends.get(number).map_or(0, |(address, _, _)| *address);
+    let short = u32::try_from(number).unwrap_or(0);
+    Door {
+        interface: format!("eth{number}"),
+        veth: veth(sandbox, short),
+        bridge: bridge_of(place, address).unwrap_or_else(|| "eth0".to_owned()),
+        address,
     }
+}
+
+/// Number of a sandbox's interface with this address.
+fn number_of(place: &Place<'_>, sandbox: SandboxId, address: u32) -> u32 {
+    let found = ends(place, sandbox)
+        .iter()
+        .position(|(other, _, _)| *other == address);
+    found.and_then(|at| u32::try_from(at).ok()).unwrap_or(0)
+}
+
+/// Whether a container on the machine's own network listens at a port.
+fn listens_on_host(place: &Place<'_>, machine: MachineId, port: u16) -> bool {
+    let machines = &place.world.substrate;
+    machines
+        .sandboxes_on(machine)
+        .filter(|(_, row)| row.spec.network == Sharing::Host)
+        .flat_map(|(sandbox, _)| machines.containers_in(sandbox))
+        .any(|(id, _)| machines.listening(id, port, place.now))
 }
 
 /// What becomes of a packet behind the rules, in words; whether it arrives.
@@ -707,16 +577,35 @@ fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (String, bool) {
     } else {
         format!("source {}", Ipv4Addr::from(packet.source))
     };
-    if let Some(sandbox) = sandbox_of(world, packet.destination) {
+    if let Some(sandbox) = sandbox_of(place, packet.destination) {
         let Some(row) = world.substrate.sandbox(sandbox) else {
             return (format!("{target}: no answer"), false);
         };
         let machine = world.machine_text(row.machine);
+        let driver = driver(place);
+        let end = number_of(place, sandbox, packet.destination);
         let way_there = if row.machine == place.machine {
-            format!("{} -> {}", bridge(place), veth(sandbox))
+            format!("{} -> {}", packet.output, veth(sandbox, end))
         } else {
-            format!("eth0 -> {machine} -> {}", veth(sandbox))
+            let device = driver.device;
+            let wrapped = if device.is_empty() {
+                String::new()
+            } else {
+                format!("{device} -> ")
+            };
+            format!("{wrapped}eth0 -> {machine} -> {}", veth(sandbox, end))
         };
+        if world.substrate.reachable(place.machine, row.machine)
+            && !world.substrate.connects(place.machine, row.machine)
+        {
+            return (
+                format!(
+                    "{target}: no route to host: the network driver {} joins nothing beyond its machine; {source}",
+                    driver.name
+                ),
+                false,
+            );
+        }
         if !world.substrate.connects(place.machine, row.machine) {
             return (
                 format!(
@@ -742,6 +631,14 @@ fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (String, bool) {
     }
     if let Some(machine) = machine_of(world, packet.destination) {
         let name = world.machine_text(machine);
+        if !world.substrate.connects(place.machine, machine) {
+            let lost = format!("{target}: lost between {} and {name}; {source}", place.node_name());
+            return (lost, false);
+        }
+        if listens_on_host(place, machine, packet.port) {
+            let line = format!("{target} on {name} itself; {source}; accepted");
+            return (line, true);
+        }
         return (
             format!(
                 "{target} on {name} itself; {source}; connection refused: no process of the machine listens there in this model"

@@ -1,42 +1,54 @@
-//! `ipvsadm -Ln`: virtual servers of the mesh, from the rules that a swarm's manager programs.
+//! `ipvsadm -Ln`: virtual servers of one network namespace.
+//!
+//! A swarm's tables lie in the namespaces of its load balancers, one for each overlay; the machine's
+//! own namespace has none, and kube-proxy's mode `ipvs` is not modelled.
+//! Source: moby `daemon/libnetwork/service_linux.go`.
 
 use std::net::Ipv4Addr;
 
 use crate::console::Output;
-use crate::engine::command::Orchestrator;
-use crate::substrate::order::Entry;
 
+use super::networks::{NETNS, balancer_namespace, on_machine, virtuals};
 use super::place::Place;
 
-/// Runs `ipvsadm`.
-pub fn run(place: &Place<'_>, words: &[&str]) -> Output {
-    if !words
+const HEADER: &str = "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n";
+
+/// Runs `ipvsadm` in the namespace of this name; none: the machine's own.
+pub fn run(place: &Place<'_>, namespace: Option<&str>, words: &[&str]) -> Output {
+    let lists = words
         .iter()
-        .any(|word| word.contains('L') || *word == "--list")
-    {
+        .any(|word| word.contains('L') || word.contains('l') || *word == "--list");
+    if !lists {
         return Output::error(2, "ipvsadm: only -L [-n] is modelled");
     }
-    let mut text = "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n".to_owned();
-    if place.world.orchestrator != Orchestrator::Swarm {
+    let mut text = HEADER.to_owned();
+    let Some(namespace) = namespace else {
         return Output::text(text);
-    }
-    // In the mesh's namespace each service has a firewall mark; its tasks are reached by NAT.
-    let mut mark = 256;
-    for (_, row) in place.world.substrate.balancers() {
-        if !matches!(row.entry, Entry::EveryMachine(_)) {
-            continue;
-        }
-        text.push_str(&format!("FWM  {mark} rr\n"));
-        mark += 1;
-        for backend in row.backends() {
-            let Some(sandbox) = place.world.substrate.sandbox(backend.sandbox) else {
-                continue;
-            };
+    };
+    let Some(net) = on_machine(place)
+        .into_iter()
+        .find(|net| !net.overlay.is_empty() && balancer_namespace(net) == namespace)
+    else {
+        return Output::text(text);
+    };
+    for row in virtuals(place)
+        .into_iter()
+        .filter(|row| row.network == net.name)
+    {
+        text.push_str(&format!("FWM  {} rr\n", row.mark));
+        for (_, address) in &row.receivers {
             text.push_str(&format!(
                 "  -> {:<28} Masq    1      0          0         \n",
-                format!("{}:0", Ipv4Addr::from(sandbox.address))
+                format!("{}:0", Ipv4Addr::from(*address))
             ));
         }
     }
     Output::text(text)
+}
+
+/// The name of a namespace in a path below the engine's directory.
+pub fn namespace_of(path: &str) -> Option<&str> {
+    path.trim_start_matches("/var")
+        .strip_prefix(NETNS)?
+        .strip_prefix('/')
 }

@@ -259,7 +259,13 @@ fn lookup(sight: &Sight<'_>, name: &str, kind: &str) -> (String, Answer) {
         return (name.to_owned(), Answer::Addresses(vec![address]));
     }
     if sight.place.world.orchestrator != Orchestrator::Kubernetes {
-        return (name.to_owned(), engine(sight, name.trim_end_matches('.')));
+        let plain = name.trim_end_matches('.');
+        let answer = super::embedded::lookup(sight, plain).unwrap_or(if plain.contains('.') {
+            Answer::Outside
+        } else {
+            Answer::Unknown
+        });
+        return (name.to_owned(), answer);
     }
     let machines = &sight.place.world.substrate;
     let resolver = sight
@@ -316,86 +322,18 @@ fn lookup(sight: &Sight<'_>, name: &str, kind: &str) -> (String, Answer) {
     (name.trim_end_matches('.').to_owned(), answer)
 }
 
-/// The engine's own server knows containers and services of networks that it shares.
-fn engine(sight: &Sight<'_>, name: &str) -> Answer {
-    let place = sight.place;
-    let world = place.world;
-    let address = |sandbox| {
-        world
-            .substrate
-            .sandbox(sandbox)
-            .filter(|row| row.address != 0)
-            .map(|row| Ipv4Addr::from(row.address))
-    };
-    let mut found = Vec::new();
-    if let Some(plane) = world.compose() {
-        for row in plane.containers() {
-            let known =
-                world.symbols.text(row.service) == name || world.symbols.text(row.name) == name;
-            if let Some(address) = row
-                .sandbox
-                .filter(|_| known && row.process.is_some())
-                .and_then(address)
-            {
-                found.push(address);
-            }
-        }
-    }
-    if let Some(plane) = world.swarm() {
-        let (tasks, wanted) = match name.strip_prefix("tasks.") {
-            Some(rest) => (true, rest),
-            None => (false, name),
-        };
-        for (_, service) in plane.store.services() {
-            let short = crate::swarm::control_api::short_name(&service.spec);
-            if &*service.spec.name != wanted && short != wanted {
-                continue;
-            }
-            if !tasks {
-                found.extend(
-                    service
-                        .virtual_addresses
-                        .iter()
-                        .map(|(_, address)| Ipv4Addr::from(*address)),
-                );
-            }
-        }
-        if tasks || found.is_empty() {
-            for (node, _) in plane.store.nodes() {
-                for view in plane.node_task_views(node) {
-                    let service = view.name.split('.').next().unwrap_or("");
-                    let fits = service == wanted || service.ends_with(&format!("_{wanted}"));
-                    let container = view.container.and_then(|id| world.substrate.container(id));
-                    if let Some(row) = container.filter(|row| fits && row.running_since().is_some())
-                    {
-                        found.extend(address(row.sandbox));
-                    }
-                }
-            }
-        }
-    }
-    found.sort();
-    found.dedup();
-    if !found.is_empty() {
-        Answer::Addresses(found)
-    } else if name.contains('.') {
-        Answer::Outside
-    } else {
-        Answer::Unknown
-    }
-}
-
 /// Address of the server that a process asks.
 fn server(sight: &Sight<'_>) -> String {
-    if sight.place.world.orchestrator != Orchestrator::Kubernetes {
-        return "127.0.0.11".to_owned();
+    let own = super::net::network(sight);
+    if own.is_some_and(|sandbox| super::embedded::has_server(sight.place, sandbox)) {
+        return super::embedded::SERVER.to_owned();
     }
     let machines = &sight.place.world.substrate;
     sight
         .inside
         .and_then(|container| machines.sandbox(machines.container(container)?.sandbox))
         .and_then(|row| row.spec.resolver.nameservers.first().cloned())
-        .map_or_else(|| "172.18.0.1".to_owned(), |server| server.to_string())
+        .map_or_else(|| Ipv4Addr::from(super::net::ROUTER).to_string(), |server| server.to_string())
 }
 
 /// `getent hosts NAME`, `nslookup NAME`, `dig [+short] NAME [TYPE]`, `host NAME`.

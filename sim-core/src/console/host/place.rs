@@ -7,6 +7,7 @@ use crate::console::docker::container::row::Engine;
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
 use crate::kube::render::{pod, uid, uid_text};
+use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::cgroup::tree::{Group, GroupKey, Names};
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
 use crate::substrate::process::{Agent, Process};
@@ -181,10 +182,16 @@ impl<'a> Place<'a> {
                 continue;
             }
             self.ids.insert(process, row.id.clone());
+            // On the machine's own network the engine gives the machine's name too.
+            let on_host = here.is_some_and(|here| here.spec.network == Sharing::Host);
             let unit = Unit {
                 label: String::new(),
                 id: row.id.clone(),
-                hostname: row.id.chars().take(12).collect(),
+                hostname: if on_host {
+                    self.node_name().to_owned()
+                } else {
+                    row.id.chars().take(12).collect()
+                },
                 namespace: String::new(),
                 name: row.name,
             };

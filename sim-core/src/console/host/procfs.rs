@@ -9,6 +9,7 @@ use crate::substrate::cgroup::tree::GroupKey;
 use crate::substrate::errno::Errno;
 use crate::substrate::namespace::Kind;
 use crate::substrate::process::Process;
+use crate::kube::render::{uid, uid_text};
 use crate::substrate::profile::{Isolation, KERNEL, Runtime};
 
 use super::etc;
@@ -66,6 +67,7 @@ pub fn look(sight: &Sight<'_>, names: &[&str]) -> Result<Node, Errno> {
             kernel(sight)
         ))),
         ["sys"] => Ok(directory(&["fs", "kernel", "net", "vm"])),
+        ["sys", "kernel", "random", "boot_id"] => Ok(Node::File(boot_id(sight))),
         ["sys", rest @ ..] => system(sight, &rest.join("/")),
         ["self", rest @ ..] => own(sight, rest),
         [number, rest @ ..] => {
@@ -99,6 +101,27 @@ pub fn kernel(sight: &Sight<'_>) -> &'static str {
         .map(|runtime| runtime.kernel)
         .filter(|kernel| !kernel.is_empty())
         .unwrap_or(KERNEL)
+}
+
+/// Number of the boot of the kernel that this process runs on: containers have their machine's.
+fn boot_id(sight: &Sight<'_>) -> String {
+    let place = sight.place;
+    let machines = &place.world.substrate;
+    let guest = sight
+        .inside
+        .filter(|_| own_kernel(sight))
+        .and_then(|container| Some(machines.container(container)?.sandbox));
+    let (kind, turn) = match guest {
+        Some(sandbox) => ("guests", sandbox.bits()),
+        None => {
+            let boots = machines.machine(place.machine).map_or(1, |row| row.boots);
+            ("boots", u64::from(boots.saturating_sub(1)))
+        }
+    };
+    format!(
+        "{}\n",
+        uid_text(uid(place.world.seed, kind, "", place.node_name(), turn))
+    )
 }
 
 /// Whether this process runs on a kernel of its own.

@@ -113,6 +113,7 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
             text(found.join(if name == "pidof" { " " } else { "\n" }) + "\n")
         }
         "ip" => Some(net::ip(sight, &plain).into()),
+        "ss" => Some(super::sockets::run(sight, &plain).into()),
         "df" => Some(super::disk::df(sight, &plain).into()),
         "getent" | "nslookup" | "dig" | "host" => {
             super::names::run(sight, name, &plain).map(Into::into)

@@ -75,6 +75,7 @@ pub fn lsns(sight: &Sight<'_>, words: &[&str]) -> Output {
 pub fn nsenter(place: &Place<'_>, words: &[String], input: &str) -> Option<Outcome> {
     let mut target = None;
     let mut kinds: Vec<Kind> = Vec::new();
+    let mut file = "";
     let mut index = 0;
     while index < words.len() {
         let word = words[index].as_str();
@@ -94,6 +95,9 @@ pub fn nsenter(place: &Place<'_>, words: &[String], input: &str) -> Option<Outco
             "--" => {
                 index += 1;
                 break;
+            }
+            _ if word.starts_with("--net=") || word.starts_with("-n/") => {
+                file = word.split_once('=').map_or(&word[2..], |(_, path)| path);
             }
             _ if word.starts_with("-t") && word.len() > 2 => target = word[2..].parse().ok(),
             _ if word.starts_with("--target=") => target = word[9..].parse().ok(),
@@ -121,6 +125,9 @@ pub fn nsenter(place: &Place<'_>, words: &[String], input: &str) -> Option<Outco
             _ => break,
         }
         index += 1;
+    }
+    if !file.is_empty() {
+        return Some(in_namespace(place, file, &words[index.min(words.len())..], input));
     }
     let Some(pid) = target else {
         return Some(Output::error(1, "nsenter: no target PID specified").into());
@@ -170,4 +177,49 @@ pub fn nsenter(place: &Place<'_>, words: &[String], input: &str) -> Option<Outco
         _ => outside,
     };
     shell::run(&sight, command, input)
+}
+
+/// A command in a network namespace that the engine keeps as a file. Modelled are the containers'
+/// and, with `ipvsadm`, the load balancers'.
+fn in_namespace(place: &Place<'_>, path: &str, command: &[String], input: &str) -> Outcome {
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    let missing = || {
+        Outcome::from(Output::error(
+            1,
+            format!("nsenter: cannot open {path}: No such file or directory"),
+        ))
+    };
+    let Some(name) = super::ipvs::namespace_of(path) else {
+        return missing();
+    };
+    let known = super::networks::namespaces(place);
+    if !known.stdout.lines().any(|line| line == name) {
+        return missing();
+    }
+    if let ["ipvsadm", rest @ ..] = words.as_slice() {
+        return super::ipvs::run(place, Some(name), rest).into();
+    }
+    let machines = &place.world.substrate;
+    let container = place
+        .units
+        .iter()
+        .find(|(_, unit)| unit.id.starts_with(name))
+        .and_then(|(sandbox, _)| machines.containers_in(*sandbox).next())
+        .map(|(id, _)| id);
+    let sight = match container {
+        Some(container) => Sight {
+            place,
+            inside: Some(container),
+        },
+        None if name == "default" => Sight::machine(place),
+        None => {
+            return Output::error(
+                1,
+                format!("{} in the namespace {name} is not modelled; ipvsadm is", words.join(" ")),
+            )
+            .into();
+        }
+    };
+    shell::run(&sight, command, input)
+        .unwrap_or_else(|| Output::error(127, format!("{}: not found", words.join(" "))).into())
 }

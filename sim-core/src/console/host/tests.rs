@@ -172,20 +172,20 @@ fn networks_and_rules_are_shown() {
         expect![[r#"
             $ kubectl exec web -- ip -br addr
             lo               UNKNOWN        127.0.0.1/8
-            eth0@if5         UP             10.244.1.2/24
+            eth0@if40        UP             10.244.1.2/24
             $ kubectl exec web -- ip route
             default via 10.244.1.1 dev eth0
             10.244.1.0/24 dev eth0 proto kernel scope link src 10.244.1.2
             $ host worker-1 ip -br addr
             lo               UNKNOWN        127.0.0.1/8
-            eth0             UP             172.18.0.3/16
+            eth0             UP             192.168.0.3/16
             cni0             UP             10.244.1.1/24
-            vetha8b10578@if2 UP
+            veth8b10578@if2  UP
             $ host worker-1 iptables -t nat -S KUBE-NODEPORTS
             -N KUBE-NODEPORTS
             -A KUBE-NODEPORTS -p tcp -m comment --comment "default/web" -m tcp --dport 30080 -j KUBE-EXT-LOLE4ISW44XBNF3G
             $ sim packet from outside to worker-1:30080
-            packet 203.0.113.2:* -> 172.18.0.3:30080/tcp from a user outside
+            packet 203.0.113.2:* -> 192.168.0.3:30080/tcp from a user outside
             hop worker-1: in by eth0
               nat: -A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
               nat: -A KUBE-SERVICES -m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS
@@ -201,9 +201,9 @@ fn networks_and_rules_are_shown() {
               nat: -A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING
               nat: -A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0
               nat: -A KUBE-POSTROUTING -m comment --comment "kubernetes service traffic requiring SNAT" -j MASQUERADE --random-fully
-            => 10.244.1.2:80 on worker-1 by cni0 -> vetha8b10578; MASQUERADE: source 172.18.0.3; accepted
+            => 10.244.1.2:80 on worker-1 by cni0 -> veth8b10578; MASQUERADE: source 192.168.0.3; accepted
             $ sim packet from worker-2 to web:81
-            packet 172.18.0.4:* -> 10.110.19.128:81/tcp from machine worker-2
+            packet 192.168.0.4:* -> 10.110.19.128:81/tcp from machine worker-2
             hop worker-2: made on the machine
               nat: -A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
               filter: -A OUTPUT -m conntrack --ctstate NEW -m comment --comment "kubernetes load balancer firewall" -j KUBE-PROXY-FIREWALL
@@ -211,7 +211,7 @@ fn networks_and_rules_are_shown() {
               filter: -A OUTPUT -j KUBE-FIREWALL
               nat: -A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING
               nat: -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
-            => 10.110.19.128:81; source 172.18.0.4; leaves by eth0: no machine of this world has the address
+            => 10.110.19.128:81; source 192.168.0.4; leaves by eth0: no machine of this world has the address
             [1]
             $ kubectl exec web -- cat /etc/resolv.conf
             search default.svc.cluster.local svc.cluster.local cluster.local

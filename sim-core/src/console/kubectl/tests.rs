@@ -236,9 +236,9 @@ fn applying_twice_changes_nothing_and_mistakes_are_named() {
         deployment.apps/web patched (no change)
         $ kubectl get nodes -o wide
         NAME   STATUS   ROLES    AGE   VERSION   INTERNAL-IP   EXTERNAL-IP   OS-IMAGE                       KERNEL-VERSION                CONTAINER-RUNTIME
-        cp-1   Ready    <none>   73s   v1.36.2   172.18.0.2    <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
-        w-1    Ready    <none>   73s   v1.36.2   172.18.0.3    <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
-        w-2    Ready    <none>   73s   v1.36.2   172.18.0.4    <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
+        cp-1   Ready    <none>   73s   v1.36.2   192.168.0.2   <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
+        w-1    Ready    <none>   73s   v1.36.2   192.168.0.3   <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
+        w-2    Ready    <none>   73s   v1.36.2   192.168.0.4   <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
         $ kubectl cordon w-1
         node/w-1 cordoned
         $ kubectl get nodes
@@ -278,7 +278,7 @@ fn objects_are_described() {
         Namespace:        default
         Priority:         0
         Service Account:  default
-        Node:             w-1/172.18.0.3
+        Node:             w-1/192.168.0.3
         Start Time:       Thu, 01 Jan 2026 00:01:00 +0000
         Labels:           app=web
                           pod-template-hash=68568d6459
@@ -398,7 +398,7 @@ fn objects_are_described() {
           PIDPressure     False   Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletHasSufficientPID     kubelet has sufficient PID available
           Ready           True    Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletReady                kubelet is posting ready status
         Addresses:
-          InternalIP:  172.18.0.3
+          InternalIP:  192.168.0.3
           Hostname:    w-1
         Capacity:
           cpu:                4

@@ -337,6 +337,8 @@ pub fn sandbox(
         milli_cpu: pod_requests(template).cpu.unwrap_or(0),
         holder: true,
         network: host("hostNetwork"),
+        plugs: Vec::new(),
+        unplugged: false,
         pid,
         ipc: host("hostIPC"),
         resolver: resolver(template, namespace),

@@ -84,6 +84,7 @@ impl Rig {
             zone: None,
             control,
             profile: Default::default(),
+            address: None,
         };
         let machine = self
             .on_machines(|substrate, scope| substrate.add_machine(spec, scope))

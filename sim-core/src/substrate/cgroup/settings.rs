@@ -125,6 +125,19 @@ pub struct Resolver {
     pub options: Vec<Arc<str>>,
 }
 
+/// A network that a sandbox is plugged into.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Plug {
+    /// The network's name.
+    pub network: Arc<str>,
+    /// First address of its range; the next one is its gateway's.
+    pub base: u32,
+    /// Length of the range's prefix.
+    pub prefix: u8,
+    /// The sandbox's address; 0: the lowest free one on its machine.
+    pub address: u32,
+}
+
 /// How a sandbox is to be made: shared by all equal ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SandboxSpec {
@@ -139,6 +152,11 @@ pub struct SandboxSpec {
     pub holder: bool,
     /// Network namespace.
     pub network: Sharing,
+    /// Networks that it is plugged into, in the order of its interfaces; empty: its machine's own
+    /// subnet.
+    pub plugs: Vec<Plug>,
+    /// Whether its network has nothing but a loopback.
+    pub unplugged: bool,
     /// Process namespace.
     pub pid: Sharing,
     /// IPC namespace.

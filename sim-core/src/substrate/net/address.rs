@@ -1,7 +1,13 @@
 //! Addresses of sandboxes: one /24 for each machine, handed out in turn.
 
+use std::sync::Arc;
+
 use crate::substrate::Substrate;
+use crate::substrate::cgroup::settings::{Plug, Sharing};
 use crate::substrate::order::{MachineId, SandboxId};
+
+/// A range of addresses on one machine: the machine and the range's first address.
+pub type RangeKey = (MachineId, u32);
 
 /// Network that machines' subnets are cut from, unless the plane sets another.
 /// Source: kubeadm and flannel's default `10.244.0.0/16`.
@@ -49,6 +55,119 @@ impl Substrate {
             }
         }
         None
+    }
+
+    /// Addresses for a sandbox, in the order of its plugs. None: a range is used up.
+    pub(in crate::substrate) fn take_addresses(&mut self, sandbox: SandboxId) -> Option<u32> {
+        let row = self.sandboxes.get(sandbox)?;
+        let (machine, spec) = (row.machine, row.spec.clone());
+        if spec.network == Sharing::Host {
+            return Some(self.machines.get(machine)?.address);
+        }
+        if spec.unplugged {
+            return Some(0);
+        }
+        if spec.plugs.is_empty() {
+            return self.take_address(machine);
+        }
+        let mut all = Vec::with_capacity(spec.plugs.len());
+        for plug in &spec.plugs {
+            match self.take_of(machine, plug) {
+                Some(address) => all.push(address),
+                None => {
+                    self.give_back(machine, &spec.plugs, &all);
+                    return None;
+                }
+            }
+        }
+        let first = all[0];
+        if all.len() > 1 {
+            self.plugged.insert(sandbox, all.into());
+        }
+        Some(first)
+    }
+
+    /// The address that a plug names, or the lowest free one of its range, as the engine's own
+    /// address management does. Source: moby `daemon/libnetwork/ipams/defaultipam`.
+    fn take_of(&mut self, machine: MachineId, plug: &Plug) -> Option<u32> {
+        if plug.address != 0 {
+            return Some(plug.address);
+        }
+        let used = self.ranges.entry((machine, plug.base)).or_default();
+        let size = 1_u32.checked_shl(32 - u32::from(plug.prefix)).unwrap_or(0);
+        // The network itself, its gateway, and at the end the broadcast address.
+        let free = (2..size.saturating_sub(1))
+            .map(|host| plug.base + host)
+            .find(|address| !used.contains(address))?;
+        used.insert(free);
+        Some(free)
+    }
+
+    fn give_back(&mut self, machine: MachineId, plugs: &[Plug], addresses: &[u32]) {
+        for (plug, address) in plugs.iter().zip(addresses) {
+            if plug.address == 0
+                && let Some(used) = self.ranges.get_mut(&(machine, plug.base))
+            {
+                used.remove(address);
+            }
+        }
+    }
+
+    /// Frees what a sandbox has.
+    pub(in crate::substrate) fn give_back_addresses(&mut self, sandbox: SandboxId) {
+        let Some(row) = self.sandboxes.get(sandbox) else {
+            return;
+        };
+        let (machine, address, spec) = (row.machine, row.address, row.spec.clone());
+        if spec.network == Sharing::Host || address == 0 {
+            return;
+        }
+        if spec.plugs.is_empty() {
+            self.give_back_address(machine, address);
+            return;
+        }
+        match self.plugged.remove(&sandbox) {
+            Some(all) => self.give_back(machine, &spec.plugs, &all),
+            None => self.give_back(machine, &spec.plugs, &[address]),
+        }
+    }
+
+    /// The networks of a sandbox with its addresses there; empty before it is ready, and where it
+    /// has its machine's network or an address of its machine's subnet.
+    pub fn plugs(&self, sandbox: SandboxId) -> Vec<(Plug, u32)> {
+        let Some(row) = self.sandboxes.get(sandbox).filter(|row| row.address != 0) else {
+            return Vec::new();
+        };
+        let one: Arc<[u32]> = Arc::new([row.address]);
+        let addresses = self.plugged.get(&sandbox).unwrap_or(&one);
+        row.spec
+            .plugs
+            .iter()
+            .cloned()
+            .zip(addresses.iter().copied())
+            .collect()
+    }
+
+    /// Whether an address is one of a sandbox's own.
+    pub fn has_address(&self, sandbox: SandboxId, address: u32) -> bool {
+        let Some(row) = self.sandboxes.get(sandbox) else {
+            return false;
+        };
+        row.spec.network != Sharing::Host
+            && address != 0
+            && (row.address == address
+                || self
+                    .plugged
+                    .get(&sandbox)
+                    .is_some_and(|all| all.contains(&address)))
+    }
+
+    /// The address that a sandbox has in a network.
+    pub fn address_in(&self, sandbox: SandboxId, network: &str) -> Option<u32> {
+        self.plugs(sandbox)
+            .into_iter()
+            .find(|(plug, _)| &*plug.network == network)
+            .map(|(_, address)| address)
     }
 
     /// Frees an address; 0 is none.

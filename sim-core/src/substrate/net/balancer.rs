@@ -416,6 +416,9 @@ impl Substrate {
                 .map(|(count, _)| *count)
                 .sum();
             let backends = version.backends.len() as u64;
+            // Where nothing joins machines, each backend answers what enters at its own only: over
+            // all of a group's machines, as much as if one machine reached them all.
+            let weight = if self.bridged > 0 { 1 } else { weight };
             if backends > 0 {
                 sum = sum.plus(Share::new(
                     answering * u64::from(weight),

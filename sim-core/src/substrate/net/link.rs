@@ -72,6 +72,20 @@ impl Substrate {
         }
     }
 
+    /// Whether packets pass between the sandboxes of two running machines: those of a bridge never
+    /// leave it.
+    pub fn connects(&self, a: MachineId, b: MachineId) -> bool {
+        a == b || self.reachable(a, b) && self.crosses(a) && self.crosses(b)
+    }
+
+    /// Whether a machine's sandboxes are joined to other machines'.
+    pub fn crosses(&self, machine: MachineId) -> bool {
+        self.machines
+            .get(machine)
+            .and_then(|row| row.profile.network)
+            .is_none_or(|kind| kind.driver().crosses)
+    }
+
     /// Whether users' packets reach a running machine.
     pub fn users_reach(&self, machine: MachineId) -> bool {
         self.machines

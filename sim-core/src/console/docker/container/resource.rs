@@ -2,6 +2,7 @@
 //! Source: docker/cli `cli/command/{network,volume,system}`.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::{image, verb};
@@ -155,7 +156,12 @@ pub fn network(session: &Session, name: &str) -> Option<Value> {
         .map(|row| {
             let address = row
                 .sandbox
-                .and_then(|sandbox| world.substrate.sandbox_address(sandbox))
+                .and_then(|sandbox| {
+                    let plugs = world.substrate.plugs(sandbox);
+                    let (plug, address) =
+                        plugs.into_iter().find(|(plug, _)| *plug.network == *name)?;
+                    Some(format!("{}/{}", Ipv4Addr::from(address), plug.prefix))
+                })
                 .unwrap_or_default();
             let member = Value::object([
                 ("Name", Value::string(world.symbols.text(row.name))),
@@ -165,11 +171,37 @@ pub fn network(session: &Session, name: &str) -> Option<Value> {
         })
         .collect();
     let labels = made.map(|made| made.labels.clone()).unwrap_or_default();
+    let (base, prefix) = match made {
+        Some(made) => made.range,
+        None if name == "bridge" => crate::compose::pools::DEFAULT_RANGE,
+        None => (0, 0),
+    };
+    let ranges = if prefix == 0 {
+        Vec::new()
+    } else {
+        vec![Value::object([
+            (
+                "Subnet",
+                Value::string(&format!("{}/{prefix}", Ipv4Addr::from(base))),
+            ),
+            (
+                "Gateway",
+                Value::string(&Ipv4Addr::from(base + 1).to_string()),
+            ),
+        ])]
+    };
     Some(Value::object([
         ("Name", Value::string(&name)),
         ("Id", Value::string(&network_id(&name, world.seed))),
         ("Scope", Value::string("local")),
         ("Driver", Value::string(driver)),
+        (
+            "IPAM",
+            Value::object([
+                ("Driver", Value::string("default")),
+                ("Config", Value::list(ranges)),
+            ]),
+        ),
         (
             "Internal",
             Value::Bool(made.is_some_and(|made| made.internal)),

@@ -25,8 +25,7 @@ pub fn template(field: &Field<'_>, scribe: &Scribe) -> PodTemplate {
 /// `spec` of a pod.
 pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
     let volume_names = volume::names(&field.peek("volumes"), scribe);
-    // Of the node's network only the ports are modelled, which the containers' lists carry.
-    let host_network = field.peek("hostNetwork").truth(scribe);
+    let host_network = field.get(scribe, "hostNetwork").truth(scribe);
     let pod = container::Pod {
         volumes: &volume_names,
         host_network,

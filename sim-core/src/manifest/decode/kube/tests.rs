@@ -305,7 +305,7 @@ spec:
   containers: [{name: a, image: a, volumeMounts: [{name: v, mountPath: /v}], env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}]
 ",
         &expect![[r#"
-            Pod p not modelled: spec.hostNetwork spec.containers[0].volumeMounts spec.containers[0].env[0].valueFrom
+            Pod p not modelled: spec.containers[0].volumeMounts spec.containers[0].env[0].valueFrom
         "#]],
     );
 }

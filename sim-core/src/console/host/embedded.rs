@@ -1,0 +1,123 @@
+//! The engine's embedded name server at 127.0.0.11: containers and services of the networks that the
+//! asker is on. The default bridge has none: there, names are the machine's server's business.
+//! Source: moby `daemon/libnetwork/{resolver,sandbox_dns_unix,service_common}.go`.
+
+use std::net::Ipv4Addr;
+
+use crate::engine::command::Orchestrator;
+use crate::substrate::order::SandboxId;
+use crate::swarm::addresses::{GATEWAY, INGRESS};
+
+use super::names::Answer;
+use super::net::network;
+use super::place::Place;
+use super::sight::Sight;
+
+/// Where it answers.
+pub const SERVER: &str = "127.0.0.11";
+
+/// Networks of a sandbox in which names are known, each by its name.
+fn named_networks(place: &Place<'_>, sandbox: SandboxId) -> Vec<String> {
+    place
+        .world
+        .substrate
+        .plugs(sandbox)
+        .into_iter()
+        .map(|(plug, _)| plug.network.to_string())
+        .filter(|name| !matches!(name.as_str(), "bridge" | GATEWAY))
+        .collect()
+}
+
+/// Whether a sandbox has the server: on the default bridge alone it has not.
+pub fn has_server(place: &Place<'_>, sandbox: SandboxId) -> bool {
+    place.world.orchestrator != Orchestrator::Kubernetes
+        && !named_networks(place, sandbox).is_empty()
+}
+
+/// Looks a name up. None: the asker has no such server.
+pub fn lookup(sight: &Sight<'_>, name: &str) -> Option<Answer> {
+    let sandbox = network(sight)?;
+    let place = sight.place;
+    if !has_server(place, sandbox) {
+        return None;
+    }
+    let networks = named_networks(place, sandbox);
+    let mut found = containers(place, &networks, name);
+    found.extend(services(place, &networks, name));
+    found.sort();
+    found.dedup();
+    Some(if !found.is_empty() {
+        Answer::Addresses(found)
+    } else if name.contains('.') {
+        Answer::Outside
+    } else {
+        Answer::Unknown
+    })
+}
+
+/// Containers that the engine of this machine runs, by name, short identifier, host name and the
+/// names that each network gives.
+fn containers(place: &Place<'_>, networks: &[String], name: &str) -> Vec<Ipv4Addr> {
+    let world = place.world;
+    let Some(plane) = world.compose() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for row in plane.containers() {
+        let Some(sandbox) = row.sandbox.filter(|_| row.process.is_some()) else {
+            continue;
+        };
+        let id = crate::compose::view::container_id(row, world.seed);
+        let own = world.symbols.text(row.name) == name || id[..12] == *name;
+        for network in networks {
+            let alias = row
+                .config
+                .networks
+                .get(network.as_str())
+                .is_some_and(|names| names.iter().any(|alias| &**alias == name));
+            if own || alias {
+                let address = world.substrate.address_in(sandbox, network);
+                found.extend(address.map(Ipv4Addr::from));
+            }
+        }
+    }
+    found
+}
+
+/// Services of the swarm: their virtual addresses, or those of their tasks.
+fn services(place: &Place<'_>, networks: &[String], name: &str) -> Vec<Ipv4Addr> {
+    let world = place.world;
+    let Some(plane) = world.swarm() else {
+        return Vec::new();
+    };
+    let (tasks, wanted) = match name.strip_prefix("tasks.") {
+        Some(rest) => (true, rest),
+        None => (false, name),
+    };
+    let usable = |network: &str| network != INGRESS && networks.iter().any(|own| own == network);
+    let mut found = Vec::new();
+    for (id, service) in plane.store.services() {
+        let short = crate::swarm::control_api::short_name(&service.spec);
+        if &*service.spec.name != wanted && short != wanted {
+            continue;
+        }
+        let virtuals: Vec<Ipv4Addr> = service
+            .virtual_addresses
+            .iter()
+            .filter(|(network, _)| usable(network))
+            .map(|(_, address)| Ipv4Addr::from(*address))
+            .collect();
+        if !tasks && !virtuals.is_empty() {
+            found.extend(virtuals);
+            continue;
+        }
+        for (_, sandbox) in plane.receivers(id) {
+            for (plug, address) in world.substrate.plugs(sandbox) {
+                if usable(&plug.network) {
+                    found.push(Ipv4Addr::from(address));
+                }
+            }
+        }
+    }
+    found
+}
