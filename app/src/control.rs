@@ -5,7 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use sim_core::protocol::{Answer, File, Project, Query, Recording, Reply, Request, Target, View, Why};
+use sim_core::protocol::{
+    Answer, File, Project, Query, Recording, Reply, Request, Target, View, Why,
+};
 use yew::UseReducerDispatcher;
 
 use crate::dom;

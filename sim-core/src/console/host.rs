@@ -148,7 +148,9 @@ fn one(
         ["iptables-save", rest @ ..] => firewall::save(&place, rest),
         ["iptables", rest @ ..] => firewall::list(&place, rest),
         ["ipvsadm", rest @ ..] => ipvs::run(&place, None, rest),
-        ["ls", path] if path.trim_start_matches("/var").trim_end_matches('/') == networks::NETNS => {
+        ["ls", path]
+            if path.trim_start_matches("/var").trim_end_matches('/') == networks::NETNS =>
+        {
             networks::namespaces(&place)
         }
         ["nsenter", ..] => match space::nsenter(&place, &command[1..], input) {

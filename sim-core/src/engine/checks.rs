@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::substrate::cgroup::settings::Sharing;
 use crate::base::resources::ResourceVector;
 use crate::kube::KubePlane;
+use crate::substrate::cgroup::settings::Sharing;
 use crate::swarm::SwarmPlane;
 
 use super::world::{Plane, World};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::api::node::NodeSetup;
 use crate::base::quantity::Quantity;
 use crate::des::queue::Seq;
-use crate::kube::{KubePlane, Request};
 use crate::kube::rows::read as fields;
 use crate::kube::store::document::RowReference;
+use crate::kube::{KubePlane, Request};
 use crate::manifest::value::Value;
 
 use super::command::{Answer, FaultKind, FaultSpec, MachineSpec};

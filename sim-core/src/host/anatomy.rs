@@ -197,7 +197,12 @@ fn add_group(sight: &Sight<'_>, group: &Group, name: &str, depth: u32, all: &mut
 /// One line of a file: the whole where it has one, else the first keys that matter.
 fn short(file: &str, text: &str) -> String {
     let wanted: &[&str] = match file {
-        "cpu.stat" => &["nr_periods", "nr_throttled", "throttled_usec", "throttled_time"],
+        "cpu.stat" => &[
+            "nr_periods",
+            "nr_throttled",
+            "throttled_usec",
+            "throttled_time",
+        ],
         "memory.events" => &["high", "max", "oom_kill"],
         _ => return text.trim_end().replace('\n', " "),
     };

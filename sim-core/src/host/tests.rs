@@ -227,7 +227,12 @@ fn machines_and_containers_are_taken_apart_at_the_time_shown() {
         assert_eq!(parts.object, object);
         assert_eq!(parts.spaces.len(), 8);
         assert_eq!(parts.spaces.iter().any(|space| space.own), !whole);
-        assert!(parts.groups.iter().all(|group| !group.values.is_empty() || group.depth == 0));
+        assert!(
+            parts
+                .groups
+                .iter()
+                .all(|group| !group.values.is_empty() || group.depth == 0)
+        );
         assert_eq!(parts.groups.len() > 3, whole, "{:?}", parts.groups);
         assert!(parts.interfaces.iter().any(|line| line.starts_with("eth0")));
         assert_eq!(parts.rules.contains("KUBE-SVC"), whole);

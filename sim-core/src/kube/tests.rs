@@ -90,7 +90,7 @@ impl Bench {
                     zone: None,
                     control: false,
                     profile: Default::default(),
-            address: None,
+                    address: None,
                 },
                 &mut scope,
             )

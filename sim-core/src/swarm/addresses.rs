@@ -124,7 +124,9 @@ impl SwarmPlane {
         if !self.addresses.nodes.contains_key(&(node, network.clone()))
             && let Some(address) = self.take_address(network)
         {
-            self.addresses.nodes.insert((node, network.clone()), address);
+            self.addresses
+                .nodes
+                .insert((node, network.clone()), address);
         }
     }
 
@@ -193,10 +195,14 @@ impl SwarmPlane {
     /// How a task's sandbox is plugged in: its networks, and behind them the node's gateway; without
     /// any, the engine's default bridge.
     pub(crate) fn sandbox_of_task(&self, task: TaskId, service: ServiceId) -> SandboxSpec {
-        let on_host = self
-            .store
-            .service(service)
-            .is_some_and(|object| object.spec.task.networks.iter().any(|name| &**name == "host"));
+        let on_host = self.store.service(service).is_some_and(|object| {
+            object
+                .spec
+                .task
+                .networks
+                .iter()
+                .any(|name| &**name == "host")
+        });
         if on_host {
             return SandboxSpec {
                 network: Sharing::Host,

@@ -377,7 +377,9 @@ fn follow(
     {
         return output;
     }
-    let door = origin.sandbox.map(|sandbox| way_out(place, sandbox, destination));
+    let door = origin
+        .sandbox
+        .map(|sandbox| way_out(place, sandbox, destination));
     let input = match (origin.outside, &door) {
         (true, _) => "eth0".to_owned(),
         (false, Some(door)) => door.bridge.clone(),
@@ -632,7 +634,10 @@ fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (String, bool) {
     if let Some(machine) = machine_of(world, packet.destination) {
         let name = world.machine_text(machine);
         if !world.substrate.connects(place.machine, machine) {
-            let lost = format!("{target}: lost between {} and {name}; {source}", place.node_name());
+            let lost = format!(
+                "{target}: lost between {} and {name}; {source}",
+                place.node_name()
+            );
             return (lost, false);
         }
         if listens_on_host(place, machine, packet.port) {

@@ -35,15 +35,21 @@ pub fn ingress(place: &Place<'_>, way: &Way) -> Option<(String, bool)> {
     if !swarm || packet.destination != INGRESS_BOX || way.end != End::Passed {
         return None;
     }
-    let net = on_machine(place).into_iter().find(|net| net.name == INGRESS)?;
+    let net = on_machine(place)
+        .into_iter()
+        .find(|net| net.name == INGRESS)?;
     let found = virtuals(place).into_iter().find_map(|row| {
-        let (published, target, protocol) = row.ports.iter().copied().find(
-            |(published, _, protocol)| *published == packet.port && *protocol == packet.protocol,
-        )?;
+        let (published, target, protocol) =
+            row.ports.iter().copied().find(|(published, _, protocol)| {
+                *published == packet.port && *protocol == packet.protocol
+            })?;
         Some((row, published, target, protocol))
     });
     let Some((row, published, target, protocol)) = found else {
-        let line = format!("=> ingress_sbox: nobody has port {}: connection refused\n", packet.port);
+        let line = format!(
+            "=> ingress_sbox: nobody has port {}: connection refused\n",
+            packet.port
+        );
         return Some((line, false));
     };
     let mut text = format!("hop {}: {GATEWAY} -> ingress_sbox\n", place.node_name());
@@ -65,16 +71,20 @@ pub fn inside(
 ) -> Option<Output> {
     let machines = &place.world.substrate;
     let plugs = machines.plugs(sandbox);
-    let (number, source, net) = plugs.iter().enumerate().find_map(|(number, (plug, address))| {
-        let range = Cidr {
-            base: plug.base,
-            prefix: plug.prefix,
-        };
-        let net = on_machine(place)
-            .into_iter()
-            .find(|net| net.name == *plug.network && !net.overlay.is_empty())?;
-        range.holds(destination).then_some((number, *address, net))
-    })?;
+    let (number, source, net) =
+        plugs
+            .iter()
+            .enumerate()
+            .find_map(|(number, (plug, address))| {
+                let range = Cidr {
+                    base: plug.base,
+                    prefix: plug.prefix,
+                };
+                let net = on_machine(place)
+                    .into_iter()
+                    .find(|net| net.name == *plug.network && !net.overlay.is_empty())?;
+                range.holds(destination).then_some((number, *address, net))
+            })?;
     let id: String = net.overlay.chars().take(10).collect();
     let mut text = format!(
         "packet {}:* -> {}:{port}/{protocol} on network {}\nhop {}: eth{number} of the sandbox -> br0 of 1-{id}\n",
@@ -105,7 +115,10 @@ pub fn inside(
         let (line, arrived) = match receiver {
             Some(receiver) => arrives(place, receiver, destination, port, source),
             None => (
-                format!("{}: no route to host: nobody has the address", Ipv4Addr::from(destination)),
+                format!(
+                    "{}: no route to host: nobody has the address",
+                    Ipv4Addr::from(destination)
+                ),
                 false,
             ),
         };
@@ -122,7 +135,11 @@ pub fn inside(
 /// From a firewall mark to each of the receivers.
 fn spread(place: &Place<'_>, net: &Net, row: &Virtual, port: u16) -> (String, bool) {
     let from = balancer_address(place, &net.name).unwrap_or(net.base + 1);
-    let mut text = format!("  ipvs: FWM {} rr, {} receivers\n", row.mark, row.receivers.len());
+    let mut text = format!(
+        "  ipvs: FWM {} rr, {} receivers\n",
+        row.mark,
+        row.receivers.len()
+    );
     if row.receivers.is_empty() {
         text.push_str(&format!(
             "=> REJECT on {}: service {} has no receiver: icmp port unreachable\n",

@@ -333,7 +333,10 @@ fn server(sight: &Sight<'_>) -> String {
         .inside
         .and_then(|container| machines.sandbox(machines.container(container)?.sandbox))
         .and_then(|row| row.spec.resolver.nameservers.first().cloned())
-        .map_or_else(|| Ipv4Addr::from(super::net::ROUTER).to_string(), |server| server.to_string())
+        .map_or_else(
+            || Ipv4Addr::from(super::net::ROUTER).to_string(),
+            |server| server.to_string(),
+        )
 }
 
 /// `getent hosts NAME`, `nslookup NAME`, `dig [+short] NAME [TYPE]`, `host NAME`.

@@ -9,13 +9,11 @@
 //! Source: moby `daemon/libnetwork/drivers/{bridge,overlay}`, `service_linux.go`.
 
 use crate::compose::pools::DEFAULT_RANGE;
-use crate::console::Output;
 use crate::compose::view::network_id;
+use crate::console::Output;
 use crate::engine::command::Orchestrator;
 use crate::substrate::order::SandboxId;
-use crate::swarm::addresses::{
-    BRIDGE_PREFIX, GATEWAY, GATEWAY_BASE, INGRESS, OVERLAY_PREFIX,
-};
+use crate::swarm::addresses::{BRIDGE_PREFIX, GATEWAY, GATEWAY_BASE, INGRESS, OVERLAY_PREFIX};
 
 use super::place::Place;
 

@@ -3,13 +3,13 @@
 //! Memory and CPUs here are the machine's even inside a container: only the files of control groups
 //! know of limits.
 
+use crate::kube::render::{uid, uid_text};
 use crate::substrate::cgroup::place::{CONTROLLERS_V1, Version};
 use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::cgroup::tree::GroupKey;
 use crate::substrate::errno::Errno;
 use crate::substrate::namespace::Kind;
 use crate::substrate::process::Process;
-use crate::kube::render::{uid, uid_text};
 use crate::substrate::profile::{Isolation, KERNEL, Runtime};
 
 use super::etc;

@@ -82,7 +82,11 @@ pub fn run(sight: &Sight<'_>, words: &[&str]) -> Output {
         if with_process { " Process" } else { "" }
     );
     for row in rows {
-        let peer = if row.address == "*" { "*:*" } else { "0.0.0.0:*" };
+        let peer = if row.address == "*" {
+            "*:*"
+        } else {
+            "0.0.0.0:*"
+        };
         let process = if with_process {
             format!(" users:((\"{}\",pid={},fd=3))", row.program, row.pid)
         } else {
@@ -126,9 +130,10 @@ fn sockets(sight: &Sight<'_>) -> Vec<Socket> {
     let own: Vec<Own> = match world.orchestrator {
         Orchestrator::Kubernetes if control => KUBERNETES.into_iter().chain(CONTROL).collect(),
         Orchestrator::Kubernetes => KUBERNETES.to_vec(),
-        Orchestrator::Swarm if control => {
-            SWARM.into_iter().chain([(2_377, "*", "dockerd", 1)]).collect()
-        }
+        Orchestrator::Swarm if control => SWARM
+            .into_iter()
+            .chain([(2_377, "*", "dockerd", 1)])
+            .collect(),
         Orchestrator::Swarm => SWARM.to_vec(),
         Orchestrator::Compose => DOCKER.to_vec(),
     };

@@ -127,7 +127,12 @@ pub fn nsenter(place: &Place<'_>, words: &[String], input: &str) -> Option<Outco
         index += 1;
     }
     if !file.is_empty() {
-        return Some(in_namespace(place, file, &words[index.min(words.len())..], input));
+        return Some(in_namespace(
+            place,
+            file,
+            &words[index.min(words.len())..],
+            input,
+        ));
     }
     let Some(pid) = target else {
         return Some(Output::error(1, "nsenter: no target PID specified").into());
@@ -215,7 +220,10 @@ fn in_namespace(place: &Place<'_>, path: &str, command: &[String], input: &str) 
         None => {
             return Output::error(
                 1,
-                format!("{} in the namespace {name} is not modelled; ipvsadm is", words.join(" ")),
+                format!(
+                    "{} in the namespace {name} is not modelled; ipvsadm is",
+                    words.join(" ")
+                ),
             )
             .into();
         }

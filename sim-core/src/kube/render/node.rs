@@ -104,7 +104,9 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
         row.allocatable.ephemeral_storage.to_string().into(),
     );
     let machine = view.machines.machine(row.machine);
-    let engine = machine.map(|machine| machine.profile.engine).unwrap_or_default();
+    let engine = machine
+        .map(|machine| machine.profile.engine)
+        .unwrap_or_default();
     let boots = machine.map_or(0, |machine| u64::from(machine.boots.saturating_sub(1)));
     let info = object([
         ("architecture", "amd64".into()),

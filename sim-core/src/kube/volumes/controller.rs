@@ -466,9 +466,7 @@ impl VolumeController {
             // Its bytes lie on the node that was chosen for the first pod.
             Reach::Machine => (!claim.selected_node.is_empty())
                 .then(|| (HOSTNAME, claim.selected_node.to_string())),
-            Reach::Zone => {
-                zone_of(&claim.selected_node, turn).map(|zone| (ZONE, zone.to_string()))
-            }
+            Reach::Zone => zone_of(&claim.selected_node, turn).map(|zone| (ZONE, zone.to_string())),
         };
         if let Some((label, value)) = place {
             let expression = Value::object([
