@@ -5,8 +5,13 @@ const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-li
 const GAP = 28;
 const SCALE = 2;
 
-/** `kind` is `svg` or `png`. */
+// A moving picture: its frames, and the time each is shown, in hundredths of a second.
+const FRAMES = 40;
+const DELAY = 12;
+
+/** `kind` is `svg`, `png` or `gif`. */
 export async function save(kind) {
+  if (kind === "gif") return offer(await film(), "podium.gif");
   const { text, width, height } = draw();
   const svg = new Blob([text], { type: "image/svg+xml" });
   offer(kind === "png" ? await paint(text, width, height) : svg, `podium.${kind}`);
@@ -61,4 +66,116 @@ function offer(blob, name) {
   anchor.download = name;
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
+}
+
+// Plays the run in equal steps and draws the charts at each; the time shown before comes back.
+async function film() {
+  const slider = document.getElementById("timeline-slider");
+  const [begin, end] = [slider.value, Number(slider.max)];
+  const seek = async (value) => {
+    slider.value = value;
+    slider.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    const arrived = () => Math.abs(window.__playground.now * 10 - value) < 1;
+    for (let tries = 0; tries < 600 && !arrived(); tries += 1) await new Promise((done) => requestAnimationFrame(done));
+    await new Promise((done) => requestAnimationFrame(done));
+  };
+  const canvas = document.createElement("canvas");
+  const frames = [];
+  for (let step = 1; step <= FRAMES; step += 1) {
+    await seek(Math.round((end * step) / FRAMES));
+    const { text, width, height } = draw();
+    if (step === 1) [canvas.width, canvas.height] = [width, height];
+    const image = new Image();
+    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+    await image.decode();
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(image, 0, 0);
+    frames.push(indexed(context.getImageData(0, 0, canvas.width, canvas.height).data));
+  }
+  await seek(Number(begin));
+  return new Blob([gif(canvas.width, canvas.height, frames)], { type: "image/gif" });
+}
+
+// Six steps of each colour: 216 entries; lines and letters need no more.
+const STEPS = [0, 51, 102, 153, 204, 255];
+
+function indexed(data) {
+  const pixels = new Uint8Array(data.length / 4);
+  for (let at = 0; at < pixels.length; at += 1) {
+    const [r, g, b] = [data[at * 4], data[at * 4 + 1], data[at * 4 + 2]].map((value) => Math.round(value / 51));
+    pixels[at] = r * 36 + g * 6 + b;
+  }
+  return pixels;
+}
+
+function gif(width, height, frames) {
+  const bytes = [];
+  const word = (value) => bytes.push(value & 255, value >> 8);
+  const text = (letters) => bytes.push(...[...letters].map((letter) => letter.charCodeAt(0)));
+  text("GIF89a");
+  word(width);
+  word(height);
+  bytes.push(0xf7, 0, 0);
+  for (let entry = 0; entry < 256; entry += 1) {
+    const colour = entry < 216 ? [Math.floor(entry / 36), Math.floor(entry / 6) % 6, entry % 6].map((step) => STEPS[step]) : [0, 0, 0];
+    bytes.push(...colour);
+  }
+  bytes.push(0x21, 0xff, 11);
+  text("NETSCAPE2.0");
+  bytes.push(3, 1, 0, 0, 0);
+  frames.forEach((pixels, place) => {
+    bytes.push(0x21, 0xf9, 4, 0);
+    word(place === frames.length - 1 ? DELAY * 12 : DELAY);
+    bytes.push(0, 0, 0x2c);
+    for (const value of [0, 0, width, height]) word(value);
+    bytes.push(0, 8);
+    const packed = packed8(pixels);
+    for (let at = 0; at < packed.length; at += 255) {
+      const part = packed.slice(at, at + 255);
+      bytes.push(part.length);
+      for (const value of part) bytes.push(value);
+    }
+    bytes.push(0);
+  });
+  bytes.push(0x3b);
+  return new Uint8Array(bytes);
+}
+
+// The variable-length code of GIF (LZW) over eight-bit pixels.
+function packed8(pixels) {
+  const [clear, stop] = [256, 257];
+  const out = [];
+  let [bits, have, size] = [0, 0, 9];
+  const put = (code) => {
+    bits |= code << have;
+    for (have += size; have >= 8; have -= 8) {
+      out.push(bits & 255);
+      bits >>>= 8;
+    }
+  };
+  let codes = new Map();
+  let next = 258;
+  put(clear);
+  let prefix = pixels[0];
+  for (let at = 1; at < pixels.length; at += 1) {
+    const key = prefix * 256 + pixels[at];
+    const known = codes.get(key);
+    if (known !== undefined) {
+      prefix = known;
+      continue;
+    }
+    put(prefix);
+    codes.set(key, next);
+    if (next === 1 << size) size += 1;
+    next += 1;
+    if (next > 4095) {
+      put(clear);
+      [codes, next, size] = [new Map(), 258, 9];
+    }
+    prefix = pixels[at];
+  }
+  put(prefix);
+  put(stop);
+  if (have > 0) out.push(bits & 255);
+  return out;
 }

@@ -15,6 +15,7 @@ use crate::files;
 use crate::link::WorkerLink;
 use crate::model::{Action, Model};
 use crate::permalink;
+use crate::ui::watch::Look;
 
 /// Lines of the event list.
 const EVENTS: u32 = 80;
@@ -53,7 +54,14 @@ struct Inner {
     waiting: RefCell<BTreeMap<u32, Listener>>,
     /// When the engine stopped last, in milliseconds of real time.
     crashed: Cell<Option<f64>>,
+    /// The experiment before each of the last acts, for undoing them.
+    past: RefCell<Vec<Recording>>,
+    /// Branches, and the current one, of the last frame.
+    branches: Cell<(usize, u32)>,
 }
+
+/// Acts that can be undone.
+const UNDO_MAX: usize = 20;
 
 /// Takes an answer.
 type Listener = Box<dyn FnOnce(Answer)>;
@@ -101,6 +109,8 @@ impl Control {
             asked: Cell::new(0),
             waiting: RefCell::default(),
             crashed: Cell::new(None),
+            past: RefCell::default(),
+            branches: Cell::new((0, 0)),
         }))
     }
 
@@ -191,7 +201,111 @@ impl Control {
                 self.0.waiting.borrow_mut().clear();
                 last.is_none_or(|last| now - last > CRASH_PAUSE_MS)
             }
+            Reply::Frame(frame) => {
+                let (known, current) = self
+                    .0
+                    .branches
+                    .replace((frame.branches.len(), frame.branch));
+                if known > 0 && frame.branches.len() > known {
+                    self.haunt(current);
+                } else if frame.branches.len() <= 1 && self.model().ghost.is_some() {
+                    self.act(Action::Ghost(None));
+                }
+                if let Some((from, Some(to))) = self.model().range
+                    && frame.playing
+                    && frame.now_us >= to
+                {
+                    self.seek(from);
+                    self.play();
+                }
+                false
+            }
             _ => false,
+        }
+    }
+
+    /// Shows how the branch that was just left goes on.
+    fn haunt(&self, branch: u32) {
+        let control = self.clone();
+        self.ask(Query::Outcome(branch), move |answer| {
+            if let Answer::Outcome(outcome) = answer {
+                control.act(Action::Ghost(Some(*outcome)));
+            }
+        });
+    }
+
+    /// Compares how two branches end.
+    pub fn compare(&self, branches: [u32; 2]) {
+        let (control, [one, two]) = (self.clone(), branches);
+        self.ask(Query::Outcome(one), move |answer| {
+            let Answer::Outcome(first) = answer else {
+                return;
+            };
+            let asked = control.clone();
+            asked.ask(Query::Outcome(two), move |answer| {
+                if let Answer::Outcome(second) = answer {
+                    control.act(Action::Compared(vec![*first, *second]));
+                    dom::dialog("compare", true);
+                }
+            });
+        });
+    }
+
+    /// Shows the causes of an event as a graph.
+    pub fn causes(&self, why: Why) {
+        let control = self.clone();
+        self.ask(Query::Causes(why.clone()), move |answer| {
+            let graph = match answer {
+                Answer::Graph(graph) => graph,
+                _ => Default::default(),
+            };
+            control.act(Action::Causes(why, graph));
+            dom::dialog("causes", true);
+        });
+    }
+
+    /// Shows something else in the middle of the page.
+    pub fn look(&self, look: Look) {
+        self.act(Action::Look(look));
+    }
+
+    /// Keeps this moment, under what happened last.
+    pub fn bookmark(&self) {
+        let model = self.model();
+        let last = model.shown.events.last();
+        let text = last.map_or_else(String::new, |line| {
+            format!("{} {}", line.verb, line.subject)
+        });
+        self.act(Action::Bookmark(model.shown.clock.now_us, Some(text)));
+    }
+
+    /// Begins a stretch here, ends it here, or gives it up.
+    pub fn mark_range(&self) {
+        let model = self.model();
+        let now = model.shown.clock.now_us;
+        let next = match model.range {
+            None => Some((now, None)),
+            Some((from, None)) if now != from => Some((from.min(now), Some(from.max(now)))),
+            Some(_) => None,
+        };
+        self.act(Action::Range(next));
+    }
+
+    /// Plans a fault, or causes it at once where no time is given or the time is now.
+    pub fn plan_fault(&self, kind: &str, machine: &str, at_us: Option<u64>) {
+        match at_us {
+            Some(at) => {
+                // What lies in the past is done there, on a branch of its own.
+                if at < self.model().shown.clock.now_us {
+                    self.seek(at);
+                    self.break_machine(kind, machine);
+                } else {
+                    let text = self.fault_text(kind, machine);
+                    let seconds = format!("{}.{:03}", at / 1_000_000, at / 1_000 % 1_000);
+                    self.perform(&Request::Inject(format!("{text} at {seconds}s")));
+                }
+            }
+            None => self.break_machine(kind, machine),
         }
     }
 
@@ -200,6 +314,11 @@ impl Control {
     /// # Errors
     /// When it would be too long.
     pub fn link(&self) -> Result<String, permalink::Fault> {
+        Ok(dom::address() + &permalink::write(&self.present())?)
+    }
+
+    /// The experiment with all that was done to it, at the time shown.
+    fn present(&self) -> Recording {
         let model = self.model();
         let mut recording = match &model.recording {
             Some(recording) => (**recording).clone(),
@@ -209,11 +328,30 @@ impl Control {
             },
         };
         recording.at_us = model.shown.clock.now_us;
-        Ok(dom::address() + &permalink::write(&recording)?)
+        recording
+    }
+
+    /// Keeps the experiment as it is, for undoing what comes now.
+    fn remember(&self) {
+        let mut past = self.0.past.borrow_mut();
+        if past.len() >= UNDO_MAX {
+            past.remove(0);
+        }
+        past.push(self.present());
+    }
+
+    /// Takes the last act back: a fault, an edit, a command, another experiment.
+    pub fn undo(&self) {
+        let last = self.0.past.borrow_mut().pop();
+        if let Some(recording) = last {
+            self.keep(&permalink::latest(&recording));
+            self.open(recording);
+        }
     }
 
     /// Sends something that changes the experiment, and asks for what a link then needs.
     pub fn perform(&self, request: &Request) {
+        self.remember();
         self.send(request);
         self.send(&Request::Record);
         // The address no longer tells what is shown.
@@ -245,6 +383,7 @@ impl Control {
 
     /// Begins another project.
     pub fn load(&self, project: Project) {
+        self.remember();
         self.act(Action::Load(project.clone()));
         self.watch(None);
         if !dom::embedded() {
@@ -403,8 +542,13 @@ impl Control {
 
     /// Breaks a machine in another way: `node-reboot`, `partition` from all others, `registry-down`.
     pub fn break_machine(&self, kind: &str, machine: &str) {
+        let text = self.fault_text(kind, machine);
+        self.perform(&Request::Inject(text));
+    }
+
+    fn fault_text(&self, kind: &str, machine: &str) -> String {
         let model = self.model();
-        let text = match kind {
+        match kind {
             "registry-down" => "registry-down".to_owned(),
             "partition" => {
                 let mut others: Vec<&str> = Vec::new();
@@ -416,8 +560,7 @@ impl Control {
                 format!("partition {machine}|{}", others.join(","))
             }
             kind => format!("{kind} {machine}"),
-        };
-        self.perform(&Request::Inject(text));
+        }
     }
 
     /// Shows everything that the tools tell about an object.

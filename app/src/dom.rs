@@ -231,6 +231,104 @@ pub fn focus(id: &str) {
     }
 }
 
+/// Puts the focus on the first element that fits. Returns whether there is one.
+pub fn focus_first(selector: &str) -> bool {
+    let found = gloo::utils::document()
+        .query_selector(selector)
+        .ok()
+        .flatten();
+    found
+        .and_then(|element| element.dyn_into::<HtmlElement>().ok())
+        .is_some_and(|element| element.focus().is_ok())
+}
+
+/// Lights up everything that belongs to what is pointed at or has the focus: replicas, services,
+/// events; the editor hears of it by the root's `data-lit`.
+pub fn light(from: Option<&Element>) {
+    let name = from
+        .and_then(|element| element.closest("[data-workload]").ok().flatten())
+        .and_then(|element| element.get_attribute("data-workload"))
+        .filter(|name| !name.is_empty());
+    let root = gloo::utils::document().document_element();
+    if root
+        .as_ref()
+        .and_then(|root| root.get_attribute("data-lit"))
+        == name
+    {
+        return;
+    }
+    set_root("data-lit", name.as_deref());
+    let Ok(all) = gloo::utils::document().query_selector_all("[data-workload], [data-subject]")
+    else {
+        return;
+    };
+    for place in 0..all.length() {
+        let Some(element) = all
+            .get(place)
+            .and_then(|node| node.dyn_into::<Element>().ok())
+        else {
+            continue;
+        };
+        let lit = name.as_deref().is_some_and(|name| {
+            element.get_attribute("data-workload").as_deref() == Some(name)
+                || element
+                    .get_attribute("data-subject")
+                    .is_some_and(|subject| belongs(&subject, name))
+        });
+        drop(element.class_list().toggle_with_force("lit", lit));
+    }
+}
+
+/// Whether `kind/name` is the workload's: its own name, or one made from it.
+fn belongs(subject: &str, workload: &str) -> bool {
+    let name = subject.split_once('/').map_or(subject, |(_, name)| name);
+    let name = name
+        .strip_prefix("app_")
+        .or_else(|| name.strip_prefix("app-"))
+        .unwrap_or(name);
+    name.strip_prefix(workload)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+}
+
+/// The value of a colour of the page's, as it is now.
+#[must_use]
+pub fn token(name: &str) -> String {
+    let root = gloo::utils::document().document_element();
+    let probe = root.and_then(|root| {
+        let style = gloo::utils::window().get_computed_style(&root).ok()??;
+        style.get_property_value(name).ok()
+    });
+    let text = probe.unwrap_or_default();
+    // A canvas knows no `light-dark()`: which half is meant is the root's colour scheme.
+    let Some(pair) = text.trim().strip_prefix("light-dark(") else {
+        return text;
+    };
+    let mut halves = pair.trim_end_matches(')').split(',').map(str::trim);
+    let dark = match kept_theme().as_deref() {
+        Some("dark") => true,
+        Some("light") => false,
+        _ => media("(prefers-color-scheme: dark)"),
+    };
+    halves.nth(usize::from(dark)).unwrap_or_default().to_owned()
+}
+
+fn kept_theme() -> Option<String> {
+    gloo::utils::document()
+        .document_element()?
+        .get_attribute("data-theme")
+}
+
+/// Where on an element a pointer is, from 0 at its left to 1 at its right.
+#[must_use]
+pub fn share_across(element: &Element, client_x: i32) -> f64 {
+    let place = element.get_bounding_client_rect();
+    if place.width() > 0.0 {
+        ((f64::from(client_x) - place.left()) / place.width()).clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
+}
+
 /// Puts the focus into the text area with this `id` and marks a stretch of one of its lines, from 1.
 pub fn select_line(id: &str, line: u32, from: u32, to: u32) {
     let Some(area) = element(id).and_then(|element| element.dyn_into::<HtmlTextAreaElement>().ok())
@@ -340,7 +438,7 @@ pub fn uses_key(event: &KeyboardEvent) -> bool {
         return false;
     };
     let selector = match event.key().as_str() {
-        " " => "button, a, summary, input",
+        " " => "button, a, summary, input:not([type=range])",
         "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown" | "Home" | "End" => {
             "input, [role=grid], [data-tab]"
         }

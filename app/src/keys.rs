@@ -8,6 +8,7 @@ use web_sys::{Element, KeyboardEvent};
 
 use crate::control::Control;
 use crate::dom;
+use crate::ui::watch::Look;
 
 const SECONDS_10_US: i64 = 10_000_000;
 
@@ -22,6 +23,20 @@ pub fn listen(control: Control, letters: impl Fn() -> bool + 'static) -> EventLi
         if event.key() == "s" && (event.ctrl_key() || event.meta_key()) && !event.is_composing() {
             event.prevent_default();
             dom::dialog("share", true);
+            return;
+        }
+        if event.key() == "k" && (event.ctrl_key() || event.meta_key()) && !event.is_composing() {
+            event.prevent_default();
+            dom::dialog("palette", true);
+            return;
+        }
+        if event.key() == "z"
+            && (event.ctrl_key() || event.meta_key())
+            && !event.shift_key()
+            && !dom::takes_text(event)
+        {
+            event.prevent_default();
+            control.undo();
             return;
         }
         if event.is_composing()
@@ -49,6 +64,18 @@ pub fn listen(control: Control, letters: impl Fn() -> bool + 'static) -> EventLi
         if acted {
             event.prevent_default();
         }
+    })
+}
+
+/// Lights up what belongs together, under the pointer and with the focus, until it is dropped.
+pub fn lights() -> [EventListener; 2] {
+    ["pointerover", "focusin"].map(|name| {
+        EventListener::new(&gloo::utils::document(), name, |event| {
+            let target = event
+                .target()
+                .and_then(|target| target.dyn_into::<Element>().ok());
+            dom::light(target.as_ref());
+        })
     })
 }
 
@@ -151,6 +178,16 @@ fn letter(control: &Control, event: &KeyboardEvent, key: &str) -> bool {
                 return false;
             };
             control.inspect(&orchestrator, &object);
+        }
+        "m" => control.bookmark(),
+        "M" => control.mark_range(),
+        "t" => {
+            let shown = control.model().look;
+            let place = Look::ALL
+                .iter()
+                .position(|look| *look == shown)
+                .unwrap_or(0);
+            control.look(Look::ALL[(place + 1) % Look::ALL.len()]);
         }
         "p" => dom::toggle_root("data-present"),
         "?" => dom::dialog("help", true),

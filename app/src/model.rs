@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use sim_core::protocol::views::{Graph, Outcome};
 use sim_core::protocol::{
     Anatomy, Diagnostic, EventLine, FaultMark, File, Frame, Project, Recording, Reply, Sheet, Why,
     WorldFrame,
@@ -9,9 +10,13 @@ use sim_core::protocol::{
 use yew::{AttrValue, Reducible};
 
 use crate::permalink;
+use crate::ui::watch::Look;
 
 /// Lines of the console's log that are kept.
 const CONSOLE_ENTRIES_MAX: usize = 200;
+
+/// Bookmarks that are kept.
+const BOOKMARKS_MAX: usize = 24;
 
 /// How the engine stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,6 +154,18 @@ pub struct Model {
     pub recording: Option<Rc<Recording>>,
     /// The object under inspection, and what the tools tell about it.
     pub inspected: Rc<(String, Vec<Sheet>)>,
+    /// What the middle of the page shows.
+    pub look: Look,
+    /// Moments to come back to, with what happened there.
+    pub bookmarks: Rc<Vec<(u64, String)>>,
+    /// A stretch that is played again and again; the end is missing while it is being chosen.
+    pub range: Option<(u64, Option<u64>)>,
+    /// The branch that the present one left, as it went on.
+    pub ghost: Option<Rc<Outcome>>,
+    /// What is explained as a graph.
+    pub causes: Rc<(Option<Why>, Graph)>,
+    /// Two branches that are compared.
+    pub compared: Rc<Vec<Outcome>>,
 }
 
 impl Model {
@@ -180,6 +197,12 @@ impl Model {
             crash: None,
             recording: None,
             inspected: Rc::default(),
+            look: Look::default(),
+            bookmarks: Rc::default(),
+            range: None,
+            ghost: None,
+            causes: Rc::default(),
+            compared: Rc::default(),
         }
     }
 
@@ -305,6 +328,18 @@ pub enum Action {
     Crashed(Option<String>),
     /// What the tools tell about an object.
     Inspected(String, Vec<Sheet>),
+    /// Shows something else in the middle.
+    Look(Look),
+    /// Keeps or forgets a moment.
+    Bookmark(u64, Option<String>),
+    /// Chooses a stretch to play again and again.
+    Range(Option<(u64, Option<u64>)>),
+    /// How the branch that was left goes on; none: nothing was left.
+    Ghost(Option<Outcome>),
+    /// Causes as a graph.
+    Causes(Why, Graph),
+    /// Two branches at their ends.
+    Compared(Vec<Outcome>),
 }
 
 impl Reducible for Model {
@@ -330,6 +365,9 @@ impl Reducible for Model {
                 model.project = Rc::new(project);
                 model.generation += 1;
                 model.why = None;
+                model.bookmarks = Rc::default();
+                model.range = None;
+                model.ghost = None;
                 model.service.clear();
                 model.refusal = None;
                 model.restored = false;
@@ -359,6 +397,21 @@ impl Reducible for Model {
                 model.crash = reason.map(AttrValue::from);
             }
             Action::Inspected(object, sheets) => model.inspected = Rc::new((object, sheets)),
+            Action::Look(look) => model.look = look,
+            Action::Bookmark(at, text) => {
+                let bookmarks = Rc::make_mut(&mut model.bookmarks);
+                bookmarks.retain(|(known, _)| *known != at);
+                if let Some(text) = text
+                    && bookmarks.len() < BOOKMARKS_MAX
+                {
+                    bookmarks.push((at, text));
+                    bookmarks.sort();
+                }
+            }
+            Action::Range(range) => model.range = range,
+            Action::Ghost(outcome) => model.ghost = outcome.map(Rc::new),
+            Action::Causes(why, graph) => model.causes = Rc::new((Some(why), graph)),
+            Action::Compared(outcomes) => model.compared = Rc::new(outcomes),
         }
         Rc::new(model)
     }

@@ -16,6 +16,7 @@ use crate::model::{Action, Engine, Model};
 use crate::permalink;
 use crate::text::{Language, Text};
 use crate::ui::charts::Charts;
+use crate::ui::compare::Compare;
 use crate::ui::console::Console;
 use crate::ui::editor_panel::EditorPanel;
 use crate::ui::events::Events;
@@ -25,10 +26,12 @@ use crate::ui::gallery::Gallery;
 use crate::ui::help::Help;
 use crate::ui::inspector::Inspector;
 use crate::ui::live::Live;
-use crate::ui::planes::Planes;
+use crate::ui::palette::Palette;
 use crate::ui::share::Share;
 use crate::ui::timeline::Timeline;
 use crate::ui::top_bar::TopBar;
+use crate::ui::watch::Watch;
+use crate::ui::why_graph::WhyGraph;
 
 /// The page's colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +157,8 @@ pub fn Page() -> Html {
         let flag = use_memo((), |()| Cell::new(true));
         flag.set(*letters);
         use_effect_with((), move |()| {
-            let listener = keys::listen(control, move || flag.get());
-            move || drop(listener)
+            let listeners = (keys::listen(control, move || flag.get()), keys::lights());
+            move || drop(listeners)
         });
     }
     use_effect_with((*language, *theme), |(language, theme)| {
@@ -228,22 +231,26 @@ pub fn Page() -> Html {
             <main id="main" class="main">
                 <EditorPanel {t} control={control.clone()} model={shared.clone()} />
                 <div class="center">
-                    <Planes {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} {healable} />
+                    <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} {healable} look={shared.look} frame={shown.clock.number} />
                     <Charts {t} control={control.clone()} worlds={shown.worlds.clone()} faults={shown.faults.clone()} services={shared.services()}
-                        service={shared.charted()} now_us={shown.clock.now_us} length_us={shown.clock.length_us} />
-                    <Faults {t} control={control.clone()} {workers} target={shared.target()} faults={shown.faults.clone()} />
+                        service={shared.charted()} now_us={shown.clock.now_us} length_us={shown.clock.length_us} ghost={shared.ghost.clone()} />
+                    <Faults {t} control={control.clone()} workers={workers.clone()} target={shared.target()} faults={shown.faults.clone()} />
                 </div>
                 <div class="side">
                     <Events {t} control={control.clone()} events={shown.events.clone()} asked={shared.why.clone()} why={shown.why.clone()} />
                     <Console {t} control={control.clone()} entries={shared.console.clone()} />
                 </div>
-                <Timeline {t} control={control.clone()} clock={shown.clock.clone()} faults={shown.faults.clone()} speed={control.speed()} />
+                <Timeline {t} control={control.clone()} clock={shown.clock.clone()} faults={shown.faults.clone()} speed={control.speed()}
+                    bookmarks={shared.bookmarks.clone()} range={shared.range} target={shared.target()} />
             </main>
             { bottom_bar(t) }
             <Experiment {t} control={control.clone()} project={shared.project.clone()} />
             <Share {t} control={control.clone()} recording={shared.recording.clone()} now_us={shown.clock.now_us} />
             <Gallery {t} control={control.clone()} />
             <Inspector {t} control={control.clone()} inspected={shared.inspected.clone()} parts={shown.anatomy.clone()} />
+            <WhyGraph {t} control={control.clone()} causes={shared.causes.clone()} />
+            <Compare {t} control={control.clone()} branches={shown.clock.branches.len() as u32} compared={shared.compared.clone()} />
+            <Palette {t} control={control.clone()} worlds={shown.worlds.clone()} {workers} />
             <Help {t} letters={*letters} {on_letters} />
             <Live {t} worlds={shown.worlds.clone()} />
         </div>

@@ -12,7 +12,11 @@
 pub mod anatomy;
 pub mod assist;
 pub mod check;
+pub mod causes;
 pub mod inspect;
+pub mod layers;
+pub mod loops;
+pub mod picture;
 pub mod record;
 pub mod view;
 

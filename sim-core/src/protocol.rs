@@ -4,10 +4,17 @@
 //! ids of the engine; strings are made for what is on screen only. A message that cannot be read is
 //! an error that the page shows, never a panic. [`VERSION`] is part of the handshake.
 
+pub mod views;
+
 use serde::{Deserialize, Serialize};
 
+use views::{Graph, Loop, Outcome, Picture};
+
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
+
+/// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
+pub const DENSE_MACHINES: usize = 200;
 
 /// Longest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
@@ -96,6 +103,23 @@ pub enum Query {
     },
     /// What can follow in a console line.
     Words(String),
+    /// What happens in the run of a scenario.
+    Picture(File),
+    /// What each control loop saw and did.
+    Loops,
+    /// What led to an event and what else came of it, as a graph.
+    Causes(Why),
+    /// What waits for what among the services of the Compose files.
+    Dependencies,
+    /// How a branch stands at its latest time.
+    Outcome(u32),
+    /// What runs on one machine of a world that is shown as tiles.
+    Machine {
+        /// World.
+        orchestrator: String,
+        /// Machine.
+        machine: String,
+    },
 }
 
 /// The answer to a [`Query`].
@@ -121,6 +145,16 @@ pub enum Answer {
     },
     /// What the tools print.
     Sheets(Vec<Sheet>),
+    /// A run's picture.
+    Picture(Picture),
+    /// Control loops.
+    Loops(Vec<Loop>),
+    /// A graph.
+    Graph(Graph),
+    /// A branch's outcome.
+    Outcome(Box<Outcome>),
+    /// What runs on a machine.
+    Machine(Box<MachineFrame>),
 }
 
 /// A word that fits.
@@ -461,8 +495,10 @@ pub struct MachineFrame {
     pub cpu_permille: u32,
     /// Requested or reserved memory, in thousandths of its capacity.
     pub memory_permille: u32,
-    /// What runs or ran there.
+    /// What runs or ran there; empty in a world of more than [`DENSE_MACHINES`], see `counts`.
     pub units: Vec<Unit>,
+    /// In such a world, how many replicas are in each state group, in the groups' order.
+    pub counts: [u32; 7],
 }
 
 /// A replica: a pod, a task, a container, in its own world's word.

@@ -147,7 +147,7 @@ test("an object is looked into with the real tools' words, the console offers wo
 test("charts and figures leave as files", async () => {
   const { page, close } = await frozen(120);
   await page.getByTestId("share-open").click();
-  for (const [id, begin] of [["export-podium.csv", "orchestrator,service,"], ["export-svg", "<svg"], ["export-podium.md", "# An experiment"], ["export-png", "\u0089PNG"]]) {
+  for (const [id, begin] of [["export-podium.csv", "orchestrator,service,"], ["export-svg", "<svg"], ["export-podium.md", "# An experiment"], ["export-png", "\u0089PNG"], ["export-gif", "GIF89a"]]) {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByTestId(id).click()]);
     const text = await readFile(await download.path(), "latin1");
     assert.ok(text.startsWith(begin), `${id}: ${text.slice(0, 20)}`);

@@ -10,14 +10,25 @@ import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
-import { Annotation, Compartment, EditorState, Transaction } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
+import { Annotation, Compartment, EditorState, StateEffect, StateField, Transaction } from "@codemirror/state";
+import { Decoration, drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
 const TYPING_PAUSE_MS = 150;
 
 // Marks a change that the page itself made: it is not reported back.
 const fromPage = Annotation.define();
+
+// The name whose lines are lit; they move along with the text.
+const setLit = StateEffect.define();
+const lit = StateField.define({
+  create: () => Decoration.none,
+  update(marks, transaction) {
+    for (const effect of transaction.effects) if (effect.is(setLit)) return litLines(transaction.state.doc, effect.value);
+    return marks.map(transaction.changes);
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
 
 const colours = syntaxHighlighting(
   HighlightStyle.define([
@@ -40,6 +51,7 @@ const theme = EditorView.theme({
   "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
     background: "color-mix(in srgb, var(--accent) 28%, transparent)",
   },
+  ".cm-lit": { boxShadow: "inset 3px 0 var(--accent)", backgroundColor: "color-mix(in srgb, var(--accent) 16%, transparent)" },
   ".cm-panels, .cm-tooltip": { color: "var(--text)", backgroundColor: "var(--surface)", borderColor: "var(--border)" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { color: "var(--surface)", background: "var(--accent)" },
   ".cm-diagnostic-code": { fontFamily: "var(--mono)", color: "var(--muted)" },
@@ -94,7 +106,7 @@ export function mount(element, options) {
     state: EditorState.create({
       doc: options.doc,
       extensions: [
-        tab, tabByFocus, changed, theme, colours, yaml(), indentUnit.of("  "), EditorState.tabSize.of(2),
+        tab, tabByFocus, changed, lit, theme, colours, yaml(), indentUnit.of("  "), EditorState.tabSize.of(2),
         lineNumbers(), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(),
         drawSelection(), history(), foldGutter(), lintGutter(), indentOnInput(), bracketMatching(),
         closeBrackets(), highlightSelectionMatches(), EditorView.lineWrapping,
@@ -107,6 +119,12 @@ export function mount(element, options) {
       ],
     }),
   });
+  // Lines that name what is pointed at elsewhere on the page: the root element says its name.
+  const root = document.documentElement;
+  const light = () => view.dispatch({ effects: setLit.of(root.dataset.lit ?? "") });
+  const watcher = new MutationObserver(light);
+  watcher.observe(root, { attributes: true, attributeFilter: ["data-lit"] });
+
   // A region that scrolls can be reached and scrolled by keyboard.
   view.scrollDOM.tabIndex = 0;
 
@@ -166,10 +184,24 @@ export function mount(element, options) {
     redo: () => redo(view),
     focus: () => view.focus(),
     destroy() {
+      watcher.disconnect();
       clearTimeout(pause);
       view.destroy();
     },
   };
+}
+
+// Marks the lines that name a workload: `name: NAME` of a manifest, `NAME:` of a service.
+function litLines(doc, name) {
+  if (!name) return Decoration.none;
+  const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const wanted = new RegExp(`^\\s*(?:- )?(?:name|app): *["']?${escaped}["']?\\s*$|^  ${escaped}:\\s*$`);
+  const marks = [];
+  for (let number = 1; number <= doc.lines; number += 1) {
+    const line = doc.line(number);
+    if (wanted.test(line.text)) marks.push(Decoration.line({ class: "cm-lit" }).range(line.from));
+  }
+  return Decoration.set(marks);
 }
 
 // An edit like one that was typed: it is reported and can be undone.

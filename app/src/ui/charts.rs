@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+use sim_core::protocol::views::Outcome;
 use sim_core::protocol::{FaultMark, SeriesFrame, WorldFrame};
 use web_sys::{Element, HtmlSelectElement};
 use yew::prelude::*;
@@ -40,6 +41,8 @@ pub struct ChartsProps {
     pub now_us: u64,
     /// End of the axis, in microseconds.
     pub length_us: u64,
+    /// The branch that the present one left, as it went on.
+    pub ghost: Option<Rc<Outcome>>,
 }
 
 /// The charts.
@@ -66,6 +69,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
                     <li><span class="sample sample-desired" aria-hidden="true" />{ t.chart_desired() }</li>
                     <li><span class="sample sample-ready" aria-hidden="true" />{ t.chart_ready() }</li>
                     <li><span class="sample sample-answered" aria-hidden="true" />{ t.chart_answered() }</li>
+                    if props.ghost.is_some() { <li data-testid="ghost"><span class="sample sample-ghost" aria-hidden="true" />{ t.chart_ghost() }</li> }
                 </ul>
             </header>
             { for props.worlds.iter().map(|world| strip(props, world)) }
@@ -140,6 +144,12 @@ fn strip(props: &ChartsProps, world: &Rc<WorldFrame>) -> Html {
         .unwrap_or(1)
         .max(1);
     let (now, length) = (props.now_us, props.length_us);
+    let ghost = props.ghost.as_ref().and_then(|ghost| {
+        let own = |other: &&WorldFrame| other.orchestrator == world.orchestrator;
+        let series = &ghost.worlds.iter().find(own)?.series;
+        let series = series.iter().find(|series| series.name == props.service)?;
+        Some((ghost.tip_us, series))
+    });
     let desired = series.desired.last().copied().unwrap_or(0);
     let ready = series.ready.last().copied().unwrap_or(0);
     let answered = series
@@ -195,6 +205,9 @@ fn strip(props: &ChartsProps, world: &Rc<WorldFrame>) -> Html {
                         }
                         </>
                     }) }
+                    if let Some((tip, ghost)) = ghost {
+                        <path class="chart-ghost" d={line(&ghost.at_us, &ghost.ready, f64::from(top), tip, length)} />
+                    }
                     <path class="chart-answered" d={line(&series.at_us, &series.answered_ppm, 1_000_000.0, now, length)} />
                     <path class="chart-desired" d={line(&series.at_us, &series.desired, f64::from(top), now, length)} />
                     <path class="chart-ready" d={line(&series.at_us, &series.ready, f64::from(top), now, length)} />

@@ -55,6 +55,10 @@ fn chain(props: &EventsProps) -> Html {
         let (control, asked) = (props.control.clone(), asked.clone());
         Callback::from(move |_: MouseEvent| control.inspect(&asked.orchestrator, &asked.object))
     };
+    let on_graph = {
+        let (control, asked) = (props.control.clone(), asked.clone());
+        Callback::from(move |_: MouseEvent| control.causes(asked.clone()))
+    };
     let waits = std::iter::once(0).chain(
         props
             .why
@@ -66,6 +70,7 @@ fn chain(props: &EventsProps) -> Html {
             <header class="why-head">
                 <h2>{ t.why() }</h2>
                 <code>{ &asked.object }</code>
+                <button type="button" class="small" data-testid="cause-graph" onclick={on_graph}>{ t.cause_graph() }</button>
                 <button type="button" class="small" data-testid="inspect" onclick={on_inspect}>{ t.inspect() }</button>
                 <button type="button" class="small" aria-label={t.close()} onclick={on_close}>{ "×" }</button>
             </header>
@@ -127,7 +132,7 @@ fn event(props: &EventsProps, line: &EventLine, first: bool) -> Html {
     };
     html! {
         <li {key}>
-            <button type="button" class={format!("event event-{}", line.orchestrator)} tabindex={if first { "0" } else { "-1" }} onclick={on_explain}>
+            <button type="button" class={format!("event event-{}", line.orchestrator)} data-subject={line.subject.clone()} tabindex={if first { "0" } else { "-1" }} onclick={on_explain}>
                 <span class="event-mark" title={planes::name(&line.orchestrator, props.t)}>{ mark }</span>
                 { body(line) }
             </button>

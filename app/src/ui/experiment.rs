@@ -109,7 +109,7 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
                 </div>
                 <label>{ t.experiment_paste() }<textarea rows="6" spellcheck="false" ref={pasted} placeholder={t.experiment_paste_hint()} data-testid="experiment-paste" /></label>
                 <div class="columns">
-                    <label>{ t.experiment_nodes() }<input type="number" min="1" max="200" ref={nodes} value={project.nodes.to_string()} data-testid="experiment-nodes" /></label>
+                    <label>{ t.experiment_nodes() }<input type="number" min="1" max="5000" ref={nodes} value={project.nodes.to_string()} data-testid="experiment-nodes" /></label>
                     <label>{ t.experiment_seed() }<input type="number" min="0" ref={seed} value={project.seed.to_string()} data-testid="experiment-seed" /></label>
                     <label>{ t.experiment_length() }<input type="number" min="1" ref={length} value={(project.length_us / 1_000_000).to_string()} data-testid="experiment-length" /></label>
                 </div>

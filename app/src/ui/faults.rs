@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use sim_core::protocol::{FaultMark, Request};
-use web_sys::HtmlSelectElement;
+use web_sys::{DragEvent, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use crate::control::Control;
@@ -11,6 +11,32 @@ use crate::format::{clock, span};
 use crate::model::Action;
 use crate::text::Text;
 use crate::ui::planes;
+
+/// What is dragged: kinds of faults, under a name of their own so that nothing else is taken for one.
+const DRAGGED: &str = "application/x-podium-fault";
+
+/// Lets a fault be dropped here.
+pub fn accept(event: DragEvent) {
+    let dragged = event.data_transfer().map(|data| data.types());
+    if dragged.is_some_and(|types| types.includes(&DRAGGED.into(), 0)) {
+        event.prevent_default();
+    }
+}
+
+/// The kind of fault that was dropped, if it was one.
+#[must_use]
+pub fn dropped(event: &DragEvent) -> Option<String> {
+    let kind = event.data_transfer()?.get_data(DRAGGED).ok()?;
+    (!kind.is_empty()).then_some(kind)
+}
+
+fn drag(kind: &'static str) -> Callback<DragEvent> {
+    Callback::from(move |event: DragEvent| {
+        if let Some(data) = event.data_transfer() {
+            drop(data.set_data(DRAGGED, kind));
+        }
+    })
+}
 
 /// What the row needs.
 #[derive(Properties, PartialEq)]
@@ -38,14 +64,22 @@ pub fn Faults(props: &FaultsProps) -> Html {
             control.act(Action::Aim(chooser.value()));
         })
     };
-    let on_kill = {
-        let (control, target) = (props.control.clone(), props.target.clone());
-        Callback::from(move |_: MouseEvent| control.kill_machine(&target))
+    // Empty: at once.
+    let when = use_node_ref();
+    let cause = |kind: &'static str| {
+        let (control, target, when) = (props.control.clone(), props.target.clone(), when.clone());
+        Callback::from(move |_: MouseEvent| {
+            let input = when.cast::<HtmlInputElement>();
+            let seconds = input
+                .as_ref()
+                .and_then(|input| input.value().parse::<f64>().ok());
+            let at = seconds.map(|seconds| (seconds.max(0.0) * 1_000_000.0) as u64);
+            control.plan_fault(kind, &target, at);
+        })
     };
     let other = |kind: &'static str, shown: &'static str| {
-        let (control, target) = (props.control.clone(), props.target.clone());
-        html! { <button type="button" data-testid={format!("fault-{kind}")} disabled={target.is_empty()}
-        onclick={move |_| control.break_machine(kind, &target)}>{ shown }</button> }
+        html! { <button type="button" draggable="true" title={t.fault_drag()} data-testid={format!("fault-{kind}")} disabled={props.target.is_empty()}
+        ondragstart={drag(kind)} onclick={cause(kind)}>{ shown }</button> }
     };
     let on_heal = {
         let control = props.control.clone();
@@ -61,7 +95,11 @@ pub fn Faults(props: &FaultsProps) -> Html {
                         { for props.workers.iter().map(|name| html! { <option key={name.clone()} value={name.clone()} selected={*name == props.target}>{ name }</option> }) }
                     </select>
                 </label>
-                <button type="button" class="danger" data-testid="fault-kill" disabled={props.target.is_empty()} onclick={on_kill}>{ "⚡ " }{ t.fault_kill() }</button>
+                <label class="field"><span>{ t.fault_at() }</span>
+                    <input type="number" min="0" step="1" class="fault-when" placeholder={t.fault_at_now()} data-testid="fault-at" ref={when.clone()} />
+                </label>
+                <button type="button" class="danger" draggable="true" title={t.fault_drag()} data-testid="fault-kill" disabled={props.target.is_empty()}
+                    ondragstart={drag("node-crash")} onclick={cause("node-crash")}>{ "⚡ " }{ t.fault_kill() }</button>
                 { other("node-reboot", t.fault_reboot()) }
                 { other("partition", t.fault_partition()) }
                 { other("registry-down", t.fault_registry()) }
@@ -70,7 +108,7 @@ pub fn Faults(props: &FaultsProps) -> Html {
             if props.faults.is_empty() {
                 <p class="quiet">{ t.fault_list_empty() }</p>
             } else {
-                <ul class="fault-list">{ for props.faults.iter().map(|fault| outcome(t, fault)) }</ul>
+                <ul class="fault-list" tabindex="0" aria-labelledby="faults-title">{ for props.faults.iter().map(|fault| outcome(t, fault)) }</ul>
             }
         </section>
     }

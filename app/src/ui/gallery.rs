@@ -1,11 +1,17 @@
-//! The gallery: scenarios to open, each with its question and what to try.
+//! The gallery: scenarios to open, each with its question, its run as a picture, and what to try.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use sim_core::protocol::views::Picture;
+use sim_core::protocol::{Answer, File, Query};
 use yew::prelude::*;
 
 use crate::control::Control;
 use crate::dom;
 use crate::gallery::{self, ENTRIES};
 use crate::text::{Language, Text};
+use crate::ui::picture::picture;
 
 /// What the dialog needs.
 #[derive(Properties, PartialEq)]
@@ -16,23 +22,70 @@ pub struct GalleryProps {
     pub control: Control,
 }
 
-/// The dialog.
+type Pictures = BTreeMap<&'static str, Rc<Picture>>;
+
+/// The dialog. Its pictures are drawn by the engine when it is first opened, one after the other.
 #[component]
 pub fn Gallery(props: &GalleryProps) -> Html {
     let t = props.t;
+    let opened = use_state_eq(|| false);
+    let drawn = use_state(|| Rc::new(Pictures::new()));
+    let kept = use_mut_ref(Pictures::new);
+    // A dialog opened by script tells nobody; the focus that comes into it does.
+    let on_open = {
+        let (opened, drawn, kept) = (opened.clone(), drawn.clone(), kept.clone());
+        let control = props.control.clone();
+        Callback::from(move |_: FocusEvent| {
+            if !*opened {
+                opened.set(true);
+                draw(
+                    &control,
+                    0,
+                    Rc::new({
+                        let (drawn, kept) = (drawn.clone(), kept.clone());
+                        move |name: &'static str, picture: Picture| {
+                            kept.borrow_mut().insert(name, Rc::new(picture));
+                            drawn.set(Rc::new(kept.borrow().clone()));
+                        }
+                    }),
+                );
+            }
+        })
+    };
     html! {
-        <dialog id="gallery" aria-labelledby="gallery-title" data-testid="gallery">
+        <dialog id="gallery" aria-labelledby="gallery-title" data-testid="gallery" onfocusin={on_open}>
             <form method="dialog" class="dialog">
                 <h2 id="gallery-title">{ t.gallery() }</h2>
                 <p class="quiet">{ t.gallery_hint() }</p>
-                <ul class="gallery">{ for ENTRIES.iter().map(|entry| card(props, entry)) }</ul>
+                if *opened {
+                    <ul class="gallery">{ for ENTRIES.iter().map(|entry| card(props, entry, drawn.get(entry.name))) }</ul>
+                }
                 <div class="dialog-buttons"><button type="submit" class="primary">{ t.close() }</button></div>
             </form>
         </dialog>
     }
 }
 
-fn card(props: &GalleryProps, entry: &'static gallery::Entry) -> Html {
+/// Asks for the picture of an entry; its answer asks for the next, so that the engine has time for
+/// others in between.
+fn draw(control: &Control, place: usize, took: Rc<dyn Fn(&'static str, Picture)>) {
+    let Some(entry) = ENTRIES.get(place) else {
+        return;
+    };
+    let file = File {
+        name: entry.name.to_owned(),
+        text: entry.text.to_owned(),
+    };
+    let next = control.clone();
+    control.ask(Query::Picture(file), move |answer| {
+        if let Answer::Picture(picture) = answer {
+            took(entry.name, picture);
+        }
+        draw(&next, place + 1, took);
+    });
+}
+
+fn card(props: &GalleryProps, entry: &'static gallery::Entry, drawn: Option<&Rc<Picture>>) -> Html {
     let t = props.t;
     let on_open = {
         let control = props.control.clone();
@@ -47,6 +100,7 @@ fn card(props: &GalleryProps, entry: &'static gallery::Entry) -> Html {
             <h3>
                 if let Some((question, _)) = words { { question } } else { <span lang="en">{ entry.title }</span> }
             </h3>
+            <div class="picture-place">if let Some(drawn) = drawn { { picture(t, drawn) } }</div>
             if t.language == Language::English || words.is_none() { <p class="quiet" lang="en">{ plain(entry.prose) }</p> }
             if let Some((_, try_this)) = words { <p>{ t.gallery_try(try_this) }</p> }
             <button type="button" class="small" aria-label={t.gallery_open(entry.title)} data-testid={format!("gallery-{}", entry.name)} onclick={on_open}>{ t.open() }</button>

@@ -7,7 +7,7 @@ use crate::control::Control;
 use crate::format::short_name;
 use crate::model::Action;
 use crate::text::Text;
-use crate::ui::state;
+use crate::ui::{faults, state};
 
 /// What a machine needs.
 #[derive(Properties, PartialEq)]
@@ -63,13 +63,22 @@ pub fn Machine(props: &MachineProps) -> Html {
         let (control, name) = (props.control.clone(), machine.name.clone());
         Callback::from(move |_: MouseEvent| control.heal_machine(&name))
     };
+    let on_drop = {
+        let (control, name) = (props.control.clone(), machine.name.clone());
+        Callback::from(move |event: DragEvent| {
+            if let Some(kind) = faults::dropped(&event) {
+                event.prevent_default();
+                control.break_machine(&kind, &name);
+            }
+        })
+    };
     let class = classes!(
         "machine",
         lost.then_some("machine-lost"),
         props.chosen.then_some("machine-chosen")
     );
     html! {
-        <div {class} role="row" data-machine={machine.name.clone()} data-object={format!("node/{}", machine.name)} data-orchestrator={props.orchestrator.clone()}
+        <div {class} role="row" ondragover={faults::accept} ondrop={on_drop} data-machine={machine.name.clone()} data-object={format!("node/{}", machine.name)} data-orchestrator={props.orchestrator.clone()}
             data-lost={lost.to_string()} data-testid={format!("machine-{}-{}", props.orchestrator, machine.name)}>
             <div class="machine-head" role="gridcell" tabindex={if props.first { "0" } else { "-1" }} onfocus={on_aim} title={units}>
                 <span class={classes!("glyph", state::class(if lost { StateGroup::Unknown } else { StateGroup::Ready }))} aria-hidden="true">
@@ -94,7 +103,7 @@ pub fn Machine(props: &MachineProps) -> Html {
                 </div>
             }
             if !machine.units.is_empty() {
-                <div class="units" role="presentation">{ for machine.units.iter().map(|row| unit(t, &props.control, &props.orchestrator, row)) }</div>
+                <div class="units" role="presentation">{ for machine.units.iter().map(|row| unit(t, &props.control, &props.orchestrator, row, true)) }</div>
             }
         </div>
     }
@@ -105,8 +114,8 @@ fn bar(label: &str, permille: u32) -> Html {
     html! { <span class="bar"><span class="bar-label">{ label }</span><span class="bar-track"><span class="bar-fill" style={width} /></span></span> }
 }
 
-/// A pod, a task or a container.
-pub fn unit(t: Text, control: &Control, orchestrator: &str, unit: &Unit) -> Html {
+/// A pod, a task or a container; in a grid a cell of it.
+pub fn unit(t: Text, control: &Control, orchestrator: &str, unit: &Unit, in_grid: bool) -> Html {
     let object = format!("{}/{}", unit.kind, unit.name);
     let on_explain = {
         let (control, orchestrator, object) =
@@ -124,7 +133,7 @@ pub fn unit(t: Text, control: &Control, orchestrator: &str, unit: &Unit) -> Html
         "Running" | "running" | "running (healthy)"
     ) && unit.group == StateGroup::Ready;
     html! {
-        <button type="button" key={unit.name.clone()} role="gridcell" tabindex="-1" class={classes!("unit", state::class(unit.group))}
+        <button type="button" key={unit.name.clone()} role={in_grid.then_some("gridcell")} tabindex={in_grid.then_some("-1")} class={classes!("unit", state::class(unit.group))}
             data-unit={unit.name.clone()} data-object={object} data-orchestrator={orchestrator.to_owned()} data-state={state::word(unit.group, Text::default())}
             data-workload={unit.workload.clone()} data-testid="unit"
             title={t.unit_label(&unit.name, format!("{}, {}", state::word(unit.group, t), unit.state))} onclick={on_explain}>

@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::WorldFrame;
+use sim_core::protocol::{DENSE_MACHINES, WorldFrame};
 use yew::prelude::*;
 
 use crate::control::Control;
 use crate::format::percent;
 use crate::mechanism;
 use crate::text::{Language, Text};
+use crate::ui::dense::Dense;
 use crate::ui::machine::{Machine, unit};
 use crate::ui::state::{self, GROUPS};
 
@@ -42,7 +43,7 @@ pub fn name(orchestrator: &str, t: Text) -> &'static str {
 pub fn Planes(props: &PlanesProps) -> Html {
     let t = props.t;
     html! {
-        <section id="panel-watch" class="planes-panel" tabindex="-1" aria-label={t.machines()}>
+        <>
             <p id="grid-help" class="sr-only">{ t.grid_help() }</p>
             <div class="planes" data-testid="planes">
                 { for props.worlds.iter().map(|world| html! {
@@ -55,7 +56,7 @@ pub fn Planes(props: &PlanesProps) -> Html {
                     <li><span class={classes!("glyph", state::class(*group))} aria-hidden="true">{ state::glyph(*group) }</span>{ state::word(*group, t) }</li>
                 }) }
             </ul>
-        </section>
+        </>
     }
 }
 
@@ -106,6 +107,9 @@ fn Plane(props: &PlaneProps) -> Html {
                 </span>
             </header>
             <p class="mechanism" lang={said_in.html()} data-testid={format!("mechanism-{orchestrator}")}>{ said }</p>
+            if world.machines.len() > DENSE_MACHINES {
+                <Dense {t} control={props.control.clone()} world={world.clone()} />
+            } else {
             <div class="machines" role="grid" aria-label={name(orchestrator, t)} aria-describedby="grid-help">
                 { for world.machines.iter().enumerate().map(|(place, machine)| html! {
                     <Machine key={machine.name.clone()} {t} control={props.control.clone()} machine={machine.clone()} first={place == 0}
@@ -115,13 +119,14 @@ fn Plane(props: &PlaneProps) -> Html {
                 if !world.unplaced.is_empty() {
                     <div class="machine unplaced" role="row">
                         <div class="machine-head" role="rowheader">{ t.unplaced() }</div>
-                        <div class="units" role="presentation">{ for world.unplaced.iter().map(|row| unit(t, &props.control, orchestrator, row)) }</div>
+                        <div class="units" role="presentation">{ for world.unplaced.iter().map(|row| unit(t, &props.control, orchestrator, row, true)) }</div>
                     </div>
                 }
             </div>
+            }
             <ul class="services">
                 { for world.services.iter().map(|service| html! {
-                    <li key={service.name.clone()}>
+                    <li key={service.name.clone()} data-workload={service.name.clone()}>
                         <span class="service-name">{ &service.name }</span>
                         <span class="service-numbers" title={t.service_summary(service.desired, &service.name, service.ready, service.serving)}>
                             { format!("{}/{}", service.ready, service.desired) }

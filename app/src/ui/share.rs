@@ -90,6 +90,7 @@ fn contents(props: &ShareProps) -> Html {
         <div class="export-row">
             <button type="button" data-testid="export-svg" onclick={|_| dom::picture("svg")}>{ t.export_svg() }</button>
             <button type="button" data-testid="export-png" onclick={|_| dom::picture("png")}>{ t.export_png() }</button>
+            <button type="button" data-testid="export-gif" onclick={|_| dom::picture("gif")}>{ t.export_gif() }</button>
             { save("podium.csv", t.export_csv(), |control| export::csv(&control.model())) }
             { save("podium.md", t.export_scenario(), |control| control.model().recording.as_deref().map(export::scenario).unwrap_or_default()) }
         </div>

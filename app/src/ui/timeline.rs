@@ -3,12 +3,15 @@
 use std::rc::Rc;
 
 use sim_core::protocol::{FaultMark, Frame, Request};
-use web_sys::{HtmlInputElement, HtmlSelectElement};
+use web_sys::{DragEvent, Element, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use crate::control::{Control, SPEEDS};
+use crate::dom;
 use crate::format::{clock, factor};
+use crate::model::Action;
 use crate::text::Text;
+use crate::ui::faults;
 
 /// Microseconds for each step of the slider.
 const STEP_US: u64 = 100_000;
@@ -26,6 +29,12 @@ pub struct TimelineProps {
     pub faults: Rc<Vec<FaultMark>>,
     /// The speed asked for, in thousandths.
     pub speed: u64,
+    /// Moments to come back to.
+    pub bookmarks: Rc<Vec<(u64, String)>>,
+    /// A stretch that is played again and again.
+    pub range: Option<(u64, Option<u64>)>,
+    /// The machine that a dropped fault hits.
+    pub target: String,
 }
 
 /// The timeline.
@@ -62,6 +71,17 @@ pub fn Timeline(props: &TimelineProps) -> Html {
         })
     };
     let length = frame.length_us.max(STEP_US);
+    let row = use_node_ref();
+    let on_drop = {
+        let (control, target, row) = (props.control.clone(), props.target.clone(), row.clone());
+        Callback::from(move |event: DragEvent| {
+            if let (Some(kind), Some(row)) = (faults::dropped(&event), row.cast::<Element>()) {
+                event.prevent_default();
+                let at = dom::share_across(&row, event.client_x()) * length as f64;
+                control.plan_fault(&kind, &target, Some(at as u64));
+            }
+        })
+    };
     let play = if frame.playing { t.pause() } else { t.play() };
     html! {
         <section class="timeline" aria-label={t.timeline()} data-testid="timeline">
@@ -87,10 +107,32 @@ pub fn Timeline(props: &TimelineProps) -> Html {
                         </select>
                     </label>
                 }
+                if frame.branches.len() > 1 {
+                    <button type="button" data-testid="compare" onclick={act(|control| {
+                        let model = control.model();
+                        let clock = &model.shown.clock;
+                        let other = if clock.branch == 0 { 1 } else { clock.branch - 1 };
+                        control.compare([other, clock.branch]);
+                    })}>{ t.compare() }</button>
+                }
+                <button type="button" data-testid="bookmark" onclick={act(Control::bookmark)}>{ t.bookmark() }</button>
+                <button type="button" data-testid="range" aria-pressed={props.range.is_some().to_string()} onclick={act(Control::mark_range)}>{
+                    match props.range {
+                        None => t.loop_range().to_owned(),
+                        Some((from, None)) => t.loop_from(clock(from), "…"),
+                        Some((_, Some(_))) => t.loop_clear().to_owned(),
+                    }
+                }</button>
                 if frame.seeking { <span class="quiet" role="status">{ t.seeking() }</span> }
             </div>
-            <div class="slider-row">
+            <div class="slider-row" ondragover={faults::accept} ondrop={on_drop} ref={row} data-testid="slider-row">
                 <div class="marks" aria-hidden="true">
+                    if let Some((from, Some(to))) = props.range {
+                        <span class="mark-range" style={format!("left: {:.3}%; width: {:.3}%", share(from, length), share(to, length) - share(from, length))} />
+                    }
+                    { for props.bookmarks.iter().map(|(at, text)| html! {
+                        <span class="mark mark-kept" style={format!("left: {:.3}%", share(*at, length))} title={text.clone()}><span class="mark-glyph">{ "▾" }</span></span>
+                    }) }
                     <span class="mark-run" style={format!("width: {:.3}%", share(frame.tip_us, length))} />
                     { for marks(&props.faults).into_iter().map(|(at, until, text)| html! {
                         <span class="mark" style={format!("left: {:.3}%; width: {:.3}%", share(at, length), share(until.min(length), length) - share(at, length))} title={text.clone()}>
@@ -101,6 +143,17 @@ pub fn Timeline(props: &TimelineProps) -> Html {
                 <input type="range" id="timeline-slider" role="slider" min="0" max={(length / STEP_US).to_string()} step="1" value={(frame.now_us / STEP_US).to_string()}
                     aria-label={t.time()} aria-valuetext={value_text(t, frame, &props.faults)} data-testid="slider" oninput={on_slide} />
             </div>
+            if !props.bookmarks.is_empty() {
+                <ul class="bookmarks" aria-label={t.bookmarks()} data-testid="bookmarks">
+                    { for props.bookmarks.iter().map(|(at, text)| {
+                        let (at, go, forget) = (*at, props.control.clone(), props.control.clone());
+                        html! { <li key={at}>
+                            <button type="button" class="small" onclick={move |_| go.seek(at)}>{ clock(at) }{ " " }<span class="quiet">{ text }</span></button>
+                            <button type="button" class="small" aria-label={t.bookmark_remove(clock(at))} onclick={move |_| forget.act(Action::Bookmark(at, None))}>{ "×" }</button>
+                        </li> }
+                    }) }
+                </ul>
+            }
         </section>
     }
 }

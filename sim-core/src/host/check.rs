@@ -7,8 +7,8 @@ use crate::console::sim;
 use crate::engine::command::FaultSpec;
 use crate::protocol::{Diagnostic, Project, TextEdit};
 
-/// Most worker machines of a page's experiment: each is a box on the screen.
-const NODES_MAX: u32 = 200;
+/// Most worker machines of a page's experiment: what an upstream cluster is tested with.
+const NODES_MAX: u32 = 5_000;
 
 /// The experiment that a project describes.
 ///

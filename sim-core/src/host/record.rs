@@ -6,7 +6,7 @@
 use crate::base::time::SimTime;
 use crate::protocol::{Act, Answer, Deed, Project, Query, Recording, Reply};
 
-use super::{EngineHost, assist, inspect};
+use super::{EngineHost, assist, causes, inspect, loops, picture, view};
 
 /// Most acts of a recording: a person does them one by one.
 const ACTS_MAX: usize = 2_000;
@@ -167,6 +167,23 @@ impl EngineHost {
                 object,
             } => inspect::sheets(&self.session, orchestrator, object),
             Query::Words(line) => inspect::words(&self.session, line),
+            Query::Picture(file) => picture::picture(file).map_or(Answer::Nothing, Answer::Picture),
+            Query::Loops => Answer::Loops(loops::loops(self.session.history.lab())),
+            Query::Causes(why) => causes::causes(self.session.history.lab(), why)
+                .map_or(Answer::Nothing, Answer::Graph),
+            Query::Dependencies => causes::dependencies(&self.project, self.session.history.lab())
+                .map_or(Answer::Nothing, Answer::Graph),
+            Query::Machine {
+                orchestrator,
+                machine,
+            } => view::one_machine(self.session.history.lab(), orchestrator, machine)
+                .map_or(Answer::Nothing, |machine| {
+                    Answer::Machine(Box::new(machine))
+                }),
+            Query::Outcome(branch) => picture::outcome(&self.session, *branch, self.view.points)
+                .map_or(Answer::Nothing, |outcome| {
+                    Answer::Outcome(Box::new(outcome))
+                }),
         }
     }
 }

@@ -1,5 +1,7 @@
 use super::EngineHost;
-use crate::protocol::{File, Frame, Project, Reply, Request, StateGroup, Target, View, Why};
+use crate::protocol::{
+    Answer, File, Frame, Project, Query, Reply, Request, StateGroup, Target, View, Why,
+};
 
 const KUBERNETES: &str = include_str!("../../../examples/poll/kubernetes.yaml");
 const STACK: &str = include_str!("../../../examples/poll/stack.yml");
@@ -374,4 +376,154 @@ fn a_fault_that_cannot_be_carried_out_is_shown_at_its_place_and_the_last_state_s
     let found = refused(&mut host, project);
     assert_eq!((found[0].line, found[0].column), (1, 1));
     assert_eq!(at(&mut host, 30).hash, hash);
+}
+
+fn asked(host: &mut EngineHost, query: Query) -> Answer {
+    match host.handle(Request::Ask { number: 1, query }).pop() {
+        Some(Reply::Answer { answer, .. }) => answer,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_loop_says_what_it_saw_and_did() {
+    let mut host = loaded();
+    at(&mut host, 420);
+    let Answer::Loops(loops) = asked(&mut host, Query::Loops) else {
+        panic!("no loops")
+    };
+    let scheduler = loops
+        .iter()
+        .find(|found| found.source == "kube.scheduler")
+        .expect("the scheduler acts");
+    assert_eq!(scheduler.did[0].verb, "bind");
+    let saw = scheduler.saw.as_ref().expect("a pod was made before");
+    assert_eq!((&*saw.source, &*saw.verb), ("kube.replicaset", "create"));
+    assert!(loops.iter().any(|found| found.orchestrator == "swarm"));
+    assert!(loops.iter().all(|found| found.count > 0));
+}
+
+#[test]
+fn a_graph_of_causes_holds_the_chain_and_what_else_came_of_it() {
+    let mut host = loaded();
+    at(&mut host, 420);
+    let why = Why {
+        orchestrator: "kubernetes".to_owned(),
+        seq: 0,
+        object: "node/worker-1".to_owned(),
+    };
+    let Answer::Graph(graph) = asked(&mut host, Query::Causes(why)) else {
+        panic!("no graph")
+    };
+    assert!(graph.nodes.iter().filter(|node| node.chosen).count() >= 2);
+    assert!(graph.nodes.iter().any(|node| !node.chosen));
+    for edge in &graph.edges {
+        let [from, to] = [edge.from, edge.to].map(|end| graph.nodes[end as usize].layer);
+        assert!(from < to);
+    }
+}
+
+#[test]
+fn services_of_compose_stand_below_what_they_wait_for() {
+    let mut host = loaded();
+    at(&mut host, 55);
+    let Answer::Graph(graph) = asked(&mut host, Query::Dependencies) else {
+        panic!("no graph")
+    };
+    assert_eq!(graph.nodes.len(), 5);
+    assert!(!graph.edges.is_empty());
+    assert!(
+        graph
+            .nodes
+            .iter()
+            .all(|node| node.group == Some(StateGroup::Ready))
+    );
+}
+
+#[test]
+fn a_scenario_has_a_picture_of_its_own_run() {
+    let mut host = EngineHost::new();
+    let scenarios = [
+        (
+            include_str!("../../../tests/scenarios/node-loss-swarm.md"),
+            StateGroup::Progressing,
+        ),
+        (
+            include_str!("../../../tests/scenarios/node-loss-kubernetes.md"),
+            StateGroup::Unknown,
+        ),
+    ];
+    for (text, seen) in scenarios {
+        let query = Query::Picture(file("scenario.md", text));
+        let Answer::Picture(picture) = asked(&mut host, query) else {
+            panic!("no picture")
+        };
+        assert!(!picture.faults_us.is_empty());
+        assert!(picture.rows.iter().all(|row| row.cells.len() == 60));
+        let cells = picture.rows.iter().flat_map(|row| row.cells.iter());
+        let states: Vec<_> = cells.flatten().collect();
+        assert!(
+            states.contains(&&StateGroup::Ready) && states.contains(&&seen),
+            "{picture:?}"
+        );
+    }
+    let none = asked(&mut host, Query::Picture(file("a.yaml", "kind: Pod")));
+    assert_eq!(none, Answer::Nothing);
+}
+
+#[test]
+fn a_branch_is_told_without_leaving_the_present() {
+    let mut host = loaded();
+    let future = at(&mut host, 100).hash;
+    at(&mut host, 30);
+    host.handle(Request::Fork);
+    host.handle(Request::Inject("node-crash worker-2".to_owned()));
+    let here = at(&mut host, 50).hash;
+    let Answer::Outcome(old) = asked(&mut host, Query::Outcome(0)) else {
+        panic!("no branch")
+    };
+    assert_eq!(
+        (old.tip_us, old.hash.as_str()),
+        (100_000_000, future.as_str())
+    );
+    assert!(
+        old.worlds
+            .iter()
+            .all(|world| world.machines.is_empty() && !world.series.is_empty())
+    );
+    assert_eq!(asked(&mut host, Query::Outcome(9)), Answer::Nothing);
+    assert_eq!(at(&mut host, 50).hash, here);
+}
+
+#[test]
+fn a_large_world_is_counted_instead_of_named() {
+    let mut host = EngineHost::new();
+    let mut project = poll();
+    project.nodes = 300;
+    project.faults.clear();
+    host.handle(Request::Load(project));
+    let frame = at(&mut host, 55);
+    let world = &frame.worlds[0];
+    assert_eq!(world.machines.len(), 301);
+    assert!(
+        world
+            .machines
+            .iter()
+            .all(|machine| machine.units.is_empty())
+    );
+    let ready: u32 = world
+        .machines
+        .iter()
+        .map(|machine| machine.counts[StateGroup::Ready as usize])
+        .sum();
+    assert_eq!(ready, 8);
+    let busy = world.machines.iter().find(|machine| machine.counts[0] > 0);
+    let query = Query::Machine {
+        orchestrator: "kubernetes".to_owned(),
+        machine: busy.expect("pods run somewhere").name.clone(),
+    };
+    let Answer::Machine(machine) = asked(&mut host, query) else {
+        panic!("no machine")
+    };
+    assert!(!machine.units.is_empty());
 }

@@ -13,8 +13,8 @@ use crate::engine::trace::{Entry, detail_text, subject_text};
 use crate::engine::why;
 use crate::engine::world::{Plane, World};
 use crate::protocol::{
-    EventLine, FaultMark, Frame, MachineFrame, SeriesFrame, ServiceFrame, Unit, View, Why,
-    WorldFrame,
+    DENSE_MACHINES, EventLine, FaultMark, Frame, MachineFrame, SeriesFrame, ServiceFrame, Unit,
+    View, Why, WorldFrame,
 };
 use crate::substrate::machine::Machine;
 
@@ -46,12 +46,43 @@ pub fn frame(lab: &Lab, view: &View) -> Frame {
     frame
 }
 
-fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
-    let (machines, unplaced): (Vec<MachineFrame>, Vec<Unit>) = match &world.plane {
+fn machines(world: &World) -> (Vec<MachineFrame>, Vec<Unit>) {
+    match &world.plane {
         Plane::Kubernetes(plane) => (kube::machines(world, plane), kube::unplaced(world, plane)),
         Plane::Swarm(plane) => (swarm::machines(world, plane), swarm::unplaced(plane)),
         Plane::Compose(plane) => (compose::machines(world, plane), Vec::new()),
-    };
+    }
+}
+
+/// One machine with all that runs there.
+pub fn one_machine(lab: &Lab, orchestrator: &str, name: &str) -> Option<MachineFrame> {
+    let world = lab
+        .worlds
+        .iter()
+        .find(|world| world.orchestrator.name() == orchestrator)?;
+    machines(world)
+        .0
+        .into_iter()
+        .find(|machine| machine.name == name)
+}
+
+/// All replicas of a world, placed or not.
+pub fn units(world: &World) -> Vec<Unit> {
+    let (machines, mut units) = machines(world);
+    units.extend(machines.into_iter().flat_map(|machine| machine.units));
+    units
+}
+
+fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
+    let (mut machines, mut unplaced) = machines(world);
+    if machines.len() > DENSE_MACHINES {
+        for machine in &mut machines {
+            for unit in machine.units.drain(..) {
+                machine.counts[unit.group as usize] += 1;
+            }
+        }
+        unplaced.truncate(DENSE_MACHINES);
+    }
     let workloads = world.workloads();
     let services = report.services.iter().map(|service| ServiceFrame {
         name: service.name.to_string(),
@@ -128,7 +159,8 @@ fn faults(world: &World, report: &RunReport) -> Vec<FaultMark> {
         .collect()
 }
 
-fn line(world: &World, entry: &Entry) -> EventLine {
+/// An entry of a world's trace.
+pub fn line(world: &World, entry: &Entry) -> EventLine {
     let notice = &entry.notice;
     EventLine {
         orchestrator: world.orchestrator.name().to_owned(),

@@ -1,0 +1,123 @@
+//! A layered graph as boxes and lines: what follows stands below.
+
+use sim_core::protocol::views::{Graph, GraphNode};
+use web_sys::KeyboardEvent;
+use yew::prelude::*;
+
+use crate::format::clock;
+use crate::text::Text;
+use crate::ui::state;
+
+const WIDTH: u32 = 176;
+const HEIGHT: u32 = 44;
+const GAP_X: u32 = 14;
+const GAP_Y: u32 = 34;
+
+/// Letters that fit into a box.
+const LETTERS: usize = 21;
+
+/// The graph; `on_choose` hears of the box that was chosen.
+pub fn graph(t: Text, drawn: &Graph, label: &str, on_choose: &Callback<u64>) -> Html {
+    let columns = drawn.nodes.iter().map(|node| node.order).max().unwrap_or(0) + 1;
+    let rows = drawn.nodes.iter().map(|node| node.layer).max().unwrap_or(0) + 1;
+    let width = columns * (WIDTH + GAP_X) + GAP_X;
+    let height = rows * (HEIGHT + GAP_Y);
+    html! {
+        <div class="graph-place" tabindex="0" role="region" aria-label={label.to_owned()}>
+            <svg class="graph" width={width.to_string()} height={height.to_string()} viewBox={format!("0 0 {width} {height}")} role="group" aria-label={label.to_owned()}>
+                { for drawn.edges.iter().map(|edge| {
+                    let (from, to) = (&drawn.nodes[edge.from as usize], &drawn.nodes[edge.to as usize]);
+                    line(from, to, &edge.label)
+                }) }
+                { for drawn.nodes.iter().map(|node| self::node(t, node, on_choose)) }
+            </svg>
+        </div>
+    }
+}
+
+fn corner(node: &GraphNode) -> (u32, u32) {
+    (
+        GAP_X + node.order * (WIDTH + GAP_X),
+        4 + node.layer * (HEIGHT + GAP_Y),
+    )
+}
+
+fn line(from: &GraphNode, to: &GraphNode, label: &str) -> Html {
+    let ((x1, y1), (x2, y2)) = (corner(from), corner(to));
+    let (x1, x2, y1) = (x1 + WIDTH / 2, x2 + WIDTH / 2, y1 + HEIGHT);
+    let middle = u32::midpoint(y1, y2);
+    let class = if from.chosen && to.chosen {
+        "graph-line graph-chosen"
+    } else {
+        "graph-line"
+    };
+    html! {
+        <g>
+            <path {class} d={format!("M{x1} {y1}C{x1} {middle} {x2} {middle} {x2} {y2}")} />
+            if !label.is_empty() {
+                <text class="graph-label" x={(x2 + 4).to_string()} y={(y2 - 6).to_string()}>{ short(label, 30) }<title>{ label.to_owned() }</title></text>
+            }
+        </g>
+    }
+}
+
+fn node(t: Text, node: &GraphNode, on_choose: &Callback<u64>) -> Html {
+    let (x, y) = corner(node);
+    let state = node.group.map_or("", state::class);
+    let word = node
+        .group
+        .map(|group| state::word(group, t))
+        .unwrap_or_default();
+    let class = classes!("graph-node", state, node.chosen.then_some("graph-chosen"));
+    let glyph = node.group.map(state::glyph);
+    let second = if node.seq > 0 {
+        format!("{} {}", clock(node.at_us), node.text)
+    } else if node.group.is_some() {
+        format!(
+            "{} {}",
+            glyph.unwrap_or_default(),
+            if node.text.is_empty() {
+                word
+            } else {
+                node.text.as_str()
+            }
+        )
+    } else {
+        node.text.clone()
+    };
+    let shape = html! {
+        <>
+        <rect width={WIDTH.to_string()} height={HEIGHT.to_string()} rx="6" />
+        <text x="9" y="18" class="graph-title">{ short(&node.title, LETTERS) }</text>
+        <text x="9" y="35" class="graph-text">{ short(&second, LETTERS + 4) }</text>
+        </>
+    };
+    let place = format!("translate({x} {y})");
+    let label = if node.seq > 0 {
+        t.graph_label(&node.text, clock(node.at_us), &node.title)
+    } else {
+        format!("{} {} {}", node.title, word, node.text)
+    };
+    if node.seq == 0 {
+        return html! { <g {class} transform={place} role="img" aria-label={label.clone()}><title>{ label }</title>{ shape }</g> };
+    }
+    let (seq, chosen, by_key) = (node.seq, on_choose.clone(), on_choose.clone());
+    let on_key = Callback::from(move |event: KeyboardEvent| {
+        if matches!(event.key().as_str(), "Enter" | " ") {
+            event.prevent_default();
+            by_key.emit(seq);
+        }
+    });
+    html! {
+        <g {class} transform={place} role="button" tabindex="0" aria-label={label.clone()} data-testid="graph-node"
+            onclick={move |_| chosen.emit(seq)} onkeydown={on_key}><title>{ label }</title>{ shape }</g>
+    }
+}
+
+fn short(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(letters - 1).collect();
+    kept + "…"
+}

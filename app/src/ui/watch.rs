@@ -1,0 +1,90 @@
+//! The middle of the page: machines, services or control loops.
+
+use std::rc::Rc;
+
+use sim_core::protocol::WorldFrame;
+use yew::prelude::*;
+
+use crate::control::Control;
+use crate::text::Text;
+use crate::ui::loops::Loops;
+use crate::ui::planes::Planes;
+use crate::ui::services::Services;
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Look {
+    /// Machines with what runs on them.
+    #[default]
+    Machines,
+    /// Workloads with their replicas.
+    Services,
+    /// Control loops.
+    Loops,
+}
+
+impl Look {
+    /// All of them, in the order shown.
+    pub const ALL: [Self; 3] = [Self::Machines, Self::Services, Self::Loops];
+
+    /// As in test ids.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Machines => "machines",
+            Self::Services => "services",
+            Self::Loops => "loops",
+        }
+    }
+
+    /// As people read it.
+    #[must_use]
+    pub fn title(self, t: Text) -> &'static str {
+        match self {
+            Self::Machines => t.view_machines(),
+            Self::Services => t.view_services(),
+            Self::Loops => t.view_loops(),
+        }
+    }
+}
+
+/// What the middle needs.
+#[derive(Properties, PartialEq)]
+pub struct WatchProps {
+    /// Words.
+    pub t: Text,
+    /// The page's hands.
+    pub control: Control,
+    /// The worlds.
+    pub worlds: Vec<Rc<WorldFrame>>,
+    /// The machine that faults are aimed at.
+    pub target: String,
+    /// Machines that a fault keeps down.
+    pub healable: Vec<String>,
+    /// What is looked at.
+    pub look: Look,
+    /// Number of the frame shown.
+    pub frame: u32,
+}
+
+/// The middle.
+#[component]
+pub fn Watch(props: &WatchProps) -> Html {
+    let t = props.t;
+    html! {
+        <section id="panel-watch" class="planes-panel" tabindex="-1" aria-label={props.look.title(t)}>
+            <div class="segments looks" role="group" aria-label={t.views()}>
+                { for Look::ALL.into_iter().map(|look| {
+                    let control = props.control.clone();
+                    html! { <button type="button" class="segment small" aria-pressed={(look == props.look).to_string()} data-testid={format!("look-{}", look.word())}
+                        onclick={move |_| control.look(look)}>{ look.title(t) }</button> }
+                }) }
+            </div>
+            { match props.look {
+                Look::Machines => html! { <Planes {t} control={props.control.clone()} worlds={props.worlds.clone()} target={props.target.clone()} healable={props.healable.clone()} /> },
+                Look::Services => html! { <Services {t} control={props.control.clone()} worlds={props.worlds.clone()} /> },
+                Look::Loops => html! { <Loops {t} control={props.control.clone()} frame={props.frame} /> },
+            } }
+        </section>
+    }
+}

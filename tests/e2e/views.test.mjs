@@ -1,0 +1,208 @@
+// The page's other ways to look: services in each orchestrator's terms, control loops, causes as a
+// graph, branches compared, bookmarks, commands by name, faults by drag, the gallery's pictures.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { at, frozen, launch, open, serveDist } from "./harness.mjs";
+
+let site;
+let browser;
+
+before(async () => {
+  site = await serveDist();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.close();
+});
+
+async function seek(page, t) {
+  await page.getByTestId("slider").fill(String(t * 10));
+  return at(page, t);
+}
+
+/** Drags one element onto another, as a mouse would, to a share of its width. */
+async function drag(page, from, to, share = 0.5) {
+  await page.evaluate(([from, to, share]) => {
+    const [source, target] = [from, to].map((id) => document.querySelector(`[data-testid="${id}"]`));
+    const data = new DataTransfer();
+    const place = target.getBoundingClientRect();
+    const options = { bubbles: true, cancelable: true, dataTransfer: data, clientX: place.left + place.width * share, clientY: place.top + 4 };
+    source.dispatchEvent(new DragEvent("dragstart", options));
+    target.dispatchEvent(new DragEvent("dragover", options));
+    target.dispatchEvent(new DragEvent("drop", options));
+  }, [from, to, share]);
+}
+
+test("each orchestrator's services stand in its own terms", async () => {
+  const { page, problems, close } = await frozen(browser, site, 90);
+  await page.getByTestId("look-services").click();
+  const kubernetes = page.getByTestId("services-kubernetes");
+  await kubernetes.getByText(/^replicaset\/poll-/).waitFor();
+  const swarm = page.getByTestId("services-swarm");
+  const poll = swarm.locator("li[data-workload=poll]");
+  assert.deepEqual(await poll.locator(".tree-name").allTextContents(), ["slot 1", "slot 2", "slot 3"]);
+  // The machine of the first slot's task was lost at 60 s: its old task and the new one share the slot.
+  const tasks = await Promise.all([0, 1, 2].map((slot) => poll.getByTestId("tree-part").nth(slot).locator("[data-testid=unit]").count()));
+  assert.ok(tasks.some((count) => count === 2), JSON.stringify(tasks));
+  const compose = page.getByTestId("services-compose");
+  assert.equal(await compose.locator(".graph-node").count(), 5);
+  assert.ok((await compose.locator(".graph-label").allTextContents()).some((text) => text.includes("service_healthy")));
+  // What waits stands below what it waits for.
+  const top = async (name) => (await compose.locator(".graph-node", { hasText: name }).first().boundingBox()).y;
+  assert.ok((await top("poll")) > (await top("queue")));
+  await page.getByTestId("language-zh-TW").click();
+  await poll.getByText("第 1 個槽位").waitFor();
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("control loops say what they want, saw and did", async () => {
+  const { page, problems, close } = await frozen(browser, site, 420);
+  await page.getByTestId("look-loops").click();
+  const scheduler = page.getByTestId("loops-kubernetes").getByTestId("loop").filter({ hasText: "kube.scheduler" });
+  await scheduler.waitFor();
+  const text = await scheduler.textContent();
+  assert.match(text, /wants\s*a machine for each pod/);
+  assert.match(text, /saw.*create pod\//);
+  assert.match(text, /did.*bind pod\//);
+  const eviction = page.getByTestId("loop").filter({ hasText: "kube.taint-eviction" });
+  assert.match(await eviction.textContent(), /tolerationSeconds/);
+  await page.getByTestId("loops-compose").getByText("compose.client").waitFor();
+  // A line is an event: it explains itself.
+  await scheduler.locator(".loop-line").last().click();
+  await page.getByTestId("why").locator(".chain li").first().waitFor();
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("causes are a graph that can be walked by keyboard", async () => {
+  const { page, problems, close } = await frozen(browser, site, 420);
+  await page.locator(".event-kubernetes", { hasText: "bind" }).first().click();
+  await page.getByTestId("cause-graph").click();
+  const nodes = page.getByTestId("causes").getByTestId("graph-node");
+  await nodes.first().waitFor();
+  assert.ok((await page.locator("#causes .graph-node.graph-chosen").count()) >= 2);
+  assert.ok((await page.locator("#causes .graph-node:not(.graph-chosen)").count()) >= 1);
+  const before = await page.getByTestId("causes").locator("svg").first().innerHTML();
+  await nodes.first().focus();
+  await page.keyboard.press("Enter");
+  await page.waitForFunction((before) => document.querySelector("#causes svg").innerHTML !== before, before);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("a branch shows the old future as a ghost, and two branches are compared", async () => {
+  const { page, problems, close } = await frozen(browser, site, 400);
+  await seek(page, 30);
+  await page.getByTestId("fork").click();
+  await page.getByTestId("ghost").waitFor();
+  assert.equal(await page.locator("[data-testid=chart-kubernetes] .chart-ghost").count(), 1);
+  await page.getByTestId("fault-target").selectOption("worker-2");
+  await page.getByTestId("fault-kill").click();
+  await page.waitForFunction(() => document.querySelector("[data-testid=machine-swarm-worker-2]").dataset.lost === "true");
+  await seek(page, 300);
+  await page.getByTestId("compare").click();
+  await page.getByTestId("compare-summary").waitFor();
+  assert.match(await page.getByTestId("compare-summary").textContent(), /figures differ/);
+  const differing = page.locator("#compare tr.differs");
+  assert.ok((await differing.count()) > 0);
+  assert.match(await differing.first().textContent(), /≠/);
+  await page.getByTestId("compare-0").selectOption("1");
+  await page.getByText("Both branches end the same.").waitFor();
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("bookmarks and a loop", async () => {
+  const { page, problems, close } = await frozen(browser, site, 65);
+  await page.locator("body").press("m");
+  const kept = page.getByTestId("bookmarks").getByRole("button").first();
+  await kept.waitFor();
+  assert.match(await kept.textContent(), /^1:05\.0 /);
+  await seek(page, 20);
+  await kept.click();
+  await at(page, 65);
+  await page.locator("body").press("Shift+M");
+  await seek(page, 67);
+  await page.locator("body").press("Shift+M");
+  await page.locator(".mark-range").waitFor();
+  await page.getByTestId("speed").selectOption("1000");
+  await seek(page, 65);
+  await page.locator("body").press(" ");
+  // It comes to the end of the loop and is back at its begin.
+  await page.waitForFunction(() => window.__playground.now > 66.4, null, { polling: 16 });
+  await page.waitForFunction(() => window.__playground.now < 66, null, { polling: 16 });
+  assert.equal(await page.getByTestId("play").getAttribute("data-playing"), "true");
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("every command is found by its name", async () => {
+  const { page, problems, close } = await frozen(browser, site, 30);
+  await page.keyboard.press("Control+k");
+  await page.getByTestId("palette-input").fill("kill worker-3");
+  assert.equal(await page.getByTestId("palette-item").count(), 1);
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector("[data-testid=machine-kubernetes-worker-3]").dataset.lost === "true");
+  await page.keyboard.press("Control+k");
+  await page.getByTestId("palette-input").fill("control loops");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.getByTestId("loops").waitFor();
+  await page.keyboard.press("Control+k");
+  await page.getByTestId("palette-input").fill("no such thing");
+  await page.getByText("Nothing fits.").waitFor();
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("a fault is dropped onto a machine or the time line, or planned by number", async () => {
+  const { page, problems, close } = await frozen(browser, site, 30);
+  await drag(page, "fault-kill", "machine-kubernetes-worker-3");
+  await page.waitForFunction(() => document.querySelector("[data-testid=machine-kubernetes-worker-3]").dataset.lost === "true");
+  // About half of 15 minutes.
+  await drag(page, "fault-node-reboot", "slider-row", 0.5);
+  await page.locator(".fault-list", { hasText: /node-reboot worker-1.*at 7:[23]/ }).waitFor();
+  await page.getByTestId("fault-at").fill("200");
+  await page.getByTestId("fault-partition").click();
+  await page.locator(".fault-list", { hasText: /partition worker-1.*at 3:20/ }).waitFor();
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("what belongs together lights up, in the editor too", async () => {
+  const { page, problems, close } = await frozen(browser, site, 30);
+  await page.locator(".cm-content").waitFor();
+  await page.locator("[data-testid=plane-kubernetes] [data-testid=unit][data-workload=poll]").first().hover();
+  await page.waitForFunction(() => document.querySelectorAll("[data-testid=plane-swarm] .lit[data-workload=poll]").length === 4);
+  assert.ok((await page.locator(".event.lit").count()) > 0);
+  assert.equal(await page.locator(".lit[data-workload=queue]").count(), 0);
+  const lines = await page.locator(".cm-lit").allTextContents();
+  assert.ok(lines.some((line) => /name: poll/.test(line)), JSON.stringify(lines));
+  await page.locator("h1").hover();
+  await page.waitForFunction(() => !document.querySelector(".lit, .cm-lit"));
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("every scenario of the gallery has its question, its picture and something to try", async () => {
+  for (const lang of ["en", "zh-TW"]) {
+    const { page, problems, close } = await open(browser, site, { path: `?test=1&lang=${lang}` });
+    await page.waitForFunction(() => window.__playground?.ready);
+    await page.getByTestId("gallery-open").click();
+    const cards = page.locator(".card");
+    const count = await cards.count();
+    assert.ok(count >= 24, `${count} scenarios`);
+    await page.waitForFunction((count) => document.querySelectorAll(".card svg.picture").length === count, count, { timeout: 60_000 });
+    for (const card of await cards.all()) {
+      const words = await card.textContent();
+      assert.match(words, lang === "en" ? /\?.*Try: / : /？.*試/, words);
+      assert.ok((await card.locator("svg.picture rect").count()) > 0 || /refuses/.test(await card.locator("button").getAttribute("aria-label")), words);
+    }
+    assert.deepEqual(problems, []);
+    await close();
+  }
+});
