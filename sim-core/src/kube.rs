@@ -28,6 +28,7 @@ pub mod status;
 pub mod store;
 pub mod switch;
 pub mod template;
+pub mod thresholds;
 pub mod turn;
 pub mod volumes;
 
@@ -60,6 +61,7 @@ use settings::Settings;
 use store::{Change, Store};
 use switch::Switches;
 use turn::Turn;
+use volumes::attach::AttachDetach;
 use volumes::controller::VolumeController;
 
 /// A Kubernetes control plane and the agents on its machines.
@@ -74,6 +76,7 @@ pub struct KubePlane {
     kubelets: Kubelets,
     switches: Switches,
     volumes: VolumeController,
+    attach: AttachDetach,
     control_plane: ControlPlane,
     /// Orders for runtimes that do not answer.
     held_orders: BTreeMap<MachineId, Vec<Order>>,
@@ -121,6 +124,15 @@ impl KubePlane {
                 self.heartbeats.post_status(node, health, &mut turn);
             }
             Event::ControlPlane(event) => self.handle_control_plane(event, ctx, out),
+            Event::AttachPass => {
+                let mut turn = Turn {
+                    store: &mut self.store,
+                    settings: &self.settings,
+                    ctx,
+                    out,
+                };
+                self.attach.pass(&mut turn);
+            }
             Event::VolumeSync => {
                 let mut turn = Turn {
                     store: &mut self.store,
@@ -317,6 +329,17 @@ impl KubePlane {
         self.controllers.configure(&self.settings);
         self.kubelets.configure(&self.settings.reserved);
         Ok(())
+    }
+
+    /// A flag was changed: agents look at what follows, as they do when they start with it.
+    pub fn settings_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+        let mut desk = Desk {
+            store: &mut self.store,
+            ctx,
+            out,
+        };
+        self.kubelets.recheck(&mut desk);
+        self.tell(ctx, out);
     }
 
     /// Nodes' allocatable amounts follow the reservations.
@@ -529,6 +552,12 @@ impl KubePlane {
                 out,
             };
             self.controllers.observe(change, &mut turn);
+            self.attach.observe(change, &mut turn);
+            if let Change::PodRemoved(_, row) = change
+                && volumes::attach::has_claims(turn.store.template(row.template))
+            {
+                self.volumes.pod_removed(&mut turn);
+            }
         }
         let mut turn = Turn {
             store: &mut self.store,

@@ -14,6 +14,7 @@
 pub mod catalogue;
 pub mod cgroup;
 pub mod container;
+pub mod disk;
 pub mod errno;
 pub mod health;
 pub mod image;

@@ -446,6 +446,12 @@ impl World {
                     Plane::Swarm(plane) => plane.set(key, value),
                     Plane::Compose(plane) => plane.set(key, value),
                 };
+                if result.is_ok()
+                    && let Plane::Kubernetes(plane) = &mut self.plane
+                {
+                    lend!(self, seq, kube, |context, out| plane
+                        .settings_changed(context, out));
+                }
                 match result {
                     Ok(()) => Answer::Done,
                     Err(message) => Answer::Refused(message),

@@ -188,6 +188,7 @@ impl ControlPlane {
             | event::Event::TolerationEnds(_)
             | event::Event::PodGc
             | event::Event::DisruptionStale(_)
+            | event::Event::AttachPass
             | event::Event::VolumeSync => &mut self.controller_manager,
         };
         match process.state {
@@ -591,6 +592,7 @@ impl KubePlane {
                 self.heartbeats.watch_anew(&mut turn);
                 self.controllers.restart(&mut turn);
                 self.volumes.restart(&mut turn);
+                self.attach.restart(&mut turn);
             }
             Part::Scheduler => self.scheduler.restart(turn.store, turn.out),
         }

@@ -206,6 +206,7 @@ impl Controllers {
             Event::ProxySync => self.proxy.sync(turn),
             Event::NodeStatus(_)
             | Event::VolumeSync
+            | Event::AttachPass
             | Event::Scheduler(_)
             | Event::Kubelet(_)
             | Event::ControlPlane(_) => {

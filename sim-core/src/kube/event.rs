@@ -57,6 +57,8 @@ pub enum Event {
     ProxySync,
     /// The volume controller looks at what was written.
     VolumeSync,
+    /// The attach/detach controller looks at its work.
+    AttachPass,
     /// The scheduler's.
     Scheduler(scheduler::Event),
     /// The kubelets'.

@@ -13,16 +13,18 @@
 //! Estimate: four events of its own per pod that starts (sync, status, relist, status), one more
 //! with a readiness probe; three per pod that stops; none for a pod that just runs.
 //!
-//! Not modelled: volumes and what they wait for, post-start hooks, what hooks before the stop run
-//! (only `sleep` takes time), pressure of other kinds than memory, in-place resize, static pods, image
-//! collection. Failed probes are reported when they change something, not each time.
+//! Not modelled: what hooks ask of servers (only pauses take time), in-place resize, static pods, image
+//! collection without pressure. Failed probes are reported when they change something, not each time.
 
 pub mod agent;
 pub mod backoff;
+pub mod changes;
 pub mod desk;
 pub mod eviction;
+pub mod hooks;
 pub mod lifecycle;
 pub mod lower;
+pub mod needs;
 pub mod reattach;
 pub mod resources;
 pub mod worker;
@@ -40,7 +42,7 @@ use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::apiserver::priority::SYSTEM_CLUSTER_CRITICAL;
-use super::reserved::{Reserved, Threshold};
+use super::reserved::Reserved;
 use super::rows::node::NodeRow;
 use super::rows::pod::{ContainerState, PodRow};
 use super::rows::{NodeId, PodId};
@@ -50,6 +52,7 @@ use super::template::{PodTemplate, QosClass, TemplateId};
 
 use desk::{Desk, Report, sentence};
 use eviction::Evictions;
+use eviction::settings::EvictionSettings;
 use lower::Lowered;
 use worker::{ContainerWork, Worker};
 
@@ -77,6 +80,8 @@ pub enum Event {
     Delete(PodId),
     /// The hook before the stop of a container has run.
     HookEnded(PodId, u8),
+    /// The hook after the start of a container has run.
+    PostStarted(PodId, u8),
     /// A node's eviction manager looks at its memory.
     EvictionPass(NodeId),
     /// An agent has started.
@@ -93,8 +98,8 @@ pub struct Settings {
     pub max_restart_period: SimDuration,
     /// Control groups and what goes with them.
     pub resources: resources::ResourceSettings,
-    /// Hard threshold `memory.available`.
-    pub hard_memory: Option<Threshold>,
+    /// When pods are evicted.
+    pub eviction: EvictionSettings,
 }
 
 impl Default for Settings {
@@ -102,7 +107,7 @@ impl Default for Settings {
         Self {
             max_restart_period: backoff::MAX,
             resources: resources::ResourceSettings::default(),
-            hard_memory: Reserved::default().memory_available,
+            eviction: EvictionSettings::default(),
         }
     }
 }
@@ -142,6 +147,8 @@ pub struct Kubelets {
     resuming: BTreeMap<PodId, SimTime>,
     /// The nodes' eviction managers.
     pub evictions: Evictions,
+    /// Whether thresholds have changed since nodes were looked at.
+    recheck: bool,
 }
 
 impl Kubelets {
@@ -195,6 +202,12 @@ impl Kubelets {
                 };
                 lifecycle::hook_ended(worker, usize::from(index), &mut desk);
             }
+            Event::PostStarted(pod, index) => {
+                let Some(worker) = self.awake(pod) else {
+                    return;
+                };
+                lifecycle::post_started(worker, usize::from(index), &settings, &mut desk);
+            }
             Event::EvictionPass(node) => self.eviction_pass(node, &mut desk),
             Event::AgentUp(machine) => {
                 let Some(trouble) = self
@@ -238,6 +251,8 @@ impl Kubelets {
                 Event::Sync(pod)
             }
             Change::PodRemoved(pod, _) if self.worker(pod).is_some() => Event::Removed(pod),
+            // Statuses are its own; what it does not know is another description of the pod.
+            Change::PodStatus(pod) if self.is_described_anew(pod, store) => Event::Sync(pod),
             Change::PodRemoved(..)
             | Change::PodStatus(_)
             | Change::NodeAdded(_)
@@ -284,13 +299,21 @@ impl Kubelets {
                     lifecycle::sandbox_failed(worker, sandbox, &mut desk);
                 }
             }
-            Upcall::Pulled { owner, .. } => {
-                if let Some((worker, index)) = self.owned(owner) {
-                    lifecycle::pulled(worker, index, &mut desk);
+            Upcall::Pulled { owner, image } => {
+                if let Some((worker, index)) = self.owned(owner)
+                    && worker.lowered[index].image == image
+                {
+                    lifecycle::pulled(worker, index, &settings, &mut desk);
                 }
             }
-            Upcall::PullFailed { owner, error, .. } => {
-                if let Some((worker, index)) = self.owned(owner) {
+            Upcall::PullFailed {
+                owner,
+                image,
+                error,
+            } => {
+                if let Some((worker, index)) = self.owned(owner)
+                    && worker.lowered[index].image == image
+                {
                     lifecycle::pull_failed(worker, index, error, &settings, &mut desk);
                 }
             }
@@ -306,7 +329,7 @@ impl Kubelets {
                 if let Some((worker, index)) = self.owned(owner) {
                     let node = worker.node;
                     lifecycle::started(worker, index, container, &settings, &mut desk);
-                    self.watch_memory(node, &mut desk);
+                    self.watch_node(node, &mut desk);
                 }
             }
             Upcall::StartFailed {
@@ -340,7 +363,8 @@ impl Kubelets {
                     );
                 }
             }
-            Upcall::PortTaken { .. } | Upcall::Pressure { .. } => {}
+            Upcall::PortTaken { .. } => {}
+            Upcall::Pressure { .. } => self.pressure(upcall, &mut desk),
             Upcall::MachineDown { machine } => {
                 let trouble = self.trouble.entry(machine).or_default();
                 trouble.down = true;
@@ -394,27 +418,52 @@ impl Kubelets {
 
     /// Follows a change of the hard eviction thresholds.
     pub const fn configure(&mut self, reserved: &Reserved) {
-        self.settings.hard_memory = reserved.memory_available;
+        self.settings.eviction.hard = reserved.hard;
+        self.recheck = true;
     }
 
-    /// A node short of memory takes no pod without requests.
+    /// Looks at all nodes if thresholds have changed.
+    pub fn recheck(&mut self, desk: &mut Desk<'_, '_>) {
+        if std::mem::take(&mut self.recheck) {
+            self.watch_all(desk);
+        }
+    }
+
+    fn is_described_anew(&self, pod: PodId, store: &Store) -> bool {
+        self.worker(pod).is_some_and(|worker| {
+            store.pod(pod).is_some_and(|row| row.template != worker.template)
+        })
+    }
+
+    /// A node short of memory takes no pod without requests; one short of something else takes only
+    /// pods that it cannot do without.
     /// Source: `pkg/kubelet/eviction/eviction_manager.go` (`Admit`).
     fn refuse_under_pressure(
         &self,
         node: NodeId,
         template: &PodTemplate,
     ) -> Option<(&'static str, Arc<str>)> {
+        let health = self.evictions.health(node);
+        let pressures = [
+            (health.memory, "MemoryPressure"),
+            (health.disk, "DiskPressure"),
+            (health.pids, "PIDPressure"),
+        ];
+        let names: Vec<&str> = pressures
+            .into_iter()
+            .filter_map(|(is, name)| is.then_some(name))
+            .collect();
+        if names.is_empty() || is_critical(template) {
+            return None;
+        }
         let tolerated = template.tolerations.iter().any(|toleration| {
             toleration.key.is_empty() || &*toleration.key == "node.kubernetes.io/memory-pressure"
         });
-        let refused = self.evictions.has_memory_pressure(node)
-            && template.qos == QosClass::BestEffort
-            && template.priority < SYSTEM_CLUSTER_CRITICAL
-            && !tolerated;
-        refused.then(|| {
-            let text = "The node had condition: [MemoryPressure]. ";
-            ("Evicted", Arc::from(text))
-        })
+        if names == ["MemoryPressure"] && (template.qos != QosClass::BestEffort || tolerated) {
+            return None;
+        }
+        let text = format!("The node had condition: [{}]. ", names.join(" "));
+        Some(("Evicted", Arc::from(text)))
     }
 
     /// Changes a field of the configuration; `false` when the key is not one of theirs.
@@ -425,6 +474,10 @@ impl Kubelets {
         if self.settings.resources.set(key, value)? {
             // Pods that come from now on are made by the new settings.
             self.lowered.clear();
+            return Ok(true);
+        }
+        if self.settings.eviction.set(key, value)? {
+            self.recheck = true;
             return Ok(true);
         }
         if key != MAX_RESTART_PERIOD {
@@ -441,6 +494,7 @@ impl Kubelets {
     /// The configuration.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let mut list = self.settings.resources.list();
+        list.extend(self.settings.eviction.list());
         list.push((MAX_RESTART_PERIOD, self.settings.max_restart_period.exact()));
         list
     }
@@ -475,10 +529,18 @@ impl Kubelets {
             return;
         }
         let settings = self.settings;
+        let anew = self
+            .is_described_anew(pod, desk.store)
+            .then(|| desk.store.template(row.template).clone())
+            .map(|template| self.lowered(row.template, &template, desk).1);
         let Some(worker) = self.worker_mut(pod) else {
             return;
         };
+        worker.template = row.template;
         if !row.is_terminating() {
+            if let Some(lowered) = anew {
+                changes::take(worker, lowered, &settings, desk);
+            }
             lifecycle::advance(worker, &settings, desk);
             return;
         }
@@ -519,6 +581,12 @@ impl Kubelets {
         };
         let mut worker = Worker {
             pod,
+            template: row.template,
+            volumes: needs::of_volumes(&template),
+            mount_wait: SimDuration::ZERO,
+            mount_until: None,
+            has_claims: crate::kube::volumes::attach::has_claims(&template),
+            attach_since: None,
             name: row.name,
             namespace: template.namespace,
             node,
@@ -757,6 +825,17 @@ impl Kubelets {
             .and_then(|machine| self.trouble.get(&machine))
             .is_some_and(|trouble| trouble.unlinked)
     }
+}
+
+/// Whether a node cannot do without a pod: a static one, its mirror, or one of the highest classes.
+/// Source: `pkg/kubelet/types/pod_update.go` (`IsCriticalPod`).
+fn is_critical(template: &PodTemplate) -> bool {
+    let own = ["kubernetes.io/config.mirror", "kubernetes.io/config.source"];
+    template.priority >= SYSTEM_CLUSTER_CRITICAL
+        || template
+            .annotations
+            .iter()
+            .any(|(key, value)| own.contains(&&**key) && &**value != "api")
 }
 
 /// The node's own check of a pod that was bound to it: the general predicates once more.

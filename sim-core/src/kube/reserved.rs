@@ -6,6 +6,8 @@ use crate::base::resources::ResourceVector;
 use crate::substrate::cgroup::convert::shares_of_milli;
 use crate::substrate::cgroup::settings::GroupSettings;
 
+use super::thresholds::{Signal, Threshold, Thresholds, entries};
+
 /// Amounts that are kept back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amounts {
@@ -19,26 +21,6 @@ pub struct Amounts {
     pub pids: i64,
 }
 
-/// When a signal counts as crossed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Threshold {
-    /// Less than so many bytes are left.
-    Bytes(i64),
-    /// Less than this share is left, as the bits of a 32-bit float: upstream keeps it so, and 10 %
-    /// is a little more than a tenth.
-    Share(u32),
-}
-
-impl Threshold {
-    /// The amount of a capacity.
-    pub fn of(self, capacity: i64) -> i64 {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Share(bits) => (capacity as f64 * f64::from(f32::from_bits(bits))) as i64,
-        }
-    }
-}
-
 /// Reservations and thresholds of all nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reserved {
@@ -46,10 +28,8 @@ pub struct Reserved {
     pub kube: Amounts,
     /// `systemReserved`.
     pub system: Amounts,
-    /// `evictionHard` of `memory.available`.
-    pub memory_available: Option<Threshold>,
-    /// `evictionHard` of `nodefs.available`.
-    pub nodefs_available: Option<Threshold>,
+    /// `evictionHard`.
+    pub hard: Thresholds,
 }
 
 impl Default for Reserved {
@@ -57,8 +37,7 @@ impl Default for Reserved {
         Self {
             kube: Amounts::default(),
             system: Amounts::default(),
-            memory_available: Some(Threshold::Bytes(100 << 20)),
-            nodefs_available: Some(Threshold::Share(0.1_f32.to_bits())),
+            hard: Thresholds::hard(),
         }
     }
 }
@@ -85,23 +64,7 @@ impl Reserved {
             self.system = amounts(key, value)?;
         } else if HARD.contains(&key) {
             // What is not named is off: the set is replaced as a whole.
-            (self.memory_available, self.nodefs_available) = (None, None);
-            for entry in entries(value) {
-                let (signal, amount) = entry
-                    .split_once('<')
-                    .ok_or_else(|| format!("invalid eviction threshold syntax {entry}, expected <signal><operator><value>"))?;
-                match signal.trim() {
-                    "memory.available" => self.memory_available = threshold(amount)?,
-                    "nodefs.available" => self.nodefs_available = threshold(amount)?,
-                    "nodefs.inodesFree" | "imagefs.available" | "imagefs.inodesFree"
-                    | "pid.available" => {
-                        threshold(amount)?;
-                    }
-                    other => {
-                        return Err(format!("unsupported eviction signal {other}"));
-                    }
-                }
-            }
+            self.hard = Thresholds::parse(value)?;
         } else {
             return Ok(false);
         }
@@ -126,28 +89,10 @@ impl Reserved {
             }
             parts.join(",")
         };
-        let mut hard = Vec::new();
-        for (signal, limit) in [
-            ("memory.available", self.memory_available),
-            ("nodefs.available", self.nodefs_available),
-        ] {
-            match limit {
-                Some(Threshold::Bytes(bytes)) => hard.push(format!("{signal}<{bytes}")),
-                Some(Threshold::Share(bits)) => {
-                    let hundredths = (f32::from_bits(bits) * 10_000.0).round() as i64;
-                    hard.push(format!(
-                        "{signal}<{}.{:02}%",
-                        hundredths / 100,
-                        hundredths % 100
-                    ));
-                }
-                None => {}
-            }
-        }
         vec![
             (KUBE[0], text(&self.kube)),
             (SYSTEM[0], text(&self.system)),
-            (HARD[0], hard.join(",")),
+            (HARD[0], self.hard.text('<')),
         ]
     }
 
@@ -167,7 +112,7 @@ impl Reserved {
             [
                 self.kube.memory,
                 self.system.memory,
-                evicted(self.memory_available, capacity.memory),
+                evicted(self.hard.of(Signal::Memory), capacity.memory),
             ],
         );
         rest.ephemeral_storage = less(
@@ -175,7 +120,7 @@ impl Reserved {
             [
                 self.kube.ephemeral_storage,
                 self.system.ephemeral_storage,
-                evicted(self.nodefs_available, capacity.ephemeral_storage),
+                evicted(self.hard.of(Signal::Nodefs), capacity.ephemeral_storage),
             ],
         );
         rest
@@ -195,14 +140,6 @@ impl Reserved {
             ..GroupSettings::default()
         }
     }
-}
-
-fn entries(value: &str) -> impl Iterator<Item = &str> {
-    value
-        .trim_matches(['{', '}'])
-        .split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
 }
 
 fn amounts(key: &str, value: &str) -> Result<Amounts, String> {
@@ -229,39 +166,9 @@ fn amounts(key: &str, value: &str) -> Result<Amounts, String> {
     Ok(amounts)
 }
 
-/// A threshold; `0%` and `100%` switch a signal off.
-fn threshold(text: &str) -> Result<Option<Threshold>, String> {
-    let text = text.trim();
-    if let Some(percent) = text.strip_suffix('%') {
-        let value: f32 = percent
-            .parse()
-            .map_err(|_| format!("\"{text}\" is not a percentage"))?;
-        if !(0.0..=100.0).contains(&value) {
-            return Err(format!(
-                "eviction percentage threshold {text} must be between 0% and 100%"
-            ));
-        }
-        if value == 0.0 || value == 100.0 {
-            return Ok(None);
-        }
-        return Ok(Some(Threshold::Share((value / 100.0).to_bits())));
-    }
-    let amount = Quantity::parse(text).map_err(|error| format!("\"{text}\": {error}"))?;
-    if amount.value() < 0 {
-        return Err(format!("eviction threshold {text} must be positive"));
-    }
-    Ok(Some(Threshold::Bytes(amount.value())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_are_floats_of_32_bits() {
-        let tenth = threshold("10%").unwrap().unwrap();
-        assert_eq!(tenth.of(16 << 30), 1_717_986_944);
-    }
 
     #[test]
     fn thresholds_that_are_set_replace_all() {
@@ -269,7 +176,7 @@ mod tests {
         reserved
             .set("kubelet.eviction-hard", "nodefs.available<100Mi")
             .unwrap();
-        assert_eq!(reserved.memory_available, None);
+        assert_eq!(reserved.hard.of(Signal::Memory), None);
         reserved
             .set("kubelet.kube-reserved", "cpu=100m,memory=100Mi")
             .unwrap();

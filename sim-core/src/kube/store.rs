@@ -13,7 +13,7 @@ pub mod pods;
 pub mod watched;
 pub mod workloads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
@@ -108,6 +108,8 @@ pub struct Store {
     annotations: BTreeMap<ReplicaSetId, Value>,
     /// How much longer than usual etcd takes for a commit.
     pub(super) commit_delay: SimDuration,
+    /// Volumes that are attached to nodes: the nodes' `status.volumesAttached`.
+    attached: BTreeSet<(Arc<str>, NodeId)>,
 }
 
 impl Store {
@@ -124,6 +126,20 @@ impl Store {
     /// Time from a write until a loop has it in its cache, as etcd is now.
     pub fn watch_lag(&self) -> SimDuration {
         WATCH_LAG + self.commit_delay
+    }
+
+    /// Whether a volume is attached to a node.
+    pub fn is_attached(&self, volume: &Arc<str>, node: NodeId) -> bool {
+        self.attached.contains(&(volume.clone(), node))
+    }
+
+    /// Says whether a volume is attached to a node.
+    pub fn set_attached(&mut self, place: &(Arc<str>, NodeId), attached: bool) {
+        if attached {
+            self.attached.insert(place.clone());
+        } else {
+            self.attached.remove(place);
+        }
     }
 
     /// How much longer than usual etcd takes for a commit: what every writer waits.

@@ -25,6 +25,7 @@ pub const LOOPS: [&str; 18] = [
     "kube-scheduler",
     "namespace-controller",
     "node-lifecycle-controller",
+    "persistentvolume-attach-detach-controller",
     "persistentvolume-binder-controller",
     "pod-garbage-collector-controller",
     "replicaset-controller",
@@ -112,6 +113,7 @@ fn aliases(name: &str) -> &'static [&'static str] {
         "horizontal-pod-autoscaler-controller" => &["horizontalpodautoscaling"],
         "garbage-collector-controller" => &["garbagecollector"],
         "node-lifecycle-controller" => &["nodelifecycle"],
+        "persistentvolume-attach-detach-controller" => &["attachdetach"],
         "pod-garbage-collector-controller" => &["podgc"],
         "kube-scheduler" => &["scheduler"],
         _ => &[],
@@ -156,6 +158,7 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         Event::DisruptionStale(_) => "disruption-controller",
         Event::PodGc => "pod-garbage-collector-controller",
         Event::VolumeSync => "persistentvolume-binder-controller",
+        Event::AttachPass => "persistentvolume-attach-detach-controller",
         Event::Scheduler(_) => "kube-scheduler",
         // Agents of the machines, not loops of the control plane.
         Event::NodeStatus(_) | Event::ProxySync | Event::Kubelet(_) | Event::ControlPlane(_) => {

@@ -1,4 +1,5 @@
 //! Volumes: claims, the volumes for them, and where they are attached.
 
+pub mod attach;
 pub mod claim;
 pub mod controller;

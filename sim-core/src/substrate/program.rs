@@ -138,6 +138,8 @@ pub struct Behaviour {
     pub busy: u16,
     /// Files that its script makes (true) and removes (false), in order of time.
     pub files: Vec<(SimDuration, Arc<str>, bool)>,
+    /// Bytes that its script writes into files, in order of time.
+    pub writes: Vec<(SimDuration, Arc<str>, u64)>,
     /// What it prints, in order of time.
     pub lines: Vec<(SimDuration, Arc<str>)>,
     paths: Arc<[Arc<str>]>,
@@ -179,6 +181,7 @@ impl Behaviour {
             request_cpu: SimDuration::ZERO,
             busy: 0,
             files: Vec::new(),
+            writes: Vec::new(),
             lines: Vec::new(),
             paths: program.paths.clone(),
             mounts: spec.mounts.clone(),
@@ -316,6 +319,11 @@ impl Behaviour {
                     self.files.push((at, path.clone(), true));
                     Status::Ended(0)
                 }
+                Word::Write(path, bytes) => {
+                    self.files.push((at, path.clone(), true));
+                    self.writes.push((at, path.clone(), *bytes));
+                    Status::Ended(0)
+                }
                 Word::Remove(path) => {
                     self.files.push((at, path.clone(), false));
                     Status::Ended(0)
@@ -417,7 +425,7 @@ impl Behaviour {
                 }
                 Word::Exit(code) => return Some((span, *code)),
                 Word::Status(code) => *code,
-                Word::Echo(_) | Word::Touch(_) | Word::Remove(_) => 0,
+                Word::Echo(_) | Word::Touch(_) | Word::Write(..) | Word::Remove(_) => 0,
                 Word::Test(path) => i32::from(!self.has_file(path, age)),
                 Word::Program => {
                     if self.lacks_program(&command.name) {

@@ -45,6 +45,8 @@ pub enum Word {
     Echo(Arc<str>),
     /// Makes a file.
     Touch(Arc<str>),
+    /// Makes a file of so many bytes.
+    Write(Arc<str>, u64),
     /// Removes a file.
     Remove(Arc<str>),
     /// Succeeds if the file is there.
@@ -263,6 +265,33 @@ fn push_word(commands: &mut Vec<Command>, joint: Joint, name: &str, word: Word) 
     });
 }
 
+/// The file that `dd of=F bs=1M count=N` or `fallocate -l SIZE F` makes, and its size in bytes.
+fn written(base: &str, words: &[String]) -> Option<(String, u64)> {
+    if base == "fallocate" {
+        let at = words.iter().position(|word| word == "-l" || word == "--length")?;
+        let path = words.last()?.clone();
+        return Some((path, size(words.get(at + 1)?)?));
+    }
+    let value = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
+    let path = value("of=").filter(|path| !path.starts_with("/dev/"))?;
+    let block = value("bs=").map_or(Some(512), size)?;
+    let count: u64 = value("count=")?.parse().ok()?;
+    Some((path.to_owned(), block.checked_mul(count)?))
+}
+
+/// `512`, `4k`, `1M`, `2G` and with `iB`, in bytes.
+fn size(text: &str) -> Option<u64> {
+    let text = text.trim_end_matches("iB").trim_end_matches('B');
+    let shift = match text.as_bytes().last()?.to_ascii_lowercase() {
+        b'k' => 10,
+        b'm' => 20,
+        b'g' => 30,
+        _ => 0,
+    };
+    let digits = if shift == 0 { text } else { &text[..text.len() - 1] };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 /// Adds the command that these words make.
 fn push(commands: &mut Vec<Command>, joint: Joint, words: &[String]) {
     let Some(first) = words.first() else { return };
@@ -311,6 +340,10 @@ fn push(commands: &mut Vec<Command>, joint: Joint, words: &[String]) {
                 first,
                 Word::Echo(Arc::from(words.join(" "))),
             );
+        }
+        "dd" | "fallocate" if written(base, rest).is_some() => {
+            let (path, bytes) = written(base, rest).unwrap_or_default();
+            push_word(commands, joint, first, Word::Write(path.into(), bytes));
         }
         "touch" | "mkdir" | "rm" | "rmdir" => {
             for path in operands() {

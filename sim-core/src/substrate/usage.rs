@@ -4,7 +4,6 @@
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 
-use super::cgroup::facts::MemoryUse;
 use super::machine::Power;
 use super::order::{MachineId, Upcall};
 use super::{Scope, Substrate};
@@ -15,6 +14,11 @@ const DISK_BYTES: u64 = 100 << 30;
 const SYSTEM_BYTES: u64 = 6 << 30;
 /// Tenths of its compressed size that an unpacked image takes. Our own figure.
 const UNPACKED_TENTHS: u64 = 25;
+
+/// Bytes that images take on a disk whose compressed sizes add up to so many.
+pub fn unpacked(compressed: u64) -> u64 {
+    compressed.saturating_mul(UNPACKED_TENTHS) / 10
+}
 
 impl Substrate {
     /// Time since a machine's last boot.
@@ -37,13 +41,13 @@ impl Substrate {
     }
 
     /// What a machine's disk holds, in bytes: its system, images, and what containers wrote.
-    pub fn disk_used(&self, machine: MachineId, _now: SimTime) -> u64 {
+    pub fn disk_used(&self, machine: MachineId, now: SimTime) -> u64 {
         let images: u64 = self
             .images_on(machine)
             .map(|image| image.program.size_bytes)
             .sum();
         let filled = self.machine(machine).map_or(0, |row| row.filled);
-        SYSTEM_BYTES + images.saturating_mul(UNPACKED_TENTHS) / 10 + filled
+        SYSTEM_BYTES + unpacked(images) + filled + self.written(machine, now)
     }
 
     /// Names of an image's read-only layers on a machine, the lowest first.
@@ -65,10 +69,5 @@ impl Substrate {
             row.filled = bytes;
             scope.out.order(Upcall::Pressure { machine });
         }
-    }
-
-    /// Memory of a whole machine; none if it is off.
-    pub fn machine_usage(&self, _machine: MachineId, _now: SimTime) -> Option<MemoryUse> {
-        None
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::kube::probe::{PreStop, Probe};
+use crate::api::kube::probe::{Hook, Probe};
 use crate::api::resources::ResourceNeeds;
 
 /// One entry of `containers` or `initContainers`.
@@ -30,8 +30,10 @@ pub struct Container {
     pub startup_probe: Option<Probe>,
     /// When the image is pulled. Default: `Always` for the tag `latest` or none, else `IfNotPresent`.
     pub image_pull_policy: ImagePullPolicy,
+    /// `lifecycle.postStart`.
+    pub post_start: Option<Hook>,
     /// `lifecycle.preStop`.
-    pub pre_stop: Option<PreStop>,
+    pub pre_stop: Option<Hook>,
     /// Only for init containers: `restartPolicy: Always`, which makes it a sidecar.
     pub sidecar: bool,
 }

@@ -50,9 +50,9 @@ pub struct Probe {
     pub termination_grace_period_seconds: Option<u32>,
 }
 
-/// What runs before a container is told to stop.
+/// What runs after a container's start, or before it is told to stop.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum PreStop {
+pub enum Hook {
     /// A command in the container.
     Exec {
         /// Its words.

@@ -1,27 +1,32 @@
-//! Node-pressure eviction by memory: when a node's free memory falls below its hard threshold, the
-//! kubelet evicts one pod at each pass, the worst one first.
+//! Node-pressure eviction: when too little of something is left on a node, the kubelet first
+//! reclaims what nobody uses, then evicts one pod at each pass, the worst one first.
 //!
-//! Owns what each node's manager knows. A pass is scheduled only while something can come of it:
-//! memory ran short, or the pressure's transition period has not ended.
+//! Owns what each node's manager knows. A pass is scheduled only while something can come of it: a
+//! signal is crossed, a condition has not ended, memory grows, a container is about to write, or the
+//! machine said that something changed.
 //!
-//! Sources: `pkg/kubelet/eviction/{eviction_manager,helpers}.go`,
-//! `pkg/kubelet/apis/config/v1beta1/defaults.go`.
+//! Sources: `pkg/kubelet/eviction/{eviction_manager,helpers}.go`.
+//!
+//! Not modelled: inodes, file systems of their own for images, images' and containers' collection
+//! but under pressure.
 
-use std::cmp::Reverse;
+pub mod limits;
+pub mod rank;
+pub mod settings;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::name::Name;
+use crate::base::name::{Name, Rule};
 use crate::base::quantity::{Format, Quantity};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
-use crate::kube::apiserver::priority::SYSTEM_CLUSTER_CRITICAL;
 use crate::kube::heartbeat::Health;
-use crate::kube::rows::pod::ContainerState;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::events::{Message, NewEvent};
-use crate::substrate::order::MachineId;
+use crate::kube::thresholds::{SIGNALS, Signal};
+use crate::substrate::order::{MachineId, Order, Upcall};
 
 use super::desk::{Desk, Report, sentence};
 use super::worker::Worker;
@@ -29,20 +34,52 @@ use super::{Event, Kubelets, lifecycle};
 
 /// Time between two passes. Source: `pkg/kubelet/kubelet.go` (`evictionMonitoringPeriod`).
 const PERIOD: SimDuration = SimDuration::from_secs(10);
-/// Time for which a pressure condition outlasts the pressure.
-/// Source: `pkg/kubelet/apis/config/v1beta1/defaults.go` (`evictionPressureTransitionPeriod`).
-const TRANSITION: SimDuration = SimDuration::from_secs(5 * 60);
 /// Grace of a pod that is evicted at a hard threshold.
 /// Source: `pkg/kubelet/eviction/eviction_manager.go` (`immediateEvictionGracePeriodSeconds`).
 const GRACE: SimDuration = SimDuration::from_secs(1);
+/// Memory for which the kernel allows one task: `threads-max` of a 64-bit machine.
+const BYTES_PER_TASK: i64 = 131_072;
+/// Most process numbers of a 64-bit machine: `kernel.pid_max`.
+const PIDS_MAX: i64 = 4_194_304;
+
+/// A condition that pressure makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pressure {
+    Memory,
+    Disk,
+    Pids,
+}
+
+const PRESSURES: usize = 3;
+
+/// The condition of a signal.
+const fn pressure(signal: Signal) -> Pressure {
+    match signal {
+        Signal::Memory => Pressure::Memory,
+        Signal::Nodefs | Signal::NodefsInodes | Signal::Imagefs | Signal::ImagefsInodes => {
+            Pressure::Disk
+        }
+        Signal::Pids => Pressure::Pids,
+    }
+}
 
 /// One node's manager.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Manager {
-    /// When memory was last seen below its threshold, while MemoryPressure is True.
-    pressed: Option<SimTime>,
+    /// When each pressure was last seen, while its condition is True.
+    pressed: [Option<SimTime>; PRESSURES],
+    /// Since when each soft threshold is crossed.
+    soft_since: [Option<SimTime>; SIGNALS],
+    /// Signals that were acted upon and must recover by the minimum reclaim.
+    reclaiming: [bool; SIGNALS],
     /// The next pass.
     pass_at: Option<SimTime>,
+}
+
+impl Manager {
+    fn is_idle(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// All nodes' managers that have something to do.
@@ -54,17 +91,13 @@ pub struct Evictions {
 }
 
 impl Evictions {
-    /// Whether a node is short of memory, or was until a while ago.
-    pub fn has_memory_pressure(&self, node: NodeId) -> bool {
-        self.nodes
-            .get(&node)
-            .is_some_and(|manager| manager.pressed.is_some())
-    }
-
-    /// What a node's kubelet says of its pressures.
+    /// What a node's kubelet says of its pressures: each holds a while after it has ended.
     pub fn health(&self, node: NodeId) -> Health {
+        let pressed = self.nodes.get(&node).map_or([None; PRESSURES], |it| it.pressed);
         Health {
-            memory: self.has_memory_pressure(node),
+            memory: pressed[Pressure::Memory as usize].is_some(),
+            disk: pressed[Pressure::Disk as usize].is_some(),
+            pids: pressed[Pressure::Pids as usize].is_some(),
             ..Health::default()
         }
     }
@@ -75,36 +108,56 @@ impl Evictions {
     }
 }
 
-/// A pod that could go, and how bad it is.
-struct Candidate {
-    pod: PodId,
-    usage: i64,
-    request: i64,
-    priority: i32,
+/// A crossed threshold that is acted upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Crossed {
+    signal: Signal,
+    available: i64,
+    threshold: i64,
+    hard: bool,
 }
 
-impl Candidate {
-    /// Over its request first, then low priority, then much over its request.
-    fn rank(&self) -> (bool, i32, Reverse<i64>, PodId) {
-        let over = self.usage - self.request;
-        (
-            self.usage <= self.request,
-            self.priority,
-            Reverse(over),
-            self.pod,
-        )
-    }
-}
+/// A file's, a memory's and a table's state: what is left and what there is.
+type Observed = [Option<(i64, i64)>; SIGNALS];
 
 impl Kubelets {
-    /// Memory use of a node may have grown: a pass is due if it is too much.
-    pub(super) fn watch_memory(&mut self, node: NodeId, desk: &mut Desk<'_, '_>) {
-        let Some((available, threshold)) = self.memory(node, desk) else {
+    /// Something of a node may have become short: a pass is due if it is, or when it will be.
+    pub(super) fn watch_node(&mut self, node: NodeId, desk: &mut Desk<'_, '_>) {
+        let Some(machine) = desk.store.node(node).map(|row| row.machine) else {
             return;
         };
-        if available < threshold {
-            let at = next_pass(desk.now());
-            self.plan(node, at, desk);
+        let observed = self.observe_machine(machine, desk);
+        let now = desk.now();
+        if self.crosses(&observed) {
+            self.plan(node, next_pass(now), desk);
+        }
+        let rate = desk.ctx.machines.memory_growth(machine);
+        if rate > 0
+            && let Some(left) = self.memory_left(&observed)
+        {
+            let span = u128::from(left.unsigned_abs()) * 1_000_000 / u128::from(rate);
+            let span = SimDuration::from_micros(u64::try_from(span).unwrap_or(u64::MAX >> 1));
+            self.plan(node, next_pass(now + span), desk);
+        }
+        if let Some(at) = desk.ctx.machines.next_write(machine, now) {
+            self.plan(node, next_pass(at), desk);
+        }
+    }
+
+    /// All nodes: thresholds have changed.
+    pub(super) fn watch_all(&mut self, desk: &mut Desk<'_, '_>) {
+        let nodes: Vec<NodeId> = desk.store.nodes().map(|(id, _)| id).collect();
+        for node in nodes {
+            self.watch_node(node, desk);
+        }
+    }
+
+    /// A machine says that memory or disk is used otherwise than before.
+    pub(super) fn pressure(&mut self, upcall: Upcall, desk: &mut Desk<'_, '_>) {
+        if let Upcall::Pressure { machine } = upcall
+            && let Some(node) = desk.store.node_of(machine)
+        {
+            self.watch_node(node, desk);
         }
     }
 
@@ -119,29 +172,50 @@ impl Kubelets {
         }
     }
 
-    /// Free memory of a node and what must stay free, in bytes.
-    fn memory(&self, node: NodeId, desk: &Desk<'_, '_>) -> Option<(i64, i64)> {
-        let row = desk.store.node(node)?;
-        let capacity = row.capacity.memory;
-        let threshold = self.settings.hard_memory?.of(capacity);
-        if threshold <= 0 {
-            return None;
-        }
-        let used = match desk.ctx.machines.machine_usage(row.machine, desk.now()) {
-            Some(used) => i64::try_from(used.working_set()).unwrap_or(i64::MAX),
-            None => desk
-                .store
-                .pods_on(node)
-                .filter_map(|(pod, _)| self.worker(pod))
-                .map(|worker| {
-                    usage(worker, desk)
-                        .iter()
-                        .map(|(_, bytes)| bytes)
-                        .sum::<i64>()
-                })
-                .sum(),
+    /// What is left of each measure, and of how much.
+    fn observe_machine(&self, machine: MachineId, desk: &Desk<'_, '_>) -> Observed {
+        let machines = desk.ctx.machines;
+        let now = desk.now();
+        let mut observed = [None; SIGNALS];
+        let Some(row) = machines.machine(machine).filter(|row| row.is_on()) else {
+            return observed;
         };
-        Some((capacity - used, threshold))
+        let signed = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+        let memory = row.capacity.memory;
+        observed[Signal::Memory as usize] =
+            Some((signed(machines.memory_available(machine, now)), memory));
+        let size = signed(machines.disk_bytes(machine));
+        let free = (size - signed(machines.disk_used(machine, now))).max(0);
+        observed[Signal::Nodefs as usize] = Some((free, size));
+        observed[Signal::Imagefs as usize] = Some((free, size));
+        let pids = (memory / BYTES_PER_TASK).clamp(1, PIDS_MAX);
+        observed[Signal::Pids as usize] = Some((pids - signed(machines.tasks(machine)), pids));
+        observed
+    }
+
+    /// Memory that is left until the first threshold is crossed, in bytes.
+    fn memory_left(&self, observed: &Observed) -> Option<i64> {
+        let (available, capacity) = observed[Signal::Memory as usize]?;
+        let eviction = &self.settings.eviction;
+        let limits = [&eviction.hard, &eviction.soft];
+        let highest = limits
+            .into_iter()
+            .filter_map(|limits| Some(limits.of(Signal::Memory)?.of(capacity)))
+            .max()?;
+        (available >= highest).then_some(available - highest)
+    }
+
+    /// Whether any threshold is crossed.
+    fn crosses(&self, observed: &Observed) -> bool {
+        let eviction = &self.settings.eviction;
+        Signal::ALL.into_iter().any(|signal| {
+            observed[signal as usize].is_some_and(|(available, capacity)| {
+                [eviction.hard.of(signal), eviction.soft.of(signal)]
+                    .into_iter()
+                    .flatten()
+                    .any(|limit| available < limit.of(capacity))
+            })
+        })
     }
 
     /// One pass over a node.
@@ -154,109 +228,175 @@ impl Kubelets {
             return;
         }
         manager.pass_at = None;
-        let pressed = manager.pressed;
-        let Some(row) = desk.store.node(node) else {
+        let machine = desk.store.node(node).map(|row| row.machine);
+        let Some(machine) = machine.filter(|machine| !self.is_down(*machine)) else {
             self.evictions.nodes.remove(&node);
             return;
         };
-        let (name, machine) = (row.name, row.machine);
-        if self.is_down(machine) {
-            self.evictions.nodes.remove(&node);
+        let observed = self.observe_machine(machine, desk);
+        let (crossed, waits) = self.judge(node, &observed, now);
+        if self.evict_over_limit(node, desk) {
+            self.plan(node, next_pass(now), desk);
             return;
         }
-        let memory = self.memory(node, desk);
-        let Some((available, threshold)) = memory.filter(|(available, limit)| available < limit)
-        else {
-            match pressed {
-                Some(since) if now < since + TRANSITION => {
-                    let at = next_pass(since + TRANSITION);
-                    self.plan(node, at, desk);
-                }
-                Some(_) => {
-                    self.evictions.nodes.remove(&node);
-                    self.evictions.changed.push(node);
-                }
-                None => {
-                    self.evictions.nodes.remove(&node);
-                }
-            }
+        if let Some(first) = crossed.first() {
+            self.reclaim(node, machine, *first, desk);
+        }
+        if !crossed.is_empty() || waits {
+            self.plan(node, next_pass(now), desk);
+        } else {
+            self.watch_node(node, desk);
+        }
+        let Some(manager) = self.evictions.nodes.get(&node) else {
             return;
         };
-        if let Some(manager) = self.evictions.nodes.get_mut(&node) {
-            manager.pressed = Some(now);
+        if manager.is_idle() {
+            self.evictions.nodes.remove(&node);
+        } else if let Some(since) = manager.pressed.iter().flatten().min() {
+            let at = next_pass(*since + self.settings.eviction.transition);
+            self.plan(node, at, desk);
         }
-        if pressed.is_none() {
-            self.evictions.changed.push(node);
-        }
-        report_node(name, desk);
-        self.evict_worst(node, available, threshold, desk);
-        self.plan(node, next_pass(now), desk);
     }
 
-    /// Evicts the pod that ranks first.
-    fn evict_worst(
+    /// Compares with the thresholds and keeps the conditions. Answers what is to be acted upon, the
+    /// most urgent first, and whether a soft threshold's grace goes on.
+    fn judge(&mut self, node: NodeId, observed: &Observed, now: SimTime) -> (Vec<Crossed>, bool) {
+        let eviction = self.settings.eviction;
+        let manager = self.evictions.nodes.entry(node).or_default();
+        let mut crossed = Vec::new();
+        let mut waits = false;
+        let mut pressed = [false; PRESSURES];
+        for signal in Signal::ALL {
+            let place = signal as usize;
+            let Some((available, capacity)) = observed[place] else {
+                continue;
+            };
+            let more = if manager.reclaiming[place] {
+                eviction.minimum_reclaim.of(signal).map_or(0, |it| it.of(capacity))
+            } else {
+                0
+            };
+            let below = |limit: Option<i64>| limit.is_some_and(|limit| available < limit + more);
+            let hard = eviction.hard.of(signal).map(|limit| limit.of(capacity));
+            let soft = eviction.soft.of(signal).map(|limit| limit.of(capacity));
+            let since = if below(soft) {
+                Some(manager.soft_since[place].unwrap_or(now))
+            } else {
+                None
+            };
+            manager.soft_since[place] = since;
+            let grace = eviction.soft_grace[place].unwrap_or(SimDuration::ZERO);
+            let soft_due = since.is_some_and(|since| now >= since + grace);
+            waits |= since.is_some() && !soft_due;
+            pressed[pressure(signal) as usize] |= below(hard) || since.is_some();
+            let acted = if below(hard) { hard } else { soft.filter(|_| soft_due) };
+            manager.reclaiming[place] = acted.is_some();
+            if let Some(threshold) = acted {
+                crossed.push(Crossed {
+                    signal,
+                    available,
+                    threshold,
+                    hard: below(hard),
+                });
+            }
+        }
+        let mut changed = false;
+        for (place, is) in pressed.into_iter().enumerate() {
+            let was = manager.pressed[place];
+            if is {
+                manager.pressed[place] = Some(now);
+            } else if was.is_some_and(|since| now >= since + eviction.transition) {
+                manager.pressed[place] = None;
+            }
+            changed |= was.is_some() != manager.pressed[place].is_some();
+        }
+        if changed {
+            self.evictions.changed.push(node);
+        }
+        (crossed, waits)
+    }
+
+    /// Reclaims for one signal: what nobody uses, else one pod.
+    fn reclaim(
         &mut self,
         node: NodeId,
-        available: i64,
-        threshold: i64,
+        machine: MachineId,
+        crossed: Crossed,
         desk: &mut Desk<'_, '_>,
     ) {
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for (pod, row) in desk.store.pods_on(node) {
-            let Some(worker) = self.worker(pod) else {
-                continue;
-            };
-            let template = desk.store.template(row.template);
-            let is_running = worker.deadline.is_none()
-                && worker.evicted.is_none()
-                && worker.rejected.is_none()
-                && !worker.phase().is_terminal();
-            if !is_running || template.priority >= SYSTEM_CLUSTER_CRITICAL {
-                continue;
+        report_node(node, crossed, desk);
+        if pressure(crossed.signal) == Pressure::Disk {
+            let freed = self.drop_images(node, machine, desk);
+            if crossed.available + freed >= crossed.threshold {
+                return;
             }
-            candidates.push(Candidate {
-                pod,
-                usage: usage(worker, desk).iter().map(|(_, bytes)| bytes).sum(),
-                request: template.requests.memory,
-                priority: template.priority,
-            });
         }
-        candidates.sort_by_key(Candidate::rank);
-        let Some(first) = candidates.first() else {
+        let ranked = rank::candidates(self, node, crossed.signal, desk);
+        let Some(pod) = ranked.first().copied() else {
             return;
         };
-        let pod = first.pod;
-        let message = {
-            let Some(worker) = self.worker(pod) else {
-                return;
-            };
-            let mut text = format!(
-                "The node was low on resource: memory. Threshold quantity: {}, available: {}. ",
-                binary(threshold),
-                binary(available)
-            );
-            let spec = &desk
-                .store
-                .pod(pod)
-                .map(|row| desk.store.template(row.template).spec.clone());
-            for (container, bytes) in usage(worker, desk) {
-                let name = desk.ctx.symbols.text(container).to_owned();
-                let request = spec
-                    .as_ref()
-                    .and_then(|spec| spec.containers.iter().find(|it| *it.name == *name))
-                    .and_then(|it| it.resources.requests.memory_bytes)
-                    .map_or(0, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-                if bytes > request {
-                    text.push_str(&format!(
-                        "Container {name} was using {}, request is {}, has larger consumption of memory. ",
-                        binary(bytes),
-                        binary(request)
-                    ));
-                }
-            }
-            Arc::<str>::from(text)
+        let Some(worker) = self.worker(pod) else {
+            return;
         };
+        let message = rank::message(worker, &crossed_text(crossed), crossed.signal, desk);
+        let grace = if crossed.hard {
+            GRACE
+        } else {
+            self.settings.eviction.max_pod_grace.min(worker.grace).max(GRACE)
+        };
+        let rule = Rule {
+            key: crossed.signal.name(),
+            value: if crossed.hard { PERIOD } else { grace },
+        };
+        self.evict(pod, message, grace, Some(rule), desk);
+    }
+
+    /// Deletes images that no container of the node's pods is made from. Answers the bytes.
+    fn drop_images(&self, node: NodeId, machine: MachineId, desk: &mut Desk<'_, '_>) -> i64 {
+        let used: Vec<Symbol> = desk
+            .store
+            .pods_on(node)
+            .filter_map(|(pod, _)| self.worker(pod))
+            .flat_map(|worker| worker.lowered.iter().map(|lowered| lowered.image))
+            .collect();
+        let used: Vec<String> = used
+            .into_iter()
+            .filter_map(|image| {
+                let text = desk.ctx.symbols.text(image);
+                crate::substrate::image::ImageRef::parse(text).map(|it| it.canonical())
+            })
+            .collect();
+        let before = desk.ctx.machines.disk_used(machine, desk.now());
+        let mut freed = 0_u64;
+        let unused: Vec<(String, u64)> = desk
+            .ctx
+            .machines
+            .images_on(machine)
+            .filter_map(|image| {
+                let name = image.reference.as_ref()?.canonical();
+                (!used.contains(&name)).then(|| (name, image.program.size_bytes))
+            })
+            .collect();
+        for (image, bytes) in unused {
+            let image = desk.ctx.symbols.intern(&image);
+            desk.order(Order::RemoveImage { machine, image });
+            freed += bytes;
+        }
+        // Unpacked they take more than was pulled, in the proportion of the whole disk.
+        i64::try_from(crate::substrate::usage::unpacked(freed).min(before)).unwrap_or(i64::MAX)
+    }
+
+    /// Evicts one pod.
+    pub(super) fn evict(
+        &mut self,
+        pod: PodId,
+        message: String,
+        grace: SimDuration,
+        rule: Option<Rule>,
+        desk: &mut Desk<'_, '_>,
+    ) {
         let now = desk.now();
+        let message: Arc<str> = message.into();
         desk.store
             .set_disruption(pod, "TerminationByKubelet", message.clone(), now);
         let Some(worker) = self.worker_mut(pod) else {
@@ -268,35 +408,40 @@ impl Kubelets {
             None,
             Report::warning("Evicted", sentence(message.to_string())),
         );
-        desk.note("evict", worker, Detail::Text(Symbol::EMPTY), None);
-        lifecycle::terminate(worker, now + GRACE, desk);
+        desk.note("evict", worker, Detail::Text(Symbol::EMPTY), rule);
+        lifecycle::terminate(worker, now + grace, desk);
     }
 
-    fn is_down(&self, machine: MachineId) -> bool {
+    pub(super) fn is_down(&self, machine: MachineId) -> bool {
         self.trouble
             .get(&machine)
             .is_some_and(|trouble| trouble.down)
     }
 }
 
-/// Working sets of a pod's running containers, in bytes.
-fn usage(worker: &Worker, desk: &Desk<'_, '_>) -> Vec<(Symbol, i64)> {
-    let running = worker.lowered.iter().zip(&worker.containers);
-    running
-        .filter(|(_, work)| {
-            !matches!(work.state, ContainerState::Terminated(_)) && work.container.is_some()
-        })
-        .filter_map(|(lowered, work)| {
-            let used = desk
-                .ctx
-                .machines
-                .container_memory(work.container?, desk.ctx.now);
-            Some((
-                lowered.name,
-                i64::try_from(used.working_set()).unwrap_or(i64::MAX),
-            ))
-        })
-        .collect()
+/// Whether a manager may evict a pod: neither ended nor going, and none that the node cannot do
+/// without. Source: `pkg/kubelet/types/pod_update.go` (`IsCriticalPod`).
+fn may_go(worker: &Worker, desk: &Desk<'_, '_>) -> bool {
+    let runs = worker.deadline.is_none()
+        && worker.evicted.is_none()
+        && worker.rejected.is_none()
+        && !worker.phase().is_terminal();
+    let row = desk.store.pod(worker.pod);
+    runs && row.is_some_and(|row| !super::is_critical(desk.store.template(row.template)))
+}
+
+/// `memory. Threshold quantity: 100Mi, available: 90Mi`.
+fn crossed_text(crossed: Crossed) -> String {
+    let amount = |amount: i64| match pressure(crossed.signal) {
+        Pressure::Memory | Pressure::Disk => binary(amount),
+        Pressure::Pids => amount.to_string(),
+    };
+    format!(
+        "{}. Threshold quantity: {}, available: {}. ",
+        crossed.signal.resource(),
+        amount(crossed.threshold),
+        amount(crossed.available)
+    )
 }
 
 fn binary(bytes: i64) -> String {
@@ -309,55 +454,34 @@ fn next_pass(time: SimTime) -> SimTime {
 }
 
 /// Event and trace line of a threshold that was met.
-fn report_node(node: Symbol, desk: &mut Desk<'_, '_>) {
+fn report_node(node: NodeId, crossed: Crossed, desk: &mut Desk<'_, '_>) {
+    let Some(name) = desk.store.node(node).map(|row| row.name) else {
+        return;
+    };
     let event = NewEvent {
         kind: "Node",
         namespace: Symbol::EMPTY,
-        name: Name::plain(node),
+        name: Name::plain(name),
         warning: true,
         reason: "EvictionThresholdMet",
-        message: Message::Plain("Attempting to reclaim memory"),
+        message: Message::Text(
+            format!("Attempting to reclaim {}", crossed.signal.resource()).into(),
+        ),
         component: "kubelet",
-        host: Some(node),
+        host: Some(name),
         container: None,
     };
     let now = desk.now();
     desk.store.record(event, now);
+    let signal = desk.ctx.symbols.intern(crossed.signal.name());
     desk.out.notice(Notice {
         source: "kube.kubelet",
         verb: "pressure",
         subject: Subject {
             kind: "node",
-            name: Name::plain(node),
+            name: Name::plain(name),
         },
-        detail: Detail::None,
+        detail: Detail::Text(signal),
         rule: None,
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::num::NonZeroU32;
-
-    /// Reference 14.10.
-    #[test]
-    fn over_the_request_goes_before_priority_and_size() {
-        let candidate = |slot, usage, request, priority| Candidate {
-            pod: PodId::new(slot, NonZeroU32::MIN),
-            usage,
-            request,
-            priority,
-        };
-        let mut all = [
-            candidate(0, 199, 200, -1),
-            candidate(1, 101, 100, 1),
-            candidate(2, 600, 100, 1),
-            candidate(3, 50, 0, -1),
-            candidate(4, 500, 0, -1),
-            candidate(5, 800, 1000, 1),
-        ];
-        all.sort_by_key(Candidate::rank);
-        assert_eq!(all.map(|it| it.pod.slot()), [4, 3, 2, 1, 0, 5]);
-    }
 }

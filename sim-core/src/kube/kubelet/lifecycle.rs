@@ -18,6 +18,7 @@ use crate::substrate::order::{ContainerId, Order, PullError, PullPolicy, Sandbox
 use super::backoff;
 use super::desk::{Desk, Report, naming, owner, sentence};
 use super::lower::{LIVENESS, READINESS, STARTUP};
+use super::needs;
 use super::worker::{Step, StopReason, Worker};
 use super::{Event, Settings};
 
@@ -34,7 +35,7 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
         return;
     }
     if !worker.sandbox_ordered {
-        if worker.phase().is_terminal() {
+        if worker.phase().is_terminal() || needs::waits_for_volumes(worker, desk) {
             return;
         }
         worker.sandbox_ordered = true;
@@ -166,7 +167,7 @@ fn image_bytes(worker: &Worker, text: &str, desk: &Desk<'_, '_>) -> u64 {
 }
 
 /// The image is there: creates and starts the container.
-pub fn pulled(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
+pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut Desk<'_, '_>) {
     let Step::Pulling(since) = worker.containers[index].step else {
         return;
     };
@@ -196,6 +197,10 @@ pub fn pulled(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
             Report::normal("Pulled", sentence(text)),
         );
     }
+    if let Some((_, cause)) = needs::missing(&lowered.variables, worker.namespace, desk) {
+        wait_for_variables(worker, index, cause, settings, desk);
+        return;
+    }
     let work = &mut worker.containers[index];
     work.pull_failed = None;
     work.step = Step::Starting;
@@ -204,6 +209,27 @@ pub fn pulled(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
         sandbox,
         spec: lowered.spec,
     });
+}
+
+/// What a variable is taken from is not there: the next turn of the worker tries again.
+fn wait_for_variables(
+    worker: &mut Worker,
+    index: usize,
+    cause: String,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
+    let name = worker.lowered[index].name;
+    let event = Report::warning("Failed", sentence(format!("Error: {cause}")));
+    desk.record(worker, Some(name), event);
+    let until = desk.now() + desk.jitter(worker, ERROR_PERIOD);
+    let work = &mut worker.containers[index];
+    work.pull_failed = None;
+    work.step = Step::Idle;
+    work.not_before = Some(until);
+    work.wait("CreateContainerConfigError", Some(cause.into()));
+    desk.request_status(worker);
+    advance(worker, settings, desk);
 }
 
 /// The image could not be had.
@@ -353,9 +379,13 @@ pub fn started(
         return;
     }
     let name = worker.lowered[index].name;
+    let hook = worker.lowered[index].post_start;
+    let now = desk.now();
     let work = &mut worker.containers[index];
-    work.step = Step::Running;
-    work.since = desk.now();
+    work.since = now;
+    if hook.is_nothing() || worker.deadline.is_some() {
+        worker.containers[index].step = Step::Running;
+    }
     desk.record(
         worker,
         Some(name),
@@ -364,6 +394,42 @@ pub fn started(
     desk.note("started", worker, Detail::Text(name), None);
     if let Some(deadline) = worker.deadline {
         stop(worker, index, deadline, desk);
+        return;
+    }
+    if !hook.is_nothing() {
+        // The worker waits for the hook: until then the container does not count as running.
+        desk.at(now + hook.span, Event::PostStarted(worker.pod, index as u8));
+        return;
+    }
+    desk.request_relist(worker);
+    advance(worker, settings, desk);
+}
+
+/// The hook after a container's start has run.
+/// Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`startContainer`).
+pub fn post_started(
+    worker: &mut Worker,
+    index: usize,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
+    let Some(work) = worker.containers.get_mut(index) else {
+        return;
+    };
+    let (Step::Starting, Some(container)) = (work.step, work.container) else {
+        return;
+    };
+    work.step = Step::Running;
+    let lowered = worker.lowered[index].clone();
+    if lowered.post_start.fails {
+        work.stopping = Some(StopReason::Hook);
+        let failed = Report::warning("FailedPostStartHook", Message::Plain("PostStartHook failed"));
+        desk.record(worker, Some(lowered.name), failed);
+        let killing = Report::normal("Killing", Message::Plain("FailedPostStartHook"));
+        desk.record(worker, Some(lowered.name), killing);
+        desk.note("kill", worker, Detail::Text(lowered.name), None);
+        let grace = worker.grace.max(MINIMUM_GRACE);
+        desk.order(Order::Stop { container, grace });
         return;
     }
     desk.request_relist(worker);
@@ -452,7 +518,8 @@ fn ended(
 ) {
     let now = desk.now();
     let finished = worker.containers[index].ended.map_or(now, |(_, _, at)| at);
-    let again = worker.restarts(index, code);
+    let changed = worker.containers[index].stopping == Some(StopReason::Changed);
+    let again = worker.restarts(index, code) || changed && worker.deadline.is_none();
     let work = &mut worker.containers[index];
     work.terminate(code, if oom { "OOMKilled" } else { reason }, finished);
     work.step = if again { Step::Idle } else { Step::Done };
@@ -577,7 +644,17 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
                     }
                 ) {
                     let image = desk.ctx.symbols.text(lowered.image);
-                    let message = format!("Back-off pulling image \"{image}\"");
+                    // What the last pull said is kept beside the wait.
+                    let cause = match &work.state {
+                        ContainerState::Waiting { message, .. } => message.clone(),
+                        ContainerState::Running { .. } | ContainerState::Terminated(_) => None,
+                    };
+                    let message = match cause {
+                        Some(cause) => {
+                            format!("Back-off pulling image \"{image}\": ErrImagePull: {cause}")
+                        }
+                        None => format!("Back-off pulling image \"{image}\""),
+                    };
                     work.wait("ImagePullBackOff", Some(message.into()));
                     desk.record(
                         worker,
@@ -785,7 +862,11 @@ fn stop(worker: &mut Worker, index: usize, deadline: SimTime, desk: &mut Desk<'_
         Report::normal("Killing", naming("Stopping container {}", lowered.name)),
     );
     let grace = deadline.max(desk.now()).since(desk.now());
-    let hook = lowered.pre_stop.min(grace);
+    let hook = lowered.pre_stop.span.min(grace);
+    if lowered.pre_stop.fails && lowered.pre_stop.span < grace {
+        let failed = Report::warning("FailedPreStopHook", Message::Plain("PreStopHook failed"));
+        desk.record(worker, Some(lowered.name), failed);
+    }
     if hook.is_zero() {
         desk.order(Order::Stop {
             container,

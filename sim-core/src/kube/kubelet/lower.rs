@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::kube::container::{Container, ImagePullPolicy};
-use crate::api::kube::probe::{PreStop, Probe, ProbeHandler};
+use crate::api::kube::probe::{Probe, ProbeHandler};
 use crate::api::kube::service::PortTarget;
 use crate::api::resources::ResourceAmounts;
 use crate::base::resources::ResourceVector;
@@ -13,6 +13,8 @@ use crate::kube::template::PodTemplate;
 use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
 
+use super::hooks::{self, HookRun};
+use super::needs::{self, Need};
 use super::resources::{self, ResourceSettings};
 
 /// Number of the startup probe.
@@ -37,8 +39,12 @@ pub struct Lowered {
     pub init: bool,
     /// Whether it is a sidecar.
     pub sidecar: bool,
-    /// How long the hook before its stop takes; zero: there is none, or one that takes no time here.
-    pub pre_stop: SimDuration,
+    /// The hook after its start.
+    pub post_start: HookRun,
+    /// The hook before its stop.
+    pub pre_stop: HookRun,
+    /// Objects that its variables are taken from.
+    pub variables: Arc<[Need]>,
     /// Probes, if it has them.
     pub startup: Option<Probe>,
     /// As above.
@@ -61,12 +67,13 @@ pub fn containers(
     let all = init.chain(spec.containers.iter().map(|container| (container, false)));
     all.map(|(container, init)| {
         let needs = resources::container(template, container, settings);
-        lowered(container, init, needs, symbols)
+        lowered(template, container, init, needs, symbols)
     })
     .collect()
 }
 
 fn lowered(
+    template: &PodTemplate,
     container: &Container,
     init: bool,
     (group, oom): (GroupSettings, OomScore),
@@ -117,10 +124,9 @@ fn lowered(
         },
         init: init && !container.sidecar,
         sidecar: container.sidecar,
-        pre_stop: match container.pre_stop {
-            Some(PreStop::Sleep { seconds }) => SimDuration::from_secs(u64::from(seconds)),
-            Some(PreStop::Exec { .. } | PreStop::HttpGet { .. }) | None => SimDuration::ZERO,
-        },
+        post_start: hooks::run(container.post_start.as_ref()),
+        pre_stop: hooks::run(container.pre_stop.as_ref()),
+        variables: needs::of_variables(template, &container.name),
         startup: probe_of(&container.startup_probe),
         liveness: probe_of(&container.liveness_probe),
         readiness: probe_of(&container.readiness_probe),

@@ -345,6 +345,7 @@ fn container(image: &str, command: &[&str]) -> Container {
         readiness_probe: None,
         startup_probe: None,
         image_pull_policy: ImagePullPolicy::IfNotPresent,
+        post_start: None,
         pre_stop: None,
         sidecar: false,
     }

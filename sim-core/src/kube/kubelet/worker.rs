@@ -10,11 +10,13 @@ use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::pod::{ContainerState, ContainerStatus, Phase, PodStatus, Termination};
 use crate::kube::rows::{NodeId, PodId};
+use crate::kube::template::TemplateId;
 use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
 
 use super::backoff::Backoff;
 use super::lower::Lowered;
+use super::needs::Need;
 
 /// What the worker is doing about one container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,6 +43,10 @@ pub enum StopReason {
     Probe,
     /// The pod is to go.
     Pod,
+    /// It is described anew.
+    Changed,
+    /// Its hook after the start has failed.
+    Hook,
 }
 
 /// One container of a pod.
@@ -83,6 +89,18 @@ pub struct ContainerWork {
 pub struct Worker {
     /// The pod.
     pub pod: PodId,
+    /// What it was lowered from.
+    pub template: TemplateId,
+    /// Objects that its volumes are made of.
+    pub volumes: Arc<[Need]>,
+    /// Wait after the last volume that could not be made; zero: there was none.
+    pub mount_wait: SimDuration,
+    /// Whether it uses claims.
+    pub has_claims: bool,
+    /// Since when it waits for a volume to be attached.
+    pub attach_since: Option<SimTime>,
+    /// When volumes are looked at again.
+    pub mount_until: Option<SimTime>,
     /// Its name.
     pub name: Name,
     /// Its namespace.

@@ -22,6 +22,11 @@ pub const VOLUMES: &str = "persistentvolumes";
 pub const CLASSES: &str = "storageclasses.storage.k8s.io";
 /// Resource of the nodes' drivers.
 pub const CSI_NODES: &str = "csinodes.storage.k8s.io";
+/// Finalizer of claims: they stay while a pod uses them.
+/// Source: `pkg/volume/util/finalizer.go`.
+pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
+/// Finalizer of volumes: they stay while they are bound. Source: as above.
+pub const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
 /// Provisioner of classes whose volumes somebody makes by hand.
 pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 /// Annotation: the binding is complete.
@@ -122,6 +127,26 @@ impl Claim {
     /// `namespace/name`.
     pub fn key(&self) -> Arc<str> {
         format!("{}/{}", self.namespace, self.name).into()
+    }
+}
+
+/// Adds the finalizer that new claims and volumes get.
+/// Source: `plugin/pkg/admission/storage/storageobjectinuseprotection/admission.go`.
+pub fn protect(resource: &str, value: &mut Value) {
+    let finalizer = match resource {
+        CLAIMS => CLAIM_PROTECTION,
+        VOLUMES => VOLUME_PROTECTION,
+        _ => return,
+    };
+    let path = ["metadata", "finalizers"];
+    let mut list: Vec<Value> = value
+        .path(&path)
+        .and_then(Value::as_list)
+        .map(<[Value]>::to_vec)
+        .unwrap_or_default();
+    if !list.iter().any(|it| it.as_str() == Some(finalizer)) {
+        list.push(finalizer.into());
+        value.set_path(&path, Value::list(list));
     }
 }
 

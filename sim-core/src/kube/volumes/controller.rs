@@ -9,20 +9,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::api::kube::volume::VolumeSource;
 use crate::base::name::Name;
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::event::Event;
 use crate::kube::render::{uid, uid_text};
 use crate::kube::selector::label;
+use crate::kube::store::document::DocumentKey;
 use crate::kube::store::events::Message;
+use crate::kube::template::PodTemplate;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 use crate::substrate::profile::storage::{self, Reach};
 
+use super::attach;
 use super::claim::{
-    self, BIND_COMPLETED, BOUND_BY_CONTROLLER, CLAIMS, CLASSES, Claim, PersistentVolume, VOLUMES,
-    key,
+    self, BIND_COMPLETED, BOUND_BY_CONTROLLER, CLAIM_PROTECTION, CLAIMS, CLASSES, Claim,
+    PersistentVolume, VOLUME_PROTECTION, VOLUMES, key,
 };
 
 const COMPONENT: &str = "persistentvolume-controller";
@@ -46,6 +50,8 @@ pub struct VolumeController {
     waiting: BTreeSet<ClaimName>,
     /// When the volumes that are being made will be there.
     making: BTreeMap<ClaimName, SimTime>,
+    /// Claims that are being deleted while pods use them.
+    deleting: BTreeSet<ClaimName>,
     sync_at: Option<SimTime>,
 }
 
@@ -53,6 +59,13 @@ impl VolumeController {
     /// Hears that documents of claims, volumes or classes were written.
     pub fn touched(&mut self, turn: &mut Turn<'_, '_>) {
         self.wake(turn.now() + turn.store.watch_lag(), turn);
+    }
+
+    /// A pod that used claims is gone: claims that wait for it may go.
+    pub fn pod_removed(&mut self, turn: &mut Turn<'_, '_>) {
+        if !self.deleting.is_empty() {
+            self.touched(turn);
+        }
     }
 
     /// The controller manager has started anew; what provisioners are making goes on.
@@ -100,6 +113,7 @@ impl VolumeController {
         if wider {
             claims.extend(self.waiting.iter().cloned());
         }
+        claims.extend(self.deleting.iter().cloned());
         for name in claims {
             self.sync_claim(&name, turn);
         }
@@ -133,6 +147,10 @@ impl VolumeController {
             }
             return;
         };
+        if volume.deleting && &*volume.phase != "Bound" {
+            unprotect(&key(VOLUMES, "", name), VOLUME_PROTECTION, turn);
+            return;
+        }
         let phase = |turn: &mut Turn<'_, '_>, phase: &str| {
             let key = key(VOLUMES, "", name);
             let known =
@@ -201,6 +219,7 @@ impl VolumeController {
         let Some(claim) = claim::find(&name.0, &name.1, turn.store) else {
             self.waiting.remove(name);
             self.making.remove(name);
+            self.deleting.remove(name);
             let orphans: Vec<PersistentVolume> = claim::volumes(turn.store)
                 .into_iter()
                 .filter(|volume| volume.claim.as_ref() == Some(name) && &*volume.phase == "Bound")
@@ -211,6 +230,7 @@ impl VolumeController {
             return;
         };
         if claim.deleting {
+            self.let_go(name, turn);
             return;
         }
         let claim = self.with_class(claim, turn);
@@ -260,6 +280,39 @@ impl VolumeController {
             return;
         }
         self.provision(&claim, turn);
+    }
+
+    /// A claim that is being deleted goes when no pod on a node uses it.
+    /// Source: `pkg/controller/volume/pvcprotection/pvc_protection_controller.go`.
+    fn let_go(&mut self, name: &ClaimName, turn: &mut Turn<'_, '_>) {
+        let namespace = turn.ctx.symbols.get(&name.0);
+        let uses = |pod: &str, template: &PodTemplate| {
+            Some(template.namespace) == namespace
+                && template.spec.volumes.iter().any(|volume| match &volume.source {
+                    VolumeSource::Claim { name: claim, .. } => *claim == name.1,
+                    VolumeSource::Ephemeral => format!("{pod}-{}", volume.name) == *name.1,
+                    VolumeSource::EmptyDir { .. }
+                    | VolumeSource::ConfigMap(..)
+                    | VolumeSource::Secret(..)
+                    | VolumeSource::Disk { .. }
+                    | VolumeSource::Image(_)
+                    | VolumeSource::Other => false,
+                })
+        };
+        let is_used = turn.store.pods().any(|(_, row)| {
+            let template = turn.store.template(row.template);
+            row.node.is_some()
+                && attach::has_claims(template)
+                && uses(&row.name.text(turn.ctx.symbols), template)
+        });
+        if is_used {
+            if self.deleting.insert(name.clone()) {
+                let subject = Name::plain(turn.ctx.symbols.intern(&name.1));
+                turn.note(SOURCE, "protect", "claim", subject, Detail::None);
+            }
+            return;
+        }
+        unprotect(&key(CLAIMS, &name.0, &name.1), CLAIM_PROTECTION, turn);
     }
 
     /// A claim that says nothing of a class gets the default one.
@@ -482,6 +535,7 @@ impl VolumeController {
         }
         value.set("spec", spec);
         value.set_path(&["status", "phase"], "Pending".into());
+        claim::protect(VOLUMES, &mut value);
         let now = turn.now();
         turn.store
             .add_document(key(VOLUMES, "", &volume), value, 0, now);
@@ -490,6 +544,24 @@ impl VolumeController {
         if let Some(volume) = claim::volume(&volume, turn.store) {
             self.bind(&claim, &volume, false, turn);
         }
+    }
+}
+
+/// Takes a finalizer off an object, which goes if it was the last one.
+fn unprotect(key: &DocumentKey, finalizer: &str, turn: &mut Turn<'_, '_>) {
+    let path = ["metadata", "finalizers"];
+    let mut empty = true;
+    turn.store.change_document(key, |value| {
+        if let Some(list) = value.path_mut(&path).and_then(Value::as_list_mut) {
+            list.retain(|it| it.as_str() != Some(finalizer));
+            empty = list.is_empty();
+        }
+        if empty {
+            value.remove_path(&path);
+        }
+    });
+    if empty {
+        turn.store.remove_document(key);
     }
 }
 

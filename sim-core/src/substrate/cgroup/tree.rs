@@ -262,9 +262,6 @@ impl Substrate {
             place(&mut root, process);
         }
         root.sum();
-        if let Some(usage) = self.machine_usage(machine, now) {
-            root.facts.memory = usage;
-        }
         Some(root)
     }
 

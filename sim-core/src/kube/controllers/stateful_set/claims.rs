@@ -87,6 +87,7 @@ pub fn provide(
             value.set_path(&["metadata", "ownerReferences"], Value::list(vec![owner]));
         }
         value.set("status", Value::object([("phase", Value::from("Pending"))]));
+        crate::kube::volumes::claim::protect(&key.resource, &mut value);
         turn.store.add_document(key.clone(), value, 0, now);
         report(id, &key, ordinal, turn);
     }

@@ -83,7 +83,8 @@ fn container(
             &policies,
             by_tag,
         ),
-        pre_stop: probe::pre_stop(&lifecycle, scribe),
+        post_start: probe::hook(&lifecycle, "postStart", scribe),
+        pre_stop: probe::hook(&lifecycle, "preStop", scribe),
         sidecar: pod.init
             && fault::word(
                 scribe,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::kube::probe::{PreStop, Probe, ProbeHandler};
+use crate::api::kube::probe::{Hook, Probe, ProbeHandler};
 use crate::api::kube::service::PortTarget;
 use crate::manifest::decode::kube::{fault, name};
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -136,26 +136,26 @@ pub fn target(field: &Field<'_>, scribe: &Scribe) -> Option<PortTarget> {
     faults.is_empty().then(|| PortTarget::Name(text.into()))
 }
 
-/// `lifecycle.preStop`; nothing if absent.
-pub fn pre_stop(lifecycle: &Field<'_>, scribe: &Scribe) -> Option<PreStop> {
-    if !lifecycle.peek("preStop").exists() {
+/// `lifecycle.postStart` or `lifecycle.preStop`; nothing if absent.
+pub fn hook(lifecycle: &Field<'_>, which: &str, scribe: &Scribe) -> Option<Hook> {
+    if !lifecycle.peek(which).exists() {
         return None;
     }
-    let field = lifecycle.get(scribe, "preStop");
+    let field = lifecycle.get(scribe, which);
     if field.peek("exec").exists() {
-        return Some(PreStop::Exec {
+        return Some(Hook::Exec {
             command: command(&field.get(scribe, "exec"), scribe),
         });
     }
     if field.peek("sleep").exists() {
         let seconds = field.get(scribe, "sleep").get(scribe, "seconds");
-        return Some(PreStop::Sleep {
+        return Some(Hook::Sleep {
             seconds: fault::non_negative(scribe, &seconds, 0),
         });
     }
     if field.peek("httpGet").exists() {
         let (port, path) = http(&field.get(scribe, "httpGet"), scribe);
-        return Some(PreStop::HttpGet { port: port?, path });
+        return Some(Hook::HttpGet { port: port?, path });
     }
     fault::required(scribe, &field, "must specify a handler type");
     None

@@ -1,0 +1,100 @@
+//! Hooks of a container's life: how long they take and whether they succeed.
+//!
+//! A hook that runs a command takes what the command's pauses take; what it asks of a server is
+//! answered at once. Source: `pkg/kubelet/lifecycle/handlers.go`.
+
+use crate::api::kube::probe::Hook;
+use crate::base::time::SimDuration;
+use crate::substrate::script::{Script, Status, Word};
+
+/// What a hook does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HookRun {
+    /// How long it takes.
+    pub span: SimDuration,
+    /// Whether it fails at its end.
+    pub fails: bool,
+}
+
+impl HookRun {
+    /// Whether nothing of it is seen.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// What a hook does; nothing when there is none.
+pub fn run(hook: Option<&Hook>) -> HookRun {
+    match hook {
+        Some(Hook::Sleep { seconds }) => HookRun {
+            span: SimDuration::from_secs(u64::from(*seconds)),
+            fails: false,
+        },
+        Some(Hook::Exec { command }) => {
+            let words: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
+            follow(&Script::of_command(&words))
+        }
+        Some(Hook::HttpGet { .. }) | None => HookRun::default(),
+    }
+}
+
+fn follow(script: &Script) -> HookRun {
+    let mut span = SimDuration::ZERO;
+    let mut status = Status::Ended(0);
+    for command in &script.commands {
+        if !command.runs_after(status) {
+            continue;
+        }
+        status = match &command.word {
+            Word::Sleep(pause) => {
+                span += *pause;
+                Status::Ended(0)
+            }
+            Word::Exit(code) => {
+                status = Status::Ended(*code);
+                break;
+            }
+            Word::Status(code) => Status::Ended(*code),
+            // It runs until the grace is over.
+            Word::Forever => {
+                return HookRun {
+                    span: SimDuration::from_secs(u64::from(u32::MAX)),
+                    fails: false,
+                };
+            }
+            // Files of the container and clients of its program: taken to be as the author meant.
+            Word::Program
+            | Word::Echo(_)
+            | Word::Touch(_)
+            | Word::Write(..)
+            | Word::Remove(_)
+            | Word::Test(_) => Status::Ended(0),
+        };
+    }
+    let Status::Ended(code) = status;
+    HookRun {
+        span,
+        fails: code != 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exec(words: &[&str]) -> HookRun {
+        run(Some(&Hook::Exec {
+            command: words.iter().map(|word| (*word).into()).collect(),
+        }))
+    }
+
+    #[test]
+    fn a_hook_takes_its_pauses_and_fails_with_its_last_command() {
+        assert_eq!(exec(&["sleep", "15"]).span, SimDuration::from_secs(15));
+        let quit = exec(&["sh", "-c", "sleep 5; nginx -s quit"]);
+        assert_eq!((quit.span, quit.fails), (SimDuration::from_secs(5), false));
+        assert!(exec(&["sh", "-c", "sleep 1 && exit 3"]).fails);
+        assert!(exec(&["false"]).fails);
+        assert!(run(None).is_nothing());
+    }
+}

@@ -1,0 +1,504 @@
+//! The attach/detach controller and the attacher beside it: volumes of a CSI driver are attached to
+//! the nodes of the pods that use them, and detached when nobody there does.
+//!
+//! Owns which volume is on which node. It looks at its work every 100 ms while there is any; a quiet
+//! cluster costs nothing. A volume that one node may use is not attached to a second one before the
+//! first has let go of it; a node that is gone lets go after six minutes.
+//!
+//! ```text
+//! PodBound ─▶ Attaching ─▶ Attached ─(no user)─▶ unmounted, or 6 min and not ready ─▶ Detaching ─▶ gone
+//! ```
+//! Sources: `pkg/controller/volume/attachdetach/reconciler/reconciler.go`,
+//! `pkg/volume/csi/csi_attacher.go`, kubernetes-csi/external-attacher.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::api::kube::volume::VolumeSource;
+use crate::base::name::{Name, Rule};
+use crate::base::sha256::sha256;
+use crate::base::symbol::Symbol;
+use crate::base::time::{SimDuration, SimTime};
+use crate::des::notice::Detail;
+use crate::kube::event::Event;
+use crate::kube::heartbeat::tick_after;
+use crate::kube::kubelet;
+use crate::kube::rows::node::{ConditionStatus, TAINT_OUT_OF_SERVICE};
+use crate::kube::rows::{NodeId, PodId};
+use crate::kube::store::document::DocumentKey;
+use crate::kube::store::events::Message;
+use crate::kube::store::{Change, Store};
+use crate::kube::template::PodTemplate;
+use crate::kube::turn::Turn;
+use crate::manifest::value::Value;
+
+use super::claim::{self, AccessMode, PersistentVolume};
+
+/// Time between two looks. Source: `attach_detach_controller.go` (`reconcilerLoopPeriod`).
+const PERIOD: SimDuration = SimDuration::from_millis(100);
+/// Longest wait for a node to say that it has unmounted a volume. Source:
+/// `attach_detach_controller.go` (`ReconcilerMaxWaitForUnmountDuration`).
+const UNMOUNT_WAIT_MAX: SimDuration = SimDuration::from_secs(6 * 60);
+/// Time that a driver takes to attach a volume. Upstream gives no number; cloud disks take a few
+/// seconds.
+const ATTACH_TIME: SimDuration = SimDuration::from_secs(2);
+/// Time that a driver takes to detach a volume, as above.
+const DETACH_TIME: SimDuration = SimDuration::from_secs(2);
+/// Component of its events.
+const COMPONENT: &str = "attachdetach-controller";
+/// Source of its trace lines.
+const SOURCE: &str = "kube.attach-detach";
+/// Resource of the objects that say what is to be attached where.
+const ATTACHMENTS: &str = "volumeattachments.storage.k8s.io";
+/// Resource of the drivers' descriptions.
+const DRIVERS: &str = "csidrivers.storage.k8s.io";
+
+/// A volume on a node.
+type Place = (Arc<str>, NodeId);
+
+/// How far an attachment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Attaching(SimTime),
+    Attached,
+    Detaching(SimTime),
+}
+
+/// One attachment.
+#[derive(Clone, Debug)]
+struct Attachment {
+    state: State,
+    /// Whether the node says that it is in use.
+    mounted: bool,
+    /// Since when nobody wants it there.
+    unwanted: Option<SimTime>,
+    /// The object in the API.
+    key: DocumentKey,
+}
+
+/// A pod on a node that uses volumes.
+#[derive(Clone, Debug)]
+struct User {
+    node: NodeId,
+    volumes: Vec<Arc<str>>,
+    namespace: Symbol,
+    name: Name,
+    /// Whether it was said that a volume of its is on another node.
+    told: bool,
+}
+
+/// The controller.
+#[derive(Clone, Debug, Default)]
+pub struct AttachDetach {
+    attachments: BTreeMap<Place, Attachment>,
+    users: BTreeMap<PodId, User>,
+    pass_at: Option<SimTime>,
+}
+
+impl AttachDetach {
+    /// Sees a write.
+    pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
+        match change {
+            Change::PodCreated(pod) | Change::PodBound(pod) => self.pod_placed(pod, turn),
+            Change::PodStatus(pod) if self.users.contains_key(&pod) => {
+                let ended = turn.store.pod(pod).is_none_or(|row| row.phase.is_terminal());
+                if ended {
+                    self.pod_gone(pod, turn);
+                }
+            }
+            Change::PodRemoved(pod, _) if self.users.contains_key(&pod) => self.pod_gone(pod, turn),
+            Change::NodeUpdated(node) => self.node_updated(node, turn),
+            Change::NodeRemoved(..) if !self.attachments.is_empty() => self.wake(turn),
+            _ => {}
+        }
+    }
+
+    /// The controller manager starts anew: how long volumes have been unwanted is forgotten.
+    pub fn restart(&mut self, turn: &mut Turn<'_, '_>) {
+        self.pass_at = None;
+        for attachment in self.attachments.values_mut() {
+            attachment.unwanted = None;
+        }
+        let pods: Vec<PodId> = turn.store.pods().map(|(pod, _)| pod).collect();
+        self.users.retain(|pod, _| turn.store.pod(*pod).is_some());
+        for pod in pods {
+            self.pod_placed(pod, turn);
+        }
+        if !self.attachments.is_empty() {
+            self.wake(turn);
+        }
+    }
+
+    fn pod_placed(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
+        let Some(row) = turn.store.pod(pod).copied() else {
+            return;
+        };
+        let Some(node) = row.node.filter(|_| !row.phase.is_terminal()) else {
+            return;
+        };
+        let template = turn.store.template(row.template).clone();
+        if !has_claims(&template) {
+            return;
+        }
+        let name = row.name.text(turn.ctx.symbols);
+        let namespace = turn.ctx.symbols.text(template.namespace).to_owned();
+        let volumes = attachable(&template, &namespace, &name, turn.store);
+        let volumes: Vec<Arc<str>> = volumes.into_iter().map(|(_, volume)| volume).collect();
+        if volumes.is_empty() {
+            return;
+        }
+        let user = User {
+            node,
+            volumes,
+            namespace: template.namespace,
+            name: row.name,
+            told: false,
+        };
+        self.users.insert(pod, user);
+        self.wake(turn);
+    }
+
+    /// A pod has ended or is gone. Its node has unmounted what it used, unless nobody hears of the
+    /// node.
+    fn pod_gone(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
+        let Some(user) = self.users.remove(&pod) else {
+            return;
+        };
+        let machine = turn.store.node(user.node).map(|row| row.machine);
+        let talks = machine
+            .and_then(|machine| turn.ctx.machines.machine(machine))
+            .is_some_and(|row| row.is_on() && row.connected);
+        for volume in user.volumes {
+            let used = self.is_used(&volume, user.node);
+            if let Some(attachment) = self.attachments.get_mut(&(volume, user.node)) {
+                attachment.mounted = used || !talks && attachment.mounted;
+            }
+        }
+        self.wake(turn);
+    }
+
+    /// A node reports again: it has unmounted what no pod there uses.
+    fn node_updated(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        let here: Vec<Arc<str>> = self
+            .attachments
+            .keys()
+            .filter(|(_, other)| *other == node)
+            .map(|(volume, _)| volume.clone())
+            .collect();
+        if here.is_empty() {
+            return;
+        }
+        let ready = turn
+            .store
+            .node(node)
+            .is_some_and(|row| row.ready() == ConditionStatus::True);
+        for volume in here.into_iter().filter(|_| ready) {
+            let used = self.is_used(&volume, node);
+            if let Some(attachment) = self.attachments.get_mut(&(volume, node)) {
+                attachment.mounted &= used;
+            }
+        }
+        self.wake(turn);
+    }
+
+    fn is_used(&self, volume: &Arc<str>, node: NodeId) -> bool {
+        self.users
+            .values()
+            .any(|user| user.node == node && user.volumes.contains(volume))
+    }
+
+    fn wake(&mut self, turn: &mut Turn<'_, '_>) {
+        let at = tick_after(turn.now(), PERIOD);
+        self.wake_at(at, turn);
+    }
+
+    fn wake_at(&mut self, at: SimTime, turn: &mut Turn<'_, '_>) {
+        if self
+            .pass_at
+            .is_none_or(|planned| planned > at || planned <= turn.now())
+        {
+            self.pass_at = Some(at);
+            turn.at(at, Event::AttachPass);
+        }
+    }
+
+    /// One look: detaches first, then attaches.
+    pub fn pass(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        if self.pass_at != Some(now) {
+            return;
+        }
+        self.pass_at = None;
+        let places: Vec<Place> = self.attachments.keys().cloned().collect();
+        for place in places {
+            self.let_go(&place, turn);
+        }
+        let users: Vec<PodId> = self.users.keys().copied().collect();
+        for pod in users {
+            self.serve(pod, turn);
+        }
+        let next = self.attachments.values().filter_map(|attachment| {
+            let due = match attachment.state {
+                State::Attaching(until) | State::Detaching(until) => until,
+                State::Attached => attachment.unwanted? + UNMOUNT_WAIT_MAX,
+            };
+            (due > now).then_some(due)
+        });
+        if let Some(next) = next.min() {
+            let at = crate::kube::heartbeat::tick_at_or_after(next, PERIOD);
+            self.wake_at(at.max(tick_after(now, PERIOD)), turn);
+        }
+    }
+
+    /// Goes on with one attachment: what is attached and unwanted is detached when it may be.
+    fn let_go(&mut self, place: &Place, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        let used = self.is_used(&place.0, place.1);
+        let Some(attachment) = self.attachments.get_mut(place) else {
+            return;
+        };
+        match attachment.state {
+            State::Attaching(until) if until <= now => {
+                attachment.state = State::Attached;
+                attachment.mounted = used;
+                let key = attachment.key.clone();
+                self.attached(place, &key, turn);
+            }
+            State::Detaching(until) if until <= now => {
+                let key = attachment.key.clone();
+                self.attachments.remove(place);
+                turn.store.remove_document(&key);
+                note("detached", place, None, turn);
+                for user in self.users.values_mut() {
+                    if user.volumes.contains(&place.0) {
+                        user.told = false;
+                    }
+                }
+            }
+            State::Attaching(_) | State::Detaching(_) => {}
+            State::Attached if used => attachment.unwanted = None,
+            State::Attached => {
+                let since = *attachment.unwanted.get_or_insert(now);
+                let node = turn.store.node(place.1);
+                let gone = node.is_some_and(|row| {
+                    row.taints.iter().any(|taint| &*taint.key == TAINT_OUT_OF_SERVICE)
+                });
+                let ready = node.is_some_and(|row| row.ready() == ConditionStatus::True);
+                let forced = !ready && since + UNMOUNT_WAIT_MAX <= now;
+                if attachment.mounted && !gone && !forced {
+                    return;
+                }
+                let rule = (attachment.mounted && !gone).then_some(Rule {
+                    key: "max-wait-for-unmount-duration",
+                    value: UNMOUNT_WAIT_MAX,
+                });
+                attachment.state = State::Detaching(now + DETACH_TIME);
+                turn.store.set_attached(place, false);
+                note("detach", place, rule, turn);
+            }
+        }
+    }
+
+    /// A volume is there: pods that wait for it are told.
+    fn attached(&mut self, place: &Place, key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+        turn.store.set_attached(place, true);
+        turn.store.change_document(key, |value| {
+            value.set_path(&["status", "attached"], true.into());
+        });
+        note("attached", place, None, turn);
+        let lag = turn.store.watch_lag();
+        for (pod, user) in &self.users {
+            if user.node != place.1 || !user.volumes.contains(&place.0) {
+                continue;
+            }
+            let text = format!("AttachVolume.Attach succeeded for volume \"{}\" ", place.0);
+            turn.normal(
+                ("Pod", user.namespace, user.name),
+                COMPONENT,
+                "SuccessfulAttachVolume",
+                Message::Text(text.into()),
+            );
+            turn.after(lag, Event::Kubelet(kubelet::Event::Sync(*pod)));
+        }
+    }
+
+    /// Attaches what a pod uses, unless another node has it.
+    fn serve(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
+        let Some(user) = self.users.get(&pod).cloned() else {
+            return;
+        };
+        for volume in &user.volumes {
+            let place = (volume.clone(), user.node);
+            if self.attachments.contains_key(&place) {
+                continue;
+            }
+            let Some(found) = claim::volume(volume, turn.store) else {
+                continue;
+            };
+            let elsewhere = self
+                .attachments
+                .keys()
+                .any(|(other, node)| other == volume && *node != user.node);
+            if elsewhere && is_for_one_node(&found) {
+                self.refuse(pod, &user, volume, turn);
+                continue;
+            }
+            let Some(key) = make_object(&place, &found, turn) else {
+                continue;
+            };
+            let state = State::Attaching(turn.now() + ATTACH_TIME);
+            let attachment = Attachment {
+                state,
+                mounted: false,
+                unwanted: None,
+                key,
+            };
+            self.attachments.insert(place.clone(), attachment);
+            note("attach", &place, None, turn);
+        }
+    }
+
+    /// Source: `reconciler.go` (`reportMultiAttachError`).
+    fn refuse(&mut self, pod: PodId, user: &User, volume: &Arc<str>, turn: &mut Turn<'_, '_>) {
+        if user.told {
+            return;
+        }
+        if let Some(user) = self.users.get_mut(&pod) {
+            user.told = true;
+        }
+        let others: Vec<&User> = self
+            .users
+            .iter()
+            .filter(|(other, it)| **other != pod && it.volumes.contains(volume))
+            .map(|(_, it)| it)
+            .collect();
+        let near: BTreeSet<String> = others
+            .iter()
+            .filter(|it| it.namespace == user.namespace)
+            .map(|it| it.name.text(turn.ctx.symbols).to_string())
+            .collect();
+        let far = others.len() - near.len();
+        let cause = if others.is_empty() {
+            "Volume is already exclusively attached to one node and can't be attached to another"
+                .to_owned()
+        } else if near.is_empty() {
+            format!("Volume is already used by {far} pod(s) in different namespaces")
+        } else {
+            let names: Vec<String> = near.into_iter().collect();
+            let names = names.join(", ");
+            if far == 0 {
+                format!("Volume is already used by pod(s) {names}")
+            } else {
+                format!("Volume is already used by pod(s) {names} and {far} pod(s) in different namespaces")
+            }
+        };
+        let text = format!("Multi-Attach error for volume \"{volume}\" {cause}");
+        turn.warning(
+            ("Pod", user.namespace, user.name),
+            COMPONENT,
+            "FailedAttachVolume",
+            Message::Text(text.into()),
+        );
+        let subject = Name::plain(turn.ctx.symbols.intern(volume));
+        turn.note(SOURCE, "multi-attach", "volume", subject, Detail::To(user.name));
+    }
+}
+
+/// Whether one node only may have a volume.
+fn is_for_one_node(volume: &PersistentVolume) -> bool {
+    volume
+        .modes
+        .iter()
+        .all(|mode| matches!(mode, AccessMode::ReadWriteOnce | AccessMode::ReadWriteOncePod))
+}
+
+/// Whether a pod uses claims.
+pub fn has_claims(template: &PodTemplate) -> bool {
+    template.spec.volumes.iter().any(|volume| {
+        matches!(
+            volume.source,
+            VolumeSource::Claim { .. } | VolumeSource::Ephemeral
+        )
+    })
+}
+
+/// Volumes of a pod that must be attached before it can start, those of bound claims whose driver
+/// attaches: by their names in the pod and of their own.
+pub fn attachable(
+    template: &PodTemplate,
+    namespace: &str,
+    pod: &str,
+    store: &Store,
+) -> Vec<(Arc<str>, Arc<str>)> {
+    let mut volumes = Vec::new();
+    for volume in &template.spec.volumes {
+        let name: Arc<str> = match &volume.source {
+            VolumeSource::Claim { name, .. } => name.clone(),
+            VolumeSource::Ephemeral => format!("{pod}-{}", volume.name).into(),
+            VolumeSource::EmptyDir { .. }
+            | VolumeSource::ConfigMap(..)
+            | VolumeSource::Secret(..)
+            | VolumeSource::Disk { .. }
+            | VolumeSource::Image(_)
+            | VolumeSource::Other => continue,
+        };
+        let found = claim::find(namespace, &name, store)
+            .filter(claim::Claim::is_bound)
+            .and_then(|claim| claim::volume(&claim.volume, store));
+        if let Some(found) = found
+            && attaches(&found, store)
+        {
+            volumes.push((volume.name.clone(), found.name));
+        }
+    }
+    volumes
+}
+
+/// Whether a volume's driver attaches: `CSIDriver.spec.attachRequired`, true when nothing is said.
+fn attaches(volume: &PersistentVolume, store: &Store) -> bool {
+    let Some((driver, _)) = &volume.csi else {
+        return false;
+    };
+    let document = store.documents().get(&claim::key(DRIVERS, "", driver));
+    let required = document
+        .and_then(|document| document.value.path(&["spec", "attachRequired"]))
+        .and_then(Value::as_bool);
+    required != Some(false)
+}
+
+/// The VolumeAttachment of a volume and a node. Its name is made as by the driver's plugin.
+fn make_object(
+    place: &Place,
+    volume: &PersistentVolume,
+    turn: &mut Turn<'_, '_>,
+) -> Option<DocumentKey> {
+    let (driver, handle) = volume.csi.as_ref()?;
+    let node = turn.store.node(place.1)?.name;
+    let node = turn.ctx.symbols.text(node).to_owned();
+    let digest = sha256(format!("{handle}{driver}{node}").as_bytes());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("csi-{digest}");
+    let mut value = Value::object([
+        ("apiVersion", Value::from("storage.k8s.io/v1")),
+        ("kind", "VolumeAttachment".into()),
+    ]);
+    value.set_path(&["metadata", "name"], name.as_str().into());
+    let source = Value::object([("persistentVolumeName", Value::from(&*volume.name))]);
+    let spec = Value::object([
+        ("attacher", Value::from(&**driver)),
+        ("nodeName", node.as_str().into()),
+        ("source", source),
+    ]);
+    value.set("spec", spec);
+    value.set_path(&["status", "attached"], false.into());
+    let key = claim::key(ATTACHMENTS, "", &name);
+    let now = turn.now();
+    turn.store.add_document(key.clone(), value, 0, now);
+    Some(key)
+}
+
+fn note(verb: &'static str, place: &Place, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
+    let subject = Name::plain(turn.ctx.symbols.intern(&place.0));
+    let node = turn.store.node(place.1).map_or(Symbol::EMPTY, |row| row.name);
+    turn.note_rule(SOURCE, verb, "volume", subject, Detail::To(Name::plain(node)), rule);
+}
