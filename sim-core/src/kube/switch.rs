@@ -13,7 +13,7 @@ use super::store::Store;
 
 /// Loops by the names that `kube-controller-manager --controllers` knows them by, and the scheduler.
 /// Source: `cmd/kube-controller-manager/names/controller_names.go`.
-pub const LOOPS: [&str; 18] = [
+pub const LOOPS: [&str; 19] = [
     "cronjob-controller",
     "daemonset-controller",
     "deployment-controller",
