@@ -485,10 +485,9 @@ fn set(session: &mut Session, key: &str, value: &str) -> Output {
         .filter(|world| world.settings().iter().any(|(known, _)| *known == key))
         .map(|world| world.orchestrator)
         .collect();
-    let is_alias =
-        crate::kube::kubelet::resources::is_alias(key)
-            || crate::kube::kubelet::eviction::settings::is_alias(key)
-            || crate::kube::reserved::is_alias(key);
+    let is_alias = crate::kube::kubelet::resources::is_alias(key)
+        || crate::kube::kubelet::eviction::settings::is_alias(key)
+        || crate::kube::reserved::is_alias(key);
     let knows = if knows.is_empty() && is_alias {
         vec![Orchestrator::Kubernetes]
     } else {

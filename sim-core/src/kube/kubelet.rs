@@ -431,7 +431,9 @@ impl Kubelets {
 
     fn is_described_anew(&self, pod: PodId, store: &Store) -> bool {
         self.worker(pod).is_some_and(|worker| {
-            store.pod(pod).is_some_and(|row| row.template != worker.template)
+            store
+                .pod(pod)
+                .is_some_and(|row| row.template != worker.template)
         })
     }
 

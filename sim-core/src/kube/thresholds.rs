@@ -128,7 +128,9 @@ impl Thresholds {
 
     /// Signals that have one.
     pub fn signals(&self) -> impl Iterator<Item = Signal> + '_ {
-        Signal::ALL.into_iter().filter(|signal| self.of(*signal).is_some())
+        Signal::ALL
+            .into_iter()
+            .filter(|signal| self.of(*signal).is_some())
     }
 
     /// Reads `memory.available<100Mi,nodefs.available<10%`; what is not named is off.
@@ -151,7 +153,9 @@ impl Thresholds {
         let mut all = Self::default();
         for entry in entries(value) {
             let (signal, amount) = entry.split_once(separator).ok_or_else(|| {
-                format!("invalid eviction threshold syntax {entry}, expected <signal><operator><value>")
+                format!(
+                    "invalid eviction threshold syntax {entry}, expected <signal><operator><value>"
+                )
             })?;
             let signal = Signal::parse(signal.trim())?;
             all.0[signal as usize] = threshold(amount)?;
@@ -219,7 +223,10 @@ mod tests {
     fn signals_that_are_not_named_are_off() {
         let some = Thresholds::parse("nodefs.available<1Gi, pid.available<5%").unwrap();
         assert_eq!(some.of(Signal::Memory), None);
-        assert_eq!(some.text('<'), "nodefs.available<1073741824,pid.available<5.00%");
+        assert_eq!(
+            some.text('<'),
+            "nodefs.available<1073741824,pid.available<5.00%"
+        );
         assert!(Thresholds::parse("memory<1Gi").is_err());
         assert!(Thresholds::parse("memory.available").is_err());
     }

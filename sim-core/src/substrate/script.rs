@@ -268,7 +268,9 @@ fn push_word(commands: &mut Vec<Command>, joint: Joint, name: &str, word: Word) 
 /// The file that `dd of=F bs=1M count=N` or `fallocate -l SIZE F` makes, and its size in bytes.
 fn written(base: &str, words: &[String]) -> Option<(String, u64)> {
     if base == "fallocate" {
-        let at = words.iter().position(|word| word == "-l" || word == "--length")?;
+        let at = words
+            .iter()
+            .position(|word| word == "-l" || word == "--length")?;
         let path = words.last()?.clone();
         return Some((path, size(words.get(at + 1)?)?));
     }
@@ -288,7 +290,11 @@ fn size(text: &str) -> Option<u64> {
         b'g' => 30,
         _ => 0,
     };
-    let digits = if shift == 0 { text } else { &text[..text.len() - 1] };
+    let digits = if shift == 0 {
+        text
+    } else {
+        &text[..text.len() - 1]
+    };
     digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 

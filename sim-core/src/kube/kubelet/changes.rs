@@ -45,7 +45,11 @@ pub fn take(
                 }
                 work.stopping = Some(StopReason::Changed);
                 let text = "Container {} definition changed, will be restarted";
-                desk.record(worker, Some(name), Report::normal("Killing", naming(text, name)));
+                desk.record(
+                    worker,
+                    Some(name),
+                    Report::normal("Killing", naming(text, name)),
+                );
                 desk.note("kill", worker, Detail::Text(name), None);
                 if runs {
                     let grace = grace.max(SimDuration::from_secs(2));

@@ -93,7 +93,10 @@ pub struct Evictions {
 impl Evictions {
     /// What a node's kubelet says of its pressures: each holds a while after it has ended.
     pub fn health(&self, node: NodeId) -> Health {
-        let pressed = self.nodes.get(&node).map_or([None; PRESSURES], |it| it.pressed);
+        let pressed = self
+            .nodes
+            .get(&node)
+            .map_or([None; PRESSURES], |it| it.pressed);
         Health {
             memory: pressed[Pressure::Memory as usize].is_some(),
             disk: pressed[Pressure::Disk as usize].is_some(),
@@ -272,7 +275,10 @@ impl Kubelets {
                 continue;
             };
             let more = if manager.reclaiming[place] {
-                eviction.minimum_reclaim.of(signal).map_or(0, |it| it.of(capacity))
+                eviction
+                    .minimum_reclaim
+                    .of(signal)
+                    .map_or(0, |it| it.of(capacity))
             } else {
                 0
             };
@@ -289,7 +295,11 @@ impl Kubelets {
             let soft_due = since.is_some_and(|since| now >= since + grace);
             waits |= since.is_some() && !soft_due;
             pressed[pressure(signal) as usize] |= below(hard) || since.is_some();
-            let acted = if below(hard) { hard } else { soft.filter(|_| soft_due) };
+            let acted = if below(hard) {
+                hard
+            } else {
+                soft.filter(|_| soft_due)
+            };
             manager.reclaiming[place] = acted.is_some();
             if let Some(threshold) = acted {
                 crossed.push(Crossed {
@@ -342,7 +352,11 @@ impl Kubelets {
         let grace = if crossed.hard {
             GRACE
         } else {
-            self.settings.eviction.max_pod_grace.min(worker.grace).max(GRACE)
+            self.settings
+                .eviction
+                .max_pod_grace
+                .min(worker.grace)
+                .max(GRACE)
         };
         let rule = Rule {
             key: crossed.signal.name(),

@@ -423,7 +423,10 @@ pub fn post_started(
     let lowered = worker.lowered[index].clone();
     if lowered.post_start.fails {
         work.stopping = Some(StopReason::Hook);
-        let failed = Report::warning("FailedPostStartHook", Message::Plain("PostStartHook failed"));
+        let failed = Report::warning(
+            "FailedPostStartHook",
+            Message::Plain("PostStartHook failed"),
+        );
         desk.record(worker, Some(lowered.name), failed);
         let killing = Report::normal("Killing", Message::Plain("FailedPostStartHook"));
         desk.record(worker, Some(lowered.name), killing);

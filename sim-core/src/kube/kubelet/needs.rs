@@ -126,10 +126,16 @@ pub fn missing(
             ("Secret", "secret")
         };
         let Some(document) = desk.store.documents().get(&key) else {
-            return Some((need.volume.clone(), format!("{singular} \"{}\" not found", need.object)));
+            return Some((
+                need.volume.clone(),
+                format!("{singular} \"{}\" not found", need.object),
+            ));
         };
         let has = ["data", "binaryData", "stringData"].iter().any(|field| {
-            document.value.get(field).is_some_and(|data| data.get(&need.key).is_some())
+            document
+                .value
+                .get(field)
+                .is_some_and(|data| data.get(&need.key).is_some())
         });
         (!need.key.is_empty() && !has).then(|| {
             let text = format!(
@@ -191,7 +197,12 @@ pub fn waits_for_volumes(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
     desk.record(worker, None, Report::warning("FailedMount", sentence(text)));
     if worker.mount_wait.is_zero() {
         let object = desk.ctx.symbols.intern(&volume);
-        desk.note("mount-failed", worker, crate::des::notice::Detail::Text(object), None);
+        desk.note(
+            "mount-failed",
+            worker,
+            crate::des::notice::Detail::Text(object),
+            None,
+        );
     }
     worker.mount_wait = if worker.mount_wait.is_zero() {
         MOUNT_WAIT

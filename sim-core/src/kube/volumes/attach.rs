@@ -101,7 +101,10 @@ impl AttachDetach {
         match change {
             Change::PodCreated(pod) | Change::PodBound(pod) => self.pod_placed(pod, turn),
             Change::PodStatus(pod) if self.users.contains_key(&pod) => {
-                let ended = turn.store.pod(pod).is_none_or(|row| row.phase.is_terminal());
+                let ended = turn
+                    .store
+                    .pod(pod)
+                    .is_none_or(|row| row.phase.is_terminal());
                 if ended {
                     self.pod_gone(pod, turn);
                 }
@@ -281,7 +284,9 @@ impl AttachDetach {
                 let since = *attachment.unwanted.get_or_insert(now);
                 let node = turn.store.node(place.1);
                 let gone = node.is_some_and(|row| {
-                    row.taints.iter().any(|taint| &*taint.key == TAINT_OUT_OF_SERVICE)
+                    row.taints
+                        .iter()
+                        .any(|taint| &*taint.key == TAINT_OUT_OF_SERVICE)
                 });
                 let ready = node.is_some_and(|row| row.ready() == ConditionStatus::True);
                 let forced = !ready && since + UNMOUNT_WAIT_MAX <= now;
@@ -389,7 +394,9 @@ impl AttachDetach {
             if far == 0 {
                 format!("Volume is already used by pod(s) {names}")
             } else {
-                format!("Volume is already used by pod(s) {names} and {far} pod(s) in different namespaces")
+                format!(
+                    "Volume is already used by pod(s) {names} and {far} pod(s) in different namespaces"
+                )
             }
         };
         let text = format!("Multi-Attach error for volume \"{volume}\" {cause}");
@@ -400,16 +407,24 @@ impl AttachDetach {
             Message::Text(text.into()),
         );
         let subject = Name::plain(turn.ctx.symbols.intern(volume));
-        turn.note(SOURCE, "multi-attach", "volume", subject, Detail::To(user.name));
+        turn.note(
+            SOURCE,
+            "multi-attach",
+            "volume",
+            subject,
+            Detail::To(user.name),
+        );
     }
 }
 
 /// Whether one node only may have a volume.
 fn is_for_one_node(volume: &PersistentVolume) -> bool {
-    volume
-        .modes
-        .iter()
-        .all(|mode| matches!(mode, AccessMode::ReadWriteOnce | AccessMode::ReadWriteOncePod))
+    volume.modes.iter().all(|mode| {
+        matches!(
+            mode,
+            AccessMode::ReadWriteOnce | AccessMode::ReadWriteOncePod
+        )
+    })
 }
 
 /// Whether a pod uses claims.
@@ -499,6 +514,16 @@ fn make_object(
 
 fn note(verb: &'static str, place: &Place, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
     let subject = Name::plain(turn.ctx.symbols.intern(&place.0));
-    let node = turn.store.node(place.1).map_or(Symbol::EMPTY, |row| row.name);
-    turn.note_rule(SOURCE, verb, "volume", subject, Detail::To(Name::plain(node)), rule);
+    let node = turn
+        .store
+        .node(place.1)
+        .map_or(Symbol::EMPTY, |row| row.name);
+    turn.note_rule(
+        SOURCE,
+        verb,
+        "volume",
+        subject,
+        Detail::To(Name::plain(node)),
+        rule,
+    );
 }

@@ -288,16 +288,20 @@ impl VolumeController {
         let namespace = turn.ctx.symbols.get(&name.0);
         let uses = |pod: &str, template: &PodTemplate| {
             Some(template.namespace) == namespace
-                && template.spec.volumes.iter().any(|volume| match &volume.source {
-                    VolumeSource::Claim { name: claim, .. } => *claim == name.1,
-                    VolumeSource::Ephemeral => format!("{pod}-{}", volume.name) == *name.1,
-                    VolumeSource::EmptyDir { .. }
-                    | VolumeSource::ConfigMap(..)
-                    | VolumeSource::Secret(..)
-                    | VolumeSource::Disk { .. }
-                    | VolumeSource::Image(_)
-                    | VolumeSource::Other => false,
-                })
+                && template
+                    .spec
+                    .volumes
+                    .iter()
+                    .any(|volume| match &volume.source {
+                        VolumeSource::Claim { name: claim, .. } => *claim == name.1,
+                        VolumeSource::Ephemeral => format!("{pod}-{}", volume.name) == *name.1,
+                        VolumeSource::EmptyDir { .. }
+                        | VolumeSource::ConfigMap(..)
+                        | VolumeSource::Secret(..)
+                        | VolumeSource::Disk { .. }
+                        | VolumeSource::Image(_)
+                        | VolumeSource::Other => false,
+                    })
         };
         let is_used = turn.store.pods().any(|(_, row)| {
             let template = turn.store.template(row.template);

@@ -73,7 +73,9 @@ fn volume_excess(worker: &Worker, template: &PodTemplate, desk: &Desk<'_, '_>) -
 fn mount_path(document: &Value, container: &str, volume: &str) -> Option<String> {
     let containers = read::list(document, &["spec", "containers"]);
     let of_name = |list: &[Value], name: &str| {
-        list.iter().find(|it| it.str_at(&["name"]) == Some(name)).cloned()
+        list.iter()
+            .find(|it| it.str_at(&["name"]) == Some(name))
+            .cloned()
     };
     let container = of_name(containers, container)?;
     let mount = of_name(read::list(&container, &["volumeMounts"]), volume)?;

@@ -54,13 +54,19 @@ pub fn candidates(
         };
         candidates.push(Candidate {
             pod,
-            usage: usage(worker, signal, desk).iter().map(|(_, amount)| amount).sum(),
+            usage: usage(worker, signal, desk)
+                .iter()
+                .map(|(_, amount)| amount)
+                .sum(),
             request,
             priority: template.priority,
         });
     }
     candidates.sort_by_key(Candidate::rank);
-    candidates.into_iter().map(|candidate| candidate.pod).collect()
+    candidates
+        .into_iter()
+        .map(|candidate| candidate.pod)
+        .collect()
 }
 
 /// What a pod's containers use: those that run or may run again.
@@ -74,10 +80,9 @@ pub fn usage(worker: &Worker, signal: Signal, desk: &Desk<'_, '_>) -> Vec<(Symbo
             let amount = match signal {
                 Signal::Memory => machines.container_memory(container, now).working_set(),
                 Signal::Pids => machines.container_tasks(container),
-                Signal::Nodefs
-                | Signal::NodefsInodes
-                | Signal::Imagefs
-                | Signal::ImagefsInodes => machines.container_disk(container, now),
+                Signal::Nodefs | Signal::NodefsInodes | Signal::Imagefs | Signal::ImagefsInodes => {
+                    machines.container_disk(container, now)
+                }
             };
             Some((lowered.name, i64::try_from(amount).unwrap_or(i64::MAX)))
         })

@@ -80,9 +80,9 @@ impl EvictionSettings {
         } else if SOFT_GRACE.contains(&key) {
             let mut grace = [None; SIGNALS];
             for entry in entries(value) {
-                let (signal, span) = entry
-                    .split_once('=')
-                    .ok_or_else(|| format!("{key}: {entry}: malformed pair, expect string=string"))?;
+                let (signal, span) = entry.split_once('=').ok_or_else(|| {
+                    format!("{key}: {entry}: malformed pair, expect string=string")
+                })?;
                 grace[Signal::parse(signal.trim())? as usize] = Some(SimDuration::parse(span)?);
             }
             self.soft_grace = grace;
