@@ -317,6 +317,25 @@ impl SwarmPlane {
         self.settle(ctx, out);
     }
 
+    /// A machine has more or less than before: its agent tells the manager.
+    pub fn machine_changed(
+        &mut self,
+        machine: MachineId,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        let Some(node) = self.node_of(machine) else {
+            return;
+        };
+        let description = describe(machine, ctx);
+        self.store.update_node(node, ctx.now, |node| {
+            node.cpu_milli = description.cpu_milli;
+            node.memory_bytes = description.memory_bytes;
+            node.generic = description.generic;
+        });
+        self.settle(ctx, out);
+    }
+
     /// A machine is taken away for good: to the swarm it is a node that falls silent.
     pub fn machine_removed(
         &mut self,

@@ -8,6 +8,7 @@ mod miniatures;
 mod page_hash;
 mod replay;
 mod scenarios;
+mod side_by_side;
 mod soak;
 mod tidy_api;
 mod tidy_layers;

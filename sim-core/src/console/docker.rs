@@ -20,6 +20,7 @@ pub mod service;
 pub mod service_spec;
 pub mod service_update;
 pub mod stack;
+pub mod stack_config;
 pub mod task;
 pub mod template;
 #[cfg(test)]

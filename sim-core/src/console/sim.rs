@@ -3,7 +3,9 @@
 use crate::api::node::NodeSetup;
 use crate::base::quantity::Quantity;
 use crate::base::time::{SimDuration, SimTime};
-use crate::engine::command::{Answer, Command, FaultSpec, MachineSpec, Orchestrator};
+use crate::engine::command::{
+    Answer, Command, FaultSpec, MachineChange, MachineSpec, Orchestrator,
+};
 use crate::engine::fault::FaultState;
 use crate::engine::lab::{Input, Lab};
 use crate::engine::report::RunReport;
@@ -26,7 +28,7 @@ const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
 /// Machines that one line adds at most.
 const MACHINES_MAX: u32 = 10_000;
 
-const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] [allocatable.RESOURCE=Q] [image.NAME=SIZE] | node remove NAME | load -f FILE [frozen] | controllers [on|off [NAME…]] | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | metric set OBJECT METRIC=QUANTITY… | metric unset OBJECT METRIC… | trace [FILTER] | why OBJECT | scores POD [-o json|jsonpath=…] | fork | branches | switch N | seek T | hash";
+const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] [allocatable.RESOURCE=Q] [image.NAME=SIZE] | node set NAME [cpu=4] [memory=8Gi] [generic.KIND=N] | node remove NAME | load -f FILE [frozen] | controllers [on|off [NAME…]] | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | metric set OBJECT METRIC=QUANTITY… | metric unset OBJECT METRIC… | trace [FILTER] | why OBJECT | scores POD [-o json|jsonpath=…] | fork | branches | switch N | seek T | hash";
 
 /// Runs one `sim` command.
 pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
@@ -64,6 +66,10 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
             )),
         },
         ["node", "add", name, rest @ ..] => add_machines(session, name, rest),
+        ["node", "set", name, rest @ ..] => match changed(name, rest) {
+            Ok(change) => everywhere(session, Command::ChangeMachine(change)),
+            Err(message) => usage(&message),
+        },
         ["node", "remove", name] => everywhere(session, Command::RemoveMachine((*name).into())),
         ["set", key, file] if key.ends_with(".config") => match document(session, file, input) {
             Ok(text) => set(session, key, &text),
@@ -462,6 +468,31 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
         return Err("a machine needs some cpu and memory".to_owned());
     }
     Ok(spec)
+}
+
+/// Reads the words of `sim node set`.
+fn changed(name: &str, words: &[&str]) -> Result<MachineChange, String> {
+    let mut change = MachineChange {
+        name: name.into(),
+        ..MachineChange::default()
+    };
+    for word in words {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let amount = Quantity::parse(value).map_err(|error| format!("\"{value}\": {error}"))?;
+        match key {
+            "cpu" => change.milli_cpu = Some(amount.milli_value()),
+            "memory" => change.memory_bytes = Some(amount.value()),
+            _ => match key.strip_prefix("generic.") {
+                Some(kind) => change.extended.push((kind.into(), amount.value())),
+                None => {
+                    return Err(format!(
+                        "unknown word \"{key}\"; known: cpu, memory, generic.KIND"
+                    ));
+                }
+            },
+        }
+    }
+    Ok(change)
 }
 
 /// Text of a file of the session, or of what was typed.

@@ -333,11 +333,26 @@ pub struct FileWrite {
     pub text: Arc<str>,
 }
 
+/// What a machine has from now on; none: as before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MachineChange {
+    /// Its name.
+    pub name: Arc<str>,
+    /// CPU in thousandths.
+    pub milli_cpu: Option<i64>,
+    /// Memory in bytes.
+    pub memory_bytes: Option<i64>,
+    /// Resources by name.
+    pub extended: Vec<(Arc<str>, i64)>,
+}
+
 /// One input from outside.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Add a machine.
     AddMachine(MachineSpec),
+    /// Change what a machine has. Only Swarm's agents tell their manager at once.
+    ChangeMachine(MachineChange),
     /// Remove a machine for good.
     RemoveMachine(Arc<str>),
     /// A request to the Kubernetes API server.

@@ -18,7 +18,7 @@ use crate::substrate::order::{MachineId, Upcall};
 use crate::substrate::{self, Context, PlaneOutbox, Scope, Substrate, SubstrateOutbox};
 use crate::swarm::SwarmPlane;
 
-use super::command::{Answer, Command, MachineSpec, Orchestrator};
+use super::command::{Answer, Command, MachineChange, MachineSpec, Orchestrator};
 use super::event::Event;
 use super::fault::Faults;
 use super::observe::Observer;
@@ -374,6 +374,7 @@ impl World {
     pub(super) fn carry_out(&mut self, seq: Seq, command: &Command) -> Answer {
         match command {
             Command::AddMachine(spec) => self.add_machine(seq, spec),
+            Command::ChangeMachine(change) => self.change_machine(seq, change),
             Command::RemoveMachine(name) => match self.machine(name) {
                 Some(machine) => {
                     lend_any!(self, seq, |plane, context, out| plane
@@ -545,6 +546,33 @@ impl World {
         let mut added = None;
         self.on_substrate(|substrate, scope| added = substrate.add_machine(made, scope));
         added
+    }
+
+    /// Swarm's agents tell what their machine has when it changes; a kubelet tells when it starts,
+    /// which is not modelled, and nobody asks on a single host.
+    fn change_machine(&mut self, seq: Seq, change: &MachineChange) -> Answer {
+        let Some(machine) = self.machine(&change.name) else {
+            return Answer::Refused(format!("there is no machine \"{}\"", change.name));
+        };
+        if !matches!(self.plane, Plane::Swarm(_)) {
+            return Answer::Refused("only Swarm's machines change".to_owned());
+        }
+        let mut capacity = self
+            .substrate
+            .machine(machine)
+            .map(|row| row.capacity.clone())
+            .unwrap_or_default();
+        capacity.milli_cpu = change.milli_cpu.unwrap_or(capacity.milli_cpu);
+        capacity.memory = change.memory_bytes.unwrap_or(capacity.memory);
+        for (resource, amount) in &change.extended {
+            capacity.set_extended(self.symbols.intern(resource), *amount);
+        }
+        self.substrate.set_capacity(machine, capacity);
+        if let Plane::Swarm(plane) = &mut self.plane {
+            lend!(self, seq, swarm, |context, out| plane
+                .machine_changed(machine, context, out));
+        }
+        Answer::Done
     }
 
     /// The machine of that name.

@@ -140,6 +140,13 @@ impl Machine {
 }
 
 impl Substrate {
+    /// Changes what a machine has. Running containers keep their limits.
+    pub fn set_capacity(&mut self, machine: MachineId, capacity: ResourceVector) {
+        if let Some(row) = self.machines.get_mut(machine) {
+            row.capacity = capacity;
+        }
+    }
+
     /// Adds a running machine. None if the name is taken.
     pub fn add_machine(&mut self, spec: MachineSpec, scope: &mut Scope<'_>) -> Option<MachineId> {
         if self.machine_names.contains_key(&spec.name) {

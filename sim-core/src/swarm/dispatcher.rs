@@ -51,6 +51,14 @@ pub const BACKOFF_FIRST: SimDuration = SimDuration::from_millis(100);
 /// Longest back-off. Source: `agent/agent.go` maxSessionFailureBackoff.
 pub const BACKOFF_MAX: SimDuration = SimDuration::from_secs(8);
 
+/// Registrations of a node that are taken without a pause between them.
+/// Source: `manager/dispatcher/nodes.go` rateLimitCount.
+const RATE_LIMIT_COUNT: u32 = 3;
+
+/// The pause that lets a node start anew. Source: `manager/dispatcher/dispatcher.go`
+/// defaultRateLimitPeriod.
+const RATE_LIMIT_PERIOD: SimDuration = SimDuration::from_secs(8);
+
 /// One node's agent and its session with the manager.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
@@ -66,6 +74,9 @@ pub(crate) struct Session {
     pub(crate) agents: Vec<Id<AgentTask>>,
     /// Statuses that the manager has not got.
     pub(crate) outbox: Vec<Id<AgentTask>>,
+    /// Registrations without a pause.
+    pub(crate) registrations: u32,
+    registered_at: SimTime,
     last_beat: SimTime,
     beats: u32,
     key: u64,
@@ -85,6 +96,8 @@ impl Session {
             epoch: 0,
             agents: Vec::new(),
             outbox: Vec::new(),
+            registrations: 1,
+            registered_at: now,
             last_beat: now,
             beats: 0,
             key: stable_hash(hostname),
@@ -249,6 +262,15 @@ impl SwarmPlane {
         else {
             return;
         };
+        if ctx.now.since(session.registered_at) > RATE_LIMIT_PERIOD {
+            session.registrations = 0;
+        }
+        if session.registrations >= RATE_LIMIT_COUNT {
+            self.refuse_registration(node, epoch, ctx, out);
+            return;
+        }
+        session.registrations += 1;
+        session.registered_at = ctx.now;
         session.silent_since = None;
         session.epoch += 1;
         session.last_beat = ctx.now;
@@ -268,6 +290,39 @@ impl SwarmPlane {
         self.mesh_regains(node, out);
         self.send_reports(node, ctx, out);
         self.hand_out_all(node, ctx, out);
+    }
+
+    /// A node that registers again and again is refused for a while; its agent comes back after a
+    /// pause of its own.
+    fn refuse_registration(
+        &mut self,
+        node: NodeId,
+        epoch: u32,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        let Some(object) = self.store.node(node) else {
+            return;
+        };
+        let message = format!(
+            "node {} exceeded rate limit count of registrations",
+            object.identity.text()
+        );
+        let subject = Subject {
+            kind: "node",
+            name: Name::plain(object.name),
+        };
+        let key = ctx.now.as_micros();
+        let wait = Stream::new(ctx.seed, "swarm.register-again", key, epoch)
+            .duration_between(BACKOFF_FIRST, BACKOFF_MAX);
+        out.after(wait, Event::Register(node, epoch));
+        out.notice(Notice {
+            source: "swarm.dispatcher",
+            verb: "refuse",
+            subject,
+            detail: Detail::Text(ctx.symbols.intern(&message)),
+            rule: None,
+        });
     }
 
     /// No beat came in time.

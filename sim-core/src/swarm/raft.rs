@@ -279,6 +279,8 @@ impl SwarmPlane {
             if !down {
                 session.epoch += 1;
             }
+            // The count of registrations lives in the old leader's memory.
+            session.registrations = 0;
             let (epoch, key, beats) = (session.epoch, session.key(), session.beats());
             let speaks = session.up && session.connected;
             if !down {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::flags::{Grammar, parse};
+use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, passes};
-use super::{ask, manager as swarm, service, task, unknown_command};
+use super::{ask, manager as swarm, service, stack_config, task, unknown_command};
 use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
 use crate::manifest::compose::loaded::Variables;
@@ -57,7 +57,7 @@ const RM: Grammar = Grammar {
 const CONFIG: Grammar = Grammar {
     path: "docker stack config",
     usage: "[OPTIONS]",
-    flags: "compose-file,c=* skip-interpolation!",
+    flags: "compose-file,c=* skip-interpolation",
     least: 0,
     most: Some(0),
     interspersed: true,
@@ -77,10 +77,7 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Result<Outpu
         "ps" => tasks(session, rest),
         "services" => services(session, rest),
         "rm" | "remove" | "down" => remove(session, rest),
-        "config" => {
-            parse(&CONFIG, rest)?;
-            Err(super::not_modelled("docker stack config"))
-        }
+        "config" => config(session, rest, input),
         word => Err(unknown_command("docker stack", word)),
     }
 }
@@ -90,33 +87,9 @@ fn deploy(session: &mut Session, words: &[String], input: &str) -> Result<Output
     swarm(session)?;
     let name = &parsed.words[0];
     check_name(name)?;
-    let files = parsed.values("compose-file");
-    if files.is_empty() {
-        return Err(Output::error(
-            1,
-            "Please specify a Compose file (with --compose-file)",
-        ));
-    }
     let mut all = Output::default();
-    let mut sources = Vec::new();
-    for file in files {
-        let text = match (file, session.file(file)) {
-            ("-", None) => Some(input.to_owned()),
-            (_, text) => text.map(|text| text.to_string()),
-        };
-        let Some(text) = text else {
-            return Err(Output::error(
-                1,
-                format!("open {file}: no such file or directory"),
-            ));
-        };
-        sources.push(Source::new(file, &text));
-    }
-    let variables: Variables = session
-        .environment
-        .iter()
-        .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
-        .collect();
+    let sources = sources(session, &parsed, input)?;
+    let variables = variables(session);
     let loaded = load_stack_files(&sources, name, &variables, &|path| {
         session.file(path).cloned()
     });
@@ -159,6 +132,58 @@ fn deploy(session: &mut Session, words: &[String], input: &str) -> Result<Output
         }
     }
     Ok(all)
+}
+
+/// The files that are named.
+fn sources(session: &Session, parsed: &Parsed, input: &str) -> Result<Vec<Source>, Output> {
+    let files = parsed.values("compose-file");
+    if files.is_empty() {
+        return Err(Output::error(
+            1,
+            "Please specify a Compose file (with --compose-file)",
+        ));
+    }
+    let mut sources = Vec::new();
+    for file in files {
+        let text = match (file, session.file(file)) {
+            ("-", None) => Some(input.to_owned()),
+            (_, text) => text.map(|text| text.to_string()),
+        };
+        let Some(text) = text else {
+            return Err(Output::error(
+                1,
+                format!("open {file}: no such file or directory"),
+            ));
+        };
+        sources.push(Source::new(file, &text));
+    }
+    Ok(sources)
+}
+
+fn variables(session: &Session) -> Variables {
+    let pairs = session.environment.iter();
+    pairs
+        .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+        .collect()
+}
+
+/// Prints the merged file; asks no manager.
+fn config(session: &Session, words: &[String], input: &str) -> Result<Output, Output> {
+    let parsed = parse(&CONFIG, words)?;
+    let sources = sources(session, &parsed, input)?;
+    let variables = variables(session);
+    let skips = parsed.has("skip-interpolation");
+    if !skips {
+        let loaded = load_stack_files(&sources, "", &variables, &|path| {
+            session.file(path).cloned()
+        });
+        if let Some(message) = refusal(&loaded.problems) {
+            return Err(Output::error(1, message));
+        }
+    }
+    let text = stack_config::config(&sources, (!skips).then_some(&variables));
+    text.map(Output::text)
+        .ok_or_else(|| Output::error(1, "empty compose file"))
 }
 
 /// The error that the command ends with: the first one, but all refused options at once.
