@@ -37,6 +37,8 @@ fn fault(kind: FaultKind) -> &'static str {
         FaultKind::KubeletKill => "kubelet-kill worker-1 for 5m",
         FaultKind::RuntimeKill => "runtime-kill worker-1 for 5m",
         FaultKind::NodeDrain => "node-drain worker-1",
+        // Kinds that hit a machine.
+        _ => "",
     }
 }
 
@@ -57,7 +59,10 @@ fn play(kind: FaultKind) -> Vec<(RunReport, World)> {
         "docker stack deploy --detach=true -c stack.yml app",
         "docker compose -f compose.yaml up -d",
         "sim advance 2m",
-        &format!("sim fault {}", fault(kind)),
+        &match fault(kind) {
+            "" => format!("sim fault {} worker-1", kind.name()),
+            words => format!("sim fault {words}"),
+        },
         "sim advance 15m",
     ] {
         let output = session.run(line);
