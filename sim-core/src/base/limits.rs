@@ -38,3 +38,10 @@ pub const MAX_DIAGNOSTICS: usize = 500;
 /// Input files of one experiment: a repository's manifests fit, a home directory given by mistake
 /// does not.
 pub const MAX_INPUT_FILES: usize = 2_000;
+
+/// Tasks of one service, or containers of one service of a project. All of them are made at one moment,
+/// and more would hold up a run for seconds.
+pub const MAX_REPLICAS: u32 = 20_000;
+
+/// Ports that one service or one range publishes. Rules are written for each, again at every change.
+pub const MAX_PUBLISHED_PORTS: usize = 2_000;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::compose::service::{Port, PortRange};
 use crate::api::swarm::service::{PortProtocol, PublishMode};
+use crate::base::limits::MAX_PUBLISHED_PORTS;
 use crate::manifest::compose::part;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::Code;
@@ -198,6 +199,10 @@ fn range(text: &str) -> Result<PortRange, String> {
     };
     if first > last {
         Err(text.to_owned())
+    } else if usize::from(last - first) >= MAX_PUBLISHED_PORTS {
+        Err(format!(
+            "{text}: ranges of more than {MAX_PUBLISHED_PORTS} ports are not modelled"
+        ))
     } else {
         Ok(PortRange { first, last })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::service::{Dependency, DependencyCondition, PullPolicy, Restart, Service};
+use crate::base::limits::MAX_REPLICAS;
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{OtherFiles, Variables};
 use crate::manifest::compose::part::{self, WrittenMount};
@@ -395,7 +396,14 @@ fn scale(name: &str, field: &Field<'_>, deploy: &Field<'_>, scribe: &Scribe) -> 
         );
         scribe.error(explain::COMPOSE_CONFLICT, scale_field.span, message);
     }
-    u32::try_from(scale.or(replicas).unwrap_or(1)).unwrap_or(u32::MAX)
+    let wanted = scale.or(replicas).unwrap_or(1);
+    if wanted > u64::from(MAX_REPLICAS) {
+        let message = format!(
+            "services.{name}: {wanted} containers of one service are not modelled; {MAX_REPLICAS} are"
+        );
+        scribe.error(code, field.span, message);
+    }
+    u32::try_from(wanted).unwrap_or(u32::MAX)
 }
 
 fn pull_policy(field: &Field<'_>, scribe: &Scribe, build_only: bool) -> PullPolicy {

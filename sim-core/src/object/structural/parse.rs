@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use crate::manifest::schema::table::ListType;
 use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json};
 
 use super::regex::Regex;
-use super::{Additional, Bound, Fault, Structural, Type, fault, rules};
+use super::{Additional, Bound, Fault, Structural, Type, fault, prune, rules, validate};
 
 /// Nesting of a schema; upstream is bounded by the size of a request.
 pub const DEPTH_MAX: u32 = 64;
@@ -136,6 +137,9 @@ fn node(
             faults,
         ))
     });
+    if place != Place::Logic {
+        default(path, &made, faults);
+    }
     if place == Place::Logic && schema.get("x-kubernetes-validations").is_some() {
         faults.push(fault(
             format!("{path}.x-kubernetes-validations"),
@@ -145,6 +149,22 @@ fn node(
         made.rules = rules::parse(schema, path, &made, place == Place::Root, faults);
     }
     made
+}
+
+/// A default must be what it would be in an object: known and valid.
+/// Source: `…/apiserver/schema/defaulting/validation.go`.
+fn default(path: &str, made: &Structural, faults: &mut Vec<Fault>) {
+    let Some(default) = &made.default else { return };
+    let at = format!("{path}.default");
+    let mut pruned = default.clone();
+    if !prune::below(&mut pruned, made).is_empty() {
+        let shown = json(default, KeyOrder::Sorted);
+        faults.push(fault(
+            &at,
+            format!("Invalid value: {shown}: must not have unknown fields"),
+        ));
+    }
+    faults.extend(validate::alone(default, made, &at));
 }
 
 fn kind(schema: &Value, path: &str, faults: &mut Vec<Fault>) -> Type {

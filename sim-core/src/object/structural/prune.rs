@@ -15,6 +15,13 @@ pub fn prune(value: &mut Value, schema: &Structural) -> Vec<String> {
     gone
 }
 
+/// The same for a value inside an object, which has no fields of its own accord.
+pub fn below(value: &mut Value, schema: &Structural) -> Vec<String> {
+    let mut gone = Vec::new();
+    node(value, schema, false, "", &mut gone);
+    gone
+}
+
 fn node(value: &mut Value, schema: &Structural, root: bool, path: &str, gone: &mut Vec<String>) {
     let embedded = root || schema.embedded;
     if let Some(map) = value.as_map_mut() {

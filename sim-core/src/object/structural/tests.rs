@@ -82,3 +82,18 @@ fn what_is_not_structural_is_named() {
         ]
     );
 }
+
+#[test]
+fn a_default_is_known_and_valid() {
+    let schema = value(
+        r#"{"type":"object","properties":{"spec":{"type":"object","default":{"a":"x","zz":1},"properties":{"a":{"type":"integer","default":3}}}}}"#,
+    );
+    let faults = parse::parse(&schema, "s").unwrap_err();
+    assert_eq!(
+        lines(&faults),
+        [
+            "s.properties[spec].default: Invalid value: {\"a\":\"x\",\"zz\":1}: must not have unknown fields",
+            "s.properties[spec].default.a: Invalid value: \"string\": a in body must be of type integer: \"string\"",
+        ]
+    );
+}

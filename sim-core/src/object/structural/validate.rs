@@ -25,6 +25,21 @@ pub fn validate(value: &Value, schema: &Structural) -> Vec<Fault> {
     faults
 }
 
+/// What is wrong with a value by itself, which stands at `at`.
+pub fn alone(value: &Value, schema: &Structural, at: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    node(value, schema, "", &mut faults);
+    list_types(value, schema, "", &mut faults);
+    for fault in &mut faults {
+        fault.field = match fault.field.as_str() {
+            "" | "<nil>" => at.to_owned(),
+            below if below.starts_with('[') => format!("{at}{below}"),
+            below => join(at, below),
+        };
+    }
+    faults
+}
+
 /// Whether a fault keeps the rules from being asked. Source: `hasBlockingErr` in
 /// `…/registry/customresource/strategy.go`.
 pub fn blocks(fault: &Fault) -> bool {

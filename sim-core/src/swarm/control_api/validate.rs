@@ -2,7 +2,10 @@
 //! Source: swarmkit `manager/controlapi/{service,common}.go`.
 
 use crate::api::resources::ResourceAmounts;
-use crate::api::swarm::service::{EndpointMode, PublishMode, ServiceSpec, UpdateConfig};
+use crate::api::swarm::service::{
+    EndpointMode, PublishMode, ServiceMode, ServiceSpec, UpdateConfig,
+};
+use crate::base::limits::{MAX_PUBLISHED_PORTS, MAX_REPLICAS};
 use crate::swarm::SwarmPlane;
 use crate::swarm::constraint;
 use crate::swarm::control_api::{Code, Refusal};
@@ -48,6 +51,22 @@ impl SwarmPlane {
             return Err(invalid(format!(
                 "ContainerSpec: duplicate mount point: {}",
                 pair[0]
+            )));
+        }
+        let tasks = match spec.mode {
+            ServiceMode::Replicated { replicas } => replicas,
+            ServiceMode::ReplicatedJob { max_concurrent, .. } => max_concurrent,
+            ServiceMode::Global | ServiceMode::GlobalJob => 0,
+        };
+        if tasks > MAX_REPLICAS {
+            return Err(invalid(format!(
+                "{tasks} tasks of one service at a time are not modelled; {MAX_REPLICAS} are"
+            )));
+        }
+        if spec.ports.len() > MAX_PUBLISHED_PORTS {
+            return Err(invalid(format!(
+                "{} published ports are not modelled; {MAX_PUBLISHED_PORTS} are",
+                spec.ports.len()
             )));
         }
         constraint::parse(&spec.task.placement.constraints).map_err(invalid)?;

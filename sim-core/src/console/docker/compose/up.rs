@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::{Global, host, select};
+use crate::base::limits::MAX_REPLICAS;
 use crate::base::time::SimDuration;
 use crate::compose::store::State;
 use crate::compose::{DownOptions, Images, Part, Request, Response, UpOptions};
@@ -194,6 +195,14 @@ fn scales(pairs: &[&str]) -> Result<Vec<(Arc<str>, u32)>, Output> {
                     format!("strconv.Atoi: parsing {count:?}: invalid syntax"),
                 )
             })?;
+            if count > MAX_REPLICAS {
+                return Err(Output::error(
+                    1,
+                    format!(
+                        "{count} containers of one service are not modelled; {MAX_REPLICAS} are"
+                    ),
+                ));
+            }
             Ok((Arc::from(name), count))
         })
         .collect()
