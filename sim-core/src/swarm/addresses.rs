@@ -130,6 +130,14 @@ impl SwarmPlane {
         }
     }
 
+    /// A node that gets a task gets an end in each of its networks.
+    pub(crate) fn node_takes_task(&mut self, node: NodeId, task: TaskId) {
+        let held = self.addresses.tasks.get(&task).cloned();
+        for (network, _) in held.iter().flat_map(|held| held.iter()) {
+            self.node_joins_network(node, network);
+        }
+    }
+
     /// Networks of a task of a service: those of its specification, and that of the mesh if it
     /// publishes a port there.
     fn task_networks(&self, service: ServiceId) -> Vec<Arc<str>> {

@@ -159,6 +159,7 @@ impl SwarmPlane {
             None,
         );
         let owner = owner(id);
+        self.node_takes_task(agent.node, agent.task);
         let spec = self.sandbox_of_task(agent.task, agent.service);
         out.order(Order::CreateSandbox {
             owner,
