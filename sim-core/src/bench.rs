@@ -3,6 +3,7 @@
 //! Owns the shapes and what a run of one answers. Knows no clock: whoever runs a workload measures
 //! it. Uses the engine as any other user of it does, so that nothing is faster here than elsewhere.
 
+pub mod api;
 pub mod burst;
 pub mod cluster;
 pub mod swarm;

@@ -159,7 +159,7 @@ fn served(mut world: World, size: Size) -> Outcome {
 }
 
 /// Machines and a control machine, no pods yet.
-fn cluster(size: Size, seed: u64) -> World {
+pub(super) fn cluster(size: Size, seed: u64) -> World {
     let mut world = World::new(Orchestrator::Kubernetes, Seed(seed));
     let room = size.pods.div_ceil(size.nodes) * 3;
     let cores = CORES_MIN.max((room * POD_MILLI_CPU).div_ceil(1000));
@@ -207,7 +207,7 @@ fn deployments(size: Size) -> impl Iterator<Item = (String, u32)> {
         })
 }
 
-fn deploy(world: &mut World, size: Size) {
+pub(super) fn deploy(world: &mut World, size: Size) {
     for (name, replicas) in deployments(size) {
         let object = deployment(&name, replicas, IMAGES[0]);
         request(
@@ -262,7 +262,7 @@ fn pass(world: &mut World, length: SimDuration) {
 }
 
 /// Runs until every pod is as wanted, seen at every look.
-fn converge(world: &mut World) {
+pub(super) fn converge(world: &mut World) {
     for _ in 0..LOOKS_MAX {
         if world.unmet() == 0 {
             return;

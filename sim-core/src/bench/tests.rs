@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Size, Workload, burst, run};
+use super::{Size, Workload, api, burst, run};
 
 fn placements_hash(size: Size) -> String {
     let mut hash = Sha256::new();
@@ -34,5 +34,20 @@ fn every_workload_converges_and_repeats() {
         assert_eq!(first.unmet, 0, "{name}");
         assert_eq!(first.hash, second.hash, "{name}");
         assert!(first.events > 40, "{name}");
+    }
+}
+
+#[test]
+fn what_a_person_waits_for_works_and_repeats() {
+    let size = Size {
+        nodes: 9,
+        pods: 1_000,
+    };
+    for (task, name) in api::Task::ALL {
+        let prepared = api::prepare(task, Some(size));
+        let (first, second) = (prepared.clone().run(), prepared.run());
+        assert!(first.good, "{name}");
+        assert!(first.items >= 1_000, "{name}: {}", first.items);
+        assert_eq!(first, second, "{name}");
     }
 }

@@ -1,5 +1,7 @@
 //! `podium bench`: runs workloads of fixed shape and measures time and memory.
 
+mod api;
+
 use std::fs;
 use std::time::Instant;
 
@@ -29,6 +31,9 @@ struct Measured {
 }
 
 pub(crate) fn run(options: &BenchOptions) -> Result<u8, Stop> {
+    if options.workloads.iter().any(|name| name == api::NAME) {
+        return api::run(options);
+    }
     let workloads = workloads(&options.workloads)?;
     let sizes = sizes(options)?;
     let mut all = Vec::new();
@@ -71,8 +76,9 @@ fn workloads(names: &[String]) -> Result<Vec<Workload>, Stop> {
             Workload::parse(name).ok_or_else(|| {
                 let known: Vec<&str> = Workload::ALL.into_iter().map(|(_, name)| name).collect();
                 Stop::usage(format!(
-                    "unknown workload \"{name}\"; known: {}",
-                    known.join(", ")
+                    "unknown workload \"{name}\"; known: {}, and {} by itself",
+                    known.join(", "),
+                    api::NAME
                 ))
             })
         })

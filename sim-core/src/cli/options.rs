@@ -182,7 +182,8 @@ pub(crate) struct LintOptions {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchOptions {
-    /// Workloads: steady, rollout, node-loss, zone-loss, waves, machines, swarm, burst; none: all.
+    /// Workloads: steady, rollout, node-loss, zone-loss, waves, machines, swarm, burst; none: all of
+    /// these. Or api, by itself: what one waits for at the console and in the editor.
     pub(crate) workloads: Vec<String>,
     /// Machines, with --pods; without both: 100/1,000 and 1,000/10,000, for swarm 1,000/100,000.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=200_000))]

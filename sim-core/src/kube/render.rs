@@ -6,8 +6,10 @@ pub mod pod;
 pub mod service;
 pub mod workload;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::labels::Selector;
 use crate::base::name::Name;
 use crate::base::rng::{Seed, mix, stable_hash_parts, stable_key_with};
 use crate::base::symbol::Symbols;
@@ -22,6 +24,7 @@ use super::settings::Settings;
 use super::store::Store;
 use super::store::document::{Document, DocumentKey, RowReference};
 use super::store::events::EventRow;
+use super::template::TemplateId;
 
 /// The API server's data at one instant, as a client reads it.
 #[derive(Clone, Copy, Debug)]
@@ -205,15 +208,32 @@ impl View<'_> {
 
     /// All objects of a kind in one namespace or in all, by namespace and name.
     pub fn list(&self, kind: &Kind, namespace: Option<&str>) -> Vec<Value> {
+        self.list_if(kind, namespace, None)
+    }
+
+    /// Those that a selector takes. Pods have their labels from their templates, so that only those
+    /// that are taken are rendered: of 150,000 a hundred cost what a hundred cost.
+    pub fn list_selected(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        selector: &Selector,
+    ) -> Vec<Value> {
+        let mut found = self.list_if(kind, namespace, Some(selector));
+        found.retain(|object| selector.matches(&label_pairs(object)));
+        found
+    }
+
+    fn list_if(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        selector: Option<&Selector>,
+    ) -> Vec<Value> {
         let namespace = namespace.filter(|_| kind.namespaced);
         let wanted = |found: &str| namespace.is_none_or(|wanted| wanted == found);
         let mut objects: Vec<Value> = match kind.kind {
-            "Pod" => self
-                .store
-                .pods()
-                .filter(|(_, row)| wanted(self.namespace(row.template)))
-                .map(|(id, _)| pod::render(self, id))
-                .collect(),
+            "Pod" => self.pods(namespace, selector),
             "Node" => self
                 .store
                 .nodes()
@@ -278,6 +298,23 @@ impl View<'_> {
             (text("namespace"), text("name"))
         });
         objects
+    }
+
+    fn pods(&self, namespace: Option<&str>, selector: Option<&Selector>) -> Vec<Value> {
+        let mut of_template: BTreeMap<TemplateId, bool> = BTreeMap::new();
+        let mut taken = |template: TemplateId| {
+            *of_template.entry(template).or_insert_with(|| {
+                namespace.is_none_or(|wanted| wanted == self.namespace(template))
+                    && selector.is_none_or(|selector| {
+                        selector.matches(&self.store.template(template).labels.to_vec())
+                    })
+            })
+        };
+        self.store
+            .pods()
+            .filter(|(_, row)| taken(row.template))
+            .map(|(id, _)| pod::render(self, id))
+            .collect()
     }
 
     fn documents<'b>(
@@ -453,9 +490,20 @@ impl View<'_> {
     }
 
     /// Namespace of a template's pods.
-    pub fn namespace(&self, template: super::template::TemplateId) -> &str {
+    pub fn namespace(&self, template: TemplateId) -> &str {
         self.symbols.text(self.store.template(template).namespace)
     }
+}
+
+/// An object's labels, sorted.
+fn label_pairs(object: &Value) -> Vec<(Arc<str>, Arc<str>)> {
+    let map = object.path(&["metadata", "labels"]).and_then(Value::as_map);
+    crate::base::labels::sorted(
+        map.into_iter()
+            .flat_map(|map| map.iter())
+            .map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into()))
+            .collect(),
+    )
 }
 
 /// Events of cluster-wide objects are kept in `default`.

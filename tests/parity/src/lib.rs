@@ -4,7 +4,7 @@
 //! answer, byte for byte; `bench.mjs` times [`bench`] in Node.
 
 use serde_json::json;
-use sim_core::bench::{self, Size, Workload};
+use sim_core::bench::{self, Size, Workload, api};
 use tests::scenario;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -71,4 +71,35 @@ pub fn memory_bytes() -> f64 {
     let pages = 0_usize;
     // A page has 64 KiB; the product is far below 2^53.
     pages as f64 * 65_536.0
+}
+
+/// The tasks of `podium bench api`, with blanks between them.
+#[wasm_bindgen]
+pub fn api_tasks() -> String {
+    let names: Vec<&str> = api::Task::ALL.iter().map(|(_, name)| *name).collect();
+    names.join(" ")
+}
+
+/// A task of `podium bench api` that can be done at once, as often as one likes.
+#[wasm_bindgen]
+pub struct ApiTask(api::Prepared);
+
+#[wasm_bindgen]
+impl ApiTask {
+    /// Prepares a task; of a name that is not known there is none. No machines: the usual size.
+    pub fn prepare(name: &str, nodes: u32, pods: u32) -> Option<ApiTask> {
+        let size = (nodes > 0).then_some(Size { nodes, pods });
+        Some(Self(api::prepare(api::Task::parse(name)?, size)))
+    }
+
+    /// Makes ready for [`ApiTask::run`] without changing this.
+    pub fn copy(&self) -> ApiTask {
+        Self(self.0.clone())
+    }
+
+    /// Does it. JSON with `items`, `good` and `hash`.
+    pub fn run(self) -> String {
+        let done = self.0.run();
+        json!({ "items": done.items, "good": done.good, "hash": done.hash }).to_string()
+    }
 }

@@ -103,12 +103,13 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
             }
             None => {
                 let namespace = (!everywhere).then_some(call.namespace.as_str());
-                for object in call.view()?.list(kind, namespace) {
-                    if selector
-                        .as_ref()
-                        .is_none_or(|selector| selected(selector, &object))
-                        && fields_match(kind, &fields, &object)?
-                    {
+                let view = call.view()?;
+                let objects = match &selector {
+                    Some(selector) => view.list_selected(kind, namespace, selector),
+                    None => view.list(kind, namespace),
+                };
+                for object in objects {
+                    if fields_match(kind, &fields, &object)? {
                         found.push((kind, object));
                     }
                 }
