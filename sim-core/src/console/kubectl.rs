@@ -27,6 +27,7 @@ pub mod set;
 pub mod taint;
 pub mod top;
 pub mod wait;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;

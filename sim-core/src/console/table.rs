@@ -31,9 +31,25 @@ impl Table {
         self.print(true, 10, 3)
     }
 
+    /// As [`Table::kubectl`], for rows that come one after another: columns stay as wide as they have
+    /// been. Source: `RememberWidths` of the same tab writer.
+    pub fn kubectl_on(&self, header: bool, widths: &mut Vec<usize>) -> String {
+        self.print_on(header, 6, 3, widths)
+    }
+
     fn print(&self, header: bool, minimum: usize, padding: usize) -> String {
+        self.print_on(header, minimum, padding, &mut Vec::new())
+    }
+
+    fn print_on(
+        &self,
+        header: bool,
+        minimum: usize,
+        padding: usize,
+        widths: &mut Vec<usize>,
+    ) -> String {
         let columns = self.header.len();
-        let mut widths = vec![0; columns];
+        widths.resize(columns, 0);
         let all = header.then_some(&self.header).into_iter().chain(&self.rows);
         for row in all {
             for (column, cell) in row.iter().enumerate().take(columns) {

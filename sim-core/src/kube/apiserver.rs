@@ -3,6 +3,7 @@
 //! Sources: `staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go`, `pkg/registry`.
 
 pub mod admission;
+pub mod binding;
 pub mod custom;
 pub mod delete;
 pub mod priority;
@@ -109,6 +110,17 @@ pub enum Request {
         /// `deleteOptions.gracePeriodSeconds`.
         grace_seconds: Option<i64>,
     },
+    /// POST to a pod's binding subresource: what a scheduler does.
+    Bind {
+        /// Namespace.
+        namespace: Arc<str>,
+        /// Name.
+        name: Arc<str>,
+        /// `target.kind`.
+        kind: Arc<str>,
+        /// `target.name`.
+        node: Arc<str>,
+    },
     /// DELETE of an object.
     Delete {
         /// Kind, e.g. `Pod`.
@@ -187,6 +199,12 @@ impl ApiServer {
                 name,
                 grace_seconds,
             } => self.evict(namespace, name, *grace_seconds, turn),
+            Request::Bind {
+                namespace,
+                name,
+                kind,
+                node,
+            } => self.bind(namespace, name, kind, node, turn),
             Request::Delete {
                 kind,
                 namespace,

@@ -30,6 +30,7 @@ pub const FLAGS: &[&str] = &[
     "!show-managed-fields",
     "!watch:w",
     "!watch-only",
+    "!output-watch-events",
     "filename:f",
     "chunk-size",
     "subresource",
@@ -58,16 +59,20 @@ pub fn selected(selector: &Selector, object: &Value) -> bool {
 /// # Errors
 /// Unknown kinds and absent objects.
 pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
-    if call.arguments.on("watch") || call.arguments.on("watch-only") {
+    let words = call.arguments.words.clone();
+    let watches = call.arguments.on("watch") || call.arguments.on("watch-only");
+    if call.arguments.on("output-watch-events") && !watches {
         return Err(Problem::error(
-            "--watch is not modelled; let time pass with sim advance and ask again",
+            "--output-watch-events option can only be used with --watch or --watch-only",
         ));
     }
-    let words = call.arguments.words.clone();
     if words.is_empty() {
         return Err(Problem::error(
             "Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that resource (e.g. kubectl explain pods).\nSee 'kubectl get -h' for help and examples",
         ));
+    }
+    if watches {
+        return super::watch::watch(call, &words);
     }
     let wanted = call.targets(&words)?;
     if wanted.iter().any(|(kind, _)| kind.kind == "Endpoints") {
@@ -153,7 +158,11 @@ impl SortKey {
     }
 }
 
-fn field_selector(text: &str) -> Result<Vec<(String, String, bool)>, Problem> {
+/// What follows `--field-selector`: key, value, and whether it shall be equal.
+///
+/// # Errors
+/// A part without `=`.
+pub fn field_selector(text: &str) -> Result<Vec<(String, String, bool)>, Problem> {
     let parts = text.split(',').filter(|part| !part.is_empty());
     let parsed = parts.map(|part| {
         let (key, value, wanted) = if let Some((key, value)) = part.split_once("!=") {
@@ -205,7 +214,11 @@ fn selectable(kind: &Kind, field: &str) -> bool {
     matches!(field, "metadata.name" | "metadata.namespace") || more.contains(&field)
 }
 
-fn fields_match(
+/// Whether an object's fields are as asked.
+///
+/// # Errors
+/// Fields that the kind cannot be selected by.
+pub fn fields_match(
     kind: &Kind,
     fields: &[(String, String, bool)],
     object: &Value,
@@ -264,7 +277,11 @@ fn several_kinds(words: &[String]) -> bool {
         .is_some_and(|word| word.split(',').filter(|part| !part.is_empty()).count() > 1)
 }
 
-fn print(
+/// Prints objects as `-o` asks.
+///
+/// # Errors
+/// Unknown formats and wrong templates.
+pub fn print(
     call: &mut Call<'_>,
     found: &[(&'static Kind, Value)],
     words: &[String],
@@ -397,14 +414,8 @@ fn tables(call: &mut Call<'_>, found: &[(&'static Kind, Value)], with_kind: bool
                     .any(|word| call.kind_of(word).is_ok_and(|kind| kind.namespaced))
         });
         if !quiet {
-            if namespaced && !call.arguments.on("all-namespaces") {
-                call.stderr.push_str(&format!(
-                    "No resources found in {} namespace.\n",
-                    call.namespace
-                ));
-            } else {
-                call.stderr.push_str("No resources found\n");
-            }
+            let line = nothing(call, namespaced);
+            call.stderr.push_str(&line);
         }
         return;
     }
@@ -415,9 +426,23 @@ fn tables(call: &mut Call<'_>, found: &[(&'static Kind, Value)], with_kind: bool
         }
         first = false;
         let kind = group[0].0;
-        let text = table(call, kind, group, with_kind, wide);
+        let text = table(call, kind, group, with_kind, wide)
+            .kubectl(!call.arguments.on("no-headers"));
         call.stdout.push_str(&text);
     }
+}
+
+fn nothing(call: &Call<'_>, namespaced: bool) -> String {
+    if namespaced && !call.arguments.on("all-namespaces") {
+        format!("No resources found in {} namespace.\n", call.namespace)
+    } else {
+        "No resources found\n".to_owned()
+    }
+}
+
+/// What is said when there is no object of a kind.
+pub fn nothing_found(call: &Call<'_>, kind: &Kind) -> String {
+    nothing(call, kind.namespaced)
 }
 
 /// Columns that a definition asks for; none for built-in kinds. Without any there is the age.
@@ -470,13 +495,13 @@ fn custom_cells(
 }
 
 /// One table of objects of a kind.
-fn table(
+pub fn table(
     call: &Call<'_>,
     kind: &Kind,
     group: &[(&'static Kind, Value)],
     with_kind: bool,
     wide: bool,
-) -> String {
+) -> Table {
     let custom = custom_columns_of(call, kind);
     let built_in: Vec<(String, bool)>;
     let shown = match &custom {
@@ -554,7 +579,7 @@ fn table(
         }
         table.rows.push(row);
     }
-    table.kubectl(!call.arguments.on("no-headers"))
+    table
 }
 
 /// `events`: sorted by time, the oldest first.

@@ -1,14 +1,18 @@
 //! `--raw`: a request to a path of the API, as it stands.
 //! Source: `k8s.io/kubectl/pkg/rawhttp`.
 
+mod discovery;
+mod read;
+
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
 
-use super::Call;
-use super::get::list;
 use super::problem::Problem;
+use super::watch::Scope;
+use super::{Call, name_of};
+use read::Query;
 
 /// What a path names.
 struct Place {
@@ -96,25 +100,60 @@ fn success() -> Value {
 /// # Errors
 /// Paths that name nothing, and the server's refusal.
 pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
+    if call.verb == "get"
+        && let Some(text) = discovery::answer(call, path)?
+    {
+        call.say(&text);
+        return Ok(());
+    }
     let place = place(call, path)?;
     let answer = match (call.verb, place.name, place.subresource.as_deref()) {
-        ("get", Some(name), None) => {
-            let found = call.view()?.get(place.kind, &place.namespace, &name);
-            found.ok_or_else(|| {
-                Problem::server(&crate::kube::Refusal::not_found(place.kind, &name))
-            })?
-        }
+        ("get", Some(name), None) => stored(call, &place.namespace, place.kind, &name)?,
         ("get", None, None) => {
-            let namespace = (!place.namespace.is_empty()).then_some(place.namespace.as_str());
-            let objects = call.view()?.list(place.kind, namespace);
-            let pairs: Vec<(&'static Kind, Value)> = objects
-                .into_iter()
-                .map(|object| (place.kind, object))
-                .collect();
-            let mut all = list(&pairs);
-            all.set("apiVersion", place.kind.api_version.into());
-            all.set("kind", format!("{}List", place.kind.kind).into());
-            all
+            let scope = Scope {
+                kind: place.kind,
+                namespace: (!place.namespace.is_empty()).then_some(place.namespace),
+                name: None,
+                labels: None,
+                fields: Vec::new(),
+            };
+            let query = path.split_once('?').map_or("", |(_, query)| query);
+            return read::collection(call, scope, &Query::parse(query));
+        }
+        ("get", Some(name), Some("status")) => stored(call, &place.namespace, place.kind, &name)?,
+        ("get", Some(name), Some("scale")) => {
+            let object = stored(call, &place.namespace, place.kind, &name)?;
+            scale(call, place.kind, &object)?
+        }
+        ("create", Some(name), Some("eviction")) if place.kind.kind == "Pod" => {
+            let options = body(call)?;
+            call.ask(Request::Evict {
+                namespace: place.namespace.as_str().into(),
+                name: name.as_str().into(),
+                grace_seconds: options.i64_at(&["deleteOptions", "gracePeriodSeconds"]),
+            })?;
+            success()
+        }
+        ("create", Some(name), Some("binding")) if place.kind.kind == "Pod" => {
+            let binding = body(call)?;
+            call.ask(Request::Bind {
+                namespace: place.namespace.as_str().into(),
+                name: name.as_str().into(),
+                kind: binding.str_at(&["target", "kind"]).unwrap_or("").into(),
+                node: binding.str_at(&["target", "name"]).unwrap_or("").into(),
+            })?;
+            success()
+        }
+        ("replace", Some(name), Some("scale")) => {
+            let wanted = body(call)?;
+            call.ask(Request::Scale {
+                kind: place.kind.request_name().into(),
+                namespace: place.namespace.as_str().into(),
+                name: name.as_str().into(),
+                replicas: wanted.i64_at(&["spec", "replicas"]).unwrap_or(0),
+            })?;
+            let object = stored(call, &place.namespace, place.kind, &name)?;
+            scale(call, place.kind, &object)?
         }
         ("create", None, None) => {
             let request = Request::Create {
@@ -159,4 +198,82 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
     };
     call.say(&json(&answer, KeyOrder::Sorted));
     Ok(())
+}
+
+fn stored(call: &Call<'_>, namespace: &str, kind: &Kind, name: &str) -> Result<Value, Problem> {
+    let found = call.view()?.get(kind, namespace, name);
+    found.ok_or_else(|| Problem::server(&crate::kube::Refusal::not_found(kind, name)))
+}
+
+/// What a POST to a subresource answers.
+fn success() -> Value {
+    Value::object([
+        ("apiVersion", Value::from("v1")),
+        ("code", Value::Int(201)),
+        ("kind", "Status".into()),
+        ("metadata", Value::map()),
+        ("status", "Success".into()),
+    ])
+}
+
+/// The scale subresource. Source: `pkg/registry/apps/deployment/storage/storage.go` (scaleFromDeployment).
+fn scale(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Value, Problem> {
+    let unknown = unknown();
+    let (wanted, there, selector) = match kind.kind {
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "ReplicationController" => (
+            object.i64_at(&["spec", "replicas"]),
+            object.i64_at(&["status", "replicas"]),
+            selector_text(object),
+        ),
+        _ => {
+            let view = call.view()?;
+            let paths = view.store.definitions().of_kind(kind);
+            let Some(paths) = paths.and_then(|(_, version)| version.scale.as_ref()) else {
+                return Err(unknown);
+            };
+            let at = |path: &[String]| crate::kube::store::custom::at(object, path);
+            (
+                at(&paths.spec).and_then(Value::as_i64),
+                at(&paths.status).and_then(Value::as_i64),
+                paths
+                    .selector
+                    .as_ref()
+                    .and_then(|path| at(path)?.as_str().map(str::to_owned))
+                    .unwrap_or_default(),
+            )
+        }
+    };
+    let mut metadata = Value::object([("name", Value::from(name_of(object)))]);
+    for field in ["namespace", "uid", "resourceVersion", "creationTimestamp"] {
+        if let Some(value) = object.path(&["metadata", field]) {
+            metadata.set(field, value.clone());
+        }
+    }
+    let mut status = Value::object([("replicas", Value::Int(there.unwrap_or(0)))]);
+    if !selector.is_empty() {
+        status.set("selector", selector.into());
+    }
+    Ok(Value::object([
+        ("apiVersion", Value::from("autoscaling/v1")),
+        ("kind", "Scale".into()),
+        ("metadata", metadata),
+        (
+            "spec",
+            Value::object([("replicas", Value::Int(wanted.unwrap_or(0)))]),
+        ),
+        ("status", status),
+    ]))
+}
+
+fn selector_text(object: &Value) -> String {
+    let labels = object
+        .path(&["spec", "selector", "matchLabels"])
+        .or_else(|| object.path(&["spec", "selector"]));
+    let map = labels.and_then(Value::as_map);
+    let pairs = map.map(|map| map.sorted()).unwrap_or_default();
+    let texts: Vec<String> = pairs
+        .iter()
+        .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+        .collect();
+    texts.join(",")
 }

@@ -198,7 +198,7 @@ fn budget_of_bare(pod: &Value, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn find(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<PodId> {
+pub(super) fn find(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<PodId> {
     turn.store
         .pods()
         .find(|(_, row)| {

@@ -387,7 +387,10 @@ impl ApiServer {
                 }
                 Ok(response)
             }
-            Request::Delete { .. } | Request::Evict { .. } | Request::Load { .. } => {
+            Request::Delete { .. }
+            | Request::Evict { .. }
+            | Request::Bind { .. }
+            | Request::Load { .. } => {
                 self.plain(request, turn)
             }
         }

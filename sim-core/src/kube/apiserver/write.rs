@@ -619,6 +619,9 @@ fn parse(
         };
         value.set_path(&["metadata", "namespace"], namespace.into());
     }
+    if kind.kind == "Secret" {
+        write_out(&mut value);
+    }
     let version = turn.store.definitions().of_kind(kind);
     match version {
         None => {
@@ -691,6 +694,18 @@ fn parse(
             status: version.status,
         }),
     })
+}
+
+/// `stringData` is for writing only: it goes into `data`, over what is there.
+/// Source: `pkg/apis/core/v1/conversion.go`.
+fn write_out(secret: &mut Value) {
+    let Some(plain) = secret.remove("stringData") else {
+        return;
+    };
+    for (key, value) in plain.as_map().into_iter().flat_map(|map| map.iter()) {
+        let text = crate::base::base64::encode(value.as_str().unwrap_or("").as_bytes());
+        secret.set_path(&["data", key], text.into());
+    }
 }
 
 /// A diagnostic's message is `path: what is wrong`.

@@ -1,0 +1,254 @@
+//! What the API server says of itself: versions, groups, resources, health.
+//! Sources: `staging/src/k8s.io/apiserver/pkg/endpoints/discovery`, `pkg/server/healthz`.
+
+use std::collections::BTreeMap;
+
+use crate::console::kubectl::Call;
+use crate::console::kubectl::problem::Problem;
+use crate::kube::kinds::{KINDS, Kind};
+use crate::kube::render::node::VERSION;
+use crate::kube::store::custom::version_rank;
+use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json, json_pretty};
+
+/// Subresources of built-in kinds. Source: `pkg/registry/*/rest/storage_*.go`; those that are modelled.
+const SUBRESOURCES: [(&str, &[&str]); 17] = [
+    ("Pod", &["binding", "eviction", "resize", "status"]),
+    ("Namespace", &["status"]),
+    ("Node", &["status"]),
+    ("PersistentVolume", &["status"]),
+    ("PersistentVolumeClaim", &["status"]),
+    ("ReplicationController", &["scale", "status"]),
+    ("ResourceQuota", &["status"]),
+    ("Service", &["status"]),
+    ("ServiceAccount", &["token"]),
+    ("Deployment", &["scale", "status"]),
+    ("ReplicaSet", &["scale", "status"]),
+    ("StatefulSet", &["scale", "status"]),
+    ("DaemonSet", &["status"]),
+    ("Job", &["status"]),
+    ("CronJob", &["status"]),
+    ("HorizontalPodAutoscaler", &["status"]),
+    ("PodDisruptionBudget", &["status"]),
+];
+
+const VERBS: [&str; 8] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
+
+fn words(words: &[&str]) -> Value {
+    Value::list(words.iter().map(|word| Value::from(*word)).collect())
+}
+
+/// Served kinds, built in and defined.
+fn served(call: &Call<'_>) -> Result<Vec<&'static Kind>, Problem> {
+    let mut all: Vec<&'static Kind> = KINDS.iter().collect();
+    all.extend(call.view()?.store.definitions().served());
+    Ok(all)
+}
+
+/// Versions of each group, the preferred first.
+fn groups(call: &Call<'_>) -> Result<BTreeMap<String, Vec<String>>, Problem> {
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for kind in served(call)? {
+        if let Some((group, version)) = kind.api_version.split_once('/') {
+            let versions = groups.entry(group.to_owned()).or_default();
+            if !versions.iter().any(|known| known == version) {
+                versions.push(version.to_owned());
+            }
+        }
+    }
+    for versions in groups.values_mut() {
+        versions.sort_by_key(|version| std::cmp::Reverse(version_rank(version)));
+    }
+    Ok(groups)
+}
+
+fn group(name: &str, versions: &[String]) -> Value {
+    let pair = |version: &String| {
+        Value::object([
+            ("groupVersion", Value::from(format!("{name}/{version}"))),
+            ("version", version.as_str().into()),
+        ])
+    };
+    Value::object([
+        ("name", Value::from(name)),
+        ("versions", Value::list(versions.iter().map(pair).collect())),
+        ("preferredVersion", versions.first().map_or(Value::Null, pair)),
+    ])
+}
+
+fn headed(kind: &str, version: &str, rest: Value) -> Value {
+    let mut value = Value::object([("kind", Value::from(kind)), ("apiVersion", version.into())]);
+    for (key, entry) in rest.as_map().into_iter().flat_map(|map| map.iter()) {
+        value.set(key, entry.clone());
+    }
+    value
+}
+
+fn resources(call: &Call<'_>, api_version: &str) -> Result<Option<Value>, Problem> {
+    let mut list = Vec::new();
+    for kind in served(call)? {
+        if kind.api_version != api_version {
+            continue;
+        }
+        let mut entry = Value::object([
+            ("name", Value::from(kind.plural)),
+            ("singularName", kind.kind.to_lowercase().into()),
+            ("namespaced", Value::Bool(kind.namespaced)),
+            ("kind", kind.kind.into()),
+            ("verbs", words(&VERBS)),
+        ]);
+        if !kind.short.is_empty() {
+            entry.set("shortNames", words(kind.short));
+        }
+        list.push((kind.plural.to_owned(), entry));
+        for sub in subresources(call, kind)? {
+            let name = format!("{}/{sub}", kind.plural);
+            let verbs: &[&str] = match sub {
+                "binding" | "eviction" | "token" => &["create"],
+                _ => &["get", "patch", "update"],
+            };
+            let (group, version, own) = match sub {
+                "binding" => ("", "", "Binding"),
+                "eviction" => ("policy", "v1", "Eviction"),
+                "scale" => ("autoscaling", "v1", "Scale"),
+                "token" => ("authentication.k8s.io", "v1", "TokenRequest"),
+                _ => ("", "", kind.kind),
+            };
+            let mut entry = Value::object([
+                ("name", Value::from(name.as_str())),
+                ("singularName", "".into()),
+                ("namespaced", Value::Bool(kind.namespaced)),
+            ]);
+            if !group.is_empty() {
+                entry.set("group", group.into());
+                entry.set("version", version.into());
+            }
+            entry.set("kind", own.into());
+            entry.set("verbs", words(verbs));
+            list.push((name, entry));
+        }
+    }
+    if list.is_empty() {
+        return Ok(None);
+    }
+    list.sort_by(|one, two| one.0.cmp(&two.0));
+    let entries = list.into_iter().map(|(_, entry)| entry).collect();
+    let rest = Value::object([
+        ("groupVersion", Value::from(api_version)),
+        ("resources", Value::list(entries)),
+    ]);
+    Ok(Some(headed("APIResourceList", "v1", rest)))
+}
+
+fn subresources(call: &Call<'_>, kind: &Kind) -> Result<Vec<&'static str>, Problem> {
+    if kind.custom {
+        let view = call.view()?;
+        let found = view.store.definitions().of_kind(kind);
+        return Ok(found.map_or_else(Vec::new, |(_, version)| {
+            let scale = version.scale.is_some().then_some("scale");
+            scale
+                .into_iter()
+                .chain(version.status.then_some("status"))
+                .collect()
+        }));
+    }
+    let found = SUBRESOURCES.iter().find(|(name, _)| *name == kind.kind);
+    Ok(found.map_or_else(Vec::new, |(_, list)| list.to_vec()))
+}
+
+/// Checks of the health paths, in order. Source: `pkg/server/healthz.go`, those of a plain server.
+const CHECKS: [&str; 3] = ["ping", "log", "etcd"];
+
+fn health(path: &str, query: &str) -> String {
+    if !query.split('&').any(|part| part == "verbose" || part.starts_with("verbose=")) {
+        return "ok".to_owned();
+    }
+    let mut text: String = CHECKS.iter().map(|check| format!("[+]{check} ok\n")).collect();
+    text.push_str(&format!("{path} check passed"));
+    text
+}
+
+/// The answer to a path that names no object; none for other paths.
+///
+/// # Errors
+/// A session without Kubernetes.
+pub(super) fn answer(call: &Call<'_>, path: &str) -> Result<Option<String>, Problem> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let compact = |value: &Value| json(value, KeyOrder::Stored);
+    Ok(Some(match parts.as_slice() {
+        [] => {
+            let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned()];
+            for (name, versions) in groups(call)? {
+                paths.push(format!("/apis/{name}"));
+                paths.extend(versions.iter().map(|version| format!("/apis/{name}/{version}")));
+            }
+            paths.extend(["/healthz", "/livez", "/readyz", "/version"].map(str::to_owned));
+            let paths = paths.into_iter().map(Value::from).collect();
+            json_pretty(
+                &Value::object([("paths", Value::list(paths))]),
+                KeyOrder::Stored,
+            )
+        }
+        [check @ ("healthz" | "livez" | "readyz")] => health(check, query),
+        ["version"] => {
+            let minor = VERSION.split('.').nth(1).unwrap_or("");
+            let version = Value::object([
+                ("major", Value::from("1")),
+                ("minor", minor.into()),
+                ("gitVersion", VERSION.into()),
+                ("platform", "linux/amd64".into()),
+            ]);
+            json_pretty(&version, KeyOrder::Stored)
+        }
+        ["api"] => compact(&headed(
+            "APIVersions",
+            "v1",
+            Value::object([
+                ("versions", words(&["v1"])),
+                (
+                    "serverAddressByClientCIDRs",
+                    Value::list(vec![Value::object([
+                        ("clientCIDR", Value::from("0.0.0.0/0")),
+                        ("serverAddress", "podium:6443".into()),
+                    ])]),
+                ),
+            ]),
+        )),
+        ["apis"] => {
+            let list = groups(call)?
+                .iter()
+                .map(|(name, versions)| group(name, versions))
+                .collect();
+            let rest = Value::object([("groups", Value::list(list))]);
+            compact(&headed("APIGroupList", "v1", rest))
+        }
+        ["api", "v1"] => match resources(call, "v1")? {
+            Some(list) => compact(&list),
+            None => return Ok(None),
+        },
+        ["apis", name] => match groups(call)?.get(*name) {
+            Some(versions) => compact(&headed("APIGroup", "v1", group(name, versions))),
+            None => return Ok(None),
+        },
+        ["apis", name, version] => match resources(call, &format!("{name}/{version}"))? {
+            Some(list) => compact(&list),
+            None => return Ok(None),
+        },
+        ["metrics" | "openapi" | "logs" | "debug", ..] => {
+            return Err(Problem::error(&format!(
+                "kubectl get --raw {path} is not modelled"
+            )));
+        }
+        _ => return Ok(None),
+    }))
+}
