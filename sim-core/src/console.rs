@@ -11,6 +11,7 @@ pub mod host;
 pub mod images;
 pub mod import;
 pub mod kubectl;
+pub mod operator;
 pub mod open;
 pub mod scenario;
 pub mod script;

@@ -51,6 +51,7 @@ use apiserver::ApiServer;
 use control_plane::ControlPlane;
 use controllers::Controllers;
 use event::Key;
+use controllers::operators::plan::Operator;
 use heartbeat::{Health, Heartbeats};
 use kubelet::Kubelets;
 use kubelet::desk::Desk;
@@ -283,6 +284,35 @@ impl KubePlane {
             out.after.push((SimDuration::ZERO, event));
         }
         Ok(())
+    }
+
+    /// Starts an operator, or stops the one of a name.
+    ///
+    /// # Errors
+    /// A sentence when there are too many, or none of that name.
+    pub fn operate(
+        &mut self,
+        change: Result<std::sync::Arc<Operator>, &str>,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) -> Result<(), String> {
+        let mut turn = Turn {
+            store: &mut self.store,
+            settings: &self.settings,
+            ctx,
+            out,
+        };
+        let operators = self.controllers.operators_mut();
+        match change {
+            Ok(operator) => operators.install(operator, &mut turn),
+            Err(name) if operators.remove(name, &mut turn) => Ok(()),
+            Err(name) => Err(format!("there is no operator \"{name}\"")),
+        }
+    }
+
+    /// Operators that run here.
+    pub fn operators(&self) -> &[std::sync::Arc<Operator>] {
+        self.controllers.operators().plans()
     }
 
     /// Sets a sample of the metrics API, or takes it back with an empty value.
@@ -566,6 +596,7 @@ impl KubePlane {
             out,
         };
         self.controllers.refresh(&mut turn);
+        self.controllers.operators_mut().observe_documents(&mut turn);
         if turn.store.documents().has_storage() {
             self.volumes.touched(&mut turn);
         }

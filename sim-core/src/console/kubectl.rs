@@ -13,6 +13,7 @@ pub mod describe;
 pub mod diff;
 pub mod drain;
 pub mod edit;
+pub mod editor;
 pub mod get;
 pub mod inside;
 pub mod kustomize;
@@ -114,6 +115,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
         ],
         get::events,
     ),
+    ("edit", editor::FLAGS, editor::run),
     (
         "exec",
         &["container:c", "!stdin:i", "!tty:t", "!quiet:q"],
@@ -122,6 +124,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("explain", &["!recursive", "api-version"], about::explain),
     ("expose", make::EXPOSE_FLAGS, make::expose),
     ("get", get::FLAGS, get::get),
+    ("kustomize", &["output:o"], kustomize::print),
     ("label", edit::META_FLAGS, edit::label),
     ("logs", inside::LOG_FLAGS, inside::logs),
     ("patch", edit::PATCH_FLAGS, edit::patch),
@@ -148,8 +151,6 @@ const REFUSED: &[&str] = &[
     "completion",
     "cp",
     "debug",
-    "edit",
-    "kustomize",
     "plugin",
     "port-forward",
     "proxy",

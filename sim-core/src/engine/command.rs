@@ -376,6 +376,10 @@ pub enum Command {
     /// Set a sample of the metrics API: object (`pod/x`, `external`), metric, quantity; an empty
     /// quantity takes it back.
     Metric(Arc<str>, Arc<str>, Arc<str>),
+    /// Start an operator over a custom resource.
+    Operator(Arc<crate::kube::controllers::operators::plan::Operator>),
+    /// Stop the operator of that name.
+    StopOperator(Arc<str>),
 }
 
 /// What a command answers.

@@ -441,6 +441,17 @@ impl World {
                     .map_or_else(Answer::Refused, |()| Answer::Done),
                 Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
             },
+            Command::Operator(_) | Command::StopOperator(_) => {
+                let Plane::Kubernetes(plane) = &mut self.plane else {
+                    return self.wrong_world("Kubernetes");
+                };
+                let result = lend!(self, seq, kube, |context, out| match command {
+                    Command::Operator(operator) => plane.operate(Ok(operator.clone()), context, out),
+                    Command::StopOperator(name) => plane.operate(Err(name), context, out),
+                    _ => unreachable!("matched above"),
+                });
+                result.map_or_else(Answer::Refused, |()| Answer::Done)
+            }
             Command::Set(key, value) => {
                 let result = match &mut self.plane {
                     Plane::Kubernetes(plane) => plane.set(key, value),

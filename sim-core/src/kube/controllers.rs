@@ -11,6 +11,7 @@ pub mod garbage_collector;
 pub mod hands;
 pub mod job;
 pub mod node_lifecycle;
+pub mod operators;
 pub mod pod_gc;
 pub mod quota;
 pub mod replica_set;
@@ -45,6 +46,7 @@ use endpoint_slice::EndpointSliceController;
 use garbage_collector::GarbageCollector;
 use job::JobController;
 use node_lifecycle::NodeLifecycle;
+use operators::Operators;
 use pod_gc::PodGc;
 use replica_set::ReplicaSetController;
 use stateful_set::StatefulSetController;
@@ -75,6 +77,7 @@ pub struct Controllers {
     pod_gc: PodGc,
     /// `minReadySeconds` of controllers that ask for any.
     min_ready_s: BTreeMap<ReplicaSetId, i64>,
+    operators: Operators,
     /// Workloads whose distance to the desired state may have changed.
     touched: BTreeSet<Workload>,
     distances: BTreeMap<Workload, u64>,
@@ -115,6 +118,7 @@ impl Default for Controllers {
             garbage_collector: GarbageCollector::default(),
             pod_gc: PodGc::default(),
             min_ready_s: BTreeMap::new(),
+            operators: Operators::default(),
             touched: BTreeSet::new(),
             distances: BTreeMap::new(),
             distance: 0,
@@ -125,7 +129,10 @@ impl Default for Controllers {
 impl Controllers {
     /// Distance of all workloads with a controller, and keys that are still queued.
     pub fn unmet(&self) -> u64 {
-        self.distance + (self.pending.len() + self.batched.len()) as u64 + self.proxy.waiting()
+        self.distance
+            + (self.pending.len() + self.batched.len()) as u64
+            + self.proxy.waiting()
+            + self.operators.waiting()
     }
 
     /// Follows a change of the clients' rates.
@@ -140,6 +147,16 @@ impl Controllers {
         ] {
             limiter.configure(settings.kube_api_qps, settings.kube_api_burst);
         }
+    }
+
+    /// Operators that a person has brought.
+    pub const fn operators(&self) -> &Operators {
+        &self.operators
+    }
+
+    /// Operators that a person brings.
+    pub const fn operators_mut(&mut self) -> &mut Operators {
+        &mut self.operators
     }
 
     /// Samples that a person has set.
@@ -276,6 +293,7 @@ impl Controllers {
             }
             Key::Watched(id) => self.sync_watched(id, apiserver, turn),
             Key::Owners => self.garbage_collector.documents(turn),
+            Key::Operators => self.operators.sync(apiserver, turn),
             Key::Service(id) => {
                 if let Some(later) = self.endpoint_slice.sync(id, &mut self.proxy, turn) {
                     self.pending.insert(key);
@@ -324,6 +342,7 @@ impl Controllers {
 
     /// Sees a write.
     pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
+        self.operators.observe(change, turn);
         match change {
             Change::PodCreated(pod)
             | Change::PodBound(pod)

@@ -11,9 +11,10 @@ use super::rows::watched::WatchedKind;
 use super::rows::workload::OwnerKind;
 use super::store::Store;
 
-/// Loops by the names that `kube-controller-manager --controllers` knows them by, and the scheduler.
+/// Loops by the names that `kube-controller-manager --controllers` knows them by, the scheduler, and
+/// the operators that a person brings.
 /// Source: `cmd/kube-controller-manager/names/controller_names.go`.
-pub const LOOPS: [&str; 19] = [
+pub const LOOPS: [&str; 20] = [
     "cronjob-controller",
     "daemonset-controller",
     "deployment-controller",
@@ -25,6 +26,7 @@ pub const LOOPS: [&str; 19] = [
     "kube-scheduler",
     "namespace-controller",
     "node-lifecycle-controller",
+    "operators",
     "persistentvolume-attach-detach-controller",
     "persistentvolume-binder-controller",
     "pod-garbage-collector-controller",
@@ -145,6 +147,7 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         Event::Sync(Key::Owners | Key::OrphanedPods(_) | Key::OrphanedReplicaSets(_)) => {
             "garbage-collector-controller"
         }
+        Event::Sync(Key::Operators) => "operators",
         Event::Sync(Key::Service(_)) => "endpointslice-controller",
         Event::Sync(Key::NodeTaints(_))
         | Event::NodeCheck(_)

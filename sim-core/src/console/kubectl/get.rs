@@ -440,11 +440,6 @@ fn nothing(call: &Call<'_>, namespaced: bool) -> String {
     }
 }
 
-/// What is said when there is no object of a kind.
-pub fn nothing_found(call: &Call<'_>, kind: &Kind) -> String {
-    nothing(call, kind.namespaced)
-}
-
 /// Columns that a definition asks for; none for built-in kinds. Without any there is the age.
 fn custom_columns_of(call: &Call<'_>, kind: &Kind) -> Option<Vec<PrinterColumn>> {
     let view = call.view().ok()?;

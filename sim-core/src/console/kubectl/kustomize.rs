@@ -1,9 +1,11 @@
 //! `-k`: overlays as kustomize builds them, for the fields that people use most.
 //! Source: `sigs.k8s.io/kustomize/api/{types,internal/target,internal/accumulator}`.
 //!
-//! Modelled: resources, bases, components' own resources, namespace, namePrefix, nameSuffix,
-//! commonLabels, labels, commonAnnotations, images, replicas, patches, patchesStrategicMerge,
-//! patchesJson6902. Generators are refused in words: their names carry a digest of their contents.
+//! Modelled: resources, bases, components, namespace, namePrefix, nameSuffix, commonLabels, labels,
+//! commonAnnotations, images, replicas, patches, patchesStrategicMerge, patchesJson6902,
+//! configMapGenerator, secretGenerator, generatorOptions. Other fields are refused in words.
+
+mod generate;
 
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ const DEPTH_MAX: u32 = 32;
 const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Fields that this module reads, and those that say nothing.
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 20] = [
     "apiVersion",
     "kind",
     "metadata",
@@ -42,6 +44,9 @@ const FIELDS: [&str; 17] = [
     "patches",
     "patchesStrategicMerge",
     "patchesJson6902",
+    "configMapGenerator",
+    "secretGenerator",
+    "generatorOptions",
 ];
 
 /// The objects of an overlay, in order.
@@ -55,7 +60,22 @@ pub fn build(call: &Call<'_>, folder: &str) -> Result<Vec<Value>, Problem> {
             "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{folder}'"
         )));
     }
-    overlay(call, &folder, 0)
+    let mut objects = overlay(call, &folder, Vec::new(), 0)?;
+    generate::finish(&mut objects);
+    Ok(objects)
+}
+
+/// `kubectl kustomize DIR`: what an overlay comes to, as one stream of documents.
+///
+/// # Errors
+/// As [`build`].
+pub fn print(call: &mut Call<'_>) -> Result<(), Problem> {
+    let folder = call.arguments.words.first().cloned().unwrap_or_default();
+    let mut objects = build(call, if folder.is_empty() { "." } else { &folder })?;
+    generate::sort(&mut objects);
+    let texts: Vec<String> = objects.iter().map(crate::object::print::yaml).collect();
+    call.stdout.push_str(&texts.join("---\n"));
+    Ok(())
 }
 
 /// A path without `./` and with `..` resolved.
@@ -108,7 +128,14 @@ fn text<'v>(value: &'v Value, path: &[&str]) -> &'v str {
     value.str_at(path).unwrap_or("")
 }
 
-fn overlay(call: &Call<'_>, folder: &str, depth: u32) -> Result<Vec<Value>, Problem> {
+/// Builds one folder's kustomization upon the objects that are there already: none, or a component's
+/// parent's.
+fn overlay(
+    call: &Call<'_>,
+    folder: &str,
+    there: Vec<Value>,
+    depth: u32,
+) -> Result<Vec<Value>, Problem> {
     if depth > DEPTH_MAX {
         return Err(Problem::error(
             "cycle detected: an overlay stands upon itself",
@@ -127,12 +154,12 @@ fn overlay(call: &Call<'_>, folder: &str, depth: u32) -> Result<Vec<Value>, Prob
             "the field {field} of a kustomization is not modelled"
         )));
     }
-    let mut objects = Vec::new();
-    for field in ["resources", "bases", "components"] {
+    let mut objects = there;
+    for field in ["resources", "bases"] {
         for entry in list(&plan, field) {
             let path = inside(folder, entry.as_str().unwrap_or(""));
             if find(call, &path).is_some() {
-                objects.extend(overlay(call, &path, depth + 1)?);
+                objects.extend(overlay(call, &path, Vec::new(), depth + 1)?);
             } else if let Some(found) = call.session.file(&path) {
                 for object in documents(&path, &found.clone())? {
                     let items = list(&object, "items");
@@ -149,6 +176,12 @@ fn overlay(call: &Call<'_>, folder: &str, depth: u32) -> Result<Vec<Value>, Prob
                 )));
             }
         }
+    }
+    generate::generate(call, folder, &plan, &mut objects)?;
+    // Components see resources and generated objects, ahead of this folder's own changes.
+    for entry in list(&plan, "components") {
+        let path = inside(folder, entry.as_str().unwrap_or(""));
+        objects = overlay(call, &path, objects, depth + 1)?;
     }
     patches(call, folder, &plan, &mut objects)?;
     for object in &mut objects {

@@ -350,9 +350,6 @@ pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     let mut printer = Printer::new(call);
     if !call.arguments.on("watch-only") {
         let first: Vec<Value> = watcher.known().cloned().collect();
-        if first.is_empty() && printer.is_table() {
-            call.stderr.push_str(&get::nothing_found(call, kind));
-        }
         printer.print(call, kind, "ADDED", &first)?;
     }
     let kind: &'static Kind = kind;

@@ -63,6 +63,10 @@ pub struct Documents {
     by_key: Arc<BTreeMap<DocumentKey, Document>>,
     /// Claims, volumes and classes that were written since the volume controller looked last.
     storage: BTreeSet<DocumentKey>,
+    /// Whether operators want to hear of writes.
+    follows: bool,
+    /// What was written since they heard last.
+    stirred: BTreeSet<DocumentKey>,
 }
 
 /// Resources whose writes the volume controller hears of.
@@ -93,7 +97,21 @@ impl Documents {
         Arc::make_mut(&mut self.by_key).insert(key, document);
     }
 
+    /// Says whether operators want to hear of writes.
+    pub fn follow(&mut self, follows: bool) {
+        self.follows = follows;
+        self.stirred.clear();
+    }
+
+    /// What was written since the last call.
+    pub fn take_stirred(&mut self) -> BTreeSet<DocumentKey> {
+        std::mem::take(&mut self.stirred)
+    }
+
     fn touch(&mut self, key: &DocumentKey) {
+        if self.follows {
+            self.stirred.insert(key.clone());
+        }
         if STORAGE.contains(&&*key.resource) {
             self.storage.insert(key.clone());
         }
