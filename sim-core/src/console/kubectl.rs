@@ -72,7 +72,16 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("annotate", edit::META_FLAGS, edit::annotate),
     (
         "api-resources",
-        &["!namespaced", "!no-headers", "output:o", "api-group"],
+        &[
+            "!namespaced",
+            "!no-headers",
+            "output:o",
+            "api-group",
+            "!cached",
+            "sort-by",
+            "verbs",
+            "categories",
+        ],
         about::api_resources,
     ),
     ("api-versions", &[], rights::api_versions),
@@ -86,7 +95,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ),
     (
         "config",
-        &["!minify", "!raw", "output:o", "!current"],
+        &["!minify", "!raw", "output:o", "!current", "!no-headers", "!flatten"],
         about::config,
     ),
     ("cordon", &["selector:l", "?dry-run"], edit::cordon),
@@ -121,7 +130,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
         &["container:c", "!stdin:i", "!tty:t", "!quiet:q"],
         inside::exec,
     ),
-    ("explain", &["!recursive", "api-version"], about::explain),
+    ("explain", about::EXPLAIN_FLAGS, about::explain),
     ("expose", make::EXPOSE_FLAGS, make::expose),
     ("get", get::FLAGS, get::get),
     ("kustomize", &["output:o"], kustomize::print),
@@ -144,17 +153,17 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("wait", wait::FLAGS, wait::wait),
 ];
 
-/// Verbs of the real tool that are refused in words.
-const REFUSED: &[&str] = &[
-    "attach",
-    "certificate",
-    "completion",
-    "cp",
-    "debug",
-    "plugin",
-    "port-forward",
-    "proxy",
-    "alpha",
+/// Verbs of the real tool that are refused in words, with what does their work here.
+const REFUSED: &[(&str, &str)] = &[
+    ("alpha", ""),
+    ("attach", "there is no terminal in a container; kubectl logs prints what it says, kubectl exec runs a command in it"),
+    ("certificate", "requests for certificates are not among the modelled kinds"),
+    ("completion", "this console completes by itself; podium completion prints the shell's script for podium"),
+    ("cp", "containers have no file system of their own to copy into; a ConfigMap mounts files, kubectl exec POD -- cat FILE reads what is modelled"),
+    ("debug", "ephemeral containers are not among what the kubelets run; kubectl exec, host NODE nsenter and kubectl describe look inside"),
+    ("plugin", "there are no programs beside kubectl here"),
+    ("port-forward", "nothing outside the cluster connects to it; sim traffic SERVICE rps=N sends requests, sim packet follows one"),
+    ("proxy", "nothing outside the cluster connects to it; kubectl get --raw asks the API server for a path"),
 ];
 
 /// Runs one `kubectl` command.
@@ -174,8 +183,9 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         return about::usage();
     }
     let Some((_, flags, act)) = VERBS.iter().find(|(name, _, _)| *name == verb) else {
-        if REFUSED.contains(&verb.as_str()) {
-            return Output::error(1, format!("error: kubectl {verb} is not modelled"));
+        if let Some((_, why)) = REFUSED.iter().find(|(name, _)| *name == verb) {
+            let colon = if why.is_empty() { "" } else { ": " };
+            return Output::error(1, format!("error: kubectl {verb} is not modelled{colon}{why}"));
         }
         let near = crate::manifest::schema::suggest::nearest(
             &verb,

@@ -1,5 +1,6 @@
 //! The controller manager: one folder or file per loop, and the work queues they share the shape of.
 
+pub mod admission;
 pub mod adoption;
 pub mod autoscaler;
 pub mod cron_job;

@@ -5,7 +5,7 @@ use crate::console::Output;
 use crate::console::table::Table;
 use crate::kube::kinds::KINDS;
 use crate::kube::render::node::VERSION;
-use crate::manifest::schema::table::{Field, Shape, kubernetes};
+use crate::manifest::schema::table::{Field, Shape, TypeId, kubernetes};
 
 use super::problem::Problem;
 use super::{Call, kind_of};
@@ -69,6 +69,8 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
             call.say("Context \"podium\" modified.");
         }
         ["use-context", "podium"] => call.say("Switched to context \"podium\"."),
+        ["get-clusters"] => call.say("NAME\npodium"),
+        ["get-users"] => call.say("NAME\npodium-admin"),
         ["use-context", other] => {
             return Err(Problem::error(&format!(
                 "no context exists with the name: \"{other}\""
@@ -105,7 +107,9 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
         .flag("namespaced")
         .map(|value| value == "true");
     let group = call.arguments.flag("api-group");
-    let kinds = KINDS.iter().filter(|kind| {
+    let served: Vec<&'static crate::kube::kinds::Kind> =
+        call.view()?.store.definitions().served().collect();
+    let kinds = KINDS.iter().chain(served).filter(|kind| {
         namespaced.is_none_or(|wanted| kind.namespaced == wanted)
             && group.is_none_or(|group| kind.group() == group)
     });
@@ -132,6 +136,9 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Flags of `explain`.
+pub const EXPLAIN_FLAGS: &[&str] = &["!recursive", "api-version", "output:o"];
+
 /// `explain`: the fields of a structure, from the schema tables; no descriptions.
 ///
 /// # Errors
@@ -143,7 +150,10 @@ pub fn explain(call: &mut Call<'_>) -> Result<(), Problem> {
         ));
     };
     let mut path = word.split('.');
-    let kind = kind_of(path.next().unwrap_or(""))?;
+    let kind = call.kind_of(path.next().unwrap_or(""))?;
+    if kind.custom {
+        return custom(call, kind, &word);
+    }
     let table = kubernetes();
     let root = table
         .kind(kind.api_version, kind.kind)
@@ -183,16 +193,122 @@ pub fn explain(call: &mut Call<'_>) -> Result<(), Problem> {
         }
     }
     call.say("FIELDS:");
-    for field in &table.get(id).fields {
+    let recursive = call.arguments.on("recursive");
+    let mut text = String::new();
+    fields(id, recursive, 1, &mut Vec::new(), &mut text);
+    call.stdout.push_str(&text);
+    call.say("");
+    Ok(())
+}
+
+/// The fields of a structure, with `recursive` those below them. A structure that contains itself is
+/// printed once. Source: `k8s.io/kubectl/pkg/explain/v2/templates/plaintext.tmpl`.
+fn fields(id: TypeId, recursive: bool, depth: usize, above: &mut Vec<TypeId>, text: &mut String) {
+    above.push(id);
+    let mut list: Vec<&Field> = kubernetes().get(id).fields.iter().collect();
+    list.sort_by(|one, two| one.name.cmp(&two.name));
+    for field in list {
         let required = if field.is_required { " -required-" } else { "" };
-        call.say(&format!(
-            "  {}\t<{}>{required}",
+        let indent = "  ".repeat(depth);
+        text.push_str(&format!(
+            "{indent}{}\t<{}>{required}\n",
             field.name,
             shape(&field.shape)
         ));
+        if let Shape::Enum(values) = &field.shape
+            && recursive
+        {
+            let words: Vec<String> = values.iter().map(ToString::to_string).collect();
+            text.push_str(&format!("{indent}enum: {}\n", words.join(", ")));
+        }
+        if let Some(inner) = structure(&field.shape).filter(|inner| recursive && !above.contains(inner)) {
+            fields(inner, recursive, depth + 1, above, text);
+        }
     }
-    call.say("");
+    above.pop();
+}
+
+/// `explain` of a custom resource: from its definition's schema, descriptions included.
+fn custom(call: &mut Call<'_>, kind: &'static crate::kube::kinds::Kind, word: &str) -> Result<(), Problem> {
+    let definition = call.object(kind_of("customresourcedefinitions")?, &kind.resource())?;
+    let version = kind.api_version.rsplit('/').next().unwrap_or("");
+    let mut schema = super::pod_status::items(&definition, &["spec", "versions"])
+        .iter()
+        .find(|one| one.str_at(&["name"]) == Some(version))
+        .and_then(|one| one.path(&["schema", "openAPIV3Schema"]))
+        .cloned()
+        .unwrap_or_default();
+    let mut last = None;
+    for segment in word.split('.').skip(1) {
+        let found = schema
+            .path(&["properties", segment])
+            .or_else(|| schema.path(&["items", "properties", segment]));
+        let Some(found) = found.cloned() else {
+            return Err(Problem::error(&format!("field \"{segment}\" does not exist")));
+        };
+        schema = found;
+        last = Some(segment.to_owned());
+    }
+    call.say(&format!("GROUP:      {}", kind.group()));
+    call.say(&format!("KIND:       {}", kind.kind));
+    call.say(&format!("VERSION:    {version}\n"));
+    if let Some(last) = last {
+        call.say(&format!("FIELD: {last} <{}>\n", custom_type(&schema)));
+    }
+    call.say("DESCRIPTION:");
+    let about = schema.str_at(&["description"]).unwrap_or("<empty>").to_owned();
+    call.say(&format!("    {about}\n"));
+    let properties = schema
+        .path(&["properties"])
+        .or_else(|| schema.path(&["items", "properties"]));
+    if let Some(map) = properties.and_then(crate::manifest::value::Value::as_map) {
+        call.say("FIELDS:");
+        let recursive = call.arguments.on("recursive");
+        let mut text = String::new();
+        custom_fields(&schema, map, recursive, 1, &mut text);
+        call.stdout.push_str(&text);
+        call.say("");
+    }
     Ok(())
+}
+
+fn custom_type(schema: &crate::manifest::value::Value) -> String {
+    match schema.str_at(&["type"]) {
+        Some("array") => {
+            let items = schema.get("items").cloned().unwrap_or_default();
+            format!("[]{}", custom_type(&items))
+        }
+        Some("object") => "Object".to_owned(),
+        Some(other) => other.to_owned(),
+        None => "Object".to_owned(),
+    }
+}
+
+fn custom_fields(
+    schema: &crate::manifest::value::Value,
+    map: &crate::manifest::value::Map,
+    recursive: bool,
+    depth: usize,
+    text: &mut String,
+) {
+    let needed = super::pod_status::items(schema, &["required"]);
+    for (name, field) in map.sorted() {
+        let required = needed.iter().any(|one| one.as_str() == Some(&**name));
+        let indent = "  ".repeat(depth);
+        let mark = if required { " -required-" } else { "" };
+        text.push_str(&format!("{indent}{name}\t<{}>{mark}\n", custom_type(field)));
+        if !recursive && let Some(about) = field.str_at(&["description"]) {
+            text.push_str(&format!("{indent}  {about}\n\n"));
+        }
+        let inner = field
+            .get("properties")
+            .or_else(|| field.path(&["items", "properties"]));
+        if let Some(inner) = inner.and_then(crate::manifest::value::Value::as_map)
+            && recursive
+        {
+            custom_fields(field, inner, recursive, depth + 1, text);
+        }
+    }
 }
 
 fn structure(shape: &Shape) -> Option<crate::manifest::schema::table::TypeId> {

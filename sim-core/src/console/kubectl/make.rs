@@ -1,6 +1,7 @@
 //! Verbs that make objects from words: create, run, expose.
 
 pub mod generators;
+pub mod secrets;
 
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
@@ -60,6 +61,16 @@ pub const FLAGS: &[&str] = &[
     "external-name",
     "cert",
     "key",
+    "docker-server",
+    "docker-username",
+    "docker-password",
+    "docker-email",
+    "!append-hash",
+    "duration",
+    "audience",
+    "bound-object-kind",
+    "bound-object-name",
+    "from-env-file",
 ];
 /// Flags of `run`.
 pub const RUN_FLAGS: &[&str] = &[
@@ -142,10 +153,22 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
             exactly(3)?;
             let mut object = data(call, "Secret", &words[2])?;
             object.set("type", "Opaque".into());
-            if let Some(map) = object.remove("data") {
-                object.set("stringData", map);
+            let map = object.remove("data").unwrap_or_default();
+            for (key, value) in map.as_map().into_iter().flat_map(|map| map.iter()) {
+                encode(&mut object, key, value.as_str().unwrap_or(""));
+            }
+            if let Some(kind) = call.arguments.flag("type") {
+                object.set("type", kind.into());
             }
             finish(call, kind_of("secrets")?, object)
+        }
+        "secret" if words.get(1).is_some_and(|word| word == "docker-registry") => {
+            exactly(3)?;
+            secrets::docker_registry(call, &words[2])
+        }
+        "token" => {
+            exactly(2)?;
+            secrets::token(call, &words[1])
         }
         "secret" if words.get(1).is_some_and(|word| word == "tls") => {
             exactly(3)?;
@@ -156,7 +179,7 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
                 let text = call.session.file(&path).cloned().ok_or_else(|| {
                     Problem::error(&format!("open {path}: no such file or directory"))
                 })?;
-                object.set_path(&["stringData", key], Value::String(text));
+                encode(&mut object, key, &text);
             }
             finish(call, kind_of("secrets")?, object)
         }
@@ -167,6 +190,12 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
             )))
         }),
     }
+}
+
+/// Puts a value into a Secret, as it is written there.
+fn encode(secret: &mut Value, key: &str, text: &str) {
+    let text = crate::base::base64::encode(text.as_bytes());
+    secret.set_path(&["data", key], text.into());
 }
 
 fn from_files(call: &mut Call<'_>) -> Result<(), Problem> {
@@ -375,6 +404,23 @@ fn data(call: &Call<'_>, kind: &str, name: &str) -> Result<Value, Problem> {
         })?;
         map.set(key, Value::String(text.clone()));
     }
+    for file in call.arguments.all("from-env-file") {
+        let text = call.session.file(&file).ok_or_else(|| {
+            Problem::error(&format!("error reading {file}: no such file or directory"))
+        })?;
+        for line in text.lines().map(str::trim_start) {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            match line.split_once('=') {
+                Some((key, value)) => map.set(key, value.into()),
+                None => {
+                    let own = call.session.environment.get(line);
+                    map.set(line, own.cloned().unwrap_or_default().into());
+                }
+            }
+        }
+    }
     let mut object = Value::object([
         ("apiVersion", "v1".into()),
         ("kind", kind.into()),
@@ -394,6 +440,7 @@ fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         "clusterip" => "ClusterIP",
         "nodeport" => "NodePort",
         "loadbalancer" => "LoadBalancer",
+        "externalname" => return external_name(call, name),
         other => {
             return Err(Problem::error(&format!(
                 "kubectl create service {other} is not modelled"
@@ -420,7 +467,8 @@ fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         }
         ports.push(entry);
     }
-    if ports.is_empty() {
+    let headless = kind == "ClusterIP" && call.arguments.flag("clusterip") == Some("None");
+    if ports.is_empty() && !headless {
         return Err(Problem::error(
             "at least one tcp port specifier must be provided",
         ));
@@ -442,6 +490,23 @@ fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
             ]),
         ),
     ]);
+    let mut object = object;
+    if let Some(ip) = call.arguments.flag("clusterip") {
+        object.set_path(&["spec", "clusterIP"], ip.into());
+    }
+    finish(call, kind_of("services")?, object)
+}
+
+fn external_name(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
+    let target = call.arguments.flag("external-name").unwrap_or("").to_owned();
+    if target.is_empty() {
+        return Err(Problem::error("required flag(s) \"external-name\" not set"));
+    }
+    let mut object = Value::object([("apiVersion", Value::from("v1")), ("kind", "Service".into())]);
+    object.set_path(&["metadata", "name"], name.into());
+    object.set_path(&["metadata", "labels", "app"], name.into());
+    object.set_path(&["spec", "externalName"], target.into());
+    object.set_path(&["spec", "type"], "ExternalName".into());
     finish(call, kind_of("services")?, object)
 }
 

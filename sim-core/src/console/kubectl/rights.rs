@@ -1,5 +1,6 @@
 //! `kubectl auth` and `kubectl api-versions`.
 
+use crate::console::table::Table;
 use crate::kube::kinds::{KINDS, Kind};
 use crate::manifest::value::Value;
 
@@ -51,6 +52,7 @@ pub fn auth(call: &mut Call<'_>) -> Result<(), Problem> {
                 Err(Problem::code(1))
             }
         }
+        ["can-i"] if call.arguments.on("list") => list(call),
         ["can-i", ..] => Err(Problem::error(
             "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.",
         )),
@@ -94,13 +96,20 @@ fn can(call: &mut Call<'_>, verb: &str, what: &str) -> Result<bool, Problem> {
     }
     let group = kind.map_or("*", Kind::group);
     let asked = [verb, group, plural.as_str(), name];
+    let rules = rules_of(call, &who, &groups)?;
+    Ok(rules.iter().any(|rule| grants(rule, asked)))
+}
+
+/// What a user's bindings give it in the command's namespace.
+fn rules_of(call: &Call<'_>, who: &str, groups: &[String]) -> Result<Vec<Value>, Problem> {
     let view = call.view()?;
     let cluster_wide = view.list(kind_of("clusterrolebindings")?, None);
     let local = view.list(kind_of("rolebindings")?, Some(&call.namespace));
+    let mut rules = Vec::new();
     for binding in cluster_wide.iter().chain(&local) {
         let is_subject = items(binding, &["subjects"])
             .iter()
-            .any(|subject| names(subject, &who, &groups));
+            .any(|subject| names(subject, who, groups));
         if !is_subject {
             continue;
         }
@@ -109,16 +118,116 @@ fn can(call: &mut Call<'_>, verb: &str, what: &str) -> Result<bool, Problem> {
             Some("ClusterRole") => view.get(kind_of("clusterroles")?, "", role),
             _ => view.get(kind_of("roles")?, &call.namespace, role),
         };
-        let grants = role.is_some_and(|role| {
-            items(&role, &["rules"])
-                .iter()
-                .any(|rule| grants(rule, asked))
-        });
-        if grants {
-            return Ok(true);
+        if let Some(role) = role {
+            rules.extend(items(&role, &["rules"]).to_vec());
         }
     }
-    Ok(false)
+    Ok(rules)
+}
+
+/// What every authenticated user may do. Source: `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go`
+/// (`system:basic-user`, `system:discovery`).
+const BASIC: [(&str, &str); 3] = [
+    ("selfsubjectreviews.authentication.k8s.io", "create"),
+    ("selfsubjectaccessreviews.authorization.k8s.io", "create"),
+    ("selfsubjectrulesreviews.authorization.k8s.io", "create"),
+];
+const DISCOVERY: [&str; 11] = [
+    "/api/*",
+    "/api",
+    "/apis/*",
+    "/apis",
+    "/healthz",
+    "/livez",
+    "/openapi/*",
+    "/openapi",
+    "/readyz",
+    "/version/",
+    "/version",
+];
+
+/// `auth can-i --list`. Source: `k8s.io/kubectl/pkg/cmd/auth/cani.go`, `…/pkg/util/rbac`.
+fn list(call: &mut Call<'_>) -> Result<(), Problem> {
+    let who = call.arguments.flag("as").map(str::to_owned);
+    let groups = call.arguments.all("as-group");
+    let rules = match &who {
+        Some(who) if !groups.iter().any(|group| group == "system:masters") => {
+            rules_of(call, who, &groups)?
+        }
+        _ => vec![
+            Value::object([
+                ("apiGroups", Value::list(vec!["*".into()])),
+                ("resources", Value::list(vec!["*".into()])),
+                ("verbs", Value::list(vec!["*".into()])),
+            ]),
+            Value::object([
+                ("nonResourceURLs", Value::list(vec!["*".into()])),
+                ("verbs", Value::list(vec!["*".into()])),
+            ]),
+        ],
+    };
+    let texts = |rule: &Value, field: &str| -> Vec<String> {
+        let list = items(rule, &[field]).iter();
+        list.filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    };
+    // One row for each resource with its names; verbs of equal rows come together.
+    let mut rows: Vec<(String, String, String, Vec<String>)> = Vec::new();
+    let mut add = |resource: String, url: String, names: String, verbs: Vec<String>| {
+        let there = rows
+            .iter_mut()
+            .find(|row| row.0 == resource && row.1 == url && row.2 == names);
+        match there {
+            Some(row) => {
+                for verb in verbs {
+                    if !row.3.contains(&verb) {
+                        row.3.push(verb);
+                    }
+                }
+            }
+            None => rows.push((resource, url, names, verbs)),
+        }
+    };
+    for rule in &rules {
+        let verbs = texts(rule, "verbs");
+        let names = format!("[{}]", texts(rule, "resourceNames").join(" "));
+        for group in texts(rule, "apiGroups") {
+            for resource in texts(rule, "resources") {
+                let name = if group.is_empty() {
+                    resource
+                } else {
+                    format!("{resource}.{group}")
+                };
+                add(name, "[]".to_owned(), names.clone(), verbs.clone());
+            }
+        }
+        for url in texts(rule, "nonResourceURLs") {
+            add(String::new(), format!("[{url}]"), "[]".to_owned(), verbs.clone());
+        }
+    }
+    for (resource, verb) in BASIC {
+        add(
+            resource.to_owned(),
+            "[]".to_owned(),
+            "[]".to_owned(),
+            vec![verb.to_owned()],
+        );
+    }
+    for url in DISCOVERY {
+        add(
+            String::new(),
+            format!("[{url}]"),
+            "[]".to_owned(),
+            vec!["get".to_owned()],
+        );
+    }
+    let mut table = Table::new(&["Resources", "Non-Resource URLs", "Resource Names", "Verbs"]);
+    for (resource, url, names, verbs) in rows {
+        let verbs = format!("[{}]", verbs.join(" "));
+        table.rows.push(vec![resource, url, names, verbs]);
+    }
+    call.stdout
+        .push_str(&table.kubectl(!call.arguments.on("no-headers")));
+    Ok(())
 }
 
 /// Whether a subject of a binding is this user or one of the groups.
@@ -170,6 +279,8 @@ fn grants(rule: &Value, [verb, group, resource, name]: [&str; 4]) -> bool {
 /// None.
 pub fn api_versions(call: &mut Call<'_>) -> Result<(), Problem> {
     let mut versions: Vec<&str> = KINDS.iter().map(|kind| kind.api_version).collect();
+    let served = call.view()?.store.definitions().served();
+    versions.extend(served.map(|kind| kind.api_version));
     versions.extend(["autoscaling/v1", "events.k8s.io/v1"]);
     versions.sort_unstable();
     versions.dedup();

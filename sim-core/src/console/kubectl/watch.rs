@@ -328,10 +328,9 @@ pub fn follow(
 pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     let targets = call.targets(words)?;
     let [(kind, name)] = targets.as_slice() else {
-        return Err(Problem::error(&format!(
-            "watch is only supported on individual resources and resource collections - {} resources were found",
-            targets.len()
-        )));
+        return Err(Problem::error(
+            "you may only specify a single resource type",
+        ));
     };
     let everywhere = call.arguments.on("all-namespaces");
     if let Some(name) = name {

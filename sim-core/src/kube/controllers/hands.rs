@@ -17,7 +17,7 @@ use crate::kube::store::events::Message;
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
 
-use super::quota;
+use super::admission;
 
 /// Time of one write to the API server as a controller waits for it: what separates the waves of
 /// the slow start. Upstream gives no number; a few milliseconds is etcd's usual commit.
@@ -151,19 +151,18 @@ impl Hands {
             return;
         };
         let ordinal = row.ordinal;
-        if let Err(refusal) = quota::admit(plan.template, plan.name, turn) {
-            self.warning(
-                id,
-                "FailedCreate",
-                Message::Text(format!("Error creating: {refusal}").into()),
-                turn,
-            );
-            self.give_up(id, turn);
-            self.retry_later(id, turn);
-            return;
-        }
+        let template = match admission::admit(plan.template, plan.name, turn) {
+            Ok(template) => template,
+            Err(refusal) => {
+                let message = Message::Text(format!("Error creating: {refusal}").into());
+                self.warning(id, "FailedCreate", message, turn);
+                self.give_up(id, turn);
+                self.retry_later(id, turn);
+                return;
+            }
+        };
         turn.store
-            .create_pod(plan.name, plan.template, Some(id), PodFlags::default(), now);
+            .create_pod(plan.name, template, Some(id), PodFlags::default(), now);
         turn.note(self.actor.source, "create", "pod", plan.name, Detail::None);
         if ordinal < EVENT_BURST {
             self.normal(

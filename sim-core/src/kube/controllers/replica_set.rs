@@ -24,7 +24,7 @@ use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 
 use super::hands::{EVENT_BURST, WRITE_TIME, suffix};
-use super::quota;
+use super::admission;
 use ranking::Candidate;
 
 /// Creations or deletions decided in one sync. Source: `replica_set.go`, `BurstReplicas`.
@@ -94,10 +94,13 @@ impl ReplicaSetController {
         };
         let object = (row.kind.text(), namespace, Name::plain(name));
         let (component, source) = (component(row.kind), source(row.kind));
-        if let Err(refusal) = quota::admit(template, pod_name, turn) {
-            self.refused(id, refusal, turn);
-            return;
-        }
+        let template = match admission::admit(template, pod_name, turn) {
+            Ok(template) => template,
+            Err(refusal) => {
+                self.refused(id, refusal, turn);
+                return;
+            }
+        };
         turn.store
             .create_pod(pod_name, template, Some(id), PodFlags::default(), now);
         turn.note(source, "create", "pod", pod_name, Detail::None);

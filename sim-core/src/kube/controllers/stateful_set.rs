@@ -24,7 +24,7 @@ use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
 use super::hands::{Actor, Hands, PodPlan, RETRY};
-use super::{quota, revisions};
+use super::{admission, revisions};
 
 /// Pods of one wave. Source: `stateful_set_control.go`, `MaxBatchSize`.
 const BATCH: usize = 500;
@@ -205,16 +205,20 @@ impl StatefulSetController {
             plan.name.text(turn.ctx.symbols),
             turn.ctx.symbols.text(pass.row.name).to_owned(),
         );
-        if let Err(refusal) = quota::admit(plan.template, plan.name, turn) {
-            let text = format!("create Pod {pod} in StatefulSet {set} failed error: {refusal}");
-            self.hands
-                .warning(pass.id, "FailedCreate", Message::Text(text.into()), turn);
-            return;
-        }
+        let template = match admission::admit(plan.template, plan.name, turn) {
+            Ok(template) => template,
+            Err(refusal) => {
+                let text =
+                    format!("create Pod {pod} in StatefulSet {set} failed error: {refusal}");
+                self.hands
+                    .warning(pass.id, "FailedCreate", Message::Text(text.into()), turn);
+                return;
+            }
+        };
         self.hands.limiter.take(now);
         turn.store.create_pod(
             plan.name,
-            plan.template,
+            template,
             Some(pass.id),
             PodFlags::default(),
             now,

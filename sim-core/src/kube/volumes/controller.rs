@@ -336,7 +336,7 @@ impl VolumeController {
                 == Some("true")
         });
         let newest =
-            defaults.max_by_key(|(key, class)| (class.created, std::cmp::Reverse(&key.name)));
+            defaults.max_by_key(|(key, class)| (class.created.signed_micros(), std::cmp::Reverse(&key.name)));
         let Some(class) = newest.map(|(key, _)| key.name.clone()) else {
             return claim;
         };

@@ -38,6 +38,13 @@ const RESTRICTED_VOLUMES: [&str; 8] = [
     "secret",
 ];
 
+/// Whether a namespace enforces a level.
+pub fn is_enforced(namespace: &Value) -> bool {
+    namespace
+        .str_at(&["metadata", "labels", ENFORCE])
+        .is_some_and(|level| level != "privileged")
+}
+
 /// Whether a pod satisfies its namespace's level.
 ///
 /// # Errors
