@@ -205,7 +205,7 @@ fn object(number: u32, version: u32) -> String {
              motd: |\n    Hello,\n    this is {app}.\n"
         ),
         _ => format!(
-            "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: {app}\nstringData:\n  password: secret-{number}\n"
+            "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: {app}\ndata:\n  password: c2VjcmV0\n"
         ),
     }
 }
