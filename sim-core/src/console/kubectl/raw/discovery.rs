@@ -12,8 +12,8 @@ use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json, json_pretty};
 
 /// Subresources of built-in kinds. Source: `pkg/registry/*/rest/storage_*.go`; those that are modelled.
-const SUBRESOURCES: [(&str, &[&str]); 17] = [
-    ("Pod", &["binding", "eviction", "resize", "status"]),
+const SUBRESOURCES: [(&str, &[&str]); 16] = [
+    ("Pod", &["binding", "eviction", "status"]),
     ("Namespace", &["status"]),
     ("Node", &["status"]),
     ("PersistentVolume", &["status"]),
@@ -21,7 +21,6 @@ const SUBRESOURCES: [(&str, &[&str]); 17] = [
     ("ReplicationController", &["scale", "status"]),
     ("ResourceQuota", &["status"]),
     ("Service", &["status"]),
-    ("ServiceAccount", &["token"]),
     ("Deployment", &["scale", "status"]),
     ("ReplicaSet", &["scale", "status"]),
     ("StatefulSet", &["scale", "status"]),
@@ -113,14 +112,13 @@ fn resources(call: &Call<'_>, api_version: &str) -> Result<Option<Value>, Proble
         for sub in subresources(call, kind)? {
             let name = format!("{}/{sub}", kind.plural);
             let verbs: &[&str] = match sub {
-                "binding" | "eviction" | "token" => &["create"],
+                "binding" | "eviction" => &["create"],
                 _ => &["get", "patch", "update"],
             };
             let (group, version, own) = match sub {
                 "binding" => ("", "", "Binding"),
                 "eviction" => ("policy", "v1", "Eviction"),
                 "scale" => ("autoscaling", "v1", "Scale"),
-                "token" => ("authentication.k8s.io", "v1", "TokenRequest"),
                 _ => ("", "", kind.kind),
             };
             let mut entry = Value::object([
