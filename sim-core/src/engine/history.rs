@@ -226,6 +226,29 @@ impl History {
         true
     }
 
+    /// Moves forward by one event, or by one logged input, whichever is next. Returns whether
+    /// `deadline` was reached. For observers that want to see every write.
+    pub fn step(&mut self, deadline: SimTime) -> bool {
+        let due = self.branches[self.current]
+            .log
+            .get(self.inputs)
+            .map(|logged| logged.at);
+        let next = [due, self.present.next_at()].into_iter().flatten().min();
+        let target = next.map_or(deadline, |at| at.min(deadline));
+        let reached = self.present.advance_some(target, 1);
+        self.remember();
+        if !reached {
+            return false;
+        }
+        if due.is_some_and(|due| due <= target) {
+            self.replay_input();
+            return false;
+        }
+        let branch = &mut self.branches[self.current];
+        branch.tip = branch.tip.max(self.present.now);
+        target == deadline
+    }
+
     fn replay_input(&mut self) {
         let input = self.branches[self.current].log[self.inputs].input.clone();
         self.present.input(&input);

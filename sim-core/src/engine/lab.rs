@@ -75,6 +75,12 @@ impl Lab {
                 }));
             }
         }
+        if reached == deadline {
+            // A world whose budget ended with its last event before the deadline has yet to arrive.
+            for world in &mut self.worlds {
+                world.advance_to(deadline);
+            }
+        }
         self.now = self.now.max(reached);
         reached == deadline
     }

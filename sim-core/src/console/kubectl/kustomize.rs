@@ -62,6 +62,7 @@ pub fn build(call: &Call<'_>, folder: &str) -> Result<Vec<Value>, Problem> {
     }
     let mut objects = overlay(call, &folder, Vec::new(), 0)?;
     generate::finish(&mut objects);
+    generate::sort(&mut objects);
     Ok(objects)
 }
 
@@ -71,8 +72,7 @@ pub fn build(call: &Call<'_>, folder: &str) -> Result<Vec<Value>, Problem> {
 /// As [`build`].
 pub fn print(call: &mut Call<'_>) -> Result<(), Problem> {
     let folder = call.arguments.words.first().cloned().unwrap_or_default();
-    let mut objects = build(call, if folder.is_empty() { "." } else { &folder })?;
-    generate::sort(&mut objects);
+    let objects = build(call, if folder.is_empty() { "." } else { &folder })?;
     let texts: Vec<String> = objects.iter().map(crate::object::print::yaml).collect();
     call.stdout.push_str(&texts.join("---\n"));
     Ok(())

@@ -220,6 +220,21 @@ fn list(call: &mut Call<'_>) -> Result<(), Problem> {
             vec!["get".to_owned()],
         );
     }
+    // Upstream sorts rules by how Go prints them: verbs first. Source: `…/pkg/util/rbac/rbac.go`.
+    rows.sort_by_key(|(resource, url, names, verbs)| {
+        let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+        let resources = if resource.is_empty() {
+            "[]".to_owned()
+        } else {
+            format!("[{resource}]")
+        };
+        let groups = if resource.is_empty() {
+            "[]".to_owned()
+        } else {
+            format!("[{group}]")
+        };
+        format!("[{}] {groups} {resources} {names} {url}", verbs.join(" "))
+    });
     let mut table = Table::new(&["Resources", "Non-Resource URLs", "Resource Names", "Verbs"]);
     for (resource, url, names, verbs) in rows {
         let verbs = format!("[{}]", verbs.join(" "));

@@ -211,7 +211,7 @@ pub fn replay(
     let mut watcher = Watcher::new(scope, &view_of(&past)?)?;
     let mut seen = Vec::new();
     loop {
-        let reached = past.advance_some(now, 1);
+        let reached = past.step(now);
         seen.extend(watcher.look(&view_of(&past)?)?);
         if reached {
             break;
@@ -234,7 +234,7 @@ pub fn objects_at(
     let mut watcher = Watcher::new(scope, &view_of(&past)?)?;
     let mut known = watcher.known.clone();
     loop {
-        let reached = past.advance_some(now, 1);
+        let reached = past.step(now);
         for seen in watcher.look(&view_of(&past)?)? {
             if version(&seen.object) > revision {
                 continue;
@@ -304,7 +304,7 @@ pub fn follow(
             call.session.history.advance_to(now);
             break;
         }
-        let reached = call.session.history.advance_some(span.until, 1);
+        let reached = call.session.history.step(span.until);
         for seen in watcher.look(&call.view()?)? {
             each(call, seen)?;
         }
@@ -314,8 +314,13 @@ pub fn follow(
     }
     if span.settles {
         let at = call.now();
+        let why = if call.session.history.lab().converged() {
+            "when the cluster had converged"
+        } else {
+            "although the cluster has not converged"
+        };
         call.stderr.push_str(&format!(
-            "podium: the watch was left at {at}, when the cluster had converged; --request-timeout=60s watches for a minute\n"
+            "podium: the watch was left at {at}, {why}; --request-timeout=60s watches for a minute\n"
         ));
     }
     Ok(())

@@ -4,11 +4,12 @@
 
 use crate::base::name::Name;
 use crate::kube::apiserver::workload::keep_template;
-use crate::kube::apiserver::{Refusal, admission};
-use crate::kube::kinds;
+use crate::kube::apiserver::{Cause, Refusal, admission};
+use crate::kube::kinds::{self, Kind};
 use crate::kube::store::document::DocumentKey;
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
+use crate::manifest::decode::kube::decode_value;
 use crate::manifest::value::Value;
 
 use super::quota;
@@ -69,6 +70,9 @@ fn limited(
     pod.set_path(&["metadata", "name"], name.as_str().into());
     let before = pod.clone();
     admission::fill(kind, namespace, &mut pod, turn);
+    if pod != before {
+        valid(kind, namespace, &name, &pod)?;
+    }
     admission::check(kind, namespace, &pod, turn).map_err(|refusal: Refusal| refusal.message)?;
     if pod == before {
         return Ok(template);
@@ -76,4 +80,28 @@ fn limited(
     pod.remove_path(&["metadata", "name"]);
     keep_template(&pod, namespace, turn)
         .ok_or_else(|| format!("pods \"{name}\" is forbidden: its limits cannot be read"))
+}
+
+/// What is filled in may not fit what is there: a request above its limit.
+fn valid(kind: &'static Kind, namespace: &str, name: &str, pod: &Value) -> Result<(), String> {
+    let mut whole = pod.clone();
+    whole.set("apiVersion", kind.api_version.into());
+    whole.set("kind", kind.kind.into());
+    whole.set_path(&["metadata", "namespace"], namespace.into());
+    let (_, remarks) = decode_value(&whole);
+    let causes: Vec<Cause> = remarks
+        .iter()
+        .filter(|remark| remark.is_error())
+        .map(|remark| {
+            let (field, message) = remark.message.split_once(": ").unwrap_or(("", &remark.message));
+            Cause {
+                field: field.to_owned(),
+                message: message.to_owned(),
+            }
+        })
+        .collect();
+    if causes.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::invalid(kind, name, causes).message)
 }

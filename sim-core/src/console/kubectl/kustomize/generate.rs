@@ -212,14 +212,15 @@ pub(super) fn finish(objects: &mut [Value]) {
     }
 }
 
-/// Ten letters that stand for the contents. Source: `api/hasher/hasher.go`.
+/// Ten letters that stand for the contents. The name is not among them: upstream looks for it under a
+/// path that no object has. Source: `api/hasher/hasher.go`.
 fn digest(object: &Value) -> String {
     let kind = text(object, &["kind"]);
     let data = object.get("data").cloned().unwrap_or_else(|| "".into());
     let mut encoded = Value::object([
         ("data", data),
         ("kind", kind.into()),
-        ("name", name_of(object).into()),
+        ("name", "".into()),
     ]);
     if kind == "Secret" {
         encoded.set("type", text(object, &["type"]).into());
@@ -244,7 +245,7 @@ fn digest(object: &Value) -> String {
         .collect()
 }
 
-/// Kinds that `kubectl kustomize` prints first, in this order, and last; others between by name.
+/// Kinds that come first, in this order, and last; others between by name.
 /// Source: `api/internal/builtins/SortOrderTransformer.go`.
 const FIRST: [&str; 22] = [
     "Namespace",
@@ -271,7 +272,7 @@ const FIRST: [&str; 22] = [
     "PodDisruptionBudget",
 ];
 
-/// Puts objects into the order in which they are printed.
+/// Puts objects into the order in which they are printed and applied.
 pub(super) fn sort(objects: &mut [Value]) {
     objects.sort_by_key(|object| {
         let kind = text(object, &["kind"]).to_owned();
