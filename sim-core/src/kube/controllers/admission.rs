@@ -67,28 +67,32 @@ fn limited(
     let document = turn.store.template(template).document.clone();
     let mut pod = Value::clone(&document);
     let name = name.text(turn.ctx.symbols);
+    pod.set("apiVersion", kind.api_version.into());
+    pod.set("kind", kind.kind.into());
+    pod.set_path(&["metadata", "namespace"], namespace.into());
     pod.set_path(&["metadata", "name"], name.as_str().into());
     let before = pod.clone();
     admission::fill(kind, namespace, &mut pod, turn);
     if pod != before {
-        valid(kind, namespace, &name, &pod)?;
+        valid(kind, &name, &pod)?;
     }
     admission::check(kind, namespace, &pod, turn).map_err(|refusal: Refusal| refusal.message)?;
     if pod == before {
         return Ok(template);
     }
-    pod.remove_path(&["metadata", "name"]);
+    for field in ["name", "namespace"] {
+        pod.remove_path(&["metadata", field]);
+    }
+    for field in ["apiVersion", "kind"] {
+        pod.remove(field);
+    }
     keep_template(&pod, namespace, turn)
         .ok_or_else(|| format!("pods \"{name}\" is forbidden: its limits cannot be read"))
 }
 
 /// What is filled in may not fit what is there: a request above its limit.
-fn valid(kind: &'static Kind, namespace: &str, name: &str, pod: &Value) -> Result<(), String> {
-    let mut whole = pod.clone();
-    whole.set("apiVersion", kind.api_version.into());
-    whole.set("kind", kind.kind.into());
-    whole.set_path(&["metadata", "namespace"], namespace.into());
-    let (_, remarks) = decode_value(&whole);
+fn valid(kind: &'static Kind, name: &str, pod: &Value) -> Result<(), String> {
+    let (_, remarks) = decode_value(pod);
     let causes: Vec<Cause> = remarks
         .iter()
         .filter(|remark| remark.is_error())

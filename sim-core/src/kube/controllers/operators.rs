@@ -167,6 +167,7 @@ impl Operators {
             | Change::NodeAdded(_)
             | Change::NodeUpdated(_)
             | Change::NodeRemoved(..)
+            | Change::NamespaceAdded
             | Change::NamespaceTerminating => None,
         };
         if let Some(child) = child {

@@ -18,6 +18,8 @@ impl Controllers {
         let fresh = Self::default();
         let old = std::mem::replace(self, fresh);
         self.proxy = old.proxy;
+        // Operators are processes of their own.
+        self.operators = old.operators;
         self.touched = old.touched;
         self.distances = old.distances;
         self.distance = old.distance;
