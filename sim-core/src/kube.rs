@@ -50,8 +50,8 @@ use crate::substrate::{Context, PlaneOutbox};
 use apiserver::ApiServer;
 use control_plane::ControlPlane;
 use controllers::Controllers;
-use event::Key;
 use controllers::operators::plan::Operator;
+use event::Key;
 use heartbeat::{Health, Heartbeats};
 use kubelet::Kubelets;
 use kubelet::desk::Desk;
@@ -596,7 +596,9 @@ impl KubePlane {
             out,
         };
         self.controllers.refresh(&mut turn);
-        self.controllers.operators_mut().observe_documents(&mut turn);
+        self.controllers
+            .operators_mut()
+            .observe_documents(&mut turn);
         if turn.store.documents().has_storage() {
             self.volumes.touched(&mut turn);
         }

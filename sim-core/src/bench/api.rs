@@ -140,7 +140,9 @@ impl Prepared {
                 (u64::from(OBJECTS), good, output.stdout)
             }
             Task::List => {
-                let output = self.session.run("kubectl get pods -l app=app-7 --no-headers");
+                let output = self
+                    .session
+                    .run("kubectl get pods -l app=app-7 --no-headers");
                 let good = output.code == 0 && output.stdout.lines().count() == 100;
                 let world = self.session.world(Orchestrator::Kubernetes).ok();
                 let pods = world

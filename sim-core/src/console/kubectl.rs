@@ -95,7 +95,14 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ),
     (
         "config",
-        &["!minify", "!raw", "output:o", "!current", "!no-headers", "!flatten"],
+        &[
+            "!minify",
+            "!raw",
+            "output:o",
+            "!current",
+            "!no-headers",
+            "!flatten",
+        ],
         about::config,
     ),
     ("cordon", &["selector:l", "?dry-run"], edit::cordon),
@@ -156,14 +163,35 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
 /// Verbs of the real tool that are refused in words, with what does their work here.
 const REFUSED: &[(&str, &str)] = &[
     ("alpha", ""),
-    ("attach", "there is no terminal in a container; kubectl logs prints what it says, kubectl exec runs a command in it"),
-    ("certificate", "requests for certificates are not among the modelled kinds"),
-    ("completion", "this console completes by itself; podium completion prints the shell's script for podium"),
-    ("cp", "containers have no file system of their own to copy into; a ConfigMap mounts files, kubectl exec POD -- cat FILE reads what is modelled"),
-    ("debug", "ephemeral containers are not among what the kubelets run; kubectl exec, host NODE nsenter and kubectl describe look inside"),
+    (
+        "attach",
+        "there is no terminal in a container; kubectl logs prints what it says, kubectl exec runs a command in it",
+    ),
+    (
+        "certificate",
+        "requests for certificates are not among the modelled kinds",
+    ),
+    (
+        "completion",
+        "this console completes by itself; podium completion prints the shell's script for podium",
+    ),
+    (
+        "cp",
+        "containers have no file system of their own to copy into; a ConfigMap mounts files, kubectl exec POD -- cat FILE reads what is modelled",
+    ),
+    (
+        "debug",
+        "ephemeral containers are not among what the kubelets run; kubectl exec, host NODE nsenter and kubectl describe look inside",
+    ),
     ("plugin", "there are no programs beside kubectl here"),
-    ("port-forward", "nothing outside the cluster connects to it; sim traffic SERVICE rps=N sends requests, sim packet follows one"),
-    ("proxy", "nothing outside the cluster connects to it; kubectl get --raw asks the API server for a path"),
+    (
+        "port-forward",
+        "nothing outside the cluster connects to it; sim traffic SERVICE rps=N sends requests, sim packet follows one",
+    ),
+    (
+        "proxy",
+        "nothing outside the cluster connects to it; kubectl get --raw asks the API server for a path",
+    ),
 ];
 
 /// Runs one `kubectl` command.
@@ -185,7 +213,10 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
     let Some((_, flags, act)) = VERBS.iter().find(|(name, _, _)| *name == verb) else {
         if let Some((_, why)) = REFUSED.iter().find(|(name, _)| *name == verb) {
             let colon = if why.is_empty() { "" } else { ": " };
-            return Output::error(1, format!("error: kubectl {verb} is not modelled{colon}{why}"));
+            return Output::error(
+                1,
+                format!("error: kubectl {verb} is not modelled{colon}{why}"),
+            );
         }
         let near = crate::manifest::schema::suggest::nearest(
             &verb,

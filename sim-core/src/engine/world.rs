@@ -446,7 +446,8 @@ impl World {
                     return self.wrong_world("Kubernetes");
                 };
                 let result = lend!(self, seq, kube, |context, out| match command {
-                    Command::Operator(operator) => plane.operate(Ok(operator.clone()), context, out),
+                    Command::Operator(operator) =>
+                        plane.operate(Ok(operator.clone()), context, out),
                     Command::StopOperator(name) => plane.operate(Err(name), context, out),
                     _ => unreachable!("matched above"),
                 });

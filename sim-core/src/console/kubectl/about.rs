@@ -221,7 +221,9 @@ fn fields(id: TypeId, recursive: bool, depth: usize, above: &mut Vec<TypeId>, te
             let words: Vec<String> = values.iter().map(ToString::to_string).collect();
             text.push_str(&format!("{indent}enum: {}\n", words.join(", ")));
         }
-        if let Some(inner) = structure(&field.shape).filter(|inner| recursive && !above.contains(inner)) {
+        if let Some(inner) =
+            structure(&field.shape).filter(|inner| recursive && !above.contains(inner))
+        {
             fields(inner, recursive, depth + 1, above, text);
         }
     }
@@ -229,7 +231,11 @@ fn fields(id: TypeId, recursive: bool, depth: usize, above: &mut Vec<TypeId>, te
 }
 
 /// `explain` of a custom resource: from its definition's schema, descriptions included.
-fn custom(call: &mut Call<'_>, kind: &'static crate::kube::kinds::Kind, word: &str) -> Result<(), Problem> {
+fn custom(
+    call: &mut Call<'_>,
+    kind: &'static crate::kube::kinds::Kind,
+    word: &str,
+) -> Result<(), Problem> {
     let definition = call.object(kind_of("customresourcedefinitions")?, &kind.resource())?;
     let version = kind.api_version.rsplit('/').next().unwrap_or("");
     let mut schema = super::pod_status::items(&definition, &["spec", "versions"])
@@ -244,7 +250,9 @@ fn custom(call: &mut Call<'_>, kind: &'static crate::kube::kinds::Kind, word: &s
             .path(&["properties", segment])
             .or_else(|| schema.path(&["items", "properties", segment]));
         let Some(found) = found.cloned() else {
-            return Err(Problem::error(&format!("field \"{segment}\" does not exist")));
+            return Err(Problem::error(&format!(
+                "field \"{segment}\" does not exist"
+            )));
         };
         schema = found;
         last = Some(segment.to_owned());
@@ -256,7 +264,10 @@ fn custom(call: &mut Call<'_>, kind: &'static crate::kube::kinds::Kind, word: &s
         call.say(&format!("FIELD: {last} <{}>\n", custom_type(&schema)));
     }
     call.say("DESCRIPTION:");
-    let about = schema.str_at(&["description"]).unwrap_or("<empty>").to_owned();
+    let about = schema
+        .str_at(&["description"])
+        .unwrap_or("<empty>")
+        .to_owned();
     call.say(&format!("    {about}\n"));
     let properties = schema
         .path(&["properties"])

@@ -220,7 +220,9 @@ fn save(
 
 /// The fields that an error names, one by one.
 fn causes(text: &str) -> Vec<String> {
-    let rest = text.split_once("is invalid: ").map_or(text, |(_, rest)| rest);
+    let rest = text
+        .split_once("is invalid: ")
+        .map_or(text, |(_, rest)| rest);
     let lines = rest.lines().map(str::trim).filter(|line| !line.is_empty());
     lines
         .map(|line| line.strip_prefix("* ").unwrap_or(line).to_owned())
@@ -283,7 +285,10 @@ impl Editor {
                 let scripts = rest.iter().filter(|word| !matches!(**word, "-i" | "-e"));
                 let mut acts = Vec::new();
                 for script in scripts {
-                    for part in script.split([';', '\n']).filter(|part| !part.trim().is_empty()) {
+                    for part in script
+                        .split([';', '\n'])
+                        .filter(|part| !part.trim().is_empty())
+                    {
                         acts.push(act(part.trim())?);
                     }
                 }

@@ -426,8 +426,8 @@ fn tables(call: &mut Call<'_>, found: &[(&'static Kind, Value)], with_kind: bool
         }
         first = false;
         let kind = group[0].0;
-        let text = table(call, kind, group, with_kind, wide)
-            .kubectl(!call.arguments.on("no-headers"));
+        let text =
+            table(call, kind, group, with_kind, wide).kubectl(!call.arguments.on("no-headers"));
         call.stdout.push_str(&text);
     }
 }

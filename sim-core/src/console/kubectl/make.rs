@@ -498,11 +498,18 @@ fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
 }
 
 fn external_name(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
-    let target = call.arguments.flag("external-name").unwrap_or("").to_owned();
+    let target = call
+        .arguments
+        .flag("external-name")
+        .unwrap_or("")
+        .to_owned();
     if target.is_empty() {
         return Err(Problem::error("required flag(s) \"external-name\" not set"));
     }
-    let mut object = Value::object([("apiVersion", Value::from("v1")), ("kind", "Service".into())]);
+    let mut object = Value::object([
+        ("apiVersion", Value::from("v1")),
+        ("kind", "Service".into()),
+    ]);
     object.set_path(&["metadata", "name"], name.into());
     object.set_path(&["metadata", "labels", "app"], name.into());
     object.set_path(&["spec", "externalName"], target.into());

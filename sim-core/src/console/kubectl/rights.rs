@@ -168,7 +168,8 @@ fn list(call: &mut Call<'_>) -> Result<(), Problem> {
     };
     let texts = |rule: &Value, field: &str| -> Vec<String> {
         let list = items(rule, &[field]).iter();
-        list.filter_map(|one| one.as_str().map(str::to_owned)).collect()
+        list.filter_map(|one| one.as_str().map(str::to_owned))
+            .collect()
     };
     // One row for each resource with its names; verbs of equal rows come together.
     let mut rows: Vec<(String, String, String, Vec<String>)> = Vec::new();
@@ -201,7 +202,12 @@ fn list(call: &mut Call<'_>) -> Result<(), Problem> {
             }
         }
         for url in texts(rule, "nonResourceURLs") {
-            add(String::new(), format!("[{url}]"), "[]".to_owned(), verbs.clone());
+            add(
+                String::new(),
+                format!("[{url}]"),
+                "[]".to_owned(),
+                verbs.clone(),
+            );
         }
     }
     for (resource, verb) in BASIC {

@@ -141,7 +141,8 @@ impl Watcher {
                             object: new.clone(),
                         });
                     }
-                    self.known.insert(name.clone(), now.remove(&name).unwrap_or_default());
+                    self.known
+                        .insert(name.clone(), now.remove(&name).unwrap_or_default());
                 }
                 _ => {
                     let mut object = old;
@@ -225,11 +226,7 @@ pub fn replay(
 ///
 /// # Errors
 /// As [`Scope::objects`].
-pub fn objects_at(
-    history: &History,
-    scope: Scope,
-    revision: u32,
-) -> Result<Vec<Value>, Problem> {
+pub fn objects_at(history: &History, scope: Scope, revision: u32) -> Result<Vec<Value>, Problem> {
     let (mut past, now) = remembered(history);
     let mut watcher = Watcher::new(scope, &view_of(&past)?)?;
     let mut known = watcher.known.clone();
@@ -270,7 +267,11 @@ impl Span {
         match timeout.filter(|text| *text != "0") {
             Some(text) => {
                 let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-                let text = if plain { format!("{text}s") } else { text.to_owned() };
+                let text = if plain {
+                    format!("{text}s")
+                } else {
+                    text.to_owned()
+                };
                 Ok(Self {
                     until: call.now() + apply::duration(&text)?,
                     settles: false,
@@ -397,8 +398,10 @@ impl Printer {
             return Ok(());
         }
         if self.is_table() {
-            let group: Vec<(&'static Kind, Value)> =
-                objects.iter().map(|object| (kind, object.clone())).collect();
+            let group: Vec<(&'static Kind, Value)> = objects
+                .iter()
+                .map(|object| (kind, object.clone()))
+                .collect();
             let wide = self.format == "wide";
             let show_kind = call.arguments.on("show-kind");
             let mut table = get::table(call, kind, &group, show_kind, wide);

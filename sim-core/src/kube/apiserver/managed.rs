@@ -390,9 +390,7 @@ impl ApiServer {
             Request::Delete { .. }
             | Request::Evict { .. }
             | Request::Bind { .. }
-            | Request::Load { .. } => {
-                self.plain(request, turn)
-            }
+            | Request::Load { .. } => self.plain(request, turn),
         }
     }
 

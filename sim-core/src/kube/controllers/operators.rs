@@ -189,7 +189,11 @@ impl Operators {
 
     /// Marks an object that an operator looks after, or the one that a child belongs to.
     fn stir(&mut self, key: &DocumentKey, turn: &Turn<'_, '_>) {
-        if self.plans.iter().any(|plan| *plan.resource == *key.resource) {
+        if self
+            .plans
+            .iter()
+            .any(|plan| *plan.resource == *key.resource)
+        {
             // A person's write is worth a try at once.
             self.failed.remove(key);
             self.dirty.insert(key.clone());
@@ -356,10 +360,9 @@ fn own(object: &mut Value, kind: &Kind, parent: &Value) {
 }
 
 fn child_key(object: &Value, turn: &Turn<'_, '_>) -> Option<DocumentKey> {
-    let kind = turn.store.kind_of_object(
-        object.str_at(&["apiVersion"])?,
-        object.str_at(&["kind"])?,
-    )?;
+    let kind = turn
+        .store
+        .kind_of_object(object.str_at(&["apiVersion"])?, object.str_at(&["kind"])?)?;
     let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
     Some(DocumentKey {
         resource: kind.resource().into(),

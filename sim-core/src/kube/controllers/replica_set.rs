@@ -23,8 +23,8 @@ use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 
-use super::hands::{EVENT_BURST, WRITE_TIME, suffix};
 use super::admission;
+use super::hands::{EVENT_BURST, WRITE_TIME, suffix};
 use ranking::Candidate;
 
 /// Creations or deletions decided in one sync. Source: `replica_set.go`, `BurstReplicas`.

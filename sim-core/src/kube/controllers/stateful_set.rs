@@ -208,21 +208,15 @@ impl StatefulSetController {
         let template = match admission::admit(plan.template, plan.name, turn) {
             Ok(template) => template,
             Err(refusal) => {
-                let text =
-                    format!("create Pod {pod} in StatefulSet {set} failed error: {refusal}");
+                let text = format!("create Pod {pod} in StatefulSet {set} failed error: {refusal}");
                 self.hands
                     .warning(pass.id, "FailedCreate", Message::Text(text.into()), turn);
                 return;
             }
         };
         self.hands.limiter.take(now);
-        turn.store.create_pod(
-            plan.name,
-            template,
-            Some(pass.id),
-            PodFlags::default(),
-            now,
-        );
+        turn.store
+            .create_pod(plan.name, template, Some(pass.id), PodFlags::default(), now);
         turn.note("kube.statefulset", "create", "pod", plan.name, Detail::None);
         let text = format!("create Pod {pod} in StatefulSet {set} successful");
         self.hands.normal(

@@ -335,8 +335,9 @@ impl VolumeController {
                 .str_at(&["metadata", "annotations", DEFAULT_CLASS])
                 == Some("true")
         });
-        let newest =
-            defaults.max_by_key(|(key, class)| (class.created.signed_micros(), std::cmp::Reverse(&key.name)));
+        let newest = defaults.max_by_key(|(key, class)| {
+            (class.created.signed_micros(), std::cmp::Reverse(&key.name))
+        });
         let Some(class) = newest.map(|(key, _)| key.name.clone()) else {
             return claim;
         };

@@ -217,11 +217,7 @@ pub(super) fn finish(objects: &mut [Value]) {
 fn digest(object: &Value) -> String {
     let kind = text(object, &["kind"]);
     let data = object.get("data").cloned().unwrap_or_else(|| "".into());
-    let mut encoded = Value::object([
-        ("data", data),
-        ("kind", kind.into()),
-        ("name", "".into()),
-    ]);
+    let mut encoded = Value::object([("data", data), ("kind", kind.into()), ("name", "".into())]);
     if kind == "Secret" {
         encoded.set("type", text(object, &["type"]).into());
     }

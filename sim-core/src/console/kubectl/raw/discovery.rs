@@ -80,7 +80,10 @@ fn group(name: &str, versions: &[String]) -> Value {
     Value::object([
         ("name", Value::from(name)),
         ("versions", Value::list(versions.iter().map(pair).collect())),
-        ("preferredVersion", versions.first().map_or(Value::Null, pair)),
+        (
+            "preferredVersion",
+            versions.first().map_or(Value::Null, pair),
+        ),
     ])
 }
 
@@ -167,10 +170,16 @@ fn subresources(call: &Call<'_>, kind: &Kind) -> Result<Vec<&'static str>, Probl
 const CHECKS: [&str; 3] = ["ping", "log", "etcd"];
 
 fn health(path: &str, query: &str) -> String {
-    if !query.split('&').any(|part| part == "verbose" || part.starts_with("verbose=")) {
+    if !query
+        .split('&')
+        .any(|part| part == "verbose" || part.starts_with("verbose="))
+    {
         return "ok".to_owned();
     }
-    let mut text: String = CHECKS.iter().map(|check| format!("[+]{check} ok\n")).collect();
+    let mut text: String = CHECKS
+        .iter()
+        .map(|check| format!("[+]{check} ok\n"))
+        .collect();
     text.push_str(&format!("{path} check passed"));
     text
 }
@@ -188,7 +197,11 @@ pub(super) fn answer(call: &Call<'_>, path: &str) -> Result<Option<String>, Prob
             let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned()];
             for (name, versions) in groups(call)? {
                 paths.push(format!("/apis/{name}"));
-                paths.extend(versions.iter().map(|version| format!("/apis/{name}/{version}")));
+                paths.extend(
+                    versions
+                        .iter()
+                        .map(|version| format!("/apis/{name}/{version}")),
+                );
             }
             paths.extend(["/healthz", "/livez", "/readyz", "/version"].map(str::to_owned));
             let paths = paths.into_iter().map(Value::from).collect();

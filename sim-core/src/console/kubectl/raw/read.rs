@@ -3,10 +3,10 @@
 
 use crate::base::base64;
 use crate::base::labels::Selector;
+use crate::base::time::{SimDuration, SimTime};
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::watch::{self, Scope, Span, Watcher};
 use crate::console::kubectl::{Call, get, name_of};
-use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
 
@@ -149,8 +149,12 @@ impl Token {
                     after: start.trim_end_matches('\u{0}').to_owned(),
                 })
             }
-            ("meta.k8s.io/v1", _, _) => Err(wrong("incorrect encoded start resourceVersion (version meta.k8s.io/v1)".to_owned())),
-            (other, _, _) => Err(wrong(format!("server does not recognize this encoded version \"{other}\""))),
+            ("meta.k8s.io/v1", _, _) => Err(wrong(
+                "incorrect encoded start resourceVersion (version meta.k8s.io/v1)".to_owned(),
+            )),
+            (other, _, _) => Err(wrong(format!(
+                "server does not recognize this encoded version \"{other}\""
+            ))),
         }
     }
 }
@@ -201,7 +205,9 @@ fn list(call: &Call<'_>, scope: &Scope, query: &Query) -> Result<Value, Problem>
         let rest = objects.split_off(limit);
         let token = Token {
             revision: i64::from(wanted),
-            after: objects.last().map_or(String::new(), |last| place(scope, last)),
+            after: objects
+                .last()
+                .map_or(String::new(), |last| place(scope, last)),
         };
         metadata.set("continue", token.text().into());
         if scope.labels.is_none() && scope.fields.is_empty() {
@@ -238,9 +244,15 @@ fn follow(call: &mut Call<'_>, scope: Scope, query: &Query) -> Result<(), Proble
     let bookmarks = query.on("allowWatchBookmarks");
     let initial = query.on("sendInitialEvents");
     if initial && query.get("resourceVersionMatch") != "NotOlderThan" {
-        return Err(refused("Invalid", "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+        return Err(refused(
+            "Invalid",
+            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ));
     }
-    let span = Span::of(call, Some(query.get("timeoutSeconds")).filter(|text| !text.is_empty()))?;
+    let span = Span::of(
+        call,
+        Some(query.get("timeoutSeconds")).filter(|text| !text.is_empty()),
+    )?;
     let mut watcher = match asked.filter(|asked| *asked > 0 && !initial) {
         None => {
             let watcher = Watcher::new(scope.clone(), &call.view()?)?;
@@ -296,7 +308,10 @@ fn follow(call: &mut Call<'_>, scope: Scope, query: &Query) -> Result<(), Proble
 
 /// A minute from now, or shortly before the end.
 fn next_bookmark(now: SimTime, span: Span) -> SimTime {
-    let last = span.until.as_micros().saturating_sub(BOOKMARK_BEFORE_END.as_micros());
+    let last = span
+        .until
+        .as_micros()
+        .saturating_sub(BOOKMARK_BEFORE_END.as_micros());
     let minute = now + BOOKMARK_EVERY;
     if minute.as_micros() <= last {
         minute

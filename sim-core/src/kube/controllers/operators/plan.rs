@@ -106,7 +106,11 @@ impl Operator {
     /// # Errors
     /// A sentence that names the place.
     pub fn parse(document: &Value) -> Result<Self, String> {
-        only(document, "an operator", &["operator", "for", "children", "status"])?;
+        only(
+            document,
+            "an operator",
+            &["operator", "for", "children", "status"],
+        )?;
         let name = required(document, "operator")?;
         let resource = required(document, "for")?;
         if !resource.contains('.') {
@@ -120,7 +124,10 @@ impl Operator {
         for (index, entry) in list.iter().enumerate() {
             let child = Child::parse(entry).map_err(|why| format!("children[{index}].{why}"))?;
             if children.iter().any(|known| known.name == child.name) {
-                return Err(format!("children[{index}].name: \"{}\" is there twice", child.name));
+                return Err(format!(
+                    "children[{index}].name: \"{}\" is there twice",
+                    child.name
+                ));
             }
             children.push(child);
         }
@@ -201,7 +208,9 @@ impl Child {
                     Value::Bool(value) => value,
                     Value::Null => false,
                     Value::Int(number) => number != 0,
-                    other => other.as_str().is_none_or(|text| !matches!(text, "" | "false")),
+                    other => other
+                        .as_str()
+                        .is_none_or(|text| !matches!(text, "" | "false")),
                 })
             }
         }
@@ -317,9 +326,7 @@ fn expression(text: &str) -> Result<Expression, String> {
         [Step::Key(root), ..] if root == "self" => {}
         [Step::Key(root), Step::Key(_), ..] if root == "children" => {}
         _ => {
-            return Err(format!(
-                "\"{path}\" must begin with self or children.NAME"
-            ));
+            return Err(format!("\"{path}\" must begin with self or children.NAME"));
         }
     }
     Ok(Expression {
@@ -345,7 +352,9 @@ fn check(hole: &Hole, known: &[&str]) -> Result<(), String> {
             Piece::Value(expression) => one(expression),
         }),
         Hole::List(items) => items.iter().try_for_each(|item| check(item, known)),
-        Hole::Map(entries) => entries.iter().try_for_each(|(_, entry)| check(entry, known)),
+        Hole::Map(entries) => entries
+            .iter()
+            .try_for_each(|(_, entry)| check(entry, known)),
     }
 }
 
@@ -450,13 +459,34 @@ mod tests {
     #[test]
     fn wrong_plans_say_where() {
         for (text, why) in [
-            (r#"{"operator":"o","for":"w.e.com","children":[],"extra":1}"#, "extra: an operator has no such field"),
-            (r#"{"operator":"o","for":"w","children":[]}"#, "for: \"w\" must be a custom resource"),
-            (r#"{"operator":"o","for":"w.e.com","children":[{"name":"a","template":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"}}}]}"#, "children[0].template.kind: children of the kind Pod"),
-            (r#"{"operator":"o","for":"w.e.com","children":[],"status":{"a":"${children.x.y}"}}"#, "status: there is no child x"),
-            (r#"{"operator":"o","for":"w.e.com","children":[],"status":{"a":"${spec.y}"}}"#, "must begin with self or children.NAME"),
-            (r#"{"operator":"o","for":"w.e.com","children":[],"status":{"a":"${self.y ?? z}"}}"#, "after ?? is no JSON value"),
-            (r#"{"operator":"o","for":"w.e.com","children":[],"status":{"a":"${self.y"}}"#, "the closing } is missing"),
+            (
+                r#"{"operator":"o","for":"w.e.com","children":[],"extra":1}"#,
+                "extra: an operator has no such field",
+            ),
+            (
+                r#"{"operator":"o","for":"w","children":[]}"#,
+                "for: \"w\" must be a custom resource",
+            ),
+            (
+                r#"{"operator":"o","for":"w.e.com","children":[{"name":"a","template":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"}}}]}"#,
+                "children[0].template.kind: children of the kind Pod",
+            ),
+            (
+                r#"{"operator":"o","for":"w.e.com","children":[],"status":{"a":"${children.x.y}"}}"#,
+                "status: there is no child x",
+            ),
+            (
+                r#"{"operator":"o","for":"w.e.com","children":[],"status":{"a":"${spec.y}"}}"#,
+                "must begin with self or children.NAME",
+            ),
+            (
+                r#"{"operator":"o","for":"w.e.com","children":[],"status":{"a":"${self.y ?? z}"}}"#,
+                "after ?? is no JSON value",
+            ),
+            (
+                r#"{"operator":"o","for":"w.e.com","children":[],"status":{"a":"${self.y"}}"#,
+                "the closing } is missing",
+            ),
         ] {
             let found = plan(text).expect_err(text);
             assert!(found.contains(why), "{found}");
