@@ -228,7 +228,7 @@ fn list(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     // Upstream sorts rules by how Go prints them: verbs first. Source: `…/pkg/util/rbac/rbac.go`.
     rows.sort_by_key(|(resource, url, names, verbs)| {
-        let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+        let (resource, group) = resource.split_once('.').unwrap_or((resource.as_str(), ""));
         let resources = if resource.is_empty() {
             "[]".to_owned()
         } else {
