@@ -125,15 +125,6 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
             let object = stored(call, &place.namespace, place.kind, &name)?;
             scale(call, place.kind, &object)?
         }
-        ("create", Some(name), Some("eviction")) if place.kind.kind == "Pod" => {
-            let options = body(call)?;
-            call.ask(Request::Evict {
-                namespace: place.namespace.as_str().into(),
-                name: name.as_str().into(),
-                grace_seconds: options.i64_at(&["deleteOptions", "gracePeriodSeconds"]),
-            })?;
-            success()
-        }
         ("create", Some(name), Some("binding")) if place.kind.kind == "Pod" => {
             let binding = body(call)?;
             call.ask(Request::Bind {
@@ -203,17 +194,6 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
 fn stored(call: &Call<'_>, namespace: &str, kind: &Kind, name: &str) -> Result<Value, Problem> {
     let found = call.view()?.get(kind, namespace, name);
     found.ok_or_else(|| Problem::server(&crate::kube::Refusal::not_found(kind, name)))
-}
-
-/// What a POST to a subresource answers.
-fn success() -> Value {
-    Value::object([
-        ("apiVersion", Value::from("v1")),
-        ("code", Value::Int(201)),
-        ("kind", "Status".into()),
-        ("metadata", Value::map()),
-        ("status", "Success".into()),
-    ])
 }
 
 /// The scale subresource. Source: `pkg/registry/apps/deployment/storage/storage.go` (scaleFromDeployment).

@@ -326,7 +326,7 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
         .as_ref()
         .map(|node| revive::node_named(node, turn));
     if let Some(node) = node {
-        let bound = transition(&status, "PodScheduled").unwrap_or(created);
+        let bound = transition(&status, "PodScheduled").unwrap_or(document.created);
         if turn.store.bind(pod, node, bound).is_err() {
             return None;
         }
