@@ -145,6 +145,8 @@ test("criterion 15: Tab reaches every region, is never trapped, and shows where 
     let stops = 0;
     for (; stops < 81; stops += 1) {
       await page.keyboard.press("Tab");
+      // The editor notes its focus a moment later.
+      await page.waitForTimeout(40);
       const stop = await page.evaluate(() => {
         const element = document.activeElement;
         if (!element || element === document.body) return null;

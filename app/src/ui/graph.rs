@@ -85,19 +85,23 @@ fn node(t: Text, node: &GraphNode, on_choose: &Callback<u64>) -> Html {
     } else {
         node.text.clone()
     };
+    let (title, second) = (short(&node.title, LETTERS), short(&second, LETTERS + 4));
     let shape = html! {
         <>
         <rect width={WIDTH.to_string()} height={HEIGHT.to_string()} rx="6" />
-        <text x="9" y="18" class="graph-title">{ short(&node.title, LETTERS) }</text>
-        <text x="9" y="35" class="graph-text">{ short(&second, LETTERS + 4) }</text>
+        <text x="9" y="18" class="graph-title">{ format!("{title} ") }</text>
+        <text x="9" y="35" class="graph-text">{ &second }</text>
         </>
     };
     let place = format!("translate({x} {y})");
+    // What is read begins with what is seen: speech control knows a box by its words. The blank after
+    // the title keeps its last word from the next line's first.
     let label = if node.seq > 0 {
         t.graph_label(&node.text, clock(node.at_us), &node.title)
     } else {
         format!("{} {} {}", node.title, word, node.text)
     };
+    let label = format!("{title} {second} – {label}");
     if node.seq == 0 {
         return html! { <g {class} transform={place} role="img" aria-label={label.clone()}><title>{ label }</title>{ shape }</g> };
     }
