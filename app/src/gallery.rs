@@ -113,6 +113,12 @@ pub fn words(name: &str, t: Text) -> Option<(&'static str, &'static str)> {
         "swarm-rollback.md" => (t.ask_swarm_rollback(), t.try_swarm_rollback()),
         "zone-outage.md" => (t.ask_zone_outage(), t.try_zone_outage()),
         "zone-spread.md" => (t.ask_zone_spread(), t.try_zone_spread()),
+        "disk-pressure.md" => (t.ask_disk_pressure(), t.try_disk_pressure()),
+        "force-detach.md" => (t.ask_force_detach(), t.try_force_detach()),
+        "hooks-and-images.md" => (t.ask_hooks_and_images(), t.try_hooks_and_images()),
+        "missing-config.md" => (t.ask_missing_config(), t.try_missing_config()),
+        "operator.md" => (t.ask_operator(), t.try_operator()),
+        "soft-eviction.md" => (t.ask_soft_eviction(), t.try_soft_eviction()),
         _ => return None,
     })
 }
