@@ -438,7 +438,7 @@ impl ComposePlane {
             } => self.create_network(name, driver, labels, *internal, ctx),
             Request::RemoveNetwork { name } => self.remove_network(name, ctx),
             Request::CreateVolume { name, labels } => Ok(self.create_volume(name, labels, ctx)),
-            Request::RemoveVolume { name } => self.remove_volume(name, ctx),
+            Request::RemoveVolume { name } => self.remove_volume(name, ctx, out),
         }
     }
 

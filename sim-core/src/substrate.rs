@@ -11,14 +11,18 @@
 //! event. For 150,000 running containers that means about 128 bytes each for container and sandbox,
 //! 64 for a probe, 32 for a place behind a balancer, and an empty queue.
 
+pub mod cache;
 pub mod catalogue;
 pub mod cgroup;
 pub mod container;
 pub mod disk;
+pub mod root_fs;
 pub mod errno;
+pub mod file;
 pub mod health;
 pub mod image;
 pub mod kernel;
+pub mod layer;
 pub mod load;
 pub mod machine;
 pub mod memory;
@@ -34,6 +38,7 @@ pub mod rule;
 pub mod runtime;
 pub mod sandbox;
 pub mod script;
+pub mod task;
 pub mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -260,6 +265,14 @@ impl Substrate {
             Order::Stop { container, grace } => self.stop(container, grace, scope),
             Order::Kill { container } => self.kill(container, scope),
             Order::ProbeNow { container, which } => self.probe_now(container, which, scope),
+            Order::RemoveLayer { machine, owner } => {
+                self.forget_trees(machine, |store| *store == root_fs::Store::Lasting(owner));
+            }
+            Order::RemoveVolume { machine, name } => {
+                self.forget_trees(machine, |store| {
+                    *store == root_fs::Store::Volume(name.clone())
+                });
+            }
             Order::RemoveContainer { container } => self.remove_container(container, scope),
             Order::SetBalancer { key, spec } => self.set_balancer(key, &spec, scope),
             Order::RemoveBalancer { key } => self.remove_balancer(key),

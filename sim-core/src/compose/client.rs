@@ -506,6 +506,9 @@ pub fn pull_error(image: &str, error: PullError) -> String {
             "Get \"https://registry-1.docker.io/v2/\": dial tcp: connect: connection refused"
                 .to_owned()
         }
+        PullError::NoSpace => {
+            "write /var/lib/docker/tmp/GetImageBlob: no space left on device".to_owned()
+        }
         PullError::InvalidName => "invalid reference format".to_owned(),
         PullError::NotPresent => format!("No such image: {repository}:{tag}"),
     }

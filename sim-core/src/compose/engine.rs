@@ -32,7 +32,7 @@ const EXIT_LOST: i32 = 255;
 const ENGINE_START: SimDuration = SimDuration::from_secs(2);
 
 /// Owner part of a container's own orders; pulls of a client carry [`PART_PULL`].
-pub(crate) const PART_RUN: u32 = 0;
+pub const PART_RUN: u32 = 0;
 /// Owner part of a pull.
 pub(crate) const PART_PULL: u32 = 1;
 
@@ -457,6 +457,12 @@ impl ComposePlane {
         }
         self.note("destroy", &row, Detail::None, None, out);
         self.event("destroy", id, &[], ctx);
+        if let Some(machine) = self.host {
+            out.order(Order::RemoveLayer {
+                machine,
+                owner: owner(id, PART_RUN),
+            });
+        }
         self.store.containers.remove(id);
         let left = self
             .store

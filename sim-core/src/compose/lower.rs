@@ -8,7 +8,7 @@ use crate::api::compose::container::{ContainerConfig, ContainerLimits};
 use crate::api::compose::project::Project;
 use crate::api::compose::service::{DependencyCondition, PullPolicy as Pull, Service};
 use crate::api::health::{HealthCheck, HealthTest};
-use crate::api::swarm::service::PortProtocol;
+use crate::api::swarm::service::{Mount, MountKind, PortProtocol};
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
@@ -17,6 +17,7 @@ use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
 use crate::substrate::cgroup::settings::{CPU_PERIOD_US, GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
+use crate::substrate::root_fs::{self, From, RootSpec};
 
 use super::view::hash_text;
 
@@ -208,6 +209,7 @@ pub fn spec(config: &ContainerConfig, name: Symbol, symbols: &mut Symbols) -> Co
             .iter()
             .map(|mount| mount.target.clone())
             .collect(),
+        root: Arc::new(root(config, symbols.text(name))),
         probes: config
             .health_check
             .as_ref()
@@ -317,4 +319,33 @@ pub fn config_hash(service: &Service) -> u64 {
         Err(_) => service.hash(&mut hash),
     }
     std::hash::Hasher::finish(&hash)
+}
+
+/// What is mounted into a container. An anonymous volume's name is made of where it is mounted.
+fn root(config: &ContainerConfig, name: &str) -> RootSpec {
+    let from = |mount: &Mount| match mount.kind {
+        MountKind::Bind if mount.source.starts_with('/') => From::Machine(mount.source.clone()),
+        // Relative to where the command line is: root's home.
+        MountKind::Bind => {
+            From::Machine(format!("/root/{}", mount.source.trim_start_matches("./")).into())
+        }
+        MountKind::Tmpfs => From::Memory(0),
+        MountKind::Volume if mount.source.is_empty() => {
+            From::Volume(format!("{name}{}", mount.target).into())
+        }
+        MountKind::Volume => From::Volume(mount.source.clone()),
+    };
+    RootSpec {
+        mounts: config
+            .mounts
+            .iter()
+            .map(|mount| root_fs::Mount {
+                target: mount.target.trim_end_matches('/').into(),
+                from: from(mount),
+                read_only: mount.read_only,
+            })
+            .collect(),
+        read_only: config.read_only,
+        init: config.init == Some(true),
+    }
 }

@@ -72,7 +72,10 @@ impl ComposePlane {
     /// How the sandbox of a container is made: one interface for each of its networks.
     pub(crate) fn sandbox_of(&self, id: Id<ContainerRow>) -> SandboxSpec {
         let config: &ContainerConfig = &self.store.containers[id].config;
-        let mut spec = SandboxSpec::default();
+        let mut spec = SandboxSpec {
+            lasting: true,
+            ..SandboxSpec::default()
+        };
         match &*config.network_mode {
             "host" => spec.network = Sharing::Host,
             "none" => spec.unplugged = config.networks.is_empty(),

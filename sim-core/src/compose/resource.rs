@@ -336,6 +336,7 @@ impl ComposePlane {
         &mut self,
         name: &str,
         ctx: &mut Context<'_>,
+        out: &mut Out,
     ) -> Result<Response, Refusal> {
         if !self.store.volumes.contains_key(name) {
             return Err(Refusal::new(format!("get {name}: no such volume")));
@@ -360,6 +361,12 @@ impl ComposePlane {
         }
         self.store.volumes.remove(name);
         self.resource_event("volume", "destroy", name, ctx);
+        if let Some(machine) = self.host {
+            out.order(Order::RemoveVolume {
+                machine,
+                name: name.into(),
+            });
+        }
         Ok(Response::Containers(vec![name.to_owned()]))
     }
 

@@ -80,6 +80,11 @@ impl ComposePlane {
         rows
     }
 
+    /// All containers with their ids, in table order.
+    pub fn rows(&self) -> impl Iterator<Item = (crate::base::id::Id<ContainerRow>, &ContainerRow)> {
+        self.store.containers.iter()
+    }
+
     /// Whether the engine answers.
     pub fn engine_up(&self) -> bool {
         self.engine_up

@@ -84,10 +84,9 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
 }
 
 /// Real commands that nothing here models.
-const REAL: [&str; 21] = [
-    "attach", "build", "builder", "buildx", "commit", "context", "cp", "diff", "export", "history",
-    "import", "load", "login", "logout", "manifest", "pause", "plugin", "push", "save", "search",
-    "unpause",
+const REAL: [&str; 19] = [
+    "attach", "build", "builder", "buildx", "commit", "context", "cp", "export", "import", "load",
+    "login", "logout", "manifest", "pause", "plugin", "push", "save", "search", "unpause",
 ];
 
 /// The sentence for a real command that is not modelled.

@@ -8,6 +8,7 @@ pub mod engine_rules;
 pub mod etc;
 pub mod firewall;
 pub mod ipvs;
+pub mod jobs;
 pub mod mounts;
 pub mod names;
 pub mod mesh_walk;
@@ -20,6 +21,8 @@ pub mod shell;
 pub mod sight;
 pub mod sockets;
 pub mod space;
+pub mod tools;
+pub mod tree;
 pub mod usage;
 
 use super::docker::container;
@@ -29,7 +32,7 @@ use super::docker::words::human;
 use super::table::Table;
 use super::{Output, Session};
 use crate::base::time::SimTime;
-use crate::engine::command::{Answer, Command, FileWrite, Orchestrator};
+use crate::engine::command::{Answer, Command, FileChange, FileWrite, Orchestrator};
 use crate::engine::world::World;
 use crate::substrate::container::ContainerState;
 use crate::substrate::machine::Power;
@@ -211,23 +214,57 @@ fn write(
     wish: &Wish,
     output: &mut Output,
 ) {
-    let command = Command::WriteFile(FileWrite {
-        machine: node.into(),
-        group: wish.target.group.clone(),
-        file: wish.target.file.as_str().into(),
-        text: wish.text.as_str().into(),
-    });
+    let (command, path) = match wish {
+        Wish::Group { target, text, path } => (
+            Command::WriteFile(FileWrite {
+                machine: node.into(),
+                group: target.group.clone(),
+                file: target.file.as_str().into(),
+                text: text.as_str().into(),
+            }),
+            path.as_str(),
+        ),
+        Wish::Process { container, act } => (Command::Process(*container, act.clone()), ""),
+        Wish::File { spot, change, by } => (
+            Command::ChangeFile(FileChange {
+                machine: node.into(),
+                spot: spot.clone(),
+                change: change.clone(),
+                by: *by,
+            }),
+            spot.path.as_str(),
+        ),
+    };
     match session.command(orchestrator, command) {
+        // The command itself has said so.
+        Ok(Answer::Refused(_)) if path.is_empty() => {}
         Ok(Answer::Refused(why)) => {
-            output.stderr.push_str(&format!(
-                "sh: 1: echo: echo: I/O error: {}: {why}\n",
-                wish.path
-            ));
+            output
+                .stderr
+                .push_str(&format!("sh: 1: echo: echo: I/O error: {path}: {why}\n"));
             output.code = 1;
         }
         Ok(_) => {}
         Err(error) => *output = error,
     }
+}
+
+/// Carries out what a command inside a container wanted.
+pub fn carry(
+    session: &mut Session,
+    orchestrator: Orchestrator,
+    node: &str,
+    outcome: Outcome,
+) -> Output {
+    let mut output = outcome.output;
+    for wish in outcome.wishes {
+        write(session, orchestrator, node, &wish, &mut output);
+    }
+    if session.wait && !outcome.takes.is_zero() {
+        let end = session.history.now() + outcome.takes;
+        session.history.advance_to(end);
+    }
+    output
 }
 
 /// Writes text to a file of a machine: what a redirection behind `host NODE …` means.
@@ -244,16 +281,27 @@ pub fn inside(
     container: ContainerId,
     now: SimTime,
     words: &[String],
-) -> Option<Output> {
+    input: &str,
+) -> Option<Outcome> {
     let place = Place::of_container(world, container, now)?;
     let sight = Sight::container(&place, container);
-    let mut output = shell::run(&sight, words, "")?.output;
+    let mut outcome = shell::run(&sight, words, input)?;
     if let Some(row) = world.substrate.container(container)
         && row.running_since().is_none()
     {
-        output = Output::error(1, "the container does not run");
+        outcome = Output::error(1, "the container does not run").into();
     }
-    Some(output)
+    Some(outcome)
+}
+
+/// Name of the machine that a container runs on.
+pub fn machine_of(world: &World, container: ContainerId) -> String {
+    world
+        .substrate
+        .container(container)
+        .and_then(|row| world.substrate.sandbox(row.sandbox))
+        .map(|row| world.machine_text(row.machine).to_owned())
+        .unwrap_or_default()
 }
 
 /// Containers of the machine's sandboxes. Columns that only the kubelet could fill are left out.

@@ -102,6 +102,7 @@ fn judge(container: &Node, source: &Source, found: &mut Vec<Diagnostic>) {
             .and_then(|name| nearest(name, official::NAMES.iter().copied())),
         PullError::ManifestUnknown
         | PullError::RegistryDown
+        | PullError::NoSpace
         | PullError::InvalidName
         | PullError::NotPresent => None,
     };

@@ -250,6 +250,7 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
         | FaultKind::KernelPanic
         | FaultKind::MemoryLeak
         | FaultKind::RegistryDown
+        | FaultKind::RegistrySlow
         | FaultKind::ImageMissing
         | FaultKind::LeaderLoss
         | FaultKind::ApiserverDown

@@ -7,7 +7,9 @@ use crate::api::node::NodeSetup;
 use crate::base::quantity::Quantity;
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::cgroup::tree::GroupKey;
+use crate::substrate::order::ContainerId;
 use crate::substrate::profile::Profile;
+use crate::substrate::root_fs::{Change, Spot};
 
 /// Which orchestrator a world runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +77,8 @@ pub enum FaultKind {
     ContainerKill,
     /// Registries answer nobody.
     RegistryDown,
+    /// Registries send little at a time.
+    RegistrySlow,
     /// An image vanishes from its registry.
     ImageMissing,
     /// All machines of a zone lose power.
@@ -111,13 +115,14 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str); 23] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
         (Self::PodKill, "pod-kill"),
         (Self::ContainerKill, "container-kill"),
         (Self::RegistryDown, "registry-down"),
+        (Self::RegistrySlow, "registry-slow"),
         (Self::ImageMissing, "image-missing"),
         (Self::ZoneOutage, "zone-outage"),
         (Self::LeaderLoss, "leader-loss"),
@@ -154,6 +159,7 @@ impl FaultKind {
             self,
             Self::RegistryDown
                 | Self::LeaderLoss
+                | Self::RegistrySlow
                 | Self::ApiserverDown
                 | Self::EtcdSlow
                 | Self::ControllerRestart
@@ -205,6 +211,7 @@ impl FaultSpec {
             FaultKind::NodeCrash
             | FaultKind::Partition
             | FaultKind::RegistryDown
+            | FaultKind::RegistrySlow
             | FaultKind::ImageMissing
             | FaultKind::ZoneOutage
             | FaultKind::LeaderLoss
@@ -264,7 +271,7 @@ impl FaultSpec {
                     let (key, value) = word.split_once('=').unwrap_or((word, ""));
                     let known = match kind {
                         FaultKind::CpuHog => matches!(key, "cores" | "workers" | "threads"),
-                        FaultKind::MemoryLeak => key == "rate",
+                        FaultKind::MemoryLeak | FaultKind::RegistrySlow => key == "rate",
                         FaultKind::DiskFill => key == "size",
                         FaultKind::EtcdSlow => key == "delay",
                         _ => false,
@@ -346,6 +353,38 @@ pub struct MachineChange {
     pub extended: Vec<(Arc<str>, i64)>,
 }
 
+/// A change of a file of a machine's disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// Name of the machine.
+    pub machine: Arc<str>,
+    /// Where.
+    pub spot: Spot,
+    /// How.
+    pub change: Change,
+    /// The container whose process does it; none: one of the machine's own.
+    pub by: Option<ContainerId>,
+}
+
+/// Something done to the processes of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcessAct {
+    /// A process is left behind.
+    Leave {
+        /// Its command line.
+        command: Arc<[Arc<str>]>,
+        /// How long it runs; none: until it is killed.
+        span: Option<SimDuration>,
+    },
+    /// A signal.
+    Signal {
+        /// To whom, by its number in the container.
+        inner: u32,
+        /// Which.
+        signal: u8,
+    },
+}
+
 /// One input from outside.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -369,6 +408,10 @@ pub enum Command {
     Traffic(Arc<str>, u32),
     /// Write to a file of a machine's control groups, as root there.
     WriteFile(FileWrite),
+    /// Change a file of a machine's disk, as root there or in a container.
+    ChangeFile(FileChange),
+    /// Do something to the processes of a container.
+    Process(ContainerId, ProcessAct),
     /// Change a component's flag.
     Set(Arc<str>, Arc<str>),
     /// Switch loops of the Kubernetes control plane on (true) or off; no name: all of them.

@@ -151,7 +151,10 @@ impl World {
                     }
                 }
             }
-            FaultKind::Partition | FaultKind::RegistryDown | FaultKind::ImageMissing => {
+            FaultKind::Partition
+            | FaultKind::RegistryDown
+            | FaultKind::RegistrySlow
+            | FaultKind::ImageMissing => {
                 if let Some(rule) = fault.rule {
                     self.on_substrate(|substrate, scope| {
                         substrate.remove_rule(rule, scope);
@@ -412,6 +415,13 @@ impl World {
             FaultKind::RegistryDown => {
                 self.note("fault", spec.kind.name(), "registry", "all", Detail::None);
                 self.stand(index, Rule::RegistryDown);
+            }
+            FaultKind::RegistrySlow => {
+                /// Bytes per second unless the fault says how many: 1 MiB.
+                const RATE: u64 = 1 << 20;
+                self.note("fault", spec.kind.name(), "registry", "all", Detail::None);
+                let rate = spec.amount.unwrap_or(RATE).max(1);
+                self.stand(index, Rule::RegistrySlow { rate });
             }
             FaultKind::ImageMissing => {
                 self.note(

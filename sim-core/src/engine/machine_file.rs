@@ -2,16 +2,51 @@
 
 use crate::substrate::cgroup::convert::SHARES_MIN;
 use crate::substrate::cgroup::tree::GroupKey;
-use crate::substrate::cgroup::write::write;
+use crate::substrate::cgroup::write::{bytes, write};
 use crate::substrate::errno::Errno;
+use crate::substrate::order::ContainerId;
 
-use super::command::{Answer, FileWrite};
+use super::command::{Answer, FileChange, FileWrite, ProcessAct};
 use super::world::World;
 
 impl World {
     /// Carries out a write to a control group's file; a refusal is the kernel's own text.
     pub(super) fn write_file(&mut self, wanted: &FileWrite) -> Answer {
         match self.try_write(wanted) {
+            Ok(()) => Answer::Done,
+            Err(error) => Answer::Refused(error.text().to_owned()),
+        }
+    }
+
+    /// Changes a file of a machine's disk; a refusal is the kernel's own text.
+    pub(super) fn change_file(&mut self, wanted: &FileChange) -> Answer {
+        let Some(machine) = self.machine(&wanted.machine) else {
+            return Answer::Refused(Errno::NotFound.text().to_owned());
+        };
+        let mut result = Ok(());
+        self.on_substrate(|substrate, scope| {
+            result = substrate.change_file(machine, &wanted.spot, &wanted.change, wanted.by, scope);
+        });
+        match result {
+            Ok(()) => Answer::Done,
+            Err(error) => Answer::Refused(error.text().to_owned()),
+        }
+    }
+
+    /// Does something to the processes of a container.
+    pub(super) fn process_act(&mut self, container: ContainerId, act: &ProcessAct) -> Answer {
+        let mut result = Ok(());
+        self.on_substrate(|substrate, scope| {
+            result = match act {
+                ProcessAct::Leave { command, span } => {
+                    substrate.leave(container, command.clone(), *span, scope)
+                }
+                ProcessAct::Signal { inner, signal } => {
+                    substrate.signal(container, *inner, *signal, scope)
+                }
+            };
+        });
+        match result {
             Ok(()) => Answer::Done,
             Err(error) => Answer::Refused(error.text().to_owned()),
         }
@@ -29,6 +64,9 @@ impl World {
             // Moving processes between groups is not modelled.
             return Err(Errno::NotSupported);
         }
+        if &*wanted.file == "memory.reclaim" {
+            return self.reclaim_group(&wanted.group, wanted.text.trim());
+        }
         if wanted.group == GroupKey::Level(String::new()) {
             return Err(Errno::Invalid);
         }
@@ -39,6 +77,21 @@ impl World {
         self.on_substrate(|substrate, scope| {
             substrate.write_limits(machine, group, limits, scope);
         });
+        Ok(())
+    }
+
+    /// `memory.reclaim`: EAGAIN if less went than was asked for.
+    fn reclaim_group(&mut self, group: &GroupKey, text: &str) -> Result<(), Errno> {
+        let bytes = bytes(text)?;
+        let GroupKey::Container(container) = group else {
+            return Err(Errno::Again);
+        };
+        let mut gone = 0;
+        let container = *container;
+        self.on_substrate(|substrate, _| gone = substrate.reclaim_from(container, bytes));
+        if gone < bytes {
+            return Err(Errno::Again);
+        }
         Ok(())
     }
 

@@ -418,6 +418,8 @@ impl World {
                 Answer::Done
             }
             Command::WriteFile(write) => self.write_file(write),
+            Command::ChangeFile(change) => self.change_file(change),
+            Command::Process(container, act) => self.process_act(*container, act),
             Command::Controllers(on, names) => {
                 if *on {
                     self.stand_for_nodes(seq);

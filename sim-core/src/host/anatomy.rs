@@ -49,9 +49,9 @@ pub fn of(lab: &Lab, target: &Target) -> Option<Anatomy> {
         return None;
     }
     let place = Place::new(world, found.machine, lab.now);
-    let sight = Sight {
-        place: &place,
-        inside: found.container,
+    let sight = match found.container {
+        Some(container) => Sight::container(&place, container),
+        None => Sight::machine(&place),
     };
     let mut rules = firewall::ruleset(&place, None).save(None);
     truncate(&mut rules);

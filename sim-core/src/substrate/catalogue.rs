@@ -217,6 +217,79 @@ pub fn program(reference: &ImageRef) -> Program {
     }
 }
 
+/// Files that people look for in well-known images, with their sizes in bytes. They age with every
+/// release.
+const FILES: &[(&str, &[(&str, u64)])] = &[
+    (
+        "docker.io/library/nginx",
+        &[
+            ("/docker-entrypoint.sh", 1_620),
+            ("/etc/nginx/conf.d/default.conf", 1_093),
+            ("/etc/nginx/mime.types", 5_349),
+            ("/etc/nginx/nginx.conf", 644),
+            ("/usr/sbin/nginx", 1_535_160),
+            ("/usr/share/nginx/html/50x.html", 497),
+            ("/usr/share/nginx/html/index.html", 615),
+        ],
+    ),
+    (
+        "docker.io/library/httpd",
+        &[
+            ("/usr/local/apache2/conf/httpd.conf", 21_050),
+            ("/usr/local/apache2/htdocs/index.html", 45),
+        ],
+    ),
+    (
+        "docker.io/library/redis",
+        &[("/usr/local/bin/docker-entrypoint.sh", 661)],
+    ),
+    (
+        "docker.io/library/postgres",
+        &[("/usr/local/bin/docker-entrypoint.sh", 15_171)],
+    ),
+];
+
+/// Files of a repository's images that are known by name.
+pub fn files(repository: &str) -> &'static [(&'static str, u64)] {
+    FILES
+        .iter()
+        .find(|(known, _)| *known == repository)
+        .map_or(&[], |(_, files)| *files)
+}
+
+/// Processes that well-known images' first ones start: command lines and how many, none: one for each
+/// CPU.
+type Workers = &'static [(&'static str, Option<u64>)];
+
+const WORKERS: &[(&str, Workers)] = &[
+    (
+        "docker.io/library/nginx",
+        &[("nginx: worker process", None)],
+    ),
+    (
+        "docker.io/library/httpd",
+        &[("httpd -DFOREGROUND", Some(3))],
+    ),
+    (
+        "docker.io/library/postgres",
+        &[
+            ("postgres: checkpointer", Some(1)),
+            ("postgres: background writer", Some(1)),
+            ("postgres: walwriter", Some(1)),
+            ("postgres: autovacuum launcher", Some(1)),
+            ("postgres: logical replication launcher", Some(1)),
+        ],
+    ),
+];
+
+/// Processes that the first one of a repository's images starts.
+pub fn workers(repository: &str) -> Workers {
+    WORKERS
+        .iter()
+        .find(|(known, _)| *known == repository)
+        .map_or(&[], |(_, workers)| *workers)
+}
+
 /// Command lines of well-known images' first processes, where they are not the image's last name.
 const COMMANDS: &[(&str, &str)] = &[
     (

@@ -64,7 +64,7 @@ impl Substrate {
     }
 
     /// Tasks of a machine: its own and those of its containers.
-    pub fn tasks(&self, machine: MachineId) -> u64 {
+    pub fn machine_tasks(&self, machine: MachineId) -> u64 {
         let hogs = self.machine(machine).map_or(0, |row| row.hogs);
         let containers: u64 = self
             .sandboxes_on(machine)

@@ -352,6 +352,8 @@ impl Substrate {
             row.cpu_capped = row.cpu_capped.saturating_sub(within(wanted, cap));
             row.throttles.remove(&container);
             row.leaks.remove(&container);
+            row.caches.remove(&container);
+            row.tasks.remove(&container);
         }
     }
 

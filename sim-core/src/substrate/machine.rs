@@ -15,6 +15,7 @@ use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 
+use super::cache::Cache;
 use super::cgroup::limits::Limits;
 use super::cgroup::settings::GroupSettings;
 use super::cgroup::tree::GroupKey;
@@ -23,6 +24,8 @@ use super::memory::{Leak, OomCount};
 use super::order::{ContainerId, MachineId, SandboxId, Upcall};
 use super::profile::Profile;
 use super::registry::PullId;
+use super::root_fs::Disk;
+use super::task::TasksByContainer;
 use super::{Event, Scope, Substrate};
 
 /// Time from power-on until the machine's agent starts: firmware, kernel, init and the container
@@ -104,6 +107,14 @@ pub struct Machine {
     pub boots: u32,
     /// Images present, by number.
     pub images: BitSet,
+    /// Processes that commands left behind in containers.
+    pub tasks: TasksByContainer,
+    /// Page cache and disk requests of containers whose commands used files.
+    pub caches: BTreeMap<ContainerId, Cache>,
+    /// When images were last pulled or used, by number.
+    pub images_used: BTreeMap<u32, SimTime>,
+    /// Files that were written, on its own file system and in containers' layers and volumes.
+    pub disk: Arc<Disk>,
     /// Ports taken on the machine, each with its holder.
     pub ports: Vec<(u16, SandboxId)>,
     /// Whether it can talk to a control machine.
@@ -172,6 +183,10 @@ impl Substrate {
             power: Power::On { since: scope.now },
             boots: 1,
             images: BitSet::new(),
+            images_used: BTreeMap::new(),
+            caches: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            disk: Arc::default(),
             ports: Vec::new(),
             connected: true,
             address: spec.address.unwrap_or_else(|| {
@@ -313,6 +328,8 @@ impl Substrate {
         row.throttles.clear();
         row.leaks.clear();
         row.ooms.clear();
+        row.caches.clear();
+        row.tasks.clear();
         row.memory_due = SimTime::MAX;
         (row.cpu_wanted, row.cpu_capped) = (0, 0);
         (row.cpu_held, row.hogs) = (0, 0);

@@ -7,9 +7,11 @@
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 
+use super::cache::BATCH;
 use super::cgroup::facts::MemoryUse;
 use super::cgroup::limits::PAGE;
 use super::order::{ContainerId, MachineId, SandboxId, Upcall};
+use super::root_fs::Store;
 use super::{Event, Scope, Substrate};
 
 /// A container that takes more and more.
@@ -23,6 +25,11 @@ pub struct Leak {
 
 /// Kernel memory of a small process: stacks, page tables and slabs, in bytes.
 const KERNEL_BYTES: u64 = 512 << 10;
+
+/// What a process that is above `memory.high` can still take, in bytes per second: it sleeps up to
+/// two seconds for each batch of 64 pages. Source: Linux `mm/memcontrol.c`
+/// (`MEMCG_MAX_HIGH_DELAY_JIFFIES`).
+const THROTTLED: u64 = BATCH / 2;
 
 /// Memory of a machine's own processes that containers cannot have, in bytes. Our own figure.
 const SYSTEM_BYTES: u64 = 200 << 20;
@@ -47,20 +54,72 @@ impl Substrate {
         let machine = self.sandbox(row.sandbox).map(|sandbox| sandbox.machine);
         let leak =
             machine.and_then(|machine| self.machine(machine)?.leaks.get(&container).copied());
-        let grown = leak.map_or(0, |leak| leaked(leak, now));
         let limit = self.memory_limit(container).unwrap_or(u64::MAX);
-        let anonymous = row
-            .behaviour
-            .memory_bytes
-            .saturating_add(grown)
-            .min(limit.saturating_sub(kernel));
+        let high = self.memory_high(container).unwrap_or(u64::MAX);
+        let shared = self.shared_bytes(container);
+        let level = row.behaviour.memory_bytes;
+        let below = high.saturating_sub(level.saturating_add(kernel).saturating_add(shared));
+        let (grown, over) = leak.map_or((0, 0), |leak| leaked(leak, below, now));
+        let anonymous = level
+            .saturating_add(grown / PAGE * PAGE)
+            .min(limit.saturating_sub(kernel).saturating_sub(shared));
+        let cache = machine
+            .and_then(|machine| self.machine(machine)?.caches.get(&container).copied())
+            .unwrap_or_default();
+        let room = limit
+            .min(high)
+            .saturating_sub(anonymous.saturating_add(kernel).saturating_add(shared));
         let mut used = MemoryUse {
             anonymous,
             kernel,
+            shared,
+            inactive_file: cache.bytes.min(room),
+            low_events: cache.low_events,
+            high_events: cache.high_events + over.div_ceil(BATCH),
+            max_events: cache.max_events,
             ..MemoryUse::default()
         };
-        used.peak = used.current();
+        used.peak = used.current().max(cache.peak);
         used
+    }
+
+    /// Bytes of a container's file systems in memory.
+    fn shared_bytes(&self, container: ContainerId) -> u64 {
+        let disk = self
+            .container(container)
+            .and_then(|row| self.sandbox(row.sandbox))
+            .and_then(|row| self.machine(row.machine))
+            .map(|row| &row.disk);
+        disk.into_iter()
+            .flat_map(|disk| disk.trees())
+            .filter(|(store, _)| matches!(store, Store::Memory(own, _) if *own == container))
+            .map(|(_, tree)| tree.blocks())
+            .sum()
+    }
+
+    /// What a container's file systems in memory hold has changed: they cannot be reclaimed.
+    pub(super) fn shared_changed(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let Some(row) = self.container(container) else {
+            return;
+        };
+        let least = row.behaviour.memory_bytes + self.shared_bytes(container);
+        if self
+            .memory_limit(container)
+            .is_some_and(|limit| least > limit)
+        {
+            self.oom_kill(container, scope);
+        }
+    }
+
+    /// The least `memory.high` of a container, of its own group and its sandbox's, in bytes.
+    pub fn memory_high(&self, container: ContainerId) -> Option<u64> {
+        let sandbox = self.container(container)?.sandbox;
+        let own = self.container_limits(container).memory_high;
+        let above = self.sandbox_limits(sandbox).memory_high;
+        match (own, above) {
+            (Some(own), Some(above)) => Some(own.min(above)),
+            (own, above) => own.or(above),
+        }
     }
 
     /// The least limit on a container's memory, of its own group and its sandbox's, in bytes.
@@ -123,12 +182,22 @@ impl Substrate {
         let mut soonest: Option<SimDuration> = None;
         let mut all = 0_u64;
         for (container, leak) in &leaks {
-            all = all.saturating_add(leak.rate);
+            let used = self.container_memory(*container, scope.now);
+            // Pages of files make room.
+            let used = used.current() - used.inactive_file;
+            let high = self.memory_high(*container).unwrap_or(u64::MAX);
+            let rate = if used >= high {
+                leak.rate.min(THROTTLED)
+            } else {
+                leak.rate
+            };
+            all = all.saturating_add(rate);
             let Some(limit) = self.memory_limit(*container) else {
                 continue;
             };
-            let used = self.container_memory(*container, scope.now).current();
-            let span = time_to(limit.saturating_sub(used), leak.rate);
+            let fast = limit.min(high.max(used)).saturating_sub(used);
+            let slow = limit.saturating_sub(used) - fast;
+            let span = time_to(fast, leak.rate) + time_to(slow, leak.rate.min(THROTTLED));
             soonest = Some(soonest.map_or(span, |soonest| soonest.min(span)));
         }
         if all > 0 {
@@ -153,10 +222,12 @@ impl Substrate {
             return;
         }
         self.machines[machine].memory_due = SimTime::MAX;
+        self.reclaim(machine, scope);
         let leaks: Vec<ContainerId> = self.machines[machine].leaks.keys().copied().collect();
         let mut killed = false;
         for container in leaks {
-            let used = self.container_memory(container, scope.now).current();
+            let used = self.container_memory(container, scope.now);
+            let used = used.current() - used.inactive_file;
             if self
                 .memory_limit(container)
                 .is_some_and(|limit| used >= limit)
@@ -244,9 +315,21 @@ impl Substrate {
     }
 }
 
-fn leaked(leak: Leak, now: SimTime) -> u64 {
-    let bytes = u128::from(leak.rate) * u128::from(now.since(leak.since).as_micros()) / 1_000_000;
-    u64::try_from(bytes).unwrap_or(u64::MAX)
+/// Bytes that have leaked, and how many of them above the `below` that `memory.high` leaves.
+fn leaked(leak: Leak, below: u64, now: SimTime) -> (u64, u64) {
+    let span = now.since(leak.since);
+    let bytes = |rate: u64, span: SimDuration| {
+        let bytes = u128::from(rate) * u128::from(span.as_micros()) / 1_000_000;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    };
+    let fast = bytes(leak.rate, span);
+    if fast <= below {
+        return (fast, 0);
+    }
+    let reached = time_to(below, leak.rate);
+    let slow = SimDuration::from_micros(span.as_micros().saturating_sub(reached.as_micros()));
+    let over = bytes(leak.rate.min(THROTTLED), slow);
+    (below.saturating_add(over), over)
 }
 
 /// Time until so many bytes have leaked, rounded up.

@@ -13,6 +13,7 @@ use crate::base::time::SimDuration;
 use super::cgroup::settings::{GroupSettings, OomScore, SandboxSpec};
 use super::container::Container;
 use super::machine::Machine;
+use super::root_fs::RootSpec;
 use super::sandbox::Sandbox;
 
 /// Names a machine.
@@ -130,6 +131,8 @@ pub struct ContainerSpec {
     pub oom: OomScore,
     /// Paths inside the container at which something from outside is mounted, files or directories.
     pub mounts: Arc<[Arc<str>]>,
+    /// How its root is made.
+    pub root: Arc<RootSpec>,
     /// Health checks, at most 8.
     pub probes: Arc<[ProbeSpec]>,
 }
@@ -262,6 +265,20 @@ pub enum Order {
         /// The probe's number.
         which: u8,
     },
+    /// Forget the writable layer of an owner's containers.
+    RemoveLayer {
+        /// The machine.
+        machine: MachineId,
+        /// Whose it is.
+        owner: Owner,
+    },
+    /// Forget a volume with what is in it.
+    RemoveVolume {
+        /// The machine.
+        machine: MachineId,
+        /// Its name.
+        name: Arc<str>,
+    },
     /// Forget a container, killing it without a word if it still runs.
     RemoveContainer {
         /// The container.
@@ -312,6 +329,8 @@ pub enum PullError {
     NotPresent,
     /// The reference is not a valid one.
     InvalidName,
+    /// The machine's disk has no room for its layers.
+    NoSpace,
 }
 
 /// What the machines report to the plane that owns the row.

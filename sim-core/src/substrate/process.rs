@@ -66,6 +66,8 @@ pub struct Process {
     pub container: Option<ContainerId>,
     /// Whether only its machine's kernel knows it: it runs inside a virtual machine.
     pub guest: bool,
+    /// Whether it has ended and nobody has waited for it.
+    pub zombie: bool,
 }
 
 /// First number of processes that belong to sandboxes and containers.
@@ -174,6 +176,7 @@ impl Substrate {
             sandbox: Some(sandbox),
             container: None,
             guest: false,
+            zombie: false,
         });
         let shared = row.spec.pid == Sharing::Sandbox;
         if row.spec.holder {
@@ -199,6 +202,7 @@ impl Substrate {
                 sandbox: Some(sandbox),
                 container: None,
                 guest,
+                zombie: false,
             });
         }
         let mut inner = 1;
@@ -208,7 +212,7 @@ impl Substrate {
             inner = if shared { inner + 6 } else { 1 };
             let pid = container_pid(container);
             let command = self.command_of(facts);
-            all.push(Process {
+            let mut first = Process {
                 pid,
                 parent: shim,
                 inner: if row.spec.pid == Sharing::Host {
@@ -229,7 +233,19 @@ impl Substrate {
                 sandbox: Some(sandbox),
                 container: Some(container),
                 guest,
-            });
+                zombie: false,
+            };
+            let beside = self.beside(container, &mut first, now);
+            if shared {
+                inner = beside
+                    .iter()
+                    .map(|process| process.inner)
+                    .max()
+                    .unwrap_or(inner)
+                    .max(first.inner);
+            }
+            all.push(first);
+            all.extend(beside);
         }
     }
 
@@ -255,11 +271,6 @@ impl Substrate {
             .container(container)
             .is_some_and(|row| row.running_since().is_some());
         u64::from(running)
-    }
-
-    /// Times that a container's group could not make another task.
-    pub fn pids_refused(&self, _container: ContainerId) -> u64 {
-        0
     }
 }
 
@@ -293,6 +304,7 @@ fn system(since: SimTime, agents: &[Agent]) -> Vec<Process> {
         sandbox: None,
         container: None,
         guest: false,
+        zombie: false,
     };
     let mut all = vec![
         one(1, 0, "/sbin/init", "init.scope", 12 << 20, 1),

@@ -1,8 +1,9 @@
 //! Images and where they come from.
 //!
 //! A pull takes a round trip for token and manifests, then the transfer of the compressed layers,
-//! which a machine does one after another. Pulls of one image on one machine share. Left out for
-//! now: layers shared between images, and disks that fill.
+//! which a machine does one after another. Pulls of one image on one machine share, and a layer that
+//! the machine has, or is getting for another image, is not transferred again. A disk that is full
+//! fails the pull at its end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,12 +13,13 @@ use smallvec::SmallVec;
 use crate::base::hash::FxHashMap;
 use crate::base::id::Id;
 use crate::base::symbol::{Symbol, Symbols};
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 
 use super::catalogue;
 use super::catalogue::platform::{self, Platform};
 use super::image::ImageRef;
-use super::order::{MachineId, Owner, PullError, PullPolicy, Upcall};
+use super::layer::{self, Layer};
+use super::order::{ContainerId, MachineId, Owner, PullError, PullPolicy, Upcall};
 use super::program::Program;
 use super::{Event, Scope, Substrate};
 
@@ -49,12 +51,16 @@ pub struct Image {
     pub program: Arc<Program>,
     /// Whether there is such a tag, as far as the catalogue knows.
     pub has_tag: bool,
+    /// Its layers by number, the lowest first.
+    pub layers: Arc<[u32]>,
 }
 
 /// All images that have been named, and what scenarios declare about images.
 #[derive(Clone, Debug, Default)]
 pub struct Images {
     rows: Vec<Image>,
+    layers: Vec<Layer>,
+    by_layer: FxHashMap<String, u32>,
     by_text: FxHashMap<Symbol, u32>,
     by_canonical: FxHashMap<String, u32>,
     declared: BTreeMap<String, Arc<Program>>,
@@ -77,7 +83,9 @@ impl Images {
                 let number =
                     u32::try_from(self.rows.len()).expect("references are bounded by input");
                 self.by_canonical.insert(key, number);
-                self.rows.push(self.look_up(reference));
+                let image = self.look_up(reference);
+                let image = self.with_layers(image);
+                self.rows.push(image);
                 number
             }
         };
@@ -85,6 +93,7 @@ impl Images {
         number
     }
 
+    /// What is known of a reference, but for its layers.
     fn look_up(&self, reference: Option<ImageRef>) -> Image {
         let declared = reference
             .as_ref()
@@ -104,7 +113,36 @@ impl Images {
             reference,
             program,
             has_tag,
+            layers: Arc::from([]),
         }
+    }
+
+    /// An image with its layers, which are kept once each.
+    fn with_layers(&mut self, image: Image) -> Image {
+        let layers = image
+            .reference
+            .as_ref()
+            .map(|reference| layer::layers(reference, &image.program))
+            .unwrap_or_default();
+        Image {
+            layers: layers
+                .into_iter()
+                .map(|layer| self.layer_number(layer))
+                .collect(),
+            ..image
+        }
+    }
+
+    /// The number of a layer; equal ones share it.
+    fn layer_number(&mut self, layer: Layer) -> u32 {
+        let key = format!("{} {}", layer.key, layer.bytes);
+        if let Some(number) = self.by_layer.get(&key) {
+            return *number;
+        }
+        let number = u32::try_from(self.layers.len()).expect("a few for each reference");
+        self.by_layer.insert(key, number);
+        self.layers.push(layer);
+        number
     }
 }
 
@@ -141,7 +179,9 @@ impl Substrate {
             .declared
             .insert(reference.repository(), Arc::new(program));
         for number in 0..images.rows.len() {
-            images.rows[number] = images.look_up(images.rows[number].reference.clone());
+            let reference = images.rows[number].reference.clone();
+            let image = images.look_up(reference);
+            images.rows[number] = images.with_layers(image);
         }
         self.behaviours = Arc::default();
         true
@@ -246,12 +286,7 @@ impl Substrate {
         }
         let mut span = REGISTRY_ROUND_TRIP;
         if !present && self.objection(number).is_none() {
-            let bytes = self.images.rows[number as usize].program.size_bytes;
-            let transfer = SimDuration::from_secs(1).scaled(bytes, PULL_BYTES_PER_SECOND);
-            let row = &mut self.machines[machine];
-            let begin = row.downlink_free.max(scope.now + REGISTRY_ROUND_TRIP);
-            row.downlink_free = begin + transfer;
-            span = row.downlink_free.since(scope.now);
+            span = self.transfer(machine, number, scope);
         }
         let waiters = SmallVec::from_slice(&[(owner, text)]);
         let pull = self.pulls.insert(Pull {
@@ -263,16 +298,131 @@ impl Substrate {
         scope.out.after(span, Event::Pull { pull });
     }
 
+    /// Time until the layers that an image lacks on a machine are there. Layers that come for
+    /// another image, too, are waited for: transfers of one machine end in the order in which they
+    /// began.
+    fn transfer(&mut self, machine: MachineId, number: u32, scope: &Scope<'_>) -> SimDuration {
+        let mut there = self.layers_on(machine);
+        let coming: Vec<u32> = self.machines[machine]
+            .pulls
+            .iter()
+            .map(|pull| self.pulls[*pull].image)
+            .collect();
+        let mut waits = false;
+        for layer in &*self.images.rows[number as usize].layers {
+            let shared = |other: &u32| self.images.rows[*other as usize].layers.contains(layer);
+            if !there.contains(layer) && coming.iter().any(shared) {
+                waits = true;
+                there.push(*layer);
+            }
+        }
+        let bytes: u64 = self.images.rows[number as usize]
+            .layers
+            .iter()
+            .filter(|layer| !there.contains(layer))
+            .map(|layer| self.images.layers[*layer as usize].bytes)
+            .sum();
+        let rate = self.pull_rate().unwrap_or(PULL_BYTES_PER_SECOND).max(1);
+        let transfer = SimDuration::from_secs(1).scaled(bytes, rate);
+        let asked = scope.now + REGISTRY_ROUND_TRIP;
+        let row = &mut self.machines[machine];
+        if bytes == 0 && !waits {
+            return REGISTRY_ROUND_TRIP;
+        }
+        row.downlink_free = row.downlink_free.max(asked) + transfer;
+        row.downlink_free.since(scope.now)
+    }
+
+    /// Numbers of the layers that a machine's images are made of, each once.
+    fn layers_on(&self, machine: MachineId) -> Vec<u32> {
+        let mut all: Vec<u32> = self
+            .images_on(machine)
+            .flat_map(|image| image.layers.iter().copied())
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Bytes that a machine's images take on its disk: a layer that several share counts once.
+    pub fn images_bytes(&self, machine: MachineId) -> u64 {
+        self.layers_on(machine)
+            .into_iter()
+            .map(|layer| self.images.layers[layer as usize].unpacked())
+            .sum()
+    }
+
+    /// Layers of an image, the lowest first, each with the number of the machine's images that are
+    /// made of it.
+    pub fn image_layers(&self, machine: MachineId, image: &Image) -> Vec<(&Layer, usize)> {
+        image
+            .layers
+            .iter()
+            .map(|layer| {
+                let uses = self
+                    .images_on(machine)
+                    .filter(|other| other.layers.contains(layer))
+                    .count();
+                (&self.images.layers[*layer as usize], uses)
+            })
+            .collect()
+    }
+
+    /// Bytes of an image on disk, shared layers included.
+    pub fn image_bytes(&self, image: &Image) -> u64 {
+        image
+            .layers
+            .iter()
+            .map(|layer| self.images.layers[*layer as usize].unpacked())
+            .sum()
+    }
+
+    /// A container is made of its image: that was in use now.
+    pub(super) fn use_image(&mut self, machine: MachineId, container: ContainerId, now: SimTime) {
+        let number = self
+            .container(container)
+            .and_then(|row| self.images.by_text.get(&row.spec.image))
+            .copied();
+        if let (Some(number), Some(row)) = (number, self.machines.get_mut(machine)) {
+            row.images_used.insert(number, now);
+        }
+    }
+
+    /// An image by its reference as somebody wrote it; none: nobody has named it yet.
+    pub fn image_named(&self, text: Symbol) -> Option<&Image> {
+        let number = self.images.by_text.get(&text)?;
+        self.images.rows.get(*number as usize)
+    }
+
+    /// Bytes that an image would add to a machine's disk.
+    fn image_needs(&self, machine: MachineId, number: u32) -> u64 {
+        let there = self.layers_on(machine);
+        self.images.rows[number as usize]
+            .layers
+            .iter()
+            .filter(|layer| !there.contains(layer))
+            .map(|layer| self.images.layers[*layer as usize].unpacked())
+            .sum()
+    }
+
     /// The pull is over, one way or the other.
     pub(super) fn pull_ends(&mut self, id: PullId, scope: &mut Scope<'_>) {
         let Some(pull) = self.pulls.remove(id) else {
             return;
         };
-        let error = self.objection(pull.image);
+        let mut error = self.objection(pull.image);
+        let present = self.machines[pull.machine].images.contains(pull.image);
+        if error.is_none()
+            && !present
+            && self.image_needs(pull.machine, pull.image) > self.disk_free(pull.machine, scope.now)
+        {
+            error = Some(PullError::NoSpace);
+        }
         let row = &mut self.machines[pull.machine];
         row.pulls.retain(|other| *other != id);
         if error.is_none() {
             row.images.insert(pull.image);
+            row.images_used.insert(pull.image, scope.now);
         }
         for (owner, image) in pull.waiters {
             scope.out.order(match error {

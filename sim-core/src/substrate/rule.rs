@@ -32,6 +32,12 @@ pub enum Rule {
     },
     /// The registries answer nobody.
     RegistryDown,
+    /// The registries send so many bytes per second to each machine, for transfers that begin while
+    /// the rule stands.
+    RegistrySlow {
+        /// Bytes per second.
+        rate: u64,
+    },
     /// These images cannot be had: without tag and digest in `image`, the whole repository.
     ImageMissing {
         /// The reference as written.
@@ -89,7 +95,15 @@ impl Substrate {
                     PullError::ManifestUnknown
                 })
             }
-            Rule::Partition { .. } => None,
+            Rule::Partition { .. } | Rule::RegistrySlow { .. } => None,
+        })
+    }
+
+    /// Bytes per second at which registries send now; none: as fast as the line allows.
+    pub(super) fn pull_rate(&self) -> Option<u64> {
+        self.rules.values().find_map(|rule| match rule.as_ref() {
+            Rule::RegistrySlow { rate } => Some(*rate),
+            Rule::RegistryDown | Rule::ImageMissing { .. } | Rule::Partition { .. } => None,
         })
     }
 }

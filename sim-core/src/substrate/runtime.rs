@@ -21,6 +21,7 @@ use super::load::Cpu;
 use super::order::{ContainerId, ContainerSpec, MachineId, Owner, SandboxId, Upcall};
 use super::profile::Runtime;
 use super::program::{Behaviour, OnStop};
+use super::root_fs::Store;
 use super::sandbox::{Sandbox, SandboxState};
 use super::{BehaviourKey, Event, Scope, Substrate};
 
@@ -146,6 +147,10 @@ impl Substrate {
         if let Some(next) = row.next_on_machine {
             self.sandboxes[next].previous_on_machine = row.previous_on_machine;
         }
+        self.forget_trees(
+            row.machine,
+            |store| matches!(store, Store::Sandbox(own, _) if *own == sandbox),
+        );
         self.give_back_addresses(sandbox);
         self.machines[row.machine]
             .ports
@@ -211,6 +216,8 @@ impl Substrate {
             first_probe: None,
         });
         self.sandboxes[sandbox].first_container = Some(container);
+        self.use_image(machine, container, scope.now);
+        self.populate(container, scope.now);
         scope
             .out
             .order(Upcall::ContainerCreated { owner, container });
@@ -358,6 +365,12 @@ impl Substrate {
             oom,
         };
         row.due = SimTime::MAX;
+        // Memory that was mounted goes with the processes' mount table.
+        let machine = self.sandboxes[sandbox].machine;
+        self.forget_trees(
+            machine,
+            |store| matches!(store, Store::Memory(own, _) if *own == container),
+        );
         self.drop_probes(container);
         self.forget_load(container);
         self.serving_changed(sandbox, scope);
@@ -460,6 +473,11 @@ impl Substrate {
         let Some(row) = self.containers.remove(container) else {
             return;
         };
+        let machine = self.sandboxes[row.sandbox].machine;
+        self.forget_trees(machine, |store| match store {
+            Store::Layer(own) | Store::Memory(own, _) => *own == container,
+            Store::Machine | Store::Lasting(_) | Store::Volume(_) | Store::Sandbox(..) => false,
+        });
         let sandbox = &mut self.sandboxes[row.sandbox];
         if sandbox.first_container == Some(container) {
             sandbox.first_container = row.next_in_sandbox;

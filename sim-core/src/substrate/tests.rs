@@ -138,6 +138,7 @@ impl Rig {
             group: Default::default(),
             oom: Default::default(),
             mounts: Arc::from([]),
+            root: Arc::default(),
             probes: Arc::from([]),
         }
     }

@@ -12,12 +12,10 @@ use super::{Scope, Substrate};
 const DISK_BYTES: u64 = 100 << 30;
 /// What a machine's system takes of it, in bytes. Our own figure.
 const SYSTEM_BYTES: u64 = 6 << 30;
-/// Tenths of its compressed size that an unpacked image takes. Our own figure.
-const UNPACKED_TENTHS: u64 = 25;
 
 /// Bytes that images take on a disk whose compressed sizes add up to so many.
 pub fn unpacked(compressed: u64) -> u64 {
-    compressed.saturating_mul(UNPACKED_TENTHS) / 10
+    compressed.saturating_mul(super::layer::UNPACKED_PERCENT) / 100
 }
 
 impl Substrate {
@@ -40,20 +38,31 @@ impl Substrate {
             .unwrap_or(DISK_BYTES)
     }
 
-    /// What a machine's disk holds, in bytes: its system, images, and what containers wrote.
+    /// What a machine's disk holds, in bytes: its system, the layers of its images, and what
+    /// containers, volumes, logs and a fault wrote.
     pub fn disk_used(&self, machine: MachineId, now: SimTime) -> u64 {
-        let images: u64 = self
-            .images_on(machine)
-            .map(|image| image.program.size_bytes)
-            .sum();
+        let written = self.written_bytes(machine, now) + self.written(machine, now);
         let filled = self.machine(machine).map_or(0, |row| row.filled);
-        SYSTEM_BYTES + unpacked(images) + filled + self.written(machine, now)
+        (SYSTEM_BYTES + self.images_bytes(machine) + written)
+            .saturating_add(filled)
+            .min(self.disk_bytes(machine))
     }
 
-    /// Names of an image's read-only layers on a machine, the lowest first.
-    pub fn layers(&self, _machine: MachineId, image: Symbol) -> Vec<String> {
-        let _ = image;
-        Vec::new()
+    /// What is left of a machine's disk, in bytes.
+    pub fn disk_free(&self, machine: MachineId, now: SimTime) -> u64 {
+        self.disk_bytes(machine) - self.disk_used(machine, now)
+    }
+
+    /// Digests of an image's read-only layers, the lowest first.
+    pub fn layers(&self, machine: MachineId, image: Symbol) -> Vec<String> {
+        self.image_named(image)
+            .map(|image| {
+                self.image_layers(machine, image)
+                    .into_iter()
+                    .map(|(layer, _)| layer.digest())
+                    .collect()
+            })
+            .unwrap_or_default()
     }
 
     /// Limits of groups on a machine changed: whoever is slowed down by them is looked at again.

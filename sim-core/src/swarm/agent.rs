@@ -707,6 +707,9 @@ fn pull_text(error: PullError, image: &str) -> String {
             "Get \"https://registry-1.docker.io/v2/\": net/http: request canceled while waiting for connection while pulling {image}"
         ),
         PullError::NotPresent => format!("No such image: {image}"),
+        PullError::NoSpace => {
+            "write /var/lib/docker/tmp/GetImageBlob: no space left on device".to_owned()
+        }
         PullError::InvalidName => "invalid reference format".to_owned(),
     }
 }

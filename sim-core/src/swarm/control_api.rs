@@ -10,12 +10,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::api::health::HealthTest;
-use crate::api::swarm::service::{PublishMode, ServiceMode, ServiceSpec};
+use crate::api::swarm::service::{Mount, MountKind, PublishMode, ServiceMode, ServiceSpec};
 use crate::api::swarm::stack::Stack;
 use crate::base::resources::ResourceVector;
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec};
+use crate::substrate::root_fs::{self, From, RootSpec};
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::allocator::POOL_FIRST;
 use crate::swarm::cluster;
@@ -820,7 +821,32 @@ fn lower(spec: &ServiceSpec, ctx: &mut Context<'_>) -> ContainerSpec {
             .iter()
             .map(|mount| mount.target.clone())
             .collect(),
+        root: Arc::new(root(spec)),
         probes: probes(spec).into(),
+    }
+}
+
+/// What is mounted into a service's containers.
+fn root(spec: &ServiceSpec) -> RootSpec {
+    let container = &spec.task.container;
+    let from = |mount: &Mount| match mount.kind {
+        MountKind::Bind => From::Machine(mount.source.clone()),
+        MountKind::Tmpfs => From::Memory(0),
+        MountKind::Volume if mount.source.is_empty() => From::Sandbox(mount.target.clone()),
+        MountKind::Volume => From::Volume(mount.source.clone()),
+    };
+    RootSpec {
+        mounts: container
+            .mounts
+            .iter()
+            .map(|mount| root_fs::Mount {
+                target: mount.target.trim_end_matches('/').into(),
+                from: from(mount),
+                read_only: mount.read_only,
+            })
+            .collect(),
+        read_only: container.options.read_only,
+        init: container.options.init == Some(true),
     }
 }
 

@@ -272,7 +272,7 @@ impl ComposePlane {
         }
         for name in volumes {
             operation.say("Volume", &name, "Removing");
-            let word = match self.remove_volume(&name, ctx) {
+            let word = match self.remove_volume(&name, ctx, out) {
                 Ok(_) => "Removed",
                 Err(_) => "Resource is still in use",
             };

@@ -12,11 +12,12 @@ pub mod verb;
 
 use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, inspected, passes};
-use super::words::{ellipsis, human, short};
+use super::words::{ellipsis, human, human_size, short};
 use super::{follow, not_modelled, service, unknown_command};
 use std::sync::Arc;
 
 use crate::base::time::{SimDuration, SimTime};
+use crate::console::host::{self, shell::Outcome};
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::swarm::control_api::Kind;
@@ -24,15 +25,16 @@ use crate::swarm::control_api::Kind;
 use row::{Engine, Row};
 
 /// Commands of this module.
-pub const VERBS: [&str; 21] = [
+pub const VERBS: [&str; 23] = [
     "ps", "inspect", "logs", "exec", "start", "stop", "restart", "kill", "rm", "update", "stats",
-    "top", "run", "create", "wait", "port", "rename", "events", "images", "pull", "rmi",
+    "top", "run", "create", "wait", "port", "rename", "events", "images", "pull", "rmi", "diff",
+    "history",
 ];
 
 const PS: Grammar = Grammar {
     path: "docker ps",
     usage: "[OPTIONS]",
-    flags: "all,a filter,f=* format= last,n= latest,l no-trunc quiet,q size,s!",
+    flags: "all,a filter,f=* format= last,n= latest,l no-trunc quiet,q size,s",
     least: 0,
     most: Some(0),
     interspersed: true,
@@ -82,7 +84,10 @@ pub fn grouped(
         ("container", "prune") => resource::system(session, "containers", words),
         ("container", verb)
             if VERBS.contains(&verb)
-                && !matches!(verb, "ps" | "events" | "images" | "pull" | "rmi") =>
+                && !matches!(
+                    verb,
+                    "ps" | "events" | "images" | "pull" | "rmi" | "history"
+                ) =>
         {
             run(session, verb, words)
         }
@@ -90,7 +95,7 @@ pub fn grouped(
         ("system", "events") => run(session, "events", words),
         ("system", "df" | "prune") => resource::system(session, verb, words),
         ("image", verb) => image::run(session, verb, words),
-        ("container", "pause" | "unpause" | "attach" | "cp" | "diff" | "export" | "commit")
+        ("container", "pause" | "unpause" | "attach" | "cp" | "export" | "commit")
         | ("system", "dial-stdio") => Err(not_modelled(&format!("docker {group} {verb}"))),
         _ => Err(unknown_command(&format!("docker {group}"), verb)),
     }
@@ -125,12 +130,67 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
         "images" => image::list(session, words),
         "pull" => image::pull(session, words),
         "rmi" => image::remove(session, words),
+        "diff" => diff(session, &parse(&DIFF, words)?),
+        "history" => image::history(session, words),
         "wait" | "port" | "top" | "rename" | "events" => more::run(session, verb, words),
         verb => verb::run(session, verb, words),
     }
 }
 
-const FIELDS: [(&str, &str); 12] = [
+const DIFF: Grammar = Grammar {
+    path: "docker diff",
+    usage: "CONTAINER",
+    flags: "",
+    least: 1,
+    most: Some(1),
+    interspersed: true,
+};
+
+/// `docker diff`: how a container's own layer differs from its image.
+fn diff(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
+    let engine = Engine::of(session)?;
+    let row = engine.find(&parsed.words[0])?;
+    let machines = &engine.world.substrate;
+    let running = row
+        .process
+        .and_then(|id| Some((id, machines.container(id)?)));
+    let spec = match running {
+        Some((_, container)) => Some(container.spec.clone()),
+        None => verb::stored(session, &row.name, |stored| stored.spec.clone()),
+    };
+    let Some((spec, layer)) = spec.zip(row.layer) else {
+        return Ok(Output::default());
+    };
+    let all = machines.differences(
+        engine.machine,
+        (spec.image, &spec.root),
+        &layer,
+        running.map(|(id, _)| id),
+        engine.now,
+    );
+    let lines = all
+        .into_iter()
+        .map(|(kind, path)| format!("{kind} {path}\n"));
+    Ok(Output::text(lines.collect::<String>()))
+}
+
+/// What a container wrote, and with its image: `3B (virtual 180MB)`.
+fn size(engine: &Engine<'_>, row: &Row) -> String {
+    let machines = &engine.world.substrate;
+    let own = row
+        .layer
+        .as_ref()
+        .map_or(0, |layer| machines.layer_bytes(engine.machine, layer));
+    let image = engine
+        .world
+        .symbols
+        .get(&row.image)
+        .and_then(|image| machines.image_named(image))
+        .map_or(0, |image| machines.image_bytes(image));
+    format!("{} (virtual {})", human_size(own), human_size(own + image))
+}
+
+const FIELDS: [(&str, &str); 13] = [
     ("ID", "CONTAINER ID"),
     ("Image", "IMAGE"),
     ("Command", "COMMAND"),
@@ -138,6 +198,7 @@ const FIELDS: [(&str, &str); 12] = [
     ("Status", "STATUS"),
     ("Ports", "PORTS"),
     ("Names", "NAMES"),
+    ("Size", "SIZE"),
     ("State", "STATE"),
     ("CreatedAt", "CREATED AT"),
     ("Labels", "LABELS"),
@@ -197,8 +258,9 @@ pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
     });
     rows.truncate(last.unwrap_or(usize::MAX));
     let whole = parsed.has("no-trunc");
-    let mut listing = Listing::new(&FIELDS, 5);
+    let mut listing = Listing::new(&FIELDS, if parsed.has("size") { 5 } else { 6 });
     for row in rows {
+        let size = size(engine, &row);
         listing.rows.push(vec![
             if whole {
                 row.id.clone()
@@ -211,6 +273,7 @@ pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
             row.status.clone(),
             row.ports.clone(),
             row.name.clone(),
+            size,
             row.state.to_owned(),
             row.created.rfc3339(),
             row.labels
@@ -420,27 +483,48 @@ pub fn log_text(engine: &Engine<'_>, row: &Row, how: Lines<'_>) -> String {
         .collect()
 }
 
-fn exec(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
-    let engine = Engine::of(session)?;
-    let row = engine.find(&parsed.words[0])?;
-    execute(&engine, &row, &parsed.words[1..])
+fn exec(session: &mut Session, parsed: &Parsed) -> Result<Output, Output> {
+    let row = Engine::of(session)?.find(&parsed.words[0])?;
+    execute(session, &row, &parsed.words[1..])
 }
 
-/// Runs a command inside a container. Only its exit code is modelled.
+/// Runs a command inside a container and does there what it wants.
 ///
 /// # Errors
 /// The daemon's text if nothing runs there.
-pub fn execute(engine: &Engine<'_>, row: &Row, words: &[String]) -> Result<Output, Output> {
+pub fn execute(session: &mut Session, row: &Row, words: &[String]) -> Result<Output, Output> {
+    let engine = Engine::of(session)?;
+    let (orchestrator, node) = (
+        engine.world.orchestrator,
+        engine.world.machine_text(engine.machine).to_owned(),
+    );
+    let outcome = outcome(&engine, row, words)?;
+    Ok(host::carry(session, orchestrator, &node, outcome))
+}
+
+fn outcome(engine: &Engine<'_>, row: &Row, words: &[String]) -> Result<Outcome, Output> {
+    // The runtime's own process does not fit below the limit on tasks.
+    let full = row.process.is_some_and(|id| {
+        let most = engine.world.substrate.container_limits(id).pids_max;
+        let now = 1 + engine.world.substrate.tasks_beside(id, engine.now);
+        most.is_some_and(|most| now >= most)
+    });
+    if full {
+        return Err(Output::error(
+            126,
+            "OCI runtime exec failed: exec failed: unable to start container process: error executing setns process: exit status 1",
+        ));
+    }
     let command: Vec<Arc<str>> = words.iter().map(|word| word.as_str().into()).collect();
     let code = row
         .process
         .and_then(|id| engine.world.substrate.exec(id, &command, engine.now));
     if code.is_some_and(|code| !matches!(code, 126 | 127))
-        && let Some(output) = row
+        && let Some(outcome) = row
             .process
-            .and_then(|id| crate::console::host::inside(engine.world, id, engine.now, words))
+            .and_then(|id| host::inside(engine.world, id, engine.now, words, ""))
     {
-        return Ok(output);
+        return Ok(outcome);
     }
     match code {
         None => Err(Output::error(
@@ -470,7 +554,8 @@ pub fn execute(engine: &Engine<'_>, row: &Row, words: &[String]) -> Result<Outpu
                 "what a command prints inside a container is not modelled, only its exit code\n"
                     .to_owned(),
             code,
-        }),
+        }
+        .into()),
     }
 }
 

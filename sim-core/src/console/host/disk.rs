@@ -15,7 +15,8 @@ pub fn space(sight: &Sight<'_>) -> (u64, u64, u64) {
     (size, used, size - used)
 }
 
-fn human(bytes: u64) -> String {
+/// Bytes as `df -h` and `du -h` write them.
+pub fn human(bytes: u64) -> String {
     let mut value = bytes;
     let mut tenths = 0;
     for unit in ["", "K", "M", "G", "T"] {

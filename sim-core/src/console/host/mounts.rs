@@ -117,7 +117,7 @@ fn layers_of(sight: &Sight<'_>, image: crate::base::symbol::Symbol) -> Vec<Strin
 }
 
 /// A container's upper directory, work directory and the place where all is merged.
-fn directories(sight: &Sight<'_>, name: &str) -> [String; 3] {
+pub fn directories(sight: &Sight<'_>, name: &str) -> [String; 3] {
     let base = match sight.place.world.orchestrator {
         Orchestrator::Kubernetes => {
             let number = name.bytes().fold(0_u64, |sum, byte| {
@@ -198,10 +198,7 @@ fn container(sight: &Sight<'_>, process: &Process) -> Vec<Mount> {
         ),
         mount("sysfs", "/sys", "sysfs", "ro,nosuid,nodev,noexec,relatime"),
     ];
-    let inside = Sight {
-        place: sight.place,
-        inside: Some(id),
-    };
+    let inside = Sight::container(sight.place, id);
     groups(&inside, &mut all, "ro");
     let kubernetes = sight.place.world.orchestrator == Orchestrator::Kubernetes;
     for file in ["hosts", "hostname", "resolv.conf"] {

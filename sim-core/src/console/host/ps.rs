@@ -113,7 +113,7 @@ fn long(sight: &Sight<'_>, all: &[Process]) -> Table {
             (process.rss / 1_024 * 2).to_string(),
             (process.rss / 1_024).to_string(),
             "?".to_owned(),
-            "Ss".to_owned(),
+            if process.zombie { "Z" } else { "Ss" }.to_owned(),
             started(process),
             "0:00".to_owned(),
             command(process),

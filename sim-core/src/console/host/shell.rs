@@ -1,23 +1,91 @@
 //! Commands that read files and processes, the same on a machine and inside a container.
 
+use crate::base::time::SimDuration;
 use crate::console::Output;
 use crate::console::script::{self, Join, Simple};
 use crate::console::text_tools;
+use crate::engine::command::ProcessAct;
 use crate::substrate::errno::Errno;
+use crate::substrate::order::ContainerId;
+use crate::substrate::root_fs::{Change, Spot};
 
 use super::place::Place;
 use super::sight::{Node, Sight, Target};
 use super::{etc, mounts, net, procfs, ps, space};
 
-/// A write that a command wants; carried out by whoever may change the world.
+/// A change that a command wants; carried out by whoever may change the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
-    /// What it reaches.
-    pub target: Target,
-    /// What is written.
-    pub text: String,
-    /// Path as written, for messages.
-    pub path: String,
+pub enum Wish {
+    /// A file of a control group is written.
+    Group {
+        /// What it reaches.
+        target: Target,
+        /// What is written.
+        text: String,
+        /// Path as written, for messages.
+        path: String,
+    },
+    /// Something is done to the processes of a container.
+    Process {
+        /// The container.
+        container: ContainerId,
+        /// What.
+        act: ProcessAct,
+    },
+    /// A file of a disk is changed.
+    File {
+        /// Where.
+        spot: Spot,
+        /// How.
+        change: Change,
+        /// The container whose process does it.
+        by: Option<ContainerId>,
+    },
+}
+
+/// Writes text to a file: of a control group, or of a disk.
+///
+/// # Errors
+/// The kernel's, at opening it or at writing.
+fn put(sight: &Sight<'_>, path: &str, text: &str, append: bool) -> Result<Wish, (bool, Errno)> {
+    let is_system = matches!(super::sight::names(path).first(), Some(&("proc" | "sys")));
+    if is_system {
+        let target = sight.target(path).map_err(|error| (true, error))?;
+        return Ok(Wish::Group {
+            target,
+            text: text.to_owned(),
+            path: path.to_owned(),
+        });
+    }
+    let before = match sight.look(path) {
+        Ok(Node::File(before)) if append => before,
+        Ok(Node::Opaque(bytes)) if append => {
+            let whole = bytes.saturating_add(text.len() as u64);
+            return sight
+                .change(path, Change::Fill(whole))
+                .map_err(|error| (false, error));
+        }
+        Ok(_) | Err(_) => String::new(),
+    };
+    let whole = before + text;
+    sight
+        .change(path, Change::Write(whole.into()))
+        .map_err(|error| (error != Errno::NoSpace, error))
+}
+
+/// Sum of a directory's blocks, the first line of a long list.
+fn blocks(sight: &Sight<'_>, path: &str, names: &[String]) -> u64 {
+    names
+        .iter()
+        .map(
+            |name| match sight.look(&format!("{}/{name}", path.trim_end_matches('/'))) {
+                Ok(Node::File(text)) => (text.len() as u64).div_ceil(4_096) * 4,
+                Ok(Node::Opaque(bytes)) => bytes.div_ceil(4_096) * 4,
+                Ok(Node::Directory(_)) => 4,
+                Ok(Node::Link(_) | Node::Device) | Err(_) => 0,
+            },
+        )
+        .sum()
 }
 
 /// What a command printed and wants.
@@ -25,15 +93,17 @@ pub struct Wish {
 pub struct Outcome {
     /// Text and exit code.
     pub output: Output,
-    /// Writes, in order.
+    /// Changes, in order.
     pub wishes: Vec<Wish>,
+    /// How long it takes where that is worth a wait: large writes.
+    pub takes: SimDuration,
 }
 
 impl From<Output> for Outcome {
     fn from(output: Output) -> Self {
         Self {
             output,
-            wishes: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -84,6 +154,7 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
         "whoami" => text("root\n".to_owned()),
         "pwd" => text("/\n".to_owned()),
         "nproc" => text(format!("{}\n", procfs::cpus(sight))),
+        "kill" => super::jobs::kill(sight, &plain),
         "env" | "printenv" if plain.len() <= 1 => {
             Some(environment(sight, plain.first().copied()).into())
         }
@@ -112,6 +183,8 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
             }
             text(found.join(if name == "pidof" { " " } else { "\n" }) + "\n")
         }
+        "touch" | "rm" | "rmdir" | "mkdir" | "cp" | "mv" | "dd" | "fallocate" | "truncate"
+        | "chmod" | "chown" | "du" => super::tools::run(sight, name, &plain),
         "ip" => Some(net::ip(sight, &plain).into()),
         "ss" => Some(super::sockets::run(sight, &plain).into()),
         "df" => Some(super::disk::df(sight, &plain).into()),
@@ -145,7 +218,34 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
 
 /// Runs a script: pipelines, and redirections into files.
 fn script_lines(sight: &Sight<'_>, text: &str, input: &str, depth: usize) -> Option<Outcome> {
-    let lines = match script::parse(text) {
+    let text = super::jobs::unrolled(text);
+    let parts = super::jobs::parts(&text);
+    if parts.iter().any(|(_, behind)| *behind) {
+        let mut all = Outcome::default();
+        for (part, behind) in parts {
+            let outcome = if behind {
+                match super::jobs::leave(sight, &part) {
+                    Ok(wish) => {
+                        all.wishes.push(wish);
+                        continue;
+                    }
+                    Err(outcome) => outcome,
+                }
+            } else {
+                script_lines(sight, &part, input, depth)?
+            };
+            all.wishes.extend(outcome.wishes);
+            all.output.stdout.push_str(&outcome.output.stdout);
+            all.output.stderr.push_str(&outcome.output.stderr);
+            all.output.code = outcome.output.code;
+            // A shell that cannot fork gives up.
+            if behind {
+                break;
+            }
+        }
+        return Some(all);
+    }
+    let lines = match script::parse(&text) {
         Ok(lines) => lines,
         Err(error) => return Some(Output::error(2, format!("sh: {error}")).into()),
     };
@@ -165,6 +265,7 @@ fn script_lines(sight: &Sight<'_>, text: &str, input: &str, depth: usize) -> Opt
             let outcome = one(sight, simple, &piped, depth)?;
             last = outcome.output;
             all.wishes.extend(outcome.wishes);
+            all.takes += outcome.takes;
             all.output.stderr.push_str(&last.stderr);
             piped.clone_from(&last.stdout);
         }
@@ -192,23 +293,30 @@ fn one(sight: &Sight<'_>, simple: &Simple, piped: &str, depth: usize) -> Option<
         let errors = std::mem::take(&mut outcome.output.stderr);
         outcome.output.stdout.push_str(&errors);
     }
-    if let Some((path, _)) = &simple.output {
+    if let Some((path, append)) = &simple.output {
         let text = std::mem::take(&mut outcome.output.stdout);
         if path == "/dev/null" {
             return Some(outcome);
         }
-        match sight.target(path) {
-            Ok(target) => outcome.wishes.push(Wish {
-                target,
-                text,
-                path: path.clone(),
-            }),
-            Err(error) => {
+        match put(sight, path, &text, *append) {
+            Ok(wish) => outcome.wishes.push(wish),
+            Err((true, error)) => {
                 outcome.output.code = 2;
                 outcome
                     .output
                     .stderr
                     .push_str(&format!("sh: 1: cannot create {path}: {}\n", error.text()));
+            }
+            Err((false, error)) => {
+                // The file was opened: it is there and empty.
+                if sight.look(path).is_err() {
+                    outcome.wishes.extend(sight.change(path, Change::Touch));
+                }
+                outcome.output.code = 1;
+                outcome
+                    .output
+                    .stderr
+                    .push_str(&format!("sh: write error: {}\n", error.text()));
             }
         }
     }
@@ -242,7 +350,11 @@ fn expand(sight: &Sight<'_>, pattern: &str) -> Vec<String> {
         for base in &found {
             if !part.contains(['*', '?', '[']) {
                 let path = format!("{base}/{part}");
-                if sight.look(&path).is_ok() {
+                // A file that can only be written is there, too.
+                if !matches!(
+                    sight.look(&path),
+                    Err(Errno::NotFound | Errno::NotDirectory)
+                ) {
                     next.push(path);
                 }
                 continue;
@@ -337,11 +449,30 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
             return format!("{name}\n");
         }
         let (kind, arrow) = match sight.look(path) {
-            Ok(Node::Directory(_)) => ("dr-xr-xr-x", String::new()),
+            Ok(Node::Directory(_)) if super::sight::is_virtual(path) => {
+                ("dr-xr-xr-x", String::new())
+            }
+            Ok(Node::Directory(_)) => ("drwxr-xr-x", String::new()),
             Ok(Node::Link(target)) => ("lrwxrwxrwx", format!(" -> {target}")),
-            Ok(Node::File(_)) | Err(_) => ("-rw-r--r--", String::new()),
+            Ok(Node::Device) => {
+                let at = sight.changed(path);
+                return format!("c--------- 1 root root 0, 0 {at} {name}\n");
+            }
+            Ok(Node::File(_) | Node::Opaque(_)) | Err(_) => ("-rw-r--r--", String::new()),
         };
-        format!("{kind} 1 root root 0 {name}{arrow}\n")
+        let bytes = match sight.look(path) {
+            Ok(Node::File(text)) if !super::sight::is_virtual(path) => text.len() as u64,
+            Ok(Node::Opaque(bytes)) => bytes,
+            Ok(Node::Directory(_)) if !super::sight::is_virtual(path) => 4_096,
+            Ok(_) | Err(_) => 0,
+        };
+        if super::sight::is_virtual(path) {
+            return format!("{kind} 1 root root 0 {name}{arrow}\n");
+        }
+        format!(
+            "{kind} 1 root root {bytes} {} {name}{arrow}\n",
+            sight.changed(path)
+        )
     };
     let mut output = Output::default();
     let several = paths.len() > 1;
@@ -353,6 +484,10 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
                         output.stdout.push('\n');
                     }
                     output.stdout.push_str(&format!("{path}:\n"));
+                }
+                if long && !super::sight::is_virtual(path) {
+                    let blocks = blocks(sight, path, &names);
+                    output.stdout.push_str(&format!("total {blocks}\n"));
                 }
                 for name in names {
                     let whole = format!("{}/{name}", path.trim_end_matches('/'));
@@ -440,13 +575,9 @@ fn find(sight: &Sight<'_>, words: &[&str]) -> Output {
 fn tee(sight: &Sight<'_>, words: &[&str], input: &str) -> Outcome {
     let mut outcome: Outcome = Output::text(input).into();
     for path in words.iter().filter(|word| !word.starts_with('-')) {
-        match sight.target(path) {
-            Ok(target) => outcome.wishes.push(Wish {
-                target,
-                text: input.to_owned(),
-                path: (*path).to_owned(),
-            }),
-            Err(error) => {
+        match put(sight, path, input, words.contains(&"-a")) {
+            Ok(wish) => outcome.wishes.push(wish),
+            Err((_, error)) => {
                 outcome
                     .output
                     .stderr
@@ -460,7 +591,9 @@ fn tee(sight: &Sight<'_>, words: &[&str], input: &str) -> Outcome {
 
 fn test(sight: &Sight<'_>, words: &[&str]) -> Output {
     let code = match words {
-        ["-f", path] | ["-f", path, "]"] => !matches!(sight.look(path), Ok(Node::File(_))),
+        ["-f", path] | ["-f", path, "]"] => {
+            !matches!(sight.look(path), Ok(Node::File(_) | Node::Opaque(_)))
+        }
         ["-d", path] | ["-d", path, "]"] => !matches!(sight.look(path), Ok(Node::Directory(_))),
         ["-e", path] | ["-e", path, "]"] => sight.look(path).is_err(),
         [left, "=", right] | [left, "=", right, "]"] => left != right,

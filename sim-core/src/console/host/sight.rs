@@ -6,11 +6,15 @@
 //!                ──▶ /etc             etc
 //! ```
 
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
 use crate::substrate::cgroup::place::{CONTROLLERS_V1, Version, controller_v1};
 use crate::substrate::cgroup::tree::{Group, GroupKey};
 use crate::substrate::cgroup::{files, legacy};
 use crate::substrate::errno::Errno;
 use crate::substrate::order::ContainerId;
+use crate::substrate::root_fs::Disk;
 
 use super::place::Place;
 use super::{etc, procfs};
@@ -27,6 +31,10 @@ pub enum Node {
     Directory(Vec<String>),
     /// A link to there.
     Link(String),
+    /// A file of this size whose text is not known.
+    Opaque(u64),
+    /// A device 0/0: what an overlay's upper directory hides something with.
+    Device,
 }
 
 /// What a write reaches.
@@ -43,6 +51,10 @@ pub struct Target {
 /// The eyes of one process.
 #[derive(Clone, Debug)]
 pub struct Sight<'a> {
+    /// The machine's disk as commands that have run so far left it; none: as it is.
+    pub(super) disk: RefCell<Option<Arc<Disk>>>,
+    /// Processes that this command has left behind.
+    pub(super) left: Cell<u64>,
     /// The machine.
     pub place: &'a Place<'a>,
     /// The container that the process runs in; none: on the machine itself.
@@ -68,6 +80,8 @@ impl<'a> Sight<'a> {
     /// That of a process on the machine.
     pub const fn machine(place: &'a Place<'a>) -> Self {
         Self {
+            disk: RefCell::new(None),
+            left: Cell::new(0),
             place,
             inside: None,
         }
@@ -76,6 +90,8 @@ impl<'a> Sight<'a> {
     /// That of a process in a container.
     pub const fn container(place: &'a Place<'a>, container: ContainerId) -> Self {
         Self {
+            disk: RefCell::new(None),
+            left: Cell::new(0),
             place,
             inside: Some(container),
         }
@@ -98,6 +114,55 @@ impl<'a> Sight<'a> {
     pub fn look(&self, path: &str) -> Result<Node, Errno> {
         let names = names(path);
         match names.as_slice() {
+            ["sys", "fs", "cgroup", rest @ ..] => return self.group_node(rest),
+            ["proc", rest @ ..] => return procfs::look(self, rest),
+            _ => {}
+        }
+        // What somebody wrote is there, whatever was there before.
+        let written = self.on_disk(path);
+        if self.inside.is_some() && !matches!(names.as_slice(), ["sys", ..]) {
+            let own = match names.as_slice() {
+                ["etc", rest @ ..] if !rest.is_empty() => etc::look(self, rest).ok(),
+                _ => None,
+            };
+            return match (written, own) {
+                // The text of a file that nobody changed.
+                (Some(Node::Opaque(_)) | None, Some(own)) if self.keeps(path) => Ok(own),
+                (Some(Node::Directory(mut all)), _) if names == ["etc"] => {
+                    all.extend(["hostname", "hosts", "resolv.conf"].map(str::to_owned));
+                    all.sort();
+                    all.dedup();
+                    Ok(Node::Directory(all))
+                }
+                (Some(node), _) => Ok(node),
+                (None, _) => Err(Errno::NotFound),
+            };
+        }
+        let plain = self.plain_look(&names);
+        match (written, self.above_windows(path), plain) {
+            (Some(Node::Directory(more)), _, Ok(Node::Directory(mut all)))
+            | (None, Some(Node::Directory(more)), Ok(Node::Directory(mut all))) => {
+                all.extend(more);
+                all.sort();
+                all.dedup();
+                Ok(Node::Directory(all))
+            }
+            (Some(node), _, _) | (None, Some(node), Err(_)) => Ok(node),
+            (None, _, plain) => plain,
+        }
+    }
+
+    /// Whether a file of the image, or one that the runtime mounts, is as it was.
+    fn keeps(&self, path: &str) -> bool {
+        matches!(
+            names(path).as_slice(),
+            ["etc", "hostname" | "hosts" | "resolv.conf"]
+        ) || matches!(self.on_disk(path), Some(Node::Opaque(_)))
+    }
+
+    /// What every machine has at a path.
+    fn plain_look(&self, names: &[&str]) -> Result<Node, Errno> {
+        match names {
             [] => Ok(directory(&[
                 "bin", "dev", "etc", "home", "lib", "mnt", "opt", "proc", "root", "run", "sbin",
                 "srv", "sys", "tmp", "usr", "var",
@@ -107,8 +172,6 @@ impl<'a> Sight<'a> {
                 "power",
             ])),
             ["sys", "fs"] => Ok(directory(&["bpf", "cgroup", "ext4"])),
-            ["sys", "fs", "cgroup", rest @ ..] => self.group_node(rest),
-            ["proc", rest @ ..] => procfs::look(self, rest),
             ["etc", rest @ ..] => etc::look(self, rest),
             [
                 "bin" | "dev" | "home" | "lib" | "mnt" | "opt" | "root" | "run" | "sbin" | "srv"
@@ -133,6 +196,8 @@ impl<'a> Sight<'a> {
                 }
                 Node::File(text) => return Ok(text),
                 Node::Directory(_) => return Err(Errno::IsDirectory),
+                Node::Opaque(_) => return Err(Errno::NotModelled),
+                Node::Device => return Err(Errno::NoDevice),
                 Node::Link(target) if target.starts_with('/') => path = target,
                 Node::Link(target) => {
                     let above = path.trim_end_matches('/').rsplit_once('/');
@@ -194,10 +259,10 @@ impl<'a> Sight<'a> {
                         Err(Errno::Permission)
                     }
                 }
-                Ok(_) => Err(Errno::NotSupported),
                 Err(_) if self.inside.is_some() && names.first() == Some(&"sys") => {
                     Err(Errno::ReadOnly)
                 }
+                Ok(_) => Err(Errno::NotSupported),
                 Err(error) => Err(error),
             };
         };
@@ -262,4 +327,9 @@ fn walk(root: &Group, names: &[&str], controller: Option<&'static str>) -> Resul
     all.extend(at.children.keys().cloned());
     all.sort_unstable();
     Ok(Node::Directory(all))
+}
+
+/// Whether a path is one of the kernel's own file systems.
+pub fn is_virtual(path: &str) -> bool {
+    matches!(names(path).first(), Some(&("proc" | "sys")))
 }

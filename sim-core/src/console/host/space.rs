@@ -166,9 +166,9 @@ pub fn nsenter(place: &Place<'_>, words: &[String], input: &str) -> Option<Outco
         let mut all = place.world.substrate.containers_in(sandbox);
         all.next().map(|(id, _)| id)
     });
-    let inside = Sight {
-        place,
-        inside: container,
+    let inside = match container {
+        Some(container) => Sight::container(place, container),
+        None => Sight::machine(place),
     };
     let outside = Sight::machine(place);
     let name = command[0].as_str();
@@ -212,10 +212,7 @@ fn in_namespace(place: &Place<'_>, path: &str, command: &[String], input: &str) 
         .and_then(|(sandbox, _)| machines.containers_in(*sandbox).next())
         .map(|(id, _)| id);
     let sight = match container {
-        Some(container) => Sight {
-            place,
-            inside: Some(container),
-        },
+        Some(container) => Sight::container(place, container),
         None if name == "default" => Sight::machine(place),
         None => {
             return Output::error(

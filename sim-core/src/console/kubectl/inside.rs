@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::time::SimTime;
+use crate::console::host;
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
 use crate::substrate::order::ContainerId;
@@ -314,13 +315,16 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
     };
     if code != 127
         && let Some(id) = id
-        && let Some(output) = crate::console::host::inside(
+        && let Some(outcome) = host::inside(
             call.session.world(Orchestrator::Kubernetes)?,
             id,
             now,
             &command,
+            "",
         )
     {
+        let node = host::machine_of(call.session.world(Orchestrator::Kubernetes)?, id);
+        let output = host::carry(call.session, Orchestrator::Kubernetes, &node, outcome);
         call.stdout.push_str(&output.stdout);
         call.stderr.push_str(&output.stderr);
         if output.code == 0 {

@@ -109,6 +109,8 @@ impl Kubelets {
             | Order::RemoveContainer { container } => of_container(*container),
             Order::AddImage { .. }
             | Order::RemoveImage { .. }
+            | Order::RemoveLayer { .. }
+            | Order::RemoveVolume { .. }
             | Order::ProbeNow { .. }
             | Order::SetBalancer { .. }
             | Order::RemoveBalancer { .. }

@@ -192,7 +192,8 @@ impl Kubelets {
         observed[Signal::Nodefs as usize] = Some((free, size));
         observed[Signal::Imagefs as usize] = Some((free, size));
         let pids = (memory / BYTES_PER_TASK).clamp(1, PIDS_MAX);
-        observed[Signal::Pids as usize] = Some((pids - signed(machines.tasks(machine)), pids));
+        observed[Signal::Pids as usize] =
+            Some((pids - signed(machines.machine_tasks(machine)), pids));
         observed
     }
 

@@ -300,6 +300,10 @@ pub fn pull_failed(
         }
         PullError::ManifestUnknown => "not found",
         PullError::RegistryDown => "dial tcp: i/o timeout",
+        // As containerd reports a full disk.
+        PullError::NoSpace => {
+            "failed to copy: failed to send write: write /var/lib/containerd/io.containerd.content.v1.content/ingest/data: no space left on device: unknown"
+        }
         PullError::NotPresent | PullError::InvalidName => unreachable!("answered above"),
     };
     let text = format!(

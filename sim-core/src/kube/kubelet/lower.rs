@@ -6,12 +6,15 @@ use crate::api::kube::container::{Container, ImagePullPolicy};
 use crate::api::kube::probe::{Probe, ProbeHandler};
 use crate::api::kube::service::PortTarget;
 use crate::api::resources::ResourceAmounts;
+use crate::base::quantity::Quantity;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
 use crate::kube::template::PodTemplate;
+use crate::manifest::value::Value;
 use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
+use crate::substrate::root_fs::{From, Mount, RootSpec};
 
 use super::hooks::{self, HookRun};
 use super::needs::{self, Need};
@@ -67,7 +70,8 @@ pub fn containers(
     let all = init.chain(spec.containers.iter().map(|container| (container, false)));
     all.map(|(container, init)| {
         let needs = resources::container(template, container, settings);
-        lowered(template, container, init, needs, symbols)
+        let root = root(template, container);
+        lowered(template, container, init, needs, root, symbols)
     })
     .collect()
 }
@@ -77,6 +81,7 @@ fn lowered(
     container: &Container,
     init: bool,
     (group, oom): (GroupSettings, OomScore),
+    root: RootSpec,
     symbols: &mut Symbols,
 ) -> Lowered {
     let name = symbols.intern(&container.name);
@@ -106,6 +111,7 @@ fn lowered(
         group,
         oom,
         mounts: Arc::from([]),
+        root: Arc::new(root),
         probes: probes
             .into_iter()
             .filter(|_| runs_on)
@@ -130,6 +136,66 @@ fn lowered(
         startup: probe_of(&container.startup_probe),
         liveness: probe_of(&container.liveness_probe),
         readiness: probe_of(&container.readiness_probe),
+    }
+}
+
+/// What is mounted into a container. A claim's volume is a directory of the machine here.
+fn root(template: &PodTemplate, container: &Container) -> RootSpec {
+    let list = |path: &[&str]| template.document.path(path).and_then(Value::as_list);
+    let named = |list: Option<&[Value]>, name: &str| {
+        let mut all = list.into_iter().flatten();
+        all.find(|item| item.str_at(&["name"]) == Some(name))
+            .cloned()
+    };
+    let own = named(list(&["spec", "containers"]), &container.name)
+        .or_else(|| named(list(&["spec", "initContainers"]), &container.name))
+        .unwrap_or_default();
+    let flag =
+        |value: &Value, path: &[&str]| value.path(path).and_then(Value::as_bool) == Some(true);
+    let mounts = own.path(&["volumeMounts"]).and_then(Value::as_list);
+    RootSpec {
+        mounts: mounts
+            .into_iter()
+            .flatten()
+            .filter_map(|mount| {
+                let name = mount.str_at(&["name"])?;
+                let volume = named(list(&["spec", "volumes"]), name)?;
+                let from = source(name, &volume);
+                let whole = matches!(from, From::Machine(_) | From::Memory(_));
+                Some(Mount {
+                    target: mount.str_at(&["mountPath"])?.trim_end_matches('/').into(),
+                    from,
+                    read_only: flag(mount, &["readOnly"])
+                        || !whole
+                            && ["configMap", "secret", "projected", "downwardAPI"]
+                                .iter()
+                                .any(|kind| volume.path(&[kind]).is_some()),
+                })
+            })
+            .collect(),
+        read_only: flag(&own, &["securityContext", "readOnlyRootFilesystem"]),
+        init: false,
+    }
+}
+
+fn source(name: &str, volume: &Value) -> From {
+    if let Some(path) = volume.str_at(&["hostPath", "path"]) {
+        return From::Machine(path.into());
+    }
+    if volume.str_at(&["emptyDir", "medium"]) == Some("Memory") {
+        let limit = volume
+            .path(&["emptyDir", "sizeLimit"])
+            .and_then(|value| {
+                let text = value.as_str().map(str::to_owned);
+                let text = text.or_else(|| value.as_i64().map(|bytes| bytes.to_string()))?;
+                Quantity::parse(&text).ok()
+            })
+            .and_then(|quantity| u64::try_from(quantity.value()).ok());
+        return From::Memory(limit.unwrap_or(0));
+    }
+    match volume.str_at(&["persistentVolumeClaim", "claimName"]) {
+        Some(claim) => From::Volume(claim.into()),
+        None => From::Sandbox(name.into()),
     }
 }
 

@@ -348,6 +348,7 @@ pub fn sandbox(
             .unwrap_or_default()
             .into(),
         driver: settings.cgroup_driver,
+        lasting: false,
     }
 }
 

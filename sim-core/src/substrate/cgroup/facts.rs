@@ -34,10 +34,16 @@ pub struct MemoryUse {
     pub active_file: u64,
     /// Page cache that can be dropped, in bytes.
     pub inactive_file: u64,
+    /// Pages of file systems in memory, in bytes.
+    pub shared: u64,
     /// Kernel memory: stacks, page tables, slabs, in bytes.
     pub kernel: u64,
     /// Most that was in use at once, in bytes.
     pub peak: u64,
+    /// Times that pages went although they were protected softly.
+    pub low_events: u64,
+    /// Times that the group was above `memory.high`.
+    pub high_events: u64,
     /// Times that the limit was hit.
     pub max_events: u64,
     /// Times that the kernel found nothing left to reclaim.
@@ -51,13 +57,13 @@ pub struct MemoryUse {
 impl MemoryUse {
     /// `memory.current`: all of it, in bytes.
     pub const fn current(&self) -> u64 {
-        self.anonymous + self.active_file + self.inactive_file + self.kernel
+        self.anonymous + self.active_file + self.inactive_file + self.shared + self.kernel
     }
 
     /// What cannot be dropped at once, in bytes: `memory.current` less inactive page cache.
     /// Source: cadvisor and the kubelet's `workingSetBytes`.
     pub const fn working_set(&self) -> u64 {
-        self.anonymous + self.active_file + self.kernel
+        self.anonymous + self.active_file + self.shared + self.kernel
     }
 
     /// Adds that of a group below.
@@ -67,6 +73,9 @@ impl MemoryUse {
         self.inactive_file += other.inactive_file;
         self.kernel += other.kernel;
         self.peak += other.peak;
+        self.shared += other.shared;
+        self.low_events += other.low_events;
+        self.high_events += other.high_events;
         self.max_events += other.max_events;
         self.oom_events += other.oom_events;
         self.oom_kills += other.oom_kills;

@@ -215,8 +215,13 @@ fn memory(name: &str, facts: &Facts) -> Result<String, Errno> {
         "memory.swap.events" => "high 0\nmax 0\nfail 0\n".to_owned(),
         "memory.oom.group" => format!("{}\n", u8::from(limits.oom_group)),
         "memory.events" | "memory.events.local" => format!(
-            "low 0\nhigh 0\nmax {}\noom {}\noom_kill {}\noom_group_kill {}\n",
-            used.max_events, used.oom_events, used.oom_kills, used.oom_group_kills
+            "low {}\nhigh {}\nmax {}\noom {}\noom_kill {}\noom_group_kill {}\n",
+            used.low_events,
+            used.high_events,
+            used.max_events,
+            used.oom_events,
+            used.oom_kills,
+            used.oom_group_kills
         ),
         "memory.stat" => stat(facts),
         "memory.numa_stat" => format!(
@@ -233,7 +238,7 @@ fn memory(name: &str, facts: &Facts) -> Result<String, Errno> {
 
 fn stat(facts: &Facts) -> String {
     let used = &facts.memory;
-    let file = used.active_file + used.inactive_file;
+    let file = used.active_file + used.inactive_file + used.shared;
     let rows: [(&str, u64); 27] = [
         ("anon", used.anonymous),
         ("file", file),
@@ -244,7 +249,7 @@ fn stat(facts: &Facts) -> String {
         ("percpu", 0),
         ("sock", 0),
         ("vmalloc", 0),
-        ("shmem", 0),
+        ("shmem", used.shared),
         ("zswap", 0),
         ("zswapped", 0),
         ("file_mapped", used.active_file),
@@ -254,7 +259,7 @@ fn stat(facts: &Facts) -> String {
         ("anon_thp", 0),
         ("file_thp", 0),
         ("shmem_thp", 0),
-        ("inactive_anon", 0),
+        ("inactive_anon", used.shared),
         ("active_anon", used.anonymous),
         ("inactive_file", used.inactive_file),
         ("active_file", used.active_file),
@@ -271,6 +276,17 @@ fn stat(facts: &Facts) -> String {
 fn io(name: &str, facts: &Facts) -> String {
     match name {
         "io.weight" => format!("default {}\n", facts.limits.io_weight),
+        "io.max" if facts.limits.io == [None; 4] => String::new(),
+        "io.max" => {
+            let names = ["rbps", "wbps", "riops", "wiops"];
+            let parts = names.iter().zip(facts.limits.io).map(|(name, limit)| {
+                limit.map_or_else(
+                    || format!(" {name}=max"),
+                    |limit| format!(" {name}={limit}"),
+                )
+            });
+            format!("8:0{}\n", parts.collect::<String>())
+        }
         "io.stat" => {
             let [read, written, reads, writes] = facts.io;
             if read + written == 0 {

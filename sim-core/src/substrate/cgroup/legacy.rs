@@ -216,7 +216,7 @@ fn memory(name: &str, facts: &Facts) -> Result<String, Errno> {
         "memory.use_hierarchy" => "1\n".to_owned(),
         "memory.pressure_level" => return Err(Errno::Invalid),
         "memory.stat" => {
-            let file = used.active_file + used.inactive_file;
+            let file = used.active_file + used.inactive_file + used.shared;
             format!(
                 "cache {file}\nrss {}\nrss_huge 0\nshmem 0\nmapped_file {}\ndirty 0\nwriteback 0\n\
                  swap 0\ninactive_anon 0\nactive_anon {}\ninactive_file {}\nactive_file {}\n\

@@ -54,6 +54,9 @@ pub struct Limits {
     pub mems: Arc<str>,
     /// `io.weight`; on the first version `blkio.weight`.
     pub io_weight: u64,
+    /// `io.max` of the machine's disk: bytes read and written, requests read and written, each per
+    /// second.
+    pub io: [Option<u64>; 4],
     /// Whether it is frozen.
     pub frozen: bool,
 }
@@ -78,6 +81,7 @@ impl Default for Limits {
             cpus: "".into(),
             mems: "".into(),
             io_weight: 100,
+            io: [None; 4],
             frozen: false,
         }
     }

@@ -169,6 +169,8 @@ pub struct SandboxSpec {
     pub runtime: Arc<str>,
     /// Who makes its groups; none: as on the whole machine.
     pub driver: Option<Driver>,
+    /// Whether what its owner's containers write stays when they end, until it is told to go.
+    pub lasting: bool,
 }
 
 #[cfg(test)]

@@ -341,6 +341,7 @@ impl Substrate {
             group.facts.memory = self.container_memory(container, now);
             group.facts.cpu = self.container_cpu(container, now);
             group.facts.pids_events = self.pids_refused(container);
+            group.facts.io = self.cache_of(container).io;
         }
     }
 }

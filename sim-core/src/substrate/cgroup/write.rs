@@ -123,6 +123,7 @@ pub fn write(
             limits.io_weight = within(number(text)?, 1, WEIGHT_MAX)?;
             Ok(())
         }
+        (Version::V2, "io.max") => io_max(limits, text),
         (Version::V1, "blkio.weight") => {
             limits.io_weight = within(number(text)?, 10, 1_000).map_err(|_| Errno::Invalid)?;
             Ok(())
@@ -162,6 +163,36 @@ fn cpu_max(limits: &mut Limits, text: &str) -> Result<(), Errno> {
     Ok(())
 }
 
+/// `io.max` takes the numbers of a device and any of four limits. Source: Linux
+/// `block/blk-throttle.c` (`tg_set_limit`).
+fn io_max(limits: &mut Limits, text: &str) -> Result<(), Errno> {
+    let mut words = text.split_whitespace();
+    let device = words.next().ok_or(Errno::Invalid)?;
+    if !device.contains(':') {
+        return Err(Errno::Invalid);
+    }
+    if device != "8:0" {
+        return Err(Errno::NoDevice);
+    }
+    let mut io = limits.io;
+    for word in words {
+        let (name, value) = word.split_once('=').ok_or(Errno::Invalid)?;
+        let names = ["rbps", "wbps", "riops", "wiops"];
+        let place = names.iter().position(|known| *known == name);
+        io[place.ok_or(Errno::Invalid)?] = match value {
+            "max" => None,
+            value => Some(
+                number(value)
+                    .ok()
+                    .filter(|value| *value > 0)
+                    .ok_or(Errno::Range)?,
+            ),
+        };
+    }
+    limits.io = io;
+    Ok(())
+}
+
 fn period(value: u64) -> Result<u64, Errno> {
     within(value, TIME_MIN_US, PERIOD_MAX_US).map_err(|_| Errno::Invalid)
 }
@@ -186,8 +217,11 @@ fn within(value: u64, least: u64, most: u64) -> Result<u64, Errno> {
     }
 }
 
-/// Bytes with the suffixes that the kernel's `memparse` knows.
-fn bytes(text: &str) -> Result<u64, Errno> {
+/// Bytes with the suffixes that the kernel's `memparse` knows, in whole pages.
+///
+/// # Errors
+/// EINVAL.
+pub fn bytes(text: &str) -> Result<u64, Errno> {
     let (digits, shift) = match text.as_bytes().last() {
         Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
         Some(b'm' | b'M') => (&text[..text.len() - 1], 20),

@@ -237,7 +237,7 @@ pub(super) fn logs(session: &Session, global: &Global, words: &[String]) -> Resu
     Ok(Output::text(text))
 }
 
-fn exec(session: &Session, global: &Global, words: &[String]) -> Result<Output, Output> {
+fn exec(session: &mut Session, global: &Global, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&EXEC, words)?;
     host(session)?;
     let project = global.name(session)?;
@@ -255,7 +255,7 @@ fn exec(session: &Session, global: &Global, words: &[String]) -> Result<Output, 
         .find(|row| status_word(row) == "running" && index.is_none_or(|index| index == row.number))
         .ok_or_else(not_running)?;
     let row = engine.find(engine.world.symbols.text(stored.name))?;
-    execute(&engine, &row, &parsed.words[1..])
+    execute(session, &row, &parsed.words[1..])
 }
 
 const SERVICES: Grammar = Grammar {

@@ -21,10 +21,6 @@ use crate::substrate::image::ImageRef;
 /// Longest wait for a pull.
 const LONGEST: SimDuration = SimDuration::from_minutes(60);
 
-/// How much larger an image is on disk than in the registry: layers of common images compress to
-/// about two fifths. Our own figure.
-const UNPACKED_PERCENT: u64 = 250;
-
 const LS: Grammar = grammar(
     "docker images",
     "[OPTIONS] [REPOSITORY[:TAG]]",
@@ -74,7 +70,9 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
             }
             Ok(inspected(&objects, &missing, parsed.value("format")))
         }
-        "build" | "history" | "prune" | "push" | "tag" | "save" | "load" | "import" => {
+        "history" => history(session, words),
+        "prune" => prune(session, words),
+        "build" | "push" | "tag" | "save" | "load" | "import" => {
             Err(not_modelled(&format!("docker image {verb}")))
         }
         word => Err(unknown_command("docker image", word)),
@@ -107,7 +105,7 @@ fn present(session: &Session) -> Result<Vec<Present>, Output> {
                 id: image_id(&format!("{repository}:{tag}")),
                 repository,
                 tag,
-                bytes: image.program.size_bytes.saturating_mul(UNPACKED_PERCENT) / 100,
+                bytes: engine.world.substrate.image_bytes(image),
             })
         })
         .collect();
@@ -174,6 +172,7 @@ pub fn pull(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let known = present(session)?
         .iter()
         .any(|image| format!("{}:{}", image.repository, image.tag) == full);
+    let before = layers_before(session);
     fetch(session, name, false).map_err(|message| Output::error(1, message))?;
     let long =
         ImageRef::parse(name).map_or_else(|| full.clone(), |reference| reference.canonical());
@@ -184,12 +183,59 @@ pub fn pull(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     if !name.contains(':') {
         text.push_str("Using default tag: latest\n");
     }
-    text.push_str(&progress(&full, known));
+    text.push_str(&progress(session, &full, known, &before));
     text.push_str(&format!("{long}\n"));
     Ok(Output::text(text))
 }
 
-fn progress(full: &str, known: bool) -> String {
+/// Digests of the layers that the host has.
+fn layers_before(session: &Session) -> Vec<String> {
+    let Ok(engine) = Engine::of(session) else {
+        return Vec::new();
+    };
+    let machines = &engine.world.substrate;
+    machines
+        .images_on(engine.machine)
+        .flat_map(|image| machines.image_layers(engine.machine, image))
+        .map(|(layer, _)| layer.digest())
+        .collect()
+}
+
+/// What a pull says of each layer where its output is no terminal.
+fn layer_lines(session: &Session, full: &str, before: &[String]) -> String {
+    let Ok(engine) = Engine::of(session) else {
+        return String::new();
+    };
+    let machines = &engine.world.substrate;
+    let wanted = ImageRef::parse(full).map(|reference| reference.canonical());
+    let image = machines
+        .images_on(engine.machine)
+        .find(|image| image.reference.as_ref().map(ImageRef::canonical) == wanted);
+    let layers: Vec<String> = image
+        .map(|image| machines.image_layers(engine.machine, image))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(layer, _)| layer.digest())
+        .collect();
+    let mut text = String::new();
+    let fresh = |layer: &&String| !before.contains(layer);
+    for layer in &layers {
+        let word = if fresh(&layer) {
+            "Pulling fs layer"
+        } else {
+            "Already exists"
+        };
+        text.push_str(&format!("{}: {word}\n", &layer[..12]));
+    }
+    for word in ["Download complete", "Pull complete"] {
+        for layer in layers.iter().filter(fresh) {
+            text.push_str(&format!("{}: {word}\n", &layer[..12]));
+        }
+    }
+    text
+}
+
+fn progress(session: &Session, full: &str, known: bool, before: &[String]) -> String {
     let (repository, tag) = split_tag(full);
     let path =
         ImageRef::parse(full).map_or_else(|| repository.to_owned(), |reference| reference.path);
@@ -198,8 +244,13 @@ fn progress(full: &str, known: bool) -> String {
     } else {
         format!("Downloaded newer image for {full}")
     };
+    let layers = if known {
+        String::new()
+    } else {
+        layer_lines(session, full, before)
+    };
     format!(
-        "{tag}: Pulling from {path}\nDigest: sha256:{}\nStatus: {status}\n",
+        "{tag}: Pulling from {path}\n{layers}Digest: sha256:{}\nStatus: {status}\n",
         image_id(&format!("digest {full}"))
     )
 }
@@ -256,9 +307,10 @@ pub fn ensure(
         }
         _ => {}
     }
+    let before = layers_before(session);
     fetch(session, image, false)?;
     if !quiet {
-        notes.push_str(&progress(&full, is_present));
+        notes.push_str(&progress(session, &full, is_present, &before));
     }
     Ok(())
 }
@@ -307,8 +359,166 @@ pub fn object(session: &Session, name: &str) -> Option<Value> {
     ]))
 }
 
-/// What images take on disk: their number and bytes.
+/// What images take on disk: their number and bytes; a layer that several share counts once.
 pub fn usage(session: &Session) -> Result<(usize, u64), Output> {
-    let images = present(session)?;
-    Ok((images.len(), images.iter().map(|image| image.bytes).sum()))
+    let engine = Engine::of(session)?;
+    let bytes = engine.world.substrate.images_bytes(engine.machine);
+    Ok((present(session)?.len(), bytes))
+}
+
+/// Bytes that would be free without these images, by reference.
+pub fn reclaimable(session: &Session, unused: &[String]) -> Result<u64, Output> {
+    let engine = Engine::of(session)?;
+    let machines = &engine.world.substrate;
+    let is_unused = |image: &crate::substrate::registry::Image| {
+        image.reference.as_ref().is_some_and(|reference| {
+            unused.iter().any(|name| {
+                ImageRef::parse(name)
+                    .is_some_and(|other| other.canonical() == reference.canonical())
+            })
+        })
+    };
+    let mut kept: Vec<String> = Vec::new();
+    let mut all: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    for image in machines.images_on(engine.machine) {
+        for (layer, _) in machines.image_layers(engine.machine, image) {
+            all.insert(layer.digest(), layer.unpacked());
+            if !is_unused(image) {
+                kept.push(layer.digest());
+            }
+        }
+    }
+    Ok(all
+        .iter()
+        .filter(|(digest, _)| !kept.contains(digest))
+        .map(|(_, bytes)| bytes)
+        .sum())
+}
+
+/// Images of the host that no container is made of.
+pub fn unused(session: &Session) -> Result<Vec<String>, Output> {
+    let engine = Engine::of(session)?;
+    let used: Vec<Option<String>> = engine
+        .rows()
+        .iter()
+        .map(|row| ImageRef::parse(&row.image).map(|reference| reference.canonical()))
+        .collect();
+    Ok(present(session)?
+        .into_iter()
+        .map(|image| format!("{}:{}", image.repository, image.tag))
+        .filter(|name| {
+            let own = ImageRef::parse(name).map(|reference| reference.canonical());
+            !used.contains(&own)
+        })
+        .collect())
+}
+
+const HISTORY: Grammar = grammar(
+    "docker history",
+    "[OPTIONS] IMAGE",
+    "format= human,H no-trunc quiet,q platform=!",
+    1,
+    Some(1),
+);
+const PRUNE: Grammar = grammar(
+    "docker image prune",
+    "[OPTIONS]",
+    "all,a force,f filter=*!",
+    0,
+    Some(0),
+);
+
+/// `docker history`. Layers of a pulled image have no image of their own: `<missing>`.
+pub fn history(session: &Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&HISTORY, words)?;
+    let name = &parsed.words[0];
+    let missing = || {
+        Output::error(
+            1,
+            format!("Error response from daemon: No such image: {name}"),
+        )
+    };
+    let found = present(session)?
+        .into_iter()
+        .find(|image| {
+            let (repository, tag) = split_tag(name);
+            image.repository == repository && image.tag == tag
+                || name.len() >= 3 && image.id.starts_with(name.as_str())
+        })
+        .ok_or_else(missing)?;
+    let engine = Engine::of(session)?;
+    let machines = &engine.world.substrate;
+    let full = ImageRef::parse(&format!("{}:{}", found.repository, found.tag))
+        .map(|reference| reference.canonical());
+    let image = machines
+        .images_on(engine.machine)
+        .find(|image| image.reference.as_ref().map(ImageRef::canonical) == full)
+        .ok_or_else(missing)?;
+    let mut listing = Listing::new(
+        &[
+            ("ID", "IMAGE"),
+            ("CreatedSince", "CREATED"),
+            ("CreatedBy", "CREATED BY"),
+            ("Size", "SIZE"),
+            ("Comment", "COMMENT"),
+        ],
+        0,
+    );
+    listing.quiet = "ID";
+    let layers = machines.image_layers(engine.machine, image);
+    for (index, (layer, uses)) in layers.iter().rev().enumerate() {
+        // What made a layer is not known here; who else has it is.
+        let comment = if *uses > 1 {
+            format!("shared by {uses} images")
+        } else {
+            String::new()
+        };
+        listing.rows.push(vec![
+            if index == 0 {
+                short(&found.id)
+            } else {
+                "<missing>".to_owned()
+            },
+            "N/A".to_owned(),
+            format!("sha256:{}", &layer.digest()[..12]),
+            human_size(layer.unpacked()),
+            comment,
+        ]);
+    }
+    Ok(listing.output(&parsed))
+}
+
+/// `docker image prune`: images without a name; with `--all` those that no container is made of.
+pub fn prune(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&PRUNE, words)?;
+    if !parsed.has("force") {
+        return Err(Output::error(
+            1,
+            "docker image prune: this console asks no questions, use --force",
+        ));
+    }
+    let all: Vec<String> = unused(session)?
+        .into_iter()
+        .filter(|name| parsed.has("all") || name.ends_with(":<none>"))
+        .collect();
+    let freed = reclaimable(session, &all)?;
+    let mut text = String::new();
+    for name in &all {
+        let request = Request::RemoveImage {
+            image: name.as_str().into(),
+        };
+        if let Response::Lines(lines) = verb::act(session, request)? {
+            for line in lines {
+                let (word, rest) = line.split_once(": ").unwrap_or(("", &line));
+                text.push_str(&format!("{}: {rest}\n", word.to_lowercase()));
+            }
+        }
+    }
+    if !text.is_empty() {
+        text = format!("Deleted Images:\n{text}\n");
+    }
+    Ok(Output::text(format!(
+        "{text}Total reclaimed space: {}\n",
+        human_size(freed)
+    )))
 }

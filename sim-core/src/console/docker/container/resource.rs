@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use super::row::Engine;
 use super::{image, verb};
 use crate::api::swarm::service::MountKind;
 use crate::compose::resource::BUILT_IN;
@@ -20,6 +21,7 @@ use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
 use crate::manifest::value::Value;
+use crate::substrate::root_fs::Store;
 
 /// Whether this session has such a host.
 pub fn applies(session: &Session) -> bool {
@@ -499,20 +501,41 @@ fn disk(session: &Session, words: &[String]) -> Result<Output, Output> {
     used.dedup();
     let volumes = plane.volumes();
     let mounted = volumes.keys().filter(|name| users(plane, name) > 0).count();
+    let engine = Engine::of(session)?;
+    let machines = &engine.world.substrate;
+    let mut written = (0, 0);
+    for row in engine.rows() {
+        let bytes = row
+            .layer
+            .map_or(0, |layer| machines.layer_bytes(engine.machine, &layer));
+        written.0 += bytes;
+        written.1 += if row.state == "running" { 0 } else { bytes };
+    }
+    let mut kept = (0, 0);
+    for name in volumes.keys() {
+        let bytes = machines.layer_bytes(engine.machine, &Store::Volume(name.clone()));
+        kept.0 += bytes;
+        kept.1 += if users(plane, name) > 0 { 0 } else { bytes };
+    }
+    let free = image::reclaimable(session, &image::unused(session)?)?;
     let mut table = Table::new(&["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"]);
-    // What containers and volumes write is not modelled.
-    for (kind, total, active, size) in [
-        ("Images", images, used.len(), human_size(bytes)),
-        ("Containers", rows.len(), active, "0B".to_owned()),
-        ("Local Volumes", volumes.len(), mounted, "0B".to_owned()),
-        ("Build Cache", 0, 0, "0B".to_owned()),
+    for (kind, total, active, size, free) in [
+        ("Images", images, used.len(), bytes, free),
+        ("Containers", rows.len(), active, written.0, written.1),
+        ("Local Volumes", volumes.len(), mounted, kept.0, kept.1),
+        ("Build Cache", 0, 0, 0, 0),
     ] {
+        // The share is left out where there is nothing.
+        let share = (free * 100)
+            .checked_div(size)
+            .filter(|_| kind != "Build Cache")
+            .map_or_else(String::new, |share| format!(" ({share}%)"));
         table.rows.push(vec![
             kind.to_owned(),
             total.to_string(),
             active.to_string(),
-            size,
-            "0B".to_owned(),
+            human_size(size),
+            format!("{}{share}", human_size(free)),
         ]);
     }
     Ok(Output::text(table.docker()))

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::ports::{self, Port};
+use crate::base::id::Id;
 use crate::base::rng::{Stream, stable_hash};
 use crate::base::time::SimTime;
-use crate::compose::store::{ContainerRow, State};
+use crate::compose::engine::PART_RUN;
+use crate::compose::store::{ContainerRow, State, owner};
 use crate::compose::view::{container_id, health_word, status_word};
 use crate::console::docker::words::human;
 use crate::console::{Output, Session};
@@ -16,6 +18,7 @@ use crate::substrate::catalogue::start::start;
 use crate::substrate::container::ContainerState;
 use crate::substrate::image::ImageRef;
 use crate::substrate::order::{ContainerId, MachineId};
+use crate::substrate::root_fs::Store;
 
 /// The engine of one machine.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +62,8 @@ pub struct Row {
     pub mounts: Vec<String>,
     /// Its process.
     pub process: Option<ContainerId>,
+    /// The tree of its writable layer.
+    pub layer: Option<Store>,
 }
 
 impl<'a> Engine<'a> {
@@ -107,10 +112,11 @@ impl<'a> Engine<'a> {
     /// All its containers, newest first.
     pub fn rows(&self) -> Vec<Row> {
         if let Some(plane) = self.world.compose() {
-            return plane
-                .containers()
+            let mut rows: Vec<(Id<ContainerRow>, &ContainerRow)> = plane.rows().collect();
+            rows.sort_unstable_by_key(|(_, row)| std::cmp::Reverse(row.ordinal));
+            return rows
                 .into_iter()
-                .map(|row| self.compose_row(row))
+                .map(|(id, row)| self.compose_row(id, row))
                 .collect();
         }
         let mut rows = self.task_rows();
@@ -193,7 +199,7 @@ impl<'a> Engine<'a> {
         all
     }
 
-    fn compose_row(&self, row: &ContainerRow) -> Row {
+    fn compose_row(&self, id: Id<ContainerRow>, row: &ContainerRow) -> Row {
         let symbols = &self.world.symbols;
         let image = symbols.text(row.spec.image);
         Row {
@@ -238,6 +244,7 @@ impl<'a> Engine<'a> {
                 .map(|mount| mount.source.to_string())
                 .collect(),
             process: row.process,
+            layer: Some(Store::Lasting(owner(id, PART_RUN))),
         }
     }
 
@@ -319,6 +326,7 @@ impl<'a> Engine<'a> {
                 networks: Vec::new(),
                 mounts: Vec::new(),
                 process: Some(process),
+                layer: self.world.substrate.layer_of(process),
             });
         }
         rows

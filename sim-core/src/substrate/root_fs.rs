@@ -1,0 +1,697 @@
+//! A machine's disk: which tree a path of a container leads to, and what changes there.
+//!
+//! ```text
+//! path ──▶ Spot ──▶ the container's own layer   over its image     (overlay, copy-up, whiteouts)
+//!              ──▶ a volume, a directory of the machine, memory    (mounted over it)
+//! ```
+//!
+//! The root is made by `pivot_root` into the merged overlay, not by `chroot`: the machine's own root
+//! is detached, so that no path leads back to it (runc `libcontainer/rootfs_linux.go`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::base::symbol::Symbol;
+use crate::base::time::SimTime;
+
+use super::errno::Errno;
+use super::file::{Kind, Tree, below, parent};
+use super::order::{ContainerId, MachineId, Owner, SandboxId, Upcall};
+use super::{Scope, Substrate, catalogue};
+
+/// Where something that a container mounts comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum From {
+    /// A volume of the machine, by name.
+    Volume(Arc<str>),
+    /// A path of the machine.
+    Machine(Arc<str>),
+    /// Memory, at most so many bytes; 0: half of the machine's.
+    Memory(u64),
+    /// A directory that lives as long as the sandbox, by name.
+    Sandbox(Arc<str>),
+}
+
+/// One mount of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mount {
+    /// Where it is mounted.
+    pub target: Arc<str>,
+    /// What is mounted.
+    pub from: From,
+    /// Whether it cannot be written to.
+    pub read_only: bool,
+}
+
+/// How a container's root is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RootSpec {
+    /// What is mounted over it.
+    pub mounts: Vec<Mount>,
+    /// Whether it cannot be written to.
+    pub read_only: bool,
+    /// Whether a small init is the first process.
+    pub init: bool,
+}
+
+/// One tree of a disk.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Store {
+    /// The machine's own root.
+    Machine,
+    /// The writable layer of a container that goes with it.
+    Layer(ContainerId),
+    /// The writable layer of an owner's containers, one after another.
+    Lasting(Owner),
+    /// A volume.
+    Volume(Arc<str>),
+    /// A directory of a sandbox.
+    Sandbox(SandboxId, Arc<str>),
+    /// Memory of a container, by where it is mounted.
+    Memory(ContainerId, Arc<str>),
+}
+
+/// A path in one tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The tree.
+    pub store: Store,
+    /// Absolute path in it.
+    pub path: String,
+    /// Whether it is mounted read-only.
+    pub read_only: bool,
+    /// The container whose image is below; none: nothing is.
+    pub over: Option<ContainerId>,
+    /// Bytes that the tree may hold; none: what the disk has.
+    pub limit: Option<u64>,
+}
+
+/// What is done at a spot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A file with this text.
+    Write(Arc<str>),
+    /// A file of this size whose text nobody asks for.
+    Fill(u64),
+    /// A file's time is set; it is made if it is missing.
+    Touch,
+    /// A directory is made.
+    MakeDirectory,
+    /// A file is removed.
+    Remove,
+    /// A directory is removed with all in it.
+    RemoveTree,
+}
+
+/// Trees of one machine's disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    trees: BTreeMap<Store, Tree>,
+}
+
+impl Disk {
+    /// A tree; none: nothing was written there.
+    pub fn tree(&self, store: &Store) -> Option<&Tree> {
+        self.trees.get(store)
+    }
+
+    /// All trees.
+    pub fn trees(&self) -> impl Iterator<Item = (&Store, &Tree)> {
+        self.trees.iter()
+    }
+}
+
+/// Directories of every image's root.
+const DIRECTORIES: [&str; 19] = [
+    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root",
+    "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/log",
+];
+/// More directories of a machine's own root.
+const SYSTEM: [&str; 4] = ["/usr/local", "/usr/share", "/var/lib", "/var/tmp"];
+/// Files of every image, with their sizes.
+const FILES: [(&str, u64); 4] = [
+    ("/bin/sh", 129_736),
+    ("/etc/group", 26),
+    ("/etc/passwd", 100),
+    ("/usr/bin/env", 48_536),
+];
+/// Size of `/dev/shm` and of the memory behind `/dev`, in bytes. Source: runc
+/// `libcontainer/specconv/example.go`.
+const DEVICES: u64 = 64 << 20;
+
+impl Substrate {
+    /// What is below a container's layer at a path: what its image brings.
+    fn lower(&self, container: ContainerId, path: &str) -> Option<Kind> {
+        self.image_at(self.container(container)?.spec.image, path)
+    }
+
+    /// What an image has at a path.
+    fn image_at(&self, image: Symbol, path: &str) -> Option<Kind> {
+        let file = |bytes: u64| Kind::File { bytes, text: None };
+        let directory = Kind::Directory { opaque: false };
+        if path == "/" || DIRECTORIES.contains(&path) {
+            return Some(directory);
+        }
+        let files = self.image_files(image);
+        if let Some((_, bytes)) = files.iter().find(|(known, _)| *known == path) {
+            return Some(file(*bytes));
+        }
+        files
+            .iter()
+            .any(|(known, _)| below(known, path).is_some())
+            .then_some(directory)
+    }
+
+    /// Files of an image that are known by name.
+    fn image_files(&self, image: Symbol) -> Vec<(&'static str, u64)> {
+        let own = self
+            .image_named(image)
+            .and_then(|image| image.reference.as_ref())
+            .map(|reference| catalogue::files(&reference.repository()))
+            .unwrap_or_default();
+        FILES.into_iter().chain(own.iter().copied()).collect()
+    }
+
+    /// Whether a container's own program has made (true) or removed (false) a file by now.
+    fn made(&self, container: ContainerId, path: &str, now: SimTime) -> Option<bool> {
+        let row = self.container(container)?;
+        let age = now.since(row.running_since()?);
+        row.behaviour
+            .files
+            .iter()
+            .rev()
+            .find(|(at, file, _)| *at <= age && &**file == path)
+            .map(|(_, _, present)| *present)
+    }
+
+    /// The tree of a container's writable layer.
+    pub fn layer_of(&self, container: ContainerId) -> Option<Store> {
+        let row = self.container(container)?;
+        let lasting = self
+            .sandbox(row.sandbox)
+            .is_some_and(|sandbox| sandbox.spec.lasting);
+        Some(if lasting {
+            Store::Lasting(row.owner)
+        } else {
+            Store::Layer(container)
+        })
+    }
+
+    /// Where a path of a container leads.
+    pub fn spot(&self, container: ContainerId, path: &str) -> Option<Spot> {
+        let row = self.container(container)?;
+        let root = &row.spec.root;
+        let inside = |target: &str| path == target || below(path, target).is_some();
+        let mount = root
+            .mounts
+            .iter()
+            .filter(|mount| inside(&mount.target))
+            .max_by_key(|mount| mount.target.len());
+        let memory = |target: &str, limit: u64, read_only: bool| Spot {
+            store: Store::Memory(container, target.into()),
+            path: rest(path, target),
+            read_only,
+            over: None,
+            limit: Some(limit),
+        };
+        let Some(mount) = mount else {
+            let device = ["/dev/shm", "/dev"].into_iter().find(|at| inside(at));
+            return Some(match device {
+                Some(target) => memory(target, DEVICES, false),
+                None => Spot {
+                    store: self.layer_of(container)?,
+                    path: path.to_owned(),
+                    read_only: root.read_only,
+                    over: Some(container),
+                    limit: None,
+                },
+            });
+        };
+        let own = rest(path, &mount.target);
+        let plain = |store: Store, path: String| Spot {
+            store,
+            path,
+            read_only: mount.read_only,
+            over: None,
+            limit: None,
+        };
+        Some(match &mount.from {
+            From::Volume(name) => plain(Store::Volume(name.clone()), own),
+            From::Machine(source) => {
+                let whole = format!("{}{own}", source.trim_end_matches('/'));
+                plain(Store::Machine, whole.trim_end_matches('/').to_owned())
+            }
+            From::Sandbox(name) => plain(Store::Sandbox(row.sandbox, name.clone()), own),
+            From::Memory(0) => {
+                let machine = self.sandbox(row.sandbox)?.machine;
+                let half = self.machine(machine)?.capacity.memory.unsigned_abs() / 2;
+                memory(&mount.target, half, mount.read_only)
+            }
+            From::Memory(limit) => memory(&mount.target, *limit, mount.read_only),
+        })
+    }
+
+    /// What is at a spot; none: nothing.
+    pub fn at(&self, disk: &Disk, spot: &Spot, now: SimTime) -> Option<Kind> {
+        let tree = disk.tree(&spot.store);
+        if let Some(entry) = tree.and_then(|tree| tree.get(&spot.path)) {
+            return (entry.kind != Kind::Whiteout).then(|| entry.kind.clone());
+        }
+        let is_system = spot.store == Store::Machine
+            && (DIRECTORIES.contains(&&*spot.path) || SYSTEM.contains(&&*spot.path));
+        if spot.path == "/" || spot.path.is_empty() || is_system {
+            return Some(Kind::Directory { opaque: false });
+        }
+        if tree.is_some_and(|tree| tree.hides(&spot.path)) {
+            return None;
+        }
+        let implied = tree.is_some_and(|tree| !tree.names(&spot.path).0.is_empty());
+        if implied {
+            return Some(Kind::Directory { opaque: false });
+        }
+        let container = spot.over?;
+        match self.made(container, &spot.path, now) {
+            Some(true) => {
+                return Some(Kind::File {
+                    bytes: 0,
+                    text: Some("".into()),
+                });
+            }
+            Some(false) => return None,
+            None => {}
+        }
+        let is_mount = self.container(container).is_some_and(|row| {
+            let targets = row.spec.root.mounts.iter();
+            targets
+                .map(|mount| &mount.target)
+                .any(|target| below(target, &spot.path).is_some())
+        });
+        if is_mount {
+            return Some(Kind::Directory { opaque: false });
+        }
+        self.lower(container, &spot.path)
+    }
+
+    /// Names in the directory at a spot.
+    pub fn names(&self, disk: &Disk, spot: &Spot, now: SimTime) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let tree = disk.tree(&spot.store);
+        let (there, gone) = tree.map(|tree| tree.names(&spot.path)).unwrap_or_default();
+        let opaque = tree.is_some_and(|tree| {
+            matches!(
+                tree.get(&spot.path).map(|entry| &entry.kind),
+                Some(Kind::Directory { opaque: true })
+            ) || tree.hides(&spot.path)
+        });
+        let row = spot.over.and_then(|container| self.container(container));
+        if let Some(row) = row.filter(|_| !opaque) {
+            let mut add = |path: &str| {
+                if let Some(rest) = below(path, &spot.path) {
+                    let first = rest.split('/').next().unwrap_or(rest);
+                    all.insert(first.to_owned());
+                }
+            };
+            DIRECTORIES.into_iter().for_each(&mut add);
+            self.image_files(row.spec.image)
+                .iter()
+                .for_each(|(path, _)| add(path));
+            if let Some(since) = row.running_since() {
+                let age = now.since(since);
+                let made = row.behaviour.files.iter();
+                made.filter(|(at, path, _)| {
+                    *at <= age
+                        && self.made(spot.over.expect("a row has an id"), path, now) == Some(true)
+                })
+                .for_each(|(_, path, _)| add(path));
+            }
+            row.spec
+                .root
+                .mounts
+                .iter()
+                .for_each(|mount| add(&mount.target));
+        }
+        for name in gone {
+            all.remove(name);
+        }
+        all.extend(there.into_iter().map(str::to_owned));
+        all
+    }
+
+    /// Changes something on a disk: that of the machine, or a copy.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn change(
+        &self,
+        disk: &mut Disk,
+        machine: MachineId,
+        spot: &Spot,
+        change: &Change,
+        now: SimTime,
+    ) -> Result<(), Errno> {
+        let present = self.at(disk, spot, now);
+        let above = parent(&spot.path).map(|above| Spot {
+            path: above.to_owned(),
+            ..spot.clone()
+        });
+        let above = above.and_then(|above| self.at(disk, &above, now));
+        let in_directory = match above {
+            Some(Kind::Directory { .. }) => Ok(()),
+            Some(Kind::File { .. } | Kind::Whiteout) => Err(Errno::NotDirectory),
+            None => Err(Errno::NotFound),
+        };
+        let is_directory = matches!(present, Some(Kind::Directory { .. }));
+        match change {
+            Change::Write(_) | Change::Fill(_) if is_directory => return Err(Errno::IsDirectory),
+            Change::Remove if is_directory => return Err(Errno::IsDirectory),
+            Change::Remove | Change::RemoveTree if present.is_none() => {
+                return Err(Errno::NotFound);
+            }
+            Change::RemoveTree if is_directory && self.is_mount_point(spot) => {
+                return Err(Errno::Busy);
+            }
+            Change::MakeDirectory if present.is_some() => return Err(Errno::Exists),
+            _ => in_directory?,
+        }
+        if spot.read_only {
+            return Err(Errno::ReadOnly);
+        }
+        let kind = match change {
+            Change::Write(text) => Some(Kind::File {
+                bytes: text.len() as u64,
+                text: Some(text.clone()),
+            }),
+            Change::Fill(bytes) => Some(Kind::File {
+                bytes: *bytes,
+                text: None,
+            }),
+            // A change of metadata alone copies the whole file up.
+            Change::Touch => present.clone().or(Some(Kind::File {
+                bytes: 0,
+                text: Some("".into()),
+            })),
+            Change::MakeDirectory => Some(Kind::Directory {
+                opaque: self.hidden(disk, spot),
+            }),
+            Change::Remove | Change::RemoveTree => None,
+        };
+        if let Some(kind) = &kind {
+            self.fits(disk, machine, spot, kind, now)?;
+        }
+        let below = self.is_below(spot, now);
+        let tree = disk.trees.entry(spot.store.clone()).or_default();
+        match kind {
+            Some(kind) => tree.put(&spot.path, kind, now),
+            None => {
+                tree.forget(&spot.path);
+                if below && !tree.hides(&spot.path) {
+                    tree.put(&spot.path, Kind::Whiteout, now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something of the same name is below the layer, hidden or not.
+    fn is_below(&self, spot: &Spot, now: SimTime) -> bool {
+        spot.over.is_some_and(|container| {
+            self.lower(container, &spot.path).is_some()
+                || self.made(container, &spot.path, now) == Some(true)
+        })
+    }
+
+    /// Whether a whiteout is where something is to be made anew.
+    fn hidden(&self, disk: &Disk, spot: &Spot) -> bool {
+        disk.tree(&spot.store)
+            .and_then(|tree| tree.get(&spot.path))
+            .is_some_and(|entry| entry.kind == Kind::Whiteout)
+    }
+
+    fn is_mount_point(&self, spot: &Spot) -> bool {
+        spot.path == "/"
+            || spot.over.is_some_and(|container| {
+                self.container(container).is_some_and(|row| {
+                    let mut targets = row.spec.root.mounts.iter();
+                    targets.any(|mount| {
+                        *mount.target == *spot.path || below(&mount.target, &spot.path).is_some()
+                    })
+                })
+            })
+    }
+
+    /// Whether there is room for an entry.
+    fn fits(
+        &self,
+        disk: &Disk,
+        machine: MachineId,
+        spot: &Spot,
+        kind: &Kind,
+        now: SimTime,
+    ) -> Result<(), Errno> {
+        let Kind::File { bytes, .. } = kind else {
+            return Ok(());
+        };
+        let tree = disk.tree(&spot.store);
+        let before = match tree.and_then(|tree| tree.get(&spot.path)) {
+            Some(entry) => match entry.kind {
+                Kind::File { bytes, .. } => bytes,
+                Kind::Directory { .. } | Kind::Whiteout => 0,
+            },
+            None => 0,
+        };
+        let grows = bytes.saturating_sub(before);
+        let free = self.room(disk, machine, spot, now);
+        if grows > free {
+            return Err(Errno::NoSpace);
+        }
+        Ok(())
+    }
+
+    /// Bytes that can still be written at a spot.
+    pub fn room(&self, disk: &Disk, machine: MachineId, spot: &Spot, now: SimTime) -> u64 {
+        let used = disk.tree(&spot.store).map_or(0, Tree::blocks);
+        match spot.limit {
+            Some(limit) => limit.saturating_sub(used),
+            None => {
+                // What a copy of the disk holds more than the machine's own is used, too.
+                let own = self.machine(machine).map_or(0, |row| on_disk(&row.disk));
+                let more = on_disk(disk).saturating_sub(own);
+                self.disk_free(machine, now).saturating_sub(more)
+            }
+        }
+    }
+
+    /// Changes something on a machine's disk.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn change_file(
+        &mut self,
+        machine: MachineId,
+        spot: &Spot,
+        change: &Change,
+        by: Option<ContainerId>,
+        scope: &mut Scope<'_>,
+    ) -> Result<(), Errno> {
+        let before = self
+            .machine(machine)
+            .and_then(|row| self.at(&row.disk, spot, scope.now));
+        let mut disk = self.machine(machine).ok_or(Errno::NoDevice)?.disk.clone();
+        let result = self.change(Arc::make_mut(&mut disk), machine, spot, change, scope.now);
+        self.machines[machine].disk = disk;
+        if result.is_ok() {
+            self.touched_file(machine, spot, (before, change), by, scope);
+        }
+        self.settle(scope);
+        result
+    }
+
+    /// What containers, volumes and logs of a machine take on its disk, in bytes.
+    pub fn written_bytes(&self, machine: MachineId, now: SimTime) -> u64 {
+        /// What the runtime writes around each line of a log, in bytes. Source: moby
+        /// `daemon/logger/jsonfilelog`.
+        const LINE: u64 = 70;
+        let files = self.machine(machine).map_or(0, |row| on_disk(&row.disk));
+        let logs: u64 = self
+            .sandboxes_on(machine)
+            .flat_map(|(sandbox, _)| self.containers_in(sandbox))
+            .filter(|(_, row)| !row.behaviour.lines.is_empty())
+            .flat_map(|(_, row)| row.log(now))
+            .map(|(_, line)| LINE + line.len() as u64)
+            .sum();
+        files + logs
+    }
+
+    /// Bytes that a container has written to its own layer.
+    pub fn layer_bytes(&self, machine: MachineId, store: &Store) -> u64 {
+        self.machine(machine)
+            .and_then(|row| row.disk.tree(store))
+            .map_or(0, Tree::bytes)
+    }
+
+    /// How a layer differs from its image: `A`, `C` or `D`, and the path, by path. `running`: the
+    /// container that has it now, whose own program may have made files.
+    pub fn differences(
+        &self,
+        machine: MachineId,
+        (image, root): (Symbol, &RootSpec),
+        store: &Store,
+        running: Option<ContainerId>,
+        now: SimTime,
+    ) -> Vec<(char, String)> {
+        let mut all: BTreeMap<String, char> = BTreeMap::new();
+        let kind = |path: &str| match self.image_at(image, path) {
+            Some(_) => 'C',
+            None => 'A',
+        };
+        let mut add = |path: &str, own: char| {
+            all.insert(path.to_owned(), own);
+            // What lies above was copied up to hold it.
+            let mut at = parent(path);
+            while let Some(directory) = at.filter(|directory| *directory != "/") {
+                all.entry(directory.to_owned()).or_insert(kind(directory));
+                at = parent(directory);
+            }
+        };
+        // The runtime makes the places at which something is mounted.
+        for mount in &root.mounts {
+            if kind(&mount.target) == 'A' {
+                add(&mount.target, 'A');
+            }
+        }
+        let row = running.and_then(|container| Some((container, self.container(container)?)));
+        if let Some((container, row)) = row {
+            for (_, path, _) in &row.behaviour.files {
+                if self.made(container, path, now) == Some(true) {
+                    add(path, kind(path));
+                }
+            }
+        }
+        let tree = self.machine(machine).and_then(|row| row.disk.tree(store));
+        let mut gone = Vec::new();
+        for (path, entry) in tree.into_iter().flat_map(Tree::iter) {
+            match entry.kind {
+                Kind::Whiteout if kind(path) == 'A' => gone.push(path.to_owned()),
+                Kind::Whiteout => add(path, 'D'),
+                Kind::File { .. } | Kind::Directory { .. } => add(path, kind(path)),
+            }
+        }
+        all.retain(|path, _| !gone.contains(path));
+        all.into_iter().map(|(path, kind)| (kind, path)).collect()
+    }
+
+    /// A file was changed: its pages, and the room on the disk.
+    fn touched_file(
+        &mut self,
+        machine: MachineId,
+        spot: &Spot,
+        (before, change): (Option<Kind>, &Change),
+        by: Option<ContainerId>,
+        scope: &mut Scope<'_>,
+    ) {
+        if let Store::Memory(container, _) = &spot.store {
+            self.shared_changed(*container, scope);
+        } else if let Some(container) = by.filter(|id| self.containers.contains(*id)) {
+            let before = match before {
+                Some(Kind::File { bytes, .. }) => bytes,
+                Some(Kind::Directory { .. } | Kind::Whiteout) | None => 0,
+            };
+            let bytes = match change {
+                Change::Write(text) => Some(text.len() as u64),
+                Change::Fill(bytes) => Some(*bytes),
+                // A copy up, unless it was there already.
+                Change::Touch => None,
+                Change::Remove => Some(0),
+                Change::MakeDirectory | Change::RemoveTree => None,
+            };
+            if let Some(bytes) = bytes {
+                self.through_cache(machine, container, (before, bytes), scope);
+            }
+        }
+        if matches!(
+            change,
+            Change::Fill(_) | Change::Remove | Change::RemoveTree
+        ) {
+            scope.out.order(Upcall::Pressure { machine });
+        }
+    }
+
+    /// Forgets trees of a machine's disk that match.
+    pub(super) fn forget_trees(&mut self, machine: MachineId, gone: impl Fn(&Store) -> bool) {
+        let Some(row) = self.machines.get_mut(machine) else {
+            return;
+        };
+        if row.disk.trees.keys().any(&gone) {
+            Arc::make_mut(&mut row.disk)
+                .trees
+                .retain(|store, _| !gone(store));
+        }
+    }
+
+    /// Fills a volume that is used for the first time with what the image has at its place.
+    /// Source: moby `daemon/volumes.go` (populateVolume).
+    pub(super) fn populate(&mut self, container: ContainerId, now: SimTime) {
+        let Some(row) = self.container(container) else {
+            return;
+        };
+        let Some(machine) = self.sandbox(row.sandbox).map(|sandbox| sandbox.machine) else {
+            return;
+        };
+        let files = self.image_files(row.spec.image);
+        let mut fresh: Vec<(Store, Tree)> = Vec::new();
+        for mount in &row.spec.root.mounts {
+            let From::Volume(name) = &mount.from else {
+                continue;
+            };
+            let store = Store::Volume(name.clone());
+            if self.machines[machine].disk.tree(&store).is_some() {
+                continue;
+            }
+            let mut tree = Tree::default();
+            for (path, bytes) in &files {
+                if let Some(own) = below(path, &mount.target) {
+                    let kind = Kind::File {
+                        bytes: *bytes,
+                        text: None,
+                    };
+                    tree.put(&format!("/{own}"), kind, now);
+                }
+            }
+            if !tree.is_empty() {
+                fresh.push((store, tree));
+            }
+        }
+        // The engine makes a directory of the machine that is to be mounted and is not there.
+        let sources: Vec<Spot> = row
+            .spec
+            .root
+            .mounts
+            .iter()
+            .filter(|mount| matches!(mount.from, From::Machine(_)))
+            .filter_map(|mount| self.spot(container, &mount.target))
+            .filter(|spot| self.at(&self.machines[machine].disk, spot, now).is_none())
+            .collect();
+        if fresh.is_empty() && sources.is_empty() {
+            return;
+        }
+        let disk = Arc::make_mut(&mut self.machines[machine].disk);
+        disk.trees.extend(fresh);
+        for spot in sources {
+            let tree = disk.trees.entry(spot.store).or_default();
+            tree.put(&spot.path, Kind::Directory { opaque: false }, now);
+        }
+    }
+}
+
+/// What trees take on a disk: all but those in memory.
+fn on_disk(disk: &Disk) -> u64 {
+    disk.trees()
+        .filter(|(store, _)| !matches!(store, Store::Memory(..)))
+        .map(|(_, tree)| tree.blocks())
+        .sum()
+}
+
+/// A path as it is called from a mount's own root.
+fn rest(path: &str, target: &str) -> String {
+    below(path, target).map_or_else(|| "/".to_owned(), |rest| format!("/{rest}"))
+}
