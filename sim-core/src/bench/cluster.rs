@@ -164,7 +164,7 @@ pub(super) fn cluster(size: Size, seed: u64) -> World {
     let room = size.pods.div_ceil(size.nodes) * 3;
     let cores = CORES_MIN.max((room * POD_MILLI_CPU).div_ceil(1000));
     let machine = |name: Arc<str>, zone: &str, control: bool| {
-        Command::AddMachine(MachineSpec {
+        Command::AddMachine(Box::new(MachineSpec {
             name,
             milli_cpu: i64::from(cores) * 1000,
             memory_bytes: i64::from(cores) * (4 << 30),
@@ -175,7 +175,7 @@ pub(super) fn cluster(size: Size, seed: u64) -> World {
                 control,
                 ..NodeSetup::default()
             },
-        })
+        }))
     };
     world.command(&machine("control-1".into(), "", true));
     for number in 0..size.nodes {

@@ -71,7 +71,7 @@ fn machines(world: &mut World, size: Size) {
     let room = size.pods.div_ceil(size.nodes) * 3;
     let cores = CORES_MIN.max((room * TASK_MILLI_CPU).div_ceil(1000));
     let machine = |name: String, zone: &str, control: bool| {
-        Command::AddMachine(MachineSpec {
+        Command::AddMachine(Box::new(MachineSpec {
             name: name.into(),
             milli_cpu: i64::from(cores) * 1000,
             memory_bytes: i64::from(cores) * (4 << 30),
@@ -82,7 +82,7 @@ fn machines(world: &mut World, size: Size) {
                 control,
                 ..NodeSetup::default()
             },
-        })
+        }))
     };
     for number in 0..MANAGERS {
         let zone = ZONES[number as usize % ZONES.len()];

@@ -116,7 +116,7 @@ fn bring_up(
     if output.code != 0 {
         row.result = "failed";
         let lines = output.stderr.lines().chain(output.stdout.lines());
-        let last = lines.filter(|line| !line.trim().is_empty()).last();
+        let last = lines.rev().find(|line| !line.trim().is_empty());
         row.why = last.unwrap_or_default().trim().to_owned();
     }
     if unmet(&session, orchestrator) == 0 && output.code == 0 {

@@ -327,7 +327,7 @@ fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Resul
     for machine in machines {
         opened.session.history.input(Input {
             only: None,
-            command: Command::AddMachine(machine),
+            command: Command::AddMachine(Box::new(machine)),
         });
     }
     opened.script = parsed.script.clone();
@@ -572,7 +572,7 @@ fn machines(session: &mut Session, experiment: &Experiment) {
         let mut add = |spec: MachineSpec| {
             session.history.input(Input {
                 only: Some(orchestrator),
-                command: Command::AddMachine(spec),
+                command: Command::AddMachine(Box::new(spec)),
             });
         };
         if orchestrator != Orchestrator::Compose {

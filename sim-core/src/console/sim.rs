@@ -130,7 +130,7 @@ fn add_machines(session: &mut Session, name: &str, words: &[&str]) -> Output {
     };
     for name in names {
         let output = match machine(&name, words) {
-            Ok(spec) => everywhere(session, Command::AddMachine(spec)),
+            Ok(spec) => everywhere(session, Command::AddMachine(Box::new(spec))),
             Err(message) => return usage(&message),
         };
         if output.code != 0 {

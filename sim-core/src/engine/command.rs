@@ -389,7 +389,7 @@ pub enum ProcessAct {
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Add a machine.
-    AddMachine(MachineSpec),
+    AddMachine(Box<MachineSpec>),
     /// Change what a machine has. Only Swarm's agents tell their manager at once.
     ChangeMachine(MachineChange),
     /// Remove a machine for good.

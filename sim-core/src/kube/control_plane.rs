@@ -623,7 +623,7 @@ fn record_leader(part: Part, place: Option<MachineId>, turn: &mut Turn<'_, '_>) 
     let place = place.or(turn.ctx.machines.control_machines().first().copied());
     let row = place.and_then(|place| turn.ctx.machines.machine(place));
     let host = row.map_or("podium", |row| turn.ctx.symbols.text(row.name));
-    let since = u64::try_from(turn.now().whole_seconds()).unwrap_or(0);
+    let since = turn.now().whole_seconds();
     let id = uid_text(uid(
         turn.ctx.seed,
         "leases",

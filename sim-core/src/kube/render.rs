@@ -306,7 +306,7 @@ impl View<'_> {
             *of_template.entry(template).or_insert_with(|| {
                 namespace.is_none_or(|wanted| wanted == self.namespace(template))
                     && selector.is_none_or(|selector| {
-                        selector.matches(&self.store.template(template).labels.to_vec())
+                        selector.matches(&self.store.template(template).labels)
                     })
             })
         };

@@ -114,7 +114,7 @@ pub fn layers(reference: &ImageRef, program: &Program) -> Vec<Layer> {
     let layer = |key: String, bytes: u64| Layer { key, bytes };
     // A distribution's own image is one layer.
     let is_base = |base: &&Base| base.repository == repository;
-    if [&ALPINE, &UBUNTU, &DEBIAN].iter().any(|base| is_base(base)) {
+    if [&ALPINE, &UBUNTU, &DEBIAN].iter().any(is_base) {
         return vec![layer(format!("{repository}:{version}"), program.size_bytes)];
     }
     let Some(base) = base(&version, program) else {

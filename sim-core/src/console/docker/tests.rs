@@ -35,7 +35,7 @@ fn session(orchestrator: Orchestrator, machines: u32) -> Session {
         };
         session.history.input(Input {
             only: None,
-            command: Command::AddMachine(spec),
+            command: Command::AddMachine(Box::new(spec)),
         });
     }
     session
@@ -100,9 +100,9 @@ fn a_stack_is_deployed_and_looked_at() {
             ID             NAME                                   IMAGE        NODE      DESIRED STATE   CURRENT STATE            ERROR     PORTS
             453cj6ueiy1m   shop_agent.1k8vbp9w3wnhhbhcxeauc2qas   redis:7      node-2    Running         Running 27 seconds ago             
             nlyv4tiq7rg0   shop_agent.yx0yb65jbkhpru1ybdezhp0r1   redis:7      node-1    Running         Running 27 seconds ago             
-            jzj9mrb3u1jp   shop_web.1                             nginx:1.27   node-1    Running         Running 24 seconds ago             
-            7w12ig39tvxt   shop_web.2                             nginx:1.27   node-2    Running         Running 24 seconds ago             
-            r7uyjul6lbi1   shop_web.3                             nginx:1.27   node-1    Running         Running 24 seconds ago             
+            jzj9mrb3u1jp   shop_web.1                             nginx:1.27   node-1    Running         Running 25 seconds ago             
+            7w12ig39tvxt   shop_web.2                             nginx:1.27   node-2    Running         Running 25 seconds ago             
+            r7uyjul6lbi1   shop_web.3                             nginx:1.27   node-1    Running         Running 25 seconds ago             
             $ docker node ls
             ID                            HOSTNAME    STATUS    AVAILABILITY   MANAGER STATUS   ENGINE VERSION
             bckh25v86y9wl984mi9yngnrh *   manager-1   Ready     Drain          Leader           29.7.2

@@ -119,25 +119,33 @@ fn processes_and_namespaces_are_seen_from_both_sides() {
             $ kubectl exec web -- ps
             PID   USER   TIME   COMMAND
             1     root   0:00   nginx: master process nginx -g daemon off;
+            7     root   0:00   nginx: worker process
+            13    root   0:00   nginx: worker process
+            19    root   0:00   nginx: worker process
+            25    root   0:00   nginx: worker process
             $ kubectl exec web -- hostname
             web
             $ kubectl exec web -- id
             uid=0(root) gid=0(root) groups=0(root)
             $ host worker-1 ps -eo pid,ppid,comm
-            PID    PPID   COMMAND
-            1      0      init
-            2      0      [kthreadd]
-            700    1      containerd
-            711    1      kubelet
-            722    1      kube-proxy
-            2002   1      containerd-shim
-            2003   2002   pause
-            2010   2002   nginx: master p
+            PID       PPID   COMMAND
+            1         0      init
+            2         0      [kthreadd]
+            700       1      containerd
+            711       1      kubelet
+            722       1      kube-proxy
+            2002      1      containerd-shim
+            2003      2002   pause
+            2010      2002   nginx: master p
+            1000001   2010   nginx
+            1000002   2010   nginx
+            1000003   2010   nginx
+            1000004   2010   nginx
             $ host worker-1 lsns -t pid
             NS           TYPE   NPROCS   PID    USER    COMMAND
             4026531836   pid    6        1      root    /sbin/init
             4026532212   pid    1        2003   65535   /pause
-            4026532244   pid    1        2010   root    nginx: master process nginx -g daemon off;
+            4026532244   pid    5        2010   root    nginx: master process nginx -g daemon off;
             $ kubectl exec web -- readlink /proc/1/ns/time
             time:[4026531834]
             $ host worker-1 readlink /proc/1/ns/time

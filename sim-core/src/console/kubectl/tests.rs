@@ -197,11 +197,11 @@ fn applying_twice_changes_nothing_and_mistakes_are_named() {
         [1]
         $ kubectl get deploy,rs -o wide
         NAME                  READY   UP-TO-DATE   AVAILABLE   AGE   CONTAINERS   IMAGES       SELECTOR
-        deployment.apps/web   2/2     2            2           13s   nginx        nginx:1.27   app=web
+        deployment.apps/web   2/2     2            2           11s   nginx        nginx:1.27   app=web
 
         NAME                             DESIRED   CURRENT   READY   AGE   CONTAINERS   IMAGES       SELECTOR
-        replicaset.apps/web-659c589546   2         2         2       9s    nginx        nginx:1.28   app=web,pod-template-hash=659c589546
-        replicaset.apps/web-68568d6459   0         0         0       13s   nginx        nginx:1.27   app=web,pod-template-hash=68568d6459
+        replicaset.apps/web-659c589546   2         2         2       7s    nginx        nginx:1.28   app=web,pod-template-hash=659c589546
+        replicaset.apps/web-68568d6459   0         0         0       11s   nginx        nginx:1.27   app=web,pod-template-hash=68568d6459
         $ kubectl set image deploy/web nope=x
         error: unable to find container named "nope"
         [1]
@@ -236,16 +236,16 @@ fn applying_twice_changes_nothing_and_mistakes_are_named() {
         deployment.apps/web patched (no change)
         $ kubectl get nodes -o wide
         NAME   STATUS   ROLES    AGE   VERSION   INTERNAL-IP   EXTERNAL-IP   OS-IMAGE                       KERNEL-VERSION                CONTAINER-RUNTIME
-        cp-1   Ready    <none>   73s   v1.36.2   192.168.0.2   <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
-        w-1    Ready    <none>   73s   v1.36.2   192.168.0.3   <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
-        w-2    Ready    <none>   73s   v1.36.2   192.168.0.4   <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
+        cp-1   Ready    <none>   71s   v1.36.2   192.168.0.2   <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
+        w-1    Ready    <none>   71s   v1.36.2   192.168.0.3   <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
+        w-2    Ready    <none>   71s   v1.36.2   192.168.0.4   <none>        Debian GNU/Linux 13 (trixie)   6.12.57+deb13-amd64 (amd64)   containerd://2.2.1
         $ kubectl cordon w-1
         node/w-1 cordoned
         $ kubectl get nodes
         NAME   STATUS                     ROLES    AGE   VERSION
-        cp-1   Ready                      <none>   73s   v1.36.2
-        w-1    Ready,SchedulingDisabled   <none>   73s   v1.36.2
-        w-2    Ready                      <none>   73s   v1.36.2
+        cp-1   Ready                      <none>   71s   v1.36.2
+        w-1    Ready,SchedulingDisabled   <none>   71s   v1.36.2
+        w-2    Ready                      <none>   71s   v1.36.2
     "#]].assert_eq(&text);
 }
 
