@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::base::resources::ResourceVector;
 use crate::kube::KubePlane;
 use crate::substrate::cgroup::settings::Sharing;
+use crate::substrate::container::ContainerState;
 use crate::swarm::SwarmPlane;
 
 use super::world::{Plane, World};
@@ -25,13 +26,20 @@ pub fn breaches(world: &World) -> Vec<String> {
     found
 }
 
-/// No two sandboxes of a machine hold one address.
+/// No two sandboxes of a machine that have a network hold one address.
 fn addresses(world: &World, found: &mut Vec<String>) {
     for (machine, _) in world.substrate.machines() {
         let mut taken = BTreeSet::new();
-        for (_, sandbox) in world.substrate.sandboxes_on(machine) {
+        for (id, sandbox) in world.substrate.sandboxes_on(machine) {
             let own = sandbox.spec.network != Sharing::Host;
-            if own && sandbox.address != 0 && !taken.insert(sandbox.address) {
+            // A pod's sandbox keeps its network while containers come and go; an engine's container
+            // has an endpoint only while it runs (moby `daemon/container_operations.go`).
+            let plugged = matches!(world.plane, Plane::Kubernetes(_))
+                || world
+                    .substrate
+                    .containers_in(id)
+                    .any(|(_, row)| matches!(row.state, ContainerState::Running { .. }));
+            if own && plugged && sandbox.address != 0 && !taken.insert(sandbox.address) {
                 found.push(format!(
                     "machine {}: two sandboxes hold the address {}",
                     world.machine_text(machine),
