@@ -14,6 +14,7 @@
 //! Not modelled: extenders, resource claims and what groups of pods need, gates that are off.
 
 pub mod cache;
+pub mod class;
 pub mod config;
 pub mod counts;
 pub mod cycle;
@@ -637,11 +638,12 @@ impl Scheduler {
             volumes: needs.as_ref().unwrap_or(&none),
             look,
         };
+        let class = self.scratch.classes.of(row.template, &template, &demand);
         let decision = match &needs {
             Ok(_) => cycle::run(
                 CycleSubject {
                     pod,
-                    template: row.template,
+                    class,
                     nominated: self.nominator.node_of(pod),
                 },
                 &candidate,

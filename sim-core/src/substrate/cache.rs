@@ -56,8 +56,9 @@ impl Substrate {
     ) {
         let used = self.container_memory(container, scope.now);
         let others = used.current() - used.inactive_file;
-        let max = self.memory_limit(container).unwrap_or(u64::MAX);
-        let high = self.memory_high(container).unwrap_or(u64::MAX);
+        let bounds = self.memory_bounds(container);
+        let max = bounds.max.unwrap_or(u64::MAX);
+        let high = bounds.high.unwrap_or(u64::MAX);
         let pages = |bytes: u64| bytes.div_ceil(PAGE) * PAGE;
         let wanted = used.inactive_file.saturating_sub(pages(before)) + pages(bytes);
         let room = max.min(high).saturating_sub(others);

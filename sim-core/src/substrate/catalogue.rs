@@ -259,7 +259,10 @@ pub fn files(repository: &str) -> &'static [(&'static str, u64)] {
 
 /// Processes that well-known images' first ones start: command lines and how many, none: one for each
 /// CPU.
-type Workers = &'static [(&'static str, Option<u64>)];
+pub type Workers = &'static [(&'static str, Option<u64>)];
+
+/// Of an image whose first process works alone.
+pub const NO_WORKERS: Workers = &[];
 
 const WORKERS: &[(&str, Workers)] = &[
     (
@@ -287,7 +290,7 @@ pub fn workers(repository: &str) -> Workers {
     WORKERS
         .iter()
         .find(|(known, _)| *known == repository)
-        .map_or(&[], |(_, workers)| *workers)
+        .map_or(NO_WORKERS, |(_, workers)| *workers)
 }
 
 /// Command lines of well-known images' first processes, where they are not the image's last name.

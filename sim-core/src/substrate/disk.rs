@@ -1,48 +1,65 @@
-//! Disks: what a machine's holds, and what containers wrote to it.
+//! How full disks are: what a machine's holds, and what each container has of it.
 //!
 //! A container's script writes at times that are known from its start, so the next write of a
-//! machine is known, too. What a container wrote goes with the container.
+//! machine is known, too; commands in a container write into the trees of `root_fs`. What is in a
+//! container's own layer goes with the container.
 
 use crate::base::time::{SimDuration, SimTime};
 
 use super::Substrate;
 use super::container::{Container, ContainerState};
-use super::order::{ContainerId, MachineId};
+use super::file::Tree;
+use super::order::{ContainerId, MachineId, SandboxId};
+use super::root_fs::{Store, on_disk};
 
 /// Processes of a machine's own, threads of its kernel among them. Our own figure.
 const SYSTEM_PROCESSES: u64 = 150;
+/// What the runtime writes around each line of a log, in bytes. Source: moby
+/// `daemon/logger/jsonfilelog`.
+const LOG_LINE: u64 = 70;
 
 impl Substrate {
-    /// Bytes that a container has written to its own files by now.
+    /// Bytes of a container's own layer and log: what its script wrote beside its mounts, and what
+    /// commands in it wrote.
     pub fn container_disk(&self, container: ContainerId, now: SimTime) -> u64 {
-        self.container_disk_below(container, "", now)
-    }
-
-    /// Bytes that a container has written below a directory by now; an empty path is everywhere.
-    pub fn container_disk_below(&self, container: ContainerId, path: &str, now: SimTime) -> u64 {
         let Some(row) = self.container(container) else {
             return 0;
         };
-        let Some(ran) = ran(row, now) else { return 0 };
-        let path = path.trim_end_matches('/');
-        let below = |file: &str| {
-            file.strip_prefix(path)
-                .is_some_and(|rest| path.is_empty() || rest.is_empty() || rest.starts_with('/'))
+        let mounted = |file: &str| {
+            let mounts = &row.spec.root.mounts;
+            mounts.iter().any(|mount| is_below(file, &mount.target))
         };
-        row.behaviour
-            .writes
-            .iter()
-            .filter(|(at, file, _)| *at <= ran && below(file))
-            .map(|(_, _, bytes)| bytes)
-            .sum()
+        let layer = self.layer_of(container).and_then(|store| {
+            let sandbox = self.sandbox(row.sandbox)?;
+            self.machine(sandbox.machine)?.disk.tree(&store)
+        });
+        scripted(row, now, |file| !mounted(file)) + layer.map_or(0, Tree::blocks) + log(row, now)
     }
 
-    /// Bytes that the containers of a machine have written by now.
-    pub fn written(&self, machine: MachineId, now: SimTime) -> u64 {
-        self.sandboxes_on(machine)
+    /// Bytes that a container's script has written below a directory by now.
+    pub fn container_disk_below(&self, container: ContainerId, path: &str, now: SimTime) -> u64 {
+        self.container(container)
+            .map_or(0, |row| scripted(row, now, |file| is_below(file, path)))
+    }
+
+    /// Bytes that commands wrote into a directory that lives as long as its sandbox.
+    pub fn directory_bytes(&self, sandbox: SandboxId, name: &str) -> u64 {
+        let machine = self.sandbox(sandbox).map(|row| row.machine);
+        machine
+            .and_then(|machine| self.machine(machine))
+            .and_then(|row| row.disk.tree(&Store::Sandbox(sandbox, name.into())))
+            .map_or(0, Tree::blocks)
+    }
+
+    /// What containers, volumes and logs of a machine take on its disk, in bytes.
+    pub fn written_bytes(&self, machine: MachineId, now: SimTime) -> u64 {
+        let files = self.machine(machine).map_or(0, |row| on_disk(&row.disk));
+        let own: u64 = self
+            .sandboxes_on(machine)
             .flat_map(|(sandbox, _)| self.containers_in(sandbox))
-            .map(|(id, _)| self.container_disk(id, now))
-            .sum()
+            .map(|(_, row)| scripted(row, now, |_| true) + log(row, now))
+            .sum();
+        files + own
     }
 
     /// When a container of a machine writes next, if one will.
@@ -64,15 +81,42 @@ impl Substrate {
     }
 
     /// Tasks of a machine: its own and those of its containers.
-    pub fn machine_tasks(&self, machine: MachineId) -> u64 {
+    pub fn machine_tasks(&self, machine: MachineId, now: SimTime) -> u64 {
         let hogs = self.machine(machine).map_or(0, |row| row.hogs);
         let containers: u64 = self
             .sandboxes_on(machine)
             .flat_map(|(sandbox, _)| self.containers_in(sandbox))
-            .map(|(id, _)| self.container_tasks(id))
+            .map(|(id, _)| self.container_tasks(id, now))
             .sum();
         SYSTEM_PROCESSES + hogs + containers
     }
+}
+
+/// Bytes that a container's script has written by now into files that are asked for.
+fn scripted(row: &Container, now: SimTime, wanted: impl Fn(&str) -> bool) -> u64 {
+    let writes = &row.behaviour.writes;
+    let Some(ran) = ran(row, now).filter(|_| !writes.is_empty()) else {
+        return 0;
+    };
+    writes
+        .iter()
+        .filter(|(at, file, _)| *at <= ran && wanted(file))
+        .map(|(_, _, bytes)| bytes)
+        .sum()
+}
+
+/// Bytes of a container's log on disk.
+fn log(row: &Container, now: SimTime) -> u64 {
+    row.log(now)
+        .map(|(_, line)| LOG_LINE + line.len() as u64)
+        .sum()
+}
+
+/// Whether a file is a path, or lies below it; an empty path is the root.
+fn is_below(file: &str, path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    file.strip_prefix(path)
+        .is_some_and(|rest| path.is_empty() || rest.is_empty() || rest.starts_with('/'))
 }
 
 /// For how long a container's process has run, or ran.

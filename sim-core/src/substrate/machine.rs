@@ -107,6 +107,8 @@ pub struct Machine {
     pub boots: u32,
     /// Images present, by number.
     pub images: BitSet,
+    /// Bytes that they take on its disk: a layer that several share counts once.
+    pub images_bytes: u64,
     /// Processes that commands left behind in containers.
     pub tasks: TasksByContainer,
     /// Page cache and disk requests of containers whose commands used files.
@@ -183,6 +185,7 @@ impl Substrate {
             power: Power::On { since: scope.now },
             boots: 1,
             images: BitSet::new(),
+            images_bytes: 0,
             images_used: BTreeMap::new(),
             caches: BTreeMap::new(),
             tasks: BTreeMap::new(),

@@ -54,8 +54,9 @@ impl Substrate {
         let machine = self.sandbox(row.sandbox).map(|sandbox| sandbox.machine);
         let leak =
             machine.and_then(|machine| self.machine(machine)?.leaks.get(&container).copied());
-        let limit = self.memory_limit(container).unwrap_or(u64::MAX);
-        let high = self.memory_high(container).unwrap_or(u64::MAX);
+        let bounds = self.memory_bounds(container);
+        let limit = bounds.max.unwrap_or(u64::MAX);
+        let high = bounds.high.unwrap_or(u64::MAX);
         let shared = self.shared_bytes(container);
         let level = row.behaviour.memory_bytes;
         let below = high.saturating_sub(level.saturating_add(kernel).saturating_add(shared));
@@ -104,32 +105,11 @@ impl Substrate {
         };
         let least = row.behaviour.memory_bytes + self.shared_bytes(container);
         if self
-            .memory_limit(container)
+            .memory_bounds(container)
+            .max
             .is_some_and(|limit| least > limit)
         {
             self.oom_kill(container, scope);
-        }
-    }
-
-    /// The least `memory.high` of a container, of its own group and its sandbox's, in bytes.
-    pub fn memory_high(&self, container: ContainerId) -> Option<u64> {
-        let sandbox = self.container(container)?.sandbox;
-        let own = self.container_limits(container).memory_high;
-        let above = self.sandbox_limits(sandbox).memory_high;
-        match (own, above) {
-            (Some(own), Some(above)) => Some(own.min(above)),
-            (own, above) => own.or(above),
-        }
-    }
-
-    /// The least limit on a container's memory, of its own group and its sandbox's, in bytes.
-    pub fn memory_limit(&self, container: ContainerId) -> Option<u64> {
-        let sandbox = self.container(container)?.sandbox;
-        let own = self.container_limits(container).memory_max;
-        let above = self.sandbox_limits(sandbox).memory_max;
-        match (own, above) {
-            (Some(own), Some(above)) => Some(own.min(above)),
-            (own, above) => own.or(above),
         }
     }
 
@@ -185,14 +165,15 @@ impl Substrate {
             let used = self.container_memory(*container, scope.now);
             // Pages of files make room.
             let used = used.current() - used.inactive_file;
-            let high = self.memory_high(*container).unwrap_or(u64::MAX);
+            let bounds = self.memory_bounds(*container);
+            let high = bounds.high.unwrap_or(u64::MAX);
             let rate = if used >= high {
                 leak.rate.min(THROTTLED)
             } else {
                 leak.rate
             };
             all = all.saturating_add(rate);
-            let Some(limit) = self.memory_limit(*container) else {
+            let Some(limit) = bounds.max else {
                 continue;
             };
             let fast = limit.min(high.max(used)).saturating_sub(used);
@@ -229,7 +210,8 @@ impl Substrate {
             let used = self.container_memory(container, scope.now);
             let used = used.current() - used.inactive_file;
             if self
-                .memory_limit(container)
+                .memory_bounds(container)
+                .max
                 .is_some_and(|limit| used >= limit)
             {
                 self.oom_kill(container, scope);
@@ -299,7 +281,11 @@ impl Substrate {
             .flat_map(|(sandbox, _)| self.containers_in(sandbox))
             .filter(|(_, row)| row.running_since().is_some())
             .map(|(id, row)| (id, row.behaviour.memory_bytes))
-            .filter(|(id, bytes)| self.memory_limit(*id).is_some_and(|limit| *bytes > limit))
+            .filter(|(id, bytes)| {
+                self.memory_bounds(*id)
+                    .max
+                    .is_some_and(|limit| *bytes > limit)
+            })
             .map(|(id, _)| id)
             .collect();
         for container in over {

@@ -226,7 +226,7 @@ impl Substrate {
                 uid: 0,
                 start: facts.running_since().unwrap_or(now),
                 rss: self.container_memory(container, now).anonymous,
-                threads: self.container_tasks(container),
+                threads: 1,
                 oom_score_adj: facts.spec.oom.adjustment(machine.capacity.memory),
                 group: GroupKey::Container(container),
                 namespaces: self.namespaces(container),
@@ -263,14 +263,6 @@ impl Substrate {
         } else {
             told
         }
-    }
-
-    /// Tasks of a container.
-    pub fn container_tasks(&self, container: ContainerId) -> u64 {
-        let running = self
-            .container(container)
-            .is_some_and(|row| row.running_since().is_some());
-        u64::from(running)
     }
 }
 

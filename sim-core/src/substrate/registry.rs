@@ -53,6 +53,8 @@ pub struct Image {
     pub has_tag: bool,
     /// Its layers by number, the lowest first.
     pub layers: Arc<[u32]>,
+    /// Processes that its first one starts.
+    pub workers: catalogue::Workers,
 }
 
 /// All images that have been named, and what scenarios declare about images.
@@ -109,10 +111,16 @@ impl Images {
                 Some(tag) if reference.digest.is_none() => catalogue::has_tag(program.tags, tag),
                 Some(_) | None => true,
             });
+        let workers = reference
+            .as_ref()
+            .map_or(catalogue::NO_WORKERS, |reference| {
+                catalogue::workers(&reference.repository())
+            });
         Image {
             reference,
             program,
             has_tag,
+            workers,
             layers: Arc::from([]),
         }
     }
@@ -184,6 +192,10 @@ impl Substrate {
             images.rows[number] = images.with_layers(image);
         }
         self.behaviours = Arc::default();
+        let machines: Vec<MachineId> = self.machines().map(|(id, _)| id).collect();
+        for machine in machines {
+            self.images_changed(machine);
+        }
         true
     }
 
@@ -220,6 +232,7 @@ impl Substrate {
                 row.images.remove(number);
             }
         }
+        self.images_changed(machine);
     }
 
     /// Whether a machine has an image.
@@ -344,12 +357,16 @@ impl Substrate {
         all
     }
 
-    /// Bytes that a machine's images take on its disk: a layer that several share counts once.
-    pub fn images_bytes(&self, machine: MachineId) -> u64 {
-        self.layers_on(machine)
+    /// A machine's images, or their layers, are others than before.
+    fn images_changed(&mut self, machine: MachineId) {
+        let bytes = self
+            .layers_on(machine)
             .into_iter()
             .map(|layer| self.images.layers[layer as usize].unpacked())
-            .sum()
+            .sum();
+        if let Some(row) = self.machines.get_mut(machine) {
+            row.images_bytes = bytes;
+        }
     }
 
     /// Layers of an image, the lowest first, each with the number of the machine's images that are
@@ -423,6 +440,9 @@ impl Substrate {
         if error.is_none() {
             row.images.insert(pull.image);
             row.images_used.insert(pull.image, scope.now);
+            if !present {
+                self.images_changed(pull.machine);
+            }
         }
         for (owner, image) in pull.waiters {
             scope.out.order(match error {

@@ -506,22 +506,6 @@ impl Substrate {
         result
     }
 
-    /// What containers, volumes and logs of a machine take on its disk, in bytes.
-    pub fn written_bytes(&self, machine: MachineId, now: SimTime) -> u64 {
-        /// What the runtime writes around each line of a log, in bytes. Source: moby
-        /// `daemon/logger/jsonfilelog`.
-        const LINE: u64 = 70;
-        let files = self.machine(machine).map_or(0, |row| on_disk(&row.disk));
-        let logs: u64 = self
-            .sandboxes_on(machine)
-            .flat_map(|(sandbox, _)| self.containers_in(sandbox))
-            .filter(|(_, row)| !row.behaviour.lines.is_empty())
-            .flat_map(|(_, row)| row.log(now))
-            .map(|(_, line)| LINE + line.len() as u64)
-            .sum();
-        files + logs
-    }
-
     /// Bytes that a container has written to its own layer.
     pub fn layer_bytes(&self, machine: MachineId, store: &Store) -> u64 {
         self.machine(machine)
@@ -684,7 +668,7 @@ impl Substrate {
 }
 
 /// What trees take on a disk: all but those in memory.
-fn on_disk(disk: &Disk) -> u64 {
+pub(super) fn on_disk(disk: &Disk) -> u64 {
     disk.trees()
         .filter(|(store, _)| !matches!(store, Store::Memory(..)))
         .map(|(_, tree)| tree.blocks())

@@ -259,7 +259,7 @@ impl Substrate {
     }
 
     fn container_starts(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
-        let least = self.memory_limit(container).unwrap_or(0);
+        let least = self.memory_bounds(container).max.unwrap_or(0);
         let row = &mut self.containers[container];
         let (owner, sandbox) = (row.owner, row.sandbox);
         if let Some(code) = row.behaviour.start_failure {

@@ -60,21 +60,27 @@ impl Substrate {
 
     /// Command lines of the processes that a container's program starts.
     pub fn children(&self, row: &Container) -> Vec<String> {
-        let words: Vec<&str> = row
-            .spec
-            .command
-            .iter()
-            .chain(row.spec.arguments.iter())
-            .map(|word| &**word)
-            .collect();
-        let tool = words.first().and_then(|word| word.rsplit('/').next());
-        if matches!(tool, Some("stress" | "stress-ng")) {
-            let line = words.join(" ");
-            return vec![line; usize::from(row.behaviour.busy)];
+        if is_stress(row) {
+            let line: Vec<&str> = words(row).collect();
+            return vec![line.join(" "); usize::from(row.behaviour.busy)];
         }
-        if !row.spec.command.is_empty() || row.behaviour.listen.is_none() {
-            return Vec::new();
+        self.workers(row)
+            .flat_map(|(title, count)| (0..count).map(move |_| title.to_owned()))
+            .collect()
+    }
+
+    /// How many they are.
+    fn child_count(&self, row: &Container) -> u64 {
+        if is_stress(row) {
+            return row.behaviour.busy.into();
         }
+        self.workers(row).map(|(_, count)| count).sum()
+    }
+
+    /// What the image's program starts when it serves, with how many of each.
+    fn workers(&self, row: &Container) -> impl Iterator<Item = (&'static str, u64)> {
+        let serves = row.spec.command.is_empty() && row.behaviour.listen.is_some();
+        let image = self.image_named(row.spec.image).filter(|_| serves);
         let cpus = self
             .sandbox(row.sandbox)
             .and_then(|sandbox| self.machine(sandbox.machine))
@@ -86,18 +92,18 @@ impl Substrate {
                     .div_ceil(1_000)
                     .max(1)
             });
-        let repository = self
-            .image_named(row.spec.image)
-            .and_then(|image| image.reference.as_ref())
-            .map(|reference| reference.repository())
-            .unwrap_or_default();
-        catalogue::workers(&repository)
+        image
+            .map_or(catalogue::NO_WORKERS, |image| image.workers)
             .iter()
-            .flat_map(|(title, count)| {
-                let count = count.unwrap_or(cpus);
-                (0..count).map(|_| (*title).to_owned())
-            })
-            .collect()
+            .map(move |(title, count)| (*title, count.unwrap_or(cpus)))
+    }
+
+    /// Tasks in a container's group.
+    pub fn container_tasks(&self, container: ContainerId, now: SimTime) -> u64 {
+        let running = self
+            .container(container)
+            .is_some_and(|row| row.running_since().is_some());
+        u64::from(running) + self.tasks_beside(container, now)
     }
 
     /// Whether a container's first process waits for processes that others left behind.
@@ -130,11 +136,8 @@ impl Substrate {
             let there = tasks.left.iter().filter(|left| left.end > now || !reaps);
             there.count() as u64
         });
-        let own = self.children(row).len() as u64 + u64::from(row.spec.root.init);
-        let most = self
-            .container_limits(container)
-            .pids_max
-            .unwrap_or(u64::MAX);
+        let own = self.child_count(row) + u64::from(row.spec.root.init);
+        let most = self.pids_max(container).unwrap_or(u64::MAX);
         own.min(most.saturating_sub(1)) + left
     }
 
@@ -172,10 +175,7 @@ impl Substrate {
             all.push(init);
         }
         let children = self.children(row);
-        let most = self
-            .container_limits(container)
-            .pids_max
-            .unwrap_or(u64::MAX);
+        let most = self.pids_max(container).unwrap_or(u64::MAX);
         let most = usize::try_from(most.saturating_sub(1)).unwrap_or(usize::MAX);
         let each = first.rss / (children.len() as u64 + 1).max(1);
         for (title, number) in children.into_iter().take(most.min(1_000)).zip(1..) {
@@ -255,10 +255,7 @@ impl Substrate {
             Some(_) | None => return Err(Errno::NoProcess),
         };
         let machine = self.sandboxes[sandbox].machine;
-        let most = self
-            .container_limits(container)
-            .pids_max
-            .unwrap_or(u64::MAX);
+        let most = self.pids_max(container).unwrap_or(u64::MAX);
         // The first process, those beside it, and the shell that forks.
         let now = 2 + self.tasks_beside(container, scope.now);
         let tasks = self.machines[machine].tasks.entry(container).or_default();
@@ -279,12 +276,9 @@ impl Substrate {
 
     /// Times that a container's group could not make another task.
     pub fn pids_refused(&self, container: ContainerId) -> u64 {
-        let most = self
-            .container_limits(container)
-            .pids_max
-            .unwrap_or(u64::MAX);
+        let most = self.pids_max(container).unwrap_or(u64::MAX);
         let own = self.container(container).map_or(0, |row| {
-            let wanted = 1 + self.children(row).len() as u64;
+            let wanted = 1 + self.child_count(row);
             wanted.saturating_sub(most)
         });
         own + self.tasks(container).map_or(0, |tasks| tasks.refused)
@@ -340,3 +334,15 @@ impl Substrate {
 
 /// What is kept for all containers of a machine.
 pub type TasksByContainer = BTreeMap<ContainerId, Tasks>;
+
+/// A container's command line as it was told.
+fn words(row: &Container) -> impl Iterator<Item = &str> {
+    let told = row.spec.command.iter().chain(row.spec.arguments.iter());
+    told.map(|word| &**word)
+}
+
+/// Whether it runs a load generator, whose first process starts one for each load.
+fn is_stress(row: &Container) -> bool {
+    let tool = words(row).next().and_then(|word| word.rsplit('/').next());
+    matches!(tool, Some("stress" | "stress-ng"))
+}

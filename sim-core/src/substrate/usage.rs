@@ -41,9 +41,10 @@ impl Substrate {
     /// What a machine's disk holds, in bytes: its system, the layers of its images, and what
     /// containers, volumes, logs and a fault wrote.
     pub fn disk_used(&self, machine: MachineId, now: SimTime) -> u64 {
-        let written = self.written_bytes(machine, now) + self.written(machine, now);
-        let filled = self.machine(machine).map_or(0, |row| row.filled);
-        (SYSTEM_BYTES + self.images_bytes(machine) + written)
+        let written = self.written_bytes(machine, now);
+        let row = self.machine(machine);
+        let (filled, images) = row.map_or((0, 0), |row| (row.filled, row.images_bytes));
+        (SYSTEM_BYTES + images + written)
             .saturating_add(filled)
             .min(self.disk_bytes(machine))
     }

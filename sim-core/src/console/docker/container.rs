@@ -505,7 +505,7 @@ pub fn execute(session: &mut Session, row: &Row, words: &[String]) -> Result<Out
 fn outcome(engine: &Engine<'_>, row: &Row, words: &[String]) -> Result<Outcome, Output> {
     // The runtime's own process does not fit below the limit on tasks.
     let full = row.process.is_some_and(|id| {
-        let most = engine.world.substrate.container_limits(id).pids_max;
+        let most = engine.world.substrate.pids_max(id);
         let now = 1 + engine.world.substrate.tasks_beside(id, engine.now);
         most.is_some_and(|most| now >= most)
     });

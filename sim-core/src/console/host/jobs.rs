@@ -119,10 +119,7 @@ pub fn leave(sight: &Sight<'_>, line: &str) -> Result<Wish, Outcome> {
         return Err(Output::error(1, "background jobs of a machine are not modelled").into());
     };
     let machines = &sight.place.world.substrate;
-    let most = machines
-        .container_limits(container)
-        .pids_max
-        .unwrap_or(u64::MAX);
+    let most = machines.pids_max(container).unwrap_or(u64::MAX);
     let now = 2 + machines.tasks_beside(container, sight.place.now) + sight.left.get();
     let span = match (words.first().map(|word| &**word), words.get(1)) {
         (Some("sleep"), Some(time)) => time.parse::<u64>().ok().map(SimDuration::from_secs),

@@ -72,7 +72,8 @@ pub fn run(session: &Session, words: &[&str]) -> Output {
                         latency,
                         mebibytes(machines.container_memory(id, lab.now).current()),
                         machines
-                            .memory_limit(id)
+                            .memory_bounds(id)
+                            .max
                             .map_or_else(|| "-".to_owned(), mebibytes),
                     ]);
                 }

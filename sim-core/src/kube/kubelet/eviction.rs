@@ -193,7 +193,7 @@ impl Kubelets {
         observed[Signal::Imagefs as usize] = Some((free, size));
         let pids = (memory / BYTES_PER_TASK).clamp(1, PIDS_MAX);
         observed[Signal::Pids as usize] =
-            Some((pids - signed(machines.machine_tasks(machine)), pids));
+            Some((pids - signed(machines.machine_tasks(machine, now)), pids));
         observed
     }
 

@@ -1,7 +1,7 @@
 //! One scheduling cycle: which nodes can take a pod, and which of them is the best.
 //!
-//! Cost: a few comparisons for each node looked at and four divisions for each node scored. Labels
-//! and taints are compared once for each template and node until the node changes.
+//! Cost: a few comparisons for each node looked at and four divisions for each node scored. What was
+//! found of a node holds for every template of its class until the node changes.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use rustc_hash::FxHashMap;
 use crate::base::symbol::Symbols;
 use crate::des::choice::Choices;
 use crate::kube::rows::PodId;
-use crate::kube::template::TemplateId;
 
 use super::cache::{Cache, Taken};
+use super::class::Classes;
 use super::demand::Demand;
 use super::explain::{NodeRecord, Verdict};
 use super::filter::{Candidate, Known};
@@ -24,8 +24,8 @@ use super::score::{Board, plain_scores};
 /// Nodes that are enough when there are fewer than this many to choose from.
 /// Source: `pkg/scheduler/schedule_one.go`.
 const MIN_FEASIBLE_NODES: u32 = 100;
-/// Templates whose label and taint verdicts are remembered.
-const MEMO_TEMPLATES: usize = 32;
+/// Classes of templates whose verdicts and scores are remembered.
+const MEMO_CLASSES: usize = 32;
 
 /// How many feasible nodes end the search. `percentage` 0: the adaptive one.
 /// Source: `pkg/scheduler/schedule_one.go` (`numFeasibleNodesToFind`).
@@ -133,7 +133,10 @@ pub enum Decision {
 /// starts without it.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// By class, by slot.
     memo: FxHashMap<u32, Vec<Known>>,
+    /// Which templates are the same to a node.
+    pub classes: Classes,
     feasible: Vec<u32>,
     known: Vec<Known>,
     heap: Vec<u32>,
@@ -170,8 +173,8 @@ pub struct Search {
 pub struct Subject {
     /// The pod.
     pub pod: PodId,
-    /// Its template.
-    pub template: TemplateId,
+    /// The class of its template.
+    pub class: u32,
     /// The node that it is nominated to.
     pub nominated: Option<u32>,
 }
@@ -208,8 +211,8 @@ pub fn run(
     }
     let named: Option<Vec<u32>> =
         named.map(|names| names.iter().filter_map(|name| cache.named(name)).collect());
-    let key = subject.template.0;
-    if scratch.memo.len() >= MEMO_TEMPLATES && !scratch.memo.contains_key(&key) {
+    let key = subject.class;
+    if scratch.memo.len() >= MEMO_CLASSES && !scratch.memo.contains_key(&key) {
         scratch.memo.clear();
     }
     let mut memo = scratch.memo.remove(&key).unwrap_or_default();

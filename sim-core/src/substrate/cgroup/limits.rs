@@ -61,6 +61,46 @@ pub struct Limits {
     pub frozen: bool,
 }
 
+/// `memory.high` and `memory.max` alone, in bytes: what is asked for again and again. None: no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryBounds {
+    /// Above it processes are slowed down and pages reclaimed.
+    pub high: Option<u64>,
+    /// Above it something is killed.
+    pub max: Option<u64>,
+}
+
+impl MemoryBounds {
+    /// What a driver makes of settings.
+    pub fn of(settings: &GroupSettings) -> Self {
+        Self {
+            high: bytes(settings.memory_high),
+            max: bytes(settings.memory_limit),
+        }
+    }
+
+    /// The tighter of two groups, one inside the other.
+    pub fn within(self, above: Self) -> Self {
+        let least = |own: Option<u64>, above: Option<u64>| match (own, above) {
+            (Some(own), Some(above)) => Some(own.min(above)),
+            (own, above) => own.or(above),
+        };
+        Self {
+            high: least(self.high, above.high),
+            max: least(self.max, above.max),
+        }
+    }
+}
+
+impl From<&Limits> for MemoryBounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            high: limits.memory_high,
+            max: limits.memory_max,
+        }
+    }
+}
+
 impl Default for Limits {
     /// Those of a new group.
     fn default() -> Self {
@@ -105,9 +145,9 @@ impl Limits {
             };
         }
         (limits.quota_us, limits.period_us) = Self::quota(settings, driver);
-        limits.memory_max = bytes(settings.memory_limit);
+        let memory = MemoryBounds::of(settings);
+        (limits.memory_high, limits.memory_max) = (memory.high, memory.max);
         limits.memory_low = bytes(settings.memory_reservation);
-        limits.memory_high = bytes(settings.memory_high);
         limits.memory_min = bytes(settings.memory_min);
         limits.oom_group = settings.oom_group;
         if let Some(swap) = settings.memory_swap {
@@ -122,10 +162,7 @@ impl Limits {
         if settings.no_swap && version == Version::V2 {
             limits.swap_max = Some(0);
         }
-        limits.pids_max = settings.pids_limit.and_then(|limit| match limit {
-            0 => Some(1),
-            limit => u64::try_from(limit).ok(),
-        });
+        limits.pids_max = Self::pids(settings);
         limits.cpus = settings.cpuset_cpus.clone().unwrap_or_default();
         limits.mems = settings.cpuset_mems.clone().unwrap_or_default();
         if let Some(weight) = settings.blkio_weight.filter(|weight| *weight > 0) {
@@ -137,6 +174,14 @@ impl Limits {
             limits.io_weight = 500;
         }
         limits
+    }
+
+    /// `pids.max` alone; none: no limit.
+    pub fn pids(settings: &GroupSettings) -> Option<u64> {
+        settings.pids_limit.and_then(|limit| match limit {
+            0 => Some(1),
+            limit => u64::try_from(limit).ok(),
+        })
     }
 
     /// Quota (none: none) and period alone, in microseconds: what is asked for again and again.

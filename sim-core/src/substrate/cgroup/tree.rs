@@ -11,7 +11,7 @@ use crate::substrate::{Scope, Substrate};
 
 use super::convert::{SHARES_MIN, shares_of_milli};
 use super::facts::Facts;
-use super::limits::{Limits, WeightBy};
+use super::limits::{Limits, MemoryBounds, WeightBy};
 use super::place::{Driver, engine_parent, leaf, levels};
 use super::settings::{GroupSettings, SandboxSpec};
 
@@ -182,6 +182,35 @@ impl Substrate {
             driver,
             WeightBy::Runtime,
         )
+    }
+
+    /// The bounds on a container's memory, of its own group and its sandbox's.
+    pub fn memory_bounds(&self, container: ContainerId) -> MemoryBounds {
+        let Some(row) = self.container(container) else {
+            return MemoryBounds::default();
+        };
+        let Some(sandbox) = self.sandbox(row.sandbox) else {
+            return MemoryBounds::default();
+        };
+        let written = self.machine(sandbox.machine).map(|row| &row.written);
+        let bounds = |key: GroupKey, settings| {
+            let found = written
+                .filter(|written| !written.is_empty())
+                .and_then(|written| written.get(&key));
+            found.map_or_else(|| MemoryBounds::of(settings), |limits| (&**limits).into())
+        };
+        bounds(GroupKey::Container(container), &row.spec.group)
+            .within(bounds(GroupKey::Sandbox(row.sandbox), &sandbox.spec.group))
+    }
+
+    /// `pids.max` of a container's group; none: no limit.
+    pub fn pids_max(&self, container: ContainerId) -> Option<u64> {
+        let row = self.container(container)?;
+        let machine = self.machine(self.sandbox(row.sandbox)?.machine)?;
+        match machine.written.get(&GroupKey::Container(container)) {
+            Some(limits) => limits.pids_max,
+            None => Limits::pids(&row.spec.group),
+        }
     }
 
     /// The present limits of a group.

@@ -362,7 +362,8 @@ pub fn object(session: &Session, name: &str) -> Option<Value> {
 /// What images take on disk: their number and bytes; a layer that several share counts once.
 pub fn usage(session: &Session) -> Result<(usize, u64), Output> {
     let engine = Engine::of(session)?;
-    let bytes = engine.world.substrate.images_bytes(engine.machine);
+    let row = engine.world.substrate.machine(engine.machine);
+    let bytes = row.map_or(0, |row| row.images_bytes);
     Ok((present(session)?.len(), bytes))
 }
 

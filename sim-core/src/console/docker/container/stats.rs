@@ -73,7 +73,7 @@ fn figures(engine: &Engine<'_>, row: &Row) -> [String; 6] {
     let used = memory.current().saturating_sub(memory.inactive_file);
     let machine = machines.machine(engine.machine);
     let whole = machine.map_or(0, |machine| machine.capacity.memory.unsigned_abs());
-    let limit = machines.memory_limit(id).unwrap_or(whole);
+    let limit = machines.memory_bounds(id).max.unwrap_or(whole);
     // Millionths of a CPU; a hundredth of a percent is a hundred of them.
     let cpu = u64::from(container.cpu.got) / 100;
     let share = used.saturating_mul(10_000).checked_div(limit).unwrap_or(0);
@@ -84,6 +84,6 @@ fn figures(engine: &Engine<'_>, row: &Row) -> [String; 6] {
         percent(share),
         "-- / --".to_owned(),
         "-- / --".to_owned(),
-        machines.container_tasks(id).to_string(),
+        machines.container_tasks(id, engine.now).to_string(),
     ]
 }

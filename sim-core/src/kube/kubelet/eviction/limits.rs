@@ -48,17 +48,7 @@ fn volume_excess(worker: &Worker, template: &PodTemplate, desk: &Desk<'_, '_>) -
         else {
             continue;
         };
-        let used: u64 = worker
-            .lowered
-            .iter()
-            .zip(&worker.containers)
-            .filter_map(|(lowered, work)| {
-                let name = desk.ctx.symbols.text(lowered.name);
-                let path = mount_path(&template.document, name, &volume.name)?;
-                let (machines, now) = (desk.ctx.machines, desk.now());
-                Some(machines.container_disk_below(work.container?, &path, now))
-            })
-            .sum();
+        let used = directory(worker, template, &volume.name, desk);
         if used > limit {
             return Some(format!(
                 "Usage of EmptyDir volume \"{}\" exceeds the limit \"{}\". ",
@@ -68,6 +58,35 @@ fn volume_excess(worker: &Worker, template: &PodTemplate, desk: &Desk<'_, '_>) -
         }
     }
     None
+}
+
+/// Bytes of one of a pod's own directories on disk: what its containers' scripts and commands in
+/// them wrote there.
+fn directory(worker: &Worker, template: &PodTemplate, volume: &str, desk: &Desk<'_, '_>) -> u64 {
+    let (machines, now) = (desk.ctx.machines, desk.now());
+    let scripted: u64 = worker
+        .lowered
+        .iter()
+        .zip(&worker.containers)
+        .filter_map(|(lowered, work)| {
+            let name = desk.ctx.symbols.text(lowered.name);
+            let path = mount_path(&template.document, name, volume)?;
+            Some(machines.container_disk_below(work.container?, &path, now))
+        })
+        .sum();
+    let sandbox = worker.sandbox;
+    scripted + sandbox.map_or(0, |sandbox| machines.directory_bytes(sandbox, volume))
+}
+
+/// Bytes of all of a pod's own directories on disk.
+pub fn directories(worker: &Worker, template: &PodTemplate, desk: &Desk<'_, '_>) -> u64 {
+    let on_disk =
+        |source: &VolumeSource| matches!(source, VolumeSource::EmptyDir { memory: false, .. });
+    let volumes = template.spec.volumes.iter();
+    volumes
+        .filter(|volume| on_disk(&volume.source))
+        .map(|volume| directory(worker, template, &volume.name, desk))
+        .sum()
 }
 
 fn mount_path(document: &Value, container: &str, volume: &str) -> Option<String> {
@@ -86,10 +105,12 @@ fn pod_excess(worker: &Worker, template: &PodTemplate, desk: &Desk<'_, '_>) -> O
     let limits = template.spec.containers.iter().map(limit_of);
     // Containers without a limit leave the pod without one.
     let limit: u64 = limits.collect::<Option<Vec<u64>>>()?.iter().sum();
-    let used: i64 = rank::usage(worker, Signal::Nodefs, desk)
+    let containers: i64 = rank::usage(worker, Signal::Nodefs, desk)
         .iter()
         .map(|(_, bytes)| bytes)
         .sum();
+    let directories = directories(worker, template, desk);
+    let used = containers.saturating_add(i64::try_from(directories).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     (limit > 0 && used > limit).then(|| {
         format!(

@@ -12,7 +12,7 @@ use crate::kube::rows::pod::ContainerState;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::thresholds::Signal;
 
-use super::{binary, may_go};
+use super::{binary, limits, may_go};
 
 /// A pod that could go, and how bad it is.
 struct Candidate {
@@ -52,12 +52,16 @@ pub fn candidates(
                 Some(template.requests.ephemeral_storage)
             }
         };
+        let directories = if matches!(signal, Signal::Memory | Signal::Pids) {
+            0
+        } else {
+            limits::directories(worker, template, desk)
+        };
+        let containers = usage(worker, signal, desk);
         candidates.push(Candidate {
             pod,
-            usage: usage(worker, signal, desk)
-                .iter()
-                .map(|(_, amount)| amount)
-                .sum(),
+            usage: containers.iter().map(|(_, amount)| amount).sum::<i64>()
+                + i64::try_from(directories).unwrap_or(i64::MAX),
             request,
             priority: template.priority,
         });
@@ -79,7 +83,7 @@ pub fn usage(worker: &Worker, signal: Signal, desk: &Desk<'_, '_>) -> Vec<(Symbo
             let container = work.container?;
             let amount = match signal {
                 Signal::Memory => machines.container_memory(container, now).working_set(),
-                Signal::Pids => machines.container_tasks(container),
+                Signal::Pids => machines.container_tasks(container, now),
                 Signal::Nodefs | Signal::NodefsInodes | Signal::Imagefs | Signal::ImagefsInodes => {
                     machines.container_disk(container, now)
                 }
