@@ -10,8 +10,8 @@ use crate::des::notice::Detail;
 use super::cache::BATCH;
 use super::cgroup::facts::MemoryUse;
 use super::cgroup::limits::PAGE;
+use super::file::Tree;
 use super::order::{ContainerId, MachineId, SandboxId, Upcall};
-use super::root_fs::Store;
 use super::{Event, Scope, Substrate};
 
 /// A container that takes more and more.
@@ -92,9 +92,8 @@ impl Substrate {
             .and_then(|row| self.machine(row.machine))
             .map(|row| &row.disk);
         disk.into_iter()
-            .flat_map(|disk| disk.trees())
-            .filter(|(store, _)| matches!(store, Store::Memory(own, _) if *own == container))
-            .map(|(_, tree)| tree.blocks())
+            .flat_map(|disk| disk.in_memory(container))
+            .map(Tree::blocks)
             .sum()
     }
 

@@ -115,6 +115,16 @@ impl Disk {
         self.trees.get(store)
     }
 
+    /// Trees in memory of one container.
+    pub fn in_memory(&self, container: ContainerId) -> impl Iterator<Item = &Tree> {
+        let from = (!self.trees.is_empty()).then(|| Store::Memory(container, "".into()));
+        let own = move |store: &Store| matches!(store, Store::Memory(of, _) if *of == container);
+        from.into_iter()
+            .flat_map(|from| self.trees.range(from..))
+            .take_while(move |(store, _)| own(store))
+            .map(|(_, tree)| tree)
+    }
+
     /// All trees.
     pub fn trees(&self) -> impl Iterator<Item = (&Store, &Tree)> {
         self.trees.iter()

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use crate::base::symbol::Symbols;
 use crate::des::choice::Choices;
@@ -242,8 +243,10 @@ pub fn run(
     if scratch.feasible.is_empty() {
         scratch.records.clear();
         let mut looked_at = 0;
+        let mut next = search.next_start % candidates.max(1);
         while looked_at < candidates && (scratch.feasible.len() as u32) < wanted {
-            let place = (search.next_start + looked_at) % candidates;
+            let place = next;
+            next = if next + 1 == candidates { 0 } else { next + 1 };
             let slot = match &named {
                 Some(named) => named[place as usize],
                 None => cache.tree.at(place),
@@ -396,27 +399,20 @@ fn labels_of(
 /// Copies scores and totals into the records of the feasible nodes.
 fn keep_scores(scratch: &mut Scratch) {
     let Scratch { board, records, .. } = scratch;
-    let feasible = |records: &mut Vec<NodeRecord>, set: &mut dyn FnMut(usize, &mut NodeRecord)| {
-        let fits = records
-            .iter_mut()
-            .filter(|record| record.verdict == Verdict::Fits);
-        for (index, record) in fits.enumerate() {
-            set(index, record);
+    let columns: SmallVec<[_; SCORERS]> = (0..SCORERS)
+        .map(|place| (place, &*board.scores[place], &*board.raw[place]))
+        .filter(|(_, scores, _)| !scores.is_empty())
+        .collect();
+    let fits = records
+        .iter_mut()
+        .filter(|record| record.verdict == Verdict::Fits);
+    for (index, (record, total)) in fits.zip(&board.totals).enumerate() {
+        for (place, scores, raw) in &columns {
+            record.scores[*place] = u8::try_from(scores[index]).unwrap_or(0);
+            record.raw[*place] = i32::try_from(raw[index]).unwrap_or(i32::MAX);
         }
-    };
-    for place in 0..SCORERS {
-        let (scores, raw) = (&board.scores[place], &board.raw[place]);
-        if scores.is_empty() {
-            continue;
-        }
-        feasible(records, &mut |index, record| {
-            record.scores[place] = u8::try_from(scores[index]).unwrap_or(0);
-            record.raw[place] = i32::try_from(raw[index]).unwrap_or(i32::MAX);
-        });
+        record.total = u32::try_from(*total).unwrap_or(0);
     }
-    feasible(records, &mut |index, record| {
-        record.total = u32::try_from(board.totals[index]).unwrap_or(0);
-    });
 }
 
 #[cfg(test)]
