@@ -1,5 +1,6 @@
 //! Words every layer uses; knows no domain.
 
+pub mod arrange;
 pub mod base64;
 pub mod bits;
 pub mod hash;

@@ -21,6 +21,7 @@ use crate::api::compose::project::Project;
 use crate::api::compose::service::Restart;
 use crate::api::node::NodeSetup;
 use crate::api::status::WorkloadStatus;
+use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimDuration;
@@ -546,7 +547,7 @@ impl ComposePlane {
             .filter(|(_, row)| row.service == name && !row.is_one_off)
             .filter_map(|(_, row)| Some((row.number, row.sandbox?)))
             .collect();
-        found.sort_unstable();
+        found.arrange();
         found.into_iter().map(|(_, sandbox)| sandbox).collect()
     }
 

@@ -10,6 +10,7 @@ pub mod syntax;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::bits::BitSet;
 use crate::base::intern::HashIndex;
 use crate::base::rng::stable_hash_parts;
@@ -29,7 +30,7 @@ pub fn value<'a>(labels: &'a Labels, key: &str) -> Option<&'a Arc<str>> {
 pub fn sorted(mut labels: Vec<(Arc<str>, Arc<str>)>) -> Vec<(Arc<str>, Arc<str>)> {
     // Stable, and `dedup` keeps the first: so the later is put first.
     labels.reverse();
-    labels.sort_by(|(left, _), (right, _)| left.cmp(right));
+    labels.arrange_by(|(left, _), (right, _)| left.cmp(right));
     labels.dedup_by(|(later, _), (earlier, _)| later == earlier);
     labels
 }
@@ -215,7 +216,7 @@ impl fmt::Display for Requirement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = &self.key;
         let mut values: Vec<&str> = self.values.iter().map(|value| &**value).collect();
-        values.sort_unstable();
+        values.arrange();
         let values = values.join(",");
         match self.op {
             Op::In => write!(formatter, "{key} in ({values})"),

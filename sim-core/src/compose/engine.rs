@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::api::compose::container::ContainerLimits;
 use crate::api::compose::service::Restart;
+use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::base::name::{Name, Rule};
 use crate::base::time::SimDuration;
@@ -435,7 +436,7 @@ impl ComposePlane {
         if !listens && !ctx.machines.balancers().any(|(key, _)| key == entry.key) {
             return;
         }
-        running.sort_unstable_by_key(|(number, _)| *number);
+        running.arrange_by_key(|(number, _)| *number);
         let backends: Arc<[Backend]> = running.into_iter().map(|(_, backend)| backend).collect();
         let spec = BalancerSpec {
             name: service,

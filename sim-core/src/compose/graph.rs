@@ -7,6 +7,7 @@ use petgraph::algo::toposort;
 use petgraph::graphmap::DiGraphMap;
 
 use crate::api::compose::project::Project;
+use crate::base::arrange::Arrange;
 
 /// Services with those first that others depend on; services at one depth come by name.
 /// A cycle cannot come here: the decoder refuses it with its place in the file.
@@ -24,7 +25,7 @@ pub fn start_order(project: &Project) -> Result<Vec<Arc<str>>, Arc<str>> {
         .into_iter()
         .map(|(name, depth)| (depth, name))
         .collect();
-    sorted.sort_unstable();
+    sorted.arrange();
     Ok(sorted.into_iter().map(|(_, name)| name).collect())
 }
 
@@ -91,6 +92,6 @@ pub fn selected(project: &Project, services: &[Arc<str>]) -> Result<Vec<Arc<str>
             todo.extend(needed.map(|(name, dependency)| (name.clone(), dependency.required)));
         }
     }
-    wanted.sort_unstable();
+    wanted.arrange();
     Ok(wanted)
 }

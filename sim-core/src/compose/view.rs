@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::api::compose::service::Restart;
 use crate::api::health::HealthTest;
 use crate::api::swarm::service::MountKind;
+use crate::base::arrange::Arrange;
 use crate::base::rng::{Seed, Stream, stable_hash};
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
@@ -76,7 +77,7 @@ impl ComposePlane {
     pub fn containers(&self) -> Vec<&ContainerRow> {
         let mut rows: Vec<&ContainerRow> =
             self.store.containers.iter().map(|(_, row)| row).collect();
-        rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.ordinal));
+        rows.arrange_by_key(|row| std::cmp::Reverse(row.ordinal));
         rows
     }
 

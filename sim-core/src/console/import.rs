@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::kube::Request;
 use crate::kube::switch::LOOPS;
@@ -62,7 +63,7 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
         return output;
     }
     // Namespaces come first, so that their labels are not those of a stand-in.
-    objects.sort_by_key(|object| object.str_at(&["kind"]) != Some("Namespace"));
+    objects.arrange_by_key(|object| object.str_at(&["kind"]) != Some("Namespace"));
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut output = Output::default();
     for object in objects {

@@ -1,6 +1,7 @@
 //! The few text filters that people pipe into.
 
 use super::Output;
+use crate::base::arrange::Arrange;
 
 /// Whether a command is one of these.
 pub fn knows(name: &str) -> bool {
@@ -166,7 +167,7 @@ fn wc(arguments: &[&str], input: &str) -> Output {
 
 fn sort(arguments: &[&str], input: &str) -> Output {
     let mut all: Vec<&str> = input.lines().collect();
-    all.sort_unstable();
+    all.arrange();
     for argument in arguments {
         match *argument {
             "-r" => all.reverse(),

@@ -11,6 +11,7 @@
 //!         - na|          fields of a container that begin with `na`
 //! ```
 
+use crate::base::arrange::Arrange;
 use crate::console::open::NotModelled;
 use crate::manifest::schema::table::{self, Field, Shape, Table, Type};
 use crate::protocol::{Answer, File, Word};
@@ -316,7 +317,7 @@ fn fields(place: &Place) -> Vec<Word> {
         });
     }
     // Those that must be given come first; the tables are in order of names.
-    fields.sort_by_key(|field| !field.is_required);
+    fields.arrange_by_key(|field| !field.is_required);
     for field in fields {
         let nested = matches!(
             inner(&field.shape),
@@ -362,7 +363,7 @@ fn values(place: &Place, key: &str) -> Vec<Word> {
             "apiVersion" => kinds.map(|kind| plain(&kind.api_version, "")).collect(),
             _ => Vec::new(),
         };
-        words.sort_by(|one, two| one.label.cmp(&two.label));
+        words.arrange_by(|one, two| one.label.cmp(&two.label));
         words.dedup();
         if !words.is_empty() {
             return words;

@@ -3,6 +3,7 @@
 //! Owns the choice of lines and words only: the console runs the lines on a copy of the session, so
 //! that looking changes nothing.
 
+use crate::base::arrange::Arrange;
 use crate::console::Session;
 use crate::engine::command::FaultKind;
 use crate::engine::world::Plane;
@@ -223,7 +224,7 @@ fn names(session: &Session) -> Vec<(String, &'static str)> {
             .chain(unplaced);
         names.extend(units.map(|unit| (unit.name, "unit")));
     }
-    names.sort();
+    names.arrange();
     names.dedup();
     names
 }

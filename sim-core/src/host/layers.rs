@@ -7,6 +7,7 @@
 use petgraph::algo::toposort;
 use petgraph::graphmap::DiGraphMap;
 
+use crate::base::arrange::Arrange;
 use crate::protocol::views::{Graph, GraphNode};
 
 /// Sweeps over the layers; more change nothing for graphs of this size.
@@ -45,7 +46,7 @@ pub fn place(graph: &mut Graph) {
                 rows.len() - 1 - place
             };
             let middle = |number: &u32| middle(graph, *number, sweep % 2 == 0);
-            rows[place].sort_by_key(middle);
+            rows[place].arrange_by_key(middle);
             set_orders(&rows[place..=place], &mut graph.nodes);
         }
     }

@@ -1,5 +1,6 @@
 //! The picture of a scenario, drawn from its run: what became of each replica, and how a branch stands.
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::console::Session;
 use crate::console::open::open;
@@ -66,7 +67,7 @@ pub fn picture(file: &File) -> Option<Picture> {
     // What went wrong at some time says more than what never did.
     let calm = |row: &PictureRow| !row.cells.iter().flatten().any(|group| is_trouble(*group));
     if picture.more > 0 {
-        picture.rows.sort_by_key(calm);
+        picture.rows.arrange_by_key(calm);
     }
     picture.rows.truncate(ROWS_MAX);
     Some(picture)

@@ -3,6 +3,7 @@
 //! Owns the acts and those that are still to be done again; the host carries them out. Knows nothing
 //! of what an act means.
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::protocol::{Act, Answer, Deed, Project, Query, Recording, Reply};
 
@@ -36,7 +37,7 @@ impl Record {
     /// What is to be done again, and the time to stand at in the end.
     pub fn schedule(&mut self, mut acts: Vec<Act>, goal_us: u64) {
         acts.truncate(ACTS_MAX);
-        acts.sort_by_key(|act| act.at_us);
+        acts.arrange_by_key(|act| act.at_us);
         self.pending = acts.into();
         self.goal_us = Some(goal_us);
     }

@@ -4,6 +4,7 @@ pub mod compose;
 pub mod kube;
 pub mod swarm;
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::engine::fault::FaultState;
 use crate::engine::lab::Lab;
@@ -183,7 +184,7 @@ fn events(lab: &Lab, count: usize) -> Vec<EventLine> {
         let tail = world.trace.iter().rev().take(count).enumerate();
         latest.extend(tail.map(|(back, entry)| (entry.at, place, usize::MAX - back, world, entry)));
     }
-    latest.sort_by_key(|(at, place, order, ..)| (*at, *place, *order));
+    latest.arrange_by_key(|(at, place, order, ..)| (*at, *place, *order));
     let skip = latest.len().saturating_sub(count);
     latest[skip..]
         .iter()

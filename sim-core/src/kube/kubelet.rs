@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::{Name, Rule};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -747,7 +748,7 @@ impl Kubelets {
             return;
         };
         let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
-        pods.sort_unstable();
+        pods.arrange();
         for pod in pods {
             if let Some(worker) = self.worker_mut(pod) {
                 if trouble.lost {

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::api::kube::service::{PortTarget, ServiceKind, ServicePort};
+use crate::base::arrange::Arrange;
 use crate::base::name::{Name, Rule};
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
@@ -160,7 +161,7 @@ fn receivers(row: &ServiceRow) -> Vec<Endpoint> {
             .copied()
             .collect();
     }
-    chosen.sort_by_cached_key(|endpoint| std::net::Ipv4Addr::from(endpoint.ip).to_string());
+    chosen.arrange_by_key(|endpoint| std::net::Ipv4Addr::from(endpoint.ip).to_string());
     chosen
 }
 

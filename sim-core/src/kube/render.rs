@@ -9,6 +9,7 @@ pub mod workload;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::labels::Selector;
 use crate::base::name::Name;
 use crate::base::rng::{Seed, mix, stable_hash_parts, stable_key_with};
@@ -293,7 +294,7 @@ impl View<'_> {
                 });
             objects.extend(bare.map(|(key, document)| self.document(kind, key, document)));
         }
-        objects.sort_by_cached_key(|object| {
+        objects.arrange_by_key(|object| {
             let text = |key| object.str_at(&["metadata", key]).unwrap_or("").to_owned();
             (text("namespace"), text("name"))
         });

@@ -1,6 +1,7 @@
 //! How far workloads are from what is wanted of them.
 
 use crate::api::status::WorkloadStatus;
+use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbols;
 
 use super::KubePlane;
@@ -135,7 +136,7 @@ impl KubePlane {
                 lines.push((9, namespace, row.name.text(symbols), "Pod", pod(row)));
             }
         }
-        lines.sort_by(|one, two| (one.0, &one.1, &one.2).cmp(&(two.0, &two.1, &two.2)));
+        lines.arrange_by(|one, two| (one.0, &one.1, &one.2).cmp(&(two.0, &two.1, &two.2)));
         let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         lines
             .into_iter()

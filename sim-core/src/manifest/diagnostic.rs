@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::limits::MAX_DIAGNOSTICS;
 use crate::manifest::lines::{Source, Sources, Span, cells};
 
@@ -351,7 +352,7 @@ impl<'s> Report<'s> {
     #[must_use]
     pub fn finish(self) -> Vec<Diagnostic> {
         let mut diagnostics = self.diagnostics.into_inner();
-        diagnostics.sort_by(|one, two| {
+        diagnostics.arrange_by(|one, two| {
             (one.span, one.severity, one.code).cmp(&(two.span, two.severity, two.code))
         });
         diagnostics

@@ -4,6 +4,7 @@
 //! they were written in; equality ignores it, as JSON objects do.
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::manifest::json;
 
 /// A JSON-like value.
@@ -414,7 +415,7 @@ impl Map {
     #[must_use]
     pub fn sorted(&self) -> Vec<(&Arc<str>, &Value)> {
         let mut entries: Vec<_> = self.iter().collect();
-        entries.sort_by(|one, two| one.0.cmp(two.0));
+        entries.arrange_by(|one, two| one.0.cmp(two.0));
         entries
     }
 }

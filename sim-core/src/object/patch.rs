@@ -5,6 +5,7 @@
 //! [`json_patch`] RFC 6902. Lists merge by the keys of the schema tables.
 //! Source: `k8s.io/apimachinery/pkg/util/strategicpatch/patch.go`.
 
+use crate::base::arrange::Arrange;
 use crate::manifest::schema::table::{Field, Shape, Table, kubernetes};
 use crate::manifest::value::{Map, Value};
 
@@ -496,7 +497,7 @@ fn strategic_list(
     let (mut named, others): (Vec<Value>, Vec<Value>) = result
         .into_iter()
         .partition(|item| key_of(item, merge_key).is_some_and(|key| order.contains(key)));
-    named.sort_by_key(|item| {
+    named.arrange_by_key(|item| {
         order
             .iter()
             .position(|key| Some(key) == key_of(item, merge_key))

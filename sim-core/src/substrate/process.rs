@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 
 use super::Substrate;
@@ -113,7 +114,7 @@ impl Substrate {
         for (sandbox, _) in self.sandboxes_on(machine) {
             self.sandbox_processes(sandbox, names, now, &mut all);
         }
-        all.sort_by_key(|process| process.pid);
+        all.arrange_by_key(|process| process.pid);
         all
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 
 use super::catalogue;
@@ -221,7 +222,7 @@ impl Behaviour {
             .chain(behaviour.ready)
             .chain(behaviour.files.iter().map(|(at, _, _)| *at))
             .collect();
-        behaviour.changes.sort_unstable();
+        behaviour.changes.arrange();
         behaviour.changes.dedup();
         behaviour
     }
@@ -505,7 +506,7 @@ fn in_usual_place(path: &str) -> bool {
 
 fn sorted(ports: &[u16]) -> Arc<[u16]> {
     let mut ports = ports.to_vec();
-    ports.sort_unstable();
+    ports.arrange();
     ports.dedup();
     ports.into()
 }

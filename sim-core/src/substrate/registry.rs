@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::base::arrange::Arrange;
 use crate::base::hash::FxHashMap;
 use crate::base::id::Id;
 use crate::base::symbol::{Symbol, Symbols};
@@ -352,7 +353,7 @@ impl Substrate {
             .images_on(machine)
             .flat_map(|image| image.layers.iter().copied())
             .collect();
-        all.sort_unstable();
+        all.arrange();
         all.dedup();
         all
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::api::health::HealthTest;
 use crate::api::swarm::service::{Mount, MountKind, PublishMode, ServiceMode, ServiceSpec};
 use crate::api::swarm::stack::Stack;
+use crate::base::arrange::Arrange;
 use crate::base::resources::ResourceVector;
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
@@ -784,7 +785,7 @@ pub fn short_name(spec: &ServiceSpec) -> &str {
 fn lower(spec: &ServiceSpec, ctx: &mut Context<'_>) -> ContainerSpec {
     let container = &spec.task.container;
     let mut ports: Vec<u16> = spec.ports.iter().map(|port| port.target).collect();
-    ports.sort_unstable();
+    ports.arrange();
     ports.dedup();
     let mut vector = |amounts: &crate::api::resources::ResourceAmounts| {
         let mut vector = ResourceVector::new();

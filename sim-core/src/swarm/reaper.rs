@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::substrate::PlaneOutbox;
 use crate::swarm::state::TaskState;
@@ -85,7 +86,7 @@ impl SwarmPlane {
             }
             let mut tasks: Vec<TaskId> = slot.to_vec();
             let mut excess = tasks.len() as i64 - limit;
-            tasks.sort_by_key(|task| {
+            tasks.arrange_by_key(|task| {
                 let row = &self.store.tasks[*task];
                 (row.status_at, row.created_at)
             });

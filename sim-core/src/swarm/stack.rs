@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::swarm::stack::Stack;
+use crate::base::arrange::Arrange;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::control_api::{Code, Kind, Refusal, Request, Response, STACK_LABEL};
 use crate::swarm::store::ServiceId;
@@ -97,7 +98,7 @@ impl SwarmPlane {
             }
         }
         let mut services: Vec<_> = stack.services.iter().collect();
-        services.sort_by(|a, b| a.name.cmp(&b.name));
+        services.arrange_by(|a, b| a.name.cmp(&b.name));
         for spec in services {
             let mut spec = spec.clone();
             spec.labels.insert(STACK_LABEL.into(), stack.name.clone());

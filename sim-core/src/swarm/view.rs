@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::swarm::service::{PublishMode, PublishedPort, ServiceMode};
+use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimTime;
 use crate::substrate::order::{ContainerId, SandboxId};
@@ -108,7 +109,7 @@ impl SwarmPlane {
                     .collect(),
             })
             .collect();
-        views.sort_by(|a, b| natural(&a.name, &b.name));
+        views.arrange_by(|a, b| natural(&a.name, &b.name));
         views
     }
 
@@ -162,7 +163,7 @@ impl SwarmPlane {
         let mut rows: Vec<(TaskId, TaskRow)> = tasks.map(|id| (id, self.store.tasks[id])).collect();
         rows.reverse();
         // A task that shall run comes before those that ended after it was made.
-        rows.sort_by_key(|(_, row)| row.desired > TaskState::Complete);
+        rows.arrange_by_key(|(_, row)| row.desired > TaskState::Complete);
         rows.into_iter()
             .enumerate()
             .map(|(number, (id, row))| self.task_view(id, &row, number > 0))
@@ -236,7 +237,7 @@ impl SwarmPlane {
                 },
             })
             .collect();
-        views.sort_by(|a, b| natural(&a.hostname, &b.hostname));
+        views.arrange_by(|a, b| natural(&a.hostname, &b.hostname));
         views
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::labels::syntax::{label_value_errors, qualified_name_errors};
 use crate::base::labels::{Op, Requirement, Selector};
 
@@ -15,7 +16,7 @@ pub(super) fn selector(text: &str) -> Result<Selector, String> {
         position: 0,
     };
     let mut requirements = parser.requirements()?;
-    requirements.sort_by(|left, right| left.key.cmp(&right.key));
+    requirements.arrange_by(|left, right| left.key.cmp(&right.key));
     Ok(Selector { requirements })
 }
 

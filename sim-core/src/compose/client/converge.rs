@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::api::compose::project::Resource;
 use crate::api::compose::service::Service;
+use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::substrate::Context;
 
@@ -183,7 +184,7 @@ impl ComposePlane {
             })
             .map(|(id, row)| (ctx.symbols.text(row.name).to_owned(), id))
             .collect();
-        orphans.sort();
+        orphans.arrange();
         if orphans.is_empty() {
             return;
         }
@@ -217,7 +218,7 @@ impl ComposePlane {
             .of_service(project, name)
             .map(|(id, row)| (row.number, id))
             .collect();
-        found.sort_unstable();
+        found.arrange();
         found.into_iter().map(|(_, id)| id).collect()
     }
 

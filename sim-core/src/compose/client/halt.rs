@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::api::compose::project::Project;
 use crate::api::compose::service::{Dependency, DependencyCondition};
+use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::substrate::Context;
 
@@ -35,7 +36,7 @@ impl ComposePlane {
         }
         let mut jobs: Vec<Job> = Vec::new();
         for (name, mut members) in found {
-            members.sort_unstable();
+            members.arrange();
             let mut job = Job::new(&name);
             job.containers = members.into_iter().map(|(_, id)| id).collect();
             let written = part
@@ -54,7 +55,7 @@ impl ComposePlane {
             .map(|job| (job.name.clone(), job.depends_on.keys().cloned().collect()))
             .collect();
         let depth = graph::depths(&edges);
-        jobs.sort_by_key(|job| (depth.get(&job.name).copied().unwrap_or(0), job.name.clone()));
+        jobs.arrange_by_key(|job| (depth.get(&job.name).copied().unwrap_or(0), job.name.clone()));
         jobs
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::flags::{Grammar, Parsed, parse};
 use crate::api::compose::project::Project;
+use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbols;
 use crate::compose::store::ContainerRow;
 use crate::console::open::PROJECT;
@@ -383,7 +384,7 @@ fn containers<'a>(
                 .iter()
                 .any(|name| symbols.text(row.service) == name)
     });
-    rows.sort_by(|a, b| {
+    rows.arrange_by(|a, b| {
         (symbols.text(a.service), a.number).cmp(&(symbols.text(b.service), b.number))
     });
     Ok(rows)

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::flags::Parsed;
 use super::service_spec::{number, pair};
 use crate::api::swarm::options::{ContainerOptions, FileTarget, LogDriver};
+use crate::base::arrange::Arrange;
 use crate::console::Output;
 
 /// Sets what `create` was given.
@@ -114,7 +115,7 @@ fn set(parsed: &Parsed, flag: &str, added: Vec<Arc<str>>, list: &mut Vec<Arc<str
     }
     list.extend(added);
     list.retain(|item| !removed.contains(&&**item));
-    list.sort();
+    list.arrange();
     list.dedup();
 }
 
@@ -290,7 +291,7 @@ fn capabilities(parsed: &Parsed, options: &mut ContainerOptions) {
         toggle(capability, drop, add);
     }
     for list in [add, drop] {
-        list.sort();
+        list.arrange();
         list.dedup();
     }
 }

@@ -8,6 +8,7 @@ use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::words::{ago, short};
 use super::{ask, each, manager as swarm, unknown_command};
+use crate::base::arrange::Arrange;
 use crate::console::{Output, Session};
 use crate::swarm::control_api::{Kind, Request, Response};
 
@@ -317,7 +318,7 @@ fn networks(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
     }
     listing
         .rows
-        .sort_by(|a, b| crate::swarm::view::natural(&a[1], &b[1]));
+        .arrange_by(|a, b| crate::swarm::view::natural(&a[1], &b[1]));
     listing.rows.retain(|row| {
         passes(&filters, |key, value| match key {
             "id" => row[0].starts_with(value),

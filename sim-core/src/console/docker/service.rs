@@ -10,6 +10,7 @@ use super::{
     unknown_command,
 };
 use crate::api::swarm::service::{ServiceMode, ServiceSpec};
+use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
@@ -441,7 +442,7 @@ fn logs(session: &Session, words: &[String]) -> Result<Output, Output> {
             lines.push((*at, view.slot, format!("{who}{time}{line}\n")));
         }
     }
-    lines.sort_by_key(|(at, slot, _)| (*at, *slot));
+    lines.arrange_by_key(|(at, slot, _)| (*at, *slot));
     Ok(Output::text(
         lines
             .into_iter()

@@ -15,6 +15,7 @@ use crate::api::swarm::service::{
     PublishMode, PublishedPort, RestartCondition, RestartPolicy, ServiceMode, ServiceSpec,
     TaskSpec, UpdateConfig, UpdateOrder,
 };
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
 use crate::swarm::control_api::{Kind, Request, Response};
@@ -212,7 +213,7 @@ pub fn by_id(session: &Session, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, Out
     for text in names {
         found.push(network(plane, text)?);
     }
-    found.sort();
+    found.arrange();
     found.dedup();
     Ok(found.into_iter().map(|(_, name)| name).collect())
 }

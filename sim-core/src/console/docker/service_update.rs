@@ -16,6 +16,7 @@ use super::{ask, container_flags, progress};
 use crate::api::swarm::service::{
     MountKind, PortProtocol, PublishedPort, ServiceMode, ServiceSpec,
 };
+use crate::base::arrange::Arrange;
 use crate::console::{Output, Session};
 use crate::swarm::control_api::Request;
 
@@ -178,7 +179,7 @@ fn change_placement(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Outpu
         placement
             .constraints
             .retain(|constraint| !removed.contains(&&**constraint));
-        placement.constraints.sort();
+        placement.constraints.arrange();
         placement.constraints.dedup();
     }
     for text in parsed.values("placement-pref-rm") {
@@ -254,7 +255,7 @@ fn change_mounts(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> 
         MountKind::Volume => 1,
         MountKind::Tmpfs => 2,
     };
-    mounts.sort_by(|a, b| {
+    mounts.arrange_by(|a, b| {
         (&a.source, &a.target, rank(a.kind)).cmp(&(&b.source, &b.target, rank(b.kind)))
     });
     Ok(())
@@ -281,7 +282,7 @@ fn change_ports(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {
     }
     if !removed.is_empty() || parsed.value("publish-add").is_some() {
         spec.ports
-            .sort_by_key(|port| (port.published, port.target, port.protocol));
+            .arrange_by_key(|port| (port.published, port.target, port.protocol));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, passes};
 use super::{ask, manager as swarm, service, stack_config, task, unknown_command};
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
 use crate::manifest::compose::loaded::Variables;
@@ -207,7 +208,7 @@ fn refusal(problems: &[Diagnostic]) -> Option<String> {
     if options.is_empty() {
         return Some(first.message.clone());
     }
-    options.sort();
+    options.arrange();
     options.dedup();
     Some(format!(
         "{}\n\n{}\n",
@@ -228,7 +229,7 @@ fn warnings(problems: &[Diagnostic]) -> String {
             .filter(|problem| problem.severity == Severity::Warning)
             .filter_map(|problem| problem.message.strip_prefix(title))
             .collect();
-        options.sort_unstable();
+        options.arrange();
         options.dedup();
         if !options.is_empty() {
             let gap = if by == ", " { " " } else { "\n\n" };
@@ -278,7 +279,7 @@ fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
     let plane = swarm(session)?;
     let mut listing = Listing::new(&[("Name", "NAME"), ("Services", "SERVICES")], 0);
     let mut stacks = plane.stacks();
-    stacks.sort_by(|a, b| crate::swarm::view::natural(&a.0, &b.0));
+    stacks.arrange_by(|a, b| crate::swarm::view::natural(&a.0, &b.0));
     listing.rows = stacks
         .into_iter()
         .map(|(name, services)| vec![name.to_string(), services.to_string()])

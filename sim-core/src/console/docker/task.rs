@@ -4,6 +4,7 @@
 use super::flags::Parsed;
 use super::listing::{Filter, Listing, passes};
 use super::words::{ago, ellipsis, service_ports, short};
+use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
@@ -41,7 +42,7 @@ pub fn print(
     let plane = super::swarm(session)?;
     let mut views = plane.with_errors(views, &world.symbols);
     // Within one name the newest comes first already.
-    views.sort_by(|a, b| natural(&a.name, &b.name));
+    views.arrange_by(|a, b| natural(&a.name, &b.name));
     let mut listing = Listing::new(&FIELDS, 0);
     for view in views
         .iter()

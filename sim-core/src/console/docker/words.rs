@@ -1,6 +1,7 @@
 //! Words of the docker command line: time spans, sizes, ports, cut texts.
 
 use crate::api::swarm::service::{PortProtocol, PublishedPort};
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::console::table::width;
 
@@ -66,7 +67,7 @@ pub fn protocol(protocol: PortProtocol) -> &'static str {
 /// Source: docker/cli `cli/command/service/formatter.go` (portRange).
 pub fn service_ports(ports: &[PublishedPort]) -> String {
     let mut ports: Vec<PublishedPort> = ports.to_vec();
-    ports.sort_by_key(|port| (protocol(port.protocol), port.published, port.target));
+    ports.arrange_by_key(|port| (protocol(port.protocol), port.published, port.target));
     let mut ranges: Vec<(PublishedPort, PublishedPort)> = Vec::new();
     for port in ports {
         match ranges.last_mut() {

@@ -4,6 +4,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::base::arrange::Arrange;
 use crate::engine::command::Orchestrator;
 use crate::substrate::order::SandboxId;
 use crate::swarm::addresses::{GATEWAY, INGRESS};
@@ -44,7 +45,7 @@ pub fn lookup(sight: &Sight<'_>, name: &str) -> Option<Answer> {
     let networks = named_networks(place, sandbox);
     let mut found = containers(place, &networks, name);
     found.extend(services(place, &networks, name));
-    found.sort();
+    found.arrange();
     found.dedup();
     Some(if !found.is_empty() {
         Answer::Addresses(found)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::arrange::Arrange;
 use crate::engine::command::Orchestrator;
 use crate::substrate::net::filter::{Cidr, Match, Rule, Ruleset, Table, Target};
 use crate::substrate::order::Entry;
@@ -91,7 +92,7 @@ fn published(place: &Place<'_>, bridges: &[Bridge]) -> Vec<Published> {
             }
         }
     }
-    all.sort_by_key(|one| one.port);
+    all.arrange_by_key(|one| one.port);
     all
 }
 

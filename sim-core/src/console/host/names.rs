@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::base::arrange::Arrange;
 use crate::console::Output;
 use crate::engine::command::Orchestrator;
 use crate::kube::kinds;
@@ -90,7 +91,7 @@ fn endpoints(
             }
         }
     }
-    found.sort();
+    found.arrange();
     found.dedup();
     found
 }
@@ -538,7 +539,7 @@ pub fn service_variables(sight: &Sight<'_>) -> Vec<(String, String)> {
         }
     };
     let mut services = objects(sight.place, "services");
-    services.sort_by_key(|one| one.str_at(&["metadata", "name"]).unwrap_or("").to_owned());
+    services.arrange_by_key(|one| one.str_at(&["metadata", "name"]).unwrap_or("").to_owned());
     let mut own_api = true;
     for service in &services {
         let here = service.str_at(&["metadata", "namespace"]).unwrap_or("");

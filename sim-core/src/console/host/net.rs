@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::base::arrange::Arrange;
 use crate::base::rng::stable_key_with;
 use crate::console::Output;
 use crate::engine::command::Orchestrator;
@@ -219,7 +220,7 @@ pub fn interfaces(sight: &Sight<'_>) -> Vec<Interface> {
             ..plain(39, "veth0000001", None)
         });
     }
-    pairs.sort_by_key(|end| end.index);
+    pairs.arrange_by_key(|end| end.index);
     let device = driver(place).device;
     if place.world.orchestrator == Orchestrator::Kubernetes
         && !device.is_empty()
@@ -457,7 +458,7 @@ fn routes(sight: &Sight<'_>) -> String {
             Ipv4Addr::from(own)
         ),
     ));
-    links.sort();
+    links.arrange();
     text.extend(links.into_iter().map(|(_, line)| line));
     text
 }
@@ -486,7 +487,7 @@ fn inner_routes(place: &Place<'_>, sandbox: SandboxId) -> String {
             (base, line)
         })
         .collect();
-    links.sort();
+    links.arrange();
     text.extend(links.into_iter().map(|(_, line)| line));
     text
 }

@@ -8,6 +8,7 @@
 //! ```
 //! Source: moby `daemon/libnetwork/drivers/{bridge,overlay}`, `service_linux.go`.
 
+use crate::base::arrange::Arrange;
 use crate::compose::pools::DEFAULT_RANGE;
 use crate::compose::view::network_id;
 use crate::console::Output;
@@ -187,7 +188,7 @@ pub fn namespaces(place: &Place<'_>) -> Output {
     for unit in place.units.values() {
         names.push(unit.id.chars().take(12).collect());
     }
-    names.sort();
+    names.arrange();
     if place.world.orchestrator == Orchestrator::Kubernetes {
         return Output::error(
             2,

@@ -3,6 +3,7 @@
 //! Memory and CPUs here are the machine's even inside a container: only the files of control groups
 //! know of limits.
 
+use crate::base::arrange::Arrange;
 use crate::kube::render::{uid, uid_text};
 use crate::substrate::cgroup::place::{CONTROLLERS_V1, Version};
 use crate::substrate::cgroup::settings::Sharing;
@@ -247,7 +248,7 @@ fn of_process(sight: &Sight<'_>, process: &Process, rest: &[&str]) -> Result<Nod
         ["ns"] => {
             let mut all: Vec<&str> = Kind::ALL.map(Kind::name).to_vec();
             all.extend(["pid_for_children", "time_for_children"]);
-            all.sort_unstable();
+            all.arrange();
             Ok(directory(&all))
         }
         ["ns", name] => {

@@ -1,5 +1,6 @@
 //! `ps`: processes as a machine or a container shows them.
 
+use crate::base::arrange::Arrange;
 use crate::console::Output;
 use crate::console::table::Table;
 use crate::substrate::process::Process;
@@ -37,7 +38,7 @@ const fn user(process: &Process) -> &'static str {
 /// Runs `ps` with the options that people use.
 pub fn run(sight: &Sight<'_>, words: &[&str]) -> Output {
     let mut all = procfs::visible(sight);
-    all.sort_by_key(|process| procfs::number(sight, process));
+    all.arrange_by_key(|process| procfs::number(sight, process));
     let columns = words
         .iter()
         .position(|word| *word == "-o" || *word == "-eo" || *word == "-Ao")

@@ -1,5 +1,6 @@
 //! Commands that read files and processes, the same on a machine and inside a container.
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::console::Output;
 use crate::console::script::{self, Join, Simple};
@@ -373,7 +374,7 @@ fn expand(sight: &Sight<'_>, pattern: &str) -> Vec<String> {
         next.truncate(FOUND_MAX);
         found = next;
     }
-    found.sort();
+    found.arrange();
     found
 }
 

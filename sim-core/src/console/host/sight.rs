@@ -9,6 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::substrate::cgroup::place::{CONTROLLERS_V1, Version, controller_v1};
 use crate::substrate::cgroup::tree::{Group, GroupKey};
 use crate::substrate::cgroup::{files, legacy};
@@ -130,7 +131,7 @@ impl<'a> Sight<'a> {
                 (Some(Node::Opaque(_)) | None, Some(own)) if self.keeps(path) => Ok(own),
                 (Some(Node::Directory(mut all)), _) if names == ["etc"] => {
                     all.extend(["hostname", "hosts", "resolv.conf"].map(str::to_owned));
-                    all.sort();
+                    all.arrange();
                     all.dedup();
                     Ok(Node::Directory(all))
                 }
@@ -143,7 +144,7 @@ impl<'a> Sight<'a> {
             (Some(Node::Directory(more)), _, Ok(Node::Directory(mut all)))
             | (None, Some(Node::Directory(more)), Ok(Node::Directory(mut all))) => {
                 all.extend(more);
-                all.sort();
+                all.arrange();
                 all.dedup();
                 Ok(Node::Directory(all))
             }
@@ -228,7 +229,7 @@ impl<'a> Sight<'a> {
                 [] => {
                     let mut all: Vec<&str> = CONTROLLERS_V1.to_vec();
                     all.extend(["cpu", "cpuacct", "net_cls", "net_prio", "unified"]);
-                    all.sort_unstable();
+                    all.arrange();
                     Ok(directory(&all))
                 }
                 [link @ ("cpu" | "cpuacct" | "net_cls" | "net_prio")] => {
@@ -325,7 +326,7 @@ fn walk(root: &Group, names: &[&str], controller: Option<&'static str>) -> Resul
     }
     let mut all: Vec<String> = own(at).into_iter().map(str::to_owned).collect();
     all.extend(at.children.keys().cloned());
-    all.sort_unstable();
+    all.arrange();
     Ok(Node::Directory(all))
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::arrange::Arrange;
 use crate::console::Output;
 use crate::engine::command::Orchestrator;
 use crate::substrate::cgroup::settings::Sharing;
@@ -70,7 +71,7 @@ pub fn run(sight: &Sight<'_>, words: &[&str]) -> Output {
     } else {
         sockets(sight)
     };
-    rows.sort();
+    rows.arrange();
     rows.dedup();
     let mut text = format!(
         "{:<7}{:<7}{:<7}{:>21} {:>18}{}\n",

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::compose::store::owner;
 use crate::compose::view::container_id;
 use crate::engine::command::Orchestrator;
@@ -204,7 +205,7 @@ impl Sight<'_> {
             .filter_map(|window| below(&window.at, &path))
             .map(|rest| rest.split('/').next().unwrap_or(rest).to_owned())
             .collect();
-        names.sort();
+        names.arrange();
         names.dedup();
         (!names.is_empty()).then_some(Node::Directory(names))
     }

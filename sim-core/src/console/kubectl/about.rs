@@ -1,6 +1,7 @@
 //! Verbs about the tool and the cluster: version, config, api-resources, cluster-info, explain; and
 //! refusals of what is not modelled.
 
+use crate::base::arrange::Arrange;
 use crate::console::Output;
 use crate::console::table::Table;
 use crate::kube::kinds::KINDS;
@@ -115,13 +116,13 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
     });
     if call.arguments.flag("output") == Some("name") {
         let mut names: Vec<String> = kinds.map(|kind| kind.resource()).collect();
-        names.sort_unstable();
+        names.arrange();
         names.iter().for_each(|name| call.say(name));
         return Ok(());
     }
     let mut table = Table::new(&["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]);
     let mut sorted: Vec<_> = kinds.collect();
-    sorted.sort_by_key(|kind| (kind.group(), kind.plural));
+    sorted.arrange_by_key(|kind| (kind.group(), kind.plural));
     for kind in sorted {
         table.rows.push(vec![
             kind.plural.to_owned(),
@@ -206,7 +207,7 @@ pub fn explain(call: &mut Call<'_>) -> Result<(), Problem> {
 fn fields(id: TypeId, recursive: bool, depth: usize, above: &mut Vec<TypeId>, text: &mut String) {
     above.push(id);
     let mut list: Vec<&Field> = kubernetes().get(id).fields.iter().collect();
-    list.sort_by(|one, two| one.name.cmp(&two.name));
+    list.arrange_by(|one, two| one.name.cmp(&two.name));
     for field in list {
         let required = if field.is_required { " -required-" } else { "" };
         let indent = "  ".repeat(depth);

@@ -5,6 +5,7 @@ pub mod headers;
 pub mod storage;
 pub mod workload;
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
@@ -461,7 +462,7 @@ pub fn roles(object: &Value) -> String {
             },
         )
         .collect();
-    list.sort_unstable();
+    list.arrange();
     or_none(Some(&list.join(",")))
 }
 

@@ -9,6 +9,7 @@ pub mod pod;
 pub mod storage;
 pub mod workload;
 
+use crate::base::arrange::Arrange;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
@@ -500,7 +501,7 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
         sheet.line(0, "Events:\t<none>");
         return Ok(());
     }
-    list.sort_by_key(|event| event_times(event).0.map(str::to_owned));
+    list.arrange_by_key(|event| event_times(event).0.map(str::to_owned));
     sheet.line(0, "Events:");
     sheet.line(1, "Type\tReason\tAge\tFrom\tMessage");
     sheet.line(1, "----\t------\t----\t----\t-------");

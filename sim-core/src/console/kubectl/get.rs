@@ -1,5 +1,6 @@
 //! `kubectl get` and `kubectl events`.
 
+use crate::base::arrange::Arrange;
 use crate::base::labels::{Selector, sorted};
 use crate::base::time::SimTime;
 use crate::console::table::Table;
@@ -129,7 +130,7 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     if let Some(path) = call.arguments.flag("sort-by") {
         let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
-        found.sort_by_cached_key(|(_, object)| SortKey::of(&template.first(object)));
+        found.arrange_by_key(|(_, object)| SortKey::of(&template.first(object)));
     }
     print(
         call,
@@ -268,7 +269,7 @@ fn several_kinds(words: &[String]) -> bool {
             .iter()
             .filter_map(|word| word.split('/').next())
             .collect();
-        kinds.sort_unstable();
+        kinds.arrange();
         kinds.dedup();
         return kinds.len() > 1;
     }
@@ -607,7 +608,7 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
             })
         });
     }
-    found.sort_by_key(|event| event_times(event).0.map(str::to_owned));
+    found.arrange_by_key(|event| event_times(event).0.map(str::to_owned));
     if found.is_empty() {
         let line = if call.arguments.on("all-namespaces") {
             "No events found.".to_owned()

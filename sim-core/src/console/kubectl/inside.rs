@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::console::host;
 use crate::engine::command::Orchestrator;
@@ -56,7 +57,7 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
         .filter(|pod| super::get::selected(&selector, pod))
         .collect();
     // Ready pods first, as the client sorts them, then the oldest.
-    found.sort_by_key(|pod| {
+    found.arrange_by_key(|pod| {
         (
             !super::pod_status::condition(pod, "Ready", "True"),
             pod.str_at(&["metadata", "creationTimestamp"])

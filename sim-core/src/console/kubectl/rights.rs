@@ -1,5 +1,6 @@
 //! `kubectl auth` and `kubectl api-versions`.
 
+use crate::base::arrange::Arrange;
 use crate::console::table::Table;
 use crate::kube::kinds::{KINDS, Kind};
 use crate::manifest::value::Value;
@@ -227,7 +228,7 @@ fn list(call: &mut Call<'_>) -> Result<(), Problem> {
         );
     }
     // Upstream sorts rules by how Go prints them: verbs first. Source: `…/pkg/util/rbac/rbac.go`.
-    rows.sort_by_key(|(resource, url, names, verbs)| {
+    rows.arrange_by_key(|(resource, url, names, verbs)| {
         let (resource, group) = resource.split_once('.').unwrap_or((resource.as_str(), ""));
         let resources = if resource.is_empty() {
             "[]".to_owned()
@@ -303,7 +304,7 @@ pub fn api_versions(call: &mut Call<'_>) -> Result<(), Problem> {
     let served = call.view()?.store.definitions().served();
     versions.extend(served.map(|kind| kind.api_version));
     versions.extend(["autoscaling/v1", "events.k8s.io/v1"]);
-    versions.sort_unstable();
+    versions.arrange();
     versions.dedup();
     for version in versions {
         call.say(version);

@@ -1,5 +1,6 @@
 //! `kubectl top`: samples of the metrics API, those that were set and those that machines measure.
 
+use crate::base::arrange::Arrange;
 use crate::console::table::Table;
 use crate::kube::KubePlane;
 use crate::manifest::value::Value;
@@ -103,8 +104,8 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
         }));
     }
     match call.arguments.flag("sort-by") {
-        Some("cpu") => rows.sort_by_key(|(_, _, total, _)| std::cmp::Reverse(total.0)),
-        Some("memory") => rows.sort_by_key(|(_, _, total, _)| std::cmp::Reverse(total.1)),
+        Some("cpu") => rows.arrange_by_key(|(_, _, total, _)| std::cmp::Reverse(total.0)),
+        Some("memory") => rows.arrange_by_key(|(_, _, total, _)| std::cmp::Reverse(total.1)),
         Some(other) if !other.is_empty() => {
             return Err(Problem::error("--sort-by accepts only cpu or memory"));
         }

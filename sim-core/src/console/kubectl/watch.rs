@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::arrange::Arrange;
 use crate::base::labels::Selector;
 use crate::base::time::{SimDuration, SimTime};
 use crate::engine::command::Orchestrator;
@@ -162,7 +163,7 @@ impl Watcher {
                 object,
             });
         }
-        seen.sort_by_key(|seen| (version(&seen.object), seen.word != "DELETED"));
+        seen.arrange_by_key(|seen| (version(&seen.object), seen.word != "DELETED"));
         Ok(seen)
     }
 }

@@ -1,5 +1,6 @@
 //! Nodes and pods.
 
+use crate::base::arrange::Arrange;
 use crate::engine::world::World;
 use crate::kube::KubePlane;
 use crate::kube::rows::PodId;
@@ -31,7 +32,7 @@ pub(in crate::host) fn machines(world: &World, plane: &KubePlane) -> Vec<Machine
             .pods_on(node_id)
             .map(|(pod_id, pod)| unit(world, plane, pod_id, pod, Some(node)))
             .collect();
-        frame.units.sort_by(|one, two| one.name.cmp(&two.name));
+        frame.units.arrange_by(|one, two| one.name.cmp(&two.name));
         frame
     });
     frames.collect()
@@ -43,7 +44,7 @@ pub(in crate::host) fn unplaced(world: &World, plane: &KubePlane) -> Vec<Unit> {
     let mut units: Vec<Unit> = pods
         .map(|(pod_id, pod)| unit(world, plane, pod_id, pod, None))
         .collect();
-    units.sort_by(|one, two| one.name.cmp(&two.name));
+    units.arrange_by(|one, two| one.name.cmp(&two.name));
     units
 }
 

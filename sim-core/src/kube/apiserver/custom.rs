@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::kube::kinds;
 use crate::kube::render::time;
 use crate::kube::store::custom::{
@@ -318,7 +319,7 @@ fn definition(value: &Value, versions: Vec<(&Value, Structural)>) -> Option<Defi
             warning,
         });
     }
-    made.sort_by_key(|version| {
+    made.arrange_by_key(|version| {
         let own = version.kind.api_version.rsplit('/').next().unwrap_or("");
         std::cmp::Reverse(version_rank(own))
     });

@@ -1,6 +1,7 @@
 //! The eviction subresource: a deletion that asks the pod's budget first.
 //! Source: `pkg/registry/core/pod/storage/eviction.go`.
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::kube::controllers::disruption;
 use crate::kube::rows::PodId;
@@ -147,7 +148,7 @@ fn budget_of_bare(pod: &Value, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
     let mut labels: Vec<_> = fields::text_map(pod.path(&["metadata", "labels"]))
         .into_iter()
         .collect();
-    labels.sort();
+    labels.arrange();
     let budgets: Vec<(DocumentKey, Value, i64)> = turn
         .store
         .documents()

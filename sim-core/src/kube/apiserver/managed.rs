@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::kube::kinds::Kind;
 use crate::kube::render::View;
 use crate::kube::store::custom::Version;
@@ -738,7 +739,7 @@ fn conflict_text(clashes: &[(Owner, FieldSet)]) -> String {
             (name, fields.paths())
         })
         .collect();
-    named.sort();
+    named.arrange();
     let count: usize = named.iter().map(|(_, paths)| paths.len()).sum();
     if let ([(name, paths)], 1) = (named.as_slice(), count) {
         return format!(

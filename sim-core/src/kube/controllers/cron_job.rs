@@ -5,6 +5,7 @@ pub mod civil;
 pub mod schedule;
 pub mod zone;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::symbol::Symbol;
 use crate::base::time::{EPOCH_UNIX_SECONDS, SimDuration, SimTime};
@@ -497,7 +498,7 @@ impl Pass {
                         .is_some_and(|row| !row.deleting)
                 })
                 .collect();
-            finished.sort_by_key(|child| (child.started_s, child.id));
+            finished.arrange_by_key(|child| (child.started_s, child.id));
             let excess = finished
                 .len()
                 .saturating_sub(usize::try_from(limit.max(0)).unwrap_or(usize::MAX));

@@ -7,6 +7,7 @@ pub mod update;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
@@ -174,7 +175,7 @@ impl DaemonSetController {
         if running.len() <= 1 {
             return;
         }
-        running.sort_by_key(|pod| order(*pod, turn));
+        running.arrange_by_key(|pod| order(*pod, turn));
         if pass.surge() == 0 {
             delete.extend(running.into_iter().skip(1));
             return;
@@ -377,7 +378,7 @@ impl Pass {
             .nodes()
             .map(|(node, found)| (turn.ctx.symbols.text(found.name).to_owned(), node))
             .collect();
-        named.sort();
+        named.arrange();
         let nodes = named
             .into_iter()
             .map(|(_, node)| (node, fit(row.template, &tolerations, node, turn)))

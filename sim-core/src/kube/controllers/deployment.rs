@@ -6,6 +6,7 @@ pub mod progress;
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
@@ -262,7 +263,7 @@ impl DeploymentController {
         };
         let grows = allowed >= active.iter().map(|set| size(*set, turn).spec).sum::<i64>();
         let mut order = active;
-        order.sort_by(|one, two| {
+        order.arrange_by(|one, two| {
             let (first, second) = (&turn.store.replica_set(*one), &turn.store.replica_set(*two));
             let (Some(first), Some(second)) = (first, second) else {
                 return std::cmp::Ordering::Equal;
@@ -559,7 +560,7 @@ impl DeploymentController {
         let excess = old
             .len()
             .saturating_sub(usize::try_from(limit.max(0)).unwrap_or(usize::MAX));
-        old.sort_by_key(|set| {
+        old.arrange_by_key(|set| {
             turn.store
                 .replica_set(*set)
                 .map(|set| (set.revision_number, set.created.signed_micros()))
@@ -601,7 +602,7 @@ pub fn sets(id: DeploymentId, turn: &Turn<'_, '_>) -> Vec<ReplicaSetId> {
         .store
         .deployment(id)
         .map_or_else(Vec::new, |row| row.replica_sets.clone());
-    sets.sort_by(|one, two| {
+    sets.arrange_by(|one, two| {
         let (Some(one), Some(two)) = (turn.store.replica_set(*one), turn.store.replica_set(*two))
         else {
             return std::cmp::Ordering::Equal;
@@ -721,7 +722,7 @@ fn with_hash(template: TemplateId, hash: &str, turn: &mut Turn<'_, '_>) -> Templ
     let mut labels: Vec<(Arc<str>, Arc<str>)> = template.labels.to_vec();
     labels.retain(|(key, _)| &**key != "pod-template-hash");
     labels.push(("pod-template-hash".into(), hash.into()));
-    labels.sort();
+    labels.arrange();
     template.labels = labels.into();
     let mut document = Value::clone(&template.document);
     document.set_path(&["metadata", "labels", "pod-template-hash"], hash.into());

@@ -19,6 +19,7 @@ pub mod plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::apiserver::{ApiServer, Propagation, Refusal, Request, known, read};
@@ -81,7 +82,7 @@ impl Operators {
         }
         let resource = operator.resource.clone();
         self.plans.push(operator);
-        self.plans.sort_by(|one, two| one.name.cmp(&two.name));
+        self.plans.arrange_by(|one, two| one.name.cmp(&two.name));
         turn.store.documents_mut().follow(true);
         self.stir_all(&resource, turn);
         Ok(())

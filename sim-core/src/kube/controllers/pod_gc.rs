@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Rule;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -69,7 +70,7 @@ impl PodGc {
                 Some((!evicted, signed_s(row.created_s), name, *pod))
             })
             .collect();
-        order.sort();
+        order.arrange();
         for (.., pod) in order.into_iter().take(surplus) {
             self.ended.remove(&pod);
             remove(pod, None, None, turn);

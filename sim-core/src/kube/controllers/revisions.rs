@@ -1,6 +1,7 @@
 //! ControllerRevisions: the versions of a StatefulSet's or DaemonSet's template.
 //! Sources: `pkg/controller/history/controller_history.go`, `pkg/controller/statefulset/stateful_set_control.go`.
 
+use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbol;
 use crate::kube::apiserver::workload::keep_template;
 use crate::kube::render::{uid, uid_text};
@@ -47,7 +48,7 @@ pub fn load(id: ReplicaSetId, turn: &mut Turn<'_, '_>) -> Vec<Revision> {
             ));
         }
     }
-    found.sort_by(|one, two| (one.1, &one.0).cmp(&(two.1, &two.0)));
+    found.arrange_by(|one, two| (one.1, &one.0).cmp(&(two.1, &two.0)));
     found
         .into_iter()
         .filter_map(|(name, number, document)| {

@@ -6,6 +6,7 @@ use crate::api::kube::container::{Container, ImagePullPolicy};
 use crate::api::kube::probe::{Probe, ProbeHandler};
 use crate::api::kube::service::PortTarget;
 use crate::api::resources::ResourceAmounts;
+use crate::base::arrange::Arrange;
 use crate::base::quantity::Quantity;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::{Symbol, Symbols};
@@ -87,7 +88,7 @@ fn lowered(
     let name = symbols.intern(&container.name);
     let image = symbols.intern(&container.image);
     let mut environment = container.env.clone();
-    environment.sort();
+    environment.arrange();
     let runs_on = !init || container.sidecar;
     let probes = [
         (STARTUP, &container.startup_probe),

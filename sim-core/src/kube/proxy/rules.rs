@@ -6,6 +6,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::base::arrange::Arrange;
 use crate::base::sha256::{base32, sha256};
 use crate::manifest::value::Value;
 use crate::substrate::net::filter::{Cidr, Match, Protocol, Rule, Ruleset, Target};
@@ -150,7 +151,7 @@ fn endpoints(
             }
         }
     }
-    found.sort();
+    found.arrange();
     found.dedup_by(|a, b| a.text == b.text);
     found
 }
@@ -213,7 +214,7 @@ fn ports<'a>(known: &Known<'a>) -> Vec<Port<'a>> {
         }
     }
     // Chains are written in the order of the ports' names.
-    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.arrange_by(|a, b| a.name.cmp(&b.name));
     all
 }
 
@@ -495,7 +496,7 @@ fn service(known: &Known<'_>, port: &Port<'_>, rules: &mut Ruleset) {
     if uses_local {
         written.extend(&port.local);
     }
-    written.sort();
+    written.arrange();
     written.dedup_by(|a, b| a.text == b.text);
     for endpoint in written {
         receive(port, endpoint, rules);

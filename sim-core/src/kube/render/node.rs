@@ -1,5 +1,6 @@
 //! A node and its lease as objects.
 
+use crate::base::arrange::Arrange;
 use crate::base::resources::ResourceVector;
 use crate::kube::rows::NodeId;
 use crate::kube::rows::node::{NodeCondition, NodeRow, effect_text};
@@ -161,7 +162,7 @@ fn resources(view: &View<'_>, amounts: &ResourceVector) -> Value {
             amount.to_string().into(),
         ));
     }
-    list.sort_by(|one, two| one.0.cmp(&two.0));
+    list.arrange_by(|one, two| one.0.cmp(&two.0));
     Value::object(list)
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::object::fields::FieldSet;
 
@@ -82,7 +83,7 @@ impl Owner {
 
 /// Sorts owners as `managedFields` lists them.
 pub fn sort(owners: &mut [Owner]) {
-    owners.sort_by(|one, two| one.place().cmp(&two.place()));
+    owners.arrange_by(|one, two| one.place().cmp(&two.place()));
 }
 
 /// Owners of one object, and the uid that tells it from a later one of its name.

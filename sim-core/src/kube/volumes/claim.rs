@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::api::kube::affinity::{NodeSelectorTerm, PreferredNodeTerm};
 use crate::api::selector::{LabelSelector, Operator, Requirement};
+use crate::base::arrange::Arrange;
 use crate::base::quantity::Quantity;
 use crate::kube::apiserver::template::selector;
 use crate::kube::selector::Selector;
@@ -241,7 +242,7 @@ pub fn persistent_volume(name: &str, value: &Value, deleting: bool) -> Persisten
         .flat_map(|map| map.iter())
         .filter_map(|(key, value)| Some((key.clone(), Arc::from(value.as_str()?))))
         .collect();
-    labels.sort();
+    labels.arrange();
     PersistentVolume {
         name: name.into(),
         bytes: bytes(value, &["spec", "capacity", "storage"]),
@@ -297,7 +298,7 @@ fn modes(value: &Value) -> Vec<AccessMode> {
             })
         })
         .collect();
-    modes.sort_unstable();
+    modes.arrange();
     modes.dedup();
     modes
 }
@@ -440,7 +441,7 @@ pub fn candidates(claim: &Claim, store: &Store) -> Vec<PersistentVolume> {
         .into_iter()
         .filter(|volume| suits(volume, claim))
         .collect();
-    found.sort_by(|one, other| {
+    found.arrange_by(|one, other| {
         let rank =
             |volume: &PersistentVolume| (volume.claim.is_none(), volume.modes.len(), volume.bytes);
         (rank(one), &one.modes, &one.name).cmp(&(rank(other), &other.modes, &other.name))

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::compose::service::Service;
+use crate::base::arrange::Arrange;
 use crate::manifest::compose::loaded::{Variables, relative};
 use crate::manifest::decode::duration;
 use crate::manifest::json::write_string;
@@ -213,7 +214,7 @@ fn object(node: &Node, fields: &'static [Field], place: Place<'_>) -> Map {
         .iter()
         .filter(|entry| entry.key.text.starts_with("x-"))
         .collect();
-    own.sort_by(|one, two| one.key.text.cmp(&two.key.text));
+    own.arrange_by(|one, two| one.key.text.cmp(&two.key.text));
     for entry in own {
         map.insert(&entry.key.text, entry.value.to_value());
     }
@@ -408,7 +409,7 @@ fn hosts(node: &Node) -> Value {
             }
         }
     }
-    lines.sort();
+    lines.arrange();
     lines.dedup();
     Value::list(lines.iter().map(|line| Value::string(line)).collect())
 }

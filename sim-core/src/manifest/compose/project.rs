@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::api::compose::project::{Project, Resource};
 use crate::api::compose::service::Service;
 use crate::api::swarm::service::MountKind;
+use crate::base::arrange::Arrange;
 use crate::manifest::compose::canonical::{self, Place, shape};
 use crate::manifest::compose::extends::Gather;
 use crate::manifest::compose::loaded::{Loaded, OtherFiles, Variables};
@@ -104,7 +105,7 @@ pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
     scribe.join(known);
     let mut problems = texts.problems;
     problems.extend(scribe.into_problems());
-    problems.sort_by_key(|problem| problem.span);
+    problems.arrange_by_key(|problem| problem.span);
     if failed(&problems) {
         model = None;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::service::{Dependency, DependencyCondition, PullPolicy, Restart, Service};
+use crate::base::arrange::Arrange;
 use crate::base::limits::MAX_REPLICAS;
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{OtherFiles, Variables};
@@ -316,7 +317,7 @@ fn networks(
     if names.is_empty() {
         names.push(("default".into(), field.span));
     }
-    names.sort_by(|one, two| one.0.cmp(&two.0));
+    names.arrange_by(|one, two| one.0.cmp(&two.0));
     names.dedup_by(|one, two| one.0 == two.0);
     names
 }

@@ -11,6 +11,7 @@ use crate::api::swarm::service::{
     RestartCondition, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig, UpdateOrder,
 };
 use crate::api::swarm::stack::{Stack, StackNetwork};
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{Loaded, OtherFiles, Texts, Variables, relative};
 use crate::manifest::compose::project::{extensions, resource};
@@ -162,7 +163,7 @@ pub fn load_stack_files(
     scribe.join(known);
     let mut problems = texts.problems;
     problems.extend(scribe.into_problems());
-    problems.sort_by_key(|problem| problem.span);
+    problems.arrange_by_key(|problem| problem.span);
     if problems
         .iter()
         .any(|problem| problem.severity == Severity::Error)
@@ -254,7 +255,7 @@ impl Reader<'_> {
             services.push((spec, inner));
         }
         self.check_ports(&services);
-        services.sort_by(|one, two| one.0.name.cmp(&two.0.name));
+        services.arrange_by(|one, two| one.0.name.cmp(&two.0.name));
         let used = |name: &Arc<str>| {
             services
                 .iter()
@@ -269,7 +270,7 @@ impl Reader<'_> {
                 external: network.external,
             })
             .collect();
-        networks.sort_by(|one, two| one.name.cmp(&two.name));
+        networks.arrange_by(|one, two| one.name.cmp(&two.name));
         let made = |map: &BTreeMap<Arc<str>, Resource>| {
             map.values()
                 .filter(|resource| !resource.external)
@@ -461,7 +462,7 @@ impl Reader<'_> {
             .into_iter()
             .filter_map(|(name, span)| self.known("network", &name, span, &top.networks))
             .collect();
-        networks.sort();
+        networks.arrange();
         networks.dedup();
         networks
     }

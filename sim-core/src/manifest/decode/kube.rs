@@ -23,6 +23,7 @@ use std::sync::Arc;
 use crate::api::kube::object::KubeSpec;
 use crate::api::kube::pod::PodTemplate;
 use crate::api::meta::ObjectMeta;
+use crate::base::arrange::Arrange;
 use crate::manifest::decode;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::Diagnostic;
@@ -67,7 +68,7 @@ pub fn decode_kube(source: &Source) -> (Vec<KubeObject>, Vec<Diagnostic>) {
         }
     }
     check_duplicates(source, &objects, &mut problems);
-    problems.sort_by_key(|problem| problem.span);
+    problems.arrange_by_key(|problem| problem.span);
     (objects, problems)
 }
 

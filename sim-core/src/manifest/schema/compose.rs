@@ -5,6 +5,7 @@
 //! `cli/compose/schema/schema.go`). Each tool reports one problem, the most deeply nested;
 //! here all are reported and [`first_refusal`] picks the tool's. Unlike the tools, an unknown
 //! property comes with a suggestion.
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::manifest::diagnostic::{Code, Diagnostic, Report, Severity};
 use crate::manifest::explain;
@@ -344,7 +345,7 @@ impl Checker<'_, '_> {
     fn wrong_type(&self, node: &Node, shapes: &[Shape], path: &str, key: Span) -> Found {
         let mut words: Vec<&str> = shapes.iter().map(|shape| self.type_word(shape)).collect();
         if self.format == Format::Compose {
-            words.sort_unstable();
+            words.arrange();
         }
         let words = match words.split_last() {
             Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),

@@ -8,6 +8,7 @@
 //! ```
 //! Shapes: scalars by name, `[]T` list, `{}T` map, `~{}T` map whose keys are names, `a/b` one of
 //! several plain types, `a|b` one of several shapes, `enum(a,b)`, or the name of a type.
+use crate::base::arrange::Arrange;
 use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
@@ -201,7 +202,7 @@ impl Table {
             }
         }
         for one in &mut table.types {
-            one.fields.sort_by(|one, two| one.name.cmp(&two.name));
+            one.fields.arrange_by(|one, two| one.name.cmp(&two.name));
         }
         table
     }

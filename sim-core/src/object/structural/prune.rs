@@ -1,5 +1,6 @@
 //! Removing what a schema does not know. Source: `…/apiserver/schema/pruning/algorithm.go`.
 
+use crate::base::arrange::Arrange;
 use crate::manifest::value::Value;
 
 use super::{Additional, Structural};
@@ -11,7 +12,7 @@ const OBJECT_FIELDS: [&str; 3] = ["apiVersion", "kind", "metadata"];
 pub fn prune(value: &mut Value, schema: &Structural) -> Vec<String> {
     let mut gone = Vec::new();
     node(value, schema, true, "", &mut gone);
-    gone.sort();
+    gone.arrange();
     gone
 }
 

@@ -5,6 +5,7 @@
 //! change whether a text matches). Refused in words: back-references, look-around, `\p{…}` and the
 //! flags other than `(?i)`, `(?s)`, `(?m)` at the beginning.
 
+use crate::base::arrange::Arrange;
 /// Instructions a pattern may compile to; RE2 bounds its programs too.
 const PROGRAM_MAX: usize = 20_000;
 
@@ -589,7 +590,7 @@ impl Parser<'_> {
 /// Everything outside of some ranges.
 fn complement(ranges: &[(char, char)]) -> Vec<(char, char)> {
     let mut sorted = ranges.to_vec();
-    sorted.sort_unstable();
+    sorted.arrange();
     let mut result = Vec::new();
     let mut from = Some('\0');
     for (low, high) in sorted {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::base::arrange::Arrange;
 use crate::substrate::errno::Errno;
 
 use super::convert::nice_of_weight;
@@ -80,7 +81,7 @@ const BELOW: &[&str] = &[
 pub fn names(facts: &Facts) -> Vec<&'static str> {
     let more = if facts.root { ROOT_ONLY } else { BELOW };
     let mut names: Vec<&'static str> = COMMON.iter().chain(more).copied().collect();
-    names.sort_unstable();
+    names.arrange();
     names
 }
 

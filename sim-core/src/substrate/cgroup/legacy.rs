@@ -1,6 +1,7 @@
 //! Files of the first version, one hierarchy for each controller.
 //! Source: Linux `Documentation/admin-guide/cgroup-v1`.
 
+use crate::base::arrange::Arrange;
 use crate::substrate::errno::Errno;
 
 use super::facts::{Facts, cpu_list};
@@ -103,7 +104,7 @@ pub fn names(controller: &str, facts: &Facts) -> Vec<&'static str> {
         .filter(|name| !hidden(name))
         .copied()
         .collect();
-    names.sort_unstable();
+    names.arrange();
     names
 }
 

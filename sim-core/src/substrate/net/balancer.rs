@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
@@ -467,7 +468,7 @@ impl Substrate {
         // What a sandbox answers may change with what it is asked; what it is asked does not change
         // with what it answers, so one round is enough.
         let mut unsummed = std::mem::take(&mut self.unsummed);
-        unsummed.sort_unstable();
+        unsummed.arrange();
         unsummed.dedup();
         for sandbox in unsummed.drain(..) {
             if self.sandboxes.contains(sandbox) {

@@ -3,6 +3,7 @@
 //! Machines that every partition treats alike form a *side*: a small number. Side 0 is named by no
 //! partition. All questions are asked of sides, so their cost does not grow with the machines.
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::order::{MachineId, Upcall};
@@ -238,7 +239,7 @@ impl Substrate {
                 }),
             }
         }
-        groups.sort_unstable_by_key(|group| (group.side, group.frozen_at));
+        groups.arrange_by_key(|group| (group.side, group.frozen_at));
         self.sides.groups = groups;
         self.drop_unused_versions();
         self.touch_all();

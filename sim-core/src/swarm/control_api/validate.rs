@@ -5,6 +5,7 @@ use crate::api::resources::ResourceAmounts;
 use crate::api::swarm::service::{
     EndpointMode, PublishMode, ServiceMode, ServiceSpec, UpdateConfig,
 };
+use crate::base::arrange::Arrange;
 use crate::base::limits::{MAX_PUBLISHED_PORTS, MAX_REPLICAS};
 use crate::swarm::SwarmPlane;
 use crate::swarm::constraint;
@@ -46,7 +47,7 @@ impl SwarmPlane {
             .iter()
             .map(|mount| &*mount.target)
             .collect();
-        targets.sort_unstable();
+        targets.arrange();
         if let Some(pair) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(invalid(format!(
                 "ContainerSpec: duplicate mount point: {}",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::row::Engine;
 use super::{until, verb};
+use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::compose::client::split_tag;
 use crate::compose::view::image_id;
@@ -109,7 +110,7 @@ fn present(session: &Session) -> Result<Vec<Present>, Output> {
             })
         })
         .collect();
-    found.sort_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
+    found.arrange_by(|a, b| (&a.repository, &a.tag).cmp(&(&b.repository, &b.tag)));
     Ok(found)
 }
 

@@ -1,6 +1,7 @@
 //! The ports column of `docker ps`. Source: docker/cli `cli/command/formatter/container.go`
 //! (DisplayablePorts).
 
+use crate::base::arrange::Arrange;
 /// A port of a container; without a public number it is only open inside.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Port {
@@ -18,7 +19,7 @@ pub struct Port {
 /// mapped to another number follows.
 pub fn text(ports: &[Port]) -> String {
     let mut ports = ports.to_vec();
-    ports.sort();
+    ports.arrange();
     let mut groups: Vec<(String, &'static str, u16, u16)> = Vec::new();
     let mut done = Vec::new();
     let mut mapped = Vec::new();

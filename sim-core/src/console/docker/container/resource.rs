@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::row::Engine;
 use super::{image, verb};
 use crate::api::swarm::service::MountKind;
+use crate::base::arrange::Arrange;
 use crate::compose::resource::BUILT_IN;
 use crate::compose::store::{Made, State};
 use crate::compose::view::{container_id, network_id};
@@ -411,7 +412,7 @@ fn volumes(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
     let mut listing = Listing::new(&[("Driver", "DRIVER"), ("Name", "VOLUME NAME")], 0);
     listing.quiet = "Name";
     let mut names: Vec<(&Arc<str>, &Made)> = plane.volumes().iter().collect();
-    names.sort_by(|a, b| crate::swarm::view::natural(a.0, b.0));
+    names.arrange_by(|a, b| crate::swarm::view::natural(a.0, b.0));
     for (name, made) in names {
         let fits = passes(&filters, |key, value| match key {
             "name" => name.contains(value),
@@ -497,7 +498,7 @@ fn disk(session: &Session, words: &[String]) -> Result<Output, Output> {
         .filter(|row| row.state == State::Running)
         .count();
     let mut used: Vec<&str> = rows.iter().map(|row| &*row.config.image).collect();
-    used.sort_unstable();
+    used.arrange();
     used.dedup();
     let volumes = plane.volumes();
     let mounted = volumes.keys().filter(|name| users(plane, name) > 0).count();

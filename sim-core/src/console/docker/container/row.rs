@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::ports::{self, Port};
+use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::base::rng::{Stream, stable_hash};
 use crate::base::time::SimTime;
@@ -113,14 +114,14 @@ impl<'a> Engine<'a> {
     pub fn rows(&self) -> Vec<Row> {
         if let Some(plane) = self.world.compose() {
             let mut rows: Vec<(Id<ContainerRow>, &ContainerRow)> = plane.rows().collect();
-            rows.sort_unstable_by_key(|(_, row)| std::cmp::Reverse(row.ordinal));
+            rows.arrange_by_key(|(_, row)| std::cmp::Reverse(row.ordinal));
             return rows
                 .into_iter()
                 .map(|(id, row)| self.compose_row(id, row))
                 .collect();
         }
         let mut rows = self.task_rows();
-        rows.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.name.cmp(&b.name)));
+        rows.arrange_by(|a, b| b.created.cmp(&a.created).then_with(|| a.name.cmp(&b.name)));
         rows
     }
 

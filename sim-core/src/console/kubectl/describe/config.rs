@@ -1,5 +1,6 @@
 //! `describe` of what holds text, rights and limits.
 
+use crate::base::arrange::Arrange;
 use crate::console::kubectl::columns::autoscaler::quantity;
 use crate::console::kubectl::columns::{or_none, truth};
 use crate::console::kubectl::pod_status::items;
@@ -164,7 +165,7 @@ fn range_lines(range: &Value, level: usize, sheet: &mut Sheet) {
             .flat_map(|column| sorted(limit, column))
             .map(|(name, _)| name)
             .collect();
-        names.sort_unstable();
+        names.arrange();
         names.dedup();
         for name in names {
             let cells: Vec<String> = columns
@@ -208,7 +209,7 @@ pub fn role(object: &Value, sheet: &mut Sheet) {
                 });
             }
         }
-        resources.sort_unstable();
+        resources.arrange();
         for resource in resources {
             sheet.line(1, &format!("{resource}\t[]\t[{names}]\t[{verbs}]"));
         }

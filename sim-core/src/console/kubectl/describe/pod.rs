@@ -1,5 +1,6 @@
 //! `describe pod`, and the parts of pods that templates share.
 
+use crate::base::arrange::Arrange;
 use crate::console::kubectl::Call;
 use crate::console::kubectl::clock::{age, long};
 use crate::console::kubectl::columns::{or_none, pairs, selector, truth};
@@ -147,7 +148,7 @@ pub fn spread(pod: &Value, level: usize, sheet: &mut Sheet) {
     if list.is_empty() {
         return;
     }
-    list.sort_by_key(|(key, _)| *key);
+    list.arrange_by_key(|(key, _)| *key);
     let lines: Vec<String> = list.into_iter().map(|(_, line)| line).collect();
     sheet.many(level, "Topology Spread Constraints", &lines);
 }

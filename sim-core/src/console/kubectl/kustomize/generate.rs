@@ -1,6 +1,7 @@
 //! ConfigMaps and Secrets that a kustomization generates, and the digests in their names.
 //! Sources: `sigs.k8s.io/kustomize/api/{internal/generators,hasher,kv}`.
 
+use crate::base::arrange::Arrange;
 use crate::base::base64;
 use crate::base::sha256;
 use crate::console::kubectl::Call;
@@ -270,7 +271,7 @@ const FIRST: [&str; 22] = [
 
 /// Puts objects into the order in which they are printed and applied.
 pub(super) fn sort(objects: &mut [Value]) {
-    objects.sort_by_key(|object| {
+    objects.arrange_by_key(|object| {
         let kind = text(object, &["kind"]).to_owned();
         let place = FIRST.iter().position(|known| *known == kind);
         let last = kind.ends_with("WebhookConfiguration");

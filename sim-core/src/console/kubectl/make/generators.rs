@@ -1,6 +1,7 @@
 //! `kubectl create KIND NAME` beyond Deployments, ConfigMaps and Services, and `kubectl autoscale`.
 //! Source: `k8s.io/kubectl/pkg/cmd/{create,autoscale}`.
 
+use crate::base::arrange::Arrange;
 use crate::console::kubectl::edit::chosen;
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, kind_of, name_of, title};
@@ -250,7 +251,7 @@ fn role(call: &Call<'_>, kind: &str, name: &str) -> Result<Value, Problem> {
             None => groups.push((found.group().to_owned(), vec![plural])),
         }
     }
-    groups.sort();
+    groups.arrange();
     for (group, list) in groups {
         let mut rule = Value::object([
             ("apiGroups", texts(&[group])),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::arrange::Arrange;
 use crate::console::kubectl::Call;
 use crate::console::kubectl::problem::Problem;
 use crate::kube::kinds::{KINDS, Kind};
@@ -65,7 +66,7 @@ fn groups(call: &Call<'_>) -> Result<BTreeMap<String, Vec<String>>, Problem> {
         }
     }
     for versions in groups.values_mut() {
-        versions.sort_by_key(|version| std::cmp::Reverse(version_rank(version)));
+        versions.arrange_by_key(|version| std::cmp::Reverse(version_rank(version)));
     }
     Ok(groups)
 }
@@ -141,7 +142,7 @@ fn resources(call: &Call<'_>, api_version: &str) -> Result<Option<Value>, Proble
     if list.is_empty() {
         return Ok(None);
     }
-    list.sort_by(|one, two| one.0.cmp(&two.0));
+    list.arrange_by(|one, two| one.0.cmp(&two.0));
     let entries = list.into_iter().map(|(_, entry)| entry).collect();
     let rest = Value::object([
         ("groupVersion", Value::from(api_version)),

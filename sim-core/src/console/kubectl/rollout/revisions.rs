@@ -1,6 +1,7 @@
 //! Revisions of a workload: ReplicaSets of a Deployment, ControllerRevisions of a DaemonSet or
 //! StatefulSet. Sources: `k8s.io/kubectl/pkg/polymorphichelpers/{history,rollback}.go`.
 
+use crate::base::arrange::Arrange;
 use crate::console::kubectl::pod_status::items;
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, kind_of};
@@ -49,7 +50,7 @@ fn owned(call: &Call<'_>, word: &str, owner: &Value) -> Result<Vec<Value>, Probl
 /// If there is no Kubernetes.
 pub fn replica_sets(call: &Call<'_>, deployment: &Value) -> Result<Vec<Value>, Problem> {
     let mut sets = owned(call, "replicasets", deployment)?;
-    sets.sort_by_key(number);
+    sets.arrange_by_key(number);
     Ok(sets)
 }
 
@@ -88,6 +89,6 @@ pub fn of(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Vec<Revision>,
             })
             .collect()
     };
-    list.sort_by_key(|revision| revision.number);
+    list.arrange_by_key(|revision| revision.number);
     Ok(list)
 }

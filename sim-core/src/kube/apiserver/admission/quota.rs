@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::arrange::Arrange;
 use crate::kube::controllers::quota::scope;
 use crate::kube::kinds::Kind;
 use crate::kube::turn::Turn;
@@ -119,7 +120,7 @@ pub fn fits(
                 over.push((name.as_str(), used, limit));
             }
         }
-        over.sort_unstable();
+        over.arrange();
         if over.is_empty() {
             continue;
         }

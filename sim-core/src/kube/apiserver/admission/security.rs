@@ -1,6 +1,7 @@
 //! Pod security levels, as a namespace's label asks for them.
 //! Source: `staging/src/k8s.io/pod-security-admission/policy`.
 
+use crate::base::arrange::Arrange;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -83,7 +84,7 @@ fn violations(level: &str, pod: &Value) -> Vec<String> {
         _ => return Vec::new(),
     }
     // Upstream reports its checks in the order of their ids.
-    faults.sort_by_key(|(id, _)| *id);
+    faults.arrange_by_key(|(id, _)| *id);
     faults.into_iter().map(|(_, text)| text).collect()
 }
 
@@ -181,7 +182,7 @@ fn baseline(pod: &Value, is_restricted: bool, faults: &mut Vec<Fault>) {
         }
     }
     if !bad.is_empty() {
-        ports.sort_unstable();
+        ports.arrange();
         let word = if ports.len() == 1 {
             "hostPort"
         } else {
@@ -275,7 +276,7 @@ fn capabilities(pod: &Value, faults: &mut Vec<Fault>) {
         return;
     }
     let mut all: Vec<String> = containers(pod).flat_map(added).collect();
-    all.sort();
+    all.arrange();
     all.dedup();
     faults.push((
         "capabilities_baseline",
@@ -322,7 +323,7 @@ fn restricted(pod: &Value, faults: &mut Vec<Fault>) {
             .filter(|one| one != "NET_BIND_SERVICE")
             .map(|one| format!("{one:?}"))
             .collect();
-        all.sort();
+        all.arrange();
         all.dedup();
         parts.push(format!(
             "{} must not include {} in securityContext.capabilities.add",
@@ -357,7 +358,7 @@ fn restricted(pod: &Value, faults: &mut Vec<Fault>) {
             .iter()
             .map(|(_, kind)| format!("{kind:?}"))
             .collect();
-        kinds.sort();
+        kinds.arrange();
         kinds.dedup();
         let (word, uses) = if names.len() == 1 {
             ("volume", "uses")

@@ -1,5 +1,6 @@
 //! What an autoscaler scales: its size, its pods, its selector.
 
+use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbol;
 use crate::kube::rows::pod::PodRow;
 use crate::kube::rows::watched::WatchedKind;
@@ -117,7 +118,7 @@ impl Target {
             return None;
         }
         names.push(format!("{}/{}", key.namespace, turn.ctx.symbols.text(own)));
-        names.sort();
+        names.arrange();
         Some(names.join(" "))
     }
 
@@ -156,7 +157,7 @@ fn pods(
     };
     let lonely = turn.store.lonely_pods().iter().copied();
     found.extend(lonely.filter(|pod| turn.store.pod(*pod).is_some_and(taken)));
-    found.sort_unstable();
+    found.arrange();
     found.dedup();
     found
 }

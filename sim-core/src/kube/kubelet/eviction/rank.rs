@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 
+use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbol;
 use crate::kube::kubelet::Kubelets;
 use crate::kube::kubelet::desk::Desk;
@@ -66,7 +67,7 @@ pub fn candidates(
             priority: template.priority,
         });
     }
-    candidates.sort_by_key(Candidate::rank);
+    candidates.arrange_by_key(Candidate::rank);
     candidates
         .into_iter()
         .map(|candidate| candidate.pod)

@@ -1,6 +1,7 @@
 //! The server's words for a bad field: `<path>: <type>[: <value>][: <detail>]`.
 //! Source: `staging/src/k8s.io/apimachinery/pkg/util/validation/field/errors.go`.
 
+use crate::base::arrange::Arrange;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::explain;
 use crate::manifest::schema::suggest::nearest;
@@ -33,7 +34,7 @@ pub fn invalid(scribe: &Scribe, field: &Field<'_>, value: impl std::fmt::Display
 /// A value is not one of a few.
 pub fn unsupported(scribe: &Scribe, field: &Field<'_>, value: &str, supported: &[&str]) {
     let mut sorted = supported.to_vec();
-    sorted.sort_unstable();
+    sorted.arrange();
     let list = sorted
         .iter()
         .map(|word| format!("{word:?}"))

@@ -1,6 +1,7 @@
 //! Budgets, limits, quotas, classes, claims, ingresses and roles.
 //! Sources: `pkg/apis/{policy,core,scheduling,storage,networking,rbac}/validation/validation.go`.
 
+use crate::base::arrange::Arrange;
 use crate::base::quantity::Quantity;
 use crate::manifest::decode::kube::{fault, meta, name};
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -114,7 +115,7 @@ pub fn limit_range(spec: &Field<'_>, scribe: &Scribe) {
             .into_iter()
             .flat_map(|field| amounts(field).into_iter().map(|(name, _, _)| name))
             .collect();
-        names.sort();
+        names.arrange();
         names.dedup();
         for name in names {
             let pairs = [
