@@ -24,6 +24,7 @@ pub mod rows;
 pub mod scheduler;
 pub mod selector;
 pub mod settings;
+pub mod stale;
 pub mod status;
 pub mod store;
 pub mod switch;
@@ -59,6 +60,7 @@ use rows::pod::PodRow;
 use rows::{PodId, ReplicaSetId};
 use scheduler::Scheduler;
 use settings::Settings;
+use stale::Stale;
 use store::{Change, Store};
 use switch::Switches;
 use turn::Turn;
@@ -79,6 +81,7 @@ pub struct KubePlane {
     volumes: VolumeController,
     attach: AttachDetach,
     control_plane: ControlPlane,
+    stale: Stale,
     /// Orders for runtimes that do not answer.
     held_orders: BTreeMap<MachineId, Vec<Order>>,
 }
@@ -107,8 +110,17 @@ impl KubePlane {
         let Some(event) = self.switches.pass(event, &self.store) else {
             return;
         };
+        if self.conflicts(event, ctx, out) {
+            return;
+        }
         match event {
             Event::Scheduler(event) => self.scheduler.handle(event, &mut self.store, ctx, out),
+            Event::Kubelet(kubelet::Event::Manifests(machine)) => {
+                self.read_manifests(machine, ctx, out);
+            }
+            Event::Kubelet(kubelet::Event::Mirrors(machine)) => {
+                self.reconcile_mirrors(machine, ctx, out);
+            }
             Event::Kubelet(event) => self.kubelets.handle(event, &mut self.store, ctx, out),
             Event::NodeStatus(node) => {
                 let mut turn = Turn {
@@ -120,6 +132,7 @@ impl KubePlane {
                 let now = turn.now();
                 let health = Health {
                     no_runtime: self.kubelets.misses_runtime(node, turn.store, now),
+                    shutting_down: self.kubelets.is_shutting_down(node, turn.store),
                     ..self.kubelets.evictions.health(node)
                 };
                 self.heartbeats.post_status(node, health, &mut turn);
@@ -226,6 +239,7 @@ impl KubePlane {
         if let Some(node) = self.store.node_of(machine) {
             self.store.remove_node(node);
         }
+        self.kubelets.forget_statics(machine);
         self.tell(ctx, out);
     }
 
@@ -573,21 +587,7 @@ impl KubePlane {
             if let Change::NodeRemoved(node, _) = change {
                 self.heartbeats.forget(node);
             }
-            self.scheduler.observe(change, &mut self.store, ctx, out);
-            self.kubelets.observe(change, &mut self.store, ctx, out);
-            let mut turn = Turn {
-                store: &mut self.store,
-                settings: &self.settings,
-                ctx,
-                out,
-            };
-            self.controllers.observe(change, &mut turn);
-            self.attach.observe(change, &mut turn);
-            if let Change::PodRemoved(_, row) = change
-                && volumes::attach::has_claims(turn.store.template(row.template))
-            {
-                self.volumes.pod_removed(&mut turn);
-            }
+            self.tell_of(change, ctx, out);
         }
         let mut turn = Turn {
             store: &mut self.store,

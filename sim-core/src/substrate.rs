@@ -273,6 +273,9 @@ impl Substrate {
                     *store == root_fs::Store::Volume(name.clone())
                 });
             }
+            Order::Resize { container, spec } => self.resize(container, spec, scope),
+            Order::ResizeSandbox { sandbox, spec } => self.resize_sandbox(sandbox, spec, scope),
+            Order::PowerOff { machine } => self.power_off(machine, None, scope),
             Order::RemoveContainer { container } => self.remove_container(container, scope),
             Order::SetBalancer { key, spec } => self.set_balancer(key, &spec, scope),
             Order::RemoveBalancer { key } => self.remove_balancer(key),

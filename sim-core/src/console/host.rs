@@ -32,7 +32,9 @@ use super::docker::words::human;
 use super::table::Table;
 use super::{Output, Session};
 use crate::base::time::SimTime;
-use crate::engine::command::{Answer, Command, FileChange, FileWrite, Orchestrator};
+use crate::engine::command::{
+    Answer, Command, FaultKind, FaultSpec, FileChange, FileWrite, Orchestrator,
+};
 use crate::engine::world::World;
 use crate::substrate::container::ContainerState;
 use crate::substrate::machine::Power;
@@ -148,6 +150,12 @@ fn one(
                 minutes % 60
             ))
         }
+        ["systemctl", "poweroff"] | ["poweroff"] | ["shutdown", ..]
+            if world.orchestrator == Orchestrator::Kubernetes =>
+        {
+            wishes.push((node.to_owned(), Wish::Shutdown));
+            Output::default()
+        }
         ["iptables-save", rest @ ..] => firewall::save(&place, rest),
         ["iptables", rest @ ..] => firewall::list(&place, rest),
         ["ipvsadm", rest @ ..] => ipvs::run(&place, None, rest),
@@ -223,6 +231,16 @@ fn write(
                 text: text.as_str().into(),
             }),
             path.as_str(),
+        ),
+        Wish::Shutdown => (
+            Command::Inject(FaultSpec {
+                kind: FaultKind::NodeShutdown,
+                target: node.into(),
+                at: None,
+                duration: None,
+                amount: None,
+            }),
+            "",
         ),
         Wish::Process { container, act } => (Command::Process(*container, act.clone()), ""),
         Wish::File { spot, change, by } => (

@@ -425,6 +425,21 @@ impl Call<'_> {
             .object)
     }
 
+    /// PUT of a pod to its resize subresource.
+    ///
+    /// # Errors
+    /// The API server's refusal.
+    pub fn put_size(&mut self, object: Value) -> Result<Value, Problem> {
+        if self.dry_client() {
+            return Ok(object);
+        }
+        let namespace = object
+            .str_at(&["metadata", "namespace"])
+            .unwrap_or("")
+            .into();
+        Ok(self.ask(Request::Resize { object, namespace })?.object)
+    }
+
     /// The objects that words like `deploy/web`, `deploy web api` or `pods -l app=web` mean.
     ///
     /// # Errors

@@ -235,6 +235,7 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
         | FaultKind::KubeletKill
         | FaultKind::RuntimeKill
         | FaultKind::NodeDrain
+        | FaultKind::NodeShutdown
         | FaultKind::EtcdMemberLoss => machine_exists(lab, &spec.target),
         FaultKind::Partition => {
             let names = spec.target.split('|').flat_map(|side| side.split(','));
@@ -243,6 +244,8 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
                 .try_for_each(|name| machine_exists(lab, name))
         }
         FaultKind::DiskFill => machine_exists(lab, &spec.target),
+        FaultKind::WatchStale if crate::kube::control_plane::Part::parse(&spec.target).is_some() => Ok(()),
+        FaultKind::WatchStale => machine_exists(lab, &spec.target),
         FaultKind::PodKill
         | FaultKind::ContainerKill
         | FaultKind::Oom
@@ -254,6 +257,7 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
         | FaultKind::ImageMissing
         | FaultKind::LeaderLoss
         | FaultKind::ApiserverDown
+        | FaultKind::ApiserverSlow
         | FaultKind::EtcdSlow
         | FaultKind::ControllerRestart
         | FaultKind::SchedulerDown => Ok(()),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::base::resources::ResourceVector;
 use crate::kube::KubePlane;
+use crate::manifest::value::Value;
 use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::container::ContainerState;
 use crate::swarm::SwarmPlane;
@@ -19,7 +20,10 @@ pub fn breaches(world: &World) -> Vec<String> {
     let mut found = Vec::new();
     addresses(world, &mut found);
     match &world.plane {
-        Plane::Kubernetes(plane) => capacity(world, plane, &mut found),
+        Plane::Kubernetes(plane) => {
+            capacity(world, plane, &mut found);
+            attachments(plane, &mut found);
+        }
         Plane::Swarm(plane) => counts(plane, &mut found),
         Plane::Compose(_) => {}
     }
@@ -93,6 +97,35 @@ fn capacity(world: &World, plane: &KubePlane, found: &mut Vec<String>) {
         found.push(format!(
             "{bound} pods are bound, the nodes' lists hold {listed}"
         ));
+    }
+}
+
+/// A volume that one node may use is attached to one node at most.
+fn attachments(plane: &KubePlane, found: &mut Vec<String>) {
+    let documents = plane.store().documents();
+    if !documents.has_storage() {
+        return;
+    }
+    let mut taken = BTreeSet::new();
+    for (_, document) in documents.of("volumeattachments.storage.k8s.io") {
+        let value = &document.value;
+        let is_attached =
+            value.path(&["status", "attached"]).and_then(Value::as_bool) == Some(true);
+        let volume = value
+            .str_at(&["spec", "source", "persistentVolumeName"])
+            .unwrap_or("");
+        let shared = documents
+            .of("persistentvolumes")
+            .find(|(key, _)| &*key.name == volume)
+            .and_then(|(_, volume)| volume.value.path(&["spec", "accessModes"]))
+            .and_then(Value::as_list)
+            .is_some_and(|modes| {
+                let mut modes = modes.iter().filter_map(Value::as_str);
+                modes.any(|mode| mode.ends_with("Many"))
+            });
+        if is_attached && !shared && !taken.insert(volume) {
+            found.push(format!("volume {volume} is attached to two nodes"));
+        }
     }
 }
 

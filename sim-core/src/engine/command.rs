@@ -95,6 +95,8 @@ pub enum FaultKind {
     DiskFill,
     /// Kubernetes' API servers do not run.
     ApiserverDown,
+    /// Kubernetes' API servers answer late.
+    ApiserverSlow,
     /// Commits of Kubernetes' etcd take long.
     EtcdSlow,
     /// The etcd member of a control machine does not run.
@@ -109,13 +111,17 @@ pub enum FaultKind {
     RuntimeKill,
     /// A node is cordoned and its pods are evicted.
     NodeDrain,
+    /// The watch of a control plane's process, or of a node's kubelet, lags or stands still.
+    WatchStale,
+    /// A machine is told to shut down; its kubelet may hold that up until its pods have ended.
+    NodeShutdown,
     /// A kernel panics: a machine's, or that of a virtual machine around a replica.
     KernelPanic,
 }
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 26] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
@@ -131,6 +137,7 @@ impl FaultKind {
         (Self::MemoryLeak, "memory-leak"),
         (Self::DiskFill, "disk-fill"),
         (Self::ApiserverDown, "apiserver-down"),
+        (Self::ApiserverSlow, "apiserver-slow"),
         (Self::EtcdSlow, "etcd-slow"),
         (Self::EtcdMemberLoss, "etcd-member-loss"),
         (Self::ControllerRestart, "controller-restart"),
@@ -139,11 +146,12 @@ impl FaultKind {
         (Self::RuntimeKill, "runtime-kill"),
         (Self::NodeDrain, "node-drain"),
         (Self::KernelPanic, "kernel-panic"),
+        (Self::NodeShutdown, "node-shutdown"),
+        (Self::WatchStale, "watch-stale"),
     ];
 
     /// Kinds of the vocabulary that are not modelled: refused in words.
-    pub const NOT_MODELLED: [&'static str; 5] =
-        ["delay", "loss", "disk-slow", "clock-skew", "watch-stale"];
+    pub const NOT_MODELLED: [&'static str; 4] = ["delay", "loss", "disk-slow", "clock-skew"];
 
     /// Its name in the vocabulary.
     pub fn name(self) -> &'static str {
@@ -161,6 +169,7 @@ impl FaultKind {
                 | Self::LeaderLoss
                 | Self::RegistrySlow
                 | Self::ApiserverDown
+                | Self::ApiserverSlow
                 | Self::EtcdSlow
                 | Self::ControllerRestart
                 | Self::SchedulerDown
@@ -180,7 +189,7 @@ pub struct FaultSpec {
     /// For how long; `None`: until healed (a reboot: the boot's own time).
     pub duration: Option<SimDuration>,
     /// How much, by kind: threads (`cores=2`), bytes per second (`rate=50Mi`), bytes (`size=10Gi`),
-    /// microseconds (`delay=2s`).
+    /// microseconds (`delay=2s`, `lag=5s`).
     pub amount: Option<u64>,
 }
 
@@ -219,7 +228,10 @@ impl FaultSpec {
             | FaultKind::MemoryLeak
             | FaultKind::DiskFill
             | FaultKind::KernelPanic
+            | FaultKind::NodeShutdown
+            | FaultKind::WatchStale
             | FaultKind::ApiserverDown
+            | FaultKind::ApiserverSlow
             | FaultKind::EtcdSlow
             | FaultKind::EtcdMemberLoss
             | FaultKind::SchedulerDown
@@ -273,13 +285,17 @@ impl FaultSpec {
                         FaultKind::CpuHog => matches!(key, "cores" | "workers" | "threads"),
                         FaultKind::MemoryLeak | FaultKind::RegistrySlow => key == "rate",
                         FaultKind::DiskFill => key == "size",
-                        FaultKind::EtcdSlow => key == "delay",
+                        FaultKind::EtcdSlow | FaultKind::ApiserverSlow => key == "delay",
+                        FaultKind::WatchStale => key == "lag",
                         _ => false,
                     };
                     if !known {
                         return Err(format!("{kind_word} knows no \"{key}\""));
                     }
-                    if kind == FaultKind::EtcdSlow {
+                    if matches!(
+                        kind,
+                        FaultKind::EtcdSlow | FaultKind::ApiserverSlow | FaultKind::WatchStale
+                    ) {
                         amount = Some(SimDuration::parse(value)?.as_micros());
                         continue;
                     }

@@ -142,6 +142,7 @@ impl World {
             FaultKind::NodeCrash
             | FaultKind::ZoneOutage
             | FaultKind::LeaderLoss
+            | FaultKind::NodeShutdown
             | FaultKind::KernelPanic => {
                 for name in &fault.machines {
                     if let Some(machine) = self.machine(name) {
@@ -182,10 +183,12 @@ impl World {
                 }
             }
             FaultKind::ApiserverDown
+            | FaultKind::ApiserverSlow
             | FaultKind::EtcdSlow
             | FaultKind::EtcdMemberLoss
             | FaultKind::ControllerRestart
             | FaultKind::SchedulerDown
+            | FaultKind::WatchStale
             | FaultKind::KubeletKill
             | FaultKind::RuntimeKill
             | FaultKind::NodeDrain => self.end_outage(&fault),
@@ -219,6 +222,17 @@ impl World {
                 });
             }
             FaultKind::KernelPanic => return self.kernel_panics(index, spec),
+            FaultKind::NodeShutdown => {
+                let Some(machine) = self.target_machine(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
+                if !matches!(self.plane, Plane::Kubernetes(_)) {
+                    return self.not_applicable(spec);
+                }
+                self.hit(index, machine);
+                self.note_fault(spec, machine);
+                self.lend_kube(|plane, context, out| plane.shut_down(machine, context, out));
+            }
             FaultKind::LeaderLoss => {
                 let leader = match &self.plane {
                     Plane::Swarm(plane) => plane
@@ -403,10 +417,12 @@ impl World {
                 );
             }
             FaultKind::ApiserverDown
+            | FaultKind::ApiserverSlow
             | FaultKind::EtcdSlow
             | FaultKind::EtcdMemberLoss
             | FaultKind::ControllerRestart
             | FaultKind::SchedulerDown
+            | FaultKind::WatchStale
             | FaultKind::KubeletKill
             | FaultKind::RuntimeKill
             | FaultKind::NodeDrain => {

@@ -347,7 +347,9 @@ fn follows_kill(outcome: &Outcome, seq: Seq, world: &World) -> bool {
         .is_some_and(|fault| {
             matches!(
                 fault.spec.kind,
-                super::command::FaultKind::PodKill | super::command::FaultKind::ContainerKill
+                super::command::FaultKind::PodKill
+                    | super::command::FaultKind::ContainerKill
+                    | super::command::FaultKind::Oom
             )
         });
     kill && world

@@ -9,6 +9,7 @@ use crate::des::notice::Detail;
 use crate::kube::Request;
 use crate::kube::control_plane::{Outage, Part};
 use crate::kube::kinds;
+use crate::kube::stale::Reader;
 use crate::substrate::order::MachineId;
 use crate::swarm::control_api::NodeChange;
 use crate::swarm::state::Availability;
@@ -43,6 +44,23 @@ impl World {
                 self.agent(spec.kind, machine, false);
                 true
             }
+            FaultKind::WatchStale => {
+                let Some(reader) = self.reader_of(spec) else {
+                    return false;
+                };
+                if let Reader::Agent(machine) = reader {
+                    self.hit(index, machine);
+                }
+                self.note(
+                    "fault",
+                    spec.kind.name(),
+                    "process",
+                    &spec.target,
+                    Detail::None,
+                );
+                self.watch_lags(reader, spec, true);
+                true
+            }
             _ => {
                 let Some(outage) = self.outage_of(spec) else {
                     return false;
@@ -51,7 +69,7 @@ impl World {
                     self.hit(index, machine);
                 }
                 let target = match outage {
-                    Outage::ApiServers => "kube-apiserver".to_owned(),
+                    Outage::ApiServers | Outage::Answer(_) => "kube-apiserver".to_owned(),
                     Outage::Commit(_) => "etcd".to_owned(),
                     Outage::Process(part) => part.name().to_owned(),
                     Outage::Member(machine) => self.machine_text(machine).to_owned(),
@@ -75,6 +93,11 @@ impl World {
                     }
                 }
             }
+            FaultKind::WatchStale => {
+                if let Some(reader) = self.reader_of(spec) {
+                    self.watch_lags(reader, spec, false);
+                }
+            }
             _ => {
                 if let Some(outage) = self.outage_of(spec) {
                     self.break_control_plane(outage, false);
@@ -83,12 +106,29 @@ impl World {
         }
     }
 
+    /// Whose watch a fault means: a process of the control plane, or a machine's kubelet.
+    fn reader_of(&self, spec: &FaultSpec) -> Option<Reader> {
+        match Part::parse(&spec.target) {
+            Some(part) => Some(Reader::Part(part)),
+            None => Some(Reader::Agent(self.target_machine(&spec.target)?)),
+        }
+    }
+
+    fn watch_lags(&mut self, reader: Reader, spec: &FaultSpec, on: bool) {
+        let lag = spec.amount.map(SimDuration::from_micros);
+        self.lend_kube(|plane, context, out| plane.watch_lags(reader, lag, on, context, out));
+    }
+
     fn outage_of(&self, spec: &FaultSpec) -> Option<Outage> {
         Some(match spec.kind {
             FaultKind::ApiserverDown => Outage::ApiServers,
             FaultKind::EtcdSlow => {
                 let delay = spec.amount.unwrap_or(COMMIT_DELAY_US);
                 Outage::Commit(SimDuration::from_micros(delay))
+            }
+            FaultKind::ApiserverSlow => {
+                let delay = spec.amount.unwrap_or(COMMIT_DELAY_US);
+                Outage::Answer(SimDuration::from_micros(delay))
             }
             FaultKind::EtcdMemberLoss => {
                 let machine = self.target_machine(&spec.target)?;

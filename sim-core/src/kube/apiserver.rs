@@ -12,6 +12,7 @@ pub mod load;
 pub mod managed;
 pub mod eviction;
 pub mod refusal;
+pub mod resize;
 pub mod revive;
 pub mod service;
 pub mod template;
@@ -65,6 +66,13 @@ pub enum Request {
     /// PUT of an object to its status subresource.
     UpdateStatus {
         /// The whole object.
+        object: Value,
+        /// Namespace of the request.
+        namespace: Arc<str>,
+    },
+    /// PUT of a pod to its resize subresource.
+    Resize {
+        /// The whole pod.
         object: Value,
         /// Namespace of the request.
         namespace: Arc<str>,
@@ -182,6 +190,7 @@ impl ApiServer {
             Request::UpdateStatus { object, namespace } => {
                 self.update_status(object, namespace, turn)
             }
+            Request::Resize { object, namespace } => self.resize(object, namespace, turn),
             Request::Apply { .. } => Err(Refusal::bad_request(
                 "an apply is merged before it is written".to_owned(),
             )),
@@ -245,6 +254,17 @@ impl ApiServer {
                 service_account::account(name),
                 0,
                 crate::base::time::SimTime::ZERO,
+            );
+            turn.store.documents_mut().insert_quietly(
+                service_account::root_key(name),
+                Document {
+                    value: service_account::root(name, turn.ctx.seed),
+                    row: RowReference::None,
+                    created: crate::base::time::SimTime::ZERO,
+                    revision,
+                    generation: 0,
+                    deletion: None,
+                },
             );
         }
     }

@@ -13,7 +13,7 @@
 //! A sound control plane costs no event: leases that are renewed in time change nothing.
 //! Estimate: one event per machine when the API server comes back, beside what controllers re-read.
 //!
-//! Not modelled: watches that go stale one by one, single API servers of several (a client reaches
+//! Not modelled: single API servers of several (a client reaches
 //! any that serves), compaction and restores of etcd.
 
 pub mod lease;
@@ -30,6 +30,7 @@ use crate::substrate::{Context, PlaneOutbox, Substrate};
 
 use super::apiserver::Refusal;
 use super::render::{uid, uid_text};
+use super::stale::Reader;
 use super::store::events::Message;
 use super::turn::Turn;
 use super::{KubePlane, event};
@@ -89,6 +90,8 @@ pub enum Event {
     Leads(Part, u32),
     /// An agent has listed its pods again.
     AgentReturns(MachineId, u32),
+    /// A reader whose watch lags is told of some of what it missed.
+    CacheSees(Reader),
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);
@@ -102,6 +105,8 @@ pub enum Outage {
     Member(MachineId),
     /// Commits of etcd take so much longer.
     Commit(SimDuration),
+    /// Answers of every API server, and what watches are told, take so much longer.
+    Answer(SimDuration),
     /// A process that leads, wherever it runs.
     Process(Part),
 }
@@ -147,6 +152,7 @@ pub struct ControlPlane {
     refused: u32,
     lost_members: BTreeMap<MachineId, u32>,
     commits: Vec<SimDuration>,
+    answers: Vec<SimDuration>,
     starting: BTreeSet<MachineId>,
     serving: Serving,
     /// When requests were last answered, while they are not.
@@ -217,6 +223,13 @@ impl ControlPlane {
             }
         }
         lines
+    }
+
+    /// How much longer a write takes on its way, and the news of it: etcd's part and the API
+    /// server's.
+    fn delay(&self) -> SimDuration {
+        let longest = |list: &[SimDuration]| list.iter().copied().max().unwrap_or(SimDuration::ZERO);
+        longest(&self.commits) + longest(&self.answers)
     }
 
     const fn process(&self, part: Part) -> &Process {
@@ -317,8 +330,15 @@ impl KubePlane {
                 } else if let Some(at) = plane.commits.iter().position(|known| *known == delay) {
                     plane.commits.remove(at);
                 }
-                let longest = plane.commits.iter().copied().max();
-                self.store.commit_delay = longest.unwrap_or(SimDuration::ZERO);
+                self.store.commit_delay = plane.delay();
+            }
+            Outage::Answer(delay) => {
+                if on {
+                    plane.answers.push(delay);
+                } else if let Some(at) = plane.answers.iter().position(|known| *known == delay) {
+                    plane.answers.remove(at);
+                }
+                self.store.commit_delay = plane.delay();
             }
             Outage::Process(part) if on => {
                 let process = plane.process_mut(part);
@@ -372,6 +392,7 @@ impl KubePlane {
                     self.lead(part, ctx, out);
                 }
             }
+            Event::CacheSees(reader) => self.cache_sees(reader, ctx, out),
             Event::AgentReturns(machine, epoch) => {
                 let plane = &self.control_plane;
                 if plane.epoch == epoch && !plane.cut.contains(&machine) {
@@ -587,6 +608,23 @@ impl KubePlane {
             out,
         };
         record_leader(part, self.control_plane.process(part).place, &mut turn);
+        self.read_anew(part, ctx, out);
+    }
+
+    /// A process lists everything: what it knew does not count.
+    pub(super) fn read_anew(
+        &mut self,
+        part: Part,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        self.stale.renewed(part, self.store.revision());
+        let mut turn = Turn {
+            store: &mut self.store,
+            settings: &self.settings,
+            ctx,
+            out,
+        };
         match part {
             Part::ControllerManager => {
                 self.heartbeats.watch_anew(&mut turn);

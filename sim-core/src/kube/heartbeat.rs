@@ -111,6 +111,10 @@ impl Heartbeats {
         let labels = labels(&host, &zone_text, setup);
         let zone = turn.ctx.symbols.intern(&zone_key(&labels));
         capacity.pods = PODS_MAX;
+        if capacity.ephemeral_storage == 0 {
+            let disk = turn.ctx.machines.disk_bytes(machine);
+            capacity.ephemeral_storage = i64::try_from(disk).unwrap_or(i64::MAX);
+        }
         let conditions = healthy(now);
         let row = NodeRow {
             name,

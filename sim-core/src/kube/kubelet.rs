@@ -13,20 +13,27 @@
 //! Estimate: four events of its own per pod that starts (sync, status, relist, status), one more
 //! with a readiness probe; three per pod that stops; none for a pod that just runs.
 //!
-//! Not modelled: what hooks ask of servers (only pauses take time), in-place resize, static pods, image
+//! Not modelled: what hooks ask of servers (only pauses take time), image
 //! collection without pressure. Failed probes are reported when they change something, not each time.
 
+pub mod admission;
 pub mod agent;
 pub mod backoff;
 pub mod changes;
 pub mod desk;
 pub mod eviction;
 pub mod hooks;
+pub mod images;
 pub mod lifecycle;
 pub mod lower;
+pub mod mirror;
 pub mod needs;
 pub mod reattach;
+pub mod resize;
 pub mod resources;
+pub mod shutdown;
+pub mod statics;
+pub mod stop;
 pub mod worker;
 
 use std::collections::BTreeMap;
@@ -42,20 +49,20 @@ use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
-use super::apiserver::priority::SYSTEM_CLUSTER_CRITICAL;
 use super::reserved::Reserved;
-use super::rows::node::NodeRow;
-use super::rows::pod::{ContainerState, PodRow};
+use super::rows::pod::PodRow;
 use super::rows::{NodeId, PodId};
-use super::scheduler::plugins::{affinity, taints};
 use super::store::{Change, Store};
-use super::template::{PodTemplate, QosClass, TemplateId};
+use super::template::{PodTemplate, TemplateId};
 
+use admission::admit;
 use desk::{Desk, Report, sentence};
 use eviction::Evictions;
 use eviction::settings::EvictionSettings;
 use lower::Lowered;
-use worker::{ContainerWork, Worker};
+use shutdown::{ShutdownSettings, Shutdowns};
+use statics::Statics;
+use worker::Worker;
 
 /// Time from the machine's boot until its kubelet has registered again and knows its pods. Upstream
 /// gives no number.
@@ -87,6 +94,12 @@ pub enum Event {
     EvictionPass(NodeId),
     /// An agent has started.
     AgentUp(MachineId),
+    /// An agent reads the manifests in its directory.
+    Manifests(MachineId),
+    /// An agent compares its static pods with their mirrors.
+    Mirrors(MachineId),
+    /// An agent whose machine is being shut down looks at what has ended.
+    ShutdownStep(MachineId),
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);
@@ -101,6 +114,8 @@ pub struct Settings {
     pub resources: resources::ResourceSettings,
     /// When pods are evicted.
     pub eviction: EvictionSettings,
+    /// How a shutdown of the machine is held up.
+    pub shutdown: ShutdownSettings,
 }
 
 impl Default for Settings {
@@ -109,6 +124,7 @@ impl Default for Settings {
             max_restart_period: backoff::MAX,
             resources: resources::ResourceSettings::default(),
             eviction: EvictionSettings::default(),
+            shutdown: ShutdownSettings::default(),
         }
     }
 }
@@ -150,6 +166,10 @@ pub struct Kubelets {
     pub evictions: Evictions,
     /// Whether thresholds have changed since nodes were looked at.
     recheck: bool,
+    /// Pods that agents have from files.
+    statics: Statics,
+    /// Machines that are being shut down.
+    shutdowns: Shutdowns,
 }
 
 impl Kubelets {
@@ -190,7 +210,7 @@ impl Kubelets {
                     return;
                 };
                 if worker.finished {
-                    lifecycle::finish(worker, &mut desk);
+                    stop::finish(worker, &mut desk);
                 } else if worker.deadline.is_none() {
                     lifecycle::relist(worker, &settings, &mut desk);
                 }
@@ -201,7 +221,7 @@ impl Kubelets {
                 let Some(worker) = self.awake(pod) else {
                     return;
                 };
-                lifecycle::hook_ended(worker, usize::from(index), &mut desk);
+                stop::hook_ended(worker, usize::from(index), &mut desk);
             }
             Event::PostStarted(pod, index) => {
                 let Some(worker) = self.awake(pod) else {
@@ -226,10 +246,14 @@ impl Kubelets {
                 if restarted {
                     agent::record_start(machine, &mut desk);
                 }
+                self.statics_return(machine, &mut desk);
                 if !unlinked {
                     self.catch_up(machine, &mut desk);
                 }
             }
+            Event::ShutdownStep(machine) => self.shutdown_step(machine, &mut desk),
+            // They need the API server's own hands: the plane takes them.
+            Event::Manifests(_) | Event::Mirrors(_) => {}
         }
     }
 
@@ -252,6 +276,12 @@ impl Kubelets {
                 Event::Sync(pod)
             }
             Change::PodRemoved(pod, _) if self.worker(pod).is_some() => Event::Removed(pod),
+            Change::PodRemoved(_, row) if statics::is_mirror(store.template(row.template)) => {
+                let Some(node) = row.node.and_then(|node| store.node(node)) else {
+                    return;
+                };
+                Event::Mirrors(node.machine)
+            }
             // Statuses are its own; what it does not know is another description of the pod.
             Change::PodStatus(pod) if self.is_described_anew(pod, store) => Event::Sync(pod),
             Change::PodRemoved(..)
@@ -304,7 +334,7 @@ impl Kubelets {
                 if let Some((worker, index)) = self.owned(owner)
                     && worker.lowered[index].image == image
                 {
-                    lifecycle::pulled(worker, index, &settings, &mut desk);
+                    images::pulled(worker, index, &settings, &mut desk);
                 }
             }
             Upcall::PullFailed {
@@ -315,7 +345,7 @@ impl Kubelets {
                 if let Some((worker, index)) = self.owned(owner)
                     && worker.lowered[index].image == image
                 {
-                    lifecycle::pull_failed(worker, index, error, &settings, &mut desk);
+                    images::pull_failed(worker, index, error, &settings, &mut desk);
                 }
             }
             Upcall::ContainerCreated { owner, container } => {
@@ -374,6 +404,7 @@ impl Kubelets {
                 trouble.lost = true;
                 trouble.runtime_down = None;
                 trouble.ghosts.clear();
+                self.shutdowns.over(machine);
             }
             Upcall::MachineUp { machine } => {
                 if let Some(trouble) = self.trouble.get_mut(&machine) {
@@ -438,37 +469,6 @@ impl Kubelets {
         })
     }
 
-    /// A node short of memory takes no pod without requests; one short of something else takes only
-    /// pods that it cannot do without.
-    /// Source: `pkg/kubelet/eviction/eviction_manager.go` (`Admit`).
-    fn refuse_under_pressure(
-        &self,
-        node: NodeId,
-        template: &PodTemplate,
-    ) -> Option<(&'static str, Arc<str>)> {
-        let health = self.evictions.health(node);
-        let pressures = [
-            (health.memory, "MemoryPressure"),
-            (health.disk, "DiskPressure"),
-            (health.pids, "PIDPressure"),
-        ];
-        let names: Vec<&str> = pressures
-            .into_iter()
-            .filter_map(|(is, name)| is.then_some(name))
-            .collect();
-        if names.is_empty() || is_critical(template) {
-            return None;
-        }
-        let tolerated = template.tolerations.iter().any(|toleration| {
-            toleration.key.is_empty() || &*toleration.key == "node.kubernetes.io/memory-pressure"
-        });
-        if names == ["MemoryPressure"] && (template.qos != QosClass::BestEffort || tolerated) {
-            return None;
-        }
-        let text = format!("The node had condition: [{}]. ", names.join(" "));
-        Some(("Evicted", Arc::from(text)))
-    }
-
     /// Changes a field of the configuration; `false` when the key is not one of theirs.
     ///
     /// # Errors
@@ -481,6 +481,9 @@ impl Kubelets {
         }
         if self.settings.eviction.set(key, value)? {
             self.recheck = true;
+            return Ok(true);
+        }
+        if self.settings.shutdown.set(key, value)? {
             return Ok(true);
         }
         if key != MAX_RESTART_PERIOD {
@@ -498,6 +501,7 @@ impl Kubelets {
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let mut list = self.settings.resources.list();
         list.extend(self.settings.eviction.list());
+        list.extend(self.settings.shutdown.list());
         list.push((MAX_RESTART_PERIOD, self.settings.max_restart_period.exact()));
         list
     }
@@ -519,6 +523,11 @@ impl Kubelets {
         {
             return;
         }
+        if statics::is_mirror(desk.store.template(row.template)) {
+            let at = desk.now() + desk.write_time();
+            desk.at(at, Event::Mirrors(machine));
+            return;
+        }
         if self.worker(pod).is_none() {
             if row.is_terminating() {
                 let at = desk.now() + desk.write_time();
@@ -532,8 +541,9 @@ impl Kubelets {
             return;
         }
         let settings = self.settings;
-        let anew = self
-            .is_described_anew(pod, desk.store)
+        let anew = self.is_described_anew(pod, desk.store)
+            && (row.is_terminating() || self.size_up(pod, row.template, desk));
+        let anew = anew
             .then(|| desk.store.template(row.template).clone())
             .map(|template| self.lowered(row.template, &template, desk).1);
         let Some(worker) = self.worker_mut(pod) else {
@@ -548,11 +558,11 @@ impl Kubelets {
             return;
         }
         if worker.finished {
-            lifecycle::finish(worker, desk);
+            stop::finish(worker, desk);
             return;
         }
         let deadline = desk.now() + desk.store.pod_details(pod).deletion_grace;
-        lifecycle::terminate(worker, deadline, desk);
+        stop::terminate(worker, deadline, desk);
     }
 
     /// Makes a worker for a pod that is new to its agent, or refuses the pod.
@@ -568,57 +578,23 @@ impl Kubelets {
         let (place, lowered) = self.lowered(row.template, &template, desk);
         let node_row = desk.store.node(node).expect("the caller has seen it");
         let host = node_row.name;
-        let rejected = admit(pod, &template, node, node_row, desk.store)
+        let rejected = self
+            .refuse_at_shutdown(machine)
+            .or_else(|| admit(pod, &template, node, node_row, desk.store, true))
             .or_else(|| self.refuse_under_pressure(node, &template));
-        let waiting = if template.spec.init_containers.is_empty() {
-            "ContainerCreating"
-        } else {
-            "PodInitializing"
-        };
-        let fresh = || ContainerWork {
-            state: ContainerState::Waiting {
-                reason: waiting,
-                message: None,
-            },
-            ..ContainerWork::default()
-        };
-        let mut worker = Worker {
-            pod,
-            template: row.template,
-            volumes: needs::of_volumes(&template),
-            mount_wait: SimDuration::ZERO,
-            mount_until: None,
-            has_claims: crate::kube::volumes::attach::has_claims(&template),
-            attach_since: None,
-            name: row.name,
-            namespace: template.namespace,
-            node,
-            host,
-            machine,
-            containers: lowered.iter().map(|_| fresh()).collect(),
-            lowered,
-            place,
-            restart_policy: template.spec.restart_policy,
-            grace: template.grace,
-            started: self
-                .resuming
-                .get(&pod)
-                .and(desk.store.pod_details(pod).started)
-                .unwrap_or(desk.now()),
-            sandbox: None,
-            sandbox_ordered: false,
-            sandbox_ready: false,
-            ip: 0,
-            deadline: None,
-            finished: false,
-            rejected,
-            evicted: None,
-            status_pending: false,
-            relist_at: None,
-            wake_at: None,
-            draws: 0,
-            initialized: false,
-        };
+        let started = self
+            .resuming
+            .get(&pod)
+            .and(desk.store.pod_details(pod).started)
+            .unwrap_or(desk.now());
+        let mut worker = Worker::new(
+            (pod, row.name),
+            (row.template, &template),
+            (node, host, machine),
+            (place, lowered),
+            started,
+        );
+        worker.rejected = rejected;
         // An agent that was told of a pod before it lost its memory: statuses come from the API.
         let known = desk.store.pod_details(pod);
         if known.containers.len() == worker.containers.len() {
@@ -655,7 +631,9 @@ impl Kubelets {
             return;
         };
         let (machine, sandbox) = (worker.machine, worker.sandbox);
+        let node = worker.node;
         self.workers.clear(pod.slot());
+        self.retry_sizes(node, desk);
         let Some(sandbox) = sandbox else { return };
         match self.trouble.get_mut(&machine) {
             Some(trouble) if trouble.down && trouble.lost => {}
@@ -667,13 +645,15 @@ impl Kubelets {
     /// A status arrives at the API server, unless the link is down: then it is sent when it is back.
     fn write_status(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
         let silent = self.is_unlinked(pod) || self.is_resuming(pod, desk);
-        let Some(worker) = self.awake(pod) else {
+        let own = pod;
+        let pod = self.api_pod(own);
+        let Some(worker) = self.awake(own) else {
             return;
         };
         worker.status_pending = false;
-        if silent {
+        let Some(pod) = pod.filter(|_| !silent) else {
             return;
-        }
+        };
         let status = worker.status();
         let was_ready = desk.store.pod(pod).is_some_and(PodRow::is_ready);
         if status.ready && !was_ready {
@@ -701,6 +681,10 @@ impl Kubelets {
 
     /// A pod's end arrives at the API server.
     fn delete(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
+        if statics::is_static(pod) {
+            self.static_ended(pod, desk);
+            return;
+        }
         if self.is_unlinked(pod) {
             return;
         }
@@ -710,6 +694,7 @@ impl Kubelets {
         if !row.is_terminating() {
             // A pod that was evicted has ended and stays.
             self.write_status(pod, desk);
+            self.shutdown_goes_on(pod, desk);
             return;
         }
         if self.worker(pod).is_some() {
@@ -725,7 +710,11 @@ impl Kubelets {
             desk.store.set_pod_status(pod, status, now);
             self.workers.clear(pod.slot());
         }
+        let node = row.node;
         desk.store.remove_pod(pod);
+        if let Some(node) = node {
+            self.retry_sizes(node, desk);
+        }
     }
 
     /// An agent reaches the API server again, with or without its memory.
@@ -743,6 +732,16 @@ impl Kubelets {
         let settings = self.settings;
         for sandbox in trouble.ghosts {
             desk.order(Order::RemoveSandbox { sandbox });
+        }
+        let own = self.statics.on(machine);
+        for pod in &own {
+            if let Some(worker) = self.worker_mut(*pod) {
+                desk.request_status(worker);
+            }
+        }
+        if !own.is_empty() {
+            let at = desk.now() + desk.write_time();
+            desk.at(at, Event::Mirrors(machine));
         }
         let Some(node) = desk.store.node_of(machine) else {
             return;
@@ -786,6 +785,9 @@ impl Kubelets {
     }
 
     fn worker(&self, pod: PodId) -> Option<&Worker> {
+        if statics::is_static(pod) {
+            return self.statics.worker(pod);
+        }
         self.workers
             .get(pod.slot())
             .as_deref()
@@ -793,6 +795,9 @@ impl Kubelets {
     }
 
     fn worker_mut(&mut self, pod: PodId) -> Option<&mut Worker> {
+        if statics::is_static(pod) {
+            return self.statics.worker_mut(pod);
+        }
         self.worker(pod)?;
         self.workers.get_mut(pod.slot()).as_mut().map(Arc::make_mut)
     }
@@ -803,7 +808,8 @@ impl Kubelets {
         if self
             .trouble
             .get(&machine)
-            .is_some_and(|trouble| trouble.down)
+            // An agent that has not reached the API server yet has only its own pods.
+            .is_some_and(|trouble| trouble.down && !(trouble.blind && statics::is_static(pod)))
         {
             return None;
         }
@@ -828,96 +834,6 @@ impl Kubelets {
             .and_then(|machine| self.trouble.get(&machine))
             .is_some_and(|trouble| trouble.unlinked)
     }
-}
-
-/// Whether a node cannot do without a pod: a static one, its mirror, or one of the highest classes.
-/// Source: `pkg/kubelet/types/pod_update.go` (`IsCriticalPod`).
-fn is_critical(template: &PodTemplate) -> bool {
-    let own = ["kubernetes.io/config.mirror", "kubernetes.io/config.source"];
-    template.priority >= SYSTEM_CLUSTER_CRITICAL
-        || template
-            .annotations
-            .iter()
-            .any(|(key, value)| own.contains(&&**key) && &**value != "api")
-}
-
-/// The node's own check of a pod that was bound to it: the general predicates once more.
-/// Source: `pkg/kubelet/lifecycle/predicate.go`.
-fn admit(
-    pod: PodId,
-    template: &PodTemplate,
-    node: NodeId,
-    row: &NodeRow,
-    store: &Store,
-) -> Option<(&'static str, Arc<str>)> {
-    let refuse = |reason: &'static str, text: String| {
-        Some((reason, Arc::from(format!("Pod was rejected: {text}"))))
-    };
-    let name = &*template.spec;
-    if !taints::tolerated(&no_execute(row), &template.tolerations) {
-        let text =
-            "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate"
-                .to_owned();
-        return refuse("TaintToleration", text);
-    }
-    if !affinity::allowed(name, "", &row.labels) && name.affinity.node_required.is_none() {
-        let text =
-            "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
-                .to_owned();
-        return refuse("NodeAffinity", text);
-    }
-    if row.allocatable.fits(&row.requested) {
-        return None;
-    }
-    let mut used = crate::base::resources::ResourceVector::new();
-    for (other, other_row) in store.pods_on(node) {
-        if other != pod && !other_row.phase.is_terminal() {
-            used.add(&store.template(other_row.template).requests);
-        }
-    }
-    let (asked, have) = (&template.requests, &row.allocatable);
-    let checks = [
-        ("OutOfpods", "pods", asked.pods, used.pods, have.pods),
-        (
-            "OutOfcpu",
-            "cpu",
-            asked.milli_cpu,
-            used.milli_cpu,
-            have.milli_cpu,
-        ),
-        (
-            "OutOfmemory",
-            "memory",
-            asked.memory,
-            used.memory,
-            have.memory,
-        ),
-        (
-            "OutOfephemeral-storage",
-            "ephemeral-storage",
-            asked.ephemeral_storage,
-            used.ephemeral_storage,
-            have.ephemeral_storage,
-        ),
-    ];
-    let (reason, resource, asked, used, have) = checks
-        .into_iter()
-        .find(|(_, _, asked, used, have)| *asked > 0 && asked + used > *have)?;
-    refuse(
-        reason,
-        format!(
-            "Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"
-        ),
-    )
-}
-
-fn no_execute(row: &NodeRow) -> Vec<crate::api::kube::affinity::Taint> {
-    let evicting = crate::api::kube::affinity::TaintEffect::NoExecute;
-    row.taints
-        .iter()
-        .filter(|taint| taint.effect == evicting)
-        .cloned()
-        .collect()
 }
 
 #[cfg(test)]

@@ -158,7 +158,10 @@ impl Store {
         if let Some(ids) = self.template_index.get(&key) {
             for id in ids {
                 let known = &self.templates[id.0 as usize];
-                if known.namespace == template.namespace && known.document == template.document {
+                if known.namespace == template.namespace
+                    && known.document == template.document
+                    && known.requests == template.requests
+                {
                     return *id;
                 }
             }

@@ -2,6 +2,7 @@
 //! and faults.
 
 mod app;
+mod kept;
 mod step;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use crate::base::rng::{Seed, Stream};
 use crate::base::time::{SimDuration, SimTime};
 
 use app::App;
+use kept::Kept;
 
 /// A whole experiment.
 #[derive(Clone, Debug)]
@@ -41,11 +43,6 @@ impl Plan {
             let app = App::draw(number, &apps, &mut draw);
             apps.push(app);
         }
-        let files = vec![
-            ("kubernetes.yaml".to_owned(), app::kubernetes(&apps).into()),
-            ("stack.yml".to_owned(), app::stack(&apps).into()),
-            ("compose.yaml".to_owned(), app::compose(&apps).into()),
-        ];
         let mut script = Vec::new();
         let mut at = SimTime::ZERO + SimDuration::from_secs(u64::from(5 + draw.below(60)));
         for _ in 0..3 + draw.below(10) {
@@ -54,6 +51,15 @@ impl Plan {
             }
             at += SimDuration::from_millis(u64::from(100 + draw.below(120_000)));
         }
+        let kept = Kept::draw(seed, nodes, &apps, at);
+        script.extend(kept.lines);
+        script.sort_by_key(|(at, _)| *at);
+        let manifests = app::kubernetes(&apps) + &kept.manifests;
+        let files = vec![
+            ("kubernetes.yaml".to_owned(), manifests.into()),
+            ("stack.yml".to_owned(), app::stack(&apps).into()),
+            ("compose.yaml".to_owned(), app::compose(&apps).into()),
+        ];
         let restore = (1..=nodes)
             .map(|number| format!("docker node update --availability active worker-{number}"))
             .collect();

@@ -279,6 +279,25 @@ pub enum Order {
         /// Its name.
         name: Arc<str>,
     },
+    /// Give a container's control group what this says from now on.
+    Resize {
+        /// The container.
+        container: ContainerId,
+        /// How it is to be.
+        spec: Arc<ContainerSpec>,
+    },
+    /// Give a sandbox's control group what this says from now on.
+    ResizeSandbox {
+        /// The sandbox.
+        sandbox: SandboxId,
+        /// How it is to be.
+        spec: Arc<SandboxSpec>,
+    },
+    /// Switch a machine off: what holds its end up has let go.
+    PowerOff {
+        /// The machine.
+        machine: MachineId,
+    },
     /// Forget a container, killing it without a word if it still runs.
     RemoveContainer {
         /// The container.

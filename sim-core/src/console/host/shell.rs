@@ -33,6 +33,8 @@ pub enum Wish {
         /// What.
         act: ProcessAct,
     },
+    /// The machine is told to shut down.
+    Shutdown,
     /// A file of a disk is changed.
     File {
         /// Where.

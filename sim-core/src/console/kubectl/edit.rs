@@ -316,7 +316,7 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         .map(|node| node.to_value())
         .unwrap_or_default();
     let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
-    if !matches!(subresource.as_str(), "" | "status" | "scale") {
+    if !matches!(subresource.as_str(), "" | "status" | "scale" | "resize") {
         return Err(Problem::error(&format!(
             "patching the subresource {subresource} is not modelled"
         )));
@@ -360,6 +360,7 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         let after = match subresource.as_str() {
             _ if same => object.clone(),
             "status" => call.put_status(patched)?,
+            "resize" => call.put_size(patched)?,
             "scale" => {
                 let replicas = change.i64_at(&["spec", "replicas"]);
                 let replicas = replicas.or_else(|| object.i64_at(&["spec", "replicas"]));

@@ -41,7 +41,7 @@ const HEADER: &str = "# Please edit the object below. Lines beginning with a '#'
 pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     let editor = Editor::of(call)?;
     let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
-    if !matches!(subresource.as_str(), "" | "status") {
+    if !matches!(subresource.as_str(), "" | "status" | "resize") {
         return Err(Problem::error(&format!(
             "editing the subresource {subresource} is not modelled"
         )));
@@ -184,6 +184,8 @@ fn save(
         }
         let result = if subresource.is_empty() {
             call.put(object)
+        } else if subresource == "resize" {
+            call.put_size(object)
         } else {
             call.put_status(object)
         };

@@ -102,6 +102,7 @@ fn in_place(call: &mut Call<'_>, item: &Item) -> Result<Value, Problem> {
     match call.arguments.flag("subresource").unwrap_or("") {
         "" => call.put(object),
         "status" => call.put_status(object),
+        "resize" => call.put_size(object),
         other => Err(Problem::error(&format!(
             "replacing the subresource {other} is not modelled"
         ))),

@@ -44,11 +44,7 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
             )));
         }
     };
-    if call.arguments.on("containers") {
-        return Err(Problem::error(
-            "--containers is not modelled: samples are kept by pod",
-        ));
-    }
+    let by_container = !nodes && call.arguments.on("containers");
     let selector = call.selector()?;
     let everywhere = call.arguments.on("all-namespaces");
     let namespace = (!nodes && !everywhere).then_some(call.namespace.as_str());
@@ -62,7 +58,20 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
         .map(|pod| (pod, sample(plane, world, pod)))
         .collect();
     let mut rows: Vec<(String, String, Sample, Vec<String>)> = Vec::new();
-    if nodes {
+    if by_container {
+        let chosen = samples.iter().filter(|(pod, _)| {
+            let name = name_of(pod).to_owned();
+            selector.as_ref().is_none_or(|one| get::selected(one, pod))
+                && (names.is_empty() || names.contains(&name))
+        });
+        for (pod, total) in chosen {
+            let space = pod.str_at(&["metadata", "namespace"]).unwrap_or("");
+            for (container, own) in parts(plane, world, pod, *total) {
+                let name = name_of(pod).to_owned();
+                rows.push((space.to_owned(), name, own, vec![container]));
+            }
+        }
+    } else if nodes {
         for node in call.view()?.list(kind_of("nodes")?, None) {
             let name = name_of(&node).to_owned();
             let chosen = selector
@@ -114,7 +123,11 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
     let mut table = Table::new(&["NAME", "CPU(cores)", "MEMORY(bytes)"]);
     if nodes {
         table = Table::new(&["NAME", "CPU(cores)", "CPU(%)", "MEMORY(bytes)", "MEMORY(%)"]);
-    } else if everywhere {
+    }
+    if by_container {
+        table = Table::new(&["POD", "NAME", "CPU(cores)", "MEMORY(bytes)"]);
+    }
+    if everywhere && !nodes {
         table.header.insert(0, "NAMESPACE".to_owned());
     }
     for (space, name, total, shares) in rows {
@@ -129,6 +142,8 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
             [cpu_share, memory_share] => {
                 vec![name, cpu, cpu_share.clone(), memory, memory_share.clone()]
             }
+            [container] if everywhere => vec![space, name, container.clone(), cpu, memory],
+            [container] => vec![name, container.clone(), cpu, memory],
             _ if everywhere => vec![space, name, cpu, memory],
             _ => vec![name, cpu, memory],
         });
@@ -179,6 +194,38 @@ fn shares(node: &Value, total: Sample) -> Vec<String> {
         }
     };
     vec![share("cpu", 1_000, total.0), share("memory", 1, total.1)]
+}
+
+/// Samples of a pod's running containers. One that was set is the pod's: it is told of a container
+/// only when the pod has no other.
+fn parts(
+    plane: &KubePlane,
+    world: &crate::engine::world::World,
+    pod: &Value,
+    total: Sample,
+) -> Vec<(String, Sample)> {
+    let Some(sandbox) = plane.sandbox_named(name_of(pod), &world.symbols) else {
+        return Vec::new();
+    };
+    let running = world
+        .substrate
+        .containers_in(sandbox)
+        .filter(|(_, container)| container.running_since().is_some());
+    let mut all: Vec<(String, Sample)> = running
+        .map(|(id, container)| {
+            let memory = world.substrate.container_memory(id, world.now).working_set();
+            let own = (
+                Some(i64::from(container.cpu.got).div_euclid(1_000)),
+                i64::try_from(memory).ok(),
+            );
+            (world.symbols.text(container.spec.name).to_owned(), own)
+        })
+        .collect();
+    if let [(_, own)] = all.as_mut_slice() {
+        *own = total;
+    }
+    all.sort();
+    all
 }
 
 /// One pod's sample: what was set, else what its containers use at the moment. The metrics server

@@ -339,9 +339,12 @@ impl ApiServer {
                 }
                 Ok(response)
             }
-            Request::Update { object, namespace } | Request::UpdateStatus { object, namespace } => {
+            Request::Update { object, namespace }
+            | Request::UpdateStatus { object, namespace }
+            | Request::Resize { object, namespace } => {
                 let subresource = match request {
                     Request::UpdateStatus { .. } => Subresource::Status,
+                    Request::Resize { .. } => Subresource::Resize,
                     _ => Subresource::Main,
                 };
                 let Some((kind, old)) = current(object, namespace, turn) else {
@@ -424,7 +427,9 @@ impl ApiServer {
         let found = compare(old, new, schema.typed());
         let own = |set: &FieldSet| match subresource {
             Subresource::Status => stripped(set, false).only("f:status"),
-            Subresource::Main | Subresource::Scale => stripped(set, has_status),
+            Subresource::Main | Subresource::Scale | Subresource::Resize => {
+                stripped(set, has_status)
+            }
         };
         let (written, removed) = (
             own(&found.added.union(&found.modified)),

@@ -9,7 +9,7 @@ use crate::api::kube::pod::{PodSpec, PodTemplate as ApiTemplate};
 use crate::api::resources::ResourceAmounts;
 use crate::api::selector::{LabelSelector, Operator};
 use crate::base::resources::ResourceVector;
-use crate::base::symbol::Symbol;
+use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
 use crate::kube::rows::node::{TAINT_NOT_READY, TAINT_UNREACHABLE};
 use crate::kube::rows::workload::Amount;
@@ -73,7 +73,7 @@ pub fn build(
         labels: labels(&written.labels),
         annotations: labels(&written.annotations),
         document: Arc::new(document),
-        requests: requests(spec, turn),
+        requests: requests(spec, turn.ctx.symbols),
         qos: qos(spec),
         tolerations: tolerations(spec, turn).into(),
         grace: SimDuration::from_secs(spec.termination_grace_period_seconds.into()),
@@ -118,15 +118,15 @@ fn tolerations(spec: &PodSpec, turn: &Turn<'_, '_>) -> Vec<Toleration> {
 /// What a pod asks for: containers and sidecars together, or the largest init container with the
 /// sidecars started before it, whichever is more.
 /// Source: `staging/src/k8s.io/component-helpers/resource/helpers.go`.
-fn requests(spec: &PodSpec, turn: &mut Turn<'_, '_>) -> ResourceVector {
+pub fn requests(spec: &PodSpec, symbols: &mut Symbols) -> ResourceVector {
     let mut sum = ResourceVector::new();
     for container in &spec.containers {
-        sum.add(&vector(&container.resources.requests, turn));
+        sum.add(&vector(&container.resources.requests, symbols));
     }
     let mut sidecars = ResourceVector::new();
     let mut peak = ResourceVector::new();
     for container in &spec.init_containers {
-        let own = vector(&container.resources.requests, turn);
+        let own = vector(&container.resources.requests, symbols);
         if container.sidecar {
             sidecars.add(&own);
             peak.max_with(&sidecars);
@@ -139,7 +139,7 @@ fn requests(spec: &PodSpec, turn: &mut Turn<'_, '_>) -> ResourceVector {
     sum.add(&sidecars);
     sum.max_with(&peak);
     whole_pod(&mut sum, &spec.pod_requests);
-    sum.add(&vector(&spec.overhead, turn));
+    sum.add(&vector(&spec.overhead, symbols));
     sum.pods = 1;
     sum
 }
@@ -156,14 +156,14 @@ fn whole_pod(sum: &mut ResourceVector, pod: &ResourceAmounts) {
 }
 
 /// Amounts as vectors keep them.
-pub fn vector(amounts: &ResourceAmounts, turn: &mut Turn<'_, '_>) -> ResourceVector {
+pub fn vector(amounts: &ResourceAmounts, symbols: &mut Symbols) -> ResourceVector {
     let whole = |amount: Option<u64>| i64::try_from(amount.unwrap_or(0)).unwrap_or(i64::MAX);
     let mut vector = ResourceVector::new();
     vector.milli_cpu = whole(amounts.cpu_milli);
     vector.memory = whole(amounts.memory_bytes);
     vector.ephemeral_storage = whole(amounts.ephemeral_storage_bytes);
     for (name, amount) in &amounts.extended {
-        vector.set_extended(turn.ctx.symbols.intern(name), whole(Some(*amount)));
+        vector.set_extended(symbols.intern(name), whole(Some(*amount)));
     }
     vector
 }

@@ -422,6 +422,7 @@ fn pod_status(pod: &Value, status: &Value, containers: usize) -> PodStatus {
     }
     let ip: Option<std::net::Ipv4Addr> = fields::text(status, &["podIP"]).parse().ok();
     PodStatus {
+        sizes: None,
         phase,
         containers: list.into(),
         sandbox: None,

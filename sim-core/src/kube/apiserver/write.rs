@@ -35,12 +35,12 @@ use super::{ApiServer, Refusal, Response, known, note, read, workload};
 const UNLIMITED: u32 = 2_147_483_647;
 
 /// What a request's object comes down to.
-struct Parsed {
-    kind: &'static Kind,
-    key: DocumentKey,
-    value: Value,
-    meta: ObjectMeta,
-    spec: KubeSpec,
+pub(super) struct Parsed {
+    pub(super) kind: &'static Kind,
+    pub(super) key: DocumentKey,
+    pub(super) value: Value,
+    pub(super) meta: ObjectMeta,
+    pub(super) spec: KubeSpec,
     custom: Option<Custom>,
 }
 
@@ -523,7 +523,7 @@ impl ApiServer {
     }
 }
 
-fn answer(kind: &Kind, key: &DocumentKey, turn: &Turn<'_, '_>) -> Result<Response, Refusal> {
+pub(super) fn answer(kind: &Kind, key: &DocumentKey, turn: &Turn<'_, '_>) -> Result<Response, Refusal> {
     let object = read(kind, &key.namespace, &key.name, turn)
         .ok_or_else(|| Refusal::not_found(kind, &key.name))?;
     Ok(Response {
@@ -580,14 +580,14 @@ pub(super) fn defaulted(object: &Value, namespace: &str, turn: &Turn<'_, '_>) ->
 
 /// What an object that is written is compared with by rules about changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Old {
+pub(super) enum Old {
     /// Nothing: it is new.
     None,
     /// The one that is stored.
     Stored,
 }
 
-fn parse(
+pub(super) fn parse(
     object: &Value,
     namespace: &str,
     old: Old,
@@ -1037,9 +1037,9 @@ pub(super) fn create_service(
 }
 
 /// The document that a pod is rendered from: what a template would say.
-fn pod_document(value: &Value) -> Value {
+pub(crate) fn pod_document(value: &Value) -> Value {
     let mut document = Value::map();
-    for field in ["labels", "annotations"] {
+    for field in ["labels", "annotations", "finalizers"] {
         if let Some(map) = value.path(&["metadata", field]) {
             document.set_path(&["metadata", field], map.clone());
         }
@@ -1136,7 +1136,9 @@ fn update_pod(parsed: &Parsed, current: &Value, turn: &mut Turn<'_, '_>) -> Resu
             vec![cause("spec", message)],
         ));
     }
-    if same_spec && same(&["metadata", "labels"]) && same(&["metadata", "annotations"]) {
+    let same_labels = same(&["metadata", "labels"]) && same(&["metadata", "annotations"]);
+    let same_finalizers = same(&["metadata", "finalizers"]);
+    if same_spec && same_labels && same_finalizers {
         return Ok(false);
     }
     let found = turn.store.pods().find(|(_, row)| {
@@ -1150,6 +1152,17 @@ fn update_pod(parsed: &Parsed, current: &Value, turn: &mut Turn<'_, '_>) -> Resu
         return Err(Refusal::not_found(kind, &key.name));
     };
     let (owner, old) = (row.owner, row.template);
+    if !same_finalizers {
+        let tracking = "batch.kubernetes.io/job-tracking";
+        let list = parsed.value.path(&["metadata", "finalizers"]);
+        let list = list.and_then(Value::as_list).unwrap_or(&[]);
+        let names = list.iter().filter_map(Value::as_str);
+        let finalizers = names.filter(|name| *name != tracking).map(Arc::from).collect();
+        turn.store.set_finalizers(pod, finalizers);
+        if same_spec && same_labels || turn.store.pod(pod).is_none() {
+            return Ok(true);
+        }
+    }
     let mut template = (**turn.store.template(old)).clone();
     template.labels = labels(&parsed.meta.labels);
     template.annotations = labels(&parsed.meta.annotations);
@@ -1161,6 +1174,7 @@ fn update_pod(parsed: &Parsed, current: &Value, turn: &mut Turn<'_, '_>) -> Resu
             spec: (**spec).clone(),
         };
         template = build(template.namespace, &written, document, turn);
+        turn.store.bump_generation(pod);
     } else {
         document.set(
             "spec",

@@ -1,7 +1,13 @@
-//! The service account controller: each active namespace has an account named `default`.
-//! Source: `pkg/controller/serviceaccount/serviceaccounts_controller.go`.
+//! The service account controller and the publisher of the cluster's root certificate: each active
+//! namespace has an account named `default` and a ConfigMap `kube-root-ca.crt`.
+//! Sources: `pkg/controller/serviceaccount/serviceaccounts_controller.go`,
+//! `pkg/controller/certificates/rootcacertpublisher/publisher.go`.
+//!
+//! The certificate is a stand-in: its bytes follow from the run's seed, and nothing verifies it.
 
 use crate::base::name::Name;
+use crate::base::rng::Seed;
+use crate::base::sha256::sha256;
 use crate::des::notice::Detail;
 use crate::kube::store::Store;
 use crate::kube::store::document::DocumentKey;
@@ -33,6 +39,49 @@ pub fn account(namespace: &str) -> Value {
     ])
 }
 
+/// Name of the ConfigMap with the cluster's certificate.
+const ROOT: &str = "kube-root-ca.crt";
+
+/// Key of a namespace's certificate.
+pub fn root_key(namespace: &str) -> DocumentKey {
+    DocumentKey {
+        resource: "configmaps".into(),
+        namespace: namespace.into(),
+        name: ROOT.into(),
+    }
+}
+
+/// The certificate of a namespace, the same in all of them.
+pub fn root(namespace: &str, seed: Seed) -> Value {
+    let mut block = sha256(format!("{ROOT} {}", seed.0).as_bytes());
+    let mut bytes = Vec::new();
+    while bytes.len() < 816 {
+        bytes.extend_from_slice(&block);
+        block = sha256(&block);
+    }
+    bytes.truncate(816);
+    let text = crate::base::base64::encode(&bytes);
+    let mut certificate = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for line in text.as_bytes().chunks(64) {
+        certificate.push_str(&String::from_utf8_lossy(line));
+        certificate.push('\n');
+    }
+    certificate.push_str("-----END CERTIFICATE-----\n");
+    let mut value = Value::object([
+        ("apiVersion", Value::from("v1")),
+        ("kind", "ConfigMap".into()),
+    ]);
+    value.set_path(&["data", "ca.crt"], certificate.into());
+    let why = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
+    value.set_path(
+        &["metadata", "annotations", "kubernetes.io/description"],
+        why.into(),
+    );
+    value.set_path(&["metadata", "name"], ROOT.into());
+    value.set_path(&["metadata", "namespace"], namespace.into());
+    value
+}
+
 /// Active namespaces that lack their account.
 fn lacking(store: &Store) -> Vec<String> {
     store
@@ -40,7 +89,10 @@ fn lacking(store: &Store) -> Vec<String> {
         .of("namespaces")
         .filter(|(_, document)| document.deletion.is_none())
         .map(|(key, _)| key.name.to_string())
-        .filter(|namespace| store.documents().get(&key(namespace)).is_none())
+        .filter(|namespace| {
+            let lacks = |key: DocumentKey| store.documents().get(&key).is_none();
+            lacks(key(namespace)) || lacks(root_key(namespace))
+        })
         .collect()
 }
 
@@ -53,6 +105,13 @@ pub fn is_due(store: &Store) -> bool {
 pub fn sync(turn: &mut Turn<'_, '_>) {
     let now = turn.now();
     for namespace in lacking(turn.store) {
+        if turn.store.documents().get(&root_key(&namespace)).is_none() {
+            let root = root(&namespace, turn.ctx.seed);
+            turn.store.add_document(root_key(&namespace), root, 0, now);
+        }
+        if turn.store.documents().get(&key(&namespace)).is_some() {
+            continue;
+        }
         turn.store
             .add_document(key(&namespace), account(&namespace), 0, now);
         let name = turn.ctx.symbols.intern(&format!("{namespace}/{DEFAULT}"));

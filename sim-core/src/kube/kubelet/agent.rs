@@ -27,6 +27,7 @@ impl Kubelets {
         let trouble = self.trouble.entry(machine).or_default();
         trouble.down = true;
         trouble.starting = false;
+        trouble.blind = false;
         trouble.restarted = true;
         note(machine, "exit", desk);
     }
@@ -104,11 +105,15 @@ impl Kubelets {
         };
         let machine = match order {
             Order::CreateSandbox { machine, .. } | Order::Pull { machine, .. } => Some(*machine),
-            Order::RemoveSandbox { sandbox } | Order::Start { sandbox, .. } => of_sandbox(*sandbox),
+            Order::RemoveSandbox { sandbox }
+            | Order::ResizeSandbox { sandbox, .. }
+            | Order::Start { sandbox, .. } => of_sandbox(*sandbox),
             Order::Stop { container, .. }
             | Order::Kill { container }
+            | Order::Resize { container, .. }
             | Order::RemoveContainer { container } => of_container(*container),
-            Order::AddImage { .. }
+            Order::PowerOff { .. }
+            | Order::AddImage { .. }
             | Order::RemoveImage { .. }
             | Order::RemoveLayer { .. }
             | Order::RemoveVolume { .. }
@@ -143,7 +148,7 @@ pub fn record_start(machine: MachineId, desk: &mut Desk<'_, '_>) {
     note(machine, "restart", desk);
 }
 
-fn note(machine: MachineId, verb: &'static str, desk: &mut Desk<'_, '_>) {
+pub(super) fn note(machine: MachineId, verb: &'static str, desk: &mut Desk<'_, '_>) {
     let Some(name) = desk.ctx.machines.machine(machine).map(|row| row.name) else {
         return;
     };

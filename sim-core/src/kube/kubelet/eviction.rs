@@ -30,7 +30,7 @@ use crate::substrate::order::{MachineId, Order, Upcall};
 
 use super::desk::{Desk, Report, sentence};
 use super::worker::Worker;
-use super::{Event, Kubelets, lifecycle};
+use super::{Event, Kubelets, stop};
 
 /// Time between two passes. Source: `pkg/kubelet/kubelet.go` (`evictionMonitoringPeriod`).
 const PERIOD: SimDuration = SimDuration::from_secs(10);
@@ -417,14 +417,14 @@ impl Kubelets {
         let Some(worker) = self.worker_mut(pod) else {
             return;
         };
-        worker.evicted = Some(message.clone());
+        worker.evicted = Some(("Evicted", message.clone()));
         desk.record(
             worker,
             None,
             Report::warning("Evicted", sentence(message.to_string())),
         );
         desk.note("evict", worker, Detail::Text(Symbol::EMPTY), rule);
-        lifecycle::terminate(worker, now + grace, desk);
+        stop::terminate(worker, now + grace, desk);
     }
 
     pub(super) fn is_down(&self, machine: MachineId) -> bool {
@@ -442,7 +442,7 @@ fn may_go(worker: &Worker, desk: &Desk<'_, '_>) -> bool {
         && worker.rejected.is_none()
         && !worker.phase().is_terminal();
     let row = desk.store.pod(worker.pod);
-    runs && row.is_some_and(|row| !super::is_critical(desk.store.template(row.template)))
+    runs && row.is_some_and(|row| !super::admission::is_critical(desk.store.template(row.template)))
 }
 
 /// `memory. Threshold quantity: 100Mi, available: 90Mi`.

@@ -7,27 +7,29 @@
 
 use crate::api::kube::probe::ProbeHandler;
 use crate::base::name::{Name, Rule};
-use crate::base::time::{SimDuration, SimTime};
+use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::pod::ContainerState;
 use crate::kube::store::events::Message;
-use crate::substrate::image::ImageRef;
-use crate::substrate::order::{ContainerId, Order, PullError, PullPolicy, SandboxId};
+use crate::substrate::order::{ContainerId, Order, SandboxId};
 
 use super::backoff;
 use super::desk::{Desk, Report, naming, owner, sentence};
 use super::lower::{LIVENESS, READINESS, STARTUP};
+use super::images::goes_to_registry;
 use super::needs;
+use super::resize;
+use super::stop::{close, stop, stop_next};
 use super::worker::{Step, StopReason, Worker};
 use super::{Event, Settings};
 
 /// Time that a container gets at least when it is told to stop.
 /// Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`minimumGracePeriodInSeconds`).
-const MINIMUM_GRACE: SimDuration = SimDuration::from_secs(2);
+pub const MINIMUM_GRACE: SimDuration = SimDuration::from_secs(2);
 /// Time after which a worker whose last turn ended in an error looks again, before its jitter.
 /// Source: `pkg/kubelet/kubelet.go` (`backOffPeriod`).
-const ERROR_PERIOD: SimDuration = SimDuration::from_secs(10);
+pub const ERROR_PERIOD: SimDuration = SimDuration::from_secs(10);
 
 /// Does the next thing for a pod.
 pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
@@ -147,228 +149,6 @@ fn start(
     });
 }
 
-/// Whether getting the image means asking a registry.
-fn goes_to_registry(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> bool {
-    let lowered = &worker.lowered[index];
-    match lowered.pull {
-        PullPolicy::Always => true,
-        PullPolicy::IfNotPresent => !desk.ctx.machines.has_image(worker.machine, lowered.image),
-        PullPolicy::Never => false,
-    }
-}
-
-/// Size of an image that the machine has.
-fn image_bytes(worker: &Worker, text: &str, desk: &Desk<'_, '_>) -> u64 {
-    let reference = ImageRef::parse(text);
-    let mut images = desk.ctx.machines.images_on(worker.machine);
-    images
-        .find(|image| image.reference == reference)
-        .map_or(0, |image| image.program.size_bytes)
-}
-
-/// The image is there: creates and starts the container.
-pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut Desk<'_, '_>) {
-    let Step::Pulling(since) = worker.containers[index].step else {
-        return;
-    };
-    let Some(sandbox) = worker.sandbox else {
-        return;
-    };
-    let lowered = worker.lowered[index].clone();
-    let took = desk.now().since(since);
-    if took.is_zero() && lowered.pull != PullPolicy::Always {
-        let text =
-            "Container image \"{}\" already present on machine and can be accessed by the pod";
-        desk.record(
-            worker,
-            Some(lowered.name),
-            Report::normal("Pulled", naming(text, lowered.image)),
-        );
-    } else {
-        let took = SimDuration::from_millis(took.as_millis()).exact();
-        let image = desk.ctx.symbols.text(lowered.image);
-        let size = image_bytes(worker, image, desk);
-        let text = format!(
-            "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {size} bytes."
-        );
-        desk.record(
-            worker,
-            Some(lowered.name),
-            Report::normal("Pulled", sentence(text)),
-        );
-    }
-    if let Some((_, cause)) = needs::missing(&lowered.variables, worker.namespace, desk) {
-        wait_for_variables(worker, index, cause, settings, desk);
-        return;
-    }
-    let work = &mut worker.containers[index];
-    work.pull_failed = None;
-    work.step = Step::Starting;
-    desk.order(Order::Start {
-        owner: owner(worker, index),
-        sandbox,
-        spec: lowered.spec,
-    });
-}
-
-/// What a variable is taken from is not there: the next turn of the worker tries again.
-fn wait_for_variables(
-    worker: &mut Worker,
-    index: usize,
-    cause: String,
-    settings: &Settings,
-    desk: &mut Desk<'_, '_>,
-) {
-    let name = worker.lowered[index].name;
-    let event = Report::warning("Failed", sentence(format!("Error: {cause}")));
-    desk.record(worker, Some(name), event);
-    let until = desk.now() + desk.jitter(worker, ERROR_PERIOD);
-    let work = &mut worker.containers[index];
-    work.pull_failed = None;
-    work.step = Step::Idle;
-    work.not_before = Some(until);
-    work.wait("CreateContainerConfigError", Some(cause.into()));
-    desk.request_status(worker);
-    advance(worker, settings, desk);
-}
-
-/// The image could not be had.
-pub fn pull_failed(
-    worker: &mut Worker,
-    index: usize,
-    error: PullError,
-    settings: &Settings,
-    desk: &mut Desk<'_, '_>,
-) {
-    let Step::Pulling(_) = worker.containers[index].step else {
-        return;
-    };
-    let now = desk.now();
-    let lowered = worker.lowered[index].clone();
-    let image = desk.ctx.symbols.text(lowered.image).to_owned();
-    if error == PullError::NotPresent {
-        let text = format!("Container image \"{image}\" is not present with pull policy of Never");
-        desk.record(
-            worker,
-            Some(lowered.name),
-            Report::warning("ErrImageNeverPull", sentence(text.clone())),
-        );
-        desk.record(
-            worker,
-            Some(lowered.name),
-            Report::warning("Failed", Message::Plain("Error: ErrImageNeverPull")),
-        );
-        wait_for_image(
-            worker,
-            index,
-            "ErrImageNeverPull",
-            text,
-            None,
-            settings,
-            desk,
-        );
-        return;
-    }
-    if error == PullError::InvalidName {
-        let text = format!(
-            "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": invalid reference format"
-        );
-        desk.record(
-            worker,
-            Some(lowered.name),
-            Report::warning("InspectFailed", sentence(text.clone())),
-        );
-        desk.record(
-            worker,
-            Some(lowered.name),
-            Report::warning("Failed", Message::Plain("Error: InvalidImageName")),
-        );
-        wait_for_image(
-            worker,
-            index,
-            "InvalidImageName",
-            text,
-            None,
-            settings,
-            desk,
-        );
-        return;
-    }
-    let cause = match error {
-        PullError::Denied => {
-            "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
-        }
-        PullError::ManifestUnknown => "not found",
-        PullError::RegistryDown => "dial tcp: i/o timeout",
-        // As containerd reports a full disk.
-        PullError::NoSpace => {
-            "failed to copy: failed to send write: write /var/lib/containerd/io.containerd.content.v1.content/ingest/data: no space left on device: unknown"
-        }
-        PullError::NotPresent | PullError::InvalidName => unreachable!("answered above"),
-    };
-    let text = format!(
-        "Failed to pull image \"{image}\": failed to pull and unpack image \"{image}\": {cause}"
-    );
-    desk.record(
-        worker,
-        Some(lowered.name),
-        Report::warning("Failed", sentence(text.clone())),
-    );
-    desk.record(
-        worker,
-        Some(lowered.name),
-        Report::warning("Failed", Message::Plain("Error: ErrImagePull")),
-    );
-    let work = &mut worker.containers[index];
-    work.pulls.step(now, now, backoff::MAX);
-    let wait = work
-        .pulls
-        .wait_since(now, backoff::MAX)
-        .unwrap_or(backoff::INITIAL);
-    work.pull_failed = Some(now);
-    desk.note("pull-failed", worker, Detail::Text(lowered.image), None);
-    let message = text
-        .split_once(": ")
-        .map_or_else(|| text.clone(), |(_, cause)| cause.to_owned());
-    wait_for_image(
-        worker,
-        index,
-        "ErrImagePull",
-        message,
-        Some(wait),
-        settings,
-        desk,
-    );
-}
-
-/// Says why the image is missing and waits for the first turn of the worker after the back-off.
-fn wait_for_image(
-    worker: &mut Worker,
-    index: usize,
-    reason: &'static str,
-    message: String,
-    wait: Option<SimDuration>,
-    settings: &Settings,
-    desk: &mut Desk<'_, '_>,
-) {
-    let now = desk.now();
-    let expiry = now + wait.unwrap_or(SimDuration::ZERO);
-    let mut turn = now + desk.jitter(worker, ERROR_PERIOD);
-    while turn < expiry {
-        turn += desk.jitter(worker, ERROR_PERIOD);
-    }
-    let work = &mut worker.containers[index];
-    work.step = Step::Idle;
-    work.not_before = Some(turn);
-    work.waited = wait;
-    work.wait(reason, Some(message.into()));
-    desk.request_status(worker);
-    if wait.is_some() {
-        desk.request_relist(worker);
-    }
-    advance(worker, settings, desk);
-}
-
 /// The container has its process.
 pub fn started(
     worker: &mut Worker,
@@ -387,6 +167,7 @@ pub fn started(
     let now = desk.now();
     let work = &mut worker.containers[index];
     work.since = now;
+    work.resize_waits = false;
     if hook.is_nothing() || worker.deadline.is_some() {
         worker.containers[index].step = Step::Running;
     }
@@ -504,7 +285,7 @@ pub fn exited(
 }
 
 /// Reason of an end. Source: containerd `internal/cri/server/helpers.go`.
-const fn reason_of(code: i32, oom: bool) -> &'static str {
+pub const fn reason_of(code: i32, oom: bool) -> &'static str {
     if oom {
         "OOMKilled"
     } else if code == 0 {
@@ -681,6 +462,7 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
             _ => {}
         }
     }
+    resize::look(worker, desk);
     desk.request_status(worker);
     if ends {
         after_end(worker, settings, desk);
@@ -787,150 +569,6 @@ const fn failure_text(handler: &ProbeHandler) -> &'static str {
     }
 }
 
-/// The pod is to go: stops what runs, within the grace.
-/// Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`killContainersWithSyncResult`).
-pub fn terminate(worker: &mut Worker, deadline: SimTime, desk: &mut Desk<'_, '_>) {
-    let shortened = worker.deadline.is_some_and(|known| known > deadline);
-    if worker.deadline.is_some() && !shortened {
-        return;
-    }
-    worker.deadline = Some(deadline);
-    for work in &mut worker.containers {
-        if matches!(work.step, Step::Idle | Step::Pulling(_)) {
-            work.step = Step::Done;
-        }
-        if work.step == Step::Exited
-            && let Some((code, oom, at)) = work.ended
-        {
-            work.terminate(code, reason_of(code, oom), at);
-            work.step = Step::Done;
-        }
-    }
-    desk.note(
-        "kill",
-        worker,
-        Detail::Span(deadline.since(desk.now())),
-        None,
-    );
-    if shortened {
-        for index in 0..worker.containers.len() {
-            if worker.containers[index].step == Step::Running {
-                worker.containers[index].stopping = None;
-            }
-        }
-    }
-    stop_next(worker, desk);
-}
-
-/// Stops all regular containers, then sidecars from the last to the first; at the end closes the pod.
-fn stop_next(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
-    let deadline = worker.deadline.unwrap_or(desk.now());
-    let mut left = false;
-    for index in 0..worker.containers.len() {
-        if worker.lowered[index].sidecar {
-            continue;
-        }
-        left |= matches!(
-            worker.containers[index].step,
-            Step::Running | Step::Starting
-        );
-        stop(worker, index, deadline, desk);
-    }
-    for index in (0..worker.containers.len()).rev() {
-        if left || !worker.lowered[index].sidecar {
-            continue;
-        }
-        left = matches!(
-            worker.containers[index].step,
-            Step::Running | Step::Starting
-        );
-        stop(worker, index, deadline, desk);
-    }
-    if !left {
-        close(worker, desk);
-        desk.request_relist_for_end(worker);
-    }
-}
-
-/// Stops one container: its hook, then the stop signal with what is left of the grace.
-fn stop(worker: &mut Worker, index: usize, deadline: SimTime, desk: &mut Desk<'_, '_>) {
-    let lowered = worker.lowered[index].clone();
-    let work = &mut worker.containers[index];
-    let (Step::Running, Some(container)) = (work.step, work.container) else {
-        return;
-    };
-    if work.stopping == Some(StopReason::Pod) {
-        return;
-    }
-    work.stopping = Some(StopReason::Pod);
-    desk.record(
-        worker,
-        Some(lowered.name),
-        Report::normal("Killing", naming("Stopping container {}", lowered.name)),
-    );
-    let grace = deadline.max(desk.now()).since(desk.now());
-    let hook = lowered.pre_stop.span.min(grace);
-    if lowered.pre_stop.fails && lowered.pre_stop.span < grace {
-        let failed = Report::warning("FailedPreStopHook", Message::Plain("PreStopHook failed"));
-        desk.record(worker, Some(lowered.name), failed);
-    }
-    if hook.is_zero() {
-        desk.order(Order::Stop {
-            container,
-            grace: grace.max(MINIMUM_GRACE),
-        });
-    } else {
-        let at = desk.now() + hook;
-        desk.at(at, Event::HookEnded(worker.pod, index as u8));
-    }
-}
-
-/// The hook before the stop has run: the stop signal.
-pub fn hook_ended(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
-    let Some(work) = worker.containers.get(index) else {
-        return;
-    };
-    if let (Step::Running, Some(container), Some(deadline)) =
-        (work.step, work.container, worker.deadline)
-    {
-        let grace = deadline.max(desk.now()).since(desk.now());
-        desk.order(Order::Stop {
-            container,
-            grace: grace.max(MINIMUM_GRACE),
-        });
-    }
-}
-
-/// Everything has stopped: the sandbox goes.
-fn close(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
-    if let Some(sandbox) = worker.sandbox.take() {
-        desk.order(Order::RemoveSandbox { sandbox });
-    }
-    worker.sandbox_ready = false;
-    for work in &mut worker.containers {
-        work.container = None;
-    }
-}
-
-impl Desk<'_, '_> {
-    /// The last status and the removal of the object come after the next relist: the kubelet waits
-    /// until it has seen the containers gone and the pod's directories are cleaned up.
-    fn request_relist_for_end(&mut self, worker: &mut Worker) {
-        if worker.finished {
-            return;
-        }
-        worker.finished = true;
-        worker.relist_at = None;
-        self.request_relist(worker);
-    }
-}
-
-/// The object may go: says how it ended and deletes it with grace zero.
-pub fn finish(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
-    let at = desk.now() + desk.write_time();
-    desk.at(at, Event::Delete(worker.pod));
-}
-
 /// The sandbox has its network.
 pub fn sandbox_ready(
     worker: &mut Worker,
@@ -979,6 +617,10 @@ pub fn sandbox_failed(worker: &mut Worker, sandbox: SandboxId, desk: &mut Desk<'
 /// Source: containerd reports such tasks with code 255 and reason Unknown.
 pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     let now = desk.now();
+    // That it was to end was in the agent's memory only.
+    if !worker.is_stopped() {
+        worker.evicted = None;
+    }
     let had_sandbox = worker.sandbox_ordered;
     worker.sandbox = None;
     worker.sandbox_ordered = false;

@@ -10,7 +10,7 @@ use crate::substrate::sandbox::SandboxState;
 
 use super::backoff::Backoff;
 use super::desk::Desk;
-use super::lifecycle;
+use super::{lifecycle, stop};
 use super::lower::{LIVENESS, READINESS, STARTUP};
 use super::worker::{Step, Worker};
 use super::{Settings, worker::ContainerWork};
@@ -31,13 +31,13 @@ pub fn reattach(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_
     if let Some(deadline) = worker.deadline.take() {
         if worker.finished {
             worker.deadline = Some(deadline);
-            lifecycle::finish(worker, desk);
+            stop::finish(worker, desk);
             return;
         }
         for work in &mut worker.containers {
             work.stopping = None;
         }
-        lifecycle::terminate(worker, deadline, desk);
+        stop::terminate(worker, deadline, desk);
         return;
     }
     desk.request_status(worker);

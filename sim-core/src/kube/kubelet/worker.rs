@@ -8,15 +8,16 @@ use crate::api::kube::pod::RestartPolicy;
 use crate::base::name::Name;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
-use crate::kube::rows::pod::{ContainerState, ContainerStatus, Phase, PodStatus, Termination};
+use crate::kube::rows::pod::{ContainerState, ContainerStatus, Pending, Phase, PodStatus, Termination};
 use crate::kube::rows::{NodeId, PodId};
-use crate::kube::template::TemplateId;
+use crate::kube::template::{PodTemplate, TemplateId};
+use crate::kube::volumes::attach::has_claims;
 use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
 
 use super::backoff::Backoff;
 use super::lower::Lowered;
-use super::needs::Need;
+use super::needs::{self, Need};
 
 /// What the worker is doing about one container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -82,6 +83,8 @@ pub struct ContainerWork {
     pub not_before: Option<SimTime>,
     /// The wait that the next start comes after, for the trace.
     pub waited: Option<SimDuration>,
+    /// It restarts to get another size.
+    pub resize_waits: bool,
 }
 
 /// One pod on its node.
@@ -137,8 +140,8 @@ pub struct Worker {
     pub finished: bool,
     /// Reason and message of a pod that the node refused.
     pub rejected: Option<(&'static str, Arc<str>)>,
-    /// Message of a pod that its node evicted.
-    pub evicted: Option<Arc<str>>,
+    /// Reason and message of a pod that its node has ended.
+    pub evicted: Option<(&'static str, Arc<str>)>,
     /// A status write is scheduled.
     pub status_pending: bool,
     /// The relist that will look at this pod next.
@@ -149,9 +152,76 @@ pub struct Worker {
     pub draws: u32,
     /// Whether Initialized was reached: it stays.
     pub initialized: bool,
+    /// Whose containers' sizes were granted.
+    pub allocated: TemplateId,
+    /// Whose containers' sizes the control groups have.
+    pub actual: TemplateId,
+    /// A size that was not granted.
+    pub pending: Option<Pending>,
+    /// Since when another size is being made true.
+    pub resizing: Option<SimTime>,
 }
 
 impl Worker {
+    /// A worker that has done nothing yet.
+    pub fn new(
+        (pod, name): (PodId, Name),
+        (template_id, template): (TemplateId, &PodTemplate),
+        (node, host, machine): (NodeId, Symbol, MachineId),
+        (place, lowered): (Arc<SandboxSpec>, Arc<[Lowered]>),
+        started: SimTime,
+    ) -> Self {
+        let waiting = if template.spec.init_containers.is_empty() {
+            "ContainerCreating"
+        } else {
+            "PodInitializing"
+        };
+        let fresh = || ContainerWork {
+            state: ContainerState::Waiting {
+                reason: waiting,
+                message: None,
+            },
+            ..ContainerWork::default()
+        };
+        Self {
+            pod,
+            template: template_id,
+            volumes: needs::of_volumes(template),
+            mount_wait: SimDuration::ZERO,
+            mount_until: None,
+            has_claims: has_claims(template),
+            attach_since: None,
+            name,
+            namespace: template.namespace,
+            node,
+            host,
+            machine,
+            containers: lowered.iter().map(|_| fresh()).collect(),
+            lowered,
+            place,
+            restart_policy: template.spec.restart_policy,
+            grace: template.grace,
+            started,
+            sandbox: None,
+            sandbox_ordered: false,
+            sandbox_ready: false,
+            ip: 0,
+            deadline: None,
+            finished: false,
+            rejected: None,
+            evicted: None,
+            status_pending: false,
+            relist_at: None,
+            wake_at: None,
+            draws: 0,
+            initialized: false,
+            allocated: template_id,
+            actual: template_id,
+            pending: None,
+            resizing: None,
+        }
+    }
+
     /// Whether the init containers are through and sidecars have started.
     pub fn is_initialized(&self) -> bool {
         self.lowered
@@ -221,8 +291,9 @@ impl Worker {
             initialized: self.initialized,
             containers_ready: ready,
             ready,
-            reason: self.evicted.as_ref().map(|_| "Evicted"),
-            message: self.evicted.clone(),
+            reason: self.evicted.as_ref().map(|(reason, _)| *reason),
+            message: self.evicted.as_ref().map(|(_, message)| message.clone()),
+            sizes: self.sizes(),
         }
     }
 

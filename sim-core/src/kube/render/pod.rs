@@ -6,7 +6,9 @@ use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, PodCondition, PodDetails, PodFlags, PodRow, Termination,
 };
 use crate::kube::rows::workload::Part;
-use crate::kube::template::PodTemplate;
+use crate::kube::kubelet::resize;
+use crate::kube::kubelet::statics::is_mirror;
+use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
 
 use super::{View, address, object, text_map, text_or_null, time, time_s, uid, uid_text};
@@ -53,14 +55,27 @@ fn metadata(
             set.created.as_micros(),
         )])
     });
+    let owners = if owner.is_none() && is_mirror(template) {
+        node_owner(view, row)
+    } else {
+        owners
+    };
     let tracked = owner.is_some_and(|set| match &set.part {
         Part::Job(part) => part.finished.is_none() && !part.counted.contains(&id),
         Part::None | Part::StatefulSet(_) | Part::DaemonSet(_) => false,
     });
-    let finalizers = if tracked {
-        Value::list(vec!["batch.kubernetes.io/job-tracking".into()])
-    } else {
+    let mut finalizers: Vec<Value> = details
+        .finalizers
+        .iter()
+        .map(|name| Value::String(name.clone()))
+        .collect();
+    if tracked {
+        finalizers.push("batch.kubernetes.io/job-tracking".into());
+    }
+    let finalizers = if finalizers.is_empty() {
         Value::Null
+    } else {
+        Value::list(finalizers)
     };
     let (deletion, grace) = match details.terminating_since.filter(|_| row.is_terminating()) {
         Some(since) => (
@@ -78,7 +93,7 @@ fn metadata(
         ("generateName", generate),
         (
             "generation",
-            Value::Int(if row.is_terminating() { 2 } else { 1 }),
+            Value::Int(i64::from(view.store.generation(id))),
         ),
         ("labels", text_map(&template.labels)),
         ("name", name.as_str().into()),
@@ -102,6 +117,23 @@ fn metadata(
             ),
         ),
     ])
+}
+
+/// A mirror belongs to its node. Source: `pkg/kubelet/pod/mirror_client.go`.
+fn node_owner(view: &View<'_>, row: &PodRow) -> Value {
+    let Some((id, node)) = row.node.and_then(|id| Some((id, view.store.node(id)?))) else {
+        return Value::Null;
+    };
+    let name = view.symbols.text(node.name);
+    let object_of_node = super::node::render(view, id);
+    let own = object_of_node.str_at(&["metadata", "uid"]).unwrap_or("");
+    Value::list(vec![object([
+        ("apiVersion", "v1".into()),
+        ("controller", true.into()),
+        ("kind", "Node".into()),
+        ("name", name.into()),
+        ("uid", own.into()),
+    ])])
 }
 
 /// A controller's reference.
@@ -194,6 +226,12 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
         .len()
         .min(details.containers.len());
     let (init, main) = details.containers.split_at(inits);
+    let sizes = |template: TemplateId| resize::sizes(view.store.template(template));
+    let (allocated, actual) = details.sizes.as_ref().map_or_else(
+        || (sizes(row.template), sizes(row.template)),
+        |known| (sizes(known.allocated), sizes(known.actual)),
+    );
+    let with_sizes = |list: Value, from: usize| with_sizes(list, from, &allocated, &actual);
     let names = |containers: &[crate::api::kube::container::Container]| {
         containers
             .iter()
@@ -204,13 +242,19 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
         ("conditions", conditions(row, template, details)),
         (
             "containerStatuses",
-            container_statuses(view, main, &names(&template.spec.containers)),
+            with_sizes(
+                container_statuses(view, main, &names(&template.spec.containers)),
+                template.spec.init_containers.len(),
+            ),
         ),
         ("hostIP", host.clone()),
         ("hostIPs", ips(&host)),
         (
             "initContainerStatuses",
-            container_statuses(view, init, &names(&template.spec.init_containers)),
+            with_sizes(
+                container_statuses(view, init, &names(&template.spec.init_containers)),
+                0,
+            ),
         ),
         (
             "message",
@@ -236,19 +280,55 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
     ])
 }
 
+fn condition(
+    details: &PodDetails,
+    kind: &str,
+    on: bool,
+    which: PodCondition,
+    reason: Value,
+    message: Value,
+) -> Value {
+    object([
+        (
+            "lastTransitionTime",
+            time_s(details.transitions_s[which as usize]),
+        ),
+        ("message", message),
+        ("reason", reason),
+        ("status", if on { "True" } else { "False" }.into()),
+        ("type", kind.into()),
+    ])
+}
+
+/// What is said of sizes that are not the spec's.
+/// Source: `pkg/kubelet/status/status_manager.go` (`SetPodResizePendingCondition`).
+fn size_conditions(details: &PodDetails) -> Vec<Value> {
+    let Some(sizes) = &details.sizes else {
+        return Vec::new();
+    };
+    let one = |kind: &str, since, reason: Value, message: Value| {
+        object([
+            ("lastTransitionTime", time(since)),
+            ("message", message),
+            ("reason", reason),
+            ("status", "True".into()),
+            ("type", kind.into()),
+        ])
+    };
+    let pending = sizes.pending.as_ref().map(|pending| {
+        let message = Value::String(pending.message.clone());
+        one("PodResizePending", pending.since, pending.reason.into(), message)
+    });
+    let progress = sizes
+        .progress
+        .map(|since| one("PodResizeInProgress", since, Value::Null, Value::Null));
+    pending.into_iter().chain(progress).collect()
+}
+
 fn conditions(row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Value {
     let mut list = Vec::new();
     let mut add = |kind: &str, on: bool, which: PodCondition, reason: Value, message: Value| {
-        list.push(object([
-            (
-                "lastTransitionTime",
-                time_s(details.transitions_s[which as usize]),
-            ),
-            ("message", message),
-            ("reason", reason),
-            ("status", if on { "True" } else { "False" }.into()),
-            ("type", kind.into()),
-        ]));
+        list.push(condition(details, kind, on, which, reason, message));
     };
     let unready = || {
         let inits = template.spec.init_containers.len();
@@ -283,6 +363,10 @@ fn conditions(row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Val
             text(message),
         );
     }
+    list.extend(size_conditions(details));
+    let mut add = |kind: &str, on: bool, which: PodCondition, reason: Value, message: Value| {
+        list.push(condition(details, kind, on, which, reason, message));
+    };
     if row.flags.has(PodFlags::ACKNOWLEDGED) {
         let done = row.phase.is_terminal();
         let reason = |on: bool| match (on, done) {
@@ -366,6 +450,33 @@ fn conditions(row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Val
     } else {
         Value::list(list)
     }
+}
+
+/// Adds the sizes that were granted and that the control groups have.
+/// Source: `pkg/kubelet/kubelet_pods.go` (`convertToAPIContainerStatuses`).
+fn with_sizes(list: Value, from: usize, allocated: &[Value], actual: &[Value]) -> Value {
+    let Some(items) = list.as_list() else {
+        return list;
+    };
+    let mut items = items.to_vec();
+    for (index, item) in items.iter_mut().enumerate() {
+        if item.path(&["state", "running"]).is_none() {
+            continue;
+        }
+        if let Some(requests) = allocated
+            .get(from + index)
+            .and_then(|sizes| sizes.get("requests"))
+        {
+            item.set("allocatedResources", requests.clone());
+        }
+        if let Some(sizes) = actual
+            .get(from + index)
+            .filter(|sizes| sizes.as_map().is_some_and(|map| !map.is_empty()))
+        {
+            item.set("resources", sizes.clone());
+        }
+    }
+    Value::list(items)
 }
 
 fn container_statuses(

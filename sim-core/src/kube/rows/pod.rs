@@ -258,6 +258,38 @@ pub struct PodDetails {
     pub nominated: Option<NodeId>,
     /// `metadata.uid` of a pod that was taken over; others have one made from their name.
     pub uid: Option<Arc<str>>,
+    /// `metadata.finalizers`.
+    pub finalizers: Arc<[Arc<str>]>,
+    /// Only its finalizers keep it.
+    pub held: bool,
+    /// How often its spec was written since its creation.
+    pub respecified: u32,
+    /// Its sizes, where they are not what its spec asks for.
+    pub sizes: Option<Arc<Sizes>>,
+}
+
+/// A size that is asked for and was not granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// `Infeasible` or `Deferred`.
+    pub reason: &'static str,
+    /// Why.
+    pub message: Arc<str>,
+    /// Since when.
+    pub since: SimTime,
+}
+
+/// Sizes of a pod that are not, or were not, its spec's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Whose containers' sizes the agent has granted.
+    pub allocated: TemplateId,
+    /// Whose containers' sizes the control groups have.
+    pub actual: TemplateId,
+    /// What is asked for and was not granted.
+    pub pending: Option<Pending>,
+    /// Since when the groups are being changed.
+    pub progress: Option<SimTime>,
 }
 
 /// A status as the kubelet writes it: replaces the one before.
@@ -285,4 +317,6 @@ pub struct PodStatus {
     pub reason: Option<&'static str>,
     /// `status.message`.
     pub message: Option<Arc<str>>,
+    /// Sizes, where they are not what the spec asks for.
+    pub sizes: Option<Arc<Sizes>>,
 }

@@ -21,6 +21,8 @@ pub enum Subresource {
     Scale,
     /// Its status.
     Status,
+    /// A pod's resources.
+    Resize,
 }
 
 impl Subresource {
@@ -30,6 +32,7 @@ impl Subresource {
             Self::Main => "",
             Self::Scale => "scale",
             Self::Status => "status",
+            Self::Resize => "resize",
         }
     }
 
@@ -38,6 +41,7 @@ impl Subresource {
         match text {
             "scale" => Self::Scale,
             "status" => Self::Status,
+            "resize" => Self::Resize,
             _ => Self::Main,
         }
     }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use crate::base::name::Name;
+use crate::base::resources::ResourceVector;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::node::ConditionStatus;
 use crate::kube::rows::pod::{
-    NO_POD, Phase, PodCondition, PodDetails, PodFlags, PodRow, PodStatus,
+    NO_POD, Phase, PodCondition, PodDetails, PodFlags, PodRow, PodStatus, Sizes,
 };
 use crate::kube::rows::workload::PodCounts;
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
-use crate::kube::template::TemplateId;
+use crate::kube::template::{PodTemplate, TemplateId};
+use crate::manifest::value::Value;
 
 use super::{Change, Store, seconds};
 
@@ -126,8 +128,12 @@ impl Store {
             ready_containers: 0,
             flags,
         };
+        let finalizers = finalizers_of(self.template(template));
         let pod = self.pods.insert(row);
         self.details.clear(pod.slot());
+        if !finalizers.is_empty() {
+            self.details.get_mut(pod.slot()).finalizers = finalizers;
+        }
         match row.owner {
             Some(owner) => self.link_to_owner(pod, owner),
             None => {
@@ -243,6 +249,7 @@ impl Store {
         next.started = status.started;
         next.reason = status.reason;
         next.message = status.message;
+        next.sizes = status.sizes;
         for (flag, condition) in CONDITION_FLAGS {
             let changed =
                 flags.has(flag) != old.flags.has(flag) || !old.flags.has(PodFlags::ACKNOWLEDGED);
@@ -362,6 +369,8 @@ impl Store {
             grace = SimDuration::ZERO;
         }
         if grace == SimDuration::ZERO {
+            let details = self.details.get_mut(pod.slot());
+            details.terminating_since.get_or_insert(now);
             self.remove_pod(pod);
             return;
         }
@@ -380,11 +389,48 @@ impl Store {
         self.log.push(Change::PodTerminating(pod));
     }
 
+    /// Writes `metadata.finalizers`. A pod that only these have kept goes with the last of them.
+    pub fn set_finalizers(&mut self, pod: PodId, finalizers: Arc<[Arc<str>]>) {
+        if self.pods.get(pod).is_none() {
+            return;
+        }
+        let details = self.details.get_mut(pod.slot());
+        details.finalizers = finalizers;
+        if details.held && details.finalizers.is_empty() {
+            self.remove_pod(pod);
+            return;
+        }
+        self.write(pod, |_| {});
+        self.log.push(Change::PodStatus(pod));
+    }
+
+    /// Keeps a pod that is to be removed until its finalizers are off. Answers whether it is kept.
+    fn hold(&mut self, pod: PodId, was_terminating: bool) -> bool {
+        let details = self.details.get(pod.slot());
+        if details.finalizers.is_empty() {
+            return false;
+        }
+        if details.held {
+            return true;
+        }
+        let details = self.details.get_mut(pod.slot());
+        details.held = true;
+        details.deletion_grace = SimDuration::ZERO;
+        self.write(pod, |row| row.flags.set(PodFlags::TERMINATING, true));
+        if !was_terminating {
+            self.log.push(Change::PodTerminating(pod));
+        }
+        true
+    }
+
     /// Removes a pod: the kubelet's last delete, or a forced one.
     pub fn remove_pod(&mut self, pod: PodId) {
         let Some(row) = self.pods.get(pod).copied() else {
             return;
         };
+        if self.hold(pod, row.is_terminating()) {
+            return;
+        }
         self.recount(&row, self.counts_of(&row), PodCounts::default());
         self.lonely.unmet -= self.lonely_share(&row);
         if let Some(node) = row.node.filter(|node| self.nodes.get(*node).is_some()) {
@@ -449,8 +495,62 @@ impl Store {
 
     /// Replaces what a pod is described by: its labels or annotations were written.
     pub fn set_pod_template(&mut self, pod: PodId, template: TemplateId) {
+        let Some(row) = self.pods.get(pod).copied() else {
+            return;
+        };
+        let (old, new) = (
+            self.template(row.template).requests.clone(),
+            self.template(template).requests.clone(),
+        );
+        if old != new
+            && let Some(node) = row.node.and_then(|node| self.nodes.get_mut(node))
+        {
+            node.requested.sub(&old);
+            node.requested.add(&new);
+        }
         self.write(pod, |row| row.template = template);
         self.log.push(Change::PodStatus(pod));
+    }
+
+    /// What a pod counts for on its node, where that is not what its spec says.
+    pub fn set_pod_requests(&mut self, pod: PodId, requests: ResourceVector) {
+        let Some(row) = self.pods.get(pod) else {
+            return;
+        };
+        let template = self.template(row.template);
+        if template.requests == requests {
+            return;
+        }
+        let mut template = PodTemplate::clone(template);
+        template.requests = requests;
+        let template = self.intern_template(template);
+        self.set_pod_template(pod, template);
+    }
+
+    /// A pod is asked to become another size: until its agent says more, its status is of the old.
+    pub fn keep_sizes(&mut self, pod: PodId, old: TemplateId) {
+        if self.pods.get(pod).is_none() || self.pod_details(pod).sizes.is_some() {
+            return;
+        }
+        self.details.get_mut(pod.slot()).sizes = Some(Arc::new(Sizes {
+            allocated: old,
+            actual: old,
+            pending: None,
+            progress: None,
+        }));
+    }
+
+    /// A pod's spec was written: `metadata.generation` goes on.
+    pub fn bump_generation(&mut self, pod: PodId) {
+        if self.pods.get(pod).is_some() {
+            self.details.get_mut(pod.slot()).respecified += 1;
+        }
+    }
+
+    /// `metadata.generation` of a pod.
+    pub fn generation(&self, pod: PodId) -> u32 {
+        let going = self.pods.get(pod).is_some_and(PodRow::is_terminating);
+        1 + self.pod_details(pod).respecified + u32::from(going)
     }
 
     /// Puts back what a pod that was taken over brought with it.
@@ -614,6 +714,13 @@ impl Store {
             "counts of pods went below zero"
         );
     }
+}
+
+/// `metadata.finalizers` of a template's pods.
+fn finalizers_of(template: &PodTemplate) -> Arc<[Arc<str>]> {
+    let list = template.document.path(&["metadata", "finalizers"]);
+    let list = list.and_then(Value::as_list).unwrap_or(&[]);
+    list.iter().filter_map(Value::as_str).map(Arc::from).collect()
 }
 
 const CONDITION_FLAGS: [(PodFlags, PodCondition); 4] = [

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::time::SimTime;
 use crate::substrate::container::Container;
-use crate::substrate::order::{ContainerId, MachineId, SandboxId};
+use crate::substrate::order::{ContainerId, ContainerSpec, MachineId, SandboxId};
 use crate::substrate::process::{Agent, Process};
 use crate::substrate::{Scope, Substrate};
 
@@ -242,6 +242,46 @@ impl Substrate {
         }
         self.limits_changed(machine, scope);
         self.settle(scope);
+    }
+
+    /// A container's group is given other settings; what somebody wrote there is written over.
+    pub(in crate::substrate) fn resize(
+        &mut self,
+        container: ContainerId,
+        spec: Arc<ContainerSpec>,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(row) = self.containers.get_mut(container) else {
+            return;
+        };
+        row.spec = spec;
+        let sandbox = row.sandbox;
+        if let Some(machine) = self.sandbox(sandbox).map(|row| row.machine) {
+            self.unwrite(machine, &GroupKey::Container(container));
+            self.limits_changed(machine, scope);
+        }
+    }
+
+    /// A sandbox's group is given other settings.
+    pub(in crate::substrate) fn resize_sandbox(
+        &mut self,
+        sandbox: SandboxId,
+        spec: Arc<SandboxSpec>,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(row) = self.sandboxes.get_mut(sandbox) else {
+            return;
+        };
+        row.spec = spec;
+        let machine = row.machine;
+        self.unwrite(machine, &GroupKey::Sandbox(sandbox));
+        self.limits_changed(machine, scope);
+    }
+
+    fn unwrite(&mut self, machine: MachineId, key: &GroupKey) {
+        if let Some(row) = self.machines.get_mut(machine) {
+            row.written.remove(key);
+        }
     }
 
     /// Sets what an agent asks for of a group that belongs to no sandbox.

@@ -1,0 +1,236 @@
+//! A container's image: asked for, there, or not to be had.
+//!
+//! Source: `pkg/kubelet/images/image_manager.go`.
+
+use crate::base::time::SimDuration;
+use crate::des::notice::Detail;
+use crate::kube::store::events::Message;
+use crate::substrate::image::ImageRef;
+use crate::substrate::order::{Order, PullError, PullPolicy};
+
+use super::desk::{Desk, Report, naming, owner, sentence};
+use super::lifecycle::{ERROR_PERIOD, advance};
+use super::worker::{Step, Worker};
+use super::{Settings, backoff, needs};
+
+/// Whether getting the image means asking a registry.
+pub fn goes_to_registry(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> bool {
+    let lowered = &worker.lowered[index];
+    match lowered.pull {
+        PullPolicy::Always => true,
+        PullPolicy::IfNotPresent => !desk.ctx.machines.has_image(worker.machine, lowered.image),
+        PullPolicy::Never => false,
+    }
+}
+
+/// Size of an image that the machine has.
+fn image_bytes(worker: &Worker, text: &str, desk: &Desk<'_, '_>) -> u64 {
+    let reference = ImageRef::parse(text);
+    let mut images = desk.ctx.machines.images_on(worker.machine);
+    images
+        .find(|image| image.reference == reference)
+        .map_or(0, |image| image.program.size_bytes)
+}
+
+/// The image is there: creates and starts the container.
+pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut Desk<'_, '_>) {
+    let Step::Pulling(since) = worker.containers[index].step else {
+        return;
+    };
+    let Some(sandbox) = worker.sandbox else {
+        return;
+    };
+    let lowered = worker.lowered[index].clone();
+    let took = desk.now().since(since);
+    if took.is_zero() && lowered.pull != PullPolicy::Always {
+        let text =
+            "Container image \"{}\" already present on machine and can be accessed by the pod";
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::normal("Pulled", naming(text, lowered.image)),
+        );
+    } else {
+        let took = SimDuration::from_millis(took.as_millis()).exact();
+        let image = desk.ctx.symbols.text(lowered.image);
+        let size = image_bytes(worker, image, desk);
+        let text = format!(
+            "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {size} bytes."
+        );
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::normal("Pulled", sentence(text)),
+        );
+    }
+    if let Some((_, cause)) = needs::missing(&lowered.variables, worker.namespace, desk) {
+        wait_for_variables(worker, index, cause, settings, desk);
+        return;
+    }
+    let work = &mut worker.containers[index];
+    work.pull_failed = None;
+    work.step = Step::Starting;
+    desk.order(Order::Start {
+        owner: owner(worker, index),
+        sandbox,
+        spec: lowered.spec,
+    });
+}
+
+/// What a variable is taken from is not there: the next turn of the worker tries again.
+fn wait_for_variables(
+    worker: &mut Worker,
+    index: usize,
+    cause: String,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
+    let name = worker.lowered[index].name;
+    let event = Report::warning("Failed", sentence(format!("Error: {cause}")));
+    desk.record(worker, Some(name), event);
+    let until = desk.now() + desk.jitter(worker, ERROR_PERIOD);
+    let work = &mut worker.containers[index];
+    work.pull_failed = None;
+    work.step = Step::Idle;
+    work.not_before = Some(until);
+    work.wait("CreateContainerConfigError", Some(cause.into()));
+    desk.request_status(worker);
+    advance(worker, settings, desk);
+}
+
+/// The image could not be had.
+pub fn pull_failed(
+    worker: &mut Worker,
+    index: usize,
+    error: PullError,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
+    let Step::Pulling(_) = worker.containers[index].step else {
+        return;
+    };
+    let now = desk.now();
+    let lowered = worker.lowered[index].clone();
+    let image = desk.ctx.symbols.text(lowered.image).to_owned();
+    if error == PullError::NotPresent {
+        let text = format!("Container image \"{image}\" is not present with pull policy of Never");
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::warning("ErrImageNeverPull", sentence(text.clone())),
+        );
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::warning("Failed", Message::Plain("Error: ErrImageNeverPull")),
+        );
+        wait_for_image(
+            worker,
+            index,
+            "ErrImageNeverPull",
+            text,
+            None,
+            settings,
+            desk,
+        );
+        return;
+    }
+    if error == PullError::InvalidName {
+        let text = format!(
+            "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": invalid reference format"
+        );
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::warning("InspectFailed", sentence(text.clone())),
+        );
+        desk.record(
+            worker,
+            Some(lowered.name),
+            Report::warning("Failed", Message::Plain("Error: InvalidImageName")),
+        );
+        wait_for_image(
+            worker,
+            index,
+            "InvalidImageName",
+            text,
+            None,
+            settings,
+            desk,
+        );
+        return;
+    }
+    let cause = match error {
+        PullError::Denied => {
+            "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
+        }
+        PullError::ManifestUnknown => "not found",
+        PullError::RegistryDown => "dial tcp: i/o timeout",
+        // As containerd reports a full disk.
+        PullError::NoSpace => {
+            "failed to copy: failed to send write: write /var/lib/containerd/io.containerd.content.v1.content/ingest/data: no space left on device: unknown"
+        }
+        PullError::NotPresent | PullError::InvalidName => unreachable!("answered above"),
+    };
+    let text = format!(
+        "Failed to pull image \"{image}\": failed to pull and unpack image \"{image}\": {cause}"
+    );
+    desk.record(
+        worker,
+        Some(lowered.name),
+        Report::warning("Failed", sentence(text.clone())),
+    );
+    desk.record(
+        worker,
+        Some(lowered.name),
+        Report::warning("Failed", Message::Plain("Error: ErrImagePull")),
+    );
+    let work = &mut worker.containers[index];
+    work.pulls.step(now, now, backoff::MAX);
+    let wait = work
+        .pulls
+        .wait_since(now, backoff::MAX)
+        .unwrap_or(backoff::INITIAL);
+    work.pull_failed = Some(now);
+    desk.note("pull-failed", worker, Detail::Text(lowered.image), None);
+    let message = text
+        .split_once(": ")
+        .map_or_else(|| text.clone(), |(_, cause)| cause.to_owned());
+    wait_for_image(
+        worker,
+        index,
+        "ErrImagePull",
+        message,
+        Some(wait),
+        settings,
+        desk,
+    );
+}
+
+/// Says why the image is missing and waits for the first turn of the worker after the back-off.
+fn wait_for_image(
+    worker: &mut Worker,
+    index: usize,
+    reason: &'static str,
+    message: String,
+    wait: Option<SimDuration>,
+    settings: &Settings,
+    desk: &mut Desk<'_, '_>,
+) {
+    let now = desk.now();
+    let expiry = now + wait.unwrap_or(SimDuration::ZERO);
+    let mut turn = now + desk.jitter(worker, ERROR_PERIOD);
+    while turn < expiry {
+        turn += desk.jitter(worker, ERROR_PERIOD);
+    }
+    let work = &mut worker.containers[index];
+    work.step = Step::Idle;
+    work.not_before = Some(turn);
+    work.waited = wait;
+    work.wait(reason, Some(message.into()));
+    desk.request_status(worker);
+    if wait.is_some() {
+        desk.request_relist(worker);
+    }
+    advance(worker, settings, desk);
+}

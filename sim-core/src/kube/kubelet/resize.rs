@@ -1,0 +1,360 @@
+//! In-place resize: whether a pod's new size fits its node, and how its groups get it.
+//!
+//! Three sizes are kept apart: what the spec asks for, what the agent has granted (allocated), and
+//! what the control groups say (actual). Spec is the store's; the other two are the worker's.
+//!
+//! ```text
+//! asked ─▶ more than the node has: Infeasible ─▶ stays as it is
+//!      ─▶ more than is free: Deferred ─▶ looked at again when something goes from the node
+//!      ─▶ granted ─▶ groups written, or the container restarted ─▶ next relist: done
+//! ```
+//! Sources: `pkg/kubelet/allocation/allocation_manager.go` (`handlePodResourcesResize`,
+//! `canResizePod`), `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`computePodResizeAction`).
+//!
+//! Not modelled: sizes of the pod as a whole (`spec.resources`), quotas' say in a resize.
+
+use std::sync::Arc;
+
+use crate::base::resources::ResourceVector;
+use crate::base::time::SimDuration;
+use crate::des::notice::Detail;
+use crate::kube::apiserver::template::requests;
+use crate::kube::rows::PodId;
+use crate::kube::rows::pod::{Pending, Sizes};
+use crate::kube::template::{PodTemplate, TemplateId};
+use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json};
+use crate::substrate::order::Order;
+
+use super::desk::{Desk, Report, naming, sentence};
+use super::worker::{Step, StopReason, Worker};
+use super::{Kubelets, lifecycle};
+
+/// Shortest grace of a container that is restarted for its new size.
+const MINIMUM_GRACE: SimDuration = SimDuration::from_secs(2);
+
+/// `resources` of each container of a template, init containers first.
+pub fn sizes(template: &PodTemplate) -> Vec<Value> {
+    containers(template)
+        .iter()
+        .map(|container| container.get("resources").cloned().unwrap_or_else(Value::map))
+        .collect()
+}
+
+fn containers(template: &PodTemplate) -> Vec<Value> {
+    let list = |name: &str| {
+        let items = template.document.path(&["spec", name]).and_then(Value::as_list);
+        items.unwrap_or(&[]).to_vec()
+    };
+    let mut all = list("initContainers");
+    all.extend(list("containers"));
+    all
+}
+
+/// What becomes of a wish for another size.
+enum Verdict {
+    Granted,
+    Pending(&'static str, String),
+}
+
+impl Kubelets {
+    /// A pod's spec asks for other sizes than were granted, or does so no more. Answers whether its
+    /// containers may be made by the spec.
+    pub(super) fn size_up(&mut self, pod: PodId, wanted: TemplateId, desk: &mut Desk<'_, '_>) -> bool {
+        let Some(worker) = self.worker(pod) else {
+            return true;
+        };
+        let template = desk.store.template(wanted).clone();
+        let granted = desk.store.template(worker.allocated).clone();
+        if sizes(&template) == sizes(&granted) {
+            let Some(worker) = self.worker_mut(pod) else {
+                return true;
+            };
+            if worker.actual == worker.allocated {
+                worker.actual = wanted;
+            }
+            worker.allocated = wanted;
+            if worker.pending.take().is_some() {
+                desk.request_status(worker);
+                settle(worker, desk);
+            }
+            return true;
+        }
+        let verdict = self.judge_size(pod, &template, desk);
+        let settings = self.settings;
+        let generation = desk.store.generation(pod);
+        match verdict {
+            Verdict::Pending(reason, message) => {
+                let Some(worker) = self.worker_mut(pod) else {
+                    return true;
+                };
+                let fresh = worker
+                    .pending
+                    .as_ref()
+                    .is_none_or(|known| (known.reason, &*known.message) != (reason, &message));
+                if !fresh {
+                    return false;
+                }
+                let kind = if reason == "Infeasible" {
+                    "ResizeInfeasible"
+                } else {
+                    "ResizeDeferred"
+                };
+                let text = summary(&template, generation, &message);
+                let text = format!("Pod resize {reason}: {text}");
+                desk.record(worker, None, Report::warning(kind, sentence(text)));
+                let symbol = desk.ctx.symbols.intern(reason);
+                desk.note("resize-pending", worker, Detail::Text(symbol), None);
+                let since = worker
+                    .pending
+                    .as_ref()
+                    .map_or(desk.now(), |known| known.since);
+                worker.pending = Some(Pending {
+                    reason,
+                    message: message.into(),
+                    since,
+                });
+                if reason == "Infeasible" {
+                    settle(worker, desk);
+                }
+                desk.request_status(worker);
+                false
+            }
+            Verdict::Granted => {
+                let (place, lowered) = self.lowered(wanted, &template, desk);
+                let Some(worker) = self.worker_mut(pod) else {
+                    return true;
+                };
+                worker.pending = None;
+                worker.allocated = wanted;
+                worker.resizing = Some(desk.now());
+                worker.place = place.clone();
+                let text = format!("Pod resize started: {}", summary(&template, generation, ""));
+                desk.record(worker, None, Report::normal("ResizeStarted", sentence(text)));
+                desk.note("resize", worker, Detail::None, None);
+                if let Some(sandbox) = worker.sandbox {
+                    desk.order(Order::ResizeSandbox {
+                        sandbox,
+                        spec: place,
+                    });
+                }
+                let old = sizes(desk.store.template(worker.actual));
+                let policies = containers(&template);
+                let new = sizes(&template);
+                for index in 0..worker.containers.len() {
+                    if old.get(index) != new.get(index) {
+                        let restarts = restarts(&policies[index], &old[index], &new[index]);
+                        apply(worker, index, &lowered, restarts, desk);
+                    }
+                }
+                worker.lowered = lowered;
+                desk.request_status(worker);
+                desk.request_relist(worker);
+                lifecycle::advance(worker, &settings, desk);
+                true
+            }
+        }
+    }
+
+    /// Whether a size can be had. Source: `canResizePod`.
+    fn judge_size(
+        &self,
+        pod: PodId,
+        template: &PodTemplate,
+        desk: &mut Desk<'_, '_>,
+    ) -> Verdict {
+        let asked = requests(&template.spec, desk.ctx.symbols);
+        let Some(worker) = self.worker(pod) else {
+            return Verdict::Granted;
+        };
+        let Some(node) = desk.store.node(worker.node) else {
+            return Verdict::Granted;
+        };
+        let have = node.allocatable.clone();
+        let pairs = |used: &ResourceVector| {
+            [
+                ("cpu", asked.milli_cpu, used.milli_cpu, have.milli_cpu),
+                ("memory", asked.memory, used.memory, have.memory),
+            ]
+        };
+        for (resource, asked, _, have) in pairs(&ResourceVector::new()) {
+            if asked > have {
+                return Verdict::Pending(
+                    "Infeasible",
+                    format!(
+                        "Node didn't have enough capacity: {resource}, requested: {asked}, capacity: {have}"
+                    ),
+                );
+            }
+        }
+        let others: Vec<Arc<PodTemplate>> = desk
+            .store
+            .pods_on(worker.node)
+            .filter(|(other, row)| *other != pod && !row.phase.is_terminal())
+            .map(|(other, row)| {
+                let granted = self.worker(other).map_or(row.template, |other| other.allocated);
+                desk.store.template(granted).clone()
+            })
+            .collect();
+        let mut used = ResourceVector::new();
+        for other in others {
+            used.add(&requests(&other.spec, desk.ctx.symbols));
+        }
+        for (resource, asked, used, have) in pairs(&used) {
+            if asked + used > have {
+                return Verdict::Pending(
+                    "Deferred",
+                    format!(
+                        "Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"
+                    ),
+                );
+            }
+        }
+        Verdict::Granted
+    }
+
+    /// Something has gone from a node, or become smaller: sizes that were put off are looked at
+    /// again, those of higher priority and longer wait first.
+    /// Source: `pkg/kubelet/allocation/allocation_manager.go` (`RetryPendingResizes`, `sortPendingResizes`).
+    pub(super) fn retry_sizes(&mut self, node: crate::kube::rows::NodeId, desk: &mut Desk<'_, '_>) {
+        let mut waiting: Vec<(std::cmp::Reverse<i32>, crate::base::time::SimTime, PodId, TemplateId)> = desk
+            .store
+            .pods_on(node)
+            .filter_map(|(pod, row)| {
+                let pending = self.worker(pod)?.pending.as_ref()?;
+                let priority = desk.store.template(row.template).priority;
+                (pending.reason == "Deferred").then_some((
+                    std::cmp::Reverse(priority),
+                    pending.since,
+                    pod,
+                    row.template,
+                ))
+            })
+            .collect();
+        waiting.sort_unstable();
+        for (_, _, pod, template) in waiting {
+            self.size_up(pod, template, desk);
+        }
+    }
+}
+
+/// Whether a change of size restarts a container: by the policy of what changes.
+fn restarts(container: &Value, old: &Value, new: &Value) -> bool {
+    let policies = container.get("resizePolicy").and_then(Value::as_list);
+    ["cpu", "memory"].into_iter().any(|resource| {
+        let differs = ["requests", "limits"]
+            .into_iter()
+            .any(|part| old.path(&[part, resource]) != new.path(&[part, resource]));
+        differs
+            && policies.unwrap_or(&[]).iter().any(|policy| {
+                policy.str_at(&["resourceName"]) == Some(resource)
+                    && policy.str_at(&["restartPolicy"]) == Some("RestartContainer")
+            })
+    })
+}
+
+/// Gives one container its new size, or stops it so that it starts with it.
+fn apply(
+    worker: &mut Worker,
+    index: usize,
+    lowered: &[super::lower::Lowered],
+    restarts: bool,
+    desk: &mut Desk<'_, '_>,
+) {
+    let name = lowered[index].name;
+    let grace = worker.grace.max(MINIMUM_GRACE);
+    let work = &mut worker.containers[index];
+    let (Step::Running, Some(container)) = (work.step, work.container) else {
+        // It starts with what it has now.
+        return;
+    };
+    if !restarts {
+        desk.order(Order::Resize {
+            container,
+            spec: lowered[index].spec.clone(),
+        });
+        return;
+    }
+    if work.stopping.is_some() {
+        return;
+    }
+    work.stopping = Some(StopReason::Changed);
+    work.resize_waits = true;
+    let text = "Container {} resize requires restart";
+    desk.record(worker, Some(name), Report::normal("Killing", naming(text, name)));
+    desk.note("kill", worker, Detail::Text(name), None);
+    desk.order(Order::Stop { container, grace });
+}
+
+/// The relist sees what the groups say: the resize may be done.
+pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
+    if worker.resizing.is_none() || worker.containers.iter().any(|work| work.resize_waits) {
+        return false;
+    }
+    worker.resizing = None;
+    worker.actual = worker.allocated;
+    let template = desk.store.template(worker.allocated).clone();
+    let generation = desk.store.generation(worker.pod);
+    let text = format!("Pod resize completed: {}", summary(&template, generation, ""));
+    desk.record(worker, None, Report::normal("ResizeCompleted", sentence(text)));
+    desk.note("resized", worker, Detail::None, None);
+    settle(worker, desk);
+    desk.request_status(worker);
+    true
+}
+
+/// The node's room counts for what the pod really has or has been granted from now on.
+fn settle(worker: &Worker, desk: &mut Desk<'_, '_>) {
+    let granted = desk.store.template(worker.allocated).clone();
+    let own = requests(&granted.spec, desk.ctx.symbols);
+    desk.store.set_pod_requests(worker.pod, own);
+}
+
+/// Sizes of all containers as Events name them.
+/// Source: `pkg/kubelet/events/pod_resize_event.go`.
+fn summary(template: &PodTemplate, generation: u32, error: &str) -> String {
+    let list = |name: &str| {
+        let items = template.document.path(&["spec", name]).and_then(Value::as_list);
+        let items = items.unwrap_or(&[]).iter().map(|container| {
+            let sizes = container.get("resources").cloned().unwrap_or_else(Value::map);
+            let mut sorted = Value::map();
+            for part in ["limits", "requests"] {
+                if let Some(amounts) = sizes.get(part) {
+                    sorted.set(part, amounts.clone());
+                }
+            }
+            let mut one = Value::map();
+            one.set("name", container.str_at(&["name"]).unwrap_or("").into());
+            one.set("resources", sorted);
+            one
+        });
+        Value::list(items.collect())
+    };
+    let mut text = Value::map();
+    for name in ["initContainers", "containers"] {
+        let items = list(name);
+        if items.as_list().is_some_and(|items| !items.is_empty()) {
+            text.set(name, items);
+        }
+    }
+    text.set("generation", Value::Int(i64::from(generation)));
+    if !error.is_empty() {
+        text.set("error", error.into());
+    }
+    json(&text, KeyOrder::Stored)
+}
+
+impl Worker {
+    /// What the status says of sizes; none: nobody has asked for another.
+    pub fn sizes(&self) -> Option<Arc<Sizes>> {
+        let news = self.pending.is_some() || self.resizing.is_some();
+        (news || self.actual != self.template || self.allocated != self.template).then(|| {
+            Arc::new(Sizes {
+                allocated: self.allocated,
+                actual: self.actual,
+                pending: self.pending.clone(),
+                progress: self.resizing,
+            })
+        })
+    }
+}

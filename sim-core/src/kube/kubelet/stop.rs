@@ -1,0 +1,157 @@
+//! The end of a pod: hooks, stop signals, sidecars last, and the last status.
+//!
+//! Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`killContainersWithSyncResult`).
+
+use crate::base::time::SimTime;
+use crate::des::notice::Detail;
+use crate::kube::store::events::Message;
+use crate::substrate::order::Order;
+
+use super::Event;
+use super::desk::{Desk, Report, naming};
+use super::lifecycle::{MINIMUM_GRACE, reason_of};
+use super::worker::{Step, StopReason, Worker};
+
+/// The pod is to go: stops what runs, within the grace.
+/// Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`killContainersWithSyncResult`).
+pub fn terminate(worker: &mut Worker, deadline: SimTime, desk: &mut Desk<'_, '_>) {
+    let shortened = worker.deadline.is_some_and(|known| known > deadline);
+    if worker.deadline.is_some() && !shortened {
+        return;
+    }
+    worker.deadline = Some(deadline);
+    for work in &mut worker.containers {
+        if matches!(work.step, Step::Idle | Step::Pulling(_)) {
+            work.step = Step::Done;
+        }
+        if work.step == Step::Exited
+            && let Some((code, oom, at)) = work.ended
+        {
+            work.terminate(code, reason_of(code, oom), at);
+            work.step = Step::Done;
+        }
+    }
+    desk.note(
+        "kill",
+        worker,
+        Detail::Span(deadline.since(desk.now())),
+        None,
+    );
+    if shortened {
+        for index in 0..worker.containers.len() {
+            if worker.containers[index].step == Step::Running {
+                worker.containers[index].stopping = None;
+            }
+        }
+    }
+    stop_next(worker, desk);
+}
+
+/// Stops all regular containers, then sidecars from the last to the first; at the end closes the pod.
+pub fn stop_next(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
+    let deadline = worker.deadline.unwrap_or(desk.now());
+    let mut left = false;
+    for index in 0..worker.containers.len() {
+        if worker.lowered[index].sidecar {
+            continue;
+        }
+        left |= matches!(
+            worker.containers[index].step,
+            Step::Running | Step::Starting
+        );
+        stop(worker, index, deadline, desk);
+    }
+    for index in (0..worker.containers.len()).rev() {
+        if left || !worker.lowered[index].sidecar {
+            continue;
+        }
+        left = matches!(
+            worker.containers[index].step,
+            Step::Running | Step::Starting
+        );
+        stop(worker, index, deadline, desk);
+    }
+    if !left {
+        close(worker, desk);
+        desk.request_relist_for_end(worker);
+    }
+}
+
+/// Stops one container: its hook, then the stop signal with what is left of the grace.
+pub fn stop(worker: &mut Worker, index: usize, deadline: SimTime, desk: &mut Desk<'_, '_>) {
+    let lowered = worker.lowered[index].clone();
+    let work = &mut worker.containers[index];
+    let (Step::Running, Some(container)) = (work.step, work.container) else {
+        return;
+    };
+    if work.stopping == Some(StopReason::Pod) {
+        return;
+    }
+    work.stopping = Some(StopReason::Pod);
+    desk.record(
+        worker,
+        Some(lowered.name),
+        Report::normal("Killing", naming("Stopping container {}", lowered.name)),
+    );
+    let grace = deadline.max(desk.now()).since(desk.now());
+    let hook = lowered.pre_stop.span.min(grace);
+    if lowered.pre_stop.fails && lowered.pre_stop.span < grace {
+        let failed = Report::warning("FailedPreStopHook", Message::Plain("PreStopHook failed"));
+        desk.record(worker, Some(lowered.name), failed);
+    }
+    if hook.is_zero() {
+        desk.order(Order::Stop {
+            container,
+            grace: grace.max(MINIMUM_GRACE),
+        });
+    } else {
+        let at = desk.now() + hook;
+        desk.at(at, Event::HookEnded(worker.pod, index as u8));
+    }
+}
+
+/// The hook before the stop has run: the stop signal.
+pub fn hook_ended(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
+    let Some(work) = worker.containers.get(index) else {
+        return;
+    };
+    if let (Step::Running, Some(container), Some(deadline)) =
+        (work.step, work.container, worker.deadline)
+    {
+        let grace = deadline.max(desk.now()).since(desk.now());
+        desk.order(Order::Stop {
+            container,
+            grace: grace.max(MINIMUM_GRACE),
+        });
+    }
+}
+
+/// Everything has stopped: the sandbox goes.
+pub fn close(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
+    if let Some(sandbox) = worker.sandbox.take() {
+        desk.order(Order::RemoveSandbox { sandbox });
+    }
+    worker.sandbox_ready = false;
+    for work in &mut worker.containers {
+        work.container = None;
+    }
+}
+
+impl Desk<'_, '_> {
+    /// The last status and the removal of the object come after the next relist: the kubelet waits
+    /// until it has seen the containers gone and the pod's directories are cleaned up.
+    fn request_relist_for_end(&mut self, worker: &mut Worker) {
+        if worker.finished {
+            return;
+        }
+        worker.finished = true;
+        worker.relist_at = None;
+        self.request_relist(worker);
+    }
+}
+
+/// The object may go: says how it ended and deletes it with grace zero.
+pub fn finish(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
+    let at = desk.now() + desk.write_time();
+    desk.at(at, Event::Delete(worker.pod));
+}
