@@ -31,6 +31,8 @@ fn fault(kind: FaultKind) -> &'static str {
         FaultKind::DiskFill => "disk-fill worker-1 size=1Ti for 5m",
         FaultKind::ApiserverDown => "apiserver-down for 5m",
         FaultKind::EtcdSlow => "etcd-slow for 5m",
+        FaultKind::ApiserverSlow => "apiserver-slow delay=1s for 5m",
+        FaultKind::WatchStale => "watch-stale kube-controller-manager lag=5s for 5m",
         FaultKind::EtcdMemberLoss => "etcd-member-loss control-1 for 5m",
         FaultKind::ControllerRestart => "controller-restart",
         FaultKind::SchedulerDown => "scheduler-down for 5m",
@@ -126,6 +128,11 @@ fn every_run_names_its_mechanism_from_recorded_causes() {
             assert!(
                 quiet || is_recorded(&report, &world),
                 "{name} {who}: {said}"
+            );
+            // The agent that starts the container again has noticed.
+            assert!(
+                kind != FaultKind::Oom || report.faults[0].detected.is_some(),
+                "{name} {who}: nobody noticed"
             );
             let timers = TIMERS
                 .iter()
