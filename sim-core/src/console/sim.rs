@@ -244,7 +244,11 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
                 .try_for_each(|name| machine_exists(lab, name))
         }
         FaultKind::DiskFill => machine_exists(lab, &spec.target),
-        FaultKind::WatchStale if crate::kube::control_plane::Part::parse(&spec.target).is_some() => Ok(()),
+        FaultKind::WatchStale
+            if crate::kube::control_plane::Part::parse(&spec.target).is_some() =>
+        {
+            Ok(())
+        }
         FaultKind::WatchStale => machine_exists(lab, &spec.target),
         FaultKind::PodKill
         | FaultKind::ContainerKill

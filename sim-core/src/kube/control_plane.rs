@@ -228,7 +228,8 @@ impl ControlPlane {
     /// How much longer a write takes on its way, and the news of it: etcd's part and the API
     /// server's.
     fn delay(&self) -> SimDuration {
-        let longest = |list: &[SimDuration]| list.iter().copied().max().unwrap_or(SimDuration::ZERO);
+        let longest =
+            |list: &[SimDuration]| list.iter().copied().max().unwrap_or(SimDuration::ZERO);
         longest(&self.commits) + longest(&self.answers)
     }
 

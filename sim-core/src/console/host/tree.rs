@@ -7,8 +7,8 @@ use crate::base::arrange::Arrange;
 use crate::compose::store::owner;
 use crate::compose::view::container_id;
 use crate::engine::command::Orchestrator;
-use crate::substrate::errno::Errno;
 use crate::kube::kubelet::statics::DIRECTORY;
+use crate::substrate::errno::Errno;
 use crate::substrate::file::{Kind, below, parent};
 use crate::substrate::root_fs::{Change, Disk, Spot, Store};
 

@@ -213,7 +213,10 @@ fn parts(
         .filter(|(_, container)| container.running_since().is_some());
     let mut all: Vec<(String, Sample)> = running
         .map(|(id, container)| {
-            let memory = world.substrate.container_memory(id, world.now).working_set();
+            let memory = world
+                .substrate
+                .container_memory(id, world.now)
+                .working_set();
             let own = (
                 Some(i64::from(container.cpu.got).div_euclid(1_000)),
                 i64::try_from(memory).ok(),

@@ -60,7 +60,8 @@ impl ApiServer {
         };
         let mut document = pod_document(&value);
         // What the server adds when it shows a pod is not the template's.
-        if let (Some(shown), Some(own)) = (document.get("spec").cloned(), old.document.get("spec")) {
+        if let (Some(shown), Some(own)) = (document.get("spec").cloned(), old.document.get("spec"))
+        {
             let mut spec = own.clone();
             for list in LISTS {
                 if let Some(containers) = shown.get(list) {
@@ -74,7 +75,10 @@ impl ApiServer {
         template.annotations = old.annotations.clone();
         if is_mirror(&old) {
             let why = "Forbidden: static pods cannot be resized";
-            causes.push(cause("metadata.annotations[kubernetes.io/config.mirror]", why));
+            causes.push(cause(
+                "metadata.annotations[kubernetes.io/config.mirror]",
+                why,
+            ));
         }
         if template.qos != old.qos {
             let message = format!(
@@ -131,17 +135,21 @@ fn take(asked: &Value, value: &mut Value) -> Vec<Cause> {
                 continue;
             };
             let (old, new) = (
-                container.get("resources").cloned().unwrap_or_else(Value::map),
+                container
+                    .get("resources")
+                    .cloned()
+                    .unwrap_or_else(Value::map),
                 asked.get("resources").cloned().unwrap_or_else(Value::map),
             );
             if old == new {
                 continue;
             }
             let path = format!("spec.{list}[{index}].resources");
-            let runs_on = list == "containers"
-                || container.str_at(&["restartPolicy"]) == Some("Always");
+            let runs_on =
+                list == "containers" || container.str_at(&["restartPolicy"]) == Some("Always");
             if !runs_on {
-                let why = "Forbidden: only cpu and memory resources for sidecar containers are mutable";
+                let why =
+                    "Forbidden: only cpu and memory resources for sidecar containers are mutable";
                 causes.push(cause(path, why));
                 continue;
             }

@@ -523,7 +523,11 @@ impl ApiServer {
     }
 }
 
-pub(super) fn answer(kind: &Kind, key: &DocumentKey, turn: &Turn<'_, '_>) -> Result<Response, Refusal> {
+pub(super) fn answer(
+    kind: &Kind,
+    key: &DocumentKey,
+    turn: &Turn<'_, '_>,
+) -> Result<Response, Refusal> {
     let object = read(kind, &key.namespace, &key.name, turn)
         .ok_or_else(|| Refusal::not_found(kind, &key.name))?;
     Ok(Response {
@@ -1157,7 +1161,10 @@ fn update_pod(parsed: &Parsed, current: &Value, turn: &mut Turn<'_, '_>) -> Resu
         let list = parsed.value.path(&["metadata", "finalizers"]);
         let list = list.and_then(Value::as_list).unwrap_or(&[]);
         let names = list.iter().filter_map(Value::as_str);
-        let finalizers = names.filter(|name| *name != tracking).map(Arc::from).collect();
+        let finalizers = names
+            .filter(|name| *name != tracking)
+            .map(Arc::from)
+            .collect();
         turn.store.set_finalizers(pod, finalizers);
         if same_spec && same_labels || turn.store.pod(pod).is_none() {
             return Ok(true);

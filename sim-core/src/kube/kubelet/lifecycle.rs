@@ -16,8 +16,8 @@ use crate::substrate::order::{ContainerId, Order, SandboxId};
 
 use super::backoff;
 use super::desk::{Desk, Report, naming, owner, sentence};
-use super::lower::{LIVENESS, READINESS, STARTUP};
 use super::images::goes_to_registry;
+use super::lower::{LIVENESS, READINESS, STARTUP};
 use super::needs;
 use super::resize;
 use super::stop::{close, stop, stop_next};

@@ -116,7 +116,10 @@ impl KubePlane {
             .filter(|(_, row)| is_mirror(self.store.template(row.template)))
             .filter(|(_, row)| {
                 let template = self.store.template(row.template);
-                let hash = template.annotations.iter().find(|(key, _)| &**key == MIRROR);
+                let hash = template
+                    .annotations
+                    .iter()
+                    .find(|(key, _)| &**key == MIRROR);
                 let hash = hash.map(|(_, hash)| hash);
                 let name = row.name.text(ctx.symbols);
                 let namespace = ctx.symbols.text(template.namespace);

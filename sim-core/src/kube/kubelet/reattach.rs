@@ -10,10 +10,10 @@ use crate::substrate::sandbox::SandboxState;
 
 use super::backoff::Backoff;
 use super::desk::Desk;
-use super::{lifecycle, stop};
 use super::lower::{LIVENESS, READINESS, STARTUP};
 use super::worker::{Step, Worker};
 use super::{Settings, worker::ContainerWork};
+use super::{lifecycle, stop};
 
 /// Takes over what a pod has on the machine.
 pub fn reattach(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {

@@ -37,13 +37,21 @@ const MINIMUM_GRACE: SimDuration = SimDuration::from_secs(2);
 pub fn sizes(template: &PodTemplate) -> Vec<Value> {
     containers(template)
         .iter()
-        .map(|container| container.get("resources").cloned().unwrap_or_else(Value::map))
+        .map(|container| {
+            container
+                .get("resources")
+                .cloned()
+                .unwrap_or_else(Value::map)
+        })
         .collect()
 }
 
 fn containers(template: &PodTemplate) -> Vec<Value> {
     let list = |name: &str| {
-        let items = template.document.path(&["spec", name]).and_then(Value::as_list);
+        let items = template
+            .document
+            .path(&["spec", name])
+            .and_then(Value::as_list);
         items.unwrap_or(&[]).to_vec()
     };
     let mut all = list("initContainers");
@@ -60,7 +68,12 @@ enum Verdict {
 impl Kubelets {
     /// A pod's spec asks for other sizes than were granted, or does so no more. Answers whether its
     /// containers may be made by the spec.
-    pub(super) fn size_up(&mut self, pod: PodId, wanted: TemplateId, desk: &mut Desk<'_, '_>) -> bool {
+    pub(super) fn size_up(
+        &mut self,
+        pod: PodId,
+        wanted: TemplateId,
+        desk: &mut Desk<'_, '_>,
+    ) -> bool {
         let Some(worker) = self.worker(pod) else {
             return true;
         };
@@ -130,7 +143,11 @@ impl Kubelets {
                 worker.resizing = Some(desk.now());
                 worker.place = place.clone();
                 let text = format!("Pod resize started: {}", summary(&template, generation, ""));
-                desk.record(worker, None, Report::normal("ResizeStarted", sentence(text)));
+                desk.record(
+                    worker,
+                    None,
+                    Report::normal("ResizeStarted", sentence(text)),
+                );
                 desk.note("resize", worker, Detail::None, None);
                 if let Some(sandbox) = worker.sandbox {
                     desk.order(Order::ResizeSandbox {
@@ -157,12 +174,7 @@ impl Kubelets {
     }
 
     /// Whether a size can be had. Source: `canResizePod`.
-    fn judge_size(
-        &self,
-        pod: PodId,
-        template: &PodTemplate,
-        desk: &mut Desk<'_, '_>,
-    ) -> Verdict {
+    fn judge_size(&self, pod: PodId, template: &PodTemplate, desk: &mut Desk<'_, '_>) -> Verdict {
         let asked = requests(&template.spec, desk.ctx.symbols);
         let Some(worker) = self.worker(pod) else {
             return Verdict::Granted;
@@ -192,7 +204,9 @@ impl Kubelets {
             .pods_on(worker.node)
             .filter(|(other, row)| *other != pod && !row.phase.is_terminal())
             .map(|(other, row)| {
-                let granted = self.worker(other).map_or(row.template, |other| other.allocated);
+                let granted = self
+                    .worker(other)
+                    .map_or(row.template, |other| other.allocated);
                 desk.store.template(granted).clone()
             })
             .collect();
@@ -217,7 +231,12 @@ impl Kubelets {
     /// again, those of higher priority and longer wait first.
     /// Source: `pkg/kubelet/allocation/allocation_manager.go` (`RetryPendingResizes`, `sortPendingResizes`).
     pub(super) fn retry_sizes(&mut self, node: crate::kube::rows::NodeId, desk: &mut Desk<'_, '_>) {
-        let mut waiting: Vec<(std::cmp::Reverse<i32>, crate::base::time::SimTime, PodId, TemplateId)> = desk
+        let mut waiting: Vec<(
+            std::cmp::Reverse<i32>,
+            crate::base::time::SimTime,
+            PodId,
+            TemplateId,
+        )> = desk
             .store
             .pods_on(node)
             .filter_map(|(pod, row)| {
@@ -281,7 +300,11 @@ fn apply(
     work.stopping = Some(StopReason::Changed);
     work.resize_waits = true;
     let text = "Container {} resize requires restart";
-    desk.record(worker, Some(name), Report::normal("Killing", naming(text, name)));
+    desk.record(
+        worker,
+        Some(name),
+        Report::normal("Killing", naming(text, name)),
+    );
     desk.note("kill", worker, Detail::Text(name), None);
     desk.order(Order::Stop { container, grace });
 }
@@ -295,8 +318,15 @@ pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
     worker.actual = worker.allocated;
     let template = desk.store.template(worker.allocated).clone();
     let generation = desk.store.generation(worker.pod);
-    let text = format!("Pod resize completed: {}", summary(&template, generation, ""));
-    desk.record(worker, None, Report::normal("ResizeCompleted", sentence(text)));
+    let text = format!(
+        "Pod resize completed: {}",
+        summary(&template, generation, "")
+    );
+    desk.record(
+        worker,
+        None,
+        Report::normal("ResizeCompleted", sentence(text)),
+    );
     desk.note("resized", worker, Detail::None, None);
     settle(worker, desk);
     desk.request_status(worker);
@@ -314,9 +344,15 @@ fn settle(worker: &Worker, desk: &mut Desk<'_, '_>) {
 /// Source: `pkg/kubelet/events/pod_resize_event.go`.
 fn summary(template: &PodTemplate, generation: u32, error: &str) -> String {
     let list = |name: &str| {
-        let items = template.document.path(&["spec", name]).and_then(Value::as_list);
+        let items = template
+            .document
+            .path(&["spec", name])
+            .and_then(Value::as_list);
         let items = items.unwrap_or(&[]).iter().map(|container| {
-            let sizes = container.get("resources").cloned().unwrap_or_else(Value::map);
+            let sizes = container
+                .get("resources")
+                .cloned()
+                .unwrap_or_else(Value::map);
             let mut sorted = Value::map();
             for part in ["limits", "requests"] {
                 if let Some(amounts) = sizes.get(part) {

@@ -19,8 +19,8 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::apiserver::priority::SYSTEM_CLUSTER_CRITICAL;
 use crate::kube::rows::{NodeId, PodId};
-use crate::kube::store::events::{Message, NewEvent};
 use crate::kube::store::Store;
+use crate::kube::store::events::{Message, NewEvent};
 use crate::kube::{Event as PlaneEvent, KubePlane};
 use crate::substrate::order::{MachineId, Order};
 use crate::substrate::{Context, PlaneOutbox};
@@ -179,7 +179,9 @@ impl Kubelets {
             },
         );
         for pod in pods {
-            let grace = self.worker(pod).map_or(span, |worker| worker.grace.min(span));
+            let grace = self
+                .worker(pod)
+                .map_or(span, |worker| worker.grace.min(span));
             let rule = Rule { key, value: span };
             self.end_for_shutdown(pod, grace, rule, desk);
         }

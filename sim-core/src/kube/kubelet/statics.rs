@@ -29,16 +29,16 @@ use crate::kube::render::time;
 use crate::kube::rows::PodId;
 use crate::kube::template::PodTemplate;
 use crate::kube::turn::Turn;
+use crate::manifest::decode::documents;
 use crate::manifest::decode::kube::decode_value;
 use crate::manifest::decode::kube::defaults::apply_defaults;
-use crate::manifest::decode::documents;
 use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 use crate::manifest::value::Value;
+use crate::substrate::Substrate;
 use crate::substrate::file::{Kind, below};
 use crate::substrate::order::MachineId;
 use crate::substrate::root_fs::Store as Tree;
-use crate::substrate::Substrate;
 
 use super::desk::{Desk, Report, sentence};
 use super::worker::Worker;
@@ -152,10 +152,9 @@ impl Kubelets {
         }
         for one in wanted {
             // One of the same name that is still ending keeps its place until it has ended.
-            let taken =
-                self.statics.pods.values().any(|pod| {
-                    pod.machine == machine && (&pod.namespace, &pod.name) == (&one.namespace, &one.name)
-                });
+            let taken = self.statics.pods.values().any(|pod| {
+                pod.machine == machine && (&pod.namespace, &pod.name) == (&one.namespace, &one.name)
+            });
             if !taken {
                 self.begin_static(one, machine, turn);
             }
@@ -333,7 +332,8 @@ fn files(machine: MachineId, machines: &Substrate) -> impl Iterator<Item = (&str
     let entries = tree.into_iter().flat_map(|tree| tree.iter());
     entries.filter_map(|(path, entry)| {
         // Source: `pkg/kubelet/config/file.go`: names that begin with a dot are passed over.
-        let name = below(path, DIRECTORY).filter(|name| !name.contains('/') && !name.starts_with('.'))?;
+        let name =
+            below(path, DIRECTORY).filter(|name| !name.contains('/') && !name.starts_with('.'))?;
         match &entry.kind {
             Kind::File {
                 text: Some(text), ..
@@ -415,7 +415,9 @@ fn read(file: &str, text: &str, host: &str, now: SimTime) -> Result<Wanted, Stri
         value.set_path(&["metadata", "annotations", key], text);
     }
     value.set_path(&["spec", "nodeName"], host.into());
-    let tolerations = value.path(&["spec", "tolerations"]).and_then(Value::as_list);
+    let tolerations = value
+        .path(&["spec", "tolerations"])
+        .and_then(Value::as_list);
     let mut tolerations = tolerations.unwrap_or(&[]).to_vec();
     tolerations.push(Value::object([
         ("effect", Value::from("NoExecute")),
@@ -446,7 +448,10 @@ fn reference(pod: &Value) -> Option<&'static str> {
         let items = value.path(path).and_then(Value::as_list);
         items.unwrap_or(&[]).to_vec()
     };
-    if pod.str_at(&["spec", "serviceAccountName"]).is_some_and(|name| !name.is_empty()) {
+    if pod
+        .str_at(&["spec", "serviceAccountName"])
+        .is_some_and(|name| !name.is_empty())
+    {
         return Some("serviceaccounts");
     }
     for volume in list(pod, &["spec", "volumes"]) {

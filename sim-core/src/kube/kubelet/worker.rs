@@ -8,7 +8,9 @@ use crate::api::kube::pod::RestartPolicy;
 use crate::base::name::Name;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
-use crate::kube::rows::pod::{ContainerState, ContainerStatus, Pending, Phase, PodStatus, Termination};
+use crate::kube::rows::pod::{
+    ContainerState, ContainerStatus, Pending, Phase, PodStatus, Termination,
+};
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::kube::volumes::attach::has_claims;

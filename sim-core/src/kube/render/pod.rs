@@ -1,13 +1,13 @@
 //! A pod as an object.
 
 use crate::base::rng::Seed;
+use crate::kube::kubelet::resize;
+use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::rows::PodId;
 use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, PodCondition, PodDetails, PodFlags, PodRow, Termination,
 };
 use crate::kube::rows::workload::Part;
-use crate::kube::kubelet::resize;
-use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
 
@@ -317,7 +317,12 @@ fn size_conditions(details: &PodDetails) -> Vec<Value> {
     };
     let pending = sizes.pending.as_ref().map(|pending| {
         let message = Value::String(pending.message.clone());
-        one("PodResizePending", pending.since, pending.reason.into(), message)
+        one(
+            "PodResizePending",
+            pending.since,
+            pending.reason.into(),
+            message,
+        )
     });
     let progress = sizes
         .progress

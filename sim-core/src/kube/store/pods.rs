@@ -720,7 +720,10 @@ impl Store {
 fn finalizers_of(template: &PodTemplate) -> Arc<[Arc<str>]> {
     let list = template.document.path(&["metadata", "finalizers"]);
     let list = list.and_then(Value::as_list).unwrap_or(&[]);
-    list.iter().filter_map(Value::as_str).map(Arc::from).collect()
+    list.iter()
+        .filter_map(Value::as_str)
+        .map(Arc::from)
+        .collect()
 }
 
 const CONDITION_FLAGS: [(PodFlags, PodCondition); 4] = [
