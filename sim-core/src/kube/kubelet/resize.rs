@@ -149,15 +149,25 @@ impl Kubelets {
                     Report::normal("ResizeStarted", sentence(text)),
                 );
                 desk.note("resize", worker, Detail::None, None);
+                worker.resize_error = None;
+                let old = sizes(desk.store.template(worker.actual));
+                let policies = containers(&template);
+                let new = sizes(&template);
+                if let Some(error) = too_small(worker, &policies, &old, &new, desk) {
+                    let text = summary(&template, generation, &error);
+                    let text = format!("Pod resize error: {text}");
+                    desk.record(worker, None, Report::warning("ResizeError", sentence(text)));
+                    worker.resize_error = Some(error.into());
+                    worker.lowered = lowered;
+                    desk.request_status(worker);
+                    return true;
+                }
                 if let Some(sandbox) = worker.sandbox {
                     desk.order(Order::ResizeSandbox {
                         sandbox,
                         spec: place,
                     });
                 }
-                let old = sizes(desk.store.template(worker.actual));
-                let policies = containers(&template);
-                let new = sizes(&template);
                 for index in 0..worker.containers.len() {
                     if old.get(index) != new.get(index) {
                         let restarts = restarts(&policies[index], &old[index], &new[index]);
@@ -272,6 +282,40 @@ fn restarts(container: &Value, old: &Value, new: &Value) -> bool {
     })
 }
 
+/// Why a memory limit cannot be lowered while its container runs on: it uses more.
+/// Source: `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`validateMemoryResizeAction`).
+fn too_small(
+    worker: &Worker,
+    policies: &[Value],
+    old: &[Value],
+    new: &[Value],
+    desk: &Desk<'_, '_>,
+) -> Option<String> {
+    let limit = |sizes: &Value| {
+        let text = sizes.path(&["limits", "memory"])?;
+        let text = crate::object::jsonpath::text(text);
+        let quantity = crate::base::quantity::Quantity::parse(&text).ok()?;
+        u64::try_from(quantity.value()).ok()
+    };
+    (0..worker.containers.len()).find_map(|index| {
+        let work = &worker.containers[index];
+        let container = work.container.filter(|_| work.step == Step::Running)?;
+        let (before, after) = (limit(&old[index]), limit(&new[index])?);
+        if before.is_some_and(|before| before <= after)
+            || restarts(&policies[index], &old[index], &new[index])
+        {
+            return None;
+        }
+        let used = desk.ctx.machines.container_memory(container, desk.now()).working_set();
+        (used > after).then(|| {
+            let name = desk.ctx.symbols.text(worker.lowered[index].name);
+            format!(
+                "attempting to set container {name:?} memory limit ({after}) below current usage ({used})"
+            )
+        })
+    })
+}
+
 /// Gives one container its new size, or stops it so that it starts with it.
 fn apply(
     worker: &mut Worker,
@@ -311,7 +355,9 @@ fn apply(
 
 /// The relist sees what the groups say: the resize may be done.
 pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
-    if worker.resizing.is_none() || worker.containers.iter().any(|work| work.resize_waits) {
+    let waits = worker.resize_error.is_some()
+        || worker.containers.iter().any(|work| work.resize_waits);
+    if worker.resizing.is_none() || waits {
         return false;
     }
     worker.resizing = None;
@@ -390,6 +436,7 @@ impl Worker {
                 actual: self.actual,
                 pending: self.pending.clone(),
                 progress: self.resizing,
+                error: self.resize_error.clone(),
             })
         })
     }

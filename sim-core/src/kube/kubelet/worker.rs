@@ -162,6 +162,8 @@ pub struct Worker {
     pub pending: Option<Pending>,
     /// Since when another size is being made true.
     pub resizing: Option<SimTime>,
+    /// Why it is not made true.
+    pub resize_error: Option<Arc<str>>,
 }
 
 impl Worker {
@@ -221,6 +223,7 @@ impl Worker {
             actual: template_id,
             pending: None,
             resizing: None,
+            resize_error: None,
         }
     }
 

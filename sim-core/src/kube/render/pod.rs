@@ -324,9 +324,13 @@ fn size_conditions(details: &PodDetails) -> Vec<Value> {
             message,
         )
     });
-    let progress = sizes
-        .progress
-        .map(|since| one("PodResizeInProgress", since, Value::Null, Value::Null));
+    let progress = sizes.progress.map(|since| match &sizes.error {
+        Some(error) => {
+            let message = Value::String(error.clone());
+            one("PodResizeInProgress", since, "Error".into(), message)
+        }
+        None => one("PodResizeInProgress", since, Value::Null, Value::Null),
+    });
     pending.into_iter().chain(progress).collect()
 }
 

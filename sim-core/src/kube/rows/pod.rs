@@ -290,6 +290,8 @@ pub struct Sizes {
     pub pending: Option<Pending>,
     /// Since when the groups are being changed.
     pub progress: Option<SimTime>,
+    /// Why they are not.
+    pub error: Option<Arc<str>>,
 }
 
 /// A status as the kubelet writes it: replaces the one before.

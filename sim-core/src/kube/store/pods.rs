@@ -131,7 +131,7 @@ impl Store {
         let finalizers = finalizers_of(self.template(template));
         let pod = self.pods.insert(row);
         self.details.clear(pod.slot());
-        if !finalizers.is_empty() {
+        if let Some(finalizers) = finalizers {
             self.details.get_mut(pod.slot()).finalizers = finalizers;
         }
         match row.owner {
@@ -537,6 +537,7 @@ impl Store {
             actual: old,
             pending: None,
             progress: None,
+            error: None,
         }));
     }
 
@@ -717,13 +718,10 @@ impl Store {
 }
 
 /// `metadata.finalizers` of a template's pods.
-fn finalizers_of(template: &PodTemplate) -> Arc<[Arc<str>]> {
-    let list = template.document.path(&["metadata", "finalizers"]);
-    let list = list.and_then(Value::as_list).unwrap_or(&[]);
-    list.iter()
-        .filter_map(Value::as_str)
-        .map(Arc::from)
-        .collect()
+fn finalizers_of(template: &PodTemplate) -> Option<Arc<[Arc<str>]>> {
+    let list = template.document.path(&["metadata", "finalizers"])?;
+    let names = list.as_list()?.iter().filter_map(Value::as_str);
+    Some(names.map(Arc::from).collect())
 }
 
 const CONDITION_FLAGS: [(PodFlags, PodCondition); 4] = [
