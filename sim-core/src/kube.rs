@@ -136,6 +136,10 @@ impl KubePlane {
                     ..self.kubelets.evictions.health(node)
                 };
                 self.heartbeats.post_status(node, health, &mut turn);
+                // A status says which volumes are in use, whether or not anything else has changed.
+                if !self.heartbeats.is_silent(node) {
+                    self.attach.node_updated(node, &mut turn);
+                }
             }
             Event::ControlPlane(event) => self.handle_control_plane(event, ctx, out),
             Event::AttachPass => {

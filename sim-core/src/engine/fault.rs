@@ -41,6 +41,8 @@ pub struct Fault {
     strains: Vec<SubstrateFault>,
     /// The substrate's number for a rule (partition), if it made one.
     rule: Option<RuleId>,
+    /// What ends it could not be done yet.
+    pub(super) unfinished: bool,
 }
 
 /// Faults of one world; the position is the fault's number.
@@ -63,6 +65,7 @@ impl World {
             machines: Vec::new(),
             strains: Vec::new(),
             rule: None,
+            unfinished: false,
         });
         match spec.at {
             Some(at) if at > self.now => {

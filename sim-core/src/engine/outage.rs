@@ -174,23 +174,34 @@ impl World {
         true
     }
 
+    /// Takes a cordon back. Without an API server or a leader it is tried again, as a person would.
     fn end_drain(&mut self, fault: &Fault) {
+        let mut done = true;
         for name in &fault.machines {
             if let Some(machine) = self.machine(name) {
-                self.set_schedulable(machine, true);
+                done &= self.set_schedulable(machine, true);
             }
+        }
+        let same = |known: &Fault| known.spec == fault.spec && known.begun == fault.begun;
+        let Some(index) = self.faults.list.iter().position(same) else {
+            return;
+        };
+        self.faults.list[index].unfinished = !done;
+        if !done {
+            let number = u32::try_from(index).expect("faults are bounded by the console");
+            self.schedule(DRAIN_RETRY, Event::Drain(number));
         }
     }
 
     /// The next round of a drain, unless it was healed meanwhile.
     pub(super) fn drain_again(&mut self, number: u32) {
-        let active = self
-            .faults
-            .list
-            .get(number as usize)
-            .is_some_and(|fault| fault.state == FaultState::Active);
-        if active {
+        let Some(fault) = self.faults.list.get(number as usize).cloned() else {
+            return;
+        };
+        if fault.state == FaultState::Active {
             self.drain_step(number);
+        } else if fault.unfinished {
+            self.end_drain(&fault);
         }
     }
 
@@ -220,17 +231,17 @@ impl World {
         }
     }
 
-    /// Cordons a node or takes that back.
-    fn set_schedulable(&mut self, machine: MachineId, schedulable: bool) {
+    /// Cordons a node or takes that back. Answers whether there was somebody to ask.
+    fn set_schedulable(&mut self, machine: MachineId, schedulable: bool) -> bool {
         let name: Arc<str> = self.machine_text(machine).into();
         match &self.plane {
             Plane::Kubernetes(plane) => {
                 let Some(kind) = kinds::of_object("v1", "Node") else {
-                    return;
+                    return true;
                 };
                 let view = plane.view(&self.symbols, &self.substrate, self.now, self.seed);
                 let Some(mut object) = view.get(kind, "", &name) else {
-                    return;
+                    return true;
                 };
                 if schedulable {
                     object.remove_path(&["spec", "unschedulable"]);
@@ -242,9 +253,12 @@ impl World {
                     namespace: "".into(),
                 };
                 // Without an API server nobody is cordoned, as with the real command.
+                let answers = plane.refusal().is_none();
                 let _answer = self.kube_request(&request);
+                answers
             }
-            Plane::Swarm(_) => {
+            Plane::Swarm(plane) => {
+                let leads = plane.leader().is_some();
                 let availability = if schedulable {
                     Availability::Active
                 } else {
@@ -262,8 +276,9 @@ impl World {
                     self.act(),
                     &super::command::Command::Swarm(Arc::new(request)),
                 );
+                leads
             }
-            Plane::Compose(_) => {}
+            Plane::Compose(_) => true,
         }
     }
 }

@@ -181,7 +181,7 @@ impl AttachDetach {
     }
 
     /// A node reports again: it has unmounted what no pod there uses.
-    fn node_updated(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+    pub(in crate::kube) fn node_updated(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
         let here: Vec<Arc<str>> = self
             .attachments
             .keys()
