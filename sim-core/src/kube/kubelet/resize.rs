@@ -355,8 +355,8 @@ fn apply(
 
 /// The relist sees what the groups say: the resize may be done.
 pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
-    let waits = worker.resize_error.is_some()
-        || worker.containers.iter().any(|work| work.resize_waits);
+    let waits =
+        worker.resize_error.is_some() || worker.containers.iter().any(|work| work.resize_waits);
     if worker.resizing.is_none() || waits {
         return false;
     }
