@@ -402,14 +402,14 @@ fn objects_are_described() {
           Hostname:    w-1
         Capacity:
           cpu:                4
-          ephemeral-storage:  0Ki
+          ephemeral-storage:  104857600Ki
           hugepages-1Gi:      0
           hugepages-2Mi:      0
           memory:             8388608Ki
           pods:               110
         Allocatable:
           cpu:                4
-          ephemeral-storage:  0
+          ephemeral-storage:  96636764000
           hugepages-1Gi:      0
           hugepages-2Mi:      0
           memory:             8286208Ki
@@ -598,8 +598,12 @@ fn failures_show_as_upstream_shows_them() {
         $ kubectl get pods -n team
         No resources found in team namespace.
         $ kubectl get cm -A
-        NAMESPACE   NAME       DATA   AGE
-        team        settings   1      0s
+        NAMESPACE         NAME               DATA   AGE
+        default           kube-root-ca.crt   1      8m6s
+        kube-node-lease   kube-root-ca.crt   1      8m6s
+        kube-public       kube-root-ca.crt   1      8m6s
+        kube-system       kube-root-ca.crt   1      8m6s
+        team              settings           1      0s
         $ sim time
         8m6.1s
         $ kubectl delete ns team
