@@ -61,7 +61,12 @@ impl Plan {
             ("compose.yaml".to_owned(), app::compose(&apps).into()),
         ];
         let restore = (1..=nodes)
-            .map(|number| format!("docker node update --availability active worker-{number}"))
+            .flat_map(|number| {
+                [
+                    format!("docker node update --availability active worker-{number}"),
+                    format!("kubectl uncordon worker-{number}"),
+                ]
+            })
             .collect();
         Self {
             seed,

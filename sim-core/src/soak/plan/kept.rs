@@ -1,7 +1,8 @@
 //! What Kubernetes keeps and protects in a plan: budgets over applications, and applications with
 //! volumes of their own that one node at a time may use.
 //!
-//! Drawn from a stream of its own, so that the rest of a seed's plan does not depend on it.
+//! Drawn from a stream of its own, so that the rest of a seed's plan does not depend on it; said in
+//! kubectl's words only, so that the other orchestrators' runs do not either.
 
 use crate::base::ratio::Ratio;
 use crate::base::rng::{Seed, Stream};
@@ -42,20 +43,25 @@ impl Kept {
         for _ in 0..draw.below(5) {
             let at = draw.between(5_000_000, end.as_micros().max(5_000_001));
             let node = format!("worker-{}", 1 + draw.below(nodes));
-            let seconds = 30 + draw.below(600);
             let workload = match workloads.len() as u32 {
                 0 => None,
                 count => Some(workloads[draw.below(count) as usize]),
             };
+            let replicas = draw.below(4);
             let line = match (draw.below(5), workload) {
-                (0 | 1, _) | (_, None) => format!("sim fault node-drain {node} for {seconds}s"),
+                // Asks once for every pod; the budgets refuse some.
+                (0 | 1, _) | (_, None) => {
+                    format!(
+                        "kubectl drain {node} --force --ignore-daemonsets --delete-emptydir-data"
+                    )
+                }
                 (2, Some(workload)) => format!("kubectl rollout restart {workload}"),
                 // What the user does who does not wait: the volume is still where it was.
                 (3, Some(workload)) => {
                     let label = workload.rsplit('/').next().unwrap_or(workload);
                     format!("kubectl delete pods -l app={label} --force --grace-period=0")
                 }
-                (_, Some(_)) => format!("sim fault node-crash {node} for {}s", seconds * 2),
+                (_, Some(_)) => format!("kubectl scale {SET} --replicas={replicas}"),
             };
             lines.push((SimTime::ZERO + SimDuration::from_micros(at), line));
         }
