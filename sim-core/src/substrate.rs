@@ -41,7 +41,7 @@ pub mod script;
 pub mod task;
 pub mod usage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
@@ -185,7 +185,7 @@ pub struct Substrate {
     /// Machines whose sandboxes nothing joins to others'.
     bridged: u32,
     /// Addresses in use on machines' own networks.
-    ranges: BTreeMap<net::address::RangeKey, BTreeSet<u32>>,
+    ranges: BTreeMap<net::address::RangeKey, net::address::Range>,
     /// Addresses of sandboxes with more than one, in the order of their plugs.
     plugged: BTreeMap<SandboxId, Arc<[u32]>>,
 }

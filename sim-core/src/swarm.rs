@@ -387,6 +387,9 @@ impl SwarmPlane {
 
     /// What each service has and wants, by name.
     pub fn workloads(&self, symbols: &Symbols) -> Vec<WorkloadStatus> {
+        if self.is_over() {
+            return Vec::new();
+        }
         self.store
             .services_by_name()
             .filter_map(|(_, id)| self.store.service(id))
@@ -403,6 +406,9 @@ impl SwarmPlane {
 
     /// Distance to the desired state that the swarm can still close by itself; 0 is converged.
     pub fn unmet(&self) -> u64 {
+        if self.is_over() {
+            return 0;
+        }
         self.store.unmet()
     }
 

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use super::{Output, Session};
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::swarm::SwarmPlane;
+use crate::swarm::cluster::NOT_A_MANAGER;
 use crate::swarm::control_api::{Code, Refusal, Request, Response};
 
 /// Version that engine and client say they have.
@@ -45,7 +46,7 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
 fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Output, Output> {
     let Some(first) = words.first() else {
         return Ok(Output::text(
-            "Usage:  docker [OPTIONS] COMMAND\n\nCommands that are modelled: service, stack, node, swarm, secret, config, network, volume, image, system, compose, run, create, ps, inspect, logs, exec, start, stop, restart, kill, wait, rm, rename, update, port, top, stats, events, images, pull, rmi, version, info\n",
+            "Usage:  docker [OPTIONS] COMMAND\n\nCommands that are modelled: service, stack, node, swarm, secret, config, network, volume, image, system, compose, run, create, ps, inspect, logs, attach, exec, cp, start, stop, restart, kill, wait, rm, rename, update, port, top, stats, events, images, pull, rmi, version, info\n",
         ));
     };
     let rest = &words[1..];
@@ -84,9 +85,9 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
 }
 
 /// Real commands that nothing here models.
-const REAL: [&str; 19] = [
-    "attach", "build", "builder", "buildx", "commit", "context", "cp", "export", "import", "load",
-    "login", "logout", "manifest", "pause", "plugin", "push", "save", "search", "unpause",
+const REAL: [&str; 17] = [
+    "build", "builder", "buildx", "commit", "context", "export", "import", "load", "login",
+    "logout", "manifest", "pause", "plugin", "push", "save", "search", "unpause",
 ];
 
 /// The sentence for a real command that is not modelled.
@@ -118,7 +119,7 @@ pub(super) fn swarm(session: &Session) -> Result<&SwarmPlane, Output> {
         Some(plane) => Ok(plane),
         None if session.history.lab().world(Orchestrator::Compose).is_some() => Err(Output::error(
             1,
-            "Error response from daemon: This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.",
+            format!("Error response from daemon: {NOT_A_MANAGER}"),
         )),
         None => Err(Output::error(
             1,

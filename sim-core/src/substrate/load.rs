@@ -17,12 +17,15 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 
 use super::cgroup::facts::CpuTimes;
 use super::cgroup::limits::Limits;
 use super::cgroup::place::{Version, engine_parent};
+use super::cgroup::settings::Sharing;
 use super::cgroup::tree::GroupKey;
 use super::kernel::busy;
 use super::order::{ContainerId, MachineId, SandboxId};
@@ -37,6 +40,8 @@ pub const CPU: u64 = 1_000_000;
 pub struct Cpu {
     /// CPU time up to `counted`, in nanoseconds.
     usage_ns: u64,
+    /// What requests took of it.
+    requests_ns: u64,
     /// Up to when it is counted.
     counted: SimTime,
     /// For requests, in millionths of a CPU.
@@ -74,12 +79,27 @@ impl Cpu {
 
     fn count(&mut self, now: SimTime) {
         self.usage_ns = self.usage_ns.saturating_add(self.since_counted(now));
+        self.requests_ns = self.requests_ns.saturating_add(self.requests_since(now));
         self.counted = now;
     }
 
     fn since_counted(&self, now: SimTime) -> u64 {
-        // Millionths of a CPU times microseconds are thousandths of a nanosecond times a million.
-        let product = u128::from(self.got) * u128::from(now.since(self.counted).as_micros());
+        self.span_ns(self.got, now)
+    }
+
+    /// What requests took since the last count: busy threads of its own take their parts.
+    fn requests_since(&self, now: SimTime) -> u64 {
+        let share = if self.held {
+            (self.got / (u32::from(self.busy) + 1)).min(self.requests)
+        } else {
+            self.requests
+        };
+        self.span_ns(share, now)
+    }
+
+    /// Nanoseconds of CPU time since the last count at so many millionths of a CPU.
+    fn span_ns(&self, share: u32, now: SimTime) -> u64 {
+        let product = u128::from(share) * u128::from(now.since(self.counted).as_micros());
         u64::try_from(product / 1_000).unwrap_or(u64::MAX)
     }
 }
@@ -296,7 +316,12 @@ impl Substrate {
     ) {
         let sandbox = self.containers[container].sandbox;
         let machine = self.sandboxes[sandbox].machine;
-        let cap = self.own_cap(container);
+        let bounded = !self.is_unbounded(container);
+        let cap = if bounded {
+            self.own_cap(container)
+        } else {
+            None
+        };
         let capacity = self.cpu_capacity(machine);
         let cpu = &mut self.containers[container].cpu;
         cpu.count(scope.now);
@@ -310,14 +335,48 @@ impl Substrate {
         row.cpu_capped = row.cpu_capped.saturating_sub(least).saturating_add(most);
         // Where there is enough for what everybody's own limits allow, nobody's change is another's.
         let fits = fitted && row.cpu_capped <= capacity;
-        if !fits || self.is_bounded_above(container, least.max(most)) {
+        if !fits || (bounded && self.is_bounded_above(container, least.max(most))) {
             self.share_cpus(machine, scope);
             return;
         }
         let was_held = self.containers[container].cpu.held;
-        let is_held = self.set_got(container, most, scope);
-        let row = &mut self.machines[machine];
-        row.cpu_held = (row.cpu_held + u32::from(is_held)).saturating_sub(u32::from(was_held));
+        let is_held = if bounded || was_held {
+            self.set_got(container, most, scope)
+        } else {
+            // It has what it wants, as before: all its requests are answered.
+            self.containers[container].cpu.got = u32::try_from(most).unwrap_or(u32::MAX);
+            false
+        };
+        if is_held != was_held {
+            let row = &mut self.machines[machine];
+            row.cpu_held = (row.cpu_held + u32::from(is_held)).saturating_sub(u32::from(was_held));
+        }
+    }
+
+    /// Whether only the machine's size bounds a container: it has no quota, set of CPUs or virtual
+    /// machine of its own, and there is no quota above it.
+    fn is_unbounded(&self, container: ContainerId) -> bool {
+        let Some(row) = self.containers.get(container) else {
+            return false;
+        };
+        let Some(sandbox) = self.sandboxes.get(row.sandbox) else {
+            return false;
+        };
+        let Some(machine) = self.machines.get(sandbox.machine) else {
+            return false;
+        };
+        let group = &row.spec.group;
+        group.cpu_quota_us.is_none()
+            && group.cpuset_cpus.is_none()
+            && sandbox.spec.group.cpu_quota_us.is_none()
+            && sandbox.spec.runtime.is_empty()
+            && machine.profile.default_runtime.is_none()
+            && machine.written.is_empty()
+            && machine.throttles.is_empty()
+            && machine
+                .levels
+                .values()
+                .all(|level| level.cpu_quota_us.is_none())
     }
 
     /// A container's processes have ended: they want nothing any more.
@@ -572,6 +631,34 @@ impl Substrate {
         times
     }
 
+    /// Requests that a container has answered since it started; those that it had no CPU time for
+    /// are not among them. 0: requests cost it no time, so none are counted.
+    pub fn requests_answered(&self, container: ContainerId, now: SimTime) -> u64 {
+        let Some(row) = self.container(container) else {
+            return 0;
+        };
+        let took = row.cpu.requests_ns + row.cpu.requests_since(now);
+        let each = row.behaviour.request_cpu.as_micros() * self.request_percent(row.sandbox) * 10;
+        took.checked_div(each).unwrap_or(0)
+    }
+
+    /// Bytes that a container's network interfaces have received and sent: its requests and their
+    /// answers. Nothing for one on its machine's own network, as the engine shows it.
+    pub fn container_traffic(&self, container: ContainerId, now: SimTime) -> (u64, u64) {
+        let on_host = self
+            .container(container)
+            .and_then(|row| self.sandbox(row.sandbox))
+            .is_none_or(|row| row.spec.network == Sharing::Host);
+        if on_host {
+            return (0, 0);
+        }
+        let requests = self.requests_answered(container, now);
+        (
+            requests.saturating_mul(REQUEST_BYTES),
+            requests.saturating_mul(ANSWER_BYTES),
+        )
+    }
+
     /// CPU that a machine's processes want, in thousandths.
     pub fn machine_demand_milli(&self, machine: MachineId) -> u64 {
         self.machine(machine)
@@ -625,11 +712,14 @@ impl Substrate {
 
     /// The sandboxes whose requests are to be added up anew, once each.
     pub(super) fn add_up(&mut self, sandbox: SandboxId, scope: &mut Scope<'_>) {
-        let mut wants: Vec<(ContainerId, u64)> = self
+        let mut wants: SmallVec<[(ContainerId, u64); 4]> = self
             .containers_in(sandbox)
             .filter(|(_, row)| row.running_since().is_some())
             .map(|(id, _)| (id, 0))
             .collect();
+        if wants.is_empty() {
+            return;
+        }
         let percent = u128::from(self.request_percent(sandbox));
         for (port, rate) in self.rates_of(sandbox) {
             for (id, sum) in &mut wants {
@@ -650,6 +740,12 @@ impl Substrate {
 
 /// What a process uses to come up, in nanoseconds. Our own figure.
 const START_NS: u64 = 20_000_000;
+
+/// Bytes of a short request with its connection: five packets. Our own figure.
+const REQUEST_BYTES: u64 = 500;
+
+/// Bytes of its answer: four packets, one with a page's first kilobyte. Our own figure.
+const ANSWER_BYTES: u64 = 1_300;
 
 /// Time after which a client gives up, in microseconds. Our own figure.
 const PATIENCE_US: u64 = 1_000_000;

@@ -66,6 +66,8 @@ pub(crate) struct Addresses {
     tasks: BTreeMap<TaskId, Arc<[(Arc<str>, u32)]>>,
     services: BTreeMap<ServiceId, Vec<(Arc<str>, u32)>>,
     nodes: BTreeMap<(NodeId, Arc<str>), u32>,
+    /// How the sandbox of a task without networks is plugged in: one for all such tasks.
+    plain: Option<Arc<SandboxSpec>>,
 }
 
 impl SwarmPlane {
@@ -202,7 +204,25 @@ impl SwarmPlane {
 
     /// How a task's sandbox is plugged in: its networks, and behind them the node's gateway; without
     /// any, the engine's default bridge.
-    pub(crate) fn sandbox_of_task(&self, task: TaskId, service: ServiceId) -> SandboxSpec {
+    pub(crate) fn sandbox_of_task(&mut self, task: TaskId, service: ServiceId) -> Arc<SandboxSpec> {
+        let is_plain = !self.addresses.tasks.contains_key(&task)
+            && self.store.service(service).is_some_and(|object| {
+                object.spec.task.networks.is_empty()
+                    && object.spec.task.container.options.hosts.is_empty()
+            });
+        if !is_plain {
+            return Arc::new(self.plugged_sandbox(task, service));
+        }
+        let plain = || {
+            Arc::new(SandboxSpec {
+                plugs: vec![bridge("bridge", BRIDGE_BASE)],
+                ..SandboxSpec::default()
+            })
+        };
+        self.addresses.plain.get_or_insert_with(plain).clone()
+    }
+
+    fn plugged_sandbox(&self, task: TaskId, service: ServiceId) -> SandboxSpec {
         let on_host = self.store.service(service).is_some_and(|object| {
             object
                 .spec

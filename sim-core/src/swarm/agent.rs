@@ -10,8 +10,6 @@
 //! The agent goes on by itself when it is cut off, starts nothing it was not told to start, and
 //! never restarts a container.
 
-use std::sync::Arc;
-
 use crate::base::id::Id;
 use crate::base::name::Name;
 use crate::base::time::{SimDuration, SimTime};
@@ -164,7 +162,7 @@ impl SwarmPlane {
         out.order(Order::CreateSandbox {
             owner,
             machine: agent.machine,
-            spec: Arc::new(spec),
+            spec,
         });
         out.order(Order::Pull {
             owner,
@@ -638,6 +636,8 @@ impl SwarmPlane {
             agent.sandbox = None;
             agent.container = None;
             agent.network_ready = false;
+            let agent = *agent;
+            self.receiver_lost(&agent, id);
         }
     }
 

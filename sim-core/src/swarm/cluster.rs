@@ -30,7 +30,7 @@ pub enum Change {
     Unlock(Arc<str>),
     /// `init --force-new-cluster`.
     ForceNewCluster,
-    /// `leave --force` of a manager that is not the last one.
+    /// `leave --force` of the manager that is spoken to.
     Leave,
 }
 
@@ -47,6 +47,8 @@ pub(crate) struct Cluster {
     expelled: BTreeSet<NodeId>,
     /// Nodes that have left by themselves: their engines run on, without a swarm.
     left: BTreeSet<NodeId>,
+    /// Whether the last manager has left: nobody has the swarm's state any more.
+    over: bool,
 }
 
 impl Cluster {
@@ -73,6 +75,12 @@ impl SwarmPlane {
             .node(node)
             .is_some_and(|node| node.role == Role::Manager)
             && !self.cluster.expelled.contains(&node)
+    }
+
+    /// Whether there is no swarm any more: its last manager has left, and its state is gone with it.
+    /// Workers run on what they were given.
+    pub fn is_over(&self) -> bool {
+        self.cluster.over
     }
 
     /// The secret that lets a machine join in a role.
@@ -221,8 +229,16 @@ impl SwarmPlane {
         }
         self.node_falls_silent(node, ctx, out);
         self.raft_check(ctx, out);
+        self.cluster.over = self.spoken_to().is_none();
     }
 }
+
+/// What a client is told of a swarm that this engine manages no part of.
+/// Source: moby `daemon/cluster/cluster.go` errNoManager texts.
+pub const NOT_A_MANAGER: &str = "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.";
+
+/// What an engine without a swarm answers. Source: moby `daemon/cluster/errors.go` errNoSwarm.
+pub const NO_SWARM: &str = "This node is not part of a swarm";
 
 /// What a client of a locked manager is told. Source: moby `daemon/cluster/errors.go` errSwarmLocked.
 pub const LOCKED: &str = "Swarm is encrypted and needs to be unlocked before it can be used. Please use \"docker swarm unlock\" to unlock it.";

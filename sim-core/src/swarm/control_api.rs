@@ -3,31 +3,25 @@
 //!
 //! A refused request changes nothing and is never tried again by anyone.
 
+mod lower;
+mod named;
+mod node;
 pub mod validate;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::api::health::HealthTest;
-use crate::api::swarm::service::{Mount, MountKind, PublishMode, ServiceMode, ServiceSpec};
+use crate::api::swarm::service::{PublishMode, ServiceMode, ServiceSpec};
 use crate::api::swarm::stack::Stack;
-use crate::base::arrange::Arrange;
-use crate::base::resources::ResourceVector;
-use crate::base::time::{SimDuration, SimTime};
-use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
-use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec};
-use crate::substrate::root_fs::{self, From, RootSpec};
 use crate::substrate::{Context, PlaneOutbox};
-use crate::swarm::allocator::POOL_FIRST;
 use crate::swarm::cluster;
 use crate::swarm::constraint;
 use crate::swarm::identity::Identity;
 use crate::swarm::stack::StackOutcome;
-use crate::swarm::state::{Availability, Message, NodeState, Role, TaskState, UpdateState};
+use crate::swarm::state::{Availability, Role, UpdateState};
 use crate::swarm::store::{
-    Counts, Named, NodeId, Service, ServiceId, TEMPLATES_MAX, TaskError, Template, TemplateId,
-    UpdateStatus,
+    Counts, NodeId, Service, ServiceId, TEMPLATES_MAX, Template, TemplateId, UpdateStatus,
 };
 use crate::swarm::{Event, SwarmPlane};
 
@@ -477,7 +471,7 @@ impl SwarmPlane {
             preferences: constraint::parse_preferences(&spec.task.placement.preferences),
             reserved_cpu_milli: requests.cpu_milli.unwrap_or(0),
             reserved_memory_bytes: requests.memory_bytes.unwrap_or(0),
-            container: Arc::new(lower(spec, ctx)),
+            container: Arc::new(lower::lower(spec, ctx)),
             balanced: !spec.task.networks.is_empty()
                 || spec
                     .ports
@@ -485,272 +479,6 @@ impl SwarmPlane {
                     .any(|port| port.mode == PublishMode::Ingress),
         };
         self.store.add_template(template)
-    }
-
-    fn change_node(
-        &mut self,
-        text: &str,
-        version: Option<u64>,
-        change: &NodeChange,
-        ctx: &mut Context<'_>,
-        out: &mut PlaneOutbox<Event>,
-    ) -> Result<Response, Refusal> {
-        let Some(id) = self.find_node(text) else {
-            return Err(Refusal::new(
-                Code::NotFound,
-                format!("node {text} not found"),
-            ));
-        };
-        let node = self.store.node(id).expect("the node was just found");
-        if self.is_member(id) && change.role == Some(Role::Worker) {
-            let nodes = self.store.nodes();
-            let managers = nodes.filter(|(id, _)| self.is_member(*id)).count();
-            if managers == 1 {
-                return Err(Refusal::new(
-                    Code::FailedPrecondition,
-                    "attempting to demote the last manager of the swarm",
-                ));
-            }
-            if !self.can_remove_member(id) {
-                return Err(Refusal::new(
-                    Code::FailedPrecondition,
-                    "can't remove member from the raft: this would result in a loss of quorum",
-                ));
-            }
-        }
-        if let Some(version) = version {
-            in_sequence(node.version, version)?;
-        }
-        let identity = node.identity;
-        self.store.update_node(id, ctx.now, |node| {
-            if let Some(availability) = change.availability {
-                node.availability = availability;
-            }
-            if let Some(role) = change.role {
-                node.role = role;
-            }
-            for label in &change.labels_remove {
-                node.labels.remove(label);
-            }
-            node.labels.extend(change.labels_add.iter().cloned());
-        });
-        let verb = change.availability.map_or("update", Availability::word);
-        self.note_node(out, "swarm.control-api", verb, id, None);
-        if change.role.is_some() {
-            self.raft_check(ctx, out);
-        }
-        Ok(Response::Id(identity.text()))
-    }
-
-    fn delete_node(
-        &mut self,
-        text: &str,
-        force: bool,
-        ctx: &mut Context<'_>,
-        out: &mut PlaneOutbox<Event>,
-    ) -> Result<Response, Refusal> {
-        let Some(id) = self.find_node(text) else {
-            return Err(Refusal::new(
-                Code::NotFound,
-                format!("node {text} not found"),
-            ));
-        };
-        let node = self.store.node(id).expect("the node was just found");
-        let identity = node.identity.text();
-        if self.is_member(id) {
-            return Err(Refusal::new(
-                Code::FailedPrecondition,
-                format!(
-                    "node {identity} is a cluster manager and is a member of the raft cluster. \
-                     It must be demoted to worker before removal"
-                ),
-            ));
-        }
-        if !force && node.state == NodeState::Ready {
-            return Err(Refusal::new(
-                Code::FailedPrecondition,
-                format!("node {identity} is not down and can't be removed"),
-            ));
-        }
-        self.note_node(out, "swarm.control-api", "remove", id, None);
-        for task in self.tasks_on(id) {
-            if self.store.tasks[task].state < TaskState::Complete {
-                self.store.update_task(task, |row| {
-                    row.state = TaskState::Orphaned;
-                    row.message = Message::NodeDeleted;
-                    row.error = TaskError::None;
-                    row.status_at = ctx.now;
-                });
-            }
-        }
-        self.agent_removed(id, out);
-        self.store.remove_node(id);
-        Ok(Response::Done)
-    }
-
-    /// Makes the network that the routing mesh uses.
-    pub(crate) fn create_ingress(&mut self) {
-        let version = self.store.next_version();
-        let network = Named {
-            identity: Identity::of(0x1_9e55),
-            version,
-            created_at: SimTime::ZERO,
-            labels: BTreeMap::new(),
-            data: "".into(),
-            subnet: POOL_FIRST,
-        };
-        self.store.networks.insert("ingress".into(), network);
-    }
-
-    fn create_named(
-        &mut self,
-        kind: Kind,
-        name: &Arc<str>,
-        labels: &BTreeMap<Arc<str>, Arc<str>>,
-        data: &Arc<str>,
-        ctx: &mut Context<'_>,
-    ) -> Result<Response, Refusal> {
-        let word = kind.word();
-        if self.named(kind).contains_key(name) {
-            let message = match kind {
-                Kind::Network => format!(
-                    "name conflicts with an existing object: network with name {name} already exists"
-                ),
-                Kind::Secret | Kind::Config => format!("{word} {name} already exists"),
-            };
-            return Err(Refusal::new(Code::AlreadyExists, message));
-        }
-        let version = self.store.next_version();
-        let purpose = match kind {
-            Kind::Network => "swarm.network-id",
-            Kind::Secret => "swarm.secret-id",
-            Kind::Config => "swarm.config-id",
-        };
-        // The pool is cut in /24; the first one is the ingress network's.
-        let subnet = match kind {
-            Kind::Network => {
-                let used: Vec<u32> = self
-                    .store
-                    .networks
-                    .values()
-                    .map(|network| network.subnet)
-                    .collect();
-                (1_u32..65_536)
-                    .map(|number| POOL_FIRST + (number << 8))
-                    .find(|subnet| !used.contains(subnet))
-                    .unwrap_or(0)
-            }
-            Kind::Secret | Kind::Config => 0,
-        };
-        let object = Named {
-            identity: Identity::draw(ctx.seed, purpose, name, version as u32),
-            version,
-            created_at: ctx.now,
-            labels: labels.clone(),
-            data: data.clone(),
-            subnet,
-        };
-        let id = object.identity.text();
-        self.named_mut(kind).insert(name.clone(), object);
-        Ok(Response::Id(id))
-    }
-
-    fn remove_named(&mut self, kind: Kind, text: &str) -> Result<Response, Refusal> {
-        let word = kind.word();
-        let found = self
-            .named(kind)
-            .get_key_value(text)
-            .map(|(name, _)| name.clone())
-            .or_else(|| {
-                one(self
-                    .named(kind)
-                    .iter()
-                    .filter(|(_, object)| starts(object.identity, text))
-                    .map(|(name, _)| name.clone()))
-            });
-        let Some(name) = found else {
-            return Err(Refusal::new(
-                Code::NotFound,
-                format!("{word} {text} not found"),
-            ));
-        };
-        let users: Vec<(String, Arc<str>)> = self
-            .store
-            .services_by_name()
-            .filter_map(|(_, id)| self.store.service(id))
-            .filter(|service| {
-                let task = &service.spec.task;
-                match kind {
-                    Kind::Network => task.networks.contains(&name),
-                    Kind::Secret => task.container.secrets.contains(&name),
-                    Kind::Config => task.container.configs.contains(&name),
-                }
-            })
-            .map(|service| (service.identity.text(), service.spec.name.clone()))
-            .collect();
-        if let Some((first, _)) = users.first() {
-            if kind == Kind::Network {
-                let id = self.named(kind)[&name].identity.text();
-                return Err(Refusal::new(
-                    Code::FailedPrecondition,
-                    format!("network {id} is in use by service {first}"),
-                ));
-            }
-            let names: Vec<&str> = users.iter().map(|(_, name)| &**name).collect();
-            let services = if names.len() == 1 {
-                "service"
-            } else {
-                "services"
-            };
-            return Err(Refusal::new(
-                Code::InvalidArgument,
-                format!(
-                    "{word} '{name}' is in use by the following {services}: {}",
-                    names.join(", ")
-                ),
-            ));
-        }
-        if kind == Kind::Network {
-            let id = self.named(kind)[&name].identity.text();
-            // Tasks of a service that is gone are about to be told to end. Upstream tells them before
-            // a client's next call arrives; here a client's calls are one instant.
-            let task = self.store.tasks.rows().find(|row| {
-                row.state >= TaskState::Assigned
-                    && row.state <= TaskState::Running
-                    && self.store.service(row.service).is_some()
-                    && self
-                        .store
-                        .template(row.template)
-                        .spec
-                        .task
-                        .networks
-                        .contains(&name)
-            });
-            if let Some(row) = task {
-                let message = format!("network {id} is in use by task {}", row.identity.text());
-                return Err(Refusal::new(Code::FailedPrecondition, message));
-            }
-        }
-        self.named_mut(kind).remove(&name);
-        self.store.index += 1;
-        Ok(Response::Done)
-    }
-
-    /// All objects of a kind, by name.
-    pub fn named(&self, kind: Kind) -> &BTreeMap<Arc<str>, Named> {
-        match kind {
-            Kind::Network => &self.store.networks,
-            Kind::Secret => &self.store.secrets,
-            Kind::Config => &self.store.configs,
-        }
-    }
-
-    fn named_mut(&mut self, kind: Kind) -> &mut BTreeMap<Arc<str>, Named> {
-        match kind {
-            Kind::Network => &mut self.store.networks,
-            Kind::Secret => &mut self.store.secrets,
-            Kind::Config => &mut self.store.configs,
-        }
     }
 }
 
@@ -779,112 +507,6 @@ pub fn short_name(spec: &ServiceSpec) -> &str {
         .get(STACK_LABEL)
         .and_then(|stack| spec.name.strip_prefix(&**stack)?.strip_prefix('_'))
         .unwrap_or(&spec.name)
-}
-
-/// The container as the machines run it.
-fn lower(spec: &ServiceSpec, ctx: &mut Context<'_>) -> ContainerSpec {
-    let container = &spec.task.container;
-    let mut ports: Vec<u16> = spec.ports.iter().map(|port| port.target).collect();
-    ports.arrange();
-    ports.dedup();
-    let mut vector = |amounts: &crate::api::resources::ResourceAmounts| {
-        let mut vector = ResourceVector::new();
-        vector.milli_cpu = amounts.cpu_milli.unwrap_or(0) as i64;
-        vector.memory = amounts.memory_bytes.unwrap_or(0) as i64;
-        for (name, amount) in &amounts.extended {
-            vector.set_extended(ctx.symbols.intern(name), *amount as i64);
-        }
-        vector
-    };
-    // Swarm's reservations do not reach the kernel: only limits do.
-    let limits = vector(&spec.task.resources.limits);
-    ContainerSpec {
-        name: ctx.symbols.intern(short_name(spec)),
-        image: ctx.symbols.intern(&container.image),
-        command: container.command.clone().into(),
-        arguments: container.args.clone().into(),
-        environment: container
-            .env
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
-        ports: ports.into(),
-        group: GroupSettings {
-            // Source: moby `daemon/cluster/executor/container/container.go` resources: 0 is no limit.
-            pids_limit: (container.options.pids_limit != 0).then_some(container.options.pids_limit),
-            ..GroupSettings::docker(limits.milli_cpu, limits.memory)
-        },
-        oom: OomScore::Fixed(i32::try_from(container.options.oom_score_adjustment).unwrap_or(0)),
-        requests: ResourceVector::new(),
-        limits,
-        mounts: container
-            .mounts
-            .iter()
-            .map(|mount| mount.target.clone())
-            .collect(),
-        root: Arc::new(root(spec)),
-        probes: probes(spec).into(),
-    }
-}
-
-/// What is mounted into a service's containers.
-fn root(spec: &ServiceSpec) -> RootSpec {
-    let container = &spec.task.container;
-    let from = |mount: &Mount| match mount.kind {
-        MountKind::Bind => From::Machine(mount.source.clone()),
-        MountKind::Tmpfs => From::Memory(0),
-        MountKind::Volume if mount.source.is_empty() => From::Sandbox(mount.target.clone()),
-        MountKind::Volume => From::Volume(mount.source.clone()),
-    };
-    RootSpec {
-        mounts: container
-            .mounts
-            .iter()
-            .map(|mount| root_fs::Mount {
-                target: mount.target.trim_end_matches('/').into(),
-                from: from(mount),
-                read_only: mount.read_only,
-            })
-            .collect(),
-        read_only: container.options.read_only,
-        init: container.options.init == Some(true),
-    }
-}
-
-/// The engine's defaults of a health check. Source: moby `daemon/health.go`.
-const HEALTH_PERIOD: SimDuration = SimDuration::from_secs(30);
-const HEALTH_START_INTERVAL: SimDuration = SimDuration::from_secs(5);
-const HEALTH_RETRIES: u32 = 3;
-
-fn probes(spec: &ServiceSpec) -> Vec<ProbeSpec> {
-    let Some(check) = &spec.task.container.health_check else {
-        return Vec::new();
-    };
-    let command: Arc<[Arc<str>]> = match &check.test {
-        None | Some(HealthTest::Disabled) => return Vec::new(),
-        Some(HealthTest::Command(words)) => words.clone().into(),
-        Some(HealthTest::Shell(line)) => Arc::new(["/bin/sh".into(), "-c".into(), line.clone()]),
-    };
-    // Zero means the engine's default.
-    let or = |span: SimDuration, default: SimDuration| if span.is_zero() { default } else { span };
-    vec![ProbeSpec {
-        which: 0,
-        action: ProbeAction::Exec { command },
-        initial_delay: SimDuration::ZERO,
-        period: or(check.interval, HEALTH_PERIOD),
-        timeout: or(check.timeout, HEALTH_PERIOD),
-        success_threshold: 1,
-        failure_threshold: match check.retries {
-            0 => HEALTH_RETRIES,
-            retries => retries,
-        },
-        start_period: check.start_period,
-        start_interval: or(check.start_interval, HEALTH_START_INTERVAL),
-        pacing: ProbePacing::Gaps,
-        initial: None,
-        after: None,
-        once: false,
-    }]
 }
 
 /// Number of tasks a service wants, where its specification says so.

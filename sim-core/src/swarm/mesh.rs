@@ -38,11 +38,26 @@ pub const SUSPICION: SimDuration = SimDuration::from_secs(4);
 /// Who is announced, and what was programmed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mesh {
-    announced: BTreeMap<ServiceId, BTreeSet<(NodeId, Id<AgentTask>)>>,
-    dead: BTreeSet<NodeId>,
+    announced: BTreeMap<ServiceId, BTreeMap<(NodeId, Id<AgentTask>), Receiver>>,
+    /// Whether peers have found a node dead, by the node's number; those behind the end live.
+    dead: Vec<bool>,
     due: BTreeSet<ServiceId>,
     keys: BTreeMap<(ServiceId, Face), u32>,
     next_key: u32,
+}
+
+/// Where a task that is announced takes requests.
+#[derive(Clone, Copy, Debug)]
+struct Receiver {
+    machine: MachineId,
+    /// Its sandbox; none once its machine has lost power.
+    sandbox: Option<SandboxId>,
+}
+
+impl Mesh {
+    fn is_dead(&self, node: NodeId) -> bool {
+        self.dead.get(node.0 as usize) == Some(&true)
+    }
 }
 
 /// One way into a service.
@@ -82,11 +97,15 @@ impl SwarmPlane {
         let Some(agent) = self.agents.get(id).copied() else {
             return;
         };
-        let set = self.mesh.announced.entry(agent.service).or_default();
+        let receivers = self.mesh.announced.entry(agent.service).or_default();
+        let receiver = Receiver {
+            machine: agent.machine,
+            sandbox: agent.sandbox,
+        };
         let changed = if serves {
-            set.insert((agent.node, id))
+            receivers.insert((agent.node, id), receiver).is_none()
         } else {
-            set.remove(&(agent.node, id))
+            receivers.remove(&(agent.node, id)).is_some()
         };
         if changed {
             self.rebalance(agent.service, out);
@@ -114,10 +133,15 @@ impl SwarmPlane {
             .sessions
             .get(&node)
             .is_some_and(|session| session.silent_since.is_none())
-            || !self.mesh.dead.insert(node)
+            || self.mesh.is_dead(node)
         {
             return;
         }
+        let number = node.0 as usize;
+        self.mesh
+            .dead
+            .resize(self.mesh.dead.len().max(number + 1), false);
+        self.mesh.dead[number] = true;
         self.rebalance_node(node, out);
         self.note_node(
             out,
@@ -133,19 +157,31 @@ impl SwarmPlane {
 
     /// The node is heard again.
     pub(crate) fn mesh_regains(&mut self, node: NodeId, out: &mut PlaneOutbox<Event>) {
-        if self.mesh.dead.remove(&node) {
+        if self.mesh.is_dead(node) {
+            self.mesh.dead[node.0 as usize] = false;
             self.rebalance_node(node, out);
         }
     }
 
+    /// An announced task's sandbox is gone with its machine's power.
+    pub(crate) fn receiver_lost(&mut self, agent: &AgentTask, id: Id<AgentTask>) {
+        if let Some(receivers) = self.mesh.announced.get_mut(&agent.service)
+            && let Some(receiver) = receivers.get_mut(&(agent.node, id))
+        {
+            receiver.sandbox = None;
+        }
+    }
+
     fn rebalance_node(&mut self, node: NodeId, out: &mut PlaneOutbox<Event>) {
-        let services: Vec<ServiceId> = self
-            .mesh
-            .announced
-            .iter()
-            .filter(|(_, set)| set.iter().any(|(other, _)| *other == node))
-            .map(|(service, _)| *service)
-            .collect();
+        let Some(session) = self.sessions.get(&node) else {
+            return;
+        };
+        let announced = |id: &Id<AgentTask>| {
+            let service = self.agents.get(*id)?.service;
+            let receivers = self.mesh.announced.get(&service)?;
+            receivers.contains_key(&(node, *id)).then_some(service)
+        };
+        let services: BTreeSet<ServiceId> = session.agents.iter().filter_map(announced).collect();
         for service in services {
             self.rebalance(service, out);
         }
@@ -157,9 +193,8 @@ impl SwarmPlane {
         announced
             .into_iter()
             .flatten()
-            .filter(|(node, _)| !self.mesh.dead.contains(node))
-            .filter_map(|(_, id)| self.agents.get(*id))
-            .filter_map(|agent| Some((agent.machine, agent.sandbox?)))
+            .filter(|((node, _), _)| !self.mesh.is_dead(*node))
+            .filter_map(|(_, receiver)| Some((receiver.machine, receiver.sandbox?)))
             .collect()
     }
 

@@ -17,7 +17,7 @@ use crate::base::rng::Stream;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::{Context, PlaneOutbox};
-use crate::swarm::cluster::LOCKED;
+use crate::swarm::cluster::{LOCKED, NOT_A_MANAGER};
 use crate::swarm::control_api::{Code, Refusal};
 use crate::swarm::dispatcher::{GRACE_MULTIPLIER, period};
 use crate::swarm::state::NodeState;
@@ -91,6 +91,9 @@ impl SwarmPlane {
     /// # Errors
     /// The daemon's text.
     pub fn require_leader(&self, now: SimTime) -> Result<(), Refusal> {
+        if self.is_over() {
+            return Err(Refusal::new(Code::Plain, NOT_A_MANAGER));
+        }
         if self.is_locked() {
             return Err(Refusal::new(Code::Plain, LOCKED));
         }

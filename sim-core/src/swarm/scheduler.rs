@@ -5,6 +5,7 @@
 //! one look at each node and keeps only as many candidates as the group has tasks.
 
 pub mod filter;
+pub mod roster;
 pub mod spread;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use crate::base::name::Name;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::substrate::{Context, PlaneOutbox};
+use crate::swarm::scheduler::roster::Roster;
 use crate::swarm::scheduler::spread::Branch;
 use crate::swarm::state::{Message, TaskState};
 use crate::swarm::store::{NodeId, ServiceId, TaskError, TaskId, TemplateId};
@@ -157,15 +159,19 @@ impl SwarmPlane {
                     .push(task);
             }
         }
+        if groups.is_empty() {
+            return;
+        }
+        let mut roster = Roster::of(&self.store);
+        let count = roster.entries.len() as u32;
         for ((service, template), mut tasks) in groups {
             tasks.sort_by_key(|task| {
                 let row = &self.store.tasks[*task];
                 (row.slot, row.created_at, row.identity)
             });
-            let count = self.store.nodes().count() as u32;
             let template_row = self.store.template(template).clone();
             let mut tree = Branch::build(
-                &self.store,
+                (&self.store, &mut roster),
                 service,
                 &template_row,
                 tasks.len(),
@@ -188,6 +194,7 @@ impl SwarmPlane {
                     row.error = TaskError::None;
                     row.status_at = ctx.now;
                 });
+                roster.refresh(&self.store, node);
                 let name = self.store.node(node).map(|node| Name::plain(node.name));
                 let detail = name.map_or(Detail::None, |name| Detail::ToOf(name, fits, count));
                 self.note_task(out, "swarm.scheduler", "assign", task, detail, None);

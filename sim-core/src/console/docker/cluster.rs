@@ -6,7 +6,7 @@ use crate::base::rng::Seed;
 use crate::console::{Output, Session};
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::swarm::SwarmPlane;
-use crate::swarm::cluster::Change;
+use crate::swarm::cluster::{Change, NO_SWARM};
 use crate::swarm::control_api::Request;
 use crate::swarm::state::Role;
 
@@ -87,7 +87,9 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Result<Outpu
         "init" => init(session, rest),
         "join" => {
             parse(&JOIN, rest)?;
-            plane_of(session)?;
+            if plane_of(session)?.is_over() {
+                return Err(not_modelled("another swarm to join"));
+            }
             Err(Output::error(1, IN_A_SWARM))
         }
         "leave" => leave(session, rest),
@@ -114,7 +116,11 @@ fn change(session: &mut Session, change: Change) -> Result<(), Output> {
 
 fn init(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&INIT, words)?;
-    plane_of(session)?;
+    if plane_of(session)?.is_over() {
+        return Err(not_modelled(
+            "a new swarm after the last manager has left the old one",
+        ));
+    }
     if !parsed.has("force-new-cluster") {
         return Err(Output::error(1, IN_A_SWARM));
     }
@@ -175,12 +181,13 @@ fn leave(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         .map(|(id, _)| id)
         .filter(|id| plane.is_member(*id))
         .collect();
+    if plane.is_over() {
+        return Err(Output::error(
+            1,
+            format!("Error response from daemon: {NO_SWARM}"),
+        ));
+    }
     if parsed.has("force") {
-        if members.len() <= 1 {
-            return Err(not_modelled(
-                "docker swarm leave --force on the last manager",
-            ));
-        }
         change(session, Change::Leave)?;
         return Ok(Output::text("Node left the swarm.\n"));
     }
@@ -276,12 +283,18 @@ fn unlock(session: &mut Session, words: &[String], input: &str) -> Result<Output
     Ok(Output::default())
 }
 
-/// The certificate itself is not modelled; a new authority is, as far as tokens show it.
+/// A new authority is modelled as far as digests and tokens show it. There is no certificate to
+/// print: keys are drawn, not computed.
 fn authority(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&CA, words)?;
     if !parsed.has("rotate") {
-        manager(session)?;
-        return Err(not_modelled("docker swarm ca without --rotate"));
+        let digest = manager(session)?.authority_digest(seed(session)?);
+        return Err(Output::error(
+            1,
+            format!(
+                "the text of the root certificate is not modelled, only its digest: sha256:{digest}"
+            ),
+        ));
     }
     manager(session)?;
     change(session, Change::RotateAuthority)?;

@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod config;
+pub mod files;
 pub mod look;
 pub mod up;
 
@@ -61,7 +62,7 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let global = Global { parsed };
     let Some(verb) = words.first() else {
         return Ok(Output::text(
-            "Usage:  docker compose [OPTIONS] COMMAND\n\nCommands that are modelled: build, config, create, down, events, exec, images, kill, logs, ls, port, ps, pull, restart, rm, run, scale, start, stop, top, up, version, volumes, wait\n",
+            "Usage:  docker compose [OPTIONS] COMMAND\n\nCommands that are modelled: attach, build, config, cp, create, down, events, exec, images, kill, logs, ls, port, ps, pull, restart, rm, run, scale, start, stop, top, up, version, volumes, wait\n",
         ));
     };
     let rest = &words[1..];
@@ -78,10 +79,9 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
             "Docker Compose version of engine {}\n",
             super::ENGINE_VERSION
         ))),
-        "push" | "cp" | "pause" | "unpause" | "watch" | "stats" | "attach" | "export"
-        | "commit" | "publish" | "bridge" => {
-            Err(super::not_modelled(&format!("docker compose {verb}")))
-        }
+        "cp" | "attach" => files::run(session, &global, verb, rest),
+        "push" | "pause" | "unpause" | "watch" | "stats" | "export" | "commit" | "publish"
+        | "bridge" => Err(super::not_modelled(&format!("docker compose {verb}"))),
         word => Err(Output::error(
             1,
             format!("unknown docker command: \"compose {word}\""),

@@ -1,6 +1,8 @@
 //! `docker ps|inspect|logs|exec|start|stop|restart|kill|rm|update|stats`: containers of one engine.
 //! Source: docker/cli `cli/command/container`, moby `daemon/container/state.go`.
 
+pub mod attach;
+pub mod copy;
 pub mod image;
 pub mod more;
 pub mod ports;
@@ -25,10 +27,10 @@ use crate::swarm::control_api::Kind;
 use row::{Engine, Row};
 
 /// Commands of this module.
-pub const VERBS: [&str; 23] = [
+pub const VERBS: [&str; 25] = [
     "ps", "inspect", "logs", "exec", "start", "stop", "restart", "kill", "rm", "update", "stats",
     "top", "run", "create", "wait", "port", "rename", "events", "images", "pull", "rmi", "diff",
-    "history",
+    "history", "cp", "attach",
 ];
 
 const PS: Grammar = Grammar {
@@ -95,8 +97,9 @@ pub fn grouped(
         ("system", "events") => run(session, "events", words),
         ("system", "df" | "prune") => resource::system(session, verb, words),
         ("image", verb) => image::run(session, verb, words),
-        ("container", "pause" | "unpause" | "attach" | "cp" | "export" | "commit")
-        | ("system", "dial-stdio") => Err(not_modelled(&format!("docker {group} {verb}"))),
+        ("container", "pause" | "unpause" | "export" | "commit") | ("system", "dial-stdio") => {
+            Err(not_modelled(&format!("docker {group} {verb}")))
+        }
         _ => Err(unknown_command(&format!("docker {group}"), verb)),
     }
 }
@@ -130,6 +133,8 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
         "images" => image::list(session, words),
         "pull" => image::pull(session, words),
         "rmi" => image::remove(session, words),
+        "cp" => copy::run(session, words),
+        "attach" => attach::run(session, words),
         "diff" => diff(session, &parse(&DIFF, words)?),
         "history" => image::history(session, words),
         "wait" | "port" | "top" | "rename" | "events" => more::run(session, verb, words),

@@ -326,6 +326,10 @@ pub fn info(session: &Session) -> Result<Output, Output> {
     let plane = super::swarm(session)?;
     let own = plane.spoken_to().and_then(|id| plane.store.node(id));
     text.push_str(&format!(" Server Version: {ENGINE_VERSION}\n"));
+    if plane.is_over() {
+        text.push_str(" Swarm: inactive\n");
+        return Ok(Output::text(text));
+    }
     if plane.is_locked() {
         text.push_str(" Swarm: locked\n");
         return Ok(Output::text(text));

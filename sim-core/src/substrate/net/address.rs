@@ -1,5 +1,6 @@
 //! Addresses of sandboxes: one /24 for each machine, handed out in turn.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::substrate::Substrate;
@@ -8,6 +9,33 @@ use crate::substrate::order::{MachineId, SandboxId};
 
 /// A range of addresses on one machine: the machine and the range's first address.
 pub type RangeKey = (MachineId, u32);
+
+/// What is in use of a range.
+#[derive(Clone, Debug, Default)]
+pub struct Range {
+    used: BTreeSet<u32>,
+    /// Host part below which nothing is free.
+    free_from: u32,
+}
+
+impl Range {
+    /// The lowest free one of the addresses that a plug's range has.
+    fn take(&mut self, plug: &Plug) -> Option<u32> {
+        let size = 1_u32.checked_shl(32 - u32::from(plug.prefix)).unwrap_or(0);
+        // The network itself, its gateway, and at the end the broadcast address.
+        let host = (self.free_from.max(2)..size.saturating_sub(1))
+            .find(|host| !self.used.contains(&(plug.base + host)))?;
+        self.used.insert(plug.base + host);
+        self.free_from = host + 1;
+        Some(plug.base + host)
+    }
+
+    fn give_back(&mut self, plug: &Plug, address: u32) {
+        if self.used.remove(&address) {
+            self.free_from = self.free_from.min(address - plug.base);
+        }
+    }
+}
 
 /// Network that machines' subnets are cut from, unless the plane sets another.
 /// Source: kubeadm and flannel's default `10.244.0.0/16`.
@@ -93,22 +121,18 @@ impl Substrate {
         if plug.address != 0 {
             return Some(plug.address);
         }
-        let used = self.ranges.entry((machine, plug.base)).or_default();
-        let size = 1_u32.checked_shl(32 - u32::from(plug.prefix)).unwrap_or(0);
-        // The network itself, its gateway, and at the end the broadcast address.
-        let free = (2..size.saturating_sub(1))
-            .map(|host| plug.base + host)
-            .find(|address| !used.contains(address))?;
-        used.insert(free);
-        Some(free)
+        self.ranges
+            .entry((machine, plug.base))
+            .or_default()
+            .take(plug)
     }
 
     fn give_back(&mut self, machine: MachineId, plugs: &[Plug], addresses: &[u32]) {
         for (plug, address) in plugs.iter().zip(addresses) {
             if plug.address == 0
-                && let Some(used) = self.ranges.get_mut(&(machine, plug.base))
+                && let Some(range) = self.ranges.get_mut(&(machine, plug.base))
             {
-                used.remove(address);
+                range.give_back(plug, *address);
             }
         }
     }
@@ -193,5 +217,29 @@ impl Substrate {
             "{}/24",
             text(self.network.wrapping_add(row.subnet << 8))
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_gives_the_lowest_free_address() {
+        let plug = Plug {
+            network: "bridge".into(),
+            base: 172 << 24,
+            prefix: 29,
+            address: 0,
+        };
+        let mut range = Range::default();
+        let all: Vec<u32> = std::iter::from_fn(|| range.take(&plug)).collect();
+        let hosts: Vec<u32> = all.iter().map(|address| address - plug.base).collect();
+        assert_eq!(hosts, [2, 3, 4, 5, 6]);
+        range.give_back(&plug, all[3]);
+        range.give_back(&plug, all[1]);
+        assert_eq!(range.take(&plug), Some(all[1]));
+        assert_eq!(range.take(&plug), Some(all[3]));
+        assert_eq!(range.take(&plug), None);
     }
 }

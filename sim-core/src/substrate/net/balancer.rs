@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
@@ -468,12 +467,10 @@ impl Substrate {
         // What a sandbox answers may change with what it is asked; what it is asked does not change
         // with what it answers, so one round is enough.
         let mut unsummed = std::mem::take(&mut self.unsummed);
-        unsummed.arrange();
+        unsummed.sort_unstable();
         unsummed.dedup();
         for sandbox in unsummed.drain(..) {
-            if self.sandboxes.contains(sandbox) {
-                self.add_up(sandbox, scope);
-            }
+            self.add_up(sandbox, scope);
         }
         let mut touched = std::mem::take(&mut self.touched);
         for key in touched.drain(..) {

@@ -4,6 +4,7 @@
 //! Plugins and CSI volumes are not modelled: every node passes those filters.
 
 use crate::api::swarm::service::Platform;
+use crate::base::arrange::Arrange;
 use crate::swarm::constraint;
 use crate::swarm::state::{Availability, NodeState};
 use crate::swarm::store::{Node, Store, Template};
@@ -80,6 +81,15 @@ fn passes(filter: Filter, template: &Template, node: &Node) -> bool {
     }
 }
 
+/// Whether a template asks for nothing but CPU, memory and a number for each node: then a node's short
+/// row answers for it.
+pub fn is_plain(template: &Template) -> bool {
+    template.constraints.is_empty()
+        && template.spec.task.placement.platforms.is_empty()
+        && template.spec.task.resources.requests.extended.is_empty()
+        && template.host_ports().next().is_none()
+}
+
 /// Whether a node runs what is made for a platform. Both sides' architectures are brought to one
 /// spelling. Source: `filter.go` PlatformFilter platformEqual, normalizeArch.
 fn runs_on(platform: &Platform, node: &Node) -> bool {
@@ -135,7 +145,7 @@ pub fn explain(store: &Store, template: &Template) -> String {
     if parts.is_empty() {
         return "no suitable node".to_owned();
     }
-    parts.sort_by_key(|(count, filter)| (u32::MAX - count, *filter));
+    parts.arrange_by_key(|(count, filter)| (u32::MAX - count, *filter));
     let texts: Vec<String> = parts
         .into_iter()
         .map(|(count, filter)| explain_one(filter, count))

@@ -8,15 +8,17 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use crate::base::time::SimTime;
 use crate::des::choice::Choices;
-use crate::swarm::scheduler::filter::{self, Extent};
+use crate::swarm::scheduler::roster::{Entry, Roster};
 use crate::swarm::scheduler::{MAX_FAILURES, MONITOR_FAILURES};
 use crate::swarm::store::{Node, NodeId, ServiceId, Store, Template};
 
 /// What the order of nodes looks at. Upstream's ties are arbitrary (it ranges over a map); here they
 /// are broken by host name unless a search chooses another node to come first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     /// Recent failures of the service; zero below [`MAX_FAILURES`].
     failures: usize,
@@ -24,7 +26,8 @@ struct Rank {
     total: u32,
     /// 1 for a tied node that was not chosen.
     behind: u8,
-    hostname: std::sync::Arc<str>,
+    /// Place among all nodes by host name.
+    name: u32,
     id: NodeId,
 }
 
@@ -32,8 +35,12 @@ struct Rank {
 #[derive(Clone, Debug)]
 struct Candidate {
     rank: Rank,
-    /// The node with the tasks that were put on it, for the filters.
-    node: Node,
+    cpu_milli: u64,
+    memory_bytes: u64,
+    /// What is left of each generic resource that the template asks for.
+    generic: SmallVec<[u64; 1]>,
+    /// Whether the template's host-mode ports are taken, by a task of this pass.
+    ports_taken: bool,
     full: bool,
 }
 
@@ -49,7 +56,7 @@ pub struct Branch {
 impl Branch {
     /// The tree for one group of tasks. Each leaf keeps at most `count` nodes, the best ones.
     pub fn build(
-        store: &Store,
+        (store, roster): (&Store, &mut Roster),
         service: ServiceId,
         template: &Template,
         count: usize,
@@ -59,27 +66,44 @@ impl Branch {
             template: Some(template.clone()),
             ..Self::default()
         };
-        let mut ranks: BTreeMap<Vec<&str>, Vec<(Rank, NodeId)>> = BTreeMap::new();
-        for (id, node) in store.nodes() {
-            let path: Vec<&str> = template
-                .preferences
-                .iter()
-                .map(|preference| preference.value(node))
-                .collect();
-            let of_service = node.active_of(service);
+        roster.count_service(store, service);
+        let mut ranks: BTreeMap<Vec<&str>, Vec<Rank>> = BTreeMap::new();
+        let mut only: Vec<Rank> = Vec::new();
+        for (place, entry) in roster.entries.iter().enumerate() {
+            let of_service = roster.of_service[place];
+            let mut path: Vec<&str> = Vec::new();
+            if !template.preferences.is_empty()
+                && let Some(node) = store.node(entry.id)
+            {
+                let preferences = template.preferences.iter();
+                path.extend(preferences.map(|preference| preference.value(node)));
+            }
             root.count(&path, of_service as usize);
-            if filter::first_failing(template, node, Extent::All).is_some() {
+            if !roster.passes(place, store, template) {
                 continue;
             }
-            let rank = Rank {
-                failures: recent_failures(node, service, template.spec_version, now),
-                of_service,
-                total: node.active,
-                behind: 0,
-                hostname: node.hostname.clone(),
-                id,
+            let failures = match store.node(entry.id) {
+                Some(node) if entry.failures => {
+                    recent_failures(node, service, template.spec_version, now)
+                }
+                Some(_) | None => 0,
             };
-            ranks.entry(path).or_default().push((rank, id));
+            let rank = Rank {
+                failures,
+                of_service,
+                total: entry.active,
+                behind: 0,
+                name: entry.name,
+                id: entry.id,
+            };
+            if path.is_empty() {
+                only.push(rank);
+            } else {
+                ranks.entry(path).or_default().push(rank);
+            }
+        }
+        if !only.is_empty() {
+            ranks.insert(Vec::new(), only);
         }
         for (path, mut nodes) in ranks {
             if open.active() {
@@ -89,17 +113,10 @@ impl Branch {
                 nodes.select_nth_unstable(count);
                 nodes.truncate(count);
             }
-            nodes.sort();
-            let candidates = nodes.into_iter().filter_map(|(rank, id)| {
-                // The node's own list of tasks is of no use here and can be long.
-                let mut node = store.node(id)?.clone();
-                node.tasks = Vec::new();
-                Some(Candidate {
-                    rank,
-                    node,
-                    full: false,
-                })
-            });
+            nodes.sort_unstable();
+            let candidates = nodes
+                .into_iter()
+                .filter_map(|rank| Candidate::new(rank, roster.entry(rank.id), store, template));
             root.leaf_of(&path).leaf = candidates.collect();
         }
         root
@@ -193,9 +210,7 @@ impl Branch {
         if length == 0 {
             return 0;
         }
-        while nodes[turn % length].full
-            || filter::first_failing(template, &nodes[turn % length].node, Extent::All).is_some()
-        {
+        while nodes[turn % length].full || !nodes[turn % length].fits(template) {
             nodes[turn % length].full = true;
             turn += 1;
             if turn == length {
@@ -219,10 +234,7 @@ impl Branch {
                 turn += 1;
             }
             let start = turn;
-            while nodes[turn % length].full
-                || filter::first_failing(template, &nodes[turn % length].node, Extent::All)
-                    .is_some()
-            {
+            while nodes[turn % length].full || !nodes[turn % length].fits(template) {
                 nodes[turn % length].full = true;
                 turn += 1;
                 if turn - start == length {
@@ -235,27 +247,58 @@ impl Branch {
 }
 
 impl Candidate {
+    /// A node that passed the filters.
+    fn new(rank: Rank, entry: &Entry, store: &Store, template: &Template) -> Option<Self> {
+        let asked = &template.spec.task.resources.requests.extended;
+        let generic = if asked.is_empty() {
+            SmallVec::new()
+        } else {
+            let node = store.node(rank.id)?;
+            let left = |kind| {
+                let total = node.generic.get(kind).copied().unwrap_or(0);
+                let held = node.reserved.generic.get(kind).copied().unwrap_or(0);
+                total.saturating_sub(held)
+            };
+            asked.keys().map(left).collect()
+        };
+        Some(Self {
+            rank,
+            cpu_milli: entry.cpu_milli,
+            memory_bytes: entry.memory_bytes,
+            generic,
+            ports_taken: false,
+            full: false,
+        })
+    }
+
+    /// Whether one more task finds room. What does not change by placing tasks has been looked at.
+    fn fits(&self, template: &Template) -> bool {
+        let fits = |free: u64, asked: u64| asked == 0 || free >= asked;
+        let limit = template.spec.task.placement.max_replicas_per_node;
+        let asked = &template.spec.task.resources.requests.extended;
+        fits(self.cpu_milli, template.reserved_cpu_milli)
+            && fits(self.memory_bytes, template.reserved_memory_bytes)
+            && self
+                .generic
+                .iter()
+                .zip(asked.values())
+                .all(|(free, asked)| fits(*free, *asked))
+            && !self.ports_taken
+            && (limit == 0 || u64::from(self.rank.of_service) < limit)
+    }
+
     fn take(&mut self, template: &Template) {
         self.rank.of_service += 1;
         self.rank.total += 1;
-        *self
-            .node
-            .active_by_service
-            .entry(template.service)
-            .or_insert(0) += 1;
-        self.node.active += 1;
-        self.node.reserved.cpu_milli += template.reserved_cpu_milli;
-        self.node.reserved.memory_bytes += template.reserved_memory_bytes;
-        for (kind, amount) in &template.spec.task.resources.requests.extended {
-            *self.node.reserved.generic.entry(kind.clone()).or_insert(0) += amount;
+        self.cpu_milli = self.cpu_milli.saturating_sub(template.reserved_cpu_milli);
+        self.memory_bytes = self
+            .memory_bytes
+            .saturating_sub(template.reserved_memory_bytes);
+        let asked = &template.spec.task.resources.requests.extended;
+        for (free, asked) in self.generic.iter_mut().zip(asked.values()) {
+            *free = free.saturating_sub(*asked);
         }
-        for port in template.host_ports() {
-            *self
-                .node
-                .host_ports
-                .entry((port.protocol, port.published))
-                .or_insert(0) += 1;
-        }
+        self.ports_taken = template.host_ports().next().is_some();
     }
 }
 
@@ -268,19 +311,19 @@ impl Rank {
 }
 
 /// Lets a search say which node of each group of equals comes first, as far as `count` reaches.
-fn choose_among_ties(nodes: &mut [(Rank, NodeId)], count: usize, open: &mut Choices) {
-    nodes.sort();
+fn choose_among_ties(nodes: &mut [Rank], count: usize, open: &mut Choices) {
+    nodes.sort_unstable();
     let mut start = 0;
     while start < nodes.len().min(count) {
-        let (first, _) = &nodes[start];
+        let first = nodes[start];
         let size = nodes[start..]
             .iter()
-            .take_while(|(rank, _)| !first.before(rank))
+            .take_while(|rank| !first.before(rank))
             .count();
         let group = &mut nodes[start..start + size];
         if size > 1 {
             let way = open.choose("swarm-scheduler-tie", size as u32, 0);
-            for (at, (rank, _)) in group.iter_mut().enumerate() {
+            for (at, rank) in group.iter_mut().enumerate() {
                 rank.behind = u8::from(at != way as usize);
             }
         }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Global, containers, host};
 use crate::compose::view::{container_id, status_word};
-use crate::console::docker::container::row::Engine;
+use crate::console::docker::container::row::{Engine, Row};
 use crate::console::docker::container::{self, Lines, command, execute, log_text, more};
-use crate::console::docker::flags::{Grammar, parse};
+use crate::console::docker::flags::{Grammar, Parsed, parse};
 use crate::console::docker::follow;
 use crate::console::docker::listing::{Listing, filters, passes};
 use crate::console::docker::service::tail;
@@ -240,22 +240,40 @@ pub(super) fn logs(session: &Session, global: &Global, words: &[String]) -> Resu
 fn exec(session: &mut Session, global: &Global, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&EXEC, words)?;
     host(session)?;
-    let project = global.name(session)?;
-    let engine = Engine::of(session)?;
-    let service = &parsed.words[0];
-    let index = parsed.read("index", |text| {
+    let index = index(&parsed)?;
+    let row = running(session, global, &parsed.words[0], index)?;
+    execute(session, &row, &parsed.words[1..])
+}
+
+/// The number that `--index` gives.
+pub(super) fn index(parsed: &Parsed) -> Result<Option<u32>, Output> {
+    parsed.read("index", |text| {
         text.parse::<u32>()
             .map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
-    })?;
-    let not_running = || Output::error(1, format!("service \"{service}\" is not running"));
-    let found =
-        containers(session, &project, std::slice::from_ref(service)).map_err(|_| not_running())?;
+    })
+}
+
+/// The running container of a service: the first, or that of a number.
+/// Source: docker/compose `pkg/compose/containers.go` getSpecifiedContainer.
+pub(super) fn running(
+    session: &Session,
+    global: &Global,
+    service: &str,
+    index: Option<u32>,
+) -> Result<Row, Output> {
+    let project = global.name(session)?;
+    let engine = Engine::of(session)?;
+    let index = index.filter(|index| *index > 0);
+    let not_running = || {
+        let which = index.map_or_else(String::new, |index| format!(" container #{index}"));
+        Output::error(1, format!("service {service:?} is not running{which}"))
+    };
+    let found = containers(session, &project, &[service.to_owned()]).map_err(|_| not_running())?;
     let stored = found
         .into_iter()
         .find(|row| status_word(row) == "running" && index.is_none_or(|index| index == row.number))
         .ok_or_else(not_running)?;
-    let row = engine.find(engine.world.symbols.text(stored.name))?;
-    execute(session, &row, &parsed.words[1..])
+    engine.find(engine.world.symbols.text(stored.name))
 }
 
 const SERVICES: Grammar = Grammar {

@@ -4,7 +4,7 @@
 use super::row::{Engine, Row};
 use crate::console::docker::flags::Parsed;
 use crate::console::docker::listing::Listing;
-use crate::console::docker::words::{bytes, short};
+use crate::console::docker::words::{bytes, human_size, short};
 use crate::console::{Output, Session};
 
 /// Prints the table once; nothing is redrawn.
@@ -49,8 +49,7 @@ pub fn run(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
     Ok(listing.output(parsed))
 }
 
-/// The six figures. What has no data is two dashes; so are bytes on wires and disks, which are not
-/// modelled.
+/// The six figures. What has no data is two dashes. Bytes on disks are those of the group's `io.stat`.
 fn figures(engine: &Engine<'_>, row: &Row) -> [String; 6] {
     let none = || "--".to_owned();
     let machines = &engine.world.substrate;
@@ -77,13 +76,16 @@ fn figures(engine: &Engine<'_>, row: &Row) -> [String; 6] {
     // Millionths of a CPU; a hundredth of a percent is a hundred of them.
     let cpu = u64::from(container.cpu.got) / 100;
     let share = used.saturating_mul(10_000).checked_div(limit).unwrap_or(0);
+    let (received, sent) = machines.container_traffic(id, engine.now);
+    let [read, written, ..] = machines.cache_of(id).io;
+    let pair = |a: u64, b: u64| format!("{} / {}", human_size(a), human_size(b));
     let percent = |hundredths: u64| format!("{}.{:02}%", hundredths / 100, hundredths % 100);
     [
         percent(cpu),
         format!("{} / {}", bytes(used), bytes(limit)),
         percent(share),
-        "-- / --".to_owned(),
-        "-- / --".to_owned(),
+        pair(received, sent),
+        pair(read, written),
         machines.container_tasks(id, engine.now).to_string(),
     ]
 }
