@@ -2,7 +2,7 @@
 //! them. One value, handed to every component.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use sim_core::protocol::{
@@ -199,6 +199,10 @@ impl Control {
                 let now = dom::real_ms();
                 let last = self.0.crashed.replace(Some(now));
                 self.0.waiting.borrow_mut().clear();
+                // The next engine does again what was done, and comes to this moment.
+                if self.model().begun {
+                    *self.0.opening.borrow_mut() = Some(self.present());
+                }
                 last.is_none_or(|last| now - last > CRASH_PAUSE_MS)
             }
             Reply::Frame(frame) => {
@@ -551,12 +555,14 @@ impl Control {
         match kind {
             "registry-down" => "registry-down".to_owned(),
             "partition" => {
-                let mut others: Vec<&str> = Vec::new();
-                for other in model.shown.worlds.iter().flat_map(|world| &world.machines) {
-                    if other.name != machine && !others.contains(&other.name.as_str()) {
-                        others.push(&other.name);
-                    }
-                }
+                let worlds = model.shown.worlds.iter();
+                let mut others: Vec<&str> = worlds
+                    .flat_map(|world| &world.machines)
+                    .map(|other| other.name.as_str())
+                    .filter(|other| *other != machine)
+                    .collect();
+                let mut seen = BTreeSet::new();
+                others.retain(|other| seen.insert(*other));
                 format!("partition {machine}|{}", others.join(","))
             }
             kind => format!("{kind} {machine}"),

@@ -290,32 +290,21 @@ fn belongs(subject: &str, workload: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
 }
 
-/// The value of a colour of the page's, as it is now.
+/// The value of a colour of the page's, in the theme asked for.
 #[must_use]
-pub fn token(name: &str) -> String {
+pub fn token(name: &str, dark: bool) -> String {
     let root = gloo::utils::document().document_element();
     let probe = root.and_then(|root| {
         let style = gloo::utils::window().get_computed_style(&root).ok()??;
         style.get_property_value(name).ok()
     });
     let text = probe.unwrap_or_default();
-    // A canvas knows no `light-dark()`: which half is meant is the root's colour scheme.
+    // A canvas knows no `light-dark()`.
     let Some(pair) = text.trim().strip_prefix("light-dark(") else {
         return text;
     };
     let mut halves = pair.trim_end_matches(')').split(',').map(str::trim);
-    let dark = match kept_theme().as_deref() {
-        Some("dark") => true,
-        Some("light") => false,
-        _ => media("(prefers-color-scheme: dark)"),
-    };
     halves.nth(usize::from(dark)).unwrap_or_default().to_owned()
-}
-
-fn kept_theme() -> Option<String> {
-    gloo::utils::document()
-        .document_element()?
-        .get_attribute("data-theme")
 }
 
 /// Where on an element a pointer is, from 0 at its left to 1 at its right.

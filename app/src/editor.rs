@@ -230,6 +230,8 @@ pub struct EditorProps {
     pub checked: Rc<Checked>,
     /// A place to show.
     pub reveal: Option<Reveal>,
+    /// Whether the text area is all that is wanted.
+    pub plain: bool,
 }
 
 /// One file's editor.
@@ -242,13 +244,13 @@ pub fn Editor(props: &EditorProps) -> Html {
         let (place, mounted, arrived) = (place.clone(), mounted.clone(), arrived.clone());
         let (file, control) = (props.file.clone(), props.control.clone());
         let label = props.t.editor_label(&file.name);
-        let fix_label = props.t.problem_fix();
+        let (fix_label, plain) = (props.t.problem_fix(), props.plain);
         use_effect_with((), move |()| {
             let alive = Rc::new(RefCell::new(true));
             let still = alive.clone();
             let kept = mounted.clone();
             spawn_local(async move {
-                let Some(element) = place.cast::<Element>() else {
+                let Some(element) = place.cast::<Element>().filter(|_| !plain) else {
                     return;
                 };
                 let name = file.name.clone();
@@ -279,6 +281,17 @@ pub fn Editor(props: &EditorProps) -> Html {
             move || {
                 *alive.borrow_mut() = false;
                 mounted.borrow_mut().take();
+            }
+        });
+    }
+    {
+        let mounted = mounted.clone();
+        let words = (props.t, *arrived, props.file.name.clone());
+        use_effect_with(words, move |(t, _, name)| {
+            if let Some(mounted) = &*mounted.borrow() {
+                let label = t.editor_label(name);
+                let words = [label.as_str(), t.problem_fix(), t.language.html()];
+                mounted.call("setWords", &words.map(JsValue::from_str));
             }
         });
     }

@@ -107,6 +107,8 @@ pub struct Shown {
     pub why: Rc<Vec<EventLine>>,
     /// The object taken apart.
     pub anatomy: Rc<Option<Box<Anatomy>>>,
+    /// Names of the machines that can be killed: all workers, of the world that has most.
+    pub workers: Rc<Vec<String>>,
 }
 
 /// Everything.
@@ -236,30 +238,27 @@ impl Model {
         found.map_or_else(|| names.first().cloned().unwrap_or_default(), str::to_owned)
     }
 
-    /// Names of the machines that can be killed: all workers, of the world that has most.
-    #[must_use]
-    pub fn workers(&self) -> Vec<String> {
-        let worlds = self.shown.worlds.iter();
-        let lists = worlds.map(|world| {
-            world
-                .machines
-                .iter()
-                .filter(|machine| !machine.control)
-                .map(|machine| machine.name.clone())
-                .collect::<Vec<_>>()
-        });
-        lists.max_by_key(Vec::len).unwrap_or_default()
-    }
-
     /// The machine that faults are aimed at.
     #[must_use]
     pub fn target(&self) -> String {
-        let workers = self.workers();
+        let workers = &self.shown.workers;
         if workers.contains(&self.machine) {
             self.machine.clone()
         } else {
             workers.first().cloned().unwrap_or_default()
         }
+    }
+
+    /// Machines that a fault keeps down.
+    #[must_use]
+    pub fn healable(&self) -> Vec<String> {
+        let active = self.shown.faults.iter().filter(|fault| fault.active);
+        let mut names: Vec<String> = active
+            .flat_map(|fault| fault.machines.iter().cloned())
+            .collect();
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// The number of the fault that keeps a machine down.
@@ -471,6 +470,24 @@ impl Model {
     }
 }
 
+/// The workers of the world that has most of them; the last frame's list where it is the same.
+fn workers(last: &Rc<Vec<String>>, worlds: &[Rc<WorldFrame>]) -> Rc<Vec<String>> {
+    let count = |world: &&Rc<WorldFrame>| {
+        let machines = world.machines.iter();
+        machines.filter(|machine| !machine.control).count()
+    };
+    let Some(most) = worlds.iter().max_by_key(count) else {
+        return last.clone();
+    };
+    let workers = most.machines.iter().filter(|machine| !machine.control);
+    let names = workers.map(|machine| &machine.name);
+    if names.clone().eq(last.iter()) {
+        last.clone()
+    } else {
+        Rc::new(names.cloned().collect())
+    }
+}
+
 /// Takes a frame apart; what equals the last frame's part is that part.
 fn shown(last: &Shown, mut frame: Frame) -> Shown {
     fn same<T: PartialEq>(last: &Rc<T>, new: T) -> Rc<T> {
@@ -485,8 +502,10 @@ fn shown(last: &Shown, mut frame: Frame) -> Shown {
         Some(known) => same(known, world),
         None => Rc::new(world),
     });
+    let worlds: Vec<Rc<WorldFrame>> = worlds.collect();
     Shown {
-        worlds: worlds.collect(),
+        workers: workers(&last.workers, &worlds),
+        worlds,
         events: same(&last.events, std::mem::take(&mut frame.events)),
         faults: same(&last.faults, std::mem::take(&mut frame.faults)),
         why: same(&last.why, std::mem::take(&mut frame.why)),

@@ -110,6 +110,15 @@ fn first_start() -> Start {
     }
 }
 
+/// Whether the page is dark now.
+fn is_dark(theme: Theme) -> bool {
+    match theme {
+        Theme::Auto => dom::media("(prefers-color-scheme: dark)"),
+        Theme::Light => false,
+        Theme::Dark => true,
+    }
+}
+
 /// The root of the page.
 #[component]
 pub fn Page() -> Html {
@@ -121,6 +130,8 @@ pub fn Page() -> Html {
     let language = use_state_eq(first_language);
     let theme = use_state_eq(|| Theme::parse(&dom::kept("podium.theme").unwrap_or_default()));
     let letters = use_state_eq(|| dom::kept("podium.letters").as_deref() != Some("off"));
+    let plain = use_state_eq(|| dom::kept("podium.plain").as_deref() == Some("on"));
+    let silent = use_state_eq(|| dom::kept("podium.silent").as_deref() == Some("on"));
     let control = {
         let (dispatch, first) = (model.dispatcher(), Rc::new((*model).clone()));
         let opening = (*linked).clone().and_then(Result::ok);
@@ -201,20 +212,21 @@ pub fn Page() -> Html {
             theme.set(chosen);
         })
     };
-    let on_letters = {
-        let letters = letters.clone();
+    let setting = |state: &UseStateHandle<bool>, key: &'static str| {
+        let state = state.clone();
         Callback::from(move |on: bool| {
-            dom::keep("podium.letters", Some(if on { "on" } else { "off" }));
-            letters.set(on);
+            dom::keep(key, Some(if on { "on" } else { "off" }));
+            state.set(on);
         })
     };
+    let (on_letters, on_plain, on_silent) = (
+        setting(&letters, "podium.letters"),
+        setting(&plain, "podium.plain"),
+        setting(&silent, "podium.silent"),
+    );
     let shown = &shared.shown;
-    let workers = shared.workers();
-    let healable: Vec<String> = workers
-        .iter()
-        .filter(|name| shared.fault_on(name).is_some())
-        .cloned()
-        .collect();
+    let workers = shown.workers.clone();
+    let healable = shared.healable();
     html! {
         <div class="page" data-testid="page" data-engine={shared.engine.attribute()}>
             <nav class="skips">
@@ -229,9 +241,9 @@ pub fn Page() -> Html {
                 <p class="embed-link"><a target="_blank" rel="noopener" data-testid="embed-open" href={control.link().unwrap_or_else(|_| dom::address())}>{ t.embed_open() }</a></p>
             }
             <main id="main" class="main">
-                <EditorPanel {t} control={control.clone()} model={shared.clone()} />
+                <EditorPanel {t} control={control.clone()} model={shared.clone()} plain={*plain} />
                 <div class="center">
-                    <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} {healable} look={shared.look} frame={shown.clock.number} />
+                    <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} {healable} dark={is_dark(*theme)} look={shared.look} frame={shown.clock.number} />
                     <Charts {t} control={control.clone()} worlds={shown.worlds.clone()} faults={shown.faults.clone()} services={shared.services()}
                         service={shared.charted()} now_us={shown.clock.now_us} length_us={shown.clock.length_us} ghost={shared.ghost.clone()} />
                     <Faults {t} control={control.clone()} workers={workers.clone()} target={shared.target()} faults={shown.faults.clone()} />
@@ -241,7 +253,7 @@ pub fn Page() -> Html {
                     <Console {t} control={control.clone()} entries={shared.console.clone()} />
                 </div>
                 <Timeline {t} control={control.clone()} clock={shown.clock.clone()} faults={shown.faults.clone()} speed={control.speed()}
-                    bookmarks={shared.bookmarks.clone()} range={shared.range} target={shared.target()} />
+                    bookmarks={shared.bookmarks.clone()} range={shared.range} target={shared.target()} recording={shared.recording.clone()} />
             </main>
             { bottom_bar(t) }
             <Experiment {t} control={control.clone()} project={shared.project.clone()} />
@@ -251,8 +263,8 @@ pub fn Page() -> Html {
             <WhyGraph {t} control={control.clone()} causes={shared.causes.clone()} />
             <Compare {t} control={control.clone()} branches={shown.clock.branches.len() as u32} compared={shared.compared.clone()} />
             <Palette {t} control={control.clone()} worlds={shown.worlds.clone()} {workers} />
-            <Help {t} letters={*letters} {on_letters} />
-            <Live {t} worlds={shown.worlds.clone()} />
+            <Help {t} letters={*letters} {on_letters} plain={*plain} {on_plain} silent={*silent} {on_silent} />
+            <Live {t} worlds={shown.worlds.clone()} silent={*silent} />
         </div>
     }
 }

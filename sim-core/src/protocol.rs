@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
 pub const DENSE_MACHINES: usize = 200;
+
+/// Replicas above which it is, too.
+pub const DENSE_UNITS: u32 = 2_000;
 
 /// Longest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
@@ -466,8 +469,12 @@ pub struct WorldFrame {
     pub orchestrator: String,
     /// Machines in the order in which they were added.
     pub machines: Vec<MachineFrame>,
-    /// Replicas that have no machine.
+    /// Replicas that have no machine; of a dense world the first ones.
     pub unplaced: Vec<Unit>,
+    /// How many replicas have no machine.
+    pub waiting: u32,
+    /// Whether there is too much to be named: more than [`DENSE_MACHINES`] or [`DENSE_UNITS`].
+    pub dense: bool,
     /// Services with their present figures.
     pub services: Vec<ServiceFrame>,
     /// Chart series.
@@ -495,7 +502,7 @@ pub struct MachineFrame {
     pub cpu_permille: u32,
     /// Requested or reserved memory, in thousandths of its capacity.
     pub memory_permille: u32,
-    /// What runs or ran there; empty in a world of more than [`DENSE_MACHINES`], see `counts`.
+    /// What runs or ran there; empty in a dense world, see `counts`.
     pub units: Vec<Unit>,
     /// In such a world, how many replicas are in each state group, in the groups' order.
     pub counts: [u32; 7],

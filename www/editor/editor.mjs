@@ -13,6 +13,7 @@ import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Annotation, Compartment, EditorState, StateEffect, StateField, Transaction } from "@codemirror/state";
 import { Decoration, drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { CHINESE } from "./phrases.mjs";
 
 const TYPING_PAUSE_MS = 150;
 
@@ -61,7 +62,6 @@ const theme = EditorView.theme({
 // Builds an editor in `element` and returns its handle. Options, all but `doc` optional:
 //   doc         the first text, revision 1
 //   label       accessible name; describedBy: id of the element with the keyboard hint
-//   phrases     CodeMirror's own words in the page's language, { English: translated }
 //   readOnly    the text can be read and copied only
 //   onChange    (revision, text), once typing pauses
 //   complete    async (text, offset) -> null | { from, options: [{ label, detail, apply }] }
@@ -71,7 +71,8 @@ export function mount(element, options) {
   let revision = 1;
   let pause = 0;
   let tabIndents = false;
-  const phrases = new Compartment();
+  let fixLabel = options.fixLabel ?? "Fix";
+  const words = new Compartment();
   const readOnly = new Compartment();
 
   const report = () => {
@@ -98,8 +99,12 @@ export function mount(element, options) {
     mousedown: () => ((tabIndents = true), false),
     blur: () => ((tabIndents = false), false),
   });
-  const attributes = { "aria-label": options.label ?? "YAML", spellcheck: "false" };
-  if (options.describedBy) attributes["aria-describedby"] = options.describedBy;
+  // What the editor says is in the page's language.
+  const said = (label, lang = "en") => {
+    const attributes = { "aria-label": label, spellcheck: "false" };
+    if (options.describedBy) attributes["aria-describedby"] = options.describedBy;
+    return [EditorView.contentAttributes.of(attributes), EditorState.phrases.of(lang.startsWith("zh") ? CHINESE : {})];
+  };
 
   const view = new EditorView({
     parent: element,
@@ -113,8 +118,7 @@ export function mount(element, options) {
         autocompletion(options.complete ? { override: [(context) => completions(context)] } : {}),
         options.hover ? hoverTooltip((view, offset) => explanation(offset)) : [],
         keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap]),
-        EditorView.contentAttributes.of(attributes),
-        phrases.of(EditorState.phrases.of(options.phrases ?? {})),
+        words.of(said(options.label ?? "YAML")),
         readOnly.of(EditorState.readOnly.of(options.readOnly ?? false)),
       ],
     }),
@@ -167,7 +171,7 @@ export function mount(element, options) {
         severity,
         message: help ? `${code} ${message} ${help}` : `${code} ${message}`,
         renderMessage: () => diagnosticElement(code, message, help),
-        actions: fix ? [{ name: options.fixLabel ?? "Fix", apply: (view) => mend(view, fix) }] : [],
+        actions: fix ? [{ name: fixLabel, apply: (view) => mend(view, fix) }] : [],
       }));
       view.dispatch(setDiagnostics(view.state, shown));
       return true;
@@ -178,7 +182,11 @@ export function mount(element, options) {
       view.dispatch({ selection: { anchor }, effects: EditorView.scrollIntoView(anchor, { y: "center" }) });
       view.focus();
     },
-    setPhrases: (words) => view.dispatch({ effects: phrases.reconfigure(EditorState.phrases.of(words)) }),
+    // Another language: the accessible name and the word for mending are the page's.
+    setWords(label, fix, lang) {
+      fixLabel = fix;
+      view.dispatch({ effects: words.reconfigure(said(label, lang)) });
+    },
     setReadOnly: (value) => view.dispatch({ effects: readOnly.reconfigure(EditorState.readOnly.of(value)) }),
     undo: () => undo(view),
     redo: () => redo(view),

@@ -140,6 +140,14 @@ fault-scheduled = at { $time }
 fault-list-empty = No faults yet.
 machine-lost-said = { $machine } is lost.
 machine-back-said = { $machine } has power again.
+machines-lost-said = { $count ->
+    [one] { $count } machine is lost.
+   *[other] { $count } machines are lost.
+}
+machines-back-said = { $count ->
+    [one] { $count } machine has power again.
+   *[other] { $count } machines have power again.
+}
 ready-said = { $plane }: { $ready } of { $desired } ready.
 
 ## Events and causes
@@ -191,6 +199,8 @@ help-delete = kill the machine, pod, task or container with the focus
 help-panels = editor, machines, timeline, console
 help-apply = check and apply at once
 help-why = explain the unit with the focus
+help-plain = Edit in a plain text area
+help-silent = Do not announce changes to screen readers
 help-question = this sheet
 
 ## Share
@@ -362,6 +372,7 @@ try-rollout = break the new image in the middle of it.
 inspect = Inspect
 inspector = Inspect
 anatomy = Parts
+anatomy-none = Nothing of it is on a machine that runs now.
 anatomy-place = On { $machine }, kernel { $kernel }
 anatomy-groups = Control groups
 anatomy-spaces = Namespaces (= the machine's own)
@@ -449,6 +460,7 @@ bookmark-remove = Remove the bookmark at { $time }
 bookmarks = Bookmarks
 loop-range = Loop
 loop-clear = End the loop
+mark-edit = { $file } edited
 loop-from = Loop from { $from } to { $to }
 help-bookmark = bookmark this moment; with Shift the begin, then the end of a loop
 help-palette = all commands

@@ -134,6 +134,8 @@ fault-scheduled = 於 { $time }
 fault-list-empty = 尚無故障。
 machine-lost-said = { $machine } 失聯。
 machine-back-said = { $machine } 恢復供電。
+machines-lost-said = { $count } 台機器失聯。
+machines-back-said = { $count } 台機器恢復供電。
 ready-said = { $plane }：{ $desired } 個中 { $ready } 個就緒。
 
 ## Events and causes
@@ -185,6 +187,8 @@ help-delete = 讓焦點所在的機器、pod、task 或容器故障
 help-panels = 編輯器、機器、時間軸、主控台
 help-apply = 立即檢查並套用
 help-why = 說明焦點所在單元的由來
+help-plain = 用純文字欄位編輯
+help-silent = 不向螢幕閱讀器播報變化
 help-question = 本說明
 
 ## Share
@@ -355,6 +359,7 @@ try-rollout = 更新到一半時弄壞新的映像檔。
 inspect = 檢視
 inspector = 檢視
 anatomy = 組成
+anatomy-none = 現在沒有任何運作中的機器上有它。
 anatomy-place = 位於 { $machine }，核心 { $kernel }
 anatomy-groups = 控制群組
 anatomy-spaces = 命名空間（= 表示與機器共用）
@@ -440,6 +445,7 @@ bookmark-remove = 移除 { $time } 的書籤
 bookmarks = 書籤
 loop-range = 循環
 loop-clear = 結束循環
+mark-edit = 編輯了 { $file }
 loop-from = 從 { $from } 到 { $to } 循環
 help-bookmark = 替此刻加書籤；加 Shift 設定循環的起點，再設終點
 help-palette = 所有指令

@@ -22,7 +22,7 @@ pub struct AnatomyProps {
 pub fn Anatomy(props: &AnatomyProps) -> Html {
     let t = props.t;
     let Some(parts) = &*props.parts else {
-        return Html::default();
+        return html! { <p class="quiet" role="status" data-testid="anatomy-none">{ t.anatomy_none() }</p> };
     };
     let own: Vec<String> = parts
         .spaces

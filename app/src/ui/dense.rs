@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use sim_core::protocol::{Answer, MachineFrame, Query, StateGroup, WorldFrame};
 use wasm_bindgen::JsCast;
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlInputElement};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlInputElement, ImageData};
 use yew::prelude::*;
 
 use crate::control::Control;
@@ -43,6 +43,8 @@ pub struct DenseProps {
     pub control: Control,
     /// The world.
     pub world: Rc<WorldFrame>,
+    /// Whether the page is dark.
+    pub dark: bool,
 }
 
 /// Side of a tile with its gap, in dots.
@@ -78,9 +80,10 @@ pub fn Dense(props: &DenseProps) -> Html {
     let height = (world.machines.len() as u32).div_ceil(columns) * side;
     {
         let canvas = canvas.clone();
-        use_effect_with(world.clone(), move |world| {
+        let painted = use_mut_ref(Painted::default);
+        use_effect_with((world.clone(), props.dark), move |(world, dark)| {
             if let Some(canvas) = canvas.cast::<HtmlCanvasElement>() {
-                paint(&canvas, world, side, columns);
+                painted.borrow_mut().paint(&canvas, world, side, *dark);
             }
         });
     }
@@ -131,21 +134,23 @@ pub fn Dense(props: &DenseProps) -> Html {
         .iter()
         .filter(|machine| is_lost(machine))
         .collect();
+    let mut counts = [0_u32; 7];
+    counts[StateGroup::Pending as usize] = world.waiting;
+    for machine in &world.machines {
+        for (sum, count) in counts.iter_mut().zip(machine.counts) {
+            *sum += count;
+        }
+    }
     let states: Vec<String> = GROUPS
         .iter()
-        .filter_map(|group| {
-            let count: u32 = world
-                .machines
-                .iter()
-                .map(|machine| machine.counts[*group as usize])
-                .sum();
-            (count > 0).then(|| {
-                format!(
-                    "{} {count} {}",
-                    state::glyph(*group),
-                    state::word(*group, t)
-                )
-            })
+        .map(|group| (group, counts[*group as usize]))
+        .filter(|(_, count)| *count > 0)
+        .map(|(group, count)| {
+            format!(
+                "{} {count} {}",
+                state::glyph(*group),
+                state::word(*group, t)
+            )
         })
         .collect();
     let summary = t.dense_summary(
@@ -176,60 +181,112 @@ pub fn Dense(props: &DenseProps) -> Html {
     }
 }
 
-fn paint(canvas: &HtmlCanvasElement, world: &WorldFrame, side: u32, columns: u32) {
-    let context = canvas.get_context("2d").ok().flatten();
-    let Some(context) =
-        context.and_then(|context| context.dyn_into::<CanvasRenderingContext2d>().ok())
-    else {
-        return;
-    };
-    context.clear_rect(
-        0.0,
-        0.0,
-        f64::from(canvas.width()),
-        f64::from(canvas.height()),
-    );
-    let tile = f64::from(side - 1);
-    let corner = |place: usize| {
-        let place = place as u32;
-        (
-            f64::from(place % columns * side),
-            f64::from(place / columns * side),
-        )
-    };
-    // One colour after the other: changing it costs more than filling.
-    for wanted in std::iter::once(None).chain(GROUPS.into_iter().map(Some)) {
-        let colour = match wanted {
-            Some(wanted) => dom::token(&format!(
-                "--{}",
-                state::class(wanted).trim_start_matches("state-")
-            )),
-            None => dom::token("--border"),
-        };
-        context.set_fill_style_str(&colour);
-        for (place, machine) in world.machines.iter().enumerate() {
-            if group(machine) != wanted {
-                continue;
+/// What is on the canvas: only what changed is drawn again.
+#[derive(Default)]
+struct Painted {
+    /// Four bytes for each dot.
+    dots: Vec<u8>,
+    /// What each tile shows.
+    tiles: Vec<Option<StateGroup>>,
+    /// Side of a tile, and whether the page was dark.
+    look: (u32, bool),
+}
+
+impl Painted {
+    fn paint(&mut self, canvas: &HtmlCanvasElement, world: &WorldFrame, side: u32, dark: bool) {
+        let tiles: Vec<Option<StateGroup>> = world.machines.iter().map(group).collect();
+        let length = (canvas.width() * canvas.height() * 4) as usize;
+        let anew = self.look != (side, dark)
+            || self.tiles.len() != tiles.len()
+            || self.dots.len() != length;
+        if !anew && self.tiles == tiles {
+            return;
+        }
+        if anew {
+            self.dots = vec![0; length];
+        }
+        let colours: Vec<[u8; 3]> = GROUPS
+            .iter()
+            .map(|group| state::class(*group).trim_start_matches("state-"))
+            .chain(["border"])
+            .map(|name| colour(&dom::token(&format!("--{name}"), dark)))
+            .collect();
+        let columns = WIDTH / side;
+        for (place, tile) in tiles.iter().enumerate() {
+            if anew || self.tiles[place] != *tile {
+                let of = tile.map_or(GROUPS.len(), |group| group as usize);
+                let (column, row) = (place as u32 % columns, place as u32 / columns);
+                self.tile((column * side, row * side), side - 1, *tile, colours[of]);
             }
-            let (x, y) = corner(place);
-            match wanted {
-                // A lost machine is a cross, one in trouble is notched: colour is not alone.
-                Some(StateGroup::Unknown) => {
-                    context.fill_rect(x, y + tile * 0.4, tile, tile * 0.2);
-                    context.fill_rect(x + tile * 0.4, y, tile * 0.2, tile);
-                }
-                Some(StateGroup::Failed) => {
-                    context.fill_rect(x, y, tile, tile * 0.55);
-                    context.fill_rect(x, y, tile * 0.55, tile);
-                }
-                Some(StateGroup::Pending | StateGroup::Progressing) => {
-                    context.fill_rect(x, y + tile * 0.5, tile, tile * 0.5);
-                }
-                Some(StateGroup::Ready | StateGroup::Terminating | StateGroup::Completed)
-                | None => {
-                    context.fill_rect(x, y, tile, tile);
+        }
+        self.tiles = tiles;
+        self.look = (side, dark);
+        let context = canvas.get_context("2d").ok().flatten();
+        let context =
+            context.and_then(|context| context.dyn_into::<CanvasRenderingContext2d>().ok());
+        let image =
+            ImageData::new_with_u8_clamped_array(wasm_bindgen::Clamped(&self.dots), WIDTH).ok();
+        if let (Some(context), Some(image)) = (context, image) {
+            // A canvas that cannot be drawn on has its twin in words.
+            drop(context.put_image_data(&image, 0.0, 0.0));
+        }
+    }
+
+    /// One tile: colour is not alone, a lost machine is a cross, one in trouble is notched.
+    fn tile(&mut self, corner: (u32, u32), size: u32, tile: Option<StateGroup>, colour: [u8; 3]) {
+        let filled = |x: u32, y: u32| match tile {
+            Some(StateGroup::Unknown) => {
+                let middle = size * 2 / 5..(size * 3).div_ceil(5);
+                middle.contains(&x) || middle.contains(&y)
+            }
+            Some(StateGroup::Failed) => x * 2 <= size || y * 2 <= size,
+            Some(StateGroup::Pending | StateGroup::Progressing) => y * 2 >= size,
+            Some(StateGroup::Ready | StateGroup::Terminating | StateGroup::Completed) | None => {
+                true
+            }
+        };
+        for y in 0..size {
+            for x in 0..size {
+                let at = (((corner.1 + y) * WIDTH + corner.0 + x) * 4) as usize;
+                let [red, green, blue] = colour;
+                let dot = if filled(x, y) {
+                    [red, green, blue, u8::MAX]
+                } else {
+                    [0; 4]
+                };
+                if let Some(place) = self.dots.get_mut(at..at + 4) {
+                    place.copy_from_slice(&dot);
                 }
             }
         }
+    }
+}
+
+/// `#rrggbb` in numbers; black for what is none.
+fn colour(text: &str) -> [u8; 3] {
+    let part = |at: usize| {
+        let digits = text.trim().get(at..at + 2)?;
+        u8::from_str_radix(digits, 16).ok()
+    };
+    [1, 3, 5].map(|at| part(at).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_read_and_tiles_drawn() {
+        assert_eq!(colour(" #3ba57b"), [0x3b, 0xa5, 0x7b]);
+        assert_eq!(colour("red"), [0; 3]);
+        let mut painted = Painted {
+            dots: vec![0; (WIDTH * 8 * 4) as usize],
+            ..Painted::default()
+        };
+        painted.tile((8, 0), 7, Some(StateGroup::Unknown), [1, 2, 3]);
+        let dot = |x: usize, y: usize| &painted.dots[(y * WIDTH as usize + x) * 4..][..4];
+        assert_eq!(dot(8 + 3, 0), [1, 2, 3, 255]);
+        assert_eq!(dot(8, 0), [0; 4]);
+        assert_eq!(dot(7, 3), [0; 4]);
     }
 }

@@ -23,6 +23,8 @@ pub struct EditorPanelProps {
     pub control: Control,
     /// The model.
     pub model: Rc<Model>,
+    /// Whether texts are edited in a plain text area.
+    pub plain: bool,
 }
 
 /// Adds files that the reader chose or dropped, and starts anew with them.
@@ -83,7 +85,7 @@ pub fn EditorPanel(props: &EditorPanelProps) -> Html {
         .map(|(place, file)| tab(props, place, file));
     let editors = model.project.files.iter().filter(|file| seen.borrow().contains(&file.name)).map(|file| {
         html! {
-            <Editor key={file.name.clone()} {t} control={props.control.clone()} file={file.clone()} active={file.name == model.active}
+            <Editor key={format!("{}-{}", props.plain, file.name)} {t} plain={props.plain} control={props.control.clone()} file={file.clone()} active={file.name == model.active}
                 generation={model.generation} checked={model.checked.clone()}
                 reveal={model.reveal.clone().filter(|reveal| reveal.file == file.name)} />
         }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{FaultMark, Request};
+use sim_core::protocol::{DENSE_MACHINES, FaultMark, Request};
 use web_sys::{DragEvent, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
@@ -46,7 +46,7 @@ pub struct FaultsProps {
     /// The page's hands.
     pub control: Control,
     /// Machines that can be killed.
-    pub workers: Vec<String>,
+    pub workers: Rc<Vec<String>>,
     /// The machine aimed at.
     pub target: String,
     /// Faults.
@@ -62,6 +62,14 @@ pub fn Faults(props: &FaultsProps) -> Html {
         Callback::from(move |event: Event| {
             let chooser: HtmlSelectElement = event.target_unchecked_into();
             control.act(Action::Aim(chooser.value()));
+        })
+    };
+    // A list of thousands is no choice: the name is typed.
+    let on_name = {
+        let control = props.control.clone();
+        Callback::from(move |event: Event| {
+            let input: HtmlInputElement = event.target_unchecked_into();
+            control.act(Action::Aim(input.value().trim().to_owned()));
         })
     };
     // Empty: at once.
@@ -86,14 +94,21 @@ pub fn Faults(props: &FaultsProps) -> Html {
         Callback::from(move |_: MouseEvent| control.perform(&Request::Heal(None)))
     };
     let active = props.faults.iter().any(|fault| fault.active);
+    // What became of one fault stands together.
+    let mut marks: Vec<&FaultMark> = props.faults.iter().collect();
+    marks.sort_by_key(|fault| fault.number);
     html! {
         <section class="faults" aria-labelledby="faults-title" data-testid="faults">
             <div class="fault-row">
                 <h2 id="faults-title">{ t.faults() }</h2>
                 <label class="field"><span>{ t.fault_target() }</span>
-                    <select data-testid="fault-target" onchange={on_aim}>
-                        { for props.workers.iter().map(|name| html! { <option key={name.clone()} value={name.clone()} selected={*name == props.target}>{ name }</option> }) }
-                    </select>
+                    if props.workers.len() > DENSE_MACHINES {
+                        <input type="text" class="fault-target" spellcheck="false" value={props.target.clone()} data-testid="fault-target" onchange={on_name} />
+                    } else {
+                        <select data-testid="fault-target" onchange={on_aim}>
+                            { for props.workers.iter().map(|name| html! { <option key={name.clone()} value={name.clone()} selected={*name == props.target}>{ name }</option> }) }
+                        </select>
+                    }
                 </label>
                 <label class="field"><span>{ t.fault_at() }</span>
                     <input type="number" min="0" step="1" class="fault-when" placeholder={t.fault_at_now()} data-testid="fault-at" ref={when.clone()} />
@@ -108,7 +123,7 @@ pub fn Faults(props: &FaultsProps) -> Html {
             if props.faults.is_empty() {
                 <p class="quiet">{ t.fault_list_empty() }</p>
             } else {
-                <ul class="fault-list" tabindex="0" aria-labelledby="faults-title">{ for props.faults.iter().map(|fault| outcome(t, fault)) }</ul>
+                <ul class="fault-list" tabindex="0" aria-labelledby="faults-title">{ for marks.into_iter().map(|fault| outcome(t, fault)) }</ul>
             }
         </section>
     }

@@ -14,18 +14,27 @@ pub struct HelpProps {
     pub letters: bool,
     /// Switches them.
     pub on_letters: Callback<bool>,
+    /// Whether texts are edited in a plain text area.
+    pub plain: bool,
+    /// Switches that.
+    pub on_plain: Callback<bool>,
+    /// Whether changes of the worlds are kept from screen readers.
+    pub silent: bool,
+    /// Switches that.
+    pub on_silent: Callback<bool>,
 }
 
 /// The sheet.
 #[component]
 pub fn Help(props: &HelpProps) -> Html {
     let t = props.t;
-    let on_letters = {
-        let on_letters = props.on_letters.clone();
-        Callback::from(move |event: Event| {
+    let check = |on: bool, title: &'static str, id: &'static str, told: &Callback<bool>| {
+        let told = told.clone();
+        let on_change = move |event: Event| {
             let input: HtmlInputElement = event.target_unchecked_into();
-            on_letters.emit(input.checked());
-        })
+            told.emit(input.checked());
+        };
+        html! { <label class="check"><input type="checkbox" checked={on} data-testid={id} onchange={on_change} />{ title }</label> }
     };
     let rows = [
         ("Space  .", t.help_space()),
@@ -54,7 +63,9 @@ pub fn Help(props: &HelpProps) -> Html {
             <form method="dialog" class="dialog">
                 <h2 id="help-title">{ t.help_title() }</h2>
                 <p>{ t.help_letters() }</p>
-                <label class="check"><input type="checkbox" checked={props.letters} onchange={on_letters} />{ t.help_keys_on() }</label>
+                { check(props.letters, t.help_keys_on(), "help-letters", &props.on_letters) }
+                { check(props.plain, t.help_plain(), "help-plain", &props.on_plain) }
+                { check(props.silent, t.help_silent(), "help-silent", &props.on_silent) }
                 <dl class="keys">{ for rows.iter().map(|(key, does)| html! { <div><dt><kbd>{ *key }</kbd></dt><dd>{ *does }</dd></div> }) }</dl>
                 <div class="dialog-buttons"><button type="submit" class="primary">{ t.close() }</button></div>
             </form>

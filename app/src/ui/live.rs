@@ -13,6 +13,9 @@ use crate::ui::planes;
 /// Time between two sentences, in milliseconds of real time.
 const PAUSE_MS: f64 = 2_000.0;
 
+/// Machines that are named in one sentence; of more their number is said.
+const NAMED: usize = 3;
+
 /// What the region watches.
 #[derive(Properties, PartialEq)]
 pub struct LiveProps {
@@ -20,6 +23,8 @@ pub struct LiveProps {
     pub t: Text,
     /// The worlds.
     pub worlds: Vec<Rc<WorldFrame>>,
+    /// Whether it is to say nothing.
+    pub silent: bool,
 }
 
 /// What was said last, and of what state.
@@ -57,17 +62,22 @@ pub fn Live(props: &LiveProps) -> Html {
             later.map(|wait| Timeout::new(wait as u32 + 1, move || update.force_update()));
         move || drop(timeout)
     });
-    html! { <p class="sr-only" role="status" aria-live="polite" data-testid="live">{ said.text.clone() }</p> }
+    html! { <p class="sr-only" role="status" aria-live="polite" data-testid="live">{ if props.silent { String::new() } else { said.text.clone() } }</p> }
 }
 
 fn lost(worlds: &[Rc<WorldFrame>]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for machine in worlds.iter().flat_map(|world| &world.machines) {
-        if !machine.powered && !names.contains(&machine.name) {
-            names.push(machine.name.clone());
-        }
-    }
+    let machines = worlds.iter().flat_map(|world| &world.machines);
+    let lost = machines.filter(|machine| !machine.powered);
+    let mut names: Vec<String> = lost.map(|machine| machine.name.clone()).collect();
+    names.sort();
+    names.dedup();
     names
+}
+
+/// The names of a sorted list that another sorted list has not.
+fn missing<'a>(names: &'a [String], others: &[String]) -> Vec<&'a String> {
+    let absent = |name: &&String| others.binary_search(name).is_err();
+    names.iter().filter(absent).collect()
 }
 
 fn ready(worlds: &[Rc<WorldFrame>]) -> Vec<(String, u32, u32)> {
@@ -82,17 +92,24 @@ fn ready(worlds: &[Rc<WorldFrame>]) -> Vec<(String, u32, u32)> {
 
 fn sentence(t: Text, said: &Said, lost: &[String], ready: &[(String, u32, u32)]) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
-    parts.extend(
-        lost.iter()
-            .filter(|name| !said.lost.contains(name))
-            .map(|name| t.machine_lost_said(name)),
-    );
-    parts.extend(
-        said.lost
-            .iter()
-            .filter(|name| !lost.contains(name))
-            .map(|name| t.machine_back_said(name)),
-    );
+    let told =
+        |names: Vec<&String>, one: &dyn Fn(&str) -> String, many: &dyn Fn(usize) -> String| {
+            if names.len() > NAMED {
+                vec![many(names.len())]
+            } else {
+                names.into_iter().map(|name| one(name)).collect()
+            }
+        };
+    parts.extend(told(
+        missing(lost, &said.lost),
+        &|name| t.machine_lost_said(name),
+        &|count| t.machines_lost_said(count as u64),
+    ));
+    parts.extend(told(
+        missing(&said.lost, lost),
+        &|name| t.machine_back_said(name),
+        &|count| t.machines_back_said(count as u64),
+    ));
     if !said.ready.is_empty() {
         let changed = ready.iter().filter(|state| !said.ready.contains(state));
         parts.extend(changed.map(|(orchestrator, ready, desired)| {

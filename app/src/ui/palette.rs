@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Request, WorldFrame};
+use sim_core::protocol::{Project, Request, WorldFrame};
 use web_sys::{HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
@@ -26,7 +26,7 @@ pub struct PaletteProps {
     /// The worlds, for their objects.
     pub worlds: Vec<Rc<WorldFrame>>,
     /// Machines that can be broken.
-    pub workers: Vec<String>,
+    pub workers: Rc<Vec<String>>,
 }
 
 type Deed = Rc<dyn Fn(&Control)>;
@@ -118,7 +118,7 @@ fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
     let t = props.t;
     let mut all: Vec<(String, Deed)> = Vec::new();
     let mut add = |title: String, deed: Deed| all.push((title, deed));
-    let simple: [(&str, fn(&Control)); 12] = [
+    let simple: [(&str, fn(&Control)); 10] = [
         (t.play(), |control| control.toggle()),
         (t.step_back(), |control| control.send(&Request::Step(false))),
         (t.step_forward(), |control| {
@@ -136,12 +136,20 @@ fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
         (t.fault_registry(), |control| {
             control.break_machine("registry-down", "")
         }),
-        (t.example_poll(), |control| control.load(files::poll())),
-        (t.example_blank(), |control| control.load(files::blank())),
         (t.help_present(), |_| dom::toggle_root("data-present")),
     ];
     for (title, deed) in simple {
         add(title.to_owned(), Rc::new(deed));
+    }
+    let examples: [(&str, fn() -> Project); 2] = [
+        (t.example_poll(), files::poll),
+        (t.example_blank(), files::blank),
+    ];
+    for (title, project) in examples {
+        add(
+            format!("{}: {title}", t.example()),
+            Rc::new(move |control: &Control| control.load(project())),
+        );
     }
     for look in Look::ALL {
         add(
@@ -161,7 +169,7 @@ fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
             Rc::new(move |_: &Control| dom::dialog(id, true)),
         );
     }
-    for machine in &props.workers {
+    for machine in props.workers.iter() {
         let kinds = [
             ("node-crash", t.fault_kill()),
             ("node-reboot", t.fault_reboot()),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{DENSE_MACHINES, WorldFrame};
+use sim_core::protocol::WorldFrame;
 use yew::prelude::*;
 
 use crate::control::Control;
@@ -26,6 +26,8 @@ pub struct PlanesProps {
     pub target: String,
     /// Machines that a fault keeps down.
     pub healable: Vec<String>,
+    /// Whether the page is dark.
+    pub dark: bool,
 }
 
 /// The name of an orchestrator.
@@ -48,7 +50,7 @@ pub fn Planes(props: &PlanesProps) -> Html {
             <div class="planes" data-testid="planes">
                 { for props.worlds.iter().map(|world| html! {
                     <Plane key={world.orchestrator.clone()} {t} control={props.control.clone()} world={world.clone()}
-                        target={props.target.clone()} healable={props.healable.clone()} />
+                        target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} />
                 }) }
             </div>
             <ul class="legend" aria-label={t.legend()}>
@@ -67,6 +69,7 @@ struct PlaneProps {
     world: Rc<WorldFrame>,
     target: String,
     healable: Vec<String>,
+    dark: bool,
 }
 
 #[component]
@@ -107,8 +110,8 @@ fn Plane(props: &PlaneProps) -> Html {
                 </span>
             </header>
             <p class="mechanism" lang={said_in.html()} data-testid={format!("mechanism-{orchestrator}")}>{ said }</p>
-            if world.machines.len() > DENSE_MACHINES {
-                <Dense {t} control={props.control.clone()} world={world.clone()} />
+            if world.dense {
+                <Dense {t} control={props.control.clone()} world={world.clone()} dark={props.dark} />
             } else {
             <div class="machines" role="grid" aria-label={name(orchestrator, t)} aria-describedby="grid-help">
                 { for world.machines.iter().enumerate().map(|(place, machine)| html! {

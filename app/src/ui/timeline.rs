@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{FaultMark, Frame, Request};
+use sim_core::protocol::{Deed, FaultMark, Frame, Recording, Request};
 use web_sys::{DragEvent, Element, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
@@ -35,6 +35,8 @@ pub struct TimelineProps {
     pub range: Option<(u64, Option<u64>)>,
     /// The machine that a dropped fault hits.
     pub target: String,
+    /// What was done so far, for marks of edits.
+    pub recording: Option<Rc<Recording>>,
 }
 
 /// The timeline.
@@ -134,6 +136,9 @@ pub fn Timeline(props: &TimelineProps) -> Html {
                         <span class="mark mark-kept" style={format!("left: {:.3}%", share(*at, length))} title={text.clone()}><span class="mark-glyph">{ "▾" }</span></span>
                     }) }
                     <span class="mark-run" style={format!("width: {:.3}%", share(frame.tip_us, length))} />
+                    { for props.recording.iter().flat_map(|recording| edits(recording)).map(|(at, file)| html! {
+                        <span class="mark mark-edit" data-testid="mark-edit" style={format!("left: {:.3}%", share(at, length))} title={t.mark_edit(file)}><span class="mark-glyph">{ "✎" }</span></span>
+                    }) }
                     { for marks(&props.faults).into_iter().map(|(at, until, text)| html! {
                         <span class="mark" style={format!("left: {:.3}%; width: {:.3}%", share(at, length), share(until.min(length), length) - share(at, length))} title={text.clone()}>
                             <span class="mark-glyph">{ "⚡" }</span>
@@ -160,6 +165,19 @@ pub fn Timeline(props: &TimelineProps) -> Html {
 
 fn share(at: u64, length: u64) -> f64 {
     at.min(length) as f64 / length as f64 * 100.0
+}
+
+/// Times of edits with their files; of a file's edits at one time the last.
+fn edits(recording: &Recording) -> Vec<(u64, &str)> {
+    let mut edits: Vec<(u64, &str)> = Vec::new();
+    for act in &recording.acts {
+        if let Deed::Edit(file) = &act.deed
+            && !edits.contains(&(act.at_us, file.name.as_str()))
+        {
+            edits.push((act.at_us, &file.name));
+        }
+    }
+    edits
 }
 
 /// Faults of all worlds, each once: begin, end and text.

@@ -61,6 +61,8 @@ pub struct WatchProps {
     pub target: String,
     /// Machines that a fault keeps down.
     pub healable: Vec<String>,
+    /// Whether the page is dark.
+    pub dark: bool,
     /// What is looked at.
     pub look: Look,
     /// Number of the frame shown.
@@ -81,7 +83,7 @@ pub fn Watch(props: &WatchProps) -> Html {
                 }) }
             </div>
             { match props.look {
-                Look::Machines => html! { <Planes {t} control={props.control.clone()} worlds={props.worlds.clone()} target={props.target.clone()} healable={props.healable.clone()} /> },
+                Look::Machines => html! { <Planes {t} control={props.control.clone()} worlds={props.worlds.clone()} target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} /> },
                 Look::Services => html! { <Services {t} control={props.control.clone()} worlds={props.worlds.clone()} /> },
                 Look::Loops => html! { <Loops {t} control={props.control.clone()} frame={props.frame} /> },
             } }

@@ -6,7 +6,6 @@
 use crate::base::arrange::Arrange;
 use crate::console::Session;
 use crate::engine::command::FaultKind;
-use crate::engine::world::Plane;
 use crate::protocol::{Answer, Sheet, Word};
 
 use super::view;
@@ -204,24 +203,9 @@ fn names(session: &Session) -> Vec<(String, &'static str)> {
                 .iter()
                 .map(|workload| (workload.name.to_string(), "workload")),
         );
-        let (machines, unplaced) = match &world.plane {
-            Plane::Kubernetes(plane) => (
-                view::kube::machines(world, plane),
-                view::kube::unplaced(world, plane),
-            ),
-            Plane::Swarm(plane) => (
-                view::swarm::machines(world, plane),
-                view::swarm::unplaced(plane),
-            ),
-            Plane::Compose(plane) => (view::compose::machines(world, plane), Vec::new()),
-        };
-        for machine in &machines {
-            names.push((machine.name.clone(), "machine"));
-        }
-        let units = machines
-            .into_iter()
-            .flat_map(|machine| machine.units)
-            .chain(unplaced);
+        let machines = world.substrate.machines();
+        names.extend(machines.map(|(_, row)| (world.symbols.text(row.name).to_owned(), "machine")));
+        let units = view::units(world).into_iter();
         names.extend(units.map(|unit| (unit.name, "unit")));
     }
     names.arrange();

@@ -14,8 +14,8 @@ use crate::engine::trace::{Entry, detail_text, subject_text};
 use crate::engine::why;
 use crate::engine::world::{Plane, World};
 use crate::protocol::{
-    DENSE_MACHINES, EventLine, FaultMark, Frame, MachineFrame, SeriesFrame, ServiceFrame, Unit,
-    View, Why, WorldFrame,
+    DENSE_MACHINES, DENSE_UNITS, EventLine, FaultMark, Frame, MachineFrame, SeriesFrame,
+    ServiceFrame, Unit, View, Why, WorldFrame,
 };
 use crate::substrate::machine::Machine;
 
@@ -47,11 +47,30 @@ pub fn frame(lab: &Lab, view: &View) -> Frame {
     frame
 }
 
-fn machines(world: &World) -> (Vec<MachineFrame>, Vec<Unit>) {
+/// Machines with what runs on each by name, or, unless `named`, counted only: of many thousand replicas
+/// nobody reads the names, and they are what costs.
+fn machines(world: &World, named: bool) -> Vec<MachineFrame> {
     match &world.plane {
-        Plane::Kubernetes(plane) => (kube::machines(world, plane), kube::unplaced(world, plane)),
-        Plane::Swarm(plane) => (swarm::machines(world, plane), swarm::unplaced(plane)),
-        Plane::Compose(plane) => (compose::machines(world, plane), Vec::new()),
+        Plane::Kubernetes(plane) => kube::machines(world, plane, named),
+        Plane::Swarm(plane) => swarm::machines(world, plane, named),
+        Plane::Compose(plane) => {
+            let mut machines = compose::machines(world, plane);
+            for machine in machines.iter_mut().filter(|_| !named) {
+                for unit in machine.units.drain(..) {
+                    machine.counts[unit.group as usize] += 1;
+                }
+            }
+            machines
+        }
+    }
+}
+
+/// Replicas without a machine: at most `named` of them by name, and how many there are.
+fn unplaced(world: &World, named: usize) -> (Vec<Unit>, usize) {
+    match &world.plane {
+        Plane::Kubernetes(plane) => kube::unplaced(world, plane, named),
+        Plane::Swarm(plane) => swarm::unplaced(plane, named),
+        Plane::Compose(_) => (Vec::new(), 0),
     }
 }
 
@@ -61,30 +80,29 @@ pub fn one_machine(lab: &Lab, orchestrator: &str, name: &str) -> Option<MachineF
         .worlds
         .iter()
         .find(|world| world.orchestrator.name() == orchestrator)?;
-    machines(world)
-        .0
+    machines(world, true)
         .into_iter()
         .find(|machine| machine.name == name)
 }
 
 /// All replicas of a world, placed or not.
 pub fn units(world: &World) -> Vec<Unit> {
-    let (machines, mut units) = machines(world);
-    units.extend(machines.into_iter().flat_map(|machine| machine.units));
+    let (mut units, _) = unplaced(world, usize::MAX);
+    let machines = machines(world, true).into_iter();
+    units.extend(machines.flat_map(|machine| machine.units));
     units
 }
 
 fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
-    let (mut machines, mut unplaced) = machines(world);
-    if machines.len() > DENSE_MACHINES {
-        for machine in &mut machines {
-            for unit in machine.units.drain(..) {
-                machine.counts[unit.group as usize] += 1;
-            }
-        }
-        unplaced.truncate(DENSE_MACHINES);
-    }
     let workloads = world.workloads();
+    let replicas: u64 = workloads
+        .iter()
+        .map(|workload| u64::from(workload.desired))
+        .sum();
+    let dense =
+        replicas > u64::from(DENSE_UNITS) || world.substrate.machines().count() > DENSE_MACHINES;
+    let machines = machines(world, !dense);
+    let (unplaced, waiting) = unplaced(world, if dense { DENSE_MACHINES } else { usize::MAX });
     let services = report.services.iter().map(|service| ServiceFrame {
         name: service.name.to_string(),
         desired: service.desired,
@@ -101,6 +119,8 @@ fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
         orchestrator: world.orchestrator.name().to_owned(),
         machines,
         unplaced,
+        waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+        dense,
         services: services.collect(),
         series: world
             .observer

@@ -10,8 +10,12 @@ use crate::protocol::{MachineFrame, StateGroup, Unit};
 
 use super::{machine, permille};
 
-/// Machines in the order in which they were added, with the pods bound to each.
-pub(in crate::host) fn machines(world: &World, plane: &KubePlane) -> Vec<MachineFrame> {
+/// Machines in the order in which they were added, with the pods bound to each, or their counts.
+pub(in crate::host) fn machines(
+    world: &World,
+    plane: &KubePlane,
+    named: bool,
+) -> Vec<MachineFrame> {
     let store = plane.store();
     let frames = world.substrate.machines().map(|(id, row)| {
         let mut frame = machine(world, row);
@@ -28,6 +32,12 @@ pub(in crate::host) fn machines(world: &World, plane: &KubePlane) -> Vec<Machine
         .to_owned();
         frame.cpu_permille = permille(node.requested.milli_cpu, node.allocatable.milli_cpu);
         frame.memory_permille = permille(node.requested.memory, node.allocatable.memory);
+        if !named {
+            for (pod_id, pod) in store.pods_on(node_id) {
+                frame.counts[group(plane, pod_id, pod, Some(node)).0 as usize] += 1;
+            }
+            return frame;
+        }
         frame.units = store
             .pods_on(node_id)
             .map(|(pod_id, pod)| unit(world, plane, pod_id, pod, Some(node)))
@@ -38,14 +48,22 @@ pub(in crate::host) fn machines(world: &World, plane: &KubePlane) -> Vec<Machine
     frames.collect()
 }
 
-/// Pods that no node has been chosen for.
-pub(in crate::host) fn unplaced(world: &World, plane: &KubePlane) -> Vec<Unit> {
-    let pods = plane.store().pods().filter(|(_, pod)| pod.node.is_none());
-    let mut units: Vec<Unit> = pods
-        .map(|(pod_id, pod)| unit(world, plane, pod_id, pod, None))
-        .collect();
+/// Pods that no node has been chosen for: at most `named` of them, and how many there are.
+pub(in crate::host) fn unplaced(
+    world: &World,
+    plane: &KubePlane,
+    named: usize,
+) -> (Vec<Unit>, usize) {
+    let mut count = 0;
+    let mut units = Vec::new();
+    for (pod_id, pod) in plane.store().pods().filter(|(_, pod)| pod.node.is_none()) {
+        if count < named {
+            units.push(unit(world, plane, pod_id, pod, None));
+        }
+        count += 1;
+    }
     units.arrange_by(|one, two| one.name.cmp(&two.name));
-    units
+    (units, count)
 }
 
 fn unit(
@@ -55,6 +73,23 @@ fn unit(
     pod: &PodRow,
     node: Option<&NodeRow>,
 ) -> Unit {
+    let (group, state) = group(plane, pod_id, pod, node);
+    Unit {
+        kind: "pod".to_owned(),
+        name: pod.name.text(&world.symbols),
+        workload: workload(world, plane, pod),
+        group,
+        state: state.to_owned(),
+    }
+}
+
+/// The palette's group of a pod, and kubectl's word for its state.
+fn group(
+    plane: &KubePlane,
+    pod_id: PodId,
+    pod: &PodRow,
+    node: Option<&NodeRow>,
+) -> (StateGroup, &'static str) {
     let state = word(plane, pod_id, pod);
     let lost = node.is_some_and(|node| node.ready() != ConditionStatus::True);
     let group = match pod.phase {
@@ -79,13 +114,7 @@ fn unit(
             _ => StateGroup::Progressing,
         },
     };
-    Unit {
-        kind: "pod".to_owned(),
-        name: pod.name.text(&world.symbols),
-        workload: workload(world, plane, pod),
-        group,
-        state: state.to_owned(),
-    }
+    (group, state)
 }
 
 /// The word in kubectl's STATUS column. Source: `pkg/printers/internalversion/printers.go` printPod.

@@ -8,9 +8,13 @@ use crate::swarm::view::TaskView;
 
 use super::{machine, permille};
 
-/// Machines in the order in which they were added, with the tasks assigned to each. Ended tasks of
-/// a slot's past are left out.
-pub(in crate::host) fn machines(world: &World, plane: &SwarmPlane) -> Vec<MachineFrame> {
+/// Machines in the order in which they were added, with the tasks assigned to each, or their
+/// counts. Ended tasks of a slot's past are left out.
+pub(in crate::host) fn machines(
+    world: &World,
+    plane: &SwarmPlane,
+    named: bool,
+) -> Vec<MachineFrame> {
     let frames = world.substrate.machines().map(|(_, row)| {
         let mut frame = machine(world, row);
         let Some(node_id) = plane.find_node(&frame.name) else {
@@ -28,38 +32,45 @@ pub(in crate::host) fn machines(world: &World, plane: &SwarmPlane) -> Vec<Machin
         );
         let lost = node.state == NodeState::Down;
         let tasks = plane.node_task_views(node_id);
-        frame.units = tasks
-            .iter()
-            .filter(|task| shown(task))
-            .map(|task| unit(plane, task, lost))
-            .collect();
+        for task in tasks.iter().filter(|task| shown(task)) {
+            if named {
+                frame.units.push(unit(plane, task, lost));
+            } else {
+                frame.counts[group(task, lost) as usize] += 1;
+            }
+        }
         frame
     });
     frames.collect()
 }
 
-/// Tasks that no node has been chosen for.
-pub(in crate::host) fn unplaced(plane: &SwarmPlane) -> Vec<Unit> {
+/// Tasks that no node has been chosen for: at most `named` of them, and how many there are.
+pub(in crate::host) fn unplaced(plane: &SwarmPlane, named: usize) -> (Vec<Unit>, usize) {
+    let mut count = 0;
     let mut units = Vec::new();
     for service in plane.service_views() {
         let tasks = plane.task_views(service.id);
-        units.extend(
-            tasks
-                .iter()
-                .filter(|task| task.node.is_empty() && shown(task))
-                .map(|task| unit(plane, task, false)),
-        );
+        for task in tasks
+            .iter()
+            .filter(|task| task.node.is_empty() && shown(task))
+        {
+            if count < named {
+                units.push(unit(plane, task, false));
+            }
+            count += 1;
+        }
     }
-    units
+    (units, count)
 }
 
 fn shown(task: &TaskView) -> bool {
     task.state <= TaskState::Running || (!task.historic && task.desired <= TaskState::Complete)
 }
 
-fn unit(plane: &SwarmPlane, task: &TaskView, lost: bool) -> Unit {
+/// The palette's group of a task on a machine that is lost, or not.
+fn group(task: &TaskView, lost: bool) -> StateGroup {
     let stopping = task.desired > TaskState::Complete;
-    let group = match task.state {
+    match task.state {
         TaskState::Complete => StateGroup::Completed,
         TaskState::Failed | TaskState::Rejected | TaskState::Orphaned => StateGroup::Failed,
         TaskState::Shutdown | TaskState::Remove => StateGroup::Terminating,
@@ -75,7 +86,10 @@ fn unit(plane: &SwarmPlane, task: &TaskView, lost: bool) -> Unit {
             (false, false, true) => StateGroup::Ready,
             (false, false, false) => StateGroup::Progressing,
         },
-    };
+    }
+}
+
+fn unit(plane: &SwarmPlane, task: &TaskView, lost: bool) -> Unit {
     let spec = plane
         .store
         .tasks
@@ -87,7 +101,7 @@ fn unit(plane: &SwarmPlane, task: &TaskView, lost: bool) -> Unit {
         workload: spec.map_or_else(String::new, |spec| {
             crate::swarm::control_api::short_name(&spec).to_owned()
         }),
-        group,
+        group: group(task, lost),
         state: task.state.word().to_owned(),
     }
 }
