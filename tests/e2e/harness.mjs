@@ -5,10 +5,12 @@
 // and from a folder below the root, because relative addresses are part of what is tested.
 
 import { createServer } from "node:http";
-import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { delimiter, extname, join, normalize, resolve, sep } from "node:path";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
 
 const DIST = process.env.PODIUM_DIST ? resolve(process.env.PODIUM_DIST, ".") + sep : fileURLToPath(new URL("../../dist/", import.meta.url));
@@ -26,8 +28,8 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** Serves `dist/` below SUB_PATH on a free port: { url, close }. */
-export async function serveDist() {
+/** Serves `dist/` below SUB_PATH on a free port, compressed or not: { url, close }. */
+export async function serveDist({ compress = false } = {}) {
   if (!existsSync(join(DIST, "index.html"))) {
     throw new Error("dist/ holds no page: run `cargo xtask build` first");
   }
@@ -37,6 +39,12 @@ export async function serveDist() {
     const file = inside === null ? null : normalize(join(DIST, inside));
     if (!file?.startsWith(DIST.replace(/[\\/]$/, sep)) || !existsSync(file) || !statSync(file).isFile()) {
       response.writeHead(404).end();
+      return;
+    }
+    if (compress) {
+      const body = packed(file);
+      response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-encoding": "gzip", "content-length": body.length, "cache-control": "no-store" });
+      response.end(body);
       return;
     }
     response.writeHead(200, {
@@ -51,6 +59,14 @@ export async function serveDist() {
     url: `http://127.0.0.1:${server.address().port}${SUB_PATH}`,
     close: () => new Promise((resolve) => { server.closeAllConnections(); server.close(resolve); }),
   };
+}
+
+const kept = new Map();
+
+/** A file as a host that compresses sends it. */
+function packed(file) {
+  if (!kept.has(file)) kept.set(file, gzipSync(readFileSync(file), { level: 9 }));
+  return kept.get(file);
 }
 
 /** The browser's program: PODIUM_CHROMIUM, else the first known name on the PATH. */
@@ -103,19 +119,88 @@ export async function at(page, t) {
   return page.evaluate(() => window.__playground.hash);
 }
 
-/** A page that stands still at `t` seconds, with seed 42. */
-export async function frozen(browser, site, t, options = {}) {
-  const opened = await open(browser, site, { path: `?seed=42&t=${t}&speed=0&test=1`, ...options });
-  await at(opened.page, t);
-  return opened;
+/**
+ * What a file of tests stands on: one served page and one browser for all of them, ended after the
+ * last. `open` and `frozen` take Playwright's context options; `frozen(t)` stands still at `t`
+ * seconds, with seed 42.
+ */
+export function stage(serve) {
+  const stage = {
+    site: null,
+    browser: null,
+    open: (options) => open(stage.browser, stage.site, options),
+    async frozen(t, options = {}) {
+      const opened = await stage.open({ path: `?seed=42&t=${t}&speed=0&test=1`, ...options });
+      await at(opened.page, t);
+      return opened;
+    },
+  };
+  before(async () => {
+    stage.site = await serveDist(serve);
+    stage.browser = await launch();
+  });
+  after(async () => {
+    await stage.browser?.close();
+    await stage.site?.close();
+  });
+  return stage;
 }
 
-/** Begins another experiment from pasted text, without faults. */
-export async function start(page, text) {
+/** Moves the slider to `t` seconds, and returns that time's hash. */
+export async function seek(page, t) {
+  await page.getByTestId("slider").fill(String(t * 10));
+  return at(page, t);
+}
+
+/** Begins another experiment from pasted text, without faults; `fields` fills others of the dialog. */
+export async function start(page, text, fields = {}) {
   await page.getByTestId("experiment-open").click();
-  await page.getByTestId("experiment-paste").fill(text);
-  await page.getByTestId("experiment-faults").fill("");
+  for (const [name, value] of Object.entries({ paste: text, faults: "", ...fields })) await page.getByTestId(`experiment-${name}`).fill(value);
   await page.getByTestId("experiment-start").click();
+}
+
+/** Runs a console line and returns what it printed. */
+export async function say(page, line) {
+  const entries = page.locator(".console-entry");
+  const before = (await entries.count()) ? await entries.last().textContent() : null;
+  await page.getByTestId("console-input").fill(line);
+  await page.getByTestId("console-run").click();
+  await page.waitForFunction((before) => {
+    const last = [...document.querySelectorAll(".console-entry")].at(-1)?.textContent ?? null;
+    return last !== null && last !== before;
+  }, before, { timeout: 300_000 });
+  return entries.last().textContent();
+}
+
+/** Replaces `from` by `to` in the open editor, as typing would. */
+export async function type(page, from, to) {
+  await page.locator(".editor:not([hidden]) .cm-content").click();
+  await page.evaluate((from) => {
+    const content = document.querySelector(".editor:not([hidden]) .cm-content");
+    const line = [...content.querySelectorAll(".cm-line")].find((line) => line.textContent.includes(from));
+    const start = line.textContent.indexOf(from);
+    const place = (offset) => {
+      const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (offset <= node.length) return [node, offset];
+        offset -= node.length;
+      }
+      return [line, line.childNodes.length];
+    };
+    getSelection().setBaseAndExtent(...place(start), ...place(start + from.length));
+  }, from);
+  await page.waitForTimeout(100);
+  await page.keyboard.insertText(to);
+}
+
+/** Violations that axe finds on the page, or within the element with this id, each in one line. */
+export async function axe(page, id) {
+  if (!(await page.evaluate(() => Boolean(window.axe)))) {
+    // As text: the page's policy lets no script in.
+    await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+  }
+  const { violations } = await page.evaluate((id) => window.axe.run(id ? document.getElementById(id) : document), id);
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).slice(0, 3).join(", ")}`);
 }
 
 /** Watches `page`; the returned array grows with one sentence per problem. */
@@ -134,10 +219,4 @@ export function collectProblems(page, origin) {
     if (!["data:", "blob:"].includes(url.protocol) && url.origin !== origin) problems.push(`left the origin: ${url}`);
   });
   return problems;
-}
-
-/** A new empty folder for a test's files, removed by the returned function. */
-export function scratch() {
-  const folder = mkdtempSync(join(tmpdir(), "podium-e2e-"));
-  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

@@ -2,21 +2,12 @@
 // state keeps running, and nothing that was written is lost.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { at, frozen, launch, serveDist, start } from "./harness.mjs";
+import { test } from "node:test";
+import { deflateSync } from "node:zlib";
+import { at, collectProblems, say, stage, start, type } from "./harness.mjs";
 
-let site;
-let browser;
-
-before(async () => {
-  site = await serveDist();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const host = stage();
+const { frozen } = host;
 
 const pod = (name, image) => `apiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\nspec:\n  containers:\n    - name: web\n      image: ${image}\n`;
 const service = (name) => `---\napiVersion: v1\nkind: Service\nmetadata:\n  name: ${name}\nspec:\n  type: NodePort\n  selector: {app: web}\n  ports:\n    - port: 80\n      nodePort: 30080\n`;
@@ -33,7 +24,7 @@ async function problem(page, place) {
 const texts = (page) => page.evaluate(() => [...document.querySelectorAll(".cm-content")].map((content) => content.innerText).join("\n"));
 
 test("a published port that is taken twice is told at its place on every orchestrator", async () => {
-  const { page, problems, close } = await frozen(browser, site, 30);
+  const { page, problems, close } = await frozen(30);
   const hash = await at(page, 30);
   await start(page, `# file: web.yaml\n${pod("web", "nginx")}${service("one")}${service("two")}`);
   const kubernetes = await problem(page, "web.yaml, line 30, column 17");
@@ -57,7 +48,7 @@ test("a published port that is taken twice is told at its place on every orchest
 });
 
 test("an image that does not exist is told at its place, and mended by a press", async () => {
-  const { page, problems, close } = await frozen(browser, site, 5);
+  const { page, problems, close } = await frozen(5);
   await start(page, `# file: web.yaml\n${pod("web", "ngnix")}`);
   const found = await problem(page, "web.yaml, line 8, column 14");
   assert.match(found, /pull access denied for ngnix, repository does not exist/);
@@ -75,7 +66,7 @@ test("an image that does not exist is told at its place, and mended by a press",
 });
 
 test("a fault on a machine that is not there is told wherever it is asked for", async () => {
-  const { page, problems, close } = await frozen(browser, site, 30);
+  const { page, problems, close } = await frozen(30);
   const hash = await at(page, 30);
   await page.getByTestId("experiment-open").click();
   await page.getByTestId("experiment-faults").fill("node-crash of:poll at 60s\nnode-crash worker-99 at 70s");
@@ -96,6 +87,152 @@ test("a fault on a machine that is not there is told wherever it is asked for", 
   await page.getByTestId("console-input").fill("sim fault node-crash worker-99");
   await page.getByTestId("console-run").click();
   await page.locator(".console-error").filter({ hasText: 'there is no machine "worker-99"' }).waitFor();
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("what was written by others is shown as text, never as markup or code", async () => {
+  const { page, problems, close } = await frozen(30);
+  const hostile = '<img src=x onerror="window.hacked = 1"><script>window.hacked = 2</script>';
+  const elements = () => page.evaluate(() => [document.querySelectorAll("img, main script, dialog script").length, window.hacked ?? 0]);
+  // As a file's name, in a file, in a fault, in the console.
+  await start(page, `# file: ${hostile}.yaml\napiVersion: v1\nkind: '${hostile}'\nmetadata:\n  name: '${hostile}'\n`);
+  await page.getByTestId("problem").first().waitFor();
+  assert.match(await page.getByTestId("problem").first().textContent(), /<img src=x/);
+  await start(page, `# file: compose.yaml\nservices:\n  web:\n    image: '${hostile}'\n    command: ["echo", '${hostile}']\n`);
+  await page.getByTestId("problem").first().waitFor();
+  await start(page, "", { faults: hostile });
+  await page.getByTestId("problem").first().waitFor();
+  for (const line of [hostile, `kubectl get ${hostile}`, `docker run ${hostile}`, `sim trace ${hostile}`]) {
+    assert.match(await say(page, line), /<img src=x/);
+  }
+  assert.deepEqual(await elements(), [0, 0]);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("huge and malicious files end in a sentence or in a run, and the page lives on", async (context) => {
+  const aliases = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"];
+  for (let level = 1; level < 12; level += 1) aliases.push(`a${level}: &a${level} [${Array(10).fill(`*a${level - 1}`).join(", ")}]`);
+  const map = (data) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big}\ndata: {a: ${data}}\n`;
+  const files = {
+    "aliases that grow to billions": [map(`x\n${aliases.join("\n")}`), /huge\.yaml/],
+    "a hundred thousand levels": [map("[".repeat(100_000)), /huge\.yaml/],
+    "three megabytes of one value": [map(`"${"x".repeat(3_000_000)}"`), /must have at most 1048576 bytes/],
+    "bytes that are no text": ["\u0000\u0007\ufffe\ud800 a: [\n", /unexpected character/],
+    "fifty thousand documents of no kind": ["---\na: 1\n".repeat(50_000), null],
+    "five thousand pods of one name": [`---\n${pod("web", "nginx")}`.repeat(5_000), null],
+    "a million lines": ["#\n".repeat(1_000_000), null],
+    "a billion replicas": [pod("web", "nginx").replace("kind: Pod", "kind: Deployment").replace("v1", "apps/v1").replace("spec:", "spec:\n  replicas: 1000000000\n  selector: {matchLabels: {app: web}}\n  template:\n   metadata: {labels: {app: web}}\n   spec:").replace("  containers", "    containers").replace("    - name", "      - name").replace("      image", "        image"), null],
+  };
+  for (const [name, [text, refusal]] of Object.entries(files)) {
+    const { page, problems, close } = await frozen(30);
+    const hash = await at(page, 30);
+    const begun = Date.now();
+    // As a file: what a text area takes is the browser's affair.
+    await page.getByTestId("file-add").setInputFiles({ name: "huge.yaml", mimeType: "text/yaml", buffer: Buffer.from(text) });
+    await page.getByTestId("tab-huge.yaml").waitFor();
+    if (refusal) {
+      await page.getByTestId("problem").filter({ hasText: refusal }).first().waitFor({ timeout: 60_000 });
+      await page.getByTestId("last-valid").waitFor();
+      assert.equal(await at(page, 30), hash, name);
+    }
+    // The clock runs, and the engine answers.
+    await page.getByTestId("speed").selectOption("1000000");
+    await page.getByTestId("play").click();
+    await page.waitForTimeout(1_500);
+    assert.match(await say(page, "sim time"), /^\$ sim time[\dhms.]+$/, name);
+    assert.equal(await page.getByTestId("page").getAttribute("data-engine"), "ready", name);
+    assert.equal(await page.getByTestId("crash").count(), 0, name);
+    assert.ok((await page.locator("*").count()) < 10_000, name);
+    context.diagnostic(`${name}: ${refusal ? "refused" : "taken"}, ${Date.now() - begun} ms`);
+    assert.deepEqual(problems, [], name);
+    await close();
+  }
+});
+
+test("hostile links are refused in words, and local work stays", async () => {
+  const { page, problems, close } = await frozen(30);
+  const hash = await at(page, 30);
+  const bomb = deflateSync(Buffer.alloc(64 << 20)).toString("base64url");
+  const links = { "#z9.AAAA": /newer/, [`#z1.${"A".repeat(40_000)}`]: /longer/, [`#z1.${bomb.slice(0, 31_000)}`]: /damaged/, "#z1.%00%ff<script>": /damaged/ };
+  for (const [link, words] of Object.entries(links)) {
+    await page.evaluate((link) => (location.hash = link), link);
+    await page.getByTestId("link-fault").filter({ hasText: words }).waitFor();
+    assert.equal(await at(page, 30), hash, link.slice(0, 20));
+    await page.getByTestId("link-fault").getByRole("button").click();
+  }
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("where the browser keeps nothing, or no more, the page says so and works", async () => {
+  const ways = {
+    blocked: () => ["localStorage", "sessionStorage"].forEach((name) => Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } })),
+    full: () => (Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); }),
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    const browsing = await host.browser.newContext();
+    const page = await browsing.newPage();
+    const problems = collectProblems(page, new URL(host.site.url).origin);
+    await page.addInitScript(way);
+    await page.goto(`${host.site.url}?seed=42&speed=0`);
+    await page.waitForFunction(() => window.__playground?.ready);
+    await page.locator(".cm-content").waitFor();
+    await type(page, "replicas: 3", "replicas: 4");
+    await page.getByTestId("mark-edit").waitFor({ state: "attached" });
+    await page.getByTestId("unkept").waitFor();
+    await page.getByTestId("language-zh-TW").click();
+    await page.getByRole("heading", { name: "圖表" }).waitFor();
+    assert.deepEqual(problems, [], name);
+    await browsing.close();
+  }
+});
+
+test("two tabs do not disturb each other, and each comes back as it was", async () => {
+  const browsing = await host.browser.newContext();
+  const tabs = [await browsing.newPage(), await browsing.newPage()];
+  const problems = tabs.map((page) => collectProblems(page, new URL(host.site.url).origin));
+  for (const page of tabs) {
+    await page.goto(`${host.site.url}?seed=42&speed=0`);
+    await page.waitForFunction(() => window.__playground?.ready);
+    await page.locator(".cm-content").waitFor();
+  }
+  for (const [place, page] of tabs.entries()) {
+    await type(page, "replicas: 3", `replicas: ${4 + place}`);
+    await page.getByTestId("mark-edit").waitFor({ state: "attached" });
+  }
+  const shows = (page, replicas) => page.waitForFunction((wanted) => document.querySelector(".cm-content")?.textContent.includes(wanted), `replicas: ${replicas}`);
+  for (const [place, page] of tabs.entries()) await shows(page, 4 + place);
+  for (const [place, page] of tabs.entries()) {
+    await page.reload();
+    await page.getByTestId("restored").waitFor();
+    await shows(page, 4 + place);
+  }
+  // A new tab goes on with what was done last.
+  const third = await browsing.newPage();
+  await third.goto(`${host.site.url}?seed=42&speed=0`);
+  await third.getByTestId("restored").waitFor();
+  await shows(third, 5);
+  assert.deepEqual(problems.flat(), []);
+  await browsing.close();
+});
+
+test("a plain text area edits as the editor does", async () => {
+  const { page, problems, close } = await frozen(30);
+  await page.getByTestId("help-open").click();
+  await page.getByTestId("help-plain").check();
+  await page.keyboard.press("Escape");
+  const area = page.locator("textarea.editor-plain");
+  await area.waitFor();
+  assert.equal(await page.locator(".cm-editor").count(), 0);
+  const hash = await at(page, 30);
+  await area.fill((await area.inputValue()).replace("replicas: 3", "replicas: 4"));
+  await page.waitForFunction((hash) => window.__playground.hash !== hash, hash);
+  await page.getByTestId("help-open").click();
+  await page.getByTestId("help-plain").uncheck();
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => document.querySelector(".cm-content")?.textContent.includes("replicas: 4"));
   assert.deepEqual(problems, []);
   await close();
 });

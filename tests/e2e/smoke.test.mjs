@@ -1,24 +1,14 @@
 // The page loads from any folder, its worker answers, its policy holds, and it complains of nothing.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch, open, serveDist } from "./harness.mjs";
+import { test } from "node:test";
+import { stage } from "./harness.mjs";
 
-let site;
-let browser;
-
-before(async () => {
-  site = await serveDist();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const host = stage();
+const { open } = host;
 
 test("the page paints and the worker answers", async () => {
-  const { page, problems, close } = await open(browser, site);
+  const { page, problems, close } = await open();
   await page.locator("[data-engine=ready]").waitFor();
   assert.equal(await page.locator("h1").count(), 1);
   assert.equal(await page.locator("h1").textContent(), "Podium");
@@ -28,20 +18,20 @@ test("the page paints and the worker answers", async () => {
 });
 
 test("the skeleton paints before any wasm arrives", async () => {
-  const context = await browser.newContext();
+  const context = await host.browser.newContext();
   const page = await context.newPage();
   await page.route("**/*.wasm", () => {}); // Never answered.
-  await page.goto(site.url, { waitUntil: "domcontentloaded" });
+  await page.goto(host.site.url, { waitUntil: "domcontentloaded" });
   await page.getByRole("heading", { level: 1, name: "Podium" }).waitFor();
   await page.getByRole("progressbar").waitFor();
   await context.close();
 });
 
 test("a wasm file that is missing is said, in words", async () => {
-  const context = await browser.newContext();
+  const context = await host.browser.newContext();
   const page = await context.newPage();
   await page.route("**/app-*.wasm", (route) => route.fulfill({ status: 404 }));
-  await page.goto(site.url);
+  await page.goto(host.site.url);
   const alert = page.getByRole("alert");
   await alert.waitFor();
   assert.match(await alert.textContent(), /could not start: .*HTTP 404/);
@@ -49,7 +39,7 @@ test("a wasm file that is missing is said, in words", async () => {
 });
 
 test("the security policy refuses inline scripts and code made from text", async () => {
-  const { page, close } = await open(browser, site);
+  const { page, close } = await open();
   await page.locator("[data-engine=ready]").waitFor();
   const ran = await page.evaluate(() => {
     const script = document.createElement("script");
@@ -62,7 +52,7 @@ test("the security policy refuses inline scripts and code made from text", async
 });
 
 test("the editor chunk loads on demand, reports typing and underlines what it is told", async () => {
-  const { page, problems, close } = await open(browser, site);
+  const { page, problems, close } = await open();
   await page.locator("[data-engine=ready]").waitFor();
   const chunk = await page.locator("meta[name=editor-module]").getAttribute("content");
   await page.evaluate(async (chunk) => {

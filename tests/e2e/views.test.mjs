@@ -2,26 +2,11 @@
 // graph, branches compared, bookmarks, commands by name, faults by drag, the gallery's pictures.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { at, frozen, launch, open, serveDist } from "./harness.mjs";
+import { test } from "node:test";
+import { at, seek, stage } from "./harness.mjs";
 
-let site;
-let browser;
-
-before(async () => {
-  site = await serveDist();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-async function seek(page, t) {
-  await page.getByTestId("slider").fill(String(t * 10));
-  return at(page, t);
-}
+const host = stage();
+const { open, frozen } = host;
 
 /** Drags one element onto another, as a mouse would, to a share of its width. */
 async function drag(page, from, to, share = 0.5) {
@@ -37,7 +22,7 @@ async function drag(page, from, to, share = 0.5) {
 }
 
 test("each orchestrator's services stand in its own terms", async () => {
-  const { page, problems, close } = await frozen(browser, site, 90);
+  const { page, problems, close } = await frozen(90);
   await page.getByTestId("look-services").click();
   const kubernetes = page.getByTestId("services-kubernetes");
   await kubernetes.getByText(/^replicaset\/poll-/).waitFor();
@@ -60,7 +45,7 @@ test("each orchestrator's services stand in its own terms", async () => {
 });
 
 test("control loops say what they want, saw and did", async () => {
-  const { page, problems, close } = await frozen(browser, site, 420);
+  const { page, problems, close } = await frozen(420);
   await page.getByTestId("look-loops").click();
   const scheduler = page.getByTestId("loops-kubernetes").getByTestId("loop").filter({ hasText: "kube.scheduler" });
   await scheduler.waitFor();
@@ -79,7 +64,7 @@ test("control loops say what they want, saw and did", async () => {
 });
 
 test("causes are a graph that can be walked by keyboard", async () => {
-  const { page, problems, close } = await frozen(browser, site, 420);
+  const { page, problems, close } = await frozen(420);
   await page.locator(".event-kubernetes", { hasText: "bind" }).first().click();
   await page.getByTestId("cause-graph").click();
   const nodes = page.getByTestId("causes").getByTestId("graph-node");
@@ -95,7 +80,7 @@ test("causes are a graph that can be walked by keyboard", async () => {
 });
 
 test("a branch shows the old future as a ghost, and two branches are compared", async () => {
-  const { page, problems, close } = await frozen(browser, site, 400);
+  const { page, problems, close } = await frozen(400);
   await seek(page, 30);
   await page.getByTestId("fork").click();
   await page.getByTestId("ghost").waitFor();
@@ -117,7 +102,7 @@ test("a branch shows the old future as a ghost, and two branches are compared", 
 });
 
 test("bookmarks and a loop", async () => {
-  const { page, problems, close } = await frozen(browser, site, 65);
+  const { page, problems, close } = await frozen(65);
   await page.locator("body").press("m");
   const kept = page.getByTestId("bookmarks").getByRole("button").first();
   await kept.waitFor();
@@ -141,7 +126,7 @@ test("bookmarks and a loop", async () => {
 });
 
 test("every command is found by its name", async () => {
-  const { page, problems, close } = await frozen(browser, site, 30);
+  const { page, problems, close } = await frozen(30);
   await page.keyboard.press("Control+k");
   await page.getByTestId("palette-input").fill("kill worker-3");
   assert.equal(await page.getByTestId("palette-item").count(), 1);
@@ -160,7 +145,7 @@ test("every command is found by its name", async () => {
 });
 
 test("a fault is dropped onto a machine or the time line, or planned by number", async () => {
-  const { page, problems, close } = await frozen(browser, site, 30);
+  const { page, problems, close } = await frozen(30);
   await drag(page, "fault-kill", "machine-kubernetes-worker-3");
   await page.waitForFunction(() => document.querySelector("[data-testid=machine-kubernetes-worker-3]").dataset.lost === "true");
   // About half of 15 minutes.
@@ -174,7 +159,7 @@ test("a fault is dropped onto a machine or the time line, or planned by number",
 });
 
 test("what belongs together lights up, in the editor too", async () => {
-  const { page, problems, close } = await frozen(browser, site, 30);
+  const { page, problems, close } = await frozen(30);
   await page.locator(".cm-content").waitFor();
   await page.locator("[data-testid=plane-kubernetes] [data-testid=unit][data-workload=poll]").first().hover();
   await page.waitForFunction(() => document.querySelectorAll("[data-testid=plane-swarm] .lit[data-workload=poll]").length === 4);
@@ -190,7 +175,7 @@ test("what belongs together lights up, in the editor too", async () => {
 
 test("every scenario of the gallery has its question, its picture and something to try", async () => {
   for (const lang of ["en", "zh-TW"]) {
-    const { page, problems, close } = await open(browser, site, { path: `?test=1&lang=${lang}` });
+    const { page, problems, close } = await open({ path: `?test=1&lang=${lang}` });
     await page.waitForFunction(() => window.__playground?.ready);
     await page.getByTestId("gallery-open").click();
     const cards = page.locator(".card");
