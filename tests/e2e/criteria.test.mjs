@@ -163,6 +163,34 @@ test("criterion 15: Tab reaches every region, is never trapped, and shows where 
   }
 });
 
+test("criterion 15: what has the focus is not behind a bar that stays", async () => {
+  for (const [width, height] of [[390, 844], [1024, 768], [1440, 900]]) {
+    const { page, close } = await frozen(80, { viewport: { width, height } });
+    if (width > 720) await page.locator(".cm-content").waitFor();
+    let stops = 0;
+    for (; stops < 81; stops += 1) {
+      await page.keyboard.press("Tab");
+      await page.waitForTimeout(20);
+      const stop = await page.evaluate(() => {
+        const element = document.activeElement;
+        if (!element || element === document.body) return null;
+        const place = element.getBoundingClientRect();
+        const [top, bottom] = [Math.max(place.top, 0), Math.min(place.bottom, innerHeight)];
+        const [left, right] = [Math.max(place.left, 0), Math.min(place.right, innerWidth)];
+        const own = (at) => at && (element.contains(at) || [...(element.labels ?? [])].some((label) => label.contains(at)));
+        const shares = [0.1, 0.3, 0.5, 0.7, 0.9];
+        const seen = shares.some((x) => shares.some((y) => own(document.elementFromPoint(left + (right - left) * x, top + (bottom - top) * y))));
+        // A file field is as small as can be: its label shows it.
+        return { seen: seen || element.type === "file", who: element.outerHTML.slice(0, 100) };
+      });
+      if (stop === null) break;
+      assert.ok(stop.seen, `${width} pixels: ${stop.who}`);
+    }
+    assert.ok(stops > 20 && stops <= 80, `${stops} stops`);
+    await close();
+  }
+});
+
 test("criterion 16: every view and dialog, in both themes and languages, is within reach of assistive technology", async () => {
   const check = async (page, what, id) => assert.deepEqual(await axe(page, id), [], what);
   for (const colorScheme of ["light", "dark"]) {
