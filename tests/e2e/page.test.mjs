@@ -1,7 +1,9 @@
 // The page as people use it: three planes, live edits, faults, time, languages.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { at, seek, stage, type } from "./harness.mjs";
 
@@ -157,6 +159,76 @@ test("pasted files begin another experiment", async () => {
   await page.getByTestId("plane-swarm").waitFor({ state: "detached" });
   await seek(page, 20);
   assert.equal(await units(page, "kubernetes", "lonely", "ready").count(), 1);
+  await close();
+});
+
+test("files come by drop and as a folder", async () => {
+  const { page, problems, close } = await frozen(5);
+  const text = (name) => `apiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\nspec:\n  containers:\n    - name: web\n      image: nginx\n`;
+  // Dropped beside what is there.
+  await page.evaluate((text) => {
+    const data = new DataTransfer();
+    data.items.add(new File([text], "dropped.yaml", { type: "text/yaml" }));
+    const panel = document.getElementById("panel-edit");
+    for (const kind of ["dragover", "drop"]) panel.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: data }));
+  }, text("dropped"));
+  await page.getByTestId("tab-dropped.yaml").waitFor();
+  await page.getByTestId("tab-stack.yml").waitFor();
+  await seek(page, 30);
+  assert.equal(await units(page, "kubernetes", "dropped", "ready").count(), 1);
+  // A folder is an experiment of its own, with the folder's names.
+  const folder = await mkdtemp(join(tmpdir(), "podium-e2e-"));
+  await mkdir(join(folder, "deep"));
+  await writeFile(join(folder, "one.yaml"), text("one"));
+  await writeFile(join(folder, "deep", "two.yaml"), text("two"));
+  await page.getByTestId("experiment-open").click();
+  await page.getByTestId("experiment-folder").setInputFiles(folder);
+  await page.getByTestId("tab-deep/two.yaml").waitFor();
+  await page.getByTestId("plane-swarm").waitFor({ state: "detached" });
+  assert.equal(await page.getByTestId("tab-stack.yml").count(), 0);
+  await seek(page, 30);
+  for (const name of ["one", "two"]) assert.equal(await units(page, "kubernetes", name, "ready").count(), 1, name);
+  await rm(folder, { recursive: true });
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("time is walked event by event, and back", async () => {
+  const { page, problems, close } = await frozen(70);
+  const now = () => page.evaluate(() => window.__playground.now);
+  const moved = async (key, before) => {
+    await page.locator("body").press(key);
+    await page.waitForFunction((before) => window.__playground.now !== before, before);
+    return now();
+  };
+  const first = await moved("ArrowRight", 70);
+  assert.ok(first > 70 && first < 80, `${first}`);
+  const hash = await at(page, first);
+  const second = await moved("ArrowRight", first);
+  assert.ok(second > first);
+  assert.equal(await moved("ArrowLeft", second), first);
+  assert.equal(await at(page, first), hash);
+  // The list's newest event is of that time.
+  const shown = await page.locator(".event time").first().textContent();
+  assert.match(shown, new RegExp(`^1:${String(Math.floor((first - 60) * 10) / 10).padStart(4, "0").replace(".", "\\.")}`));
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("a presenter's page hides what is for working", async () => {
+  const { page, problems, close } = await frozen(80);
+  const height = async () => (await units(page, "swarm", "poll", "ready").first().boundingBox()).height;
+  const before = await height();
+  await page.locator("body").press("p");
+  await page.locator(".editor-panel").waitFor({ state: "hidden" });
+  assert.equal(await page.locator(".console-panel").isVisible(), false);
+  assert.ok(await page.getByTestId("plane-swarm").isVisible());
+  assert.ok(await page.getByTestId("timeline").isVisible());
+  assert.ok((await height()) > before * 1.2);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  await page.locator("body").press("p");
+  await page.locator(".editor-panel").waitFor();
+  assert.deepEqual(problems, []);
   await close();
 });
 

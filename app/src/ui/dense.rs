@@ -265,10 +265,10 @@ impl Painted {
 /// `#rrggbb` in numbers; black for what is none.
 fn colour(text: &str) -> [u8; 3] {
     let part = |at: usize| {
-        let digits = text.trim().get(at..at + 2)?;
+        let digits = text.trim().strip_prefix('#')?.get(at..at + 2)?;
         u8::from_str_radix(digits, 16).ok()
     };
-    [1, 3, 5].map(|at| part(at).unwrap_or(0))
+    [0, 2, 4].map(|at| part(at).unwrap_or(0))
 }
 
 #[cfg(test)]
