@@ -26,6 +26,8 @@ test("criterion 12: a link brings texts, faults, time and hash back", async () =
   const fragment = new URL(shared).hash;
   const other = await open({ path: `?test=1${fragment}` });
   assert.equal(await at(other.page, 120), hash);
+  // What was opened is shared on, whole.
+  assert.equal(new URL(await link(other.page)).hash, fragment);
   assert.deepEqual(other.problems, []);
   await other.close();
   // In the same tab: a damaged link changes nothing, a good one is opened.
@@ -139,8 +141,10 @@ test("charts and figures leave as files", async () => {
 test("an engine that stops is started again, keeps the work, and offers a link that shows it again", async () => {
   const { page, close } = await frozen(20);
   await page.locator(".cm-content").waitFor();
+  const before = await at(page, 20);
   await type(page, "replicas: 3", "replicas: 4");
   await page.getByTestId("mark-edit").waitFor({ state: "attached" });
+  await page.waitForFunction((before) => window.__playground.hash !== before, before);
   const hash = await at(page, 20);
   const fail = () => page.workers()[0].evaluate(() => { setTimeout(() => { throw new Error("made to fail"); }); });
   await fail();
@@ -148,13 +152,12 @@ test("an engine that stops is started again, keeps the work, and offers a link t
   await crash.waitFor();
   assert.match(await crash.textContent(), /made to fail/);
   // The same time, the edit in it, and the text in its editor.
-  await page.locator("[data-engine=ready]").waitFor();
-  assert.equal(await at(page, 20), hash);
+  await page.waitForFunction((hash) => window.__playground.ready && window.__playground.now === 20 && window.__playground.hash === hash, hash);
   assert.equal(await page.getByTestId("page").getAttribute("data-engine"), "ready");
   assert.match(await page.locator(".editor:not([hidden]) .cm-content").textContent(), /replicas: 4/);
   await crash.getByRole("button").first().click();
   const again = await open({ path: `?test=1${new URL(await page.getByTestId("share-link").inputValue()).hash}` });
-  assert.equal(await at(again.page, 20), hash);
+  await again.page.waitForFunction((hash) => window.__playground?.now === 20 && window.__playground.hash === hash, hash);
   await again.close();
   // One that stops at once again is not started for ever.
   await page.keyboard.press("Escape");

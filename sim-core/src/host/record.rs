@@ -53,12 +53,14 @@ impl Record {
         self.goal_us.is_some()
     }
 
-    /// Everything that a link needs.
+    /// Everything that a link needs: what is still to be done again is part of it.
     pub fn recording(&self, at_us: u64) -> Recording {
+        let mut acts = self.branches.get(self.current).cloned().unwrap_or_default();
+        acts.extend(self.pending.iter().cloned());
         Recording {
             project: self.project.clone(),
-            acts: self.branches.get(self.current).cloned().unwrap_or_default(),
-            at_us,
+            acts,
+            at_us: self.goal_us.unwrap_or(at_us),
         }
     }
 

@@ -1,6 +1,6 @@
 use super::EngineHost;
 use crate::protocol::{
-    Answer, File, Frame, Project, Query, Reply, Request, StateGroup, Target, View, Why,
+    Answer, File, Frame, Project, Query, Recording, Reply, Request, StateGroup, Target, View, Why,
 };
 
 const KUBERNETES: &str = include_str!("../../../examples/poll/kubernetes.yaml");
@@ -493,6 +493,53 @@ fn a_branch_is_told_without_leaving_the_present() {
     );
     assert_eq!(asked(&mut host, Query::Outcome(9)), Answer::Nothing);
     assert_eq!(at(&mut host, 50).hash, here);
+}
+
+fn recorded(host: &mut EngineHost) -> Recording {
+    let replies = host.handle(Request::Record);
+    let [Reply::Recorded(recording)] = replies.as_slice() else {
+        panic!("{replies:?}")
+    };
+    (**recording).clone()
+}
+
+#[test]
+fn a_recording_is_whole_before_it_has_been_done_again() {
+    let mut host = loaded();
+    at(&mut host, 30);
+    host.handle(Request::Edit {
+        revision: 1,
+        file: file(
+            "kubernetes.yaml",
+            &KUBERNETES.replacen("replicas: 3", "replicas: 5", 1),
+        ),
+    });
+    at(&mut host, 40);
+    assert!(
+        host.handle(Request::Inject("node-crash worker-2".to_owned()))
+            .is_empty()
+    );
+    let hash = at(&mut host, 50).hash;
+    let recording = recorded(&mut host);
+    assert_eq!(recording.acts.len(), 2);
+    let mut again = EngineHost::new();
+    again.handle(Request::Replay(recording.clone()));
+    assert_eq!(recorded(&mut again), recording);
+    while again.is_busy() {
+        for reply in again.tick(16_000) {
+            if let Reply::Frame(frame) = reply {
+                again.handle(Request::Ack(frame.number));
+            }
+        }
+    }
+    assert_eq!(recorded(&mut again), recording);
+    assert_eq!(frame_now(&mut again).hash, hash);
+}
+
+/// The frame of the present.
+fn frame_now(host: &mut EngineHost) -> Frame {
+    host.handle(Request::Watch(View::default()));
+    frame(host)
 }
 
 #[test]
