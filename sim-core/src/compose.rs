@@ -430,7 +430,7 @@ impl ComposePlane {
                 container,
                 restart,
                 limits,
-            } => self.update(container, *restart, limits.as_ref(), ctx),
+            } => self.update(container, *restart, limits.as_ref(), ctx, out),
             Request::CreateNetwork {
                 name,
                 driver,

@@ -17,6 +17,7 @@ pub mod heartbeat;
 pub mod kinds;
 pub mod kubelet;
 pub mod limiter;
+pub mod network_policy;
 pub mod proxy;
 pub mod render;
 pub mod reserved;
@@ -56,6 +57,7 @@ use event::Key;
 use heartbeat::{Health, Heartbeats};
 use kubelet::Kubelets;
 use kubelet::desk::Desk;
+use network_policy::agents::Agents;
 use rows::pod::PodRow;
 use rows::{PodId, ReplicaSetId};
 use scheduler::Scheduler;
@@ -80,6 +82,7 @@ pub struct KubePlane {
     switches: Switches,
     volumes: VolumeController,
     attach: AttachDetach,
+    policies: Agents,
     control_plane: ControlPlane,
     stale: Stale,
     /// Orders for runtimes that do not answer.
@@ -150,6 +153,15 @@ impl KubePlane {
                     out,
                 };
                 self.attach.pass(&mut turn);
+            }
+            Event::PolicySync => {
+                let mut turn = Turn {
+                    store: &mut self.store,
+                    settings: &self.settings,
+                    ctx,
+                    out,
+                };
+                self.policies.sync(&mut turn);
             }
             Event::VolumeSync => {
                 let mut turn = Turn {
@@ -603,6 +615,9 @@ impl KubePlane {
         self.controllers
             .operators_mut()
             .observe_documents(&mut turn);
+        if turn.store.documents_mut().take_networking() {
+            self.policies.touched(&mut turn);
+        }
         if turn.store.documents().has_storage() {
             self.volumes.touched(&mut turn);
         }

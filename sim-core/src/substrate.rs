@@ -30,6 +30,7 @@ pub mod namespace;
 pub mod net;
 pub mod order;
 mod panic;
+pub mod pressure;
 pub mod process;
 pub mod profile;
 pub mod program;
@@ -40,6 +41,7 @@ pub mod sandbox;
 pub mod script;
 pub mod task;
 pub mod usage;
+pub mod volume;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -188,6 +190,10 @@ pub struct Substrate {
     ranges: BTreeMap<net::address::RangeKey, net::address::Range>,
     /// Addresses of sandboxes with more than one, in the order of their plugs.
     plugged: BTreeMap<SandboxId, Arc<[u32]>>,
+    /// Ports at which users' requests get to sandboxes that not all are let into.
+    filters: BTreeMap<SandboxId, Arc<[(u16, u16)]>>,
+    /// Disks over the network whose last machine is gone.
+    detached: Arc<BTreeMap<Arc<str>, file::Tree>>,
 }
 
 impl Default for Substrate {
@@ -223,6 +229,8 @@ impl Substrate {
             bridged: 0,
             ranges: BTreeMap::new(),
             plugged: BTreeMap::new(),
+            filters: BTreeMap::new(),
+            detached: Arc::default(),
         }
     }
 
@@ -248,7 +256,9 @@ impl Substrate {
                 machine,
                 spec,
             } => self.create_sandbox(owner, machine, spec, scope),
-            Order::RemoveSandbox { sandbox } => self.remove_sandbox(sandbox),
+            Order::RemoveSandbox { sandbox } => self.give_up_sandbox(sandbox),
+            Order::RemoveDirectories { machine, owner } => self.forget_directories(machine, owner),
+            Order::RemoveDisk { name } => self.remove_remote(&name),
             Order::Pull {
                 owner,
                 machine,
@@ -284,6 +294,7 @@ impl Substrate {
                 path,
                 settings,
             } => self.set_level(machine, path, settings),
+            Order::SetFilter { sandbox, open } => self.set_filter(sandbox, open, scope),
             Order::BindPort {
                 owner,
                 sandbox,
@@ -312,6 +323,7 @@ impl Substrate {
             SubstrateFault::PanicGuest(sandbox) => self.panic_guest(sandbox, scope),
             SubstrateFault::Leak(container, rate) => self.leak(container, rate, scope),
             SubstrateFault::FillDisk(machine, bytes) => self.fill_disk(machine, bytes, scope),
+            SubstrateFault::CutStorage(machine, cut) => self.cut_storage(machine, cut, scope),
             SubstrateFault::Hang(container) => self.set_hung(container, true, scope),
             SubstrateFault::Unhang(container) => self.set_hung(container, false, scope),
         }

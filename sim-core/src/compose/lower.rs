@@ -321,7 +321,12 @@ pub fn config_hash(service: &Service) -> u64 {
     std::hash::Hasher::finish(&hash)
 }
 
-/// What is mounted into a container. An anonymous volume's name is made of where it is mounted.
+/// Name of a container's volume that has none: made of where it is mounted.
+pub fn anonymous(name: &str, target: &str) -> Arc<str> {
+    format!("{name}{target}").into()
+}
+
+/// What is mounted into a container.
 fn root(config: &ContainerConfig, name: &str) -> RootSpec {
     let from = |mount: &Mount| match mount.kind {
         MountKind::Bind if mount.source.starts_with('/') => From::Machine(mount.source.clone()),
@@ -331,7 +336,7 @@ fn root(config: &ContainerConfig, name: &str) -> RootSpec {
         }
         MountKind::Tmpfs => From::Memory(0),
         MountKind::Volume if mount.source.is_empty() => {
-            From::Volume(format!("{name}{}", mount.target).into())
+            From::Volume(anonymous(name, &mount.target))
         }
         MountKind::Volume => From::Volume(mount.source.clone()),
     };

@@ -14,7 +14,8 @@ use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::substrate::Context;
-use crate::substrate::order::Order;
+use crate::substrate::image::ImageRef;
+use crate::substrate::order::{MachineId, Order};
 
 use super::store::{
     ContainerRow, EVENTS_MAX, EngineEvent, Health, Made, Published, ServiceRow, State, Then,
@@ -400,10 +401,16 @@ impl ComposePlane {
         let (repository, tag) = super::client::split_tag(image);
         let full = format!("{repository}:{tag}");
         let symbol = ctx.symbols.intern(image);
-        let Some(machine) = self
-            .host
-            .filter(|host| ctx.machines.has_image(*host, symbol))
-        else {
+        // Whatever was written when it came: `alpine` is `alpine:latest`.
+        let wanted = ImageRef::parse(image).map(|reference| reference.canonical());
+        let is_there = |host: &MachineId| {
+            let mut images = ctx.machines.images_on(*host);
+            images.any(|known| {
+                let name = known.reference.as_ref().map(ImageRef::canonical);
+                name.is_some() && name == wanted
+            })
+        };
+        let Some(machine) = self.host.filter(is_there) else {
             return Err(Refusal::new(format!("No such image: {full}")));
         };
         let user = self.store.containers.iter().find(|(_, row)| {

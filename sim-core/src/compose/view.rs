@@ -12,6 +12,7 @@ use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
 use crate::substrate::Substrate;
+use crate::substrate::process::container_pid;
 
 use super::ComposePlane;
 use super::store::{ContainerRow, EngineEvent, Health, Made, State};
@@ -280,13 +281,11 @@ fn state(row: &ContainerRow, symbols: &Symbols, machines: &Substrate, now: SimTi
     Value::object(state)
 }
 
-/// The first process's number on the host: a number of our own, one per container.
+/// The first process's number on the host; 0: it does not run.
 pub fn process_number(row: &ContainerRow) -> i64 {
-    if row.state == State::Running {
-        1_000 + i64::from(row.ordinal) * 10
-    } else {
-        0
-    }
+    row.process
+        .filter(|_| row.state == State::Running)
+        .map_or(0, |process| i64::from(container_pid(process)))
 }
 
 fn host_config(row: &ContainerRow) -> Value {

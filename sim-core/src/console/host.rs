@@ -15,6 +15,7 @@ pub mod mesh_walk;
 pub mod net;
 pub mod networks;
 pub mod place;
+pub mod policy_walk;
 pub mod procfs;
 pub mod ps;
 pub mod shell;
@@ -310,6 +311,19 @@ pub fn inside(
         outcome = Output::error(1, "the container does not run").into();
     }
     Some(outcome)
+}
+
+/// What a command line that is left behind in a container wants.
+pub fn left(world: &World, container: ContainerId, now: SimTime, line: &str) -> Option<Outcome> {
+    let place = Place::of_container(world, container, now)?;
+    let sight = Sight::container(&place, container);
+    Some(match jobs::leave(&sight, line) {
+        Ok(wish) => Outcome {
+            wishes: vec![wish],
+            ..Outcome::default()
+        },
+        Err(outcome) => outcome,
+    })
 }
 
 /// Name of the machine that a container runs on.

@@ -243,7 +243,7 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
                 .map(str::trim)
                 .try_for_each(|name| machine_exists(lab, name))
         }
-        FaultKind::DiskFill => machine_exists(lab, &spec.target),
+        FaultKind::DiskFill | FaultKind::StorageLoss => machine_exists(lab, &spec.target),
         FaultKind::WatchStale
             if crate::kube::control_plane::Part::parse(&spec.target).is_some() =>
         {
@@ -468,7 +468,7 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
                 }
                 None => {
                     return Err(format!(
-                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, vendor/resource, allocatable.RESOURCE, image.NAME, and for Swarm role, address, os, arch, engine-label.KEY, generic.KIND"
+                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, network, vendor/resource, allocatable.RESOURCE, image.NAME, and for Swarm role, address, os, arch, engine-label.KEY, generic.KIND"
                     ));
                 }
             },
@@ -528,6 +528,7 @@ fn set(session: &mut Session, key: &str, value: &str) -> Output {
         .collect();
     let is_alias = crate::kube::kubelet::resources::is_alias(key)
         || crate::kube::kubelet::eviction::settings::is_alias(key)
+        || crate::kube::kubelet::image_gc::is_alias(key)
         || crate::kube::reserved::is_alias(key);
     let knows = if knows.is_empty() && is_alias {
         vec![Orchestrator::Kubernetes]

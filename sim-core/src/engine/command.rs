@@ -117,11 +117,13 @@ pub enum FaultKind {
     NodeShutdown,
     /// A kernel panics: a machine's, or that of a virtual machine around a replica.
     KernelPanic,
+    /// A machine does not reach its disks over the network.
+    StorageLoss,
 }
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 26] = [
+    pub const ALL: [(Self, &'static str); 27] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
@@ -148,6 +150,7 @@ impl FaultKind {
         (Self::KernelPanic, "kernel-panic"),
         (Self::NodeShutdown, "node-shutdown"),
         (Self::WatchStale, "watch-stale"),
+        (Self::StorageLoss, "storage-loss"),
     ];
 
     /// Kinds of the vocabulary that are not modelled: refused in words.
@@ -227,6 +230,7 @@ impl FaultSpec {
             | FaultKind::CpuHog
             | FaultKind::MemoryLeak
             | FaultKind::DiskFill
+            | FaultKind::StorageLoss
             | FaultKind::KernelPanic
             | FaultKind::NodeShutdown
             | FaultKind::WatchStale

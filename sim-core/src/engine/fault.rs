@@ -165,7 +165,10 @@ impl World {
                     });
                 }
             }
-            FaultKind::CpuHog | FaultKind::MemoryLeak | FaultKind::DiskFill => {
+            FaultKind::CpuHog
+            | FaultKind::MemoryLeak
+            | FaultKind::DiskFill
+            | FaultKind::StorageLoss => {
                 for wish in fault.strains {
                     let end = match wish {
                         SubstrateFault::Hog(machine, _) => SubstrateFault::Hog(machine, 0),
@@ -179,6 +182,9 @@ impl World {
                         SubstrateFault::Leak(container, _) => SubstrateFault::Leak(container, 0),
                         SubstrateFault::FillDisk(machine, _) => {
                             SubstrateFault::FillDisk(machine, 0)
+                        }
+                        SubstrateFault::CutStorage(machine, _) => {
+                            SubstrateFault::CutStorage(machine, false)
                         }
                         other => other,
                     };
@@ -418,6 +424,14 @@ impl World {
                     index,
                     SubstrateFault::FillDisk(machine, spec.amount.unwrap_or(left)),
                 );
+            }
+            FaultKind::StorageLoss => {
+                let Some(machine) = self.target_machine(&spec.target) else {
+                    return self.not_applicable(spec);
+                };
+                self.hit(index, machine);
+                self.note_fault(spec, machine);
+                self.strain(index, SubstrateFault::CutStorage(machine, true));
             }
             FaultKind::ApiserverDown
             | FaultKind::ApiserverSlow

@@ -182,6 +182,7 @@ impl ControlPlane {
             event::Event::Scheduler(_) => &mut self.scheduler,
             event::Event::NodeStatus(_)
             | event::Event::ProxySync
+            | event::Event::PolicySync
             | event::Event::Kubelet(_)
             | event::Event::ControlPlane(_) => return Some(event),
             event::Event::Sync(_)

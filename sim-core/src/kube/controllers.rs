@@ -224,6 +224,7 @@ impl Controllers {
             Event::ProxySync => self.proxy.sync(turn),
             Event::NodeStatus(_)
             | Event::VolumeSync
+            | Event::PolicySync
             | Event::AttachPass
             | Event::Scheduler(_)
             | Event::Kubelet(_)

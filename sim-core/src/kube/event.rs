@@ -57,6 +57,8 @@ pub enum Event {
     PodGc,
     /// All kube-proxies write what has changed.
     ProxySync,
+    /// The network drivers' agents write what policies say.
+    PolicySync,
     /// The volume controller looks at what was written.
     VolumeSync,
     /// The attach/detach controller looks at its work.

@@ -13,8 +13,8 @@
 //! Estimate: four events of its own per pod that starts (sync, status, relist, status), one more
 //! with a readiness probe; three per pod that stops; none for a pod that just runs.
 //!
-//! Not modelled: what hooks ask of servers (only pauses take time), image
-//! collection without pressure. Failed probes are reported when they change something, not each time.
+//! Not modelled: what hooks ask of servers (only pauses take time). Failed probes are reported when they
+//! change something, not each time.
 
 pub mod admission;
 pub mod agent;
@@ -23,10 +23,12 @@ pub mod changes;
 pub mod desk;
 pub mod eviction;
 pub mod hooks;
+pub mod image_gc;
 pub mod images;
 pub mod lifecycle;
 pub mod lower;
 pub mod mirror;
+pub mod mounts;
 pub mod needs;
 pub mod reattach;
 pub mod resize;
@@ -49,6 +51,7 @@ use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
+use super::apiserver::admission::runtime_class;
 use super::reserved::Reserved;
 use super::rows::pod::PodRow;
 use super::rows::{NodeId, PodId};
@@ -59,6 +62,7 @@ use admission::admit;
 use desk::{Desk, Report, sentence};
 use eviction::Evictions;
 use eviction::settings::EvictionSettings;
+use image_gc::{ImageManagers, ImageSettings};
 use lower::Lowered;
 use shutdown::{ShutdownSettings, Shutdowns};
 use statics::Statics;
@@ -92,6 +96,8 @@ pub enum Event {
     PostStarted(PodId, u8),
     /// A node's eviction manager looks at its memory.
     EvictionPass(NodeId),
+    /// A node's image manager looks at its disk.
+    ImagePass(NodeId),
     /// An agent has started.
     AgentUp(MachineId),
     /// An agent reads the manifests in its directory.
@@ -116,6 +122,8 @@ pub struct Settings {
     pub eviction: EvictionSettings,
     /// How a shutdown of the machine is held up.
     pub shutdown: ShutdownSettings,
+    /// When images are collected.
+    pub images: ImageSettings,
 }
 
 impl Default for Settings {
@@ -125,6 +133,7 @@ impl Default for Settings {
             resources: resources::ResourceSettings::default(),
             eviction: EvictionSettings::default(),
             shutdown: ShutdownSettings::default(),
+            images: ImageSettings::default(),
         }
     }
 }
@@ -150,6 +159,8 @@ struct Trouble {
     runtime_down: Option<SimTime>,
     /// Sandboxes of pods that went while the agent could not hear of it.
     ghosts: Vec<SandboxId>,
+    /// Pods that went while the machine was off: their directories are still on its disk.
+    orphans: Vec<Owner>,
 }
 
 /// Their state.
@@ -164,6 +175,8 @@ pub struct Kubelets {
     resuming: BTreeMap<PodId, SimTime>,
     /// The nodes' eviction managers.
     pub evictions: Evictions,
+    /// The nodes' image managers.
+    images: ImageManagers,
     /// Whether thresholds have changed since nodes were looked at.
     recheck: bool,
     /// Pods that agents have from files.
@@ -230,6 +243,7 @@ impl Kubelets {
                 lifecycle::post_started(worker, usize::from(index), &settings, &mut desk);
             }
             Event::EvictionPass(node) => self.eviction_pass(node, &mut desk),
+            Event::ImagePass(node) => self.image_pass(node, &mut desk),
             Event::AgentUp(machine) => {
                 let Some(trouble) = self
                     .trouble
@@ -247,6 +261,11 @@ impl Kubelets {
                     agent::record_start(machine, &mut desk);
                 }
                 self.statics_return(machine, &mut desk);
+                if let Some(node) = desk.store.node_of(machine) {
+                    let now = desk.now();
+                    self.images.restarted(node, now);
+                    self.watch_images(node, &mut desk);
+                }
                 if !unlinked {
                     self.catch_up(machine, &mut desk);
                 }
@@ -282,13 +301,16 @@ impl Kubelets {
                 };
                 Event::Mirrors(node.machine)
             }
+            Change::NodeRemoved(node, ..) => {
+                self.images.forget(node);
+                return;
+            }
             // Statuses are its own; what it does not know is another description of the pod.
             Change::PodStatus(pod) if self.is_described_anew(pod, store) => Event::Sync(pod),
             Change::PodRemoved(..)
             | Change::PodStatus(_)
             | Change::NodeAdded(_)
             | Change::NodeUpdated(_)
-            | Change::NodeRemoved(..)
             | Change::Deployment(..)
             | Change::DeploymentRemoved(_)
             | Change::ReplicaSet(..)
@@ -486,6 +508,10 @@ impl Kubelets {
         if self.settings.shutdown.set(key, value)? {
             return Ok(true);
         }
+        if self.settings.images.set(key, value)? {
+            self.recheck = true;
+            return Ok(true);
+        }
         if key != MAX_RESTART_PERIOD {
             return Ok(false);
         }
@@ -502,6 +528,7 @@ impl Kubelets {
         let mut list = self.settings.resources.list();
         list.extend(self.settings.eviction.list());
         list.extend(self.settings.shutdown.list());
+        list.extend(self.settings.images.list());
         list.push((MAX_RESTART_PERIOD, self.settings.max_restart_period.exact()));
         list
     }
@@ -627,12 +654,23 @@ impl Kubelets {
 
     /// The agent hears that a pod's object is gone: what is left of it is killed.
     fn removed(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let Some(worker) = self.worker(pod) else {
+        let Some(worker) = self.workers.get(pod.slot()).clone() else {
             return;
         };
+        if worker.pod != pod {
+            return;
+        }
         let (machine, sandbox) = (worker.machine, worker.sandbox);
         let node = worker.node;
+        self.images.released(&worker, desk.now());
         self.workers.clear(pod.slot());
+        if let Some(trouble) = self.trouble.get_mut(&machine).filter(|it| it.lost) {
+            trouble.orphans.push(Owner {
+                slot: pod.slot(),
+                generation: pod.generation().get(),
+                part: 0,
+            });
+        }
         self.retry_sizes(node, desk);
         let Some(sandbox) = sandbox else { return };
         match self.trouble.get_mut(&machine) {
@@ -708,6 +746,9 @@ impl Kubelets {
             desk.note("removed", worker, Detail::None, None);
             let now = desk.now();
             desk.store.set_pod_status(pod, status, now);
+            if let Some(worker) = self.workers.get(pod.slot()).clone() {
+                self.images.released(&worker, now);
+            }
             self.workers.clear(pod.slot());
         }
         let node = row.node;
@@ -732,6 +773,10 @@ impl Kubelets {
         let settings = self.settings;
         for sandbox in trouble.ghosts {
             desk.order(Order::RemoveSandbox { sandbox });
+        }
+        // Source: `pkg/kubelet/kubelet_volumes.go` (`cleanupOrphanedPodDirs`).
+        for owner in trouble.orphans {
+            desk.order(Order::RemoveDirectories { machine, owner });
         }
         let own = self.statics.on(machine);
         for pod in &own {
@@ -772,10 +817,17 @@ impl Kubelets {
         if index >= self.lowered.len() {
             self.lowered.resize(index + 1, None);
         }
+        // Source: `pkg/kubelet/runtimeclass/runtimeclass_manager.go`. What names no class has the default
+        // handler; a class that is gone has none, and a path is never one's name.
+        let class = template.document.str_at(&["spec", "runtimeClassName"]);
+        let handler: Arc<str> = class.map_or(Arc::from(""), |name| {
+            runtime_class::handler(name, desk.store)
+                .unwrap_or_else(|| format!("runtimeclass/{name}").into())
+        });
         self.lowered[index]
             .get_or_insert_with(|| {
                 let namespace = desk.ctx.symbols.text(template.namespace);
-                let place = resources::sandbox(template, &settings, namespace);
+                let place = resources::sandbox(template, &settings, namespace, handler);
                 (
                     Arc::new(place),
                     lower::containers(template, &settings, desk.ctx.symbols),

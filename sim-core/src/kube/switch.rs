@@ -164,7 +164,11 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         Event::AttachPass => "persistentvolume-attach-detach-controller",
         Event::Scheduler(_) => "kube-scheduler",
         // Agents of the machines, not loops of the control plane.
-        Event::NodeStatus(_) | Event::ProxySync | Event::Kubelet(_) | Event::ControlPlane(_) => {
+        Event::NodeStatus(_)
+        | Event::ProxySync
+        | Event::PolicySync
+        | Event::Kubelet(_)
+        | Event::ControlPlane(_) => {
             return None;
         }
     })

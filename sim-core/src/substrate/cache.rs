@@ -73,6 +73,7 @@ impl Substrate {
         cache.io[1] += bytes;
         cache.io[3] += bytes.div_ceil(REQUEST);
         cache.peak = cache.peak.max(others + cache.bytes);
+        self.stall_for_io((machine, container), bytes, scope);
         self.reclaim(machine, scope);
     }
 

@@ -44,10 +44,12 @@ impl Substrate {
 
     /// Bytes that commands wrote into a directory that lives as long as its sandbox.
     pub fn directory_bytes(&self, sandbox: SandboxId, name: &str) -> u64 {
-        let machine = self.sandbox(sandbox).map(|row| row.machine);
-        machine
-            .and_then(|machine| self.machine(machine))
-            .and_then(|row| row.disk.tree(&Store::Sandbox(sandbox, name.into())))
+        let row = self.sandbox(sandbox);
+        row.map(|row| (row.owner, row.machine))
+            .and_then(|(owner, machine)| {
+                let disk = &self.machine(machine)?.disk;
+                disk.tree(&Store::Sandbox(owner, name.into()))
+            })
             .map_or(0, Tree::blocks)
     }
 

@@ -35,6 +35,8 @@ pub enum Errno {
     NotSupported,
     /// ENOMEM.
     NoMemory,
+    /// EIO.
+    Io,
     /// No error of the kernel: what is in the file is not known here.
     NotModelled,
 }
@@ -59,6 +61,7 @@ impl Errno {
             Self::NoDevice => "No such device",
             Self::NotSupported => "Operation not supported",
             Self::NoMemory => "Cannot allocate memory",
+            Self::Io => "Input/output error",
             Self::NotModelled => "what is in this file is not modelled, only its size",
         }
     }

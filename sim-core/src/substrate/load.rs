@@ -29,6 +29,7 @@ use super::cgroup::settings::Sharing;
 use super::cgroup::tree::GroupKey;
 use super::kernel::busy;
 use super::order::{ContainerId, MachineId, SandboxId};
+use super::pressure::{self, Resource};
 use super::profile::Isolation;
 use super::{Scope, Substrate};
 
@@ -411,6 +412,7 @@ impl Substrate {
             row.cpu_wanted = row.cpu_wanted.saturating_sub(wanted);
             row.cpu_capped = row.cpu_capped.saturating_sub(within(wanted, cap));
             row.throttles.remove(&container);
+            row.stalls.remove(&container);
             row.leaks.remove(&container);
             row.caches.remove(&container);
             row.tasks.remove(&container);
@@ -599,6 +601,9 @@ impl Substrate {
                 throttle.rate = busy::second(quota, period, threads.min(cpus), cpus);
             }
         }
+        let rates = pressure::cpu_rates(wants, amount, cpus, by_quota);
+        let at = (machine, container);
+        self.stall(at, Resource::Cpu, rates, (scope.now, None));
         if before != after {
             self.serving_changed(sandbox, scope);
         }

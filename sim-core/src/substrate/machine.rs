@@ -22,6 +22,7 @@ use super::cgroup::tree::GroupKey;
 use super::load::Throttle;
 use super::memory::{Leak, OomCount};
 use super::order::{ContainerId, MachineId, SandboxId, Upcall};
+use super::pressure::Stall;
 use super::profile::Profile;
 use super::registry::PullId;
 use super::root_fs::Disk;
@@ -91,6 +92,8 @@ pub struct Machine {
     pub hogs: u64,
     /// Containers that have reached their quota.
     pub throttles: BTreeMap<ContainerId, Throttle>,
+    /// Waits of containers that had to wait for something: CPU, memory, disks.
+    pub stalls: BTreeMap<ContainerId, [Stall; 3]>,
     /// Containers that take more and more memory.
     pub leaks: BTreeMap<ContainerId, Leak>,
     /// When the next limit on memory is reached; [`SimTime::MAX`]: never.
@@ -99,6 +102,8 @@ pub struct Machine {
     pub ooms: BTreeMap<SandboxId, OomCount>,
     /// Bytes of its disk that a fault fills.
     pub filled: u64,
+    /// Since when it does not reach its disks over the network.
+    pub storage_cut: Option<SimTime>,
     /// Limits that somebody wrote over those that were asked for.
     pub written: BTreeMap<GroupKey, Arc<Limits>>,
     /// Whether it runs.
@@ -113,8 +118,8 @@ pub struct Machine {
     pub tasks: TasksByContainer,
     /// Page cache and disk requests of containers whose commands used files.
     pub caches: BTreeMap<ContainerId, Cache>,
-    /// When images were last pulled or used, by number.
-    pub images_used: BTreeMap<u32, SimTime>,
+    /// When images came, by number.
+    pub images_since: BTreeMap<u32, SimTime>,
     /// Files that were written, on its own file system and in containers' layers and volumes.
     pub disk: Arc<Disk>,
     /// Ports taken on the machine, each with its holder.
@@ -176,17 +181,19 @@ impl Substrate {
             cpu_held: 0,
             hogs: 0,
             throttles: BTreeMap::new(),
+            stalls: BTreeMap::new(),
             leaks: BTreeMap::new(),
             memory_due: SimTime::MAX,
             ooms: BTreeMap::new(),
             filled: 0,
+            storage_cut: None,
             levels: BTreeMap::new(),
             written: BTreeMap::new(),
             power: Power::On { since: scope.now },
             boots: 1,
             images: BitSet::new(),
             images_bytes: 0,
-            images_used: BTreeMap::new(),
+            images_since: BTreeMap::new(),
             caches: BTreeMap::new(),
             tasks: BTreeMap::new(),
             disk: Arc::default(),
@@ -232,6 +239,7 @@ impl Substrate {
         if on {
             self.count_power(machine, false);
         }
+        self.keep_remote(machine);
         self.lose_contents(machine);
         self.bridged -= u32::from(!self.crosses(machine));
         self.machines.remove(machine);
@@ -329,6 +337,7 @@ impl Substrate {
         row.ports.clear();
         row.written.clear();
         row.throttles.clear();
+        row.stalls.clear();
         row.leaks.clear();
         row.ooms.clear();
         row.caches.clear();

@@ -10,6 +10,7 @@ use crate::des::notice::Detail;
 use super::cache::BATCH;
 use super::cgroup::facts::MemoryUse;
 use super::cgroup::limits::PAGE;
+use super::container::Container;
 use super::file::Tree;
 use super::order::{ContainerId, MachineId, SandboxId, Upcall};
 use super::{Event, Scope, Substrate};
@@ -84,6 +85,19 @@ impl Substrate {
         used
     }
 
+    /// Since when a container that leaks is above `memory.high`, where it is slowed down.
+    pub(super) fn slowed_since(&self, container: ContainerId) -> Option<SimTime> {
+        let row = self.container(container)?;
+        let machine = self.sandbox(row.sandbox)?.machine;
+        let leak = self.machine(machine)?.leaks.get(&container)?;
+        let high = self.memory_bounds(container).high?;
+        let level = row.behaviour.memory_bytes;
+        let kernel = KERNEL_BYTES.min(level / 4);
+        let shared = self.shared_bytes(container);
+        let below = high.saturating_sub(level.saturating_add(kernel).saturating_add(shared));
+        (leak.rate > 0).then(|| leak.since + time_to(below, leak.rate))
+    }
+
     /// Bytes of a container's file systems in memory.
     fn shared_bytes(&self, container: ContainerId) -> u64 {
         let disk = self
@@ -94,7 +108,8 @@ impl Substrate {
         disk.into_iter()
             .flat_map(|disk| disk.in_memory(container))
             .map(Tree::blocks)
-            .sum()
+            .sum::<u64>()
+            + self.shared_of_sandbox(container)
     }
 
     /// What a container's file systems in memory hold has changed: they cannot be reclaimed.
@@ -138,6 +153,10 @@ impl Substrate {
             return;
         };
         let machine = self.sandboxes[row.sandbox].machine;
+        self.keep_memory_stall((machine, container), scope);
+        let Some(row) = self.containers.get(container) else {
+            return;
+        };
         if rate == 0 || row.running_since().is_none() {
             self.machines[machine].leaks.remove(&container);
             return;
@@ -184,6 +203,13 @@ impl Substrate {
             let span = time_to(self.memory_available(machine, scope.now), all);
             soonest = Some(soonest.map_or(span, |soonest| soonest.min(span)));
         }
+        // Who is being killed gives back what it has when it ends: until then nothing is decided.
+        if let Some(span) = soonest
+            && let Some(ends) = self.victim(machine).map(|row| row.due)
+            && ends >= scope.now
+        {
+            soonest = Some(span.max(ends.since(scope.now) + SimDuration::from_micros(1)));
+        }
         let due = soonest.map_or(SimTime::MAX, |span| scope.now + span);
         if self.machines[machine].memory_due != due {
             self.machines[machine].memory_due = due;
@@ -217,10 +243,20 @@ impl Substrate {
                 killed = true;
             }
         }
-        if !killed && self.memory_available(machine, scope.now) < PAGE {
+        let waits = self.victim(machine).is_some();
+        if !killed && !waits && self.memory_available(machine, scope.now) < PAGE {
             self.global_oom(machine, scope);
         }
         self.plan_memory(machine, scope);
+    }
+
+    /// A container of a machine that is being killed for memory and has not ended. The kernel chooses
+    /// nobody else meanwhile. Source: `mm/oom_kill.c` (`oom_evaluate_task`, `tsk_is_oom_victim`).
+    fn victim(&self, machine: MachineId) -> Option<&Container> {
+        self.sandboxes_on(machine)
+            .flat_map(|(sandbox, _)| self.containers_in(sandbox))
+            .map(|(_, row)| row)
+            .find(|row| row.running_since().is_some() && row.stopping && row.due_oom)
     }
 
     /// The machine has no memory left: the process with the most points goes.

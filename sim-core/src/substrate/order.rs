@@ -205,7 +205,8 @@ pub enum Order {
         /// How it is to be made.
         spec: Arc<SandboxSpec>,
     },
-    /// Remove a sandbox and what is left in it: no upcalls follow for what was.
+    /// Remove a sandbox and what is left in it, its owner's directories too: no upcalls follow for
+    /// what was.
     RemoveSandbox {
         /// The sandbox.
         sandbox: SandboxId,
@@ -298,6 +299,18 @@ pub enum Order {
         /// The machine.
         machine: MachineId,
     },
+    /// Forget the directories that an owner's sandbox left when its machine lost power.
+    RemoveDirectories {
+        /// The machine.
+        machine: MachineId,
+        /// Whose they are.
+        owner: Owner,
+    },
+    /// Forget a disk over the network.
+    RemoveDisk {
+        /// Its name.
+        name: Arc<str>,
+    },
     /// Forget a container, killing it without a word if it still runs.
     RemoveContainer {
         /// The container.
@@ -323,6 +336,13 @@ pub enum Order {
         path: &'static str,
         /// What is asked for.
         settings: GroupSettings,
+    },
+    /// Set at which ports users' requests get to a sandbox.
+    SetFilter {
+        /// The sandbox.
+        sandbox: SandboxId,
+        /// Ranges of open ports; none: all.
+        open: Option<Arc<[(u16, u16)]>>,
     },
     /// Reserve a port of a machine for a sandbox. A port already taken answers [`Upcall::PortTaken`].
     BindPort {
@@ -495,6 +515,8 @@ pub enum SubstrateFault {
     Leak(ContainerId, u64),
     /// So many bytes of the machine's disk are filled; 0: none.
     FillDisk(MachineId, u64),
+    /// The machine does not reach its disks over the network, or reaches them again.
+    CutStorage(MachineId, bool),
     /// The program stops answering without ending, until it is restarted or healed.
     Hang(ContainerId),
     /// A hung program answers again.

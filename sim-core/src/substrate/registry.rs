@@ -20,7 +20,7 @@ use super::catalogue;
 use super::catalogue::platform::{self, Platform};
 use super::image::ImageRef;
 use super::layer::{self, Layer};
-use super::order::{ContainerId, MachineId, Owner, PullError, PullPolicy, Upcall};
+use super::order::{MachineId, Owner, PullError, PullPolicy, Upcall};
 use super::program::Program;
 use super::{Event, Scope, Substrate};
 
@@ -217,6 +217,20 @@ impl Substrate {
             .map(|(image, _)| image)
     }
 
+    /// Images that a machine has, each with the time at which it came.
+    pub fn images_since(&self, machine: MachineId) -> impl Iterator<Item = (&Image, SimTime)> {
+        let row = self.machines.get(machine);
+        self.images
+            .rows
+            .iter()
+            .zip(0..)
+            .filter(move |(_, number)| row.is_some_and(|row| row.images.contains(*number)))
+            .map(move |(image, number)| {
+                let since = row.and_then(|row| row.images_since.get(&number));
+                (image, since.copied().unwrap_or(SimTime::ZERO))
+            })
+    }
+
     /// Adds an image to a machine, or takes it away, without a registry.
     pub(super) fn keep_image(
         &mut self,
@@ -229,8 +243,10 @@ impl Substrate {
         if let Some(row) = self.machines.get_mut(machine) {
             if present {
                 row.images.insert(number);
+                row.images_since.entry(number).or_insert(scope.now);
             } else {
                 row.images.remove(number);
+                row.images_since.remove(&number);
             }
         }
         self.images_changed(machine);
@@ -395,17 +411,6 @@ impl Substrate {
             .sum()
     }
 
-    /// A container is made of its image: that was in use now.
-    pub(super) fn use_image(&mut self, machine: MachineId, container: ContainerId, now: SimTime) {
-        let number = self
-            .container(container)
-            .and_then(|row| self.images.by_text.get(&row.spec.image))
-            .copied();
-        if let (Some(number), Some(row)) = (number, self.machines.get_mut(machine)) {
-            row.images_used.insert(number, now);
-        }
-    }
-
     /// An image by its reference as somebody wrote it; none: nobody has named it yet.
     pub fn image_named(&self, text: Symbol) -> Option<&Image> {
         let number = self.images.by_text.get(&text)?;
@@ -440,8 +445,8 @@ impl Substrate {
         row.pulls.retain(|other| *other != id);
         if error.is_none() {
             row.images.insert(pull.image);
-            row.images_used.insert(pull.image, scope.now);
             if !present {
+                row.images_since.insert(pull.image, scope.now);
                 self.images_changed(pull.machine);
             }
         }

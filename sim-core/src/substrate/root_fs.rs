@@ -16,7 +16,7 @@ use crate::base::time::SimTime;
 
 use super::errno::Errno;
 use super::file::{Kind, Tree, below, parent};
-use super::order::{ContainerId, MachineId, Owner, SandboxId, Upcall};
+use super::order::{ContainerId, MachineId, Owner, Upcall};
 use super::{Scope, Substrate, catalogue};
 
 /// Where something that a container mounts comes from.
@@ -28,8 +28,13 @@ pub enum From {
     Machine(Arc<str>),
     /// Memory, at most so many bytes; 0: half of the machine's.
     Memory(u64),
-    /// A directory that lives as long as the sandbox, by name.
+    /// A directory that lives as long as the sandbox's owner has one, by name.
     Sandbox(Arc<str>),
+    /// Memory that a sandbox's containers share, by name, at most so many bytes; 0: half of the
+    /// machine's.
+    Shared(Arc<str>, u64),
+    /// A disk over the network, by name, of so many bytes.
+    Remote(Arc<str>, u64),
 }
 
 /// One mount of a container.
@@ -65,8 +70,13 @@ pub enum Store {
     Lasting(Owner),
     /// A volume.
     Volume(Arc<str>),
-    /// A directory of a sandbox.
-    Sandbox(SandboxId, Arc<str>),
+    /// A directory of the sandbox of an owner: on the machine's disk, so that it outlives a loss of
+    /// power, as does what the owner knows of it.
+    Sandbox(Owner, Arc<str>),
+    /// Memory of the sandbox of an owner.
+    Shared(Owner, Arc<str>),
+    /// A disk over the network: the same on all machines that have it.
+    Remote(Arc<str>),
     /// Memory of a container, by where it is mounted.
     Memory(ContainerId, Arc<str>),
 }
@@ -106,7 +116,7 @@ pub enum Change {
 /// Trees of one machine's disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
-    trees: BTreeMap<Store, Tree>,
+    pub(super) trees: BTreeMap<Store, Tree>,
 }
 
 impl Disk {
@@ -148,6 +158,8 @@ const FILES: [(&str, u64); 4] = [
 /// Size of `/dev/shm` and of the memory behind `/dev`, in bytes. Source: runc
 /// `libcontainer/specconv/example.go`.
 const DEVICES: u64 = 64 << 20;
+/// Where shared memory is mounted.
+const SHM: &str = "/dev/shm";
 
 impl Substrate {
     /// What is below a container's layer at a path: what its image brings.
@@ -224,9 +236,21 @@ impl Substrate {
             over: None,
             limit: Some(limit),
         };
+        let sandbox = self.sandbox(row.sandbox)?;
+        let shared = |name: &str, target: &str, limit: u64, read_only: bool| Spot {
+            store: Store::Shared(sandbox.owner, name.into()),
+            ..memory(target, limit, read_only)
+        };
+        let half = || {
+            self.machine(sandbox.machine)
+                .map_or(0, |row| row.capacity.memory.unsigned_abs() / 2)
+        };
         let Some(mount) = mount else {
-            let device = ["/dev/shm", "/dev"].into_iter().find(|at| inside(at));
+            let device = [SHM, "/dev"].into_iter().find(|at| inside(at));
             return Some(match device {
+                // A pod's containers have one, of their sandbox. Source: containerd
+                // `internal/cri/server/container_create.go` (`/dev/shm`).
+                Some(SHM) if sandbox.spec.holder => shared(SHM, SHM, DEVICES, false),
                 Some(target) => memory(target, DEVICES, false),
                 None => Spot {
                     store: self.layer_of(container)?,
@@ -251,12 +275,16 @@ impl Substrate {
                 let whole = format!("{}{own}", source.trim_end_matches('/'));
                 plain(Store::Machine, whole.trim_end_matches('/').to_owned())
             }
-            From::Sandbox(name) => plain(Store::Sandbox(row.sandbox, name.clone()), own),
-            From::Memory(0) => {
-                let machine = self.sandbox(row.sandbox)?.machine;
-                let half = self.machine(machine)?.capacity.memory.unsigned_abs() / 2;
-                memory(&mount.target, half, mount.read_only)
+            From::Sandbox(name) => plain(Store::Sandbox(sandbox.owner, name.clone()), own),
+            From::Shared(name, limit) => {
+                let limit = if *limit == 0 { half() } else { *limit };
+                shared(name, &mount.target, limit, mount.read_only)
             }
+            From::Remote(name, bytes) => Spot {
+                limit: Some(*bytes),
+                ..plain(Store::Remote(name.clone()), own)
+            },
+            From::Memory(0) => memory(&mount.target, half(), mount.read_only),
             From::Memory(limit) => memory(&mount.target, *limit, mount.read_only),
         })
     }
@@ -385,6 +413,9 @@ impl Substrate {
         }
         if spot.read_only {
             return Err(Errno::ReadOnly);
+        }
+        if self.is_cut_off(machine, &spot.store) {
+            return Err(Errno::Io);
         }
         let kind = match change {
             Change::Write(text) => Some(Kind::File {
@@ -585,6 +616,10 @@ impl Substrate {
     ) {
         if let Store::Memory(container, _) = &spot.store {
             self.shared_changed(*container, scope);
+        } else if let Store::Shared(owner, name) = &spot.store {
+            if let Some(container) = self.charged(machine, *owner, name) {
+                self.shared_changed(container, scope);
+            }
         } else if let Some(container) = by.filter(|id| self.containers.contains(*id)) {
             let before = match before {
                 Some(Kind::File { bytes, .. }) => bytes,
@@ -602,7 +637,9 @@ impl Substrate {
                 self.through_cache(machine, container, (before, bytes), scope);
             }
         }
-        if matches!(
+        if matches!(spot.store, Store::Remote(_)) {
+            self.share_remote(machine, &spot.store);
+        } else if matches!(
             change,
             Change::Fill(_) | Change::Remove | Change::RemoveTree
         ) {
@@ -629,6 +666,18 @@ impl Substrate {
             return;
         };
         let Some(machine) = self.sandbox(row.sandbox).map(|sandbox| sandbox.machine) else {
+            return;
+        };
+        let remote: Vec<Arc<str>> = (row.spec.root.mounts.iter())
+            .filter_map(|mount| match &mount.from {
+                From::Remote(name, _) => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        if !remote.is_empty() {
+            self.attach_remote(machine, &remote);
+        }
+        let Some(row) = self.container(container) else {
             return;
         };
         let files = self.image_files(row.spec.image);
@@ -677,10 +726,15 @@ impl Substrate {
     }
 }
 
-/// What trees take on a disk: all but those in memory.
+/// What trees take on a disk: all but those in memory and on other disks.
 pub(super) fn on_disk(disk: &Disk) -> u64 {
     disk.trees()
-        .filter(|(store, _)| !matches!(store, Store::Memory(..)))
+        .filter(|(store, _)| {
+            !matches!(
+                store,
+                Store::Memory(..) | Store::Shared(..) | Store::Remote(_)
+            )
+        })
         .map(|(_, tree)| tree.blocks())
         .sum()
 }

@@ -38,7 +38,7 @@ pub const EXIT_REPORT: SimDuration = SimDuration::from_millis(10);
 const JITTER: Ratio = Ratio::percent(20);
 
 /// Exit code of a process that SIGKILL ended: 128 + 9.
-const KILLED: i32 = 137;
+pub(super) const KILLED: i32 = 137;
 
 /// Upper bound of a process's time to its memory limit, for one that grows past it while starting.
 const GROWTH: SimDuration = SimDuration::from_secs(1);
@@ -131,6 +131,23 @@ impl Substrate {
             .runtime(&row.spec.runtime)
     }
 
+    /// Removes a sandbox with its owner's directories.
+    pub(super) fn give_up_sandbox(&mut self, sandbox: SandboxId) {
+        if let Some(row) = self.sandboxes.get(sandbox) {
+            let (machine, owner) = (row.machine, row.owner);
+            self.remove_sandbox(sandbox);
+            self.forget_directories(machine, owner);
+        }
+    }
+
+    /// Forgets what an owner's sandbox had on a disk.
+    pub(super) fn forget_directories(&mut self, machine: MachineId, owner: Owner) {
+        self.forget_trees(
+            machine,
+            |store| matches!(store, Store::Sandbox(own, _) if *own == owner),
+        );
+    }
+
     pub(super) fn remove_sandbox(&mut self, sandbox: SandboxId) {
         if !self.sandboxes.contains(sandbox) {
             return;
@@ -147,10 +164,20 @@ impl Substrate {
         if let Some(next) = row.next_on_machine {
             self.sandboxes[next].previous_on_machine = row.previous_on_machine;
         }
-        self.forget_trees(
-            row.machine,
-            |store| matches!(store, Store::Sandbox(own, _) if *own == sandbox),
-        );
+        // Directories are on the disk and memory is not: an owner finds its own after a loss of power.
+        // Who has no holder gets a new owner for each sandbox.
+        let (owner, keeps) = (row.owner, row.spec.holder);
+        self.forget_trees(row.machine, |store| match store {
+            Store::Shared(own, _) => *own == owner,
+            Store::Sandbox(own, _) => *own == owner && !keeps,
+            Store::Machine
+            | Store::Layer(_)
+            | Store::Lasting(_)
+            | Store::Volume(_)
+            | Store::Remote(_)
+            | Store::Memory(..) => false,
+        });
+        self.filters.remove(&sandbox);
         self.give_back_addresses(sandbox);
         self.machines[row.machine]
             .ports
@@ -216,7 +243,6 @@ impl Substrate {
             first_probe: None,
         });
         self.sandboxes[sandbox].first_container = Some(container);
-        self.use_image(machine, container, scope.now);
         self.populate(container, scope.now);
         scope
             .out
@@ -260,6 +286,7 @@ impl Substrate {
 
     fn container_starts(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
         let least = self.memory_bounds(container).max.unwrap_or(0);
+        let asleep = self.lacks_disk(container);
         let row = &mut self.containers[container];
         let (owner, sandbox) = (row.owner, row.sandbox);
         if let Some(code) = row.behaviour.start_failure {
@@ -284,6 +311,8 @@ impl Substrate {
         let row = &mut self.containers[container];
         row.state = ContainerState::Running { since: scope.now };
         row.due = SimTime::MAX;
+        // Its first read of a disk that is not there waits.
+        row.hung = asleep;
         let mut end = row.behaviour.end.map(|(span, code)| (span, code, false));
         let limit = if least > 0 {
             least
@@ -426,7 +455,9 @@ impl Substrate {
         code: i32,
         scope: &mut Scope<'_>,
     ) {
-        let span = span + EXIT_REPORT;
+        // A process that sleeps in a request to a disk takes no signal before it wakes.
+        let asleep = self.sleeps_on_disk(container, scope.now);
+        let span = span.max(asleep.unwrap_or(SimDuration::ZERO)) + EXIT_REPORT;
         let row = &mut self.containers[container];
         let sandbox = row.sandbox;
         let starts = matches!(row.state, ContainerState::Created) && !row.stopping;
@@ -476,7 +507,12 @@ impl Substrate {
         let machine = self.sandboxes[row.sandbox].machine;
         self.forget_trees(machine, |store| match store {
             Store::Layer(own) | Store::Memory(own, _) => *own == container,
-            Store::Machine | Store::Lasting(_) | Store::Volume(_) | Store::Sandbox(..) => false,
+            Store::Machine
+            | Store::Lasting(_)
+            | Store::Volume(_)
+            | Store::Sandbox(..)
+            | Store::Shared(..)
+            | Store::Remote(_) => false,
         });
         let sandbox = &mut self.sandboxes[row.sandbox];
         if sandbox.first_container == Some(container) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::compose::container::ContainerLimits;
 use crate::api::compose::service::Restart;
+use crate::api::swarm::service::MountKind;
 use crate::base::id::Id;
 use crate::base::time::SimDuration;
 use crate::compose::store::{ContainerRow, State, Then};
@@ -231,6 +232,7 @@ impl ComposePlane {
         }
         let response = self.texts(&ids, ctx);
         for id in ids {
+            self.forget_anonymous(id, ctx, out);
             self.stop_one(id, Some(SimDuration::ZERO), Then::Remove, ctx, out);
         }
         Ok(response)
@@ -259,6 +261,7 @@ impl ComposePlane {
         restart: Option<Restart>,
         limits: Option<&ContainerLimits>,
         ctx: &mut Context<'_>,
+        out: &mut Out,
     ) -> Result<Response, Refusal> {
         let id = self.existing(container, ctx)?;
         if let Some(limits) = limits {
@@ -279,8 +282,32 @@ impl ComposePlane {
         }
         let config = row.config.clone();
         row.spec = Arc::new(lower::spec(&config, row.spec.name, ctx.symbols));
+        // Source: moby `daemon/update.go`: a running container's files are written at once.
+        if let Some(process) = row.process.filter(|_| limits.is_some()) {
+            out.order(Order::Resize {
+                container: process,
+                spec: row.spec.clone(),
+            });
+        }
         self.event("update", id, &[], ctx);
         Ok(self.texts(&[id], ctx))
+    }
+
+    /// Volumes without a name go with their container. The real engine keeps them without `--volumes`,
+    /// under names that nobody knows.
+    pub(super) fn forget_anonymous(&self, id: Id<ContainerRow>, ctx: &Context<'_>, out: &mut Out) {
+        let (row, Some(machine)) = (&self.store.containers[id], self.host) else {
+            return;
+        };
+        let name = ctx.symbols.text(row.name);
+        for mount in &row.config.mounts {
+            if mount.kind == MountKind::Volume && mount.source.is_empty() {
+                out.order(Order::RemoveVolume {
+                    machine,
+                    name: lower::anonymous(name, &mount.target),
+                });
+            }
+        }
     }
 
     pub(crate) fn existing(

@@ -490,7 +490,30 @@ pub fn log_text(engine: &Engine<'_>, row: &Row, how: Lines<'_>) -> String {
 
 fn exec(session: &mut Session, parsed: &Parsed) -> Result<Output, Output> {
     let row = Engine::of(session)?.find(&parsed.words[0])?;
+    if parsed.has("detach") {
+        return leave(session, &row, &parsed.words[1..]);
+    }
     execute(session, &row, &parsed.words[1..])
+}
+
+/// Starts a command inside a container and does not wait: what it prints is seen by nobody.
+fn leave(session: &mut Session, row: &Row, words: &[String]) -> Result<Output, Output> {
+    let engine = Engine::of(session)?;
+    let (orchestrator, node) = (
+        engine.world.orchestrator,
+        engine.world.machine_text(engine.machine).to_owned(),
+    );
+    let ends = outcome(&engine, row, words)?;
+    let stays = row
+        .process
+        .filter(|_| host::jobs::stays(&words[0]))
+        .and_then(|id| host::left(engine.world, id, engine.now, &words.join(" ")));
+    let outcome = Outcome {
+        output: Output::default(),
+        takes: SimDuration::ZERO,
+        ..stays.unwrap_or(ends)
+    };
+    Ok(host::carry(session, orchestrator, &node, outcome))
 }
 
 /// Runs a command inside a container and does there what it wants.

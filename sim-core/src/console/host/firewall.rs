@@ -15,7 +15,7 @@ use crate::substrate::order::{MachineId, SandboxId};
 use super::names::objects;
 use super::net::{bridge_of, bridges, driver, ends, machine_address, veth};
 use super::place::Place;
-use super::{engine_rules, mesh_walk};
+use super::{engine_rules, mesh_walk, policy_walk};
 
 /// Range of pods' addresses: what nodes' subnets are cut from.
 fn cluster_range(place: &Place<'_>) -> Cidr {
@@ -457,12 +457,17 @@ fn follow(
             code = if arrived { 0 } else { code };
             continue;
         }
-        let (line, arrived) = verdict(place, way, own);
-        if arrived {
-            code = 0;
-        }
+        let (mut line, mut arrived) = verdict(place, way, own);
         for step in &way.steps {
             text.push_str(&format!("  {step}\n"));
+        }
+        let said = policy_walk::ask(place, origin.sandbox, way, own);
+        text.push_str(&said.steps);
+        if let Some(why) = said.dropped {
+            (line, arrived) = (why, false);
+        }
+        if arrived {
+            code = 0;
         }
         let (top, bottom) = way.chance;
         let chance = if top == bottom {
@@ -600,10 +605,20 @@ fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (String, bool) {
         if world.substrate.reachable(place.machine, row.machine)
             && !world.substrate.connects(place.machine, row.machine)
         {
+            let alone = if world.substrate.crosses(place.machine) {
+                row.machine
+            } else {
+                place.machine
+            };
+            let kind = world
+                .substrate
+                .machine(alone)
+                .and_then(|row| row.profile.network);
             return (
                 format!(
-                    "{target}: no route to host: the network driver {} joins nothing beyond its machine; {source}",
-                    driver.name
+                    "{target}: no route to host: the network driver {} of {} joins nothing beyond its machine; {source}",
+                    kind.map_or(driver.name, |kind| kind.driver().name),
+                    world.machine_text(alone)
                 ),
                 false,
             );

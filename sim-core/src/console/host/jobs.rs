@@ -106,6 +106,11 @@ pub fn parts(text: &str) -> Vec<(String, bool)> {
     all
 }
 
+/// Whether a command goes on until it is stopped or its time is over.
+pub fn stays(name: &str) -> bool {
+    matches!(name, "sleep" | "tail" | "yes" | "watch" | "top" | "nc")
+}
+
 /// Leaves a command behind.
 ///
 /// # Errors

@@ -5,11 +5,13 @@
 
 use crate::base::arrange::Arrange;
 use crate::kube::render::{uid, uid_text};
+use crate::substrate::cgroup::files;
 use crate::substrate::cgroup::place::{CONTROLLERS_V1, Version};
 use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::cgroup::tree::GroupKey;
 use crate::substrate::errno::Errno;
 use crate::substrate::namespace::Kind;
+use crate::substrate::pressure::Resource;
 use crate::substrate::process::Process;
 use crate::substrate::profile::{Isolation, KERNEL, Runtime};
 
@@ -51,7 +53,8 @@ pub fn look(sight: &Sight<'_>, names: &[&str]) -> Result<Node, Errno> {
                 .collect();
             all.extend(
                 [
-                    "cpuinfo", "loadavg", "meminfo", "mounts", "self", "sys", "uptime", "version",
+                    "cpuinfo", "loadavg", "meminfo", "mounts", "pressure", "self", "sys", "uptime",
+                    "version",
                 ]
                 .map(str::to_owned),
             );
@@ -67,6 +70,18 @@ pub fn look(sight: &Sight<'_>, names: &[&str]) -> Result<Node, Errno> {
             "Linux version {} (debian-kernel@lists.debian.org) #1 SMP PREEMPT_DYNAMIC\n",
             kernel(sight)
         ))),
+        ["pressure"] => Ok(directory(&["cpu", "io", "memory"])),
+        ["pressure", name] => {
+            let resource = match *name {
+                "cpu" => Resource::Cpu,
+                "io" => Resource::Io,
+                "memory" => Resource::Memory,
+                _ => return Err(Errno::NotFound),
+            };
+            // The machine's, even inside a container.
+            let groups = sight.place.groups().ok_or(Errno::NotFound)?;
+            Ok(Node::File(files::pressure(&groups.facts, resource)))
+        }
         ["sys"] => Ok(directory(&["fs", "kernel", "net", "vm"])),
         ["sys", "kernel", "random", "boot_id"] => Ok(Node::File(boot_id(sight))),
         ["sys", rest @ ..] => system(sight, &rest.join("/")),

@@ -82,7 +82,8 @@ pub fn run(sight: &Sight<'_>, words: &[&str]) -> Output {
     Output::text(table.kubectl(true))
 }
 
-fn full(sight: &Sight<'_>, all: &[Process]) -> Table {
+/// What `ps -ef` shows of processes.
+pub fn full(sight: &Sight<'_>, all: &[Process]) -> Table {
     let mut table = Table::new(&["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]);
     for process in all {
         table.rows.push(vec![

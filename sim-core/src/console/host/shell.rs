@@ -116,7 +116,9 @@ const DEPTH_MAX: usize = 4;
 
 /// Runs a command line of words. None: it is not a command that is known here.
 pub fn run(sight: &Sight<'_>, words: &[String], input: &str) -> Option<Outcome> {
-    at_depth(sight, words, input, 0)
+    let mut outcome = at_depth(sight, words, input, 0)?;
+    outcome.takes += sight.waits.take();
+    Some(outcome)
 }
 
 fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> Option<Outcome> {

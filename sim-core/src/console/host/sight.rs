@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
+use crate::base::time::SimDuration;
 use crate::substrate::cgroup::place::{CONTROLLERS_V1, Version, controller_v1};
 use crate::substrate::cgroup::tree::{Group, GroupKey};
 use crate::substrate::cgroup::{files, legacy};
@@ -56,6 +57,8 @@ pub struct Sight<'a> {
     pub(super) disk: RefCell<Option<Arc<Disk>>>,
     /// Processes that this command has left behind.
     pub(super) left: Cell<u64>,
+    /// How long it has to wait for a disk.
+    pub(super) waits: Cell<SimDuration>,
     /// The machine.
     pub place: &'a Place<'a>,
     /// The container that the process runs in; none: on the machine itself.
@@ -83,6 +86,7 @@ impl<'a> Sight<'a> {
         Self {
             disk: RefCell::new(None),
             left: Cell::new(0),
+            waits: Cell::new(SimDuration::ZERO),
             place,
             inside: None,
         }
@@ -93,6 +97,7 @@ impl<'a> Sight<'a> {
         Self {
             disk: RefCell::new(None),
             left: Cell::new(0),
+            waits: Cell::new(SimDuration::ZERO),
             place,
             inside: Some(container),
         }
@@ -119,6 +124,7 @@ impl<'a> Sight<'a> {
             ["proc", rest @ ..] => return procfs::look(self, rest),
             _ => {}
         }
+        self.reaches(path)?;
         // What somebody wrote is there, whatever was there before.
         let written = self.on_disk(path);
         if self.inside.is_some() && !matches!(names.as_slice(), ["sys", ..]) {

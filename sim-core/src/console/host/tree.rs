@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
+use crate::base::time::SimDuration;
 use crate::compose::store::owner;
 use crate::compose::view::container_id;
 use crate::engine::command::Orchestrator;
@@ -89,8 +90,14 @@ fn windows(sight: &Sight<'_>) -> Vec<Window> {
                     false,
                 ));
             }
-            Store::Sandbox(sandbox, name) => {
-                let label = place.units.get(sandbox).map(|unit| unit.label.clone());
+            Store::Sandbox(owner, name) => {
+                let sandbox = machines
+                    .sandboxes_on(place.machine)
+                    .find(|(_, row)| row.owner == *owner)
+                    .map(|(id, _)| id);
+                let label = sandbox
+                    .and_then(|sandbox| place.units.get(&sandbox))
+                    .map(|unit| unit.label.clone());
                 let uid = label.unwrap_or_default();
                 let uid = uid.trim_start_matches("pod");
                 all.push(window(
@@ -103,6 +110,8 @@ fn windows(sight: &Sight<'_>) -> Vec<Window> {
             | Store::Machine
             | Store::Layer(_)
             | Store::Lasting(_)
+            | Store::Shared(..)
+            | Store::Remote(_)
             | Store::Memory(..) => {}
         }
     }
@@ -168,6 +177,32 @@ impl Sight<'_> {
                 false,
             ),
         })
+    }
+
+    /// Waits for the disk of a spot if the machine does not reach it.
+    ///
+    /// # Errors
+    /// EIO at the end of the wait.
+    fn reach(&self, spot: &Spot) -> Result<(), Errno> {
+        let (place, machines) = (self.place, &self.place.world.substrate);
+        if !machines.is_cut_off(place.machine, &spot.store) {
+            return Ok(());
+        }
+        let wait = machines.storage_wait(place.machine, place.now);
+        self.waits
+            .set(self.waits.get().max(wait.unwrap_or(SimDuration::ZERO)));
+        Err(Errno::Io)
+    }
+
+    /// Whether a path is on a disk that answers.
+    ///
+    /// # Errors
+    /// EIO, after a wait.
+    pub fn reaches(&self, path: &str) -> Result<(), Errno> {
+        match self.inside.and_then(|_| self.found(path)) {
+            Some((spot, _)) => self.reach(&spot),
+            None => Ok(()),
+        }
     }
 
     /// What is at a path of a tree; none: no tree has anything there.
@@ -241,6 +276,7 @@ impl Sight<'_> {
     pub fn change(&self, path: &str, change: Change) -> Result<Wish, Errno> {
         let (spot, _) = self.found(path).ok_or(Errno::NotFound)?;
         let place = self.place;
+        self.reach(&spot)?;
         let mut disk = self.disk();
         let is_manifest = spot.store == Store::Machine
             && place.world.orchestrator == Orchestrator::Kubernetes

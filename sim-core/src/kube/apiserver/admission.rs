@@ -1,11 +1,12 @@
-//! Admission of objects that people create: the namespace's limits, its security level, policies in
-//! CEL, its quotas.
+//! Admission of objects that people create: a pod's runtime class, the namespace's limits, its security
+//! level, policies in CEL, its quotas.
 //! Source: `pkg/kubeapiserver/options/plugins.go`. What changes an object comes first, then the
 //! object is validated, quotas are asked last.
 
 pub mod limits;
 pub mod policy;
 pub mod quota;
+pub mod runtime_class;
 pub mod security;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::Refusal;
 pub fn fill(kind: &Kind, namespace: &str, object: &mut Value, turn: &Turn<'_, '_>) {
     if kind.kind == "Pod" {
         limits::fill(namespace, object, turn);
+        runtime_class::fill(object, turn);
     }
 }
 
@@ -39,6 +41,7 @@ pub fn check(
         "Pod" => {
             limits::check_pod(namespace, object, turn).map_err(refuse)?;
             security::check(namespace, object, turn).map_err(refuse)?;
+            runtime_class::check(object, turn).map_err(refuse)?;
             quota::states_enough(namespace, object, turn).map_err(refuse)?;
         }
         "PersistentVolumeClaim" => {

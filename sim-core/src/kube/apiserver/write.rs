@@ -672,7 +672,8 @@ pub(super) fn parse(
             return Err(Refusal::invalid(kind, &name, causes.collect()));
         }
     }
-    let causes = super::admission::policy::validate(kind, &value);
+    let mut causes = super::admission::policy::validate(kind, &value);
+    causes.extend(super::admission::runtime_class::validate(kind, &value));
     if !causes.is_empty() {
         return Err(Refusal::invalid(kind, &name, causes));
     }

@@ -25,7 +25,11 @@ pub fn admit(
 ) -> Result<TemplateId, String> {
     let namespace = turn.store.template(template).namespace;
     let namespace = turn.ctx.symbols.text(namespace).to_owned();
-    let admitted = if asks(&namespace, turn) {
+    let document = &turn.store.template(template).document;
+    let special = ["runtimeClassName", "overhead"]
+        .iter()
+        .any(|field| document.path(&["spec", field]).is_some());
+    let admitted = if special || asks(&namespace, turn) {
         limited(template, name, &namespace, turn)?
     } else {
         template

@@ -117,10 +117,13 @@ impl Kubelets {
             | Order::RemoveImage { .. }
             | Order::RemoveLayer { .. }
             | Order::RemoveVolume { .. }
+            | Order::RemoveDirectories { .. }
+            | Order::RemoveDisk { .. }
             | Order::ProbeNow { .. }
             | Order::SetBalancer { .. }
             | Order::RemoveBalancer { .. }
             | Order::SetLevel { .. }
+            | Order::SetFilter { .. }
             | Order::BindPort { .. } => None,
         };
         machine.filter(|machine| self.runtime_down(*machine).is_some())

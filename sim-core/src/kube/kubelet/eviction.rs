@@ -7,8 +7,7 @@
 //!
 //! Sources: `pkg/kubelet/eviction/{eviction_manager,helpers}.go`.
 //!
-//! Not modelled: inodes, file systems of their own for images, images' and containers' collection
-//! but under pressure.
+//! Not modelled: inodes, file systems of their own for images.
 
 pub mod limits;
 pub mod rank;
@@ -26,7 +25,7 @@ use crate::kube::heartbeat::Health;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::events::{Message, NewEvent};
 use crate::kube::thresholds::{SIGNALS, Signal};
-use crate::substrate::order::{MachineId, Order, Upcall};
+use crate::substrate::order::{MachineId, Upcall};
 
 use super::desk::{Desk, Report, sentence};
 use super::worker::Worker;
@@ -145,6 +144,7 @@ impl Kubelets {
         if let Some(at) = desk.ctx.machines.next_write(machine, now) {
             self.plan(node, next_pass(at), desk);
         }
+        self.watch_images(node, desk);
     }
 
     /// All nodes: thresholds have changed.
@@ -366,37 +366,11 @@ impl Kubelets {
         self.evict(pod, message, grace, Some(rule), desk);
     }
 
-    /// Deletes images that no container of the node's pods is made from. Answers the bytes.
-    fn drop_images(&self, node: NodeId, machine: MachineId, desk: &mut Desk<'_, '_>) -> i64 {
-        let used: Vec<Symbol> = desk
-            .store
-            .pods_on(node)
-            .filter_map(|(pod, _)| self.worker(pod))
-            .flat_map(|worker| worker.lowered.iter().map(|lowered| lowered.image))
-            .collect();
-        let used: Vec<String> = used
-            .into_iter()
-            .filter_map(|image| {
-                let text = desk.ctx.symbols.text(image);
-                crate::substrate::image::ImageRef::parse(text).map(|it| it.canonical())
-            })
-            .collect();
+    /// Deletes images that no container of the node's pods is made from, but for young ones. Answers
+    /// the bytes. Source: `pkg/kubelet/images/image_gc_manager.go` (`DeleteUnusedImages`).
+    fn drop_images(&mut self, node: NodeId, machine: MachineId, desk: &mut Desk<'_, '_>) -> i64 {
         let before = desk.ctx.machines.disk_used(machine, desk.now());
-        let mut freed = 0_u64;
-        let unused: Vec<(String, u64)> = desk
-            .ctx
-            .machines
-            .images_on(machine)
-            .filter_map(|image| {
-                let name = image.reference.as_ref()?.canonical();
-                (!used.contains(&name)).then(|| (name, image.program.size_bytes))
-            })
-            .collect();
-        for (image, bytes) in unused {
-            let image = desk.ctx.symbols.intern(&image);
-            desk.order(Order::RemoveImage { machine, image });
-            freed += bytes;
-        }
+        let freed = self.free_images(node, machine, u64::MAX, desk);
         // Unpacked they take more than was pulled, in the proportion of the whole disk.
         i64::try_from(crate::substrate::usage::unpacked(freed).min(before)).unwrap_or(i64::MAX)
     }

@@ -70,10 +70,15 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
     let work = &mut worker.containers[index];
     work.pull_failed = None;
     work.step = Step::Starting;
+    let spec = if worker.has_claims {
+        super::mounts::with_volumes(worker, lowered.spec, desk)
+    } else {
+        lowered.spec
+    };
     desk.order(Order::Start {
         owner: owner(worker, index),
         sandbox,
-        spec: lowered.spec,
+        spec,
     });
 }
 

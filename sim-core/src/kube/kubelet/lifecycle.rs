@@ -598,9 +598,15 @@ pub fn sandbox_failed(worker: &mut Worker, sandbox: SandboxId, desk: &mut Desk<'
     // Source: containerd `internal/cri/server/sandbox_run.go`.
     let text = if desk.ctx.machines.runtime_of(sandbox).is_none() {
         let handler = &worker.place.runtime;
-        format!(
-            "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for \"{handler}\" is configured"
-        )
+        match handler.strip_prefix("runtimeclass/") {
+            // Source: `pkg/kubelet/kuberuntime/kuberuntime_sandbox.go` (`createPodSandbox`).
+            Some(class) => format!(
+                "Failed to create pod sandbox: failed to create sandbox for pod: runtimeclass.node.k8s.io \"{class}\" not found"
+            ),
+            None => format!(
+                "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for \"{handler}\" is configured"
+            ),
+        }
     } else {
         "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox: no IP addresses available in range set".to_owned()
     };

@@ -140,7 +140,8 @@ fn lowered(
     }
 }
 
-/// What is mounted into a container. A claim's volume is a directory of the machine here.
+/// What is mounted into a container. A claim's volume is named by the claim here; what it is bound to
+/// is looked up when the container starts.
 fn root(template: &PodTemplate, container: &Container) -> RootSpec {
     let list = |path: &[&str]| template.document.path(path).and_then(Value::as_list);
     let named = |list: Option<&[Value]>, name: &str| {
@@ -162,7 +163,7 @@ fn root(template: &PodTemplate, container: &Container) -> RootSpec {
                 let name = mount.str_at(&["name"])?;
                 let volume = named(list(&["spec", "volumes"]), name)?;
                 let from = source(name, &volume);
-                let whole = matches!(from, From::Machine(_) | From::Memory(_));
+                let whole = matches!(from, From::Machine(_) | From::Shared(..));
                 Some(Mount {
                     target: mount.str_at(&["mountPath"])?.trim_end_matches('/').into(),
                     from,
@@ -192,7 +193,7 @@ fn source(name: &str, volume: &Value) -> From {
                 Quantity::parse(&text).ok()
             })
             .and_then(|quantity| u64::try_from(quantity.value()).ok());
-        return From::Memory(limit.unwrap_or(0));
+        return From::Shared(name.into(), limit.unwrap_or(0));
     }
     match volume.str_at(&["persistentVolumeClaim", "claimName"]) {
         Some(claim) => From::Volume(claim.into()),

@@ -309,6 +309,7 @@ pub fn sandbox(
     template: &PodTemplate,
     settings: &ResourceSettings,
     namespace: &str,
+    handler: Arc<str>,
 ) -> SandboxSpec {
     let spec = |key: &str| template.document.path(&["spec", key]);
     let is = |key: &str| spec(key).and_then(Value::as_bool) == Some(true);
@@ -343,10 +344,7 @@ pub fn sandbox(
         ipc: host("hostIPC"),
         resolver: resolver(template, namespace),
         host_aliases: aliases(template),
-        runtime: spec("runtimeClassName")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .into(),
+        runtime: handler,
         driver: settings.cgroup_driver,
         lasting: false,
     }

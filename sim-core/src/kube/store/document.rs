@@ -63,6 +63,8 @@ pub struct Documents {
     by_key: Arc<BTreeMap<DocumentKey, Document>>,
     /// Claims, volumes and classes that were written since the volume controller looked last.
     storage: BTreeSet<DocumentKey>,
+    /// Whether a network policy or a namespace was written since the drivers' agents looked last.
+    networking: bool,
     /// Whether operators want to hear of writes.
     follows: bool,
     /// What was written since they heard last.
@@ -77,7 +79,15 @@ const STORAGE: [&str; 4] = [
     "csinodes.storage.k8s.io",
 ];
 
+/// Resources whose writes the network drivers' agents hear of.
+const NETWORKING: [&str; 2] = ["networkpolicies.networking.k8s.io", "namespaces"];
+
 impl Documents {
+    /// Whether a network policy or a namespace was written since the last call.
+    pub const fn take_networking(&mut self) -> bool {
+        std::mem::replace(&mut self.networking, false)
+    }
+
     /// One document.
     pub fn get(&self, key: &DocumentKey) -> Option<&Document> {
         self.by_key.get(key)
@@ -112,6 +122,7 @@ impl Documents {
         if self.follows {
             self.stirred.insert(key.clone());
         }
+        self.networking |= NETWORKING.contains(&&*key.resource);
         if STORAGE.contains(&&*key.resource) {
             self.storage.insert(key.clone());
         }

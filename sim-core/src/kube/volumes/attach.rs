@@ -31,6 +31,7 @@ use crate::kube::store::{Change, Store};
 use crate::kube::template::PodTemplate;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
+use crate::substrate::profile::storage::{self, StorageDriver};
 
 use super::claim::{self, AccessMode, PersistentVolume};
 
@@ -39,11 +40,6 @@ const PERIOD: SimDuration = SimDuration::from_millis(100);
 /// Longest wait for a node to say that it has unmounted a volume. Source:
 /// `attach_detach_controller.go` (`ReconcilerMaxWaitForUnmountDuration`).
 const UNMOUNT_WAIT_MAX: SimDuration = SimDuration::from_secs(6 * 60);
-/// Time that a driver takes to attach a volume. Upstream gives no number; cloud disks take a few
-/// seconds.
-const ATTACH_TIME: SimDuration = SimDuration::from_secs(2);
-/// Time that a driver takes to detach a volume, as above.
-const DETACH_TIME: SimDuration = SimDuration::from_secs(2);
 /// Component of its events.
 const COMPONENT: &str = "attachdetach-controller";
 /// Source of its trace lines.
@@ -293,11 +289,14 @@ impl AttachDetach {
                 if attachment.mounted && !gone && !forced {
                     return;
                 }
+                let took = claim::volume(&place.0, turn.store)
+                    .map_or(storage::BLOCK, |found| profile(&found))
+                    .detach;
                 let rule = (attachment.mounted && !gone).then_some(Rule {
                     key: "max-wait-for-unmount-duration",
                     value: UNMOUNT_WAIT_MAX,
                 });
-                attachment.state = State::Detaching(now + DETACH_TIME);
+                attachment.state = State::Detaching(now + took);
                 turn.store.set_attached(place, false);
                 note("detach", place, rule, turn);
             }
@@ -351,7 +350,8 @@ impl AttachDetach {
             let Some(key) = make_object(&place, &found, turn) else {
                 continue;
             };
-            let state = State::Attaching(turn.now() + ATTACH_TIME);
+            let span = profile(&found).attach.unwrap_or(SimDuration::ZERO);
+            let state = State::Attaching(turn.now() + span);
             let attachment = Attachment {
                 state,
                 mounted: false,
@@ -469,7 +469,16 @@ pub fn attachable(
     volumes
 }
 
-/// Whether a volume's driver attaches: `CSIDriver.spec.attachRequired`, true when nothing is said.
+/// What a volume's driver does.
+fn profile(volume: &PersistentVolume) -> StorageDriver {
+    volume
+        .csi
+        .as_ref()
+        .map_or(storage::BLOCK, |(driver, _)| storage::driver(driver))
+}
+
+/// Whether a volume's driver attaches: `CSIDriver.spec.attachRequired`; without such an object, as
+/// the drivers known by their names do.
 fn attaches(volume: &PersistentVolume, store: &Store) -> bool {
     let Some((driver, _)) = &volume.csi else {
         return false;
@@ -478,7 +487,7 @@ fn attaches(volume: &PersistentVolume, store: &Store) -> bool {
     let required = document
         .and_then(|document| document.value.path(&["spec", "attachRequired"]))
         .and_then(Value::as_bool);
-    required != Some(false)
+    required.unwrap_or_else(|| profile(volume).attach.is_some())
 }
 
 /// The VolumeAttachment of a volume and a node. Its name is made as by the driver's plugin.

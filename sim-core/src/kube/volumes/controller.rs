@@ -21,6 +21,7 @@ use crate::kube::store::events::Message;
 use crate::kube::template::PodTemplate;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
+use crate::substrate::order::Order;
 use crate::substrate::profile::storage::{self, Reach};
 
 use super::attach;
@@ -207,6 +208,9 @@ impl VolumeController {
             turn.store.documents_mut().remove(&key);
             turn.store.bump();
             turn.note(SOURCE, "delete", "volume", name, Detail::None);
+            turn.out.orders.push(Order::RemoveDisk {
+                name: volume.name.clone(),
+            });
             return;
         }
         claim::write(&key, turn.store, |value| {
@@ -525,6 +529,7 @@ impl VolumeController {
             Reach::Machine => (!claim.selected_node.is_empty())
                 .then(|| (HOSTNAME, claim.selected_node.to_string())),
             Reach::Zone => zone_of(&claim.selected_node, turn).map(|zone| (ZONE, zone.to_string())),
+            Reach::Everywhere => None,
         };
         if let Some((label, value)) = place {
             let expression = Value::object([

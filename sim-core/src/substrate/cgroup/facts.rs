@@ -1,5 +1,7 @@
 //! What is true of one group at one moment: what its files are written from.
 
+use crate::substrate::pressure::Pressure;
+
 use super::limits::Limits;
 
 /// CPU time and throttling of a group since it was made.
@@ -108,6 +110,8 @@ pub struct Facts {
     pub cpus: u64,
     /// Read and written bytes of the machine's disk, and the numbers of both.
     pub io: [u64; 4],
+    /// Waits for CPU, memory, and disks.
+    pub pressure: [Pressure; 3],
 }
 
 /// CPUs as a set, e.g. `0-3`.

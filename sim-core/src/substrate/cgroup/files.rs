@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::base::arrange::Arrange;
 use crate::substrate::errno::Errno;
+use crate::substrate::pressure::Resource;
 
 use super::convert::nice_of_weight;
 use super::facts::{Facts, cpu_list};
@@ -138,14 +139,10 @@ fn core(name: &str, facts: &Facts) -> Result<String, Errno> {
     })
 }
 
-/// Nothing has waited: pressure is not modelled.
-fn pressure(full: bool) -> String {
-    let line = "avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
-    if full {
-        format!("some {line}full {line}")
-    } else {
-        format!("some {line}")
-    }
+/// `some` and `full`, as the kernel prints them.
+pub fn pressure(facts: &Facts, resource: Resource) -> String {
+    let lines = &facts.pressure[resource as usize];
+    format!("some {}\nfull {}\n", lines.some.text(), lines.full.text())
 }
 
 fn cpu(name: &str, facts: &Facts) -> String {
@@ -182,7 +179,7 @@ fn cpu(name: &str, facts: &Facts) -> String {
         "cpu.stat.local" => format!("throttled_usec {}\n", facts.cpu.throttled_ns / 1_000),
         "cpu.uclamp.min" => "0.00\n".to_owned(),
         "cpu.uclamp.max" => "max\n".to_owned(),
-        "cpu.pressure" => pressure(true),
+        "cpu.pressure" => pressure(facts, Resource::Cpu),
         _ => String::new(),
     }
 }
@@ -231,7 +228,7 @@ fn memory(name: &str, facts: &Facts) -> Result<String, Errno> {
             used.active_file + used.inactive_file,
             used.kernel / 4
         ),
-        "memory.pressure" => pressure(true),
+        "memory.pressure" => pressure(facts, Resource::Memory),
         "memory.reclaim" => return Err(Errno::Invalid),
         _ => String::new(),
     })
@@ -297,7 +294,7 @@ fn io(name: &str, facts: &Facts) -> String {
                 "8:0 rbytes={read} wbytes={written} rios={reads} wios={writes} dbytes=0 dios=0\n"
             )
         }
-        "io.pressure" => pressure(true),
+        "io.pressure" => pressure(facts, Resource::Io),
         _ => String::new(),
     }
 }

@@ -91,9 +91,17 @@ impl Group {
 
     /// Adds up what is counted over the groups below.
     fn sum(&mut self) {
+        let mut first = true;
         for child in self.children.values_mut() {
             child.sum();
+            let runs = child.facts.tasks > 0 && !matches!(child.key, GroupKey::Holder(_));
             let (below, here) = (&child.facts, &mut self.facts);
+            if runs {
+                for (own, other) in here.pressure.iter_mut().zip(&below.pressure) {
+                    own.merge(other, first);
+                }
+                first = false;
+            }
             here.cpu.add_usage(&below.cpu);
             here.memory.add(&below.memory);
             here.tasks += below.tasks;
@@ -237,6 +245,9 @@ impl Substrate {
         limits: Limits,
         scope: &mut Scope<'_>,
     ) {
+        if let GroupKey::Container(container) = key {
+            self.keep_memory_stall((machine, container), scope);
+        }
         if let Some(row) = self.machines.get_mut(machine) {
             row.written.insert(key, Arc::new(limits));
         }
@@ -251,10 +262,20 @@ impl Substrate {
         spec: Arc<ContainerSpec>,
         scope: &mut Scope<'_>,
     ) {
+        let at = self
+            .container(container)
+            .and_then(|row| self.sandbox(row.sandbox))
+            .map(|row| (row.machine, container));
+        if let Some(at) = at {
+            self.keep_memory_stall(at, scope);
+        }
         let Some(row) = self.containers.get_mut(container) else {
             return;
         };
+        // What is mounted stays.
+        let root = row.spec.root.clone();
         row.spec = spec;
+        Arc::make_mut(&mut row.spec).root = root;
         let sandbox = row.sandbox;
         if let Some(machine) = self.sandbox(sandbox).map(|row| row.machine) {
             self.unwrite(machine, &GroupKey::Container(container));
@@ -411,6 +432,7 @@ impl Substrate {
             group.facts.cpu = self.container_cpu(container, now);
             group.facts.pids_events = self.pids_refused(container);
             group.facts.io = self.cache_of(container).io;
+            group.facts.pressure = self.container_pressure(container, now);
         }
     }
 }

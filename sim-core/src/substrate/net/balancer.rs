@@ -261,6 +261,11 @@ impl Substrate {
                 .filter_map(|(_, container)| container.serves_from(member.port))
                 .min()
                 .unwrap_or(SimTime::MAX);
+            let from = if self.lets_in(sandbox, member.port) {
+                from
+            } else {
+                SimTime::MAX
+            };
             let answers = from <= scope.now;
             if !answers {
                 soonest = soonest.min(from);
@@ -287,6 +292,32 @@ impl Substrate {
                     .after(soonest.since(scope.now), Event::Serving { sandbox });
             }
         }
+    }
+
+    /// Sets at which ports requests get to a sandbox; none: at all.
+    pub(in crate::substrate) fn set_filter(
+        &mut self,
+        sandbox: SandboxId,
+        open: Option<Arc<[(u16, u16)]>>,
+        scope: &mut Scope<'_>,
+    ) {
+        if !self.sandboxes.contains(sandbox) {
+            return;
+        }
+        match open {
+            Some(open) => self.filters.insert(sandbox, open),
+            None => self.filters.remove(&sandbox),
+        };
+        self.serving_changed(sandbox, scope);
+    }
+
+    /// Whether requests get to a port of a sandbox.
+    fn lets_in(&self, sandbox: SandboxId, port: u16) -> bool {
+        self.filters.is_empty()
+            || self.filters.get(&sandbox).is_none_or(|open| {
+                open.iter()
+                    .any(|(first, last)| port == 0 || (*first..=*last).contains(&port))
+            })
     }
 
     /// A program has become ready, if nothing came between.

@@ -29,6 +29,9 @@ pub struct NetworkDriver {
     pub device: &'static str,
     /// Whether sandboxes of different machines reach each other.
     pub crosses: bool,
+    /// Whether its agents enforce policies: Calico's and kindnet's do, flannel's and a bare bridge's do
+    /// not.
+    pub policies: bool,
 }
 
 /// The drivers. Headers: 50 bytes of VXLAN over IPv4 (RFC 7348); the overlay's interface is named as
@@ -41,6 +44,7 @@ pub const NETWORK_DRIVERS: [NetworkDriver; 3] = [
         header_bytes: 0,
         device: "",
         crosses: false,
+        policies: false,
     },
     NetworkDriver {
         kind: NetworkKind::Overlay,
@@ -49,6 +53,7 @@ pub const NETWORK_DRIVERS: [NetworkDriver; 3] = [
         header_bytes: 50,
         device: "flannel.1",
         crosses: true,
+        policies: false,
     },
     NetworkDriver {
         kind: NetworkKind::Routed,
@@ -57,6 +62,7 @@ pub const NETWORK_DRIVERS: [NetworkDriver; 3] = [
         header_bytes: 0,
         device: "",
         crosses: true,
+        policies: true,
     },
 ];
 

@@ -322,7 +322,9 @@ fn top(session: &Session, global: &Global, words: &[String]) -> Result<Output, O
     ]);
     for row in containers(session, &project, &parsed.words)? {
         let name = world.symbols.text(row.name);
-        if let Some(process) = more::process_row(session, name) {
+        let engine = Engine::of(session)?;
+        let process = engine.find(name)?.process;
+        for process in more::process_rows(&engine, process) {
             let mut line = vec![
                 world.symbols.text(row.service).to_owned(),
                 row.number.to_string(),

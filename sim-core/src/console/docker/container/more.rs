@@ -6,20 +6,26 @@ use std::sync::Arc;
 
 use super::row::Engine;
 use super::{until, verb};
+use crate::base::arrange::Arrange;
 use crate::base::time::{EPOCH_UNIX_SECONDS, SimDuration, SimTime};
 use crate::compose::Request;
 use crate::compose::store::{EngineEvent, State};
-use crate::compose::view::{container_id, process_number};
+use crate::compose::view::container_id;
 use crate::console::docker::each;
 use crate::console::docker::flags::{Grammar, grammar, parse};
 use crate::console::docker::follow;
 use crate::console::docker::listing::{filters, labelled, passes};
 use crate::console::docker::template;
+use crate::console::host::place::Place;
+use crate::console::host::ps;
+use crate::console::host::sight::Sight;
 use crate::console::table::Table;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
+use crate::substrate::order::ContainerId;
+use crate::substrate::process::Process;
 
 /// Longest wait for a container's end.
 const LONGEST: SimDuration = SimDuration::from_minutes(60);
@@ -138,54 +144,38 @@ fn port(session: &Session, words: &[String]) -> Result<Output, Output> {
     Ok(Output::text(text))
 }
 
-/// The first process of a container; what it starts is not modelled.
+/// Processes of a container, as `ps -ef` on its machine shows them.
+/// Source: moby `daemon/top_unix.go`.
 fn top(session: &Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&TOP, words)?;
     let engine = Engine::of(session)?;
     let row = engine.find(&parsed.words[0])?;
     let mut table = Table::new(&["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]);
-    let line = process_row(session, &row.name).ok_or_else(|| {
-        Output::error(
-            1,
-            format!(
-                "Error response from daemon: container {} is not running",
-                row.id
-            ),
-        )
-    })?;
-    table.rows.push(line);
+    table.rows = process_rows(&engine, row.process);
+    if table.rows.is_empty() {
+        let text = format!(
+            "Error response from daemon: container {} is not running",
+            row.id
+        );
+        return Err(Output::error(1, text));
+    }
     Ok(Output::text(table.docker()))
 }
 
-/// The columns that `ps -ef` shows of a container's first process; none if it does not run.
-pub fn process_row(session: &Session, name: &str) -> Option<Vec<String>> {
-    verb::stored(session, name, |row| {
-        let started = row.started_at.filter(|_| row.state == State::Running)?;
-        let words = row.spec.command.iter().chain(row.spec.arguments.iter());
-        let command = words.map(|word| &**word).collect::<Vec<_>>().join(" ");
-        let user = if row.config.user.is_empty() {
-            "root"
-        } else {
-            &*row.config.user
-        };
-        let clock = started.rfc3339();
-        let number = process_number(row);
-        Some(vec![
-            user.to_owned(),
-            number.to_string(),
-            (number - 1).to_string(),
-            "0".to_owned(),
-            clock.get(11..16).unwrap_or("").to_owned(),
-            "?".to_owned(),
-            "00:00:00".to_owned(),
-            if command.is_empty() {
-                row.config.image.split(':').next().unwrap_or("").to_owned()
-            } else {
-                command
-            },
-        ])
-    })
-    .flatten()
+/// The columns that `ps -ef` shows of a container's processes; none if it does not run.
+pub fn process_rows(engine: &Engine<'_>, container: Option<ContainerId>) -> Vec<Vec<String>> {
+    let Some(container) = container else {
+        return Vec::new();
+    };
+    let place = Place::new(engine.world, engine.machine, engine.now);
+    let mut all: Vec<Process> = place
+        .processes()
+        .into_iter()
+        .filter(|process| process.container == Some(container))
+        .collect();
+    all.arrange_by_key(|process| process.pid);
+    let sight = Sight::machine(&place);
+    ps::full(&sight, &all).rows
 }
 
 /// A point in time as the client reads it: seconds since 1970, RFC 3339, or a span before now.

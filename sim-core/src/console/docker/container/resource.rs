@@ -470,13 +470,45 @@ pub fn system(session: &mut Session, verb_word: &str, words: &[String]) -> Resul
             )?;
             confirmed(&parsed, "system prune")?;
             let force = ["--force".to_owned()];
-            let mut text = prune_containers(session, &force)?.stdout;
-            text = text.replace("Total reclaimed space: 0B\n", "");
+            let mut freed = stopped_bytes(session)?;
+            let mut text = without_total(&prune_containers(session, &force)?);
             text.push_str(&prune_networks(session, &force)?.stdout);
-            Ok(Output::text(format!("{text}Total reclaimed space: 0B\n")))
+            let mut words = force.to_vec();
+            if parsed.has("all") {
+                words.push("--all".to_owned());
+                freed += image::reclaimable(session, &image::unused(session)?)?;
+            }
+            text.push_str(&without_total(&image::prune(session, &words)?));
+            Ok(Output::text(format!(
+                "{text}Total reclaimed space: {}\n",
+                human_size(freed)
+            )))
         }
         _ => prune_containers(session, words),
     }
+}
+
+/// What a command printed, but for the line of its total.
+fn without_total(output: &Output) -> String {
+    output
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with("Total reclaimed space:"))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+/// Bytes in the layers of containers that do not run.
+fn stopped_bytes(session: &Session) -> Result<u64, Output> {
+    let engine = Engine::of(session)?;
+    let machines = &engine.world.substrate;
+    Ok(engine
+        .rows()
+        .into_iter()
+        .filter(|row| row.state != "running")
+        .filter_map(|row| row.layer)
+        .map(|layer| machines.layer_bytes(engine.machine, &layer))
+        .sum())
 }
 
 fn disk(session: &Session, words: &[String]) -> Result<Output, Output> {

@@ -155,8 +155,11 @@ fn settle(session: &mut Session, verb: &str, name: &str) -> Result<(), Output> {
         "start" | "restart" => {
             until(session, LONGEST, |session| {
                 stored(session, name, |row| {
+                    // One that started in this instant has not been restarted yet.
                     row.error.is_some()
-                        || row.started_at.is_some_and(|at| at >= now)
+                        || row
+                            .started_at
+                            .is_some_and(|at| at > now || at == now && verb == "start")
                         || row.started_at.is_some()
                             && row.state == crate::compose::store::State::Running
                             && verb == "start"

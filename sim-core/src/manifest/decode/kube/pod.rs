@@ -53,6 +53,15 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
         ("OnFailure", RestartPolicy::OnFailure),
         ("Never", RestartPolicy::Never),
     ];
+    // Read from the document by who makes the sandbox, and by admission.
+    for key in [
+        "runtimeClassName",
+        "hostPID",
+        "hostIPC",
+        "shareProcessNamespace",
+    ] {
+        let _ = field.get(scribe, key);
+    }
     let non_empty = |text: &Arc<str>| !text.is_empty();
     let pod_needs = amount::needs(&field.get(scribe, "resources"), scribe);
     PodSpec {
