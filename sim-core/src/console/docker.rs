@@ -4,6 +4,7 @@
 //! `compose` and containers to the Compose world's host. Without a Compose world, containers are
 //! those of the manager's machine.
 
+pub mod about;
 pub mod cluster;
 pub mod compose;
 pub mod container;
@@ -61,10 +62,8 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
             Some(verb) => container::grouped(session, first, verb, &rest[1..]),
             None => Ok(Output::text(format!("Usage:  docker {first} COMMAND\n"))),
         },
-        "version" => Ok(Output::text(format!(
-            "Client:\n Version:           {ENGINE_VERSION}\n\nServer:\n Engine:\n  Version:          {ENGINE_VERSION}\n"
-        ))),
-        "info" => node::info(session),
+        "version" => about::version(rest),
+        "info" => about::info(session, rest),
         name if container::VERBS.contains(&name) => container::run(session, name, rest),
         "-v" | "--version" => Ok(Output::text(format!("Docker version {ENGINE_VERSION}\n"))),
         "--help" | "help" => dispatch(session, &[], input),
@@ -85,9 +84,9 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
 }
 
 /// Real commands that nothing here models.
-const REAL: [&str; 17] = [
+const REAL: [&str; 18] = [
     "build", "builder", "buildx", "commit", "context", "export", "import", "load", "login",
-    "logout", "manifest", "pause", "plugin", "push", "save", "search", "unpause",
+    "logout", "manifest", "pause", "plugin", "push", "save", "search", "tag", "unpause",
 ];
 
 /// The sentence for a real command that is not modelled.

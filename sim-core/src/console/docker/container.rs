@@ -93,7 +93,7 @@ pub fn grouped(
         {
             run(session, verb, words)
         }
-        ("system", "info") => super::node::info(session),
+        ("system", "info") => super::about::info(session, words),
         ("system", "events") => run(session, "events", words),
         ("system", "df" | "prune") => resource::system(session, verb, words),
         ("image", verb) => image::run(session, verb, words),

@@ -1,4 +1,4 @@
-//! `docker node …` and `docker info`. Source: docker/cli `cli/command/node`.
+//! `docker node …`. Source: docker/cli `cli/command/node`.
 
 use std::sync::Arc;
 
@@ -6,7 +6,6 @@ use super::flags::{Grammar, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::{ENGINE_VERSION, ask, each, manager as plane_of, pretty, task, unknown_command};
 use crate::console::{Output, Session};
-use crate::engine::command::Orchestrator;
 use crate::swarm::SwarmPlane;
 use crate::swarm::control_api::{NodeChange, Request};
 use crate::swarm::state::{Availability, Role};
@@ -303,68 +302,4 @@ fn set_role(session: &mut Session, names: &[String], role: Role) -> Result<Outpu
             Role::Worker => format!("Manager {name} demoted in the swarm."),
         })
     }))
-}
-
-/// `docker info`: what is known of the engine that answers.
-pub fn info(session: &Session) -> Result<Output, Output> {
-    let mut text = format!("Client:\n Version:    {ENGINE_VERSION}\n\nServer:\n");
-    if let Some(world) = session.history.lab().world(Orchestrator::Compose)
-        && let Some(plane) = world.compose()
-    {
-        let rows = plane.containers();
-        let running = rows
-            .iter()
-            .filter(|row| row.state == crate::compose::store::State::Running)
-            .count();
-        text.push_str(&format!(
-            " Containers: {}\n  Running: {running}\n  Paused: 0\n  Stopped: {}\n Server Version: {ENGINE_VERSION}\n Swarm: inactive\n",
-            rows.len(),
-            rows.len() - running
-        ));
-        return Ok(Output::text(text));
-    }
-    let plane = super::swarm(session)?;
-    let own = plane.spoken_to().and_then(|id| plane.store.node(id));
-    text.push_str(&format!(" Server Version: {ENGINE_VERSION}\n"));
-    if plane.is_over() {
-        text.push_str(" Swarm: inactive\n");
-        return Ok(Output::text(text));
-    }
-    if plane.is_locked() {
-        text.push_str(" Swarm: locked\n");
-        return Ok(Output::text(text));
-    }
-    text.push_str(" Swarm: active\n");
-    // The daemon answers for itself; what only a leader knows is an error inside the answer.
-    if let (Err(refusal), Some(node)) = (plane.require_leader(session.history.now()), own) {
-        text.push_str(&format!(
-            "  NodeID: {}\n  Error: {refusal}\n  Is Manager: true\n  Node Address: {}\n",
-            node.identity.text(),
-            node.address
-        ));
-        return Ok(Output::text(text));
-    }
-    let nodes: Vec<&Node> = plane.store.nodes().map(|(_, node)| node).collect();
-    let ids = plane.store.nodes().map(|(id, _)| id);
-    let managers = ids.filter(|id| plane.is_member(*id)).count();
-    if let Some(node) = own {
-        text.push_str(&format!(
-            "  NodeID: {}\n  Is Manager: true\n  Managers: {managers}\n  Nodes: {}\n",
-            node.identity.text(),
-            nodes.len()
-        ));
-        text.push_str(&format!(
-            "  Orchestration:\n   Task History Retention Limit: {}\n",
-            plane.settings.task_history_limit
-        ));
-        text.push_str(&format!(
-            "  Dispatcher:\n   Heartbeat Period: {}\n",
-            super::words::human(plane.settings.heartbeat_period)
-        ));
-        text.push_str(&format!(
-            "  Node Address: {}\n Name: {}\n",
-            node.address, node.hostname
-        ));
-    }
-    Ok(Output::text(text))
 }

@@ -1,0 +1,187 @@
+//! `docker version` and `docker info`. Source: docker/cli `cli/command/system/{version,info}.go`.
+//!
+//! Only what is known of an engine here: what has no model (kernel, storage driver, plugins, commit)
+//! is left out rather than made up.
+
+use super::flags::{Grammar, Parsed, grammar, parse};
+use super::{ENGINE_VERSION, template};
+use crate::compose::ComposePlane;
+use crate::compose::store::State;
+use crate::console::{Output, Session};
+use crate::engine::command::Orchestrator;
+use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json};
+use crate::swarm::SwarmPlane;
+use crate::swarm::store::Node;
+
+const VERSION: Grammar = grammar("docker version", "[OPTIONS]", "format,f=", 0, Some(0));
+const INFO: Grammar = grammar("docker info", "[OPTIONS]", "format,f=", 0, Some(0));
+
+/// `docker version`.
+///
+/// # Errors
+/// The command line's text.
+pub fn version(words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&VERSION, words)?;
+    let one = || Value::object([("Version", Value::string(ENGINE_VERSION))]);
+    if let Some(output) = formatted(&parsed, || {
+        Value::object([("Client", one()), ("Server", one())])
+    })? {
+        return Ok(output);
+    }
+    Ok(Output::text(format!(
+        "Client:\n Version:           {ENGINE_VERSION}\n\nServer:\n Engine:\n  Version:          {ENGINE_VERSION}\n"
+    )))
+}
+
+/// `docker info`: what is known of the engine that answers.
+///
+/// # Errors
+/// The command line's or the daemon's text.
+pub fn info(session: &Session, words: &[String]) -> Result<Output, Output> {
+    let parsed = parse(&INFO, words)?;
+    let host = session.history.lab().world(Orchestrator::Compose);
+    if let Some(plane) = host.and_then(|world| world.compose()) {
+        let formatted = formatted(&parsed, || host_value(plane))?;
+        return Ok(formatted.unwrap_or_else(|| Output::text(host_text(plane))));
+    }
+    let plane = super::swarm(session)?;
+    let formatted = formatted(&parsed, || swarm_value(session, plane))?;
+    Ok(formatted.unwrap_or_else(|| Output::text(swarm_text(session, plane))))
+}
+
+/// What `--format` makes of the answer; none: there is no such flag.
+fn formatted(parsed: &Parsed, answer: impl FnOnce() -> Value) -> Result<Option<Output>, Output> {
+    let text = match parsed.value("format") {
+        None | Some("") => return Ok(None),
+        Some("json") => json(&answer(), KeyOrder::Stored),
+        Some(format) => {
+            template::render(format, &answer()).map_err(|message| Output::error(64, message))?
+        }
+    };
+    Ok(Some(Output::text(format!("{text}\n"))))
+}
+
+/// Containers of a host: all, and those that run.
+fn containers(plane: &ComposePlane) -> (usize, usize) {
+    let rows = plane.containers();
+    let running = rows.iter().filter(|row| row.state == State::Running);
+    (rows.len(), running.count())
+}
+
+fn host_text(plane: &ComposePlane) -> String {
+    let (all, running) = containers(plane);
+    format!(
+        "Client:\n Version:    {ENGINE_VERSION}\n\nServer:\n Containers: {all}\n  Running: {running}\n  Paused: 0\n  Stopped: {}\n Server Version: {ENGINE_VERSION}\n Swarm: inactive\n",
+        all - running
+    )
+}
+
+fn host_value(plane: &ComposePlane) -> Value {
+    let (all, running) = containers(plane);
+    Value::object([
+        ("Containers", count(all)),
+        ("ContainersRunning", count(running)),
+        ("ContainersPaused", count(0)),
+        ("ContainersStopped", count(all - running)),
+        ("ServerVersion", Value::string(ENGINE_VERSION)),
+        (
+            "Swarm",
+            Value::object([
+                ("LocalNodeState", Value::string("inactive")),
+                ("ControlAvailable", Value::Bool(false)),
+            ]),
+        ),
+    ])
+}
+
+/// `inactive`, `locked` or `active`.
+fn local_state(plane: &SwarmPlane) -> &'static str {
+    if plane.is_over() {
+        "inactive"
+    } else if plane.is_locked() {
+        "locked"
+    } else {
+        "active"
+    }
+}
+
+fn own_node(plane: &SwarmPlane) -> Option<&Node> {
+    plane.spoken_to().and_then(|id| plane.store.node(id))
+}
+
+/// Managers and nodes, which only a leader knows.
+fn members(plane: &SwarmPlane) -> (usize, usize) {
+    let ids = plane.store.nodes().map(|(id, _)| id);
+    let managers = ids.filter(|id| plane.is_member(*id)).count();
+    (managers, plane.store.nodes().count())
+}
+
+fn swarm_text(session: &Session, plane: &SwarmPlane) -> String {
+    let state = local_state(plane);
+    let mut text = format!(
+        "Client:\n Version:    {ENGINE_VERSION}\n\nServer:\n Server Version: {ENGINE_VERSION}\n Swarm: {state}\n"
+    );
+    let Some(node) = own_node(plane).filter(|_| state == "active") else {
+        return text;
+    };
+    // The daemon answers for itself; what only a leader knows is an error inside the answer.
+    if let Err(refusal) = plane.require_leader(session.history.now()) {
+        text.push_str(&format!(
+            "  NodeID: {}\n  Error: {refusal}\n  Is Manager: true\n  Node Address: {}\n",
+            node.identity.text(),
+            node.address
+        ));
+        return text;
+    }
+    let (managers, nodes) = members(plane);
+    text.push_str(&format!(
+        "  NodeID: {}\n  Is Manager: true\n  Managers: {managers}\n  Nodes: {nodes}\n",
+        node.identity.text()
+    ));
+    text.push_str(&format!(
+        "  Orchestration:\n   Task History Retention Limit: {}\n",
+        plane.settings.task_history_limit
+    ));
+    text.push_str(&format!(
+        "  Dispatcher:\n   Heartbeat Period: {}\n",
+        super::words::human(plane.settings.heartbeat_period)
+    ));
+    text.push_str(&format!(
+        "  Node Address: {}\n Name: {}\n",
+        node.address, node.hostname
+    ));
+    text
+}
+
+fn swarm_value(session: &Session, plane: &SwarmPlane) -> Value {
+    let state = local_state(plane);
+    let mut swarm = vec![
+        ("LocalNodeState", Value::string(state)),
+        ("ControlAvailable", Value::Bool(state == "active")),
+    ];
+    let own = own_node(plane).filter(|_| state == "active");
+    if let Some(node) = own {
+        swarm.push(("NodeID", Value::string(&node.identity.text())));
+        swarm.push(("NodeAddr", Value::string(&node.address)));
+        match plane.require_leader(session.history.now()) {
+            Err(refusal) => swarm.push(("Error", Value::string(&refusal.to_string()))),
+            Ok(()) => {
+                let (managers, nodes) = members(plane);
+                swarm.push(("Error", Value::string("")));
+                swarm.push(("Managers", count(managers)));
+                swarm.push(("Nodes", count(nodes)));
+            }
+        }
+    }
+    let name = own.map_or("", |node| &node.hostname);
+    Value::object([
+        ("ServerVersion", Value::string(ENGINE_VERSION)),
+        ("Name", Value::string(name)),
+        ("Swarm", Value::object(swarm)),
+    ])
+}
+
+fn count(number: usize) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
