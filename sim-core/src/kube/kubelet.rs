@@ -155,8 +155,6 @@ struct Trouble {
     lost: bool,
     /// The agent was started anew and its machine ran on.
     restarted: bool,
-    /// Since when the container runtime answers nobody.
-    runtime_down: Option<SimTime>,
     /// Sandboxes of pods that went while the agent could not hear of it.
     ghosts: Vec<SandboxId>,
     /// Pods that went while the machine was off: their directories are still on its disk.
@@ -169,6 +167,8 @@ pub struct Kubelets {
     workers: Paged<Option<Arc<Worker>>>,
     lowered: Vec<Option<(Arc<SandboxSpec>, Arc<[Lowered]>)>>,
     trouble: BTreeMap<MachineId, Trouble>,
+    /// Machines whose container runtime answers nobody, and since when.
+    dead_runtimes: BTreeMap<MachineId, SimTime>,
     settings: Settings,
     /// Pods that were running before their machines were simulated, and until when what they were
     /// stands.
@@ -424,9 +424,9 @@ impl Kubelets {
                 trouble.starting = false;
                 trouble.blind = false;
                 trouble.lost = true;
-                trouble.runtime_down = None;
                 trouble.ghosts.clear();
                 self.shutdowns.over(machine);
+                self.dead_runtimes.remove(&machine);
             }
             Upcall::MachineUp { machine } => {
                 if let Some(trouble) = self.trouble.get_mut(&machine) {
@@ -763,12 +763,8 @@ impl Kubelets {
         let Some(trouble) = self.trouble.remove(&machine) else {
             return;
         };
-        if trouble.runtime_down.is_some() {
-            let rest = Trouble {
-                runtime_down: trouble.runtime_down,
-                ..Trouble::default()
-            };
-            self.trouble.insert(machine, rest);
+        if self.dead_runtimes.contains_key(&machine) {
+            self.trouble.insert(machine, Trouble::default());
         }
         let settings = self.settings;
         for sandbox in trouble.ghosts {

@@ -15,6 +15,7 @@
 
 pub mod cache;
 pub mod class;
+pub mod columns;
 pub mod config;
 pub mod counts;
 pub mod cycle;
@@ -32,8 +33,10 @@ pub mod plugins;
 pub mod preemption;
 pub mod profile;
 pub mod queue;
+pub mod quick;
 pub mod restart;
 pub mod score;
+pub mod touched;
 pub mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +61,7 @@ use super::template::{PodTemplate, TemplateId};
 use cache::{Cache, NodeView, Taken};
 use cycle::{Decision, Scratch, Search, Subject as CycleSubject};
 use demand::Demand;
-use explain::{DecisionRecord, Decisions, NodeRecord};
+use explain::{DecisionRecord, Decisions, Looked, NodeRecord};
 use filter::Candidate;
 use hints::Waiting;
 use matcher::Look;
@@ -311,7 +314,7 @@ impl Scheduler {
                 chosen: decision.chosen == Some(record.slot),
             }
         };
-        decision.nodes.iter().map(line).collect()
+        decision.records().iter().map(line).collect()
     }
 
     /// When the decision that [`Self::explain`] shows was taken.
@@ -690,7 +693,8 @@ impl Scheduler {
                 absent,
                 nodes,
             } => {
-                let (message, found) = self.post_filter(pod, &candidate, &tally, absent, nodes);
+                let at = (class, absent, nodes);
+                let (message, found) = self.post_filter(pod, &candidate, &tally, at);
                 Failure {
                     by: tally.rejected_by(),
                     message,
@@ -699,13 +703,14 @@ impl Scheduler {
             }
             Decision::Rejected { by, message, nodes } => Failure {
                 by: PluginSet::NONE.with(by),
-                message: format!("0/{nodes} nodes are available: {message}. not found"),
+                message: format!("0/{nodes} nodes are available: {message}. not found").into(),
                 found: None,
             },
             Decision::NoNodes => {
                 self.cache.index.keep_plan(key, plan);
                 self.queue.fail(pod, ctx.now);
-                report_failure(pod, &row, message::NO_NODES, None, store, ctx, out);
+                let text = message::NO_NODES.into();
+                report_failure(pod, &row, &text, None, store, ctx, out);
                 return;
             }
         };
@@ -790,7 +795,9 @@ impl Scheduler {
         let (chosen, scored) = match decision {
             Decision::Bind { slot, feasible, .. } => (
                 Some(*slot),
-                if *feasible > 1 {
+                if self.scratch.glanced {
+                    self.scratch.glance.said
+                } else if *feasible > 1 {
                     self.scratch.board.said()
                 } else {
                     0
@@ -806,9 +813,15 @@ impl Scheduler {
             scored,
             weights: Plugin::SCORERS.map(|plugin| candidate.profile.weight(plugin)),
             extended: candidate.demand.extended.to_vec(),
-            nodes: Arc::default(),
+            nodes: if self.scratch.glanced {
+                Looked::Glance(Arc::new(std::mem::take(&mut self.scratch.glance)))
+            } else {
+                Looked::Records(Arc::new(self.scratch.records.clone()))
+            },
         };
-        self.decisions.keep(record, &self.scratch.records);
+        if let Some(used) = self.decisions.keep(record) {
+            self.scratch.glance = used;
+        }
     }
 
     /// Sends a pod to the node that was found for it.
@@ -856,23 +869,42 @@ impl Scheduler {
         pod: PodId,
         candidate: &Candidate<'_>,
         tally: &Tally,
-        absent: u32,
-        nodes: u32,
-    ) -> (String, Option<Option<preemption::Plan>>) {
+        (class, absent, nodes): (u32, u32, u32),
+    ) -> (Arc<str>, Option<Option<preemption::Plan>>) {
         let look = candidate.look;
+        let preempts = candidate.profile.filters.has(Plugin::DefaultPreemption)
+            && candidate.template.preempts
+            && !self.waits_for_victims(pod, candidate);
+        let alone = preempts && !self.cache.holds_below(candidate.demand.priority);
+        let column = self.scratch.columns.of(class);
+        let mut said = column
+            .filter(|_| self.scratch.glanced && alone)
+            .map(|column| &mut column.said);
+        if let Some(Some(text)) = &said {
+            return (text.clone(), Some(None));
+        }
         let mut reasons = tally.reasons(&candidate.demand.extended, look.symbols);
         reasons.add("node(s) didn't satisfy plugin(s) [NodeAffinity]", absent);
         let text = reasons.text(nodes);
         if !candidate.profile.filters.has(Plugin::DefaultPreemption) {
-            return (format!("{text} {NO_CLAIMS}"), None);
+            return (format!("{text} {NO_CLAIMS}").into(), None);
         }
-        let refused = |why: &str| (format!("{text} {NO_CLAIMS}, preemption: {why}"), None);
+        let refused = |why: &str| format!("{text} {NO_CLAIMS}, preemption: {why}").into();
         if !candidate.template.preempts {
-            return refused("not eligible due to preemptionPolicy=Never.");
+            return (refused("not eligible due to preemptionPolicy=Never."), None);
         }
-        if self.waits_for_victims(pod, candidate) {
-            return refused("not eligible due to a terminating pod on the nominated node.");
+        if !preempts {
+            let why = "not eligible due to a terminating pod on the nominated node.";
+            return (refused(why), None);
         }
+        if alone {
+            let text: Arc<str> = refused(&preemption::nobody(tally, nodes).text(nodes));
+            if let Some(said) = &mut said {
+                **said = Some(text.clone());
+            }
+            return (text, Some(None));
+        }
+        let records = self.decisions.latest().map(DecisionRecord::records);
         let demands = &self.demands;
         let demand_of = |pod: PodId| {
             let id = look.store.pod(pod)?.template;
@@ -881,17 +913,14 @@ impl Scheduler {
         let outcome = preemption::find(
             pod,
             candidate,
-            &self.scratch.records,
+            &records.unwrap_or_default(),
             &mut self.cache,
             &self.nominator,
             &demand_of,
         );
         match outcome {
-            Outcome::Found(plan) => (text, Some(Some(plan))),
-            Outcome::Nothing(reasons) => (
-                format!("{text} {NO_CLAIMS}, preemption: {}", reasons.text(nodes)),
-                Some(None),
-            ),
+            Outcome::Found(plan) => (text.into(), Some(Some(plan))),
+            Outcome::Nothing(reasons) => (refused(&reasons.text(nodes)), Some(None)),
         }
     }
 
@@ -1010,7 +1039,7 @@ impl Scheduler {
             self.unassume(pod, &row, store, ctx);
             self.queue.fail(pod, ctx.now);
             let text = "running PreBind plugin \"VolumeBinding\": binding volumes: context deadline exceeded";
-            report_failure(pod, &row, text, None, store, ctx, out);
+            report_failure(pod, &row, &text.into(), None, store, ctx, out);
             return;
         }
         match store.bind(pod, binding.node, ctx.now) {
@@ -1118,7 +1147,7 @@ const PREEMPTED: &str = "PreemptionByScheduler";
 /// How a cycle without a node ended.
 struct Failure {
     by: PluginSet,
-    message: String,
+    message: Arc<str>,
     found: Option<Option<preemption::Plan>>,
 }
 
@@ -1143,19 +1172,19 @@ fn waiting<'a>(
 fn report_failure(
     pod: PodId,
     row: &PodRow,
-    text: &str,
+    text: &Arc<str>,
     nominated: Option<NodeId>,
     store: &mut Store,
     ctx: &mut Context<'_>,
     out: &mut PlaneOutbox<super::Event>,
 ) {
-    if store.pod_details(pod).unschedulable.as_deref() != Some(text) {
+    if store.pod_details(pod).unschedulable.as_ref() != Some(text) {
         let symbol = ctx.symbols.intern(text);
         out.notice(notice("failed", row.name, Detail::Text(symbol), None));
     }
-    store.set_unschedulable(pod, text.into(), nominated, ctx.now);
+    store.set_unschedulable(pod, text.clone(), nominated, ctx.now);
     let namespace = store.template(row.template).namespace;
-    let shown: Arc<str> = message::truncated(text).into();
+    let shown = message::truncated(text);
     record(
         store,
         namespace,

@@ -54,15 +54,14 @@ impl Kubelets {
     /// A runtime answers no more.
     pub fn stop_runtime(&mut self, machine: MachineId, desk: &mut Desk<'_, '_>) {
         let now = desk.now();
-        self.trouble.entry(machine).or_default().runtime_down = Some(now);
+        self.trouble.entry(machine).or_default();
+        self.dead_runtimes.insert(machine, now);
         note(machine, "runtime-down", desk);
     }
 
     /// A runtime answers again: what happened meanwhile is seen by the next relist.
     pub fn start_runtime(&mut self, machine: MachineId, desk: &mut Desk<'_, '_>) {
-        if let Some(trouble) = self.trouble.get_mut(&machine) {
-            trouble.runtime_down = None;
-        }
+        self.dead_runtimes.remove(&machine);
         note(machine, "runtime-up", desk);
         let Some(node) = desk.store.node_of(machine) else {
             return;
@@ -78,14 +77,12 @@ impl Kubelets {
 
     /// Whether any runtime is down: then orders are looked at.
     pub fn has_dead_runtimes(&self) -> bool {
-        self.trouble
-            .values()
-            .any(|trouble| trouble.runtime_down.is_some())
+        !self.dead_runtimes.is_empty()
     }
 
     /// Since when a machine's runtime answers nobody.
     pub fn runtime_down(&self, machine: MachineId) -> Option<SimTime> {
-        self.trouble.get(&machine)?.runtime_down
+        self.dead_runtimes.get(&machine).copied()
     }
 
     /// Whether a node's agent says that its runtime is down.

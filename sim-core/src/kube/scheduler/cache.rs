@@ -4,6 +4,7 @@
 //! row for each node; labels and taints lie beside them and are looked at once for each pod
 //! template until they change.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use super::index::{Index, Nodes};
 use super::matcher::Look;
 use super::node_tree::NodeTree;
 use super::plugins::resources::reciprocal;
+use super::touched::Touched;
 
 /// The numbers of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +147,7 @@ struct Placement {
     next: u32,
     /// The same of the one before.
     previous: u32,
+    priority: i32,
     /// Whether the spreading counts it: not while it is being deleted.
     live: bool,
 }
@@ -224,6 +227,9 @@ pub struct Cache {
     /// By slot: changes whenever anything of a node changes that filters or scores read.
     stamps: Arc<Vec<u32>>,
     last_stamp: u32,
+    touched: Touched,
+    /// Pods that are placed, by priority.
+    priorities: BTreeMap<i32, u32>,
     by_name: Arc<FxHashMap<Arc<str>, u32>>,
     images: Arc<FxHashMap<Arc<str>, ImageState>>,
     /// Nodes in the order of search.
@@ -250,6 +256,26 @@ impl Cache {
         }
         self.last_stamp += 1;
         stamps[slot as usize] = self.last_stamp;
+        self.touched.push(slot, stamps.len());
+    }
+
+    /// The nodes that changed lately.
+    pub const fn touched(&self) -> &Touched {
+        &self.touched
+    }
+
+    /// Whether some pod that is placed has a lower priority than this.
+    pub fn holds_below(&self, priority: i32) -> bool {
+        let lowest = self.priorities.first_key_value();
+        lowest.is_some_and(|(lowest, _)| *lowest < priority)
+    }
+
+    fn count_priority(&mut self, priority: i32, by: i32) {
+        let count = self.priorities.entry(priority).or_default();
+        *count = count.saturating_add_signed(by);
+        if *count == 0 {
+            self.priorities.remove(&priority);
+        }
     }
 
     /// The rest of a node.
@@ -441,6 +467,7 @@ impl Cache {
             let placement = *self.placements.get(pod.slot());
             let live = i32::from(placement.live);
             self.placements.clear(pod.slot());
+            self.count_priority(placement.priority, -1);
             self.index.add(placement.template, slot, -1, -live, look);
         }
         self.set_images(slot, &Arc::default());
@@ -469,8 +496,10 @@ impl Cache {
             template: template.0,
             next: first,
             previous: 0,
+            priority: demand.priority,
             live,
         };
+        self.count_priority(demand.priority, 1);
         if first != 0 {
             self.placements.get_mut(first - 1).previous = pod.slot() + 1;
         }
@@ -485,6 +514,7 @@ impl Cache {
             return None;
         }
         self.placements.clear(pod.slot());
+        self.count_priority(placement.priority, -1);
         if placement.previous == 0 {
             self.facts.get_mut(placement.node).first = placement.next;
         } else {

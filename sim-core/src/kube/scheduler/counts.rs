@@ -1,7 +1,7 @@
 //! Small numbers by node: a short list, or a column once many nodes have some.
 
 /// Entries after which a list becomes a column.
-const FEW_MAX: usize = 64;
+const FEW_MAX: usize = 256;
 
 /// Counts by node slot.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_long_list_becomes_a_column() {
         let mut counts = Counts::default();
-        for slot in (0..200).rev() {
+        for slot in (0..400).rev() {
             counts.add(slot, 2);
             counts.add(slot, -1);
         }
@@ -92,6 +92,6 @@ mod tests {
         assert_eq!((counts.get(6), counts.get(7), counts.get(900)), (1, 0, 0));
         let mut seen = 0;
         counts.for_each(|_, count| seen += count);
-        assert_eq!(seen, 199);
+        assert_eq!(seen, 399);
     }
 }

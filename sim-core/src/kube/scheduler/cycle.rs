@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::base::symbol::Symbols;
@@ -14,19 +13,19 @@ use crate::kube::rows::PodId;
 
 use super::cache::{Cache, Taken};
 use super::class::Classes;
+use super::columns::Columns;
 use super::demand::Demand;
-use super::explain::{NodeRecord, Verdict};
+use super::explain::{Glance, NodeRecord, Verdict};
 use super::filter::{Candidate, Known};
 use super::message::Tally;
 use super::nominator::Nominator;
 use super::plugins::{Plugin, SCORERS, affinity};
+use super::quick::{self, Quick};
 use super::score::{Board, plain_scores};
 
 /// Nodes that are enough when there are fewer than this many to choose from.
 /// Source: `pkg/scheduler/schedule_one.go`.
 const MIN_FEASIBLE_NODES: u32 = 100;
-/// Classes of templates whose verdicts and scores are remembered.
-const MEMO_CLASSES: usize = 32;
 
 /// How many feasible nodes end the search. `percentage` 0: the adaptive one.
 /// Source: `pkg/scheduler/schedule_one.go` (`numFeasibleNodesToFind`).
@@ -134,8 +133,13 @@ pub enum Decision {
 /// starts without it.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// By class, by slot.
-    memo: FxHashMap<u32, Vec<Known>>,
+    /// What is known of the nodes for each class.
+    pub columns: Columns,
+    quick: Quick,
+    /// What the last cycle saw, if it went the quick way.
+    pub glance: Glance,
+    /// Whether it did.
+    pub glanced: bool,
     /// Which templates are the same to a node.
     pub classes: Classes,
     feasible: Vec<u32>,
@@ -143,7 +147,7 @@ pub struct Scratch {
     heap: Vec<u32>,
     /// Scores of the last cycle.
     pub board: Board,
-    /// Verdict and scores of each node that the last cycle looked at.
+    /// Verdict and scores of each node that the last cycle looked at, unless it went the quick way.
     pub records: Vec<NodeRecord>,
 }
 
@@ -156,7 +160,7 @@ impl Clone for Scratch {
 impl Scratch {
     /// Forgets what was found for templates: the profiles have changed.
     pub fn forget(&mut self) {
-        self.memo.clear();
+        self.columns.forget();
     }
 }
 
@@ -190,6 +194,7 @@ pub fn run(
     nominator: &Nominator,
     (symbols, open): (&Symbols, &mut Choices),
 ) -> Decision {
+    scratch.glanced = false;
     scratch.records.clear();
     scratch.feasible.clear();
     scratch.known.clear();
@@ -212,13 +217,9 @@ pub fn run(
     }
     let named: Option<Vec<u32>> =
         named.map(|names| names.iter().filter_map(|name| cache.named(name)).collect());
-    let key = subject.class;
-    if scratch.memo.len() >= MEMO_CLASSES && !scratch.memo.contains_key(&key) {
-        scratch.memo.clear();
-    }
-    let mut memo = scratch.memo.remove(&key).unwrap_or_default();
     let lasting = candidate.reads_numbers_only() && nominator.is_empty();
     cache.tree.order();
+    let mut column = scratch.columns.take(subject.class);
     let mut tally = Tally::default();
     let candidates = named.as_ref().map_or(nodes, |named| named.len() as u32);
     let percentage = candidate.profile.percentage.unwrap_or(search.percentage);
@@ -228,6 +229,23 @@ pub fn run(
     } else {
         1
     };
+    let plain = lasting && named.is_none() && subject.nominated.is_none() && !open.active();
+    if plain && quick::is_enough(candidate, &cache.index) {
+        column.catch_up(candidate, cache);
+        let Scratch {
+            columns,
+            quick,
+            glance,
+            ..
+        } = scratch;
+        let buffers = (columns, quick, glance);
+        if let Some(decision) = quick::run(candidate, cache, search, wanted, &column, buffers) {
+            scratch.glanced = true;
+            scratch.columns.keep(subject.class, column);
+            return decision;
+        }
+    }
+    let memo = &mut column.known;
     if let Some(slot) = subject.nominated
         && cache.facts(slot).id.is_some()
     {
@@ -236,7 +254,7 @@ pub fn run(
             candidate,
             (&mut *cache, slot),
             nominator,
-            (&mut memo, lasting),
+            (&mut *memo, lasting),
             scratch,
         );
     }
@@ -257,7 +275,7 @@ pub fn run(
                 candidate,
                 (&mut *cache, slot),
                 nominator,
-                (&mut memo, lasting),
+                (&mut *memo, lasting),
                 scratch,
             );
             if verdict != Verdict::Fits {
@@ -266,7 +284,7 @@ pub fn run(
         }
         search.next_start = (search.next_start + looked_at) % nodes;
     }
-    scratch.memo.insert(key, memo);
+    scratch.columns.keep(subject.class, column);
     let feasible = scratch.feasible.len() as u32;
     match feasible {
         0 => Decision::Unschedulable {

@@ -8,6 +8,7 @@ use crate::base::time::SimTime;
 use crate::kube::rows::PodId;
 
 use super::plugins::{Plugin, SCORERS};
+use super::score::{BALANCE, FIT, IMAGES, SPREAD, TAINTS};
 
 /// Decisions that are kept.
 const DECISIONS_MAX: usize = 256;
@@ -201,6 +202,103 @@ pub struct NodeRecord {
     pub total: u32,
 }
 
+/// What the quick way of a cycle saw: columns, of which records are made when somebody asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// Nodes in the order of search.
+    pub order: Arc<Vec<u32>>,
+    /// Place of the first that was looked at.
+    pub start: u32,
+    /// How many were looked at.
+    pub looked_at: u32,
+    /// What the filters said, by place; `None`: all that were looked at fit.
+    pub verdicts: Option<Arc<Vec<Verdict>>>,
+    /// The scorers that had a say, one bit each.
+    pub said: u8,
+    /// Scores of NodeResourcesFit and NodeResourcesBalancedAllocation of the nodes that fit.
+    pub marks: Vec<[u8; 2]>,
+    /// Scores of PodTopologySpread before they were normalised.
+    pub spread_raw: Vec<i32>,
+    /// Scores of PodTopologySpread.
+    pub spread: Vec<u8>,
+    /// Scores of ImageLocality.
+    pub images: Vec<u8>,
+}
+
+impl Glance {
+    /// Forgets everything but the buffers.
+    pub fn clear(&mut self) {
+        (self.start, self.looked_at, self.said) = (0, 0, 0);
+        self.verdicts = None;
+        self.marks.clear();
+        self.spread_raw.clear();
+        self.spread.clear();
+        self.images.clear();
+    }
+
+    /// The records of the nodes that were looked at.
+    pub fn records(&self, weights: &[u32; SCORERS]) -> Vec<NodeRecord> {
+        let nodes = self.order.len() as u32;
+        let mut feasible = 0;
+        let record = |turn: u32| {
+            let place = ((self.start + turn) % nodes) as usize;
+            let verdicts = self.verdicts.as_deref();
+            let mut record = NodeRecord {
+                slot: self.order[place],
+                verdict: verdicts.map_or(Verdict::Fits, |verdicts| verdicts[place]),
+                ..NodeRecord::default()
+            };
+            if record.verdict == Verdict::Fits {
+                self.rate(feasible, weights, &mut record);
+                feasible += 1;
+            }
+            record
+        };
+        (0..self.looked_at).map(record).collect()
+    }
+
+    /// Fills the scores of one of the nodes that fit in.
+    fn rate(&self, index: usize, weights: &[u32; SCORERS], record: &mut NodeRecord) {
+        let said = |place: usize| self.said & 1 << place != 0;
+        let mut set = |place: usize, raw: i32, score: u8| {
+            if said(place) {
+                record.raw[place] = raw;
+                record.scores[place] = score;
+                record.total += weights[place] * u32::from(score);
+            }
+        };
+        set(TAINTS, 0, 100);
+        if let Some([fit, balance]) = self.marks.get(index) {
+            set(FIT, i32::from(*fit), *fit);
+            set(BALANCE, i32::from(*balance), *balance);
+        }
+        if let (Some(raw), Some(score)) = (self.spread_raw.get(index), self.spread.get(index)) {
+            set(SPREAD, *raw, *score);
+        }
+        if let Some(score) = self.images.get(index) {
+            set(IMAGES, i32::from(*score), *score);
+        }
+    }
+}
+
+/// The nodes of a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// One by one.
+    Records(Arc<Vec<NodeRecord>>),
+    /// As columns.
+    Glance(Arc<Glance>),
+}
+
+impl Looked {
+    fn len(&self) -> usize {
+        match self {
+            Self::Records(records) => records.len(),
+            Self::Glance(glance) => glance.looked_at as usize,
+        }
+    }
+}
+
 /// One decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionRecord {
@@ -217,7 +315,17 @@ pub struct DecisionRecord {
     /// Other resources that the pod asks for.
     pub extended: Vec<(Symbol, i64)>,
     /// The nodes in the order in which they were looked at.
-    pub nodes: Arc<Vec<NodeRecord>>,
+    pub nodes: Looked,
+}
+
+impl DecisionRecord {
+    /// Verdict and scores of each node.
+    pub fn records(&self) -> Vec<NodeRecord> {
+        match &self.nodes {
+            Looked::Records(records) => records.to_vec(),
+            Looked::Glance(glance) => glance.records(&self.weights),
+        }
+    }
 }
 
 /// The latest decisions, the newest last.
@@ -228,23 +336,30 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// Keeps a decision with these nodes, forgetting the oldest.
-    pub fn keep(&mut self, mut decision: DecisionRecord, nodes: &[NodeRecord]) {
-        let mut buffer = Vec::new();
+    /// Keeps a decision, forgetting the oldest. Returns what was seen for one of those, if nobody
+    /// else looks at it: its buffers are used again.
+    pub fn keep(&mut self, decision: DecisionRecord) -> Option<Glance> {
+        let nodes = decision.nodes.len();
+        let mut used = None;
         while self.kept.len() >= DECISIONS_MAX
-            || (self.records + nodes.len() > RECORDS_MAX && !self.kept.is_empty())
+            || (self.records + nodes > RECORDS_MAX && !self.kept.is_empty())
         {
             let Some(oldest) = self.kept.pop_front() else {
                 break;
             };
             self.records -= oldest.nodes.len();
-            buffer = Arc::try_unwrap(oldest.nodes).unwrap_or_default();
+            if let Looked::Glance(glance) = oldest.nodes {
+                used = Arc::try_unwrap(glance).ok();
+            }
         }
-        buffer.clear();
-        buffer.extend_from_slice(nodes);
-        self.records += buffer.len();
-        decision.nodes = Arc::new(buffer);
+        self.records += nodes;
         self.kept.push_back(decision);
+        used
+    }
+
+    /// The latest decision.
+    pub fn latest(&self) -> Option<&DecisionRecord> {
+        self.kept.back()
     }
 
     /// The latest decision about a pod that is still kept.

@@ -205,7 +205,7 @@ impl Candidate<'_> {
                 super::plan::SpreadCount::Domains(domains) => {
                     index.emptiest(domains, constraint.min_domains)
                 }
-                super::plan::SpreadCount::Tally(_) => 0,
+                super::plan::SpreadCount::Tally(_) | super::plan::SpreadCount::Nodes => 0,
             };
             let there = constraint.count(index, value) + constraint.own;
             if there > constraint.max_skew.saturating_add(emptiest) {

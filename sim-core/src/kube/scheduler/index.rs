@@ -458,6 +458,17 @@ impl Index {
         self.affine.get(from..).unwrap_or_default()
     }
 
+    /// Values of a column by slot, as far as there are any, and how many different ones.
+    pub fn values(&self, column: u32) -> (&[u32], u32) {
+        let column = &self.columns[column as usize];
+        (&column.values, column.names.len() as u32)
+    }
+
+    /// Pods of a source by node.
+    pub fn counts(&self, source: u32) -> &Counts {
+        &self.sources[source as usize].nodes
+    }
+
     /// Value of a node in a column; 0: none.
     pub fn value(&self, column: u32, slot: u32) -> u32 {
         self.columns[column as usize].at(slot)

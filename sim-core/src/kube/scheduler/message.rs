@@ -3,6 +3,7 @@
 //! Sources: `pkg/scheduler/framework/types.go` (`FitError`), `pkg/scheduler/framework/preemption/preemption.go`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::base::symbol::{Symbol, Symbols};
 
@@ -40,6 +41,28 @@ impl Tally {
             Some((_, count)) => *count += 1,
             None => self.counts.push((verdict, 1)),
         }
+    }
+
+    /// Counts a node less.
+    pub fn take(&mut self, verdict: Verdict) {
+        let Some(at) = self.counts.iter().position(|(known, _)| *known == verdict) else {
+            return;
+        };
+        self.counts[at].1 -= 1;
+        if self.counts[at].1 == 0 {
+            self.counts.remove(at);
+            let plugins = self.counts.iter().filter_map(|(known, _)| known.plugin());
+            self.by = plugins.fold(PluginSet::NONE, PluginSet::with);
+        }
+    }
+
+    /// Nodes on which evictions could help.
+    pub fn resolvable(&self) -> u32 {
+        let counts = self.counts.iter();
+        counts
+            .filter(|(verdict, _)| verdict.is_resolvable())
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// Which plugins said no.
@@ -89,15 +112,15 @@ impl Reasons {
 }
 
 /// Cuts an event's text as upstream does: 1024 characters, the last four of them " ...".
-pub fn truncated(message: &str) -> String {
+pub fn truncated(message: &Arc<str>) -> Arc<str> {
     if message.len() <= EVENT_CHARACTERS_MAX {
-        return message.to_owned();
+        return message.clone();
     }
     let mut end = EVENT_CHARACTERS_MAX - 4;
     while !message.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{} ...", &message[..end])
+    format!("{} ...", &message[..end]).into()
 }
 
 #[cfg(test)]
@@ -143,8 +166,8 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut() {
-        assert_eq!(truncated(&"x".repeat(1024)).len(), 1024);
-        let cut = truncated(&"x".repeat(1025));
+        assert_eq!(truncated(&"x".repeat(1024).into()).len(), 1024);
+        let cut = truncated(&"x".repeat(1025).into());
         assert_eq!(cut.len(), 1024);
         assert!(cut.ends_with("x ..."));
     }

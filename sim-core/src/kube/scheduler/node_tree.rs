@@ -3,13 +3,19 @@
 //!
 //! Source: `pkg/scheduler/backend/cache/node_tree.go`.
 
+use std::sync::Arc;
+
 use crate::base::symbol::Symbol;
 
 /// Nodes by zone. Nodes are slots of the cache.
 #[derive(Clone, Debug, Default)]
 pub struct NodeTree {
     zones: Vec<(Symbol, Vec<u32>)>,
-    order: Vec<u32>,
+    order: Arc<Vec<u32>>,
+    /// By slot: place in the order.
+    places: Arc<Vec<u32>>,
+    /// How often the order was made anew.
+    version: u32,
     stale: bool,
     count: u32,
 }
@@ -43,7 +49,9 @@ impl NodeTree {
     pub fn order(&mut self) -> &[u32] {
         if self.stale {
             self.stale = false;
-            self.order.clear();
+            self.version += 1;
+            let order = Arc::make_mut(&mut self.order);
+            order.clear();
             let longest = self
                 .zones
                 .iter()
@@ -51,8 +59,15 @@ impl NodeTree {
                 .max()
                 .unwrap_or(0);
             for round in 0..longest {
-                self.order
-                    .extend(self.zones.iter().filter_map(|(_, slots)| slots.get(round)));
+                order.extend(self.zones.iter().filter_map(|(_, slots)| slots.get(round)));
+            }
+            let places = Arc::make_mut(&mut self.places);
+            places.clear();
+            for (place, slot) in (0..).zip(order.iter()) {
+                if *slot as usize >= places.len() {
+                    places.resize(*slot as usize + 1, u32::MAX);
+                }
+                places[*slot as usize] = place;
             }
         }
         &self.order
@@ -61,6 +76,22 @@ impl NodeTree {
     /// All nodes in the order that [`Self::order`] made last.
     pub fn slots(&self) -> &[u32] {
         &self.order
+    }
+
+    /// The order, shared.
+    pub fn shared(&self) -> Arc<Vec<u32>> {
+        self.order.clone()
+    }
+
+    /// Changes whenever the order does.
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Where a node stands in the order, which must be up to date.
+    pub fn place(&self, slot: u32) -> Option<u32> {
+        let place = self.places.get(slot as usize).copied();
+        place.filter(|place| *place != u32::MAX)
     }
 
     /// The node at a place of the order, which must be up to date (see [`Self::order`]).

@@ -38,6 +38,8 @@ pub struct Spread {
 /// Where a constraint's counts are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpreadCount {
+    /// Each node is a domain of its own: its pods are counted by node.
+    Nodes,
     /// All nodes are domains.
     Tally(u32),
     /// Some are.
@@ -48,6 +50,7 @@ impl Spread {
     /// Pods in the domain of a value.
     pub fn count(&self, index: &Index, value: u32) -> u32 {
         match self.count {
+            SpreadCount::Nodes => 0,
             SpreadCount::Tally(tally) => index.in_domain(tally, value),
             SpreadCount::Domains(domains) => index.eligible_in(domains, value),
         }
@@ -271,7 +274,10 @@ fn compile(
         let honor_affinity = constraint.honor_affinity && restricted;
         let plain =
             !constraint.hard && !honor_affinity && !constraint.honor_taints && (system || one_key);
-        let count = if plain {
+        let hostname = &*constraint.topology_key == HOSTNAME;
+        let count = if plain && hostname {
+            SpreadCount::Nodes
+        } else if plain {
             SpreadCount::Tally(index.tally(source, *column))
         } else {
             let rule = Eligible {
@@ -285,7 +291,7 @@ fn compile(
         spreads.push(Spread {
             source,
             column: *column,
-            hostname: &*constraint.topology_key == HOSTNAME,
+            hostname,
             max_skew: constraint.max_skew,
             min_domains: constraint.min_domains,
             own: u32::from(own),

@@ -24,7 +24,7 @@ use super::cycle::check;
 use super::demand::Demand;
 use super::explain::{NodeRecord, Verdict};
 use super::filter::Candidate;
-use super::message::{NO_VICTIMS, NOT_HELPFUL, Reasons};
+use super::message::{NO_VICTIMS, NOT_HELPFUL, Reasons, Tally};
 use super::nominator::Nominator;
 
 /// A budget, as it stands.
@@ -62,6 +62,16 @@ pub enum Outcome {
     Found(Plan),
     /// Nothing helps; the reasons, counted over nodes.
     Nothing(Reasons),
+}
+
+/// What is found when no pod anywhere has a lower priority: of each node that said no, whether that
+/// could have helped.
+pub fn nobody(tally: &Tally, nodes: u32) -> Reasons {
+    let mut reasons = Reasons::default();
+    let open = tally.resolvable();
+    reasons.add(NOT_HELPFUL, nodes - open);
+    reasons.add(NO_VICTIMS, open);
+    reasons
 }
 
 /// What the dry run of one node says.

@@ -23,13 +23,18 @@ pub struct Board {
     ignored: Vec<bool>,
 }
 
-const TAINTS: usize = 0;
+/// Places in [`Plugin::SCORERS`].
+pub const TAINTS: usize = 0;
 const AFFINITY: usize = 1;
-const FIT: usize = 2;
-const SPREAD: usize = 3;
+/// NodeResourcesFit.
+pub const FIT: usize = 2;
+/// PodTopologySpread.
+pub const SPREAD: usize = 3;
 const INTERPOD: usize = 4;
-const BALANCE: usize = 5;
-const IMAGES: usize = 6;
+/// NodeResourcesBalancedAllocation.
+pub const BALANCE: usize = 5;
+/// ImageLocality.
+pub const IMAGES: usize = 6;
 
 impl Board {
     /// Scores the feasible nodes.

@@ -24,10 +24,20 @@ pub fn score(
         .filter(|image| there.iter().any(|(name, _)| name == *image))
         .map(|image| {
             let (size, on) = state(image);
-            // An image that is everywhere counts fully: otherwise nodes would attract each other's pods.
-            (size as f64 * (f64::from(on) / f64::from(nodes.max(1)))) as i64
+            share(size, on, nodes)
         })
         .sum::<i64>();
+    scaled(sum, containers)
+}
+
+/// What an image of this size adds that so many of the nodes have. An image that is everywhere counts
+/// fully: otherwise nodes would attract each other's pods.
+pub fn share(size: u64, on: u32, nodes: u32) -> i64 {
+    (size as f64 * (f64::from(on) / f64::from(nodes.max(1)))) as i64
+}
+
+/// The score for a sum of [`share`]s.
+pub fn scaled(sum: i64, containers: u32) -> i64 {
     let max = MAX_CONTAINER_THRESHOLD * i64::from(containers);
     if max <= MIN_THRESHOLD {
         return 0;

@@ -1,0 +1,321 @@
+//! What is known of every node for one class of templates, as columns in the order of search.
+//!
+//! A column holds for as long as the nodes do not change; of those that changed the cache keeps a
+//! list, so that a cycle looks anew at the few nodes that the last ones touched and at no other.
+//!
+//! Cost: seven bytes for each node and class beside the remembered [`Known`]s.
+
+use std::sync::Arc;
+
+use crate::base::hash::FxHashMap;
+
+use super::cache::Cache;
+use super::explain::Verdict;
+use super::filter::{Candidate, Known};
+use super::message::Tally;
+use super::plugins::images;
+use super::score::plain_scores;
+
+/// Classes of templates whose columns are kept.
+const CLASSES_MAX: usize = 32;
+/// Lists of images whose columns are kept.
+const PICTURES_MAX: usize = 32;
+/// Images of a list that a column can tell apart.
+const IMAGES_MAX: usize = 8;
+
+/// The columns of one class.
+#[derive(Debug, Default)]
+pub struct Column {
+    /// By slot.
+    pub known: Vec<Known>,
+    /// Entries of the cache's list that were taken over; `None`: no node was looked at yet.
+    cursor: Option<u64>,
+    /// The order of nodes that the places are of.
+    order: u32,
+    /// What the filters say, by place.
+    pub verdicts: Arc<Vec<Verdict>>,
+    /// Scores of NodeResourcesFit and NodeResourcesBalancedAllocation, by place, where the node fits.
+    pub marks: Vec<[u8; 2]>,
+    /// One bit for each node that fits, by place.
+    bits: Vec<u64>,
+    /// Nodes that fit.
+    pub fits: u32,
+    /// Nodes that have taints which pods of the class would rather avoid.
+    pub unpreferred: u32,
+    /// Nodes that do not fit.
+    pub refusals: Tally,
+    /// What was last said of a pod that no node could take.
+    pub said: Option<Arc<str>>,
+}
+
+impl Column {
+    /// Takes over what changed. The candidate is of the class and reads nothing but a node's numbers.
+    pub fn catch_up(&mut self, candidate: &Candidate<'_>, cache: &Cache) {
+        let touched = cache.touched();
+        let news = self.cursor.and_then(|cursor| touched.since(cursor));
+        match news {
+            Some(news) if self.order == cache.tree.version() => {
+                for slot in news {
+                    if let Some(place) = cache.tree.place(*slot) {
+                        self.renew(place, *slot, candidate, cache);
+                    }
+                }
+            }
+            _ => self.rebuild(candidate, cache),
+        }
+        self.cursor = Some(touched.end());
+    }
+
+    fn rebuild(&mut self, candidate: &Candidate<'_>, cache: &Cache) {
+        self.order = cache.tree.version();
+        self.said = None;
+        self.refusals = Tally::default();
+        (self.fits, self.unpreferred) = (0, 0);
+        let nodes = cache.tree.slots().len();
+        self.bits.clear();
+        self.bits.resize(nodes.div_ceil(64), 0);
+        self.marks.clear();
+        self.verdicts = Arc::new(Vec::with_capacity(nodes));
+        let verdicts = Arc::make_mut(&mut self.verdicts);
+        for (place, slot) in cache.tree.slots().iter().enumerate() {
+            let known = know(&mut self.known, candidate, cache, *slot);
+            verdicts.push(known.now);
+            self.marks.push([known.fit, known.balance]);
+            self.unpreferred += u32::from(known.unpreferred > 0);
+            if known.now == Verdict::Fits {
+                self.fits += 1;
+                self.bits[place / 64] |= 1 << (place % 64);
+            } else {
+                self.refusals.add(known.now);
+            }
+        }
+    }
+
+    /// Looks at one node anew.
+    fn renew(&mut self, place: u32, slot: u32, candidate: &Candidate<'_>, cache: &Cache) {
+        let avoided = |known: Option<&Known>| {
+            let unpreferred = known.map_or(0, |known| known.unpreferred);
+            u32::from(unpreferred > 0)
+        };
+        self.unpreferred -= avoided(self.known.get(slot as usize));
+        let known = know(&mut self.known, candidate, cache, slot);
+        self.unpreferred += avoided(Some(&known));
+        let index = place as usize;
+        self.marks[index] = [known.fit, known.balance];
+        let before = self.verdicts[index];
+        if before == known.now {
+            return;
+        }
+        Arc::make_mut(&mut self.verdicts)[index] = known.now;
+        self.said = None;
+        if before == Verdict::Fits {
+            self.fits -= 1;
+        } else {
+            self.refusals.take(before);
+        }
+        if known.now == Verdict::Fits {
+            self.fits += 1;
+        } else {
+            self.refusals.add(known.now);
+        }
+        self.bits[index / 64] ^= if (before == Verdict::Fits) == (known.now == Verdict::Fits) {
+            0
+        } else {
+            1 << (index % 64)
+        };
+    }
+
+    /// Places of the nodes that fit, from one on and around, `wanted` of them at most. Returns how
+    /// many nodes had to be looked at for them.
+    pub fn find(&self, start: u32, wanted: u32, found: &mut Vec<u32>) -> u32 {
+        let nodes = self.verdicts.len() as u32;
+        found.clear();
+        if self.fits == nodes {
+            let some = wanted.min(nodes);
+            let (tail, head) = (some.min(nodes - start), some.saturating_sub(nodes - start));
+            found.extend(start..start + tail);
+            found.extend(0..head);
+            return some;
+        }
+        for (from, to) in [(start, nodes), (0, start)] {
+            let mut place = from;
+            while place < to {
+                let word = self.bits[place as usize / 64] >> (place % 64);
+                if word == 0 {
+                    place = (place / 64 + 1) * 64;
+                    continue;
+                }
+                place += word.trailing_zeros();
+                if place >= to {
+                    break;
+                }
+                found.push(place);
+                if found.len() as u32 >= wanted {
+                    return (place + nodes - start) % nodes + 1;
+                }
+                place += 1;
+            }
+        }
+        nodes
+    }
+}
+
+/// What is known of a node, looked up or found out.
+fn know(
+    memo: &mut Vec<Known>,
+    candidate: &Candidate<'_>,
+    cache: &Cache,
+    slot: u32,
+) -> Known {
+    let index = slot as usize;
+    if index >= memo.len() {
+        memo.resize(index + 1, Known::default());
+    }
+    let stamp = cache.stamp(slot);
+    if memo[index].stamp == stamp {
+        return memo[index];
+    }
+    let mut known = memo[index];
+    if known.generation != cache.numbers(slot).generation {
+        known = candidate.examine(cache, slot);
+    }
+    known.now = if known.verdict == Verdict::Fits {
+        candidate.check(cache, slot)
+    } else {
+        known.verdict
+    };
+    (known.fit, known.balance) = if known.now == Verdict::Fits {
+        plain_scores(cache.numbers(slot), candidate.demand)
+    } else {
+        (0, 0)
+    };
+    known.stamp = stamp;
+    memo[index] = known;
+    known
+}
+
+/// Which of a list's images each node has.
+#[derive(Debug, Default)]
+struct Picture {
+    cursor: Option<u64>,
+    order: u32,
+    /// By slot: what the node has, and one bit for each image of the list.
+    masks: Vec<(Arc<[(Arc<str>, u64)]>, u8)>,
+}
+
+/// All columns.
+#[derive(Debug, Default)]
+pub struct Columns {
+    classes: FxHashMap<u32, Column>,
+    pictures: FxHashMap<Vec<Arc<str>>, Picture>,
+    by_mask: Vec<Option<u8>>,
+}
+
+impl Columns {
+    /// Forgets everything: the profiles have changed.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Takes the columns of a class out.
+    pub fn take(&mut self, class: u32) -> Column {
+        if self.classes.len() >= CLASSES_MAX && !self.classes.contains_key(&class) {
+            self.classes.clear();
+        }
+        self.classes.remove(&class).unwrap_or_default()
+    }
+
+    /// Puts them back.
+    pub fn keep(&mut self, class: u32, column: Column) {
+        self.classes.insert(class, column);
+    }
+
+    /// The columns of a class, if it is known.
+    pub fn of(&mut self, class: u32) -> Option<&mut Column> {
+        self.classes.get_mut(&class)
+    }
+
+    /// ImageLocality of these nodes. `false`: there are too many images for a column.
+    pub fn images(
+        &mut self,
+        candidate: &Candidate<'_>,
+        cache: &Cache,
+        slots: &[u32],
+        scores: &mut Vec<u8>,
+    ) -> bool {
+        let wanted = &candidate.demand.images;
+        if wanted.len() > IMAGES_MAX {
+            return false;
+        }
+        scores.clear();
+        if !cache.has_images() {
+            scores.resize(slots.len(), 0);
+            return true;
+        }
+        if !self.pictures.contains_key(wanted) {
+            if self.pictures.len() >= PICTURES_MAX {
+                self.pictures.clear();
+            }
+            self.pictures.insert(wanted.clone(), Picture::default());
+        }
+        let Some(picture) = self.pictures.get_mut(wanted) else {
+            return false;
+        };
+        picture.catch_up(wanted, cache);
+        self.by_mask.clear();
+        self.by_mask.resize(1 << wanted.len(), None);
+        let nodes = cache.tree.len();
+        let containers = candidate.demand.containers;
+        let by_mask = &mut self.by_mask;
+        scores.extend(slots.iter().map(|slot| {
+            let mask = picture.masks.get(*slot as usize).map_or(0, |(_, mask)| *mask);
+            *by_mask[usize::from(mask)].get_or_insert_with(|| {
+                let shares = wanted.iter().enumerate().map(|(bit, name)| {
+                    let image = cache.image(name).filter(|_| mask & 1 << bit != 0);
+                    image.map_or(0, |image| images::share(image.size, image.nodes, nodes))
+                });
+                let score = images::scaled(shares.sum(), containers);
+                u8::try_from(score).expect("scores are 0 to 100")
+            })
+        }));
+        true
+    }
+}
+
+impl Picture {
+    fn catch_up(&mut self, wanted: &[Arc<str>], cache: &Cache) {
+        let touched = cache.touched();
+        let news = self.cursor.and_then(|cursor| touched.since(cursor));
+        match news {
+            Some(news) if self.order == cache.tree.version() => {
+                for slot in news {
+                    self.renew(*slot, wanted, cache);
+                }
+            }
+            _ => {
+                self.order = cache.tree.version();
+                for slot in cache.tree.slots() {
+                    self.renew(*slot, wanted, cache);
+                }
+            }
+        }
+        self.cursor = Some(touched.end());
+    }
+
+    fn renew(&mut self, slot: u32, wanted: &[Arc<str>], cache: &Cache) {
+        let index = slot as usize;
+        if index >= self.masks.len() {
+            self.masks.resize_with(index + 1, || (Arc::default(), 0));
+        }
+        let there = &cache.facts(slot).images;
+        if Arc::ptr_eq(&self.masks[index].0, there) {
+            return;
+        }
+        let has = |name: &Arc<str>| there.iter().any(|(other, _)| other == name);
+        let mask = (0..)
+            .zip(wanted)
+            .filter(|(_, name)| has(name))
+            .fold(0, |mask, (bit, _): (u32, _)| mask | 1 << bit);
+        self.masks[index] = (there.clone(), mask);
+    }
+}
