@@ -45,9 +45,9 @@ use std::collections::BTreeMap;
 use crate::api::node::NodeSetup;
 use crate::base::name::Name;
 use crate::base::symbol::Symbols;
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::order::{MachineId, Order, SandboxId, Upcall};
-use crate::substrate::{Context, PlaneOutbox};
+use crate::substrate::{Context, PlaneOutbox, Substrate};
 
 use apiserver::ApiServer;
 use control_plane::ControlPlane;
@@ -98,6 +98,20 @@ impl KubePlane {
     /// The store, for readers.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What is kept incrementally otherwise than it would be found anew, one sentence each: for soak
+    /// runs.
+    pub fn breaches(&self, symbols: &Symbols, machines: &Substrate, now: SimTime) -> Vec<String> {
+        let mut found = self.scheduler.breaches(&self.store, symbols);
+        for machine in self.kubelets.beyond_bounds(machines, now) {
+            let name = symbols.text(machine);
+            found.push(format!("machine {name}: containers use more than they can"));
+        }
+        if !self.store.events().index_agrees() {
+            found.push("events: the index is not of the events that are kept".to_owned());
+        }
+        found
     }
 
     /// The scheduler, for readers.

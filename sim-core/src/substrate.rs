@@ -11,6 +11,7 @@
 //! event. For 150,000 running containers that means about 128 bytes each for container and sandbox,
 //! 64 for a probe, 32 for a place behind a balancer, and an empty queue.
 
+pub mod bound;
 pub mod cache;
 pub mod catalogue;
 pub mod cgroup;

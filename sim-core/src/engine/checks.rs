@@ -23,6 +23,7 @@ pub fn breaches(world: &World) -> Vec<String> {
         Plane::Kubernetes(plane) => {
             capacity(world, plane, &mut found);
             attachments(plane, &mut found);
+            found.extend(plane.breaches(&world.symbols, &world.substrate, world.now));
         }
         Plane::Swarm(plane) => counts(plane, &mut found),
         Plane::Compose(_) => {}

@@ -1,11 +1,15 @@
 //! What is derived from a run by watching it: series for charts, convergence, and for each fault
 //! when it was noticed and when users were served as before. Nothing here is ever read by the run.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Notice;
 use crate::des::queue::Seq;
+use crate::kube::KubePlane;
+use crate::kube::status::WorkloadKey;
 
 use super::world::World;
 
@@ -99,6 +103,19 @@ pub struct Observer {
     next_sample: SimTime,
     step: SimDuration,
     replicas: u32,
+    roster: Roster,
+}
+
+/// Which series the workloads of a Kubernetes world have, as long as no two share one: then a sample
+/// is a look at numbers, without names.
+#[derive(Clone, Debug, Default)]
+struct Roster {
+    /// The workloads in the order of their rows.
+    keys: Vec<WorkloadKey>,
+    /// Their series.
+    series: Vec<u32>,
+    /// How many series there were when two workloads had one name.
+    shared: Option<usize>,
 }
 
 impl Observer {
@@ -133,12 +150,110 @@ impl Observer {
     }
 
     fn sample(&mut self, at: SimTime, world: &World) {
-        let workloads = world.workloads();
-        self.replicas = workloads.iter().map(|workload| workload.desired).sum();
-        let crowd = workloads.len().div_ceil(WORKLOADS_PER_STEP).max(1) as u64;
+        let quiet = world.kube().filter(|_| world.answered().is_empty());
+        let Some(plane) = quiet else {
+            self.sample_named(at, world);
+            return;
+        };
+        if !self.sample_known(at, plane) {
+            self.sample_named(at, world);
+            self.enlist(plane, &world.symbols);
+        }
+    }
+
+    /// Takes a sample of the workloads of the roster. `false`: there are others.
+    fn sample_known(&mut self, at: SimTime, plane: &KubePlane) -> bool {
+        if self.roster.keys.is_empty() {
+            return false;
+        }
+        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let mut points: Vec<(u32, u32)> = Vec::with_capacity(self.roster.keys.len());
+        for (key, distance) in plane.distances() {
+            if self.roster.keys.get(points.len()) != Some(&key) {
+                return false;
+            }
+            points.push((narrow(distance.desired), narrow(distance.ready)));
+        }
+        if points.len() != self.roster.keys.len() {
+            return false;
+        }
+        self.count(
+            points.iter().map(|(desired, _)| *desired).sum(),
+            points.len(),
+        );
+        for (index, (desired, ready)) in points.into_iter().enumerate() {
+            let point = Point {
+                at,
+                desired,
+                ready,
+                answered_ppm: u32::MAX,
+            };
+            self.put(self.roster.series[index] as usize, point);
+        }
+        true
+    }
+
+    /// Makes the roster anew.
+    fn enlist(&mut self, plane: &KubePlane, symbols: &Symbols) {
+        if self.roster.shared == Some(self.series.len()) {
+            return;
+        }
+        self.roster = Roster {
+            shared: Some(self.series.len()),
+            ..Roster::default()
+        };
+        let mut places: BTreeMap<&str, u32> = BTreeMap::new();
+        for (place, series) in (0..).zip(&self.series) {
+            places.insert(&series.name, place);
+        }
+        let mut roster = Roster::default();
+        let mut taken = BTreeSet::new();
+        for (key, _) in plane.distances() {
+            let name = plane.workload_name(key, symbols);
+            let place = name.and_then(|name| places.get(name.as_str()).copied());
+            let Some(place) = place.filter(|place| taken.insert(*place)) else {
+                return;
+            };
+            roster.keys.push(key);
+            roster.series.push(place);
+        }
+        self.roster = roster;
+    }
+
+    /// Takes over how much is wanted of how many workloads.
+    fn count(&mut self, replicas: u32, workloads: usize) {
+        self.replicas = replicas;
+        let crowd = workloads.div_ceil(WORKLOADS_PER_STEP).max(1) as u64;
         self.step = self
             .step
             .max(SimDuration::from_micros(STEP.as_micros() * crowd));
+    }
+
+    /// Adds a point to a series if it says anything new.
+    fn put(&mut self, place: usize, point: Point) {
+        let series = &mut self.series[place];
+        let at = point.at;
+        let same = series
+            .points
+            .last()
+            .is_some_and(|last| Point { at, ..*last } == point);
+        if !same {
+            series.points.push(point);
+        }
+        if series.points.len() > POINTS_MAX {
+            let mut index = 0;
+            series.points.retain(|_| {
+                index += 1;
+                index % 2 == 1
+            });
+            self.step = SimDuration::from_micros(self.step.as_micros() * 2);
+        }
+    }
+
+    fn sample_named(&mut self, at: SimTime, world: &World) {
+        let workloads = world.workloads();
+        let replicas = workloads.iter().map(|workload| workload.desired).sum();
+        self.count(replicas, workloads.len());
         let answered = world.answered();
         let known = self.series.len();
         let mut seen = vec![false; known];
@@ -172,22 +287,7 @@ impl Observer {
             if let Some(seen) = seen.get_mut(place) {
                 *seen = true;
             }
-            let series = &mut self.series[place];
-            let same = series
-                .points
-                .last()
-                .is_some_and(|last| Point { at, ..*last } == point);
-            if !same {
-                series.points.push(point);
-            }
-            if series.points.len() > POINTS_MAX {
-                let mut index = 0;
-                series.points.retain(|_| {
-                    index += 1;
-                    index % 2 == 1
-                });
-                self.step = SimDuration::from_micros(self.step.as_micros() * 2);
-            }
+            self.put(place, point);
         }
         // A workload that is gone ends its series at zero.
         for (series, _) in self

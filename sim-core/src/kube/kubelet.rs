@@ -382,7 +382,7 @@ impl Kubelets {
                 if let Some((worker, index)) = self.owned(owner) {
                     let node = worker.node;
                     lifecycle::started(worker, index, container, &settings, &mut desk);
-                    self.watch_node(node, &mut desk);
+                    self.watch_start(node, container, &mut desk);
                 }
             }
             Upcall::StartFailed {

@@ -28,6 +28,7 @@ pub mod matcher;
 pub mod message;
 pub mod node_tree;
 pub mod nominator;
+pub mod oracle;
 pub mod plan;
 pub mod plugins;
 pub mod preemption;

@@ -7,7 +7,7 @@ use crate::base::symbol::Symbols;
 use super::KubePlane;
 use super::rows::pod::{Phase, PodRow};
 use super::rows::workload::{Part, PodCounts};
-use super::rows::{DeploymentId, ReplicaSetId};
+use super::rows::{DeploymentId, PodId, ReplicaSetId};
 use super::store::Store;
 
 /// One workload's numbers.
@@ -100,7 +100,43 @@ fn pod(row: &PodRow) -> Distance {
     }
 }
 
+/// Which workload, by its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WorkloadKey {
+    /// A Deployment.
+    Deployment(DeploymentId),
+    /// Another controller of pods.
+    Set(ReplicaSetId),
+    /// A pod of its own.
+    Pod(PodId),
+}
+
 impl KubePlane {
+    /// Every workload's distance, in the order of their rows and without their names.
+    pub fn distances(&self) -> impl Iterator<Item = (WorkloadKey, Distance)> {
+        let store = &self.store;
+        let deployments = store
+            .deployments()
+            .filter_map(|(id, _)| Some((WorkloadKey::Deployment(id), deployment(id, store)?)));
+        let sets = store
+            .pod_controllers()
+            .filter_map(|(id, _)| Some((WorkloadKey::Set(id), replica_set(id, store)?)));
+        let pods = store
+            .lonely_pods()
+            .iter()
+            .filter_map(|id| Some((WorkloadKey::Pod(*id), pod(store.pod(*id)?))));
+        deployments.chain(sets).chain(pods)
+    }
+
+    /// The name of one of [`Self::distances`].
+    pub fn workload_name(&self, key: WorkloadKey, symbols: &Symbols) -> Option<String> {
+        Some(match key {
+            WorkloadKey::Deployment(id) => symbols.text(self.store.deployment(id)?.name).to_owned(),
+            WorkloadKey::Set(id) => symbols.text(self.store.replica_set(id)?.name).to_owned(),
+            WorkloadKey::Pod(id) => self.store.pod(id)?.name.text(symbols),
+        })
+    }
+
     /// Every workload's wanted and present state: Deployments, then ReplicaSets and pods that
     /// nobody controls, with the other kinds between them, each by namespace and name.
     pub fn workloads(&self, symbols: &Symbols) -> Vec<WorkloadStatus> {

@@ -13,10 +13,10 @@ use super::order::{ContainerId, MachineId, SandboxId};
 use super::root_fs::{Store, on_disk};
 
 /// Processes of a machine's own, threads of its kernel among them. Our own figure.
-const SYSTEM_PROCESSES: u64 = 150;
+pub(super) const SYSTEM_PROCESSES: u64 = 150;
 /// What the runtime writes around each line of a log, in bytes. Source: moby
 /// `daemon/logger/jsonfilelog`.
-const LOG_LINE: u64 = 70;
+pub(super) const LOG_LINE: u64 = 70;
 
 impl Substrate {
     /// Bytes of a container's own layer and log: what its script wrote beside its mounts, and what

@@ -25,7 +25,7 @@ pub struct Leak {
 }
 
 /// Kernel memory of a small process: stacks, page tables and slabs, in bytes.
-const KERNEL_BYTES: u64 = 512 << 10;
+pub(super) const KERNEL_BYTES: u64 = 512 << 10;
 
 /// What a process that is above `memory.high` can still take, in bytes per second: it sleeps up to
 /// two seconds for each batch of 64 pages. Source: Linux `mm/memcontrol.c`
@@ -33,7 +33,7 @@ const KERNEL_BYTES: u64 = 512 << 10;
 const THROTTLED: u64 = BATCH / 2;
 
 /// Memory of a machine's own processes that containers cannot have, in bytes. Our own figure.
-const SYSTEM_BYTES: u64 = 200 << 20;
+pub(super) const SYSTEM_BYTES: u64 = 200 << 20;
 
 /// Kills of a sandbox's containers, which outlive their groups in the sandbox's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

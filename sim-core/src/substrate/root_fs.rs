@@ -135,6 +135,11 @@ impl Disk {
             .map(|(_, tree)| tree)
     }
 
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.trees.is_empty()
+    }
+
     /// All trees.
     pub fn trees(&self) -> impl Iterator<Item = (&Store, &Tree)> {
         self.trees.iter()

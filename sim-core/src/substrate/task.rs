@@ -70,7 +70,7 @@ impl Substrate {
     }
 
     /// How many they are.
-    fn child_count(&self, row: &Container) -> u64 {
+    pub(super) fn child_count(&self, row: &Container) -> u64 {
         if is_stress(row) {
             return row.behaviour.busy.into();
         }

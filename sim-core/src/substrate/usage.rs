@@ -41,10 +41,15 @@ impl Substrate {
     /// What a machine's disk holds, in bytes: its system, the layers of its images, and what
     /// containers, volumes, logs and a fault wrote.
     pub fn disk_used(&self, machine: MachineId, now: SimTime) -> u64 {
-        let written = self.written_bytes(machine, now);
+        self.disk_used_with(machine, self.written_bytes(machine, now))
+    }
+
+    /// The same if containers, volumes and logs took so many bytes.
+    pub(super) fn disk_used_with(&self, machine: MachineId, written: u64) -> u64 {
         let row = self.machine(machine);
         let (filled, images) = row.map_or((0, 0), |row| (row.filled, row.images_bytes));
-        (SYSTEM_BYTES + images + written)
+        (SYSTEM_BYTES + images)
+            .saturating_add(written)
             .saturating_add(filled)
             .min(self.disk_bytes(machine))
     }

@@ -25,7 +25,9 @@ use crate::kube::heartbeat::Health;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::events::{Message, NewEvent};
 use crate::kube::thresholds::{SIGNALS, Signal};
-use crate::substrate::order::{MachineId, Upcall};
+use crate::substrate::Substrate;
+use crate::substrate::bound::Bound;
+use crate::substrate::order::{ContainerId, MachineId, Upcall};
 
 use super::desk::{Desk, Report, sentence};
 use super::worker::Worker;
@@ -87,6 +89,9 @@ pub struct Evictions {
     nodes: BTreeMap<NodeId, Manager>,
     /// Nodes whose pressure changed and whose status does not say so yet.
     changed: Vec<NodeId>,
+    /// The most that the containers of a machine can use, those counted that started since it was
+    /// found out. Nothing is lost with it.
+    bounds: BTreeMap<MachineId, Bound>,
 }
 
 impl Evictions {
@@ -108,6 +113,35 @@ impl Evictions {
     pub fn take_changed(&mut self) -> Vec<NodeId> {
         std::mem::take(&mut self.changed)
     }
+}
+
+/// What would be left of each measure if the containers used all of a bound.
+fn at_most(machine: MachineId, bound: Bound, machines: &Substrate) -> Observed {
+    let mut observed = [None; SIGNALS];
+    if let Some(row) = machines.machine(machine).filter(|row| row.is_on())
+        && let Some(used) = machines.usage_with(machine, bound)
+    {
+        fill(
+            &mut observed,
+            row.capacity.memory,
+            machines.disk_bytes(machine),
+            used,
+        );
+    }
+    observed
+}
+
+/// Fills in what follows from free memory, used disk and tasks.
+fn fill(observed: &mut Observed, memory: i64, disk: u64, used: (u64, u64, u64)) {
+    let signed = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+    let (available, disk_used, tasks) = used;
+    observed[Signal::Memory as usize] = Some((signed(available), memory));
+    let size = signed(disk);
+    let free = (size - signed(disk_used)).max(0);
+    observed[Signal::Nodefs as usize] = Some((free, size));
+    observed[Signal::Imagefs as usize] = Some((free, size));
+    let pids = (memory / BYTES_PER_TASK).clamp(1, PIDS_MAX);
+    observed[Signal::Pids as usize] = Some((pids - signed(tasks), pids));
 }
 
 /// A crossed threshold that is acted upon.
@@ -147,6 +181,59 @@ impl Kubelets {
         self.watch_images(node, desk);
     }
 
+    /// A container has started. As long as everything together cannot cross a threshold, nobody needs
+    /// to know how much it really is.
+    pub(super) fn watch_start(
+        &mut self,
+        node: NodeId,
+        container: ContainerId,
+        desk: &mut Desk<'_, '_>,
+    ) {
+        let Some(machine) = desk.store.node(node).map(|row| row.machine) else {
+            return;
+        };
+        let machines = desk.ctx.machines;
+        let known = self.evictions.bounds.get(&machine).copied();
+        let bound = known
+            .filter(|_| machines.is_foreseen(machine))
+            .and_then(|bound| Some(bound.and(machines.bound_of(container)?)))
+            .filter(|bound| {
+                let observed = at_most(machine, *bound, machines);
+                !self.crosses(&observed) && !self.fills(&observed)
+            });
+        if let Some(bound) = bound {
+            self.evictions.bounds.insert(machine, bound);
+            return;
+        }
+        match machines.bound_on(machine) {
+            Some(bound) => self.evictions.bounds.insert(machine, bound),
+            None => self.evictions.bounds.remove(&machine),
+        };
+        self.watch_node(node, desk);
+    }
+
+    /// Whether a disk is so full that images are looked at.
+    fn fills(&self, observed: &Observed) -> bool {
+        let high = i64::try_from(self.settings.images.high).unwrap_or(100);
+        observed[Signal::Imagefs as usize].is_some_and(|(free, size)| {
+            let used = 100 - (i128::from(free) * 100 / i128::from(size.max(1))) as i64;
+            high < 100 && used >= high
+        })
+    }
+
+    /// Machines whose containers use more than was thought possible, by name: for soak runs.
+    pub fn beyond_bounds(&self, machines: &Substrate, now: SimTime) -> Vec<Symbol> {
+        let bounds = self.evictions.bounds.iter();
+        bounds
+            .filter(|(machine, _)| machines.is_foreseen(**machine))
+            .filter(|(machine, bound)| {
+                let used = machines.used_on(**machine, now);
+                used.memory > bound.memory || used.disk > bound.disk || used.tasks > bound.tasks
+            })
+            .filter_map(|(machine, _)| Some(machines.machine(*machine)?.name))
+            .collect()
+    }
+
     /// All nodes: thresholds have changed.
     pub(super) fn watch_all(&mut self, desk: &mut Desk<'_, '_>) {
         let nodes: Vec<NodeId> = desk.store.nodes().map(|(id, _)| id).collect();
@@ -183,17 +270,17 @@ impl Kubelets {
         let Some(row) = machines.machine(machine).filter(|row| row.is_on()) else {
             return observed;
         };
-        let signed = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
-        let memory = row.capacity.memory;
-        observed[Signal::Memory as usize] =
-            Some((signed(machines.memory_available(machine, now)), memory));
-        let size = signed(machines.disk_bytes(machine));
-        let free = (size - signed(machines.disk_used(machine, now))).max(0);
-        observed[Signal::Nodefs as usize] = Some((free, size));
-        observed[Signal::Imagefs as usize] = Some((free, size));
-        let pids = (memory / BYTES_PER_TASK).clamp(1, PIDS_MAX);
-        observed[Signal::Pids as usize] =
-            Some((pids - signed(machines.machine_tasks(machine, now)), pids));
+        let used = (
+            machines.memory_available(machine, now),
+            machines.disk_used(machine, now),
+            machines.machine_tasks(machine, now),
+        );
+        fill(
+            &mut observed,
+            row.capacity.memory,
+            machines.disk_bytes(machine),
+            used,
+        );
         observed
     }
 

@@ -270,6 +270,19 @@ impl Cache {
         lowest.is_some_and(|(lowest, _)| *lowest < priority)
     }
 
+    /// Whether the counts by priority are those of the pods that are placed.
+    pub fn priorities_agree(&self) -> bool {
+        let mut counted: BTreeMap<i32, u32> = BTreeMap::new();
+        for slot in self.tree.slots() {
+            for pod in self.pods_on(*slot) {
+                *counted
+                    .entry(self.placements.get(pod.slot()).priority)
+                    .or_default() += 1;
+            }
+        }
+        counted == self.priorities
+    }
+
     fn count_priority(&mut self, priority: i32, by: i32) {
         let count = self.priorities.entry(priority).or_default();
         *count = count.saturating_add_signed(by);

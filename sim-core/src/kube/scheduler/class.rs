@@ -38,6 +38,14 @@ pub struct Classes {
 }
 
 impl Classes {
+    /// The templates that were looked at, each with its class.
+    pub fn all(&self) -> impl Iterator<Item = (TemplateId, u32)> {
+        (0..)
+            .zip(&self.known)
+            .filter(|(_, class)| **class > 0)
+            .map(|(id, class)| (TemplateId(id), class - 1))
+    }
+
     /// The class of a template.
     pub fn of(&mut self, id: TemplateId, template: &PodTemplate, demand: &Demand) -> u32 {
         let index = id.0 as usize;

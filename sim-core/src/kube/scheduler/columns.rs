@@ -24,7 +24,7 @@ const PICTURES_MAX: usize = 32;
 const IMAGES_MAX: usize = 8;
 
 /// The columns of one class.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Column {
     /// By slot.
     pub known: Vec<Known>,
@@ -36,11 +36,13 @@ pub struct Column {
     pub verdicts: Arc<Vec<Verdict>>,
     /// Scores of NodeResourcesFit and NodeResourcesBalancedAllocation, by place, where the node fits.
     pub marks: Vec<[u8; 2]>,
+    /// Whether the node has taints which pods of the class would rather avoid, by place.
+    avoided: Vec<bool>,
     /// One bit for each node that fits, by place.
     bits: Vec<u64>,
     /// Nodes that fit.
     pub fits: u32,
-    /// Nodes that have taints which pods of the class would rather avoid.
+    /// Nodes that have such taints.
     pub unpreferred: u32,
     /// Nodes that do not fit.
     pub refusals: Tally,
@@ -75,12 +77,14 @@ impl Column {
         self.bits.clear();
         self.bits.resize(nodes.div_ceil(64), 0);
         self.marks.clear();
+        self.avoided.clear();
         self.verdicts = Arc::new(Vec::with_capacity(nodes));
         let verdicts = Arc::make_mut(&mut self.verdicts);
         for (place, slot) in cache.tree.slots().iter().enumerate() {
             let known = know(&mut self.known, candidate, cache, *slot);
             verdicts.push(known.now);
             self.marks.push([known.fit, known.balance]);
+            self.avoided.push(known.unpreferred > 0);
             self.unpreferred += u32::from(known.unpreferred > 0);
             if known.now == Verdict::Fits {
                 self.fits += 1;
@@ -93,14 +97,11 @@ impl Column {
 
     /// Looks at one node anew.
     fn renew(&mut self, place: u32, slot: u32, candidate: &Candidate<'_>, cache: &Cache) {
-        let avoided = |known: Option<&Known>| {
-            let unpreferred = known.map_or(0, |known| known.unpreferred);
-            u32::from(unpreferred > 0)
-        };
-        self.unpreferred -= avoided(self.known.get(slot as usize));
         let known = know(&mut self.known, candidate, cache, slot);
-        self.unpreferred += avoided(Some(&known));
         let index = place as usize;
+        let avoided = std::mem::replace(&mut self.avoided[index], known.unpreferred > 0);
+        self.unpreferred -= u32::from(avoided);
+        self.unpreferred += u32::from(known.unpreferred > 0);
         self.marks[index] = [known.fit, known.balance];
         let before = self.verdicts[index];
         if before == known.now {
@@ -123,6 +124,16 @@ impl Column {
         } else {
             1 << (index % 64)
         };
+    }
+
+    /// Whether both say the same of the nodes, however they came to it.
+    pub fn agrees(&self, other: &Self) -> bool {
+        self.verdicts == other.verdicts
+            && self.marks == other.marks
+            && self.avoided == other.avoided
+            && self.bits == other.bits
+            && (self.fits, self.unpreferred) == (other.fits, other.unpreferred)
+            && self.refusals.agrees(&other.refusals)
     }
 
     /// Places of the nodes that fit, from one on and around, `wanted` of them at most. Returns how
@@ -161,12 +172,7 @@ impl Column {
 }
 
 /// What is known of a node, looked up or found out.
-fn know(
-    memo: &mut Vec<Known>,
-    candidate: &Candidate<'_>,
-    cache: &Cache,
-    slot: u32,
-) -> Known {
+fn know(memo: &mut Vec<Known>, candidate: &Candidate<'_>, cache: &Cache, slot: u32) -> Known {
     let index = slot as usize;
     if index >= memo.len() {
         memo.resize(index + 1, Known::default());
@@ -195,7 +201,7 @@ fn know(
 }
 
 /// Which of a list's images each node has.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Picture {
     cursor: Option<u64>,
     order: u32,
@@ -228,6 +234,29 @@ impl Columns {
     /// Puts them back.
     pub fn keep(&mut self, class: u32, column: Column) {
         self.classes.insert(class, column);
+    }
+
+    /// The columns of a class as they are.
+    pub fn get(&self, class: u32) -> Option<&Column> {
+        self.classes.get(&class)
+    }
+
+    /// Whether every list of images, brought up to date, says of each node what the node says.
+    pub fn pictures_agree(&self, cache: &Cache) -> bool {
+        self.pictures.iter().all(|(wanted, picture)| {
+            let mut kept = picture.clone();
+            kept.catch_up(wanted, cache);
+            let mut fresh = Picture::default();
+            fresh.catch_up(wanted, cache);
+            let mask = |picture: &Picture, slot: u32| {
+                picture
+                    .masks
+                    .get(slot as usize)
+                    .map_or(0, |(_, mask)| *mask)
+            };
+            let mut slots = cache.tree.slots().iter();
+            slots.all(|slot| mask(&kept, *slot) == mask(&fresh, *slot))
+        })
     }
 
     /// The columns of a class, if it is known.
@@ -268,7 +297,10 @@ impl Columns {
         let containers = candidate.demand.containers;
         let by_mask = &mut self.by_mask;
         scores.extend(slots.iter().map(|slot| {
-            let mask = picture.masks.get(*slot as usize).map_or(0, |(_, mask)| *mask);
+            let mask = picture
+                .masks
+                .get(*slot as usize)
+                .map_or(0, |(_, mask)| *mask);
             *by_mask[usize::from(mask)].get_or_insert_with(|| {
                 let shares = wanted.iter().enumerate().map(|(bit, name)| {
                     let image = cache.image(name).filter(|_| mask & 1 << bit != 0);

@@ -43,6 +43,14 @@ impl Tally {
         }
     }
 
+    /// Whether both have counted the same.
+    pub fn agrees(&self, other: &Self) -> bool {
+        let has = |counts: &[(Verdict, u32)], entry| counts.contains(entry);
+        self.by == other.by
+            && self.counts.len() == other.counts.len()
+            && self.counts.iter().all(|entry| has(&other.counts, entry))
+    }
+
     /// Counts a node less.
     pub fn take(&mut self, verdict: Verdict) {
         let Some(at) = self.counts.iter().position(|(known, _)| *known == verdict) else {

@@ -83,6 +83,11 @@ impl NodeTree {
         self.order.clone()
     }
 
+    /// Whether the order is to be made anew.
+    pub const fn is_stale(&self) -> bool {
+        self.stale
+    }
+
     /// Changes whenever the order does.
     pub const fn version(&self) -> u32 {
         self.version

@@ -189,9 +189,12 @@ fn spreading(candidate: &Candidate<'_>, index: &Index, quick: &mut Quick, glance
             MAX_NODE_SCORE * (most + least - raw) / most
         }
     };
-    glance
-        .spread_raw
-        .extend(quick.sums.iter().map(|raw| i32::try_from(*raw).unwrap_or(i32::MAX)));
+    glance.spread_raw.extend(
+        quick
+            .sums
+            .iter()
+            .map(|raw| i32::try_from(*raw).unwrap_or(i32::MAX)),
+    );
     let narrow = |score: i64| u8::try_from(score).unwrap_or(0);
     if most - least <= WIDTH_MAX {
         quick.table.clear();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
 use crate::base::symbol::{Symbol, Symbols};
@@ -86,17 +88,27 @@ pub struct EventRow {
 #[derive(Clone, Debug, Default)]
 pub struct Events {
     rows: Paged<Option<Arc<EventRow>>>,
-    index: Arc<FxHashMap<NewEvent, u32>>,
+    index: Arc<FxHashMap<Topic, SmallVec<[u32; 2]>>>,
     next: u32,
+}
+
+/// What events that may be the same have in common: the object's namespace and name, and the reason.
+/// Texts are compared, not hashed.
+type Topic = (Symbol, Name, &'static str);
+
+const fn topic(event: &NewEvent) -> Topic {
+    (event.namespace, event.name, event.reason)
 }
 
 impl Events {
     /// Records an event: the same one again within [`EVENT_TTL`] is counted.
     pub fn record(&mut self, event: NewEvent, now: SimTime, revision: u32) {
-        if let Some(slot) = self.index.get(&event).copied()
+        let known = self.find(&event);
+        if let Some(slot) = known
+            && self
+                .row(slot)
+                .is_some_and(|row| now.since(row.last) < EVENT_TTL)
             && let Some(row) = self.rows.get_mut(slot)
-            && row.event == event
-            && now.since(row.last) < EVENT_TTL
         {
             let row = Arc::make_mut(row);
             row.count += 1;
@@ -104,14 +116,15 @@ impl Events {
             row.revision = revision;
             return;
         }
-        let slot = self.next % EVENTS_MAX;
-        let index = Arc::make_mut(&mut self.index);
-        if let Some(old) = self.rows.get(slot)
-            && index.get(&old.event) == Some(&slot)
-        {
-            index.remove(&old.event);
+        if let Some(expired) = known {
+            self.forget(topic(&event), expired);
         }
-        index.insert(event.clone(), slot);
+        let slot = self.next % EVENTS_MAX;
+        if let Some(old) = self.row(slot).map(|row| topic(&row.event)) {
+            self.forget(old, slot);
+        }
+        let index = Arc::make_mut(&mut self.index);
+        index.entry(topic(&event)).or_default().push(slot);
         let row = EventRow {
             event,
             count: 1,
@@ -122,6 +135,49 @@ impl Events {
         };
         *self.rows.get_mut(slot) = Some(Arc::new(row));
         self.next += 1;
+    }
+
+    fn row(&self, slot: u32) -> Option<&EventRow> {
+        self.rows.get(slot).as_deref()
+    }
+
+    /// Where the same event was recorded last.
+    fn find(&self, event: &NewEvent) -> Option<u32> {
+        let slots = self.index.get(&topic(event))?;
+        let is_same = |slot: &u32| self.row(*slot).is_some_and(|row| row.event == *event);
+        slots.iter().copied().find(is_same)
+    }
+
+    /// The event of a slot is not counted on any more.
+    fn forget(&mut self, topic: Topic, slot: u32) {
+        let index = Arc::make_mut(&mut self.index);
+        if let Some(slots) = index.get_mut(&topic) {
+            slots.retain(|known| *known != slot);
+            if slots.is_empty() {
+                index.remove(&topic);
+            }
+        }
+    }
+
+    /// Whether the index finds each event where it was recorded last, and nothing else: for soak runs.
+    pub fn index_agrees(&self) -> bool {
+        let first = self.next.saturating_sub(EVENTS_MAX);
+        let mut latest: FxHashMap<&NewEvent, u32> = FxHashMap::default();
+        for number in first..self.next {
+            if let Some(row) = self.row(number % EVENTS_MAX) {
+                latest.insert(&row.event, number % EVENTS_MAX);
+            }
+        }
+        let listed = self.index.values().map(SmallVec::len).sum::<usize>();
+        let found = |event: &NewEvent, slot| self.find(event) == Some(slot);
+        listed == latest.len()
+            && (first..self.next)
+                .filter_map(|number| self.row(number % EVENTS_MAX))
+                .all(|row| {
+                    latest
+                        .get(&row.event)
+                        .is_some_and(|slot| found(&row.event, *slot))
+                })
     }
 
     /// Events that have not expired, oldest first.
