@@ -21,7 +21,7 @@ const CLASSES_MAX: usize = 32;
 /// Lists of images whose columns are kept.
 const PICTURES_MAX: usize = 32;
 /// Images of a list that a column can tell apart.
-const IMAGES_MAX: usize = 8;
+const IMAGES_MAX: usize = 4;
 
 /// The columns of one class.
 #[derive(Clone, Debug, Default)]
@@ -205,8 +205,10 @@ fn know(memo: &mut Vec<Known>, candidate: &Candidate<'_>, cache: &Cache, slot: u
 struct Picture {
     cursor: Option<u64>,
     order: u32,
-    /// By slot: what the node has, and one bit for each image of the list.
-    masks: Vec<(Arc<[(Arc<str>, u64)]>, u8)>,
+    /// By slot: one bit for each image of the list that the node has.
+    masks: Vec<u8>,
+    /// By slot: what the node had when that was found out.
+    there: Vec<Arc<[(Arc<str>, u64)]>>,
 }
 
 /// All columns.
@@ -214,7 +216,8 @@ struct Picture {
 pub struct Columns {
     classes: FxHashMap<u32, Column>,
     pictures: FxHashMap<Vec<Arc<str>>, Picture>,
-    by_mask: Vec<Option<u8>>,
+    /// Score by mask, while one cycle lasts.
+    by_mask: Vec<u8>,
 }
 
 impl Columns {
@@ -249,10 +252,7 @@ impl Columns {
             let mut fresh = Picture::default();
             fresh.catch_up(wanted, cache);
             let mask = |picture: &Picture, slot: u32| {
-                picture
-                    .masks
-                    .get(slot as usize)
-                    .map_or(0, |(_, mask)| *mask)
+                picture.masks.get(slot as usize).copied().unwrap_or(0)
             };
             let mut slots = cache.tree.slots().iter();
             slots.all(|slot| mask(&kept, *slot) == mask(&fresh, *slot))
@@ -292,23 +292,20 @@ impl Columns {
         };
         picture.catch_up(wanted, cache);
         self.by_mask.clear();
-        self.by_mask.resize(1 << wanted.len(), None);
         let nodes = cache.tree.len();
         let containers = candidate.demand.containers;
-        let by_mask = &mut self.by_mask;
+        self.by_mask.extend((0..1_u32 << wanted.len()).map(|mask| {
+            let shares = wanted.iter().enumerate().map(|(bit, name)| {
+                let image = cache.image(name).filter(|_| mask & 1 << bit != 0);
+                image.map_or(0, |image| images::share(image.size, image.nodes, nodes))
+            });
+            let score = images::scaled(shares.sum(), containers);
+            u8::try_from(score).expect("scores are 0 to 100")
+        }));
+        let (masks, by_mask) = (&picture.masks, &self.by_mask);
         scores.extend(slots.iter().map(|slot| {
-            let mask = picture
-                .masks
-                .get(*slot as usize)
-                .map_or(0, |(_, mask)| *mask);
-            *by_mask[usize::from(mask)].get_or_insert_with(|| {
-                let shares = wanted.iter().enumerate().map(|(bit, name)| {
-                    let image = cache.image(name).filter(|_| mask & 1 << bit != 0);
-                    image.map_or(0, |image| images::share(image.size, image.nodes, nodes))
-                });
-                let score = images::scaled(shares.sum(), containers);
-                u8::try_from(score).expect("scores are 0 to 100")
-            })
+            let mask = masks.get(*slot as usize).copied().unwrap_or(0);
+            by_mask[usize::from(mask)]
         }));
         true
     }
@@ -337,10 +334,11 @@ impl Picture {
     fn renew(&mut self, slot: u32, wanted: &[Arc<str>], cache: &Cache) {
         let index = slot as usize;
         if index >= self.masks.len() {
-            self.masks.resize_with(index + 1, || (Arc::default(), 0));
+            self.masks.resize(index + 1, 0);
+            self.there.resize_with(index + 1, Arc::default);
         }
         let there = &cache.facts(slot).images;
-        if Arc::ptr_eq(&self.masks[index].0, there) {
+        if Arc::ptr_eq(&self.there[index], there) {
             return;
         }
         let has = |name: &Arc<str>| there.iter().any(|(other, _)| other == name);
@@ -348,6 +346,7 @@ impl Picture {
             .zip(wanted)
             .filter(|(_, name)| has(name))
             .fold(0, |mask, (bit, _): (u32, _)| mask | 1 << bit);
-        self.masks[index] = (there.clone(), mask);
+        self.masks[index] = mask;
+        self.there[index] = there.clone();
     }
 }

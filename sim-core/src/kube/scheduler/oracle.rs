@@ -22,8 +22,7 @@ impl Scheduler {
         if !cache.priorities_agree() {
             found.push("scheduler: pods by priority are not those that are placed".to_owned());
         }
-        // The clone has no list of changes, so the originals are asked from here on; their order of
-        // nodes may be out of date, and then they are made anew before the next use anyway.
+        // What belongs to another order of nodes is made anew before it is used again.
         if self.cache.tree.is_stale() {
             return found;
         }

@@ -19,6 +19,9 @@ const VALUES_MAX: u32 = 1_024;
 /// Width of raw spreading scores up to which a table of them is made.
 const WIDTH_MAX: i64 = 1_024;
 
+/// Pods of one controller on one node whose scores are computed once a cycle.
+const COUNTS: usize = 8;
+
 /// Buffers.
 #[derive(Debug, Default)]
 pub struct Quick {
@@ -232,12 +235,16 @@ fn by_node(constraint: &Spread, index: &Index, quick: &mut Quick) {
         }
         Counts::Many(column) => column,
     };
-    let none = spread::constraint_score(0, weight, skew);
+    let mut small = [0; COUNTS];
+    for (count, score) in (0..).zip(&mut small) {
+        *score = spread::constraint_score(count, weight, skew);
+    }
     for (slot, sum) in quick.slots.iter().zip(&mut quick.sums) {
         if labelled(*slot) {
-            *sum += match counts.get(*slot as usize) {
-                None | Some(0) => none,
-                Some(count) => spread::constraint_score((*count).into(), weight, skew),
+            let count = counts.get(*slot as usize).copied().unwrap_or(0);
+            *sum += match small.get(count as usize) {
+                Some(score) => *score,
+                None => spread::constraint_score(count.into(), weight, skew),
             };
         }
     }

@@ -1,0 +1,225 @@
+//! What the informers say: pods and nodes that came, changed and went, and which waiting pods that may
+//! help.
+
+use std::sync::Arc;
+
+use crate::base::time::SimTime;
+use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::{NodeId, PodId};
+use crate::kube::store::Store;
+use crate::kube::template::TemplateId;
+use crate::substrate::Context;
+
+use super::Scheduler;
+use super::cache::{NodeView, Taken};
+use super::demand::Demand;
+use super::hints::{self, Waiting};
+use super::matcher::Look;
+use super::plugins::{Plugin, PluginSet};
+
+impl Scheduler {
+    /// Whether what is known of a pod was made from another template than it has now.
+    pub(super) fn is_other(&self, pod: PodId, row: &PodRow) -> bool {
+        if self.gated.contains(&pod) {
+            return true;
+        }
+        if row.node.is_some() {
+            return self
+                .cache
+                .template_of(pod)
+                .is_some_and(|known| known != row.template);
+        }
+        self.queue
+            .group_of(pod)
+            .is_some_and(|known| known != row.template.0)
+    }
+
+    pub(super) fn pod_seen(&mut self, pod: PodId, store: &Store, ctx: &mut Context<'_>) {
+        let Some(row) = store.pod(pod).copied() else {
+            return;
+        };
+        if row.phase.is_terminal() {
+            return;
+        }
+        let demand = self.demand(row.template, store);
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        if let Some(node) = row.node {
+            self.queue.remove(pod);
+            self.gated.remove(&pod);
+            self.nominator.remove(pod);
+            if let Some(known) = self.cache.template_of(pod)
+                && known != row.template
+            {
+                let old = self.demand(known, store);
+                self.cache.displace(pod, &old, look);
+            }
+            let place = Taken {
+                slot: node.slot(),
+                template: row.template,
+                live: !row.is_terminating(),
+            };
+            self.cache.place(pod, place, &demand, look);
+            let came = store.template(row.template);
+            let demands = &self.demands;
+            self.queue.announce(ctx.now, |group, by| {
+                hints::pod_came(waiting(demands, group, by, store), came, look)
+            });
+            return;
+        }
+        let template = store.template(row.template);
+        if self.profile_of(template).is_none() {
+            return;
+        }
+        if !template.spec.scheduling_gates.is_empty() {
+            self.gated.insert(pod);
+            return;
+        }
+        self.gated.remove(&pod);
+        match self.queue.group_of(pod) {
+            None => self
+                .queue
+                .add(pod, demand.priority, row.template.0, ctx.now),
+            Some(known) if known != row.template.0 => {
+                let old = store.template(TemplateId(known));
+                let now = ctx.now;
+                self.queue
+                    .update(pod, demand.priority, row.template.0, now, |by| {
+                        hints::own(old, template, by)
+                    });
+            }
+            Some(_) => {}
+        }
+    }
+
+    pub(super) fn pod_gone(
+        &mut self,
+        pod: PodId,
+        template: TemplateId,
+        store: &Store,
+        ctx: &mut Context<'_>,
+    ) {
+        self.queue.remove(pod);
+        self.gated.remove(&pod);
+        self.victims.remove(&pod);
+        self.nominator.remove(pod);
+        self.bindings.remove(&pod);
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        let template = self.cache.template_of(pod).unwrap_or(template);
+        let demand = self.demand(template, store);
+        if self.cache.displace(pod, &demand, look).is_some() {
+            self.announce_freed(template, &demand, look, ctx.now);
+        }
+    }
+
+    /// An assigned pod is gone, or an assumed one will not come.
+    pub(super) fn announce_freed(
+        &mut self,
+        gone: TemplateId,
+        freed: &Demand,
+        look: Look<'_>,
+        now: SimTime,
+    ) {
+        let demands = &self.demands;
+        let gone = look.store.template(gone);
+        self.queue.announce(now, |group, by| {
+            hints::pod_gone(waiting(demands, group, by, look.store), (gone, freed), look)
+        });
+    }
+
+    /// Something about claims or volumes changed.
+    pub(super) fn volumes_changed(&mut self, now: SimTime) {
+        self.queue.announce(now, |_, by| {
+            [
+                Plugin::VolumeBinding,
+                Plugin::VolumeZone,
+                Plugin::NodeVolumeLimits,
+                Plugin::VolumeRestrictions,
+            ]
+            .into_iter()
+            .any(|plugin| by.has(plugin))
+        });
+    }
+
+    pub(super) fn node_gone(&mut self, node: NodeId, store: &Store, ctx: &mut Context<'_>) {
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        self.cache.remove_node(node, look);
+        let demands = &self.demands;
+        self.queue.announce(ctx.now, |group, by| {
+            hints::node_gone(waiting(demands, group, by, store))
+        });
+    }
+
+    pub(super) fn node_seen(&mut self, node: NodeId, store: &Store, ctx: &mut Context<'_>) {
+        let Some(row) = store.node(node) else { return };
+        let text: Arc<str> = ctx.symbols.text(row.name).into();
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        let view = NodeView {
+            id: node,
+            name: row.name,
+            text: &text,
+            tree_zone: row.zone,
+            labels: &row.labels,
+            taints: &row.taints,
+            unschedulable: row.unschedulable,
+            allocatable: &row.allocatable,
+            images: &row.images,
+        };
+        let change = self.cache.set_node(&view, look);
+        if change.added {
+            // Pods that were bound before the node was seen here, as after a node object's return.
+            let there: Vec<(PodId, PodRow)> =
+                store.pods_on(node).map(|(pod, row)| (pod, *row)).collect();
+            for (pod, row) in there {
+                if !row.phase.is_terminal() {
+                    let demand = self.demand(row.template, store);
+                    let place = Taken {
+                        slot: node.slot(),
+                        template: row.template,
+                        live: !row.is_terminating(),
+                    };
+                    self.cache.place(pod, place, &demand, look);
+                }
+            }
+        }
+        if change.is_nothing() {
+            return;
+        }
+        let (demands, cache) = (&self.demands, &self.cache);
+        self.queue.announce(ctx.now, |group, by| {
+            hints::node(
+                waiting(demands, group, by, store),
+                change,
+                cache,
+                node.slot(),
+            )
+        });
+    }
+}
+
+/// The pods of a group in the queue.
+fn waiting<'a>(
+    demands: &'a [Option<Arc<Demand>>],
+    group: u32,
+    by: PluginSet,
+    store: &'a Store,
+) -> Waiting<'a> {
+    Waiting {
+        template: store.template(TemplateId(group)),
+        demand: demands[group as usize]
+            .as_deref()
+            .expect("a pod in the queue was seen"),
+        by,
+    }
+}
