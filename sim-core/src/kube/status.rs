@@ -6,7 +6,7 @@ use crate::base::symbol::Symbols;
 
 use super::KubePlane;
 use super::rows::pod::{Phase, PodRow};
-use super::rows::workload::{Part, PodCounts};
+use super::rows::workload::{DeploymentRow, Part, PodCounts, ReplicaSetRow};
 use super::rows::{DeploymentId, PodId, ReplicaSetId};
 use super::store::Store;
 
@@ -36,7 +36,10 @@ fn share(pods: PodCounts, wanted: i64) -> u64 {
 
 /// A Deployment.
 pub fn deployment(id: DeploymentId, store: &Store) -> Option<Distance> {
-    let row = store.deployment(id)?;
+    Some(of_deployment(store.deployment(id)?, store))
+}
+
+fn of_deployment(row: &DeploymentRow, store: &Store) -> Distance {
     let mut distance = Distance {
         desired: natural(row.replicas),
         ready: 0,
@@ -60,12 +63,15 @@ pub fn deployment(id: DeploymentId, store: &Store) -> Option<Distance> {
     if row.deleting {
         distance.unmet += 1;
     }
-    Some(distance)
+    distance
 }
 
 /// A ReplicaSet that no Deployment controls, or whose Deployment counts it.
 pub fn replica_set(id: ReplicaSetId, store: &Store) -> Option<Distance> {
-    let row = store.replica_set(id)?;
+    of_replica_set(store.replica_set(id)?, store)
+}
+
+fn of_replica_set(row: &ReplicaSetRow, store: &Store) -> Option<Distance> {
     if row
         .owner
         .is_some_and(|owner| store.deployment(owner).is_some())
@@ -117,10 +123,10 @@ impl KubePlane {
         let store = &self.store;
         let deployments = store
             .deployments()
-            .filter_map(|(id, _)| Some((WorkloadKey::Deployment(id), deployment(id, store)?)));
+            .map(|(id, row)| (WorkloadKey::Deployment(id), of_deployment(row, store)));
         let sets = store
             .pod_controllers()
-            .filter_map(|(id, _)| Some((WorkloadKey::Set(id), replica_set(id, store)?)));
+            .filter_map(|(id, row)| Some((WorkloadKey::Set(id), of_replica_set(row, store)?)));
         let pods = store
             .lonely_pods()
             .iter()

@@ -350,3 +350,70 @@ impl Picture {
         self.there[index] = there.clone();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(verdicts: &[Verdict]) -> Column {
+        let mut column = Column {
+            verdicts: Arc::new(verdicts.to_vec()),
+            bits: vec![0; verdicts.len().div_ceil(64)],
+            ..Column::default()
+        };
+        for (place, verdict) in verdicts.iter().enumerate() {
+            if *verdict == Verdict::Fits {
+                column.fits += 1;
+                column.bits[place / 64] |= 1 << (place % 64);
+            } else {
+                column.refusals.add(*verdict);
+            }
+        }
+        column
+    }
+
+    /// One by one, as the long way does it.
+    fn walk(verdicts: &[Verdict], start: u32, wanted: u32) -> (Vec<u32>, u32) {
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        while looked_at < verdicts.len() as u32 && (found.len() as u32) < wanted {
+            let place = (start + looked_at) % verdicts.len() as u32;
+            looked_at += 1;
+            if verdicts[place as usize] == Verdict::Fits {
+                found.push(place);
+            }
+        }
+        (found, looked_at)
+    }
+
+    #[test]
+    fn the_search_is_a_walk() {
+        for nodes in [1, 5, 63, 64, 65, 130] {
+            for step in [1, 2, 3, 7, 64, 1_000] {
+                let verdicts: Vec<Verdict> = (0..nodes)
+                    .map(|place| match (place + 1) % step {
+                        0 => Verdict::Fits,
+                        _ => Verdict::Taint,
+                    })
+                    .collect();
+                let column = column(&verdicts);
+                let mut found = Vec::new();
+                for start in 0..nodes {
+                    for wanted in [1, 2, 50, nodes] {
+                        let looked_at = column.find(start, wanted, &mut found);
+                        assert_eq!((found.clone(), looked_at), walk(&verdicts, start, wanted));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_missed_change_is_seen() {
+        let kept = column(&[Verdict::Fits, Verdict::Fits]);
+        assert!(kept.agrees(&kept.clone()));
+        assert!(!kept.agrees(&column(&[Verdict::Fits, Verdict::Taint])));
+        let mut other = kept.clone();
+        other.marks.push([1, 2]);
+        assert!(!kept.agrees(&other));
+    }
+}
