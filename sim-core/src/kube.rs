@@ -43,8 +43,9 @@ pub use event::Event;
 use std::collections::BTreeMap;
 
 use crate::api::node::NodeSetup;
+use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
-use crate::base::symbol::Symbols;
+use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::order::{MachineId, Order, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox, Substrate};
@@ -59,7 +60,7 @@ use kubelet::Kubelets;
 use kubelet::desk::Desk;
 use network_policy::agents::Agents;
 use rows::pod::PodRow;
-use rows::{PodId, ReplicaSetId};
+use rows::{DeploymentId, PodId, ReplicaSetId};
 use scheduler::Scheduler;
 use settings::Settings;
 use stale::Stale;
@@ -464,8 +465,27 @@ impl KubePlane {
             return Vec::new();
         };
         let deployment = self.store.deployments().find(|(_, row)| row.name == name);
+        self.sandboxes_named(name, deployment.map(|(id, _)| id))
+    }
+
+    /// The first Deployment of each name, for [`Self::sandboxes_named`].
+    pub fn deployments_by_name(&self) -> FxHashMap<Symbol, DeploymentId> {
+        let mut first = FxHashMap::default();
+        for (id, row) in self.store.deployments() {
+            first.entry(row.name).or_insert(id);
+        }
+        first
+    }
+
+    /// Sandboxes of a workload whose Deployment, if it is one, is known.
+    pub fn sandboxes_named(
+        &self,
+        name: Symbol,
+        deployment: Option<DeploymentId>,
+    ) -> Vec<SandboxId> {
+        let deployment = deployment.and_then(|id| self.store.deployment(id));
         let sets: Vec<ReplicaSetId> = match deployment {
-            Some((_, row)) => row.replica_sets.clone(),
+            Some(row) => row.replica_sets.clone(),
             None => self
                 .store
                 .pod_controllers()

@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::symbol::Symbols;
+use crate::base::hash::FxHashMap;
+use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Notice;
 use crate::des::queue::Seq;
 use crate::kube::KubePlane;
+use crate::kube::rows::DeploymentId;
 use crate::kube::status::WorkloadKey;
 
 use super::world::World;
@@ -406,19 +408,25 @@ impl Observer {
     }
 
     fn judge_service(&mut self, world: &World, seq: Seq) {
+        let mut names = None;
         for baseline in self
             .baselines
             .iter_mut()
             .filter(|baseline| !baseline.confirmed)
         {
-            let as_before = |(name, count): &(Arc<str>, u32)| {
+            let as_before = |(name, count): &(Arc<str>, u32), names: Option<&Names>| {
                 // What served nothing cannot serve less.
-                *count == 0 || serving_of(world, name) >= *count
+                *count == 0 || serving_of(world, name, names) >= *count
             };
             let before = &baseline.before;
             let short = match before.get(baseline.witness) {
-                Some(witness) if !as_before(witness) => Some(baseline.witness),
-                _ => before.iter().position(|entry| !as_before(entry)),
+                Some(witness) if !as_before(witness, None) => Some(baseline.witness),
+                _ => {
+                    let names = names.get_or_insert_with(|| names_of(world));
+                    before
+                        .iter()
+                        .position(|entry| !as_before(entry, Some(names)))
+                }
             };
             match short {
                 Some(index) => {
@@ -459,14 +467,23 @@ fn follows_kill(outcome: &Outcome, seq: Seq, world: &World) -> bool {
         .is_some_and(|root| root.seq == outcome.began_seq)
 }
 
+/// The Deployments by name, so that a look at all workloads does not look for each of them.
+type Names = FxHashMap<Symbol, DeploymentId>;
+
+fn names_of(world: &World) -> Names {
+    let plane = world.kube();
+    plane.map_or_else(Names::default, KubePlane::deployments_by_name)
+}
+
 /// How many replicas of each workload really serve.
 pub fn serving(world: &World) -> Arc<[(Arc<str>, u32)]> {
+    let names = names_of(world);
     world
         .workloads()
         .iter()
         .map(|workload| {
             let name: Arc<str> = workload.name.as_str().into();
-            let count = serving_of(world, &name);
+            let count = serving_of(world, &name, Some(&names));
             (name, count)
         })
         .collect()
@@ -474,8 +491,12 @@ pub fn serving(world: &World) -> Arc<[(Arc<str>, u32)]> {
 
 /// How many replicas of a workload really serve: processes run on a machine that is up, the program is
 /// ready, and where requests are balanced, a rule leads to it.
-fn serving_of(world: &World, workload: &str) -> u32 {
-    let sandboxes = world.sandboxes_of(workload);
+fn serving_of(world: &World, workload: &str, names: Option<&Names>) -> u32 {
+    let named = world.kube().zip(names).zip(world.symbols.get(workload));
+    let sandboxes = match named {
+        Some(((plane, names), name)) => plane.sandboxes_named(name, names.get(&name).copied()),
+        None => world.sandboxes_of(workload),
+    };
     let running = sandboxes
         .iter()
         .filter(|sandbox| world.serving(**sandbox))
