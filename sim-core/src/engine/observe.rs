@@ -408,7 +408,7 @@ impl Observer {
     }
 
     fn judge_service(&mut self, world: &World, seq: Seq) {
-        let mut names = None;
+        let mut names: Option<Names> = None;
         for baseline in self
             .baselines
             .iter_mut()
@@ -422,7 +422,7 @@ impl Observer {
             let short = match before.get(baseline.witness) {
                 Some(witness) if !as_before(witness, None) => Some(baseline.witness),
                 _ => {
-                    let names = names.get_or_insert_with(|| names_of(world));
+                    let names = &*names.get_or_insert_with(|| names_of(world));
                     before
                         .iter()
                         .position(|entry| !as_before(entry, Some(names)))
