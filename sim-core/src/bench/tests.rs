@@ -81,5 +81,7 @@ fn what_is_kept_is_what_is_found() {
         waited = waited.max(pending);
     }
     assert!(waited > 1_000, "{waited} pods found no node");
+    cluster::converge(&mut world);
+    assert_eq!(checks::breaches(&world), [""; 0], "at the end");
     assert_eq!(world.unmet(), 0);
 }
