@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::base::time::SimDuration;
-use crate::engine::checks;
 use crate::engine::command::{Command, FaultKind, FaultSpec};
+use crate::engine::world::World;
 
 use super::{Size, Workload, api, burst, cluster, run};
 
@@ -61,11 +61,12 @@ fn what_a_person_waits_for_works_and_repeats() {
 #[test]
 fn what_is_kept_is_what_is_found() {
     let size = Size {
-        nodes: 120,
-        pods: 12_000,
+        nodes: 60,
+        pods: 6_000,
     };
     let mut world = cluster::cluster(size, 1);
     cluster::deploy(&mut world, size);
+    cluster::converge(&mut world);
     world.command(&Command::Inject(FaultSpec {
         kind: FaultKind::ZoneOutage,
         target: "zone-b".into(),
@@ -73,15 +74,19 @@ fn what_is_kept_is_what_is_found() {
         duration: Some(SimDuration::from_secs(900)),
         amount: None,
     }));
+    let breaches = |world: &World| {
+        let plane = world.kube().expect("the world runs Kubernetes");
+        plane.breaches(&world.symbols, &world.substrate, world.now)
+    };
     let mut waited = 0;
-    for _ in 0..25 {
+    for _ in 0..20 {
         world.advance_to(world.now + SimDuration::from_secs(60));
-        assert_eq!(checks::breaches(&world), [""; 0], "at {}", world.now);
+        assert_eq!(breaches(&world), [""; 0], "at {}", world.now);
         let (_, _, pending) = world.kube().map_or((0, 0, 0), |plane| plane.pending_pods());
         waited = waited.max(pending);
     }
-    assert!(waited > 1_000, "{waited} pods found no node");
+    assert!(waited > 500, "{waited} pods found no node");
     cluster::converge(&mut world);
-    assert_eq!(checks::breaches(&world), [""; 0], "at the end");
+    assert_eq!(breaches(&world), [""; 0], "at the end");
     assert_eq!(world.unmet(), 0);
 }
