@@ -101,11 +101,6 @@ impl KubePlane {
         &self.store
     }
 
-    /// Pods that wait for the scheduler: active, in back-off and unschedulable.
-    pub fn pending_pods(&self) -> (u32, u32, u32) {
-        self.scheduler.pending()
-    }
-
     /// What is kept incrementally otherwise than it would be found anew, one sentence each: for soak
     /// runs.
     pub fn breaches(&self, symbols: &Symbols, machines: &Substrate, now: SimTime) -> Vec<String> {

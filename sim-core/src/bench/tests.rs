@@ -2,11 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::base::time::SimDuration;
-use crate::engine::command::{Command, FaultKind, FaultSpec};
-use crate::engine::world::World;
-
-use super::{Size, Workload, api, burst, cluster, run};
+use super::{Size, Workload, api, burst, run};
 
 fn placements_hash(size: Size) -> String {
     let mut hash = Sha256::new();
@@ -54,39 +50,4 @@ fn what_a_person_waits_for_works_and_repeats() {
         assert!(first.items >= 1_000, "{name}: {}", first.items);
         assert_eq!(first, second, "{name}");
     }
-}
-
-/// What the loops keep incrementally against what is found from scratch, at every look of a zone's
-/// loss on a cluster that is too full without it.
-#[test]
-fn what_is_kept_is_what_is_found() {
-    let size = Size {
-        nodes: 60,
-        pods: 6_000,
-    };
-    let mut world = cluster::cluster(size, 1);
-    cluster::deploy(&mut world, size);
-    cluster::converge(&mut world);
-    world.command(&Command::Inject(FaultSpec {
-        kind: FaultKind::ZoneOutage,
-        target: "zone-b".into(),
-        at: None,
-        duration: Some(SimDuration::from_secs(900)),
-        amount: None,
-    }));
-    let breaches = |world: &World| {
-        let plane = world.kube().expect("the world runs Kubernetes");
-        plane.breaches(&world.symbols, &world.substrate, world.now)
-    };
-    let mut waited = 0;
-    for _ in 0..20 {
-        world.advance_to(world.now + SimDuration::from_secs(60));
-        assert_eq!(breaches(&world), [""; 0], "at {}", world.now);
-        let (_, _, pending) = world.kube().map_or((0, 0, 0), |plane| plane.pending_pods());
-        waited = waited.max(pending);
-    }
-    assert!(waited > 500, "{waited} pods found no node");
-    cluster::converge(&mut world);
-    assert_eq!(breaches(&world), [""; 0], "at the end");
-    assert_eq!(world.unmet(), 0);
 }
