@@ -169,7 +169,7 @@ fn check(path: &str, old: &Value, new: &Value, causes: &mut Vec<Cause>) {
         let (old, new) = (amounts(old), amounts(new));
         for (name, amount) in old.iter() {
             let is_sized = matches!(&**name, "cpu" | "memory");
-            match new.get(&**name) {
+            match new.get(name) {
                 None if is_sized => {
                     let why = format!("Forbidden: resource {part} cannot be removed");
                     causes.push(cause(format!("{path}.{part}"), why));
@@ -183,7 +183,7 @@ fn check(path: &str, old: &Value, new: &Value, causes: &mut Vec<Cause>) {
         }
         let added = new
             .iter()
-            .any(|(name, _)| !matches!(&**name, "cpu" | "memory") && old.get(&**name).is_none());
+            .any(|(name, _)| !matches!(&**name, "cpu" | "memory") && old.get(name).is_none());
         if added {
             let why = "Forbidden: only cpu and memory resources are mutable";
             causes.push(cause(path.to_owned(), why));
