@@ -185,6 +185,10 @@ pub struct Substrate {
     rates: FxHashMap<Symbol, u64>,
     network: u32,
     next_subnet: u32,
+    /// Subnets that machines were given, so that no other gets them.
+    given_subnets: BTreeSet<u32>,
+    /// Addresses of sandboxes that are not from their machines' subnets.
+    foreign: BTreeSet<u32>,
     /// Machines whose sandboxes nothing joins to others'.
     bridged: u32,
     /// Addresses in use on machines' own networks.
@@ -227,6 +231,8 @@ impl Substrate {
             rates: FxHashMap::default(),
             network: net::address::DEFAULT_NETWORK,
             next_subnet: 0,
+            given_subnets: BTreeSet::new(),
+            foreign: BTreeSet::new(),
             bridged: 0,
             ranges: BTreeMap::new(),
             plugged: BTreeMap::new(),

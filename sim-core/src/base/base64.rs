@@ -38,10 +38,25 @@ fn with(bytes: &[u8], letters: &[u8; 64]) -> String {
 /// # Errors
 /// The position of the first letter that is none, or the length of a text that ends too early.
 pub fn decode_url(text: &str) -> Result<Vec<u8>, usize> {
+    without(text, URL)
+}
+
+/// The bytes of a standard, padded text.
+///
+/// # Errors
+/// As [`decode_url`].
+pub fn decode(text: &str) -> Result<Vec<u8>, usize> {
+    without(text.trim_end_matches('='), STANDARD)
+}
+
+fn without(text: &str, letters: &[u8; 64]) -> Result<Vec<u8>, usize> {
     let mut bytes = Vec::new();
     let (mut bits, mut count) = (0_u32, 0);
     for (at, letter) in text.bytes().enumerate() {
-        let index = URL.iter().position(|known| *known == letter).ok_or(at)?;
+        let index = letters
+            .iter()
+            .position(|known| *known == letter)
+            .ok_or(at)?;
         bits = bits << 6 | u32::try_from(index).unwrap_or(0);
         count += 6;
         if count >= 8 {

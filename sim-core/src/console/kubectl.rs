@@ -8,6 +8,7 @@ pub mod apply;
 pub mod arguments;
 pub mod clock;
 pub mod columns;
+pub mod config;
 pub mod delete;
 pub mod describe;
 pub mod diff;
@@ -19,6 +20,7 @@ pub mod inside;
 pub mod kustomize;
 pub mod make;
 pub mod pod_status;
+pub mod printers;
 pub mod problem;
 pub mod raw;
 pub mod replace;
@@ -93,18 +95,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
         make::generators::AUTOSCALE_FLAGS,
         make::generators::autoscale,
     ),
-    (
-        "config",
-        &[
-            "!minify",
-            "!raw",
-            "output:o",
-            "!current",
-            "!no-headers",
-            "!flatten",
-        ],
-        about::config,
-    ),
+    ("config", config::FLAGS, config::config),
     ("cordon", &["selector:l", "?dry-run"], edit::cordon),
     ("create", make::FLAGS, make::create),
     ("delete", delete::FLAGS, delete::delete),
@@ -138,7 +129,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
         inside::exec,
     ),
     ("explain", about::EXPLAIN_FLAGS, about::explain),
-    ("expose", make::EXPOSE_FLAGS, make::expose),
+    ("expose", make::expose::FLAGS, make::expose::expose),
     ("get", get::FLAGS, get::get),
     ("kustomize", &["output:o"], kustomize::print),
     ("label", edit::META_FLAGS, edit::label),
@@ -146,7 +137,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("patch", edit::PATCH_FLAGS, edit::patch),
     ("replace", replace::FLAGS, replace::replace),
     ("rollout", rollout::FLAGS, rollout::rollout),
-    ("run", make::RUN_FLAGS, make::run),
+    ("run", make::run::FLAGS, make::run::run),
     ("scale", edit::SCALE_FLAGS, edit::scale),
     ("set", set::FLAGS, set::set),
     ("taint", taint::FLAGS, taint::taint),

@@ -73,6 +73,7 @@ fn stand(name: &str, node: &Value) -> Option<Stand> {
                 .iter()
                 .find(|one| fields::text(one, &["type"]) == "InternalIP")
                 .map(|one| fields::text(one, &["address"]).into()),
+            pod_range: node.str_at(&["spec", "podCIDR"]).map(Arc::from),
             allocatable: allocatable(node),
             images: images(node),
             ..NodeSetup::default()

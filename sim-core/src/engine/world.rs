@@ -556,6 +556,13 @@ impl World {
                 .filter(|_| self.orchestrator == Orchestrator::Kubernetes)
                 .and_then(|text| text.parse::<std::net::Ipv4Addr>().ok())
                 .map(u32::from),
+            // Of a longer range its first /24.
+            subnet: spec
+                .setup
+                .pod_range
+                .as_ref()
+                .and_then(|text| text.split('/').next()?.parse::<std::net::Ipv4Addr>().ok())
+                .map(|base| u32::from(base) & !0xff),
         };
         let mut added = None;
         self.on_substrate(|substrate, scope| added = substrate.add_machine(made, scope));

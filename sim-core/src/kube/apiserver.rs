@@ -236,7 +236,7 @@ impl ApiServer {
         }
         Self::add_default_class(turn);
         for name in BUILT_IN_NAMESPACES {
-            let value = write::namespace_object(name);
+            let value = write::parse::namespace_object(name);
             let revision = turn.store.bump();
             turn.store.documents_mut().insert(
                 key(name),

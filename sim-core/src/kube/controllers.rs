@@ -99,7 +99,7 @@ impl Default for Controllers {
         Self {
             pending: BTreeSet::new(),
             blocked: BTreeSet::new(),
-            deployment: DeploymentController { limiter },
+            deployment: DeploymentController::new(limiter),
             replica_set: ReplicaSetController {
                 limiter,
                 deletions: BTreeMap::new(),

@@ -602,7 +602,10 @@ impl Kubelets {
         desk: &mut Desk<'_, '_>,
     ) {
         let template = desk.store.template(row.template).clone();
-        let (place, lowered) = self.lowered(row.template, &template, desk);
+        let (mut place, lowered) = self.lowered(row.template, &template, desk);
+        if self.resuming.contains_key(&pod) {
+            Arc::make_mut(&mut place).address = desk.store.pod_details(pod).ip;
+        }
         let node_row = desk.store.node(node).expect("the caller has seen it");
         let host = node_row.name;
         let rejected = self

@@ -91,6 +91,7 @@ impl Bench {
                     control: false,
                     profile: Default::default(),
                     address: None,
+                    subnet: None,
                 },
                 &mut scope,
             )

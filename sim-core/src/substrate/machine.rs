@@ -65,6 +65,9 @@ pub struct MachineSpec {
     pub profile: Profile,
     /// Its own address; none: the next of the machines' network.
     pub address: Option<u32>,
+    /// First address of the /24 that its sandboxes' addresses are from; none, or one that another
+    /// machine has: the next free one.
+    pub subnet: Option<u32>,
 }
 
 /// One machine.
@@ -170,6 +173,24 @@ impl Substrate {
         if self.machine_names.contains_key(&spec.name) {
             return None;
         }
+        let subnet = match spec.subnet {
+            Some(base)
+                if self
+                    .machines
+                    .iter()
+                    .all(|(_, row)| row.subnet != base.wrapping_sub(self.network) >> 8) =>
+            {
+                let subnet = base.wrapping_sub(self.network) >> 8;
+                self.given_subnets.insert(subnet);
+                subnet
+            }
+            Some(_) | None => {
+                while self.given_subnets.contains(&self.next_subnet) {
+                    self.next_subnet += 1;
+                }
+                self.next_subnet
+            }
+        };
         let machine = self.machines.insert(Machine {
             name: spec.name,
             capacity: spec.capacity,
@@ -207,7 +228,7 @@ impl Substrate {
             first_sandbox: None,
             pulls: Vec::new(),
             downlink_free: SimTime::ZERO,
-            subnet: self.next_subnet,
+            subnet,
             addresses: [0; 4],
             last_address: 1,
             side: 0,

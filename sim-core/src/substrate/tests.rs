@@ -55,6 +55,7 @@ impl Rig {
             control,
             profile: Default::default(),
             address: None,
+            subnet: None,
         };
         self.with(|substrate, scope| substrate.add_machine(spec, scope))
             .expect("a new name")

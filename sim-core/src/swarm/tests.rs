@@ -85,6 +85,7 @@ impl Rig {
             control,
             profile: Default::default(),
             address: None,
+            subnet: None,
         };
         let machine = self
             .physical(|machines, scope| machines.add_machine(spec, scope))

@@ -59,7 +59,7 @@ pub fn own(target: Target) -> Vec<Vec<u8>> {
     }
     let mut inputs: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
     if target == Target::Message {
-        inputs.extend(super::targets::messages());
+        inputs.extend(super::targets::sessions::messages());
     }
     inputs.retain(|input| input.len() <= INPUT_BYTES_MAX);
     inputs

@@ -1,14 +1,16 @@
-//! Verbs about the tool and the cluster: version, config, api-resources, cluster-info, explain; and
-//! refusals of what is not modelled.
+//! Verbs about the tool and the cluster: version, api-resources, cluster-info, explain.
 
 use crate::base::arrange::Arrange;
 use crate::console::Output;
 use crate::console::table::Table;
-use crate::kube::kinds::KINDS;
+use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::render::node::VERSION;
 use crate::manifest::schema::table::{Field, Shape, TypeId, kubernetes};
+use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json_indented, yaml};
 
 use super::problem::Problem;
+use super::raw::discovery;
 use super::{Call, kind_of};
 
 /// What `kubectl` alone prints.
@@ -23,68 +25,44 @@ pub fn usage() -> Output {
 /// `version`.
 ///
 /// # Errors
-/// None.
+/// Formats that it does not have.
 pub fn version(call: &mut Call<'_>) -> Result<(), Problem> {
+    const KUSTOMIZE: &str = "v5.8.1";
+    let client = call.arguments.on("client");
+    let format = call.arguments.flag("output").unwrap_or("").to_owned();
+    if !format.is_empty() {
+        let mut all = Value::object([
+            ("clientVersion", build()),
+            ("kustomizeVersion", KUSTOMIZE.into()),
+        ]);
+        if !client {
+            all.set("serverVersion", build());
+        }
+        match format.as_str() {
+            "yaml" => call.stdout.push_str(&yaml(&all)),
+            "json" => call.say(&json_indented(&all, KeyOrder::Stored, "  ")),
+            _ => return Err(Problem::error("--output must be 'yaml' or 'json'")),
+        }
+        return Ok(());
+    }
     call.say(&format!("Client Version: {VERSION}"));
-    call.say("Kustomize Version: v5.8.1");
-    if !call.arguments.on("client") {
+    call.say(&format!("Kustomize Version: {KUSTOMIZE}"));
+    if !client {
         call.say(&format!("Server Version: {VERSION}"));
     }
     Ok(())
 }
 
-/// `config current-context | get-contexts | view | set-context --current --namespace`.
-///
-/// # Errors
-/// Other subcommands.
-pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
-    let words: Vec<&str> = call.arguments.words.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["current-context"] => call.say("podium"),
-        ["get-contexts"] => {
-            let mut table = Table::new(&["CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE"]);
-            table.rows.push(
-                [
-                    "*",
-                    "podium",
-                    "podium",
-                    "podium-admin",
-                    &call.session.namespace,
-                ]
-                .map(str::to_owned)
-                .to_vec(),
-            );
-            call.stdout.push_str(&table.kubectl(true));
-        }
-        ["view"] => {
-            let text = format!(
-                "apiVersion: v1\nclusters:\n- cluster:\n    server: https://podium:6443\n  name: podium\ncontexts:\n- context:\n    cluster: podium\n    namespace: {}\n    user: podium-admin\n  name: podium\ncurrent-context: podium\nkind: Config\nusers:\n- name: podium-admin\n  user: {{}}\n",
-                call.session.namespace
-            );
-            call.stdout.push_str(&text);
-        }
-        ["set-context", ..] if call.arguments.on("current") => {
-            if call.arguments.flag("namespace").is_some() {
-                call.session.namespace = call.namespace.clone();
-            }
-            call.say("Context \"podium\" modified.");
-        }
-        ["use-context", "podium"] => call.say("Switched to context \"podium\"."),
-        ["get-clusters"] => call.say("NAME\npodium"),
-        ["get-users"] => call.say("NAME\npodium-admin"),
-        ["use-context", other] => {
-            return Err(Problem::error(&format!(
-                "no context exists with the name: \"{other}\""
-            )));
-        }
-        _ => {
-            return Err(Problem::error(&format!(
-                "kubectl config {} is not modelled",
-                words.join(" ")
-            )));
-        }
-    }
-    Ok(())
+/// What is known of a build: there is no commit and no compiler behind the simulated one.
+fn build() -> Value {
+    let mut parts = VERSION.trim_start_matches('v').split('.');
+    let mut part = || Value::from(parts.next().unwrap_or(""));
+    Value::object([
+        ("major", part()),
+        ("minor", part()),
+        ("gitVersion", VERSION.into()),
+        ("platform", "linux/amd64".into()),
+    ])
 }
 
 /// `cluster-info`.
@@ -108,11 +86,21 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
         .flag("namespaced")
         .map(|value| value == "true");
     let group = call.arguments.flag("api-group");
+    let (verbs, wanted) = (
+        call.arguments.all("verbs"),
+        call.arguments.all("categories"),
+    );
     let served: Vec<&'static crate::kube::kinds::Kind> =
         call.view()?.store.definitions().served().collect();
     let kinds = KINDS.iter().chain(served).filter(|kind| {
         namespaced.is_none_or(|wanted| kind.namespaced == wanted)
             && group.is_none_or(|group| kind.group() == group)
+            && verbs
+                .iter()
+                .all(|verb| discovery::VERBS.contains(&verb.as_str()))
+            && wanted
+                .iter()
+                .all(|one| categories(kind).contains(&one.as_str()))
     });
     if call.arguments.flag("output") == Some("name") {
         let mut names: Vec<String> = kinds.map(|kind| kind.resource()).collect();
@@ -121,20 +109,57 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
         return Ok(());
     }
     let mut table = Table::new(&["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]);
+    let wide = match call.arguments.flag("output") {
+        None | Some("") => false,
+        Some("wide") => true,
+        Some(other) => {
+            return Err(Problem::error(&format!(
+                "--output {other} is not available in kubectl api-resources"
+            )));
+        }
+    };
+    if wide {
+        table
+            .header
+            .extend(["VERBS", "CATEGORIES"].map(str::to_owned));
+    }
     let mut sorted: Vec<_> = kinds.collect();
-    sorted.arrange_by_key(|kind| (kind.group(), kind.plural));
+    match call.arguments.flag("sort-by") {
+        None | Some("") => sorted.arrange_by_key(|kind| (kind.group(), kind.plural)),
+        Some("name") => sorted.arrange_by_key(|kind| kind.plural),
+        Some("kind") => sorted.arrange_by_key(|kind| kind.kind),
+        Some(_) => return Err(Problem::error("--sort-by accepts only name or kind")),
+    }
     for kind in sorted {
-        table.rows.push(vec![
+        let mut row = vec![
             kind.plural.to_owned(),
             kind.short.join(","),
             kind.api_version.to_owned(),
             kind.namespaced.to_string(),
             kind.kind.to_owned(),
-        ]);
+        ];
+        if wide {
+            row.push(discovery::VERBS.join(","));
+            row.push(categories(kind).join(","));
+        }
+        table.rows.push(row);
     }
     call.stdout
         .push_str(&table.kubectl(!call.arguments.on("no-headers")));
     Ok(())
+}
+
+/// Categories of a kind. Source: `pkg/registry/*/storage.go` (`Categories`).
+fn categories(kind: &Kind) -> &'static [&'static str] {
+    if super::ALL.contains(&kind.plural) && !kind.custom {
+        return &["all"];
+    }
+    match kind.kind {
+        "ValidatingAdmissionPolicy"
+        | "ValidatingAdmissionPolicyBinding"
+        | "CustomResourceDefinition" => &["api-extensions"],
+        _ => &[],
+    }
 }
 
 /// Flags of `explain`.

@@ -22,8 +22,9 @@ use crate::object::patch;
 use crate::object::print::{KeyOrder, json};
 use crate::object::structural;
 
+use super::printers;
 use super::problem::Problem;
-use super::{Call, name_of, title};
+use super::{Call, name_of};
 
 /// Flags of `apply`.
 pub const FLAGS: &[&str] = &[
@@ -50,7 +51,6 @@ pub const FLAGS: &[&str] = &[
     "prune-allowlist",
     "!create-annotation",
     "!show-managed-fields",
-    "applyset",
 ];
 
 /// The annotation that remembers what was applied.
@@ -130,13 +130,13 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
     for (name, text) in &texts {
         let source = Source::new(name, text);
         let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
-        if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-            problems.push(Problem::error(&format!(
-                "error parsing {name}: error converting YAML to JSON: {}",
-                yaml_error(&source, remark)
-            )));
-        }
+        // The client reads on until a document is no YAML; those behind it are not looked at.
+        // Source: `k8s.io/cli-runtime/pkg/resource/visitor.go` (StreamVisitor).
+        let broken = remarks.iter().find(|remark| remark.is_error());
         for node in &documents {
+            if broken.is_some_and(|remark| node.span.end > remark.span.start) {
+                break;
+            }
             let is_list = node
                 .get("kind")
                 .and_then(Node::as_str)
@@ -151,6 +151,12 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
                     Err(problem) => problems.push(problem),
                 }
             }
+        }
+        if let Some(remark) = broken {
+            problems.push(Problem::error(&format!(
+                "error parsing {name}: error converting YAML to JSON: {}",
+                yaml_error(&source, remark)
+            )));
         }
     }
     Ok((found, problems))
@@ -253,16 +259,27 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
 /// its scanner fails, and the parser names the line of what it was in, which is not known here unless
 /// that is the document. Source: `sigs.k8s.io/yaml/goyaml.v2/decode.go`, `fail`.
 pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> String {
-    let line = source.position(remark.span.start).line;
-    let line = line - u32::from(remark.message.starts_with("while parsing "));
+    if remark.code != explain::YAML_SYNTAX {
+        return remark.message.clone();
+    }
     let text = remark
         .message
         .rsplit(", ")
         .next()
         .unwrap_or(&remark.message);
-    if remark.code != explain::YAML_SYNTAX {
-        return remark.message.clone();
-    }
+    let text = match text {
+        "unclosed bracket '['" => "did not find expected ',' or ']'",
+        "unclosed bracket '{'" => "did not find expected ',' or '}'",
+        text => text,
+    };
+    let by_parser = remark.message.starts_with("while parsing ")
+        || remark.message.starts_with("unclosed bracket ");
+    let line = source.position(remark.span.start).line - u32::from(by_parser);
+    // Documents are read one by one, each from its own first line.
+    let before = source.text.get(..remark.span.start as usize).unwrap_or("");
+    let lines = before.lines().enumerate();
+    let mark = lines.filter(|(_, line)| line.starts_with("---")).last();
+    let line = line.saturating_sub(mark.map_or(0, |(at, _)| u32::try_from(at + 1).unwrap_or(0)));
     match line {
         0 => format!("yaml: {text}"),
         line => format!("yaml: line {line}: {text}"),
@@ -280,16 +297,13 @@ enum Validate {
 impl Item {
     /// What strict decoding refuses, joined; empty if the object is fine.
     fn refused(&self) -> String {
-        if self.is_strict {
-            let all: Vec<&str> = self
-                .wrong
-                .iter()
-                .chain(&self.unknown)
-                .map(|one| &**one)
-                .collect();
-            all.join(", ")
+        // Go's decoder keeps its first error and does not come to the strict ones.
+        if let Some(first) = self.wrong.first() {
+            first.clone()
+        } else if self.is_strict {
+            self.unknown.join(", ")
         } else {
-            self.wrong.join(", ")
+            String::new()
         }
     }
 
@@ -395,7 +409,7 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
         };
         match done {
             Ok((object, word)) => {
-                shown(call, item.kind, &object, word);
+                printers::outcome(call, item.kind, &object, word)?;
                 applied.push((item.kind, object));
             }
             Err(problem) => problems.push(problem),
@@ -405,19 +419,6 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
         prune::prune(call, &applied, &mut problems)?;
     }
     Problem::all(problems)
-}
-
-/// Prints what became of an object, in the form that `-o` asks for.
-pub fn shown(call: &mut Call<'_>, kind: &Kind, object: &Value, word: &str) {
-    match call.arguments.flag("output") {
-        Some("name") => call.say(&title(kind, name_of(object))),
-        Some("yaml") => call.stdout.push_str(&crate::object::print::yaml(object)),
-        Some("json") => call.say(&crate::object::print::json_pretty(object, KeyOrder::Sorted)),
-        _ => {
-            let line = format!("{} {word}{}", title(kind, name_of(object)), call.suffix());
-            call.say(&line);
-        }
-    }
 }
 
 /// Flags that exclude each other. Source: `Validate` of `apply.go`.

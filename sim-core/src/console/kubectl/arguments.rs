@@ -1,5 +1,7 @@
 //! Words to flags and arguments, as pflag reads them.
 
+use crate::base::time::SimDuration;
+
 /// Flags that every verb has.
 const GLOBAL: [&str; 9] = [
     "namespace:n",
@@ -29,6 +31,71 @@ enum Takes {
     Value,
     Nothing,
     Optional,
+}
+
+/// Flags whose values are whole numbers, whatever the verb.
+const NUMBERS: [&str; 11] = [
+    "chunk-size",
+    "current-replicas",
+    "grace-period",
+    "limit-bytes",
+    "max",
+    "min",
+    "replicas",
+    "revision",
+    "skip-wait-for-delete-timeout",
+    "tail",
+    "to-revision",
+];
+
+/// Flags whose values are durations, whatever the verb.
+const DURATIONS: [&str; 2] = ["pod-running-timeout", "timeout"];
+
+/// Refuses what a flag's type cannot hold, as pflag does; switches become `true` or `false`.
+fn check(
+    name: &str,
+    value: &mut String,
+    spec: Option<(Option<&str>, Takes)>,
+) -> Result<(), String> {
+    let (short, takes) = spec.unwrap_or((None, Takes::Value));
+    let why = if NUMBERS.contains(&name) {
+        let parsed = value.parse::<i64>().is_ok();
+        (!parsed).then(|| format!("strconv.ParseInt: parsing \"{value}\": invalid syntax"))
+    } else if DURATIONS.contains(&name) {
+        let span = value.strip_prefix(['-', '+']).unwrap_or(value);
+        let parsed = if span == "0" {
+            Ok(SimDuration::ZERO)
+        } else {
+            SimDuration::parse(span)
+        };
+        parsed.err().map(|error| error.replace(span, value))
+    } else if takes == Takes::Nothing {
+        // Source: Go's `strconv.ParseBool`.
+        match value.as_str() {
+            "1" | "t" | "T" | "TRUE" | "true" | "True" => {
+                "true".clone_into(value);
+                None
+            }
+            "0" | "f" | "F" | "FALSE" | "false" | "False" => {
+                "false".clone_into(value);
+                None
+            }
+            other => Some(format!(
+                "strconv.ParseBool: parsing \"{other}\": invalid syntax"
+            )),
+        }
+    } else {
+        None
+    };
+    let dashed = short.map_or_else(
+        || format!("--{name}"),
+        |short| format!("-{short}, --{name}"),
+    );
+    why.map_or(Ok(()), |why| {
+        Err(format!(
+            "invalid argument \"{value}\" for \"{dashed}\" flag: {why}"
+        ))
+    })
 }
 
 /// `name`, `name:s`, `!switch`, `?optional`.
@@ -131,6 +198,10 @@ impl Arguments {
                 found.words.push(word.clone());
             }
         }
+        for (name, value) in &mut found.flags {
+            let takes = specs.iter().find(|(known, _, _)| known == name);
+            check(name, value, takes.map(|(_, short, takes)| (*short, *takes)))?;
+        }
         Ok(found)
     }
 
@@ -175,6 +246,36 @@ mod tests {
     fn parse(text: &str) -> Result<Arguments, String> {
         let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
         Arguments::parse(&words, &["output:o", "!all-namespaces:A", "?dry-run"])
+    }
+
+    #[test]
+    fn values_are_of_their_flags_types() {
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let flags = ["!force", "grace-period", "timeout", "replicas:r"];
+        let parse = |text: &str| Arguments::parse(&words(text), &flags);
+        assert!(
+            parse("--force=T --grace-period -1 --timeout=-1s")
+                .unwrap()
+                .on("force")
+        );
+        assert!(!parse("--force=0").unwrap().on("force"));
+        assert_eq!(
+            parse("--force=maybe").unwrap_err(),
+            "invalid argument \"maybe\" for \"--force\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax"
+        );
+        assert_eq!(
+            parse("-r many").unwrap_err(),
+            "invalid argument \"many\" for \"-r, --replicas\" flag: strconv.ParseInt: parsing \"many\": invalid syntax"
+        );
+        assert_eq!(
+            parse("--timeout soon").unwrap_err(),
+            "invalid argument \"soon\" for \"--timeout\" flag: time: invalid duration \"soon\""
+        );
+        assert!(parse("--timeout 0").is_ok());
     }
 
     #[test]

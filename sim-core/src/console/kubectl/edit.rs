@@ -78,11 +78,10 @@ pub fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, V
 /// # Errors
 /// A wrong number, a precondition that does not hold, the server's refusal.
 pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
-    let number = |text: &str| {
-        text.parse::<i64>().map_err(|_| Problem::error(&format!("invalid argument \"{text}\" for \"--replicas\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax\nSee 'kubectl scale --help' for usage.")))
-    };
+    // That it is a number was seen when the flags were read.
+    let number = |text: &str| text.parse::<i64>().unwrap_or(-1);
     let replicas = match call.arguments.flag("replicas") {
-        Some(text) => number(text)?,
+        Some(text) => number(text),
         None => return Err(Problem::error("required flag(s) \"replicas\" not set")),
     };
     if replicas < 0 {
@@ -94,7 +93,6 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
         .arguments
         .flag("current-replicas")
         .map(number)
-        .transpose()?
         .filter(|number| *number >= 0);
     for (kind, object) in chosen(call, &call.arguments.words)? {
         let scale = call.view()?.store.definitions().of_kind(kind);
@@ -137,8 +135,12 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
         if !call.dry_client() {
             rescale(call, kind, &object, replicas)?;
         }
-        let line = format!("{} scaled{}", title(kind, name_of(&object)), call.suffix());
-        call.say(&line);
+        let after = call.view()?;
+        let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
+        let after = after
+            .get(kind, namespace, name_of(&object))
+            .unwrap_or(object);
+        super::printers::outcome(call, kind, &after, "scaled")?;
     }
     Ok(())
 }
@@ -160,6 +162,17 @@ fn rescale(
         replicas,
     })?;
     Ok(answer.object)
+}
+
+/// What Go's decoder calls a patch that is no object.
+const fn no_object(change: &Value) -> Option<&'static str> {
+    match change {
+        Value::Null | Value::Map(_) => None,
+        Value::String(_) => Some("string"),
+        Value::Bool(_) => Some("bool"),
+        Value::Int(_) | Value::Number(_) => Some("number"),
+        Value::List(_) => Some("array"),
+    }
 }
 
 /// A map of the metadata that a patch has made something else, in the decoder's words.
@@ -261,7 +274,7 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
             }));
         }
         if object != before {
-            call.put(object.clone())?;
+            object = call.put(object)?;
         }
         let word = match (field, added, removed) {
             ("annotations", _, _) => "annotated",
@@ -270,8 +283,7 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
             (_, false, true) => "unlabeled",
             (_, false, false) => "not labeled",
         };
-        let line = format!("{} {word}{}", title(kind, name_of(&object)), call.suffix());
-        call.say(&line);
+        super::printers::outcome(call, kind, &object, word)?;
     }
     Ok(())
 }
@@ -315,10 +327,21 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         .first()
         .map(|node| node.to_value())
         .unwrap_or_default();
+    if call.arguments.flag("type") != Some("json")
+        && let Some(word) = no_object(&change)
+    {
+        return Err(Problem {
+            text: format!(
+                "Error from server (BadRequest): error decoding patch: json: cannot unmarshal {word} into Go value of type map[string]interface {{}}"
+            ),
+            code: 1,
+            reason: "BadRequest",
+        });
+    }
     let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
     if !matches!(subresource.as_str(), "" | "status" | "scale" | "resize") {
         return Err(Problem::error(&format!(
-            "patching the subresource {subresource} is not modelled"
+            "invalid subresource value: \"{subresource}\". Must be one of [status scale resize]"
         )));
     }
     let mode = call
@@ -347,6 +370,10 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
             }
             other => return Err(Problem::error(&format!("--type must be one of [json merge strategic], not \"{other}\""))),
         };
+        if call.arguments.on("local") {
+            super::printers::outcome(call, kind, &patched, "patched")?;
+            continue;
+        }
         let same = patched == object;
         if !same && let Some(field) = broken_map(&patched) {
             return Err(Problem {
@@ -374,13 +401,12 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
             || after.path(&["metadata", "resourceVersion"])
                 == object.path(&["metadata", "resourceVersion"])
                 && !call.dry();
-        let line = format!(
-            "{} patched{}{}",
-            title(kind, name_of(&object)),
-            if unmoved { " (no change)" } else { "" },
-            call.suffix()
-        );
-        call.say(&line);
+        let word = if unmoved {
+            "patched (no change)"
+        } else {
+            "patched"
+        };
+        super::printers::outcome(call, kind, &after, word)?;
     }
     Ok(())
 }

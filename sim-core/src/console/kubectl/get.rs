@@ -8,10 +8,10 @@ use crate::kube::kinds::Kind;
 use crate::kube::store::custom::PrinterColumn;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::Template;
-use crate::object::print::{KeyOrder, json_pretty, yaml};
 
 use super::columns::headers::columns;
 use super::columns::{cells, event_times, pairs};
+use super::printers;
 use super::problem::Problem;
 use super::{Call, kind_of, name_of, title};
 
@@ -67,13 +67,18 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
             "--output-watch-events option can only be used with --watch or --watch-only",
         ));
     }
-    if words.is_empty() {
+    let from_files = call.arguments.flag("filename").is_some();
+    if words.is_empty() && !from_files {
+        call.stderr.push_str("You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n\n");
         return Err(Problem::error(
             "Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that resource (e.g. kubectl explain pods).\nSee 'kubectl get -h' for help and examples",
         ));
     }
     if watches {
         return super::watch::watch(call, &words);
+    }
+    if from_files {
+        return of_files(call);
     }
     let wanted = call.targets(&words)?;
     if wanted.iter().any(|(kind, _)| kind.kind == "Endpoints") {
@@ -128,16 +133,101 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
             object.set_path(&["metadata", "managedFields"], owners);
         }
     }
+    let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
+    if !subresource.is_empty() {
+        return of_subresource(call, &found, &subresource, problems);
+    }
     if let Some(path) = call.arguments.flag("sort-by") {
         let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
         found.arrange_by_key(|(_, object)| SortKey::of(&template.first(object)));
     }
-    print(
+    printers::print(
         call,
         &found,
         &words,
         by_name && found.len() + problems.len() == 1,
     )?;
+    Problem::all(problems)
+}
+
+/// `get -f`: the stored objects that files name.
+fn of_files(call: &mut Call<'_>) -> Result<(), Problem> {
+    if !call.arguments.words.is_empty() {
+        return Err(Problem::error(
+            "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
+        ));
+    }
+    let (items, mut problems) = super::apply::items(call)?;
+    let mut found = Vec::new();
+    for item in items {
+        let name = name_of(&item.object);
+        match call.view()?.get(item.kind, item.namespace(), name) {
+            Some(object) => found.push((item.kind, object)),
+            None => problems.push(Problem::server(&crate::kube::Refusal::not_found(
+                item.kind, name,
+            ))),
+        }
+    }
+    let mut kinds: Vec<&str> = found.iter().map(|(kind, _)| kind.plural).collect();
+    kinds.dedup();
+    let words = [kinds.join(",")];
+    let single = found.len() + problems.len() == 1;
+    printers::print(call, &found, &words, single)?;
+    Problem::all(problems)
+}
+
+/// `get --subresource`: the status is in the object; a scale is an object of its own.
+fn of_subresource(
+    call: &mut Call<'_>,
+    found: &[(&'static Kind, Value)],
+    subresource: &str,
+    mut problems: Vec<Problem>,
+) -> Result<(), Problem> {
+    let words = call.arguments.words.clone();
+    let single = found.len() + problems.len() == 1 && words.iter().any(|word| word.contains('/'))
+        || words.len() == 2;
+    match subresource {
+        "status" | "resize" => {
+            printers::print(call, found, &words, single)?;
+            return Problem::all(problems);
+        }
+        "scale" => {}
+        other => {
+            return Err(Problem::error(&format!(
+                "invalid subresource value: \"{other}\". Must be one of [status scale resize]"
+            )));
+        }
+    }
+    let mut scales = Vec::new();
+    for (kind, object) in found {
+        match super::raw::scale(call, kind, object) {
+            Ok(scale) => scales.push((*kind, scale)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if call
+        .arguments
+        .flag("output")
+        .is_some_and(|text| text != "wide")
+    {
+        printers::print(call, &scales, &words, single)?;
+        return Problem::all(problems);
+    }
+    if !scales.is_empty() {
+        let mut table = Table::new(&["NAME", "DESIRED", "AVAILABLE", "AGE"]);
+        for (_, scale) in &scales {
+            let count = |path: &[&str]| scale.i64_at(path).unwrap_or(0).to_string();
+            let created = scale.str_at(&["metadata", "creationTimestamp"]);
+            table.rows.push(vec![
+                name_of(scale).to_owned(),
+                count(&["spec", "replicas"]),
+                count(&["status", "replicas"]),
+                super::clock::age(created, call.now()),
+            ]);
+        }
+        call.stdout
+            .push_str(&table.kubectl(!call.arguments.on("no-headers")));
+    }
     Problem::all(problems)
 }
 
@@ -226,9 +316,14 @@ pub fn fields_match(
 ) -> Result<bool, Problem> {
     for (key, value, wanted) in fields {
         if !selectable(kind, key) {
+            let sign = if *wanted { "=" } else { "!=" };
             let text = format!(
-                "Error from server (BadRequest): Unable to find \"{}\" that match label selector \"\", field selector \"{key}={value}\": field label not supported: {key}",
-                kind.resource()
+                "Error from server (BadRequest): Unable to find \"{}, Resource={}\" that match label selector \"\", field selector \"{key}{sign}{value}\": field label not supported: {key}",
+                match kind.group() {
+                    "" => format!("/{}", kind.api_version),
+                    _ => kind.api_version.to_owned(),
+                },
+                kind.plural
             );
             return Err(Problem {
                 text,
@@ -259,151 +354,13 @@ pub fn fields_match(
     Ok(true)
 }
 
-/// Whether the words ask for several kinds, so that names are printed with their kind.
-fn several_kinds(words: &[String]) -> bool {
-    if words.iter().any(|word| word == "all") {
-        return true;
-    }
-    if words.iter().any(|word| word.contains('/')) {
-        let mut kinds: Vec<&str> = words
-            .iter()
-            .filter_map(|word| word.split('/').next())
-            .collect();
-        kinds.arrange();
-        kinds.dedup();
-        return kinds.len() > 1;
-    }
-    words
-        .first()
-        .is_some_and(|word| word.split(',').filter(|part| !part.is_empty()).count() > 1)
-}
-
-/// Prints objects as `-o` asks.
-///
-/// # Errors
-/// Unknown formats and wrong templates.
-pub fn print(
+/// Tables, one for each kind.
+pub(super) fn tables(
     call: &mut Call<'_>,
     found: &[(&'static Kind, Value)],
-    words: &[String],
-    single: bool,
-) -> Result<(), Problem> {
-    let output = call.arguments.flag("output").unwrap_or("").to_owned();
-    let (format, rest) = match output.split_once('=') {
-        Some((format, rest)) => (format, rest),
-        None => (
-            output.as_str(),
-            call.arguments.flag("template").unwrap_or(""),
-        ),
-    };
-    let rest = rest.to_owned();
-    match format {
-        "" | "wide" => {
-            tables(
-                call,
-                found,
-                several_kinds(words) || call.arguments.on("show-kind"),
-                format == "wide",
-            );
-            Ok(())
-        }
-        "name" => {
-            for (kind, object) in found {
-                let line = title(kind, name_of(object));
-                call.say(&line);
-            }
-            Ok(())
-        }
-        "json" | "yaml" | "jsonpath" | "jsonpath-as-json" => {
-            if single && found.is_empty() {
-                return Ok(());
-            }
-            let document = if single {
-                found[0].1.clone()
-            } else {
-                list(found)
-            };
-            match format {
-                "json" => call.say(&json_pretty(&document, KeyOrder::Sorted)),
-                "yaml" => call.stdout.push_str(&yaml(&document)),
-                _ => {
-                    let template = Template::parse(&rest).map_err(|error| {
-                        Problem::error(&format!("error parsing jsonpath {rest}, {error}"))
-                    })?;
-                    let text = template.print(&document).map_err(|error| {
-                        Problem::error(&format!("error executing jsonpath \"{rest}\": {error}"))
-                    })?;
-                    call.stdout.push_str(&text);
-                }
-            }
-            Ok(())
-        }
-        "custom-columns" => custom_columns(call, found, &rest),
-        other => Err(Problem::error(&format!(
-            "unable to match a printer suitable for the output format \"{other}\", allowed formats are: custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml"
-        ))),
-    }
-}
-
-/// The list that `-o json` prints.
-pub fn list(found: &[(&'static Kind, Value)]) -> Value {
-    Value::object([
-        ("apiVersion", "v1".into()),
-        (
-            "items",
-            Value::list(found.iter().map(|(_, object)| object.clone()).collect()),
-        ),
-        ("kind", "List".into()),
-        ("metadata", Value::object([("resourceVersion", "".into())])),
-    ])
-}
-
-fn custom_columns(
-    call: &mut Call<'_>,
-    found: &[(&'static Kind, Value)],
-    spec: &str,
-) -> Result<(), Problem> {
-    if spec.is_empty() {
-        return Err(Problem::error(
-            "custom-columns format specified but no custom columns given",
-        ));
-    }
-    let mut table = Table::default();
-    let mut paths = Vec::new();
-    for part in spec.split(',') {
-        let Some((header, path)) = part.split_once(':') else {
-            return Err(Problem::error(&format!(
-                "unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"
-            )));
-        };
-        table.header.push(header.to_owned());
-        paths.push(Template::relaxed(path).map_err(|error| Problem::error(&error))?);
-    }
-    for (_, object) in found {
-        table.rows.push(
-            paths
-                .iter()
-                .map(|path| {
-                    let values = path.values(object);
-                    if values.is_empty() {
-                        "<none>".to_owned()
-                    } else {
-                        values
-                            .iter()
-                            .map(crate::object::jsonpath::text)
-                            .collect::<Vec<_>>()
-                            .join(",")
-                    }
-                })
-                .collect(),
-        );
-    }
-    call.stdout
-        .push_str(&table.kubectl(!call.arguments.on("no-headers")));
-    Ok(())
-}
-
-fn tables(call: &mut Call<'_>, found: &[(&'static Kind, Value)], with_kind: bool, wide: bool) {
+    with_kind: bool,
+    wide: bool,
+) {
     if found.is_empty() {
         let quiet = call.arguments.on("ignore-not-found")
             || call.arguments.words.iter().any(|word| word.contains('/'))

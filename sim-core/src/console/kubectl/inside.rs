@@ -108,7 +108,7 @@ fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
 }
 
 /// The row of a pod's container on its machine.
-fn machine_container(
+pub(super) fn machine_container(
     call: &Call<'_>,
     pod: &Value,
     container: &str,

@@ -1,17 +1,18 @@
-//! Verbs that make objects from words: create, run, expose.
+//! Verbs that make objects from words: create, and below it run, expose and the other generators.
 
+pub mod expose;
 pub mod generators;
+pub mod run;
 pub mod secrets;
+pub mod zero;
 
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 use crate::object::patch::without_nulls;
-use crate::object::print::{KeyOrder, json_pretty, yaml};
 
-use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, apply, kind_of, name_of, title};
+use super::{Call, apply, kind_of, printers};
 
 /// Flags of `create`.
 pub const FLAGS: &[&str] = &[
@@ -72,38 +73,6 @@ pub const FLAGS: &[&str] = &[
     "bound-object-name",
     "from-env-file",
 ];
-/// Flags of `run`.
-pub const RUN_FLAGS: &[&str] = &[
-    "image",
-    "port",
-    "labels:l",
-    "env",
-    "restart",
-    "?dry-run",
-    "output:o",
-    "!command",
-    "!rm",
-    "!stdin:i",
-    "!tty:t",
-    "image-pull-policy",
-    "overrides",
-];
-/// Flags of `expose`.
-pub const EXPOSE_FLAGS: &[&str] = &[
-    "port",
-    "target-port",
-    "name",
-    "type",
-    "protocol",
-    "selector",
-    "labels:l",
-    "cluster-ip",
-    "?dry-run",
-    "output:o",
-    "external-ip",
-    "session-affinity",
-];
-
 /// `create`.
 ///
 /// # Errors
@@ -224,23 +193,11 @@ fn from_files(call: &mut Call<'_>) -> Result<(), Problem> {
                 .object)
         });
         match result {
-            Ok(made) => shown(call, item.kind, &made),
+            Ok(made) => printers::outcome(call, item.kind, &made, "created")?,
             Err(problem) => problems.push(problem.when("creating", &item.source)),
         }
     }
     Problem::all(problems)
-}
-
-fn shown(call: &mut Call<'_>, kind: &Kind, object: &Value) {
-    match call.arguments.flag("output") {
-        Some("yaml") => call.stdout.push_str(&yaml(object)),
-        Some("json") => call.say(&json_pretty(object, KeyOrder::Sorted)),
-        Some("name") => call.say(&title(kind, name_of(object))),
-        _ => {
-            let line = format!("{} created{}", title(kind, name_of(object)), call.suffix());
-            call.say(&line);
-        }
-    }
 }
 
 fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(), Problem> {
@@ -249,7 +206,7 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
         object.set_path(&["metadata", "namespace"], call.namespace.as_str().into());
     }
     let made = if call.dry_client() {
-        object
+        zero::filled(&object)
     } else {
         let namespace = if kind.namespaced {
             call.namespace.as_str().into()
@@ -267,8 +224,7 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
             })?
             .object
     };
-    shown(call, kind, &made);
-    Ok(())
+    printers::outcome(call, kind, &made, "created")
 }
 
 /// How a generator says what it could not create; none: it hands on the server's words.
@@ -515,214 +471,4 @@ fn external_name(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
     object.set_path(&["spec", "externalName"], target.into());
     object.set_path(&["spec", "type"], "ExternalName".into());
     finish(call, kind_of("services")?, object)
-}
-
-/// `run`.
-///
-/// # Errors
-/// A missing image, attached runs, what the server refuses.
-pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
-    let words = call.arguments.words.clone();
-    let Some(name) = words.first() else {
-        return Err(Problem::error("NAME is required for run"));
-    };
-    let Some(image) = call.arguments.flag("image").map(str::to_owned) else {
-        return Err(Problem::error("required flag(s) \"image\" not set"));
-    };
-    if call.arguments.on("stdin") || call.arguments.on("tty") || call.arguments.on("rm") {
-        return Err(Problem::error(
-            "attached pods (-i, -t, --rm) are not modelled",
-        ));
-    }
-    let mut labels = Value::map();
-    for pair in call.arguments.all("labels") {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| Problem::error(&format!("unexpected label spec: {pair}")))?;
-        labels.set(key, value.into());
-    }
-    if labels.as_map().is_some_and(|map| map.is_empty()) {
-        labels.set("run", name.as_str().into());
-    }
-    let mut container = Value::object([
-        ("image", image.as_str().into()),
-        ("name", name.as_str().into()),
-    ]);
-    let mut tail: Vec<String> = words[1..].to_vec();
-    tail.extend(call.arguments.tail.iter().flatten().cloned());
-    if !tail.is_empty() {
-        let key = if call.arguments.on("command") {
-            "command"
-        } else {
-            "args"
-        };
-        container.set(
-            key,
-            Value::list(tail.iter().map(|word| word.as_str().into()).collect()),
-        );
-    }
-    if let Some(port) = number(call, "port")? {
-        container.set(
-            "ports",
-            Value::list(vec![Value::object([("containerPort", Value::Int(port))])]),
-        );
-    }
-    let variables = call.arguments.all("env");
-    if !variables.is_empty() {
-        let list = variables.iter().map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Value::object([("name", key.into()), ("value", value.into())])
-        });
-        container.set("env", Value::list(list.collect()));
-    }
-    let restart = call.arguments.flag("restart").unwrap_or("Always");
-    let object = Value::object([
-        ("apiVersion", "v1".into()),
-        ("kind", "Pod".into()),
-        (
-            "metadata",
-            Value::object([("labels", labels), ("name", name.as_str().into())]),
-        ),
-        (
-            "spec",
-            Value::object([
-                ("containers", Value::list(vec![container])),
-                ("restartPolicy", restart.into()),
-            ]),
-        ),
-    ]);
-    let kind = kind_of("pods")?;
-    let made = if call.dry_client() {
-        object
-    } else {
-        call.ask(Request::Create {
-            object,
-            namespace: call.namespace.as_str().into(),
-        })?
-        .object
-    };
-    shown(call, kind, &made);
-    Ok(())
-}
-
-/// `expose`.
-///
-/// # Errors
-/// Kinds without pods, ports that cannot be found out.
-pub fn expose(call: &mut Call<'_>) -> Result<(), Problem> {
-    for (kind, object) in call.chosen(&call.arguments.words)? {
-        let selector = match (call.arguments.flag("selector"), kind.kind) {
-            (Some(text), _) => Value::object(
-                text.split(',')
-                    .filter_map(|pair| pair.split_once('='))
-                    .map(|(key, value)| (key, Value::from(value))),
-            ),
-            (None, "Deployment" | "ReplicaSet") => object
-                .path(&["spec", "selector", "matchLabels"])
-                .cloned()
-                .unwrap_or_default(),
-            (None, "Service" | "ReplicationController") => object
-                .path(&["spec", "selector"])
-                .cloned()
-                .unwrap_or_default(),
-            (None, "Pod") => object
-                .path(&["metadata", "labels"])
-                .cloned()
-                .unwrap_or_default(),
-            _ => {
-                return Err(Problem::error(&format!(
-                    "cannot expose a {}",
-                    kind.qualified()
-                )));
-            }
-        };
-        let base: &[&str] = if kind.kind == "Pod" {
-            &["spec", "containers"]
-        } else {
-            &["spec", "template", "spec", "containers"]
-        };
-        let own = || {
-            items(&object, base)
-                .iter()
-                .flat_map(|container| items(container, &["ports"]))
-                .filter_map(|port| port.i64_at(&["containerPort"]))
-        };
-        let listed = match call.arguments.flag("port") {
-            Some(_) => call
-                .arguments
-                .all("port")
-                .iter()
-                .map(|text| {
-                    text.parse().map_err(|_| {
-                        Problem::error(&format!("strconv.Atoi: parsing \"{text}\": invalid syntax"))
-                    })
-                })
-                .collect::<Result<Vec<i64>, Problem>>()?,
-            None if kind.kind == "Service" => items(&object, &["spec", "ports"])
-                .iter()
-                .filter_map(|port| port.i64_at(&["port"]))
-                .collect(),
-            None => own().collect(),
-        };
-        if listed.is_empty() {
-            return Err(Problem::error(
-                "couldn't find port via --port flag or introspection\nSee 'kubectl expose -h' for help and examples",
-            ));
-        }
-        let target = call.arguments.flag("target-port").map(|text| {
-            text.parse::<i64>()
-                .map_or_else(|_| Value::from(text), Value::Int)
-        });
-        let protocol = call.arguments.flag("protocol").unwrap_or("TCP");
-        let many = listed.len() > 1;
-        let ports = listed.iter().enumerate().map(|(index, port)| {
-            let mut entry = Value::object([
-                ("port", Value::Int(*port)),
-                ("protocol", protocol.into()),
-                ("targetPort", target.clone().unwrap_or(Value::Int(*port))),
-            ]);
-            if many {
-                entry.set("name", format!("port-{}", index + 1).into());
-            }
-            entry
-        });
-        let mut spec = Value::object([
-            ("ports", Value::list(ports.collect())),
-            ("selector", selector),
-        ]);
-        if let Some(kind) = call.arguments.flag("type") {
-            spec.set("type", kind.into());
-        }
-        if let Some(ip) = call.arguments.flag("cluster-ip") {
-            spec.set("clusterIP", ip.into());
-        }
-        let name = call
-            .arguments
-            .flag("name")
-            .unwrap_or(name_of(&object))
-            .to_owned();
-        let mut metadata = Value::object([("name", Value::from(name.as_str()))]);
-        if let Some(labels) = object.path(&["metadata", "labels"]) {
-            metadata.set("labels", labels.clone());
-        }
-        let service = Value::object([
-            ("apiVersion", "v1".into()),
-            ("kind", "Service".into()),
-            ("metadata", metadata),
-            ("spec", spec),
-        ]);
-        if !call.dry() {
-            call.ask(Request::Create {
-                object: service,
-                namespace: call.namespace.as_str().into(),
-            })?;
-        }
-        let line = format!(
-            "{} exposed{}",
-            title(kind_of("services")?, &name),
-            call.suffix()
-        );
-        call.say(&line);
-    }
-    Ok(())
 }

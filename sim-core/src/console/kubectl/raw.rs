@@ -1,7 +1,7 @@
 //! `--raw`: a request to a path of the API, as it stands.
 //! Source: `k8s.io/kubectl/pkg/rawhttp`.
 
-mod discovery;
+pub mod discovery;
 mod read;
 
 use crate::kube::apiserver::Request;
@@ -197,7 +197,10 @@ fn stored(call: &Call<'_>, namespace: &str, kind: &Kind, name: &str) -> Result<V
 }
 
 /// The scale subresource. Source: `pkg/registry/apps/deployment/storage/storage.go` (scaleFromDeployment).
-fn scale(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Value, Problem> {
+///
+/// # Errors
+/// Kinds that have none.
+pub fn scale(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Value, Problem> {
     let unknown = unknown();
     let (wanted, there, selector) = match kind.kind {
         "Deployment" | "ReplicaSet" | "StatefulSet" | "ReplicationController" => (

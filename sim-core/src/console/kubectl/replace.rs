@@ -6,7 +6,8 @@ use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 use crate::object::patch::without_nulls;
 
-use super::apply::{self, Item, shown};
+use super::apply::{self, Item};
+use super::printers;
 use super::problem::Problem;
 use super::{Call, name_of};
 
@@ -63,7 +64,7 @@ pub fn replace(call: &mut Call<'_>) -> Result<(), Problem> {
             in_place(call, item)
         };
         match result {
-            Ok(object) => shown(call, item.kind, &object, "replaced"),
+            Ok(object) => printers::outcome(call, item.kind, &object, "replaced")?,
             Err(problem) => problems.push(problem.when("replacing", &item.source)),
         }
     }

@@ -2,12 +2,13 @@
 
 use crate::base::arrange::Arrange;
 use crate::console::table::Table;
+use crate::kube::apiserver::admission::policy;
 use crate::kube::kinds::{KINDS, Kind};
 use crate::manifest::value::Value;
 
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, kind_of};
+use super::{Call, kind_of, printers};
 
 /// Flags of `auth`.
 pub const AUTH_FLAGS: &[&str] = &[
@@ -18,6 +19,8 @@ pub const AUTH_FLAGS: &[&str] = &[
     "!all-namespaces:A",
     "subresource",
     "!no-headers",
+    "output:o",
+    "filename:f",
 ];
 
 /// `auth can-i VERB TYPE[/NAME]`, `auth whoami`. The administrator may do everything; another
@@ -29,16 +32,10 @@ pub fn auth(call: &mut Call<'_>) -> Result<(), Problem> {
     let words = call.arguments.words.clone();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["whoami"] => {
-            call.say("ATTRIBUTE   VALUE");
-            let who = call
-                .arguments
-                .flag("as")
-                .unwrap_or("podium-admin")
-                .to_owned();
-            call.say(&format!("Username    {who}"));
-            Ok(())
-        }
+        ["whoami"] => whoami(call),
+        ["reconcile"] => Err(Problem::error(
+            "kubectl auth reconcile is not modelled; kubectl apply writes roles and bindings",
+        )),
         ["can-i", _, _] if call.arguments.on("list") => Err(Problem::error(
             "list option must be specified with no arguments",
         )),
@@ -64,15 +61,106 @@ pub fn auth(call: &mut Call<'_>) -> Result<(), Problem> {
     }
 }
 
+/// `auth whoami`: what a SelfSubjectReview answers.
+/// Source: `k8s.io/kubectl/pkg/cmd/auth/whoami.go`.
+fn whoami(call: &mut Call<'_>) -> Result<(), Problem> {
+    let asked = call.arguments.flag("as").map(str::to_owned);
+    let mut groups: Vec<String> = match asked {
+        None => policy::ADMINISTRATOR_GROUPS.map(str::to_owned).to_vec(),
+        Some(_) => call.arguments.all("as-group"),
+    };
+    if asked.is_some() {
+        groups.push("system:authenticated".to_owned());
+    }
+    let user = asked.unwrap_or_else(|| policy::ADMINISTRATOR.to_owned());
+    if call
+        .arguments
+        .flag("output")
+        .is_some_and(|text| !text.is_empty())
+    {
+        let names = groups.iter().map(|group| group.as_str().into()).collect();
+        let mut review = Value::object([
+            ("apiVersion", Value::from("authentication.k8s.io/v1")),
+            ("kind", "SelfSubjectReview".into()),
+            ("metadata", Value::map()),
+        ]);
+        review.set_path(&["status", "userInfo", "groups"], Value::list(names));
+        review.set_path(&["status", "userInfo", "username"], user.into());
+        return printers::document(call, &review);
+    }
+    let mut table = Table::new(&["ATTRIBUTE", "VALUE"]);
+    table.rows.push(vec!["Username".to_owned(), user]);
+    table
+        .rows
+        .push(vec!["Groups".to_owned(), format!("[{}]", groups.join(" "))]);
+    call.stdout.push_str(&table.kubectl(true));
+    Ok(())
+}
+
+/// Verbs of resources, and of paths. Source: `k8s.io/kubectl/pkg/cmd/auth/cani.go`.
+const RESOURCE_VERBS: [&str; 14] = [
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+    "use",
+    "bind",
+    "impersonate",
+    "*",
+    "approve",
+    "sign",
+];
+const PATH_VERBS: [&str; 8] = [
+    "get", "put", "post", "head", "options", "delete", "patch", "*",
+];
+
+/// Whether a user may ask for a path.
+fn may_ask(call: &mut Call<'_>, verb: &str, path: &str) -> Result<bool, Problem> {
+    if !PATH_VERBS.contains(&verb) {
+        call.stderr
+            .push_str(&format!("Warning: verb '{verb}' is not a known verb\n\n"));
+    }
+    let Some(who) = call.arguments.flag("as").map(str::to_owned) else {
+        return Ok(true);
+    };
+    let groups = call.arguments.all("as-group");
+    if groups.iter().any(|group| group == "system:masters") {
+        return Ok(true);
+    }
+    let fits = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(head) => path.starts_with(head),
+        None => path == pattern,
+    };
+    if verb == "get" && DISCOVERY.iter().any(|pattern| fits(pattern)) {
+        return Ok(true);
+    }
+    let rules = rules_of(call, &who, &groups)?;
+    Ok(rules.iter().any(|rule| {
+        let texts = |field: &str| items(rule, &[field]).iter().filter_map(Value::as_str);
+        texts("verbs").any(|one| one == "*" || one == verb) && texts("nonResourceURLs").any(fits)
+    }))
+}
+
 fn can(call: &mut Call<'_>, verb: &str, what: &str) -> Result<bool, Problem> {
+    if what.starts_with('/') {
+        return may_ask(call, verb, what);
+    }
+    if !RESOURCE_VERBS.contains(&verb) {
+        call.stderr
+            .push_str(&format!("Warning: verb '{verb}' is not a known verb\n\n"));
+    }
     let (resource, name) = what.split_once('/').unwrap_or((what, ""));
     let kind = call.kind_of(resource).ok();
     if kind.is_none() && resource != "*" {
         call.stderr.push_str(&format!(
-            "Warning: the server doesn't have a resource type '{resource}'\n"
+            "Warning: the server doesn't have a resource type '{resource}'\n\n"
         ));
     }
-    if kind.is_some_and(|kind| !kind.namespaced) {
+    if kind.is_some_and(|kind| !kind.namespaced) && !call.arguments.on("all-namespaces") {
         let group = kind.map_or("", Kind::group);
         let scope = if group.is_empty() {
             String::new()
@@ -80,7 +168,7 @@ fn can(call: &mut Call<'_>, verb: &str, what: &str) -> Result<bool, Problem> {
             format!(" in group '{group}'")
         };
         call.stderr.push_str(&format!(
-            "Warning: resource '{}' is not namespace scoped{scope}\n",
+            "Warning: resource '{}' is not namespace scoped{scope}\n\n",
             kind.map_or(resource, |kind| kind.plural)
         ));
     }

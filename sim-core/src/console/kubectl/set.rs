@@ -6,7 +6,7 @@ use crate::manifest::value::Value;
 
 use super::edit::chosen;
 use super::problem::Problem;
-use super::{Call, name_of, title};
+use super::{Call, name_of};
 
 /// Flags of `set`.
 pub const FLAGS: &[&str] = &[
@@ -108,8 +108,7 @@ fn finish(
     } else {
         call.put(object)?
     };
-    super::apply::shown(call, kind, &made, words);
-    Ok(())
+    super::printers::outcome(call, kind, &made, words)
 }
 
 fn image(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
@@ -179,6 +178,8 @@ fn env(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         set.extend(variables_from(call, &from)?);
     }
     let listing = call.arguments.on("list");
+    let keeps = call.arguments.flag("overwrite") == Some("false");
+    let resolves = call.arguments.on("resolve");
     if set.is_empty() && gone.is_empty() && !listing {
         return Err(Problem::error(
             "at least one environment variable must be provided",
@@ -188,6 +189,8 @@ fn env(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     for (kind, mut object) in chosen(call, &rest)? {
         let before = object.clone();
         let mut lines = Vec::new();
+        let mut taken = None;
+        let mut seen: Vec<Value> = Vec::new();
         let header = (kind.kind, name_of(&before).to_owned());
         each_container(
             kind,
@@ -198,15 +201,31 @@ fn env(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
                 if listing {
                     let name = container.str_at(&["name"]).unwrap_or("");
                     lines.push(format!("# {} {}, container {name}", header.0, header.1));
-                    lines.extend(listed(container));
+                    if resolves {
+                        seen.push(container.clone());
+                        return;
+                    }
+                    lines.extend(listed(container, &|_| None));
                     return;
+                }
+                if keeps && taken.is_none() {
+                    taken = already_set(container, &set);
                 }
                 change_env(container, &set, &gone);
             },
         );
+        if let Some(taken) = taken {
+            return Err(Problem::error(&taken));
+        }
         if listing {
-            for line in lines {
-                call.say(&line);
+            for (index, line) in lines.iter().enumerate() {
+                call.say(line);
+                if let Some(container) = seen.get(index) {
+                    let known = |from: &Value| resolved(call, &before, from);
+                    for line in listed(container, &known) {
+                        call.say(&line);
+                    }
+                }
             }
             continue;
         }
@@ -215,7 +234,43 @@ fn env(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     Ok(())
 }
 
-fn listed(container: &Value) -> Vec<String> {
+/// What stands in the way of `--overwrite=false`. Source: `k8s.io/kubectl/pkg/cmd/set/env/env_parse.go`.
+fn already_set(container: &Value, set: &[Variable]) -> Option<String> {
+    let list = container.get("env").and_then(Value::as_list).unwrap_or(&[]);
+    list.iter().find_map(|one| {
+        let name = one.str_at(&["name"])?;
+        let wanted = set.iter().find(|(wanted, _)| wanted == name)?;
+        let old = one.str_at(&["value"]).unwrap_or("");
+        (wanted.1.str_at(&["value"]) != Some(old))
+            .then(|| format!("'{name}' already has a value ({old}), and --overwrite is false"))
+    })
+}
+
+/// The value that `--resolve` finds behind a reference.
+fn resolved(call: &Call<'_>, object: &Value, from: &Value) -> Option<String> {
+    let stored = |word: &str, field: &str| {
+        let view = call.view().ok()?;
+        let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
+        let kind = super::kind_of(word).ok()?;
+        let found = view.get(kind, namespace, from.str_at(&[field, "name"])?)?;
+        let key = from.str_at(&[field, "key"])?;
+        found.str_at(&["data", key]).map(str::to_owned)
+    };
+    if from.get("configMapKeyRef").is_some() {
+        return stored("configmaps", "configMapKeyRef");
+    }
+    if from.get("secretKeyRef").is_some() {
+        let text = stored("secrets", "secretKeyRef")?;
+        let bytes = crate::base::base64::decode(&text).ok()?;
+        return String::from_utf8(bytes).ok();
+    }
+    let path = from.str_at(&["fieldRef", "fieldPath"])?;
+    object
+        .path(&path.split('.').collect::<Vec<_>>())
+        .map(crate::object::jsonpath::text)
+}
+
+fn listed(container: &Value, known: &dyn Fn(&Value) -> Option<String>) -> Vec<String> {
     let list = container.get("env").and_then(Value::as_list).unwrap_or(&[]);
     list.iter()
         .map(|one| {
@@ -223,6 +278,9 @@ fn listed(container: &Value) -> Vec<String> {
             match one.get("valueFrom") {
                 None => format!("{name}={}", one.str_at(&["value"]).unwrap_or("")),
                 Some(from) => {
+                    if let Some(value) = known(from) {
+                        return format!("{name}={value}");
+                    }
                     let text = |path: &[&str]| from.str_at(path).unwrap_or("").to_owned();
                     if from.get("secretKeyRef").is_some() {
                         format!(
@@ -375,35 +433,31 @@ fn resources(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
 }
 
 fn selector(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
-    let Some((expression, rest)) = words.split_last() else {
-        return Err(Problem::error(
-            "one or more resources must be specified as <resource> <name> or <resource>/<name>",
-        ));
+    let missing =
+        "one or more resources must be specified as <resource> <name> or <resource>/<name>";
+    // The last word is the selector if there is anything before it.
+    let Some((expression, rest)) = words.split_last().filter(|(_, rest)| !rest.is_empty()) else {
+        return Err(Problem::error(missing));
     };
+    if rest.len() == 1 && !rest[0].contains('/') && !expression.contains('=') {
+        return Err(Problem::error("a selector is required"));
+    }
     let mut wanted = Value::map();
     for pair in expression.split(',') {
-        let Some((key, value)) = pair.split_once('=') else {
+        let pair = pair.split_once('=').filter(|(key, _)| !key.is_empty());
+        let Some((key, value)) = pair else {
             return Err(Problem::error(&format!("invalid selector: {expression}")));
         };
         wanted.set(key, value.trim_start_matches('=').into());
     }
     for (kind, mut object) in chosen(call, rest)? {
         let before = object.clone();
-        match kind.kind {
-            "Service" | "ReplicationController" => {
-                object.set_path(&["spec", "selector"], wanted.clone());
-            }
-            "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" => object.set_path(
-                &["spec", "selector"],
-                Value::object([("matchLabels", wanted.clone())]),
-            ),
-            _ => {
-                return Err(Problem::error(&format!(
-                    "setting a selector is only supported for Services, not {}",
-                    title(kind, name_of(&object))
-                )));
-            }
+        if kind.kind != "Service" {
+            return Err(Problem::error(
+                "setting a selector is only supported for Services",
+            ));
         }
+        object.set_path(&["spec", "selector"], wanted.clone());
         if let Some(version) = call.arguments.flag("resource-version") {
             object.set_path(&["metadata", "resourceVersion"], version.into());
         }
@@ -416,6 +470,11 @@ fn service_account(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem>
     let Some((account, rest)) = words.split_last() else {
         return Err(Problem::error("serviceaccount is required"));
     };
+    if rest.is_empty() && call.arguments.flag("filename").is_none() {
+        return Err(Problem::error(
+            "one or more resources must be specified as <resource> <name> or <resource>/<name>",
+        ));
+    }
     for (kind, mut object) in chosen(call, rest)? {
         let before = object.clone();
         let Some(base) = pod_spec(kind) else {
@@ -461,6 +520,11 @@ fn subject(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     }
     for (kind, mut object) in chosen(call, words)? {
         let before = object.clone();
+        if !matches!(kind.kind, "RoleBinding" | "ClusterRoleBinding") {
+            return Err(Problem::error(
+                "setting subjects is only supported for RoleBinding/ClusterRoleBinding",
+            ));
+        }
         let mut list = object
             .get("subjects")
             .and_then(Value::as_list)

@@ -44,6 +44,11 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
             )));
         }
     };
+    if nodes && call.arguments.on("containers") {
+        return Err(Problem::error(
+            "unknown flag: --containers\nSee 'kubectl top node --help' for usage.",
+        ));
+    }
     let by_container = !nodes && call.arguments.on("containers");
     let selector = call.selector()?;
     let everywhere = call.arguments.on("all-namespaces");
@@ -130,7 +135,9 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
     if everywhere && !nodes {
         table.header.insert(0, "NAMESPACE".to_owned());
     }
+    let mut sum: Sample = (None, None);
     for (space, name, total, shares) in rows {
+        sum = (add(sum.0, total.0), add(sum.1, total.1));
         let cpu = total
             .0
             .map_or_else(|| "<unknown>".to_owned(), |milli| format!("{milli}m"));
@@ -147,6 +154,18 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
             _ if everywhere => vec![space, name, cpu, memory],
             _ => vec![name, cpu, memory],
         });
+    }
+    if call.arguments.on("sum") && !nodes {
+        let lead = table.header.len() - 2;
+        let blank = |text: &str| vec![text.to_owned(); lead];
+        let mut rule = blank("");
+        rule.extend(["________", "________"].map(str::to_owned));
+        let mut last = blank("");
+        last.extend([
+            format!("{}m", sum.0.unwrap_or(0)),
+            format!("{}Mi", sum.1.unwrap_or(0) >> 20),
+        ]);
+        table.rows.extend([rule, last]);
     }
     call.stdout
         .push_str(&table.kubectl(!call.arguments.on("no-headers")));

@@ -7,7 +7,7 @@ use crate::object::jsonpath::{Template, text};
 
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, apply, get, name_of, title};
+use super::{Call, apply, get, name_of, printers};
 
 /// Flags of `wait`.
 pub const FLAGS: &[&str] = &[
@@ -20,6 +20,9 @@ pub const FLAGS: &[&str] = &[
     "field-selector",
     "output:o",
 ];
+
+/// What is said of an object that is as it was waited for.
+const MET: &str = "condition met";
 
 /// Grain of the client's watch.
 const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
@@ -50,14 +53,18 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
     };
     let deadline = call.now() + span;
     let words = call.arguments.words.clone();
+    if words.is_empty() && call.arguments.flag("filename").is_none() {
+        return Err(Problem::error(
+            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
+        ));
+    }
     if matches!(goal, For::Create) {
         loop {
-            if let Ok(found) = call.chosen(&words)
+            if let Ok(found) = super::edit::chosen(call, &words)
                 && !found.is_empty()
             {
                 for (kind, object) in found {
-                    let line = format!("{} condition met", title(kind, name_of(&object)));
-                    call.say(&line);
+                    printers::outcome(call, kind, &object, MET)?;
                 }
                 return Ok(());
             }
@@ -69,7 +76,7 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
     let found = if matches!(goal, For::Delete) {
         present(call, &words)?
     } else {
-        call.chosen(&words)?
+        super::edit::chosen(call, &words)?
     };
     if found.is_empty() {
         return if matches!(goal, For::Delete) {
@@ -101,14 +108,19 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
                     break;
                 }
                 (For::Condition(condition, value), Some(now)) => holds(&now, condition, value),
-                (For::Path(path, value), Some(now)) => path
-                    .first(&now)
-                    .is_some_and(|found| value.as_ref().is_none_or(|value| text(&found) == *value)),
+                (For::Path(path, value), Some(now)) => match single(&path.values(&now)) {
+                    Ok(found) => found.is_some_and(|found| {
+                        value.as_ref().is_none_or(|value| text(&found) == *value)
+                    }),
+                    Err(why) => {
+                        problems.push(Problem::error(why));
+                        break;
+                    }
+                },
                 (For::Create, Some(_)) => true,
             };
             if met {
-                let line = format!("{} condition met", title(kind, &name));
-                call.say(&line);
+                printers::outcome(call, kind, &object, MET)?;
                 break;
             }
             if !step(call, deadline) {
@@ -123,10 +135,34 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
     Problem::all(problems)
 }
 
+/// The one plain value that a path finds.
+fn single(found: &[Value]) -> Result<Option<Value>, &'static str> {
+    match found {
+        [] => Ok(None),
+        [Value::Map(_) | Value::List(_)] => {
+            Err("jsonpath leads to a nested object or list which is not supported")
+        }
+        [one] => Ok(Some(one.clone())),
+        _ => Err("given jsonpath expression matches more than one value"),
+    }
+}
+
 /// Objects that are there; absent ones have been deleted already.
 fn present(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
     let selector = call.selector()?;
     let mut found = Vec::new();
+    if call.arguments.flag("filename").is_some() {
+        let (items, problems) = apply::items(call)?;
+        Problem::all(problems)?;
+        let view = call.view()?;
+        return Ok(items
+            .into_iter()
+            .filter_map(|item| {
+                let object = view.get(item.kind, item.namespace(), name_of(&item.object))?;
+                Some((item.kind, object))
+            })
+            .collect());
+    }
     for (kind, name) in call.targets(words)? {
         match name {
             Some(name) => found.extend(
@@ -191,20 +227,40 @@ fn goal(text: &str) -> Result<For, Problem> {
         return Ok(For::Condition(name.to_owned(), value.to_owned()));
     }
     if let Some(path) = text.strip_prefix("jsonpath=") {
-        let path = path.trim_matches('\'');
-        let (path, value) = match path.rfind('}') {
-            Some(at) => (&path[..=at], path[at + 1..].strip_prefix('=')),
-            None => path
-                .split_once('=')
-                .map_or((path, None), |(path, value)| (path, Some(value))),
-        };
-        let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
-        return Ok(For::Path(
-            template,
-            value.map(|value| value.trim_matches(['\'', '"']).to_owned()),
-        ));
+        return path_goal(path);
     }
     Err(Problem::error(&format!(
         "unrecognized condition: \"{text}\""
     )))
+}
+
+/// `{.path}` or `{.path}=value`. An equal sign in a filter is not the one before the value.
+fn path_goal(text: &str) -> Result<For, Problem> {
+    let text = text.trim_matches('\'');
+    let depth = |at: usize| {
+        let of = |one: char| text[..at].matches(one).count();
+        of('[') > of(']') || of('{') > of('}')
+    };
+    let mut signs = text
+        .match_indices('=')
+        .map(|(at, _)| at)
+        .filter(|at| !depth(*at));
+    let (path, value) = match signs.next() {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    };
+    if signs.next().is_some() {
+        return Err(Problem::error(
+            "jsonpath wait format must be --for=jsonpath='{.status.readyReplicas}'=3 or --for=jsonpath='{.status.readyReplicas}'",
+        ));
+    }
+    let template = Template::relaxed(path.trim_matches(['\'', '"']))
+        .map_err(|error| Problem::error(&error))?;
+    let value = value.map(|value| value.trim_matches(['\'', '"']).to_owned());
+    if value.as_ref().is_some_and(String::is_empty) {
+        return Err(Problem::error(
+            "jsonpath wait has to have a value after equal sign",
+        ));
+    }
+    Ok(For::Path(template, value))
 }

@@ -21,6 +21,7 @@ use crate::kube::render::View;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json, json_pretty, yaml};
 
+use super::printers;
 use super::problem::Problem;
 use super::{Call, apply, get, name_of, title};
 
@@ -432,7 +433,7 @@ impl Printer {
                     call.stdout.push_str(&yaml(&document));
                 }
                 "name" => call.say(&title(kind, name_of(object))),
-                _ => get::print(call, &[(kind, object.clone())], &[], true)?,
+                _ => printers::print(call, &[(kind, object.clone())], &[], true)?,
             }
         }
         Ok(())

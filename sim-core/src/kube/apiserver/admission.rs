@@ -25,7 +25,7 @@ pub fn fill(kind: &Kind, namespace: &str, object: &mut Value, turn: &Turn<'_, '_
     }
 }
 
-/// Whether an object may be created.
+/// Whether an object may be created by a user.
 ///
 /// # Errors
 /// `Forbidden`, in upstream's words.
@@ -33,6 +33,7 @@ pub fn check(
     kind: &'static Kind,
     namespace: &str,
     object: &Value,
+    user: &str,
     turn: &Turn<'_, '_>,
 ) -> Result<(), Refusal> {
     let name: Arc<str> = object.str_at(&["metadata", "name"]).unwrap_or("").into();
@@ -51,6 +52,7 @@ pub fn check(
     }
     policy::check(
         &policy::Attempt {
+            user,
             operation: "CREATE",
             kind,
             namespace,

@@ -28,6 +28,7 @@ impl ApiServer {
             return Err(Refusal::not_found(kind, name));
         };
         let attempt = super::admission::policy::Attempt {
+            user: super::admission::policy::ADMINISTRATOR,
             operation: "DELETE",
             kind,
             namespace,

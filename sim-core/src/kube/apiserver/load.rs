@@ -11,7 +11,8 @@ use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 use crate::substrate::order::MachineId;
 
-use super::{ApiServer, Refusal, Response, note, read, write};
+use super::write::parse;
+use super::{ApiServer, Refusal, Response, note, read};
 
 /// Fields of `metadata` that a write to an object leaves as they were taken over.
 const KEPT: [&str; 4] = [
@@ -58,7 +59,7 @@ impl ApiServer {
             namespace: namespace.as_str().into(),
             name: name.as_str().into(),
         };
-        write::define(kind, &key, &mut value, turn)?;
+        parse::define(kind, &key, &mut value, turn)?;
         let simulated = match turn.store.documents().get(&key) {
             Some(document) => document.row != RowReference::None,
             None => read(kind, &namespace, &name, turn).is_some(),
@@ -105,7 +106,7 @@ fn ensure_namespace(name: &str, turn: &mut Turn<'_, '_>) {
     if turn.store.documents().get(&key).is_some() {
         return;
     }
-    let value = write::namespace_object(name);
+    let value = parse::namespace_object(name);
     let now = turn.now();
     turn.store.add_document(key, value, 0, now);
 }

@@ -23,7 +23,7 @@ use crate::object::typed::field_set::{field_set, field_set_lax, with_named};
 use crate::object::typed::merge::merge;
 use crate::object::typed::remove::remove;
 
-use super::write::defaulted;
+use super::write::parse::defaulted;
 use super::{ApiServer, Refusal, Request, Response, conflict, known, read};
 
 /// Update entries that are kept; older ones become one. Source: `capmanagers.go`.

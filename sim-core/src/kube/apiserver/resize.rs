@@ -11,7 +11,9 @@ use crate::manifest::value::Value;
 
 use super::refusal::{Cause, cause};
 use super::template::build;
-use super::write::{Old, answer, parse, pod_document};
+use super::write::answer;
+use super::write::parse::{Old, parse};
+use super::write::pod::pod_document;
 use super::{ApiServer, Refusal, Response, note, read};
 
 const LISTS: [&str; 2] = ["initContainers", "containers"];

@@ -22,7 +22,8 @@ use crate::manifest::decode::kube::defaults::apply_defaults;
 use crate::manifest::value::Value;
 
 use super::service::Luck;
-use super::{ApiServer, revive, workload, write};
+use super::write::rows;
+use super::{ApiServer, revive, workload};
 
 /// Resources in the order in which they are given rows: owners before what they own.
 const ORDER: [&str; 11] = [
@@ -101,12 +102,12 @@ impl ApiServer {
                 let Ok(allocated) = self.allocate(&spec, luck) else {
                     return;
                 };
-                let id = write::create_service(&spec, &allocated, key, turn);
+                let id = rows::create_service(&spec, &allocated, key, turn);
                 store(key, value, RowReference::Service(id), turn);
                 forget_endpoints(key, turn);
             }
             KubeSpec::Deployment(spec) => {
-                let id = write::create_deployment(&spec, key, &value, turn);
+                let id = rows::create_deployment(&spec, key, &value, turn);
                 resume_deployment(id, &document, turn);
                 let mut value = value;
                 value.remove("status");
@@ -118,7 +119,7 @@ impl ApiServer {
                 store(key, value, RowReference::Deployment(id), turn);
             }
             KubeSpec::ReplicaSet(spec) => {
-                let mut row = write::replica_set_row(&spec, key, &value, turn);
+                let mut row = rows::replica_set_row(&spec, key, &value, turn);
                 row.created = revive::created(&document.value, turn);
                 row.conditions = revive::conditions(&document.value, turn);
                 row.generation = document.generation.max(1);

@@ -1,11 +1,13 @@
-//! Admission of the pods that controllers make: what a person's pod meets, theirs meet too. The
-//! namespace's limits fill in what is missing, its limits, security level and quotas are asked.
+//! Admission of what controllers make: what a person's pod meets, theirs meet too. The namespace's
+//! limits fill in what is missing, its limits, security level, policies and quotas are asked.
 //! Source: `pkg/kubeapiserver/options/plugins.go`.
 
 use crate::base::name::Name;
 use crate::kube::apiserver::workload::keep_template;
 use crate::kube::apiserver::{Cause, Refusal, admission};
 use crate::kube::kinds::{self, Kind};
+use crate::kube::rows::ReplicaSetId;
+use crate::kube::rows::workload::OwnerKind;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
@@ -13,12 +15,29 @@ use crate::manifest::decode::kube::decode_value;
 use crate::manifest::value::Value;
 
 use super::quota;
+use super::revisions::owner_reference;
 
-/// The template that the pod is really made from: the given one, with what its namespace fills in.
+/// The service account that a kind's controller acts as.
+/// Source: `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go`.
+pub const fn account(kind: OwnerKind) -> &'static str {
+    match kind {
+        OwnerKind::ReplicaSet => "system:serviceaccount:kube-system:replicaset-controller",
+        OwnerKind::ReplicationController => {
+            "system:serviceaccount:kube-system:replication-controller"
+        }
+        OwnerKind::StatefulSet => "system:serviceaccount:kube-system:statefulset-controller",
+        OwnerKind::DaemonSet => "system:serviceaccount:kube-system:daemon-set-controller",
+        OwnerKind::Job => "system:serviceaccount:kube-system:job-controller",
+    }
+}
+
+/// The template that an owner's pod is really made from: the given one, with what its namespace fills
+/// in.
 ///
 /// # Errors
 /// `pods "x" is forbidden: …`.
 pub fn admit(
+    owner: ReplicaSetId,
     template: TemplateId,
     name: Name,
     turn: &mut Turn<'_, '_>,
@@ -30,7 +49,7 @@ pub fn admit(
         .iter()
         .any(|field| document.path(&["spec", field]).is_some());
     let admitted = if special || asks(&namespace, turn) {
-        limited(template, name, &namespace, turn)?
+        limited(owner, template, name, &namespace, turn)?
     } else {
         template
     };
@@ -53,12 +72,14 @@ fn asks(namespace: &str, turn: &Turn<'_, '_>) -> bool {
     };
     any("limitranges")
         || any("resourcequotas")
+        || admission::policy::is_any_bound(turn)
         || documents
             .get(&key)
             .is_some_and(|document| admission::security::is_enforced(&document.value))
 }
 
 fn limited(
+    owner: ReplicaSetId,
     template: TemplateId,
     name: Name,
     namespace: &str,
@@ -75,16 +96,28 @@ fn limited(
     pod.set("kind", kind.kind.into());
     pod.set_path(&["metadata", "namespace"], namespace.into());
     pod.set_path(&["metadata", "name"], name.as_str().into());
+    let user = account(
+        turn.store
+            .replica_set(owner)
+            .map_or_else(Default::default, |row| row.kind),
+    );
+    if let Some(reference) = owner_reference(owner, turn) {
+        pod.set_path(
+            &["metadata", "ownerReferences"],
+            Value::list(vec![reference]),
+        );
+    }
     let before = pod.clone();
     admission::fill(kind, namespace, &mut pod, turn);
     if pod != before {
         valid(kind, &name, &pod)?;
     }
-    admission::check(kind, namespace, &pod, turn).map_err(|refusal: Refusal| refusal.message)?;
+    admission::check(kind, namespace, &pod, user, turn)
+        .map_err(|refusal: Refusal| refusal.message)?;
     if pod == before {
         return Ok(template);
     }
-    for field in ["name", "namespace"] {
+    for field in ["name", "namespace", "ownerReferences"] {
         pod.remove_path(&["metadata", field]);
     }
     for field in ["apiVersion", "kind"] {
@@ -115,4 +148,31 @@ fn valid(kind: &'static Kind, name: &str, pod: &Value) -> Result<(), String> {
         return Ok(());
     }
     Err(Refusal::invalid(kind, name, causes).message)
+}
+
+/// Whether bound policies let a controller make an object.
+///
+/// # Errors
+/// `replicasets.apps "x" is forbidden: …`.
+pub fn judge(
+    user: &str,
+    kind: &'static str,
+    object: &Value,
+    turn: &Turn<'_, '_>,
+) -> Result<(), String> {
+    let kind = kinds::KINDS.iter().find(|one| one.kind == kind);
+    let Some(kind) = kind.filter(|_| admission::policy::is_any_bound(turn)) else {
+        return Ok(());
+    };
+    let text = |field: &str| object.str_at(&["metadata", field]).unwrap_or("");
+    let attempt = admission::policy::Attempt {
+        user,
+        operation: "CREATE",
+        kind,
+        namespace: text("namespace"),
+        name: text("name"),
+        object: Some(object),
+        old: None,
+    };
+    admission::policy::check(&attempt, turn).map_err(|refusal| refusal.message)
 }

@@ -2,8 +2,10 @@
 //! Sources: `pkg/controller/deployment/{deployment_controller,sync,rolling,recreate,progress}.go`.
 
 pub mod arithmetic;
+pub mod create;
 pub mod progress;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
@@ -13,12 +15,8 @@ use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::limiter::Limiter;
 use crate::kube::rows::node::ConditionStatus;
-use crate::kube::rows::pod::NO_POD;
-use crate::kube::rows::workload::{
-    Amount, DeploymentRow, OwnerKind, Part, PodCounts, ReplicaSetRow,
-};
+use crate::kube::rows::workload::{Amount, DeploymentRow};
 use crate::kube::rows::{DeploymentId, ReplicaSetId};
-use crate::kube::selector::{Requirement, Selector};
 use crate::kube::store::events::Message;
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
@@ -31,9 +29,19 @@ use arithmetic::{Bounds, Share, Size};
 pub struct DeploymentController {
     /// Its client's rate limiter.
     pub limiter: Limiter,
+    /// ReplicaSets that the API server refused: how many in a row.
+    refusals: BTreeMap<DeploymentId, u32>,
 }
 
 impl DeploymentController {
+    /// A controller that has seen nothing.
+    pub const fn new(limiter: Limiter) -> Self {
+        Self {
+            limiter,
+            refusals: BTreeMap::new(),
+        }
+    }
+
     /// One pass over one Deployment.
     pub fn sync(&mut self, id: DeploymentId, turn: &mut Turn<'_, '_>) {
         let Some(row) = turn.store.deployment(id) else {
@@ -137,7 +145,9 @@ impl DeploymentController {
         turn: &mut Turn<'_, '_>,
     ) -> bool {
         let bounds = bounds(row);
-        let new = self.new_replica_set(id, row, new, turn);
+        let Some(new) = self.new_replica_set(id, row, new, turn) else {
+            return true;
+        };
         let Some(set) = turn.store.replica_set(new) else {
             return true;
         };
@@ -190,7 +200,9 @@ impl DeploymentController {
                 .is_some_and(|set| set.pods.active + set.pods.terminating > 0)
         };
         if !changed && !old_sets(id, new, turn).iter().any(alive) {
-            let new = self.new_replica_set(id, row, new, turn);
+            let Some(new) = self.new_replica_set(id, row, new, turn) else {
+                return;
+            };
             if turn
                 .store
                 .replica_set(new)
@@ -369,14 +381,15 @@ impl DeploymentController {
         );
     }
 
-    /// The new ReplicaSet: the one there is, brought up to date, or a fresh one.
+    /// The new ReplicaSet: the one there is, brought up to date, or a fresh one; none if the API server
+    /// refuses it.
     fn new_replica_set(
         &mut self,
         id: DeploymentId,
         row: &DeploymentRow,
         new: Option<ReplicaSetId>,
         turn: &mut Turn<'_, '_>,
-    ) -> ReplicaSetId {
+    ) -> Option<ReplicaSetId> {
         let highest = old_sets(id, new, turn)
             .iter()
             .filter_map(|set| turn.store.replica_set(*set))
@@ -425,111 +438,9 @@ impl DeploymentController {
                     turn,
                 );
             }
-            return set;
+            return Some(set);
         }
         self.create(id, row, number, turn)
-    }
-
-    fn create(
-        &mut self,
-        id: DeploymentId,
-        row: &DeploymentRow,
-        number: i64,
-        turn: &mut Turn<'_, '_>,
-    ) -> ReplicaSetId {
-        let bounds = bounds(row);
-        let wanted = if row.recreate {
-            row.replicas
-        } else {
-            row.replicas.min(bounds.ceiling() - total(id, turn)).max(0)
-        };
-        let mut collisions = row.collisions;
-        let (hash, name) = loop {
-            let hash = template_hash(row.template, collisions, turn);
-            let name = format!("{}-{hash}", turn.ctx.symbols.text(row.name));
-            let name = turn.ctx.symbols.intern(&name);
-            if turn.store.replica_set_named(row.namespace, name).is_none() {
-                break (hash, name);
-            }
-            collisions += 1;
-        };
-        if collisions != row.collisions
-            && let Some(row) = turn.store.deployment_mut(id)
-        {
-            row.collisions = collisions;
-        }
-        let template = with_hash(row.template, &hash, turn);
-        let mut selector = Selector::clone(&row.selector);
-        let hash: Arc<str> = hash.into();
-        selector.0.push(Requirement::In(
-            "pod-template-hash".into(),
-            [hash.clone()].into(),
-        ));
-        self.limiter.take(turn.now());
-        let hash = turn.ctx.symbols.intern(&hash);
-        let set = turn.store.add_replica_set(ReplicaSetRow {
-            kind: OwnerKind::ReplicaSet,
-            part: Part::None,
-            namespace: row.namespace,
-            name,
-            owner: Some(id),
-            hash: Some(hash),
-            source: Some(row.template),
-            selector: Arc::new(selector),
-            template,
-            replicas: wanted,
-            min_ready_s: row.min_ready_s,
-            desired: Some(row.replicas),
-            max: Some(bounds.ceiling()),
-            revision_number: number,
-            revision_history: Vec::new(),
-            generation: 1,
-            created: turn.now(),
-            deleting: false,
-            observed: 0,
-            status: PodCounts::default(),
-            conditions: Vec::new(),
-            pods: PodCounts::default(),
-            first_pod: NO_POD,
-            pods_all: 0,
-            ordinal: 0,
-            creating: 0,
-            deleting_pods: 0,
-            wave: (0, 0),
-            revision: 0,
-        });
-        turn.note(
-            "kube.deployment",
-            "create",
-            "replicaset",
-            Name::plain(name),
-            Detail::Number(wanted),
-        );
-        if wanted > 0 {
-            self.report(
-                ("Deployment", row.namespace, Name::plain(row.name)),
-                name,
-                0,
-                wanted,
-                turn,
-            );
-        }
-        self.number(id, number, turn);
-        if row.deadline_s.is_some() {
-            let text = format!(
-                "Created new replica set \"{}\"",
-                turn.ctx.symbols.text(name)
-            );
-            progress::set(
-                id,
-                "Progressing",
-                ConditionStatus::True,
-                "NewReplicaSetCreated",
-                text.into(),
-                turn,
-            );
-        }
-        set
     }
 
     /// Copies the revision number to the Deployment's annotation.

@@ -151,7 +151,7 @@ impl Hands {
             return;
         };
         let ordinal = row.ordinal;
-        let template = match admission::admit(plan.template, plan.name, turn) {
+        let template = match admission::admit(id, plan.template, plan.name, turn) {
             Ok(template) => template,
             Err(refusal) => {
                 let message = Message::Text(format!("Error creating: {refusal}").into());

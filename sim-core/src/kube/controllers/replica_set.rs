@@ -94,7 +94,7 @@ impl ReplicaSetController {
         };
         let object = (row.kind.text(), namespace, Name::plain(name));
         let (component, source) = (component(row.kind), source(row.kind));
-        let template = match admission::admit(template, pod_name, turn) {
+        let template = match admission::admit(id, template, pod_name, turn) {
             Ok(template) => template,
             Err(refusal) => {
                 self.refused(id, refusal, turn);

@@ -205,7 +205,7 @@ impl StatefulSetController {
             plan.name.text(turn.ctx.symbols),
             turn.ctx.symbols.text(pass.row.name).to_owned(),
         );
-        let template = match admission::admit(plan.template, plan.name, turn) {
+        let template = match admission::admit(pass.id, plan.template, plan.name, turn) {
             Ok(template) => template,
             Err(refusal) => {
                 let text = format!("create Pod {pod} in StatefulSet {set} failed error: {refusal}");

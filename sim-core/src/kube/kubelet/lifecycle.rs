@@ -5,6 +5,8 @@
 //! another, and no container waits for another one's readiness.
 //! Source: `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`SyncPod`, `computePodActions`).
 
+use std::sync::Arc;
+
 use crate::api::kube::probe::ProbeHandler;
 use crate::base::name::{Name, Rule};
 use crate::base::time::SimDuration;
@@ -46,6 +48,10 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
             machine: worker.machine,
             spec: worker.place.clone(),
         });
+        // The next sandbox of the pod gets whatever address is free.
+        if worker.place.address != 0 {
+            Arc::make_mut(&mut worker.place).address = 0;
+        }
         return;
     }
     let Some(sandbox) = worker.sandbox.filter(|_| worker.sandbox_ready) else {

@@ -339,6 +339,7 @@ pub fn sandbox(
         holder: true,
         network: host("hostNetwork"),
         plugs: Vec::new(),
+        address: 0,
         unplugged: false,
         pid,
         ipc: host("hostIPC"),

@@ -24,7 +24,7 @@ use crate::base::sha256::sha256;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::kube::apiserver::template::build;
-use crate::kube::apiserver::write::pod_document;
+use crate::kube::apiserver::write::pod::pod_document;
 use crate::kube::render::time;
 use crate::kube::rows::PodId;
 use crate::kube::template::PodTemplate;

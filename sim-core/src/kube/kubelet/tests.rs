@@ -85,6 +85,7 @@ impl Rig {
             control,
             profile: Default::default(),
             address: None,
+            subnet: None,
         };
         let machine = self
             .on_machines(|substrate, scope| substrate.add_machine(spec, scope))

@@ -44,7 +44,14 @@ pub fn render(view: &View<'_>, id: NodeId) -> Value {
             uid_text(uid(view.seed, "nodes", "", name, row.created.as_micros())).into(),
         ),
     ]);
+    // Of `--allocate-node-cidrs`: the node's part of the cluster's range.
+    let range = view.machines.subnet(row.machine).map(Value::from);
     let spec = object([
+        ("podCIDR", range.clone().unwrap_or_default()),
+        (
+            "podCIDRs",
+            range.map_or(Value::Null, |range| Value::list(vec![range])),
+        ),
         (
             "taints",
             if taints.is_empty() {

@@ -155,6 +155,9 @@ pub struct SandboxSpec {
     /// Networks that it is plugged into, in the order of its interfaces; empty: its machine's own
     /// subnet.
     pub plugs: Vec<Plug>,
+    /// The address that it had before it was taken over, and keeps if nobody else has it; 0: any of
+    /// its machine's subnet.
+    pub address: u32,
     /// Whether its network has nothing but a loopback.
     pub unplugged: bool,
     /// Process namespace.

@@ -76,13 +76,46 @@ impl Substrate {
                 FIRST_HOST
             };
             let (word, bit) = (usize::from(host / 64), 1_u64 << (host % 64));
-            if row.addresses[word] & bit == 0 {
+            let address = self.network.wrapping_add(row.subnet << 8) | u32::from(host);
+            if row.addresses[word] & bit == 0 && !self.foreign.contains(&address) {
                 row.addresses[word] |= bit;
                 row.last_address = host;
-                return Some(self.network.wrapping_add(row.subnet << 8) | u32::from(host));
+                return Some(address);
             }
         }
         None
+    }
+
+    /// Takes an address that is wanted; none if there is none, or somebody has it. One outside of the
+    /// machine's subnet comes from a network plugin with ranges of its own.
+    fn take_wanted(&mut self, machine: MachineId, address: u32) -> Option<u32> {
+        if address == 0 {
+            return None;
+        }
+        if self.is_of_subnet(machine, address) {
+            let [_, _, _, host] = address.to_be_bytes();
+            let (word, bit) = (usize::from(host / 64), 1_u64 << (host % 64));
+            let row = &mut self.machines[machine];
+            if row.addresses[word] & bit != 0 {
+                return None;
+            }
+            row.addresses[word] |= bit;
+            // The plugin goes on after the highest that it has given out.
+            row.last_address = row.last_address.max(host);
+            return Some(address);
+        }
+        let [_, _, _, host] = address.to_be_bytes();
+        let taken = self.machines.iter().any(|(other, row)| {
+            self.is_of_subnet(other, address)
+                && row.addresses[usize::from(host / 64)] & (1_u64 << (host % 64)) != 0
+        });
+        (!taken && self.foreign.insert(address)).then_some(address)
+    }
+
+    fn is_of_subnet(&self, machine: MachineId, address: u32) -> bool {
+        self.machines.get(machine).is_some_and(|row| {
+            address & !0xff == self.network.wrapping_add(row.subnet << 8) & !0xff
+        })
     }
 
     /// Addresses for a sandbox, in the order of its plugs. None: a range is used up.
@@ -96,7 +129,9 @@ impl Substrate {
             return Some(0);
         }
         if spec.plugs.is_empty() {
-            return self.take_address(machine);
+            return self
+                .take_wanted(machine, spec.address)
+                .or_else(|| self.take_address(machine));
         }
         let mut all = Vec::with_capacity(spec.plugs.len());
         for plug in &spec.plugs {
@@ -196,7 +231,7 @@ impl Substrate {
 
     /// Frees an address; 0 is none.
     pub(in crate::substrate) fn give_back_address(&mut self, machine: MachineId, address: u32) {
-        if address != 0 {
+        if address != 0 && !self.foreign.remove(&address) {
             let host = address.to_be_bytes()[3];
             self.machines[machine].addresses[usize::from(host / 64)] &= !(1_u64 << (host % 64));
         }

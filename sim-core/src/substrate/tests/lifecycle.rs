@@ -258,3 +258,40 @@ fn a_subnet_has_253_addresses() {
         .count();
     assert_eq!(failed, 1);
 }
+
+/// Of what is taken over, addresses stay: in the machine's subnet, outside of it, and once only.
+#[test]
+fn a_wanted_address_is_kept_unless_somebody_has_it() {
+    let (mut rig, machines) = Rig::new(1);
+    let with = |rig: &mut Rig, address: [u8; 4]| {
+        rig.order(Order::CreateSandbox {
+            owner: OWNER,
+            machine: machines[1],
+            spec: Arc::new(crate::substrate::cgroup::settings::SandboxSpec {
+                address: u32::from_be_bytes(address),
+                ..Default::default()
+            }),
+        });
+        match rig.heard.last() {
+            Some((_, Upcall::SandboxCreated { sandbox, .. })) => *sandbox,
+            other => panic!("no sandbox: {other:?}"),
+        }
+    };
+    let own = with(&mut rig, [10, 244, 1, 9]);
+    let again = with(&mut rig, [10, 244, 1, 9]);
+    let foreign = with(&mut rig, [192, 168, 7, 3]);
+    let any = rig.sandbox(machines[1]);
+    rig.run_until(10);
+    let text = |rig: &Rig, sandbox| rig.substrate.sandbox_address(sandbox).unwrap();
+    assert_eq!(text(&rig, own), "10.244.1.9");
+    assert_eq!(text(&rig, again), "10.244.1.10");
+    assert_eq!(text(&rig, foreign), "192.168.7.3");
+    assert_eq!(text(&rig, any), "10.244.1.11");
+    // Given back, it does not free its namesake in the machine's subnet.
+    rig.order(Order::RemoveSandbox { sandbox: foreign });
+    let third = with(&mut rig, [192, 168, 7, 3]);
+    let ninth = with(&mut rig, [10, 244, 1, 9]);
+    rig.run_until(20);
+    assert_eq!(text(&rig, third), "192.168.7.3");
+    assert_eq!(text(&rig, ninth), "10.244.1.12");
+}

@@ -135,6 +135,16 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
             ),
         );
     }
+    if let Some(range) = node.str_at(&["spec", "podCIDR"]) {
+        sheet.line(0, &format!("PodCIDR:\t{range}"));
+    }
+    let ranges: Vec<&str> = items(node, &["spec", "podCIDRs"])
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    if !ranges.is_empty() {
+        sheet.line(0, &format!("PodCIDRs:\t{}", ranges.join(",")));
+    }
     pods(call, node, sheet)
 }
 

@@ -4,10 +4,10 @@
 use crate::base::arrange::Arrange;
 use crate::console::kubectl::edit::chosen;
 use crate::console::kubectl::problem::Problem;
-use crate::console::kubectl::{Call, kind_of, name_of, title};
+use crate::console::kubectl::{Call, kind_of, name_of, printers};
 use crate::manifest::value::Value;
 
-use super::{finish, number};
+use super::{finish, number, zero};
 
 /// Flags of `autoscale`.
 pub const AUTOSCALE_FLAGS: &[&str] = &[
@@ -530,13 +530,15 @@ pub fn autoscale(call: &mut Call<'_>) -> Result<(), Problem> {
             call.ask(crate::kube::apiserver::Request::Create { object, namespace })?
                 .object
         };
-        match call.arguments.flag("output") {
-            None | Some("") => {
-                let line = format!("{} autoscaled{}", title(hpa, &name), call.suffix());
-                call.say(&line);
-            }
-            Some(_) => crate::console::kubectl::apply::shown(call, hpa, &made, "autoscaled"),
-        }
+        let shown = if call.dry_client() {
+            // The namespace is the request's, not the object's.
+            let mut made = zero::filled(&made);
+            made.remove_path(&["metadata", "namespace"]);
+            made
+        } else {
+            made
+        };
+        printers::outcome(call, hpa, &shown, "autoscaled")?;
     }
     Ok(())
 }

@@ -32,7 +32,8 @@ const SUBRESOURCES: [(&str, &[&str]); 16] = [
     ("PodDisruptionBudget", &["status"]),
 ];
 
-const VERBS: [&str; 8] = [
+/// Verbs of every kind that is stored.
+pub const VERBS: [&str; 8] = [
     "create",
     "delete",
     "deletecollection",

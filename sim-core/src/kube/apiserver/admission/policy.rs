@@ -2,8 +2,9 @@
 //! Sources: `staging/src/k8s.io/apiserver/pkg/admission/plugin/policy/validating/{dispatcher,validator}.go`,
 //! `pkg/apis/admissionregistration/validation/validation.go`.
 //!
-//! Asked: what people create, change and delete. Not asked: what controllers make. Parameters, the
-//! authorizer and warnings are refused when the policy or the binding is written.
+//! Asked: what people create, change and delete, and what controllers make of Deployments, ReplicaSets,
+//! StatefulSets, DaemonSets, Jobs and CronJobs. Parameters, the authorizer and warnings are refused
+//! when the policy or the binding is written.
 
 use crate::kube::kinds::Kind;
 use crate::kube::store::document::DocumentKey;
@@ -17,9 +18,27 @@ use super::super::{Cause, Refusal};
 const POLICIES: &str = "validatingadmissionpolicies.admissionregistration.k8s.io";
 const BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
 
+/// Whom people's requests come from. Source: kubeadm's `admin.conf`.
+pub const ADMINISTRATOR: &str = "kubernetes-admin";
+
+/// Groups of [`ADMINISTRATOR`].
+pub const ADMINISTRATOR_GROUPS: [&str; 2] = ["kubeadm:cluster-admins", "system:authenticated"];
+
+/// Whether any policy is bound so that it may refuse something.
+pub fn is_any_bound(turn: &Turn<'_, '_>) -> bool {
+    let mut bindings = turn.store.documents().of(BINDINGS);
+    bindings.any(|(_, binding)| is_denying(&binding.value))
+}
+
+fn is_denying(binding: &Value) -> bool {
+    list(binding, &["spec", "validationActions"]).contains(&"Deny".into())
+}
+
 /// What a request wants to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'v> {
+    /// Who wants it: [`ADMINISTRATOR`], or a controller's service account.
+    pub user: &'v str,
     /// `CREATE`, `UPDATE` or `DELETE`.
     pub operation: &'static str,
     /// Kind.
@@ -161,7 +180,7 @@ pub fn check(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Result<(), Refusal> 
         let constraints = policy.path(&["spec", "matchConstraints"]);
         let bindings = turn.store.documents().of(BINDINGS).filter(|(_, binding)| {
             binding.value.str_at(&["spec", "policyName"]) == Some(&*key.name)
-                && list(&binding.value, &["spec", "validationActions"]).contains(&"Deny".into())
+                && is_denying(&binding.value)
         });
         for (binding_key, binding) in bindings {
             let resources = binding.value.path(&["spec", "matchResources"]);
@@ -271,14 +290,8 @@ fn scope(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Vec<(&'static str, Value
         (
             "userInfo",
             Value::object([
-                ("username", text("kubernetes-admin")),
-                (
-                    "groups",
-                    Value::list(vec![
-                        text("kubeadm:cluster-admins"),
-                        text("system:authenticated"),
-                    ]),
-                ),
+                ("username", text(attempt.user)),
+                ("groups", groups(attempt.user)),
             ]),
         ),
     ]);
@@ -289,6 +302,21 @@ fn scope(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Vec<(&'static str, Value
         ("namespaceObject", namespace(attempt.namespace, turn)),
         ("variables", Value::map()),
     ]
+}
+
+fn groups(user: &str) -> Value {
+    let groups = match user.strip_prefix("system:serviceaccount:") {
+        None => ADMINISTRATOR_GROUPS.map(Value::from).to_vec(),
+        Some(rest) => {
+            let namespace = rest.split(':').next().unwrap_or("");
+            vec![
+                "system:serviceaccounts".into(),
+                format!("system:serviceaccounts:{namespace}").into(),
+                "system:authenticated".into(),
+            ]
+        }
+    };
+    Value::list(groups)
 }
 
 fn namespace(name: &str, turn: &Turn<'_, '_>) -> Value {

@@ -1,0 +1,220 @@
+//! `kubectl config`: one cluster, one user, and contexts that choose a namespace there.
+//! Source: `k8s.io/kubectl/pkg/cmd/config`.
+
+use crate::console::Session;
+use crate::console::table::Table;
+use crate::manifest::value::Value;
+
+use super::problem::Problem;
+use super::{Call, printers};
+
+/// Flags of `config`.
+pub const FLAGS: &[&str] = &[
+    "!minify",
+    "!raw",
+    "output:o",
+    "!current",
+    "!no-headers",
+    "!flatten",
+];
+
+/// The cluster, and the context that there is from the start.
+pub const CLUSTER: &str = "podium";
+/// The only user.
+pub const USER: &str = "podium-admin";
+
+/// Verbs that write what there is only one of.
+const SINGLE: [&str; 7] = [
+    "set",
+    "unset",
+    "set-cluster",
+    "set-credentials",
+    "delete-cluster",
+    "delete-user",
+    "rename-context",
+];
+
+/// `config VERB`.
+///
+/// # Errors
+/// Contexts that are not there, and what would need another cluster or user.
+pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
+    let words = call.arguments.words.clone();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let current = call.session.context.clone();
+    match words.as_slice() {
+        ["current-context"] => call.say(&current),
+        ["get-contexts", names @ ..] => return contexts(call, names),
+        ["view"] => {
+            let document = document(call.session, call.arguments.on("minify"));
+            if call.arguments.flag("output").is_none() {
+                call.arguments.set("output", "yaml");
+            }
+            return printers::document(call, &document);
+        }
+        ["set-context", rest @ ..] => return set_context(call, rest),
+        ["use-context" | "use", name] => {
+            let Some(namespace) = call.session.contexts.get(*name).cloned() else {
+                return Err(Problem::error(&format!(
+                    "no context exists with the name: \"{name}\""
+                )));
+            };
+            if *name != current {
+                let own = call.session.namespace.clone();
+                call.session.contexts.insert(current, own);
+                (*name).clone_into(&mut call.session.context);
+                call.session.namespace = namespace;
+            }
+            call.say(&format!("Switched to context \"{name}\"."));
+        }
+        ["delete-context", name] => {
+            if call.session.contexts.remove(*name).is_none() {
+                return Err(Problem::error(&format!(
+                    "cannot delete context {name}, not in /root/.kube/config"
+                )));
+            }
+            if *name == current {
+                call.session.contexts.insert(current, "default".to_owned());
+                return Err(Problem::error(
+                    "deleting the context that is in use is not modelled: there would be no cluster to talk to",
+                ));
+            }
+            call.say(&format!("deleted context {name} from /root/.kube/config"));
+        }
+        ["get-clusters"] => call.say(&format!("NAME\n{CLUSTER}")),
+        ["get-users"] => call.say(&format!("NAME\n{USER}")),
+        [verb, ..] if SINGLE.contains(verb) => {
+            return Err(Problem::error(&format!(
+                "kubectl config {verb} is not modelled: this console has one cluster, {CLUSTER}, and one user, {USER}"
+            )));
+        }
+        [] => {
+            return Err(Problem::error(
+                "say which: current-context, get-contexts, get-clusters, get-users, view, set-context, use-context or delete-context",
+            ));
+        }
+        [other, ..] => {
+            return Err(Problem::error(&format!(
+                "unknown command \"{other}\" for \"kubectl config\""
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn namespace_of(session: &Session, context: &str) -> String {
+    if context == session.context {
+        return session.namespace.clone();
+    }
+    session.contexts.get(context).cloned().unwrap_or_default()
+}
+
+fn contexts(call: &mut Call<'_>, names: &[&str]) -> Result<(), Problem> {
+    let all: Vec<String> = call.session.contexts.keys().cloned().collect();
+    let mut problems = Vec::new();
+    let mut shown = Vec::new();
+    for name in names {
+        if all.iter().any(|known| known == name) {
+            shown.push((*name).to_owned());
+        } else {
+            problems.push(Problem::error(&format!("context {name} not found")));
+        }
+    }
+    if names.is_empty() {
+        shown = all;
+    }
+    match call.arguments.flag("output") {
+        Some("name") => shown.iter().for_each(|name| call.say(name)),
+        None | Some("") => {
+            let mut table = Table::new(&["CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE"]);
+            for name in shown {
+                let mark = if name == call.session.context {
+                    "*"
+                } else {
+                    ""
+                };
+                let namespace = namespace_of(call.session, &name);
+                table.rows.push(vec![
+                    mark.to_owned(),
+                    name,
+                    CLUSTER.to_owned(),
+                    USER.to_owned(),
+                    namespace,
+                ]);
+            }
+            call.stdout
+                .push_str(&table.kubectl(!call.arguments.on("no-headers")));
+        }
+        Some(_) => {
+            return Err(Problem::error("output must be one of '' or 'name'"));
+        }
+    }
+    Problem::all(problems)
+}
+
+/// The file that a client reads.
+fn document(session: &Session, minify: bool) -> Value {
+    let named = |key: &'static str, content: Value, name: &str| {
+        Value::list(vec![Value::object([(key, content), ("name", name.into())])])
+    };
+    let contexts = session
+        .contexts
+        .keys()
+        .filter(|name| !minify || **name == session.context)
+        .map(|name| {
+            let mut context = Value::object([("cluster", Value::from(CLUSTER))]);
+            let namespace = namespace_of(session, name);
+            if !namespace.is_empty() {
+                context.set("namespace", namespace.into());
+            }
+            context.set("user", USER.into());
+            Value::object([("context", context), ("name", name.as_str().into())])
+        });
+    let server = Value::object([("server", Value::from("https://podium:6443"))]);
+    Value::object([
+        ("apiVersion", Value::from("v1")),
+        ("clusters", named("cluster", server, CLUSTER)),
+        ("contexts", Value::list(contexts.collect())),
+        ("current-context", session.context.as_str().into()),
+        ("kind", "Config".into()),
+        ("users", {
+            Value::list(vec![Value::object([
+                ("name", Value::from(USER)),
+                ("user", Value::map()),
+            ])])
+        }),
+    ])
+}
+
+fn set_context(call: &mut Call<'_>, rest: &[&str]) -> Result<(), Problem> {
+    let name = match rest {
+        [] if call.arguments.on("current") => call.session.context.clone(),
+        [name] if !call.arguments.on("current") => (*name).to_owned(),
+        _ => {
+            return Err(Problem::error(
+                "you must specify a non-empty context name or --current",
+            ));
+        }
+    };
+    for (flag, only) in [("cluster", CLUSTER), ("user", USER)] {
+        if call.arguments.flag(flag).is_some_and(|given| given != only) {
+            return Err(Problem::error(&format!(
+                "a context with another {flag} is not modelled: this console has one cluster, {CLUSTER}, and one user, {USER}"
+            )));
+        }
+    }
+    let there = call.session.contexts.contains_key(&name);
+    let namespace = call.arguments.flag("namespace").map(str::to_owned);
+    if name == call.session.context {
+        if let Some(namespace) = namespace {
+            call.session.namespace = namespace;
+        }
+    } else {
+        let old = call.session.contexts.get(&name).cloned();
+        let namespace = namespace.or(old).unwrap_or_default();
+        call.session.contexts.insert(name.clone(), namespace);
+    }
+    let word = if there { "modified" } else { "created" };
+    call.say(&format!("Context \"{name}\" {word}."));
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! `kubectl run`. Source: `k8s.io/kubectl/pkg/cmd/run`.
+
+use crate::console::kubectl::problem::Problem;
+use crate::console::kubectl::{Call, kind_of, printers};
+use crate::kube::apiserver::Request;
+use crate::kube::kinds::Kind;
+use crate::manifest::decode;
+use crate::manifest::lines::Source;
+use crate::manifest::scalar::Dialect;
+use crate::manifest::value::Value;
+use crate::object::patch;
+
+use super::{number, zero};
+
+/// Flags of `run`.
+pub const FLAGS: &[&str] = &[
+    "image",
+    "port",
+    "labels:l",
+    "env",
+    "restart",
+    "?dry-run",
+    "output:o",
+    "!command",
+    "!rm",
+    "!stdin:i",
+    "!tty:t",
+    "image-pull-policy",
+    "overrides",
+    "override-type",
+    "annotations",
+    "!attach",
+    "!expose",
+    "!privileged",
+    "!quiet:q",
+    "field-manager",
+    "pod-running-timeout",
+];
+/// `run`.
+///
+/// # Errors
+/// A missing image, attached runs, overrides that do not fit, what the server refuses.
+pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
+    let words = call.arguments.words.clone();
+    let Some(name) = words.first() else {
+        return Err(Problem::error("NAME is required for run"));
+    };
+    let Some(image) = call.arguments.flag("image").map(str::to_owned) else {
+        return Err(Problem::error("required flag(s) \"image\" not set"));
+    };
+    let is_attached = ["stdin", "tty", "attach"]
+        .iter()
+        .any(|flag| call.arguments.on(flag));
+    if call.arguments.on("rm") && !is_attached {
+        return Err(Problem::error(
+            "--rm should only be used for attached containers",
+        ));
+    }
+    if is_attached {
+        return Err(Problem::error(
+            "kubectl run with -i, -t or --attach is not modelled: there is no terminal in a container; kubectl logs prints what it says",
+        ));
+    }
+    let restart = call
+        .arguments
+        .flag("restart")
+        .unwrap_or("Always")
+        .to_owned();
+    if !matches!(restart.as_str(), "Always" | "OnFailure" | "Never") {
+        return Err(Problem::error(&format!(
+            "invalid restart policy: {restart}\nSee 'kubectl run -h' for help and examples"
+        )));
+    }
+    if call.arguments.on("expose") && call.arguments.flag("port").is_none() {
+        return Err(Problem::error(
+            "--port must be set when exposing a service\nSee 'kubectl run -h' for help and examples",
+        ));
+    }
+    let mut labels = Value::map();
+    for pair in call.arguments.all("labels") {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Problem::error(&format!("unexpected label spec: {pair}")))?;
+        labels.set(key, value.into());
+    }
+    if labels.as_map().is_some_and(|map| map.is_empty()) {
+        labels.set("run", name.as_str().into());
+    }
+    let mut container = Value::object([
+        ("image", image.as_str().into()),
+        ("name", name.as_str().into()),
+    ]);
+    let mut tail: Vec<String> = words[1..].to_vec();
+    tail.extend(call.arguments.tail.iter().flatten().cloned());
+    if let Some(policy) = call.arguments.flag("image-pull-policy") {
+        container.set("imagePullPolicy", policy.into());
+    }
+    if call.arguments.on("privileged") {
+        container.set_path(&["securityContext", "privileged"], true.into());
+    }
+    if !tail.is_empty() {
+        let key = if call.arguments.on("command") {
+            "command"
+        } else {
+            "args"
+        };
+        container.set(
+            key,
+            Value::list(tail.iter().map(|word| word.as_str().into()).collect()),
+        );
+    }
+    if let Some(port) = number(call, "port")? {
+        container.set(
+            "ports",
+            Value::list(vec![Value::object([("containerPort", Value::Int(port))])]),
+        );
+    }
+    let variables = call.arguments.all("env");
+    if !variables.is_empty() {
+        let mut list = Vec::new();
+        for pair in &variables {
+            let (key, value) = pair
+                .split_once('=')
+                .filter(|(key, _)| !key.is_empty())
+                .ok_or_else(|| Problem::error(&format!("invalid env: {pair}")))?;
+            list.push(Value::object([
+                ("name", key.into()),
+                ("value", value.into()),
+            ]));
+        }
+        container.set("env", Value::list(list));
+    }
+    let mut pod = Value::object([("apiVersion", Value::from("v1")), ("kind", "Pod".into())]);
+    for pair in call.arguments.all("annotations") {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Problem::error(&format!("unexpected annotation spec: {pair}")))?;
+        pod.set_path(&["metadata", "annotations", key], value.into());
+    }
+    pod.set_path(&["metadata", "labels"], labels.clone());
+    pod.set_path(&["metadata", "name"], name.as_str().into());
+    pod.set_path(&["spec", "containers"], Value::list(vec![container]));
+    pod.set_path(&["spec", "dnsPolicy"], "ClusterFirst".into());
+    pod.set_path(&["spec", "restartPolicy"], restart.into());
+    let pod = overridden(call, pod)?;
+    make(call, kind_of("pods")?, pod, "created")?;
+    if call.arguments.on("expose") {
+        let port = number(call, "port")?.unwrap_or(0);
+        let mut service = Value::object([
+            ("apiVersion", Value::from("v1")),
+            ("kind", "Service".into()),
+        ]);
+        service.set_path(&["metadata", "name"], name.as_str().into());
+        let entry = Value::object([
+            ("port", Value::Int(port)),
+            ("protocol", "TCP".into()),
+            ("targetPort", Value::Int(port)),
+        ]);
+        service.set_path(&["spec", "ports"], Value::list(vec![entry]));
+        service.set_path(&["spec", "selector"], labels);
+        make(call, kind_of("services")?, service, "created")?;
+    }
+    Ok(())
+}
+
+fn make(
+    call: &mut Call<'_>,
+    kind: &'static Kind,
+    object: Value,
+    word: &str,
+) -> Result<(), Problem> {
+    let made = if call.dry_client() {
+        zero::filled(&object)
+    } else {
+        call.ask(Request::Create {
+            object,
+            namespace: call.namespace.as_str().into(),
+        })?
+        .object
+    };
+    printers::outcome(call, kind, &made, word)
+}
+
+/// What `--overrides` makes of the generated object.
+/// Source: `k8s.io/kubectl/pkg/cmd/util/override_options.go`.
+fn overridden(call: &Call<'_>, object: Value) -> Result<Value, Problem> {
+    let Some(text) = call.arguments.flag("overrides") else {
+        return Ok(object);
+    };
+    let bad = || Problem::error("Invalid JSON Patch");
+    // As upstream, YAML is taken too.
+    let source = Source::new("overrides", text);
+    let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
+    let change = documents.first().map(|node| node.to_value());
+    let change = change.filter(|_| !remarks.iter().any(|remark| remark.is_error()));
+    let change = change.ok_or_else(bad)?;
+    match call.arguments.flag("override-type").unwrap_or("merge") {
+        "merge" => Ok(patch::merge(&object, &change)),
+        "json" => patch::json_patch(&object, &change).map_err(|_| bad()),
+        "strategic" => {
+            let known = patch::schema("v1", "Pod");
+            patch::strategic(&object, &change, known.as_ref())
+                .map_err(|error| Problem::error(&error.to_string()))
+        }
+        other => Err(Problem::error(&format!(
+            "invalid override type: {other}\nSee 'kubectl run -h' for help and examples"
+        ))),
+    }
+}

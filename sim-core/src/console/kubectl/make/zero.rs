@@ -1,0 +1,78 @@
+//! What Go's encoder adds to an object that a generator made: members of structures that are written
+//! even when nothing was put into them.
+
+use crate::manifest::value::Value;
+
+/// The object as `--dry-run=client -o yaml` prints it.
+pub fn filled(object: &Value) -> Value {
+    let mut object = object.clone();
+    let empty = Value::map;
+    let template: &[&str] = match object.str_at(&["kind"]).unwrap_or("") {
+        "Pod" => {
+            object.set("status", empty());
+            &[]
+        }
+        "Deployment" => {
+            default(&mut object, &["spec", "strategy"], empty());
+            object.set("status", empty());
+            &["spec", "template"]
+        }
+        "Job" => {
+            object.set("status", empty());
+            &["spec", "template"]
+        }
+        "CronJob" => {
+            default(&mut object, &["spec", "jobTemplate", "metadata"], empty());
+            object.set("status", empty());
+            &["spec", "jobTemplate", "spec", "template"]
+        }
+        kind => {
+            others(&kind.to_owned(), &mut object);
+            return object;
+        }
+    };
+    if !template.is_empty() {
+        let metadata: Vec<&str> = template.iter().copied().chain(["metadata"]).collect();
+        default(&mut object, &metadata, empty());
+    }
+    for list in ["initContainers", "containers"] {
+        let path: Vec<&str> = template.iter().copied().chain(["spec", list]).collect();
+        let containers = object.path_mut(&path).and_then(Value::as_list_mut);
+        for container in containers.into_iter().flatten() {
+            default(container, &["resources"], empty());
+        }
+    }
+    object
+}
+
+fn others(kind: &str, object: &mut Value) {
+    let zero = |keys: &[&'static str]| Value::object(keys.iter().map(|key| (*key, Value::Int(0))));
+    match kind {
+        "Namespace" => {
+            default(object, &["spec"], Value::map());
+            object.set("status", Value::map());
+        }
+        "Service" | "Ingress" => object.set_path(&["status", "loadBalancer"], Value::map()),
+        "ResourceQuota" => object.set("status", Value::map()),
+        "PodDisruptionBudget" => object.set(
+            "status",
+            zero(&[
+                "currentHealthy",
+                "desiredHealthy",
+                "disruptionsAllowed",
+                "expectedPods",
+            ]),
+        ),
+        "HorizontalPodAutoscaler" => {
+            object.set_path(&["status", "currentMetrics"], Value::Null);
+            object.set_path(&["status", "desiredReplicas"], Value::Int(0));
+        }
+        _ => {}
+    }
+}
+
+fn default(object: &mut Value, path: &[&str], value: Value) {
+    if object.path(path).is_none() {
+        object.set_path(path, value);
+    }
+}

@@ -1,0 +1,190 @@
+//! Pods: made, and changed where an update may change them.
+
+use std::sync::Arc;
+
+use crate::api::kube::object::KubeSpec;
+use crate::api::kube::pod::{PodSpec, PodTemplate as ApiTemplate};
+use crate::base::name::Name;
+use crate::kube::apiserver::refusal::cause;
+use crate::kube::apiserver::template::{build, labels};
+use crate::kube::apiserver::{Refusal, priority};
+use crate::kube::rows::NodeId;
+use crate::kube::rows::pod::PodFlags;
+use crate::kube::turn::Turn;
+use crate::manifest::value::Value;
+
+use super::Parsed;
+use super::rows::template_id;
+
+/// The document that a pod is rendered from: what a template would say.
+pub(crate) fn pod_document(value: &Value) -> Value {
+    let mut document = Value::map();
+    for field in ["labels", "annotations", "finalizers"] {
+        if let Some(map) = value.path(&["metadata", field]) {
+            document.set_path(&["metadata", field], map.clone());
+        }
+    }
+    document.set("spec", value.get("spec").cloned().unwrap_or_default());
+    document
+}
+
+pub(super) fn create_pod(
+    spec: &PodSpec,
+    parsed: &Parsed,
+    turn: &mut Turn<'_, '_>,
+) -> Result<(), Refusal> {
+    priority::admit(spec, turn.store)
+        .map_err(|why| Refusal::forbidden(parsed.kind, &parsed.key.name, &why))?;
+    let written = ApiTemplate {
+        labels: parsed.meta.labels.clone(),
+        annotations: parsed.meta.annotations.clone(),
+        spec: spec.clone(),
+    };
+    let template = template_id(
+        &written,
+        Some(&pod_document(&parsed.value)),
+        &parsed.key,
+        turn,
+    );
+    let name = Name::plain(turn.ctx.symbols.intern(&parsed.key.name));
+    let now = turn.now();
+    crate::kube::controllers::quota::admit(template, name, turn)
+        .map_err(|why| Refusal::forbidden_text(parsed.kind, &parsed.key.name, why))?;
+    let pod = turn
+        .store
+        .create_pod(name, template, None, PodFlags::default(), now);
+    if let Some(node) = &spec.node_name {
+        let node: Option<NodeId> = turn
+            .ctx
+            .symbols
+            .get(node)
+            .and_then(|name| turn.store.node_named(name));
+        if let Some(node) = node {
+            turn.store
+                .bind(pod, node, now)
+                .expect("a fresh pod can be bound");
+        }
+    }
+    Ok(())
+}
+
+/// A pod's spec without what an update may change.
+fn fixed_spec(object: &Value) -> Value {
+    let mut spec = object.get("spec").cloned().unwrap_or_default();
+    for field in [
+        "activeDeadlineSeconds",
+        "tolerations",
+        "terminationGracePeriodSeconds",
+        "schedulingGates",
+    ] {
+        spec.remove(field);
+    }
+    for list in ["containers", "initContainers"] {
+        let containers = spec.path_mut(&[list]).and_then(Value::as_list_mut);
+        for container in containers.into_iter().flatten() {
+            container.remove("image");
+        }
+    }
+    spec
+}
+
+/// Whether the fields that may be changed were changed as they may.
+fn may_change(old: &Value, new: &Value) -> bool {
+    let list = |object: &Value, field: &str| {
+        let items = object.path(&["spec", field]).and_then(Value::as_list);
+        items.unwrap_or(&[]).to_vec()
+    };
+    let (before, after) = (list(old, "tolerations"), list(new, "tolerations"));
+    let gates = (list(old, "schedulingGates"), list(new, "schedulingGates"));
+    let grace = ["spec", "terminationGracePeriodSeconds"];
+    before.iter().all(|one| after.contains(one))
+        && gates.1.iter().all(|one| gates.0.contains(one))
+        && (old.path(&grace) == new.path(&grace)
+            || old.i64_at(&grace).is_some_and(|seconds| seconds < 0)
+                && new.i64_at(&grace) == Some(1))
+}
+
+/// Of a pod, labels and annotations can be changed, tolerations added, gates taken away, images
+/// replaced. A container that runs goes on with its image until it restarts.
+pub(super) fn update_pod(
+    parsed: &Parsed,
+    current: &Value,
+    turn: &mut Turn<'_, '_>,
+) -> Result<bool, Refusal> {
+    let (kind, key) = (parsed.kind, &parsed.key);
+    let same = |path: &[&str]| parsed.value.path(path) == current.path(path);
+    let same_spec = same(&["spec"]);
+    if !same_spec
+        && (fixed_spec(&parsed.value) != fixed_spec(current) || !may_change(current, &parsed.value))
+    {
+        let message = "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+        return Err(Refusal::invalid(
+            kind,
+            &key.name,
+            vec![cause("spec", message)],
+        ));
+    }
+    let same_labels = same(&["metadata", "labels"]) && same(&["metadata", "annotations"]);
+    let same_finalizers = same(&["metadata", "finalizers"]);
+    if same_spec && same_labels && same_finalizers {
+        return Ok(false);
+    }
+    let found = turn.store.pods().find(|(_, row)| {
+        turn.ctx
+            .symbols
+            .text(turn.store.template(row.template).namespace)
+            == &*key.namespace
+            && row.name.text(turn.ctx.symbols) == *key.name
+    });
+    let Some((pod, row)) = found else {
+        return Err(Refusal::not_found(kind, &key.name));
+    };
+    let (owner, old) = (row.owner, row.template);
+    if !same_finalizers {
+        let tracking = "batch.kubernetes.io/job-tracking";
+        let list = parsed.value.path(&["metadata", "finalizers"]);
+        let list = list.and_then(Value::as_list).unwrap_or(&[]);
+        let names = list.iter().filter_map(Value::as_str);
+        let finalizers = names
+            .filter(|name| *name != tracking)
+            .map(Arc::from)
+            .collect();
+        turn.store.set_finalizers(pod, finalizers);
+        if same_spec && same_labels || turn.store.pod(pod).is_none() {
+            return Ok(true);
+        }
+    }
+    let mut template = (**turn.store.template(old)).clone();
+    template.labels = labels(&parsed.meta.labels);
+    template.annotations = labels(&parsed.meta.annotations);
+    let mut document = pod_document(&parsed.value);
+    if let (false, KubeSpec::Pod(spec)) = (same_spec, &parsed.spec) {
+        let written = ApiTemplate {
+            labels: parsed.meta.labels.clone(),
+            annotations: parsed.meta.annotations.clone(),
+            spec: (**spec).clone(),
+        };
+        template = build(template.namespace, &written, document, turn);
+        turn.store.bump_generation(pod);
+    } else {
+        document.set(
+            "spec",
+            template.document.get("spec").cloned().unwrap_or_default(),
+        );
+        template.document = Arc::new(document);
+    }
+    let cost = parsed
+        .meta
+        .annotations
+        .get("controller.kubernetes.io/pod-deletion-cost");
+    template.deletion_cost = cost.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let released = owner
+        .and_then(|owner| turn.store.replica_set(owner))
+        .is_some_and(|set| !set.selector.matches(&template.labels));
+    let template = turn.store.intern_template(template);
+    turn.store.set_pod_template(pod, template);
+    if released {
+        turn.store.orphan(pod);
+    }
+    Ok(true)
+}

@@ -1,0 +1,303 @@
+//! Rows of the kinds that controllers work on: Deployments, ReplicaSets, Services.
+
+use std::sync::Arc;
+
+use crate::api::kube::deployment::{Deployment, Strategy};
+use crate::api::kube::pod::PodTemplate as ApiTemplate;
+use crate::api::kube::replica_set::ReplicaSet;
+use crate::api::kube::service::{ClusterIp, Service};
+use crate::kube::apiserver::Refusal;
+use crate::kube::apiserver::refusal::cause;
+use crate::kube::apiserver::service::Allocated;
+use crate::kube::apiserver::template::{amount, build, labels, selector};
+use crate::kube::rows::pod::NO_POD;
+use crate::kube::rows::service::ServiceRow;
+use crate::kube::rows::workload::{
+    Amount, DeploymentRow, OwnerKind, Part, PodCounts, ReplicaSetRow,
+};
+use crate::kube::rows::{DeploymentId, ReplicaSetId, ServiceId};
+use crate::kube::selector::Selector;
+use crate::kube::store::document::DocumentKey;
+use crate::kube::turn::Turn;
+use crate::manifest::value::Value;
+
+use super::Parsed;
+
+/// No deadline, or all history: the largest 32-bit number. Source: `deployment_util.go`.
+const UNLIMITED: u32 = 2_147_483_647;
+
+pub(super) fn template_id(
+    written: &ApiTemplate,
+    document: Option<&Value>,
+    key: &DocumentKey,
+    turn: &mut Turn<'_, '_>,
+) -> crate::kube::template::TemplateId {
+    let namespace = turn.ctx.symbols.intern(&key.namespace);
+    let template = build(
+        namespace,
+        written,
+        document.cloned().unwrap_or_default(),
+        turn,
+    );
+    turn.store.intern_template(template)
+}
+
+struct Knobs {
+    recreate: bool,
+    surge: Amount,
+    unavailable: Amount,
+    deadline_s: Option<i64>,
+    history: Option<i64>,
+}
+
+fn knobs(spec: &Deployment) -> Knobs {
+    let (recreate, surge, unavailable) = match spec.strategy {
+        Strategy::Recreate => (true, Amount::Count(0), Amount::Count(0)),
+        Strategy::RollingUpdate {
+            max_surge,
+            max_unavailable,
+        } => (false, amount(max_surge), amount(max_unavailable)),
+    };
+    let limited = |number: u32| (number < UNLIMITED).then_some(i64::from(number));
+    Knobs {
+        recreate,
+        surge,
+        unavailable,
+        deadline_s: limited(spec.progress_deadline_seconds),
+        history: limited(spec.revision_history_limit),
+    }
+}
+
+pub(in crate::kube::apiserver) fn create_deployment(
+    spec: &Deployment,
+    key: &DocumentKey,
+    value: &Value,
+    turn: &mut Turn<'_, '_>,
+) -> DeploymentId {
+    let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
+    let knobs = knobs(spec);
+    let row = DeploymentRow {
+        namespace: turn.ctx.symbols.intern(&key.namespace),
+        name: turn.ctx.symbols.intern(&key.name),
+        replicas: spec.replicas.into(),
+        recreate: knobs.recreate,
+        surge: knobs.surge,
+        unavailable: knobs.unavailable,
+        min_ready_s: spec.min_ready_seconds.into(),
+        deadline_s: knobs.deadline_s,
+        history: knobs.history,
+        paused: spec.paused,
+        selector: Arc::new(selector(&spec.selector)),
+        template,
+        generation: 1,
+        created: turn.now(),
+        deleting: false,
+        replica_sets: Vec::new(),
+        revision_number: 0,
+        observed: 0,
+        status_replicas: 0,
+        updated: 0,
+        ready: 0,
+        available: 0,
+        missing: 0,
+        terminating: 0,
+        collisions: 0,
+        conditions: Vec::new(),
+        deadline_check: None,
+        revision: 0,
+    };
+    turn.store.add_deployment(row)
+}
+
+pub(super) fn update_deployment(
+    id: DeploymentId,
+    spec: &Deployment,
+    key: &DocumentKey,
+    value: &Value,
+    bump: bool,
+    turn: &mut Turn<'_, '_>,
+) {
+    let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
+    let knobs = knobs(spec);
+    let newest = turn
+        .store
+        .deployment(id)
+        .filter(|row| row.template != template)
+        .and_then(|row| {
+            let is_newest = |set: &&ReplicaSetId| {
+                let set = turn.store.replica_set(**set);
+                set.is_some_and(|set| set.source == Some(row.template))
+            };
+            row.replica_sets.iter().find(is_newest).copied()
+        });
+    if let Some(set) = newest {
+        let annotations = turn
+            .store
+            .documents()
+            .get(key)
+            .and_then(|document| document.value.path(&["metadata", "annotations"]))
+            .cloned();
+        turn.store
+            .keep_annotations(set, annotations.unwrap_or_default());
+    }
+    turn.store.write_deployment(id, bump, |row| {
+        row.replicas = spec.replicas.into();
+        row.recreate = knobs.recreate;
+        row.surge = knobs.surge;
+        row.unavailable = knobs.unavailable;
+        row.min_ready_s = spec.min_ready_seconds.into();
+        row.deadline_s = knobs.deadline_s;
+        row.history = knobs.history;
+        row.paused = spec.paused;
+        row.template = template;
+    });
+}
+
+pub(super) fn create_replica_set(
+    spec: &ReplicaSet,
+    key: &DocumentKey,
+    value: &Value,
+    turn: &mut Turn<'_, '_>,
+) -> ReplicaSetId {
+    let row = replica_set_row(spec, key, value, turn);
+    turn.store.add_replica_set(row)
+}
+
+/// A fresh ReplicaSet that nobody owns.
+pub(in crate::kube::apiserver) fn replica_set_row(
+    spec: &ReplicaSet,
+    key: &DocumentKey,
+    value: &Value,
+    turn: &mut Turn<'_, '_>,
+) -> ReplicaSetRow {
+    let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
+    ReplicaSetRow {
+        kind: OwnerKind::ReplicaSet,
+        part: Part::None,
+        namespace: turn.ctx.symbols.intern(&key.namespace),
+        name: turn.ctx.symbols.intern(&key.name),
+        owner: None,
+        hash: None,
+        source: None,
+        selector: Arc::new(selector(&spec.selector)),
+        template,
+        replicas: spec.replicas.into(),
+        min_ready_s: spec.min_ready_seconds.into(),
+        desired: None,
+        max: None,
+        revision_number: 0,
+        revision_history: Vec::new(),
+        generation: 1,
+        created: turn.now(),
+        deleting: false,
+        observed: 0,
+        status: PodCounts::default(),
+        conditions: Vec::new(),
+        pods: PodCounts::default(),
+        first_pod: NO_POD,
+        pods_all: 0,
+        ordinal: 0,
+        creating: 0,
+        deleting_pods: 0,
+        wave: (0, 0),
+        revision: 0,
+    }
+}
+
+pub(super) fn find_replica_set(
+    namespace: &str,
+    name: &str,
+    turn: &Turn<'_, '_>,
+) -> Option<ReplicaSetId> {
+    turn.store.replica_set_named(
+        turn.ctx.symbols.get(namespace)?,
+        turn.ctx.symbols.get(name)?,
+    )
+}
+
+pub(super) fn update_replica_set(
+    spec: &ReplicaSet,
+    parsed: &Parsed,
+    turn: &mut Turn<'_, '_>,
+) -> Result<bool, Refusal> {
+    let (kind, key) = (parsed.kind, &parsed.key);
+    let id = find_replica_set(&key.namespace, &key.name, turn)
+        .ok_or_else(|| Refusal::not_found(kind, &key.name))?;
+    let row = turn.store.replica_set(id).expect("found above");
+    if *row.selector != selector(&spec.selector) {
+        return Err(Refusal::invalid(
+            kind,
+            &key.name,
+            vec![cause("spec.selector", "Invalid value: field is immutable")],
+        ));
+    }
+    let owned = row.owner.is_some();
+    let template = if owned {
+        row.template
+    } else {
+        template_id(
+            &spec.template,
+            parsed.value.path(&["spec", "template"]),
+            key,
+            turn,
+        )
+    };
+    let row = turn.store.replica_set(id).expect("found above");
+    let changed = row.replicas != i64::from(spec.replicas)
+        || row.min_ready_s != i64::from(spec.min_ready_seconds)
+        || row.template != template;
+    if changed {
+        turn.store.write_replica_set(id, true, |row| {
+            row.replicas = spec.replicas.into();
+            row.min_ready_s = spec.min_ready_seconds.into();
+            row.template = template;
+        });
+    }
+    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+        let mut value = parsed.value.clone();
+        value.remove("status");
+        document.value = value;
+        return Ok(true);
+    }
+    Ok(changed)
+}
+
+pub(super) fn service_row(
+    spec: &Service,
+    allocated: &Allocated,
+    key: &DocumentKey,
+    turn: &mut Turn<'_, '_>,
+) -> ServiceRow {
+    let headless = matches!(spec.cluster_ip, ClusterIp::Headless);
+    ServiceRow {
+        namespace: turn.ctx.symbols.intern(&key.namespace),
+        name: turn.ctx.symbols.intern(&key.name),
+        kind: spec.kind,
+        cluster_ip: if headless { 0 } else { allocated.cluster_ip },
+        ports: allocated.ports.clone().into(),
+        selector: spec
+            .selector
+            .as_ref()
+            .filter(|map| !map.is_empty())
+            .map(|map| Arc::new(Selector::from_labels(&labels(map)))),
+        publish_not_ready: spec.publish_not_ready_addresses,
+        endpoints: Arc::default(),
+        dirty: Vec::new(),
+        dirty_all: true,
+        not_before: turn.now(),
+        slice_generation: 0,
+        slices_written: None,
+        created: turn.now(),
+        revision: 0,
+    }
+}
+
+pub(in crate::kube::apiserver) fn create_service(
+    spec: &Service,
+    allocated: &Allocated,
+    key: &DocumentKey,
+    turn: &mut Turn<'_, '_>,
+) -> ServiceId {
+    let row = service_row(spec, allocated, key, turn);
+    turn.store.add_service(row)
+}
