@@ -15,9 +15,6 @@ pub struct NodeSetup {
     pub engine_labels: Vec<(Arc<str>, Arc<str>)>,
     /// Address that Swarm's agent says it has; absent: the machine's own.
     pub address: Option<Arc<str>>,
-    /// Range that its pods' addresses are from, e.g. `10.244.3.0/24`; absent: the next free one. Only
-    /// Kubernetes has it.
-    pub pod_range: Option<Arc<str>>,
     /// Operating system that Swarm's agent says it has; absent: `linux`.
     pub os: Option<Arc<str>>,
     /// Architecture that Swarm's agent says it has, as `uname -m` writes it; absent: `x86_64`.

@@ -171,6 +171,7 @@ pub(super) fn cluster(size: Size, seed: u64) -> World {
             zone: zone.into(),
             extended: Vec::new(),
             profile: Default::default(),
+            subnet: None,
             setup: NodeSetup {
                 control,
                 ..NodeSetup::default()

@@ -78,6 +78,7 @@ fn machines(world: &mut World, size: Size) {
             zone: zone.into(),
             extended: Vec::new(),
             profile: Default::default(),
+            subnet: None,
             setup: NodeSetup {
                 control,
                 ..NodeSetup::default()

@@ -73,6 +73,7 @@ impl Experiment {
                 zone: "".into(),
                 extended: Vec::new(),
                 profile: Default::default(),
+                subnet: None,
                 setup: NodeSetup::default(),
             },
             seed,

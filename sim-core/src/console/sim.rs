@@ -361,6 +361,7 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
         zone: "".into(),
         extended: Vec::new(),
         profile: Default::default(),
+        subnet: None,
         setup: NodeSetup {
             control: false,
             labels: Vec::new(),

@@ -58,6 +58,8 @@ pub struct MachineSpec {
     pub extended: Vec<(Arc<str>, i64)>,
     /// What stands under its containers.
     pub profile: Profile,
+    /// First address of the /24 that its sandboxes' addresses are from; none: the next free one.
+    pub subnet: Option<u32>,
     /// What the orchestrator is told about it.
     pub setup: NodeSetup,
 }

@@ -73,14 +73,21 @@ fn stand(name: &str, node: &Value) -> Option<Stand> {
                 .iter()
                 .find(|one| fields::text(one, &["type"]) == "InternalIP")
                 .map(|one| fields::text(one, &["address"]).into()),
-            pod_range: node.str_at(&["spec", "podCIDR"]).map(Arc::from),
             allocatable: allocatable(node),
             images: images(node),
             ..NodeSetup::default()
         },
         profile: Default::default(),
+        subnet: subnet(node),
     };
     (spec.milli_cpu > 0 && spec.memory_bytes > 0).then_some(Stand { spec, ready })
+}
+
+/// First address of the range that the node's pods had; of a longer one its first /24.
+fn subnet(node: &Value) -> Option<u32> {
+    let base = node.str_at(&["spec", "podCIDR"])?.split('/').next()?;
+    let base: std::net::Ipv4Addr = base.parse().ok()?;
+    Some(u32::from(base) & !0xff)
 }
 
 /// What pods may ask for, as the node said.

@@ -556,13 +556,7 @@ impl World {
                 .filter(|_| self.orchestrator == Orchestrator::Kubernetes)
                 .and_then(|text| text.parse::<std::net::Ipv4Addr>().ok())
                 .map(u32::from),
-            // Of a longer range its first /24.
-            subnet: spec
-                .setup
-                .pod_range
-                .as_ref()
-                .and_then(|text| text.split('/').next()?.parse::<std::net::Ipv4Addr>().ok())
-                .map(|base| u32::from(base) & !0xff),
+            subnet: spec.subnet,
         };
         let mut added = None;
         self.on_substrate(|substrate, scope| added = substrate.add_machine(made, scope));

@@ -26,6 +26,7 @@ fn session(orchestrator: Orchestrator, machines: u32) -> Session {
             zone: "".into(),
             extended: Vec::new(),
             profile: Default::default(),
+            subnet: None,
             setup: NodeSetup {
                 control,
                 labels: Vec::new(),
