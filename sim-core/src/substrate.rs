@@ -44,7 +44,7 @@ pub mod task;
 pub mod usage;
 pub mod volume;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
