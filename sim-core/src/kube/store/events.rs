@@ -160,6 +160,7 @@ impl Events {
     }
 
     /// Whether the index finds each event where it was recorded last, and nothing else: for soak runs.
+    #[expect(clippy::disallowed_methods, reason = "a sum is the same in any order")]
     pub fn index_agrees(&self) -> bool {
         let first = self.next.saturating_sub(EVENTS_MAX);
         let mut latest: FxHashMap<&NewEvent, u32> = FxHashMap::default();

@@ -203,7 +203,7 @@ impl Branch {
         put: &mut dyn FnMut(NodeId),
     ) -> usize {
         let nodes = &mut self.leaf;
-        nodes.sort_by(|a, b| a.rank.cmp(&b.rank));
+        nodes.sort_by_key(|node| node.rank);
         let length = nodes.len();
         let mut placed = 0;
         let mut turn = 0;

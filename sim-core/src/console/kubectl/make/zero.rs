@@ -4,10 +4,10 @@
 use crate::manifest::value::Value;
 
 /// The object as `--dry-run=client -o yaml` prints it.
-pub fn filled(object: &Value) -> Value {
-    let mut object = object.clone();
+pub fn filled(written: &Value) -> Value {
+    let mut object = written.clone();
     let empty = Value::map;
-    let template: &[&str] = match object.str_at(&["kind"]).unwrap_or("") {
+    let template: &[&str] = match written.str_at(&["kind"]).unwrap_or("") {
         "Pod" => {
             object.set("status", empty());
             &[]
@@ -27,7 +27,7 @@ pub fn filled(object: &Value) -> Value {
             &["spec", "jobTemplate", "spec", "template"]
         }
         kind => {
-            others(&kind.to_owned(), &mut object);
+            others(kind, &mut object);
             return object;
         }
     };
