@@ -424,6 +424,8 @@ fn objects_are_described() {
           Architecture:               amd64
           Container Runtime Version:  containerd://2.2.1
           Kubelet Version:            v1.36.2
+        PodCIDR:                      10.244.1.0/24
+        PodCIDRs:                     10.244.1.0/24
         Non-terminated Pods:          (1 in total)
           Namespace                   Name                    CPU Requests  CPU Limits  Memory Requests  Memory Limits  Age
           ---------                   ----                    ------------  ----------  ---------------  -------------  ---

@@ -278,10 +278,12 @@ fn a_wanted_address_is_kept_unless_somebody_has_it() {
         }
     };
     let own = with(&mut rig, [10, 244, 1, 9]);
+    rig.run_until(5);
     let again = with(&mut rig, [10, 244, 1, 9]);
+    rig.run_until(10);
     let foreign = with(&mut rig, [192, 168, 7, 3]);
     let any = rig.sandbox(machines[1]);
-    rig.run_until(10);
+    rig.run_until(15);
     let text = |rig: &Rig, sandbox| rig.substrate.sandbox_address(sandbox).unwrap();
     assert_eq!(text(&rig, own), "10.244.1.9");
     assert_eq!(text(&rig, again), "10.244.1.10");
