@@ -245,7 +245,10 @@ impl Columns {
     }
 
     /// Whether every list of images, brought up to date, says of each node what the node says.
-    #[expect(clippy::disallowed_methods, reason = "the answer is the same in any order")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the answer is the same in any order"
+    )]
     pub fn pictures_agree(&self, cache: &Cache) -> bool {
         self.pictures.iter().all(|(wanted, picture)| {
             let mut kept = picture.clone();
