@@ -85,12 +85,34 @@ impl ImageRef {
         }
     }
 
+    /// The shortest form that means the same, with its tag: `nginx:latest`.
+    pub fn familiar(&self) -> String {
+        let mut text = match self.official() {
+            Some(name) => name.to_owned(),
+            None if self.registry == DEFAULT_REGISTRY => self.path.clone(),
+            None => self.repository(),
+        };
+        for (mark, part) in [(':', &self.tag), ('@', &self.digest)] {
+            if let Some(part) = part {
+                text.push(mark);
+                text.push_str(part);
+            }
+        }
+        text
+    }
+
     /// The name inside the official library, if the image belongs to it.
     pub fn official(&self) -> Option<&str> {
         (self.registry == DEFAULT_REGISTRY)
             .then(|| self.path.strip_prefix("library/"))
             .flatten()
     }
+}
+
+/// How the client of a service writes its image before it sends the specification: short, and with
+/// the tag that is meant. Source: moby `client/service_create.go` (imageWithTagString).
+pub fn tagged(image: &str) -> String {
+    ImageRef::parse(image).map_or_else(|| image.to_owned(), |image| image.familiar())
 }
 
 /// Splits the registry from a name. The first component is one if it has a dot or a port, is
@@ -166,6 +188,23 @@ fn is_digest(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_services_image_is_written_short_and_with_its_tag() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let cases = [
+            ("nginx", "nginx:latest".to_owned()),
+            ("docker.io/library/nginx:1.27", "nginx:1.27".to_owned()),
+            ("dockersamples/vote", "dockersamples/vote:latest".to_owned()),
+            ("ghcr.io/a/b", "ghcr.io/a/b:latest".to_owned()),
+            (&*format!("nginx:1@{digest}"), format!("nginx:1@{digest}")),
+            (&*format!("nginx@{digest}"), format!("nginx@{digest}")),
+            ("No Image", "No Image".to_owned()),
+        ];
+        for (written, expected) in cases {
+            assert_eq!(tagged(written), expected);
+        }
+    }
 
     #[test]
     fn short_forms_get_their_defaults() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::api::swarm::stack::Stack;
 use crate::base::arrange::Arrange;
+use crate::substrate::image::tagged;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::control_api::{Code, Kind, Refusal, Request, Response, STACK_LABEL};
 use crate::swarm::store::ServiceId;
@@ -106,6 +107,7 @@ impl SwarmPlane {
                 "com.docker.stack.image".into(),
                 spec.task.container.image.clone(),
             );
+            spec.task.container.image = tagged(&spec.task.container.image).into();
             let existing = self
                 .store
                 .service_named(&spec.name)

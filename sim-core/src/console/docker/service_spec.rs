@@ -18,6 +18,7 @@ use crate::api::swarm::service::{
 use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
+use crate::substrate::image::tagged;
 use crate::swarm::control_api::{Kind, Request, Response};
 
 const CREATE: Grammar = Grammar {
@@ -160,6 +161,7 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
     spec.task.networks = by_id(session, &spec.task.networks)?;
     common(&parsed, &mut spec)?;
     job_has_no_update(&parsed, &spec)?;
+    spec.task.container.image = tagged(&spec.task.container.image).into();
     let warning = if parsed.has("no-resolve-image") {
         String::new()
     } else {

@@ -18,6 +18,7 @@ use crate::api::swarm::service::{
 };
 use crate::base::arrange::Arrange;
 use crate::console::{Output, Session};
+use crate::substrate::image::tagged;
 use crate::swarm::control_api::Request;
 
 const UPDATE: Grammar = Grammar {
@@ -62,6 +63,7 @@ pub fn update(session: &mut Session, words: &[String]) -> Result<Output, Output>
     let (spec, version) = stored(session, name)?;
     let mut spec = (*spec).clone();
     change(session, &parsed, &mut spec)?;
+    spec.task.container.image = tagged(&spec.task.container.image).into();
     // Only a new image is looked up (`cli/command/service/update.go`).
     let warning = if parsed.value("image").is_some() && !parsed.has("no-resolve-image") {
         super::distribution::resolve(session, &mut spec)
