@@ -25,6 +25,7 @@ use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimDuration;
+use crate::substrate::net::filter::Cidr;
 use crate::substrate::order::{MachineId, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
@@ -235,6 +236,8 @@ pub enum Request {
         labels: BTreeMap<Arc<str>, Arc<str>>,
         /// Whether containers cannot reach beyond it.
         internal: bool,
+        /// Its range; none: the first free pool.
+        range: Option<Cidr>,
     },
     /// `docker network rm`.
     RemoveNetwork {
@@ -357,7 +360,7 @@ impl ComposePlane {
             Upcall::PullFailed { owner, error, .. } => self.pulled(owner, Some(error), ctx, out),
             Upcall::SandboxCreated { owner, sandbox } => self.sandbox_created(owner, sandbox),
             Upcall::SandboxReady { owner, sandbox } => self.sandbox_ready(owner, sandbox, ctx, out),
-            Upcall::SandboxFailed { owner, .. } => self.start_failed(owner, 125, ctx, out),
+            Upcall::SandboxFailed { owner, .. } => self.sandbox_failed(owner, ctx, out),
             Upcall::PortTaken {
                 owner,
                 sandbox,
@@ -436,7 +439,8 @@ impl ComposePlane {
                 driver,
                 labels,
                 internal,
-            } => self.create_network(name, driver, labels, *internal, ctx),
+                range,
+            } => self.create_network(name, driver, labels, *internal, *range, ctx),
             Request::RemoveNetwork { name } => self.remove_network(name, ctx),
             Request::CreateVolume { name, labels } => Ok(self.create_volume(name, labels, ctx)),
             Request::RemoveVolume { name } => self.remove_volume(name, ctx, out),

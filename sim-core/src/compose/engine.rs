@@ -19,6 +19,7 @@ use crate::substrate::order::{
 };
 
 use super::store::{ContainerRow, Health, LOG_LINES_MAX, State, Then, owner};
+use super::view::network_id;
 use super::{ComposePlane, Event, Out};
 
 /// First restart back-off. Source: `restartmanager.go` (`defaultTimeout`).
@@ -196,6 +197,18 @@ impl ComposePlane {
         self.wake(ctx, out);
     }
 
+    /// The container has no sandbox because its network has no address left.
+    /// Source: moby `daemon/libnetwork/network.go`.
+    pub(crate) fn sandbox_failed(&mut self, by: Owner, ctx: &mut Context<'_>, out: &mut Out) {
+        let Some(id) = self.row_of(by) else { return };
+        let network = self.used_up(id).map_or("bridge", |name| name);
+        let message = format!(
+            "failed to set up container networking: no available IPv4 addresses on this network's address pools: {network} ({})",
+            network_id(network, ctx.seed)
+        );
+        self.refuse(id, 125, &message, ctx, out);
+    }
+
     pub(crate) fn start_failed(
         &mut self,
         by: Owner,
@@ -216,7 +229,18 @@ impl ComposePlane {
         let message = format!(
             "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init{reason}"
         );
-        let message = ctx.symbols.intern(&message);
+        self.refuse(id, code, &message, ctx, out);
+    }
+
+    fn refuse(
+        &mut self,
+        id: Id<ContainerRow>,
+        code: i32,
+        message: &str,
+        ctx: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        let message = ctx.symbols.intern(message);
         let row = &mut self.store.containers[id];
         row.state = State::Created;
         row.exit_code = code;

@@ -31,25 +31,59 @@ impl ComposePlane {
     /// The first pool that no network has.
     pub(crate) fn free_range(&self) -> Result<(u32, u8), Refusal> {
         let (first, prefix) = DEFAULT_RANGE;
-        let taken = |base: u32| {
-            self.store.networks.values().any(|made| {
-                let (other, length) = made.range;
-                length > 0 && {
-                    let shorter = Cidr {
-                        base: base.min(other),
-                        prefix: length.min(prefix),
-                    };
-                    shorter.holds(base) && shorter.holds(other)
-                }
-            })
-        };
         (1..=LAST_POOL - 17)
             .map(|step| first + (step << 16))
-            .find(|base| !taken(*base))
+            .find(|base| {
+                !self.overlaps(Cidr {
+                    base: *base,
+                    prefix,
+                })
+            })
             .map(|base| (base, prefix))
             .ok_or_else(|| {
                 Refusal::new("all predefined address pools have been fully subnetted".to_owned())
             })
+    }
+
+    fn overlaps(&self, range: Cidr) -> bool {
+        let networks = self.store.networks.values().map(|made| made.range);
+        let mut taken = networks.chain([DEFAULT_RANGE]);
+        taken.any(|(base, prefix)| {
+            let shorter = Cidr {
+                base: base.min(range.base),
+                prefix: prefix.min(range.prefix),
+            };
+            prefix > 0 && shorter.holds(base) && shorter.holds(range.base)
+        })
+    }
+
+    /// A range that somebody chose, if no network has a part of it.
+    pub(crate) fn pool(&self, range: Cidr) -> Result<(u32, u8), Refusal> {
+        if self.overlaps(range) {
+            return Err(Refusal::new(
+                "invalid pool request: Pool overlaps with other one on this address space"
+                    .to_owned(),
+            ));
+        }
+        Ok((range.base, range.prefix))
+    }
+
+    /// The network of a container that has no address left: all but its own, the gateway's and the
+    /// broadcast address are those of running containers.
+    pub(crate) fn used_up(&self, id: Id<ContainerRow>) -> Option<&Arc<str>> {
+        let rows = &self.store.containers;
+        rows[id].config.networks.keys().find(|name| {
+            let prefix = self
+                .store
+                .networks
+                .get(*name)
+                .map_or(DEFAULT_RANGE.1, |made| made.range.1);
+            let usable = (1_u64 << (32 - u32::from(prefix))).saturating_sub(3);
+            let others = rows.iter().filter(|(other, row)| {
+                *other != id && row.sandbox.is_some() && row.config.networks.contains_key(*name)
+            });
+            others.count() as u64 >= usable
+        })
     }
 
     /// The range that a Compose file gives a network, else the first free pool. Networks of drivers
@@ -64,7 +98,7 @@ impl ComposePlane {
             .iter()
             .find_map(|one| Cidr::parse(one.str_at(&["subnet"])?));
         match written {
-            Some(range) => Ok((range.base, range.prefix)),
+            Some(range) => self.pool(range),
             None => self.free_range(),
         }
     }

@@ -15,6 +15,7 @@ use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::substrate::Context;
 use crate::substrate::image::ImageRef;
+use crate::substrate::net::filter::Cidr;
 use crate::substrate::order::{MachineId, Order};
 
 use super::store::{
@@ -248,6 +249,7 @@ impl ComposePlane {
         driver: &Arc<str>,
         labels: &BTreeMap<Arc<str>, Arc<str>>,
         internal: bool,
+        range: Option<Cidr>,
         ctx: &mut Context<'_>,
     ) -> Result<Response, Refusal> {
         if BUILT_IN.iter().any(|(built_in, _)| *built_in == &**name) {
@@ -260,7 +262,10 @@ impl ComposePlane {
                 "network with name {name} already exists"
             )));
         }
-        let range = self.range_of(driver, &crate::manifest::value::Value::map())?;
+        let range = match range {
+            Some(range) => self.pool(range)?,
+            None => self.range_of(driver, &crate::manifest::value::Value::map())?,
+        };
         self.add_network(
             name,
             Made {

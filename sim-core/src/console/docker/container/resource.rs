@@ -22,6 +22,7 @@ use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
 use crate::manifest::value::Value;
+use crate::substrate::net::filter::Cidr;
 use crate::substrate::root_fs::Store;
 
 /// Whether this session has such a host.
@@ -40,7 +41,7 @@ fn host(session: &Session) -> Result<(&World, &ComposePlane), Output> {
 const NETWORK_CREATE: Grammar = grammar(
     "docker network create",
     "[OPTIONS] NETWORK",
-    "driver,d= attachable label=* internal subnet=*! gateway=*! ingress! opt,o=*! scope=! ipv6! ip-range=*!",
+    "driver,d= attachable label=* internal subnet= gateway=*! ingress! opt,o=*! scope=! ipv6! ip-range=*!",
     1,
     Some(1),
 );
@@ -88,13 +89,41 @@ pub fn create_network(session: &mut Session, words: &[String]) -> Result<Option<
             ),
         ));
     }
+    let range = parsed.value("subnet").map(subnet).transpose()?;
     let request = Request::CreateNetwork {
         name: parsed.words[0].as_str().into(),
         driver: driver.into(),
         labels: labels(&parsed),
         internal: parsed.has("internal"),
+        range,
     };
     Ok(Some(printed(verb::act(session, request)?)))
+}
+
+/// A network's range as the daemon reads it.
+/// Source: moby `daemon/libnetwork/internal/netiputil`, `api/types/network/ipam.go`.
+fn subnet(text: &str) -> Result<Cidr, Output> {
+    let wrong = |why: String| {
+        Output::error(
+            1,
+            format!(
+                "Error response from daemon: invalid network config:\ninvalid subnet {text}: {why}"
+            ),
+        )
+    };
+    let written = text.contains('/').then(|| Cidr::parse(text)).flatten();
+    let Some(range) = written.filter(|range| range.prefix > 0) else {
+        return Err(wrong("invalid CIDR block notation".to_owned()));
+    };
+    let first = range.base & (u32::MAX << (32 - u32::from(range.prefix)));
+    if first != range.base {
+        let meant = Cidr {
+            base: first,
+            ..range
+        };
+        return Err(wrong(format!("it should be {}", meant.text())));
+    }
+    Ok(range)
 }
 
 fn printed(response: Response) -> Output {
