@@ -66,7 +66,14 @@ pub fn run(session: &mut Session, input: &[String]) -> Result<Output, Output> {
     let mut notes = String::new();
     let id = create(session, &parsed, "run", &mut notes)?;
     let name = super::verb::name_of(session, &id).unwrap_or_default();
-    launch(session, &name, parsed.has("detach"), "docker: ", notes, &id)
+    let detached = parsed.has("detach");
+    launch(session, &name, detached, "docker: ", notes, &id).map_err(|mut refused| {
+        // The client prints the identifier before it asks for the start.
+        if detached {
+            refused.stdout = format!("{id}\n");
+        }
+        refused
+    })
 }
 
 /// Starts a container that was just made; attached, it is followed to its end. `id` is printed by a
