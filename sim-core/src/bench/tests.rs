@@ -2,7 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Size, Workload, api, burst, run};
+use crate::base::time::SimDuration;
+use crate::engine::checks;
+use crate::engine::command::{Command, FaultKind, FaultSpec};
+
+use super::{Size, Workload, api, burst, cluster, run};
 
 fn placements_hash(size: Size) -> String {
     let mut hash = Sha256::new();
@@ -50,4 +54,34 @@ fn what_a_person_waits_for_works_and_repeats() {
         assert!(first.items >= 1_000, "{name}: {}", first.items);
         assert_eq!(first, second, "{name}");
     }
+}
+
+/// A zone is lost while the pods are still on their way to a cluster that is too full without it: at
+/// every look the invariants hold, and what the loops keep is what is found from scratch.
+#[test]
+fn a_cluster_that_is_full_keeps_its_invariants() {
+    let size = Size {
+        nodes: 30,
+        pods: 3_000,
+    };
+    let mut world = cluster::cluster(size, 1);
+    cluster::deploy(&mut world, size);
+    world.command(&Command::Inject(FaultSpec {
+        kind: FaultKind::ZoneOutage,
+        target: "zone-b".into(),
+        at: None,
+        duration: Some(SimDuration::from_secs(900)),
+        amount: None,
+    }));
+    let mut waited = 0;
+    for _ in 0..20 {
+        world.advance_to(world.now + SimDuration::from_secs(60));
+        assert_eq!(checks::breaches(&world), [""; 0], "at {}", world.now);
+        let pods = world.kube().map(|plane| plane.store().pods());
+        let unbound = pods.map_or(0, |pods| pods.filter(|(_, pod)| pod.node.is_none()).count());
+        waited = waited.max(unbound);
+    }
+    assert!(waited > 500, "{waited} pods found no node");
+    cluster::converge(&mut world);
+    assert_eq!(checks::breaches(&world), [""; 0], "at the end");
 }

@@ -71,7 +71,6 @@ fn capacity(world: &World, plane: &KubePlane, found: &mut Vec<String>) {
             pods += 1;
             if !pod.phase.is_terminal() {
                 asked.add(&plane.store().template(pod.template).requests);
-                asked.pods += 1;
             }
         }
         listed += pods as usize;
