@@ -244,7 +244,7 @@ impl ComposePlane {
                 continue;
             }
             let image = ctx.symbols.intern(&service.image);
-            let present = ctx.machines.has_image(host, image);
+            let present = ctx.machines.has_image(host, &service.image, ctx.symbols);
             if service.build {
                 if !present {
                     operation.say("Image", &service.image, "Building");
@@ -306,7 +306,7 @@ impl ComposePlane {
             let image = ctx.symbols.intern(text);
             let present = self
                 .host
-                .is_some_and(|host| ctx.machines.has_image(host, image));
+                .is_some_and(|host| ctx.machines.has_image(host, text, ctx.symbols));
             if !(missing_only && present) {
                 let policy = PullPolicy::Always;
                 self.fetch(number, &mut operation, (image, text), policy, ctx, out);

@@ -366,7 +366,7 @@ impl ComposePlane {
             .get(id)
             .is_some_and(|row| row.config.auto_remove && row.state == State::Exited);
         if ended {
-            self.forget_anonymous(id, ctx, out);
+            self.forget_anonymous(id, out);
             self.forget(id, ctx, out);
         }
     }

@@ -171,7 +171,11 @@ pub fn parents(service: &Service) -> Vec<Arc<str>> {
 }
 
 /// What the machine runs for a container.
-pub fn spec(config: &ContainerConfig, name: Symbol, symbols: &mut Symbols) -> ContainerSpec {
+pub fn spec(
+    config: &ContainerConfig,
+    (name, key): (Symbol, u64),
+    symbols: &mut Symbols,
+) -> ContainerSpec {
     let mut limits = ResourceVector::default();
     let bounds = &config.limits;
     limits.memory = bounds.memory;
@@ -209,7 +213,7 @@ pub fn spec(config: &ContainerConfig, name: Symbol, symbols: &mut Symbols) -> Co
             .iter()
             .map(|mount| mount.target.clone())
             .collect(),
-        root: Arc::new(root(config, symbols.text(name))),
+        root: Arc::new(root(config, key)),
         probes: config
             .health_check
             .as_ref()
@@ -321,13 +325,14 @@ pub fn config_hash(service: &Service) -> u64 {
     std::hash::Hasher::finish(&hash)
 }
 
-/// Name of a container's volume that has none: made of where it is mounted.
-pub fn anonymous(name: &str, target: &str) -> Arc<str> {
-    format!("{name}{target}").into()
+/// Name of a container's volume that has none: made of the container's key, which outlives a change
+/// of its name, and of where it is mounted.
+pub fn anonymous(key: u64, target: &str) -> Arc<str> {
+    format!("{key:016x}{target}").into()
 }
 
 /// What is mounted into a container.
-fn root(config: &ContainerConfig, name: &str) -> RootSpec {
+fn root(config: &ContainerConfig, key: u64) -> RootSpec {
     let from = |mount: &Mount| match mount.kind {
         MountKind::Bind if mount.source.starts_with('/') => From::Machine(mount.source.clone()),
         // Relative to where the command line is: root's home.
@@ -335,9 +340,7 @@ fn root(config: &ContainerConfig, name: &str) -> RootSpec {
             From::Machine(format!("/root/{}", mount.source.trim_start_matches("./")).into())
         }
         MountKind::Tmpfs => From::Memory(0),
-        MountKind::Volume if mount.source.is_empty() => {
-            From::Volume(anonymous(name, &mount.target))
-        }
+        MountKind::Volume if mount.source.is_empty() => From::Volume(anonymous(key, &mount.target)),
         MountKind::Volume => From::Volume(mount.source.clone()),
     };
     RootSpec {

@@ -14,7 +14,7 @@ use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::substrate::Context;
-use crate::substrate::image::ImageRef;
+use crate::substrate::image::{ImageRef, tagged};
 use crate::substrate::net::filter::Cidr;
 use crate::substrate::order::{MachineId, Order};
 
@@ -62,10 +62,10 @@ impl ComposePlane {
     ) -> Result<Response, Refusal> {
         self.check(config, ctx)?;
         self.free_name(name, None, ctx)?;
-        let image = ctx.symbols.intern(&config.image);
+        let image = &config.image;
         if !self
             .host
-            .is_some_and(|host| ctx.machines.has_image(host, image))
+            .is_some_and(|host| ctx.machines.has_image(host, image, ctx.symbols))
         {
             let (repository, tag) = super::client::split_tag(&config.image);
             return Err(Refusal::new(format!("No such image: {repository}:{tag}")));
@@ -152,7 +152,8 @@ impl ComposePlane {
         out: &mut Out,
     ) -> Id<ContainerRow> {
         let spec_name = ctx.symbols.intern(birth.service);
-        let spec = Arc::new(lower::spec(&config, spec_name, ctx.symbols));
+        let key = stable_hash(birth.seed_name);
+        let spec = Arc::new(lower::spec(&config, (spec_name, key), ctx.symbols));
         let mut ports = Vec::new();
         for port in &config.ports {
             let published = match port.published {
@@ -174,7 +175,7 @@ impl ComposePlane {
         self.store.ordinals += 1;
         let row = ContainerRow {
             name: ctx.symbols.intern(birth.name),
-            key: stable_hash(birth.seed_name),
+            key,
             project: ctx.symbols.intern(birth.project),
             service: spec_name,
             number: birth.number,
@@ -403,25 +404,19 @@ impl ComposePlane {
         ctx: &mut Context<'_>,
         out: &mut Out,
     ) -> Result<Response, Refusal> {
-        let (repository, tag) = super::client::split_tag(image);
-        let full = format!("{repository}:{tag}");
+        let full = tagged(image);
         let symbol = ctx.symbols.intern(image);
-        // Whatever was written when it came: `alpine` is `alpine:latest`.
-        let wanted = ImageRef::parse(image).map(|reference| reference.canonical());
-        let is_there = |host: &MachineId| {
-            let mut images = ctx.machines.images_on(*host);
-            images.any(|known| {
-                let name = known.reference.as_ref().map(ImageRef::canonical);
-                name.is_some() && name == wanted
-            })
-        };
+        let is_there = |host: &MachineId| ctx.machines.has_image(*host, image, ctx.symbols);
         let Some(machine) = self.host.filter(is_there) else {
             return Err(Refusal::new(format!("No such image: {full}")));
         };
-        let user = self.store.containers.iter().find(|(_, row)| {
-            let (repository, tag) = super::client::split_tag(&row.config.image);
-            format!("{repository}:{tag}") == full
-        });
+        let meant = |text: &str| ImageRef::parse(text).map(|reference| reference.canonical());
+        let wanted = meant(image);
+        let user = self
+            .store
+            .containers
+            .iter()
+            .find(|(_, row)| meant(&row.config.image) == wanted);
         if let Some((_, row)) = user {
             let id = container_id(row, ctx.seed);
             let image_id = super::view::image_id(&full);

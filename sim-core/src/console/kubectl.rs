@@ -389,6 +389,17 @@ impl Call<'_> {
     /// # Errors
     /// The API server's refusal.
     pub fn put(&mut self, object: Value) -> Result<Value, Problem> {
+        self.put_by(object, |object, namespace| Request::Update {
+            object,
+            namespace,
+        })
+    }
+
+    fn put_by(
+        &mut self,
+        object: Value,
+        request: impl FnOnce(Value, Arc<str>) -> Request,
+    ) -> Result<Value, Problem> {
         if self.dry_client() {
             return Ok(object);
         }
@@ -396,7 +407,7 @@ impl Call<'_> {
             .str_at(&["metadata", "namespace"])
             .unwrap_or("")
             .into();
-        Ok(self.ask(Request::Update { object, namespace })?.object)
+        Ok(self.ask(request(object, namespace))?.object)
     }
 
     /// PUT of an object to its status subresource.
@@ -404,16 +415,10 @@ impl Call<'_> {
     /// # Errors
     /// The API server's refusal.
     pub fn put_status(&mut self, object: Value) -> Result<Value, Problem> {
-        if self.dry_client() {
-            return Ok(object);
-        }
-        let namespace = object
-            .str_at(&["metadata", "namespace"])
-            .unwrap_or("")
-            .into();
-        Ok(self
-            .ask(Request::UpdateStatus { object, namespace })?
-            .object)
+        self.put_by(object, |object, namespace| Request::UpdateStatus {
+            object,
+            namespace,
+        })
     }
 
     /// PUT of a pod to its resize subresource.
@@ -421,14 +426,10 @@ impl Call<'_> {
     /// # Errors
     /// The API server's refusal.
     pub fn put_size(&mut self, object: Value) -> Result<Value, Problem> {
-        if self.dry_client() {
-            return Ok(object);
-        }
-        let namespace = object
-            .str_at(&["metadata", "namespace"])
-            .unwrap_or("")
-            .into();
-        Ok(self.ask(Request::Resize { object, namespace })?.object)
+        self.put_by(object, |object, namespace| Request::Resize {
+            object,
+            namespace,
+        })
     }
 
     /// The objects that words like `deploy/web`, `deploy web api` or `pods -l app=web` mean.

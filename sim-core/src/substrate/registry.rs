@@ -252,9 +252,16 @@ impl Substrate {
         self.images_changed(machine);
     }
 
-    /// Whether a machine has an image.
-    pub fn has_image(&self, machine: MachineId, text: Symbol) -> bool {
-        let number = self.images.by_text.get(&text);
+    /// Whether a machine has an image, however its reference is written.
+    pub fn has_image(&self, machine: MachineId, text: &str, symbols: &Symbols) -> bool {
+        let images = &self.images;
+        let written = symbols.get(text);
+        let number = written
+            .and_then(|text| images.by_text.get(&text))
+            .or_else(|| {
+                let reference = ImageRef::parse(text)?;
+                images.by_canonical.get(&reference.canonical())
+            });
         let present = self.machines.get(machine).map(|row| &row.images);
         number
             .zip(present)

@@ -232,7 +232,7 @@ impl ComposePlane {
         }
         let response = self.texts(&ids, ctx);
         for id in ids {
-            self.forget_anonymous(id, ctx, out);
+            self.forget_anonymous(id, out);
             self.stop_one(id, Some(SimDuration::ZERO), Then::Remove, ctx, out);
         }
         Ok(response)
@@ -281,7 +281,7 @@ impl ComposePlane {
             config.limits = limits.clone();
         }
         let config = row.config.clone();
-        row.spec = Arc::new(lower::spec(&config, row.spec.name, ctx.symbols));
+        row.spec = Arc::new(lower::spec(&config, (row.spec.name, row.key), ctx.symbols));
         // Source: moby `daemon/update.go`: a running container's files are written at once.
         if let Some(process) = row.process.filter(|_| limits.is_some()) {
             out.order(Order::Resize {
@@ -295,16 +295,15 @@ impl ComposePlane {
 
     /// Volumes without a name go with their container. The real engine keeps them without `--volumes`,
     /// under names that nobody knows.
-    pub(super) fn forget_anonymous(&self, id: Id<ContainerRow>, ctx: &Context<'_>, out: &mut Out) {
+    pub(super) fn forget_anonymous(&self, id: Id<ContainerRow>, out: &mut Out) {
         let (row, Some(machine)) = (&self.store.containers[id], self.host) else {
             return;
         };
-        let name = ctx.symbols.text(row.name);
         for mount in &row.config.mounts {
             if mount.kind == MountKind::Volume && mount.source.is_empty() {
                 out.order(Order::RemoveVolume {
                     machine,
-                    name: lower::anonymous(name, &mount.target),
+                    name: lower::anonymous(row.key, &mount.target),
                 });
             }
         }

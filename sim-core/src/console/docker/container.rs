@@ -497,7 +497,10 @@ fn exec(session: &mut Session, parsed: &Parsed) -> Result<Output, Output> {
 }
 
 /// Starts a command inside a container and does not wait: what it prints is seen by nobody.
-fn leave(session: &mut Session, row: &Row, words: &[String]) -> Result<Output, Output> {
+///
+/// # Errors
+/// The daemon's text if nothing runs there.
+pub fn leave(session: &mut Session, row: &Row, words: &[String]) -> Result<Output, Output> {
     let engine = Engine::of(session)?;
     let (orchestrator, node) = (
         engine.world.orchestrator,

@@ -18,7 +18,11 @@ pub fn goes_to_registry(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> b
     let lowered = &worker.lowered[index];
     match lowered.pull {
         PullPolicy::Always => true,
-        PullPolicy::IfNotPresent => !desk.ctx.machines.has_image(worker.machine, lowered.image),
+        PullPolicy::IfNotPresent => {
+            let symbols = &desk.ctx.symbols;
+            let image = symbols.text(lowered.image);
+            !desk.ctx.machines.has_image(worker.machine, image, symbols)
+        }
         PullPolicy::Never => false,
     }
 }

@@ -188,8 +188,10 @@ fn a_crash_forgets_what_ran_and_a_reboot_brings_the_machine_back() {
     });
     rig.run_until(100);
     assert!(rig.substrate.is_on(machines[1]));
-    let image = rig.symbols.intern("nginx");
-    assert!(rig.substrate.has_image(machines[1], image));
+    assert!(
+        rig.substrate
+            .has_image(machines[1], "docker.io/library/nginx", &rig.symbols)
+    );
     rig.fault(SubstrateFault::Crash(machines[2]));
     rig.run_until(200);
     rig.fault(SubstrateFault::PowerOn(machines[2]));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Global, containers, host};
 use crate::compose::view::{container_id, status_word};
 use crate::console::docker::container::row::{Engine, Row};
-use crate::console::docker::container::{self, Lines, command, execute, log_text, more};
+use crate::console::docker::container::{self, Lines, command, execute, leave, log_text, more};
 use crate::console::docker::flags::{Grammar, Parsed, parse};
 use crate::console::docker::follow;
 use crate::console::docker::listing::{Listing, filters, passes};
@@ -242,6 +242,9 @@ fn exec(session: &mut Session, global: &Global, words: &[String]) -> Result<Outp
     host(session)?;
     let index = index(&parsed)?;
     let row = running(session, global, &parsed.words[0], index)?;
+    if parsed.has("detach") {
+        return leave(session, &row, &parsed.words[1..]);
+    }
     execute(session, &row, &parsed.words[1..])
 }
 

@@ -2,6 +2,7 @@
 //! Source: docker/cli `cli/command/container/attach.go`.
 
 use super::row::Engine;
+use super::run::last_words;
 use super::{Lines, log_text, verb};
 use crate::base::time::SimDuration;
 use crate::compose::store::State;
@@ -40,6 +41,8 @@ pub fn to(session: &mut Session, name: &str) -> Result<Output, Output> {
         _ => return Err(stopped("stopped container, start it first")),
     }
     let since = session.history.now() + SimDuration::from_micros(1);
+    let removes = verb::stored(session, name, |row| row.config.auto_remove).unwrap_or(false);
+    let end = removes.then(|| last_words(session, name, since)).flatten();
     let ended = |session: &Session| {
         verb::stored(session, name, |row| {
             (row.state != State::Running).then_some(row.exit_code)
@@ -52,12 +55,14 @@ pub fn to(session: &mut Session, name: &str) -> Result<Output, Output> {
         since: Some(since),
         ..Lines::default()
     };
-    // A container that is removed with its end has left nothing to read.
-    let text = engine
-        .find(name)
-        .map(|row| log_text(&engine, &row, lines))
-        .unwrap_or_default();
-    let mut output = Output::text(text);
+    let Ok(row) = engine.find(name) else {
+        let (stdout, code) = end.unwrap_or_default();
+        return Ok(Output {
+            code,
+            ..Output::text(stdout)
+        });
+    };
+    let mut output = Output::text(log_text(&engine, &row, lines));
     match ended(session) {
         Some(code) => output.code = code,
         None => follow::note(&mut output),

@@ -298,7 +298,7 @@ pub fn ensure(
         .ok()
         .and_then(|world| {
             let host = world.substrate.machines().next()?.0;
-            Some(world.substrate.has_image(host, world.symbols.get(image)?))
+            Some(world.substrate.has_image(host, image, &world.symbols))
         })
         .unwrap_or(false);
     match (policy, is_present) {

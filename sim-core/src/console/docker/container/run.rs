@@ -10,7 +10,7 @@ use crate::api::compose::service::{Port, Restart};
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::swarm::service::{Mount, MountKind};
 use crate::base::rng::{Stream, stable_hash};
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::compose::store::State;
 use crate::compose::{Request, Response};
 use crate::console::docker::flags::{Grammar, Parsed, parse};
@@ -122,6 +122,25 @@ pub fn launch(
     follow(session, name, notes)
 }
 
+/// What a container will print from a time on until it ends by itself, and its code. Asked before the
+/// end of one that is removed with it, which leaves nothing to read.
+pub fn last_words(session: &Session, name: &str, since: SimTime) -> Option<(String, i32)> {
+    let world = session.world(Orchestrator::Compose).ok()?;
+    verb::stored(session, name, |row| {
+        let process = row.process?;
+        let behaviour = &world.substrate.container(process)?.behaviour;
+        let (span, code) = behaviour.end?;
+        let started = row.started_at.unwrap_or(SimTime::ZERO);
+        let lines = behaviour.lines.iter();
+        let text = lines
+            .filter(|(at, _)| *at <= span && started + *at >= since)
+            .map(|(_, line)| format!("{line}\n"))
+            .collect();
+        Some((text, code))
+    })
+    .flatten()
+}
+
 /// Prints what an attached container prints until it ends, and ends with its code.
 fn follow(session: &mut Session, name: &str, mut notes: String) -> Result<Output, Output> {
     let world = session.world(Orchestrator::Compose)?;
@@ -134,23 +153,11 @@ fn follow(session: &mut Session, name: &str, mut notes: String) -> Result<Output
     });
     let removes = verb::stored(session, name, |row| row.config.auto_remove).unwrap_or(true);
     if removes && ends == Some(true) {
-        // It is gone with its end; what it printed has to be read before.
-        let end = verb::stored(session, name, |row| {
-            let program = row
-                .process
-                .and_then(|process| world.substrate.container(process))?;
-            let (span, code) = program.behaviour.end?;
-            let lines = program.behaviour.lines.iter();
-            let text: String = lines
-                .filter(|(at, _)| *at <= span)
-                .map(|(_, line)| format!("{line}\n"))
-                .collect();
-            Some((text, code))
-        });
+        let end = last_words(session, name, SimTime::ZERO);
         until(session, LONGEST, |session| {
             verb::state(session, name).is_none()
         });
-        let (stdout, code) = end.flatten().unwrap_or_default();
+        let (stdout, code) = end.unwrap_or_default();
         return Ok(Output {
             stdout,
             stderr: notes,
