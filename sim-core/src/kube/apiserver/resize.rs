@@ -11,9 +11,9 @@ use crate::manifest::value::Value;
 
 use super::refusal::{Cause, cause};
 use super::template::build;
-use super::write::answer;
 use super::write::parse::{Old, parse};
 use super::write::pod::pod_document;
+use super::write::{answer, is_current};
 use super::{ApiServer, Refusal, Response, note, read};
 
 const LISTS: [&str; 2] = ["initContainers", "containers"];
@@ -34,14 +34,7 @@ impl ApiServer {
         let Some(current) = read(kind, &key.namespace, &key.name, turn) else {
             return Err(Refusal::not_found(kind, &key.name));
         };
-        let wanted = object
-            .str_at(&["metadata", "resourceVersion"])
-            .filter(|text| !text.is_empty());
-        if wanted
-            .is_some_and(|wanted| Some(wanted) != current.str_at(&["metadata", "resourceVersion"]))
-        {
-            return Err(Refusal::conflict(kind, &key.name));
-        }
+        is_current(object, &current, (kind, &key.name))?;
         let pod = find(&key.namespace, &key.name, turn)
             .ok_or_else(|| Refusal::not_found(kind, &key.name))?;
         let mut value = current.clone();

@@ -7,11 +7,10 @@ use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::ReplicaSetId;
 use crate::kube::rows::daemon_set::DaemonSetPart;
 use crate::kube::rows::job::JobPart;
-use crate::kube::rows::pod::NO_POD;
 use crate::kube::rows::read;
 use crate::kube::rows::stateful_set::StatefulSetPart;
 use crate::kube::rows::watched::{WatchedKind, WatchedPart, WatchedRow};
-use crate::kube::rows::workload::{OwnerKind, Part, PodCounts, ReplicaSetRow};
+use crate::kube::rows::workload::{OwnerKind, Part, ReplicaSetRow};
 use crate::kube::selector::Selector;
 use crate::kube::store::document::{Document, DocumentKey, RowReference};
 use crate::kube::template::TemplateId;
@@ -182,36 +181,19 @@ fn create(
         OwnerKind::DaemonSet | OwnerKind::Job => 0,
         _ => value.i64_at(&["spec", "replicas"]).unwrap_or(1),
     };
+    let names = (
+        turn.ctx.symbols.intern(&key.namespace),
+        turn.ctx.symbols.intern(&key.name),
+    );
     let row = ReplicaSetRow {
         kind,
         part,
-        namespace: turn.ctx.symbols.intern(&key.namespace),
-        name: turn.ctx.symbols.intern(&key.name),
-        owner: None,
-        hash: None,
-        source: None,
-        selector: Arc::new(selector),
-        template,
         replicas,
         min_ready_s: read::number(value, &["spec", "minReadySeconds"]),
-        desired: None,
-        max: None,
-        revision_number: 0,
-        revision_history: Vec::new(),
         generation: document.generation,
-        created: document.created,
         deleting: document.deletion.is_some(),
         observed: read::number(&status, &["observedGeneration"]),
-        status: PodCounts::default(),
-        conditions: Vec::new(),
-        pods: PodCounts::default(),
-        first_pod: NO_POD,
-        pods_all: 0,
-        ordinal: 0,
-        creating: 0,
-        deleting_pods: 0,
-        wave: (0, 0),
-        revision: 0,
+        ..ReplicaSetRow::new(names, selector, template, document.created)
     };
     let id = turn.store.add_replica_set(row);
     if let Some(document) = turn.store.documents_mut().get_mut(key) {

@@ -194,14 +194,7 @@ impl ApiServer {
         let Some(current) = read(kind, &key.namespace, &key.name, turn) else {
             return Err(Refusal::not_found(kind, &key.name));
         };
-        let wanted = object
-            .str_at(&["metadata", "resourceVersion"])
-            .filter(|text| !text.is_empty());
-        if wanted
-            .is_some_and(|wanted| Some(wanted) != current.str_at(&["metadata", "resourceVersion"]))
-        {
-            return Err(Refusal::conflict(kind, &key.name));
-        }
+        let wanted = is_current(object, &current, (kind, &key.name))?;
         if wanted.is_none() && must_state_version(kind) {
             let message = "Invalid value: 0: must be specified for an update";
             return Err(Refusal::invalid(
@@ -275,14 +268,7 @@ impl ApiServer {
             _ => {}
         }
         let current = read(kind, &key.namespace, &key.name, turn).unwrap_or_default();
-        let wanted = object
-            .str_at(&["metadata", "resourceVersion"])
-            .filter(|text| !text.is_empty());
-        if wanted
-            .is_some_and(|wanted| Some(wanted) != current.str_at(&["metadata", "resourceVersion"]))
-        {
-            return Err(Refusal::conflict(kind, &key.name));
-        }
+        is_current(object, &current, (kind, &key.name))?;
         let status = parsed.value.get("status").cloned();
         let changed = status.as_ref() != document.value.get("status");
         if changed {
@@ -563,4 +549,19 @@ fn update_node(parsed: &Parsed, turn: &mut Turn<'_, '_>) -> bool {
         turn.store.set_unschedulable_node(node, spec.unschedulable);
     }
     turn.store.revision() != before
+}
+
+/// The version that a writer names, if it names one, which must be that of the stored object.
+/// Source: apimachinery `pkg/registry/generic/registry/store.go` (Update).
+pub(super) fn is_current<'a>(
+    object: &'a Value,
+    stored: &Value,
+    (kind, name): (&'static Kind, &str),
+) -> Result<Option<&'a str>, Refusal> {
+    let version = ["metadata", "resourceVersion"];
+    let wanted = object.str_at(&version).filter(|text| !text.is_empty());
+    if wanted.is_some_and(|wanted| Some(wanted) != stored.str_at(&version)) {
+        return Err(Refusal::conflict(kind, name));
+    }
+    Ok(wanted)
 }

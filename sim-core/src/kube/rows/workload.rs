@@ -10,6 +10,7 @@ use crate::kube::template::TemplateId;
 use super::daemon_set::DaemonSetPart;
 use super::job::JobPart;
 use super::node::ConditionStatus;
+use super::pod::NO_POD;
 use super::stateful_set::StatefulSetPart;
 use super::{DeploymentId, ReplicaSetId};
 
@@ -285,6 +286,48 @@ pub struct ReplicaSetRow {
     pub wave: (u32, u32),
     /// `resourceVersion`.
     pub revision: u32,
+}
+
+impl ReplicaSetRow {
+    /// A ReplicaSet without pods that nobody owns, of namespace and name.
+    pub fn new(
+        (namespace, name): (Symbol, Symbol),
+        selector: Selector,
+        template: TemplateId,
+        created: SimTime,
+    ) -> Self {
+        Self {
+            kind: OwnerKind::ReplicaSet,
+            part: Part::None,
+            namespace,
+            name,
+            owner: None,
+            hash: None,
+            source: None,
+            selector: Arc::new(selector),
+            template,
+            replicas: 0,
+            min_ready_s: 0,
+            desired: None,
+            max: None,
+            revision_number: 0,
+            revision_history: Vec::new(),
+            generation: 1,
+            created,
+            deleting: false,
+            observed: 0,
+            status: PodCounts::default(),
+            conditions: Vec::new(),
+            pods: PodCounts::default(),
+            first_pod: NO_POD,
+            pods_all: 0,
+            ordinal: 0,
+            creating: 0,
+            deleting_pods: 0,
+            wave: (0, 0),
+            revision: 0,
+        }
+    }
 }
 
 /// Numbers of pods.

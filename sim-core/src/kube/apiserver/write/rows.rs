@@ -10,11 +10,8 @@ use crate::kube::apiserver::Refusal;
 use crate::kube::apiserver::refusal::cause;
 use crate::kube::apiserver::service::Allocated;
 use crate::kube::apiserver::template::{amount, build, labels, selector};
-use crate::kube::rows::pod::NO_POD;
 use crate::kube::rows::service::ServiceRow;
-use crate::kube::rows::workload::{
-    Amount, DeploymentRow, OwnerKind, Part, PodCounts, ReplicaSetRow,
-};
+use crate::kube::rows::workload::{Amount, DeploymentRow, ReplicaSetRow};
 use crate::kube::rows::{DeploymentId, ReplicaSetId, ServiceId};
 use crate::kube::selector::Selector;
 use crate::kube::store::document::DocumentKey;
@@ -171,36 +168,14 @@ pub(in crate::kube::apiserver) fn replica_set_row(
     turn: &mut Turn<'_, '_>,
 ) -> ReplicaSetRow {
     let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
+    let names = (
+        turn.ctx.symbols.intern(&key.namespace),
+        turn.ctx.symbols.intern(&key.name),
+    );
     ReplicaSetRow {
-        kind: OwnerKind::ReplicaSet,
-        part: Part::None,
-        namespace: turn.ctx.symbols.intern(&key.namespace),
-        name: turn.ctx.symbols.intern(&key.name),
-        owner: None,
-        hash: None,
-        source: None,
-        selector: Arc::new(selector(&spec.selector)),
-        template,
         replicas: spec.replicas.into(),
         min_ready_s: spec.min_ready_seconds.into(),
-        desired: None,
-        max: None,
-        revision_number: 0,
-        revision_history: Vec::new(),
-        generation: 1,
-        created: turn.now(),
-        deleting: false,
-        observed: 0,
-        status: PodCounts::default(),
-        conditions: Vec::new(),
-        pods: PodCounts::default(),
-        first_pod: NO_POD,
-        pods_all: 0,
-        ordinal: 0,
-        creating: 0,
-        deleting_pods: 0,
-        wave: (0, 0),
-        revision: 0,
+        ..ReplicaSetRow::new(names, selector(&spec.selector), template, turn.now())
     }
 }
 

@@ -9,8 +9,7 @@ use crate::des::notice::Detail;
 use crate::kube::controllers::{admission, hands};
 use crate::kube::event::{Event, Key};
 use crate::kube::rows::node::ConditionStatus;
-use crate::kube::rows::pod::NO_POD;
-use crate::kube::rows::workload::{DeploymentRow, OwnerKind, Part, PodCounts, ReplicaSetRow};
+use crate::kube::rows::workload::{DeploymentRow, ReplicaSetRow};
 use crate::kube::rows::{DeploymentId, ReplicaSetId};
 use crate::kube::selector::{Requirement, Selector};
 use crate::kube::store::document::DocumentKey;
@@ -73,35 +72,15 @@ impl DeploymentController {
         self.refusals.remove(&id);
         let hash = turn.ctx.symbols.intern(&hash);
         let set = turn.store.add_replica_set(ReplicaSetRow {
-            kind: OwnerKind::ReplicaSet,
-            part: Part::None,
-            namespace: row.namespace,
-            name,
             owner: Some(id),
             hash: Some(hash),
             source: Some(row.template),
-            selector: Arc::new(selector),
-            template,
             replicas: wanted,
             min_ready_s: row.min_ready_s,
             desired: Some(row.replicas),
             max: Some(bounds.ceiling()),
             revision_number: number,
-            revision_history: Vec::new(),
-            generation: 1,
-            created: turn.now(),
-            deleting: false,
-            observed: 0,
-            status: PodCounts::default(),
-            conditions: Vec::new(),
-            pods: PodCounts::default(),
-            first_pod: NO_POD,
-            pods_all: 0,
-            ordinal: 0,
-            creating: 0,
-            deleting_pods: 0,
-            wave: (0, 0),
-            revision: 0,
+            ..ReplicaSetRow::new((row.namespace, name), selector, template, turn.now())
         });
         turn.note(
             "kube.deployment",
