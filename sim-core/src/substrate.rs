@@ -18,6 +18,7 @@ pub mod cgroup;
 pub mod container;
 pub mod disk;
 pub mod root_fs;
+mod ending;
 pub mod errno;
 pub mod file;
 pub mod health;
@@ -185,8 +186,8 @@ pub struct Substrate {
     rates: FxHashMap<Symbol, u64>,
     network: u32,
     next_subnet: u32,
-    /// Subnets that machines were given, so that no other gets them.
-    given_subnets: BTreeSet<u32>,
+    /// Whose subnets are which, by number: no other machine gets one.
+    subnets: BTreeMap<u32, MachineId>,
     /// Addresses of sandboxes that are not from their machines' subnets.
     foreign: BTreeSet<u32>,
     /// Machines whose sandboxes nothing joins to others'.
@@ -231,7 +232,7 @@ impl Substrate {
             rates: FxHashMap::default(),
             network: net::address::DEFAULT_NETWORK,
             next_subnet: 0,
-            given_subnets: BTreeSet::new(),
+            subnets: BTreeMap::new(),
             foreign: BTreeSet::new(),
             bridged: 0,
             ranges: BTreeMap::new(),

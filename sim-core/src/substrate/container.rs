@@ -32,6 +32,23 @@ pub enum ContainerState {
     },
 }
 
+/// What has been asked of a container that is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It was sent its stop signal, and gets SIGKILL then.
+    Stop {
+        /// When the grace is over.
+        by: SimTime,
+    },
+    /// It ends as soon as it can: killed, or without the machine that it ran on.
+    Now {
+        /// Exit code.
+        code: i32,
+        /// Whether the kernel kills it for memory.
+        oom: bool,
+    },
+}
+
 /// One container.
 #[derive(Clone, Debug)]
 pub struct Container {
@@ -45,10 +62,13 @@ pub struct Container {
     pub spec: Arc<ContainerSpec>,
     /// What it does, on the time since its start.
     pub behaviour: Arc<Behaviour>,
-    /// Whether it has been sent its stop signal.
-    pub stopping: bool,
+    /// How it is to end; none: nobody has asked for that.
+    pub(super) ending: Option<Ending>,
     /// Whether its program has stopped answering without ending.
-    pub hung: bool,
+    pub(super) hung: bool,
+    /// Whether it sleeps in a request to a disk that its machine has lost, or has been told that
+    /// the request failed.
+    pub(super) asleep: bool,
     /// What its processes want of the CPUs and get.
     pub cpu: Cpu,
     /// Whether the end that is due is the kernel's doing.
@@ -72,6 +92,11 @@ impl Container {
         }
     }
 
+    /// Whether its program answers nobody, although it runs.
+    pub const fn is_silent(&self) -> bool {
+        self.hung || self.asleep
+    }
+
     /// When it will answer requests at this port, or already does; none if it never will as things
     /// stand. Port 0 is the lowest port that it listens on. A program that ends in an orderly way
     /// takes no more requests from its stop signal on.
@@ -82,8 +107,8 @@ impl Container {
         } else {
             self.behaviour.ports.contains(&port)
         };
-        let leaves = self.stopping && matches!(self.behaviour.on_stop, OnStop::Exit { .. });
-        if !listens || self.hung || leaves {
+        let leaves = self.ending.is_some() && matches!(self.behaviour.on_stop, OnStop::Exit { .. });
+        if !listens || self.is_silent() || leaves {
             return None;
         }
         self.behaviour.listen?;

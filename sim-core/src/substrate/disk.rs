@@ -59,9 +59,15 @@ impl Substrate {
         let own: u64 = self
             .sandboxes_on(machine)
             .flat_map(|(sandbox, _)| self.containers_in(sandbox))
-            .map(|(_, row)| scripted(row, now, |_| true) + log(row, now))
+            .map(|(id, row)| scripted(row, now, |file| self.is_local(id, file)) + log(row, now))
             .sum();
         files + own
+    }
+
+    /// Whether a container's file lies on its machine's disk.
+    fn is_local(&self, container: ContainerId, file: &str) -> bool {
+        self.spot(container, file)
+            .is_none_or(|spot| spot.store.is_local_disk())
     }
 
     /// When a container of a machine writes next, if one will.

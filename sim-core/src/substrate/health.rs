@@ -65,7 +65,7 @@ impl<'a> Target<'a> {
             spec: container.spec.probes.get(usize::from(index))?,
             behaviour: &container.behaviour,
             since: container.running_since()?,
-            hung: container.hung,
+            hung: container.is_silent(),
         })
     }
 

@@ -19,7 +19,6 @@ use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
-use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 
 use super::cgroup::facts::CpuTimes;
@@ -152,7 +151,7 @@ fn fill(amount: u64, parts: &[(u64, u64)]) -> Vec<u64> {
     let mut got = vec![0; parts.len()];
     let mut order: Vec<usize> = (0..parts.len()).collect();
     // Those that want least for their weight are content first.
-    order.arrange_by(|a, b| {
+    order.sort_unstable_by(|a, b| {
         let (left, right) = (parts[*a], parts[*b]);
         let cross = |wants: u64, weight: u64| u128::from(wants) * u128::from(weight.max(1));
         cross(left.1, right.0)

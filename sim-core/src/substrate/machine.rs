@@ -174,18 +174,9 @@ impl Substrate {
             return None;
         }
         let subnet = match spec.subnet {
-            Some(base)
-                if self
-                    .machines
-                    .iter()
-                    .all(|(_, row)| row.subnet != base.wrapping_sub(self.network) >> 8) =>
-            {
-                let subnet = base.wrapping_sub(self.network) >> 8;
-                self.given_subnets.insert(subnet);
-                subnet
-            }
+            Some(base) if self.machine_of_subnet(base).is_none() => self.number_of_subnet(base),
             Some(_) | None => {
-                while self.given_subnets.contains(&self.next_subnet) {
+                while self.subnets.contains_key(&self.next_subnet) {
                     self.next_subnet += 1;
                 }
                 self.next_subnet
@@ -236,6 +227,7 @@ impl Substrate {
             stable_key: stable_hash(scope.symbols.text(spec.name)),
             draws: 0,
         });
+        self.subnets.insert(subnet, machine);
         self.next_subnet += 1;
         self.bridged += u32::from(!self.crosses(machine));
         self.machine_names.insert(spec.name, machine);

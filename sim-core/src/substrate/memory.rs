@@ -10,7 +10,7 @@ use crate::des::notice::Detail;
 use super::cache::BATCH;
 use super::cgroup::facts::MemoryUse;
 use super::cgroup::limits::PAGE;
-use super::container::Container;
+use super::container::{Container, Ending};
 use super::file::Tree;
 use super::order::{ContainerId, MachineId, SandboxId, Upcall};
 use super::{Event, Scope, Substrate};
@@ -256,7 +256,10 @@ impl Substrate {
         self.sandboxes_on(machine)
             .flat_map(|(sandbox, _)| self.containers_in(sandbox))
             .map(|(_, row)| row)
-            .find(|row| row.running_since().is_some() && row.stopping && row.due_oom)
+            .find(|row| {
+                row.running_since().is_some()
+                    && matches!(row.ending, Some(Ending::Now { oom: true, .. }))
+            })
     }
 
     /// The machine has no memory left: the process with the most points goes.
@@ -306,7 +309,7 @@ impl Substrate {
             Detail::Text(self.containers[container].spec.name),
             scope,
         );
-        self.end_by_oom(container, scope);
+        self.kill_for_memory(container, scope);
     }
 
     /// Kills what uses more than its limit allows: a limit was lowered below it.

@@ -1,7 +1,5 @@
 //! The end of a kernel that only one sandbox has.
 
-use crate::base::time::SimDuration;
-
 use super::order::{ContainerId, SandboxId};
 use super::{Scope, Substrate};
 
@@ -20,7 +18,7 @@ impl Substrate {
             .map(|(id, _)| id)
             .collect();
         for container in running {
-            self.end_within(container, SimDuration::ZERO, LOST, scope);
+            self.end_now(container, LOST, scope);
         }
     }
 }

@@ -17,7 +17,7 @@
 use crate::base::time::{SimDuration, SimTime};
 
 use super::load::CPU;
-use super::order::{ContainerId, MachineId};
+use super::order::{ContainerId, MachineId, SandboxId};
 use super::{Scope, Substrate};
 
 /// Time between two looks of the kernel: `PSI_FREQ`, 2 seconds.
@@ -27,7 +27,7 @@ const ONE: u64 = 1 << 11;
 /// Decay over one period, for averages of 10, 60 and 300 seconds: `EXP_10s`, `EXP_60s`, `EXP_300s`.
 const DECAY: [u64; 3] = [1_677, 1_981, 2_034];
 /// Whole of a rate, in millionths.
-const WHOLE: u64 = 1_000_000;
+pub(super) const WHOLE: u64 = 1_000_000;
 
 /// One line of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +79,11 @@ impl Line {
             "avg10={ten} avg60={sixty} avg300={more} total={}",
             self.total
         )
+    }
+
+    /// Time waited since the group was made.
+    pub const fn total(&self) -> SimDuration {
+        SimDuration::from_micros(self.total)
     }
 
     /// The larger of two, average by average.
@@ -138,8 +143,12 @@ pub struct Stall {
     counted: SimTime,
     /// Beginning of the period.
     window: SimTime,
-    /// When the waits end; none: they do not by themselves.
+    /// Shares of the time in which some and all wait, in millionths.
+    rates: (u64, u64),
+    /// When these waits end; none: they do not by themselves.
     until: Option<SimTime>,
+    /// Up to when everybody waits for what was asked for one after another.
+    queue: SimTime,
 }
 
 impl Stall {
@@ -155,20 +164,46 @@ impl Stall {
     /// From a time on, tasks wait for these shares of the time, in millionths.
     pub fn set(&mut self, (some, full): (u64, u64), from: SimTime, until: Option<SimTime>) {
         self.advance(from);
-        self.lines.some.rate = some.min(WHOLE);
-        self.lines.full.rate = full.min(WHOLE);
+        self.rates = (some.min(WHOLE), full.min(WHOLE));
         self.until = until;
+        self.turn();
+    }
+
+    /// Something is asked for that takes so long, after all that was asked for before it.
+    pub fn queue(&mut self, span: SimDuration, now: SimTime) {
+        self.advance(now);
+        self.queue = self.queue.max(now) + span;
+        self.turn();
     }
 
     /// Counts up to a time.
     pub fn advance(&mut self, now: SimTime) {
-        if let Some(until) = self.until.filter(|until| *until <= now) {
-            self.run(until);
-            self.lines.some.rate = 0;
-            self.lines.full.rate = 0;
-            self.until = None;
+        while let Some(turn) = self.next_turn().filter(|turn| *turn <= now) {
+            self.run(turn);
+            self.turn();
         }
         self.run(now);
+    }
+
+    /// When the waits change next by themselves.
+    fn next_turn(&self) -> Option<SimTime> {
+        let queue = Some(self.queue).filter(|queue| *queue > self.counted);
+        self.until.into_iter().chain(queue).min()
+    }
+
+    /// The rates from what is counted on.
+    fn turn(&mut self) {
+        if self.until.is_some_and(|until| until <= self.counted) {
+            self.rates = (0, 0);
+            self.until = None;
+        }
+        let (some, full) = if self.queue > self.counted {
+            (WHOLE, WHOLE)
+        } else {
+            self.rates
+        };
+        self.lines.some.rate = some;
+        self.lines.full.rate = full;
     }
 
     fn run(&mut self, now: SimTime) {
@@ -254,18 +289,27 @@ impl Substrate {
         (from, until): (SimTime, Option<SimTime>),
     ) {
         let known = self.machines[machine].stalls.contains_key(&container);
-        if rates == (0, 0) && !known {
-            return;
+        if rates != (0, 0) || known {
+            self.stall_of((machine, container), resource, from)
+                .set(rates, from, until);
         }
+    }
+
+    fn stall_of(
+        &mut self,
+        (machine, container): (MachineId, ContainerId),
+        resource: Resource,
+        now: SimTime,
+    ) -> &mut Stall {
         let made = self
             .container(container)
             .and_then(|row| row.running_since())
-            .unwrap_or(from);
+            .unwrap_or(now);
         let stalls = self.machines[machine]
             .stalls
             .entry(container)
             .or_insert_with(|| [Stall::new(made); 3]);
-        stalls[resource as usize].set(rates, from, until);
+        &mut stalls[resource as usize]
     }
 
     /// A container's disk is limited: a write of so many bytes waits.
@@ -280,23 +324,32 @@ impl Substrate {
         };
         let micros = u128::from(bytes) * 1_000_000 / u128::from(rate);
         let span = SimDuration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX >> 1));
-        self.stall(
-            at,
-            Resource::Io,
-            (WHOLE, WHOLE),
-            (scope.now, Some(scope.now + span)),
-        );
+        self.stall_of(at, Resource::Io, scope.now)
+            .queue(span, scope.now);
     }
 
     /// What a container has slept above `memory.high` is kept: what comes may be other.
     pub(super) fn keep_memory_stall(&mut self, at: (MachineId, ContainerId), scope: &Scope<'_>) {
-        if let Some(since) = self.slowed_since(at.1).filter(|since| *since < scope.now) {
-            self.stall(
-                at,
-                Resource::Memory,
-                (WHOLE, WHOLE),
-                (since, Some(scope.now)),
-            );
+        if !self.machines[at.0].leaks.contains_key(&at.1) {
+            return;
+        }
+        let since = self.slowed_since(at.1).filter(|since| *since < scope.now);
+        let stall = self.stall_of(at, Resource::Memory, scope.now);
+        if let Some(since) = since {
+            stall.set((WHOLE, WHOLE), since, Some(scope.now));
+        }
+        // A limit that it is above by what it had taken before holds from now on only.
+        stall.advance(scope.now);
+    }
+
+    /// The same of all containers of a sandbox, whose limits are theirs, too.
+    pub(super) fn keep_memory_stalls(&mut self, sandbox: SandboxId, scope: &Scope<'_>) {
+        let Some(machine) = self.sandbox(sandbox).map(|row| row.machine) else {
+            return;
+        };
+        let all: Vec<ContainerId> = self.containers_in(sandbox).map(|(id, _)| id).collect();
+        for container in all {
+            self.keep_memory_stall((machine, container), scope);
         }
     }
 
@@ -359,6 +412,23 @@ mod tests {
                 .text()
                 .ends_with("total=3600000000")
         );
+    }
+
+    #[test]
+    fn limited_writes_queue_beside_other_waits() {
+        let mut stall = Stall::new(at(0));
+        // A second write waits behind the first.
+        stall.queue(SimDuration::from_secs(10), at(0));
+        stall.queue(SimDuration::from_secs(10), at(5));
+        assert_eq!(stall.read(at(100)).full.total(), SimDuration::from_secs(20));
+        // A disk is lost for a minute meanwhile.
+        stall.set((WHOLE, WHOLE), at(200), Some(at(260)));
+        stall.queue(SimDuration::from_secs(10), at(210));
+        let lost = stall;
+        assert_eq!(lost.read(at(300)).full.total(), SimDuration::from_secs(80));
+        // It comes back: what is limited still waits.
+        stall.set((0, 0), at(215), None);
+        assert_eq!(stall.read(at(300)).full.total(), SimDuration::from_secs(40));
     }
 
     #[test]

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::base::arrange::Arrange;
 use crate::base::hash::FxHashMap;
 use crate::base::id::Id;
 use crate::base::symbol::{Symbol, Symbols};
@@ -376,7 +375,7 @@ impl Substrate {
             .images_on(machine)
             .flat_map(|image| image.layers.iter().copied())
             .collect();
-        all.arrange();
+        all.sort_unstable();
         all.dedup();
         all
     }

@@ -73,12 +73,26 @@ pub enum Store {
     /// A directory of the sandbox of an owner: on the machine's disk, so that it outlives a loss of
     /// power, as does what the owner knows of it.
     Sandbox(Owner, Arc<str>),
-    /// Memory of the sandbox of an owner.
-    Shared(Owner, Arc<str>),
     /// A disk over the network: the same on all machines that have it.
     Remote(Arc<str>),
+    /// Memory of the sandbox of an owner. This and what follows is memory: [`Disk::has_memory`].
+    Shared(Owner, Arc<str>),
     /// Memory of a container, by where it is mounted.
     Memory(ContainerId, Arc<str>),
+}
+
+impl Store {
+    /// Whether it takes room on the disk of its machine: it is neither memory nor elsewhere.
+    pub const fn is_local_disk(&self) -> bool {
+        match self {
+            Self::Machine
+            | Self::Layer(_)
+            | Self::Lasting(_)
+            | Self::Volume(_)
+            | Self::Sandbox(..) => true,
+            Self::Remote(_) | Self::Shared(..) | Self::Memory(..) => false,
+        }
+    }
 }
 
 /// A path in one tree.
@@ -127,12 +141,31 @@ impl Disk {
 
     /// Trees in memory of one container.
     pub fn in_memory(&self, container: ContainerId) -> impl Iterator<Item = &Tree> {
-        let from = (!self.trees.is_empty()).then(|| Store::Memory(container, "".into()));
+        let from = self
+            .has_memory()
+            .then(|| Store::Memory(container, "".into()));
         let own = move |store: &Store| matches!(store, Store::Memory(of, _) if *of == container);
         from.into_iter()
             .flat_map(|from| self.trees.range(from..))
             .take_while(move |(store, _)| own(store))
             .map(|(_, tree)| tree)
+    }
+
+    /// Trees in memory of an owner's sandbox, by name.
+    pub fn shared_by(&self, owner: Owner) -> impl Iterator<Item = (&str, &Tree)> {
+        let from = self.has_memory().then(|| Store::Shared(owner, "".into()));
+        from.into_iter()
+            .flat_map(|from| self.trees.range(from..))
+            .map_while(move |(store, tree)| match store {
+                Store::Shared(of, name) if *of == owner => Some((&**name, tree)),
+                _ => None,
+            })
+    }
+
+    /// Whether something is in memory: such trees come last.
+    fn has_memory(&self) -> bool {
+        let last = self.trees.last_key_value();
+        last.is_some_and(|(store, _)| matches!(store, Store::Shared(..) | Store::Memory(..)))
     }
 
     /// Whether nothing was written.
@@ -622,7 +655,11 @@ impl Substrate {
         if let Store::Memory(container, _) = &spot.store {
             self.shared_changed(*container, scope);
         } else if let Store::Shared(owner, name) = &spot.store {
-            if let Some(container) = self.charged(machine, *owner, name) {
+            let sandbox = self
+                .sandboxes_on(machine)
+                .find(|(_, row)| row.owner == *owner)
+                .map(|(sandbox, _)| sandbox);
+            if let Some(container) = sandbox.and_then(|sandbox| self.charged(sandbox, name)) {
                 self.shared_changed(container, scope);
             }
         } else if let Some(container) = by.filter(|id| self.containers.contains(*id)) {
@@ -734,12 +771,7 @@ impl Substrate {
 /// What trees take on a disk: all but those in memory and on other disks.
 pub(super) fn on_disk(disk: &Disk) -> u64 {
     disk.trees()
-        .filter(|(store, _)| {
-            !matches!(
-                store,
-                Store::Memory(..) | Store::Shared(..) | Store::Remote(_)
-            )
-        })
+        .filter(|(store, _)| store.is_local_disk())
         .map(|(_, tree)| tree.blocks())
         .sum()
 }

@@ -20,7 +20,7 @@ use super::container::{Container, ContainerState};
 use super::load::Cpu;
 use super::order::{ContainerId, ContainerSpec, MachineId, Owner, SandboxId, Upcall};
 use super::profile::Runtime;
-use super::program::{Behaviour, OnStop};
+use super::program::Behaviour;
 use super::root_fs::Store;
 use super::sandbox::{Sandbox, SandboxState};
 use super::{BehaviourKey, Event, Scope, Substrate};
@@ -36,12 +36,6 @@ pub const EXIT_REPORT: SimDuration = SimDuration::from_millis(10);
 
 /// Largest share by which a step of the runtime takes longer than its figure.
 const JITTER: Ratio = Ratio::percent(20);
-
-/// Exit code of a process that SIGKILL ended: 128 + 9.
-pub(super) const KILLED: i32 = 137;
-
-/// Upper bound of a process's time to its memory limit, for one that grows past it while starting.
-const GROWTH: SimDuration = SimDuration::from_secs(1);
 
 impl Substrate {
     /// Length of a runtime step on this machine.
@@ -233,8 +227,9 @@ impl Substrate {
             state: ContainerState::Created,
             spec,
             behaviour,
-            stopping: false,
+            ending: None,
             hung: false,
+            asleep: false,
             cpu: Cpu::default(),
             due_oom: false,
             due_code: 0,
@@ -276,17 +271,19 @@ impl Substrate {
         if row.due != scope.now {
             return;
         }
-        match row.state {
-            ContainerState::Created if row.stopping => self.container_ends(container, scope),
+        let (state, is_asked) = (row.state, row.ending.is_some());
+        match state {
+            ContainerState::Created if is_asked => {
+                self.container_ends(container, scope);
+            }
             ContainerState::Created => self.container_starts(container, scope),
+            ContainerState::Running { .. } if self.puts_off_end(container, scope) => {}
             ContainerState::Running { .. } => self.container_ends(container, scope),
             ContainerState::Exited { .. } => {}
         }
     }
 
     fn container_starts(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
-        let least = self.memory_bounds(container).max.unwrap_or(0);
-        let asleep = self.lacks_disk(container);
         let row = &mut self.containers[container];
         let (owner, sandbox) = (row.owner, row.sandbox);
         if let Some(code) = row.behaviour.start_failure {
@@ -311,24 +308,11 @@ impl Substrate {
         let row = &mut self.containers[container];
         row.state = ContainerState::Running { since: scope.now };
         row.due = SimTime::MAX;
-        // Its first read of a disk that is not there waits.
-        row.hung = asleep;
-        let mut end = row.behaviour.end.map(|(span, code)| (span, code, false));
-        let limit = if least > 0 {
-            least
-        } else {
-            u64::try_from(row.spec.limits.memory).unwrap_or(0)
-        };
-        if limit > 0 && row.behaviour.memory_bytes > limit {
-            let growth = row
-                .behaviour
-                .ready
-                .map_or(GROWTH, |ready| ready.min(GROWTH));
-            if end.is_none_or(|(span, _, _)| growth < span) {
-                end = Some((growth, KILLED, true));
-            }
+        if self.lacks_disk(container) {
+            self.sleep_on_disk(container, scope.now);
         }
-        if let Some((span, code, oom)) = end {
+        if let Some((span, code, oom)) = self.own_end(container) {
+            let row = &mut self.containers[container];
             row.due = scope.now + span;
             row.due_code = code;
             row.due_oom = oom;
@@ -376,12 +360,6 @@ impl Substrate {
             .find_map(|(other, _)| taken_in(other))
     }
 
-    /// Ends a container whose processes the kernel has killed for memory.
-    pub(super) fn end_by_oom(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
-        self.end_within(container, SimDuration::ZERO, KILLED, scope);
-        self.containers[container].due_oom = true;
-    }
-
     fn container_ends(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
         self.want_nothing(container, scope);
         let row = &mut self.containers[container];
@@ -409,84 +387,6 @@ impl Substrate {
             code,
             oom,
         });
-    }
-
-    /// Sends the stop signal, and SIGKILL after the grace. A later stop may shorten the time left,
-    /// never lengthen it.
-    pub(super) fn stop(
-        &mut self,
-        container: ContainerId,
-        grace: SimDuration,
-        scope: &mut Scope<'_>,
-    ) {
-        let Some(row) = self.containers.get(container) else {
-            return;
-        };
-        let (span, code) = match (row.state, row.behaviour.on_stop) {
-            (ContainerState::Exited { .. }, _) => return,
-            // Nothing runs yet that could be asked.
-            (ContainerState::Created, _) => (SimDuration::ZERO, KILLED),
-            (ContainerState::Running { .. }, OnStop::Exit { after, code })
-                if after <= grace && !row.hung && !grace.is_zero() =>
-            {
-                (after, code)
-            }
-            (ContainerState::Running { .. }, _) => (grace, KILLED),
-        };
-        self.end_within(container, span, code, scope);
-    }
-
-    /// Sends SIGKILL.
-    pub(super) fn kill(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
-        let alive = self
-            .containers
-            .get(container)
-            .is_some_and(|row| !matches!(row.state, ContainerState::Exited { .. }));
-        if alive {
-            self.end_within(container, SimDuration::ZERO, KILLED, scope);
-        }
-    }
-
-    /// Sees to it that the container ends at the latest after this time.
-    pub(super) fn end_within(
-        &mut self,
-        container: ContainerId,
-        span: SimDuration,
-        code: i32,
-        scope: &mut Scope<'_>,
-    ) {
-        // A process that sleeps in a request to a disk takes no signal before it wakes.
-        let asleep = self.sleeps_on_disk(container, scope.now);
-        let span = span.max(asleep.unwrap_or(SimDuration::ZERO)) + EXIT_REPORT;
-        let row = &mut self.containers[container];
-        let sandbox = row.sandbox;
-        let starts = matches!(row.state, ContainerState::Created) && !row.stopping;
-        row.stopping = true;
-        let due = scope.now + span;
-        if due < row.due || starts {
-            row.due = due;
-            row.due_code = code;
-            row.due_oom = false;
-            scope.out.after(span, Event::Step { container });
-        }
-        self.serving_changed(sandbox, scope);
-    }
-
-    /// Lets a program stop answering, or answer again.
-    pub(super) fn set_hung(&mut self, container: ContainerId, hung: bool, scope: &mut Scope<'_>) {
-        if self
-            .containers
-            .get(container)
-            .is_none_or(|row| row.hung == hung || row.running_since().is_none())
-        {
-            return;
-        }
-        self.catch_up_probes(container, scope.now);
-        let row = &mut self.containers[container];
-        row.hung = hung;
-        let sandbox = row.sandbox;
-        self.plan_probes(container, scope);
-        self.serving_changed(sandbox, scope);
     }
 
     pub(super) fn remove_container(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
@@ -570,7 +470,10 @@ impl Substrate {
     pub fn exec(&self, container: ContainerId, command: &[Arc<str>], now: SimTime) -> Option<i32> {
         let row = self.containers.get(container)?;
         let since = row.running_since()?;
-        Some(row.behaviour.exec(command, now.since(since), row.hung))
+        Some(
+            row.behaviour
+                .exec(command, now.since(since), row.is_silent()),
+        )
     }
 
     /// The image of a container, as written.

@@ -14,6 +14,7 @@ use crate::base::time::SimDuration;
 
 mod lifecycle;
 mod probes;
+mod storage;
 mod users;
 
 /// A world of machines without a plane: every upcall is kept with its time.

@@ -20,10 +20,9 @@ use std::sync::Arc;
 use crate::base::time::{SimDuration, SimTime};
 
 use super::file::Tree;
-use super::order::{ContainerId, MachineId, Owner};
-use super::pressure::Resource;
+use super::order::{ContainerId, MachineId, SandboxId};
+use super::pressure::{Resource, WHOLE};
 use super::root_fs::{From, Store};
-use super::runtime::KILLED;
 use super::{Scope, Substrate};
 
 /// Time for which the kernel holds requests to a disk that it does not reach, then they fail.
@@ -61,15 +60,29 @@ impl Substrate {
             .collect();
         let verb = if cut { "storage-lost" } else { "storage-back" };
         self.note_machine(machine, verb, scope);
-        let rates = if cut { (1_000_000, 1_000_000) } else { (0, 0) };
+        let now = scope.now;
         for container in users {
-            self.set_hung(container, cut, scope);
-            let at = (machine, container);
-            self.stall(at, Resource::Io, rates, (scope.now, None));
-            // A kill that was waiting is taken when the process wakes.
-            if !cut && self.containers[container].stopping {
-                self.end_within(container, SimDuration::ZERO, KILLED, scope);
+            self.change_silence(container, scope, |row| row.asleep = cut);
+            if cut {
+                self.sleep_on_disk(container, now);
+            } else {
+                let at = (machine, container);
+                self.stall(at, Resource::Io, (0, 0), (now, None));
             }
+            // Signals that were waiting are taken when the process wakes.
+            self.plan_end_anew(container, scope);
+        }
+    }
+
+    /// A container's first request to a disk that its machine does not reach: it sleeps, and waits
+    /// until requests fail.
+    pub(super) fn sleep_on_disk(&mut self, container: ContainerId, now: SimTime) {
+        self.containers[container].asleep = true;
+        let sandbox = self.containers[container].sandbox;
+        let machine = self.sandboxes[sandbox].machine;
+        if let Some(wait) = self.sleeps_on_disk(container, now) {
+            let at = (machine, container);
+            self.stall(at, Resource::Io, (WHOLE, WHOLE), (now, Some(now + wait)));
         }
     }
 
@@ -93,6 +106,7 @@ impl Substrate {
     /// Whether a container's process sleeps in a request to a disk, and for how long at most.
     pub fn sleeps_on_disk(&self, container: ContainerId, now: SimTime) -> Option<SimDuration> {
         let row = self.container(container)?;
+        row.running_since()?;
         let machine = self.sandbox(row.sandbox)?.machine;
         let wait = self.storage_wait(machine, now)?;
         (!wait.is_zero() && self.uses_remote(container)).then_some(wait)
@@ -162,15 +176,7 @@ impl Substrate {
 
     /// The container that memory of a sandbox counts for: the oldest that runs and has it. The kernel
     /// counts each page for who touched it first.
-    pub(super) fn charged(
-        &self,
-        machine: MachineId,
-        owner: Owner,
-        name: &str,
-    ) -> Option<ContainerId> {
-        let (sandbox, _) = self
-            .sandboxes_on(machine)
-            .find(|(_, row)| row.owner == owner)?;
+    pub(super) fn charged(&self, sandbox: SandboxId, name: &str) -> Option<ContainerId> {
         let has =
             |id: ContainerId| {
                 self.container(id).is_some_and(|row| {
@@ -197,21 +203,10 @@ impl Substrate {
         let Some(machine) = self.machine(sandbox.machine) else {
             return 0;
         };
-        if machine.disk.trees.is_empty() {
-            return 0;
-        }
-        let owner = sandbox.owner;
         machine
             .disk
-            .trees
-            .range(Store::Shared(owner, "".into())..)
-            .take_while(|(store, _)| matches!(store, Store::Shared(of, _) if *of == owner))
-            .filter(|(store, _)| match store {
-                Store::Shared(_, name) => {
-                    self.charged(sandbox.machine, owner, name) == Some(container)
-                }
-                _ => false,
-            })
+            .shared_by(sandbox.owner)
+            .filter(|(name, _)| self.charged(row.sandbox, name) == Some(container))
             .map(|(_, tree)| tree.blocks())
             .sum()
     }

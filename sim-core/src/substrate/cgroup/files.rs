@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::base::arrange::Arrange;
 use crate::substrate::errno::Errno;
-use crate::substrate::pressure::Resource;
+use crate::substrate::pressure::{Line, Resource};
 
 use super::convert::nice_of_weight;
 use super::facts::{Facts, cpu_list};
@@ -141,7 +141,11 @@ fn core(name: &str, facts: &Facts) -> Result<String, Errno> {
 
 /// `some` and `full`, as the kernel prints them.
 pub fn pressure(facts: &Facts, resource: Resource) -> String {
-    let lines = &facts.pressure[resource as usize];
+    let mut lines = facts.pressure[resource as usize];
+    if facts.root && resource == Resource::Cpu {
+        // Source: Linux `kernel/sched/psi.c` (`psi_show`): not defined for the whole system.
+        lines.full = Line::default();
+    }
     format!("some {}\nfull {}\n", lines.some.text(), lines.full.text())
 }
 
@@ -306,5 +310,39 @@ fn pids(name: &str, facts: &Facts) -> String {
         "pids.peak" => format!("{}\n", facts.tasks_peak.max(facts.tasks)),
         "pids.events" => format!("max {}\n", facts.pids_events),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::{SimDuration, SimTime};
+    use crate::substrate::pressure::Stall;
+
+    /// All tasks of a system waiting for a CPU means nothing; of a group it does.
+    #[test]
+    fn the_root_has_no_full_pressure_of_cpus() {
+        let mut stall = Stall::new(SimTime::ZERO);
+        stall.set((1_000_000, 1_000_000), SimTime::ZERO, None);
+        let lines = stall.read(SimTime::ZERO + SimDuration::from_secs(10));
+        let group = Facts {
+            pressure: [lines; 3],
+            ..Facts::default()
+        };
+        let root = Facts {
+            root: true,
+            ..group.clone()
+        };
+        let full = |facts, resource| {
+            let text = pressure(facts, resource);
+            text.lines().nth(1).map(str::to_owned).unwrap_or_default()
+        };
+        let waits = "full avg10=63.18 avg60=15.32 avg300=3.37 total=10000000";
+        assert_eq!(full(&group, Resource::Cpu), waits);
+        assert_eq!(full(&root, Resource::Memory), waits);
+        assert_eq!(
+            full(&root, Resource::Cpu),
+            "full avg10=0.00 avg60=0.00 avg300=0.00 total=0"
+        );
     }
 }

@@ -245,8 +245,11 @@ impl Substrate {
         limits: Limits,
         scope: &mut Scope<'_>,
     ) {
-        if let GroupKey::Container(container) = key {
-            self.keep_memory_stall((machine, container), scope);
+        match key {
+            GroupKey::Container(container) => self.keep_memory_stall((machine, container), scope),
+            GroupKey::Sandbox(sandbox) => self.keep_memory_stalls(sandbox, scope),
+            // Limits on memory of groups further up are not looked at.
+            GroupKey::Level(_) | GroupKey::Holder(_) => {}
         }
         if let Some(row) = self.machines.get_mut(machine) {
             row.written.insert(key, Arc::new(limits));
@@ -290,6 +293,7 @@ impl Substrate {
         spec: Arc<SandboxSpec>,
         scope: &mut Scope<'_>,
     ) {
+        self.keep_memory_stalls(sandbox, scope);
         let Some(row) = self.sandboxes.get_mut(sandbox) else {
             return;
         };

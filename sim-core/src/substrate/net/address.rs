@@ -96,7 +96,7 @@ impl Substrate {
             let [_, _, _, host] = address.to_be_bytes();
             let (word, bit) = (usize::from(host / 64), 1_u64 << (host % 64));
             let row = &mut self.machines[machine];
-            if row.addresses[word] & bit != 0 {
+            if row.addresses[word] & bit != 0 || self.foreign.contains(&address) {
                 return None;
             }
             row.addresses[word] |= bit;
@@ -105,17 +105,26 @@ impl Substrate {
             return Some(address);
         }
         let [_, _, _, host] = address.to_be_bytes();
-        let taken = self.machines.iter().any(|(other, row)| {
-            self.is_of_subnet(other, address)
-                && row.addresses[usize::from(host / 64)] & (1_u64 << (host % 64)) != 0
+        let taken = self.machine_of_subnet(address).is_some_and(|other| {
+            let used = &self.machines[other].addresses;
+            used[usize::from(host / 64)] & (1_u64 << (host % 64)) != 0
         });
         (!taken && self.foreign.insert(address)).then_some(address)
     }
 
     fn is_of_subnet(&self, machine: MachineId, address: u32) -> bool {
-        self.machines.get(machine).is_some_and(|row| {
-            address & !0xff == self.network.wrapping_add(row.subnet << 8) & !0xff
-        })
+        self.machine_of_subnet(address) == Some(machine)
+    }
+
+    /// Number of the subnet that an address lies in.
+    pub(in crate::substrate) const fn number_of_subnet(&self, address: u32) -> u32 {
+        address.wrapping_sub(self.network) >> 8
+    }
+
+    /// The machine in whose subnet an address lies.
+    pub(in crate::substrate) fn machine_of_subnet(&self, address: u32) -> Option<MachineId> {
+        let machine = *self.subnets.get(&self.number_of_subnet(address))?;
+        self.machines.contains(machine).then_some(machine)
     }
 
     /// Addresses for a sandbox, in the order of its plugs. None: a range is used up.

@@ -298,4 +298,29 @@ fn a_wanted_address_is_kept_unless_somebody_has_it() {
     rig.run_until(20);
     assert_eq!(text(&rig, third), "192.168.7.3");
     assert_eq!(text(&rig, ninth), "10.244.1.12");
+    // A machine that joins later with the subnet: what lies in it is taken already.
+    let late = rig.machine("worker-9", false);
+    let base = u32::from_be_bytes([10, 244, 2, 0]);
+    assert_eq!(rig.substrate.machine_of_subnet(base), Some(late));
+    let early = with(&mut rig, [10, 244, 3, 2]);
+    rig.run_until(25);
+    assert_eq!(text(&rig, early), "10.244.3.2");
+    let owner = rig.machine("worker-10", false);
+    let own = |rig: &mut Rig| {
+        rig.order(Order::CreateSandbox {
+            owner: OWNER,
+            machine: owner,
+            spec: Arc::new(crate::substrate::cgroup::settings::SandboxSpec {
+                address: u32::from_be_bytes([10, 244, 3, 2]),
+                ..Default::default()
+            }),
+        });
+        match rig.heard.last() {
+            Some((_, Upcall::SandboxCreated { sandbox, .. })) => *sandbox,
+            other => panic!("no sandbox: {other:?}"),
+        }
+    };
+    let other = own(&mut rig);
+    rig.run_until(30);
+    assert_eq!(text(&rig, other), "10.244.3.3");
 }
