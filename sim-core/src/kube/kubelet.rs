@@ -42,7 +42,6 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::base::arrange::Arrange;
 use crate::base::name::{Name, Rule};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -791,7 +790,7 @@ impl Kubelets {
             return;
         };
         let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
-        pods.arrange();
+        pods.sort_unstable();
         for pod in pods {
             if let Some(worker) = self.worker_mut(pod) {
                 if trouble.lost {

@@ -11,7 +11,6 @@ pub mod restart;
 pub mod update;
 
 use crate::api::swarm::service::ServiceMode;
-use crate::base::arrange::Arrange;
 use crate::des::notice::Detail;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::constraint;
@@ -287,7 +286,7 @@ impl SwarmPlane {
                 .map(|(id, _)| id)
                 .collect(),
         };
-        tasks.arrange_by_key(|task| {
+        tasks.sort_by_key(|task| {
             let row = &self.store.tasks[*task];
             (row.service, row.slot, row.created_at, row.identity)
         });

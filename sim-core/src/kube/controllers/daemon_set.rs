@@ -378,7 +378,7 @@ impl Pass {
             .nodes()
             .map(|(node, found)| (turn.ctx.symbols.text(found.name).to_owned(), node))
             .collect();
-        named.arrange();
+        named.sort_unstable();
         let nodes = named
             .into_iter()
             .map(|(_, node)| (node, fit(row.template, &tolerations, node, turn)))

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
@@ -95,7 +94,7 @@ fn pods(part: &BudgetPart, namespace: Symbol, turn: &Turn<'_, '_>) -> Vec<PodId>
             template.namespace == namespace && selector.matches(&template.labels)
         })
     });
-    found.arrange();
+    found.sort_unstable();
     found
 }
 

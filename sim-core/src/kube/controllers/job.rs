@@ -13,7 +13,6 @@ pub mod success;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::arrange::Arrange;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
@@ -136,7 +135,7 @@ impl JobController {
                 ended.push((end, Some(pod)));
             }
         }
-        ended.arrange_by_key(|(end, pod)| (end.at_s, end.failed, end.index, *pod));
+        ended.sort_by_key(|(end, pod)| (end.at_s, end.failed, end.index, *pod));
         for (end, pod) in &ended {
             if let Some(pod) = pod {
                 pass.part.counted.insert(*pod);
@@ -429,7 +428,7 @@ impl JobController {
         let mut chosen: Vec<PodId> = Vec::new();
         let mut rest: Vec<PodId> = Vec::new();
         let mut order: Vec<PodId> = pass.active.clone();
-        order.arrange_by_key(|pod| rank(*pod, turn));
+        order.sort_by_key(|pod| rank(*pod, turn));
         if pass.part.indexed {
             // The pod that would be given up last keeps its index.
             let mut seen = BTreeSet::new();

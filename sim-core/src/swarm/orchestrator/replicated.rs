@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::swarm::service::ServiceMode;
-use crate::base::arrange::Arrange;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::orchestrator::Place;
 use crate::swarm::state::TaskState;
@@ -29,7 +28,7 @@ pub(crate) struct SlotView {
 /// ties are broken here by slot number.
 pub(crate) fn keep_order(slots: &[SlotView]) -> Vec<SlotKey> {
     let mut order = slots.to_vec();
-    order.arrange_by_key(|slot| (!slot.running, slot.slot));
+    order.sort_by_key(|slot| (!slot.running, slot.slot));
     let mut copies: BTreeMap<NodeId, u32> = BTreeMap::new();
     let mut indexed: Vec<(u32, SlotKey)> = order
         .iter()
@@ -42,7 +41,7 @@ pub(crate) fn keep_order(slots: &[SlotView]) -> Vec<SlotKey> {
             None => (u32::MAX, slot.slot),
         })
         .collect();
-    indexed.arrange_by_key(|(copy, _)| *copy);
+    indexed.sort_by_key(|(copy, _)| *copy);
     indexed.into_iter().map(|(_, slot)| slot).collect()
 }
 

@@ -157,7 +157,7 @@ fn pods(
     };
     let lonely = turn.store.lonely_pods().iter().copied();
     found.extend(lonely.filter(|pod| turn.store.pod(*pod).is_some_and(taken)));
-    found.arrange();
+    found.sort_unstable();
     found.dedup();
     found
 }
