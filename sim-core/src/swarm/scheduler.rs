@@ -162,7 +162,7 @@ impl SwarmPlane {
         if groups.is_empty() {
             return;
         }
-        let mut roster = Roster::of(&self.store);
+        let mut roster = Roster::of(&mut self.store);
         let count = roster.entries.len() as u32;
         for ((service, template), mut tasks) in groups {
             tasks.sort_by_key(|task| {

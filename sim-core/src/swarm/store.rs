@@ -410,6 +410,8 @@ pub struct Store {
     services: Vec<Option<Arc<Service>>>,
     service_names: BTreeMap<Arc<str>, ServiceId>,
     nodes: Vec<Option<Arc<Node>>>,
+    /// Places of nodes by host name, by number; none: a node has joined or gone since.
+    name_ranks: Option<Arc<[u32]>>,
     templates: Vec<Arc<Template>>,
     /// Networks by name.
     pub networks: BTreeMap<Arc<str>, Named>,
@@ -459,6 +461,26 @@ impl Store {
             .iter()
             .enumerate()
             .filter_map(|(number, node)| Some((NodeId(number as u32), node.as_deref()?)))
+    }
+
+    /// Places of nodes among all by host name, then by number, at their numbers. Sorted once for
+    /// each set of nodes.
+    pub fn name_ranks(&mut self) -> Arc<[u32]> {
+        if let Some(ranks) = &self.name_ranks {
+            return ranks.clone();
+        }
+        let mut by_name: Vec<(&str, u32)> = self
+            .nodes()
+            .map(|(id, node)| (&*node.hostname, id.0))
+            .collect();
+        by_name.sort_unstable();
+        let mut ranks = vec![0; self.nodes.len()];
+        for ((_, number), rank) in by_name.into_iter().zip(0..) {
+            ranks[number as usize] = rank;
+        }
+        let ranks: Arc<[u32]> = ranks.into();
+        self.name_ranks = Some(ranks.clone());
+        ranks
     }
 
     /// A template.
@@ -545,6 +567,7 @@ impl Store {
     pub fn add_node(&mut self, node: Node) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);
         self.nodes.push(Some(Arc::new(node)));
+        self.name_ranks = None;
         self.changes.push(Change::Node(id));
         id
     }
@@ -587,6 +610,7 @@ impl Store {
             .and_then(Option::take)
             .is_some()
         {
+            self.name_ranks = None;
             self.index += 1;
             self.changes.push(Change::Node(id));
         }

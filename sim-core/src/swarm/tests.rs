@@ -487,3 +487,16 @@ fn refusals_use_upstream_words() {
         .expect_err("no secret");
     assert_eq!(absent.message, "secret not found: x");
 }
+
+#[test]
+fn places_by_host_name_follow_the_nodes() {
+    let mut rig = Rig::new(2);
+    let store = &mut rig.plane.store;
+    assert_eq!(&*store.name_ranks(), [0, 1, 2]);
+    rig.machine("alpha", false);
+    let store = &mut rig.plane.store;
+    assert_eq!(&*store.name_ranks(), [1, 2, 3, 0]);
+    store.remove_node(NodeId(1));
+    // Whose number nobody has any more has no place.
+    assert_eq!(&*store.name_ranks(), [1, 0, 2, 0]);
+}

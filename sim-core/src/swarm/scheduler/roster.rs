@@ -26,6 +26,11 @@ pub struct Entry {
     pub memory_bytes: u64,
 }
 
+const _: () = assert!(
+    size_of::<Entry>() <= 40,
+    "a pass looks at all of them for each group"
+);
+
 impl Entry {
     fn of(id: NodeId, node: &Node, name: u32) -> Self {
         Self {
@@ -53,22 +58,14 @@ pub struct Roster {
 
 impl Roster {
     /// The nodes as they are.
-    pub fn of(store: &Store) -> Self {
+    pub fn of(store: &mut Store) -> Self {
+        let ranks = store.name_ranks();
         let mut roster = Self::default();
         for (id, node) in store.nodes() {
             let number = id.0 as usize;
             roster.places.resize(number + 1, 0);
             roster.places[number] = roster.entries.len() as u32;
-            roster.entries.push(Entry::of(id, node, 0));
-        }
-        let mut by_name: Vec<(&str, u32)> = store
-            .nodes()
-            .zip(0..)
-            .map(|((_, node), place)| (&*node.hostname, place))
-            .collect();
-        by_name.sort_unstable();
-        for ((_, place), name) in by_name.into_iter().zip(0..) {
-            roster.entries[place as usize].name = name;
+            roster.entries.push(Entry::of(id, node, ranks[number]));
         }
         roster.of_service = vec![0; roster.entries.len()];
         roster
@@ -109,8 +106,9 @@ impl Roster {
         }
     }
 
-    /// Whether the node at a place passes all filters.
-    pub fn passes(&self, place: usize, store: &Store, template: &Template) -> bool {
+    /// Whether the node at a place passes the filters that its row answers for. They are all that a
+    /// plain template asks for: [`filter::is_plain`].
+    pub fn may_pass(&self, place: usize, template: &Template) -> bool {
         let entry = &self.entries[place];
         let fits = |free: u64, asked: u64| asked == 0 || free >= asked;
         if !entry.available
@@ -120,24 +118,13 @@ impl Roster {
             return false;
         }
         let limit = template.spec.task.placement.max_replicas_per_node;
-        if limit != 0 && u64::from(self.of_service[place]) >= limit {
-            return false;
-        }
-        if filter::is_plain(template) {
-            return true;
-        }
-        store
-            .node(entry.id)
-            .is_some_and(|node| filter::first_failing(template, node, Extent::All).is_none())
+        limit == 0 || u64::from(self.of_service[place]) < limit
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_is_small() {
-        assert!(size_of::<Entry>() <= 40);
+    /// Whether the node at a place passes all filters.
+    pub fn passes(&self, place: usize, store: &Store, template: &Template) -> bool {
+        store
+            .node(self.entries[place].id)
+            .is_some_and(|node| filter::first_failing(template, node, Extent::All).is_none())
     }
 }

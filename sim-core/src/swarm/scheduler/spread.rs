@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use crate::base::time::SimTime;
 use crate::des::choice::Choices;
+use crate::swarm::scheduler::filter;
 use crate::swarm::scheduler::roster::{Entry, Roster};
 use crate::swarm::scheduler::{MAX_FAILURES, MONITOR_FAILURES};
 use crate::swarm::store::{Node, NodeId, ServiceId, Store, Template};
@@ -67,6 +68,7 @@ impl Branch {
             ..Self::default()
         };
         roster.count_service(store, service);
+        let is_plain = filter::is_plain(template);
         let mut ranks: BTreeMap<Vec<&str>, Vec<Rank>> = BTreeMap::new();
         let mut only: Vec<Rank> = Vec::new();
         for (place, entry) in roster.entries.iter().enumerate() {
@@ -79,7 +81,9 @@ impl Branch {
                 path.extend(preferences.map(|preference| preference.value(node)));
             }
             root.count(&path, of_service as usize);
-            if !roster.passes(place, store, template) {
+            if !roster.may_pass(place, template)
+                || !(is_plain || roster.passes(place, store, template))
+            {
                 continue;
             }
             let failures = match store.node(entry.id) {
