@@ -190,6 +190,8 @@ pub struct Substrate {
     subnets: BTreeMap<u32, MachineId>,
     /// Addresses of sandboxes that are not from their machines' subnets.
     foreign: BTreeSet<u32>,
+    /// The disk of the machines that were set up last, as it was then.
+    installed: Arc<root_fs::Disk>,
     /// Machines whose sandboxes nothing joins to others'.
     bridged: u32,
     /// Addresses in use on machines' own networks.
@@ -234,6 +236,7 @@ impl Substrate {
             next_subnet: 0,
             subnets: BTreeMap::new(),
             foreign: BTreeSet::new(),
+            installed: Arc::default(),
             bridged: 0,
             ranges: BTreeMap::new(),
             plugged: BTreeMap::new(),

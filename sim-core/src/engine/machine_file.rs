@@ -5,12 +5,12 @@ use crate::substrate::cgroup::convert::SHARES_MIN;
 use crate::substrate::cgroup::tree::GroupKey;
 use crate::substrate::cgroup::write::{bytes, write};
 use crate::substrate::errno::Errno;
-use crate::substrate::file::{below, parent};
-use crate::substrate::order::{ContainerId, MachineId};
-use crate::substrate::root_fs::{Change, Spot, Store};
+use crate::substrate::file::below;
+use crate::substrate::order::ContainerId;
+use crate::substrate::root_fs::Store;
 
 use super::command::{Answer, FileChange, FileWrite, ProcessAct};
-use super::world::{Plane, World};
+use super::world::World;
 
 impl World {
     /// Carries out a write to a control group's file; a refusal is the kernel's own text.
@@ -26,9 +26,6 @@ impl World {
         let Some(machine) = self.machine(&wanted.machine) else {
             return Answer::Refused(Errno::NotFound.text().to_owned());
         };
-        if below(&wanted.spot.path, DIRECTORY).is_some() {
-            self.make_manifests_directory(machine);
-        }
         let mut result = Ok(());
         self.on_substrate(|substrate, scope| {
             result = substrate.change_file(machine, &wanted.spot, &wanted.change, wanted.by, scope);
@@ -43,26 +40,6 @@ impl World {
                 Answer::Done
             }
             Err(error) => Answer::Refused(error.text().to_owned()),
-        }
-    }
-
-    /// The directory of manifests is there before anybody writes to it: the cluster's installer made it.
-    fn make_manifests_directory(&mut self, machine: MachineId) {
-        if !matches!(self.plane, Plane::Kubernetes(_)) {
-            return;
-        }
-        for path in parent(DIRECTORY).into_iter().chain([DIRECTORY]) {
-            let spot = Spot {
-                store: Store::Machine,
-                path: path.to_owned(),
-                read_only: false,
-                over: None,
-                limit: None,
-            };
-            self.on_substrate(|substrate, scope| {
-                // Refused when it is there.
-                let _ = substrate.change_file(machine, &spot, &Change::MakeDirectory, None, scope);
-            });
         }
     }
 

@@ -14,6 +14,7 @@ use crate::des::fingerprint::Fingerprint;
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::des::queue::{Queue, Seq};
 use crate::kube::KubePlane;
+use crate::kube::kubelet::statics::INSTALLED;
 use crate::substrate::order::{MachineId, Upcall};
 use crate::substrate::{self, Context, PlaneOutbox, Scope, Substrate, SubstrateOutbox};
 use crate::swarm::SwarmPlane;
@@ -560,6 +561,12 @@ impl World {
         };
         let mut added = None;
         self.on_substrate(|substrate, scope| added = substrate.add_machine(made, scope));
+        if let Some(machine) = added
+            && self.orchestrator == Orchestrator::Kubernetes
+        {
+            self.substrate
+                .make_directories(machine, &INSTALLED, self.now);
+        }
         added
     }
 

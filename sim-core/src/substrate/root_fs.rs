@@ -689,6 +689,25 @@ impl Substrate {
         }
     }
 
+    /// Makes directories on a machine that nobody has written to. Machines that are set up together
+    /// share them until somebody does.
+    pub fn make_directories(&mut self, machine: MachineId, paths: &[&str], now: SimTime) {
+        let mut tree = Tree::default();
+        for path in paths {
+            tree.put(path, Kind::Directory { opaque: false }, now);
+        }
+        let disk = Disk {
+            trees: BTreeMap::from([(Store::Machine, tree)]),
+        };
+        if *self.installed != disk {
+            self.installed = Arc::new(disk);
+        }
+        if let Some(row) = self.machines.get_mut(machine) {
+            assert!(row.disk.is_empty(), "it is new");
+            row.disk = self.installed.clone();
+        }
+    }
+
     /// Forgets trees of a machine's disk that match.
     pub(super) fn forget_trees(&mut self, machine: MachineId, gone: impl Fn(&Store) -> bool) {
         let Some(row) = self.machines.get_mut(machine) else {

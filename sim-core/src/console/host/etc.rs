@@ -19,16 +19,14 @@ const MACHINE_RESOLVER: &str = "nameserver 192.168.0.1\noptions edns0 trust-ad\n
 /// ENOENT.
 pub fn look(sight: &Sight<'_>, names: &[&str]) -> Result<Node, Errno> {
     match names {
-        [] => {
-            let mut all = vec!["group", "hostname", "hosts"];
-            if is_kubernetes(sight) {
-                all.push("kubernetes");
-            }
-            all.extend(["os-release", "passwd", "resolv.conf"]);
-            Ok(directory(&all))
-        }
-        ["kubernetes"] if is_kubernetes(sight) => Ok(directory(&["manifests"])),
-        ["kubernetes", "manifests"] if is_kubernetes(sight) => Ok(directory(&[])),
+        [] => Ok(directory(&[
+            "group",
+            "hostname",
+            "hosts",
+            "os-release",
+            "passwd",
+            "resolv.conf",
+        ])),
         ["hostname"] => Ok(Node::File(format!("{}\n", hostname(sight)))),
         ["hosts"] => Ok(Node::File(hosts(sight))),
         ["resolv.conf"] => Ok(Node::File(resolver(sight))),
@@ -44,11 +42,6 @@ pub fn look(sight: &Sight<'_>, names: &[&str]) -> Result<Node, Errno> {
         ["group"] => Ok(Node::File("root:x:0:\nnogroup:x:65534:\n".to_owned())),
         _ => Err(Errno::NotFound),
     }
-}
-
-/// Whether this is a machine of a Kubernetes cluster, which its installer has set up.
-fn is_kubernetes(sight: &Sight<'_>) -> bool {
-    sight.inside.is_none() && sight.place.world.orchestrator == Orchestrator::Kubernetes
 }
 
 /// The host's name as this process sees it.

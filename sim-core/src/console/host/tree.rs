@@ -8,9 +8,8 @@ use crate::base::time::SimDuration;
 use crate::compose::store::owner;
 use crate::compose::view::container_id;
 use crate::engine::command::Orchestrator;
-use crate::kube::kubelet::statics::DIRECTORY;
 use crate::substrate::errno::Errno;
-use crate::substrate::file::{Kind, below, parent};
+use crate::substrate::file::{Kind, below};
 use crate::substrate::root_fs::{Change, Disk, Spot, Store};
 
 use super::mounts;
@@ -278,25 +277,6 @@ impl Sight<'_> {
         let place = self.place;
         self.reach(&spot)?;
         let mut disk = self.disk();
-        let is_manifest = spot.store == Store::Machine
-            && place.world.orchestrator == Orchestrator::Kubernetes
-            && below(&spot.path, DIRECTORY).is_some();
-        if is_manifest {
-            // The cluster's installer made it.
-            for path in parent(DIRECTORY).into_iter().chain([DIRECTORY]) {
-                let above = Spot {
-                    path: path.to_owned(),
-                    ..spot.clone()
-                };
-                let _ = place.world.substrate.change(
-                    Arc::make_mut(&mut disk),
-                    place.machine,
-                    &above,
-                    &Change::MakeDirectory,
-                    place.now,
-                );
-            }
-        }
         let result = place.world.substrate.change(
             Arc::make_mut(&mut disk),
             place.machine,

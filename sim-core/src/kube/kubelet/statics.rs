@@ -47,6 +47,9 @@ use super::{Event, Kubelets, admit, lifecycle, reattach, stop};
 /// The agents' directory of manifests (`staticPodPath`, as kubeadm sets it).
 pub const DIRECTORY: &str = "/etc/kubernetes/manifests";
 
+/// Directories that the cluster's installer makes on a machine.
+pub const INSTALLED: [&str; 2] = ["/etc/kubernetes", DIRECTORY];
+
 /// Marks a pod at the API server as the mirror of a static one.
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
 
