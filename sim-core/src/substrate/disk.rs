@@ -10,7 +10,7 @@ use super::Substrate;
 use super::container::{Container, ContainerState};
 use super::file::Tree;
 use super::order::{ContainerId, MachineId, SandboxId};
-use super::root_fs::{Store, on_disk};
+use super::root_fs::{Disk, Store};
 
 /// Processes of a machine's own, threads of its kernel among them. Our own figure.
 pub(super) const SYSTEM_PROCESSES: u64 = 150;
@@ -98,6 +98,14 @@ impl Substrate {
             .sum();
         SYSTEM_PROCESSES + hogs + containers
     }
+}
+
+/// What trees take on a disk: all but those in memory and on other disks.
+pub(super) fn on_disk(disk: &Disk) -> u64 {
+    disk.trees()
+        .filter(|(store, _)| store.is_local_disk())
+        .map(|(_, tree)| tree.blocks())
+        .sum()
 }
 
 /// Bytes that a container's script has written by now into files that are asked for.

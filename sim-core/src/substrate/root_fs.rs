@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 
+use super::disk::on_disk;
 use super::errno::Errno;
 use super::file::{Kind, Tree, below, parent};
 use super::order::{ContainerId, MachineId, Owner, Upcall};
@@ -785,14 +786,6 @@ impl Substrate {
             tree.put(&spot.path, Kind::Directory { opaque: false }, now);
         }
     }
-}
-
-/// What trees take on a disk: all but those in memory and on other disks.
-pub(super) fn on_disk(disk: &Disk) -> u64 {
-    disk.trees()
-        .filter(|(store, _)| store.is_local_disk())
-        .map(|(_, tree)| tree.blocks())
-        .sum()
 }
 
 /// A path as it is called from a mount's own root.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::substrate::cgroup::settings::{GroupSettings, SandboxSpec};
 use crate::substrate::pressure::Resource;
-use crate::substrate::root_fs::{From, Mount, RootSpec};
+use crate::substrate::root_fs::{Change, From, Mount, RootSpec};
 
 /// A container with a disk over the network on the first worker, running for ten seconds.
 fn remote(rig: &mut Rig, machine: MachineId, image: &str, command: &[&str]) -> ContainerId {
@@ -241,4 +241,47 @@ fn a_sandbox_limit_slows_from_now_on() {
     let pressure = rig.substrate.container_pressure(container, rig.now);
     let waited = pressure[Resource::Memory as usize].full.total();
     assert_eq!(waited, second(30));
+}
+
+/// Memory that a pod's containers share counts for the oldest that has it, and for nobody else.
+#[test]
+fn shared_memory_counts_for_the_oldest() {
+    let (mut rig, machines) = Rig::new(1);
+    let mut pods = Vec::new();
+    for part in 0..3 {
+        rig.order(Order::CreateSandbox {
+            owner: Owner { part, ..OWNER },
+            machine: machines[1],
+            spec: Arc::new(SandboxSpec {
+                holder: true,
+                ..SandboxSpec::default()
+            }),
+        });
+        let Some((_, Upcall::SandboxCreated { sandbox, .. })) = rig.heard.last() else {
+            panic!("no sandbox");
+        };
+        let sandbox = *sandbox;
+        let [oldest, other] = [(); 2].map(|()| {
+            let spec = rig.spec("busybox", &["sleep", "infinity"]);
+            rig.start(sandbox, spec)
+        });
+        pods.push((oldest, other));
+    }
+    rig.run_until(10);
+    let write = |rig: &mut Rig, container: ContainerId, bytes| {
+        let spot = rig.substrate.spot(container, "/dev/shm/a").expect("a spot");
+        rig.with(|substrate, scope| {
+            let change = Change::Fill(bytes);
+            substrate.change_file(machines[1], &spot, &change, Some(container), scope)
+        })
+        .expect("room");
+    };
+    write(&mut rig, pods[0].1, 1 << 20);
+    write(&mut rig, pods[2].0, 2 << 20);
+    let shared = |container| rig.substrate.container_memory(container, rig.now).shared >> 20;
+    let all: Vec<_> = pods
+        .iter()
+        .map(|(one, two)| (shared(*one), shared(*two)))
+        .collect();
+    assert_eq!(all, [(1, 0), (0, 0), (2, 0)]);
 }
