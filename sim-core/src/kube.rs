@@ -43,7 +43,7 @@ pub use event::Event;
 use std::collections::BTreeMap;
 
 use crate::api::node::NodeSetup;
-use crate::base::hash::FxHashMap;
+use crate::base::hash::{FxHashMap, FxHashSet};
 use crate::base::name::Name;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
@@ -60,7 +60,7 @@ use kubelet::Kubelets;
 use kubelet::desk::Desk;
 use network_policy::agents::Agents;
 use rows::pod::PodRow;
-use rows::{DeploymentId, PodId, ReplicaSetId};
+use rows::{PodId, ReplicaSetId};
 use scheduler::Scheduler;
 use settings::Settings;
 use stale::Stale;
@@ -69,6 +69,13 @@ use switch::Switches;
 use turn::Turn;
 use volumes::attach::AttachDetach;
 use volumes::controller::VolumeController;
+
+/// What runs pods, by its name.
+#[derive(Debug, Default)]
+pub struct ByName {
+    sets: FxHashMap<Symbol, Vec<ReplicaSetId>>,
+    pods: FxHashMap<Name, Vec<PodId>>,
+}
 
 /// A Kubernetes control plane and the agents on its machines.
 #[derive(Clone, Debug, Default)]
@@ -456,48 +463,46 @@ impl KubePlane {
 
     /// Sandboxes of a workload's active pods, the oldest first.
     pub fn sandboxes_of(&self, workload: &str, symbols: &Symbols) -> Vec<SandboxId> {
-        let Some(name) = symbols.get(workload) else {
-            return Vec::new();
-        };
-        let deployment = self.store.deployments().find(|(_, row)| row.name == name);
-        self.sandboxes_named(name, deployment.map(|(id, _)| id))
+        let name = symbols.get(workload);
+        name.map_or_else(Vec::new, |name| {
+            self.sandboxes_named(name, &self.workloads_by_name())
+        })
     }
 
-    /// The first Deployment of each name, for [`Self::sandboxes_named`].
-    pub fn deployments_by_name(&self) -> FxHashMap<Symbol, DeploymentId> {
-        let mut first = FxHashMap::default();
-        for (id, row) in self.store.deployments() {
-            first.entry(row.name).or_insert(id);
+    /// What runs pods, by name, for [`Self::sandboxes_named`]: one look for all workloads.
+    pub fn workloads_by_name(&self) -> ByName {
+        let mut by_name = ByName::default();
+        for (id, row) in self.store.pod_controllers() {
+            by_name.sets.entry(row.name).or_default().push(id);
         }
-        first
+        let mut seen = FxHashSet::default();
+        for (_, row) in self.store.deployments() {
+            // The first of a name, of whatever namespace.
+            if seen.insert(row.name) {
+                by_name.sets.insert(row.name, row.replica_sets.clone());
+            }
+        }
+        for id in self.store.lonely_pods() {
+            if let Some(row) = self.store.pod(*id) {
+                by_name.pods.entry(row.name).or_default().push(*id);
+            }
+        }
+        by_name
     }
 
-    /// Sandboxes of a workload whose Deployment, if it is one, is known.
-    pub fn sandboxes_named(
-        &self,
-        name: Symbol,
-        deployment: Option<DeploymentId>,
-    ) -> Vec<SandboxId> {
-        let deployment = deployment.and_then(|id| self.store.deployment(id));
-        let sets: Vec<ReplicaSetId> = match deployment {
-            Some(row) => row.replica_sets.clone(),
-            None => self
-                .store
-                .pod_controllers()
-                .filter(|(_, row)| row.name == name)
-                .map(|(id, _)| id)
-                .collect(),
-        };
+    /// Sandboxes of a workload's active pods, the oldest first.
+    pub fn sandboxes_named(&self, name: Symbol, by_name: &ByName) -> Vec<SandboxId> {
+        let sets = by_name.sets.get(&name).map_or(&[][..], Vec::as_slice);
+        let lonely = by_name.pods.get(&Name::plain(name));
         let mut pods: Vec<(PodId, &PodRow)> = sets
             .iter()
             .flat_map(|set| self.store.pods_of(*set))
             .collect();
         pods.extend(
-            self.store
-                .lonely_pods()
-                .iter()
-                .filter_map(|id| Some((*id, self.store.pod(*id)?)))
-                .filter(|(_, row)| row.name == Name::plain(name)),
+            lonely
+                .into_iter()
+                .flatten()
+                .filter_map(|id| Some((*id, self.store.pod(*id)?))),
         );
         pods.retain(|(_, row)| row.is_active());
         pods.sort_by_key(|(id, row)| (row.created_s, *id));

@@ -121,7 +121,7 @@ impl World {
             if spec.is_momentary() {
                 if spec.kind == FaultKind::ControllerRestart {
                     let fault = self.faults.list[index].clone();
-                    self.end_outage(&fault);
+                    self.end_outage(index, &fault);
                 }
                 let fault = &mut self.faults.list[index];
                 fault.state = FaultState::Ended;
@@ -200,7 +200,7 @@ impl World {
             | FaultKind::WatchStale
             | FaultKind::KubeletKill
             | FaultKind::RuntimeKill
-            | FaultKind::NodeDrain => self.end_outage(&fault),
+            | FaultKind::NodeDrain => self.end_outage(number as usize, &fault),
             FaultKind::NodeReboot
             | FaultKind::PodKill
             | FaultKind::ContainerKill

@@ -4,14 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::hash::FxHashMap;
-use crate::base::symbol::{Symbol, Symbols};
+use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Notice;
 use crate::des::queue::Seq;
-use crate::kube::KubePlane;
-use crate::kube::rows::DeploymentId;
 use crate::kube::status::WorkloadKey;
+use crate::kube::{ByName, KubePlane};
 
 use super::world::World;
 
@@ -408,13 +406,13 @@ impl Observer {
     }
 
     fn judge_service(&mut self, world: &World, seq: Seq) {
-        let mut names: Option<Names> = None;
+        let mut names: Option<ByName> = None;
         for baseline in self
             .baselines
             .iter_mut()
             .filter(|baseline| !baseline.confirmed)
         {
-            let as_before = |(name, count): &(Arc<str>, u32), names: Option<&Names>| {
+            let as_before = |(name, count): &(Arc<str>, u32), names: Option<&ByName>| {
                 // What served nothing cannot serve less.
                 *count == 0 || serving_of(world, name, names) >= *count
             };
@@ -467,12 +465,9 @@ fn follows_kill(outcome: &Outcome, seq: Seq, world: &World) -> bool {
         .is_some_and(|root| root.seq == outcome.began_seq)
 }
 
-/// The Deployments by name, so that a look at all workloads does not look for each of them.
-type Names = FxHashMap<Symbol, DeploymentId>;
-
-fn names_of(world: &World) -> Names {
+fn names_of(world: &World) -> ByName {
     let plane = world.kube();
-    plane.map_or_else(Names::default, KubePlane::deployments_by_name)
+    plane.map_or_else(ByName::default, KubePlane::workloads_by_name)
 }
 
 /// How many replicas of each workload really serve.
@@ -491,10 +486,10 @@ pub fn serving(world: &World) -> Arc<[(Arc<str>, u32)]> {
 
 /// How many replicas of a workload really serve: processes run on a machine that is up, the program is
 /// ready, and where requests are balanced, a rule leads to it.
-fn serving_of(world: &World, workload: &str, names: Option<&Names>) -> u32 {
+fn serving_of(world: &World, workload: &str, names: Option<&ByName>) -> u32 {
     let named = world.kube().zip(names).zip(world.symbols.get(workload));
     let sandboxes = match named {
-        Some(((plane, names), name)) => plane.sandboxes_named(name, names.get(&name).copied()),
+        Some(((plane, names), name)) => plane.sandboxes_named(name, names),
         None => world.sandboxes_of(workload),
     };
     let running = sandboxes

@@ -22,6 +22,10 @@ use super::world::{Plane, World};
 /// How much longer a commit takes unless the fault says how much: what a disk with an exhausted
 /// budget of operations does to etcd.
 const COMMIT_DELAY_US: u64 = 500_000;
+/// How much longer an answer of the API server takes unless the fault says how much: half of the
+/// second that its service level allows a call for one object.
+/// Source: kubernetes/community `sig-scalability/slos/api_call_latency.md`.
+const ANSWER_DELAY_US: u64 = 500_000;
 /// Time between two tries to evict a pod that its budget protects.
 /// Source: `staging/src/k8s.io/kubectl/pkg/drain/drain.go`.
 const DRAIN_RETRY: SimDuration = SimDuration::from_secs(5);
@@ -82,10 +86,10 @@ impl World {
     }
 
     /// Ends one, as its end is asked for or its time is over.
-    pub(super) fn end_outage(&mut self, fault: &Fault) {
+    pub(super) fn end_outage(&mut self, index: usize, fault: &Fault) {
         let spec = &fault.spec;
         match spec.kind {
-            FaultKind::NodeDrain => self.end_drain(fault),
+            FaultKind::NodeDrain => self.end_drain(index, fault),
             FaultKind::KubeletKill | FaultKind::RuntimeKill => {
                 for name in &fault.machines {
                     if let Some(machine) = self.machine(name) {
@@ -127,7 +131,7 @@ impl World {
                 Outage::Commit(SimDuration::from_micros(delay))
             }
             FaultKind::ApiserverSlow => {
-                let delay = spec.amount.unwrap_or(COMMIT_DELAY_US);
+                let delay = spec.amount.unwrap_or(ANSWER_DELAY_US);
                 Outage::Answer(SimDuration::from_micros(delay))
             }
             FaultKind::EtcdMemberLoss => {
@@ -174,18 +178,22 @@ impl World {
         true
     }
 
-    /// Takes a cordon back. Without an API server or a leader it is tried again, as a person would.
-    fn end_drain(&mut self, fault: &Fault) {
+    /// Takes a cordon back, unless another drain holds the machine. Without an API server or a leader it
+    /// is tried again, as a person would.
+    fn end_drain(&mut self, index: usize, fault: &Fault) {
         let mut done = true;
         for name in &fault.machines {
-            if let Some(machine) = self.machine(name) {
+            let holds = |(other, known): (usize, &Fault)| {
+                other != index
+                    && known.state == FaultState::Active
+                    && known.spec.kind == FaultKind::NodeDrain
+                    && known.machines.contains(name)
+            };
+            let is_held = self.faults.list.iter().enumerate().any(holds);
+            if let Some(machine) = self.machine(name).filter(|_| !is_held) {
                 done &= self.set_schedulable(machine, true);
             }
         }
-        let same = |known: &Fault| known.spec == fault.spec && known.begun == fault.begun;
-        let Some(index) = self.faults.list.iter().position(same) else {
-            return;
-        };
         self.faults.list[index].unfinished = !done;
         if !done {
             let number = u32::try_from(index).expect("faults are bounded by the console");
@@ -201,7 +209,7 @@ impl World {
         if fault.state == FaultState::Active {
             self.drain_step(number);
         } else if fault.unfinished {
-            self.end_drain(&fault);
+            self.end_drain(number as usize, &fault);
         }
     }
 

@@ -112,6 +112,8 @@ const _: () = assert!(size_of::<Event>() <= 16);
 /// A binding on its way.
 #[derive(Clone, Copy, Debug)]
 struct Binding {
+    /// When the call is carried out.
+    due: SimTime,
     node: NodeId,
     feasible: u32,
     nodes: u32,

@@ -13,14 +13,14 @@ use crate::substrate::{Context, PlaneOutbox};
 use super::cache::Taken;
 use super::cycle::{self, Decision, Subject as CycleSubject};
 use super::explain::{DecisionRecord, Looked};
-use super::failure::report_failure;
+use super::failure::{Preempted, report_failure};
 use super::filter::Candidate;
 use super::matcher::Look;
 use super::plan::Plan;
 use super::plugins::{Plugin, PluginSet};
 use super::profile::Profile;
 use super::volumes::{self, Rejection, VolumeNeeds};
-use super::{CYCLE_TIME, Event, Scheduler, message, preemption};
+use super::{CYCLE_TIME, Event, Scheduler, message};
 
 impl Scheduler {
     /// Runs the next cycle if it is time for it, and makes sure that there will be another one.
@@ -170,7 +170,7 @@ impl Scheduler {
             Decision::Rejected { by, message, nodes } => Failure {
                 by: PluginSet::NONE.with(by),
                 message: format!("0/{nodes} nodes are available: {message}. not found").into(),
-                found: None,
+                found: Preempted::NotTried,
             },
             Decision::NoNodes => {
                 self.cache.index.keep_plan(key, plan);
@@ -184,15 +184,15 @@ impl Scheduler {
         self.queue.reject(pod, failure.by, ctx.now);
         let mut nominated = self.nominator.node_of(pod);
         match failure.found {
-            Some(Some(found)) => {
+            Preempted::Found(found) => {
                 nominated = Some(found.slot);
                 self.evict(pod, &row, &demand, &found, store, (ctx, out));
             }
-            Some(None) => {
+            Preempted::Nothing => {
                 nominated = None;
                 self.nominator.remove(pod);
             }
-            None => {}
+            Preempted::NotTried => {}
         }
         let nominated = nominated.and_then(|slot| self.cache.facts(slot).id);
         report_failure(pod, &row, &failure.message, nominated, store, ctx, out);
@@ -301,5 +301,5 @@ impl Scheduler {
 struct Failure {
     by: PluginSet,
     message: Arc<str>,
-    found: Option<Option<preemption::Plan>>,
+    found: Preempted,
 }

@@ -46,9 +46,11 @@ impl Scheduler {
                 volumes::reserve(&waiting.claim, choice, &node, store);
             }
         }
+        let takes = sent.since(ctx.now) + BIND_LATENCY + store.commit_delay();
         self.bindings.insert(
             pod,
             Binding {
+                due: ctx.now + takes,
                 node,
                 feasible,
                 nodes,
@@ -56,10 +58,7 @@ impl Scheduler {
                 volumes_until,
             },
         );
-        out.after(
-            sent.since(ctx.now) + BIND_LATENCY + store.commit_delay(),
-            crate::kube::Event::Scheduler(Event::Bind(pod)),
-        );
+        out.after(takes, crate::kube::Event::Scheduler(Event::Bind(pod)));
     }
 
     pub(super) fn bind(
@@ -69,7 +68,12 @@ impl Scheduler {
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<crate::kube::Event>,
     ) {
-        let Some(binding) = self.bindings.remove(&pod) else {
+        // A call that a process before this one had sent is none of this one's.
+        let is_due = |binding: &Binding| binding.due <= ctx.now;
+        if !self.bindings.get(&pod).is_some_and(is_due) {
+            return;
+        }
+        let Some(mut binding) = self.bindings.remove(&pod) else {
             return;
         };
         let row = store.pod(pod).copied();
@@ -83,6 +87,7 @@ impl Scheduler {
             )
         {
             if ctx.now < until {
+                binding.due = ctx.now + VOLUME_POLL;
                 self.bindings.insert(pod, binding);
                 out.after(VOLUME_POLL, crate::kube::Event::Scheduler(Event::Bind(pod)));
                 return;
@@ -127,7 +132,9 @@ impl Scheduler {
                 }
                 match error {
                     BindError::NoNode => self.queue.fail(pod, ctx.now),
-                    BindError::Gone | BindError::Bound => self.queue.remove(pod),
+                    BindError::Gone => self.queue.remove(pod),
+                    // Somebody else has: it is where they sent it.
+                    BindError::Bound => self.pod_seen(pod, store, ctx),
                 }
             }
         }

@@ -283,6 +283,26 @@ impl Cache {
         counted == self.priorities
     }
 
+    /// Whether the numbers that admit pods are the sums of the placed pods' demands: for soak runs.
+    pub fn numbers_agree<'a>(&self, demand_of: impl Fn(TemplateId) -> Option<&'a Demand>) -> bool {
+        self.tree.slots().iter().all(|slot| {
+            let pods = self.pods_on(*slot);
+            let demands: Vec<&Demand> = pods
+                .iter()
+                .filter_map(|pod| demand_of(self.template_of(*pod)?))
+                .collect();
+            let sum = |part: fn(&Demand) -> i64| demands.iter().map(|it| part(it)).sum::<i64>();
+            let numbers = self.numbers(*slot);
+            demands.len() == pods.len()
+                && numbers.used_pods as usize == pods.len()
+                && numbers.used_milli_cpu == sum(|it| it.milli_cpu)
+                && numbers.used_memory == sum(|it| it.memory)
+                && numbers.used_ephemeral == sum(|it| it.ephemeral)
+                && numbers.scored_milli_cpu == sum(|it| it.scored_milli_cpu)
+                && numbers.scored_memory == sum(|it| it.scored_memory)
+        })
+    }
+
     fn count_priority(&mut self, priority: i32, by: i32) {
         let count = self.priorities.entry(priority).or_default();
         *count = count.saturating_add_signed(by);

@@ -17,7 +17,7 @@ use super::plugins::images;
 use super::score::plain_scores;
 
 /// Classes of templates whose columns are kept.
-const CLASSES_MAX: usize = 32;
+const CLASSES_MAX: usize = 128;
 /// Lists of images whose columns are kept.
 const PICTURES_MAX: usize = 32;
 /// Images of a list that a column can tell apart.
@@ -172,7 +172,12 @@ impl Column {
 }
 
 /// What is known of a node, looked up or found out.
-fn know(memo: &mut Vec<Known>, candidate: &Candidate<'_>, cache: &Cache, slot: u32) -> Known {
+pub(super) fn know(
+    memo: &mut Vec<Known>,
+    candidate: &Candidate<'_>,
+    cache: &Cache,
+    slot: u32,
+) -> Known {
     let index = slot as usize;
     if index >= memo.len() {
         memo.resize(index + 1, Known::default());
@@ -226,10 +231,19 @@ impl Columns {
         *self = Self::default();
     }
 
-    /// Takes the columns of a class out.
+    /// Takes the columns of a class out; where there are too many, those that were brought up to
+    /// date longest ago are forgotten.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the least is the same in any order"
+    )]
     pub fn take(&mut self, class: u32) -> Column {
         if self.classes.len() >= CLASSES_MAX && !self.classes.contains_key(&class) {
-            self.classes.clear();
+            let ages = self.classes.iter();
+            let oldest = ages.min_by_key(|(class, column)| (column.cursor, **class));
+            if let Some(oldest) = oldest.map(|(class, _)| *class) {
+                self.classes.remove(&oldest);
+            }
         }
         self.classes.remove(&class).unwrap_or_default()
     }
@@ -264,7 +278,7 @@ impl Columns {
     }
 
     /// The columns of a class, if it is known.
-    pub fn of(&mut self, class: u32) -> Option<&mut Column> {
+    pub fn get_mut(&mut self, class: u32) -> Option<&mut Column> {
         self.classes.get_mut(&class)
     }
 

@@ -13,7 +13,7 @@ use crate::kube::rows::PodId;
 
 use super::cache::{Cache, Taken};
 use super::class::Classes;
-use super::columns::Columns;
+use super::columns::{Columns, know};
 use super::demand::Demand;
 use super::explain::{Glance, NodeRecord, Verdict};
 use super::filter::{Candidate, Known};
@@ -21,7 +21,7 @@ use super::message::Tally;
 use super::nominator::Nominator;
 use super::plugins::{Plugin, SCORERS, affinity};
 use super::quick::{self, Quick};
-use super::score::{Board, plain_scores};
+use super::score::Board;
 
 /// Nodes that are enough when there are fewer than this many to choose from.
 /// Source: `pkg/scheduler/schedule_one.go`.
@@ -326,27 +326,16 @@ fn look_at(
     (memo, lasting): (&mut Vec<Known>, bool),
     scratch: &mut Scratch,
 ) -> Verdict {
-    let stamp = cache.stamp(slot);
-    let known = match memo.get(slot as usize) {
-        Some(known) if lasting && known.stamp == stamp => *known,
-        _ => {
-            let generation = cache.numbers(slot).generation;
-            let mut known = labels_of(memo, slot, generation, || candidate.examine(cache, slot));
-            known.now = if known.verdict == Verdict::Fits {
-                check(pod, candidate, cache, slot, nominator)
-            } else {
-                known.verdict
-            };
-            if lasting {
-                if known.now == Verdict::Fits {
-                    (known.fit, known.balance) =
-                        plain_scores(cache.numbers(slot), candidate.demand);
-                }
-                known.stamp = stamp;
-                memo[slot as usize] = known;
-            }
-            known
+    let known = if lasting {
+        know(memo, candidate, cache, slot)
+    } else {
+        let generation = cache.numbers(slot).generation;
+        let mut known = labels_of(memo, slot, generation, || candidate.examine(cache, slot));
+        known.now = known.verdict;
+        if known.verdict == Verdict::Fits {
+            known.now = check(pod, candidate, cache, slot, nominator);
         }
+        known
     };
     let verdict = known.now;
     if verdict == Verdict::Fits {

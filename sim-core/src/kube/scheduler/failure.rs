@@ -24,48 +24,58 @@ use super::{Scheduler, notice, record};
 /// Source: `staging/src/k8s.io/api/core/v1/types.go`.
 const PREEMPTED: &str = "PreemptionByScheduler";
 
+/// What a look for pods to evict came to.
+pub(super) enum Preempted {
+    /// The pod may not, or the profile has no such plugin.
+    NotTried,
+    /// No node can be made free.
+    Nothing,
+    /// This one.
+    Found(preemption::Plan),
+}
+
 impl Scheduler {
-    /// What happens when no node can take a pod: the text, and what preemption found. `None`: it
-    /// was not tried; `Some(None)`: nothing.
+    /// What happens when no node can take a pod: the text, and what preemption found.
     pub(super) fn post_filter(
         &mut self,
         pod: PodId,
         candidate: &Candidate<'_>,
         tally: &Tally,
         (class, absent, nodes): (u32, u32, u32),
-    ) -> (Arc<str>, Option<Option<preemption::Plan>>) {
+    ) -> (Arc<str>, Preempted) {
         let look = candidate.look;
         let preempts = candidate.profile.filters.has(Plugin::DefaultPreemption)
             && candidate.template.preempts
             && !self.waits_for_victims(pod, candidate);
         let alone = preempts && !self.cache.holds_below(candidate.demand.priority);
-        let column = self.scratch.columns.of(class);
+        let column = self.scratch.columns.get_mut(class);
         let mut said = column
             .filter(|_| self.scratch.glanced && alone)
             .map(|column| &mut column.said);
         if let Some(Some(text)) = &said {
-            return (text.clone(), Some(None));
+            return (text.clone(), Preempted::Nothing);
         }
         let mut reasons = tally.reasons(&candidate.demand.extended, look.symbols);
         reasons.add("node(s) didn't satisfy plugin(s) [NodeAffinity]", absent);
         let text = reasons.text(nodes);
         if !candidate.profile.filters.has(Plugin::DefaultPreemption) {
-            return (format!("{text} {NO_CLAIMS}").into(), None);
+            return (format!("{text} {NO_CLAIMS}").into(), Preempted::NotTried);
         }
         let refused = |why: &str| format!("{text} {NO_CLAIMS}, preemption: {why}").into();
         if !candidate.template.preempts {
-            return (refused("not eligible due to preemptionPolicy=Never."), None);
+            let why = "not eligible due to preemptionPolicy=Never.";
+            return (refused(why), Preempted::NotTried);
         }
         if !preempts {
             let why = "not eligible due to a terminating pod on the nominated node.";
-            return (refused(why), None);
+            return (refused(why), Preempted::NotTried);
         }
         if alone {
             let text: Arc<str> = refused(&preemption::nobody(tally, nodes).text(nodes));
             if let Some(said) = &mut said {
                 **said = Some(text.clone());
             }
-            return (text, Some(None));
+            return (text, Preempted::Nothing);
         }
         let records = self.decisions.latest().map(DecisionRecord::records);
         let demands = &self.demands;
@@ -82,8 +92,8 @@ impl Scheduler {
             &demand_of,
         );
         match outcome {
-            Outcome::Found(plan) => (text.into(), Some(Some(plan))),
-            Outcome::Nothing(reasons) => (refused(&reasons.text(nodes)), Some(None)),
+            Outcome::Found(plan) => (text.into(), Preempted::Found(plan)),
+            Outcome::Nothing(reasons) => (refused(&reasons.text(nodes)), Preempted::Nothing),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::base::symbol::Symbols;
 use crate::kube::store::Store;
+use crate::kube::template::TemplateId;
 
 use super::Scheduler;
 use super::columns::Column;
@@ -21,6 +22,10 @@ impl Scheduler {
         cache.tree.order();
         if !cache.priorities_agree() {
             found.push("scheduler: pods by priority are not those that are placed".to_owned());
+        }
+        let demand_of = |id: TemplateId| self.demands.get(id.0 as usize)?.as_deref();
+        if !cache.numbers_agree(demand_of) {
+            found.push("scheduler: what nodes have left is not what their pods leave".to_owned());
         }
         // What belongs to another order of nodes is made anew before it is used again.
         if self.cache.tree.is_stale() {

@@ -56,12 +56,15 @@ impl Scheduler {
                 let old = self.demand(known, store);
                 self.cache.displace(pod, &old, look);
             }
-            let place = Taken {
-                slot: node.slot(),
-                template: row.template,
-                live: !row.is_terminating(),
-            };
-            self.cache.place(pod, place, &demand, look);
+            // Where another node has taken a removed one's slot, the pod is nowhere.
+            if self.cache.facts(node.slot()).id == Some(node) {
+                let place = Taken {
+                    slot: node.slot(),
+                    template: row.template,
+                    live: !row.is_terminating(),
+                };
+                self.cache.place(pod, place, &demand, look);
+            }
             let came = store.template(row.template);
             let demands = &self.demands;
             self.queue.announce(ctx.now, |group, by| {

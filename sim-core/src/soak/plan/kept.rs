@@ -61,7 +61,11 @@ impl Kept {
                     let label = workload.rsplit('/').next().unwrap_or(workload);
                     format!("kubectl delete pods -l app={label} --force --grace-period=0")
                 }
-                (_, Some(_)) => format!("kubectl scale {SET} --replicas={replicas}"),
+                // A claim that one node may use serves one pod.
+                (_, Some(SINGLE)) => {
+                    format!("kubectl scale {SINGLE} --replicas={}", replicas.min(1))
+                }
+                (_, Some(workload)) => format!("kubectl scale {workload} --replicas={replicas}"),
             };
             lines.push((SimTime::ZERO + SimDuration::from_micros(at), line));
         }
