@@ -331,7 +331,13 @@ impl Control {
                 ..Recording::default()
             },
         };
-        recording.at_us = model.shown.clock.now_us;
+        let clock = &model.shown.clock;
+        // On the way to where all is done again, that is the time meant.
+        recording.at_us = if clock.seeking {
+            recording.at_us.max(clock.now_us)
+        } else {
+            clock.now_us
+        };
         recording
     }
 

@@ -102,10 +102,21 @@ impl EngineHost {
             Request::Ack(_) | Request::Record | Request::Ask { .. }
         );
         self.changed |= !asks;
-        if !asks && !matches!(request, Request::Watch(_)) {
-            // Whoever acts takes over: what was still to be done again is given up.
-            self.record.give_up();
+        // Whoever acts takes over: what was still to be done again is given up.
+        let gave_up = !asks && !matches!(request, Request::Watch(_)) && self.record.give_up();
+        let mut replies = self.carry_out(request);
+        if gave_up {
+            replies.push(self.recorded());
         }
+        replies
+    }
+
+    fn recorded(&self) -> Reply {
+        let now = self.session.history.now().as_micros();
+        Reply::Recorded(Box::new(self.record.recording(now)))
+    }
+
+    fn carry_out(&mut self, request: Request) -> Vec<Reply> {
         match request {
             Request::Load(project) => vec![self.load(project, 0)],
             Request::Replay(recording) => {
@@ -115,10 +126,7 @@ impl EngineHost {
                 }
                 vec![reply]
             }
-            Request::Record => vec![Reply::Recorded(Box::new(
-                self.record
-                    .recording(self.session.history.now().as_micros()),
-            ))],
+            Request::Record => vec![self.recorded()],
             Request::Ask { number, query } => vec![Reply::Answer {
                 number,
                 answer: self.answer(&query),

@@ -16,7 +16,7 @@ pub const VERSION: u32 = 6;
 /// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
 pub const DENSE_MACHINES: usize = 200;
 
-/// Replicas above which it is, too.
+/// Replicas, wanted or there, above which it is, too.
 pub const DENSE_UNITS: u32 = 2_000;
 
 /// Longest message that is accepted, in bytes.

@@ -66,10 +66,20 @@ pub fn Faults(props: &FaultsProps) -> Html {
     };
     // A list of thousands is no choice: the name is typed.
     let on_name = {
-        let control = props.control.clone();
+        let (control, workers, target) = (
+            props.control.clone(),
+            props.workers.clone(),
+            props.target.clone(),
+        );
         Callback::from(move |event: Event| {
             let input: HtmlInputElement = event.target_unchecked_into();
-            control.act(Action::Aim(input.value().trim().to_owned()));
+            let name = input.value().trim().to_owned();
+            if workers.contains(&name) {
+                control.act(Action::Aim(name));
+            } else {
+                // What is shown is what a fault would hit.
+                input.set_value(&target);
+            }
         })
     };
     // Empty: at once.

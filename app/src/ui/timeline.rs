@@ -167,13 +167,15 @@ fn share(at: u64, length: u64) -> f64 {
     at.min(length) as f64 / length as f64 * 100.0
 }
 
-/// Times of edits with their files; of a file's edits at one time the last.
+/// Times of edits with their files, each file once for a time. Acts come in the order of their times.
 fn edits(recording: &Recording) -> Vec<(u64, &str)> {
     let mut edits: Vec<(u64, &str)> = Vec::new();
     for act in &recording.acts {
-        if let Deed::Edit(file) = &act.deed
-            && !edits.contains(&(act.at_us, file.name.as_str()))
-        {
+        let Deed::Edit(file) = &act.deed else {
+            continue;
+        };
+        let mut same_time = edits.iter().rev().take_while(|(at, _)| *at == act.at_us);
+        if same_time.all(|(_, name)| *name != file.name) {
             edits.push((act.at_us, &file.name));
         }
     }

@@ -42,10 +42,10 @@ impl Record {
         self.goal_us = Some(goal_us);
     }
 
-    /// Leaves undone what has not been done again yet.
-    pub fn give_up(&mut self) {
+    /// Leaves undone what has not been done again yet; whether there was anything.
+    pub fn give_up(&mut self) -> bool {
         self.pending.clear();
-        self.goal_us = None;
+        self.goal_us.take().is_some()
     }
 
     /// Whether something is to be done again.

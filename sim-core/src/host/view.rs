@@ -99,8 +99,14 @@ fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
         .iter()
         .map(|workload| u64::from(workload.desired))
         .sum();
-    let dense =
-        replicas > u64::from(DENSE_UNITS) || world.substrate.machines().count() > DENSE_MACHINES;
+    // Replicas that are on their way out are there as well.
+    let there = match &world.plane {
+        Plane::Kubernetes(plane) => u64::from(plane.store().pod_count()),
+        Plane::Swarm(plane) => u64::from(plane.store.tasks.len()),
+        Plane::Compose(_) => 0,
+    };
+    let dense = replicas.max(there) > u64::from(DENSE_UNITS)
+        || world.substrate.machines().count() > DENSE_MACHINES;
     let machines = machines(world, !dense);
     let (unplaced, waiting) = unplaced(world, if dense { DENSE_MACHINES } else { usize::MAX });
     let services = report.services.iter().map(|service| ServiceFrame {

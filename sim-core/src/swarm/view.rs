@@ -137,36 +137,53 @@ impl SwarmPlane {
 
     /// A service's tasks: by slot, newest first.
     pub fn task_views(&self, service: ServiceId) -> Vec<TaskView> {
-        let Some(object) = self.store.service(service) else {
-            return Vec::new();
-        };
-        object
-            .slots
-            .values()
-            .flat_map(|slot| self.slot_views(slot.iter().copied()))
-            .collect()
+        self.views(self.task_rows(service))
+    }
+
+    /// A service's tasks by slot, newest first, each with whether a newer one stands in its slot.
+    pub fn task_rows(
+        &self,
+        service: ServiceId,
+    ) -> impl Iterator<Item = (TaskId, TaskRow, bool)> + '_ {
+        let object = self.store.service(service);
+        let slots = object.into_iter().flat_map(|object| object.slots.values());
+        slots.flat_map(|slot| self.slot_rows(slot.iter().copied()))
     }
 
     /// A node's tasks: by service and slot, newest first.
     pub fn node_task_views(&self, node: NodeId) -> Vec<TaskView> {
+        self.views(self.node_task_rows(node).into_iter())
+    }
+
+    /// A node's tasks by service and slot, newest first, each with whether a newer one of the node
+    /// stands in its slot.
+    pub fn node_task_rows(&self, node: NodeId) -> Vec<(TaskId, TaskRow, bool)> {
         let tasks = self.tasks_on(node);
         tasks
             .chunk_by(|a, b| {
                 let (a, b) = (&self.store.tasks[*a], &self.store.tasks[*b]);
                 (a.service, a.slot) == (b.service, b.slot)
             })
-            .flat_map(|slot| self.slot_views(slot.iter().copied()))
+            .flat_map(|slot| self.slot_rows(slot.iter().copied()))
             .collect()
     }
 
-    fn slot_views(&self, tasks: impl DoubleEndedIterator<Item = TaskId>) -> Vec<TaskView> {
+    fn views(&self, rows: impl Iterator<Item = (TaskId, TaskRow, bool)>) -> Vec<TaskView> {
+        rows.map(|(id, row, historic)| self.task_view(id, &row, historic))
+            .collect()
+    }
+
+    fn slot_rows(
+        &self,
+        tasks: impl DoubleEndedIterator<Item = TaskId>,
+    ) -> Vec<(TaskId, TaskRow, bool)> {
         let mut rows: Vec<(TaskId, TaskRow)> = tasks.map(|id| (id, self.store.tasks[id])).collect();
         rows.reverse();
         // A task that shall run comes before those that ended after it was made.
         rows.arrange_by_key(|(_, row)| row.desired > TaskState::Complete);
         rows.into_iter()
             .enumerate()
-            .map(|(number, (id, row))| self.task_view(id, &row, number > 0))
+            .map(|(number, (id, row))| (id, row, number > 0))
             .collect()
     }
 

@@ -4,7 +4,7 @@ use crate::engine::world::World;
 use crate::protocol::{MachineFrame, StateGroup, Unit};
 use crate::swarm::SwarmPlane;
 use crate::swarm::state::{NodeState, TaskState};
-use crate::swarm::view::TaskView;
+use crate::swarm::store::TaskRow;
 
 use super::{machine, permille};
 
@@ -31,12 +31,14 @@ pub(in crate::host) fn machines(
             number(node.memory_bytes),
         );
         let lost = node.state == NodeState::Down;
-        let tasks = plane.node_task_views(node_id);
-        for task in tasks.iter().filter(|task| shown(task)) {
+        for (_, task, historic) in plane.node_task_rows(node_id) {
+            if !shown(&task, historic) {
+                continue;
+            }
             if named {
-                frame.units.push(unit(plane, task, lost));
+                frame.units.push(unit(plane, &task, lost));
             } else {
-                frame.counts[group(task, lost) as usize] += 1;
+                frame.counts[group(&task, lost) as usize] += 1;
             }
         }
         frame
@@ -49,13 +51,12 @@ pub(in crate::host) fn unplaced(plane: &SwarmPlane, named: usize) -> (Vec<Unit>,
     let mut count = 0;
     let mut units = Vec::new();
     for service in plane.service_views() {
-        let tasks = plane.task_views(service.id);
-        for task in tasks
-            .iter()
-            .filter(|task| task.node.is_empty() && shown(task))
-        {
+        for (_, task, historic) in plane.task_rows(service.id) {
+            if task.node.is_some() || !shown(&task, historic) {
+                continue;
+            }
             if count < named {
-                units.push(unit(plane, task, false));
+                units.push(unit(plane, &task, false));
             }
             count += 1;
         }
@@ -63,12 +64,12 @@ pub(in crate::host) fn unplaced(plane: &SwarmPlane, named: usize) -> (Vec<Unit>,
     (units, count)
 }
 
-fn shown(task: &TaskView) -> bool {
-    task.state <= TaskState::Running || (!task.historic && task.desired <= TaskState::Complete)
+fn shown(task: &TaskRow, historic: bool) -> bool {
+    task.state <= TaskState::Running || (!historic && task.desired <= TaskState::Complete)
 }
 
 /// The palette's group of a task on a machine that is lost, or not.
-fn group(task: &TaskView, lost: bool) -> StateGroup {
+fn group(task: &TaskRow, lost: bool) -> StateGroup {
     let stopping = task.desired > TaskState::Complete;
     match task.state {
         TaskState::Complete => StateGroup::Completed,
@@ -89,18 +90,12 @@ fn group(task: &TaskView, lost: bool) -> StateGroup {
     }
 }
 
-fn unit(plane: &SwarmPlane, task: &TaskView, lost: bool) -> Unit {
-    let spec = plane
-        .store
-        .tasks
-        .get(task.id)
-        .map(|row| plane.store.template(row.template).spec.clone());
+fn unit(plane: &SwarmPlane, task: &TaskRow, lost: bool) -> Unit {
+    let spec = &plane.store.template(task.template).spec;
     Unit {
         kind: "task".to_owned(),
-        name: task.name.clone(),
-        workload: spec.map_or_else(String::new, |spec| {
-            crate::swarm::control_api::short_name(&spec).to_owned()
-        }),
+        name: plane.task_name(task),
+        workload: crate::swarm::control_api::short_name(spec).to_owned(),
         group: group(task, lost),
         state: task.state.word().to_owned(),
     }
