@@ -76,11 +76,9 @@ pub struct Session {
     pub files: BTreeMap<String, Arc<str>>,
     /// Variables for interpolation (`.env`, `--env`). Never the host's own.
     pub environment: BTreeMap<String, String>,
-    /// kubectl's current namespace: that of its current context.
-    pub namespace: String,
     /// kubectl's current context.
     pub context: String,
-    /// kubectl's contexts with their namespaces; the current one's is in `namespace`.
+    /// kubectl's contexts with their namespaces; an empty one means `default`.
     pub contexts: BTreeMap<String, String>,
     /// Whether commands that wait (compose up, rollout status) let time pass. Off while several
     /// orchestrators are set up at one moment.
@@ -94,9 +92,8 @@ impl Session {
             history,
             files: BTreeMap::new(),
             environment: BTreeMap::new(),
-            namespace: "default".to_owned(),
             context: kubectl::config::CLUSTER.to_owned(),
-            contexts: BTreeMap::from([(kubectl::config::CLUSTER.to_owned(), String::new())]),
+            contexts: BTreeMap::from([(kubectl::config::CLUSTER.to_owned(), "default".to_owned())]),
             wait: true,
         }
     }

@@ -19,6 +19,9 @@ pub trait Arrange<T> {
 
     /// Sorts by what `key` makes of each element; it is asked anew at each comparison.
     fn arrange_by_key<K: Ord>(&mut self, key: impl FnMut(&T) -> K);
+
+    /// Sorts by what `key` makes of each element, asked once of each.
+    fn arrange_by_cached_key<K: Ord>(&mut self, key: impl FnMut(&T) -> K);
 }
 
 impl<T> Arrange<T> for [T] {
@@ -30,24 +33,35 @@ impl<T> Arrange<T> for [T] {
     }
 
     fn arrange_by(&mut self, mut compare: impl FnMut(&T, &T) -> Ordering) {
-        let mut sources = positions(self.len(), &mut |left, right| {
+        let sources = positions(self.len(), &mut |left, right| {
             compare(&self[left], &self[right])
         });
-        for start in 0..self.len() {
-            let mut at = start;
-            loop {
-                let source = std::mem::replace(&mut sources[at], at);
-                if source == start {
-                    break;
-                }
-                self.swap(at, source);
-                at = source;
-            }
-        }
+        place(self, sources);
     }
 
     fn arrange_by_key<K: Ord>(&mut self, mut key: impl FnMut(&T) -> K) {
         self.arrange_by(|left, right| key(left).cmp(&key(right)));
+    }
+
+    fn arrange_by_cached_key<K: Ord>(&mut self, key: impl FnMut(&T) -> K) {
+        let keys: Vec<K> = self.iter().map(key).collect();
+        let sources = positions(keys.len(), &mut |left, right| keys[left].cmp(&keys[right]));
+        place(self, sources);
+    }
+}
+
+/// Puts at each place the element that `sources` names for it.
+fn place<T>(elements: &mut [T], mut sources: Vec<usize>) {
+    for start in 0..elements.len() {
+        let mut at = start;
+        loop {
+            let source = std::mem::replace(&mut sources[at], at);
+            if source == start {
+                break;
+            }
+            elements.swap(at, source);
+            at = source;
+        }
     }
 }
 
@@ -70,6 +84,14 @@ mod tests {
             arranged.arrange_by_key(|pair| pair.0);
             sorted.sort_by_key(|pair| pair.0);
             assert_eq!(arranged, sorted, "stable by key");
+            let mut asked = 0;
+            arranged.arrange_by_cached_key(|pair| {
+                asked += 1;
+                std::cmp::Reverse(pair.1)
+            });
+            sorted.sort_by_key(|pair| std::cmp::Reverse(pair.1));
+            assert_eq!(arranged, sorted, "stable by cached key");
+            assert_eq!(asked, sorted.len());
             arranged.arrange();
             sorted.sort();
             assert_eq!(arranged, sorted);

@@ -59,6 +59,8 @@ pub struct Call<'a> {
     pub verb: &'a str,
     /// What was written.
     pub arguments: Arguments,
+    /// What `-o` asks for.
+    pub format: Arc<printers::Format>,
     /// Namespace of the command.
     pub namespace: String,
     /// Standard output so far.
@@ -230,14 +232,20 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
             );
         }
     };
-    let namespace = arguments
-        .flag("namespace")
-        .map_or_else(|| session.namespace.clone(), str::to_owned);
+    let settled = config::namespace(session, &verb, &arguments).and_then(|namespace| {
+        let format = printers::Format::of(session, &verb, &arguments)?;
+        Ok((namespace, format))
+    });
+    let (namespace, format) = match settled {
+        Ok(settled) => settled,
+        Err(problem) => return Output::error(problem.code, problem.text),
+    };
     let mut call = Call {
         session,
         input,
         verb: &verb,
         arguments,
+        format: Arc::new(format),
         namespace,
         stdout: String::new(),
         stderr: String::new(),

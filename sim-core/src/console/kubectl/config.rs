@@ -5,6 +5,7 @@ use crate::console::Session;
 use crate::console::table::Table;
 use crate::manifest::value::Value;
 
+use super::arguments::Arguments;
 use super::problem::Problem;
 use super::{Call, printers};
 
@@ -46,38 +47,38 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
         ["current-context"] => call.say(&current),
         ["get-contexts", names @ ..] => return contexts(call, names),
         ["view"] => {
-            let document = document(call.session, call.arguments.on("minify"));
-            if call.arguments.flag("output").is_none() {
-                call.arguments.set("output", "yaml");
+            let only = call.arguments.on("minify").then(|| {
+                let asked = call.arguments.flag("context");
+                asked.filter(|name| !name.is_empty()).unwrap_or(&current)
+            });
+            if let Some(only) = only
+                && !call.session.contexts.contains_key(only)
+            {
+                return Err(Problem::error(&format!("cannot locate context {only}")));
             }
-            return printers::document(call, &document);
+            let document = document(call.session, only);
+            return printers::document(call, &document, &printers::Format::Yaml);
         }
         ["set-context", rest @ ..] => return set_context(call, rest),
         ["use-context" | "use", name] => {
-            let Some(namespace) = call.session.contexts.get(*name).cloned() else {
+            if !call.session.contexts.contains_key(*name) {
                 return Err(Problem::error(&format!(
                     "no context exists with the name: \"{name}\""
                 )));
-            };
-            if *name != current {
-                let own = call.session.namespace.clone();
-                call.session.contexts.insert(current, own);
-                (*name).clone_into(&mut call.session.context);
-                call.session.namespace = namespace;
             }
+            (*name).clone_into(&mut call.session.context);
             call.say(&format!("Switched to context \"{name}\"."));
         }
         ["delete-context", name] => {
+            if *name == current {
+                return Err(Problem::error(
+                    "deleting the context that is in use is not modelled: there would be no cluster to talk to",
+                ));
+            }
             if call.session.contexts.remove(*name).is_none() {
                 return Err(Problem::error(&format!(
                     "cannot delete context {name}, not in /root/.kube/config"
                 )));
-            }
-            if *name == current {
-                call.session.contexts.insert(current, "default".to_owned());
-                return Err(Problem::error(
-                    "deleting the context that is in use is not modelled: there would be no cluster to talk to",
-                ));
             }
             call.say(&format!("deleted context {name} from /root/.kube/config"));
         }
@@ -102,10 +103,33 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn namespace_of(session: &Session, context: &str) -> String {
-    if context == session.context {
-        return session.namespace.clone();
+/// The namespace of a command: the flag's, or that of the context, or `default`.
+/// Source: `k8s.io/client-go/tools/clientcmd/client_config.go`.
+///
+/// # Errors
+/// Contexts, clusters and users that are not there. `config` talks to no cluster.
+pub fn namespace(session: &Session, verb: &str, arguments: &Arguments) -> Result<String, Problem> {
+    let flag = |name: &str| arguments.flag(name).filter(|text| !text.is_empty());
+    let missing =
+        |what: &str, name: &str| Err(Problem::error(&format!("{what} \"{name}\" does not exist")));
+    let mut context = session.context.as_str();
+    if verb != "config" {
+        context = flag("context").unwrap_or(context);
+        if !session.contexts.contains_key(context) {
+            return missing("context", context);
+        }
+        match (flag("user"), flag("cluster")) {
+            (Some(user), _) if user != USER => return missing("auth info", user),
+            (_, Some(cluster)) if cluster != CLUSTER => return missing("cluster", cluster),
+            _ => {}
+        }
     }
+    let of_context = session.contexts.get(context).map(String::as_str);
+    let namespace = flag("namespace").or(of_context.filter(|text| !text.is_empty()));
+    Ok(namespace.unwrap_or("default").to_owned())
+}
+
+fn namespace_of(session: &Session, context: &str) -> String {
     session.contexts.get(context).cloned().unwrap_or_default()
 }
 
@@ -152,15 +176,15 @@ fn contexts(call: &mut Call<'_>, names: &[&str]) -> Result<(), Problem> {
     Problem::all(problems)
 }
 
-/// The file that a client reads.
-fn document(session: &Session, minify: bool) -> Value {
+/// The file that a client reads, with all contexts or one.
+fn document(session: &Session, only: Option<&str>) -> Value {
     let named = |key: &'static str, content: Value, name: &str| {
         Value::list(vec![Value::object([(key, content), ("name", name.into())])])
     };
     let contexts = session
         .contexts
         .keys()
-        .filter(|name| !minify || **name == session.context)
+        .filter(|name| only.is_none_or(|only| only == *name))
         .map(|name| {
             let mut context = Value::object([("cluster", Value::from(CLUSTER))]);
             let namespace = namespace_of(session, name);
@@ -175,7 +199,7 @@ fn document(session: &Session, minify: bool) -> Value {
         ("apiVersion", Value::from("v1")),
         ("clusters", named("cluster", server, CLUSTER)),
         ("contexts", Value::list(contexts.collect())),
-        ("current-context", session.context.as_str().into()),
+        ("current-context", only.unwrap_or(&session.context).into()),
         ("kind", "Config".into()),
         ("users", {
             Value::list(vec![Value::object([
@@ -205,15 +229,8 @@ fn set_context(call: &mut Call<'_>, rest: &[&str]) -> Result<(), Problem> {
     }
     let there = call.session.contexts.contains_key(&name);
     let namespace = call.arguments.flag("namespace").map(str::to_owned);
-    if name == call.session.context {
-        if let Some(namespace) = namespace {
-            call.session.namespace = namespace;
-        }
-    } else {
-        let old = call.session.contexts.get(&name).cloned();
-        let namespace = namespace.or(old).unwrap_or_default();
-        call.session.contexts.insert(name.clone(), namespace);
-    }
+    let namespace = namespace.unwrap_or_else(|| namespace_of(call.session, &name));
+    call.session.contexts.insert(name.clone(), namespace);
     let word = if there { "modified" } else { "created" };
     call.say(&format!("Context \"{name}\" {word}."));
     Ok(())

@@ -11,7 +11,7 @@ use crate::object::jsonpath::Template;
 
 use super::columns::headers::columns;
 use super::columns::{cells, event_times, pairs};
-use super::printers;
+use super::printers::{self, Format};
 use super::problem::Problem;
 use super::{Call, kind_of, name_of, title};
 
@@ -67,6 +67,12 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
             "--output-watch-events option can only be used with --watch or --watch-only",
         ));
     }
+    let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
+    if !matches!(subresource.as_str(), "" | "status" | "resize" | "scale") {
+        return Err(Problem::error(&format!(
+            "invalid subresource value: \"{subresource}\". Must be one of [status scale resize]"
+        )));
+    }
     let from_files = call.arguments.flag("filename").is_some();
     if words.is_empty() && !from_files {
         call.stderr.push_str("You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n\n");
@@ -77,158 +83,160 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
     if watches {
         return super::watch::watch(call, &words);
     }
-    if from_files {
-        return of_files(call);
+    let Found {
+        mut objects,
+        mut problems,
+        words,
+        single,
+    } = if from_files {
+        of_files(call)?
+    } else {
+        of_words(call, words)?
+    };
+    if call.arguments.on("ignore-not-found") {
+        problems.retain(|problem| problem.reason != "NotFound");
     }
+    if objects.is_empty() && call.arguments.on("ignore-not-found") {
+        return Problem::all(problems);
+    }
+    let single = single && objects.len() + problems.len() == 1;
+    if call.arguments.on("show-managed-fields") {
+        for (kind, object) in &mut objects {
+            let owners = call.view()?.managed_fields(kind, object);
+            object.set_path(&["metadata", "managedFields"], owners);
+        }
+    }
+    if subresource == "scale" {
+        let mut scales = Vec::new();
+        for (kind, object) in objects {
+            match super::raw::scale(call, kind, &object) {
+                Ok(scale) => scales.push((kind, scale)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        objects = scales;
+    }
+    if let Some(path) = call.arguments.flag("sort-by") {
+        let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
+        objects.arrange_by_cached_key(|(_, object)| SortKey::of(&template.first(object)));
+    }
+    match *call.format {
+        // Only where nothing went wrong is it said that there is nothing.
+        Format::Plain | Format::Wide if objects.is_empty() && !problems.is_empty() => {}
+        Format::Plain | Format::Wide if subresource == "scale" => scale_table(call, &objects),
+        _ => printers::print(call, &objects, &words, single)?,
+    }
+    Problem::all(problems)
+}
+
+/// What `get` is to print.
+struct Found {
+    objects: Vec<(&'static Kind, Value)>,
+    problems: Vec<Problem>,
+    /// The words that ask for it.
+    words: Vec<String>,
+    /// Whether it is asked for by name, so that a single object is no list.
+    single: bool,
+}
+
+/// The objects that words mean.
+fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
     let wanted = call.targets(&words)?;
     if wanted.iter().any(|(kind, _)| kind.kind == "Endpoints") {
         call.stderr.push_str("Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n");
     }
     let everywhere = call.arguments.on("all-namespaces");
-    if everywhere && wanted.iter().any(|(_, name)| name.is_some()) {
+    let by_name = wanted.iter().any(|(_, name)| name.is_some());
+    if everywhere && by_name {
         return Err(Problem::error(
             "a resource cannot be retrieved by name across all namespaces",
         ));
     }
     let selector = call.selector()?;
-    if selector.is_some() && wanted.iter().any(|(_, name)| name.is_some()) {
+    if selector.is_some() && by_name {
         return Err(Problem::error(
             "name cannot be provided when a selector is specified",
         ));
     }
     let fields = field_selector(call.arguments.flag("field-selector").unwrap_or(""))?;
-    let mut found: Vec<(&'static Kind, Value)> = Vec::new();
+    let mut objects: Vec<(&'static Kind, Value)> = Vec::new();
     let mut problems = Vec::new();
-    let mut by_name = false;
     for (kind, name) in wanted {
-        match name {
-            Some(name) => {
-                by_name = true;
-                match call.object(kind, &name) {
-                    Ok(object) => found.push((kind, object)),
-                    Err(problem)
-                        if problem.reason == "NotFound"
-                            && call.arguments.on("ignore-not-found") => {}
-                    Err(problem) => problems.push(problem),
-                }
+        if let Some(name) = name {
+            match call.object(kind, &name) {
+                Ok(object) => objects.push((kind, object)),
+                Err(problem) => problems.push(problem),
             }
-            None => {
-                let namespace = (!everywhere).then_some(call.namespace.as_str());
-                let view = call.view()?;
-                let objects = match &selector {
-                    Some(selector) => view.list_selected(kind, namespace, selector),
-                    None => view.list(kind, namespace),
-                };
-                for object in objects {
-                    if fields_match(kind, &fields, &object)? {
-                        found.push((kind, object));
-                    }
-                }
+            continue;
+        }
+        let namespace = (!everywhere).then_some(call.namespace.as_str());
+        let view = call.view()?;
+        let listed = match &selector {
+            Some(selector) => view.list_selected(kind, namespace, selector),
+            None => view.list(kind, namespace),
+        };
+        for object in listed {
+            if fields_match(kind, &fields, &object)? {
+                objects.push((kind, object));
             }
         }
     }
-    if call.arguments.on("show-managed-fields") {
-        for (kind, object) in &mut found {
-            let owners = call.view()?.managed_fields(kind, object);
-            object.set_path(&["metadata", "managedFields"], owners);
-        }
-    }
-    let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
-    if !subresource.is_empty() {
-        return of_subresource(call, &found, &subresource, problems);
-    }
-    if let Some(path) = call.arguments.flag("sort-by") {
-        let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
-        found.arrange_by_key(|(_, object)| SortKey::of(&template.first(object)));
-    }
-    printers::print(
-        call,
-        &found,
-        &words,
-        by_name && found.len() + problems.len() == 1,
-    )?;
-    Problem::all(problems)
+    Ok(Found {
+        objects,
+        problems,
+        words,
+        single: by_name,
+    })
 }
 
 /// `get -f`: the stored objects that files name.
-fn of_files(call: &mut Call<'_>) -> Result<(), Problem> {
+fn of_files(call: &Call<'_>) -> Result<Found, Problem> {
     if !call.arguments.words.is_empty() {
-        return Err(Problem::error(
-            "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
-        ));
+        return Err(both());
     }
     let (items, mut problems) = super::apply::items(call)?;
-    let mut found = Vec::new();
+    let mut objects = Vec::new();
     for item in items {
         let name = name_of(&item.object);
         match call.view()?.get(item.kind, item.namespace(), name) {
-            Some(object) => found.push((item.kind, object)),
+            Some(object) => objects.push((item.kind, object)),
             None => problems.push(Problem::server(&crate::kube::Refusal::not_found(
                 item.kind, name,
             ))),
         }
     }
-    let mut kinds: Vec<&str> = found.iter().map(|(kind, _)| kind.plural).collect();
+    let mut kinds: Vec<&str> = objects.iter().map(|(kind, _)| kind.plural).collect();
     kinds.dedup();
-    let words = [kinds.join(",")];
-    let single = found.len() + problems.len() == 1;
-    printers::print(call, &found, &words, single)?;
-    Problem::all(problems)
+    Ok(Found {
+        words: vec![kinds.join(",")],
+        objects,
+        problems,
+        single: true,
+    })
 }
 
-/// `get --subresource`: the status is in the object; a scale is an object of its own.
-fn of_subresource(
-    call: &mut Call<'_>,
-    found: &[(&'static Kind, Value)],
-    subresource: &str,
-    mut problems: Vec<Problem>,
-) -> Result<(), Problem> {
-    let words = call.arguments.words.clone();
-    let single = found.len() + problems.len() == 1 && words.iter().any(|word| word.contains('/'))
-        || words.len() == 2;
-    match subresource {
-        "status" | "resize" => {
-            printers::print(call, found, &words, single)?;
-            return Problem::all(problems);
-        }
-        "scale" => {}
-        other => {
-            return Err(Problem::error(&format!(
-                "invalid subresource value: \"{other}\". Must be one of [status scale resize]"
-            )));
-        }
+/// What is said of files and words at once.
+pub fn both() -> Problem {
+    Problem::error(
+        "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
+    )
+}
+
+/// The table of scales.
+fn scale_table(call: &mut Call<'_>, scales: &[(&'static Kind, Value)]) {
+    let mut table = Table::new(&["NAME", "DESIRED", "AVAILABLE", "AGE"]);
+    for (_, scale) in scales {
+        let count = |path: &[&str]| scale.i64_at(path).unwrap_or(0).to_string();
+        let created = scale.str_at(&["metadata", "creationTimestamp"]);
+        table.rows.push(vec![
+            name_of(scale).to_owned(),
+            count(&["spec", "replicas"]),
+            count(&["status", "replicas"]),
+            super::clock::age(created, call.now()),
+        ]);
     }
-    let mut scales = Vec::new();
-    for (kind, object) in found {
-        match super::raw::scale(call, kind, object) {
-            Ok(scale) => scales.push((*kind, scale)),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if call
-        .arguments
-        .flag("output")
-        .is_some_and(|text| text != "wide")
-    {
-        printers::print(call, &scales, &words, single)?;
-        return Problem::all(problems);
-    }
-    if !scales.is_empty() {
-        let mut table = Table::new(&["NAME", "DESIRED", "AVAILABLE", "AGE"]);
-        for (_, scale) in &scales {
-            let count = |path: &[&str]| scale.i64_at(path).unwrap_or(0).to_string();
-            let created = scale.str_at(&["metadata", "creationTimestamp"]);
-            table.rows.push(vec![
-                name_of(scale).to_owned(),
-                count(&["spec", "replicas"]),
-                count(&["status", "replicas"]),
-                super::clock::age(created, call.now()),
-            ]);
-        }
-        call.stdout
-            .push_str(&table.kubectl(!call.arguments.on("no-headers")));
-    }
-    Problem::all(problems)
+    call.stdout
+        .push_str(&table.kubectl(!call.arguments.on("no-headers")));
 }
 
 /// How `--sort-by` compares: numbers by size, all else by text.

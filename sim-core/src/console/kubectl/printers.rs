@@ -2,53 +2,213 @@
 //! Source: `k8s.io/cli-runtime/pkg/{printers,genericclioptions}`, `k8s.io/kubectl/pkg/cmd/get`.
 
 use crate::base::arrange::Arrange;
+use crate::console::Session;
 use crate::console::table::Table;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
-use crate::object::jsonpath::Template;
+use crate::object::jsonpath::{Template, text};
 use crate::object::print::{KeyOrder, json_pretty, yaml};
 
+use super::arguments::Arguments;
 use super::problem::Problem;
 use super::{Call, get, name_of, title};
+
+/// What `-o` asks for, with its template; read before anything is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A line for each object, or tables.
+    Plain,
+    /// Tables of all columns.
+    Wide,
+    /// `TYPE/NAME`.
+    Name,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// What a template makes of the document, and how it was written.
+    Path(Template, String),
+    /// The values of a path as a JSON list.
+    PathAsJson(Template),
+    /// A table of these headers and paths.
+    Columns(Vec<(String, Template)>),
+}
+
+/// Formats by name, and whether only what prints tables has them.
+const FORMATS: [(&str, bool); 14] = [
+    ("custom-columns", true),
+    ("custom-columns-file", true),
+    ("go-template", false),
+    ("go-template-file", false),
+    ("json", false),
+    ("jsonpath", false),
+    ("jsonpath-as-json", false),
+    ("jsonpath-file", false),
+    ("kyaml", false),
+    ("name", false),
+    ("template", false),
+    ("templatefile", false),
+    ("wide", true),
+    ("yaml", false),
+];
+
+/// Formats that are not followed by a template.
+const WHOLE: [&str; 5] = ["json", "kyaml", "name", "wide", "yaml"];
+
+/// Verbs that print what became of an object as `-o` asks.
+const VERBS: [&str; 12] = [
+    "annotate",
+    "apply",
+    "autoscale",
+    "create",
+    "expose",
+    "label",
+    "patch",
+    "replace",
+    "run",
+    "scale",
+    "set",
+    "wait",
+];
+
+impl Format {
+    /// The format of a verb; those that read `-o` by themselves have the plain one.
+    ///
+    /// # Errors
+    /// As [`Format::read`].
+    pub fn of(session: &Session, verb: &str, arguments: &Arguments) -> Result<Self, Problem> {
+        match verb {
+            "get" => Self::read(session, arguments, true),
+            verb if VERBS.contains(&verb) => Self::read(session, arguments, false),
+            _ => Ok(Self::Plain),
+        }
+    }
+
+    /// Reads `-o` and `--template`.
+    ///
+    /// # Errors
+    /// Unknown formats, wrong templates, files that are not there.
+    fn read(session: &Session, arguments: &Arguments, tables: bool) -> Result<Self, Problem> {
+        let output = arguments.flag("output").unwrap_or("");
+        let given = arguments.flag("template").unwrap_or("");
+        let (name, template) = match output.split_once('=') {
+            Some((name, template)) if !WHOLE.contains(&name) => (name, template),
+            _ if output.is_empty() && !given.is_empty() => ("go-template", given),
+            _ => (output, given),
+        };
+        let known =
+            |(format, only_tables): &(&str, bool)| *format == name && tables >= *only_tables;
+        if !name.is_empty() && !FORMATS.iter().any(known) {
+            return Err(unmatched(output, tables));
+        }
+        let text = match name {
+            "jsonpath-file" | "custom-columns-file" if !template.is_empty() => {
+                let what = if name == "jsonpath-file" {
+                    "--template"
+                } else {
+                    "template"
+                };
+                let text = session.file(template).ok_or_else(|| {
+                    Problem::error(&format!(
+                        "error reading {what} {template}, open {template}: no such file or directory\n"
+                    ))
+                })?;
+                text.to_string()
+            }
+            _ => template.to_owned(),
+        };
+        match name {
+            "" => Ok(Self::Plain),
+            "wide" => Ok(Self::Wide),
+            "name" => Ok(Self::Name),
+            "json" => Ok(Self::Json),
+            "yaml" => Ok(Self::Yaml),
+            "custom-columns" | "custom-columns-file" => {
+                if text.is_empty() {
+                    return Err(Problem::error(
+                        "custom-columns format specified but no custom columns given",
+                    ));
+                }
+                let columns = if name == "custom-columns" {
+                    columns_in_line(&text)?
+                } else {
+                    columns_of_file(&text)?
+                };
+                let columns = columns.into_iter().map(|(header, path)| {
+                    let path = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
+                    Ok((header.to_owned(), path))
+                });
+                columns.collect::<Result<_, _>>().map(Self::Columns)
+            }
+            "jsonpath" | "jsonpath-as-json" | "jsonpath-file" => {
+                if text.is_empty() {
+                    return Err(Problem::error(
+                        "template format specified but no template given",
+                    ));
+                }
+                let template = Template::parse(&text).map_err(|error| {
+                    Problem::error(&format!("error parsing jsonpath {text}, {error}"))
+                })?;
+                Ok(if name == "jsonpath-as-json" {
+                    Self::PathAsJson(template)
+                } else {
+                    Self::Path(template, text)
+                })
+            }
+            other => {
+                let columns = if tables { ", custom-columns" } else { "" };
+                Err(Problem::error(&format!(
+                    "the output format {other} is not modelled; jsonpath{columns}, json and yaml are"
+                )))
+            }
+        }
+    }
+}
 
 /// Prints what became of an object: a line that says so, or the object in the form of `-o`.
 ///
 /// # Errors
-/// Unknown formats and wrong templates.
+/// A template that does not fit the object.
 pub fn outcome(
     call: &mut Call<'_>,
     kind: &'static Kind,
     object: &Value,
     word: &str,
 ) -> Result<(), Problem> {
-    if matches!(call.arguments.flag("output"), None | Some("")) {
+    if *call.format == Format::Plain {
         let line = format!("{} {word}{}", title(kind, name_of(object)), call.suffix());
         call.say(&line);
         return Ok(());
     }
-    if call.arguments.flag("output") == Some("wide") {
-        return Err(unmatched("wide"));
-    }
-    let object = object.clone();
-    print(call, &[(kind, object)], &[], true)
+    print(call, &[(kind, object.clone())], &[], true)
 }
 
-fn unmatched(format: &str) -> Problem {
+fn unmatched(output: &str, tables: bool) -> Problem {
+    let allowed: Vec<&str> = FORMATS
+        .iter()
+        .filter(|(_, only_tables)| tables >= *only_tables)
+        .map(|(name, _)| *name)
+        .collect();
     Problem::error(&format!(
-        "unable to match a printer suitable for the output format \"{format}\", allowed formats are: custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml"
+        "unable to match a printer suitable for the output format \"{output}\", allowed formats are: {}",
+        allowed.join(",")
     ))
 }
 
-/// The template of a file; one of columns has its headers in the first line, its paths in the second.
-fn template_file(call: &Call<'_>, format: &str, path: &str) -> Result<String, Problem> {
-    let text = call.session.file(path).ok_or_else(|| {
-        Problem::error(&format!(
-            "error reading template {path}, open {path}: no such file or directory\n"
-        ))
-    })?;
-    if format == "jsonpath-file" {
-        return Ok(text.to_string());
-    }
+/// `HEADER:PATH,…`.
+fn columns_in_line(text: &str) -> Result<Vec<(&str, &str)>, Problem> {
+    let parts = text.split(',').map(|part| {
+        part.split_once(':').ok_or_else(|| {
+            Problem::error(&format!(
+                "unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"
+            ))
+        })
+    });
+    parts.collect()
+}
+
+/// Headers in the first line, paths in the second.
+fn columns_of_file(text: &str) -> Result<Vec<(&str, &str)>, Problem> {
     let mut lines = text.lines();
     let mut line = || {
         lines
@@ -68,12 +228,7 @@ fn template_file(call: &Call<'_>, format: &str, path: &str) -> Result<String, Pr
             paths.len()
         )));
     }
-    let pairs: Vec<String> = headers
-        .iter()
-        .zip(paths)
-        .map(|(header, path)| format!("{header}:{path}"))
-        .collect();
-    Ok(pairs.join(","))
+    Ok(headers.into_iter().zip(paths).collect())
 }
 
 /// Whether the words ask for several kinds, so that names are printed with their kind.
@@ -98,102 +253,66 @@ fn several_kinds(words: &[String]) -> bool {
 /// Prints objects as `-o` asks.
 ///
 /// # Errors
-/// Unknown formats and wrong templates.
+/// A template that does not fit the objects.
 pub fn print(
     call: &mut Call<'_>,
     found: &[(&'static Kind, Value)],
     words: &[String],
     single: bool,
 ) -> Result<(), Problem> {
-    let output = call.arguments.flag("output").unwrap_or("").to_owned();
-    let (format, rest) = match output.split_once('=') {
-        Some((format, rest)) => (format, rest),
-        None => (
-            output.as_str(),
-            call.arguments.flag("template").unwrap_or(""),
-        ),
-    };
-    let mut rest = rest.to_owned();
-    if let "jsonpath-file" | "custom-columns-file" = format {
-        rest = template_file(call, format, &rest)?;
-    }
-    match format {
-        "" | "wide" => {
-            get::tables(
-                call,
-                found,
-                several_kinds(words) || call.arguments.on("show-kind"),
-                format == "wide",
-            );
-            Ok(())
+    let format = call.format.clone();
+    match &*format {
+        Format::Plain | Format::Wide => {
+            let with_kind = several_kinds(words) || call.arguments.on("show-kind");
+            get::tables(call, found, with_kind, *format == Format::Wide);
         }
-        "name" => {
+        Format::Name => {
             for (kind, object) in found {
                 let line = title(kind, name_of(object));
                 call.say(&line);
             }
-            Ok(())
         }
-        "json" | "yaml" | "jsonpath" | "jsonpath-as-json" | "jsonpath-file" => {
-            if single && found.is_empty() {
-                return Ok(());
-            }
-            let one;
-            let document = if single {
-                &found[0].1
-            } else {
-                one = list(found);
-                &one
+        Format::Columns(columns) => custom_columns(call, found, columns),
+        Format::Json | Format::Yaml | Format::Path(..) | Format::PathAsJson(_) => {
+            return match found {
+                [] if single => Ok(()),
+                [(_, one)] if single => structured(call, &format, one),
+                _ => structured(call, &format, &list(found)),
             };
-            structured(call, format, &rest, document)
         }
-        "custom-columns" | "custom-columns-file" => custom_columns(call, found, &rest),
-        "go-template" | "go-template-file" | "template" | "templatefile" | "kyaml" => {
-            Err(Problem::error(&format!(
-                "the output format {format} is not modelled; jsonpath, custom-columns, json and yaml are"
-            )))
-        }
-        other => Err(unmatched(other)),
     }
+    Ok(())
 }
 
-/// Prints a document that is no object of the cluster's as `-o` asks.
+/// Prints a document that is no object of the cluster's as `-o` asks, without `-o` as `plain`.
 ///
 /// # Errors
 /// Formats for objects, and wrong templates.
-pub fn document(call: &mut Call<'_>, document: &Value) -> Result<(), Problem> {
-    let output = call.arguments.flag("output").unwrap_or("").to_owned();
-    let (format, rest) = output.split_once('=').unwrap_or((&output, ""));
-    match format {
-        "json" | "yaml" | "jsonpath" | "jsonpath-as-json" => {
-            structured(call, format, rest, document)
-        }
-        other => Err(unmatched(other)),
+pub fn document(call: &mut Call<'_>, document: &Value, plain: &Format) -> Result<(), Problem> {
+    match Format::read(call.session, &call.arguments, false)? {
+        Format::Plain => structured(call, plain, document),
+        format => structured(call, &format, document),
     }
 }
 
-fn structured(
-    call: &mut Call<'_>,
-    format: &str,
-    template: &str,
-    document: &Value,
-) -> Result<(), Problem> {
+fn structured(call: &mut Call<'_>, format: &Format, document: &Value) -> Result<(), Problem> {
     match format {
-        "json" => call.say(&json_pretty(document, KeyOrder::Sorted)),
-        "yaml" => call.stdout.push_str(&yaml(document)),
-        _ => {
-            let parsed = Template::parse(template).map_err(|error| {
-                Problem::error(&format!("error parsing jsonpath {template}, {error}"))
-            })?;
-            if format == "jsonpath-as-json" {
-                let found = Value::list(parsed.values(document));
-                call.say(&json_pretty(&found, KeyOrder::Sorted));
-                return Ok(());
-            }
-            let text = parsed.print(document).map_err(|error| {
-                Problem::error(&format!("error executing jsonpath \"{template}\": {error}"))
+        Format::Json => call.say(&json_pretty(document, KeyOrder::Sorted)),
+        Format::Yaml => call.stdout.push_str(&yaml(document)),
+        Format::PathAsJson(template) => {
+            let found = Value::list(template.values(document));
+            call.say(&json_pretty(&found, KeyOrder::Sorted));
+        }
+        Format::Path(template, written) => {
+            let text = template.print(document).map_err(|error| {
+                Problem::error(&format!("error executing jsonpath \"{written}\": {error}"))
             })?;
             call.stdout.push_str(&text);
+        }
+        Format::Plain | Format::Wide | Format::Name | Format::Columns(_) => {
+            return Err(Problem::error(
+                "this output format is not modelled for what is no object of the cluster; json, yaml and jsonpath are",
+            ));
         }
     }
     Ok(())
@@ -215,44 +334,21 @@ pub fn list(found: &[(&'static Kind, Value)]) -> Value {
 fn custom_columns(
     call: &mut Call<'_>,
     found: &[(&'static Kind, Value)],
-    spec: &str,
-) -> Result<(), Problem> {
-    if spec.is_empty() {
-        return Err(Problem::error(
-            "custom-columns format specified but no custom columns given",
-        ));
-    }
+    columns: &[(String, Template)],
+) {
     let mut table = Table::default();
-    let mut paths = Vec::new();
-    for part in spec.split(',') {
-        let Some((header, path)) = part.split_once(':') else {
-            return Err(Problem::error(&format!(
-                "unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"
-            )));
-        };
-        table.header.push(header.to_owned());
-        paths.push(Template::relaxed(path).map_err(|error| Problem::error(&error))?);
-    }
+    table.header = columns.iter().map(|(header, _)| header.clone()).collect();
     for (_, object) in found {
-        table.rows.push(
-            paths
-                .iter()
-                .map(|path| {
-                    let values = path.values(object);
-                    if values.is_empty() {
-                        "<none>".to_owned()
-                    } else {
-                        values
-                            .iter()
-                            .map(crate::object::jsonpath::text)
-                            .collect::<Vec<_>>()
-                            .join(",")
-                    }
-                })
-                .collect(),
-        );
+        let cells = columns.iter().map(|(_, path)| {
+            let values: Vec<String> = path.values(object).iter().map(text).collect();
+            if values.is_empty() {
+                "<none>".to_owned()
+            } else {
+                values.join(",")
+            }
+        });
+        table.rows.push(cells.collect());
     }
     call.stdout
         .push_str(&table.kubectl(!call.arguments.on("no-headers")));
-    Ok(())
 }

@@ -86,7 +86,7 @@ fn whoami(call: &mut Call<'_>) -> Result<(), Problem> {
         ]);
         review.set_path(&["status", "userInfo", "groups"], Value::list(names));
         review.set_path(&["status", "userInfo", "username"], user.into());
-        return printers::document(call, &review);
+        return printers::document(call, &review, &printers::Format::Yaml);
     }
     let mut table = Table::new(&["ATTRIBUTE", "VALUE"]);
     table.rows.push(vec!["Username".to_owned(), user]);

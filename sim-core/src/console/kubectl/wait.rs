@@ -97,30 +97,41 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
             .to_owned();
         loop {
             let now = call.view()?.get(kind, &namespace, &name);
-            let met = match (&goal, now) {
-                (For::Delete, now) => {
-                    now.is_none_or(|now| now.str_at(&["metadata", "uid"]) != uid.as_deref())
-                }
+            let met = match (&goal, &now) {
+                (For::Delete, now) => now
+                    .as_ref()
+                    .is_none_or(|now| now.str_at(&["metadata", "uid"]) != uid.as_deref()),
                 (_, None) => {
                     problems.push(Problem::server(&crate::kube::Refusal::not_found(
                         kind, &name,
                     )));
                     break;
                 }
-                (For::Condition(condition, value), Some(now)) => holds(&now, condition, value),
-                (For::Path(path, value), Some(now)) => match single(&path.values(&now)) {
-                    Ok(found) => found.is_some_and(|found| {
-                        value.as_ref().is_none_or(|value| text(&found) == *value)
-                    }),
-                    Err(why) => {
-                        problems.push(Problem::error(why));
-                        break;
+                (For::Condition(condition, value), Some(now)) => holds(now, condition, value),
+                (For::Path(path, value), Some(now)) => {
+                    match is_value(&path.values(now), value.as_deref()) {
+                        Ok(met) => met,
+                        Err(why) => {
+                            problems.push(Problem::error(why));
+                            break;
+                        }
                     }
-                },
+                }
                 (For::Create, Some(_)) => true,
             };
             if met {
-                printers::outcome(call, kind, &object, MET)?;
+                let last = match goal {
+                    For::Delete => None,
+                    For::Condition(..) | For::Create | For::Path(..) => now,
+                };
+                printers::outcome(call, kind, last.as_ref().unwrap_or(&object), MET)?;
+                break;
+            }
+            if span == SimDuration::ZERO {
+                problems.push(Problem::error(&format!(
+                    "condition not met for {}/{name}",
+                    kind.plural
+                )));
                 break;
             }
             if !step(call, deadline) {
@@ -135,14 +146,16 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
     Problem::all(problems)
 }
 
-/// The one plain value that a path finds.
-fn single(found: &[Value]) -> Result<Option<Value>, &'static str> {
-    match found {
-        [] => Ok(None),
-        [Value::Map(_) | Value::List(_)] => {
+/// Whether a path finds one value, and the wanted one if there is any. Maps and lists are values,
+/// but are compared with none.
+fn is_value(found: &[Value], wanted: Option<&str>) -> Result<bool, &'static str> {
+    match (found, wanted) {
+        ([], _) => Ok(false),
+        ([_], None) => Ok(true),
+        ([Value::Map(_) | Value::List(_)], Some(_)) => {
             Err("jsonpath leads to a nested object or list which is not supported")
         }
-        [one] => Ok(Some(one.clone())),
+        ([one], Some(wanted)) => Ok(text(one).trim() == wanted.trim()),
         _ => Err("given jsonpath expression matches more than one value"),
     }
 }
@@ -259,7 +272,7 @@ fn path_goal(text: &str) -> Result<For, Problem> {
     let value = value.map(|value| value.trim_matches(['\'', '"']).to_owned());
     if value.as_ref().is_some_and(String::is_empty) {
         return Err(Problem::error(
-            "jsonpath wait has to have a value after equal sign",
+            "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3",
         ));
     }
     Ok(For::Path(template, value))

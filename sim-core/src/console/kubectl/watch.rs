@@ -21,9 +21,9 @@ use crate::kube::render::View;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json, json_pretty, yaml};
 
-use super::printers;
+use super::printers::{self, Format};
 use super::problem::Problem;
-use super::{Call, apply, get, name_of, title};
+use super::{Call, apply, get, name_of};
 
 /// A watch without a time-out that never converges is left after this long.
 const PATIENCE: SimDuration = SimDuration::from_secs(300);
@@ -334,19 +334,40 @@ pub fn follow(
 /// # Errors
 /// Several resources, unknown ones, and absent objects.
 pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
-    let targets = call.targets(words)?;
+    let mut namespace = call.namespace.clone();
+    let targets = if call.arguments.flag("filename").is_some() {
+        if !words.is_empty() {
+            return Err(get::both());
+        }
+        let (items, problems) = apply::items(call)?;
+        Problem::all(problems)?;
+        if let Some(item) = items.first() {
+            item.namespace().clone_into(&mut namespace);
+        }
+        let named = items.iter().map(|item| {
+            let name = name_of(&item.object).to_owned();
+            (item.kind, Some(name))
+        });
+        named.collect()
+    } else {
+        call.targets(words)?
+    };
     let [(kind, name)] = targets.as_slice() else {
         return Err(Problem::error(
             "you may only specify a single resource type",
         ));
     };
     let everywhere = call.arguments.on("all-namespaces");
-    if let Some(name) = name {
-        call.object(kind, name)?;
+    if let Some(name) = name
+        && call.view()?.get(kind, &namespace, name).is_none()
+    {
+        return Err(Problem::server(&crate::kube::Refusal::not_found(
+            kind, name,
+        )));
     }
     let scope = Scope {
         kind,
-        namespace: (!everywhere && kind.namespaced).then(|| call.namespace.clone()),
+        namespace: (!everywhere && kind.namespaced).then_some(namespace),
         name: name.clone(),
         labels: call.selector()?,
         fields: get::field_selector(call.arguments.flag("field-selector").unwrap_or(""))?,
@@ -367,7 +388,6 @@ pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
 
 /// Prints objects as they come; columns stay as wide as they have been.
 struct Printer {
-    format: String,
     events: bool,
     header: bool,
     widths: Vec<usize>,
@@ -377,16 +397,11 @@ struct Printer {
 impl Printer {
     fn new(call: &Call<'_>) -> Self {
         Self {
-            format: call.arguments.flag("output").unwrap_or("").to_owned(),
             events: call.arguments.on("output-watch-events"),
             header: !call.arguments.on("no-headers"),
             widths: Vec::new(),
             first: true,
         }
-    }
-
-    fn is_table(&self) -> bool {
-        matches!(self.format.as_str(), "" | "wide")
     }
 
     fn print(
@@ -399,12 +414,13 @@ impl Printer {
         if objects.is_empty() {
             return Ok(());
         }
-        if self.is_table() {
+        let format = call.format.clone();
+        if let Format::Plain | Format::Wide = *format {
             let group: Vec<(&'static Kind, Value)> = objects
                 .iter()
                 .map(|object| (kind, object.clone()))
                 .collect();
-            let wide = self.format == "wide";
+            let wide = *format == Format::Wide;
             let show_kind = call.arguments.on("show-kind");
             let mut table = get::table(call, kind, &group, show_kind, wide);
             if self.events {
@@ -423,16 +439,15 @@ impl Printer {
             } else {
                 object.clone()
             };
-            match self.format.as_str() {
-                "json" if self.events => call.say(&json_pretty(&document, KeyOrder::Stored)),
-                "json" => call.say(&json_pretty(&document, KeyOrder::Sorted)),
-                "yaml" => {
+            match *format {
+                Format::Json if self.events => call.say(&json_pretty(&document, KeyOrder::Stored)),
+                Format::Json => call.say(&json_pretty(&document, KeyOrder::Sorted)),
+                Format::Yaml => {
                     if !std::mem::take(&mut self.first) {
                         call.say("---");
                     }
                     call.stdout.push_str(&yaml(&document));
                 }
-                "name" => call.say(&title(kind, name_of(object))),
                 _ => printers::print(call, &[(kind, object.clone())], &[], true)?,
             }
         }
