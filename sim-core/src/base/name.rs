@@ -64,6 +64,17 @@ impl Name {
         }
     }
 
+    /// Whether a text is the name's: almost all that are not differ before anything is made of them.
+    pub fn is(self, text: &str, symbols: &Symbols) -> bool {
+        let rest = text.strip_prefix(symbols.text(self.prefix));
+        rest.is_some_and(|rest| match self.suffix {
+            Suffix::None => rest.is_empty(),
+            Suffix::Letters(_) => rest.len() == 6 && self.text(symbols) == text,
+            Suffix::Dash(_) => rest.starts_with('-') && self.text(symbols) == text,
+            Suffix::Dot(_) => rest.starts_with('.') && self.text(symbols) == text,
+        })
+    }
+
     /// The name's text.
     pub fn text(self, symbols: &Symbols) -> String {
         let mut text = String::new();

@@ -22,6 +22,7 @@ pub mod backoff;
 pub mod changes;
 pub mod desk;
 pub mod eviction;
+pub mod hear;
 pub mod hooks;
 pub mod image_gc;
 pub mod images;
@@ -33,37 +34,34 @@ pub mod needs;
 pub mod reattach;
 pub mod resize;
 pub mod resources;
+pub mod settings;
 pub mod shutdown;
 pub mod statics;
 pub mod stop;
 pub mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::base::name::{Name, Rule};
 use crate::base::time::{SimDuration, SimTime};
-use crate::des::notice::Detail;
 use crate::store::paged::Paged;
 use crate::substrate::cgroup::settings::SandboxSpec;
-use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
+use crate::substrate::order::{MachineId, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
-use super::apiserver::admission::runtime_class;
 use super::reserved::Reserved;
 use super::rows::pod::PodRow;
 use super::rows::{NodeId, PodId};
 use super::store::{Change, Store};
 use super::template::{PodTemplate, TemplateId};
 
-use admission::admit;
-use desk::{Desk, Report, sentence};
+use desk::{Desk, Report};
 use eviction::Evictions;
-use eviction::settings::EvictionSettings;
-use image_gc::{ImageManagers, ImageSettings};
+use image_gc::ImageManagers;
 use lower::Lowered;
-use shutdown::{ShutdownSettings, Shutdowns};
+use settings::Settings;
+use shutdown::Shutdowns;
 use statics::Statics;
 use worker::Worker;
 
@@ -109,36 +107,6 @@ pub enum Event {
 
 const _: () = assert!(size_of::<Event>() <= 16);
 
-/// Configuration of all kubelets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Longest wait between restarts (`crashLoopBackOff.maxContainerRestartPeriod`).
-    /// Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`.
-    pub max_restart_period: SimDuration,
-    /// Control groups and what goes with them.
-    pub resources: resources::ResourceSettings,
-    /// When pods are evicted.
-    pub eviction: EvictionSettings,
-    /// How a shutdown of the machine is held up.
-    pub shutdown: ShutdownSettings,
-    /// When images are collected.
-    pub images: ImageSettings,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_restart_period: backoff::MAX,
-            resources: resources::ResourceSettings::default(),
-            eviction: EvictionSettings::default(),
-            shutdown: ShutdownSettings::default(),
-            images: ImageSettings::default(),
-        }
-    }
-}
-
-const MAX_RESTART_PERIOD: &str = "kubelet.crashLoopBackOff.maxContainerRestartPeriod";
-
 /// What is wrong with an agent.
 #[derive(Clone, Debug, Default)]
 struct Trouble {
@@ -182,6 +150,8 @@ pub struct Kubelets {
     statics: Statics,
     /// Machines that are being shut down.
     shutdowns: Shutdowns,
+    /// Pods whose new size waits for room, by node.
+    deferred: BTreeMap<NodeId, BTreeSet<PodId>>,
 }
 
 impl Kubelets {
@@ -205,6 +175,7 @@ impl Kubelets {
                 if worker.wake_at == Some(desk.now()) {
                     worker.wake_at = None;
                 }
+                resize::again(worker, &mut desk);
                 lifecycle::advance(worker, &settings, &mut desk);
             }
             Event::Relist(pod) => {
@@ -224,7 +195,10 @@ impl Kubelets {
                 if worker.finished {
                     stop::finish(worker, &mut desk);
                 } else if worker.deadline.is_none() {
-                    lifecycle::relist(worker, &settings, &mut desk);
+                    let node = worker.node;
+                    if lifecycle::relist(worker, &settings, &mut desk) {
+                        self.retry_sizes(node, &mut desk);
+                    }
                 }
             }
             Event::Status(pod) => self.write_status(pod, &mut desk),
@@ -490,320 +464,6 @@ impl Kubelets {
         })
     }
 
-    /// Changes a field of the configuration; `false` when the key is not one of theirs.
-    ///
-    /// # Errors
-    /// A sentence when the value is not one for the key.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
-        if self.settings.resources.set(key, value)? {
-            // Pods that come from now on are made by the new settings.
-            self.lowered.clear();
-            return Ok(true);
-        }
-        if self.settings.eviction.set(key, value)? {
-            self.recheck = true;
-            return Ok(true);
-        }
-        if self.settings.shutdown.set(key, value)? {
-            return Ok(true);
-        }
-        if self.settings.images.set(key, value)? {
-            self.recheck = true;
-            return Ok(true);
-        }
-        if key != MAX_RESTART_PERIOD {
-            return Ok(false);
-        }
-        let period = SimDuration::parse(value)?;
-        if period < SimDuration::from_secs(1) || period > backoff::MAX {
-            return Err(format!("{key} must be between 1s and 300s"));
-        }
-        self.settings.max_restart_period = period;
-        Ok(true)
-    }
-
-    /// The configuration.
-    pub fn settings(&self) -> Vec<(&'static str, String)> {
-        let mut list = self.settings.resources.list();
-        list.extend(self.settings.eviction.list());
-        list.extend(self.settings.shutdown.list());
-        list.extend(self.settings.images.list());
-        list.push((MAX_RESTART_PERIOD, self.settings.max_restart_period.exact()));
-        list
-    }
-
-    /// The agent hears of a pod.
-    fn sync(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let Some(row) = desk.store.pod(pod).copied() else {
-            return;
-        };
-        let Some(node) = row.node else { return };
-        let Some(node_row) = desk.store.node(node) else {
-            return;
-        };
-        let machine = node_row.machine;
-        if self
-            .trouble
-            .get(&machine)
-            .is_some_and(|trouble| trouble.down || trouble.unlinked)
-        {
-            return;
-        }
-        if statics::is_mirror(desk.store.template(row.template)) {
-            let at = desk.now() + desk.write_time();
-            desk.at(at, Event::Mirrors(machine));
-            return;
-        }
-        if self.worker(pod).is_none() {
-            if row.is_terminating() {
-                let at = desk.now() + desk.write_time();
-                desk.at(at, Event::Delete(pod));
-                return;
-            }
-            if row.phase.is_terminal() {
-                return;
-            }
-            self.hire(pod, &row, node, machine, desk);
-            return;
-        }
-        let settings = self.settings;
-        let anew = self.is_described_anew(pod, desk.store)
-            && (row.is_terminating() || self.size_up(pod, row.template, desk));
-        let anew = anew
-            .then(|| desk.store.template(row.template).clone())
-            .map(|template| self.lowered(row.template, &template, desk).1);
-        let Some(worker) = self.worker_mut(pod) else {
-            return;
-        };
-        worker.template = row.template;
-        if !row.is_terminating() {
-            if let Some(lowered) = anew {
-                changes::take(worker, lowered, &settings, desk);
-            }
-            lifecycle::advance(worker, &settings, desk);
-            return;
-        }
-        if worker.finished {
-            stop::finish(worker, desk);
-            return;
-        }
-        let deadline = desk.now() + desk.store.pod_details(pod).deletion_grace;
-        stop::terminate(worker, deadline, desk);
-    }
-
-    /// Makes a worker for a pod that is new to its agent, or refuses the pod.
-    fn hire(
-        &mut self,
-        pod: PodId,
-        row: &PodRow,
-        node: NodeId,
-        machine: MachineId,
-        desk: &mut Desk<'_, '_>,
-    ) {
-        let template = desk.store.template(row.template).clone();
-        let (mut place, lowered) = self.lowered(row.template, &template, desk);
-        if self.resuming.contains_key(&pod) {
-            Arc::make_mut(&mut place).address = desk.store.pod_details(pod).ip;
-        }
-        let node_row = desk.store.node(node).expect("the caller has seen it");
-        let host = node_row.name;
-        let rejected = self
-            .refuse_at_shutdown(machine)
-            .or_else(|| admit(pod, &template, node, node_row, desk.store, true))
-            .or_else(|| self.refuse_under_pressure(node, &template));
-        let started = self
-            .resuming
-            .get(&pod)
-            .and(desk.store.pod_details(pod).started)
-            .unwrap_or(desk.now());
-        let mut worker = Worker::new(
-            (pod, row.name),
-            (row.template, &template),
-            (node, host, machine),
-            (place, lowered),
-            started,
-        );
-        worker.rejected = rejected;
-        // An agent that was told of a pod before it lost its memory: statuses come from the API.
-        let known = desk.store.pod_details(pod);
-        if known.containers.len() == worker.containers.len() {
-            for (work, status) in worker.containers.iter_mut().zip(known.containers.iter()) {
-                work.restarts = status.restarts;
-                work.last.clone_from(&status.last);
-            }
-        }
-        if let Some((reason, message)) = &worker.rejected {
-            let report = Report::warning(reason, sentence(message.to_string()));
-            desk.record(&worker, None, report);
-            let symbol = desk.ctx.symbols.intern(reason);
-            desk.note("reject", &worker, Detail::Text(symbol), None);
-        } else {
-            desk.note("start", &worker, Detail::To(Name::plain(host)), None);
-        }
-        desk.request_status(&mut worker);
-        lifecycle::advance(&mut worker, &self.settings, desk);
-        let place = self.workers.get_mut(pod.slot());
-        if let Some(old) = place.replace(Arc::new(worker))
-            && let Some(sandbox) = old.sandbox
-        {
-            self.trouble
-                .entry(old.machine)
-                .or_default()
-                .ghosts
-                .push(sandbox);
-        }
-    }
-
-    /// The agent hears that a pod's object is gone: what is left of it is killed.
-    fn removed(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let Some(worker) = self.workers.get(pod.slot()).clone() else {
-            return;
-        };
-        if worker.pod != pod {
-            return;
-        }
-        let (machine, sandbox) = (worker.machine, worker.sandbox);
-        let node = worker.node;
-        self.images.released(&worker, desk.now());
-        self.workers.clear(pod.slot());
-        if let Some(trouble) = self.trouble.get_mut(&machine).filter(|it| it.lost) {
-            trouble.orphans.push(Owner {
-                slot: pod.slot(),
-                generation: pod.generation().get(),
-                part: 0,
-            });
-        }
-        self.retry_sizes(node, desk);
-        let Some(sandbox) = sandbox else { return };
-        match self.trouble.get_mut(&machine) {
-            Some(trouble) if trouble.down && trouble.lost => {}
-            Some(trouble) if trouble.down || trouble.unlinked => trouble.ghosts.push(sandbox),
-            Some(_) | None => desk.order(Order::RemoveSandbox { sandbox }),
-        }
-    }
-
-    /// A status arrives at the API server, unless the link is down: then it is sent when it is back.
-    fn write_status(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let silent = self.is_unlinked(pod) || self.is_resuming(pod, desk);
-        let own = pod;
-        let pod = self.api_pod(own);
-        let Some(worker) = self.awake(own) else {
-            return;
-        };
-        worker.status_pending = false;
-        let Some(pod) = pod.filter(|_| !silent) else {
-            return;
-        };
-        let status = worker.status();
-        let was_ready = desk.store.pod(pod).is_some_and(PodRow::is_ready);
-        if status.ready && !was_ready {
-            let probe = worker
-                .lowered
-                .iter()
-                .find_map(|lowered| lowered.readiness.as_ref());
-            let rule = probe.map(|probe| match probe.initial_delay_seconds {
-                0 => Rule {
-                    key: "readinessProbe.periodSeconds",
-                    value: SimDuration::from_secs(u64::from(probe.period_seconds)),
-                },
-                delay => Rule {
-                    key: "readinessProbe.initialDelaySeconds",
-                    value: SimDuration::from_secs(u64::from(delay)),
-                },
-            });
-            desk.note("ready", worker, Detail::None, rule);
-        } else if !status.ready && was_ready && worker.deadline.is_none() {
-            desk.note("not-ready", worker, Detail::None, None);
-        }
-        let now = desk.now();
-        desk.store.set_pod_status(pod, status, now);
-    }
-
-    /// A pod's end arrives at the API server.
-    fn delete(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        if statics::is_static(pod) {
-            self.static_ended(pod, desk);
-            return;
-        }
-        if self.is_unlinked(pod) {
-            return;
-        }
-        let Some(row) = desk.store.pod(pod).copied() else {
-            return;
-        };
-        if !row.is_terminating() {
-            // A pod that was evicted has ended and stays.
-            self.write_status(pod, desk);
-            self.shutdown_goes_on(pod, desk);
-            return;
-        }
-        if self.worker(pod).is_some() {
-            let Some(worker) = self.awake(pod) else {
-                return;
-            };
-            if !worker.finished {
-                return;
-            }
-            let status = worker.status();
-            desk.note("removed", worker, Detail::None, None);
-            let now = desk.now();
-            desk.store.set_pod_status(pod, status, now);
-            if let Some(worker) = self.workers.get(pod.slot()).clone() {
-                self.images.released(&worker, now);
-            }
-            self.workers.clear(pod.slot());
-        }
-        let node = row.node;
-        desk.store.remove_pod(pod);
-        if let Some(node) = node {
-            self.retry_sizes(node, desk);
-        }
-    }
-
-    /// An agent reaches the API server again, with or without its memory.
-    fn catch_up(&mut self, machine: MachineId, desk: &mut Desk<'_, '_>) {
-        let Some(trouble) = self.trouble.remove(&machine) else {
-            return;
-        };
-        if self.dead_runtimes.contains_key(&machine) {
-            self.trouble.insert(machine, Trouble::default());
-        }
-        let settings = self.settings;
-        for sandbox in trouble.ghosts {
-            desk.order(Order::RemoveSandbox { sandbox });
-        }
-        // Source: `pkg/kubelet/kubelet_volumes.go` (`cleanupOrphanedPodDirs`).
-        for owner in trouble.orphans {
-            desk.order(Order::RemoveDirectories { machine, owner });
-        }
-        let own = self.statics.on(machine);
-        for pod in &own {
-            if let Some(worker) = self.worker_mut(*pod) {
-                desk.request_status(worker);
-            }
-        }
-        if !own.is_empty() {
-            let at = desk.now() + desk.write_time();
-            desk.at(at, Event::Mirrors(machine));
-        }
-        let Some(node) = desk.store.node_of(machine) else {
-            return;
-        };
-        let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
-        pods.sort_unstable();
-        for pod in pods {
-            if let Some(worker) = self.worker_mut(pod) {
-                if trouble.lost {
-                    lifecycle::lost(worker, desk);
-                } else if trouble.restarted {
-                    reattach::reattach(worker, &settings, desk);
-                }
-                desk.request_status(worker);
-            }
-            self.sync(pod, desk);
-        }
-    }
-
     fn lowered(
         &mut self,
         id: TemplateId,
@@ -815,17 +475,10 @@ impl Kubelets {
         if index >= self.lowered.len() {
             self.lowered.resize(index + 1, None);
         }
-        // Source: `pkg/kubelet/runtimeclass/runtimeclass_manager.go`. What names no class has the default
-        // handler; a class that is gone has none, and a path is never one's name.
-        let class = template.document.str_at(&["spec", "runtimeClassName"]);
-        let handler: Arc<str> = class.map_or(Arc::from(""), |name| {
-            runtime_class::handler(name, desk.store)
-                .unwrap_or_else(|| format!("runtimeclass/{name}").into())
-        });
         self.lowered[index]
             .get_or_insert_with(|| {
                 let namespace = desk.ctx.symbols.text(template.namespace);
-                let place = resources::sandbox(template, &settings, namespace, handler);
+                let place = resources::sandbox(template, &settings, namespace);
                 (
                     Arc::new(place),
                     lower::containers(template, &settings, desk.ctx.symbols),

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use crate::api::kube::container::Protocol;
 use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbols;
 use crate::kube::rows::PodId;
@@ -100,14 +101,26 @@ enum Who {
         range: Cidr,
         except: Vec<Cidr>,
     },
+    /// Addresses that nobody here has: those of IPv6, or none at all.
+    Nobody,
 }
 
 /// A port that a rule names.
 #[derive(Clone, Debug)]
 struct Port {
     protocol: &'static str,
-    /// None: all; a number, with the last of its range, or a name.
-    port: Option<Result<(u16, u16), Arc<str>>>,
+    place: Place,
+}
+
+/// Which ports of a protocol.
+#[derive(Clone, Debug)]
+enum Place {
+    All,
+    /// The first and the last.
+    Range(u16, u16),
+    Named(Arc<str>),
+    /// A number that no port has.
+    Nowhere,
 }
 
 #[derive(Clone, Debug)]
@@ -151,43 +164,50 @@ fn rules(spec: &Value, field: &str, peers: &str) -> Vec<Rule> {
     items(spec, field)
         .iter()
         .map(|rule| Rule {
-            who: items(rule, peers).iter().filter_map(who).collect(),
+            who: items(rule, peers).iter().map(who).collect(),
             ports: items(rule, "ports").iter().map(port).collect(),
         })
         .collect()
 }
 
-fn who(peer: &Value) -> Option<Who> {
-    if let Some(block) = peer.get("ipBlock") {
+fn who(peer: &Value) -> Who {
+    if let Some(block) = peer.get("ipBlock").filter(|block| !block.is_null()) {
+        let Some(range) = block.str_at(&["cidr"]).and_then(Cidr::parse) else {
+            return Who::Nobody;
+        };
         let except = items(block, "except");
-        return Some(Who::Block {
-            range: Cidr::parse(block.str_at(&["cidr"])?)?,
+        return Who::Block {
+            range,
             except: except
                 .iter()
                 .filter_map(|range| Cidr::parse(range.as_str()?))
                 .collect(),
-        });
+        };
     }
-    Some(Who::Pods {
-        namespaces: peer.get("namespaceSelector").map(label_selector),
-        pods: peer.get("podSelector").map(label_selector),
-    })
+    let selector = |key: &str| {
+        let written = peer.get(key).filter(|selector| !selector.is_null());
+        written.map(label_selector)
+    };
+    Who::Pods {
+        namespaces: selector("namespaceSelector"),
+        pods: selector("podSelector"),
+    }
 }
 
 fn port(port: &Value) -> Port {
-    let number = |key: &str| {
-        port.get(key)
-            .and_then(Value::as_i64)
-            .and_then(|number| u16::try_from(number).ok())
+    let written = |key: &str| port.get(key).filter(|value| !value.is_null());
+    let number = |value: &Value| u16::try_from(value.as_i64()?).ok();
+    let place = match (written("port"), written("endPort")) {
+        (None, _) => Place::All,
+        (Some(Value::String(name)), _) => Place::Named(name.clone()),
+        (Some(first), last) => match (number(first), number(last.unwrap_or(first))) {
+            (Some(first), Some(last)) => Place::Range(first, last),
+            _ => Place::Nowhere,
+        },
     };
-    let named = port.str_at(&["port"]).map(Arc::from);
     Port {
         protocol: protocol(port.str_at(&["protocol"])),
-        port: match (number("port"), named) {
-            (Some(first), _) => Some(Ok((first, number("endPort").unwrap_or(first)))),
-            (None, Some(name)) => Some(Err(name)),
-            (None, None) => None,
-        },
+        place,
     }
 }
 
@@ -236,12 +256,12 @@ impl Policies {
             .iter()
             .flat_map(|container| &container.ports)
             .map(|port| {
-                let text = format!("{:?}", port.protocol).to_uppercase();
-                (
-                    port.name.clone(),
-                    protocol(Some(&text)),
-                    port.container_port,
-                )
+                let protocol = match port.protocol {
+                    Protocol::Tcp => "tcp",
+                    Protocol::Udp => "udp",
+                    Protocol::Sctp => "sctp",
+                };
+                (port.name.clone(), protocol, port.container_port)
             })
             .collect();
         Some(Pod {
@@ -256,12 +276,18 @@ impl Policies {
         direction: Direction,
         pod: &'a Pod,
     ) -> impl Iterator<Item = (&'a Policy, &'a [Rule])> {
-        self.policies.iter().filter_map(move |policy| {
+        // They stand by namespace.
+        let from = self
+            .policies
+            .partition_point(|policy| policy.namespace < pod.namespace);
+        let own = self.policies[from..].iter();
+        let own = own.take_while(|policy| policy.namespace == pod.namespace);
+        own.filter_map(move |policy| {
             let rules = match direction {
                 Direction::Ingress => policy.ingress.as_deref(),
                 Direction::Egress => policy.egress.as_deref(),
             };
-            let selects = policy.namespace == pod.namespace && policy.pods.matches(&pod.labels);
+            let selects = policy.pods.matches(&pod.labels);
             rules.filter(|_| selects).map(|rules| (policy, rules))
         })
     }
@@ -315,10 +341,11 @@ impl Policies {
                     open.push((0, u16::MAX));
                 }
                 for port in rule.ports.iter().filter(|port| port.protocol == "tcp") {
-                    match &port.port {
-                        None => open.push((0, u16::MAX)),
-                        Some(Ok(range)) => open.push(*range),
-                        Some(Err(name)) => open.extend(
+                    match &port.place {
+                        Place::All => open.push((0, u16::MAX)),
+                        Place::Range(first, last) => open.push((*first, *last)),
+                        Place::Nowhere => {}
+                        Place::Named(name) => open.extend(
                             pod.ports
                                 .iter()
                                 .filter(|(own, protocol, _)| own == name && *protocol == "tcp")
@@ -337,6 +364,7 @@ impl Policies {
     fn names(&self, policy: &Policy, rule: &Rule, peer: Peer<'_>) -> bool {
         rule.who.is_empty()
             || rule.who.iter().any(|who| match who {
+                Who::Nobody => false,
                 Who::Block { range, except } => {
                     range.holds(peer.address)
                         && !except.iter().any(|range| range.holds(peer.address))
@@ -366,10 +394,11 @@ impl Policy {
 impl Port {
     fn is(&self, protocol: &str, port: u16, receiver: Option<&Pod>) -> bool {
         self.protocol == protocol
-            && match &self.port {
-                None => true,
-                Some(Ok((first, last))) => (*first..=*last).contains(&port),
-                Some(Err(name)) => receiver.is_some_and(|pod| {
+            && match &self.place {
+                Place::All => true,
+                Place::Range(first, last) => (*first..=*last).contains(&port),
+                Place::Nowhere => false,
+                Place::Named(name) => receiver.is_some_and(|pod| {
                     pod.ports.iter().any(|(own, own_protocol, number)| {
                         own == name && *own_protocol == protocol && *number == port
                     })
@@ -482,6 +511,37 @@ mod tests {
             Some(vec![(100, 200)])
         );
         assert_eq!(all.open_ports(&pod("other", "db"), from_outside), None);
+    }
+
+    #[test]
+    fn what_names_nobody_lets_nobody_in() {
+        let block = |peer: &str, port: &str| {
+            let rule = format!("{{\"from\":[{peer}],\"ports\":[{port}]}}");
+            policies(&[&format!("{{\"podSelector\":{{}},\"ingress\":[{rule}]}}")])
+        };
+        let denied = Verdict::Denied {
+            policies: vec!["default/p0".to_owned()],
+        };
+        let everywhere = r#"{"ipBlock":{"cidr":"0.0.0.0/0"}}"#;
+        for (peer, port) in [
+            (r#"{"ipBlock":{"cidr":"2001:db8::/64"}}"#, r#"{"port":80}"#),
+            (r#"{"ipBlock":{"cidr":"10.0.0.0/33"}}"#, r#"{"port":80}"#),
+            (everywhere, r#"{"port":70000}"#),
+            (everywhere, r#"{"port":80,"endPort":70000}"#),
+        ] {
+            let all = block(peer, port);
+            assert_eq!(ingress(&all, None, 1, 80), denied, "{peer} {port}");
+            let from = Peer {
+                address: 1,
+                pod: None,
+            };
+            assert_eq!(all.open_ports(&pod("default", "db"), from), Some(vec![]));
+        }
+        let open = block(everywhere, r#"{"port":80}"#);
+        assert!(matches!(
+            ingress(&open, None, 1, 80),
+            Verdict::Allowed { .. }
+        ));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod rules;
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use crate::api::kube::service::{PortTarget, ServiceKind, ServicePort};
@@ -161,8 +162,12 @@ fn receivers(row: &ServiceRow) -> Vec<Endpoint> {
             .copied()
             .collect();
     }
-    chosen.arrange_by_key(|endpoint| std::net::Ipv4Addr::from(endpoint.ip).to_string());
-    chosen
+    let mut named: Vec<(String, Endpoint)> = chosen
+        .into_iter()
+        .map(|endpoint| (Ipv4Addr::from(endpoint.ip).to_string(), endpoint))
+        .collect();
+    named.arrange_by(|(a, _), (b, _)| a.cmp(b));
+    named.into_iter().map(|(_, endpoint)| endpoint).collect()
 }
 
 fn balancer(

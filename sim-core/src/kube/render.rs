@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::labels::Selector;
-use crate::base::name::Name;
 use crate::base::rng::{Seed, mix, stable_hash_parts, stable_key_with};
 use crate::base::symbol::Symbols;
 use crate::base::time::SimTime;
@@ -70,7 +69,7 @@ impl KubePlane {
     pub fn phase_of(&self, name: &str, symbols: &Symbols) -> Option<&'static str> {
         self.store
             .pods()
-            .find(|(_, row)| row.name.text(symbols) == name)
+            .find(|(_, row)| row.name.is(name, symbols))
             .map(|(_, row)| row.phase.text())
     }
 
@@ -182,13 +181,10 @@ impl View<'_> {
     /// One object of a kind whose objects are made from rows.
     fn row(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Value> {
         match kind.kind {
-            "Pod" => self
-                .store
-                .pods()
-                .find(|(_, row)| {
-                    self.is(row.name, name) && self.namespace(row.template) == namespace
-                })
-                .map(|(id, _)| pod::render(self, id)),
+            "Pod" => {
+                let id = self.store.pod_named(namespace, name, self.symbols)?;
+                Some(pod::render(self, id))
+            }
             "Node" => {
                 let node = self.store.node_named(self.symbols.get(name)?)?;
                 Some(node::render(self, node))
@@ -294,9 +290,14 @@ impl View<'_> {
                 });
             objects.extend(bare.map(|(key, document)| self.document(kind, key, document)));
         }
-        objects.arrange_by_key(|object| {
-            let text = |key| object.str_at(&["metadata", key]).unwrap_or("").to_owned();
-            (text("namespace"), text("name"))
+        objects.arrange_by(|a, b| {
+            let by = |key| {
+                let path = ["metadata", key];
+                a.str_at(&path)
+                    .unwrap_or("")
+                    .cmp(b.str_at(&path).unwrap_or(""))
+            };
+            by("namespace").then_with(|| by("name"))
         });
         objects
     }
@@ -484,10 +485,6 @@ impl View<'_> {
                 if event.warning { "Warning" } else { "Normal" }.into(),
             ),
         ])
-    }
-
-    fn is(&self, name: Name, text: &str) -> bool {
-        text.starts_with(self.symbols.text(name.prefix)) && name.text(self.symbols) == text
     }
 
     /// Namespace of a template's pods.

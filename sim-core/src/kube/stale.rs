@@ -48,16 +48,41 @@ pub enum Reader {
 struct Watch {
     /// Lags of the faults; none: nothing comes until the fault's end.
     lags: Vec<Option<SimDuration>>,
-    kept: VecDeque<(SimTime, u32, Change)>,
+    kept: VecDeque<Kept>,
     seen: u32,
     overflown: bool,
+}
+
+/// A change that a reader was not told of yet.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    made: SimTime,
+    due: SimTime,
+    revision: u32,
+    change: Change,
 }
 
 impl Watch {
     /// How late changes are told; none: not at all.
     fn lag(&self) -> Option<SimDuration> {
-        let all: Option<Vec<SimDuration>> = self.lags.iter().copied().collect();
-        all.map(|lags| lags.into_iter().max().unwrap_or(SimDuration::ZERO))
+        let mut lags = self.lags.iter();
+        lags.try_fold(SimDuration::ZERO, |most, lag| Some(most.max((*lag)?)))
+    }
+
+    /// One of its faults has ended: nothing waits longer than the others ask. Answers when it is to
+    /// be looked at.
+    fn hasten(&mut self, now: SimTime) -> Vec<SimTime> {
+        let Some(lag) = self.lag() else {
+            return Vec::new();
+        };
+        let mut looks: Vec<SimTime> = Vec::new();
+        for kept in &mut self.kept {
+            kept.due = kept.due.min(kept.made + lag).max(now);
+            if looks.last() != Some(&kept.due) {
+                looks.push(kept.due);
+            }
+        }
+        looks
     }
 }
 
@@ -103,7 +128,12 @@ impl Stale {
         }
         let lag = watch.lag();
         let due = lag.map_or(SimTime::MAX, |lag| now + lag);
-        watch.kept.push_back((due, store.revision(), change));
+        watch.kept.push_back(Kept {
+            made: now,
+            due,
+            revision: store.revision(),
+            change,
+        });
         if let Some(lag) = lag {
             out.after(lag, Event::ControlPlane(Own::CacheSees(reader)));
         }
@@ -175,6 +205,11 @@ impl KubePlane {
         if watch.lags.is_empty() {
             self.catch_up(reader, ctx, out);
             self.tell(ctx, out);
+            return;
+        }
+        for at in watch.hasten(ctx.now) {
+            let event = Event::ControlPlane(Own::CacheSees(reader));
+            out.after(at.since(ctx.now), event);
         }
     }
 
@@ -184,13 +219,16 @@ impl KubePlane {
             return;
         };
         if watch.overflown {
-            if let Reader::Part(part) = reader {
-                self.read_anew(part, ctx, out);
+            match reader {
+                Reader::Part(part) => self.read_anew(part, ctx, out),
+                Reader::Agent(machine) => {
+                    self.kubelets.list_anew(machine, &mut self.store, ctx, out);
+                }
             }
             return;
         }
-        for (_, _, change) in watch.kept {
-            self.told(reader, change, ctx, out);
+        for kept in watch.kept {
+            self.told(reader, kept.change, ctx, out);
         }
     }
 
@@ -205,15 +243,16 @@ impl KubePlane {
             let Some(watch) = self.stale.watches.get_mut(&reader) else {
                 return;
             };
-            match watch.kept.front() {
-                Some((due, _, _)) if *due <= ctx.now => {}
-                _ => return,
+            // While one of its faults lets nothing through, what another one delays stays, too.
+            let due = watch.kept.front().map(|kept| kept.due);
+            if watch.lag().is_none() || due.is_none_or(|due| due > ctx.now) {
+                return;
             }
-            let Some((_, revision, change)) = watch.kept.pop_front() else {
+            let Some(kept) = watch.kept.pop_front() else {
                 return;
             };
-            watch.seen = revision;
-            self.told(reader, change, ctx, out);
+            watch.seen = kept.revision;
+            self.told(reader, kept.change, ctx, out);
         }
     }
 
@@ -352,5 +391,41 @@ impl KubePlane {
         out.notice(notice);
         out.after(wait, event);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::rows::PodId;
+    use std::num::NonZeroU32;
+
+    #[test]
+    fn what_a_standstill_kept_comes_by_the_lag_that_is_left() {
+        let seconds = |count| SimTime::ZERO + SimDuration::from_secs(count);
+        let kept = |made, due| Kept {
+            made: seconds(made),
+            due,
+            revision: 1,
+            change: Change::PodStatus(PodId::new(1, NonZeroU32::MIN)),
+        };
+        let mut watch = Watch {
+            lags: vec![Some(SimDuration::from_secs(4)), None],
+            kept: [
+                kept(1, seconds(5)),
+                kept(2, SimTime::MAX),
+                kept(9, SimTime::MAX),
+            ]
+            .into(),
+            ..Watch::default()
+        };
+        assert_eq!(watch.lag(), None);
+        assert_eq!(watch.hasten(seconds(10)), vec![]);
+        watch.lags.pop();
+        assert_eq!(watch.lag(), Some(SimDuration::from_secs(4)));
+        let looks = watch.hasten(seconds(10));
+        assert_eq!(looks, vec![seconds(10), seconds(13)]);
+        let dues: Vec<SimTime> = watch.kept.iter().map(|kept| kept.due).collect();
+        assert_eq!(dues, vec![seconds(10), seconds(10), seconds(13)]);
     }
 }

@@ -44,6 +44,12 @@ impl<T: Clone + Default> Paged<T> {
         &mut Arc::make_mut(shared)[slot % PAGE]
     }
 
+    /// All values of the pages that were ever written, by slot.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        let pages = self.pages.iter().flatten();
+        pages.flat_map(|page| page.iter())
+    }
+
     /// Sets a slot back to the default.
     pub fn clear(&mut self, slot: u32) {
         if matches!(self.pages.get(slot as usize / PAGE), Some(Some(_))) {

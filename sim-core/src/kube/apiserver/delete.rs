@@ -278,14 +278,10 @@ impl ApiServer {
 }
 
 fn delete_pod(key: &DocumentKey, grace_seconds: Option<i64>, turn: &mut Turn<'_, '_>) {
-    let found = turn.store.pods().find(|(_, row)| {
-        turn.ctx
-            .symbols
-            .text(turn.store.template(row.template).namespace)
-            == &*key.namespace
-            && row.name.text(turn.ctx.symbols) == *key.name
-    });
-    let Some(pod) = found.map(|(pod, _)| pod) else {
+    let found = turn
+        .store
+        .pod_named(&key.namespace, &key.name, turn.ctx.symbols);
+    let Some(pod) = found else {
         return;
     };
     // A negative grace means one second.

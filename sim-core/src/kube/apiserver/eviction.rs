@@ -200,17 +200,7 @@ fn budget_of_bare(pod: &Value, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
 }
 
 pub(super) fn find(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<PodId> {
-    turn.store
-        .pods()
-        .find(|(_, row)| {
-            row.name.text(turn.ctx.symbols) == name
-                && turn
-                    .ctx
-                    .symbols
-                    .text(turn.store.template(row.template).namespace)
-                    == namespace
-        })
-        .map(|(pod, _)| pod)
+    turn.store.pod_named(namespace, name, turn.ctx.symbols)
 }
 
 fn refusal(

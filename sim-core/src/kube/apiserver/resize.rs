@@ -5,7 +5,6 @@
 use crate::api::kube::object::KubeSpec;
 use crate::api::kube::pod::PodTemplate as ApiTemplate;
 use crate::kube::kubelet::statics::is_mirror;
-use crate::kube::rows::PodId;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
@@ -35,7 +34,9 @@ impl ApiServer {
             return Err(Refusal::not_found(kind, &key.name));
         };
         is_current(object, &current, (kind, &key.name))?;
-        let pod = find(&key.namespace, &key.name, turn)
+        let pod = turn
+            .store
+            .pod_named(&key.namespace, &key.name, turn.ctx.symbols)
             .ok_or_else(|| Refusal::not_found(kind, &key.name))?;
         let mut value = current.clone();
         let mut causes = take(&asked.value, &mut value);
@@ -102,16 +103,6 @@ impl ApiServer {
         note("resize", kind, &key.name, turn);
         answer(kind, &key, turn)
     }
-}
-
-fn find(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<PodId> {
-    turn.store
-        .pods()
-        .find(|(_, row)| {
-            let own = turn.store.template(row.template).namespace;
-            turn.ctx.symbols.text(own) == namespace && row.name.text(turn.ctx.symbols) == name
-        })
-        .map(|(pod, _)| pod)
 }
 
 /// Takes the resources of the containers over. Answers what may not be asked for.

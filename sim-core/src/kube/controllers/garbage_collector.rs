@@ -160,10 +160,7 @@ fn exists(owner: &Value, namespace: &str, turn: &Turn<'_, '_>) -> bool {
     let (kind, name) = (read::text(owner, &["kind"]), read::text(owner, &["name"]));
     let symbols = &turn.ctx.symbols;
     match kind {
-        "Pod" => turn.store.pods().any(|(_, row)| {
-            row.name.text(symbols) == name
-                && symbols.text(turn.store.template(row.template).namespace) == namespace
-        }),
+        "Pod" => turn.store.pod_named(namespace, name, symbols).is_some(),
         "Node" => symbols
             .get(name)
             .is_some_and(|name| turn.store.node_named(name).is_some()),

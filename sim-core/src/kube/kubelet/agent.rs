@@ -53,7 +53,6 @@ impl Kubelets {
     /// A runtime answers no more.
     pub fn stop_runtime(&mut self, machine: MachineId, desk: &mut Desk<'_, '_>) {
         let now = desk.now();
-        self.trouble.entry(machine).or_default();
         self.dead_runtimes.insert(machine, now);
         note(machine, "runtime-down", desk);
     }

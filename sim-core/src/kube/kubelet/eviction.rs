@@ -30,6 +30,7 @@ use crate::substrate::bound::Bound;
 use crate::substrate::order::{ContainerId, MachineId, Upcall};
 
 use super::desk::{Desk, Report, sentence};
+use super::image_gc::used_percent;
 use super::worker::Worker;
 use super::{Event, Kubelets, stop};
 
@@ -214,9 +215,9 @@ impl Kubelets {
 
     /// Whether a disk is so full that images are looked at.
     fn fills(&self, observed: &Observed) -> bool {
-        let high = i64::try_from(self.settings.images.high).unwrap_or(100);
+        let high = self.settings.images.high;
         observed[Signal::Imagefs as usize].is_some_and(|(free, size)| {
-            let used = 100 - (i128::from(free) * 100 / i128::from(size.max(1))) as i64;
+            let used = used_percent(free.max(0).cast_unsigned(), size.max(1).cast_unsigned());
             high < 100 && used >= high
         })
     }

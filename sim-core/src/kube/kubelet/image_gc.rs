@@ -212,6 +212,12 @@ impl Ticks {
     }
 }
 
+/// How full a disk is, in percent as upstream rounds it.
+pub(super) fn used_percent(available: u64, capacity: u64) -> u64 {
+    let free = u128::from(available) * 100 / u128::from(capacity.max(1));
+    100 - u64::try_from(free).unwrap_or(100).min(100)
+}
+
 impl Kubelets {
     fn image_ticks(&self, node: NodeId, machine: MachineId, desk: &Desk<'_, '_>) -> Ticks {
         let own = self
@@ -232,12 +238,7 @@ impl Kubelets {
         let (machines, now) = (desk.ctx.machines, desk.now());
         let capacity = machines.disk_bytes(machine).max(1);
         let available = machines.disk_free(machine, now).min(capacity);
-        let free = u128::from(available) * 100 / u128::from(capacity);
-        (
-            100 - u64::try_from(free).unwrap_or(100).min(100),
-            available,
-            capacity,
-        )
+        (used_percent(available, capacity), available, capacity)
     }
 
     /// Plans the next look at a node's images if its disk is too full.
@@ -403,6 +404,8 @@ impl Kubelets {
             records.insert(name, record);
         }
         manager.records = records;
+        // What is known of them is in the records now; those of other images will be detected anew.
+        manager.released.clear();
         candidates.arrange_by(|a, b| {
             let key = |it: &Candidate| (it.record.last_used, it.record.first_detected);
             key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name))

@@ -11,6 +11,7 @@ use crate::api::kube::probe::ProbeHandler;
 use crate::base::name::{Name, Rule};
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
+use crate::kube::apiserver::admission::runtime_class;
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::pod::ContainerState;
 use crate::kube::store::events::Message;
@@ -43,6 +44,11 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
             return;
         }
         worker.sandbox_ordered = true;
+        // Each sandbox looks its class up anew.
+        let runtime = handler(worker, desk);
+        if worker.place.runtime != runtime {
+            Arc::make_mut(&mut worker.place).runtime = runtime;
+        }
         desk.order(Order::CreateSandbox {
             owner: owner(worker, 0),
             machine: worker.machine,
@@ -90,6 +96,18 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
             Step::Done | Step::Running | Step::Exited | Step::Pulling(_) | Step::Starting => {}
         }
     }
+}
+
+/// The runtime's handler for a pod's sandbox. What names no class has the default one; a class that is
+/// gone has none, and a path is never one's name.
+/// Source: `pkg/kubelet/runtimeclass/runtimeclass_manager.go`.
+fn handler(worker: &Worker, desk: &Desk<'_, '_>) -> Arc<str> {
+    let template = desk.store.template(worker.template);
+    let class = template.document.str_at(&["spec", "runtimeClassName"]);
+    class.map_or(Arc::from(""), |name| {
+        runtime_class::handler(name, desk.store)
+            .unwrap_or_else(|| format!("runtimeclass/{name}").into())
+    })
 }
 
 fn ended_well(worker: &Worker, index: usize) -> bool {
@@ -399,8 +417,9 @@ fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut D
     );
 }
 
-/// The relist: starts and ends since the last one become known.
-pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
+/// The relist: starts and ends since the last one become known. Answers whether a new size has become
+/// true.
+pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) -> bool {
     let mut ends = false;
     for index in 0..worker.containers.len() {
         let lowered = worker.lowered[index].clone();
@@ -468,13 +487,14 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
             _ => {}
         }
     }
-    resize::look(worker, desk);
+    let resized = resize::look(worker, desk);
     desk.request_status(worker);
     if ends {
         after_end(worker, settings, desk);
     } else {
         advance(worker, settings, desk);
     }
+    resized
 }
 
 /// A probe's verdict changed.

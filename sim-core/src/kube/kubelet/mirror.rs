@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::base::name::Name;
+use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::kube::apiserver::Request;
 use crate::kube::rows::{NodeId, PodId};
@@ -18,9 +19,13 @@ use super::desk::Desk;
 use super::statics::{MIRROR, is_mirror};
 use super::{Event as Own, Kubelets};
 
+/// Time until a mirror is asked for again that was refused: the pod is looked at again after it.
+/// Source: `pkg/kubelet/apis/config/v1beta1/defaults.go` (`syncFrequency`).
+const MIRROR_PERIOD: SimDuration = SimDuration::from_secs(60);
+
 impl Kubelets {
     /// Whether an agent can write to the API server.
-    fn is_heard(&self, machine: MachineId) -> bool {
+    pub(super) fn is_heard(&self, machine: MachineId) -> bool {
         self.trouble
             .get(&machine)
             .is_none_or(|trouble| !trouble.down && !trouble.unlinked)
@@ -31,7 +36,7 @@ impl KubePlane {
     /// A file in a machine's directory of manifests has changed: its agent is told by the kernel.
     pub fn manifests_changed(&mut self, machine: MachineId, out: &mut PlaneOutbox<Event>) {
         let event = Event::Kubelet(Own::Manifests(machine));
-        out.after(crate::base::time::SimDuration::ZERO, event);
+        out.after(SimDuration::ZERO, event);
     }
 
     /// An agent reads its directory.
@@ -65,7 +70,9 @@ impl KubePlane {
         };
         self.remove_stale(machine, node, ctx, out);
         for pod in self.kubelets.statics.on(machine) {
-            let own = &self.kubelets.statics.pods[&pod.slot()];
+            let Some(own) = self.kubelets.statics.get(pod) else {
+                continue;
+            };
             let (namespace, name) = (own.namespace.clone(), own.name.clone());
             let mut mirror = self.mirror_named(node, &namespace, &name, ctx);
             if mirror.is_none() && !own.going {
@@ -82,11 +89,24 @@ impl KubePlane {
                     ctx,
                     out,
                 };
-                if self.apiserver.request(&request, &mut turn).is_ok() {
-                    mirror = self.mirror_named(node, &namespace, &name, ctx);
+                match self.apiserver.request(&request, &mut turn) {
+                    Ok(_) => mirror = self.mirror_named(node, &namespace, &name, ctx),
+                    Err(refusal) => {
+                        // The pod runs on; each further look at it asks again.
+                        let name = Name::plain(turn.ctx.symbols.intern(&name));
+                        let why = turn.ctx.symbols.intern(&refusal.message);
+                        turn.note(
+                            "kube.kubelet",
+                            "mirror-refused",
+                            "pod",
+                            name,
+                            Detail::Text(why),
+                        );
+                        turn.after(MIRROR_PERIOD, Event::Kubelet(Own::Mirrors(machine)));
+                    }
                 }
             }
-            let Some(own) = self.kubelets.statics.pods.get_mut(&pod.slot()) else {
+            let Some(own) = self.kubelets.statics.get_mut(pod) else {
                 continue;
             };
             if own.mirror != mirror {
@@ -123,9 +143,8 @@ impl KubePlane {
                 let hash = hash.map(|(_, hash)| hash);
                 let name = row.name.text(ctx.symbols);
                 let namespace = ctx.symbols.text(template.namespace);
-                let stands = statics.pods.values().any(|own| {
-                    own.machine == machine
-                        && *own.name == *name
+                let stands = statics.of(machine).any(|own| {
+                    *own.name == *name
                         && &*own.namespace == namespace
                         && hash == Some(&own.hash)
                         && (own.going || !row.is_terminating())

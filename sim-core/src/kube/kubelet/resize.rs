@@ -13,22 +13,24 @@
 //!
 //! Not modelled: sizes of the pod as a whole (`spec.resources`), quotas' say in a resize.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::base::resources::ResourceVector;
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::apiserver::template::requests;
-use crate::kube::rows::PodId;
 use crate::kube::rows::pod::{Pending, Sizes};
+use crate::kube::rows::{NodeId, PodId};
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
 use crate::substrate::order::Order;
 
 use super::desk::{Desk, Report, naming, sentence};
+use super::lower::{self, Lowered};
 use super::worker::{Step, StopReason, Worker};
-use super::{Kubelets, lifecycle};
+use super::{Kubelets, changes, lifecycle};
 
 /// Shortest grace of a container that is restarted for its new size.
 const MINIMUM_GRACE: SimDuration = SimDuration::from_secs(2);
@@ -89,7 +91,8 @@ impl Kubelets {
             worker.allocated = wanted;
             if worker.pending.take().is_some() {
                 desk.request_status(worker);
-                settle(worker, desk);
+                settle(worker, wanted, desk);
+                self.put_off(pod, false);
             }
             return true;
         }
@@ -128,9 +131,10 @@ impl Kubelets {
                     since,
                 });
                 if reason == "Infeasible" {
-                    settle(worker, desk);
+                    settle(worker, wanted, desk);
                 }
                 desk.request_status(worker);
+                self.put_off(pod, reason == "Deferred");
                 false
             }
             Verdict::Granted => {
@@ -141,7 +145,11 @@ impl Kubelets {
                 worker.pending = None;
                 worker.allocated = wanted;
                 worker.resizing = Some(desk.now());
-                worker.place = place.clone();
+                let runtime = worker.place.runtime.clone();
+                worker.place = place;
+                if worker.place.runtime != runtime {
+                    Arc::make_mut(&mut worker.place).runtime = runtime;
+                }
                 let text = format!("Pod resize started: {}", summary(&template, generation, ""));
                 desk.record(
                     worker,
@@ -149,37 +157,53 @@ impl Kubelets {
                     Report::normal("ResizeStarted", sentence(text)),
                 );
                 desk.note("resize", worker, Detail::None, None);
+                // Images may have been replaced by the same or an earlier write.
+                changes::take(worker, lowered, &settings, desk);
                 worker.resize_error = None;
-                let old = sizes(desk.store.template(worker.actual));
-                let policies = containers(&template);
-                let new = sizes(&template);
-                if let Some(error) = too_small(worker, &policies, &old, &new, desk) {
-                    let text = summary(&template, generation, &error);
-                    let text = format!("Pod resize error: {text}");
-                    desk.record(worker, None, Report::warning("ResizeError", sentence(text)));
-                    worker.resize_error = Some(error.into());
-                    worker.lowered = lowered;
-                    desk.request_status(worker);
-                    return true;
-                }
-                if let Some(sandbox) = worker.sandbox {
-                    desk.order(Order::ResizeSandbox {
-                        sandbox,
-                        spec: place,
-                    });
-                }
-                for index in 0..worker.containers.len() {
-                    if old.get(index) != new.get(index) {
-                        let restarts = restarts(&policies[index], &old[index], &new[index]);
-                        apply(worker, index, &lowered, restarts, desk);
-                    }
-                }
-                worker.lowered = lowered;
-                desk.request_status(worker);
-                desk.request_relist(worker);
+                try_to_apply(worker, desk);
                 lifecycle::advance(worker, &settings, desk);
+                self.put_off(pod, false);
                 true
             }
+        }
+    }
+
+    /// A pod's containers as a template describes them, in the sizes that were granted.
+    pub(super) fn lowered_as_granted(
+        &self,
+        pod: PodId,
+        wanted: TemplateId,
+        desk: &mut Desk<'_, '_>,
+    ) -> Arc<[Lowered]> {
+        let mut template = PodTemplate::clone(desk.store.template(wanted));
+        if let Some(worker) = self.worker(pod) {
+            let granted = desk.store.template(worker.allocated).clone();
+            let spec = Arc::make_mut(&mut template.spec);
+            let lists = [
+                (&mut spec.init_containers, &granted.spec.init_containers),
+                (&mut spec.containers, &granted.spec.containers),
+            ];
+            for (own, granted) in lists {
+                for (container, granted) in own.iter_mut().zip(granted) {
+                    container.resources = granted.resources.clone();
+                }
+            }
+        }
+        lower::containers(&template, &self.settings.resources, desk.ctx.symbols)
+    }
+
+    /// Notes whether a pod's size waits for room on its node.
+    fn put_off(&mut self, pod: PodId, waits: bool) {
+        let Some(node) = self.worker(pod).map(|worker| worker.node) else {
+            return;
+        };
+        if waits {
+            self.deferred.entry(node).or_default().insert(pod);
+        } else if let Some(pods) = self.deferred.get_mut(&node)
+            && pods.remove(&pod)
+            && pods.is_empty()
+        {
+            self.deferred.remove(&node);
         }
     }
 
@@ -240,26 +264,37 @@ impl Kubelets {
     /// Something has gone from a node, or become smaller: sizes that were put off are looked at
     /// again, those of higher priority and longer wait first.
     /// Source: `pkg/kubelet/allocation/allocation_manager.go` (`RetryPendingResizes`, `sortPendingResizes`).
-    pub(super) fn retry_sizes(&mut self, node: crate::kube::rows::NodeId, desk: &mut Desk<'_, '_>) {
-        let mut waiting: Vec<(
-            std::cmp::Reverse<i32>,
-            crate::base::time::SimTime,
-            PodId,
-            TemplateId,
-        )> = desk
-            .store
-            .pods_on(node)
-            .filter_map(|(pod, row)| {
-                let pending = self.worker(pod)?.pending.as_ref()?;
-                let priority = desk.store.template(row.template).priority;
-                (pending.reason == "Deferred").then_some((
-                    std::cmp::Reverse(priority),
-                    pending.since,
-                    pod,
-                    row.template,
-                ))
-            })
-            .collect();
+    pub(super) fn retry_sizes(&mut self, node: NodeId, desk: &mut Desk<'_, '_>) {
+        let Some(pods) = self.deferred.get(&node) else {
+            return;
+        };
+        let machine = desk.store.node(node).map(|row| row.machine);
+        if machine.is_none_or(|machine| !self.is_heard(machine)) {
+            // It looks at them when it has caught up.
+            return;
+        }
+        let mut waiting: Vec<(Reverse<i32>, SimTime, PodId, TemplateId)> = Vec::new();
+        let mut gone = Vec::new();
+        for pod in pods {
+            let pending = self
+                .worker(*pod)
+                .and_then(|worker| worker.pending.as_ref())
+                .filter(|pending| pending.reason == "Deferred");
+            let row = desk.store.pod(*pod).filter(|row| !row.is_terminating());
+            match (pending, row) {
+                (Some(pending), Some(row)) => {
+                    let priority = desk.store.template(row.template).priority;
+                    waiting.push((Reverse(priority), pending.since, *pod, row.template));
+                }
+                _ => gone.push(*pod),
+            }
+        }
+        if let Some(pods) = self.deferred.get_mut(&node) {
+            pods.retain(|pod| !gone.contains(pod));
+            if pods.is_empty() {
+                self.deferred.remove(&node);
+            }
+        }
         waiting.sort_unstable();
         for (_, _, pod, template) in waiting {
             self.size_up(pod, template, desk);
@@ -320,7 +355,7 @@ fn too_small(
 fn apply(
     worker: &mut Worker,
     index: usize,
-    lowered: &[super::lower::Lowered],
+    lowered: &[Lowered],
     restarts: bool,
     desk: &mut Desk<'_, '_>,
 ) {
@@ -353,10 +388,58 @@ fn apply(
     desk.order(Order::Stop { container, grace });
 }
 
+/// Gives a pod's containers the sizes that were granted, or says why that cannot be: then it is tried
+/// again at the pod's next turn.
+fn try_to_apply(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
+    let template = desk.store.template(worker.allocated).clone();
+    let policies = containers(&template);
+    let (old, new) = (sizes(desk.store.template(worker.actual)), sizes(&template));
+    if let Some(error) = too_small(worker, &policies, &old, &new, desk) {
+        if worker.resize_error.as_deref() != Some(&error) {
+            let generation = desk.store.generation(worker.pod);
+            let text = summary(&template, generation, &error);
+            let text = format!("Pod resize error: {text}");
+            desk.record(worker, None, Report::warning("ResizeError", sentence(text)));
+            worker.resize_error = Some(error.into());
+            desk.request_status(worker);
+        }
+        let at = desk.now() + desk.jitter(worker, lifecycle::ERROR_PERIOD);
+        desk.wake(worker, at);
+        return;
+    }
+    worker.resize_error = None;
+    if let Some(sandbox) = worker.sandbox {
+        desk.order(Order::ResizeSandbox {
+            sandbox,
+            spec: worker.place.clone(),
+        });
+    }
+    let lowered = worker.lowered.clone();
+    for index in 0..worker.containers.len() {
+        if old.get(index) != new.get(index) {
+            let restarts = restarts(&policies[index], &old[index], &new[index]);
+            apply(worker, index, &lowered, restarts, desk);
+        }
+    }
+    desk.request_status(worker);
+    desk.request_relist(worker);
+}
+
+/// A pod's turn: what could not be made true before may be possible now.
+/// Source: `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`doPodResizeAction`, at each `SyncPod`).
+pub fn again(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
+    if worker.resize_error.is_some() && worker.deadline.is_none() && !worker.finished {
+        try_to_apply(worker, desk);
+    }
+}
+
 /// The relist sees what the groups say: the resize may be done.
 pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
-    let waits =
-        worker.resize_error.is_some() || worker.containers.iter().any(|work| work.resize_waits);
+    if worker.resize_error.is_some() {
+        again(worker, desk);
+        return false;
+    }
+    let waits = worker.containers.iter().any(|work| work.resize_waits);
     if worker.resizing.is_none() || waits {
         return false;
     }
@@ -374,15 +457,32 @@ pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
         Report::normal("ResizeCompleted", sentence(text)),
     );
     desk.note("resized", worker, Detail::None, None);
-    settle(worker, desk);
+    settle(worker, worker.template, desk);
     desk.request_status(worker);
     true
 }
 
-/// The node's room counts for what the pod really has or has been granted from now on.
-fn settle(worker: &Worker, desk: &mut Desk<'_, '_>) {
+/// The node's room counts for what the pod has, has been granted and, unless that can never be, wishes.
+/// Source: `staging/src/k8s.io/component-helpers/resource/helpers.go` (`PodRequests`).
+/// `judged` says what its agent knows of its wish.
+fn settle(worker: &Worker, judged: TemplateId, desk: &mut Desk<'_, '_>) {
     let granted = desk.store.template(worker.allocated).clone();
-    let own = requests(&granted.spec, desk.ctx.symbols);
+    let mut own = requests(&granted.spec, desk.ctx.symbols);
+    if worker.resizing.is_some() {
+        let actual = desk.store.template(worker.actual).clone();
+        own.max_with(&requests(&actual.spec, desk.ctx.symbols));
+    }
+    let refused = worker.pending.as_ref();
+    let refused = refused.is_some_and(|pending| pending.reason == "Infeasible");
+    let wished = desk.store.pod(worker.pod).map(|row| row.template);
+    if let Some(wished) = wished {
+        let wished = desk.store.template(wished).clone();
+        let wish = sizes(&wished);
+        let is_new = wish != sizes(desk.store.template(judged));
+        if (is_new || !refused) && wish != sizes(&granted) {
+            own.max_with(&requests(&wished.spec, desk.ctx.symbols));
+        }
+    }
     desk.store.set_pod_requests(worker.pod, own);
 }
 

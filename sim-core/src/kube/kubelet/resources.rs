@@ -304,12 +304,11 @@ fn pod_group(template: &PodTemplate, settings: &ResourceSettings) -> GroupSettin
     group
 }
 
-/// How the pod's sandbox is to be made.
+/// How the pod's sandbox is to be made; its runtime is looked up when it is.
 pub fn sandbox(
     template: &PodTemplate,
     settings: &ResourceSettings,
     namespace: &str,
-    handler: Arc<str>,
 ) -> SandboxSpec {
     let spec = |key: &str| template.document.path(&["spec", key]);
     let is = |key: &str| spec(key).and_then(Value::as_bool) == Some(true);
@@ -345,7 +344,7 @@ pub fn sandbox(
         ipc: host("hostIPC"),
         resolver: resolver(template, namespace),
         host_aliases: aliases(template),
-        runtime: handler,
+        runtime: Arc::from(""),
         driver: settings.cgroup_driver,
         lasting: false,
     }

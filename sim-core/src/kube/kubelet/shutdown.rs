@@ -59,14 +59,16 @@ impl ShutdownSettings {
         if !span.is_zero() && span < SimDuration::from_secs(1) {
             return Err(format!("{key} must be zero or at least 1s"));
         }
+        let mut next = *self;
         if key == GRACE {
-            self.grace = span;
-            self.critical = self.critical.min(span);
-        } else if span > self.grace {
-            return Err(format!("{CRITICAL} must be <= {GRACE}"));
+            next.grace = span;
         } else {
-            self.critical = span;
+            next.critical = span;
         }
+        if next.critical > next.grace {
+            return Err(format!("{CRITICAL} must be <= {GRACE}"));
+        }
+        *self = next;
         Ok(true)
     }
 
@@ -236,11 +238,8 @@ impl Kubelets {
         stop::terminate(worker, now + grace, desk);
     }
 
-    /// One pod has ended: the stretch may be over.
-    pub(super) fn shutdown_goes_on(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let Some(machine) = self.worker(pod).map(|worker| worker.machine) else {
-            return;
-        };
+    /// A pod of a machine has ended: the stretch may be over.
+    pub(super) fn shutdown_goes_on(&mut self, machine: MachineId, desk: &mut Desk<'_, '_>) {
         if self.shutdowns.0.contains_key(&machine) {
             self.shutdown_step(machine, desk);
         }

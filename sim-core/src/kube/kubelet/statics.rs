@@ -13,7 +13,7 @@
 //!
 //! Not modelled: pods that make room for a static one that does not fit, manifests from a URL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -40,9 +40,10 @@ use crate::substrate::file::{Kind, below};
 use crate::substrate::order::MachineId;
 use crate::substrate::root_fs::Store as Tree;
 
+use super::admission::admit;
 use super::desk::{Desk, Report, sentence};
 use super::worker::Worker;
-use super::{Event, Kubelets, admit, lifecycle, reattach, stop};
+use super::{Event, Kubelets, lifecycle, reattach, stop};
 
 /// The agents' directory of manifests (`staticPodPath`, as kubeadm sets it).
 pub const DIRECTORY: &str = "/etc/kubernetes/manifests";
@@ -89,7 +90,8 @@ pub(super) struct StaticPod {
 /// All machines' static pods, by the slots of their workers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Statics {
-    pub(super) pods: BTreeMap<u32, StaticPod>,
+    pods: BTreeMap<u32, StaticPod>,
+    by_machine: BTreeMap<MachineId, BTreeSet<u32>>,
     made: u32,
 }
 
@@ -103,10 +105,37 @@ impl Statics {
         Some(Arc::make_mut(&mut own.worker))
     }
 
+    pub(super) fn get(&self, pod: PodId) -> Option<&StaticPod> {
+        self.pods.get(&pod.slot())
+    }
+
+    pub(super) fn get_mut(&mut self, pod: PodId) -> Option<&mut StaticPod> {
+        self.pods.get_mut(&pod.slot())
+    }
+
+    /// A machine's static pods.
+    pub(super) fn of(&self, machine: MachineId) -> impl Iterator<Item = &StaticPod> {
+        let slots = self.by_machine.get(&machine).into_iter().flatten();
+        slots.filter_map(|slot| self.pods.get(slot))
+    }
+
     /// Workers' ids of a machine's static pods.
     pub(super) fn on(&self, machine: MachineId) -> Vec<PodId> {
-        let own = self.pods.iter().filter(|(_, pod)| pod.machine == machine);
-        own.map(|(_, pod)| pod.worker.pod).collect()
+        self.of(machine).map(|own| own.worker.pod).collect()
+    }
+
+    fn insert(&mut self, pod: StaticPod) {
+        let slot = pod.worker.pod.slot();
+        self.by_machine.entry(pod.machine).or_default().insert(slot);
+        self.pods.insert(slot, pod);
+    }
+
+    fn remove(&mut self, pod: PodId) -> Option<StaticPod> {
+        let gone = self.pods.remove(&pod.slot())?;
+        if let Some(slots) = self.by_machine.get_mut(&gone.machine) {
+            slots.remove(&pod.slot());
+        }
+        Some(gone)
     }
 }
 
@@ -123,7 +152,7 @@ impl Kubelets {
     /// The pod of the store that says how a worker's pod is: itself, or its mirror.
     pub(super) fn api_pod(&self, pod: PodId) -> Option<PodId> {
         if is_static(pod) {
-            return self.statics.pods.get(&pod.slot())?.mirror;
+            return self.statics.get(pod)?.mirror;
         }
         Some(pod)
     }
@@ -140,9 +169,8 @@ impl Kubelets {
         let wanted = manifests(machine, turn);
         let gone: Vec<PodId> = self
             .statics
-            .pods
-            .values()
-            .filter(|pod| pod.machine == machine && !pod.going)
+            .of(machine)
+            .filter(|pod| !pod.going)
             .filter(|pod| {
                 !wanted
                     .iter()
@@ -155,9 +183,10 @@ impl Kubelets {
         }
         for one in wanted {
             // One of the same name that is still ending keeps its place until it has ended.
-            let taken = self.statics.pods.values().any(|pod| {
-                pod.machine == machine && (&pod.namespace, &pod.name) == (&one.namespace, &one.name)
-            });
+            let taken = self
+                .statics
+                .of(machine)
+                .any(|pod| (&pod.namespace, &pod.name) == (&one.namespace, &one.name));
             if !taken {
                 self.begin_static(one, machine, turn);
             }
@@ -220,26 +249,23 @@ impl Kubelets {
         }
         let settings = self.settings;
         lifecycle::advance(&mut worker, &settings, &mut desk);
-        self.statics.pods.insert(
-            slot,
-            StaticPod {
-                machine,
-                file: wanted.file,
-                hash: wanted.hash,
-                namespace: wanted.namespace,
-                name: wanted.name,
-                object: Arc::new(wanted.object),
-                mirror: None,
-                going: false,
-                worker: Arc::new(worker),
-            },
-        );
+        self.statics.insert(StaticPod {
+            machine,
+            file: wanted.file,
+            hash: wanted.hash,
+            namespace: wanted.namespace,
+            name: wanted.name,
+            object: Arc::new(wanted.object),
+            mirror: None,
+            going: false,
+            worker: Arc::new(worker),
+        });
         let at = now + desk.write_time();
         desk.at(at, Event::Mirrors(machine));
     }
 
     fn end_static(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let Some(own) = self.statics.pods.get_mut(&pod.slot()) else {
+        let Some(own) = self.statics.get_mut(pod) else {
             return;
         };
         own.going = true;
@@ -254,23 +280,25 @@ impl Kubelets {
 
     /// A static pod's containers have ended.
     pub(super) fn static_ended(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let Some(own) = self.statics.pods.get(&pod.slot()) else {
+        let Some(own) = self.statics.get(pod) else {
             return;
         };
-        let machine = own.machine;
+        let (machine, going) = (own.machine, own.going);
         if self.awake(pod).is_none() {
             return;
         }
         self.write_status(pod, desk);
-        if !self.statics.pods[&pod.slot()].going {
+        if !going {
             // Its node has ended it: it stays as it is until the agent starts anew.
-            self.shutdown_goes_on(pod, desk);
+            self.shutdown_goes_on(machine, desk);
             return;
         }
-        if let Some(own) = self.statics.pods.remove(&pod.slot()) {
-            desk.note("removed", &own.worker, Detail::None, None);
-        }
         let now = desk.now();
+        if let Some(own) = self.statics.remove(pod) {
+            desk.note("removed", &own.worker, Detail::None, None);
+            self.images.released(&own.worker, now);
+        }
+        self.shutdown_goes_on(machine, desk);
         desk.at(now, Event::Manifests(machine));
         desk.at(next_round(now), Event::Mirrors(machine));
     }
@@ -283,10 +311,12 @@ impl Kubelets {
             .map_or((false, false), |trouble| (trouble.lost, trouble.restarted));
         let settings = self.settings;
         for pod in self.statics.on(machine) {
-            let own = &self.statics.pods[&pod.slot()];
-            let anew = own.worker.evicted.is_some() || own.worker.rejected.is_some();
-            if anew || lost && own.going {
-                self.statics.pods.remove(&pod.slot());
+            let is_over = self.statics.get(pod).is_some_and(|own| {
+                let anew = own.worker.evicted.is_some() || own.worker.rejected.is_some();
+                anew || lost && own.going
+            });
+            if is_over {
+                self.statics.remove(pod);
                 continue;
             }
             let Some(worker) = self.statics.worker_mut(pod) else {
@@ -310,7 +340,10 @@ impl Kubelets {
 
     /// Forgets a machine's static pods: it is gone for good.
     pub(in crate::kube) fn forget_statics(&mut self, machine: MachineId) {
-        self.statics.pods.retain(|_, pod| pod.machine != machine);
+        for pod in self.statics.on(machine) {
+            self.statics.remove(pod);
+        }
+        self.statics.by_machine.remove(&machine);
     }
 }
 

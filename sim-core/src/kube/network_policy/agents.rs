@@ -6,7 +6,7 @@
 //! Users' requests come from machines' addresses, since they enter at one and are masqueraded there;
 //! that a request which enters at the pod's own node is always let in is not counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::time::SimDuration;
@@ -31,29 +31,39 @@ type Open = Arc<[(u16, u16)]>;
 #[derive(Clone, Debug, Default)]
 pub struct Agents {
     filters: BTreeMap<PodId, (SandboxId, Open)>,
+    /// The policies as they were read last.
+    policies: Arc<Policies>,
+    /// Whether there are any.
+    has_policies: bool,
+    /// Whether policies or namespaces were written since.
+    renewed: bool,
+    /// Pods that were written since rules were written last.
+    changed: BTreeSet<PodId>,
     scheduled: bool,
 }
 
 impl Agents {
-    /// Sees a write to a pod.
+    /// Sees a write to a pod. What a pod takes in depends on no other pod.
     pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
-        let concerns = match change {
-            Change::PodStatus(_) | Change::PodBound(_) => Policies::are_in(turn.store),
+        match change {
+            Change::PodStatus(pod) | Change::PodBound(pod) if self.has_policies => {
+                self.changed.insert(pod);
+                self.schedule(turn);
+            }
             // Its rules went with its network.
             Change::PodRemoved(pod, _) => {
                 self.filters.remove(&pod);
-                false
+                self.changed.remove(&pod);
             }
-            _ => false,
-        };
-        if concerns {
-            self.schedule(turn);
+            _ => {}
         }
     }
 
     /// A policy or a namespace was written.
     pub fn touched(&mut self, turn: &mut Turn<'_, '_>) {
-        if !self.filters.is_empty() || Policies::are_in(turn.store) {
+        self.has_policies = Policies::are_in(turn.store);
+        if !self.filters.is_empty() || self.has_policies {
+            self.renewed = true;
             self.schedule(turn);
         }
     }
@@ -65,47 +75,55 @@ impl Agents {
         }
     }
 
-    /// Writes what has changed.
+    /// Writes what has changed: after a write to a policy for all pods, else for those that changed.
     pub fn sync(&mut self, turn: &mut Turn<'_, '_>) {
         self.scheduled = false;
-        let policies = Policies::read(turn.store);
-        let mut wanted: BTreeMap<PodId, (SandboxId, Open)> = BTreeMap::new();
-        for (id, row) in turn.store.pods() {
-            let Some(sandbox) = turn.store.pod_details(id).sandbox else {
-                continue;
-            };
-            if row.phase.is_terminal() || !enforced(sandbox, turn) {
-                continue;
-            }
-            let Some(pod) = Policies::pod(id, turn.store, turn.ctx.symbols) else {
-                continue;
-            };
-            let peer = Peer {
-                address: router(sandbox, turn),
-                pod: None,
-            };
-            if let Some(open) = policies.open_ports(&pod, peer) {
-                wanted.insert(id, (sandbox, open.into()));
+        let mut pods = std::mem::take(&mut self.changed);
+        if std::mem::take(&mut self.renewed) {
+            self.policies = Arc::new(Policies::read(turn.store));
+            pods = turn.store.pods().map(|(pod, _)| pod).collect();
+            pods.extend(self.filters.keys());
+        }
+        let mut written = Vec::new();
+        for id in pods {
+            let wanted = self.wanted(id, turn);
+            let before = self.filters.get(&id);
+            match wanted {
+                None => {
+                    if let Some((sandbox, _)) = self.filters.remove(&id) {
+                        turn.out.orders.push(Order::SetFilter {
+                            sandbox,
+                            open: None,
+                        });
+                    }
+                }
+                Some(wanted) if before == Some(&wanted) => {}
+                Some((sandbox, open)) => {
+                    self.filters.insert(id, (sandbox, open.clone()));
+                    written.push(Order::SetFilter {
+                        sandbox,
+                        open: Some(open),
+                    });
+                }
             }
         }
-        let before = std::mem::take(&mut self.filters);
-        for (id, (sandbox, _)) in &before {
-            if !wanted.contains_key(id) {
-                turn.out.orders.push(Order::SetFilter {
-                    sandbox: *sandbox,
-                    open: None,
-                });
-            }
+        turn.out.orders.extend(written);
+    }
+
+    /// What a pod's rules should say; none: it has none.
+    fn wanted(&self, id: PodId, turn: &Turn<'_, '_>) -> Option<(SandboxId, Open)> {
+        let row = turn.store.pod(id)?;
+        let sandbox = turn.store.pod_details(id).sandbox?;
+        if row.phase.is_terminal() || !enforced(sandbox, turn) {
+            return None;
         }
-        for (id, (sandbox, open)) in &wanted {
-            if before.get(id) != Some(&(*sandbox, open.clone())) {
-                turn.out.orders.push(Order::SetFilter {
-                    sandbox: *sandbox,
-                    open: Some(open.clone()),
-                });
-            }
-        }
-        self.filters = wanted;
+        let pod = Policies::pod(id, turn.store, turn.ctx.symbols)?;
+        let peer = Peer {
+            address: router(sandbox, turn),
+            pod: None,
+        };
+        let open = self.policies.open_ports(&pod, peer)?;
+        Some((sandbox, open.into()))
     }
 }
 

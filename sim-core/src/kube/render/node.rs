@@ -11,6 +11,12 @@ use super::{View, object, text_map, text_or_null, time, uid, uid_text};
 /// Version that is modelled.
 pub const VERSION: &str = "v1.36.2";
 
+/// `metadata.uid`.
+pub fn own_uid(view: &View<'_>, row: &NodeRow) -> String {
+    let name = view.symbols.text(row.name);
+    uid_text(uid(view.seed, "nodes", "", name, row.created.as_micros()))
+}
+
 /// The node, complete.
 pub fn render(view: &View<'_>, id: NodeId) -> Value {
     let Some(row) = view.store.node(id) else {
@@ -39,10 +45,7 @@ pub fn render(view: &View<'_>, id: NodeId) -> Value {
         ("labels", text_map(&row.labels)),
         ("name", name.into()),
         ("resourceVersion", row.revision.to_string().into()),
-        (
-            "uid",
-            uid_text(uid(view.seed, "nodes", "", name, row.created.as_micros())).into(),
-        ),
+        ("uid", own_uid(view, row).into()),
     ]);
     // Of `--allocate-node-cidrs`: the node's part of the cluster's range.
     let range = view.machines.subnet(row.machine).map(Value::from);

@@ -121,18 +121,16 @@ fn metadata(
 
 /// A mirror belongs to its node. Source: `pkg/kubelet/pod/mirror_client.go`.
 fn node_owner(view: &View<'_>, row: &PodRow) -> Value {
-    let Some((id, node)) = row.node.and_then(|id| Some((id, view.store.node(id)?))) else {
+    let Some(node) = row.node.and_then(|id| view.store.node(id)) else {
         return Value::Null;
     };
     let name = view.symbols.text(node.name);
-    let object_of_node = super::node::render(view, id);
-    let own = object_of_node.str_at(&["metadata", "uid"]).unwrap_or("");
     Value::list(vec![object([
         ("apiVersion", "v1".into()),
         ("controller", true.into()),
         ("kind", "Node".into()),
         ("name", name.into()),
-        ("uid", own.into()),
+        ("uid", super::node::own_uid(view, node).into()),
     ])])
 }
 

@@ -92,12 +92,17 @@ pub struct Events {
     next: u32,
 }
 
-/// What events that may be the same have in common: the object's namespace and name, and the reason.
-/// Texts are compared, not hashed.
-type Topic = (Symbol, Name, &'static str);
+/// What events that may be the same have in common: the object's namespace and name, the reason, and
+/// the first name in the message: a set says of thousands of pods that each was made. Texts are
+/// compared, not hashed.
+type Topic = (Symbol, Name, &'static str, Option<Name>);
 
 const fn topic(event: &NewEvent) -> Topic {
-    (event.namespace, event.name, event.reason)
+    let named = match &event.message {
+        Message::Plain(_) | Message::Text(_) => None,
+        Message::Name(_, name) | Message::Names(_, name, _) => Some(*name),
+    };
+    (event.namespace, event.name, event.reason, named)
 }
 
 impl Events {
@@ -187,5 +192,43 @@ impl Events {
         (first..self.next)
             .filter_map(|number| self.rows.get(number % EVENTS_MAX).as_deref())
             .filter(move |row| now.since(row.last) < EVENT_TTL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a maximum is the same in any order"
+    )]
+    fn a_set_of_many_pods_has_a_topic_for_each() {
+        let mut symbols = Symbols::new();
+        let mut events = Events::default();
+        let set = Name::plain(symbols.intern("web"));
+        for round in 0..2 {
+            for number in 0..500 {
+                let pod = Name::plain(symbols.intern(&format!("web-{number}")));
+                let event = NewEvent {
+                    kind: "ReplicaSet",
+                    namespace: Symbol::EMPTY,
+                    name: set,
+                    warning: false,
+                    reason: "SuccessfulDelete",
+                    message: Message::Name("Deleted pod: {}", pod),
+                    component: "replicaset-controller",
+                    host: None,
+                    container: None,
+                };
+                events.record(event, SimTime::ZERO, round);
+            }
+        }
+        let longest = events.index.values().map(SmallVec::len).max();
+        assert_eq!(longest, Some(1));
+        assert!(events.index_agrees());
+        let counts: Vec<u32> = events.iter(SimTime::ZERO).map(|row| row.count).collect();
+        assert_eq!(counts, vec![2; 500]);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
+use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::node::ConditionStatus;
 use crate::kube::rows::pod::{
@@ -49,6 +50,17 @@ impl Store {
     /// A pod; `None` once it is gone.
     pub fn pod(&self, pod: PodId) -> Option<&PodRow> {
         self.pods.get(pod)
+    }
+
+    /// The pod of a name. There is no index of names: hundreds of thousands of pods would each pay for
+    /// what only a request from outside asks.
+    pub fn pod_named(&self, namespace: &str, name: &str, symbols: &Symbols) -> Option<PodId> {
+        let namespace = symbols.get(namespace)?;
+        let mut pods = self.pods();
+        let found = pods.find(|(_, row)| {
+            row.name.is(name, symbols) && self.template(row.template).namespace == namespace
+        });
+        found.map(|(pod, _)| pod)
     }
 
     /// The cold part of a pod.

@@ -129,13 +129,10 @@ pub(super) fn update_pod(
     if same_spec && same_labels && same_finalizers {
         return Ok(false);
     }
-    let found = turn.store.pods().find(|(_, row)| {
-        turn.ctx
-            .symbols
-            .text(turn.store.template(row.template).namespace)
-            == &*key.namespace
-            && row.name.text(turn.ctx.symbols) == *key.name
-    });
+    let found = turn
+        .store
+        .pod_named(&key.namespace, &key.name, turn.ctx.symbols)
+        .and_then(|pod| Some((pod, *turn.store.pod(pod)?)));
     let Some((pod, row)) = found else {
         return Err(Refusal::not_found(kind, &key.name));
     };
@@ -164,7 +161,10 @@ pub(super) fn update_pod(
             annotations: parsed.meta.annotations.clone(),
             spec: (**spec).clone(),
         };
+        // Sizes are written elsewhere: what the pod counts for stays.
+        let counted = template.requests;
         template = build(template.namespace, &written, document, turn);
+        template.requests = counted;
         turn.store.bump_generation(pod);
     } else {
         document.set(

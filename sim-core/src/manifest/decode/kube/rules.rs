@@ -6,6 +6,7 @@
 pub mod autoscaling;
 pub mod batch;
 pub mod cron;
+pub mod network;
 pub mod policy;
 pub mod secret;
 
@@ -34,6 +35,7 @@ pub fn check(api_version: &str, kind: &str, object: &Field<'_>, scribe: &Scribe)
             ("v1", "PersistentVolumeClaim") => policy::claim(&spec, scribe),
             ("v1", "PersistentVolume") => policy::volume(&spec, scribe),
             ("storage.k8s.io/v1", "StorageClass") => policy::storage_class(object, scribe),
+            ("networking.k8s.io/v1", "NetworkPolicy") => network::policy(&spec, scribe),
             ("networking.k8s.io/v1", "Ingress") => policy::ingress(&spec, scribe),
             ("rbac.authorization.k8s.io/v1", "RoleBinding" | "ClusterRoleBinding") => {
                 policy::binding(object, scribe);

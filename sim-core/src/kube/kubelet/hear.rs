@@ -1,0 +1,342 @@
+//! What an agent hears of its pods from the API server, and what it tells of them.
+
+use std::sync::Arc;
+
+use crate::base::name::{Name, Rule};
+use crate::base::time::SimDuration;
+use crate::des::notice::Detail;
+use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::{NodeId, PodId};
+use crate::kube::store::Store;
+use crate::substrate::order::{MachineId, Order, Owner};
+use crate::substrate::{Context, PlaneOutbox};
+
+use super::admission::admit;
+use super::desk::{Desk, Report, sentence};
+use super::worker::Worker;
+use super::{Event, Kubelets, changes, lifecycle, reattach, statics, stop};
+
+impl Kubelets {
+    /// The agent hears of a pod.
+    pub(super) fn sync(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
+        let Some(row) = desk.store.pod(pod).copied() else {
+            return;
+        };
+        let Some(node) = row.node else { return };
+        let Some(node_row) = desk.store.node(node) else {
+            return;
+        };
+        let machine = node_row.machine;
+        if self
+            .trouble
+            .get(&machine)
+            .is_some_and(|trouble| trouble.down || trouble.unlinked)
+        {
+            return;
+        }
+        if statics::is_mirror(desk.store.template(row.template)) {
+            let at = desk.now() + desk.write_time();
+            desk.at(at, Event::Mirrors(machine));
+            return;
+        }
+        if self.worker(pod).is_none() {
+            if row.is_terminating() {
+                let at = desk.now() + desk.write_time();
+                desk.at(at, Event::Delete(pod));
+                return;
+            }
+            if row.phase.is_terminal() {
+                return;
+            }
+            self.hire(pod, &row, node, machine, desk);
+            return;
+        }
+        let settings = self.settings;
+        let anew = self.is_described_anew(pod, desk.store).then(|| {
+            if row.is_terminating() || self.size_up(pod, row.template, desk) {
+                let template = desk.store.template(row.template).clone();
+                self.lowered(row.template, &template, desk).1
+            } else {
+                self.lowered_as_granted(pod, row.template, desk)
+            }
+        });
+        let Some(worker) = self.worker_mut(pod) else {
+            return;
+        };
+        worker.template = row.template;
+        if !row.is_terminating() {
+            if let Some(lowered) = anew {
+                changes::take(worker, lowered, &settings, desk);
+            }
+            lifecycle::advance(worker, &settings, desk);
+            return;
+        }
+        if worker.finished {
+            stop::finish(worker, desk);
+            return;
+        }
+        let deadline = desk.now() + desk.store.pod_details(pod).deletion_grace;
+        stop::terminate(worker, deadline, desk);
+    }
+
+    /// Makes a worker for a pod that is new to its agent, or refuses the pod.
+    pub(super) fn hire(
+        &mut self,
+        pod: PodId,
+        row: &PodRow,
+        node: NodeId,
+        machine: MachineId,
+        desk: &mut Desk<'_, '_>,
+    ) {
+        let template = desk.store.template(row.template).clone();
+        let (mut place, lowered) = self.lowered(row.template, &template, desk);
+        if self.resuming.contains_key(&pod) {
+            Arc::make_mut(&mut place).address = desk.store.pod_details(pod).ip;
+        }
+        let node_row = desk.store.node(node).expect("the caller has seen it");
+        let host = node_row.name;
+        let rejected = self
+            .refuse_at_shutdown(machine)
+            .or_else(|| admit(pod, &template, node, node_row, desk.store, true))
+            .or_else(|| self.refuse_under_pressure(node, &template));
+        let started = self
+            .resuming
+            .get(&pod)
+            .and(desk.store.pod_details(pod).started)
+            .unwrap_or(desk.now());
+        let mut worker = Worker::new(
+            (pod, row.name),
+            (row.template, &template),
+            (node, host, machine),
+            (place, lowered),
+            started,
+        );
+        worker.rejected = rejected;
+        // An agent that was told of a pod before it lost its memory: statuses come from the API.
+        let known = desk.store.pod_details(pod);
+        if known.containers.len() == worker.containers.len() {
+            for (work, status) in worker.containers.iter_mut().zip(known.containers.iter()) {
+                work.restarts = status.restarts;
+                work.last.clone_from(&status.last);
+            }
+        }
+        if let Some((reason, message)) = &worker.rejected {
+            let report = Report::warning(reason, sentence(message.to_string()));
+            desk.record(&worker, None, report);
+            let symbol = desk.ctx.symbols.intern(reason);
+            desk.note("reject", &worker, Detail::Text(symbol), None);
+        } else {
+            desk.note("start", &worker, Detail::To(Name::plain(host)), None);
+        }
+        desk.request_status(&mut worker);
+        lifecycle::advance(&mut worker, &self.settings, desk);
+        let place = self.workers.get_mut(pod.slot());
+        if let Some(old) = place.replace(Arc::new(worker))
+            && let Some(sandbox) = old.sandbox
+        {
+            self.trouble
+                .entry(old.machine)
+                .or_default()
+                .ghosts
+                .push(sandbox);
+        }
+    }
+
+    /// The agent hears that a pod's object is gone: what is left of it is killed.
+    pub(super) fn removed(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
+        let Some(worker) = self.workers.get(pod.slot()).clone() else {
+            return;
+        };
+        if worker.pod != pod {
+            return;
+        }
+        let (machine, sandbox) = (worker.machine, worker.sandbox);
+        let node = worker.node;
+        self.images.released(&worker, desk.now());
+        self.workers.clear(pod.slot());
+        self.shutdown_goes_on(machine, desk);
+        if let Some(trouble) = self.trouble.get_mut(&machine).filter(|it| it.lost) {
+            trouble.orphans.push(Owner {
+                slot: pod.slot(),
+                generation: pod.generation().get(),
+                part: 0,
+            });
+        }
+        self.retry_sizes(node, desk);
+        let Some(sandbox) = sandbox else { return };
+        match self.trouble.get_mut(&machine) {
+            Some(trouble) if trouble.down && trouble.lost => {}
+            Some(trouble) if trouble.down || trouble.unlinked => trouble.ghosts.push(sandbox),
+            Some(_) | None => desk.order(Order::RemoveSandbox { sandbox }),
+        }
+    }
+
+    /// A status arrives at the API server, unless the link is down: then it is sent when it is back.
+    pub(super) fn write_status(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
+        let silent = self.is_unlinked(pod) || self.is_resuming(pod, desk);
+        let own = pod;
+        let pod = self.api_pod(own);
+        let Some(worker) = self.awake(own) else {
+            return;
+        };
+        worker.status_pending = false;
+        let Some(pod) = pod.filter(|_| !silent) else {
+            return;
+        };
+        let status = worker.status();
+        let was_ready = desk.store.pod(pod).is_some_and(PodRow::is_ready);
+        if status.ready && !was_ready {
+            let probe = worker
+                .lowered
+                .iter()
+                .find_map(|lowered| lowered.readiness.as_ref());
+            let rule = probe.map(|probe| match probe.initial_delay_seconds {
+                0 => Rule {
+                    key: "readinessProbe.periodSeconds",
+                    value: SimDuration::from_secs(u64::from(probe.period_seconds)),
+                },
+                delay => Rule {
+                    key: "readinessProbe.initialDelaySeconds",
+                    value: SimDuration::from_secs(u64::from(delay)),
+                },
+            });
+            desk.note("ready", worker, Detail::None, rule);
+        } else if !status.ready && was_ready && worker.deadline.is_none() {
+            desk.note("not-ready", worker, Detail::None, None);
+        }
+        let now = desk.now();
+        let (node, ends) = (worker.node, status.phase.is_terminal());
+        let had_ended = desk
+            .store
+            .pod(pod)
+            .is_none_or(|row| row.phase.is_terminal());
+        desk.store.set_pod_status(pod, status, now);
+        if ends && !had_ended {
+            self.retry_sizes(node, desk);
+        }
+    }
+
+    /// A pod's end arrives at the API server.
+    pub(super) fn delete(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
+        if statics::is_static(pod) {
+            self.static_ended(pod, desk);
+            return;
+        }
+        let machine = self.worker(pod).map(|worker| worker.machine);
+        if self.is_unlinked(pod) {
+            // The agent knows, if nobody else does.
+            self.ended_on(machine, desk);
+            return;
+        }
+        let Some(row) = desk.store.pod(pod).copied() else {
+            return;
+        };
+        if !row.is_terminating() {
+            // A pod that was evicted has ended and stays.
+            self.write_status(pod, desk);
+            self.ended_on(machine, desk);
+            return;
+        }
+        if self.worker(pod).is_some() {
+            let Some(worker) = self.awake(pod) else {
+                return;
+            };
+            if !worker.finished {
+                return;
+            }
+            let status = worker.status();
+            desk.note("removed", worker, Detail::None, None);
+            let now = desk.now();
+            desk.store.set_pod_status(pod, status, now);
+            if let Some(worker) = self.workers.get(pod.slot()).clone() {
+                self.images.released(&worker, now);
+            }
+            self.workers.clear(pod.slot());
+            self.ended_on(machine, desk);
+        }
+        let node = row.node;
+        desk.store.remove_pod(pod);
+        if let Some(node) = node {
+            self.retry_sizes(node, desk);
+        }
+    }
+
+    fn ended_on(&mut self, machine: Option<MachineId>, desk: &mut Desk<'_, '_>) {
+        if let Some(machine) = machine {
+            self.shutdown_goes_on(machine, desk);
+        }
+    }
+
+    /// An agent that has missed changes lists the pods of its node.
+    pub(in crate::kube) fn list_anew(
+        &mut self,
+        machine: MachineId,
+        store: &mut Store,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<crate::kube::Event>,
+    ) {
+        let mut desk = Desk { store, ctx, out };
+        let gone: Vec<PodId> = self
+            .workers
+            .iter()
+            .filter_map(Option::as_deref)
+            .filter(|worker| worker.machine == machine && desk.store.pod(worker.pod).is_none())
+            .map(|worker| worker.pod)
+            .collect();
+        for pod in gone {
+            self.removed(pod, &mut desk);
+        }
+        let Some(node) = desk.store.node_of(machine) else {
+            return;
+        };
+        let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
+        pods.sort_unstable();
+        for pod in pods {
+            self.sync(pod, &mut desk);
+        }
+        let at = desk.now() + desk.write_time();
+        desk.at(at, Event::Mirrors(machine));
+    }
+
+    /// An agent reaches the API server again, with or without its memory.
+    pub(super) fn catch_up(&mut self, machine: MachineId, desk: &mut Desk<'_, '_>) {
+        let Some(trouble) = self.trouble.remove(&machine) else {
+            return;
+        };
+        let settings = self.settings;
+        for sandbox in trouble.ghosts {
+            desk.order(Order::RemoveSandbox { sandbox });
+        }
+        // Source: `pkg/kubelet/kubelet_volumes.go` (`cleanupOrphanedPodDirs`).
+        for owner in trouble.orphans {
+            desk.order(Order::RemoveDirectories { machine, owner });
+        }
+        let own = self.statics.on(machine);
+        for pod in &own {
+            if let Some(worker) = self.worker_mut(*pod) {
+                desk.request_status(worker);
+            }
+        }
+        if !own.is_empty() {
+            let at = desk.now() + desk.write_time();
+            desk.at(at, Event::Mirrors(machine));
+        }
+        let Some(node) = desk.store.node_of(machine) else {
+            return;
+        };
+        let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
+        pods.sort_unstable();
+        for pod in pods {
+            if let Some(worker) = self.worker_mut(pod) {
+                if trouble.lost {
+                    lifecycle::lost(worker, desk);
+                } else if trouble.restarted {
+                    reattach::reattach(worker, &settings, desk);
+                }
+                desk.request_status(worker);
+            }
+            self.sync(pod, desk);
+        }
+        self.retry_sizes(node, desk);
+    }
+}
