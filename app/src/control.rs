@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use sim_core::protocol::{
-    Answer, File, Project, Query, Recording, Reply, Request, Target, View, Why,
+    Answer, File, Frame, Mention, Project, Query, Recording, Reply, Request, Target, View, Why,
 };
 use yew::UseReducerDispatcher;
 
@@ -58,6 +58,16 @@ struct Inner {
     past: RefCell<Vec<Recording>>,
     /// Branches, and the current one, of the last frame.
     branches: Cell<(usize, u32)>,
+    looking: Cell<Looking>,
+}
+
+/// Whether the console's `watch` is being run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looking {
+    No,
+    Yes,
+    /// And what it will show is old by now.
+    Again,
 }
 
 /// Acts that can be undone.
@@ -111,6 +121,7 @@ impl Control {
             crashed: Cell::new(None),
             past: RefCell::default(),
             branches: Cell::new((0, 0)),
+            looking: Cell::new(Looking::No),
         }))
     }
 
@@ -199,6 +210,7 @@ impl Control {
                 let now = dom::real_ms();
                 let last = self.0.crashed.replace(Some(now));
                 self.0.waiting.borrow_mut().clear();
+                self.0.looking.set(Looking::No);
                 // The next engine does again what was done, and comes to this moment.
                 if self.model().begun {
                     *self.0.opening.borrow_mut() = Some(self.present());
@@ -222,10 +234,54 @@ impl Control {
                     self.seek(from);
                     self.play();
                 }
+                self.redraw(frame);
                 false
             }
             _ => false,
         }
+    }
+
+    /// Runs the console's `watch` again if this frame is late enough for it: while the clock runs
+    /// after its interval, else whenever another moment is shown.
+    fn redraw(&self, frame: &Frame) {
+        let model = self.model();
+        let Some(entry) = model.watching() else {
+            return;
+        };
+        let waited = frame.now_us.checked_sub(entry.printed.at_us);
+        if frame.playing && waited.is_some_and(|waited| waited < entry.printed.every_us) {
+            return;
+        }
+        if self.0.looking.get() == Looking::No {
+            self.draw(entry.number, entry.printed.line.clone());
+        } else {
+            self.0.looking.set(Looking::Again);
+        }
+    }
+
+    fn draw(&self, number: u32, line: String) {
+        self.0.looking.set(Looking::Yes);
+        let control = self.clone();
+        self.ask(Query::Look(line.clone()), move |answer| {
+            let again = control.0.looking.replace(Looking::No) == Looking::Again;
+            if let Answer::Printed(printed) = answer {
+                let goes_on = printed.every_us > 0;
+                control.act(Action::Redrawn(number, *printed));
+                if again && goes_on {
+                    control.draw(number, line);
+                }
+            }
+        });
+    }
+
+    /// Shows an object that the console named: what led to it, and where it is.
+    pub fn select(&self, name: &Mention) {
+        self.explain(Some(Why {
+            orchestrator: name.orchestrator.clone(),
+            seq: 0,
+            object: name.object.clone(),
+        }));
+        dom::select(&name.orchestrator, &name.object, &name.workload);
     }
 
     /// Shows how the branch that was just left goes on.
@@ -406,11 +462,11 @@ impl Control {
     /// An editor's text changed.
     pub fn edit(&self, file: File) {
         let mut project = (*self.model().project).clone();
-        if project.files.contains(&file) {
+        if files::tabs(&project).contains(&file) {
             return;
         }
         let revision = self.model().revision + 1;
-        files::merge(&mut project.files, vec![file.clone()]);
+        files::put(&mut project, file.clone());
         self.act(Action::Edited {
             file: file.clone(),
             revision,
@@ -429,6 +485,15 @@ impl Control {
         });
         self.keep(&project);
         self.perform(&Request::Edit { revision, file });
+    }
+
+    /// Takes a fault out of the script: as an edit of its text.
+    pub fn unscript(&self, number: u32, text: &str) {
+        let mut project = (*self.model().project).clone();
+        if let Some(file) = files::without_fault(&project, number, text) {
+            files::put(&mut project, file.clone());
+            self.replace(project, file);
+        }
     }
 
     fn keep(&self, project: &Project) {

@@ -4,8 +4,8 @@
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Blob, Element, FileList, HtmlAnchorElement, HtmlDialogElement, HtmlElement,
-    HtmlTextAreaElement, KeyboardEvent, Storage, Url, UrlSearchParams,
+    Blob, Element, FileList, HtmlAnchorElement, HtmlDialogElement, HtmlElement, KeyboardEvent,
+    Storage, Url, UrlSearchParams,
 };
 
 /// The element with this `id`, if the document has one.
@@ -290,6 +290,93 @@ fn belongs(subject: &str, workload: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
 }
 
+/// Marks the element of an object, or of its workload, and brings it into view. Names are what the
+/// engine found to be objects' names; another text fits no selector.
+pub fn select(orchestrator: &str, object: &str, workload: &str) {
+    let document = gloo::utils::document();
+    if let Ok(Some(old)) = document.query_selector("[data-selected]") {
+        drop(old.remove_attribute("data-selected"));
+    }
+    let find = |selector: String| document.query_selector(&selector).ok().flatten();
+    let plane =
+        format!("#panel-watch :is(.plane-{orchestrator}, [data-orchestrator='{orchestrator}'])");
+    let found = find(format!(
+        "{plane}[data-object='{object}'], {plane} [data-object='{object}']"
+    ))
+    .or_else(|| find(format!("{plane} li[data-workload='{workload}']")))
+    .or_else(|| find(format!("{plane} [data-workload='{workload}']")));
+    let Some(element) = found else {
+        return;
+    };
+    drop(element.set_attribute("data-selected", ""));
+    let options = Object::new();
+    drop(Reflect::set(&options, &"block".into(), &"nearest".into()));
+    if let Ok(Ok(scroll)) =
+        Reflect::get(&element, &"scrollIntoView".into()).map(JsCast::dyn_into::<js_sys::Function>)
+    {
+        drop(scroll.call1(&element, &options));
+    }
+    light(Some(&element));
+}
+
+/// Moves the focus among the buttons of the console's log: Enter goes to them, up and down from line
+/// to line, left and right within one. Returns whether the key was for that.
+pub fn walk_log(event: &KeyboardEvent) -> bool {
+    let Some(button) = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok())
+    else {
+        return false;
+    };
+    if button.tag_name() != "BUTTON" {
+        // Arrows scroll the log and its lines.
+        let own = button.closest(".console-entry").ok().flatten();
+        let entry = own.or_else(|| {
+            button
+                .query_selector(".console-entry:last-child")
+                .ok()
+                .flatten()
+        });
+        let first = entry.and_then(|entry| entry.query_selector("button").ok().flatten());
+        return event.key() == "Enter"
+            && first
+                .and_then(|button| button.dyn_into::<HtmlElement>().ok())
+                .is_some_and(|button| button.focus().is_ok());
+    }
+    let step = match event.key().as_str() {
+        "ArrowUp" | "ArrowDown" => {
+            walk(event, ".console-entry", event.key() == "ArrowDown");
+            return true;
+        }
+        "ArrowLeft" => -1,
+        "ArrowRight" => 1,
+        _ => return false,
+    };
+    let all = button
+        .closest(".console-entry")
+        .ok()
+        .flatten()
+        .and_then(|entry| entry.query_selector_all("button").ok());
+    if let Some(all) = all {
+        let place = (0..all.length()).find(|place| {
+            all.get(*place)
+                .is_some_and(|node| node.is_same_node(Some(&button)))
+        });
+        let next = place.and_then(|place| all.get(place.checked_add_signed(step)?));
+        if let Some(next) = next.and_then(|node| node.dyn_into::<HtmlElement>().ok()) {
+            drop(next.focus());
+        }
+    }
+    true
+}
+
+/// Whether some text is marked.
+#[must_use]
+pub fn has_selection() -> bool {
+    let selection = gloo::utils::window().get_selection().ok().flatten();
+    selection.is_some_and(|selection| !selection.is_collapsed())
+}
+
 /// The value of a colour of the page's, in the theme asked for.
 #[must_use]
 pub fn token(name: &str, dark: bool) -> String {
@@ -316,20 +403,6 @@ pub fn share_across(element: &Element, client_x: i32) -> f64 {
     } else {
         0.0
     }
-}
-
-/// Puts the focus into the text area with this `id` and marks a stretch of one of its lines, from 1.
-pub fn select_line(id: &str, line: u32, from: u32, to: u32) {
-    let Some(area) = element(id).and_then(|element| element.dyn_into::<HtmlTextAreaElement>().ok())
-    else {
-        return;
-    };
-    let text = area.value();
-    let before = text.lines().take(line.saturating_sub(1) as usize);
-    let before: usize = before.map(|line| line.encode_utf16().count() + 1).sum();
-    let before = u32::try_from(before).unwrap_or(0);
-    drop(area.focus());
-    drop(area.set_selection_range(before + from, before + to));
 }
 
 /// Moves the focus within the grid around `from`, by rows and by cells of a row. Returns whether

@@ -13,6 +13,7 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::dom;
+use crate::files;
 use crate::model::{Checked, Reveal};
 use crate::text::Text;
 
@@ -265,10 +266,7 @@ pub fn Editor(props: &EditorProps) -> Html {
                 .await;
                 if let (Some(made), true) = (made, *still.borrow()) {
                     // What was typed into the text area meanwhile.
-                    if let Some(file) = control
-                        .model()
-                        .project
-                        .files
+                    if let Some(file) = files::tabs(&control.model().project)
                         .iter()
                         .find(|file| file.name == name)
                     {

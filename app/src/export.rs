@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use sim_core::protocol::{Deed, Recording};
+use sim_core::protocol::{Deed, File, Project, Recording, is_fault};
 
+use crate::files::{CLUSTER, said, tabs};
 use crate::model::Model;
 use crate::permalink;
 
@@ -40,41 +41,29 @@ pub fn csv(model: &Model) -> String {
     text
 }
 
-/// Faults as they were planned and as they were injected, in the command line's words.
-fn faults(recording: &Recording) -> Vec<String> {
-    let mut faults = recording.project.faults.clone();
-    for act in &recording.acts {
-        if let Deed::Inject(text) = &act.deed {
-            faults.push(timed(text, act.at_us));
-        }
-    }
-    faults
-}
-
-fn timed(text: &str, at_us: u64) -> String {
-    let at = format!("at {}us", at_us);
-    match text.split_once(" for ") {
-        _ if text.contains(" at ") => text.to_owned(),
-        Some((what, long)) => format!("{what} {at} for {long}"),
-        None => format!("{text} {at}"),
-    }
+/// The files but for the cluster's description.
+fn files(project: &Project) -> Vec<&File> {
+    let files = project.files.iter();
+    files.filter(|file| file.name != CLUSTER).collect()
 }
 
 /// A command that runs the same experiment in the folder where the files are.
 #[must_use]
 pub fn command(recording: &Recording) -> String {
     let project = &recording.project;
-    if let [file] = project.files.as_slice()
+    if let [file] = files(project).as_slice()
         && file.name.ends_with(".md")
     {
         return format!("podium run {}", quoted(&file.name));
     }
     let mut line = format!(
         "podium compare . --nodes {} --seed {}",
-        project.nodes, project.seed
+        said(project, "nodes", project.nodes.into()),
+        said(project, "seed", project.seed)
     );
-    for fault in faults(recording) {
-        let _ = write!(line, " --fault {}", quoted(&fault));
+    for fault in recording.script().iter().filter(|line| is_fault(line)) {
+        let fault = fault.trim();
+        let _ = write!(line, " --fault {}", quoted(fault));
     }
     let _ = write!(line, " --for {}s", project.length_us / 1_000_000);
     line
@@ -87,7 +76,7 @@ fn quoted(word: &str) -> String {
 /// The experiment as a scenario: files, machines, and a script that does what was done.
 #[must_use]
 pub fn scenario(recording: &Recording) -> String {
-    if let [file] = recording.project.files.as_slice()
+    if let [file] = files(&recording.project).as_slice()
         && file.name.ends_with(".md")
     {
         return file.text.clone();
@@ -96,11 +85,12 @@ pub fn scenario(recording: &Recording) -> String {
         acts: Vec::new(),
         ..recording.clone()
     });
+    let cluster = tabs(&project).into_iter().find(|file| file.name == CLUSTER);
     let mut text = format!(
-        "# An experiment from the page\n\n```cluster\nnodes {}\nseed {}\n```\n",
-        project.nodes, project.seed
+        "# An experiment from the page\n\n```cluster\n{}\n```\n",
+        cluster.map_or_else(String::new, |file| file.text.trim_end().to_owned())
     );
-    for file in &project.files {
+    for file in files(&project) {
         let end = if file.text.ends_with('\n') { "" } else { "\n" };
         let _ = write!(
             text,
@@ -109,7 +99,7 @@ pub fn scenario(recording: &Recording) -> String {
         );
     }
     text.push_str("\n```sim\n");
-    for file in &project.files {
+    for file in files(&project) {
         if file.text.trim().is_empty() {
             continue;
         }
@@ -122,7 +112,7 @@ pub fn scenario(recording: &Recording) -> String {
             let _ = writeln!(text, "docker compose -f {} -p app up -d", file.name);
         }
     }
-    for fault in &project.faults {
+    for fault in project.faults.iter().filter(|line| is_fault(line)) {
         let _ = writeln!(text, "sim fault {fault}");
     }
     for act in &recording.acts {

@@ -1,6 +1,6 @@
 //! The project's files: the examples, text that holds several files, and what the browser keeps.
 
-use sim_core::protocol::{self, File, Project};
+use sim_core::protocol::{self, FAULTS, File, Project, is_fault};
 
 use crate::dom;
 
@@ -57,6 +57,90 @@ pub fn blank() -> Project {
         ],
         &[],
     )
+}
+
+/// Name of the file that describes the machines.
+pub const CLUSTER: &str = "cluster";
+
+/// What the editors show: the machines, the files, and the fault script. A scenario describes its
+/// machines itself.
+#[must_use]
+pub fn tabs(project: &Project) -> Vec<File> {
+    let mut tabs = Vec::new();
+    let rest: Vec<&File> = project
+        .files
+        .iter()
+        .filter(|file| file.name != CLUSTER)
+        .collect();
+    if !matches!(rest.as_slice(), [only] if only.name.ends_with(".md")) {
+        let written = project.files.iter().find(|file| file.name == CLUSTER);
+        tabs.push(written.cloned().unwrap_or_else(|| File {
+            name: CLUSTER.to_owned(),
+            text: format!("nodes {}\nseed {}\n", project.nodes, project.seed),
+        }));
+    }
+    tabs.extend(rest.into_iter().cloned());
+    tabs.push(File {
+        name: FAULTS.to_owned(),
+        text: project.faults.join("\n"),
+    });
+    tabs
+}
+
+/// Takes the text of a tab into the project.
+pub fn put(project: &mut Project, file: File) {
+    if file.name == FAULTS {
+        project.faults = file.text.split('\n').map(str::to_owned).collect();
+    } else {
+        merge(&mut project.files, vec![file]);
+    }
+}
+
+/// A number of the experiment: as the cluster's text says it, else as given.
+#[must_use]
+pub fn said(project: &Project, key: &str, given: u64) -> u64 {
+    let cluster = project.files.iter().find(|file| file.name == CLUSTER);
+    let mut lines = cluster.into_iter().flat_map(|file| file.text.lines());
+    lines
+        .find_map(|line| line.trim().strip_prefix(key)?.trim().parse().ok())
+        .unwrap_or(given)
+}
+
+/// Writes such a number where the cluster's text says it.
+pub fn say(project: &mut Project, key: &str, number: u64) {
+    for file in project.files.iter_mut().filter(|file| file.name == CLUSTER) {
+        let lines = file.text.split('\n').map(|line| {
+            let old = line.trim().strip_prefix(key).map(str::trim);
+            match old.and_then(|old| old.parse::<u64>().ok()) {
+                Some(_) => format!("{key} {number}"),
+                None => line.to_owned(),
+            }
+        });
+        file.text = lines.collect::<Vec<String>>().join("\n");
+    }
+}
+
+/// The script without its fault of this number, if that is what the line says.
+#[must_use]
+pub fn without_fault(project: &Project, number: u32, text: &str) -> Option<File> {
+    let mut lines = project.faults.clone();
+    let faults = lines.iter().enumerate().filter(|(_, line)| is_fault(line));
+    let (place, line) = faults
+        .map(|(place, line)| (place, line.trim()))
+        .nth(number as usize)?;
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    if !words(line).starts_with(&words(text)) {
+        return None;
+    }
+    lines.remove(place);
+    Some(File {
+        name: FAULTS.to_owned(),
+        text: lines.join("\n"),
+    })
 }
 
 /// Puts files in the order in which a directory is read: by name, level by level.
@@ -166,6 +250,57 @@ pub fn kept() -> Option<Project> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_experiments_own_tabs_are_texts_of_its_parts() {
+        let mut project = poll();
+        let names = |project: &Project| -> Vec<String> {
+            tabs(project).into_iter().map(|file| file.name).collect()
+        };
+        assert_eq!(
+            names(&project),
+            [
+                "cluster",
+                "compose.yaml",
+                "kubernetes.yaml",
+                "stack.yml",
+                "faults"
+            ]
+        );
+        assert_eq!(tabs(&project)[0].text, "nodes 3\nseed 42\n");
+        for file in tabs(&project) {
+            put(&mut project, file);
+        }
+        assert_eq!(project.faults, poll().faults);
+        assert_eq!(said(&project, "nodes", 9), 3);
+        say(&mut project, "nodes", 5);
+        assert_eq!(tabs(&project)[0].text, "nodes 5\nseed 42\n");
+        assert_eq!(said(&poll(), "nodes", 9), 9);
+        let mut scenario = blank();
+        scenario.files = vec![File {
+            name: "a.md".to_owned(),
+            text: String::new(),
+        }];
+        assert_eq!(names(&scenario), ["a.md", "faults"]);
+    }
+
+    #[test]
+    fn a_fault_is_taken_out_of_the_script_only_if_it_is_that_line() {
+        let mut project = poll();
+        project.faults = [
+            "# why",
+            "node-crash  worker-1 at 5s",
+            "",
+            "registry-down at 9s",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let left = without_fault(&project, 0, "node-crash worker-1").expect("it is there");
+        assert_eq!(left.text, "# why\n\nregistry-down at 9s");
+        assert_eq!(without_fault(&project, 0, "node-crash worker-2"), None);
+        assert!(without_fault(&project, 1, "registry-down ").is_some());
+        assert_eq!(without_fault(&project, 2, "registry-down"), None);
+    }
 
     #[test]
     fn pasted_text_becomes_files() {

@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use sim_core::protocol::views::{Graph, Outcome};
 use sim_core::protocol::{
-    Anatomy, Diagnostic, EventLine, FaultMark, File, Frame, Project, Recording, Reply, Sheet, Why,
-    WorldFrame,
+    Anatomy, Change, Diagnostic, EventLine, FaultMark, File, Frame, Printed, Project, Recording,
+    Reply, Sheet, Why, WorldFrame,
 };
 use yew::{AttrValue, Reducible};
 
+use crate::files;
 use crate::permalink;
 use crate::ui::watch::Look;
 
@@ -54,6 +55,24 @@ pub struct Checked {
     pub output: String,
 }
 
+/// What the last edit that was applied changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// What it made of each object.
+    pub changes: Rc<Vec<Change>>,
+    /// What the tools printed.
+    pub output: Rc<str>,
+}
+
+impl Default for Applied {
+    fn default() -> Self {
+        Self {
+            changes: Rc::default(),
+            output: "".into(),
+        }
+    }
+}
+
 impl Checked {
     /// Number of errors and warnings.
     #[must_use]
@@ -70,14 +89,16 @@ impl Checked {
 pub struct ConsoleEntry {
     /// Number, for lists.
     pub number: u32,
-    /// The line.
-    pub line: String,
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
-    /// Exit code.
-    pub code: i32,
+    /// The line and its output; of a `watch` the last one.
+    pub printed: Rc<Printed>,
+}
+
+impl ConsoleEntry {
+    /// Whether it is a `watch` that goes on.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        self.printed.every_us > 0
+    }
 }
 
 /// A place that an editor shall show.
@@ -130,6 +151,10 @@ pub struct Model {
     pub revision: u32,
     /// The last check.
     pub checked: Rc<Checked>,
+    /// What the last edit changed.
+    pub last: Applied,
+    /// Whether the worlds run what was last sent.
+    pub settled: bool,
     /// Checks heard of.
     pub checks: u32,
     /// A place to show.
@@ -179,6 +204,8 @@ impl Model {
             shown: Rc::default(),
             begun: false,
             checks: 0,
+            settled: false,
+            last: Applied::default(),
             active: first_file(&project),
             project: Rc::new(project),
             generation: 0,
@@ -238,6 +265,12 @@ impl Model {
         found.map_or_else(|| names.first().cloned().unwrap_or_default(), str::to_owned)
     }
 
+    /// The console's `watch` that goes on.
+    #[must_use]
+    pub fn watching(&self) -> Option<&ConsoleEntry> {
+        self.console.iter().rev().find(|entry| entry.watches())
+    }
+
     /// The machine that faults are aimed at.
     #[must_use]
     pub fn target(&self) -> String {
@@ -277,8 +310,12 @@ fn first_file(project: &Project) -> String {
         .files
         .iter()
         .find(|file| file.name == "kubernetes.yaml");
+    let others = project
+        .files
+        .iter()
+        .find(|file| file.name != files::CLUSTER);
     kubernetes
-        .or(project.files.first())
+        .or(others)
         .map_or_else(String::new, |file| file.name.clone())
 }
 
@@ -339,6 +376,12 @@ pub enum Action {
     Causes(Why, Graph),
     /// Two branches at their ends.
     Compared(Vec<Outcome>),
+    /// What a `watch`, by its entry's number, shows now.
+    Redrawn(u32, Printed),
+    /// No `watch` goes on.
+    Unwatch,
+    /// The console's log is emptied.
+    Clear,
 }
 
 impl Reducible for Model {
@@ -351,14 +394,15 @@ impl Reducible for Model {
             Action::Failed(reason) => model.engine = Engine::Failed(reason.into()),
             Action::Edited { file, revision } => {
                 model.revision = revision;
-                let files = &mut Rc::make_mut(&mut model.project).files;
-                match files.iter_mut().find(|known| known.name == file.name) {
-                    Some(known) => *known = file,
-                    None => files.push(file),
-                }
+                model.settled = false;
+                files::put(Rc::make_mut(&mut model.project), file);
             }
             Action::Load(project) => {
-                if !project.files.iter().any(|file| file.name == model.active) {
+                model.settled = false;
+                if !files::tabs(&project)
+                    .iter()
+                    .any(|file| file.name == model.active)
+                {
                     model.active = first_file(&project);
                 }
                 model.project = Rc::new(project);
@@ -411,12 +455,28 @@ impl Reducible for Model {
             Action::Ghost(outcome) => model.ghost = outcome.map(Rc::new),
             Action::Causes(why, graph) => model.causes = Rc::new((Some(why), graph)),
             Action::Compared(outcomes) => model.compared = Rc::new(outcomes),
+            Action::Redrawn(number, printed) => {
+                let entries = Rc::make_mut(&mut model.console).iter_mut();
+                for entry in entries.filter(|entry| entry.number == number && entry.watches()) {
+                    entry.printed = Rc::new(printed.clone());
+                }
+            }
+            Action::Unwatch => model.end_watches(),
+            Action::Clear => model.console = Rc::default(),
         }
         Rc::new(model)
     }
 }
 
 impl Model {
+    fn end_watches(&mut self) {
+        for entry in Rc::make_mut(&mut self.console) {
+            if entry.watches() {
+                Rc::make_mut(&mut entry.printed).every_us = 0;
+            }
+        }
+    }
+
     fn reply(&mut self, reply: Reply) {
         match reply {
             Reply::Ready { .. } => self.engine = Engine::Ready,
@@ -426,10 +486,20 @@ impl Model {
                 not_modelled,
                 applied,
                 output,
-                restarted: _,
+                restarted,
+                changes,
             } => {
+                if restarted {
+                    self.last = Applied::default();
+                } else if applied && !output.is_empty() {
+                    self.last = Applied {
+                        changes: Rc::new(changes),
+                        output: output.as_str().into(),
+                    };
+                }
                 self.checks = self.checks.saturating_add(1);
                 if revision == self.revision || revision == 0 {
+                    self.settled = applied;
                     self.checked = Rc::new(Checked {
                         diagnostics,
                         not_modelled,
@@ -442,26 +512,27 @@ impl Model {
                 self.begun |= self.checks > 0;
                 self.shown = Rc::new(shown(&self.shown, *frame));
             }
-            Reply::Output {
-                line,
-                stdout,
-                stderr,
-                code,
-            } => {
+            Reply::Output(printed) => {
+                if printed.every_us > 0 {
+                    self.end_watches();
+                }
                 let entries = Rc::make_mut(&mut self.console);
                 let number = entries.last().map_or(0, |entry| entry.number) + 1;
-                entries.push(ConsoleEntry {
-                    number,
-                    line,
-                    stdout,
-                    stderr,
-                    code,
-                });
+                let printed = Rc::new(*printed);
+                entries.push(ConsoleEntry { number, printed });
                 if entries.len() > CONSOLE_ENTRIES_MAX {
                     entries.remove(0);
                 }
             }
-            Reply::Recorded(recording) => self.recording = Some(Rc::new(*recording)),
+            Reply::Recorded(recording) => {
+                // What was injected is a line of the script, unless that is being written.
+                let faults = recording.script();
+                if self.settled && faults != self.project.faults {
+                    Rc::make_mut(&mut self.project).faults = faults;
+                    self.generation += 1;
+                }
+                self.recording = Some(Rc::new(*recording));
+            }
             // Who asked is told by the page's hands.
             Reply::Answer { .. } => {}
             Reply::Refused(sentence) => self.refusal = Some(sentence.into()),

@@ -246,7 +246,7 @@ pub fn Page() -> Html {
                     <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} {healable} dark={is_dark(*theme)} look={shared.look} frame={shown.clock.number} />
                     <Charts {t} control={control.clone()} worlds={shown.worlds.clone()} faults={shown.faults.clone()} services={shared.services()}
                         service={shared.charted()} now_us={shown.clock.now_us} length_us={shown.clock.length_us} ghost={shared.ghost.clone()} />
-                    <Faults {t} control={control.clone()} workers={workers.clone()} target={shared.target()} faults={shown.faults.clone()} />
+                    <Faults {t} control={control.clone()} workers={workers.clone()} target={shared.target()} faults={shown.faults.clone()} project={shared.project.clone()} />
                 </div>
                 <div class="side">
                     <Events {t} control={control.clone()} events={shown.events.clone()} asked={shared.why.clone()} why={shown.why.clone()} />
@@ -367,7 +367,7 @@ fn start_engine(control: &Control) {
                 *drawing.borrow_mut() = Some(drawn);
             }
             Reply::Checked { .. }
-            | Reply::Output { .. }
+            | Reply::Output(_)
             | Reply::Recorded(_)
             | Reply::Answer { .. }
             | Reply::Refused(_)

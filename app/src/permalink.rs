@@ -90,6 +90,7 @@ fn unpack(text: &str) -> Result<Recording, Fault> {
 #[must_use]
 pub fn latest(recording: &Recording) -> Project {
     let mut project = recording.project.clone();
+    project.faults = recording.script();
     for act in &recording.acts {
         if let Deed::Edit(file) = &act.deed {
             files::merge(&mut project.files, vec![file.clone()]);

@@ -6,6 +6,7 @@ pub mod problems;
 pub mod planes;
 pub mod machine;
 pub mod anatomy;
+pub mod changes;
 pub mod charts;
 pub mod timeline;
 pub mod faults;

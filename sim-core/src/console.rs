@@ -4,6 +4,7 @@
 //! commands for the worlds and answers with text, an error text and an exit code, as the real tools
 //! do. It holds no state of the worlds.
 
+pub mod cluster;
 pub mod condition;
 pub mod convert;
 pub mod docker;
@@ -20,6 +21,7 @@ pub mod sim;
 pub mod table;
 pub mod text_tools;
 pub mod unified;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -316,6 +318,8 @@ impl Session {
                     .map(|name| format!("{name}\n"))
                     .collect::<String>(),
             ),
+            // As the real tool where there is no terminal to draw on.
+            "watch" => Output::error(1, "Error opening terminal: unknown."),
             name if text_tools::knows(name) => text_tools::run(words, input),
             name => Output::error(
                 127,

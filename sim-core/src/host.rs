@@ -13,11 +13,15 @@ pub mod anatomy;
 pub mod assist;
 pub mod check;
 pub mod causes;
+pub mod changes;
 pub mod inspect;
 pub mod layers;
 pub mod loops;
+pub mod mentions;
 pub mod picture;
 pub mod record;
+pub mod rerun;
+pub mod script_words;
 pub mod view;
 
 use crate::base::rng::Seed;
@@ -27,7 +31,7 @@ use crate::console::open::{Experiment, open};
 use crate::console::{Session, sim};
 use crate::engine::command::{Command, FaultSpec};
 use crate::engine::lab::Input;
-use crate::protocol::{Deed, File, Frame, Project, Reply, Request, View};
+use crate::protocol::{Deed, FAULTS, File, Frame, Project, Reply, Request, View};
 
 use record::Record;
 
@@ -201,18 +205,16 @@ impl EngineHost {
                 Vec::new()
             }
             Request::Console(line) => {
+                if let Some(printed) = self.look(&line) {
+                    return vec![Reply::Output(Box::new(printed))];
+                }
                 let before = self.inputs();
                 let output = self.session.run(&line);
                 self.arrived();
                 if self.inputs() != before {
                     self.did(Deed::Console(line.clone()));
                 }
-                vec![Reply::Output {
-                    line,
-                    stdout: output.stdout,
-                    stderr: output.stderr,
-                    code: output.code,
-                }]
+                vec![Reply::Output(Box::new(self.printed(line, output)))]
             }
             Request::Watch(view) => {
                 self.view = view;
@@ -346,6 +348,7 @@ impl EngineHost {
                     applied,
                     output,
                     restarted: valid,
+                    changes: Vec::new(),
                 }
             }
             Err(message) => self.refusal(revision, message),
@@ -354,14 +357,10 @@ impl EngineHost {
 
     fn edit(&mut self, revision: u32, file: File) -> Reply {
         let name = file.name.clone();
-        match self
-            .project
-            .files
-            .iter_mut()
-            .find(|known| known.name == name)
-        {
-            Some(known) => *known = file,
-            None => self.project.files.push(file),
+        if name == FAULTS {
+            self.project.faults = file.text.split('\n').map(str::to_owned).collect();
+        } else {
+            rerun::put(&mut self.project, file);
         }
         let opened = match check::experiment(&self.project).and_then(|experiment| open(&experiment))
         {
@@ -379,7 +378,11 @@ impl EngineHost {
                 applied: false,
                 output: String::new(),
                 restarted: false,
+                changes: Vec::new(),
             };
+        }
+        if record::is_script(&name) {
+            return self.rerun(revision, &name, diagnostics, not_modelled);
         }
         let worlds = |session: &Session| {
             session
@@ -394,6 +397,7 @@ impl EngineHost {
             // Another set of orchestrators is another experiment, and so is another story.
             return self.load(self.project.clone(), revision);
         }
+        let before = changes::before(&self.session, &opened);
         let (applied, output) = self.apply(&name, &opened.deploy_lines, &opened.session);
         Reply::Checked {
             revision,
@@ -402,6 +406,7 @@ impl EngineHost {
             applied,
             output,
             restarted: false,
+            changes: changes::since(&before, &self.session),
         }
     }
 
@@ -508,6 +513,7 @@ impl EngineHost {
             applied: false,
             output: String::new(),
             restarted: false,
+            changes: Vec::new(),
         }
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
 pub const DENSE_MACHINES: usize = 200;
@@ -80,6 +80,52 @@ pub struct Recording {
     pub at_us: u64,
 }
 
+/// Name under which the fault script is edited, and findings about it are shown: a fault a line.
+pub const FAULTS: &str = "faults";
+
+impl Recording {
+    /// The fault script: the faults that were planned, comments and empty lines among them, and those
+    /// that were injected, each at its time.
+    pub fn script(&self) -> Vec<String> {
+        let mut lines = self.project.faults.clone();
+        let injected: Vec<String> = self.acts.iter().filter_map(Act::scripted).collect();
+        if !injected.is_empty() {
+            while lines.last().is_some_and(|line| line.trim().is_empty()) {
+                lines.pop();
+            }
+        }
+        lines.extend(injected);
+        lines
+    }
+}
+
+impl Act {
+    /// An injected fault as a line of the script.
+    pub fn scripted(&self) -> Option<String> {
+        let Deed::Inject(text) = &self.deed else {
+            return None;
+        };
+        if text.contains(" at ") {
+            return Some(text.clone());
+        }
+        let (seconds, rest) = (self.at_us / 1_000_000, self.at_us % 1_000_000);
+        let at = match rest {
+            0 => format!("at {seconds}s"),
+            _ if rest % 1_000 == 0 => format!("at {seconds}.{:03}s", rest / 1_000),
+            _ => format!("at {}us", self.at_us),
+        };
+        Some(match text.split_once(" for ") {
+            Some((what, long)) => format!("{what} {at} for {long}"),
+            None => format!("{text} {at}"),
+        })
+    }
+}
+
+/// Whether a line of the script is a fault, not a comment.
+pub fn is_fault(line: &str) -> bool {
+    !line.trim().is_empty() && !line.trim_start().starts_with('#')
+}
+
 /// A question that changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Query {
@@ -106,6 +152,8 @@ pub enum Query {
     },
     /// What can follow in a console line.
     Words(String),
+    /// What a `watch` line shows now.
+    Look(String),
     /// What happens in the run of a scenario.
     Picture(File),
     /// What each control loop saw and did.
@@ -148,6 +196,8 @@ pub enum Answer {
     },
     /// What the tools print.
     Sheets(Vec<Sheet>),
+    /// What a console line prints.
+    Printed(Box<Printed>),
     /// A run's picture.
     Picture(Picture),
     /// Control loops.
@@ -169,6 +219,40 @@ pub struct Word {
     pub detail: String,
     /// What is written for it.
     pub text: String,
+}
+
+/// A console line that was run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Printed {
+    /// The line.
+    pub line: String,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// Exit code.
+    pub code: i32,
+    /// When it ended, in microseconds of the run.
+    pub at_us: u64,
+    /// Objects that the standard output names, in order.
+    pub names: Vec<Mention>,
+    /// Of a `watch`, the time between two runs in microseconds; zero: it has ended, or is none.
+    pub every_us: u64,
+}
+
+/// The name of an object within a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mention {
+    /// Its first byte.
+    pub from: u32,
+    /// The byte after its last.
+    pub to: u32,
+    /// World.
+    pub orchestrator: String,
+    /// `kind/name`.
+    pub object: String,
+    /// Workload that it belongs to; empty: none.
+    pub workload: String,
 }
 
 /// A console line and what it prints.
@@ -362,20 +446,13 @@ pub enum Reply {
         output: String,
         /// Whether the worlds began anew at time zero.
         restarted: bool,
+        /// What applying made of each object.
+        changes: Vec<Change>,
     },
     /// The worlds at one time.
     Frame(Box<Frame>),
     /// What a console line printed.
-    Output {
-        /// The line.
-        line: String,
-        /// Standard output.
-        stdout: String,
-        /// Standard error.
-        stderr: String,
-        /// Exit code.
-        code: i32,
-    },
+    Output(Box<Printed>),
     /// The experiment with all that was done to it.
     Recorded(Box<Recording>),
     /// The answer to a question.
@@ -389,6 +466,38 @@ pub enum Reply {
     Refused(String),
     /// The engine has stopped; everything needed to reproduce it.
     Fatal(String),
+}
+
+/// What applying an edit made of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// World.
+    pub orchestrator: String,
+    /// `kind/name`.
+    pub object: String,
+    /// `created`, `configured`, or a service's versions.
+    pub word: String,
+    /// Who wrote; empty: the world keeps no owners.
+    pub manager: String,
+    /// Fields, where the world tells their owners.
+    pub fields: Vec<FieldLine>,
+    /// Else the difference of two texts.
+    pub text: String,
+}
+
+/// A field of an object that was applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldLine {
+    /// `.spec.replicas`.
+    pub path: String,
+    /// `added`, `changed`, `overwrote`, `removed` or `kept`.
+    pub fate: String,
+    /// Value before; empty: none.
+    pub before: String,
+    /// Value now; empty: none.
+    pub after: String,
+    /// Managers that owned it before.
+    pub owners: Vec<String>,
 }
 
 /// A finding at a place of a file.

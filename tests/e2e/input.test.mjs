@@ -78,10 +78,11 @@ test("a fault on a machine that is not there is told wherever it is asked for", 
   assert.equal(await at(page, 30), hash);
   // Its place is shown where it can be corrected.
   await page.getByTestId("problem").getByRole("button", { name: /Faults of the experiment/ }).click();
-  const marked = await page.getByTestId("experiment-faults").evaluate((area) => area.value.slice(area.selectionStart, area.selectionEnd));
-  assert.equal(marked, "worker-99");
-  await page.getByTestId("experiment-faults").fill("node-crash worker-2 at 70s");
-  await page.getByTestId("experiment-start").click();
+  assert.equal(await page.getByTestId("tab-faults").getAttribute("aria-pressed"), "true");
+  const marked = page.locator(".editor:not([hidden]) .cm-lintRange-error");
+  await marked.waitFor();
+  assert.equal(await marked.textContent(), "worker-99");
+  await type(page, "worker-99", "worker-2");
   await page.getByTestId("last-valid").waitFor({ state: "detached" });
   // In the console it is the tool's own refusal.
   await page.getByTestId("console-input").fill("sim fault node-crash worker-99");

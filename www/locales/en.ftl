@@ -48,6 +48,29 @@ problems-count = { $count ->
 }
 problem-place = { $file }, line { $line }, column { $column }
 problem-fault = Faults of the experiment, line { $line }, column { $column }
+tab-cluster = cluster
+tab-faults = faults
+fault-script = Edit as text
+fault-remove = Take { $fault } out of the fault script
+changes = { $count ->
+    [one] What the last edit changed: 1 object
+   *[other] What the last edit changed: { $count } objects
+}
+changes-label = What the last edit changed
+changes-output = What the tools printed
+changes-compose = Fields and their owners are Kubernetes' own, from managedFields; of Swarm it is the service's specification. Compose keeps neither: it makes containers anew, as its output says.
+change-created = created
+change-configured = applied by { $manager }
+change-field = Field
+change-value = Value
+change-what = What happened
+change-added = added
+change-changed = changed
+change-changed-of = changed; { $owners } owned it
+change-overwrote = overwritten; { $owners } owned it until now
+change-removed = removed
+change-removed-of = removed; { $owners } owned it
+change-kept = left alone: { $owners } owns it, and the file does not say it
 problem-fix = Fix
 not-modelled = Accepted and kept, but not modelled
 drop-here = Drop files here
@@ -166,6 +189,11 @@ console-label = Console line
 console-hint = kubectl, docker, host and sim commands, for instance: kubectl get pods
 console-run = Run
 console-empty = Nothing was run yet.
+console-log-hint = Enter goes to the buttons of the newest line; arrow keys move among the lines, and among the names in a line's output.
+console-again = Run again at the shown time: { $line }
+console-ran = it ran at { $time }
+watch-stop = Stop (Ctrl+C)
+name-show = Show { $object }
 exit-code = exit code { $code }
 
 ## Experiment dialog
@@ -198,6 +226,7 @@ help-kill = kill the chosen machine; h heals
 help-delete = kill the machine, pod, task or container with the focus
 help-panels = editor, machines, timeline, console
 help-apply = check and apply at once
+help-console = in the console: end the watch, empty the log
 help-why = explain the unit with the focus
 help-plain = Edit in a plain text area
 help-silent = Do not announce changes to screen readers

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Answer, Query, Request, Word};
+use sim_core::protocol::{Answer, Printed, Query, Request, Word};
 use web_sys::{HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
 use crate::control::Control;
-use crate::model::ConsoleEntry;
+use crate::dom;
+use crate::format::clock;
+use crate::model::{Action, ConsoleEntry};
 use crate::text::Text;
 
 /// What the console needs.
@@ -92,7 +94,13 @@ pub fn Console(props: &ConsoleProps) -> Html {
     let on_key = {
         let (input, entries) = (input.clone(), props.entries.clone());
         let (offered, take) = (offered.clone(), take.clone());
+        let control = props.control.clone();
         Callback::from(move |event: KeyboardEvent| {
+            if event.ctrl_key() && event.key() == "l" {
+                event.prevent_default();
+                control.act(Action::Clear);
+                return;
+            }
             match (event.key().as_str(), offered.1.first()) {
                 ("Tab", Some(word)) if !event.shift_key() => {
                     event.prevent_default();
@@ -119,7 +127,7 @@ pub fn Console(props: &ConsoleProps) -> Html {
                     .iter()
                     .rev()
                     .nth(wanted - 1)
-                    .map(|entry| entry.line.as_str())
+                    .map(|entry| entry.printed.line.as_str())
             };
             if let (Some(line), Some(input)) = (line, input.cast::<HtmlInputElement>()) {
                 input.set_value(line);
@@ -127,18 +135,33 @@ pub fn Console(props: &ConsoleProps) -> Html {
             }
         })
     };
+    let watching = props.entries.iter().any(ConsoleEntry::watches);
+    let on_stop = {
+        let control = props.control.clone();
+        Callback::from(move |event: KeyboardEvent| {
+            // What is marked is copied.
+            let stops = event.ctrl_key() && event.key() == "c" && !dom::has_selection();
+            if stops && watching {
+                event.prevent_default();
+                control.act(Action::Unwatch);
+            }
+        })
+    };
+    let on_walk = Callback::from(|event: KeyboardEvent| {
+        if dom::walk_log(&event) {
+            event.prevent_default();
+            event.stop_propagation();
+        }
+    });
+    let last = props.entries.len().saturating_sub(1);
     html! {
-        <section id="panel-console" class="panel console-panel" tabindex="-1" aria-labelledby="console-title">
+        <section id="panel-console" class="panel console-panel" tabindex="-1" aria-labelledby="console-title" onkeydown={on_stop}>
             <h2 id="console-title">{ t.console() }</h2>
-            <div class="console-log" role="log" tabindex="0" aria-labelledby="console-title" data-testid="console-log" ref={log}>
+            <p id="console-log-hint" class="sr-only">{ t.console_log_hint() }</p>
+            <div class="console-log" role="log" tabindex="0" aria-labelledby="console-title" aria-describedby="console-log-hint" data-testid="console-log" ref={log} onkeydown={on_walk}>
                 if props.entries.is_empty() { <p class="quiet">{ t.console_hint() }</p> }
-                { for props.entries.iter().map(|entry| html! {
-                    <div class="console-entry" key={entry.number}>
-                        <pre class="console-line">{ format!("$ {}", entry.line) }</pre>
-                        if !entry.stdout.is_empty() { <pre>{ entry.stdout.trim_end() }</pre> }
-                        if !entry.stderr.is_empty() { <pre class="console-error">{ entry.stderr.trim_end() }</pre> }
-                        if entry.code != 0 { <p class="console-code">{ t.exit_code(entry.code) }</p> }
-                    </div>
+                { for props.entries.iter().enumerate().map(|(place, entry)| html! {
+                    <Entry key={entry.number} {t} control={props.control.clone()} printed={entry.printed.clone()} last={place == last} />
                 }) }
             </div>
             if !offered.1.is_empty() {
@@ -158,4 +181,68 @@ pub fn Console(props: &ConsoleProps) -> Html {
             </form>
         </section>
     }
+}
+
+#[derive(Properties, PartialEq)]
+struct EntryProps {
+    t: Text,
+    control: Control,
+    printed: Rc<Printed>,
+    /// Whether it is where Tab arrives.
+    last: bool,
+}
+
+/// A line, what it printed, and the way to run it again.
+#[component]
+fn Entry(props: &EntryProps) -> Html {
+    let (t, printed) = (props.t, &props.printed);
+    let tabindex = if props.last { "0" } else { "-1" };
+    let again = t.console_again(&printed.line);
+    let on_again = {
+        let (control, line) = (props.control.clone(), printed.line.clone());
+        Callback::from(move |_: MouseEvent| control.perform(&Request::Console(line.clone())))
+    };
+    let on_stop = {
+        let control = props.control.clone();
+        Callback::from(move |_: MouseEvent| control.act(Action::Unwatch))
+    };
+    html! {
+        <div class="console-entry" data-at={printed.at_us.to_string()} data-watching={(printed.every_us > 0).then_some("")}>
+            <div class="console-head">
+                <pre class="console-line">{ format!("$ {}", printed.line) }</pre>
+                <button type="button" class="small again" {tabindex} aria-label={again.clone()} title={format!("{again} · {}", t.console_ran(clock(printed.at_us)))} data-testid="console-again" onclick={on_again} />
+                if printed.every_us > 0 {
+                    <button type="button" class="small" {tabindex} data-testid="watch-stop" onclick={on_stop}>{ t.watch_stop() }</button>
+                }
+            </div>
+            if !printed.stdout.is_empty() { <pre>{ for named(props) }</pre> }
+            if !printed.stderr.is_empty() { <pre class="console-error">{ printed.stderr.trim_end() }</pre> }
+            if printed.code != 0 { <p class="console-code">{ t.exit_code(printed.code) }</p> }
+        </div>
+    }
+}
+
+/// Standard output; names of objects lead to them.
+fn named(props: &EntryProps) -> Vec<Html> {
+    let text = props.printed.stdout.trim_end();
+    let mut parts = Vec::new();
+    let mut at = 0;
+    for name in &props.printed.names {
+        let (from, to) = (name.from as usize, name.to as usize);
+        let (Some(before), Some(word)) = (text.get(at..from), text.get(from..to)) else {
+            continue;
+        };
+        let on_select = {
+            let (control, name) = (props.control.clone(), name.clone());
+            Callback::from(move |_: MouseEvent| control.select(&name))
+        };
+        parts.push(html! { { before } });
+        parts.push(html! {
+            <button type="button" class="name" tabindex="-1" title={props.t.name_show(&name.object)} data-workload={name.workload.clone()}
+                data-orchestrator={name.orchestrator.clone()} data-object={name.object.clone()} data-testid="console-name" onclick={on_select}>{ word }</button>
+        });
+        at = to;
+    }
+    parts.push(html! { { text.get(at..).unwrap_or_default() } });
+    parts
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::File;
+use sim_core::protocol::{FAULTS, File};
 use web_sys::{DragEvent, FileList, HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
@@ -12,6 +12,7 @@ use crate::editor::Editor;
 use crate::files;
 use crate::model::{Action, Model};
 use crate::text::Text;
+use crate::ui::changes::Changes;
 use crate::ui::problems::Problems;
 
 /// What the panel needs.
@@ -41,7 +42,7 @@ pub fn take(control: &Control, list: Option<FileList>, replace: bool) {
             .collect();
         let mut project = (*control.model().project).clone();
         if replace {
-            project.files.clear();
+            project.files.retain(|file| file.name == files::CLUSTER);
         }
         files::merge(&mut project.files, added);
         control.load(project);
@@ -77,13 +78,10 @@ pub fn EditorPanel(props: &EditorPanelProps) -> Html {
             }
         })
     };
-    let tabs = model
-        .project
-        .files
-        .iter()
-        .enumerate()
-        .map(|(place, file)| tab(props, place, file));
-    let editors = model.project.files.iter().filter(|file| seen.borrow().contains(&file.name)).map(|file| {
+    let shown = files::tabs(&model.project);
+    let names: Rc<Vec<String>> = Rc::new(shown.iter().map(|file| file.name.clone()).collect());
+    let tabs = (0..names.len()).map(|place| tab(props, place, &names));
+    let editors = shown.iter().filter(|file| seen.borrow().contains(&file.name)).map(|file| {
         html! {
             <Editor key={format!("{}-{}", props.plain, file.name)} {t} plain={props.plain} control={props.control.clone()} file={file.clone()} active={file.name == model.active}
                 generation={model.generation} checked={model.checked.clone()}
@@ -105,14 +103,21 @@ pub fn EditorPanel(props: &EditorPanelProps) -> Html {
                 <p class="badge badge-stale" data-testid="last-valid"><span aria-hidden="true">{ "▲ " }</span>{ t.last_valid() }</p>
             }
             <div class="editors">{ for editors }</div>
+            <Changes {t} control={props.control.clone()} changes={model.last.changes.clone()} output={model.last.output.clone()} />
             <Problems {t} control={props.control.clone()} checked={model.checked.clone()} />
         </section>
     }
 }
 
-fn tab(props: &EditorPanelProps, place: usize, file: &File) -> Html {
+fn tab(props: &EditorPanelProps, place: usize, names: &Rc<Vec<String>>) -> Html {
     let (t, model) = (props.t, &props.model);
-    let name = file.name.clone();
+    let name = names[place].clone();
+    let label = match name.as_str() {
+        files::CLUSTER => t.tab_cluster(),
+        FAULTS => t.tab_faults(),
+        name => name,
+    };
+    let closable = ![files::CLUSTER, FAULTS].contains(&name.as_str());
     let chosen = name == model.active;
     let errors = model
         .checked
@@ -126,18 +131,13 @@ fn tab(props: &EditorPanelProps, place: usize, file: &File) -> Html {
     };
     let on_key = {
         let control = props.control.clone();
-        let names: Vec<String> = model
-            .project
-            .files
-            .iter()
-            .map(|file| file.name.clone())
-            .collect();
+        let names = names.clone();
         let closed = name.clone();
         Callback::from(move |event: KeyboardEvent| {
             let next = match event.key().as_str() {
                 "ArrowLeft" => place.checked_sub(1),
                 "ArrowRight" => Some(place + 1),
-                "Delete" => {
+                "Delete" if closable => {
                     event.prevent_default();
                     event.stop_propagation();
                     control.remove(&closed);
@@ -160,10 +160,10 @@ fn tab(props: &EditorPanelProps, place: usize, file: &File) -> Html {
         <span class={classes!("tab", chosen.then_some("tab-chosen"))} key={name.clone()}>
             <button type="button" id={format!("tab-{place}")} class="tab-name" data-tab="" aria-pressed={chosen.to_string()}
                 tabindex={if chosen { "0" } else { "-1" }} data-testid={format!("tab-{name}")} onclick={on_choose} onkeydown={on_key}>
-                { name.clone() }
+                { label }
                 if errors > 0 { <span class="tab-errors">{ format!(" ✕{errors}") }</span> }
             </button>
-            if chosen && model.project.files.len() > 1 {
+            if chosen && closable && names.len() > 3 {
                 <button type="button" class="tab-close" tabindex="-1" aria-label={t.file_close(&name)} title={t.file_close(&name)} onclick={on_close}>{ "×" }</button>
             }
         </span>

@@ -69,13 +69,16 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
                     .cast::<HtmlInputElement>()
                     .is_none_or(|add| !add.checked())
             {
-                project.files.clear();
+                project.files.retain(|file| file.name == files::CLUSTER);
             }
             files::merge(&mut project.files, added);
             project.nodes = number(&nodes)
                 .and_then(|nodes| u32::try_from(nodes).ok())
                 .unwrap_or(project.nodes);
             project.seed = number(&seed).unwrap_or(project.seed);
+            let (nodes, seed) = (u64::from(project.nodes), project.seed);
+            files::say(&mut project, "nodes", nodes);
+            files::say(&mut project, "seed", seed);
             project.length_us = number(&length).map_or(project.length_us, |seconds| {
                 seconds.saturating_mul(1_000_000)
             });
@@ -109,8 +112,8 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
                 </div>
                 <label>{ t.experiment_paste() }<textarea rows="6" spellcheck="false" ref={pasted} placeholder={t.experiment_paste_hint()} data-testid="experiment-paste" /></label>
                 <div class="columns">
-                    <label>{ t.experiment_nodes() }<input type="number" min="1" max="5000" ref={nodes} value={project.nodes.to_string()} data-testid="experiment-nodes" /></label>
-                    <label>{ t.experiment_seed() }<input type="number" min="0" ref={seed} value={project.seed.to_string()} data-testid="experiment-seed" /></label>
+                    <label>{ t.experiment_nodes() }<input type="number" min="1" max="5000" ref={nodes} value={files::said(project, "nodes", project.nodes.into()).to_string()} data-testid="experiment-nodes" /></label>
+                    <label>{ t.experiment_seed() }<input type="number" min="0" ref={seed} value={files::said(project, "seed", project.seed).to_string()} data-testid="experiment-seed" /></label>
                     <label>{ t.experiment_length() }<input type="number" min="1" ref={length} value={(project.length_us / 1_000_000).to_string()} data-testid="experiment-length" /></label>
                 </div>
                 <label>{ t.experiment_faults() }<textarea rows="3" spellcheck="false" id="experiment-faults" ref={faults} placeholder={t.experiment_faults_hint()}

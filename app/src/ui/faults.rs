@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{DENSE_MACHINES, FaultMark, Request};
+use sim_core::protocol::{DENSE_MACHINES, FAULTS, FaultMark, Project, Request};
 use web_sys::{DragEvent, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use crate::control::Control;
+use crate::dom;
+use crate::files;
 use crate::format::{clock, span};
 use crate::model::Action;
 use crate::text::Text;
@@ -51,6 +53,8 @@ pub struct FaultsProps {
     pub target: String,
     /// Faults.
     pub faults: Rc<Vec<FaultMark>>,
+    /// The project, with its fault script.
+    pub project: Rc<Project>,
 }
 
 /// The row.
@@ -103,6 +107,23 @@ pub fn Faults(props: &FaultsProps) -> Html {
         let control = props.control.clone();
         Callback::from(move |_: MouseEvent| control.perform(&Request::Heal(None)))
     };
+    let on_script = {
+        let control = props.control.clone();
+        Callback::from(move |_: MouseEvent| {
+            let end = control
+                .model()
+                .project
+                .faults
+                .join("\n")
+                .encode_utf16()
+                .count();
+            dom::set_root("data-panel", Some("edit"));
+            control.act(Action::Reveal {
+                file: FAULTS.to_owned(),
+                from: u32::try_from(end).unwrap_or(0),
+            });
+        })
+    };
     let active = props.faults.iter().any(|fault| fault.active);
     // What became of one fault stands together.
     let mut marks: Vec<&FaultMark> = props.faults.iter().collect();
@@ -129,17 +150,20 @@ pub fn Faults(props: &FaultsProps) -> Html {
                 { other("partition", t.fault_partition()) }
                 { other("registry-down", t.fault_registry()) }
                 <button type="button" data-testid="fault-heal" disabled={!active} onclick={on_heal}>{ t.fault_heal_all() }</button>
+                <button type="button" data-testid="fault-script" onclick={on_script}>{ t.fault_script() }</button>
             </div>
             if props.faults.is_empty() {
                 <p class="quiet">{ t.fault_list_empty() }</p>
             } else {
-                <ul class="fault-list" tabindex="0" aria-labelledby="faults-title">{ for marks.into_iter().map(|fault| outcome(t, fault)) }</ul>
+                <ul class="fault-list" tabindex="0" aria-labelledby="faults-title">{ for marks.iter().enumerate().map(|(place, fault)| outcome(props, fault, place.checked_sub(1).is_none_or(|before| marks[before].number != fault.number))) }</ul>
             }
         </section>
     }
 }
 
-fn outcome(t: Text, fault: &FaultMark) -> Html {
+/// What became of a fault in one world; the `first` row of each can take it out of the script.
+fn outcome(props: &FaultsProps, fault: &FaultMark, first: bool) -> Html {
+    let t = props.t;
     let plane = planes::name(&fault.orchestrator, t);
     let since = |at: u64| span(at.saturating_sub(fault.begun_us));
     let mut words = Vec::new();
@@ -160,11 +184,18 @@ fn outcome(t: Text, fault: &FaultMark) -> Html {
             t.fault_recovered(since(fault.recovered_us))
         });
     }
+    let on_remove = {
+        let (control, number, text) = (props.control.clone(), fault.number, fault.text.clone());
+        Callback::from(move |_: MouseEvent| control.unscript(number, &text))
+    };
     html! {
         <li key={format!("{}-{}", fault.orchestrator, fault.number)} class={classes!(fault.active.then_some("fault-active"))}>
             <span class="fault-plane">{ plane }</span>
             <code>{ &fault.text }</code>
             <span class="fault-words">{ words.join(" · ") }</span>
+            if first && files::without_fault(&props.project, fault.number, &fault.text).is_some() {
+                <button type="button" class="small" aria-label={t.fault_remove(&fault.text)} title={t.fault_remove(&fault.text)} data-testid="fault-remove" onclick={on_remove}>{ "×" }</button>
+            }
         </li>
     }
 }

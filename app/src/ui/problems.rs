@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Diagnostic, File};
+use sim_core::protocol::{Diagnostic, FAULTS, File};
 use yew::prelude::*;
 
 use crate::control::Control;
-use crate::dom;
 use crate::model::{Action, Checked};
 use crate::text::Text;
 
@@ -20,9 +19,6 @@ pub struct ProblemsProps {
     /// The last check.
     pub checked: Rc<Checked>,
 }
-
-/// Name under which the engine's findings about the list of faults come.
-const FAULTS: &str = "faults";
 
 /// The list.
 #[component]
@@ -65,15 +61,7 @@ fn problem(props: &ProblemsProps, place: usize, found: &Diagnostic) -> Html {
     };
     let on_show = {
         let (control, file, from) = (props.control.clone(), found.file.clone(), found.from);
-        let line = found.line;
-        let to = found.to;
         Callback::from(move |_: MouseEvent| {
-            if file == FAULTS {
-                // The list of faults has no tab: it is in the experiment's dialog.
-                dom::dialog("experiment", true);
-                dom::select_line("experiment-faults", line, from, to);
-                return;
-            }
             control.act(Action::Reveal {
                 file: file.clone(),
                 from,

@@ -343,7 +343,7 @@ impl Call<'_> {
             return named.to_owned();
         }
         match self.verb {
-            "apply" => "kubectl-client-side-apply".to_owned(),
+            "apply" => apply::MANAGER.to_owned(),
             "scale" | "cordon" | "uncordon" | "drain" | "delete" => "kubectl".to_owned(),
             verb => format!("kubectl-{verb}"),
         }

@@ -10,6 +10,8 @@ use crate::des::choice::Choices;
 use crate::engine::command::{Answer, Command, FaultSpec, MachineSpec, Orchestrator};
 use crate::engine::history::History;
 use crate::engine::lab::{Input, Lab};
+use crate::engine::world::World;
+use crate::kube::kinds;
 use crate::manifest::compose::loaded::Variables;
 use crate::manifest::compose::project::{Setting, load_compose};
 use crate::manifest::compose::stack::load_stack;
@@ -18,7 +20,10 @@ use crate::manifest::detect::{self, Inputs, Wishes};
 use crate::manifest::diagnostic::{Diagnostic, Severity};
 use crate::manifest::lines::{Source, Sources, Span};
 use crate::manifest::scalar::Dialect;
+use crate::manifest::value::Value;
 
+use super::cluster::{self, Cluster};
+use super::kubectl::apply;
 use super::scenario::{self, Scenario};
 use super::{Output, Session, images, sim};
 
@@ -144,6 +149,20 @@ impl Opened {
         self.sources.len()
     }
 
+    /// The Kubernetes objects of the input.
+    pub fn objects(&self) -> impl Iterator<Item = &Value> {
+        self.first.iter().filter_map(|(_, command)| match command {
+            Command::Kube(request) => match &**request {
+                crate::kube::Request::As { request, .. } => match &**request {
+                    crate::kube::Request::Create { object, .. } => Some(object),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     /// The not-modelled list for people; empty if there is nothing on it.
     pub fn not_modelled_text(&self) -> String {
         if self.not_modelled.is_empty() {
@@ -212,21 +231,33 @@ impl Opened {
 /// A sentence for what is no file's fault: unknown machines in faults, unknown settings, ambiguous
 /// candidates, a bad scenario.
 pub fn open(experiment: &Experiment) -> Result<Opened, String> {
-    let scenarios: Vec<&(String, Arc<str>)> = experiment
+    let (described, rest): (Vec<_>, Vec<_>) = experiment
         .files
         .iter()
-        .filter(|(name, _)| scenario::is_scenario(name))
-        .collect();
-    if experiment.files.len() == 1
-        && let [(name, text)] = scenarios.as_slice()
+        .partition(|(name, _)| name == cluster::FILE);
+    if let [(name, text)] = rest.as_slice()
+        && scenario::is_scenario(name)
     {
         let parsed =
             scenario::parse(text).map_err(|(line, message)| format!("{name}:{line}: {message}"))?;
         return open_scenario(experiment, name, parsed);
     }
-    let files: Vec<(String, Arc<str>)> = experiment
-        .files
-        .iter()
+    let mut own = experiment.clone();
+    let mut said = Cluster::default();
+    let mut wrong = Vec::new();
+    let described = described
+        .first()
+        .map(|(name, text)| Source::new(name, text));
+    if let Some(source) = &described {
+        own.files.retain(|(name, _)| name != cluster::FILE);
+        (said, wrong) = cluster::file(source, &mut own);
+        if !said.machines.is_empty() {
+            own.nodes = 0;
+        }
+    }
+    let experiment = &own;
+    let files: Vec<(String, Arc<str>)> = rest
+        .into_iter()
         .filter(|(name, _)| !scenario::is_scenario(name))
         .cloned()
         .collect();
@@ -244,7 +275,9 @@ pub fn open(experiment: &Experiment) -> Result<Opened, String> {
     );
     let mut problems = problems;
     problems.extend(unreadable(&inputs.files));
-    let mut opened = build(experiment, &files, inputs, None, problems)?;
+    problems.extend(wrong);
+    let mut opened = build(experiment, &files, inputs, None, problems, said.machines)?;
+    opened.sources.extend(described);
     // Findings about the choice of files refer to files that may not have been taken.
     for (name, text) in &files {
         if !opened.sources.iter().any(|source| *source.name == **name) {
@@ -271,48 +304,15 @@ fn unreadable(files: &[Source]) -> Vec<Diagnostic> {
 
 fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Result<Opened, String> {
     let mut own = experiment.clone();
-    let mut only = Vec::new();
-    let mut machines = Vec::new();
+    let mut said = Cluster::default();
     for (line, text) in &parsed.cluster {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let fault = |message: String| format!("{name}:{line}: {message}");
-        match words.as_slice() {
-            ["nodes", count] => {
-                own.nodes = count
-                    .parse()
-                    .map_err(|_| fault(format!("\"{count}\" is not a number of machines")))?
-            }
-            ["managers", count] => {
-                own.managers = count
-                    .parse()
-                    .map_err(|_| fault(format!("\"{count}\" is not a number of managers")))?
-            }
-            ["seed", seed] => {
-                own.seed = Seed(
-                    seed.parse()
-                        .map_err(|_| fault(format!("\"{seed}\" is not a seed")))?,
-                )
-            }
-            ["node", machine, rest @ ..] => {
-                machines.push(sim::machine(machine, rest).map_err(fault)?)
-            }
-            ["worker", rest @ ..] => own.worker = sim::machine("worker", rest).map_err(fault)?,
-            ["set", key, value] => own.settings.push(((*key).to_owned(), (*value).to_owned())),
-            ["orchestrators", names @ ..] => {
-                for name in names {
-                    only.push(
-                        Orchestrator::parse(name)
-                            .ok_or_else(|| fault(format!("unknown orchestrator \"{name}\"")))?,
-                    );
-                }
-            }
-            _ => {
-                return Err(fault(format!(
-                    "unknown cluster line \"{text}\"; known: nodes N, managers N, worker cpu=4 …, node NAME cpu=4 …, seed N, set KEY VALUE, orchestrators NAME…"
-                )));
-            }
-        }
+        cluster::line(text, &mut own, &mut said)
+            .map_err(|(_, message)| format!("{name}:{line}: {message}"))?;
     }
+    let Cluster {
+        machines,
+        orchestrators: mut only,
+    } = said;
     if !machines.is_empty() {
         own.nodes = 0;
     }
@@ -324,16 +324,41 @@ fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Resul
             .map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
     }
     let files = parsed.files.clone();
-    let mut opened = build(&own, &files, inputs, Some(&only), Vec::new())?;
+    let mut opened = build(&own, &files, inputs, Some(&only), Vec::new(), machines)?;
+    opened.script = parsed.script.clone();
+    opened.scenario = Some(parsed);
+    Ok(opened)
+}
+
+/// The request of a first `kubectl apply`: the object remembers what was applied, and who did it is
+/// kept with its fields.
+fn applied(document: &Value) -> crate::kube::Request {
+    let mut object = document.clone();
+    let kind = kinds::of_object(
+        object.str_at(&["apiVersion"]).unwrap_or(""),
+        object.str_at(&["kind"]).unwrap_or(""),
+    );
+    let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
+    if namespace.is_empty() && kind.is_some_and(|kind| kind.namespaced) {
+        object.set_path(&["metadata", "namespace"], "default".into());
+    }
+    crate::kube::Request::As {
+        manager: apply::MANAGER.into(),
+        request: Arc::new(crate::kube::Request::Create {
+            object: apply::remembering(&object),
+            namespace: "default".into(),
+        }),
+    }
+}
+
+/// Machines of their own, in every world.
+fn add(session: &mut Session, machines: Vec<MachineSpec>) {
     for machine in machines {
-        opened.session.history.input(Input {
+        session.history.input(Input {
             only: None,
             command: Command::AddMachine(Box::new(machine)),
         });
     }
-    opened.script = parsed.script.clone();
-    opened.scenario = Some(parsed);
-    Ok(opened)
 }
 
 fn build(
@@ -342,6 +367,7 @@ fn build(
     inputs: Inputs,
     forced: Option<&[Orchestrator]>,
     problems: Vec<Diagnostic>,
+    own_machines: Vec<MachineSpec>,
 ) -> Result<Opened, String> {
     let mut found = problems;
     let mut sources: Vec<Source> = Vec::new();
@@ -371,11 +397,10 @@ fn build(
             found.extend(diagnostics);
             found.extend(images::missing(source, Dialect::Kubernetes));
             for object in &objects {
-                let request = crate::kube::Request::Create {
-                    object: object.document.clone(),
-                    namespace: "default".into(),
-                };
-                first.push((Orchestrator::Kubernetes, Command::Kube(Arc::new(request))));
+                first.push((
+                    Orchestrator::Kubernetes,
+                    Command::Kube(Arc::new(applied(&object.document))),
+                ));
                 for (path, span) in &object.not_modelled {
                     not_modelled.push(NotModelled {
                         file: source.name.clone(),
@@ -481,6 +506,7 @@ fn build(
     settings(&mut lab, experiment)?;
     let mut session = Session::new(History::new(lab));
     machines(&mut session, experiment);
+    add(&mut session, own_machines);
     for (name, text) in files {
         session.files.insert(name.clone(), text.clone());
     }
@@ -551,7 +577,13 @@ fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), String> {
                 }
             }
         }
-        if !known {
+        // A flag of a world that does not run changes nothing.
+        let elsewhere = || {
+            let all = Lab::new(&Orchestrator::ALL, experiment.seed);
+            let mut settings = all.worlds.iter().flat_map(World::settings);
+            settings.any(|(name, _)| name == key)
+        };
+        if !known && !elsewhere() {
             return Err(format!(
                 "unknown setting \"{key}\"; podium shell -c 'sim settings' lists them"
             ));

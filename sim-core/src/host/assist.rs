@@ -440,7 +440,7 @@ fn shape_word(table: &Table, shape: &Shape) -> String {
 }
 
 /// The byte of an offset in UTF-16 units; past the end it is the end.
-fn byte_of(text: &str, offset: u32) -> usize {
+pub(super) fn byte_of(text: &str, offset: u32) -> usize {
     let mut units = 0;
     for (at, letter) in text.char_indices() {
         if units >= offset {
@@ -451,7 +451,7 @@ fn byte_of(text: &str, offset: u32) -> usize {
     text.len()
 }
 
-fn utf16_of(text: &str, byte: usize) -> u32 {
+pub(super) fn utf16_of(text: &str, byte: usize) -> u32 {
     let units: usize = text[..byte].chars().map(char::len_utf16).sum();
     u32::try_from(units).unwrap_or(u32::MAX)
 }

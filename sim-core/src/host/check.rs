@@ -5,7 +5,7 @@ use crate::base::rng::Seed;
 use crate::console::open::{Experiment, Opened, open};
 use crate::console::sim;
 use crate::engine::command::FaultSpec;
-use crate::protocol::{Diagnostic, Project, TextEdit};
+use crate::protocol::{Diagnostic, FAULTS, Project, TextEdit, is_fault};
 
 /// Most worker machines of a page's experiment: what an upstream cluster is tested with.
 const NODES_MAX: u32 = 5_000;
@@ -43,7 +43,7 @@ pub fn experiment(project: &Project) -> Result<Experiment, String> {
                 .push((file.name.clone(), file.text.as_str().into()));
         }
     }
-    for fault in &project.faults {
+    for fault in project.faults.iter().filter(|line| is_fault(line)) {
         experiment.faults.push(
             FaultSpec::parse(fault).map_err(|message| format!("fault \"{fault}\": {message}"))?,
         );
@@ -77,9 +77,6 @@ pub fn diagnostics(opened: &Opened) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// Name under which findings about the list of faults are shown; each fault is a line.
-pub const FAULTS: &str = "faults";
-
 /// What is wrong with a project that could not be opened: the fault that cannot be carried out, with
 /// its line and column in the list, or what the sentence says.
 pub fn refused(project: &Project, message: String) -> Vec<Diagnostic> {
@@ -90,13 +87,19 @@ pub fn refused(project: &Project, message: String) -> Vec<Diagnostic> {
         .and_then(|experiment| open(&experiment))
         .ok();
     let mut found = Vec::new();
+    let mut start = 0;
     for (place, text) in project.faults.iter().enumerate() {
+        let begin = start;
+        start += units(text) + 1;
+        if !is_fault(text) {
+            continue;
+        }
         let checked = FaultSpec::parse(text).and_then(|spec| match &opened {
             Some(opened) => sim::check_target(opened.session.history.lab(), &spec),
             None => Ok(()),
         });
         if let Err(sentence) = checked {
-            found.push(of_fault(place, text, &sentence));
+            found.push(of_fault(place, begin, text, &sentence));
         }
     }
     if found.is_empty() {
@@ -105,8 +108,12 @@ pub fn refused(project: &Project, message: String) -> Vec<Diagnostic> {
     found
 }
 
-/// The sentence's first quoted word is what it is about.
-fn of_fault(place: usize, text: &str, sentence: &str) -> Diagnostic {
+fn units(text: &str) -> u32 {
+    u32::try_from(text.encode_utf16().count()).unwrap_or(u32::MAX)
+}
+
+/// The sentence's first quoted word is what it is about. The line begins at `begin` of the script.
+fn of_fault(place: usize, begin: u32, text: &str, sentence: &str) -> Diagnostic {
     let (message, help) = match sentence.split_once("; ") {
         Some((message, help)) => (message, Some(help.to_owned())),
         None => (sentence, None),
@@ -116,8 +123,7 @@ fn of_fault(place: usize, text: &str, sentence: &str) -> Diagnostic {
         Some(start) => (start, named),
         None => (0, text),
     };
-    let units = |text: &str| u32::try_from(text.encode_utf16().count()).unwrap_or(u32::MAX);
-    let from = units(&text[..start]);
+    let from = begin + units(&text[..start]);
     Diagnostic {
         file: FAULTS.to_owned(),
         from,

@@ -92,7 +92,7 @@ fn lines(orchestrator: &str, kind: &str, name: &str) -> Vec<String> {
     }
 }
 
-const PROGRAMS: [&str; 3] = ["kubectl", "docker", "sim"];
+const PROGRAMS: [&str; 4] = ["kubectl", "docker", "sim", "watch"];
 
 const KUBECTL: [&str; 20] = [
     "get", "describe", "apply", "delete", "scale", "rollout", "logs", "exec", "set", "edit",
@@ -137,7 +137,12 @@ const SIM: [&str; 12] = [
 pub fn words(session: &Session, line: &str) -> Answer {
     let start = line.rfind([' ', '/', ',']).map_or(0, |at| at + 1);
     let (before, typed) = line.split_at(start);
-    let given: Vec<&str> = before.split_whitespace().collect();
+    let mut given: Vec<&str> = before.split_whitespace().collect();
+    // What a watch repeats is completed as if it stood alone.
+    if given.first() == Some(&"watch") {
+        let options = if given.get(1) == Some(&"-n") { 3 } else { 1 };
+        given.drain(..options.min(given.len()));
+    }
     let fixed: Vec<&str> = match given.as_slice() {
         [] => PROGRAMS.to_vec(),
         ["kubectl"] => KUBECTL.to_vec(),

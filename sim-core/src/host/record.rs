@@ -5,9 +5,11 @@
 
 use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
-use crate::protocol::{Act, Answer, Deed, Project, Query, Recording, Reply};
+use crate::protocol::{Act, Answer, Deed, FAULTS, Project, Query, Recording, Reply};
 
-use super::{EngineHost, assist, causes, inspect, loops, picture, view};
+use crate::console::cluster;
+
+use super::{EngineHost, assist, causes, inspect, loops, picture, script_words, view};
 
 /// Most acts of a recording: a person does them one by one.
 const ACTS_MAX: usize = 2_000;
@@ -22,6 +24,8 @@ pub struct Record {
     pending: std::collections::VecDeque<Act>,
     /// Where to stand when all is done; none: nothing is to be done again.
     goal_us: Option<u64>,
+    /// Whether the clock runs on from there.
+    runs_on: bool,
 }
 
 impl Record {
@@ -42,9 +46,20 @@ impl Record {
         self.goal_us = Some(goal_us);
     }
 
+    /// The clock runs on when all is done.
+    pub fn run_on(&mut self) {
+        self.runs_on = true;
+    }
+
+    /// The same beginning in other words: comments of the fault script.
+    pub fn reword(&mut self, faults: Vec<String>) {
+        self.project.faults = faults;
+    }
+
     /// Leaves undone what has not been done again yet; whether there was anything.
     pub fn give_up(&mut self) -> bool {
         self.pending.clear();
+        self.runs_on = false;
         self.goal_us.take().is_some()
     }
 
@@ -86,6 +101,11 @@ impl Record {
             acts.push(Act { at_us, deed });
         }
     }
+}
+
+/// Whether a tab is no manifest but a part of the experiment itself.
+pub(super) fn is_script(name: &str) -> bool {
+    name == FAULTS || name == cluster::FILE
 }
 
 impl EngineHost {
@@ -132,6 +152,7 @@ impl EngineHost {
                 self.seek(target_time);
             }
             self.changed = true;
+            self.playing |= std::mem::take(&mut self.record.runs_on);
             return None;
         };
         self.changed = true;
@@ -148,12 +169,7 @@ impl EngineHost {
             }
             Deed::Console(line) => {
                 let output = self.session.run(&line);
-                vec![Reply::Output {
-                    line,
-                    stdout: output.stdout,
-                    stderr: output.stderr,
-                    code: output.code,
-                }]
+                vec![Reply::Output(Box::new(self.printed(line, output)))]
             }
         };
         self.did(deed);
@@ -163,6 +179,12 @@ impl EngineHost {
     /// Answers a question without changing anything.
     pub(super) fn answer(&self, query: &Query) -> Answer {
         match query {
+            Query::Complete { file, offset } if is_script(&file.name) => {
+                script_words::complete(&self.session, file, *offset)
+            }
+            Query::Hover { file, offset } if is_script(&file.name) => {
+                script_words::hover(&self.session, file, *offset)
+            }
             Query::Complete { file, offset } => assist::complete(file, *offset),
             Query::Hover { file, offset } => assist::hover(file, *offset, &self.not_modelled),
             Query::Inspect {
@@ -170,6 +192,10 @@ impl EngineHost {
                 object,
             } => inspect::sheets(&self.session, orchestrator, object),
             Query::Words(line) => inspect::words(&self.session, line),
+            Query::Look(line) => match self.look(line) {
+                Some(printed) => Answer::Printed(Box::new(printed)),
+                None => Answer::Nothing,
+            },
             Query::Picture(file) => picture::picture(file).map_or(Answer::Nothing, Answer::Picture),
             Query::Loops => Answer::Loops(loops::loops(self.session.history.lab())),
             Query::Causes(why) => causes::causes(self.session.history.lab(), why)

@@ -1,3 +1,6 @@
+mod editing;
+mod terminal;
+
 use super::EngineHost;
 use crate::protocol::{
     Answer, File, Frame, Project, Query, Recording, Reply, Request, StateGroup, Target, View, Why,
@@ -363,7 +366,8 @@ fn a_fault_that_cannot_be_carried_out_is_shown_at_its_place_and_the_last_state_s
         panic!("{found:?}")
     };
     assert_eq!((&*found.file, found.line, found.column), ("faults", 2, 12));
-    assert_eq!((found.from, found.to), (11, 20));
+    // Offsets count from the script's begin.
+    assert_eq!((found.from, found.to), (37, 46));
     assert_eq!(found.message, "there is no machine \"worker-99\"");
     assert!(
         found

@@ -4,6 +4,7 @@
 
 pub mod admission;
 pub mod binding;
+pub mod changes;
 pub mod custom;
 pub mod delete;
 pub mod priority;

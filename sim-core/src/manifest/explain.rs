@@ -46,6 +46,9 @@ codes! {
     /// A service without image and build.
     COMPOSE_NO_IMAGE = "CMP015": "Compose must know what to run: an image to pull, or a build to make one.";
 
+    /// A line of the cluster's description that means nothing.
+    CLUSTER_LINE = "CLU001": "A file called cluster, or a scenario's cluster block, describes the machines, a line for each fact: nodes N, worker cpu=4 memory=8Gi, node NAME cpu=2, managers N, seed N, set KEY VALUE. Lines that begin with # are for people.";
+
     /// Files whose use is not clear.
     FILES_AMBIGUOUS = "FIL001": "Several files could be the stack or the Compose file and none has the usual name. Name the one that is meant with --stack or --compose.";
     /// A file that is not there.

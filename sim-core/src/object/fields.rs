@@ -158,6 +158,27 @@ impl FieldSet {
         result
     }
 
+    /// Shows every path to `visit`, in order; `path` is what leads to this set.
+    pub fn each(&self, path: &mut Vec<Arc<str>>, visit: &mut dyn FnMut(&[Arc<str>])) {
+        for (element, node) in &self.nodes {
+            path.push(element.clone());
+            if node.member {
+                visit(path);
+            }
+            node.below.each(path, visit);
+            path.pop();
+        }
+    }
+
+    /// Whether a path is in the set.
+    pub fn holds(&self, path: &[Arc<str>]) -> bool {
+        match path {
+            [] => false,
+            [last] => self.has(last),
+            [first, rest @ ..] => self.below(first).is_some_and(|below| below.holds(rest)),
+        }
+    }
+
     /// Paths as messages have them: `.spec.containers[name="web"].image`.
     pub fn paths(&self) -> Vec<String> {
         let mut found = Vec::new();

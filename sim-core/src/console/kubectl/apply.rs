@@ -56,6 +56,9 @@ pub const FLAGS: &[&str] = &[
 /// The annotation that remembers what was applied.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// The manager of a client-side apply.
+pub const MANAGER: &str = "kubectl-client-side-apply";
+
 /// One object of a manifest.
 #[derive(Clone, Debug)]
 pub struct Item {

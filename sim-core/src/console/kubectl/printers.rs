@@ -336,8 +336,10 @@ fn custom_columns(
     found: &[(&'static Kind, Value)],
     columns: &[(String, Template)],
 ) {
-    let mut table = Table::default();
-    table.header = columns.iter().map(|(header, _)| header.clone()).collect();
+    let mut table = Table {
+        header: columns.iter().map(|(header, _)| header.clone()).collect(),
+        ..Table::default()
+    };
     for (_, object) in found {
         let cells = columns.iter().map(|(_, path)| {
             let values: Vec<String> = path.values(object).iter().map(text).collect();

@@ -33,14 +33,14 @@ const UPDATES_MAX: usize = 10;
 const MANAGER_MAX: usize = 128;
 
 /// The schema of a kind, kept while it is used.
-enum Schema {
+pub(super) enum Schema {
     Table(Shape),
     Custom(Arc<Structural>),
     Nothing,
 }
 
 impl Schema {
-    fn of(kind: &Kind, version: Option<&Version>) -> Self {
+    pub(super) fn of(kind: &Kind, version: Option<&Version>) -> Self {
         match version {
             Some(version) => Self::Custom(version.schema.clone()),
             None => kubernetes()
@@ -50,7 +50,7 @@ impl Schema {
         }
     }
 
-    fn typed(&self) -> Typed<'_> {
+    pub(super) fn typed(&self) -> Typed<'_> {
         match self {
             Self::Table(shape) => Typed::Table(shape, None),
             Self::Custom(schema) => Typed::CustomRoot(schema),
@@ -65,7 +65,7 @@ fn schema(kind: &Kind, turn: &Turn<'_, '_>) -> Schema {
 }
 
 /// Fields that nobody owns. Source: `stripmeta.go`.
-fn stripped(set: &FieldSet, has_status: bool) -> FieldSet {
+pub(super) fn stripped(set: &FieldSet, has_status: bool) -> FieldSet {
     let mut gone = FieldSet::new();
     let named = |name: &str| -> Arc<str> { format!("f:{name}").into() };
     for name in ["apiVersion", "kind", "metadata"] {
@@ -95,7 +95,7 @@ fn stripped(set: &FieldSet, has_status: bool) -> FieldSet {
 }
 
 /// Whether the status of a kind is written through requests of its own.
-fn has_status(kind: &Kind, version: Option<&Version>) -> bool {
+pub(super) fn has_status(kind: &Kind, version: Option<&Version>) -> bool {
     match version {
         Some(version) => version.status,
         None => kubernetes()
@@ -214,6 +214,11 @@ fn time_of(object: &Value) -> crate::base::time::SimTime {
 impl View<'_> {
     /// `metadata.managedFields` of an object that was read.
     pub fn managed_fields(&self, kind: &Kind, object: &Value) -> Value {
+        Value::list(self.owners(kind, object).iter().map(rendered).collect())
+    }
+
+    /// Owners of an object that was read, in the order in which they are listed.
+    pub(super) fn owners(&self, kind: &Kind, object: &Value) -> Vec<Owner> {
         let version = self.store.definitions().of_kind(kind).map(|found| found.1);
         let (schema, has_status) = (Schema::of(kind, version), has_status(kind, version));
         let key = key_of(kind, object);
@@ -240,7 +245,7 @@ impl View<'_> {
             });
         }
         sort(&mut owners);
-        Value::list(owners.iter().map(rendered).collect())
+        owners
     }
 }
 

@@ -1,0 +1,299 @@
+//! `watch`: a command run again and again, its last output in place of the one before.
+//! Source: `procps-ng/src/watch.c` 4.0.
+//!
+//! The real tool owns a terminal; here a page shows the frames. What a watch repeats must only look:
+//! it runs on a copy of the session, and a command that changed the copy is refused.
+
+use crate::base::time::SimTime;
+
+use super::{Output, Session, script};
+
+/// Columns of the terminal, to whose right edge the header goes.
+const COLUMNS: usize = 80;
+
+/// Shortest time between two runs, in microseconds.
+const INTERVAL_MIN_US: u64 = 100_000;
+
+/// Name of the machine that the tools run on.
+const HOST: &str = "podium";
+
+/// A command to repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Time between two runs, in microseconds.
+    pub interval_us: u64,
+    /// Whether there is a header.
+    pub has_title: bool,
+    /// As the header shows it.
+    pub title: String,
+    /// What is run.
+    pub command: String,
+}
+
+/// The watch that a line asks for, or its refusal; none: the line asks for something else.
+pub fn parse(line: &str) -> Option<Result<Watch, Output>> {
+    let lines = script::parse(line).ok()?;
+    let [
+        script::Line {
+            at: None,
+            pipelines,
+            ..
+        },
+    ] = lines.as_slice()
+    else {
+        return None;
+    };
+    let [pipeline] = pipelines.as_slice() else {
+        return None;
+    };
+    match pipeline.commands.as_slice() {
+        [simple] if simple.output.is_none() && simple.words.first()? == "watch" => {
+            Some(read(&simple.words[1..]))
+        }
+        _ => None,
+    }
+}
+
+fn read(words: &[String]) -> Result<Watch, Output> {
+    let mut watch = Watch {
+        interval_us: 2_000_000,
+        has_title: true,
+        title: String::new(),
+        command: String::new(),
+    };
+    let mut executes = false;
+    let mut words = words.iter().map(String::as_str).peekable();
+    // Options end at the first word that is none: the rest is the command's.
+    while let Some(word) = words.next_if(|word| word.starts_with('-') && word.len() > 1) {
+        let mut value = |text: Option<&str>| {
+            let text = text
+                .filter(|text| !text.is_empty())
+                .or_else(|| words.next());
+            let text = text.ok_or_else(|| usage("watch: option requires an argument -- 'n'\n"))?;
+            let parsed = micros(text).ok_or_else(|| {
+                Output::error(1, format!("watch: failed to parse argument: '{text}'"))
+            })?;
+            watch.interval_us = parsed.max(INTERVAL_MIN_US);
+            Ok(())
+        };
+        match word {
+            "--" => break,
+            "-t" | "--no-title" => watch.has_title = false,
+            "-x" | "--exec" => executes = true,
+            // Lines are not cut here.
+            "-w" | "--no-wrap" => {}
+            "--interval" => value(None)?,
+            _ => match word
+                .strip_prefix("--interval=")
+                .or_else(|| word.strip_prefix("-n"))
+            {
+                Some(text) => value(Some(text))?,
+                None => {
+                    return Err(Output::error(
+                        1,
+                        format!("watch: {word} is not modelled; known: -n, -t, -w, -x"),
+                    ));
+                }
+            },
+        }
+    }
+    let words: Vec<&str> = words.collect();
+    if words.is_empty() {
+        return Err(usage(""));
+    }
+    watch.title = words.join(" ");
+    watch.command = if executes {
+        let quoted = words
+            .iter()
+            .map(|word| format!("'{}' ", word.replace('\'', "'\\''")));
+        quoted.collect()
+    } else {
+        watch.title.clone()
+    };
+    Ok(watch)
+}
+
+fn usage(before: &str) -> Output {
+    Output::error(
+        1,
+        format!(
+            "{before}\nUsage:\n watch [options] command\n\nOptions:\n  -n, --interval <secs>  seconds to wait between updates\n  -t, --no-title         turn off header\n  -w, --no-wrap          turn off line wrapping\n  -x, --exec             pass command to exec instead of \"sh -c\"\n"
+        ),
+    )
+}
+
+/// Seconds with a point or, as everywhere in the real tool, a comma.
+fn micros(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || (whole.len() + part.len() == 0) || whole.len() > 9 {
+        return None;
+    }
+    let seconds: u64 = whole.parse().unwrap_or(0);
+    let part: String = part.chars().chain("000000".chars()).take(6).collect();
+    Some(seconds * 1_000_000 + part.parse::<u64>().ok()?)
+}
+
+impl Watch {
+    /// Runs it once: the header and what the command printed, or why it cannot be repeated.
+    pub fn frame(&self, session: &Session) -> Output {
+        let mut copy = session.clone();
+        let output = copy.run(&self.command);
+        if changed(session, &copy) {
+            return Output::error(
+                1,
+                format!(
+                    "watch: '{}' changes the experiment each time that it runs; only what looks can be repeated",
+                    self.title
+                ),
+            );
+        }
+        let mut text = String::new();
+        if self.has_title {
+            text = self.header(session.history.now());
+            text.push_str("\n\n");
+        }
+        text.push_str(&output.stdout);
+        text.push_str(&output.stderr);
+        Output {
+            stdout: text,
+            stderr: String::new(),
+            code: 0,
+        }
+    }
+
+    /// Interval and command to the left, host and time to the right, as `output_header` fits them in.
+    fn header(&self, now: SimTime) -> String {
+        const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        let at = now.civil();
+        let name = |names: &[&'static str], place: u32| -> &'static str {
+            names.get(place as usize).copied().unwrap_or("")
+        };
+        let right = format!(
+            "{HOST}: {} {} {:>2} {:02}:{:02}:{:02} {}",
+            name(&DAYS, at.weekday),
+            name(&MONTHS, at.month.wrapping_sub(1)),
+            at.day,
+            at.hour,
+            at.minute,
+            at.second,
+            at.year
+        );
+        let tenths = (self.interval_us + 50_000) / 100_000;
+        let mut left = format!("Every {}.{}s: ", tenths / 10, tenths % 10);
+        let room = COLUMNS.saturating_sub(left.chars().count() + right.chars().count());
+        if self.title.chars().count() < room {
+            left.push_str(&self.title);
+        } else {
+            left.extend(self.title.chars().take(room.saturating_sub(5)));
+            left.push_str("...");
+        }
+        let gap = COLUMNS.saturating_sub(left.chars().count() + right.chars().count());
+        left.extend(std::iter::repeat_n(' ', gap));
+        left + &right
+    }
+}
+
+/// Whether a command did anything to the copy that it ran on.
+fn changed(session: &Session, copy: &Session) -> bool {
+    let state = |session: &Session| {
+        let history = &session.history;
+        let (branches, current) = history.branches();
+        (history.log().len(), branches.len(), current, history.now())
+    };
+    state(session) != state(copy)
+        || session.files != copy.files
+        || session.environment != copy.environment
+        || (&session.context, &session.contexts) != (&copy.context, &copy.contexts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Seed;
+    use crate::console::open::{Experiment, open};
+
+    fn session() -> Session {
+        open(&Experiment::new(Seed(1)))
+            .expect("nothing can be wrong")
+            .session
+    }
+
+    fn watch(line: &str) -> Watch {
+        parse(line)
+            .expect("a watch")
+            .unwrap_or_else(|refusal| panic!("{refusal:?}"))
+    }
+
+    #[test]
+    fn options_end_at_the_command() {
+        let found = watch("watch -n 0.5 kubectl get pods -n kube-system");
+        assert_eq!(found.interval_us, 500_000);
+        assert_eq!(found.command, "kubectl get pods -n kube-system");
+        assert_eq!(watch("watch -n5 -t sim time").interval_us, 5_000_000);
+        assert_eq!(
+            watch("watch --interval=0,01 sim time").interval_us,
+            INTERVAL_MIN_US
+        );
+        assert_eq!(watch("watch -x echo 'a  b'").command, "'echo' 'a  b' ");
+        assert_eq!(
+            watch("watch 'kubectl get no | wc -l'").command,
+            "kubectl get no | wc -l"
+        );
+        assert_eq!(parse("sim time"), None);
+        assert_eq!(parse("watch sim time | head"), None);
+        for (line, word) in [
+            ("watch", "Usage:"),
+            ("watch -n", "requires an argument"),
+            ("watch -n x sim time", "failed to parse argument: 'x'"),
+            ("watch -d sim time", "-d is not modelled"),
+        ] {
+            let refusal = parse(line).expect("a watch").expect_err(line);
+            assert!(refusal.stderr.contains(word), "{refusal:?}");
+            assert_eq!(refusal.code, 1);
+        }
+    }
+
+    #[test]
+    fn a_frame_has_the_tools_header() {
+        let mut session = session();
+        session.run("sim advance 65s");
+        let frame = watch("watch -n 5 sim time").frame(&session);
+        assert_eq!(
+            frame.stdout,
+            "Every 5.0s: sim time                            podium: Thu Jan  1 00:01:05 2026\n\n1m5s\n"
+        );
+        let long = format!("watch echo {}", "x".repeat(90));
+        let frame = watch(&long).frame(&session);
+        let header = frame.stdout.lines().next().expect("a header");
+        assert_eq!(header.chars().count(), COLUMNS);
+        assert!(header.contains("xxx...  podium: "), "{header}");
+        assert_eq!(watch("watch -t sim time").frame(&session).stdout, "1m5s\n");
+    }
+
+    #[test]
+    fn what_changes_the_experiment_is_not_repeated() {
+        let session = session();
+        for line in [
+            "watch kubectl create namespace a",
+            "watch sim advance 1s",
+            "watch 'sim time > file'",
+            "watch sim fork",
+            "watch sim fault node-crash worker-1",
+        ] {
+            let frame = watch(line).frame(&session);
+            assert!(
+                frame.stderr.contains("only what looks can be repeated"),
+                "{line}: {frame:?}"
+            );
+            assert_eq!(frame.code, 1);
+        }
+        assert_eq!(
+            session.history.log().len(),
+            self::session().history.log().len()
+        );
+    }
+}
