@@ -263,7 +263,11 @@ impl KubePlane {
             self.apiserver.bootstrap(&mut turn);
             self.heartbeats.register(machine, setup, &mut turn);
             apiserver::load::join(machine, &mut turn);
+            if turn.now() == SimTime::ZERO {
+                apiserver::own_service::found(&mut turn);
+            }
         }
+        self.mind_own_service(ctx, out);
         self.tell(ctx, out);
     }
 
@@ -278,6 +282,7 @@ impl KubePlane {
             self.store.remove_node(node);
         }
         self.kubelets.forget_statics(machine);
+        self.mind_own_service(ctx, out);
         self.tell(ctx, out);
     }
 
@@ -303,6 +308,7 @@ impl KubePlane {
             };
             self.apiserver.request(request, &mut turn)
         };
+        self.mind_own_service(ctx, out);
         self.tell(ctx, out);
         answer
     }

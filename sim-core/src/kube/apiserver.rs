@@ -11,6 +11,7 @@ pub mod priority;
 pub mod immutable;
 pub mod load;
 pub mod managed;
+pub mod own_service;
 pub mod eviction;
 pub mod refusal;
 pub mod resize;
@@ -268,6 +269,7 @@ impl ApiServer {
                 },
             );
         }
+        own_service::found(turn);
     }
 
     /// Address and ports for a Service that has none or brings its own.

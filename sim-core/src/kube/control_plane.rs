@@ -28,7 +28,7 @@ use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::order::{MachineId, Upcall};
 use crate::substrate::{Context, PlaneOutbox, Substrate};
 
-use super::apiserver::Refusal;
+use super::apiserver::{Refusal, own_service};
 use super::render::{uid, uid_text};
 use super::stale::Reader;
 use super::store::events::Message;
@@ -92,6 +92,8 @@ pub enum Event {
     AgentReturns(MachineId, u32),
     /// A reader whose watch lags is told of some of what it missed.
     CacheSees(Reader),
+    /// The API servers look after their own Service.
+    OwnService,
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);
@@ -154,6 +156,10 @@ pub struct ControlPlane {
     commits: Vec<SimDuration>,
     answers: Vec<SimDuration>,
     starting: BTreeSet<MachineId>,
+    /// When control machines were lost that have not come back.
+    fallen: BTreeMap<MachineId, SimTime>,
+    /// The next look at the API servers' own Service, if it is to change something.
+    look: Option<SimTime>,
     serving: Serving,
     /// When requests were last answered, while they are not.
     lost_at: SimTime,
@@ -372,7 +378,9 @@ impl KubePlane {
         match event {
             Event::Serves(machine) => {
                 self.control_plane.starting.remove(&machine);
+                self.control_plane.fallen.remove(&machine);
                 self.look_again(ctx, out);
+                self.mind_own_service(ctx, out);
             }
             Event::Exits(part, turn) => {
                 if self.is_turn(part, turn, State::Stalled) {
@@ -395,6 +403,7 @@ impl KubePlane {
                 }
             }
             Event::CacheSees(reader) => self.cache_sees(reader, ctx, out),
+            Event::OwnService => self.keep_own_service(ctx, out),
             Event::AgentReturns(machine, epoch) => {
                 let plane = &self.control_plane;
                 if plane.epoch == epoch && !plane.cut.contains(&machine) {
@@ -426,6 +435,10 @@ impl KubePlane {
             }
             Upcall::MachineDown { machine } if controls.contains(&machine) => {
                 self.control_plane.starting.remove(&machine);
+                self.control_plane.fallen.insert(machine, ctx.now);
+                let at = own_service::next_look(ctx.now + own_service::LEASE);
+                let look = event::Event::ControlPlane(Event::OwnService);
+                out.after(at.since(ctx.now), look);
                 let first = controls.first().copied();
                 self.look_again(ctx, out);
                 for part in Part::ALL {
@@ -475,10 +488,58 @@ impl KubePlane {
             (Serving::Refused | Serving::NoQuorum, Serving::Yes) => {
                 note("kube-apiserver", "serve", out, ctx);
                 self.found(ctx, out);
+                self.mind_own_service(ctx, out);
             }
             (Serving::Yes, Serving::Yes)
             | (Serving::Refused | Serving::NoQuorum, Serving::Refused | Serving::NoQuorum) => {}
         }
+    }
+
+    /// Whether a control machine is among the addresses of the API servers' own Service.
+    fn is_listed(&self, machine: MachineId, ctx: &Context<'_>) -> bool {
+        let plane = &self.control_plane;
+        let runs = ctx.machines.is_on(machine) && !plane.starting.contains(&machine);
+        let lasts = |lost: &SimTime| ctx.now < *lost + own_service::LEASE;
+        runs || plane.fallen.get(&machine).is_some_and(lasts)
+    }
+
+    /// Sees whether the API servers' own Service is as it should be, and when they look next.
+    pub(super) fn mind_own_service(
+        &mut self,
+        ctx: &Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        let next = own_service::next_look(ctx.now);
+        let plane = &self.control_plane;
+        if plane.serving == Serving::Yes
+            && plane.look != Some(next)
+            && own_service::is_due(
+                |machine| self.is_listed(machine, ctx),
+                &self.store,
+                ctx.machines,
+            )
+        {
+            self.control_plane.look = Some(next);
+            let event = event::Event::ControlPlane(Event::OwnService);
+            out.after(next.since(ctx.now), event);
+        }
+    }
+
+    fn keep_own_service(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        if self.control_plane.serving != Serving::Yes {
+            return;
+        }
+        let controls = ctx.machines.control_machines().iter().copied();
+        let listed: BTreeSet<MachineId> = controls
+            .filter(|machine| self.is_listed(*machine, ctx))
+            .collect();
+        let mut turn = Turn {
+            store: &mut self.store,
+            settings: &self.settings,
+            ctx,
+            out,
+        };
+        own_service::sync(|machine| listed.contains(&machine), &mut turn);
     }
 
     /// Nobody is answered any more.

@@ -30,9 +30,6 @@ pub enum Answer {
     Outside,
 }
 
-/// Address of the API server's own service: the first of kubeadm's range.
-const API_SERVER: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
-
 /// Objects of a kind, in all namespaces.
 pub fn objects(place: &Place<'_>, plural: &str) -> Vec<Value> {
     let (Some(kube), Some(kind)) = (place.world.kube(), kinds::of_word(plural)) else {
@@ -170,10 +167,7 @@ fn find_service(place: &Place<'_>, namespace: &str, service: &str) -> Option<Val
 
 fn service_record(place: &Place<'_>, namespace: &str, service: &str) -> Answer {
     let Some(object) = find_service(place, namespace, service) else {
-        return match (namespace, service) {
-            ("default", "kubernetes") => Answer::Addresses(vec![API_SERVER]),
-            _ => Answer::Unknown,
-        };
+        return Answer::Unknown;
     };
     if let Some(name) = object.str_at(&["spec", "externalName"]) {
         return Answer::Alias(format!("{name}."));
@@ -540,12 +534,10 @@ pub fn service_variables(sight: &Sight<'_>) -> Vec<(String, String)> {
     };
     let mut services = objects(sight.place, "services");
     services.arrange_by_key(|one| one.str_at(&["metadata", "name"]).unwrap_or("").to_owned());
-    let mut own_api = true;
     for service in &services {
         let here = service.str_at(&["metadata", "namespace"]).unwrap_or("");
         let name = service.str_at(&["metadata", "name"]).unwrap_or("");
         let api = here == "default" && name == "kubernetes";
-        own_api &= !api;
         let before = service
             .str_at(&["metadata", "creationTimestamp"])
             .is_some_and(|at| at <= made.as_str());
@@ -564,13 +556,6 @@ pub fn service_variables(sight: &Sight<'_>) -> Vec<(String, String)> {
             })
             .collect();
         add(name, address, &ports);
-    }
-    if own_api {
-        add(
-            "kubernetes",
-            &API_SERVER.to_string(),
-            &[("https".to_owned(), 443, "TCP".to_owned())],
-        );
     }
     rows
 }
