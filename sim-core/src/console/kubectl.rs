@@ -4,6 +4,7 @@
 //! everything that is printed is printed from rendered objects. Knows no rows of the store.
 
 pub mod about;
+pub mod acting;
 pub mod apply;
 pub mod arguments;
 pub mod clock;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 
 use crate::base::time::SimTime;
 use crate::engine::command::{Answer, Command, Orchestrator};
+use crate::kube::apiserver::rbac::Who;
 use crate::kube::apiserver::{Request, Response};
 use crate::kube::kinds::{self, Kind};
 use crate::kube::render::View;
@@ -63,6 +65,8 @@ pub struct Call<'a> {
     pub format: Arc<printers::Format>,
     /// Namespace of the command.
     pub namespace: String,
+    /// Whom the command acts as, if not as the administrator.
+    pub who: Option<Arc<Who>>,
     /// Standard output so far.
     pub stdout: String,
     /// Warnings so far.
@@ -234,9 +238,9 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
     };
     let settled = config::namespace(session, &verb, &arguments).and_then(|namespace| {
         let format = printers::Format::of(session, &verb, &arguments)?;
-        Ok((namespace, format))
+        Ok((namespace, format, acting::who(&arguments)?))
     });
-    let (namespace, format) = match settled {
+    let (namespace, format, who) = match settled {
         Ok(settled) => settled,
         Err(problem) => return Output::error(problem.code, problem.text),
     };
@@ -247,6 +251,7 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         arguments,
         format: Arc::new(format),
         namespace,
+        who,
         stdout: String::new(),
         stderr: String::new(),
     };
@@ -321,6 +326,7 @@ impl Call<'_> {
     /// # Errors
     /// Its refusal.
     pub fn send(&mut self, request: Request) -> Result<Response, Problem> {
+        let request = self.acting(request)?;
         let command = Command::Kube(Arc::new(request));
         let answer = if self.arguments.flag("dry-run") == Some("server") {
             self.session
@@ -363,6 +369,15 @@ impl Call<'_> {
     /// # Errors
     /// `Error from server (NotFound): …`.
     pub fn object(&self, kind: &Kind, name: &str) -> Result<Value, Problem> {
+        self.may("get", kind, &self.namespace, name)?;
+        self.stored(kind, name)
+    }
+
+    /// One object, whoever asks, or upstream's NotFound.
+    ///
+    /// # Errors
+    /// `Error from server (NotFound): …`.
+    pub fn stored(&self, kind: &Kind, name: &str) -> Result<Value, Problem> {
         let found = self.view()?.get(kind, &self.namespace, name);
         found.ok_or_else(|| Problem::server(&crate::kube::Refusal::not_found(kind, name)))
     }
@@ -453,7 +468,7 @@ impl Call<'_> {
                 None if selector.is_some() || self.arguments.on("all") => {
                     let namespace =
                         (!self.arguments.on("all-namespaces")).then_some(self.namespace.as_str());
-                    let objects = self.view()?.list(kind, namespace);
+                    let objects = self.listing(kind, namespace)?;
                     found.extend(
                         objects
                             .into_iter()

@@ -8,6 +8,7 @@ pub mod changes;
 pub mod custom;
 pub mod delete;
 pub mod priority;
+pub mod rbac;
 pub mod immutable;
 pub mod load;
 pub mod managed;
@@ -95,6 +96,13 @@ pub enum Request {
         /// The request.
         request: Arc<Request>,
     },
+    /// A request of somebody other than the administrator, who was asked whether he may.
+    By {
+        /// Whose request it is.
+        who: Arc<rbac::Who>,
+        /// The request.
+        request: Arc<Request>,
+    },
     /// An object taken over from a live cluster as it was read there, status included.
     Load {
         /// The object.
@@ -162,6 +170,8 @@ pub struct ApiServer {
     allocations: service::Allocations,
     /// Draws made for names and addresses.
     draws: BTreeMap<&'static str, u32>,
+    /// Whose request is being answered; none: the administrator's.
+    who: Option<Arc<rbac::Who>>,
 }
 
 /// Namespaces that a fresh cluster has.
@@ -180,6 +190,12 @@ impl ApiServer {
     ) -> Result<Response, Refusal> {
         self.bootstrap(turn);
         match request {
+            Request::By { who, request } => {
+                self.who = Some(who.clone());
+                let answer = self.request(request, turn);
+                self.who = None;
+                answer
+            }
             Request::As { manager, request } => self.managed(manager, request, turn),
             other => self.managed("unknown", other, turn),
         }
@@ -188,7 +204,7 @@ impl ApiServer {
     /// Answers a request without keeping who owns which field.
     fn plain(&mut self, request: &Request, turn: &mut Turn<'_, '_>) -> Result<Response, Refusal> {
         match request {
-            Request::As { request, .. } => self.plain(request, turn),
+            Request::As { request, .. } | Request::By { request, .. } => self.plain(request, turn),
             Request::UpdateStatus { object, namespace } => {
                 self.update_status(object, namespace, turn)
             }
@@ -270,6 +286,27 @@ impl ApiServer {
             );
         }
         own_service::found(turn);
+        let revision = turn.store.bump();
+        for value in rbac::bootstrap() {
+            let Some(kind) = super::kinds::of_word(value.str_at(&["kind"]).unwrap_or("")) else {
+                continue;
+            };
+            turn.store.documents_mut().insert_quietly(
+                DocumentKey {
+                    resource: kind.resource().into(),
+                    namespace: "".into(),
+                    name: value.str_at(&["metadata", "name"]).unwrap_or("").into(),
+                },
+                Document {
+                    value,
+                    row: RowReference::None,
+                    created: crate::base::time::SimTime::ZERO,
+                    revision,
+                    generation: 0,
+                    deletion: None,
+                },
+            );
+        }
     }
 
     /// Address and ports for a Service that has none or brings its own.

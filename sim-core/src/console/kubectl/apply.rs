@@ -477,7 +477,15 @@ fn check_flags(call: &Call<'_>) -> Result<(), Problem> {
 fn one(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str), Problem> {
     let name = named(item)?;
     let modified = remembering(&item.object);
-    let current = call.view()?.get(item.kind, item.namespace(), name);
+    let current = call
+        .read(item.kind, item.namespace(), name)
+        .map_err(|problem| {
+            let of = format!(
+                "retrieving current configuration of:\n{}\nfrom server for:",
+                described(item, name)
+            );
+            problem.when(&of, &item.source)
+        })?;
     let Some(current) = current else {
         let object = post(call, item, &modified)?;
         return Ok((object, "created"));
@@ -518,18 +526,24 @@ fn one(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str), Proble
             Ok((object, "configured"))
         }
         Err(problem) => {
-            let kind = item.kind;
-            let group = kind.api_version;
             let to = format!(
-                "applying patch:\n{}\nto:\nResource: \"{group}, Resource={}\", GroupVersionKind: \"{group}, Kind={}\"\nName: \"{name}\", Namespace: \"{}\"\nfor:",
+                "applying patch:\n{}\nto:\n{}\nfor:",
                 json(&change, KeyOrder::Sorted),
-                kind.plural,
-                kind.kind,
-                item.namespace()
+                described(item, name)
             );
             Err(problem.when(&to, &item.source))
         }
     }
+}
+
+fn described(item: &Item, name: &str) -> String {
+    let (kind, group) = (item.kind, item.kind.api_version);
+    format!(
+        "Resource: \"{group}, Resource={}\", GroupVersionKind: \"{group}, Kind={}\"\nName: \"{name}\", Namespace: \"{}\"",
+        kind.plural,
+        kind.kind,
+        item.namespace()
+    )
 }
 
 /// The name that an applied object must have.

@@ -3,7 +3,11 @@
 use crate::base::time::SimDuration;
 
 /// Flags that every verb has.
-const GLOBAL: [&str; 9] = [
+const GLOBAL: [&str; 13] = [
+    "as",
+    "as-group",
+    "as-uid",
+    "as-user-extra",
     "namespace:n",
     "context",
     "kubeconfig",

@@ -119,7 +119,8 @@ pub fn namespace(session: &Session, verb: &str, arguments: &Arguments) -> Result
             return missing("context", context);
         }
         match (flag("user"), flag("cluster")) {
-            (Some(user), _) if user != USER => return missing("auth info", user),
+            // `create rolebinding --user` and `set subject --user` name subjects.
+            (Some(user), _) if user != USER && !matches!(verb, "create" | "set") => return missing("auth info", user),
             (_, Some(cluster)) if cluster != CLUSTER => return missing("cluster", cluster),
             _ => {}
         }

@@ -193,6 +193,7 @@ fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
         problems = wrong;
         for item in items {
             let name = name_of(&item.object);
+            call.may("delete", item.kind, item.namespace(), name)?;
             match call.view()?.get(item.kind, item.namespace(), name) {
                 Some(object) => found.push((item.kind, object)),
                 None if quiet => {}
@@ -220,7 +221,7 @@ fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
                     "name cannot be provided when a selector is specified",
                 ));
             }
-            Some(name) => match call.object(kind, &name) {
+            Some(name) => match call.may("delete", kind, &call.namespace, &name).and_then(|()| call.stored(kind, &name)) {
                 Ok(object) => found.push((kind, object)),
                 Err(problem) if quiet && problem.reason == "NotFound" => {}
                 Err(problem) => problems.push(problem),
@@ -228,7 +229,7 @@ fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
             None if many => {
                 let namespace =
                     (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
-                let objects = call.view()?.list(kind, namespace);
+                let objects = call.listing(kind, namespace)?;
                 found.extend(
                     objects
                         .into_iter()

@@ -127,7 +127,7 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
                 None => {
                     let namespace =
                         (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
-                    let all = call.view()?.list(kind, namespace);
+                    let all = call.listing(kind, namespace)?;
                     found.extend(
                         all.into_iter()
                             .filter(|object| {
@@ -195,7 +195,7 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
 /// The object of that name, or else the only one whose name starts so.
 fn prefixed(call: &Call<'_>, kind: &'static Kind, name: &str) -> Result<Value, Problem> {
     call.object(kind, name).or_else(|problem| {
-        let list = call.view()?.list(kind, Some(&call.namespace));
+        let list = call.listing(kind, Some(&call.namespace))?;
         list.into_iter()
             .find(|object| name_of(object).starts_with(name))
             .ok_or(problem)
@@ -383,9 +383,7 @@ fn replica_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
 /// If there is no Kubernetes.
 pub fn pods_status(call: &Call<'_>, object: &Value) -> Result<String, Problem> {
     let uid = object.str_at(&["metadata", "uid"]);
-    let pods = call
-        .view()?
-        .list(kind_of("pods")?, object.str_at(&["metadata", "namespace"]));
+    let pods = call.listing(kind_of("pods")?, object.str_at(&["metadata", "namespace"])).unwrap_or_default();
     let count = |phase: &str| {
         pods.iter()
             .filter(|pod| {
@@ -492,7 +490,7 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
     let namespace = object
         .str_at(&["metadata", "namespace"])
         .unwrap_or("default");
-    let mut list = call.view()?.list(kind_of("events")?, Some(namespace));
+    let mut list = call.listing(kind_of("events")?, Some(namespace)).unwrap_or_default();
     list.retain(|event| {
         event.str_at(&["involvedObject", "kind"]) == Some(kind.kind)
             && event.str_at(&["involvedObject", "name"]) == Some(name_of(object))

@@ -83,7 +83,7 @@ pub fn diff(call: &mut Call<'_>) -> Result<(), Problem> {
 /// The object as it is, and as an apply would leave it.
 fn both(call: &mut Call<'_>, item: &Item) -> Result<(Option<Value>, Value), Problem> {
     let name = apply::named(item)?.to_owned();
-    let live = call.view()?.get(item.kind, item.namespace(), &name);
+    let live = call.read(item.kind, item.namespace(), &name)?;
     if call.arguments.on("server-side") {
         let manager: Arc<str> = call
             .arguments

@@ -156,7 +156,7 @@ fn choose(call: &Call<'_>, node: &str) -> Result<Chosen, Problem> {
         ),
         _ => None,
     };
-    let mut pods = call.view()?.list(kind_of("pods")?, None);
+    let mut pods = call.listing(kind_of("pods")?, None)?;
     pods.retain(|pod| {
         pod.str_at(&["spec", "nodeName"]) == Some(node)
             && selector
@@ -220,7 +220,7 @@ fn filter(call: &Call<'_>, pod: &Value) -> Result<Verdict, Problem> {
     {
         let set = owner.str_at(&["name"]).unwrap_or("");
         let namespace = pod.str_at(&["metadata", "namespace"]).unwrap_or("");
-        let there = call.view()?.get(kind_of("daemonsets")?, namespace, set);
+        let there = call.read(kind_of("daemonsets")?, namespace, set)?;
         match there {
             None if force => {
                 last = Verdict::DeleteWarnedOf(format!("daemonsets.apps \"{set}\" not found"));

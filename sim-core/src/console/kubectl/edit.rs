@@ -62,10 +62,9 @@ pub fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, V
     }
     let (found, problems) = super::apply::items(call)?;
     Problem::all(problems)?;
-    let view = call.view()?;
     let look = |item: super::apply::Item| {
         let name = name_of(&item.object);
-        let object = view.get(item.kind, item.namespace(), name);
+        let object = call.read(item.kind, item.namespace(), name)?;
         object
             .map(|object| (item.kind, object))
             .ok_or_else(|| Problem::server(&crate::kube::Refusal::not_found(item.kind, name)))

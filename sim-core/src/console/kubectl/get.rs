@@ -170,6 +170,10 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
             continue;
         }
         let namespace = (!everywhere).then_some(call.namespace.as_str());
+        if let Err(problem) = call.may("list", kind, namespace.unwrap_or(""), "") {
+            problems.push(problem);
+            continue;
+        }
         let view = call.view()?;
         let listed = match &selector {
             Some(selector) => view.list_selected(kind, namespace, selector),
@@ -198,7 +202,7 @@ fn of_files(call: &Call<'_>) -> Result<Found, Problem> {
     let mut objects = Vec::new();
     for item in items {
         let name = name_of(&item.object);
-        match call.view()?.get(item.kind, item.namespace(), name) {
+        match call.read(item.kind, item.namespace(), name)? {
             Some(object) => objects.push((item.kind, object)),
             None => problems.push(Problem::server(&crate::kube::Refusal::not_found(
                 item.kind, name,
@@ -550,7 +554,7 @@ pub fn table(
 pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
     let kind = kind_of("events")?;
     let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
-    let mut found = call.view()?.list(kind, namespace);
+    let mut found = call.listing(kind, namespace)?;
     if let Some(wanted) = call.arguments.flag("for") {
         let (about, name) = wanted.split_once('/').ok_or_else(|| {
             Problem::error(&format!(

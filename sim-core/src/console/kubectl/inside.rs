@@ -50,9 +50,7 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
         .map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into()))
         .collect();
     let selector = crate::base::labels::Selector::from_match_labels(&wanted);
-    let mut found: Vec<Value> = call
-        .view()?
-        .list(pods, Some(&call.namespace))
+    let mut found: Vec<Value> = call.listing(pods, Some(&call.namespace))?
         .into_iter()
         .filter(|pod| super::get::selected(&selector, pod))
         .collect();
@@ -75,6 +73,11 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
         ));
     }
     Ok(found.remove(0))
+}
+
+fn may_enter(call: &Call<'_>, verb: &str, part: &str, pod: &Value) -> Result<(), Problem> {
+    let namespace = pod.str_at(&["metadata", "namespace"]).unwrap_or("");
+    call.may_part(verb, kind_of("pods")?, part, namespace, name_of(pod))
 }
 
 /// The container that is meant; the first one if none is named.
@@ -163,8 +166,7 @@ pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
             pods.push(pod(call, &word)?);
         }
         (None, Some(selector)) => pods.extend(
-            call.view()?
-                .list(kind_of("pods")?, Some(&call.namespace))
+            call.listing(kind_of("pods")?, Some(&call.namespace))?
                 .into_iter()
                 .filter(|pod| super::get::selected(&selector, pod)),
         ),
@@ -188,6 +190,7 @@ pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
 }
 
 fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Problem> {
+    may_enter(call, "get", "log", pod)?;
     let previous = call.arguments.on("previous");
     let bad = |text: String| Problem {
         text: format!("Error from server (BadRequest): {text}"),
@@ -298,6 +301,7 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
         )));
     }
     let container = container_of(call, &pod)?;
+    may_enter(call, "create", "exec", &pod)?;
     let id = machine_container(call, &pod, &container, false)?;
     let now = call.now();
     let arguments: Vec<Arc<str>> = command.iter().map(|word| word.as_str().into()).collect();

@@ -192,7 +192,7 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
 }
 
 fn stored(call: &Call<'_>, namespace: &str, kind: &Kind, name: &str) -> Result<Value, Problem> {
-    let found = call.view()?.get(kind, namespace, name);
+    let found = call.read(kind, namespace, name)?;
     found.ok_or_else(|| Problem::server(&crate::kube::Refusal::not_found(kind, name)))
 }
 

@@ -3,17 +3,16 @@
 use crate::base::arrange::Arrange;
 use crate::console::table::Table;
 use crate::kube::apiserver::admission::policy;
+use crate::kube::apiserver::rbac::{self, Wish};
 use crate::kube::kinds::{KINDS, Kind};
 use crate::manifest::value::Value;
 
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, kind_of, printers};
+use super::{Call, printers};
 
 /// Flags of `auth`.
 pub const AUTH_FLAGS: &[&str] = &[
-    "as",
-    "as-group",
     "!list",
     "!quiet:q",
     "!all-namespaces:A",
@@ -64,15 +63,16 @@ pub fn auth(call: &mut Call<'_>) -> Result<(), Problem> {
 /// `auth whoami`: what a SelfSubjectReview answers.
 /// Source: `k8s.io/kubectl/pkg/cmd/auth/whoami.go`.
 fn whoami(call: &mut Call<'_>) -> Result<(), Problem> {
-    let asked = call.arguments.flag("as").map(str::to_owned);
-    let mut groups: Vec<String> = match asked {
-        None => policy::ADMINISTRATOR_GROUPS.map(str::to_owned).to_vec(),
-        Some(_) => call.arguments.all("as-group"),
+    let (user, groups): (String, Vec<String>) = match &call.who {
+        None => (
+            policy::ADMINISTRATOR.to_owned(),
+            policy::ADMINISTRATOR_GROUPS.map(str::to_owned).to_vec(),
+        ),
+        Some(who) => (
+            who.user.to_string(),
+            who.groups.iter().map(|group| group.to_string()).collect(),
+        ),
     };
-    if asked.is_some() {
-        groups.push("system:authenticated".to_owned());
-    }
-    let user = asked.unwrap_or_else(|| policy::ADMINISTRATOR.to_owned());
     if call
         .arguments
         .flag("output")
@@ -124,13 +124,9 @@ fn may_ask(call: &mut Call<'_>, verb: &str, path: &str) -> Result<bool, Problem>
         call.stderr
             .push_str(&format!("Warning: verb '{verb}' is not a known verb\n\n"));
     }
-    let Some(who) = call.arguments.flag("as").map(str::to_owned) else {
+    let Some(who) = call.who.clone().filter(|who| !who.is_master()) else {
         return Ok(true);
     };
-    let groups = call.arguments.all("as-group");
-    if groups.iter().any(|group| group == "system:masters") {
-        return Ok(true);
-    }
     let fits = |pattern: &str| match pattern.strip_suffix('*') {
         Some(head) => path.starts_with(head),
         None => path == pattern,
@@ -138,7 +134,7 @@ fn may_ask(call: &mut Call<'_>, verb: &str, path: &str) -> Result<bool, Problem>
     if verb == "get" && DISCOVERY.iter().any(|pattern| fits(pattern)) {
         return Ok(true);
     }
-    let rules = rules_of(call, &who, &groups)?;
+    let (rules, _) = rbac::rules(&call.view()?, &who, "");
     Ok(rules.iter().any(|rule| {
         let texts = |field: &str| items(rule, &[field]).iter().filter_map(Value::as_str);
         texts("verbs").any(|one| one == "*" || one == verb) && texts("nonResourceURLs").any(fits)
@@ -172,46 +168,28 @@ fn can(call: &mut Call<'_>, verb: &str, what: &str) -> Result<bool, Problem> {
             kind.map_or(resource, |kind| kind.plural)
         ));
     }
-    let Some(who) = call.arguments.flag("as").map(str::to_owned) else {
+    let Some(who) = call.who.clone().filter(|who| !who.is_master()) else {
         return Ok(true);
     };
-    let groups = call.arguments.all("as-group");
-    if groups.iter().any(|group| group == "system:masters") {
-        return Ok(true);
-    }
     let mut plural = kind.map_or(resource, |kind| kind.plural).to_owned();
     if let Some(sub) = call.arguments.flag("subresource") {
         plural = format!("{plural}/{sub}");
     }
     let group = kind.map_or("*", Kind::group);
-    let asked = [verb, group, plural.as_str(), name];
-    let rules = rules_of(call, &who, &groups)?;
-    Ok(rules.iter().any(|rule| grants(rule, asked)))
-}
-
-/// What a user's bindings give it in the command's namespace.
-fn rules_of(call: &Call<'_>, who: &str, groups: &[String]) -> Result<Vec<Value>, Problem> {
-    let view = call.view()?;
-    let cluster_wide = view.list(kind_of("clusterrolebindings")?, None);
-    let local = view.list(kind_of("rolebindings")?, Some(&call.namespace));
-    let mut rules = Vec::new();
-    for binding in cluster_wide.iter().chain(&local) {
-        let is_subject = items(binding, &["subjects"])
-            .iter()
-            .any(|subject| names(subject, who, groups));
-        if !is_subject {
-            continue;
-        }
-        let role = binding.str_at(&["roleRef", "name"]).unwrap_or("");
-        let role = match binding.str_at(&["roleRef", "kind"]) {
-            Some("ClusterRole") => view.get(kind_of("clusterroles")?, "", role),
-            _ => view.get(kind_of("roles")?, &call.namespace, role),
-        };
-        if let Some(role) = role {
-            rules.extend(items(&role, &["rules"]).to_vec());
-        }
-    }
-    Ok(rules)
+    let namespace = if call.arguments.on("all-namespaces") {
+        ""
+    } else {
+        &call.namespace
+    };
+    let wish = Wish {
+        verb,
+        group,
+        resource: &plural,
+        namespace,
+        name,
+    };
+    let (rules, _) = rbac::rules(&call.view()?, &who, namespace);
+    Ok(rules.iter().any(|rule| rbac::grants(rule, &wish)))
 }
 
 /// What every authenticated user may do. Source: `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go`
@@ -237,12 +215,8 @@ const DISCOVERY: [&str; 11] = [
 
 /// `auth can-i --list`. Source: `k8s.io/kubectl/pkg/cmd/auth/cani.go`, `…/pkg/util/rbac`.
 fn list(call: &mut Call<'_>) -> Result<(), Problem> {
-    let who = call.arguments.flag("as").map(str::to_owned);
-    let groups = call.arguments.all("as-group");
-    let rules = match &who {
-        Some(who) if !groups.iter().any(|group| group == "system:masters") => {
-            rules_of(call, who, &groups)?
-        }
+    let rules = match &call.who {
+        Some(who) if !who.is_master() => rbac::rules(&call.view()?, who, &call.namespace).0,
         _ => vec![
             Value::object([
                 ("apiGroups", Value::list(vec!["*".into()])),
@@ -338,49 +312,6 @@ fn list(call: &mut Call<'_>) -> Result<(), Problem> {
     call.stdout
         .push_str(&table.kubectl(!call.arguments.on("no-headers")));
     Ok(())
-}
-
-/// Whether a subject of a binding is this user or one of the groups.
-fn names(subject: &Value, who: &str, groups: &[String]) -> bool {
-    let name = subject.str_at(&["name"]).unwrap_or("");
-    match subject.str_at(&["kind"]) {
-        Some("ServiceAccount") => {
-            let namespace = subject.str_at(&["namespace"]).unwrap_or("");
-            who == format!("system:serviceaccount:{namespace}:{name}")
-        }
-        Some("Group") => {
-            groups.iter().any(|group| group == name)
-                || name == "system:authenticated"
-                || name == "system:serviceaccounts" && who.starts_with("system:serviceaccount:")
-                || name
-                    .strip_prefix("system:serviceaccounts:")
-                    .is_some_and(|namespace| {
-                        who.starts_with(&format!("system:serviceaccount:{namespace}:"))
-                    })
-        }
-        _ => name == who,
-    }
-}
-
-/// Source: `plugin/pkg/auth/authorizer/rbac/rbac.go` (RuleAllows).
-fn grants(rule: &Value, [verb, group, resource, name]: [&str; 4]) -> bool {
-    let has = |field: &str, wanted: &str| {
-        items(rule, &[field])
-            .iter()
-            .any(|one| matches!(one.as_str(), Some(found) if found == "*" || found == wanted))
-    };
-    let sub = resource.split_once('/').map(|(_, sub)| format!("*/{sub}"));
-    let of_resource = has("resources", resource)
-        || sub.is_some_and(|sub| {
-            items(rule, &["resources"])
-                .iter()
-                .any(|one| one.as_str() == Some(&sub))
-        });
-    let named = items(rule, &["resourceNames"]);
-    has("verbs", verb)
-        && has("apiGroups", group)
-        && of_resource
-        && (named.is_empty() || named.iter().any(|one| one.as_str() == Some(name)))
 }
 
 /// `api-versions`.

@@ -3,6 +3,7 @@
 use crate::base::arrange::Arrange;
 use crate::console::table::Table;
 use crate::kube::KubePlane;
+use crate::kube::apiserver::rbac::Wish;
 use crate::manifest::value::Value;
 
 use super::pod_status::items;
@@ -53,6 +54,14 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
     let selector = call.selector()?;
     let everywhere = call.arguments.on("all-namespaces");
     let namespace = (!nodes && !everywhere).then_some(call.namespace.as_str());
+    let named = names.first().map_or("", String::as_str);
+    call.may_wish(&Wish {
+        verb: if named.is_empty() { "list" } else { "get" },
+        group: "metrics.k8s.io",
+        resource: if nodes { "nodes" } else { "pods" },
+        namespace: namespace.unwrap_or(""),
+        name: named,
+    })?;
     let pods = call.view()?.list(kind_of("pods")?, namespace);
     let world = call.session.world(Orchestrator::Kubernetes)?;
     let plane = world

@@ -96,7 +96,7 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
             .unwrap_or("")
             .to_owned();
         loop {
-            let now = call.view()?.get(kind, &namespace, &name);
+            let now = call.read(kind, &namespace, &name)?;
             let met = match (&goal, &now) {
                 (For::Delete, now) => now
                     .as_ref()
@@ -167,24 +167,20 @@ fn present(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Valu
     if call.arguments.flag("filename").is_some() {
         let (items, problems) = apply::items(call)?;
         Problem::all(problems)?;
-        let view = call.view()?;
-        return Ok(items
-            .into_iter()
-            .filter_map(|item| {
-                let object = view.get(item.kind, item.namespace(), name_of(&item.object))?;
-                Some((item.kind, object))
-            })
-            .collect());
+        for item in items {
+            let object = call.read(item.kind, item.namespace(), name_of(&item.object))?;
+            found.extend(object.map(|object| (item.kind, object)));
+        }
+        return Ok(found);
     }
     for (kind, name) in call.targets(words)? {
         match name {
             Some(name) => found.extend(
-                call.view()?
-                    .get(kind, &call.namespace, &name)
+                call.read(kind, &call.namespace, &name)?
                     .map(|object| (kind, object)),
             ),
             None => {
-                let objects = call.view()?.list(kind, Some(&call.namespace));
+                let objects = call.listing(kind, Some(&call.namespace))?;
                 found.extend(
                     objects
                         .into_iter()

@@ -359,7 +359,7 @@ pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     };
     let everywhere = call.arguments.on("all-namespaces");
     if let Some(name) = name
-        && call.view()?.get(kind, &namespace, name).is_none()
+        && call.read(kind, &namespace, name)?.is_none()
     {
         return Err(Problem::server(&crate::kube::Refusal::not_found(
             kind, name,
@@ -372,6 +372,11 @@ pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         labels: call.selector()?,
         fields: get::field_selector(call.arguments.flag("field-selector").unwrap_or(""))?,
     };
+    if name.is_none() && !call.arguments.on("watch-only") {
+        call.may("list", kind, scope.namespace.as_deref().unwrap_or(""), "")?;
+    }
+    let (place, one) = (scope.namespace.as_deref().unwrap_or(""), name.as_deref());
+    call.may("watch", kind, place, one.unwrap_or(""))?;
     let timeout = call.arguments.flag("request-timeout").map(str::to_owned);
     let span = Span::of(call, timeout.as_deref())?;
     let mut watcher = Watcher::new(scope, &call.view()?)?;

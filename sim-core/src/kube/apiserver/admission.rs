@@ -15,7 +15,7 @@ use crate::kube::kinds::Kind;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
-use super::Refusal;
+use super::{Refusal, rbac};
 
 /// Fills in what the namespace gives to those who say nothing.
 pub fn fill(kind: &Kind, namespace: &str, object: &mut Value, turn: &Turn<'_, '_>) {
@@ -33,7 +33,7 @@ pub fn check(
     kind: &'static Kind,
     namespace: &str,
     object: &Value,
-    user: &str,
+    (user, who): (&str, Option<&rbac::Who>),
     turn: &Turn<'_, '_>,
 ) -> Result<(), Refusal> {
     let name: Arc<str> = object.str_at(&["metadata", "name"]).unwrap_or("").into();
@@ -53,6 +53,7 @@ pub fn check(
     policy::check(
         &policy::Attempt {
             user,
+            who,
             operation: "CREATE",
             kind,
             namespace,

@@ -29,6 +29,7 @@ impl ApiServer {
         };
         let attempt = super::admission::policy::Attempt {
             user: super::admission::policy::ADMINISTRATOR,
+            who: self.who.as_deref(),
             operation: "DELETE",
             kind,
             namespace,

@@ -327,6 +327,7 @@ impl ApiServer {
         }
         match request {
             Request::As { manager, request } => self.managed(manager, request, turn),
+            Request::By { request, .. } => self.managed(manager, request, turn),
             Request::Apply {
                 object,
                 namespace,

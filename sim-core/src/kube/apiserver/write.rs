@@ -85,7 +85,8 @@ impl ApiServer {
             parse(&filled, namespace, Old::None, turn)?
         };
         let user = super::admission::policy::ADMINISTRATOR;
-        super::admission::check(kind, &key.namespace, &parsed.value, user, turn)?;
+        let who = self.who.as_deref();
+        super::admission::check(kind, &key.namespace, &parsed.value, (user, who), turn)?;
         let now = turn.now();
         let mut value = parsed.value.clone();
         if parsed.custom.as_ref().is_none_or(|custom| custom.status) {
@@ -209,6 +210,7 @@ impl ApiServer {
         }
         let attempt = super::admission::policy::Attempt {
             user: super::admission::policy::ADMINISTRATOR,
+            who: self.who.as_deref(),
             operation: "UPDATE",
             kind,
             namespace: &key.namespace,

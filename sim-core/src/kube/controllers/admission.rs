@@ -112,7 +112,7 @@ fn limited(
     if pod != before {
         valid(kind, &name, &pod)?;
     }
-    admission::check(kind, namespace, &pod, user, turn)
+    admission::check(kind, namespace, &pod, (user, None), turn)
         .map_err(|refusal: Refusal| refusal.message)?;
     if pod == before {
         return Ok(template);
@@ -167,6 +167,7 @@ pub fn judge(
     let text = |field: &str| object.str_at(&["metadata", field]).unwrap_or("");
     let attempt = admission::policy::Attempt {
         user,
+        who: None,
         operation: "CREATE",
         kind,
         namespace: text("namespace"),

@@ -21,7 +21,7 @@ pub fn set(call: &mut Call<'_>) -> Result<(), Problem> {
     let (found, mut problems) = items(call)?;
     for item in &found {
         let name = name_of(&item.object);
-        let Some(current) = call.view()?.get(item.kind, item.namespace(), name) else {
+        let Some(current) = call.read(item.kind, item.namespace(), name)? else {
             let missing = crate::kube::Refusal::not_found(item.kind, name);
             problems.push(Problem::server(&missing));
             continue;

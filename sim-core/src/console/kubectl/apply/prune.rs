@@ -57,7 +57,7 @@ pub fn prune(
             vec![None]
         };
         for place in places {
-            for object in call.view()?.list(kind, place) {
+            for object in call.listing(kind, place)? {
                 let wanted = selector
                     .as_ref()
                     .is_none_or(|selector| get::selected(selector, &object));

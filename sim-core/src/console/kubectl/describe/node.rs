@@ -188,7 +188,7 @@ fn shown(amount: i64, resource: &str, of: i64) -> String {
 
 fn pods(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     let name = name_of(node);
-    let mut list = call.view()?.list(kind_of("pods")?, None);
+    let mut list = call.listing(kind_of("pods")?, None).unwrap_or_default();
     list.retain(|pod| {
         pod.str_at(&["spec", "nodeName"]) == Some(name)
             && !matches!(

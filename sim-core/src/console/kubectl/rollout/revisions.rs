@@ -33,9 +33,7 @@ pub fn number(object: &Value) -> i64 {
 
 fn owned(call: &Call<'_>, word: &str, owner: &Value) -> Result<Vec<Value>, Problem> {
     let uid = owner.str_at(&["metadata", "uid"]);
-    let mut found = call
-        .view()?
-        .list(kind_of(word)?, owner.str_at(&["metadata", "namespace"]));
+    let mut found = call.listing(kind_of(word)?, owner.str_at(&["metadata", "namespace"]))?;
     found.retain(|object| {
         items(object, &["metadata", "ownerReferences"])
             .iter()

@@ -12,6 +12,7 @@ use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 use crate::object::cel::{COST_MAX, Program, Ty};
 
+use super::super::rbac::Who;
 use super::super::refusal::cause;
 use super::super::{Cause, Refusal};
 
@@ -39,6 +40,8 @@ fn is_denying(binding: &Value) -> bool {
 pub struct Attempt<'v> {
     /// Who wants it: [`ADMINISTRATOR`], or a controller's service account.
     pub user: &'v str,
+    /// Somebody else, in whose name a person asks.
+    pub who: Option<&'v Who>,
     /// `CREATE`, `UPDATE` or `DELETE`.
     pub operation: &'static str,
     /// Kind.
@@ -290,8 +293,17 @@ fn scope(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Vec<(&'static str, Value
         (
             "userInfo",
             Value::object([
-                ("username", text(attempt.user)),
-                ("groups", groups(attempt.user)),
+                (
+                    "username",
+                    text(attempt.who.map_or(attempt.user, |who| &who.user)),
+                ),
+                (
+                    "groups",
+                    attempt.who.map_or_else(
+                        || groups(attempt.user),
+                        |who| Value::list(who.groups.iter().map(|group| text(group)).collect()),
+                    ),
+                ),
             ]),
         ),
     ]);
