@@ -1,13 +1,14 @@
 //! Admission of what controllers make: what a person's pod meets, theirs meet too. The namespace's
-//! limits fill in what is missing, its limits, security level, policies and quotas are asked.
+//! limits fill in what is missing, its limits, security level, policies and quotas are asked. Policies
+//! are asked as well before controllers delete pods and give ReplicaSets another size.
 //! Source: `pkg/kubeapiserver/options/plugins.go`.
 
 use crate::base::name::Name;
 use crate::kube::apiserver::workload::keep_template;
-use crate::kube::apiserver::{Cause, Refusal, admission};
+use crate::kube::apiserver::{Cause, Refusal, admission, read};
 use crate::kube::kinds::{self, Kind};
-use crate::kube::rows::ReplicaSetId;
 use crate::kube::rows::workload::OwnerKind;
+use crate::kube::rows::{PodId, ReplicaSetId};
 use crate::kube::store::document::DocumentKey;
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
@@ -45,7 +46,7 @@ pub fn admit(
     let namespace = turn.store.template(template).namespace;
     let namespace = turn.ctx.symbols.text(namespace).to_owned();
     let document = &turn.store.template(template).document;
-    let special = ["runtimeClassName", "overhead"]
+    let special = ["runtimeClassName", "overhead", "serviceAccountName"]
         .iter()
         .any(|field| document.path(&["spec", field]).is_some());
     let admitted = if special || asks(&namespace, turn) {
@@ -149,6 +150,72 @@ fn valid(kind: &'static Kind, name: &str, pod: &Value) -> Result<(), String> {
     }
     Err(Refusal::invalid(kind, name, causes).message)
 }
+
+/// Whether bound policies let somebody delete a pod.
+///
+/// # Errors
+/// `pods "x" is forbidden: …`.
+pub fn judge_delete(user: &str, pod: PodId, turn: &Turn<'_, '_>) -> Result<(), String> {
+    if !admission::policy::is_any_bound(turn) {
+        return Ok(());
+    }
+    let Some(row) = turn.store.pod(pod) else {
+        return Ok(());
+    };
+    let namespace = turn.store.template(row.template).namespace;
+    let (namespace, name) = (
+        turn.ctx.symbols.text(namespace),
+        row.name.text(turn.ctx.symbols),
+    );
+    let kind = kinds::of_word("pods").expect("Pod is a kind");
+    let old = read(kind, namespace, &name, turn);
+    let attempt = admission::policy::Attempt {
+        user,
+        who: None,
+        operation: "DELETE",
+        kind,
+        namespace,
+        name: &name,
+        object: None,
+        old: old.as_ref(),
+    };
+    admission::policy::check(&attempt, turn).map_err(|refusal| refusal.message)
+}
+
+/// Whether bound policies let the deployment controller give a ReplicaSet another size.
+///
+/// # Errors
+/// `replicasets.apps "x" is forbidden: …`.
+pub fn judge_size(set: ReplicaSetId, wanted: i64, turn: &Turn<'_, '_>) -> Result<(), String> {
+    if !admission::policy::is_any_bound(turn) {
+        return Ok(());
+    }
+    let Some(row) = turn.store.replica_set(set) else {
+        return Ok(());
+    };
+    let (namespace, name) = (
+        turn.ctx.symbols.text(row.namespace),
+        turn.ctx.symbols.text(row.name),
+    );
+    let kind = kinds::of_word("replicasets").expect("ReplicaSet is a kind");
+    let old = read(kind, namespace, name, turn);
+    let mut new = old.clone().unwrap_or_default();
+    new.set_path(&["spec", "replicas"], wanted.into());
+    let attempt = admission::policy::Attempt {
+        user: DEPLOYMENTS,
+        who: None,
+        operation: "UPDATE",
+        kind,
+        namespace,
+        name,
+        object: Some(&new),
+        old: old.as_ref(),
+    };
+    admission::policy::check(&attempt, turn).map_err(|refusal| refusal.message)
+}
+
+/// Whom the deployment controller acts as.
+pub const DEPLOYMENTS: &str = "system:serviceaccount:kube-system:deployment-controller";
 
 /// Whether bound policies let a controller make an object.
 ///

@@ -22,6 +22,7 @@ use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
+use super::admission;
 use arithmetic::{Bounds, Share, Size};
 
 /// The controller.
@@ -342,6 +343,13 @@ impl DeploymentController {
             return;
         }
         self.limiter.take(turn.now());
+        if before != wanted {
+            if admission::judge_size(set, wanted, turn).is_err() {
+                self.retry(id, turn);
+                return;
+            }
+            self.refusals.remove(&id);
+        }
         turn.store.write_replica_set(set, before != wanted, |row| {
             row.replicas = wanted;
             row.desired = Some(desired);

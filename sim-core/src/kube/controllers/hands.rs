@@ -198,7 +198,7 @@ impl Hands {
     }
 
     /// The next try has another name and comes after a wait.
-    fn retry_later(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+    pub(super) fn retry_later(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         if let Some(row) = turn.store.replica_set_mut(id) {
             row.ordinal = row.ordinal.saturating_add(1);
@@ -222,6 +222,10 @@ impl Hands {
 
     /// Begins to delete pods.
     pub fn delete(&mut self, id: ReplicaSetId, pods: &[PodId], turn: &mut Turn<'_, '_>) {
+        let refused = self.refusals.get(&id);
+        if refused.is_some_and(|(_, until)| *until > turn.now()) {
+            return;
+        }
         let mut count = 0;
         for pod in pods {
             if turn
@@ -241,6 +245,15 @@ impl Hands {
         }
     }
 
+    /// Whether the API server lets a pod of an object be deleted.
+    ///
+    /// # Errors
+    /// Its refusal.
+    pub fn judge(&self, id: ReplicaSetId, pod: PodId, turn: &Turn<'_, '_>) -> Result<(), String> {
+        let kind = turn.store.replica_set(id).map(|row| row.kind);
+        admission::judge_delete(admission::account(kind.unwrap_or_default()), pod, turn)
+    }
+
     /// Whether a deletion is its.
     pub fn deletes(&self, pod: PodId) -> bool {
         self.deletions.contains_key(&pod)
@@ -256,6 +269,12 @@ impl Hands {
         let Some(row) = turn.store.pod(pod).copied() else {
             return Some(owner);
         };
+        if let Err(refusal) = self.judge(owner, pod, turn) {
+            let message = Message::Text(format!("Error deleting: {refusal}").into());
+            self.warning(owner, "FailedDelete", message, turn);
+            self.retry_later(owner, turn);
+            return Some(owner);
+        }
         self.normal(
             owner,
             "SuccessfulDelete",

@@ -37,8 +37,21 @@ pub struct ReplicaSetController {
     pub limiter: Limiter,
     /// Deletions decided and not yet carried out, and for whom.
     pub deletions: BTreeMap<PodId, ReplicaSetId>,
-    /// Refused creations: how many in a row, the newest refusal, and when the next try may be.
-    pub refusals: BTreeMap<ReplicaSetId, (u32, Arc<str>, SimTime)>,
+    /// What the API server has refused.
+    pub refusals: BTreeMap<ReplicaSetId, Refused>,
+}
+
+/// Creations or deletions that were refused.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// How many in a row.
+    times: u32,
+    /// Why the newest was.
+    why: Arc<str>,
+    /// When the next try may be.
+    until: SimTime,
+    /// Whether they are deletions.
+    deletes: bool,
 }
 
 impl ReplicaSetController {
@@ -51,10 +64,12 @@ impl ReplicaSetController {
         let waits = self
             .refusals
             .get(&id)
-            .is_some_and(|(_, _, until)| *until > turn.now());
+            .filter(|refused| refused.deletes == (row.pods.active > row.replicas))
+            .is_some_and(|refused| refused.until > turn.now());
         let settled = row.creating == 0 && row.deleting_pods == 0 && !waits;
         let difference = row.pods.active - row.replicas;
-        if difference >= 0 {
+        let is_over = |refused: &Refused| difference == 0 || refused.deletes != (difference > 0);
+        if self.refusals.get(&id).is_some_and(is_over) {
             self.refusals.remove(&id);
         }
         if !row.deleting && settled && difference < 0 {
@@ -97,7 +112,7 @@ impl ReplicaSetController {
         let template = match admission::admit(id, template, pod_name, turn) {
             Ok(template) => template,
             Err(refusal) => {
-                self.refused(id, refusal, turn);
+                self.refused(id, refusal, false, turn);
                 return;
             }
         };
@@ -177,6 +192,16 @@ impl ReplicaSetController {
         let now = turn.now();
         let owner = self.deletions.remove(&pod)?;
         let gone = turn.store.pod(pod).copied();
+        let kind = turn.store.replica_set(owner).map(|row| row.kind);
+        let judged =
+            admission::judge_delete(admission::account(kind.unwrap_or_default()), pod, turn);
+        if let Err(refusal) = judged {
+            if let Some(set) = turn.store.replica_set_mut(owner) {
+                set.deleting_pods -= 1;
+            }
+            self.refused(owner, refusal, true, turn);
+            return Some(owner);
+        }
         if let Some(set) = turn.store.replica_set_mut(owner) {
             set.deleting_pods -= 1;
             let object = (set.kind.text(), set.namespace, Name::plain(set.name));
@@ -233,32 +258,53 @@ impl ReplicaSetController {
 
     /// The API server refused a creation: the rest of the wave's followers is given up, and tried
     /// again from one, after a wait that doubles.
-    fn refused(&mut self, id: ReplicaSetId, refusal: String, turn: &mut Turn<'_, '_>) {
+    fn refused(
+        &mut self,
+        id: ReplicaSetId,
+        refusal: String,
+        deletes: bool,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let now = turn.now();
         let Some(row) = turn.store.replica_set_mut(id) else {
             return;
         };
-        row.creating = 0;
-        // The next try has another name.
-        row.ordinal += 1;
+        if !deletes {
+            row.creating = 0;
+            // The next try has another name.
+            row.ordinal += 1;
+        }
         let object = (row.kind.text(), row.namespace, Name::plain(row.name));
         let component = component(row.kind);
-        let text: Arc<str> = format!("Error creating: {refusal}").into();
-        let refused = self.refusals.entry(id).or_insert((0, refusal.into(), now));
-        refused.0 += 1;
-        // 5 ms, doubled with each failure, at most 1000 s.
-        // Source: `staging/src/k8s.io/client-go/util/workqueue/default_rate_limiters.go`.
-        let wait = SimDuration::from_millis(5)
-            .saturating_mul(1 << (refused.0 - 1).min(20))
-            .as_micros()
-            .min(1_000_000_000);
-        refused.2 = now + SimDuration::from_micros(wait);
-        let at = refused.2;
-        turn.warning(object, component, "FailedCreate", Message::Text(text));
-        turn.at(at, Event::Sync(Key::ReplicaSet(id)));
+        let (doing, reason) = if deletes {
+            ("deleting", "FailedDelete")
+        } else {
+            ("creating", "FailedCreate")
+        };
+        let text: Arc<str> = format!("Error {doing}: {refusal}").into();
+        let refused = self.refusals.entry(id).or_insert_with(|| Refused {
+            times: 0,
+            why: refusal.into(),
+            until: now,
+            deletes,
+        });
+        // Deletions of one pass fail together and count once.
+        if !deletes || refused.until <= now {
+            refused.times += 1;
+            // 5 ms, doubled with each failure, at most 1000 s.
+            // Source: `staging/src/k8s.io/client-go/util/workqueue/default_rate_limiters.go`.
+            let wait = SimDuration::from_millis(5)
+                .saturating_mul(1 << (refused.times - 1).min(20))
+                .as_micros()
+                .min(1_000_000_000);
+            refused.until = now + SimDuration::from_micros(wait);
+            let at = refused.until;
+            turn.at(at, Event::Sync(Key::ReplicaSet(id)));
+        }
+        turn.warning(object, component, reason, Message::Text(text));
     }
 
-    /// Condition ReplicaFailure while the last creation was refused.
+    /// Condition ReplicaFailure while the last creation or deletion was refused.
     fn conditions(&self, id: ReplicaSetId, turn: &Turn<'_, '_>) -> Vec<WorkloadCondition> {
         let Some(row) = turn.store.replica_set(id) else {
             return Vec::new();
@@ -269,16 +315,21 @@ impl ReplicaSetController {
             .filter(|condition| condition.kind != "ReplicaFailure")
             .cloned()
             .collect();
-        if let Some((_, refusal, _)) = self.refusals.get(&id) {
+        if let Some(refused) = self.refusals.get(&id) {
+            let reason = if refused.deletes {
+                "FailedDelete"
+            } else {
+                "FailedCreate"
+            };
             let old = row
                 .conditions
                 .iter()
-                .find(|condition| condition.kind == "ReplicaFailure");
+                .find(|one| one.kind == "ReplicaFailure" && one.reason == reason);
             list.push(old.cloned().unwrap_or_else(|| WorkloadCondition {
                 kind: "ReplicaFailure",
                 status: ConditionStatus::True,
-                reason: "FailedCreate",
-                message: refusal.clone(),
+                reason,
+                message: refused.why.clone(),
                 updated: turn.now(),
                 transition: turn.now(),
             }));

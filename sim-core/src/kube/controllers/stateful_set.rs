@@ -260,11 +260,19 @@ impl StatefulSetController {
         else {
             return;
         };
-        let text = format!(
-            "delete Pod {} in StatefulSet {} successful",
+        let (pod_name, set_name) = (
             row.name.text(turn.ctx.symbols),
-            turn.ctx.symbols.text(set.name)
+            turn.ctx.symbols.text(set.name).to_owned(),
         );
+        if let Err(refusal) = self.hands.judge(id, pod, turn) {
+            let text =
+                format!("delete Pod {pod_name} in StatefulSet {set_name} failed error: {refusal}");
+            self.hands
+                .warning(id, "FailedDelete", Message::Text(text.into()), turn);
+            self.hands.retry_later(id, turn);
+            return;
+        }
+        let text = format!("delete Pod {pod_name} in StatefulSet {set_name} successful");
         self.hands.limiter.take(now);
         self.hands
             .normal(id, "SuccessfulDelete", Message::Text(text.into()), turn);

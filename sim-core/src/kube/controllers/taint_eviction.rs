@@ -189,6 +189,11 @@ fn evict(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
         "TaintManagerEviction",
         Message::Text(text.into()),
     );
+    // Tried five times within 50 ms, then given up. Source: `taint_eviction.go` (`deletePodHandler`).
+    let user = "system:serviceaccount:kube-system:taint-eviction-controller";
+    if super::admission::judge_delete(user, pod, turn).is_err() {
+        return;
+    }
     turn.store.set_disruption(
         pod,
         "DeletionByTaintManager",

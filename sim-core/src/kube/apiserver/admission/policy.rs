@@ -2,8 +2,9 @@
 //! Sources: `staging/src/k8s.io/apiserver/pkg/admission/plugin/policy/validating/{dispatcher,validator}.go`,
 //! `pkg/apis/admissionregistration/validation/validation.go`.
 //!
-//! Asked: what people create, change and delete, and what controllers make of Deployments, ReplicaSets,
-//! StatefulSets, DaemonSets, Jobs and CronJobs. Parameters, the authorizer and warnings are refused
+//! Asked: what people create, change and delete, what controllers make of Deployments, ReplicaSets,
+//! StatefulSets, DaemonSets, Jobs and CronJobs, the pods that they and taints delete, and the sizes that
+//! Deployments give. Not asked: writes of statuses, the garbage collectors, preemption. Parameters, the authorizer and warnings are refused
 //! when the policy or the binding is written.
 
 use crate::kube::kinds::Kind;

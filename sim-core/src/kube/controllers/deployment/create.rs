@@ -138,6 +138,11 @@ impl DeploymentController {
             REFUSED,
             Message::Text(text),
         );
+        self.retry(id, turn);
+    }
+
+    /// A pass ended in an error: the next comes after a wait that doubles.
+    pub(super) fn retry(&mut self, id: DeploymentId, turn: &mut Turn<'_, '_>) {
         let times = self.refusals.entry(id).or_insert(0);
         if *times < RETRIES_MAX {
             let wait = hands::RETRY.0.saturating_mul(1 << *times);
@@ -181,6 +186,5 @@ fn judged(
         hash.into(),
     );
     object.set_path(&["spec", "template"], Value::clone(&document));
-    let user = "system:serviceaccount:kube-system:deployment-controller";
-    admission::judge(user, "ReplicaSet", &object, turn)
+    admission::judge(admission::DEPLOYMENTS, "ReplicaSet", &object, turn)
 }
