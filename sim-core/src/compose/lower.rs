@@ -355,5 +355,6 @@ fn root(config: &ContainerConfig, key: u64) -> RootSpec {
             .collect(),
         read_only: config.read_only,
         init: config.init == Some(true),
+        stdin: false,
     }
 }

@@ -10,6 +10,7 @@ pub mod arguments;
 pub mod clock;
 pub mod columns;
 pub mod config;
+pub mod debug;
 pub mod delete;
 pub mod describe;
 pub mod diff;
@@ -104,6 +105,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("config", config::FLAGS, config::config),
     ("cordon", &["selector:l", "?dry-run"], edit::cordon),
     ("create", make::FLAGS, make::create),
+    ("debug", debug::FLAGS, debug::debug),
     ("delete", delete::FLAGS, delete::delete),
     (
         "describe",
@@ -175,10 +177,6 @@ const REFUSED: &[(&str, &str)] = &[
     (
         "cp",
         "containers have no file system of their own to copy into; a ConfigMap mounts files, kubectl exec POD -- cat FILE reads what is modelled",
-    ),
-    (
-        "debug",
-        "ephemeral containers are not among what the kubelets run; kubectl exec, host NODE nsenter and kubectl describe look inside",
     ),
     ("plugin", "there are no programs beside kubectl here"),
     (
@@ -350,7 +348,7 @@ impl Call<'_> {
         }
         match self.verb {
             "apply" => apply::MANAGER.to_owned(),
-            "scale" | "cordon" | "uncordon" | "drain" | "delete" => "kubectl".to_owned(),
+            "scale" | "cordon" | "uncordon" | "drain" | "delete" | "debug" => "kubectl".to_owned(),
             verb => format!("kubectl-{verb}"),
         }
     }

@@ -7,6 +7,7 @@ pub mod binding;
 pub mod changes;
 pub mod custom;
 pub mod delete;
+pub mod ephemeral;
 pub mod priority;
 pub mod rbac;
 pub mod immutable;
@@ -75,6 +76,13 @@ pub enum Request {
     },
     /// PUT of a pod to its resize subresource.
     Resize {
+        /// The whole pod.
+        object: Value,
+        /// Namespace of the request.
+        namespace: Arc<str>,
+    },
+    /// PUT of a pod to its ephemeralcontainers subresource.
+    Ephemeral {
         /// The whole pod.
         object: Value,
         /// Namespace of the request.
@@ -209,6 +217,7 @@ impl ApiServer {
                 self.update_status(object, namespace, turn)
             }
             Request::Resize { object, namespace } => self.resize(object, namespace, turn),
+            Request::Ephemeral { object, namespace } => self.add_ephemeral(object, namespace, turn),
             Request::Apply { .. } => Err(Refusal::bad_request(
                 "an apply is merged before it is written".to_owned(),
             )),

@@ -430,7 +430,10 @@ impl View<'_> {
             + u64::from(row.ordinal % 1_000);
         let own_name = format!("{name}.{suffix:x}");
         let field = event.container.map_or(Value::Null, |container| {
-            format!("spec.containers{{{}}}", self.symbols.text(container)).into()
+            match self.symbols.text(container) {
+                listed if listed.ends_with('}') => format!("spec.{listed}").into(),
+                container => format!("spec.containers{{{container}}}").into(),
+            }
         });
         let involved = object([
             (

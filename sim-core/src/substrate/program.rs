@@ -215,6 +215,9 @@ impl Behaviour {
             return behaviour;
         }
         behaviour.follow(&script, program, spec);
+        if spec.root.stdin && reads_commands(&words, program) {
+            (behaviour.end, behaviour.ready) = (None, Some(SHELL_START));
+        }
         behaviour.strain(&words);
         behaviour.changes = behaviour
             .listen
@@ -471,6 +474,17 @@ impl Behaviour {
             && !self.mounts.iter().any(|mount| lies_in(name, mount))
             && !in_usual_place(name)
     }
+}
+
+/// Whether what runs is a shell that takes its commands from its input.
+fn reads_commands(words: &[&str], program: &Program) -> bool {
+    let first = match words {
+        [] => &*program.name,
+        [first, rest @ ..] if rest.iter().all(|word| word.starts_with('-')) => *first,
+        [..] => return false,
+    };
+    let base = first.rsplit('/').next().unwrap_or_default();
+    matches!(base, "sh" | "bash" | "ash" | "dash") && !words.contains(&"-c")
 }
 
 /// Bytes as `stress` reads them: with a suffix of `b`, `k`, `m` or `g`.

@@ -58,6 +58,8 @@ pub struct RootSpec {
     pub read_only: bool,
     /// Whether a small init is the first process.
     pub init: bool,
+    /// Whether its standard input stays open, so that a shell waits.
+    pub stdin: bool,
 }
 
 /// One tree of a disk.

@@ -27,6 +27,8 @@ pub struct PodSpec {
     pub containers: Vec<Container>,
     /// Containers that run before, one after the other; sidecars stay.
     pub init_containers: Vec<Container>,
+    /// Containers that were added to look inside, and are never started again.
+    pub ephemeral_containers: Vec<Container>,
     /// Whether exited containers are started again. Default `Always`.
     pub restart_policy: RestartPolicy,
     /// Seconds between the stop signal and the kill. Default 30.

@@ -41,13 +41,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// `Error from server (Forbidden): …`.
-    pub fn may(
-        &self,
-        verb: &str,
-        kind: &Kind,
-        namespace: &str,
-        name: &str,
-    ) -> Result<(), Problem> {
+    pub fn may(&self, verb: &str, kind: &Kind, namespace: &str, name: &str) -> Result<(), Problem> {
         self.may_part(verb, kind, "", namespace, name)
     }
 
@@ -90,12 +84,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// Whoever may not read it.
-    pub fn read(
-        &self,
-        kind: &Kind,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<Value>, Problem> {
+    pub fn read(&self, kind: &Kind, namespace: &str, name: &str) -> Result<Option<Value>, Problem> {
         self.may("get", kind, namespace, name)?;
         Ok(self.view()?.get(kind, namespace, name))
     }
@@ -130,7 +119,11 @@ impl Call<'_> {
             let view = self.view()?;
             Ok(view.store.kind_of_object(text("apiVersion"), text("kind")))
         };
-        let write = if self.verb == "replace" { "update" } else { "patch" };
+        let write = if self.verb == "replace" {
+            "update"
+        } else {
+            "patch"
+        };
         match request {
             Request::As { request, .. } | Request::By { request, .. } => self.permitted(request),
             Request::Create { object, namespace } => match of(object)? {
@@ -140,6 +133,7 @@ impl Call<'_> {
             Request::Update { object, namespace }
             | Request::UpdateStatus { object, namespace }
             | Request::Resize { object, namespace }
+            | Request::Ephemeral { object, namespace }
             | Request::Apply {
                 object, namespace, ..
             } => {
@@ -149,6 +143,7 @@ impl Call<'_> {
                 let part = match request {
                     Request::UpdateStatus { .. } => "status",
                     Request::Resize { .. } => "resize",
+                    Request::Ephemeral { .. } => "ephemeralcontainers",
                     _ => "",
                 };
                 let own = object.str_at(&["metadata", "namespace"]);
@@ -169,10 +164,22 @@ impl Call<'_> {
             } => self.may_part(write, self.kind_of(kind)?, "scale", namespace, name),
             Request::Evict {
                 namespace, name, ..
-            } => self.may_part("create", super::kind_of("pods")?, "eviction", namespace, name),
+            } => self.may_part(
+                "create",
+                super::kind_of("pods")?,
+                "eviction",
+                namespace,
+                name,
+            ),
             Request::Bind {
                 namespace, name, ..
-            } => self.may_part("create", super::kind_of("pods")?, "binding", namespace, name),
+            } => self.may_part(
+                "create",
+                super::kind_of("pods")?,
+                "binding",
+                namespace,
+                name,
+            ),
             Request::Delete {
                 kind,
                 namespace,

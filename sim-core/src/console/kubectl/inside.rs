@@ -50,7 +50,8 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
         .map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into()))
         .collect();
     let selector = crate::base::labels::Selector::from_match_labels(&wanted);
-    let mut found: Vec<Value> = call.listing(pods, Some(&call.namespace))?
+    let mut found: Vec<Value> = call
+        .listing(pods, Some(&call.namespace))?
         .into_iter()
         .filter(|pod| super::get::selected(&selector, pod))
         .collect();
@@ -83,8 +84,9 @@ fn may_enter(call: &Call<'_>, verb: &str, part: &str, pod: &Value) -> Result<(),
 /// The container that is meant; the first one if none is named.
 fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
     let names = edit::container_names(pod);
-    let inits: Vec<String> = items(pod, &["spec", "initContainers"])
+    let inits: Vec<String> = ["initContainers", "ephemeralContainers"]
         .iter()
+        .flat_map(|list| items(pod, &["spec", list]))
         .filter_map(|one| one.str_at(&["name"]).map(str::to_owned))
         .collect();
     match call.arguments.flag("container") {
@@ -134,6 +136,7 @@ pub(super) fn machine_container(
         .init_containers
         .iter()
         .chain(&spec.containers)
+        .chain(&spec.ephemeral_containers)
         .position(|one| &*one.name == container);
     let status = index.and_then(|index| kube.store().pod_details(id).containers.get(index));
     Ok(status.and_then(|status| {
@@ -210,6 +213,7 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
         let status = items(pod, &["status", "containerStatuses"])
             .iter()
             .chain(items(pod, &["status", "initContainerStatuses"]))
+            .chain(items(pod, &["status", "ephemeralContainerStatuses"]))
             .find(|one| one.str_at(&["name"]) == Some(container));
         let why = match status.and_then(|status| status.str_at(&["state", "waiting", "reason"])) {
             Some(reason @ ("ErrImagePull" | "ImagePullBackOff")) => {

@@ -162,6 +162,10 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
             })?;
             success()
         }
+        ("replace", Some(_), Some("ephemeralcontainers")) if place.kind.kind == "Pod" => {
+            let (object, namespace) = (body(call)?, place.namespace.as_str().into());
+            call.ask(Request::Ephemeral { object, namespace })?.object
+        }
         ("replace", Some(_), sub @ (None | Some("status"))) => {
             let (object, namespace) = (body(call)?, place.namespace.as_str().into());
             call.ask(if sub.is_none() {

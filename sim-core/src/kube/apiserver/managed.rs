@@ -347,10 +347,12 @@ impl ApiServer {
             }
             Request::Update { object, namespace }
             | Request::UpdateStatus { object, namespace }
-            | Request::Resize { object, namespace } => {
+            | Request::Resize { object, namespace }
+            | Request::Ephemeral { object, namespace } => {
                 let subresource = match request {
                     Request::UpdateStatus { .. } => Subresource::Status,
                     Request::Resize { .. } => Subresource::Resize,
+                    Request::Ephemeral { .. } => Subresource::Ephemeral,
                     _ => Subresource::Main,
                 };
                 let Some((kind, old)) = current(object, namespace, turn) else {
@@ -433,9 +435,10 @@ impl ApiServer {
         let found = compare(old, new, schema.typed());
         let own = |set: &FieldSet| match subresource {
             Subresource::Status => stripped(set, false).only("f:status"),
-            Subresource::Main | Subresource::Scale | Subresource::Resize => {
-                stripped(set, has_status)
-            }
+            Subresource::Main
+            | Subresource::Scale
+            | Subresource::Resize
+            | Subresource::Ephemeral => stripped(set, has_status),
         };
         let (written, removed) = (
             own(&found.added.union(&found.modified)),

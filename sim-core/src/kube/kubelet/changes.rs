@@ -13,7 +13,7 @@ use super::backoff::Backoff;
 use super::desk::{Desk, Report, naming};
 use super::lifecycle;
 use super::lower::Lowered;
-use super::worker::{Step, StopReason, Worker};
+use super::worker::{ContainerWork, Step, StopReason, Worker};
 
 /// Takes a new description over.
 pub fn take(
@@ -22,11 +22,20 @@ pub fn take(
     settings: &Settings,
     desk: &mut Desk<'_, '_>,
 ) {
-    if lowered.len() != worker.lowered.len() {
+    // Ephemeral containers come at the end, and never go.
+    if lowered.len() < worker.lowered.len() {
         return;
     }
+    let has_init = lowered.iter().any(|one| one.init || one.sidecar);
     let old = std::mem::replace(&mut worker.lowered, lowered);
-    for index in 0..worker.containers.len() {
+    let grown = worker.containers.len() < worker.lowered.len();
+    while worker.containers.len() < worker.lowered.len() {
+        worker.containers.push(ContainerWork::fresh(has_init));
+    }
+    if grown {
+        desk.request_status(worker);
+    }
+    for index in 0..old.len() {
         if old[index].image == worker.lowered[index].image {
             continue;
         }

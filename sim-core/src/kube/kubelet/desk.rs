@@ -80,6 +80,7 @@ impl Desk<'_, '_> {
 
     /// Records an Event object about a pod or one of its containers.
     pub fn record(&mut self, worker: &Worker, container: Option<Symbol>, event: Report) {
+        let container = container.map(|name| self.listed(worker, name));
         let new = NewEvent {
             kind: "Pod",
             namespace: worker.namespace,
@@ -92,6 +93,18 @@ impl Desk<'_, '_> {
             container,
         };
         self.store.record(new, self.ctx.now);
+    }
+
+    /// A container's name, with its list unless that is `containers`.
+    fn listed(&mut self, worker: &Worker, name: Symbol) -> Symbol {
+        let found = worker.lowered.iter().find(|one| one.name == name);
+        let list = match found {
+            Some(one) if one.init || one.sidecar => "initContainers",
+            Some(one) if one.ephemeral => "ephemeralContainers",
+            _ => return name,
+        };
+        let text = format!("{list}{{{}}}", self.ctx.symbols.text(name));
+        self.ctx.symbols.intern(&text)
     }
 
     /// Tells the API server soon; several reasons in one moment make one write.

@@ -72,8 +72,19 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
     if !worker.initialized && worker.is_initialized() {
         worker.initialized = true;
     }
+    // Ephemeral containers wait for nobody.
+    for index in 0..worker.containers.len() {
+        let due = worker.lowered[index].ephemeral && worker.containers[index].step == Step::Idle;
+        if due && !is_blocked(worker, index, desk) {
+            start(worker, index, sandbox, settings, desk);
+            return;
+        }
+    }
     for index in 0..worker.containers.len() {
         let lowered = &worker.lowered[index];
+        if lowered.ephemeral {
+            continue;
+        }
         let (init, sidecar) = (lowered.init, lowered.sidecar);
         match worker.containers[index].step {
             Step::Done if init && !ended_well(worker, index) => return,
@@ -349,8 +360,17 @@ fn after_end(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) 
     for index in 0..worker.containers.len() {
         back_off(worker, index, settings, desk);
     }
-    if worker.phase().is_terminal() && worker.is_stopped() {
-        close(worker, desk);
+    if worker.phase().is_terminal() {
+        if worker.is_stopped() {
+            close(worker, desk);
+        } else {
+            let deadline = desk.now() + worker.grace;
+            for index in 0..worker.containers.len() {
+                if worker.lowered[index].ephemeral {
+                    stop(worker, index, deadline, desk);
+                }
+            }
+        }
     }
     desk.request_status(worker);
     advance(worker, settings, desk);

@@ -43,6 +43,8 @@ pub struct Lowered {
     pub init: bool,
     /// Whether it is a sidecar.
     pub sidecar: bool,
+    /// Whether it was added to look inside: it counts for nothing and is never started again.
+    pub ephemeral: bool,
     /// The hook after its start.
     pub post_start: HookRun,
     /// The hook before its stop.
@@ -57,7 +59,7 @@ pub struct Lowered {
     pub readiness: Option<Probe>,
 }
 
-/// The containers of a template, init containers first.
+/// The containers of a template, init containers first, ephemeral ones last.
 pub fn containers(
     template: &PodTemplate,
     settings: &ResourceSettings,
@@ -69,12 +71,17 @@ pub fn containers(
         .iter()
         .map(|container| (container, true));
     let all = init.chain(spec.containers.iter().map(|container| (container, false)));
-    all.map(|(container, init)| {
+    let mut make = |container: &Container, init: bool| {
         let needs = resources::container(template, container, settings);
         let root = root(template, container);
         lowered(template, container, init, needs, root, symbols)
-    })
-    .collect()
+    };
+    let mut list: Vec<Lowered> = all.map(|(container, init)| make(container, init)).collect();
+    list.extend(spec.ephemeral_containers.iter().map(|container| Lowered {
+        ephemeral: true,
+        ..make(container, false)
+    }));
+    list.into()
 }
 
 fn lowered(
@@ -131,6 +138,7 @@ fn lowered(
         },
         init: init && !container.sidecar,
         sidecar: container.sidecar,
+        ephemeral: false,
         post_start: hooks::run(container.post_start.as_ref()),
         pre_stop: hooks::run(container.pre_stop.as_ref()),
         variables: needs::of_variables(template, &container.name),
@@ -151,6 +159,7 @@ fn root(template: &PodTemplate, container: &Container) -> RootSpec {
     };
     let own = named(list(&["spec", "containers"]), &container.name)
         .or_else(|| named(list(&["spec", "initContainers"]), &container.name))
+        .or_else(|| named(list(&["spec", "ephemeralContainers"]), &container.name))
         .unwrap_or_default();
     let flag =
         |value: &Value, path: &[&str]| value.path(path).and_then(Value::as_bool) == Some(true);
@@ -177,6 +186,7 @@ fn root(template: &PodTemplate, container: &Container) -> RootSpec {
             .collect(),
         read_only: flag(&own, &["securityContext", "readOnlyRootFilesystem"]),
         init: false,
+        stdin: flag(&own, &["stdin"]),
     }
 }
 

@@ -142,6 +142,7 @@ impl Rig {
             preempts: None,
             topology_spread: Vec::new(),
             scheduling_gates: Vec::new(),
+            ephemeral_containers: Vec::new(),
             volumes: Vec::new(),
             overhead: ResourceAmounts::default(),
             pod_requests: ResourceAmounts::default(),

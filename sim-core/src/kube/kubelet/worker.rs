@@ -175,18 +175,7 @@ impl Worker {
         (place, lowered): (Arc<SandboxSpec>, Arc<[Lowered]>),
         started: SimTime,
     ) -> Self {
-        let waiting = if template.spec.init_containers.is_empty() {
-            "ContainerCreating"
-        } else {
-            "PodInitializing"
-        };
-        let fresh = || ContainerWork {
-            state: ContainerState::Waiting {
-                reason: waiting,
-                message: None,
-            },
-            ..ContainerWork::default()
-        };
+        let fresh = || ContainerWork::fresh(!template.spec.init_containers.is_empty());
         Self {
             pod,
             template: template_id,
@@ -244,7 +233,7 @@ impl Worker {
     /// Whether a container that ended is started again.
     pub fn restarts(&self, index: usize, code: i32) -> bool {
         let lowered = &self.lowered[index];
-        if self.deadline.is_some() {
+        if self.deadline.is_some() || lowered.ephemeral {
             return false;
         }
         if lowered.sidecar {
@@ -283,7 +272,7 @@ impl Worker {
             .lowered
             .iter()
             .zip(&self.containers)
-            .filter(|(lowered, _)| !lowered.init);
+            .filter(|(lowered, _)| !lowered.init && !lowered.ephemeral);
         let mut serving = serving.map(|(_, work)| work.is_ready());
         let ready = !phase.is_terminal() && self.sandbox_ready && serving.all(|ready| ready);
         PodStatus {
@@ -322,7 +311,7 @@ impl Worker {
                     _ => return Phase::Pending,
                 }
             }
-            if lowered.sidecar {
+            if lowered.sidecar || lowered.ephemeral {
                 continue;
             }
             count += 1;
@@ -357,6 +346,22 @@ impl Worker {
 }
 
 impl ContainerWork {
+    /// One that has not been looked at, of a pod with or without init containers.
+    pub fn fresh(has_init: bool) -> Self {
+        let reason = if has_init {
+            "PodInitializing"
+        } else {
+            "ContainerCreating"
+        };
+        Self {
+            state: ContainerState::Waiting {
+                reason,
+                message: None,
+            },
+            ..Self::default()
+        }
+    }
+
     /// Whether the pod may count it as ready.
     pub fn is_ready(&self) -> bool {
         self.ready && self.started && matches!(self.state, ContainerState::Running { .. })

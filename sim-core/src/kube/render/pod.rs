@@ -223,7 +223,8 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
         .init_containers
         .len()
         .min(details.containers.len());
-    let (init, main) = details.containers.split_at(inits);
+    let (init, rest) = details.containers.split_at(inits);
+    let (main, ephemeral) = rest.split_at(template.spec.containers.len().min(rest.len()));
     let sizes = |template: TemplateId| resize::sizes(view.store.template(template));
     let (allocated, actual) = details.sizes.as_ref().map_or_else(
         || (sizes(row.template), sizes(row.template)),
@@ -244,6 +245,14 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
                 container_statuses(view, main, &names(&template.spec.containers)),
                 template.spec.init_containers.len(),
             ),
+        ),
+        (
+            "ephemeralContainerStatuses",
+            unprobed(container_statuses(
+                view,
+                ephemeral,
+                &names(&template.spec.ephemeral_containers),
+            )),
         ),
         ("hostIP", host.clone()),
         ("hostIPs", ips(&host)),
@@ -482,6 +491,20 @@ fn with_sizes(list: Value, from: usize, allocated: &[Value], actual: &[Value]) -
         {
             item.set("resources", sizes.clone());
         }
+    }
+    Value::list(items)
+}
+
+/// Statuses of containers that the kubelet's prober does not look at.
+/// Source: `pkg/kubelet/prober/prober_manager.go` (`UpdatePodStatus`).
+fn unprobed(list: Value) -> Value {
+    let Some(items) = list.as_list() else {
+        return list;
+    };
+    let mut items = items.to_vec();
+    for item in &mut items {
+        item.set("ready", false.into());
+        item.remove("started");
     }
     Value::list(items)
 }

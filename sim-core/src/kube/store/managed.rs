@@ -23,6 +23,8 @@ pub enum Subresource {
     Status,
     /// A pod's resources.
     Resize,
+    /// A pod's ephemeral containers.
+    Ephemeral,
 }
 
 impl Subresource {
@@ -33,6 +35,7 @@ impl Subresource {
             Self::Scale => "scale",
             Self::Status => "status",
             Self::Resize => "resize",
+            Self::Ephemeral => "ephemeralcontainers",
         }
     }
 
@@ -42,6 +45,7 @@ impl Subresource {
             "scale" => Self::Scale,
             "status" => Self::Status,
             "resize" => Self::Resize,
+            "ephemeralcontainers" => Self::Ephemeral,
             _ => Self::Main,
         }
     }

@@ -81,6 +81,7 @@ fn root(spec: &ServiceSpec) -> RootSpec {
             .collect(),
         read_only: container.options.read_only,
         init: container.options.init == Some(true),
+        stdin: false,
     }
 }
 

@@ -102,6 +102,13 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
         0,
         sheet,
     );
+    containers(
+        "Ephemeral Containers",
+        items(pod, &["spec", "ephemeralContainers"]),
+        Some(items(pod, &["status", "ephemeralContainerStatuses"])),
+        0,
+        sheet,
+    );
     gates(pod, sheet);
     conditions(pod, sheet);
     let list = items(pod, &["spec", "volumes"]);

@@ -14,7 +14,16 @@ use crate::object::print::{KeyOrder, json, json_pretty};
 
 /// Subresources of built-in kinds. Source: `pkg/registry/*/rest/storage_*.go`; those that are modelled.
 const SUBRESOURCES: [(&str, &[&str]); 16] = [
-    ("Pod", &["binding", "eviction", "resize", "status"]),
+    (
+        "Pod",
+        &[
+            "binding",
+            "ephemeralcontainers",
+            "eviction",
+            "resize",
+            "status",
+        ],
+    ),
     ("Namespace", &["status"]),
     ("Node", &["status"]),
     ("PersistentVolume", &["status"]),

@@ -41,6 +41,7 @@ pub fn object(field: &Field<'_>, scribe: &Scribe, rule: NameRule) -> ObjectMeta 
             &detail,
         );
     }
+    owners(&meta.peek("ownerReferences"), scribe);
     ObjectMeta {
         name,
         generate_name,
@@ -50,10 +51,36 @@ pub fn object(field: &Field<'_>, scribe: &Scribe, rule: NameRule) -> ObjectMeta 
     }
 }
 
+/// Source: `staging/src/k8s.io/apimachinery/pkg/api/validation/objectmeta.go` (`validateOwnerReference`).
+fn owners(field: &Field<'_>, scribe: &Scribe) {
+    for one in super::rules::items(field) {
+        for (key, what) in [
+            ("apiVersion", "version"),
+            ("kind", "kind"),
+            ("name", "name"),
+            ("uid", "uid"),
+        ] {
+            let part = one.peek(key);
+            if super::rules::text(&part).is_empty() {
+                let at = Field {
+                    path: format!("{}.{key}", field.path),
+                    ..part
+                };
+                let detail = format!("{what} must not be empty");
+                fault::invalid(scribe, &at, "\"\"", &detail);
+            }
+        }
+    }
+}
+
 /// `labels` below a `metadata`.
 pub fn labels(meta: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
-    let field = meta.get(scribe, "labels");
-    let labels = text_map(&field, scribe);
+    label_map(&meta.get(scribe, "labels"), scribe)
+}
+
+/// A map whose keys and values are those of labels.
+pub fn label_map(field: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
+    let labels = text_map(field, scribe);
     for (key, inner) in field.entries(scribe) {
         // As upstream, the path is the map's; the text says which key or value it is.
         let at = Field {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::api::kube::pod::{PodSpec, PodTemplate, RestartPolicy};
 use crate::manifest::decode::amount;
-use crate::manifest::decode::kube::{affinity, container, fault, meta, volume};
+use crate::manifest::decode::kube::{affinity, container, fault, meta, rules, volume};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
 /// `template` of a controller.
@@ -48,6 +48,12 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
         init,
         &mut names,
     );
+    let ephemeral_containers = container::containers(
+        &field.get(scribe, "ephemeralContainers"),
+        scribe,
+        pod,
+        &mut names,
+    );
     let policies = [
         ("Always", RestartPolicy::Always),
         ("OnFailure", RestartPolicy::OnFailure),
@@ -62,24 +68,26 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
     ] {
         let _ = field.get(scribe, key);
     }
+    rules::pods::spec(field, scribe);
     let non_empty = |text: &Arc<str>| !text.is_empty();
     let pod_needs = amount::needs(&field.get(scribe, "resources"), scribe);
     PodSpec {
         containers,
         init_containers,
+        ephemeral_containers,
         restart_policy: fault::word(
             scribe,
             &field.get(scribe, "restartPolicy"),
             &policies,
             RestartPolicy::Always,
         ),
-        termination_grace_period_seconds: fault::non_negative(
-            scribe,
-            &field.get(scribe, "terminationGracePeriodSeconds"),
-            30,
-        ),
+        // A negative one counts as one second when the pod is deleted.
+        termination_grace_period_seconds: field
+            .get(scribe, "terminationGracePeriodSeconds")
+            .integer(scribe)
+            .map_or(30, |seconds| u32::try_from(seconds).unwrap_or(1)),
         node_name: field.get(scribe, "nodeName").text(scribe).filter(non_empty),
-        node_selector: meta::text_map(&field.get(scribe, "nodeSelector"), scribe),
+        node_selector: meta::label_map(&field.get(scribe, "nodeSelector"), scribe),
         affinity: affinity::affinity(&field.get(scribe, "affinity"), scribe),
         tolerations: affinity::tolerations(&field.get(scribe, "tolerations"), scribe),
         priority_class_name: field

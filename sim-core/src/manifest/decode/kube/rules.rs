@@ -7,6 +7,7 @@ pub mod autoscaling;
 pub mod batch;
 pub mod cron;
 pub mod network;
+pub mod pods;
 pub mod policy;
 pub mod secret;
 
@@ -159,6 +160,15 @@ fn template(spec: &Field<'_>, kind: &str, scribe: &Scribe) {
         );
     }
     always(&template_field, scribe);
+    let deadline = template_field.peek("spec").peek("activeDeadlineSeconds");
+    if deadline.exists() {
+        let word = match kind {
+            "daemonset" => "DaemonSet",
+            _ => "StatefulSet",
+        };
+        let detail = format!("activeDeadlineSeconds in {word} is not Supported");
+        fault::forbidden(scribe, &deadline, &detail);
+    }
 }
 
 /// A template with a volume for each claim that its pods will have; nothing if they have none.
@@ -262,12 +272,7 @@ fn daemon_set(spec: &Field<'_>, scribe: &Scribe) {
         // Both are defaults when nothing is written.
         if rolling.exists() && surge.exists() {
             if zero(&surge) && unavailable.exists() && zero(&unavailable) {
-                fault::invalid(
-                    scribe,
-                    &unavailable,
-                    shown(&unavailable),
-                    "cannot be 0 when maxSurge is 0",
-                );
+                fault::required(scribe, &unavailable, "cannot be 0 when maxSurge is 0");
             } else if !zero(&surge) && unavailable.exists() && !zero(&unavailable) {
                 fault::invalid(
                     scribe,
