@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::base::arrange::Arrange;
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::kube::Request;
+use crate::kube::kinds::of_word;
 use crate::kube::switch::LOOPS;
 use crate::manifest::decode;
 use crate::manifest::lines::Source;
@@ -64,6 +65,17 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
     }
     // Namespaces come first, so that their labels are not those of a stand-in.
     objects.arrange_by_key(|object| object.str_at(&["kind"]) != Some("Namespace"));
+    let ranges: Vec<(String, String)> = objects
+        .iter()
+        .filter(|object| object.str_at(&["kind"]) == Some("Node"))
+        .filter_map(|object| {
+            let range = object.str_at(&["spec", "podCIDR"])?;
+            Some((
+                object.str_at(&["metadata", "name"])?.to_owned(),
+                range.to_owned(),
+            ))
+        })
+        .collect();
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut output = Output::default();
     for object in objects {
@@ -92,6 +104,9 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
         if let Err(problem) = session.command(Orchestrator::Kubernetes, on) {
             return problem;
         }
+        for line in moved(session, &ranges) {
+            output.stderr.push_str(&line);
+        }
     }
     let shown: Vec<String> = counts
         .iter()
@@ -101,6 +116,29 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
         .stdout
         .push_str(&format!("loaded {}\n", shown.join(", ")));
     output
+}
+
+/// Nodes whose pods get addresses from another range than they had, a line each.
+fn moved(session: &Session, ranges: &[(String, String)]) -> Vec<String> {
+    let Ok(world) = session.world(Orchestrator::Kubernetes) else {
+        return Vec::new();
+    };
+    let (Some(plane), Some(kind)) = (world.kube(), of_word("nodes")) else {
+        return Vec::new();
+    };
+    let view = plane.view(&world.symbols, &world.substrate, world.now, world.seed);
+    let lines = ranges.iter().filter_map(|(name, had)| {
+        let node = view.get(kind, "", name)?;
+        let base = |range: &str| range.split('/').next().map(str::to_owned);
+        let has = node.str_at(&["spec", "podCIDR"])?;
+        if base(has) == base(had) {
+            return None;
+        }
+        Some(format!(
+            "Node \"{name}\": podCIDR {had} is another machine's, whose pods have addresses of it; new pods get theirs from {has}\n"
+        ))
+    });
+    lines.collect()
 }
 
 /// The objects of a file; lists are taken apart.

@@ -174,13 +174,8 @@ impl Substrate {
             return None;
         }
         let subnet = match spec.subnet {
-            Some(base) if self.machine_of_subnet(base).is_none() => self.number_of_subnet(base),
-            Some(_) | None => {
-                while self.subnets.contains_key(&self.next_subnet) {
-                    self.next_subnet += 1;
-                }
-                self.next_subnet
-            }
+            Some(base) if self.give_up_subnet(base) => self.number_of_subnet(base),
+            Some(_) | None => self.free_subnet(),
         };
         let machine = self.machines.insert(Machine {
             name: spec.name,
@@ -240,6 +235,32 @@ impl Substrate {
         }
         self.settle(scope);
         Some(machine)
+    }
+
+    /// The next subnet that nobody has.
+    fn free_subnet(&mut self) -> u32 {
+        while self.subnets.contains_key(&self.next_subnet) {
+            self.next_subnet += 1;
+        }
+        self.next_subnet
+    }
+
+    /// Whether a subnet is free for a machine that brings it along. One that has it already, and has
+    /// never given out an address, takes another.
+    fn give_up_subnet(&mut self, base: u32) -> bool {
+        let Some(holder) = self.machine_of_subnet(base) else {
+            return true;
+        };
+        let row = &self.machines[holder];
+        if row.addresses != [0; 4] || row.last_address != 1 {
+            return false;
+        }
+        let (old, new) = (row.subnet, self.free_subnet());
+        self.subnets.remove(&old);
+        self.subnets.insert(new, holder);
+        self.machines[holder].subnet = new;
+        self.next_subnet += 1;
+        true
     }
 
     /// Takes a machine away for good, with all that runs on it. No upcalls follow.

@@ -49,6 +49,7 @@ pub const FLAGS: &[&str] = &[
     "?cascade",
     "subresource",
     "prune-allowlist",
+    "applyset",
     "!create-annotation",
     "!show-managed-fields",
 ];
@@ -443,6 +444,23 @@ fn check_flags(call: &Call<'_>) -> Result<(), Problem> {
     if on("force") && dry == Some("server") {
         return wrong("--dry-run=server cannot be used with --force");
     }
+    if call
+        .arguments
+        .flag("applyset")
+        .is_some_and(|set| !set.is_empty())
+    {
+        // Source: `k8s.io/kubectl/pkg/cmd/apply/apply.go` (`AddFlags`, `Validate`).
+        let gate = call.session.environment.get("KUBECTL_APPLYSET");
+        if gate.map(String::as_str) != Some("true") {
+            return wrong("unknown flag: --applyset\nSee 'kubectl apply --help' for usage.");
+        }
+        if !on("prune") {
+            return wrong("--applyset requires --prune");
+        }
+        return wrong(
+            "--applyset is not modelled: it is alpha (KUBECTL_APPLYSET=true), and what it keeps on a parent object may still change; --prune with -l, or --prune --all, deletes by the last-applied annotation",
+        );
+    }
     let selector = call
         .arguments
         .flag("selector")
@@ -458,9 +476,6 @@ fn check_flags(call: &Call<'_>) -> Result<(), Problem> {
             return wrong(
                 "all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all flag. If you did not mean to prune all resources, specify a label selector",
             );
-        }
-        if call.arguments.flag("applyset").is_some() {
-            return wrong("--applyset is not modelled; prune by label with -l");
         }
     }
     let subresource = call

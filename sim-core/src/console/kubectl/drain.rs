@@ -199,15 +199,7 @@ fn choose(call: &Call<'_>, node: &str) -> Result<Chosen, Problem> {
 fn filter(call: &Call<'_>, pod: &Value) -> Result<Verdict, Problem> {
     let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
     let finished = phase == "Succeeded" || phase == "Failed";
-    let skip = call
-        .arguments
-        .flag("skip-wait-for-delete-timeout")
-        .and_then(|text| text.parse::<i64>().ok())
-        .unwrap_or(0);
-    if let Some(deletion) = pod.str_at(&["metadata", "deletionTimestamp"])
-        && skip > 0
-        && clock::seconds_since(deletion, call.now()).is_some_and(|since| since > skip)
-    {
+    if overdue(call, pod).1 {
         return Ok(Verdict::Skip);
     }
     let controller = items(pod, &["metadata", "ownerReferences"])
@@ -272,6 +264,15 @@ fn filter(call: &Call<'_>, pod: &Value) -> Result<Verdict, Problem> {
     ))
 }
 
+/// What `--skip-wait-for-delete-timeout` says, and whether a pod is going for longer than that.
+fn overdue(call: &Call<'_>, pod: &Value) -> (i64, bool) {
+    let skip = call.arguments.flag("skip-wait-for-delete-timeout");
+    let skip = skip.and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    let deletion = pod.str_at(&["metadata", "deletionTimestamp"]);
+    let since = deletion.and_then(|at| clock::seconds_since(at, call.now()));
+    (skip, skip > 0 && since.is_some_and(|since| since > skip))
+}
+
 /// A pod on its way out.
 struct Leaving {
     pod: Value,
@@ -333,7 +334,9 @@ fn evict(call: &mut Call<'_>, node: &str, pods: Vec<Value>) -> Result<(), Proble
                 name_of(&one.pod),
                 one.pod.str_at(&["metadata", "namespace"]).unwrap_or(""),
             );
-            if limit.is_none() {
+            if limit.is_some() && call.arguments.on("disable-eviction") {
+                "context deadline exceeded".to_owned()
+            } else if limit.is_none() {
                 "the drain has not ended within an hour; the real client would wait on".to_owned()
             } else if one.told {
                 format!(
@@ -346,6 +349,8 @@ fn evict(call: &mut Call<'_>, node: &str, pods: Vec<Value>) -> Result<(), Proble
             }
         })
         .collect();
+    let mut errors = errors;
+    errors.dedup();
     let text = match errors.as_slice() {
         [one] => one.clone(),
         many => format!("[{}]", many.join(", ")),
@@ -370,9 +375,10 @@ fn look(call: &mut Call<'_>, one: &mut Leaving) -> Result<(), Problem> {
     );
     let deletes = call.arguments.on("disable-eviction");
     if !one.told {
-        let verb = if deletes { "deleting" } else { "evicting" };
-        let line = format!("{verb} pod {namespace}/{name}");
-        call.say(&line);
+        if !deletes {
+            let line = format!("evicting pod {namespace}/{name}");
+            call.say(&line);
+        }
         let grace_seconds = call
             .arguments
             .flag("grace-period")
@@ -399,6 +405,9 @@ fn look(call: &mut Call<'_>, one: &mut Leaving) -> Result<(), Problem> {
                 one.gone = true;
                 return Ok(());
             }
+            Err(problem) if deletes => {
+                return Err(Problem::error(without_head(&problem.text)));
+            }
             Err(problem) if problem.reason == "TooManyRequests" => {
                 let said = without_head(&problem.text);
                 call.stderr.push_str(&format!(
@@ -417,8 +426,15 @@ fn look(call: &mut Call<'_>, one: &mut Leaving) -> Result<(), Problem> {
     }
     let uid = one.pod.str_at(&["metadata", "uid"]);
     let there = call.view()?.get(kind_of("pods")?, &namespace, &name);
-    if there.is_some_and(|pod| pod.str_at(&["metadata", "uid"]) == uid) {
+    if let Some(pod) = there.filter(|pod| pod.str_at(&["metadata", "uid"]) == uid) {
         one.next = call.now() + POLL;
+        let (skip, is_overdue) = overdue(call, &pod);
+        if is_overdue {
+            let line =
+                format!("pod \"{name}\" has DeletionTimestamp older than {skip} seconds, skipping");
+            call.say(&line);
+            one.gone = true;
+        }
         return Ok(());
     }
     one.gone = true;
