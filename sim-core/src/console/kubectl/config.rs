@@ -120,7 +120,9 @@ pub fn namespace(session: &Session, verb: &str, arguments: &Arguments) -> Result
         }
         match (flag("user"), flag("cluster")) {
             // `create rolebinding --user` and `set subject --user` name subjects.
-            (Some(user), _) if user != USER && !matches!(verb, "create" | "set") => return missing("auth info", user),
+            (Some(user), _) if user != USER && !matches!(verb, "create" | "set") => {
+                return missing("auth info", user);
+            }
             (_, Some(cluster)) if cluster != CLUSTER => return missing("cluster", cluster),
             _ => {}
         }

@@ -221,7 +221,10 @@ fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
                     "name cannot be provided when a selector is specified",
                 ));
             }
-            Some(name) => match call.may("delete", kind, &call.namespace, &name).and_then(|()| call.stored(kind, &name)) {
+            Some(name) => match call
+                .may("delete", kind, &call.namespace, &name)
+                .and_then(|()| call.stored(kind, &name))
+            {
                 Ok(object) => found.push((kind, object)),
                 Err(problem) if quiet && problem.reason == "NotFound" => {}
                 Err(problem) => problems.push(problem),

@@ -383,7 +383,9 @@ fn replica_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
 /// If there is no Kubernetes.
 pub fn pods_status(call: &Call<'_>, object: &Value) -> Result<String, Problem> {
     let uid = object.str_at(&["metadata", "uid"]);
-    let pods = call.listing(kind_of("pods")?, object.str_at(&["metadata", "namespace"])).unwrap_or_default();
+    let pods = call
+        .listing(kind_of("pods")?, object.str_at(&["metadata", "namespace"]))
+        .unwrap_or_default();
     let count = |phase: &str| {
         pods.iter()
             .filter(|pod| {
@@ -490,7 +492,9 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
     let namespace = object
         .str_at(&["metadata", "namespace"])
         .unwrap_or("default");
-    let mut list = call.listing(kind_of("events")?, Some(namespace)).unwrap_or_default();
+    let mut list = call
+        .listing(kind_of("events")?, Some(namespace))
+        .unwrap_or_default();
     list.retain(|event| {
         event.str_at(&["involvedObject", "kind"]) == Some(kind.kind)
             && event.str_at(&["involvedObject", "name"]) == Some(name_of(object))

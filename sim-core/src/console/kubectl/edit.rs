@@ -4,11 +4,15 @@ use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::kube::store::custom::at;
 use crate::manifest::decode;
-use crate::manifest::lines::Source;
+use crate::manifest::decode::kube::name;
+use crate::manifest::lines::{Source, Span};
 use crate::manifest::scalar::Dialect;
+use crate::manifest::schema::kubernetes as schema;
+use crate::manifest::tree::Node;
 use crate::manifest::value::Value;
 use crate::object::patch as patches;
 use crate::object::print::{KeyOrder, json};
+use crate::object::structural;
 
 use super::pod_status::items;
 use super::problem::Problem;
@@ -228,6 +232,7 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
         )));
     }
     let overwrite = call.arguments.on("overwrite");
+    let changes = told(changes, what)?;
     for (kind, mut object) in chosen(call, &words)? {
         if call.arguments.on("list") {
             for (key, value) in super::get::text_pairs(&object, field) {
@@ -287,6 +292,75 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Fields that a patched object has and its kind has not: the server warns of them and drops them.
+/// Source: `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go` (`fieldValidation=Warn`).
+fn unknown(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Vec<String>, Problem> {
+    let mut copy = object.clone();
+    copy.remove("status");
+    if let Some((_, version)) = call.view()?.store.definitions().of_kind(kind) {
+        return Ok(structural::prune::prune(&mut copy, &version.schema));
+    }
+    let node = Node::of_value(&copy, Span::default());
+    let remarks = decode::schema_problems(None, |report| {
+        schema::check(&node, &|_, _| false, report);
+    });
+    let named = |text: &str| -> Option<String> {
+        let path = text.strip_prefix("unknown field \"")?;
+        Some(path.strip_suffix('"').unwrap_or(path).to_owned())
+    };
+    Ok(remarks
+        .iter()
+        .filter_map(|remark| named(&remark.message))
+        .collect())
+}
+
+/// The changes that words ask for, one for each key; of several values the last counts.
+/// Source: `k8s.io/kubectl/pkg/cmd/label/label.go` (`parseLabels`), `…/cmd/util/helpers.go` (`ParsePairs`).
+fn told(words: Vec<String>, what: &str) -> Result<Vec<String>, Problem> {
+    let mut changes: Vec<String> = Vec::new();
+    for word in words {
+        let key = match word.split_once('=') {
+            Some((_, value)) if what == "label" && value.contains('=') => {
+                return Err(Problem::error(&format!("invalid label spec: {word}")));
+            }
+            Some((key, value)) if what == "label" => {
+                let faults = name::label_value(value);
+                if !faults.is_empty() {
+                    let text = faults.join(";");
+                    return Err(Problem::error(&format!(
+                        "invalid label value: {word:?}: {text}"
+                    )));
+                }
+                key
+            }
+            Some((key, _)) => key,
+            None => word.strip_suffix('-').unwrap_or(&word),
+        };
+        let sets = word.contains('=');
+        let same = changes.iter().position(|one| {
+            one.split_once('=').map_or_else(
+                || one.strip_suffix('-') == Some(key),
+                |(other, _)| other == key,
+            )
+        });
+        match same {
+            Some(at) if changes[at].contains('=') == sets => changes[at] = word,
+            Some(_) => {
+                let thing = if what == "label" {
+                    "a label"
+                } else {
+                    "annotation"
+                };
+                return Err(Problem::error(&format!(
+                    "can not both modify and remove {thing} in the same command"
+                )));
+            }
+            None => changes.push(word),
+        }
+    }
+    Ok(changes)
+}
+
 /// `patch`.
 ///
 /// # Errors
@@ -337,6 +411,16 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
             reason: "BadRequest",
         });
     }
+    if call.arguments.flag("type") == Some("json") && change.as_list().is_none() {
+        let word = no_object(&change).unwrap_or("object");
+        return Err(Problem {
+            text: format!(
+                "Error from server (BadRequest): json: cannot unmarshal {word} into Go value of type jsonpatch.Patch"
+            ),
+            code: 1,
+            reason: "BadRequest",
+        });
+    }
     let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
     if !matches!(subresource.as_str(), "" | "status" | "scale" | "resize") {
         return Err(Problem::error(&format!(
@@ -372,6 +456,10 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         if call.arguments.on("local") {
             super::printers::outcome(call, kind, &patched, "patched")?;
             continue;
+        }
+        for path in unknown(call, kind, &patched)? {
+            call.stderr
+                .push_str(&format!("Warning: unknown field \"{path}\"\n"));
         }
         let same = patched == object;
         if !same && let Some(field) = broken_map(&patched) {

@@ -343,12 +343,22 @@ fn deployment(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
 
 fn data(call: &Call<'_>, kind: &str, name: &str) -> Result<Value, Problem> {
     let mut map = Value::map();
-    for pair in call.arguments.all("from-literal") {
+    let twice = |map: &Value, key: &str| match map.get(key) {
+        None => Ok(()),
+        Some(_) if kind == "Secret" => Err(Problem::error(&format!(
+            "cannot add key {key}, another key by that name already exists"
+        ))),
+        Some(_) => Err(Problem::error(&format!(
+            "cannot add key \"{key}\", another key by that name already exists in Data for {kind} \"{name}\""
+        ))),
+    };
+    for pair in call.arguments.each("from-literal") {
         let (key, value) = pair.split_once('=').ok_or_else(|| {
             Problem::error(&format!(
                 "invalid literal source {pair}, expected key=value"
             ))
         })?;
+        twice(&map, key)?;
         map.set(key, value.trim_matches(['\'', '"']).into());
     }
     for source in call.arguments.all("from-file") {
@@ -358,6 +368,7 @@ fn data(call: &Call<'_>, kind: &str, name: &str) -> Result<Value, Problem> {
         let text = call.session.file(path).ok_or_else(|| {
             Problem::error(&format!("error reading {path}: no such file or directory"))
         })?;
+        twice(&map, key)?;
         map.set(key, Value::String(text.clone()));
     }
     for file in call.arguments.all("from-env-file") {

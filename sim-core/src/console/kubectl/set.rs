@@ -1,6 +1,7 @@
 //! `kubectl set image|env|resources|selector|serviceaccount|subject`.
 //! Source: `k8s.io/kubectl/pkg/cmd/set`.
 
+use crate::base::quantity::Quantity;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
@@ -395,6 +396,7 @@ fn resources(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
                     "invalid argument syntax {pair}, expected <resource>=<value>"
                 ))
             })?;
+            Quantity::parse(amount).map_err(|error| Problem::error(&error.to_string()))?;
             changes.push((flag, name.to_owned(), amount.to_owned()));
         }
     }

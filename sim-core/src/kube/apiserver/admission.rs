@@ -12,6 +12,7 @@ pub mod security;
 use std::sync::Arc;
 
 use crate::kube::kinds::Kind;
+use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
@@ -40,6 +41,7 @@ pub fn check(
     let refuse = |why: String| Refusal::forbidden(kind, &name, &why);
     match kind.kind {
         "Pod" => {
+            account(namespace, object, turn).map_err(refuse)?;
             limits::check_pod(namespace, object, turn).map_err(refuse)?;
             security::check(namespace, object, turn).map_err(refuse)?;
             runtime_class::check(object, turn).map_err(refuse)?;
@@ -64,4 +66,21 @@ pub fn check(
         turn,
     )?;
     quota::fits(kind, namespace, object, turn).map_err(refuse)
+}
+
+/// Whether the account that a pod names is there. That of every namespace is made by a controller, and
+/// waited for by nobody here.
+/// Source: `plugin/pkg/admission/serviceaccount/admission.go`.
+fn account(namespace: &str, pod: &Value, turn: &Turn<'_, '_>) -> Result<(), String> {
+    let name = pod.str_at(&["spec", "serviceAccountName"]).unwrap_or("");
+    let key = DocumentKey {
+        name: name.into(),
+        ..crate::kube::controllers::service_account::key(namespace)
+    };
+    if matches!(name, "" | "default") || turn.store.documents().get(&key).is_some() {
+        return Ok(());
+    }
+    Err(format!(
+        "error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found"
+    ))
 }

@@ -91,7 +91,10 @@ fn endpoints(addresses: &[String]) -> Value {
     let mut value = shell("v1", "Endpoints", labels);
     let one = |ip: &String| object([("ip", ip.as_str().into())]);
     let subset = object([
-        ("addresses", Value::list(addresses.iter().map(one).collect())),
+        (
+            "addresses",
+            Value::list(addresses.iter().map(one).collect()),
+        ),
         ("ports", Value::list(vec![port("port", PORT)])),
     ]);
     value.set("subsets", Value::list(vec![subset]));

@@ -109,7 +109,11 @@ pub fn rules(view: &View<'_>, who: &Who, namespace: &str) -> (Vec<Value>, Vec<St
         let Some(kind) = of_word(word) else { continue };
         match view.get(kind, place, name) {
             Some(role) => found.extend(fields::list(&role, &["rules"]).to_vec()),
-            None => missing.push(format!("{} \"{name}\" not found", kind.resource())),
+            None => missing.push(format!(
+                "{}.{} \"{name}\" not found",
+                kind.kind.to_ascii_lowercase(),
+                kind.group()
+            )),
         }
     }
     (found, missing)
@@ -166,7 +170,10 @@ pub fn grants(rule: &Value, wish: &Wish<'_>) -> bool {
             .iter()
             .any(|one| matches!(one.as_str(), Some(found) if found == "*" || found == wanted))
     };
-    let sub = wish.resource.split_once('/').map(|(_, sub)| format!("*/{sub}"));
+    let sub = wish
+        .resource
+        .split_once('/')
+        .map(|(_, sub)| format!("*/{sub}"));
     let of_resource =
         has("resources", wish.resource) || sub.is_some_and(|sub| has("resources", &sub));
     let named = fields::list(rule, &["resourceNames"]);

@@ -203,6 +203,54 @@ fn free_port(taken: &mut BTreeSet<u16>, stream: &mut Stream) -> Option<u16> {
     candidates.find(|port| taken.insert(*port))
 }
 
+/// Takes off what only the old type has and the writer did not change.
+/// Source: `pkg/registry/core/service/strategy.go` (`dropTypeDependentFields`).
+pub fn drop_of_type(old: &Value, new: &mut Value) {
+    let kind = |object: &Value| {
+        object
+            .str_at(&["spec", "type"])
+            .unwrap_or("ClusterIP")
+            .to_owned()
+    };
+    let (before, after) = (kind(old), kind(new));
+    if before == after {
+        return;
+    }
+    let has_ports = |kind: &str| matches!(kind, "NodePort" | "LoadBalancer");
+    let mut gone: Vec<&str> = Vec::new();
+    if before != "ExternalName" && after == "ExternalName" {
+        gone.extend(["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]);
+        gone.push("internalTrafficPolicy");
+    }
+    if has_ports(&before) && !has_ports(&after) {
+        gone.extend(["externalTrafficPolicy", "healthCheckNodePort"]);
+        let ports = |object: &Value| -> Vec<i64> {
+            let list = object.path(&["spec", "ports"]).and_then(Value::as_list);
+            let numbers = list.unwrap_or(&[]).iter();
+            numbers
+                .filter_map(|port| port.i64_at(&["nodePort"]))
+                .collect()
+        };
+        let known = ports(old);
+        if ports(new).iter().all(|port| known.contains(port)) {
+            let list = new
+                .path_mut(&["spec", "ports"])
+                .and_then(Value::as_list_mut);
+            for port in list.into_iter().flatten() {
+                port.remove("nodePort");
+            }
+        }
+    }
+    if before == "LoadBalancer" && after != "LoadBalancer" {
+        gone.extend(["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
+    }
+    for field in gone {
+        if old.path(&["spec", field]) == new.path(&["spec", field]) {
+            new.remove_path(&["spec", field]);
+        }
+    }
+}
+
 /// Writes addresses and ports into a Service's document.
 pub fn write_back(allocated: &Allocated, service: &Service, document: &mut Value) {
     if service.kind == ServiceKind::ExternalName {

@@ -190,6 +190,18 @@ impl ApiServer {
         namespace: &str,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
+        let mut object = object.clone();
+        if object.str_at(&["kind"]) == Some("Service")
+            && object.str_at(&["apiVersion"]) == Some("v1")
+            && let Some(kind) = crate::kube::kinds::of_word("services")
+        {
+            let own = object.str_at(&["metadata", "namespace"]);
+            let name = object.str_at(&["metadata", "name"]).unwrap_or("");
+            if let Some(old) = read(kind, own.unwrap_or(namespace), name, turn) {
+                super::service::drop_of_type(&old, &mut object);
+            }
+        }
+        let object = &object;
         let parsed = parse(object, namespace, Old::Stored, turn)?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
         let Some(current) = read(kind, &key.namespace, &key.name, turn) else {

@@ -29,8 +29,12 @@ pub fn quantity(field: &Field<'_>, scribe: &Scribe) -> Option<Quantity> {
 /// `resources` of a container of Kubernetes. Requests that are missing are filled from limits.
 /// Source: `pkg/apis/core/v1/defaults.go`, `SetDefaults_Pod`.
 pub fn needs(field: &Field<'_>, scribe: &Scribe) -> ResourceNeeds {
-    let limits = amounts(&field.get(scribe, "limits"), scribe);
+    let limits_field = field.get(scribe, "limits");
     let requests_field = field.get(scribe, "requests");
+    for list in [&limits_field, &requests_field] {
+        check_names(list, scribe);
+    }
+    let limits = amounts(&limits_field, scribe);
     let mut requests = amounts(&requests_field, scribe);
     check_limit(&requests_field, scribe, &limits);
     requests.cpu_milli = requests.cpu_milli.or(limits.cpu_milli);
@@ -44,12 +48,29 @@ pub fn needs(field: &Field<'_>, scribe: &Scribe) -> ResourceNeeds {
     ResourceNeeds { requests, limits }
 }
 
+/// Resources without a domain, beside those that a container has.
+/// Source: `pkg/apis/core/helper/helpers.go` (`standardResources`).
+const STANDARD: [&str; 8] = [
+    "configmaps",
+    "persistentvolumeclaims",
+    "pods",
+    "replicationcontrollers",
+    "resourcequotas",
+    "secrets",
+    "services",
+    "storage",
+];
+
 /// A resource list of Kubernetes.
 pub fn amounts(field: &Field<'_>, scribe: &Scribe) -> ResourceAmounts {
     let mut amounts = ResourceAmounts::default();
     for (key, inner) in field.entries(scribe) {
         let Some(quantity) = quantity(&inner, scribe) else {
             continue;
+        };
+        let inner = Field {
+            path: format!("{}[{}]", field.path, key.text),
+            ..inner
         };
         if quantity.is_negative() {
             let shown = format!("{:?}", quantity.to_string());
@@ -61,7 +82,7 @@ pub fn amounts(field: &Field<'_>, scribe: &Scribe) -> ResourceAmounts {
             "cpu" => amounts.cpu_milli = Some(quantity.milli_value().unsigned_abs()),
             "memory" => amounts.memory_bytes = Some(whole),
             "ephemeral-storage" => amounts.ephemeral_storage_bytes = Some(whole),
-            name => {
+            _ => {
                 if !quantity.is_whole() {
                     fault::invalid(
                         scribe,
@@ -70,15 +91,32 @@ pub fn amounts(field: &Field<'_>, scribe: &Scribe) -> ResourceAmounts {
                         "must be an integer",
                     );
                 }
-                if !name.contains('/') && !name.starts_with("hugepages-") && name != "pods" {
-                    let help = "must be a standard resource type or fully qualified";
-                    fault::invalid(scribe, &inner, format!("{name:?}"), help);
-                }
                 amounts.extended.insert(key.text.clone(), whole);
             }
         }
     }
     amounts
+}
+
+/// Source: `pkg/apis/core/validation/validation.go` (`validateContainerResourceName`).
+fn check_names(list: &Field<'_>, scribe: &Scribe) {
+    const OWN: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+    for (key, inner) in list.entries(scribe) {
+        let name = &*key.text;
+        if name.contains('/') || name.starts_with("hugepages-") || OWN.contains(&name) {
+            continue;
+        }
+        let at = Field {
+            path: format!("{}[{name}]", list.path),
+            ..inner
+        };
+        if !STANDARD.contains(&name) {
+            let detail = "must be a standard resource type or fully qualified";
+            fault::invalid(scribe, &at, format!("{name:?}"), detail);
+        }
+        let detail = "must be a standard resource for containers";
+        fault::invalid(scribe, &at, format!("{name:?}"), detail);
+    }
 }
 
 fn check_limit(requests: &Field<'_>, scribe: &Scribe, limits: &ResourceAmounts) {

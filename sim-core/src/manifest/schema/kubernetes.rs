@@ -212,7 +212,7 @@ impl Checker<'_, '_> {
                     explain::KUBERNETES_MISSING_FIELD,
                     at,
                     &path,
-                    format!("{path}: Required value"),
+                    format!("{path}: Required value{}", detail(&field.name)),
                 );
             }
         }
@@ -521,6 +521,14 @@ fn bad_base64(text: &str) -> Option<usize> {
         None
     } else {
         Some(bytes.get(body).map_or(text.len(), |(at, _)| *at))
+    }
+}
+
+/// What the server adds where a required field is missing.
+fn detail(field: &str) -> &'static str {
+    match field {
+        "pathType" => ": pathType must be specified",
+        _ => "",
     }
 }
 

@@ -90,7 +90,9 @@ pub fn namespace(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(
     meta(object, sheet);
     let phase = object.str_at(&["status", "phase"]).unwrap_or("");
     sheet.line(0, &format!("Status:\t{phase}"));
-    let quotas = call.listing(kind_of("resourcequotas")?, Some(name)).unwrap_or_default();
+    let quotas = call
+        .listing(kind_of("resourcequotas")?, Some(name))
+        .unwrap_or_default();
     sheet.line(0, "");
     if quotas.is_empty() {
         sheet.line(0, "No resource quota.");
@@ -101,7 +103,9 @@ pub fn namespace(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(
         sheet.line(1, &format!("Name:\t{}", name_of(quota)));
         quota_lines(quota, 1, sheet);
     }
-    let ranges = call.listing(kind_of("limitranges")?, Some(name)).unwrap_or_default();
+    let ranges = call
+        .listing(kind_of("limitranges")?, Some(name))
+        .unwrap_or_default();
     sheet.line(0, "");
     if ranges.is_empty() {
         sheet.line(0, "No LimitRange resource.");

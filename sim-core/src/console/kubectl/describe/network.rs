@@ -53,10 +53,12 @@ pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
             sheet.line(0, &format!("{label}:\t{value}"));
         }
     }
-    let slices = call.listing(
-        kind_of("endpointslices")?,
-        object.str_at(&["metadata", "namespace"]),
-    ).unwrap_or_default();
+    let slices = call
+        .listing(
+            kind_of("endpointslices")?,
+            object.str_at(&["metadata", "namespace"]),
+        )
+        .unwrap_or_default();
     let own: Vec<&Value> = slices
         .iter()
         .filter(|slice| {

@@ -50,7 +50,9 @@ pub fn claim(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), P
     if let Some(mode) = object.str_at(&["spec", "volumeMode"]) {
         sheet.line(0, &format!("VolumeMode:\t{mode}"));
     }
-    let pods = call.listing(kind_of("pods")?, object.str_at(&["metadata", "namespace"])).unwrap_or_default();
+    let pods = call
+        .listing(kind_of("pods")?, object.str_at(&["metadata", "namespace"]))
+        .unwrap_or_default();
     let users: Vec<String> = pods
         .iter()
         .filter(|pod| {

@@ -103,6 +103,9 @@ fn pods(container: Value, restart: &str) -> Value {
 fn job(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
     let mut object = head("batch/v1", "Job", name);
     let Some(from) = call.arguments.flag("from") else {
+        if call.arguments.flag("image").is_none() {
+            return Err(Problem::error("either --image or --from must be specified"));
+        }
         let template = pods(container(call, name)?, "Never");
         object.set_path(&["spec", "template"], template);
         return Ok(object);

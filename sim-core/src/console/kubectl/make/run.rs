@@ -115,7 +115,7 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
             Value::list(vec![Value::object([("containerPort", Value::Int(port))])]),
         );
     }
-    let variables = call.arguments.all("env");
+    let variables = call.arguments.each("env");
     if !variables.is_empty() {
         let mut list = Vec::new();
         for pair in &variables {
@@ -131,7 +131,7 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
         container.set("env", Value::list(list));
     }
     let mut pod = Value::object([("apiVersion", Value::from("v1")), ("kind", "Pod".into())]);
-    for pair in call.arguments.all("annotations") {
+    for pair in call.arguments.each("annotations") {
         let (key, value) = pair
             .split_once('=')
             .ok_or_else(|| Problem::error(&format!("unexpected annotation spec: {pair}")))?;

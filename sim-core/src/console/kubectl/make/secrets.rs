@@ -82,7 +82,11 @@ pub fn token(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
     let account = match call.object(kind, name) {
         Ok(object) => Some(object),
         Err(_) if name == "default" => None,
-        Err(problem) => return Err(problem),
+        Err(problem) => {
+            let said = problem.text.split_once("): ");
+            let said = said.map_or(problem.text.as_str(), |(_, said)| said);
+            return Err(Problem::error(&format!("failed to create token: {said}")));
+        }
     };
     let life = match call.arguments.flag("duration") {
         None | Some("0" | "0s") => TOKEN_LIFE_S,

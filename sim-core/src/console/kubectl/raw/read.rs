@@ -106,7 +106,12 @@ fn narrowed(mut scope: Scope, query: &Query) -> Result<Scope, Problem> {
 pub(super) fn collection(call: &mut Call<'_>, scope: Scope, query: &Query) -> Result<(), Problem> {
     let scope = narrowed(scope, query)?;
     let verb = if query.on("watch") { "watch" } else { "list" };
-    call.may(verb, scope.kind, scope.namespace.as_deref().unwrap_or(""), "")?;
+    call.may(
+        verb,
+        scope.kind,
+        scope.namespace.as_deref().unwrap_or(""),
+        "",
+    )?;
     if query.on("watch") {
         return follow(call, scope, query);
     }

@@ -33,6 +33,14 @@ pub(super) fn create_pod(
     parsed: &Parsed,
     turn: &mut Turn<'_, '_>,
 ) -> Result<(), Refusal> {
+    if !spec.ephemeral_containers.is_empty() {
+        let why = "Forbidden: cannot be set on create";
+        return Err(Refusal::invalid(
+            parsed.kind,
+            &parsed.key.name,
+            vec![cause("spec.ephemeralContainers", why)],
+        ));
+    }
     priority::admit(spec, turn.store)
         .map_err(|why| Refusal::forbidden(parsed.kind, &parsed.key.name, &why))?;
     let written = ApiTemplate {

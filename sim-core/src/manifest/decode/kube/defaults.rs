@@ -10,7 +10,15 @@ use crate::manifest::value::Value;
 
 /// Fills the defaults of a kind into its document.
 pub fn apply_defaults(kind: &str, document: &mut Value) {
+    // Empty maps of these are not encoded, so that nobody reads them.
+    for path in [&["metadata", "labels"][..], &["metadata", "annotations"]] {
+        drop_empty(document, path);
+    }
     match kind {
+        "ConfigMap" => {
+            drop_empty(document, &["data"]);
+            drop_empty(document, &["binaryData"]);
+        }
         "Deployment" => with(document, &["spec"], |spec| {
             default(spec, "replicas", 1);
             default(spec, "revisionHistoryLimit", 10);
@@ -45,7 +53,10 @@ pub fn apply_defaults(kind: &str, document: &mut Value) {
         }),
         "Service" => with(document, &["spec"], service),
         "Namespace" => namespace(document),
-        "Secret" => default(document, "type", "Opaque"),
+        "Secret" => {
+            default(document, "type", "Opaque");
+            drop_empty(document, &["data"]);
+        }
         "PersistentVolumeClaim" => with(document, &["spec"], |spec| {
             default(spec, "volumeMode", "Filesystem")
         }),
@@ -78,6 +89,13 @@ pub fn apply_defaults(kind: &str, document: &mut Value) {
         }
         "NetworkPolicy" => with(document, &["spec"], network_policy),
         _ => {}
+    }
+}
+
+fn drop_empty(document: &mut Value, path: &[&str]) {
+    let map = document.path(path).and_then(Value::as_map);
+    if map.is_some_and(|map| map.is_empty()) {
+        document.remove_path(path);
     }
 }
 
@@ -219,7 +237,7 @@ fn pod_spec(spec: &mut Value) {
         .get("hostNetwork")
         .and_then(Value::as_bool)
         .unwrap_or(false);
-    for list in ["containers", "initContainers"] {
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
         each(spec, list, |item| container(item, host_network));
     }
     each(spec, "volumes", volume);

@@ -88,6 +88,16 @@ fn path_segment(name: &str) -> Vec<String> {
 /// Key of a label or annotation: an optional prefix and a name.
 pub fn qualified(key: &str) -> Vec<String> {
     let mut faults = Vec::new();
+    if key.matches('/').count() > 1 {
+        faults.push(
+            "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
+             alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
+             '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. \
+             'example.com/MyName')"
+                .to_owned(),
+        );
+        return faults;
+    }
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),

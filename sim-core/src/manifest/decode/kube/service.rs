@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::api::kube::container::Protocol;
 use crate::api::kube::service::{ClusterIp, PortTarget, Service, ServiceKind, ServicePort};
 use crate::manifest::decode::kube::container::PROTOCOLS;
+use crate::manifest::decode::kube::rules::{items, one_of, text};
 use crate::manifest::decode::kube::{fault, meta, name, probe};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
@@ -47,14 +48,24 @@ pub fn service(field: &Field<'_>, scribe: &Scribe) -> Service {
             .find(|(_, other)| *other == kind)
             .map_or("", |(word, _)| word);
         let detail = format!("may not be set to 'None' for {word} services");
-        fault::invalid(scribe, &ip_field, "\"None\"", &detail);
+        let at = Field {
+            path: format!("{}s[0]", ip_field.path),
+            ..ip_field
+        };
+        fault::invalid(scribe, &at, "\"None\"", &detail);
     }
     let external = field.peek("externalName");
     if kind == ServiceKind::ExternalName && external.text_or_empty(scribe).is_empty() {
         fault::required(scribe, &external, "");
+    } else if kind == ServiceKind::ExternalName {
+        let name = external.text_or_empty(scribe);
+        for detail in name::subdomain(name.strip_suffix('.').unwrap_or(&name)) {
+            fault::invalid(scribe, &external, format!("{name:?}"), &detail);
+        }
     }
+    traffic(field, scribe, kind);
     let selector_field = field.get(scribe, "selector");
-    let selector = meta::text_map(&selector_field, scribe);
+    let selector = meta::label_map(&selector_field, scribe);
     let ports_field = field.get(scribe, "ports");
     let ports = ports(&ports_field, scribe, kind);
     if ports.is_empty()
@@ -71,6 +82,42 @@ pub fn service(field: &Field<'_>, scribe: &Scribe) -> Service {
         selector: Some(selector).filter(|selector| !selector.is_empty()),
         cluster_ip,
         publish_not_ready_addresses: field.get(scribe, "publishNotReadyAddresses").truth(scribe),
+    }
+}
+
+/// Source: `pkg/apis/core/validation/validation.go` (`validateServiceExternalTrafficPolicy`).
+fn traffic(field: &Field<'_>, scribe: &Scribe, kind: ServiceKind) {
+    one_of(
+        &field.peek("sessionAffinity"),
+        &["ClientIP", "None"],
+        scribe,
+    );
+    one_of(
+        &field.peek("internalTrafficPolicy"),
+        &["Cluster", "Local"],
+        scribe,
+    );
+    let families = ["PreferDualStack", "RequireDualStack", "SingleStack"];
+    one_of(&field.peek("ipFamilyPolicy"), &families, scribe);
+    let ranges = field.peek("loadBalancerSourceRanges");
+    if kind != ServiceKind::LoadBalancer && !items(&ranges).is_empty() {
+        let detail = "may only be used when `type` is 'LoadBalancer'";
+        fault::forbidden(scribe, &ranges, detail);
+    }
+    for ip in items(&field.peek("externalIPs")) {
+        if text(&ip).parse::<std::net::IpAddr>().is_err() {
+            let detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+            fault::invalid(scribe, &ip, format!("{:?}", text(&ip)), detail);
+        }
+    }
+    let external = field.peek("externalTrafficPolicy");
+    let reachable = matches!(kind, ServiceKind::NodePort | ServiceKind::LoadBalancer)
+        || kind == ServiceKind::ClusterIp && !items(&field.peek("externalIPs")).is_empty();
+    if reachable {
+        one_of(&external, &["Cluster", "Local"], scribe);
+    } else if !text(&external).is_empty() {
+        let detail = "may only be set for externally-accessible services";
+        fault::invalid(scribe, &external, format!("{:?}", text(&external)), detail);
     }
 }
 

@@ -85,11 +85,15 @@ fn selector_and_template(
             let detail = format!("empty selector is invalid for {kind}");
             fault::invalid(scribe, &selector_field, "{}", &detail);
         }
+        Some(selector) if is_broken(selector) => {
+            let shown = super::rules::shown(&selector_field);
+            fault::invalid(scribe, &selector_field, shown, "invalid label selector");
+        }
         Some(_) => {}
     }
     if !selector
         .as_ref()
-        .is_some_and(|selector| selects(selector, &template))
+        .is_some_and(|selector| is_broken(selector) || selects(selector, &template))
     {
         let shown: Vec<String> = template
             .labels
@@ -123,6 +127,14 @@ fn selector_and_template(
         );
     }
     (selector.unwrap_or_default(), template)
+}
+
+/// Whether some requirement has values that its operator does not take.
+fn is_broken(selector: &LabelSelector) -> bool {
+    selector.match_expressions.iter().any(|one| {
+        let lists = matches!(one.operator, Operator::In | Operator::NotIn);
+        lists == one.values.is_empty()
+    })
 }
 
 /// Whether a selector takes a template's labels.

@@ -204,12 +204,12 @@ pub fn quota(spec: &Field<'_>, scribe: &Scribe) {
             || resource.starts_with("hugepages-")
             || resource.starts_with("requests.hugepages-");
         if !is_known {
-            fault::invalid(
-                scribe,
-                &at,
-                format!("{resource:?}"),
+            for detail in [
+                "must be a standard resource type or fully qualified",
                 "must be a standard resource for quota",
-            );
+            ] {
+                fault::invalid(scribe, &at, format!("{resource:?}"), detail);
+            }
         }
         if let Some(amount) = amount
             && amount.milli_value() < 0
@@ -329,6 +329,17 @@ pub fn volume(spec: &Field<'_>, scribe: &Scribe) {
     if !capacity.exists() {
         fault::required(scribe, &capacity, "");
     }
+    for (_, at, amount) in amounts(&capacity) {
+        if let Some(amount) = amount.filter(|amount| amount.milli_value() <= 0) {
+            let shown = format!("{:?}", amount.canonical());
+            fault::invalid(scribe, &at, shown, "must be greater than zero");
+        }
+    }
+    let path = spec.peek("hostPath").peek("path");
+    if text(&path).split('/').any(|part| part == "..") {
+        let shown = format!("{:?}", text(&path));
+        fault::invalid(scribe, &path, shown, "must not contain '..'");
+    }
     one_of(
         &spec.peek("persistentVolumeReclaimPolicy"),
         &["Delete", "Recycle", "Retain"],
@@ -441,6 +452,7 @@ pub fn ingress(spec: &Field<'_>, scribe: &Scribe) {
                     if kind.exists() {
                         fault::required(scribe, &kind, "pathType must be specified");
                     }
+                    continue;
                 }
                 other => fault::unsupported(
                     scribe,
