@@ -38,6 +38,10 @@ use record::Record;
 /// Events handled in one tick: a few milliseconds, so that a pause gets in at once.
 const SLICE_EVENTS: u32 = 2_000;
 
+/// Events handled at once on the way back to a time: most ways are no longer, and none of the times
+/// between is shown.
+const REWIND_EVENTS: u32 = if cfg!(test) { 100 } else { 40_000 };
+
 /// Events that a step looks through for the next noted one.
 const STEP_EVENTS_MAX: u32 = 100_000;
 
@@ -58,6 +62,8 @@ pub struct EngineHost {
     /// Where the clock should stand; the worlds follow as fast as they can.
     goal: SimTime,
     seeking: bool,
+    /// Whether it seeks a time that lies before where it was.
+    rewinding: bool,
     /// Thousandths of microseconds that the last ticks did not use up.
     remainder: u64,
     length: SimTime,
@@ -89,6 +95,7 @@ impl EngineHost {
             speed_milli: 1_000,
             goal: SimTime::ZERO,
             seeking: false,
+            rewinding: false,
             remainder: 0,
             length: SimTime::ZERO,
             frames: 0,
@@ -121,6 +128,19 @@ impl EngineHost {
     }
 
     fn carry_out(&mut self, request: Request) -> Vec<Reply> {
+        let acts = matches!(
+            request,
+            Request::Edit { .. }
+                | Request::Step(_)
+                | Request::Fork
+                | Request::Inject(_)
+                | Request::Heal(_)
+                | Request::Console(_)
+        );
+        if acts && self.rewinding && self.seeking {
+            // It is meant for the time that is being gone back to.
+            self.session.history.advance_to(self.goal);
+        }
         match request {
             Request::Load(project) => vec![self.load(project, 0)],
             Request::Replay(recording) => {
@@ -456,7 +476,10 @@ impl EngineHost {
     fn seek(&mut self, at: SimTime) {
         let at = at.min(self.length.max(self.session.history.tip()));
         if at < self.session.history.now() {
-            self.session.history.seek(at);
+            // What is left of the way is gone in slices.
+            self.rewinding = !self.session.history.rewind(at, REWIND_EVENTS);
+        } else {
+            self.rewinding &= self.seeking;
         }
         self.goal = at;
         self.seeking = true;

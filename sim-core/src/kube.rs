@@ -103,6 +103,13 @@ impl KubePlane {
         Self::default()
     }
 
+    /// Bytes of rows that `later`, a clone that went on, no longer shares.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        self.store.bytes_apart(&later.store)
+            + self.scheduler.bytes_apart(&later.scheduler)
+            + self.kubelets.bytes_apart(&later.kubelets)
+    }
+
     /// The store, for readers.
     pub const fn store(&self) -> &Store {
         &self.store

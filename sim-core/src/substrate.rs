@@ -259,6 +259,15 @@ impl Substrate {
         self.settle(scope);
     }
 
+    /// Bytes of rows that `later`, a clone that went on, no longer shares.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        self.machines.bytes_apart(&later.machines)
+            + self.sandboxes.bytes_apart(&later.sandboxes)
+            + self.containers.bytes_apart(&later.containers)
+            + self.probes.bytes_apart(&later.probes)
+            + self.members.bytes_apart(&later.members)
+    }
+
     /// Carries out an order. Upcalls that answer it at once are in the outbox afterwards.
     pub fn order(&mut self, order: Order, scope: &mut Scope<'_>) {
         match order {

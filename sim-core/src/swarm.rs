@@ -147,6 +147,11 @@ pub struct SwarmPlane {
 }
 
 impl SwarmPlane {
+    /// Bytes of rows that `later`, a clone that went on, no longer shares.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        self.store.tasks.bytes_apart(&later.store.tasks) + self.agents.bytes_apart(&later.agents)
+    }
+
     /// A swarm without nodes.
     pub fn new() -> Self {
         let mut plane = Self::default();

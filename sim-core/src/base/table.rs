@@ -173,6 +173,15 @@ impl<T: Clone> Table<T> {
         }
     }
 
+    /// Bytes of this table that `later`, a clone that went on, no longer shares, list of pages included.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        let pages = self.pages.iter().enumerate();
+        let own = pages.filter(|(place, page)| {
+            !later.pages.get(*place).is_some_and(|other| Arc::ptr_eq(page, other))
+        });
+        own.count() * size_of::<[Slot<T>; PAGE_ROWS]>() + size_of_val(self.pages.as_slice())
+    }
+
     /// Slots that ever held a row: every id's slot is below it.
     pub const fn capacity_slots(&self) -> u32 {
         self.used_slots

@@ -1,8 +1,10 @@
 //! Time travel: a log of inputs, snapshots by replay debt, seek and fork.
 //!
 //! A snapshot is a clone of the lab (pages are shared). One is taken when replaying to the present
-//! from the last would cost more than [`REPLAY_DEBT_EVENTS`]. Snapshots are thinned so that the
-//! distance between kept ones grows with their age.
+//! from the last would cost more than [`REPLAY_DEBT_EVENTS`]. Snapshots are thinned, within a number
+//! and within bytes, so that the distance between kept ones grows with their age. What a snapshot
+//! costs is what it does not share with the next: at 5,000 machines and 150,000 pods some 10 MB for
+//! those next to each other, and up to 30 MB, most of it trace, for those far apart.
 
 use crate::base::time::SimTime;
 use crate::des::fingerprint::Fingerprint;
@@ -13,8 +15,12 @@ use super::lab::{Input, Lab};
 /// Events between snapshots.
 pub const REPLAY_DEBT_EVENTS: u64 = 20_000;
 
-/// Snapshots kept; each costs the pages that changed since its neighbour.
+/// Snapshots kept of a branch.
 pub const SNAPSHOTS_MAX: usize = 48;
+
+/// Bytes that the snapshots of all branches may keep for themselves: a browser's tab is to stay
+/// below 400 MB. The first and the last of a branch are kept whatever they cost.
+pub const SNAPSHOT_BYTES_MAX: usize = 48 << 20;
 
 /// Branches kept; the oldest ghost goes first.
 pub const BRANCHES_MAX: usize = 16;
@@ -34,6 +40,8 @@ struct Snapshot {
     inputs: usize,
     events: u64,
     fingerprint: Fingerprint,
+    /// Bytes that it does not share with the next one, once there is one.
+    bytes: usize,
     lab: Lab,
 }
 
@@ -67,6 +75,7 @@ impl History {
             inputs: 0,
             events: lab.events(),
             fingerprint: lab.fingerprint(),
+            bytes: 0,
             lab: lab.clone(),
         };
         let branch = Branch {
@@ -107,6 +116,12 @@ impl History {
     /// Branches that were given up to stay within [`BRANCHES_MAX`].
     pub fn dropped(&self) -> u32 {
         self.dropped
+    }
+
+    /// Bytes that the snapshots of all branches keep for themselves.
+    fn bytes(&self) -> usize {
+        let snapshots = self.branches.iter().flat_map(|branch| &branch.snapshots);
+        snapshots.map(|snapshot| snapshot.bytes).sum()
     }
 
     /// The current branch's log.
@@ -257,25 +272,42 @@ impl History {
 
     fn remember(&mut self) {
         let events = self.present.events();
-        let branch = &mut self.branches[self.current];
+        let branch = &self.branches[self.current];
         let last = branch
             .snapshots
             .last()
             .map_or(0, |snapshot| snapshot.events);
-        if events < last + REPLAY_DEBT_EVENTS {
-            return;
+        if events >= last + REPLAY_DEBT_EVENTS {
+            self.keep();
         }
+    }
+
+    fn keep(&mut self) {
+        let events = self.present.events();
+        let branch = &mut self.branches[self.current];
         branch.tip = branch.tip.max(self.present.now);
         // Only a lab whose worlds all stand at its clock is a state that a seek could reach.
         let lab = self.present.clone();
+        if let Some(last) = branch.snapshots.last_mut() {
+            last.bytes = last.lab.bytes_apart(&lab);
+        }
         branch.snapshots.push(Snapshot {
             inputs: self.inputs,
             events,
             fingerprint: lab.fingerprint(),
+            bytes: 0,
             lab,
         });
         if branch.snapshots.len() > SNAPSHOTS_MAX {
             thin(&mut branch.snapshots);
+        }
+        // Those of futures that were left go first: nobody may ever come back to them.
+        let present = std::iter::once(self.current);
+        for branch in (0..self.branches.len())
+            .filter(|branch| *branch != self.current)
+            .chain(present)
+        {
+            while self.bytes() > SNAPSHOT_BYTES_MAX && thin(&mut self.branches[branch].snapshots) {}
         }
     }
 
@@ -288,7 +320,9 @@ impl History {
         }
     }
 
-    fn restore(&mut self, at: SimTime) {
+    /// Goes back to the last snapshot before `at` and from there towards it, by about `budget` events
+    /// at most. Returns whether `at` was reached.
+    pub fn rewind(&mut self, at: SimTime, budget: u32) -> bool {
         let branch = &self.branches[self.current];
         let snapshot = branch
             .snapshots
@@ -304,16 +338,114 @@ impl History {
         );
         self.present = snapshot.lab.clone();
         self.inputs = snapshot.inputs;
-        self.advance_to(at);
+        self.advance_some(at, budget)
+    }
+
+    fn restore(&mut self, at: SimTime) {
+        if !self.rewind(at, u32::MAX) {
+            self.advance_to(at);
+        }
     }
 }
 
-/// Drops every second snapshot of the older half; the first stays.
-fn thin(snapshots: &mut Vec<Snapshot>) {
-    let half = snapshots.len() / 2;
-    let mut index = 0;
-    snapshots.retain(|_| {
-        index += 1;
-        index == 1 || index > half || index % 2 == 1
-    });
+/// Drops the snapshot that leaves the smallest gap for its age; the first and the last stay. Returns
+/// whether there was one to drop.
+fn thin(snapshots: &mut Vec<Snapshot>) -> bool {
+    let now = snapshots.last().map_or(0, |last| last.events);
+    let gap = |place: &usize| {
+        let gap = snapshots[place + 1].events - snapshots[place - 1].events;
+        gap.saturating_mul(1_000) / (now - snapshots[*place].events).max(1)
+    };
+    let Some(place) = (1..snapshots.len().saturating_sub(1)).min_by_key(gap) else {
+        return false;
+    };
+    snapshots.remove(place);
+    snapshots[place - 1].bytes = snapshots[place - 1].lab.bytes_apart(&snapshots[place].lab);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::node::NodeSetup;
+    use crate::base::rng::Seed;
+    use crate::base::time::SimDuration;
+    use crate::engine::command::{Command, MachineSpec};
+    use crate::kube::Request;
+    use crate::manifest::value::Value;
+    use std::sync::Arc;
+
+    /// A cluster of ten machines whose pods come one after the other.
+    fn history() -> History {
+        let mut history = History::new(Lab::new(&[Orchestrator::Kubernetes], Seed(42)));
+        let mut input = |command| {
+            history.input(Input {
+                only: None,
+                command,
+            });
+        };
+        for number in 0..=10 {
+            input(Command::AddMachine(Box::new(MachineSpec {
+                name: format!("machine-{number}").into(),
+                milli_cpu: 16_000,
+                memory_bytes: 64 << 30,
+                zone: "".into(),
+                extended: Vec::new(),
+                profile: Default::default(),
+                subnet: None,
+                setup: NodeSetup {
+                    control: number == 0,
+                    ..NodeSetup::default()
+                },
+            })));
+        }
+        let object = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":600,
+            "selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},
+            "spec":{"containers":[{"name":"main","image":"nginx"}]}}}}"#;
+        input(Command::Kube(Arc::new(Request::Create {
+            object: Value::parse_json(object).expect("JSON"),
+            namespace: "default".into(),
+        })));
+        history
+    }
+
+    #[test]
+    fn thinning_keeps_both_ends_and_gaps_that_grow_with_age() {
+        let mut history = history();
+        let seconds = |seconds: u64| SimTime::ZERO + SimDuration::from_secs(seconds);
+        let mut hashes = Vec::new();
+        // As many snapshots as may be, however few events there are.
+        for second in 1..=40 {
+            history.advance_to(seconds(second));
+            hashes.push(history.present.fingerprint());
+            history.keep();
+        }
+        let first = history.branches[0].snapshots[0].events;
+        let snapshots = &mut history.branches[0].snapshots;
+        let last = snapshots.last().map(|last| last.events);
+        assert!(snapshots[..20].iter().all(|snapshot| snapshot.bytes > 0));
+        while snapshots.len() > 8 {
+            assert!(thin(snapshots));
+        }
+        assert_eq!(snapshots[0].events, first);
+        assert_eq!(snapshots.last().map(|last| last.events), last);
+        let gaps: Vec<u64> = snapshots
+            .windows(2)
+            .map(|pair| pair[1].events - pair[0].events)
+            .collect();
+        assert!(gaps[0] > 3 * gaps[6], "{gaps:?}");
+        for second in [39, 1, 17, 30, 2] {
+            history.seek(seconds(second));
+            let hash = history.present.fingerprint();
+            assert_eq!(hash, hashes[second as usize - 1], "at {second} s");
+        }
+        // In steps it is the same.
+        let second = history.branches[0].snapshots[1].lab.now.as_micros() / 1_000_000 - 1;
+        assert!(!history.rewind(seconds(second), 10));
+        history.advance_to(seconds(second));
+        let hash = history.present.fingerprint();
+        assert_eq!(hash, hashes[second as usize - 1]);
+        while thin(&mut history.branches[0].snapshots) {}
+        assert_eq!(history.branches[0].snapshots.len(), 2);
+    }
 }

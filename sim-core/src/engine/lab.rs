@@ -46,6 +46,13 @@ impl Lab {
             .find(|world| world.orchestrator == orchestrator)
     }
 
+    /// Bytes that `later`, a clone of this lab that went on, no longer shares with it, as far as they
+    /// grow with machines, replicas and events.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        let worlds = self.worlds.iter().zip(&later.worlds);
+        worlds.map(|(world, later)| world.bytes_apart(later)).sum()
+    }
+
     /// Gives a command to its worlds, now. Answers come in the worlds' order.
     pub fn input(&mut self, input: &Input) -> Vec<(Orchestrator, Answer)> {
         self.worlds

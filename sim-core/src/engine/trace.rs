@@ -72,6 +72,14 @@ impl Trace {
         self.dropped
     }
 
+    /// Bytes of entries that `later`, a clone that went on, no longer has.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        let gone = later.dropped.saturating_sub(self.dropped);
+        let gone = usize::try_from(gone).unwrap_or(usize::MAX).min(self.len);
+        // The last block was copied when `later` went on.
+        (gone + BLOCK) * size_of::<Entry>() + self.blocks.len() * size_of::<usize>()
+    }
+
     /// The entry at `position` among the retained ones.
     pub fn get(&self, position: usize) -> Option<&Entry> {
         if position >= self.len {

@@ -173,6 +173,18 @@ impl World {
         self.run
     }
 
+    /// Bytes that `later`, a clone of this world that went on, no longer shares with it, as far as
+    /// they grow with machines, replicas and events.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        let plane = match (&self.plane, &later.plane) {
+            (Plane::Kubernetes(plane), Plane::Kubernetes(later)) => plane.bytes_apart(later),
+            (Plane::Swarm(plane), Plane::Swarm(later)) => plane.bytes_apart(later),
+            // One machine's containers.
+            _ => 0,
+        };
+        plane + self.substrate.bytes_apart(&later.substrate) + self.trace.bytes_apart(&later.trace)
+    }
+
     /// Time of the next event.
     pub fn next_at(&self) -> Option<SimTime> {
         self.queue.peek_time()

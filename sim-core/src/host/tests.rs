@@ -127,6 +127,18 @@ fn the_same_time_is_the_same_state_however_it_was_reached() {
 }
 
 #[test]
+fn an_act_on_the_way_back_is_done_where_the_way_leads() {
+    let mut host = loaded();
+    at(&mut host, 120);
+    host.handle(Request::Seek(40_000_000));
+    assert!(host.session.history.now().as_micros() < 40_000_000);
+    host.handle(Request::Inject("node-crash worker-1".to_owned()));
+    assert_eq!(frame(&mut host).now_us, 40_000_000);
+    let acts = recorded(&mut host).acts;
+    assert_eq!(acts.last().map(|act| act.at_us), Some(40_000_000));
+}
+
+#[test]
 fn a_live_edit_goes_to_the_running_worlds() {
     let mut host = loaded();
     at(&mut host, 30);

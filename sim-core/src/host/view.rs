@@ -5,6 +5,7 @@ pub mod kube;
 pub mod swarm;
 
 use crate::base::arrange::Arrange;
+use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::engine::fault::FaultState;
 use crate::engine::lab::Lab;
@@ -47,15 +48,39 @@ pub fn frame(lab: &Lab, view: &View) -> Frame {
     frame
 }
 
-/// Machines with what runs on each by name, or, unless `named`, counted only: of many thousand replicas
-/// nobody reads the names, and they are what costs.
-fn machines(world: &World, named: bool) -> Vec<MachineFrame> {
+/// Which machines are asked for, and how much of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// All, with what runs on each by name.
+    Named,
+    /// All, with what runs on each counted: of many thousand replicas nobody reads the names, and they
+    /// are what costs.
+    Counted,
+    /// The one of this name, with what runs on it by name.
+    One(Symbol),
+}
+
+impl Wanted {
+    fn is_named(self) -> bool {
+        self != Self::Counted
+    }
+
+    fn wants(self, machine: &Machine) -> bool {
+        match self {
+            Self::Named | Self::Counted => true,
+            Self::One(name) => machine.name == name,
+        }
+    }
+}
+
+/// Machines in the order in which they were added.
+fn machines(world: &World, wanted: Wanted) -> Vec<MachineFrame> {
     match &world.plane {
-        Plane::Kubernetes(plane) => kube::machines(world, plane, named),
-        Plane::Swarm(plane) => swarm::machines(world, plane, named),
+        Plane::Kubernetes(plane) => kube::machines(world, plane, wanted),
+        Plane::Swarm(plane) => swarm::machines(world, plane, wanted),
         Plane::Compose(plane) => {
-            let mut machines = compose::machines(world, plane);
-            for machine in machines.iter_mut().filter(|_| !named) {
+            let mut machines = compose::machines(world, plane, wanted);
+            for machine in machines.iter_mut().filter(|_| !wanted.is_named()) {
                 for unit in machine.units.drain(..) {
                     machine.counts[unit.group as usize] += 1;
                 }
@@ -80,15 +105,14 @@ pub fn one_machine(lab: &Lab, orchestrator: &str, name: &str) -> Option<MachineF
         .worlds
         .iter()
         .find(|world| world.orchestrator.name() == orchestrator)?;
-    machines(world, true)
-        .into_iter()
-        .find(|machine| machine.name == name)
+    let name = world.symbols.get(name)?;
+    machines(world, Wanted::One(name)).pop()
 }
 
 /// All replicas of a world, placed or not.
 pub fn units(world: &World) -> Vec<Unit> {
     let (mut units, _) = unplaced(world, usize::MAX);
-    let machines = machines(world, true).into_iter();
+    let machines = machines(world, Wanted::Named).into_iter();
     units.extend(machines.flat_map(|machine| machine.units));
     units
 }
@@ -107,7 +131,14 @@ fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
     };
     let dense = replicas.max(there) > u64::from(DENSE_UNITS)
         || world.substrate.machines().count() > DENSE_MACHINES;
-    let machines = machines(world, !dense);
+    let machines = machines(
+        world,
+        if dense {
+            Wanted::Counted
+        } else {
+            Wanted::Named
+        },
+    );
     let (unplaced, waiting) = unplaced(world, if dense { DENSE_MACHINES } else { usize::MAX });
     let services = report.services.iter().map(|service| ServiceFrame {
         name: service.name.to_string(),

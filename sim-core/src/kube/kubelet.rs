@@ -155,6 +155,16 @@ pub struct Kubelets {
 }
 
 impl Kubelets {
+    /// Bytes of workers that `later`, a clone that went on, no longer shares.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        let own = |slot: &u32| {
+            let (worker, other) = (self.workers.get(*slot), later.workers.get(*slot));
+            worker.as_ref().map(Arc::as_ptr) != other.as_ref().map(Arc::as_ptr)
+        };
+        let own = (0..self.workers.capacity_slots()).filter(own).count();
+        self.workers.bytes_apart(&later.workers) + own * size_of::<Worker>()
+    }
+
     /// Handles an event of its own.
     pub fn handle(
         &mut self,

@@ -202,6 +202,11 @@ impl Default for Scheduler {
 }
 
 impl Scheduler {
+    /// Bytes of rows that `later`, a clone that went on, no longer shares.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        self.cache.bytes_apart(&later.cache)
+    }
+
     /// Handles an event of its own.
     pub fn handle(
         &mut self,

@@ -118,6 +118,14 @@ impl Store {
         self.revision.0
     }
 
+    /// Bytes of rows that `later`, a clone that went on, no longer shares.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        self.pods.bytes_apart(&later.pods)
+            + self.details.bytes_apart(&later.details)
+            + self.nodes.bytes_apart(&later.nodes)
+            + self.events.bytes_apart(&later.events)
+    }
+
     /// The next write that was not told to the loops yet.
     pub fn next_change(&mut self) -> Option<Change> {
         self.log.next_change()

@@ -50,6 +50,21 @@ impl<T: Clone + Default> Paged<T> {
         pages.flat_map(|page| page.iter())
     }
 
+    /// Slots of the pages so far: one past the last that was ever written, or some more.
+    pub fn capacity_slots(&self) -> u32 {
+        (self.pages.len() * PAGE) as u32
+    }
+
+    /// Bytes of this column that `later`, a clone that went on, no longer shares, list of pages included.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        let pages = self.pages.iter().enumerate();
+        let own = pages.filter(|(place, page)| match (page, later.pages.get(*place)) {
+            (Some(page), Some(Some(other))) => !Arc::ptr_eq(page, other),
+            (page, _) => page.is_some(),
+        });
+        own.count() * size_of::<[T; PAGE]>() + size_of_val(self.pages.as_slice())
+    }
+
     /// Sets a slot back to the default.
     pub fn clear(&mut self, slot: u32) {
         if matches!(self.pages.get(slot as usize / PAGE), Some(Some(_))) {

@@ -84,7 +84,7 @@ pub struct Machine {
     /// What stands under its containers.
     pub profile: Profile,
     /// What agents ask for of groups that belong to no sandbox, by path.
-    pub levels: BTreeMap<&'static str, GroupSettings>,
+    pub levels: Arc<BTreeMap<&'static str, GroupSettings>>,
     /// What its containers and its own threads want of its CPUs, in millionths of one.
     pub cpu_wanted: u64,
     /// The same, each within what its own limits allow.
@@ -122,7 +122,7 @@ pub struct Machine {
     /// Page cache and disk requests of containers whose commands used files.
     pub caches: BTreeMap<ContainerId, Cache>,
     /// When images came, by number.
-    pub images_since: BTreeMap<u32, SimTime>,
+    pub images_since: Arc<BTreeMap<u32, SimTime>>,
     /// Files that were written, on its own file system and in containers' layers and volumes.
     pub disk: Arc<Disk>,
     /// Ports taken on the machine, each with its holder.
@@ -194,13 +194,13 @@ impl Substrate {
             ooms: BTreeMap::new(),
             filled: 0,
             storage_cut: None,
-            levels: BTreeMap::new(),
+            levels: Arc::default(),
             written: BTreeMap::new(),
             power: Power::On { since: scope.now },
             boots: 1,
             images: BitSet::new(),
             images_bytes: 0,
-            images_since: BTreeMap::new(),
+            images_since: Arc::default(),
             caches: BTreeMap::new(),
             tasks: BTreeMap::new(),
             disk: Arc::default(),

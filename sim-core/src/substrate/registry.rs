@@ -242,10 +242,12 @@ impl Substrate {
         if let Some(row) = self.machines.get_mut(machine) {
             if present {
                 row.images.insert(number);
-                row.images_since.entry(number).or_insert(scope.now);
+                Arc::make_mut(&mut row.images_since)
+                    .entry(number)
+                    .or_insert(scope.now);
             } else {
                 row.images.remove(number);
-                row.images_since.remove(&number);
+                Arc::make_mut(&mut row.images_since).remove(&number);
             }
         }
         self.images_changed(machine);
@@ -452,7 +454,7 @@ impl Substrate {
         if error.is_none() {
             row.images.insert(pull.image);
             if !present {
-                row.images_since.insert(pull.image, scope.now);
+                Arc::make_mut(&mut row.images_since).insert(pull.image, scope.now);
                 self.images_changed(pull.machine);
             }
         }

@@ -6,14 +6,19 @@ use crate::compose::view::{health_word, status_word};
 use crate::engine::world::World;
 use crate::protocol::{MachineFrame, StateGroup, Unit};
 
-use super::machine;
+use super::{Wanted, machine};
 
 /// The host first; nobody keeps its state, and Compose reserves nothing.
-pub(in crate::host) fn machines(world: &World, plane: &ComposePlane) -> Vec<MachineFrame> {
+pub(super) fn machines(
+    world: &World,
+    plane: &ComposePlane,
+    wanted: Wanted,
+) -> Vec<MachineFrame> {
     let frames = world
         .substrate
         .machines()
         .enumerate()
+        .filter(|(_, (_, row))| wanted.wants(row))
         .map(|(place, (_, row))| {
             let mut frame = machine(world, row);
             if place == 0 {

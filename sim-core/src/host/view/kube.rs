@@ -8,16 +8,16 @@ use crate::kube::rows::node::{ConditionStatus, NodeRow};
 use crate::kube::rows::pod::{ContainerState, Phase, PodRow};
 use crate::protocol::{MachineFrame, StateGroup, Unit};
 
-use super::{machine, permille};
+use super::{Wanted, machine, permille};
 
 /// Machines in the order in which they were added, with the pods bound to each, or their counts.
-pub(in crate::host) fn machines(
+pub(super) fn machines(
     world: &World,
     plane: &KubePlane,
-    named: bool,
+    wanted: Wanted,
 ) -> Vec<MachineFrame> {
     let store = plane.store();
-    let frames = world.substrate.machines().map(|(id, row)| {
+    let frames = world.substrate.machines().filter(|(_, row)| wanted.wants(row)).map(|(id, row)| {
         let mut frame = machine(world, row);
         let Some((node_id, node)) = store
             .node_of(id)
@@ -32,7 +32,7 @@ pub(in crate::host) fn machines(
         .to_owned();
         frame.cpu_permille = permille(node.requested.milli_cpu, node.allocatable.milli_cpu);
         frame.memory_permille = permille(node.requested.memory, node.allocatable.memory);
-        if !named {
+        if !wanted.is_named() {
             for (pod_id, pod) in store.pods_on(node_id) {
                 frame.counts[group(plane, pod_id, pod, Some(node)).0 as usize] += 1;
             }

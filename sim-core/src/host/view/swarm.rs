@@ -6,16 +6,16 @@ use crate::swarm::SwarmPlane;
 use crate::swarm::state::{NodeState, TaskState};
 use crate::swarm::store::TaskRow;
 
-use super::{machine, permille};
+use super::{Wanted, machine, permille};
 
 /// Machines in the order in which they were added, with the tasks assigned to each, or their
 /// counts. Ended tasks of a slot's past are left out.
-pub(in crate::host) fn machines(
+pub(super) fn machines(
     world: &World,
     plane: &SwarmPlane,
-    named: bool,
+    wanted: Wanted,
 ) -> Vec<MachineFrame> {
-    let frames = world.substrate.machines().map(|(_, row)| {
+    let frames = world.substrate.machines().filter(|(_, row)| wanted.wants(row)).map(|(_, row)| {
         let mut frame = machine(world, row);
         let Some(node_id) = plane.find_node(&frame.name) else {
             return frame;
@@ -35,7 +35,7 @@ pub(in crate::host) fn machines(
             if !shown(&task, historic) {
                 continue;
             }
-            if named {
+            if wanted.is_named() {
                 frame.units.push(unit(plane, &task, lost));
             } else {
                 frame.counts[group(&task, lost) as usize] += 1;

@@ -164,6 +164,13 @@ impl Events {
         }
     }
 
+    /// Bytes of events that `later`, a clone that went on, no longer shares; its index is copied by
+    /// the first write.
+    pub fn bytes_apart(&self, later: &Self) -> usize {
+        let gone = later.next.saturating_sub(self.next).min(EVENTS_MAX) as usize;
+        gone * size_of::<EventRow>() + self.index.capacity() * size_of::<(Topic, [usize; 3])>()
+    }
+
     /// Whether the index finds each event where it was recorded last, and nothing else: for soak runs.
     #[expect(clippy::disallowed_methods, reason = "a sum is the same in any order")]
     pub fn index_agrees(&self) -> bool {
