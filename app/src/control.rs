@@ -2,7 +2,7 @@
 //! them. One value, handed to every component.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use sim_core::protocol::{
@@ -14,7 +14,8 @@ use crate::dom;
 use crate::files;
 use crate::link::WorkerLink;
 use crate::model::{Action, Model};
-use crate::permalink;
+use crate::permalink::{self, Scene};
+use crate::ui::detail::Detail;
 use crate::ui::watch::Look;
 
 /// Lines of the event list.
@@ -42,6 +43,9 @@ pub struct Start {
     pub keeps: bool,
 }
 
+/// What a link carries: an experiment, and what the reader had chosen.
+pub type Opening = (Recording, Scene);
+
 struct Inner {
     dispatch: UseReducerDispatcher<Model>,
     link: RefCell<Option<WorkerLink>>,
@@ -49,7 +53,12 @@ struct Inner {
     speed: RefCell<u64>,
     start: Start,
     /// What the address asked for, until the engine has it.
-    opening: RefCell<Option<Recording>>,
+    opening: RefCell<Option<Opening>>,
+    /// What is to be inspected once all is done again, at which time, and whether the engine has
+    /// begun with it.
+    to_inspect: RefCell<Option<(Target, u64, bool)>>,
+    /// What is being inspected.
+    inspecting: RefCell<Option<Target>>,
     asked: Cell<u32>,
     waiting: RefCell<BTreeMap<u32, Listener>>,
     /// When the engine stopped last, in milliseconds of real time.
@@ -102,7 +111,7 @@ impl Control {
         dispatch: UseReducerDispatcher<Model>,
         model: Rc<Model>,
         start: Start,
-        opening: Option<Recording>,
+        opening: Option<Opening>,
     ) -> Self {
         let (link, latest, speed) = (
             RefCell::new(None),
@@ -116,6 +125,8 @@ impl Control {
             speed,
             start,
             opening: RefCell::new(opening),
+            to_inspect: RefCell::default(),
+            inspecting: RefCell::default(),
             asked: Cell::new(0),
             waiting: RefCell::default(),
             crashed: Cell::new(None),
@@ -158,12 +169,12 @@ impl Control {
     /// The engine has said that it is there: it gets the project and what is on screen.
     pub fn begin(&self) {
         let project = (*self.model().project).clone();
-        self.watch(None);
-        if let Some(recording) = self.0.opening.borrow_mut().take() {
-            self.send(&Request::Replay(recording));
-            self.send(&Request::Record);
+        let opening = self.0.opening.borrow_mut().take();
+        if let Some((recording, scene)) = opening {
+            self.replay(recording, scene);
             return;
         }
+        self.watch(None);
         self.start(project);
         if self.0.start.at_us > 0 {
             self.seek(self.0.start.at_us);
@@ -174,9 +185,17 @@ impl Control {
     }
 
     /// Opens what a link carries. It stands still: nobody's time is spent on a stranger's experiment.
-    pub fn open(&self, recording: Recording) {
+    pub fn open(&self, (recording, scene): Opening) {
         self.act(Action::Load(permalink::latest(&recording)));
-        self.watch(None);
+        self.act(Action::Scene(scene.clone()));
+        dom::dialog("inspector", false);
+        self.replay(recording, scene);
+    }
+
+    fn replay(&self, recording: Recording, scene: Scene) {
+        self.watch(scene.why);
+        let at = recording.at_us;
+        *self.0.to_inspect.borrow_mut() = scene.inspected.map(|target| (target, at, false));
         self.send(&Request::Replay(recording));
         self.send(&Request::Record);
     }
@@ -206,6 +225,12 @@ impl Control {
                 }
                 false
             }
+            Reply::Checked { .. } => {
+                if let Some((_, _, begun)) = &mut *self.0.to_inspect.borrow_mut() {
+                    *begun = true;
+                }
+                false
+            }
             Reply::Fatal(_) => {
                 let now = dom::real_ms();
                 let last = self.0.crashed.replace(Some(now));
@@ -213,7 +238,7 @@ impl Control {
                 self.0.looking.set(Looking::No);
                 // The next engine does again what was done, and comes to this moment.
                 if self.model().begun {
-                    *self.0.opening.borrow_mut() = Some(self.present());
+                    *self.0.opening.borrow_mut() = Some((self.present(), self.scene()));
                 }
                 last.is_none_or(|last| now - last > CRASH_PAUSE_MS)
             }
@@ -227,7 +252,15 @@ impl Control {
                 } else if frame.branches.len() <= 1 && self.model().ghost.is_some() {
                     self.act(Action::Ghost(None));
                 }
-                if let Some((from, Some(to))) = self.model().range
+                let model = self.model();
+                let there = |(_, at, begun): &mut (Target, u64, bool)| {
+                    *begun && !frame.seeking && frame.now_us >= *at
+                };
+                let arrived = self.0.to_inspect.borrow_mut().take_if(there);
+                if let Some((target, ..)) = arrived {
+                    self.inspect(&target.orchestrator, &target.object);
+                }
+                if let Some((from, Some(to))) = model.range
                     && frame.playing
                     && frame.now_us >= to
                 {
@@ -329,6 +362,11 @@ impl Control {
         self.act(Action::Look(look));
     }
 
+    /// Shows the machines more or less closely.
+    pub fn detail(&self, detail: Detail) {
+        self.act(Action::Detail(detail));
+    }
+
     /// Keeps this moment, under what happened last.
     pub fn bookmark(&self) {
         let model = self.model();
@@ -374,7 +412,19 @@ impl Control {
     /// # Errors
     /// When it would be too long.
     pub fn link(&self) -> Result<String, permalink::Fault> {
-        Ok(dom::address() + &permalink::write(&self.present())?)
+        Ok(dom::address() + &permalink::write(&self.present(), &self.scene())?)
+    }
+
+    /// What the reader has chosen.
+    fn scene(&self) -> Scene {
+        let model = self.model();
+        Scene {
+            why: model.why.clone(),
+            machine: model.machine.clone(),
+            inspected: self.0.inspecting.borrow().clone(),
+            look: model.look,
+            detail: model.detail,
+        }
     }
 
     /// The experiment with all that was done to it, at the time shown.
@@ -411,7 +461,7 @@ impl Control {
         let last = self.0.past.borrow_mut().pop();
         if let Some(recording) = last {
             self.keep(&permalink::latest(&recording));
-            self.open(recording);
+            self.open((recording, self.scene()));
         }
     }
 
@@ -610,6 +660,14 @@ impl Control {
         }
     }
 
+    /// Cuts a link between two machines, now or at a time, or mends it.
+    pub fn cut(&self, link: &str, at_us: Option<u64>) {
+        match self.model().cut_by(link) {
+            Some(fault) => self.perform(&Request::Heal(Some(fault))),
+            None => self.plan_fault("partition", link, at_us),
+        }
+    }
+
     /// Kills a pod, task or container.
     pub fn kill_unit(&self, name: &str) {
         self.perform(&Request::Inject(format!("pod-kill {name}")));
@@ -625,15 +683,9 @@ impl Control {
         let model = self.model();
         match kind {
             "registry-down" => "registry-down".to_owned(),
-            "partition" => {
-                let worlds = model.shown.worlds.iter();
-                let mut others: Vec<&str> = worlds
-                    .flat_map(|world| &world.machines)
-                    .map(|other| other.name.as_str())
-                    .filter(|other| *other != machine)
-                    .collect();
-                let mut seen = BTreeSet::new();
-                others.retain(|other| seen.insert(*other));
+            // Both ends are named already.
+            "partition" if !machine.contains('|') => {
+                let others = model.others_of(machine);
                 format!("partition {machine}|{}", others.join(","))
             }
             kind => format!("{kind} {machine}"),
@@ -652,6 +704,7 @@ impl Control {
             orchestrator: orchestrator.to_owned(),
             object: object.to_owned(),
         };
+        *self.0.inspecting.borrow_mut() = Some(target.clone());
         self.watch_parts(self.model().why.clone(), Some(target));
         self.ask(query, move |answer| {
             let sheets = match answer {
@@ -665,6 +718,7 @@ impl Control {
 
     /// The inspector was closed.
     pub fn end_inspection(&self) {
+        self.0.inspecting.borrow_mut().take();
         self.watch(self.model().why.clone());
     }
 

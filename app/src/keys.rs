@@ -189,6 +189,10 @@ fn letter(control: &Control, event: &KeyboardEvent, key: &str) -> bool {
                 .unwrap_or(0);
             control.look(Look::ALL[(place + 1) % Look::ALL.len()]);
         }
+        "z" | "Z" => {
+            let model = control.model();
+            control.detail(model.detail.next(&model.shown.worlds, key == "z"));
+        }
         "p" => dom::toggle_root("data-present"),
         "?" => dom::dialog("help", true),
         _ => return false,

@@ -1,5 +1,6 @@
 //! What the page knows: a mirror of the engine's last words, and what the reader has chosen.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use sim_core::protocol::views::{Graph, Outcome};
@@ -10,11 +11,15 @@ use sim_core::protocol::{
 use yew::{AttrValue, Reducible};
 
 use crate::files;
-use crate::permalink;
+use crate::permalink::{self, Scene};
+use crate::ui::detail::Detail;
 use crate::ui::watch::Look;
 
 /// Lines of the console's log that are kept.
 const CONSOLE_ENTRIES_MAX: usize = 200;
+
+/// Machines whose links are listed.
+pub const LINKS_MAX: usize = 24;
 
 /// Bookmarks that are kept.
 const BOOKMARKS_MAX: usize = 24;
@@ -130,6 +135,8 @@ pub struct Shown {
     pub anatomy: Rc<Option<Box<Anatomy>>>,
     /// Names of the machines that can be killed: all workers, of the world that has most.
     pub workers: Rc<Vec<String>>,
+    /// Machines that a fault keeps down, sorted.
+    pub healable: Rc<Vec<String>>,
 }
 
 /// Everything.
@@ -183,6 +190,8 @@ pub struct Model {
     pub inspected: Rc<(String, Vec<Sheet>)>,
     /// What the middle of the page shows.
     pub look: Look,
+    /// How closely the machines are shown.
+    pub detail: Detail,
     /// Moments to come back to, with what happened there.
     pub bookmarks: Rc<Vec<(u64, String)>>,
     /// A stretch that is played again and again; the end is missing while it is being chosen.
@@ -227,6 +236,7 @@ impl Model {
             recording: None,
             inspected: Rc::default(),
             look: Look::default(),
+            detail: Detail::default(),
             bookmarks: Rc::default(),
             range: None,
             ghost: None,
@@ -282,16 +292,33 @@ impl Model {
         }
     }
 
-    /// Machines that a fault keeps down.
+    /// All machines but one, of all worlds, each once.
     #[must_use]
-    pub fn healable(&self) -> Vec<String> {
-        let active = self.shown.faults.iter().filter(|fault| fault.active);
-        let mut names: Vec<String> = active
-            .flat_map(|fault| fault.machines.iter().cloned())
-            .collect();
-        names.sort();
-        names.dedup();
-        names
+    pub fn others_of(&self, machine: &str) -> Vec<String> {
+        let worlds = self.shown.worlds.iter();
+        let machines = worlds.flat_map(|world| &world.machines);
+        let mut seen = BTreeSet::from([machine]);
+        machines
+            .filter(|other| seen.insert(other.name.as_str()))
+            .map(|other| other.name.clone())
+            .collect()
+    }
+
+    /// The other ends of the links of the machine that faults are aimed at; none where they are too
+    /// many to be listed.
+    #[must_use]
+    pub fn others(&self) -> Vec<String> {
+        if self.shown.workers.len() > LINKS_MAX {
+            Vec::new()
+        } else {
+            self.others_of(&self.target())
+        }
+    }
+
+    /// The fault that cuts a link, `A|B`.
+    #[must_use]
+    pub fn cut_by(&self, link: &str) -> Option<u32> {
+        cut_by(&self.shown.faults, link)
     }
 
     /// The number of the fault that keeps a machine down.
@@ -366,6 +393,10 @@ pub enum Action {
     Inspected(String, Vec<Sheet>),
     /// Shows something else in the middle.
     Look(Look),
+    /// Shows the machines more or less closely.
+    Detail(Detail),
+    /// What a link had chosen.
+    Scene(Scene),
     /// Keeps or forgets a moment.
     Bookmark(u64, Option<String>),
     /// Chooses a stretch to play again and again.
@@ -441,6 +472,13 @@ impl Reducible for Model {
             }
             Action::Inspected(object, sheets) => model.inspected = Rc::new((object, sheets)),
             Action::Look(look) => model.look = look,
+            Action::Detail(detail) => model.detail = detail,
+            Action::Scene(scene) => {
+                model.why = scene.why;
+                model.machine = scene.machine;
+                model.look = scene.look;
+                model.detail = scene.detail;
+            }
             Action::Bookmark(at, text) => {
                 let bookmarks = Rc::make_mut(&mut model.bookmarks);
                 bookmarks.retain(|(known, _)| *known != at);
@@ -559,6 +597,32 @@ fn workers(last: &Rc<Vec<String>>, worlds: &[Rc<WorldFrame>]) -> Rc<Vec<String>>
     }
 }
 
+/// The fault that cuts a link, `A|B`: a partition with one end on either side.
+#[must_use]
+pub fn cut_by(faults: &[FaultMark], link: &str) -> Option<u32> {
+    let (one, two) = link.split_once('|')?;
+    let cuts = |fault: &&FaultMark| {
+        let sides = fault.text.strip_prefix("partition ");
+        let Some((left, right)) = sides.and_then(|sides| sides.split_once('|')) else {
+            return false;
+        };
+        let on = |side: &str, machine: &str| side.split(',').any(|name| name.trim() == machine);
+        fault.active && ((on(left, one) && on(right, two)) || (on(left, two) && on(right, one)))
+    };
+    faults.iter().rfind(cuts).map(|fault| fault.number)
+}
+
+/// Machines that a fault keeps down, sorted.
+fn healable(faults: &[FaultMark]) -> Vec<String> {
+    let active = faults.iter().filter(|fault| fault.active);
+    let mut names: Vec<String> = active
+        .flat_map(|fault| fault.machines.iter().cloned())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// Takes a frame apart; what equals the last frame's part is that part.
 fn shown(last: &Shown, mut frame: Frame) -> Shown {
     fn same<T: PartialEq>(last: &Rc<T>, new: T) -> Rc<T> {
@@ -574,13 +638,43 @@ fn shown(last: &Shown, mut frame: Frame) -> Shown {
         None => Rc::new(world),
     });
     let worlds: Vec<Rc<WorldFrame>> = worlds.collect();
+    let faults = same(&last.faults, std::mem::take(&mut frame.faults));
     Shown {
         workers: workers(&last.workers, &worlds),
         worlds,
         events: same(&last.events, std::mem::take(&mut frame.events)),
-        faults: same(&last.faults, std::mem::take(&mut frame.faults)),
+        healable: if Rc::ptr_eq(&faults, &last.faults) {
+            last.healable.clone()
+        } else {
+            Rc::new(healable(&faults))
+        },
+        faults,
         why: same(&last.why, std::mem::take(&mut frame.why)),
         anatomy: same(&last.anatomy, frame.anatomy.take()),
         clock: frame,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_cut_by_a_partition_with_an_end_on_either_side() {
+        let fault = |number, text: &str, active| FaultMark {
+            number,
+            text: text.to_owned(),
+            active,
+            ..FaultMark::default()
+        };
+        let faults = [
+            fault(0, "partition a|b,c", true),
+            fault(1, "partition a|d", false),
+            fault(2, "node-crash a", true),
+        ];
+        assert_eq!(cut_by(&faults, "c|a"), Some(0));
+        assert_eq!(cut_by(&faults, "b|c"), None);
+        assert_eq!(cut_by(&faults, "a|d"), None);
+        assert_eq!(cut_by(&faults, "a"), None);
     }
 }

@@ -4,10 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::events::EventListener;
-use sim_core::protocol::{Recording, Reply, Request};
+use sim_core::protocol::{Reply, Request};
 use yew::prelude::*;
 
-use crate::control::{Control, Start};
+use crate::control::{Control, Opening, Start};
 use crate::dom;
 use crate::files;
 use crate::keys;
@@ -78,9 +78,10 @@ fn first_language() -> Language {
 }
 
 /// What the page begins with: the address decides, then the last session.
-fn first_model(linked: &Option<Result<Recording, permalink::Fault>>) -> Model {
-    if let Some(Ok(recording)) = linked {
-        return Model::new(permalink::latest(recording), false);
+fn first_model(linked: &Option<Result<Opening, permalink::Fault>>) -> Model {
+    if let Some(Ok((recording, scene))) = linked {
+        let model = Model::new(permalink::latest(recording), false);
+        return (*Rc::new(model).reduce(Action::Scene(scene.clone()))).clone();
     }
     let clean =
         dom::parameter("test").is_some() || dom::parameter("new").is_some() || dom::embedded();
@@ -226,7 +227,6 @@ pub fn Page() -> Html {
     );
     let shown = &shared.shown;
     let workers = shown.workers.clone();
-    let healable = shared.healable();
     html! {
         <div class="page" data-testid="page" data-engine={shared.engine.attribute()}>
             <nav class="skips">
@@ -243,10 +243,10 @@ pub fn Page() -> Html {
             <main id="main" class="main">
                 <EditorPanel {t} control={control.clone()} model={shared.clone()} plain={*plain} />
                 <div class="center">
-                    <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} {healable} dark={is_dark(*theme)} look={shared.look} frame={shown.clock.number} />
+                    <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} healable={shown.healable.clone()} dark={is_dark(*theme)} look={shared.look} detail={shared.detail} frame={shown.clock.number} />
                     <Charts {t} control={control.clone()} worlds={shown.worlds.clone()} faults={shown.faults.clone()} services={shared.services()}
                         service={shared.charted()} now_us={shown.clock.now_us} length_us={shown.clock.length_us} ghost={shared.ghost.clone()} />
-                    <Faults {t} control={control.clone()} workers={workers.clone()} target={shared.target()} faults={shown.faults.clone()} project={shared.project.clone()} />
+                    <Faults {t} control={control.clone()} workers={workers.clone()} target={shared.target()} others={shared.others()} faults={shown.faults.clone()} project={shared.project.clone()} />
                 </div>
                 <div class="side">
                     <Events {t} control={control.clone()} events={shown.events.clone()} asked={shared.why.clone()} why={shown.why.clone()} />
@@ -400,7 +400,7 @@ fn open_links(control: Control) -> EventListener {
         &gloo::utils::window(),
         "hashchange",
         move |_| match permalink::read(&dom::fragment()) {
-            Some(Ok(recording)) => control.open(recording),
+            Some(Ok(opening)) => control.open(opening),
             Some(Err(fault)) => control.act(Action::LinkFault(Some(fault))),
             None => {}
         },

@@ -1,12 +1,17 @@
 //! Links that carry a whole experiment: `#z1.` and the recording, deflated, in base64url.
 //!
+//! What the reader has chosen follows the recording, unless it is what everybody begins with: links
+//! from before there was such a thing open as ever, and pages from before do not look that far.
+//!
 //! A file whose text is that of the built-in example is written as its name and a check of its text,
 //! so that links to the example stay short. A link is a stranger's text: it is bounded before and
 //! after it is unpacked, and what cannot be read is a sentence.
 
-use sim_core::protocol::{self, Deed, Project, Recording};
+use sim_core::protocol::{self, Deed, Project, Recording, Target, Why};
 
 use crate::files;
+use crate::ui::detail::Detail;
+use crate::ui::watch::Look;
 
 /// Longest link that is made or read, in characters.
 pub const LINK_MAX: usize = 32_000;
@@ -33,11 +38,56 @@ pub enum Fault {
     Example,
 }
 
+/// What the reader had chosen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scene {
+    /// What is explained.
+    pub why: Option<Why>,
+    /// The machine that faults are aimed at; empty: the first.
+    pub machine: String,
+    /// The object under inspection.
+    pub inspected: Option<Target>,
+    /// What the middle of the page shows.
+    pub look: Look,
+    /// How closely the machines are shown.
+    pub detail: Detail,
+}
+
+/// As it stands in links: this shape never changes, but may be followed by another.
+type Chosen = (Option<Why>, String, Option<Target>, u8, u8);
+
+impl Scene {
+    fn chosen(&self) -> Chosen {
+        let look = Look::ALL.iter().position(|look| *look == self.look);
+        let detail = Detail::ALL.iter().position(|detail| *detail == self.detail);
+        (
+            self.why.clone(),
+            self.machine.clone(),
+            self.inspected.clone(),
+            look.unwrap_or(0) as u8,
+            detail.unwrap_or(0) as u8,
+        )
+    }
+
+    fn of((why, machine, inspected, look, detail): Chosen) -> Self {
+        Self {
+            why,
+            machine,
+            inspected,
+            look: Look::ALL.get(look as usize).copied().unwrap_or_default(),
+            detail: Detail::ALL
+                .get(detail as usize)
+                .copied()
+                .unwrap_or_default(),
+        }
+    }
+}
+
 /// The fragment that brings this experiment back, with its `#`.
 ///
 /// # Errors
 /// When it would be too long.
-pub fn write(recording: &Recording) -> Result<String, Fault> {
+pub fn write(recording: &Recording, scene: &Scene) -> Result<String, Fault> {
     let mut short = recording.clone();
     for file in &mut short.project.files {
         if let Some(text) = example(&file.name)
@@ -46,7 +96,11 @@ pub fn write(recording: &Recording) -> Result<String, Fault> {
             file.text = format!("{MARK}{}", check(&text));
         }
     }
-    let packed = miniz_oxide::deflate::compress_to_vec_zlib(&protocol::encode(&short), 9);
+    let mut bytes = protocol::encode(&short);
+    if *scene != Scene::default() {
+        bytes.extend(protocol::encode(&scene.chosen()));
+    }
+    let packed = miniz_oxide::deflate::compress_to_vec_zlib(&bytes, 9);
     let link = format!("#z1.{}", to_base64url(&packed));
     if link.len() > LINK_MAX {
         Err(Fault::Long)
@@ -56,7 +110,7 @@ pub fn write(recording: &Recording) -> Result<String, Fault> {
 }
 
 /// The experiment of a fragment; none: the fragment is no such link.
-pub fn read(fragment: &str) -> Option<Result<Recording, Fault>> {
+pub fn read(fragment: &str) -> Option<Result<(Recording, Scene), Fault>> {
     let link = fragment.strip_prefix('#').unwrap_or(fragment);
     let (version, text) = link.split_once('.')?;
     let number = version.strip_prefix('z')?;
@@ -72,18 +126,24 @@ pub fn read(fragment: &str) -> Option<Result<Recording, Fault>> {
     })
 }
 
-fn unpack(text: &str) -> Result<Recording, Fault> {
+fn unpack(text: &str) -> Result<(Recording, Scene), Fault> {
     let packed = from_base64url(text).ok_or(Fault::Damaged)?;
     let bytes = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(&packed, UNPACKED_MAX)
         .map_err(|_| Fault::Damaged)?;
     let mut recording: Recording = protocol::decode(&bytes).map_err(|_| Fault::Damaged)?;
+    // What is written has one form: the recording's end is known by writing it again.
+    let rest = bytes.get(protocol::encode(&recording).len()..);
+    let chosen = rest.filter(|rest| !rest.is_empty());
+    let scene = chosen
+        .and_then(|rest| protocol::decode(rest).ok())
+        .map_or_else(Scene::default, Scene::of);
     for file in &mut recording.project.files {
         if let Some(wanted) = file.text.strip_prefix(MARK) {
             let text = example(&file.name).filter(|text| check(text) == wanted);
             file.text = text.ok_or(Fault::Example)?;
         }
     }
-    Ok(recording)
+    Ok((recording, scene))
 }
 
 /// The project as the editors show it after all that was done.
@@ -168,9 +228,39 @@ mod tests {
 
     #[test]
     fn a_link_brings_the_experiment_back() {
-        let link = write(&recording()).expect("short");
+        let link = write(&recording(), &Scene::default()).expect("short");
         assert!(link.len() < 600, "{} characters", link.len());
-        assert_eq!(read(&link), Some(Ok(recording())));
+        assert_eq!(read(&link), Some(Ok((recording(), Scene::default()))));
+    }
+
+    #[test]
+    fn a_link_brings_back_what_was_chosen() {
+        let scene = Scene {
+            why: Some(Why {
+                orchestrator: "kubernetes".to_owned(),
+                seq: 7,
+                object: "pod/web-1".to_owned(),
+            }),
+            machine: "worker-2".to_owned(),
+            inspected: Some(Target {
+                orchestrator: "swarm".to_owned(),
+                object: "task/web.1".to_owned(),
+            }),
+            look: Look::Loops,
+            detail: Detail::Signs,
+        };
+        let link = write(&recording(), &scene).expect("short");
+        assert!(link.len() < 700, "{} characters", link.len());
+        assert_eq!(read(&link), Some(Ok((recording(), scene))));
+        // What a later page has chosen, and this one does not know, is nothing.
+        let mut bytes = protocol::encode(&Recording::default());
+        bytes.extend([9, 9, 9]);
+        let packed = miniz_oxide::deflate::compress_to_vec_zlib(&bytes, 9);
+        let link = format!("#z1.{}", to_base64url(&packed));
+        assert_eq!(
+            read(&link),
+            Some(Ok((Recording::default(), Scene::default())))
+        );
     }
 
     /// Made by the first version of the codec: it must be read for ever.
@@ -183,7 +273,7 @@ mod tests {
         });
         small.project.seed = 42;
         small.at_us = 7;
-        assert_eq!(read(OLD), Some(Ok(small)));
+        assert_eq!(read(OLD), Some(Ok((small, Scene::default()))));
     }
 
     const OLD: &str = "#z1.eNpjZEvUq0zMzeHKzsxLsVIIyE_hYtBiYGBgBwBWlAWy";
@@ -203,7 +293,7 @@ mod tests {
             read(&format!("#z1.{}", to_base64url(&bomb))),
             Some(Err(Fault::Damaged))
         );
-        let link = write(&recording()).expect("short");
+        let link = write(&recording(), &Scene::default()).expect("short");
         for place in 4..link.len() {
             let mut bytes = link.clone().into_bytes();
             bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };

@@ -27,4 +27,7 @@ pub mod picture;
 pub mod services;
 pub mod watch;
 pub mod why_graph;
+pub mod crowd;
 pub mod dense;
+pub mod detail;
+pub mod signs;

@@ -41,6 +41,39 @@ test("criterion 12: a link brings texts, faults, time and hash back", async () =
   await close();
 });
 
+test("criterion 12: a link brings back what was chosen: the object explained, the machine aimed at, the view, what is inspected", async () => {
+  const { page, problems, close } = await frozen(41);
+  await page.getByTestId("fault-target").selectOption("worker-2");
+  await page.locator("[data-testid=plane-kubernetes] [data-testid=unit]").first().click();
+  const why = await page.locator(".why-head code").textContent();
+  await page.getByTestId("detail-signs").click();
+  const chosen = new URL(await link(page)).hash;
+  const other = await open({ path: `?test=1${chosen}` });
+  await at(other.page, 41);
+  assert.equal(await other.page.locator(".why-head code").textContent(), why);
+  assert.ok((await other.page.locator(".chain li").count()) > 0);
+  assert.equal(await other.page.getByTestId("fault-target").inputValue(), "worker-2");
+  await other.page.getByTestId("signs-kubernetes").waitFor();
+  assert.equal(await other.page.getByTestId("inspector").isVisible(), false);
+  // What is shared on is the same; what is inspected comes back when there is something to inspect.
+  assert.equal(new URL(await link(other.page)).hash, chosen);
+  await other.page.getByTestId("detail-names").click();
+  await other.page.locator("[data-testid=plane-kubernetes] [data-testid=unit]").first().focus();
+  await other.page.keyboard.press("d");
+  await other.page.getByTestId("inspector").waitFor();
+  const object = await other.page.locator("#inspector-title code").textContent();
+  await other.page.evaluate(() => document.getElementById("share").showModal());
+  const inspecting = new URL(await other.page.getByTestId("share-link").inputValue()).hash;
+  assert.deepEqual(other.problems, []);
+  await other.close();
+  await page.evaluate((hash) => (location.hash = hash), inspecting);
+  await page.getByTestId("inspector").waitFor();
+  assert.equal(await page.locator("#inspector-title code").textContent(), object);
+  assert.ok((await page.locator("#inspector .sheet").count()) > 0);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
 test("criterion 7: completion offers the structure's fields, and a fix mends the text", async () => {
   const { page, problems, close } = await frozen(5);
   await page.locator(".cm-content").waitFor();

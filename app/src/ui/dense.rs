@@ -1,50 +1,31 @@
-//! A world of many machines: a tile for each, coloured by the worst state on it, on one canvas.
+//! A world as a map: a tile for each machine, coloured by the worst state on it, on one canvas.
 //!
-//! The canvas is for the eye. Its twin for the keyboard and for screen readers is beside it: a sentence
-//! with all counts, a field that takes a machine's name, and the list of machines that are lost.
+//! The canvas is for the eye; what [`crate::ui::crowd`] puts beside it is its twin.
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Answer, MachineFrame, Query, StateGroup, WorldFrame};
+use sim_core::protocol::{MachineFrame, StateGroup, WorldFrame};
 use wasm_bindgen::JsCast;
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlInputElement, ImageData};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 use yew::prelude::*;
 
-use crate::control::Control;
 use crate::dom;
-use crate::text::Text;
-use crate::ui::machine::Machine;
-use crate::ui::planes::name;
-use crate::ui::state::{self, GROUPS};
+use crate::ui::state::{self, GROUPS, WORST};
 
 /// Width of the canvas in its own dots; it is stretched to its place.
 const WIDTH: u32 = 672;
 
-/// Lost machines that are listed.
-const LISTED: usize = 24;
-
-/// The worst first.
-const WORST: [StateGroup; 7] = [
-    StateGroup::Failed,
-    StateGroup::Unknown,
-    StateGroup::Pending,
-    StateGroup::Terminating,
-    StateGroup::Progressing,
-    StateGroup::Ready,
-    StateGroup::Completed,
-];
-
 /// What the tiles need.
 #[derive(Properties, PartialEq)]
 pub struct DenseProps {
-    /// Words.
-    pub t: Text,
-    /// The page's hands.
-    pub control: Control,
     /// The world.
     pub world: Rc<WorldFrame>,
     /// Whether the page is dark.
     pub dark: bool,
+    /// The sentence that stands for the picture.
+    pub label: String,
+    /// Takes the name of a machine that was pointed at.
+    pub on_choose: Callback<String>,
 }
 
 /// Side of a tile with its gap, in dots.
@@ -56,7 +37,9 @@ fn side(machines: usize) -> u32 {
     }
 }
 
-fn is_lost(machine: &MachineFrame) -> bool {
+/// Whether a machine is off, or its control plane takes it for lost.
+#[must_use]
+pub fn is_lost(machine: &MachineFrame) -> bool {
     !machine.powered || (!machine.state.is_empty() && machine.state != "Ready")
 }
 
@@ -64,17 +47,18 @@ fn group(machine: &MachineFrame) -> Option<StateGroup> {
     if is_lost(machine) {
         return Some(StateGroup::Unknown);
     }
-    WORST
-        .into_iter()
-        .find(|group| machine.counts[*group as usize] > 0)
+    let there = |group: &StateGroup| {
+        machine.counts[*group as usize] > 0
+            || machine.units.iter().any(|unit| unit.group == *group)
+    };
+    WORST.into_iter().find(there)
 }
 
-/// The tiles with their twin.
+/// The tiles.
 #[component]
 pub fn Dense(props: &DenseProps) -> Html {
-    let (t, world) = (props.t, &props.world);
+    let world = &props.world;
     let canvas = use_node_ref();
-    let chosen = use_state_eq(|| None::<MachineFrame>);
     let side = side(world.machines.len());
     let columns = WIDTH / side;
     let height = (world.machines.len() as u32).div_ceil(columns) * side;
@@ -87,27 +71,8 @@ pub fn Dense(props: &DenseProps) -> Html {
             }
         });
     }
-    let choose = {
-        let (control, chosen, orchestrator) = (
-            props.control.clone(),
-            chosen.clone(),
-            world.orchestrator.clone(),
-        );
-        Callback::from(move |machine: String| {
-            let chosen = chosen.clone();
-            let query = Query::Machine {
-                orchestrator: orchestrator.clone(),
-                machine,
-            };
-            control.ask(query, move |answer| {
-                if let Answer::Machine(machine) = answer {
-                    chosen.set(Some(*machine));
-                }
-            });
-        })
-    };
     let on_click = {
-        let (choose, world, canvas) = (choose.clone(), world.clone(), canvas.clone());
+        let (choose, world, canvas) = (props.on_choose.clone(), world.clone(), canvas.clone());
         Callback::from(move |event: MouseEvent| {
             let Some(canvas) = canvas.cast::<HtmlCanvasElement>() else {
                 return;
@@ -122,63 +87,7 @@ pub fn Dense(props: &DenseProps) -> Html {
             }
         })
     };
-    let on_name = {
-        let choose = choose.clone();
-        Callback::from(move |event: Event| {
-            let input: HtmlInputElement = event.target_unchecked_into();
-            choose.emit(input.value().trim().to_owned());
-        })
-    };
-    let lost: Vec<&MachineFrame> = world
-        .machines
-        .iter()
-        .filter(|machine| is_lost(machine))
-        .collect();
-    let mut counts = [0_u32; 7];
-    counts[StateGroup::Pending as usize] = world.waiting;
-    for machine in &world.machines {
-        for (sum, count) in counts.iter_mut().zip(machine.counts) {
-            *sum += count;
-        }
-    }
-    let states: Vec<String> = GROUPS
-        .iter()
-        .map(|group| (group, counts[*group as usize]))
-        .filter(|(_, count)| *count > 0)
-        .map(|(group, count)| {
-            format!(
-                "{} {count} {}",
-                state::glyph(*group),
-                state::word(*group, t)
-            )
-        })
-        .collect();
-    let summary = t.dense_summary(
-        lost.len(),
-        world.machines.len(),
-        name(&world.orchestrator, t),
-        states.join(", "),
-    );
-    html! {
-        <div class="dense-place" data-testid={format!("dense-{}", world.orchestrator)}>
-            <p data-testid="dense-summary">{ &summary }</p>
-            <canvas class="dense" ref={canvas} width={WIDTH.to_string()} height={height.to_string()} role="img" aria-label={summary.clone()} onclick={on_click} />
-            <p class="quiet">{ t.dense_hint() }</p>
-            <label class="field"><span>{ t.dense_machine() }</span><input type="text" spellcheck="false" data-testid="dense-machine" onchange={on_name} /></label>
-            if let Some(machine) = &*chosen {
-                <div role="grid" aria-label={name(&world.orchestrator, t)}>
-                    <Machine {t} control={props.control.clone()} machine={machine.clone()} first=true orchestrator={world.orchestrator.clone()} chosen=true healable={props.control.model().fault_on(&machine.name).is_some()} />
-                </div>
-            }
-            if !lost.is_empty() {
-                <h3>{ t.dense_lost() }</h3>
-                <ul class="tree-units">{ for lost.iter().take(LISTED).map(|machine| {
-                    let (choose, name) = (choose.clone(), machine.name.clone());
-                    html! { <li key={machine.name.clone()}><button type="button" class="small" onclick={move |_| choose.emit(name.clone())}>{ "✕ " }{ &machine.name }</button></li> }
-                }) }</ul>
-            }
-        </div>
-    }
+    html! { <canvas class="dense" ref={canvas} width={WIDTH.to_string()} height={height.to_string()} role="img" aria-label={props.label.clone()} onclick={on_click} /> }
 }
 
 /// What is on the canvas: only what changed is drawn again.

@@ -10,19 +10,48 @@ use crate::control::Control;
 use crate::dom;
 use crate::files;
 use crate::format::{clock, span};
-use crate::model::Action;
+use crate::model::{Action, cut_by};
 use crate::text::Text;
 use crate::ui::planes;
 
 /// What is dragged: kinds of faults, under a name of their own so that nothing else is taken for one.
 const DRAGGED: &str = "application/x-podium-fault";
 
-/// Lets a fault be dropped here.
-pub fn accept(event: DragEvent) {
+/// What a dragged fault is besides: one that cuts links, and a link itself, for the time line only.
+/// Where it is, only such names can be seen of it until it is dropped.
+const CUTS: &str = "application/x-podium-cut";
+const LINK: &str = "application/x-podium-link";
+
+fn carries(event: &DragEvent, what: &str) -> bool {
     let dragged = event.data_transfer().map(|data| data.types());
-    if dragged.is_some_and(|types| types.includes(&DRAGGED.into(), 0)) {
+    dragged.is_some_and(|types| types.includes(&what.into(), 0))
+}
+
+/// Lets a fault be dropped on a machine.
+pub fn accept(event: DragEvent) {
+    if carries(&event, DRAGGED) && !carries(&event, LINK) {
         event.prevent_default();
     }
+}
+
+/// Lets a fault, or a link that is to be cut, be dropped on the time line.
+pub fn accept_in_time(event: DragEvent) {
+    if carries(&event, DRAGGED) {
+        event.prevent_default();
+    }
+}
+
+fn accept_on_link(event: DragEvent) {
+    if carries(&event, CUTS) {
+        event.prevent_default();
+    }
+}
+
+/// The link that was dropped, if it was one.
+#[must_use]
+pub fn dropped_link(event: &DragEvent) -> Option<String> {
+    let link = event.data_transfer()?.get_data(LINK).ok()?;
+    (!link.is_empty()).then_some(link)
 }
 
 /// The kind of fault that was dropped, if it was one.
@@ -36,6 +65,9 @@ fn drag(kind: &'static str) -> Callback<DragEvent> {
     Callback::from(move |event: DragEvent| {
         if let Some(data) = event.data_transfer() {
             drop(data.set_data(DRAGGED, kind));
+            if kind == "partition" {
+                drop(data.set_data(CUTS, kind));
+            }
         }
     })
 }
@@ -51,6 +83,8 @@ pub struct FaultsProps {
     pub workers: Rc<Vec<String>>,
     /// The machine aimed at.
     pub target: String,
+    /// The other ends of its links; none where they are too many to be listed.
+    pub others: Vec<String>,
     /// Faults.
     pub faults: Rc<Vec<FaultMark>>,
     /// The project, with its fault script.
@@ -90,14 +124,7 @@ pub fn Faults(props: &FaultsProps) -> Html {
     let when = use_node_ref();
     let cause = |kind: &'static str| {
         let (control, target, when) = (props.control.clone(), props.target.clone(), when.clone());
-        Callback::from(move |_: MouseEvent| {
-            let input = when.cast::<HtmlInputElement>();
-            let seconds = input
-                .as_ref()
-                .and_then(|input| input.value().parse::<f64>().ok());
-            let at = seconds.map(|seconds| (seconds.max(0.0) * 1_000_000.0) as u64);
-            control.plan_fault(kind, &target, at);
-        })
+        Callback::from(move |_: MouseEvent| control.plan_fault(kind, &target, planned(&when)))
     };
     let other = |kind: &'static str, shown: &'static str| {
         html! { <button type="button" draggable="true" title={t.fault_drag()} data-testid={format!("fault-{kind}")} disabled={props.target.is_empty()}
@@ -152,12 +179,70 @@ pub fn Faults(props: &FaultsProps) -> Html {
                 <button type="button" data-testid="fault-heal" disabled={!active} onclick={on_heal}>{ t.fault_heal_all() }</button>
                 <button type="button" data-testid="fault-script" onclick={on_script}>{ t.fault_script() }</button>
             </div>
+            { links(props, &when) }
             if props.faults.is_empty() {
                 <p class="quiet">{ t.fault_list_empty() }</p>
             } else {
                 <ul class="fault-list" tabindex="0" aria-labelledby="faults-title">{ for marks.iter().enumerate().map(|(place, fault)| outcome(props, fault, place.checked_sub(1).is_none_or(|before| marks[before].number != fault.number))) }</ul>
             }
         </section>
+    }
+}
+
+/// The time written in the field; none: at once.
+fn planned(when: &NodeRef) -> Option<u64> {
+    let input = when.cast::<HtmlInputElement>()?;
+    let seconds: f64 = input.value().parse().ok()?;
+    Some((seconds.max(0.0) * 1_000_000.0) as u64)
+}
+
+/// The links of the machine aimed at: a fault is dropped on one, or a press cuts and mends it.
+fn links(props: &FaultsProps, when: &NodeRef) -> Html {
+    let (t, target) = (props.t, &props.target);
+    if props.others.is_empty() || target.is_empty() {
+        return Html::default();
+    }
+    let chip = |other: &String| {
+        let link = format!("{target}|{other}");
+        let is_cut = cut_by(&props.faults, &link).is_some();
+        let label = if is_cut {
+            t.link_mend(target, other)
+        } else {
+            t.link_cut(target, other)
+        };
+        let on_press = {
+            let (control, link, when) = (props.control.clone(), link.clone(), when.clone());
+            Callback::from(move |_: MouseEvent| control.cut(&link, planned(&when)))
+        };
+        let on_drag = {
+            let link = link.clone();
+            Callback::from(move |event: DragEvent| {
+                if let Some(data) = event.data_transfer() {
+                    drop(data.set_data(DRAGGED, "partition"));
+                    drop(data.set_data(LINK, &link));
+                }
+            })
+        };
+        let on_drop = {
+            let (control, link) = (props.control.clone(), link.clone());
+            Callback::from(move |event: DragEvent| {
+                event.prevent_default();
+                if dropped_link(&event).is_none() && dropped(&event).as_deref() == Some("partition") {
+                    control.plan_fault("partition", &link, None);
+                }
+            })
+        };
+        html! {
+            <li key={link.clone()}><button type="button" class={classes!("small", "net-link", is_cut.then_some("net-cut"))} draggable="true" aria-pressed={is_cut.to_string()} aria-label={label.clone()} title={label}
+                data-testid={format!("link-{target}-{other}")} ondragstart={on_drag} ondragover={accept_on_link} ondrop={on_drop} onclick={on_press}>
+                { if is_cut { "✂ " } else { "⇄ " } }{ other }</button></li>
+        }
+    };
+    html! {
+        <div class="net-links" role="group" aria-labelledby="links-title">
+            <span id="links-title" class="quiet">{ t.links_of(target) }</span>
+            <ul>{ for props.others.iter().map(chip) }</ul>
+        </div>
     }
 }
 

@@ -51,6 +51,7 @@ pub fn Help(props: &HelpProps) -> Html {
         ("p", t.help_present()),
         ("m, Shift+M", t.help_bookmark()),
         ("t", t.views()),
+        ("z, Shift+Z", t.help_detail()),
         ("Ctrl+Z", t.help_undo()),
         ("Ctrl+K", t.help_palette()),
         ("Ctrl+S", t.help_share()),

@@ -11,6 +11,7 @@ use crate::dom;
 use crate::files;
 use crate::gallery::{self, ENTRIES};
 use crate::text::Text;
+use crate::ui::detail::Detail;
 use crate::ui::watch::Look;
 
 /// Commands shown at once.
@@ -155,6 +156,12 @@ fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
         add(
             format!("{}: {}", t.views(), look.title(t)),
             Rc::new(move |control: &Control| control.look(look)),
+        );
+    }
+    for detail in Detail::ALL {
+        add(
+            format!("{}: {}", t.detail(), detail.title(t)),
+            Rc::new(move |control: &Control| control.detail(detail)),
         );
     }
     let dialogs = [

@@ -9,7 +9,8 @@ use crate::control::Control;
 use crate::format::percent;
 use crate::mechanism;
 use crate::text::{Language, Text};
-use crate::ui::dense::Dense;
+use crate::ui::crowd::Crowd;
+use crate::ui::detail::Detail;
 use crate::ui::machine::{Machine, unit};
 use crate::ui::state::{self, GROUPS};
 
@@ -25,9 +26,11 @@ pub struct PlanesProps {
     /// The machine that faults are aimed at.
     pub target: String,
     /// Machines that a fault keeps down.
-    pub healable: Vec<String>,
+    pub healable: Rc<Vec<String>>,
     /// Whether the page is dark.
     pub dark: bool,
+    /// How closely the machines are shown.
+    pub detail: Detail,
 }
 
 /// The name of an orchestrator.
@@ -50,7 +53,7 @@ pub fn Planes(props: &PlanesProps) -> Html {
             <div class="planes" data-testid="planes">
                 { for props.worlds.iter().map(|world| html! {
                     <Plane key={world.orchestrator.clone()} {t} control={props.control.clone()} world={world.clone()}
-                        target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} />
+                        target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} detail={props.detail} />
                 }) }
             </div>
             <ul class="legend" aria-label={t.legend()}>
@@ -68,8 +71,9 @@ struct PlaneProps {
     control: Control,
     world: Rc<WorldFrame>,
     target: String,
-    healable: Vec<String>,
+    healable: Rc<Vec<String>>,
     dark: bool,
+    detail: Detail,
 }
 
 #[component]
@@ -110,8 +114,8 @@ fn Plane(props: &PlaneProps) -> Html {
                 </span>
             </header>
             <p class="mechanism" lang={said_in.html()} data-testid={format!("mechanism-{orchestrator}")}>{ said }</p>
-            if world.dense {
-                <Dense {t} control={props.control.clone()} world={world.clone()} dark={props.dark} />
+            if props.detail.of(world) != Detail::Names {
+                <Crowd {t} control={props.control.clone()} world={world.clone()} dark={props.dark} detail={props.detail.of(world)} target={props.target.clone()} healable={props.healable.clone()} />
             } else {
             <div class="machines" role="grid" aria-label={name(orchestrator, t)} aria-describedby="grid-help">
                 { for world.machines.iter().enumerate().map(|(place, machine)| html! {

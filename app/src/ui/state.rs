@@ -15,6 +15,29 @@ pub const GROUPS: [StateGroup; 7] = [
     StateGroup::Completed,
 ];
 
+/// The worst first.
+pub const WORST: [StateGroup; 7] = [
+    StateGroup::Failed,
+    StateGroup::Unknown,
+    StateGroup::Pending,
+    StateGroup::Terminating,
+    StateGroup::Progressing,
+    StateGroup::Ready,
+    StateGroup::Completed,
+];
+
+/// What of it there is, in words: `✓ 12 ready, ✕ 1 failed`.
+#[must_use]
+pub fn counted(counts: &[u32; 7], t: Text) -> String {
+    let words: Vec<String> = GROUPS
+        .iter()
+        .map(|group| (group, counts[*group as usize]))
+        .filter(|(_, count)| *count > 0)
+        .map(|(group, count)| format!("{} {count} {}", glyph(*group), word(*group, t)))
+        .collect();
+    words.join(", ")
+}
+
 /// The glyph of a group.
 #[must_use]
 pub const fn glyph(group: StateGroup) -> &'static str {

@@ -80,6 +80,7 @@ pub fn Timeline(props: &TimelineProps) -> Html {
             if let (Some(kind), Some(row)) = (faults::dropped(&event), row.cast::<Element>()) {
                 event.prevent_default();
                 let at = dom::share_across(&row, event.client_x()) * length as f64;
+                let target = faults::dropped_link(&event).unwrap_or_else(|| target.clone());
                 control.plan_fault(&kind, &target, Some(at as u64));
             }
         })
@@ -127,7 +128,7 @@ pub fn Timeline(props: &TimelineProps) -> Html {
                 }</button>
                 if frame.seeking { <span class="quiet" role="status">{ t.seeking() }</span> }
             </div>
-            <div class="slider-row" ondragover={faults::accept} ondrop={on_drop} ref={row} data-testid="slider-row">
+            <div class="slider-row" ondragover={faults::accept_in_time} ondrop={on_drop} ref={row} data-testid="slider-row">
                 <div class="marks" aria-hidden="true">
                     if let Some((from, Some(to))) = props.range {
                         <span class="mark-range" style={format!("left: {:.3}%; width: {:.3}%", share(from, length), share(to, length) - share(from, length))} />

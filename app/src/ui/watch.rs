@@ -7,6 +7,7 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::text::Text;
+use crate::ui::detail::{Detail, choice};
 use crate::ui::loops::Loops;
 use crate::ui::planes::Planes;
 use crate::ui::services::Services;
@@ -60,11 +61,13 @@ pub struct WatchProps {
     /// The machine that faults are aimed at.
     pub target: String,
     /// Machines that a fault keeps down.
-    pub healable: Vec<String>,
+    pub healable: Rc<Vec<String>>,
     /// Whether the page is dark.
     pub dark: bool,
     /// What is looked at.
     pub look: Look,
+    /// How closely the machines are shown.
+    pub detail: Detail,
     /// Number of the frame shown.
     pub frame: u32,
 }
@@ -82,8 +85,9 @@ pub fn Watch(props: &WatchProps) -> Html {
                         onclick={move |_| control.look(look)}>{ look.title(t) }</button> }
                 }) }
             </div>
+            if props.look == Look::Machines { { choice(t, &props.control, &props.worlds, props.detail) } }
             { match props.look {
-                Look::Machines => html! { <Planes {t} control={props.control.clone()} worlds={props.worlds.clone()} target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} /> },
+                Look::Machines => html! { <Planes {t} control={props.control.clone()} worlds={props.worlds.clone()} target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} detail={props.detail} /> },
                 Look::Services => html! { <Services {t} control={props.control.clone()} worlds={props.worlds.clone()} /> },
                 Look::Loops => html! { <Loops {t} control={props.control.clone()} frame={props.frame} /> },
             } }
