@@ -92,12 +92,8 @@ pub fn Crowd(props: &CrowdProps) -> Html {
         });
     }
     let choose = {
-        let (opened, start, told, world) = (
-            opened.clone(),
-            start.clone(),
-            told.clone(),
-            world.clone(),
-        );
+        let (opened, start, told, world) =
+            (opened.clone(), start.clone(), told.clone(), world.clone());
         Callback::from(move |name: String| {
             let mut machines = world.machines.iter();
             if let Some(place) = machines.position(|machine| machine.name == name) {

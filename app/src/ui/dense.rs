@@ -48,8 +48,7 @@ fn group(machine: &MachineFrame) -> Option<StateGroup> {
         return Some(StateGroup::Unknown);
     }
     let there = |group: &StateGroup| {
-        machine.counts[*group as usize] > 0
-            || machine.units.iter().any(|unit| unit.group == *group)
+        machine.counts[*group as usize] > 0 || machine.units.iter().any(|unit| unit.group == *group)
     };
     WORST.into_iter().find(there)
 }

@@ -227,7 +227,8 @@ fn links(props: &FaultsProps, when: &NodeRef) -> Html {
             let (control, link) = (props.control.clone(), link.clone());
             Callback::from(move |event: DragEvent| {
                 event.prevent_default();
-                if dropped_link(&event).is_none() && dropped(&event).as_deref() == Some("partition") {
+                if dropped_link(&event).is_none() && dropped(&event).as_deref() == Some("partition")
+                {
                     control.plan_fault("partition", &link, None);
                 }
             })

@@ -177,7 +177,10 @@ impl<T: Clone> Table<T> {
     pub fn bytes_apart(&self, later: &Self) -> usize {
         let pages = self.pages.iter().enumerate();
         let own = pages.filter(|(place, page)| {
-            !later.pages.get(*place).is_some_and(|other| Arc::ptr_eq(page, other))
+            !later
+                .pages
+                .get(*place)
+                .is_some_and(|other| Arc::ptr_eq(page, other))
         });
         own.count() * size_of::<[Slot<T>; PAGE_ROWS]>() + size_of_val(self.pages.as_slice())
     }

@@ -9,11 +9,7 @@ use crate::protocol::{MachineFrame, StateGroup, Unit};
 use super::{Wanted, machine};
 
 /// The host first; nobody keeps its state, and Compose reserves nothing.
-pub(super) fn machines(
-    world: &World,
-    plane: &ComposePlane,
-    wanted: Wanted,
-) -> Vec<MachineFrame> {
+pub(super) fn machines(world: &World, plane: &ComposePlane, wanted: Wanted) -> Vec<MachineFrame> {
     let frames = world
         .substrate
         .machines()

@@ -11,40 +11,40 @@ use crate::protocol::{MachineFrame, StateGroup, Unit};
 use super::{Wanted, machine, permille};
 
 /// Machines in the order in which they were added, with the pods bound to each, or their counts.
-pub(super) fn machines(
-    world: &World,
-    plane: &KubePlane,
-    wanted: Wanted,
-) -> Vec<MachineFrame> {
+pub(super) fn machines(world: &World, plane: &KubePlane, wanted: Wanted) -> Vec<MachineFrame> {
     let store = plane.store();
-    let frames = world.substrate.machines().filter(|(_, row)| wanted.wants(row)).map(|(id, row)| {
-        let mut frame = machine(world, row);
-        let Some((node_id, node)) = store
-            .node_of(id)
-            .and_then(|node_id| Some((node_id, store.node(node_id)?)))
-        else {
-            return frame;
-        };
-        frame.state = match node.ready() {
-            ConditionStatus::True => "Ready",
-            ConditionStatus::False | ConditionStatus::Unknown => "NotReady",
-        }
-        .to_owned();
-        frame.cpu_permille = permille(node.requested.milli_cpu, node.allocatable.milli_cpu);
-        frame.memory_permille = permille(node.requested.memory, node.allocatable.memory);
-        if !wanted.is_named() {
-            for (pod_id, pod) in store.pods_on(node_id) {
-                frame.counts[group(plane, pod_id, pod, Some(node)).0 as usize] += 1;
+    let frames = world
+        .substrate
+        .machines()
+        .filter(|(_, row)| wanted.wants(row))
+        .map(|(id, row)| {
+            let mut frame = machine(world, row);
+            let Some((node_id, node)) = store
+                .node_of(id)
+                .and_then(|node_id| Some((node_id, store.node(node_id)?)))
+            else {
+                return frame;
+            };
+            frame.state = match node.ready() {
+                ConditionStatus::True => "Ready",
+                ConditionStatus::False | ConditionStatus::Unknown => "NotReady",
             }
-            return frame;
-        }
-        frame.units = store
-            .pods_on(node_id)
-            .map(|(pod_id, pod)| unit(world, plane, pod_id, pod, Some(node)))
-            .collect();
-        frame.units.arrange_by(|one, two| one.name.cmp(&two.name));
-        frame
-    });
+            .to_owned();
+            frame.cpu_permille = permille(node.requested.milli_cpu, node.allocatable.milli_cpu);
+            frame.memory_permille = permille(node.requested.memory, node.allocatable.memory);
+            if !wanted.is_named() {
+                for (pod_id, pod) in store.pods_on(node_id) {
+                    frame.counts[group(plane, pod_id, pod, Some(node)).0 as usize] += 1;
+                }
+                return frame;
+            }
+            frame.units = store
+                .pods_on(node_id)
+                .map(|(pod_id, pod)| unit(world, plane, pod_id, pod, Some(node)))
+                .collect();
+            frame.units.arrange_by(|one, two| one.name.cmp(&two.name));
+            frame
+        });
     frames.collect()
 }
 

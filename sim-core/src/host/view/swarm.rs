@@ -10,39 +10,39 @@ use super::{Wanted, machine, permille};
 
 /// Machines in the order in which they were added, with the tasks assigned to each, or their
 /// counts. Ended tasks of a slot's past are left out.
-pub(super) fn machines(
-    world: &World,
-    plane: &SwarmPlane,
-    wanted: Wanted,
-) -> Vec<MachineFrame> {
-    let frames = world.substrate.machines().filter(|(_, row)| wanted.wants(row)).map(|(_, row)| {
-        let mut frame = machine(world, row);
-        let Some(node_id) = plane.find_node(&frame.name) else {
-            return frame;
-        };
-        let Some(node) = plane.store.node(node_id) else {
-            return frame;
-        };
-        frame.state = node.state.title().to_owned();
-        let number = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
-        frame.cpu_permille = permille(number(node.reserved.cpu_milli), number(node.cpu_milli));
-        frame.memory_permille = permille(
-            number(node.reserved.memory_bytes),
-            number(node.memory_bytes),
-        );
-        let lost = node.state == NodeState::Down;
-        for (_, task, historic) in plane.node_task_rows(node_id) {
-            if !shown(&task, historic) {
-                continue;
+pub(super) fn machines(world: &World, plane: &SwarmPlane, wanted: Wanted) -> Vec<MachineFrame> {
+    let frames = world
+        .substrate
+        .machines()
+        .filter(|(_, row)| wanted.wants(row))
+        .map(|(_, row)| {
+            let mut frame = machine(world, row);
+            let Some(node_id) = plane.find_node(&frame.name) else {
+                return frame;
+            };
+            let Some(node) = plane.store.node(node_id) else {
+                return frame;
+            };
+            frame.state = node.state.title().to_owned();
+            let number = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+            frame.cpu_permille = permille(number(node.reserved.cpu_milli), number(node.cpu_milli));
+            frame.memory_permille = permille(
+                number(node.reserved.memory_bytes),
+                number(node.memory_bytes),
+            );
+            let lost = node.state == NodeState::Down;
+            for (_, task, historic) in plane.node_task_rows(node_id) {
+                if !shown(&task, historic) {
+                    continue;
+                }
+                if wanted.is_named() {
+                    frame.units.push(unit(plane, &task, lost));
+                } else {
+                    frame.counts[group(&task, lost) as usize] += 1;
+                }
             }
-            if wanted.is_named() {
-                frame.units.push(unit(plane, &task, lost));
-            } else {
-                frame.counts[group(&task, lost) as usize] += 1;
-            }
-        }
-        frame
-    });
+            frame
+        });
     frames.collect()
 }
 
