@@ -596,8 +596,11 @@ fn a_service_follows_its_pods_and_refuses_a_taken_port() {
     );
     bench.run(10);
     let slices = bench.list("endpointslices");
+    let own = slices
+        .iter()
+        .find(|slice| slice.str_at(&["metadata", "generateName"]) == Some("web-"));
     assert_eq!(
-        slices[0]
+        own.unwrap()
             .path(&["endpoints"])
             .unwrap()
             .as_list()

@@ -159,14 +159,17 @@ fn applying_twice_changes_nothing_and_mistakes_are_named() {
         Waiting for deployment "web" rollout to finish: 1 of 2 updated replicas are available...
         deployment "web" successfully rolled out
         $ kubectl get svc,ep,endpointslices
-        NAME          TYPE        CLUSTER-IP     EXTERNAL-IP   PORT(S)   AGE
-        service/web   ClusterIP   10.96.174.85   <none>        80/TCP    4s
+        NAME                 TYPE        CLUSTER-IP     EXTERNAL-IP   PORT(S)   AGE
+        service/kubernetes   ClusterIP   10.96.0.1      <none>        443/TCP   64s
+        service/web          ClusterIP   10.96.174.85   <none>        80/TCP    4s
 
-        NAME            ENDPOINTS       AGE
-        endpoints/web   10.244.1.2:80   4s
+        NAME                   ENDPOINTS          AGE
+        endpoints/kubernetes   192.168.0.1:6443   64s
+        endpoints/web          10.244.1.2:80      4s
 
-        NAME                                       ADDRESSTYPE   PORTS   ENDPOINTS    AGE
-        endpointslice.discovery.k8s.io/web-s58jv   IPv4          80      10.244.1.2   4s
+        NAME                                        ADDRESSTYPE   PORTS   ENDPOINTS     AGE
+        endpointslice.discovery.k8s.io/kubernetes   IPv4          6443    192.168.0.1   64s
+        endpointslice.discovery.k8s.io/web-s58jv    IPv4          80      10.244.1.2    4s
         Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice
         $ kubectl get pods -o wide
         NAME                   READY   STATUS    RESTARTS   AGE   IP           NODE   NOMINATED NODE   READINESS GATES
@@ -592,7 +595,7 @@ fn failures_show_as_upstream_shows_them() {
             creationTimestamp: "2026-01-01T00:08:06Z"
             name: settings
             namespace: team
-            resourceVersion: "252"
+            resourceVersion: "256"
             uid: 37d63ebd-3a00-4268-9b62-2f3d42fbeaf9
         kind: List
         metadata:
@@ -634,6 +637,7 @@ fn failures_show_as_upstream_shows_them() {
         8m6.2s
         $ sim advance 1s
         $ kubectl get all
-        No resources found in default namespace.
+        NAME                 TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)   AGE
+        service/kubernetes   ClusterIP   10.96.0.1    <none>        443/TCP   8m7s
     "#]].assert_eq(&text);
 }
