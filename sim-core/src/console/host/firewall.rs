@@ -7,6 +7,9 @@ use std::net::Ipv4Addr;
 use crate::console::Output;
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
+use crate::kube::KubePlane;
+use crate::kube::apiserver::own_service;
+use crate::kube::apiserver::refusal::UNREACHABLE;
 use crate::kube::proxy::rules;
 use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::net::filter::{Cidr, End, Packet, Ruleset, Way, walk};
@@ -554,6 +557,18 @@ fn number_of(place: &Place<'_>, sandbox: SandboxId, address: u32) -> u32 {
 /// Whether a container on the machine's own network listens at a port.
 fn listens_on_host(place: &Place<'_>, machine: MachineId, port: u16) -> bool {
     let machines = &place.world.substrate;
+    let is_served = |plane: &KubePlane| {
+        plane
+            .refusal()
+            .is_none_or(|refusal| refusal.reason != UNREACHABLE)
+    };
+    // The API server is a process of the control machine that no sandbox here stands for.
+    if i64::from(port) == own_service::PORT
+        && machines.control_machines().contains(&machine)
+        && place.world.kube().is_some_and(is_served)
+    {
+        return true;
+    }
     machines
         .sandboxes_on(machine)
         .filter(|(_, row)| row.spec.network == Sharing::Host)

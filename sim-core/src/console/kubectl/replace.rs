@@ -86,7 +86,8 @@ fn wanted(call: &Call<'_>, item: &Item, current: Option<&Value>) -> Value {
 fn in_place(call: &mut Call<'_>, item: &Item) -> Result<Value, Problem> {
     item.strict()?;
     let name = name_of(&item.object);
-    let current = call.read(item.kind, item.namespace(), name)?;
+    call.may("update", item.kind, item.namespace(), name)?;
+    let current = call.view()?.get(item.kind, item.namespace(), name);
     let Some(current) = current else {
         return Err(Problem::server(&crate::kube::Refusal::not_found(
             item.kind, name,

@@ -7,6 +7,7 @@ use crate::kube::apiserver::rbac::{self, Wish};
 use crate::kube::kinds::{KINDS, Kind};
 use crate::manifest::value::Value;
 
+use super::describe::config::in_group;
 use super::pod_status::items;
 use super::problem::Problem;
 use super::{Call, printers};
@@ -256,11 +257,7 @@ fn list(call: &mut Call<'_>) -> Result<(), Problem> {
         let names = format!("[{}]", texts(rule, "resourceNames").join(" "));
         for group in texts(rule, "apiGroups") {
             for resource in texts(rule, "resources") {
-                let name = if group.is_empty() {
-                    resource
-                } else {
-                    format!("{resource}.{group}")
-                };
+                let name = in_group(&resource, &group);
                 add(name, "[]".to_owned(), names.clone(), verbs.clone());
             }
         }
@@ -291,11 +288,15 @@ fn list(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     // Upstream sorts rules by how Go prints them: verbs first. Source: `…/pkg/util/rbac/rbac.go`.
     rows.arrange_by_key(|(resource, url, names, verbs)| {
-        let (resource, group) = resource.split_once('.').unwrap_or((resource.as_str(), ""));
+        let (resource, part) = match resource.split_once('/') {
+            Some((resource, part)) => (resource, format!("/{part}")),
+            None => (resource.as_str(), String::new()),
+        };
+        let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
         let resources = if resource.is_empty() {
             "[]".to_owned()
         } else {
-            format!("[{resource}]")
+            format!("[{resource}{part}]")
         };
         let groups = if resource.is_empty() {
             "[]".to_owned()

@@ -25,7 +25,7 @@ const INTERVAL: SimDuration = SimDuration::from_secs(10);
 /// Source: `pkg/controlplane/instance.go` (`DefaultEndpointReconcilerTTL`).
 pub const LEASE: SimDuration = SimDuration::from_secs(15);
 /// The API server's port.
-const PORT: i64 = 6443;
+pub const PORT: i64 = 6443;
 /// Address of a control plane that is not part of the experiment: the machines' gateway.
 const ELSEWHERE: u32 = 0xc0a8_0001;
 

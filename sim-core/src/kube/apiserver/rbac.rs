@@ -197,7 +197,7 @@ const READ: &str = "get list watch";
 const WRITE: &str = "create delete deletecollection patch update";
 
 /// Rules of `view`: groups and resources that are read.
-const VIEW: [(&str, &str); 8] = [
+const VIEW: [(&str, &str); 9] = [
     (
         "",
         "configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status",
@@ -217,9 +217,10 @@ const VIEW: [(&str, &str); 8] = [
         "horizontalpodautoscalers horizontalpodautoscalers/status",
     ),
     ("batch", "cronjobs cronjobs/status jobs jobs/status"),
+    ("policy", "poddisruptionbudgets poddisruptionbudgets/status"),
     (
-        "policy networking.k8s.io",
-        "ingresses ingresses/status networkpolicies poddisruptionbudgets poddisruptionbudgets/status",
+        "networking.k8s.io",
+        "ingresses ingresses/status networkpolicies",
     ),
 ];
 

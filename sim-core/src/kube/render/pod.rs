@@ -259,7 +259,11 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
         (
             "initContainerStatuses",
             with_sizes(
-                container_statuses(view, init, &names(&template.spec.init_containers)),
+                through(container_statuses(
+                    view,
+                    init,
+                    &names(&template.spec.init_containers),
+                )),
                 0,
             ),
         ),
@@ -495,8 +499,22 @@ fn with_sizes(list: Value, from: usize, allocated: &[Value], actual: &[Value]) -
     Value::list(items)
 }
 
-/// Statuses of containers that the kubelet's prober does not look at.
+/// Statuses of init containers: one that has ended well is ready.
 /// Source: `pkg/kubelet/prober/prober_manager.go` (`UpdatePodStatus`).
+fn through(list: Value) -> Value {
+    let Some(items) = list.as_list() else {
+        return list;
+    };
+    let mut items = items.to_vec();
+    for item in &mut items {
+        if item.i64_at(&["state", "terminated", "exitCode"]) == Some(0) {
+            item.set("ready", true.into());
+        }
+    }
+    Value::list(items)
+}
+
+/// Statuses of containers that the kubelet's prober does not look at. Source: as above.
 fn unprobed(list: Value) -> Value {
     let Some(items) = list.as_list() else {
         return list;

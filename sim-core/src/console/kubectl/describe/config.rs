@@ -196,31 +196,56 @@ pub fn role(object: &Value, sheet: &mut Sheet) {
         let found: Vec<String> = items(rule, &[key]).iter().map(text).collect();
         found
     };
+    // Taken apart, verbs of the same put together, and sorted as Go prints them: verbs first.
+    // Source: `k8s.io/kubectl/pkg/util/rbac/rbac.go`.
+    let mut rows: Vec<([String; 4], Vec<String>)> = Vec::new();
     for rule in items(object, &["rules"]) {
-        let groups = list(rule, "apiGroups");
-        let (names, verbs) = (
-            list(rule, "resourceNames").join(" "),
-            list(rule, "verbs").join(" "),
-        );
-        // One line for each resource of each group, as the real one takes rules apart.
-        let mut resources: Vec<String> = Vec::new();
-        for resource in list(rule, "resources") {
-            for group in &groups {
-                resources.push(if group.is_empty() {
-                    resource.clone()
-                } else {
-                    format!("{resource}.{group}")
-                });
+        let verbs = list(rule, "verbs");
+        let mut names = list(rule, "resourceNames");
+        if names.is_empty() {
+            names.push(String::new());
+        }
+        for group in list(rule, "apiGroups") {
+            for resource in list(rule, "resources") {
+                for name in &names {
+                    let key = [group.clone(), resource.clone(), name.clone(), String::new()];
+                    let at = rows.iter().position(|(known, _)| *known == key);
+                    let at = at.unwrap_or_else(|| {
+                        rows.push((key, Vec::new()));
+                        rows.len() - 1
+                    });
+                    for verb in &verbs {
+                        if !rows[at].1.contains(verb) {
+                            rows[at].1.push(verb.clone());
+                        }
+                    }
+                }
             }
         }
-        resources.arrange();
-        for resource in resources {
-            sheet.line(1, &format!("{resource}\t[]\t[{names}]\t[{verbs}]"));
+        for url in list(rule, "nonResourceURLs") {
+            for verb in &verbs {
+                let key = [String::new(), String::new(), String::new(), url.clone()];
+                rows.push((key, vec![verb.clone()]));
+            }
         }
-        let urls = list(rule, "nonResourceURLs");
-        if !urls.is_empty() {
-            sheet.line(1, &format!("\t[{}]\t[{names}]\t[{verbs}]", urls.join(" ")));
-        }
+    }
+    rows.arrange_by_key(|([group, resource, name, url], verbs)| {
+        let verbs = verbs.join(" ");
+        format!("[{verbs}] [{group}] [{resource}] [{name}] [{url}]")
+    });
+    for ([group, resource, name, url], verbs) in rows {
+        let what = in_group(&resource, &group);
+        let verbs = verbs.join(" ");
+        sheet.line(1, &format!("{what}\t[{url}]\t[{name}]\t[{verbs}]"));
+    }
+}
+
+/// `deployments.apps/scale`. Source: as above (`CombineResourceGroup`).
+pub fn in_group(resource: &str, group: &str) -> String {
+    let dot = if group.is_empty() { "" } else { "." };
+    match resource.split_once('/') {
+        Some((plain, part)) => format!("{plain}{dot}{group}/{part}"),
+        None => format!("{resource}{dot}{group}"),
     }
 }
 
