@@ -62,24 +62,21 @@ pub fn blank() -> Project {
 /// Name of the file that describes the machines.
 pub const CLUSTER: &str = "cluster";
 
-/// What the editors show: the machines, the files, and the fault script. A scenario describes its
+/// What the editors show: the files, the machines, and the fault script. A scenario describes its
 /// machines itself.
 #[must_use]
 pub fn tabs(project: &Project) -> Vec<File> {
-    let mut tabs = Vec::new();
-    let rest: Vec<&File> = project
+    let (described, mut tabs): (Vec<File>, Vec<File>) = project
         .files
         .iter()
-        .filter(|file| file.name != CLUSTER)
-        .collect();
-    if !matches!(rest.as_slice(), [only] if only.name.ends_with(".md")) {
-        let written = project.files.iter().find(|file| file.name == CLUSTER);
-        tabs.push(written.cloned().unwrap_or_else(|| File {
+        .cloned()
+        .partition(|file| file.name == CLUSTER);
+    if !matches!(tabs.as_slice(), [only] if only.name.ends_with(".md")) {
+        tabs.push(described.into_iter().next().unwrap_or_else(|| File {
             name: CLUSTER.to_owned(),
             text: format!("nodes {}\nseed {}\n", project.nodes, project.seed),
         }));
     }
-    tabs.extend(rest.into_iter().cloned());
     tabs.push(File {
         name: FAULTS.to_owned(),
         text: project.faults.join("\n"),
@@ -260,21 +257,21 @@ mod tests {
         assert_eq!(
             names(&project),
             [
-                "cluster",
                 "compose.yaml",
                 "kubernetes.yaml",
                 "stack.yml",
+                "cluster",
                 "faults"
             ]
         );
-        assert_eq!(tabs(&project)[0].text, "nodes 3\nseed 42\n");
+        assert_eq!(tabs(&project)[3].text, "nodes 3\nseed 42\n");
         for file in tabs(&project) {
             put(&mut project, file);
         }
         assert_eq!(project.faults, poll().faults);
         assert_eq!(said(&project, "nodes", 9), 3);
         say(&mut project, "nodes", 5);
-        assert_eq!(tabs(&project)[0].text, "nodes 5\nseed 42\n");
+        assert_eq!(tabs(&project)[3].text, "nodes 5\nseed 42\n");
         assert_eq!(said(&poll(), "nodes", 9), 9);
         let mut scenario = blank();
         scenario.files = vec![File {

@@ -114,7 +114,13 @@ impl EngineHost {
         );
         self.changed |= !asks;
         // Whoever acts takes over: what was still to be done again is given up.
-        let gave_up = !asks && !matches!(request, Request::Watch(_)) && self.record.give_up();
+        // But a script that is written on while it is done again is part of the same act.
+        let goes_on = match &request {
+            Request::Watch(_) => true,
+            Request::Edit { file, .. } => record::is_script(&file.name),
+            _ => false,
+        };
+        let gave_up = !asks && !goes_on && self.record.give_up();
         let mut replies = self.carry_out(request);
         if gave_up {
             replies.push(self.recorded());

@@ -138,7 +138,7 @@ test("an edit tells what it changed, overwrote and left alone, and whose it was"
   const change = changes.getByTestId("change").filter({ hasText: "deployment/poll" });
   await change.waitFor();
   const overwrote = change.locator("tr[data-fate=overwrote]");
-  assert.match(await overwrote.textContent(), /\.spec\.replicas6 → 4overwritten; kubectl \(scale\) owned it until now/);
+  assert.match(await overwrote.textContent(), /\.spec\.replicas 6 → 4overwritten; kubectl \(scale\) owned it until now/);
   assert.match(await change.locator("tr[data-fate=kept]", { hasText: ".metadata.annotations.team" }).textContent(), /left alone: kubectl-annotate owns it/);
   assert.deepEqual(await axe(page, "panel-edit"), []);
   await page.getByTestId("language-zh-TW").click();

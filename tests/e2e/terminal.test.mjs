@@ -121,8 +121,13 @@ test("a line is run again at the time shown, by pointer and by keyboard", async 
   // The arrows were the log's: the clock did not step.
   await at(page, 110);
   assert.deepEqual(await axe(page, "panel-console"), []);
-  // Ctrl+L empties the log.
-  await page.getByTestId("console-input").focus();
+  // Ctrl+R finds an earlier line, and one before that; Ctrl+L empties the log.
+  await page.getByTestId("console-input").fill("sim");
+  await page.keyboard.press("Control+r");
+  assert.equal(await page.getByTestId("console-input").inputValue(), "sim time");
+  await page.getByTestId("console-input").fill("get");
+  await page.keyboard.press("Control+r");
+  assert.equal(await page.getByTestId("console-input").inputValue(), "kubectl get nodes");
   await page.keyboard.press("Control+l");
   await page.waitForFunction(() => !document.querySelector(".console-entry"));
   assert.deepEqual(problems, []);

@@ -63,7 +63,7 @@ fn object(props: &ChangesProps, change: &Change) -> Html {
             <h3><button type="button" class="link" onclick={on_show}>{ &change.object }</button>{ format!(" · {plane} · {word}") }</h3>
             if !change.fields.is_empty() {
                 <table>
-                    <thead><tr><th scope="col">{ t.change_field() }</th><th scope="col">{ t.change_value() }</th><th scope="col">{ t.change_what() }</th></tr></thead>
+                    <thead><tr><th scope="col">{ t.change_field() }</th><th scope="col">{ t.change_what() }</th></tr></thead>
                     <tbody>{ for change.fields.iter().map(|line| field(t, line)) }</tbody>
                 </table>
             }
@@ -91,7 +91,7 @@ fn field(t: Text, line: &FieldLine) -> Html {
     };
     html! {
         <tr key={format!("{}-{}", line.fate, line.path)} class={format!("change-{}", line.fate)} data-fate={line.fate.clone()}>
-            <td><code>{ &line.path }</code></td><td><code>{ values }</code></td><td>{ words }</td>
+            <td><code>{ &line.path }</code>{ " " }<code class="change-value">{ values }</code></td><td>{ words }</td>
         </tr>
     }
 }

@@ -30,6 +30,8 @@ pub fn Console(props: &ConsoleProps) -> Html {
     let input = use_node_ref();
     // Counted back from the newest line; zero: a line of its own.
     let back = use_mut_ref(|| 0_usize);
+    // What is searched for, and how many of the lines that hold it are newer than the one shown.
+    let search = use_mut_ref(|| (String::new(), 0_usize, String::new()));
     let log = use_node_ref();
     {
         let log = log.clone();
@@ -99,6 +101,23 @@ pub fn Console(props: &ConsoleProps) -> Html {
             if event.ctrl_key() && event.key() == "l" {
                 event.prevent_default();
                 control.act(Action::Clear);
+                return;
+            }
+            if event.ctrl_key() && event.key() == "r" {
+                event.prevent_default();
+                if let Some(input) = input.cast::<HtmlInputElement>() {
+                    let (needle, newer, shown) = &mut *search.borrow_mut();
+                    if *shown != input.value() {
+                        (*needle, *newer) = (input.value(), 0);
+                    }
+                    let lines = entries.iter().rev().map(|entry| &entry.printed.line);
+                    let mut found = lines.filter(|line| line.contains(needle.as_str()));
+                    if let Some(line) = found.nth(*newer) {
+                        *newer += 1;
+                        shown.clone_from(line);
+                        input.set_value(line);
+                    }
+                }
                 return;
             }
             match (event.key().as_str(), offered.1.first()) {

@@ -57,7 +57,7 @@ pub fn Help(props: &HelpProps) -> Html {
         ("Ctrl+S", t.help_share()),
         ("1 2 3 4", t.help_panels()),
         ("Ctrl+Enter", t.help_apply()),
-        ("Ctrl+C, Ctrl+L", t.help_console()),
+        ("Ctrl+C, L, R", t.help_console()),
         ("?", t.help_question()),
     ];
     html! {

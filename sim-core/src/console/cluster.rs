@@ -229,6 +229,22 @@ mod tests {
     }
 
     #[test]
+    fn a_file_beside_manifests_is_the_cluster_of_every_world() {
+        let mut experiment = Experiment::new(Seed(1));
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: nginx}]}\n";
+        experiment.files.push(("a.yaml".to_owned(), pod.into()));
+        let cluster = "node big cpu=16 memory=32Gi\nseed 9\n";
+        experiment.files.push((FILE.to_owned(), cluster.into()));
+        let mut session = crate::console::open::open(&experiment)
+            .expect("it opens")
+            .session;
+        let shown = session.run("kubectl get node big -o jsonpath={.status.capacity.cpu}");
+        assert_eq!(shown.stdout, "16");
+        assert_eq!(session.run("kubectl get node worker-1").code, 1);
+        assert_eq!(session.run("ls").stdout, "a.yaml\n");
+    }
+
+    #[test]
     fn each_mistake_is_found_at_its_word() {
         let text = "nodes many\n  node 甲 cpu=two\nworker speed=9\nset no.such-flag 1\nset kube-controller-manager.node-monitor-grace-period soon\norchestrators swarm\nmachines 3\nnodes 2\n";
         let (own, _, found) = read(text);

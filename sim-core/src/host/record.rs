@@ -51,6 +51,11 @@ impl Record {
         self.runs_on = true;
     }
 
+    /// Whether it is to.
+    pub fn runs_on(&self) -> bool {
+        self.runs_on
+    }
+
     /// The same beginning in other words: comments of the fault script.
     pub fn reword(&mut self, faults: Vec<String>) {
         self.project.faults = faults;

@@ -26,7 +26,7 @@ impl EngineHost {
         not_modelled: Vec<String>,
     ) -> Reply {
         let latest = self.project.clone();
-        let playing = self.playing;
+        let playing = self.playing || self.record.runs_on();
         let now = self.session.history.now().as_micros();
         let mut recording = self.record.recording(now);
         let mut output = String::new();

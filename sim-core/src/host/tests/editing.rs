@@ -87,6 +87,31 @@ fn what_is_injected_is_a_line_of_the_script() {
 }
 
 #[test]
+fn a_script_that_is_written_on_loses_nothing_that_was_done() {
+    let mut host = loaded();
+    at(&mut host, 30);
+    host.handle(Request::Console(
+        "kubectl scale deployment poll --replicas=5".to_owned(),
+    ));
+    at(&mut host, 300);
+    host.handle(Request::Run { speed_milli: 1_000 });
+    for letter in ["1", "15", "150"] {
+        let script = format!("node-crash worker-1 at {letter}s");
+        assert!(edit(&mut host, FAULTS, &script).applied);
+        // Some of it is done again before the next letter comes.
+        host.tick(16_000);
+    }
+    settle(&mut host);
+    assert!(host.is_playing());
+    host.handle(Request::Pause);
+    let recording = recorded(&mut host);
+    assert_eq!(recording.acts.len(), 1);
+    assert!(recording.at_us >= 300_000_000, "{}", recording.at_us);
+    let shown = frame_now(&mut host);
+    assert_eq!(shown.faults[0].begun_us, 150_000_000);
+}
+
+#[test]
 fn a_wrong_script_keeps_the_last_valid_state() {
     let mut host = loaded();
     let hash = at(&mut host, 30).hash;
