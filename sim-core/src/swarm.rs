@@ -229,6 +229,10 @@ impl SwarmPlane {
                 if self.cluster.has_left(node) || self.boots_locked(node) {
                     return;
                 }
+                let connected = self.sessions.get(&node).is_some_and(|row| row.connected);
+                if connected {
+                    self.cluster.joins(node);
+                }
                 self.node_boots(node, ctx, out);
             }
             Upcall::ControlLink { machine, connected } => {
@@ -247,6 +251,9 @@ impl SwarmPlane {
                     return;
                 }
                 session.connected = connected;
+                if connected && self.cluster.joins(node) || self.is_member(node) {
+                    self.raft_check(ctx, out);
+                }
                 if !connected {
                     self.node_falls_silent(node, ctx, out);
                 } else {

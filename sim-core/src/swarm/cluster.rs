@@ -43,6 +43,8 @@ pub(crate) struct Cluster {
     autolock: bool,
     /// Managers that booted with autolock on and wait for the key.
     locked: BTreeSet<NodeId>,
+    /// Nodes that were promoted and have not heard of it: they join the group when they do.
+    joining: BTreeSet<NodeId>,
     /// Former members of the group that a forced new cluster left behind.
     expelled: BTreeSet<NodeId>,
     /// Nodes that have left by themselves: their engines run on, without a swarm.
@@ -62,6 +64,22 @@ impl Cluster {
         self.locked.remove(&node);
     }
 
+    /// A node has another role. One that cannot be told of its promotion is no member of the group
+    /// yet: it asks the leader to let it in. Source: swarmkit `manager/role_manager.go`,
+    /// `manager/state/raft/raft.go` (Join).
+    pub(crate) fn role_changes(&mut self, node: NodeId, role: Role, hears: bool) {
+        if role == Role::Manager && !hears {
+            self.joining.insert(node);
+        } else {
+            self.joining.remove(&node);
+        }
+    }
+
+    /// A node hears what it is. Answers whether it joins the group now.
+    pub(crate) fn joins(&mut self, node: NodeId) -> bool {
+        self.joining.remove(&node)
+    }
+
     /// Whether a node has nothing to do with the swarm any more.
     pub(crate) fn has_left(&self, node: NodeId) -> bool {
         self.left.contains(&node)
@@ -75,6 +93,7 @@ impl SwarmPlane {
             .node(node)
             .is_some_and(|node| node.role == Role::Manager)
             && !self.cluster.expelled.contains(&node)
+            && !self.cluster.joining.contains(&node)
     }
 
     /// Whether there is no swarm any more: its last manager has left, and its state is gone with it.

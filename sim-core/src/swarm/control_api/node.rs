@@ -42,7 +42,7 @@ impl SwarmPlane {
         if let Some(version) = version {
             in_sequence(node.version, version)?;
         }
-        let identity = node.identity;
+        let (identity, was) = (node.identity, node.role);
         self.store.update_node(id, ctx.now, |node| {
             if let Some(availability) = change.availability {
                 node.availability = availability;
@@ -57,7 +57,12 @@ impl SwarmPlane {
         });
         let verb = change.availability.map_or("update", Availability::word);
         self.note_node(out, "swarm.control-api", verb, id, None);
-        if change.role.is_some() {
+        if let Some(role) = change.role {
+            let session = self.sessions.get(&id);
+            let hears = session.is_some_and(|session| session.up && session.connected);
+            if was != role {
+                self.cluster.role_changes(id, role, hears);
+            }
             self.raft_check(ctx, out);
         }
         Ok(Response::Id(identity.text()))
