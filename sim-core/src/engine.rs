@@ -16,6 +16,7 @@ pub mod observe;
 pub mod outage;
 mod panic;
 pub mod report;
+mod shape;
 pub mod trace;
 pub mod why;
 pub mod world;

@@ -138,6 +138,11 @@ pub enum Event {
         /// Where.
         sandbox: SandboxId,
     },
+    /// What a machine's agent says begins to get lost, or comes through again.
+    Silence {
+        /// Whose.
+        machine: MachineId,
+    },
     /// A machine's or a container's memory may be used up.
     Memory {
         /// Where.
@@ -253,6 +258,7 @@ impl Substrate {
             Event::SandboxMade { sandbox } => self.sandbox_made(sandbox, scope),
             Event::Step { container } => self.container_step(container, scope),
             Event::Probe { probe } => self.probe_changes(probe, scope),
+            Event::Silence { machine } => self.silence_due(machine, scope),
             Event::Memory { machine } => self.memory_due(machine, scope),
             Event::Serving { sandbox } => self.serving_due(sandbox, scope),
         }

@@ -182,7 +182,7 @@ impl SwarmPlane {
             Event::Schedule => self.schedule(ctx, out),
             Event::Reap => self.reap(),
             Event::Assign(node) => self.assign(node, ctx, out),
-            Event::Reports => self.write_reports(),
+            Event::Reports => self.write_reports(ctx, out),
             Event::Delay(task) => self.delay_over(task, ctx, out),
             Event::Worker(service, which) => self.worker_wakes(service, which, ctx, out),
             Event::Monitor(service, epoch) => self.monitor_over(service, epoch, ctx, out),

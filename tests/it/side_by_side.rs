@@ -29,6 +29,8 @@ fn fault(kind: FaultKind) -> &'static str {
         FaultKind::CpuHog => "cpu-hog worker-1 cores=8 for 5m",
         FaultKind::MemoryLeak => "memory-leak of:queue rate=200Mi for 5m",
         FaultKind::DiskFill => "disk-fill worker-1 size=1Ti for 5m",
+        FaultKind::Delay => "delay of:poll 2s for 5m",
+        FaultKind::Loss => "loss worker-1 60% for 10m",
         FaultKind::StorageLoss => "storage-loss worker-1 for 5m",
         FaultKind::ApiserverDown => "apiserver-down for 5m",
         FaultKind::EtcdSlow => "etcd-slow for 5m",

@@ -176,6 +176,8 @@ pub fn Faults(props: &FaultsProps) -> Html {
                 { other("node-reboot", t.fault_reboot()) }
                 { other("partition", t.fault_partition()) }
                 { other("registry-down", t.fault_registry()) }
+                { other("delay", t.fault_delay()) }
+                { other("loss", t.fault_loss()) }
                 <button type="button" data-testid="fault-heal" disabled={!active} onclick={on_heal}>{ t.fault_heal_all() }</button>
                 <button type="button" data-testid="fault-script" onclick={on_script}>{ t.fault_script() }</button>
             </div>

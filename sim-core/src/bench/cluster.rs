@@ -77,6 +77,7 @@ pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
                     at: None,
                     duration,
                     amount: None,
+                    jitter: None,
                 },
             );
             pass(&mut world, SimDuration::from_secs(3600 + 60));
@@ -249,6 +250,7 @@ fn crash(world: &mut World, number: u32, duration: Option<SimDuration>) {
             at: None,
             duration,
             amount: None,
+            jitter: None,
         },
     );
 }

@@ -237,7 +237,14 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
         | FaultKind::NodeDrain
         | FaultKind::NodeShutdown
         | FaultKind::EtcdMemberLoss => machine_exists(lab, &spec.target),
-        FaultKind::Partition => {
+        FaultKind::Delay | FaultKind::Loss if !spec.target.contains('|') => {
+            // A replica is known by its plane alone.
+            if spec.target.contains('/') {
+                return Ok(());
+            }
+            machine_exists(lab, &spec.target)
+        }
+        FaultKind::Partition | FaultKind::Delay | FaultKind::Loss => {
             let names = spec.target.split('|').flat_map(|side| side.split(','));
             names
                 .map(str::trim)

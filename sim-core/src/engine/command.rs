@@ -121,11 +121,15 @@ pub enum FaultKind {
     KernelPanic,
     /// A machine does not reach its disks over the network.
     StorageLoss,
+    /// Packets on a link, or those that a machine or a replica sends, arrive later.
+    Delay,
+    /// Some of them do not arrive.
+    Loss,
 }
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 27] = [
+    pub const ALL: [(Self, &'static str); 29] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
@@ -153,10 +157,12 @@ impl FaultKind {
         (Self::NodeShutdown, "node-shutdown"),
         (Self::WatchStale, "watch-stale"),
         (Self::StorageLoss, "storage-loss"),
+        (Self::Delay, "delay"),
+        (Self::Loss, "loss"),
     ];
 
     /// Kinds of the vocabulary that are not modelled: refused in words.
-    pub const NOT_MODELLED: [&'static str; 4] = ["delay", "loss", "disk-slow", "clock-skew"];
+    pub const NOT_MODELLED: [&'static str; 2] = ["disk-slow", "clock-skew"];
 
     /// Its name in the vocabulary.
     pub fn name(self) -> &'static str {
@@ -194,8 +200,10 @@ pub struct FaultSpec {
     /// For how long; `None`: until healed (a reboot: the boot's own time).
     pub duration: Option<SimDuration>,
     /// How much, by kind: threads (`cores=2`), bytes per second (`rate=50Mi`), bytes (`size=10Gi`),
-    /// microseconds (`delay=2s`, `lag=5s`).
+    /// microseconds (`delay=2s`, `lag=5s`, a delay's `200ms`), millionths (a loss's `10%`).
     pub amount: Option<u64>,
+    /// By how much a delay varies.
+    pub jitter: Option<SimDuration>,
 }
 
 impl fmt::Debug for FaultSpec {
@@ -208,6 +216,9 @@ impl fmt::Debug for FaultSpec {
             .field("duration", &self.duration);
         if self.amount.is_some() {
             text.field("amount", &self.amount);
+        }
+        if self.jitter.is_some() {
+            text.field("jitter", &self.jitter);
         }
         text.finish()
     }
@@ -233,6 +244,8 @@ impl FaultSpec {
             | FaultKind::MemoryLeak
             | FaultKind::DiskFill
             | FaultKind::StorageLoss
+            | FaultKind::Delay
+            | FaultKind::Loss
             | FaultKind::KernelPanic
             | FaultKind::NodeShutdown
             | FaultKind::WatchStale
@@ -273,6 +286,7 @@ impl FaultSpec {
         let mut at = None;
         let mut duration = None;
         let mut amount = None;
+        let mut jitter = None;
         while let Some(word) = words.next() {
             match word {
                 "at" => {
@@ -293,17 +307,27 @@ impl FaultSpec {
                         FaultKind::DiskFill => key == "size",
                         FaultKind::EtcdSlow | FaultKind::ApiserverSlow => key == "delay",
                         FaultKind::WatchStale => key == "lag",
+                        FaultKind::Delay => matches!(key, "latency" | "jitter"),
+                        FaultKind::Loss => key == "loss",
                         _ => false,
                     };
                     if !known {
                         return Err(format!("{kind_word} knows no \"{key}\""));
                     }
-                    if matches!(
-                        kind,
-                        FaultKind::EtcdSlow | FaultKind::ApiserverSlow | FaultKind::WatchStale
-                    ) {
-                        amount = Some(SimDuration::parse(value)?.as_micros());
-                        continue;
+                    match kind {
+                        FaultKind::Delay if key == "jitter" => {
+                            jitter = Some(SimDuration::parse(value)?);
+                            continue;
+                        }
+                        FaultKind::EtcdSlow
+                        | FaultKind::ApiserverSlow
+                        | FaultKind::WatchStale
+                        | FaultKind::Delay
+                        | FaultKind::Loss => {
+                            amount = Some(plain_amount(kind, value)?);
+                            continue;
+                        }
+                        _ => {}
                     }
                     let value = Quantity::parse(value)
                         .map_err(|error| format!("\"{value}\": {error}"))?
@@ -315,6 +339,9 @@ impl FaultSpec {
                 "|" => {
                     target.push('|');
                     target.push_str(words.next().ok_or("'|' needs machines on both sides")?);
+                }
+                _ if amount.is_none() && matches!(kind, FaultKind::Delay | FaultKind::Loss) => {
+                    amount = Some(plain_amount(kind, word)?);
                 }
                 _ => {
                     return Err(format!(
@@ -345,7 +372,27 @@ impl FaultSpec {
             at,
             duration,
             amount,
+            jitter,
         })
+    }
+}
+
+/// A kind's amount where it stands alone: a duration, or a share in percent as millionths.
+fn plain_amount(kind: FaultKind, text: &str) -> Result<u64, String> {
+    if kind != FaultKind::Loss {
+        return Ok(SimDuration::parse(text)?.as_micros());
+    }
+    let wrong = || format!("\"{text}\" is no share; write e.g. 10% or 0.5%");
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let whole: u64 = whole.parse().map_err(|_| wrong())?;
+    let is_number = part.len() <= 4 && part.bytes().all(|digit| digit.is_ascii_digit());
+    let share = whole.saturating_mul(10_000);
+    let share = share.saturating_add(format!("{part:0<4}").parse().map_err(|_| wrong())?);
+    if is_number && share <= 1_000_000 {
+        Ok(share)
+    } else {
+        Err(wrong())
     }
 }
 

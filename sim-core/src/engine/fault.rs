@@ -40,7 +40,7 @@ pub struct Fault {
     /// What it strains, to be taken back at its end.
     strains: Vec<SubstrateFault>,
     /// The substrate's number for a rule (partition), if it made one.
-    rule: Option<RuleId>,
+    pub(super) rule: Option<RuleId>,
     /// What ends it could not be done yet.
     pub(super) unfinished: bool,
 }
@@ -156,6 +156,8 @@ impl World {
                 }
             }
             FaultKind::Partition
+            | FaultKind::Delay
+            | FaultKind::Loss
             | FaultKind::RegistryDown
             | FaultKind::RegistrySlow
             | FaultKind::ImageMissing => {
@@ -322,6 +324,7 @@ impl World {
                     },
                 );
             }
+            FaultKind::Delay | FaultKind::Loss => return self.shape_link(index, spec),
             FaultKind::PodKill | FaultKind::ContainerKill => {
                 let Some(sandbox) = self.target_sandbox(&spec.target) else {
                     return self.not_applicable(spec);
@@ -521,7 +524,7 @@ impl World {
     }
 
     /// Puts a standing fault into force.
-    fn stand(&mut self, index: usize, rule: Rule) {
+    pub(super) fn stand(&mut self, index: usize, rule: Rule) {
         let mut id = None;
         self.on_substrate(|substrate, scope| id = Some(substrate.add_rule(rule, scope)));
         self.faults.list[index].rule = id;
@@ -545,7 +548,7 @@ impl World {
         self.note("fault", spec.kind.name(), "node", &name, Detail::None);
     }
 
-    fn machine_list(&self, names: &str) -> Vec<MachineId> {
+    pub(super) fn machine_list(&self, names: &str) -> Vec<MachineId> {
         names
             .split(',')
             .filter_map(|name| self.target_machine(name.trim()))

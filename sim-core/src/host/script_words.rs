@@ -252,6 +252,8 @@ const fn meaning(kind: FaultKind) -> &'static str {
         FaultKind::NodeShutdown => "a machine is told to shut down",
         FaultKind::KernelPanic => "a kernel panics: a machine's, or a virtual machine's",
         FaultKind::StorageLoss => "a machine does not reach its disks over the network",
+        FaultKind::Delay => "A|B, a machine or a replica: packets arrive later (200ms jitter=)",
+        FaultKind::Loss => "A|B, a machine or a replica: packets get lost (10%)",
     }
 }
 

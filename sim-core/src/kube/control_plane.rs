@@ -155,6 +155,9 @@ pub struct ControlPlane {
     lost_members: BTreeMap<MachineId, u32>,
     commits: Vec<SimDuration>,
     answers: Vec<SimDuration>,
+    /// Round trip from the first member to as many as make a quorum with it, as far as links are
+    /// slowed down.
+    peers: SimDuration,
     starting: BTreeSet<MachineId>,
     /// When control machines were lost that have not come back.
     fallen: BTreeMap<MachineId, SimTime>,
@@ -237,7 +240,7 @@ impl ControlPlane {
     fn delay(&self) -> SimDuration {
         let longest =
             |list: &[SimDuration]| list.iter().copied().max().unwrap_or(SimDuration::ZERO);
-        longest(&self.commits) + longest(&self.answers)
+        longest(&self.commits) + longest(&self.answers) + self.peers
     }
 
     const fn process(&self, part: Part) -> &Process {
@@ -298,6 +301,27 @@ impl ControlPlane {
         } else {
             Serving::NoQuorum
         }
+    }
+
+    /// How much longer etcd's leader waits for a quorum because of its links. The first member that
+    /// runs is taken for the leader.
+    fn peers_wait(&self, machines: &Substrate) -> SimDuration {
+        if !machines.shapes_links() {
+            return SimDuration::ZERO;
+        }
+        let all = machines.control_machines();
+        let mut runs = all.iter().copied().filter(|machine| {
+            let on = machines.machine(*machine).is_some_and(|row| row.is_on());
+            on && !self.starting.contains(machine) && !self.lost_members.contains_key(machine)
+        });
+        let leader = runs.next();
+        let round = |peer| {
+            machines.wire(leader, Some(peer)).delay + machines.wire(Some(peer), leader).delay
+        };
+        let mut rounds: Vec<SimDuration> = runs.map(round).collect();
+        rounds.sort_unstable();
+        let needed = (all.len() / 2).saturating_sub(1);
+        rounds.get(needed).copied().unwrap_or(SimDuration::ZERO)
     }
 
     /// A stream of random numbers for one wait.
@@ -469,6 +493,11 @@ impl KubePlane {
     /// Sees whether requests are answered now, and what follows if that has changed.
     fn look_again(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
         let now = self.control_plane.look(ctx.machines);
+        let peers = self.control_plane.peers_wait(ctx.machines);
+        if peers != self.control_plane.peers {
+            self.control_plane.peers = peers;
+            self.store.commit_delay = self.control_plane.delay();
+        }
         let before = std::mem::replace(&mut self.control_plane.serving, now);
         match (before, now) {
             (Serving::Yes, Serving::Refused | Serving::NoQuorum) => {

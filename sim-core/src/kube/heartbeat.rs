@@ -246,7 +246,7 @@ impl Heartbeats {
             renewal
         };
         let period = turn.settings.node_monitor_period;
-        let heard = last + WATCH_LAG;
+        let heard = last + WATCH_LAG + turn.ctx.machines.delay_to_control(row.machine);
         let seen = tick_at_or_after(heard.max(self.watched_from), period);
         Some(tick_after(
             seen + turn.settings.node_monitor_grace_period,
@@ -273,6 +273,11 @@ impl Heartbeats {
     fn speak_again(&mut self, node: NodeId, booted: bool, turn: &mut Turn<'_, '_>) {
         let frequency = turn.settings.node_status_update_frequency;
         let now = turn.now();
+        let machine = turn.store.node(node).map(|row| row.machine);
+        let luck = (turn.ctx.seed, now);
+        let way = machine.map_or(SimDuration::ZERO, |machine| {
+            turn.ctx.machines.to_control(machine, luck)
+        });
         let beat = self.by_node.get_mut(&node).expect("checked by the caller");
         beat.silent_since = None;
         if booted {
@@ -285,7 +290,7 @@ impl Heartbeats {
         } else {
             next_beat(beat.phase, now, frequency)
         };
-        turn.after(wait, Event::NodeStatus(node));
+        turn.after(wait + way, Event::NodeStatus(node));
     }
 
     /// A kubelet posts its node's status.

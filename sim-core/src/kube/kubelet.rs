@@ -306,7 +306,23 @@ impl Kubelets {
             | Change::NamespaceTerminating
             | Change::NamespaceAdded => return,
         };
-        out.after(store.watch_lag(), super::Event::Kubelet(event));
+        let mut lag = store.watch_lag();
+        if ctx.machines.shapes_links() {
+            let machine = match event {
+                Event::Sync(pod) => store
+                    .pod(pod)
+                    .and_then(|row| store.node(row.node?))
+                    .map(|node| node.machine),
+                Event::Removed(pod) => self.worker(pod).map(|worker| worker.machine),
+                Event::Mirrors(machine) => Some(machine),
+                _ => None,
+            };
+            let luck = (ctx.seed, ctx.now);
+            lag += machine.map_or(SimDuration::ZERO, |machine| {
+                ctx.machines.from_control(machine, luck)
+            });
+        }
+        out.after(lag, super::Event::Kubelet(event));
     }
 
     /// A machine reports. The plane has already stopped or resumed the node's heartbeat.

@@ -8,10 +8,12 @@
 //! Arithmetic: `pkg/kubelet/prober/worker.go` for ticks, moby `daemon/health.go` for gaps.
 
 use crate::base::id::Id;
+use crate::base::rng::{Seed, Stream};
 use crate::base::time::{SimDuration, SimTime};
 
 use super::container::Container;
-use super::order::{ContainerId, ProbePacing, ProbeSpec, Upcall};
+use super::net::wire::Wire;
+use super::order::{ContainerId, ProbeAction, ProbePacing, ProbeSpec, Upcall};
 use super::program::{Behaviour, Outcome};
 use super::{Event, Scope, Substrate};
 
@@ -57,16 +59,50 @@ struct Target<'a> {
     behaviour: &'a Behaviour,
     since: SimTime,
     hung: bool,
+    /// What happens to its answers, and their luck.
+    wire: (Wire, u64),
 }
 
 impl<'a> Target<'a> {
-    fn new(container: &'a Container, index: u8) -> Option<Self> {
+    fn new(container: &'a Container, index: u8, wire: (Wire, u64)) -> Option<Self> {
         Some(Self {
             spec: container.spec.probes.get(usize::from(index))?,
             behaviour: &container.behaviour,
             since: container.running_since()?,
             hung: container.is_silent(),
+            wire,
         })
+    }
+
+    /// How much longer the answers to a probe take that starts at this time. A connection is
+    /// answered, then what is asked on it; with gRPC the other side's settings come between.
+    fn way(&self, at: SimTime) -> SimDuration {
+        let (wire, luck) = self.wire;
+        let answers = match self.spec.action {
+            ProbeAction::Exec { .. } => return SimDuration::ZERO,
+            ProbeAction::Tcp { .. } => 0,
+            ProbeAction::Http { .. } => 1,
+            ProbeAction::Grpc { .. } => 2,
+        };
+        if wire.is_clear() {
+            return SimDuration::ZERO;
+        }
+        let key = at.as_micros().rotate_left(3) ^ u64::from(self.spec.which);
+        wire.exchange(answers, &mut Stream::new(Seed(luck), "probe", key, 0))
+    }
+
+    /// Whether one probe's outcome says nothing of the next one's.
+    const fn is_uneven(&self) -> bool {
+        self.wire.0.is_uneven() && !matches!(self.spec.action, ProbeAction::Exec { .. })
+    }
+
+    /// Up to when probes are looked at ahead.
+    fn horizon(&self, now: SimTime) -> SimTime {
+        if self.is_uneven() {
+            now + LUCK_AHEAD
+        } else {
+            SimTime::MAX
+        }
     }
 
     /// Result and duration of a probe that starts at this time.
@@ -79,6 +115,7 @@ impl<'a> Target<'a> {
         match self
             .behaviour
             .outcome(&self.spec.action, at.since(self.since), self.hung)
+            .later(self.way(at))
         {
             Outcome::Success(span) if span < timeout => (true, span),
             Outcome::Failure(span) if span < timeout => (false, span),
@@ -166,7 +203,7 @@ impl<'a> Target<'a> {
                 }
                 return (walk, Some(end));
             }
-            if protected || reached {
+            if (protected || reached) && !self.is_uneven() {
                 // Nothing new until the program changes, or failures begin to count.
                 let mut steady_until = self
                     .behaviour
@@ -213,7 +250,15 @@ fn tick_from(anchor: SimTime, period: SimDuration, from: SimTime) -> SimTime {
         )
 }
 
+/// How far ahead the luck of single probes is looked at.
+const LUCK_AHEAD: SimDuration = SimDuration::from_minutes(60);
+
 impl Substrate {
+    fn target(&self, container: ContainerId, index: u8) -> Option<Target<'_>> {
+        let row = &self.containers[container];
+        Target::new(row, index, self.sandbox_wire(row.sandbox))
+    }
+
     /// Sets the probes of a container going whose process has just started.
     pub(super) fn start_probes(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
         let row = &self.containers[container];
@@ -224,7 +269,7 @@ impl Substrate {
             let Ok(index) = u8::try_from(index) else {
                 continue;
             };
-            let Some(target) = Target::new(&self.containers[container], index) else {
+            let Some(target) = self.target(container, index) else {
                 continue;
             };
             let anchor = match probe.pacing {
@@ -261,7 +306,7 @@ impl Substrate {
         while let Some(id) = next {
             let probe = self.probes[id];
             next = probe.next;
-            if let Some(target) = Target::new(&self.containers[container], probe.index) {
+            if let Some(target) = self.target(container, probe.index) {
                 // A change that is due at this very moment is left to its event.
                 let (walk, changed) = target.walk(probe.walk, now);
                 if changed.is_none() {
@@ -282,13 +327,11 @@ impl Substrate {
 
     fn plan_probe(&mut self, id: ProbeId, scope: &mut Scope<'_>) {
         let probe = self.probes[id];
-        let Some(target) = Target::new(&self.containers[probe.container], probe.index) else {
+        let Some(target) = self.target(probe.container, probe.index) else {
             return;
         };
-        let due = target
-            .walk(probe.walk, SimTime::MAX)
-            .1
-            .unwrap_or(SimTime::MAX);
+        let horizon = target.horizon(scope.now);
+        let due = target.walk(probe.walk, horizon).1.unwrap_or(horizon);
         if due != probe.due {
             self.probes[id].due = due;
             if due != SimTime::MAX {
@@ -308,14 +351,20 @@ impl Substrate {
             return;
         }
         let container = probe.container;
-        let Some(target) = Target::new(&self.containers[container], probe.index) else {
+        let Some(target) = self.target(container, probe.index) else {
             return;
         };
         let (walk, changed) = target.walk(probe.walk, scope.now);
         let (which, owner) = (target.spec.which, self.containers[container].owner);
+        let is_uneven = target.is_uneven();
         let row = &mut self.probes[id];
         row.due = SimTime::MAX;
-        let Some(_) = changed else { return };
+        if changed.is_none() {
+            if is_uneven {
+                self.plan_probe(id, scope);
+            }
+            return;
+        }
         row.walk = walk;
         self.plan_probe(id, scope);
         let success = walk.verdict == Some(true);
@@ -336,7 +385,7 @@ impl Substrate {
         while let Some(id) = next {
             let probe = self.probes[id];
             next = probe.next;
-            let Some(target) = Target::new(&self.containers[container], probe.index) else {
+            let Some(target) = self.target(container, probe.index) else {
                 continue;
             };
             if target.spec.after == Some(which) && probe.walk.tick == SimTime::MAX {
@@ -356,7 +405,7 @@ impl Substrate {
         while let Some(id) = next {
             let probe = self.probes[id];
             next = probe.next;
-            let Some(target) = Target::new(&self.containers[container], probe.index) else {
+            let Some(target) = self.target(container, probe.index) else {
                 continue;
             };
             let ticks = target.spec.which == which && target.spec.pacing == ProbePacing::Ticks;
@@ -385,7 +434,7 @@ impl Substrate {
         while let Some(id) = next {
             let probe = self.probes.get(id)?;
             next = probe.next;
-            let target = Target::new(row, probe.index)?;
+            let target = self.target(container, probe.index)?;
             if target.spec.which == which {
                 let (walk, _) = target.walk(probe.walk, now);
                 return Some(if walk.streak_success { 0 } else { walk.streak });

@@ -19,7 +19,7 @@ mod bounds;
 mod requests;
 mod share;
 
-use crate::base::time::SimTime;
+use crate::base::time::{SimDuration, SimTime};
 
 use super::cgroup::facts::CpuTimes;
 use super::kernel::busy;
@@ -27,6 +27,8 @@ use super::order::{ContainerId, MachineId};
 use super::{Scope, Substrate};
 use bounds::Bounds;
 
+/// Time after which a client gives up. Our own figure.
+pub(super) const PATIENCE: SimDuration = SimDuration::from_secs(1);
 /// One CPU.
 pub const CPU: u64 = 1_000_000;
 

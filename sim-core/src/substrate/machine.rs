@@ -129,6 +129,12 @@ pub struct Machine {
     pub ports: Vec<(u16, SandboxId)>,
     /// Whether it can talk to a control machine.
     pub connected: bool,
+    /// Whether all that its agent says gets lost just now.
+    pub(super) is_mute: bool,
+    /// When that begins or ends; [`SimTime::MAX`]: never.
+    pub(super) silence_due: SimTime,
+    /// How long it will last.
+    pub(super) silence: SimDuration,
     /// Its own address.
     pub address: u32,
     /// First of its sandboxes, the newest.
@@ -206,6 +212,9 @@ impl Substrate {
             disk: Arc::default(),
             ports: Vec::new(),
             connected: true,
+            is_mute: false,
+            silence_due: SimTime::MAX,
+            silence: SimDuration::ZERO,
             address: spec.address.unwrap_or_else(|| {
                 MACHINE_NETWORK
                     .wrapping_add(self.next_subnet)

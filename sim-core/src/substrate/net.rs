@@ -5,3 +5,4 @@ pub mod balancer;
 pub mod filter;
 pub mod flow;
 pub mod link;
+pub mod wire;

@@ -101,6 +101,17 @@ pub enum Outcome {
     Hang,
 }
 
+impl Outcome {
+    /// The same, so much later.
+    pub fn later(self, span: SimDuration) -> Self {
+        match self {
+            Self::Success(took) => Self::Success(took + span),
+            Self::Failure(took) => Self::Failure(took + span),
+            Self::Hang => Self::Hang,
+        }
+    }
+}
+
 /// Duration of a probe over the network to the same machine: connect and a short answer.
 /// Our own figure; what matters is that it is far below any period.
 pub const NETWORK_PROBE: SimDuration = SimDuration::from_millis(1);

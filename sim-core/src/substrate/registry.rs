@@ -322,8 +322,8 @@ impl Substrate {
                 return;
             }
         }
-        let mut span = REGISTRY_ROUND_TRIP;
-        if !present && self.objection(number).is_none() {
+        let mut span = self.registry_round_trip(machine);
+        if !present && self.objection(machine, number).is_none() {
             span = self.transfer(machine, number, scope);
         }
         let waiters = SmallVec::from_slice(&[(owner, text)]);
@@ -334,6 +334,14 @@ impl Substrate {
         });
         self.machines[machine].pulls.push(pull);
         scope.out.after(span, Event::Pull { pull });
+    }
+
+    /// Time until a registry has said what an image consists of: two connections with TLS, and a
+    /// token, an index, a manifest and a configuration.
+    fn registry_round_trip(&self, machine: MachineId) -> SimDuration {
+        const ROUND_TRIPS: u64 = 8;
+        let way = self.wire(Some(machine), None).delay + self.wire(None, Some(machine)).delay;
+        REGISTRY_ROUND_TRIP + way * ROUND_TRIPS
     }
 
     /// Time until the layers that an image lacks on a machine are there. Layers that come for
@@ -360,12 +368,15 @@ impl Substrate {
             .filter(|layer| !there.contains(layer))
             .map(|layer| self.images.layers[*layer as usize].bytes)
             .sum();
-        let rate = self.pull_rate().unwrap_or(PULL_BYTES_PER_SECOND).max(1);
+        let line = self.wire(None, Some(machine)).throughput(self.wire(Some(machine), None));
+        let rate = self.pull_rate().unwrap_or(PULL_BYTES_PER_SECOND);
+        let rate = rate.min(line).max(1);
         let transfer = SimDuration::from_secs(1).scaled(bytes, rate);
-        let asked = scope.now + REGISTRY_ROUND_TRIP;
+        let round_trip = self.registry_round_trip(machine);
+        let asked = scope.now + round_trip;
         let row = &mut self.machines[machine];
         if bytes == 0 && !waits {
-            return REGISTRY_ROUND_TRIP;
+            return round_trip;
         }
         row.downlink_free = row.downlink_free.max(asked) + transfer;
         row.downlink_free.since(scope.now)
@@ -441,7 +452,7 @@ impl Substrate {
         let Some(pull) = self.pulls.remove(id) else {
             return;
         };
-        let mut error = self.objection(pull.image);
+        let mut error = self.objection(pull.machine, pull.image);
         let present = self.machines[pull.machine].images.contains(pull.image);
         if error.is_none()
             && !present
@@ -471,13 +482,16 @@ impl Substrate {
     }
 
     /// Why the image cannot be had now: fault rules first, then what the registry holds.
-    fn objection(&self, number: u32) -> Option<PullError> {
+    fn objection(&self, machine: MachineId, number: u32) -> Option<PullError> {
         let image = &self.images.rows[number as usize];
         let Some(reference) = &image.reference else {
             return Some(PullError::InvalidName);
         };
         if let Some(error) = self.pull_objection(reference) {
             return Some(error);
+        }
+        if self.wire(Some(machine), None).is_cut() {
+            return Some(PullError::RegistryDown);
         }
         if !image.program.exists {
             return Some(PullError::Denied);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::image::ImageRef;
-use super::order::{MachineId, PullError};
+use super::net::wire::Wire;
+use super::order::{MachineId, PullError, SandboxId};
 use super::{Scope, Substrate};
 
 /// Names a standing fault.
@@ -30,6 +31,25 @@ pub enum Rule {
         /// The other.
         b: Side,
     },
+    /// Packets between the two sides take longer or get lost, either way; without another side,
+    /// those that the one side's machine sends.
+    Shape {
+        /// One side.
+        a: Side,
+        /// The other.
+        b: Option<Side>,
+        /// What happens to them.
+        wire: Wire,
+    },
+    /// Packets that a sandbox sends take longer or get lost.
+    ShapeSandbox {
+        /// Whose.
+        sandbox: SandboxId,
+        /// What happens to them.
+        wire: Wire,
+        /// Hash that their luck grows from.
+        luck: u64,
+    },
     /// The registries answer nobody.
     RegistryDown,
     /// The registries send so many bytes per second to each machine, for transfers that begin while
@@ -50,25 +70,31 @@ impl Substrate {
     pub fn add_rule(&mut self, rule: Rule, scope: &mut Scope<'_>) -> RuleId {
         let id = RuleId(self.next_rule);
         self.next_rule += 1;
-        let is_partition = matches!(rule, Rule::Partition { .. });
-        self.rules.insert(id, Arc::new(rule));
-        if is_partition {
-            self.links_changed(scope);
-        }
-        self.settle(scope);
+        self.before_shaping(&rule, scope.now);
+        let rule = Arc::new(rule);
+        self.rules.insert(id, rule.clone());
+        self.rule_changed(&rule, scope);
         id
     }
 
     /// Lifts a rule; false if it does not stand.
     pub fn remove_rule(&mut self, id: RuleId, scope: &mut Scope<'_>) -> bool {
-        let Some(rule) = self.rules.remove(&id) else {
+        let Some(rule) = self.rules.get(&id).cloned() else {
             return false;
         };
-        if matches!(*rule, Rule::Partition { .. }) {
-            self.links_changed(scope);
+        self.before_shaping(&rule, scope.now);
+        self.rules.remove(&id);
+        self.rule_changed(&rule, scope);
+        true
+    }
+
+    fn rule_changed(&mut self, rule: &Rule, scope: &mut Scope<'_>) {
+        match rule {
+            Rule::Partition { .. } | Rule::Shape { .. } => self.links_changed(scope),
+            Rule::ShapeSandbox { sandbox, .. } => self.sandbox_shaped(*sandbox, scope),
+            Rule::RegistryDown | Rule::RegistrySlow { .. } | Rule::ImageMissing { .. } => {}
         }
         self.settle(scope);
-        true
     }
 
     /// Rules in force, in the order in which they are consulted.
@@ -95,7 +121,10 @@ impl Substrate {
                     PullError::ManifestUnknown
                 })
             }
-            Rule::Partition { .. } | Rule::RegistrySlow { .. } => None,
+            Rule::Partition { .. }
+            | Rule::Shape { .. }
+            | Rule::ShapeSandbox { .. }
+            | Rule::RegistrySlow { .. } => None,
         })
     }
 
@@ -103,7 +132,11 @@ impl Substrate {
     pub(super) fn pull_rate(&self) -> Option<u64> {
         self.rules.values().find_map(|rule| match rule.as_ref() {
             Rule::RegistrySlow { rate } => Some(*rate),
-            Rule::RegistryDown | Rule::ImageMissing { .. } | Rule::Partition { .. } => None,
+            Rule::RegistryDown
+            | Rule::ImageMissing { .. }
+            | Rule::Partition { .. }
+            | Rule::Shape { .. }
+            | Rule::ShapeSandbox { .. } => None,
         })
     }
 }

@@ -127,8 +127,10 @@ impl Session {
 /// What waits to be written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reports {
-    nodes: BTreeSet<NodeId>,
-    scheduled: bool,
+    /// Nodes with the time at which their reports arrive.
+    nodes: Vec<(NodeId, SimTime)>,
+    /// The next round, if there is one.
+    due: Option<SimTime>,
 }
 
 /// The period that follows a node's `beat`th heartbeat.
@@ -419,18 +421,34 @@ impl SwarmPlane {
         ctx: &Context<'_>,
         out: &mut PlaneOutbox<Event>,
     ) {
+        let wait = ASSIGNMENT_BATCHING + self.way(node, true, ctx);
         let Some(session) = self.sessions.get_mut(&node) else {
             return;
         };
         session.changed.extend(task);
         session.modifications += 1;
         if session.modifications < ASSIGNMENT_BATCH_LIMIT || !session.assign_scheduled {
-            session.assign_due = ctx.now + ASSIGNMENT_BATCHING;
+            session.assign_due = ctx.now + wait;
         }
         if !session.assign_scheduled {
             session.assign_scheduled = true;
-            out.after(ASSIGNMENT_BATCHING, Event::Assign(node));
+            out.after(wait, Event::Assign(node));
         }
+    }
+
+    /// How much longer a message takes between the leader and a node's agent.
+    fn way(&self, node: NodeId, to_agent: bool, ctx: &Context<'_>) -> SimDuration {
+        if !ctx.machines.shapes_links() {
+            return SimDuration::ZERO;
+        }
+        let machine = |node| self.store.node(node).map(|node| node.machine);
+        let leader = self.leader().and_then(machine);
+        let (from, to) = if to_agent {
+            (leader, machine(node))
+        } else {
+            (machine(node), leader)
+        };
+        ctx.machines.transit(from, to, (ctx.seed, ctx.now))
     }
 
     /// The batching timer of a node's assignments fired.
@@ -495,22 +513,35 @@ impl SwarmPlane {
         if !session.is_live() || session.outbox.is_empty() {
             return;
         }
-        self.reports.nodes.insert(node);
-        if !self.reports.scheduled {
-            self.reports.scheduled = true;
-            let interval = STATUS_BATCH_INTERVAL.as_micros();
-            let next = (ctx.now.as_micros() / interval + 1) * interval;
-            out.after(
-                SimDuration::from_micros(next - ctx.now.as_micros()),
-                Event::Reports,
-            );
+        let arrives = ctx.now + self.way(node, false, ctx);
+        let nodes = &mut self.reports.nodes;
+        if let Err(place) = nodes.binary_search_by_key(&node, |(known, _)| *known) {
+            nodes.insert(place, (node, arrives));
+            self.next_reports(arrives, ctx.now, out);
+        }
+    }
+
+    /// Schedules the manager's next round after reports have arrived.
+    fn next_reports(&mut self, arrives: SimTime, now: SimTime, out: &mut PlaneOutbox<Event>) {
+        let interval = STATUS_BATCH_INTERVAL.as_micros();
+        let next = SimTime::from_micros((arrives.as_micros() / interval + 1) * interval);
+        if self.reports.due.is_none_or(|due| due > next) {
+            self.reports.due = Some(next);
+            out.after(next.since(now), Event::Reports);
         }
     }
 
     /// Writes all reported statuses.
-    pub(crate) fn write_reports(&mut self) {
-        self.reports.scheduled = false;
-        for node in std::mem::take(&mut self.reports.nodes) {
+    pub(crate) fn write_reports(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<Event>) {
+        self.reports.due = self.reports.due.filter(|due| *due > ctx.now);
+        let (there, under_way): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reports.nodes)
+            .into_iter()
+            .partition(|(_, arrives)| *arrives <= ctx.now);
+        for (_, arrives) in &under_way {
+            self.next_reports(*arrives, ctx.now, out);
+        }
+        self.reports.nodes = under_way;
+        for (node, _) in there {
             let Some(session) = self
                 .sessions
                 .get_mut(&node)

@@ -10,7 +10,7 @@ use crate::des::notice::{Detail, Notice, Subject};
 use crate::kube::Event as PlaneEvent;
 use crate::kube::store::Store;
 use crate::kube::store::events::{Message, NewEvent};
-use crate::substrate::order::{Order, Owner};
+use crate::substrate::order::{MachineId, Order, Owner};
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::Event;
@@ -39,9 +39,10 @@ impl Desk<'_, '_> {
         self.ctx.now
     }
 
-    /// Time of a write's way to the API server, as etcd is now.
-    pub fn write_time(&self) -> SimDuration {
-        API_LATENCY + self.store.commit_delay()
+    /// Time of a write's way from a machine to the API server, as the link and etcd are now.
+    pub fn write_time(&self, machine: MachineId) -> SimDuration {
+        let luck = (self.ctx.seed, self.ctx.now);
+        API_LATENCY + self.store.commit_delay() + self.ctx.machines.to_control(machine, luck)
     }
 
     /// Schedules an event of the kubelets.
@@ -111,7 +112,7 @@ impl Desk<'_, '_> {
     pub fn request_status(&mut self, worker: &mut Worker) {
         if !worker.status_pending {
             worker.status_pending = true;
-            let at = self.now() + self.write_time();
+            let at = self.now() + self.write_time(worker.machine);
             self.at(at, Event::Status(worker.pod));
         }
     }

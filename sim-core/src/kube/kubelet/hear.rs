@@ -35,13 +35,13 @@ impl Kubelets {
             return;
         }
         if statics::is_mirror(desk.store.template(row.template)) {
-            let at = desk.now() + desk.write_time();
+            let at = desk.now() + desk.write_time(machine);
             desk.at(at, Event::Mirrors(machine));
             return;
         }
         if self.worker(pod).is_none() {
             if row.is_terminating() {
-                let at = desk.now() + desk.write_time();
+                let at = desk.now() + desk.write_time(machine);
                 desk.at(at, Event::Delete(pod));
                 return;
             }
@@ -294,7 +294,7 @@ impl Kubelets {
         for pod in pods {
             self.sync(pod, &mut desk);
         }
-        let at = desk.now() + desk.write_time();
+        let at = desk.now() + desk.write_time(machine);
         desk.at(at, Event::Mirrors(machine));
     }
 
@@ -318,7 +318,7 @@ impl Kubelets {
             }
         }
         if !own.is_empty() {
-            let at = desk.now() + desk.write_time();
+            let at = desk.now() + desk.write_time(machine);
             desk.at(at, Event::Mirrors(machine));
         }
         let Some(node) = desk.store.node_of(machine) else {

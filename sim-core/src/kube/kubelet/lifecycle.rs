@@ -15,7 +15,7 @@ use crate::kube::apiserver::admission::runtime_class;
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::pod::ContainerState;
 use crate::kube::store::events::Message;
-use crate::substrate::order::{ContainerId, Order, SandboxId};
+use crate::substrate::order::{ContainerId, Order, ProbeAction, SandboxId};
 
 use super::backoff;
 use super::desk::{Desk, Report, naming, owner, sentence};
@@ -539,7 +539,9 @@ pub fn probed(
     };
     let Some(probe) = probe else { return };
     if !success {
-        let text = format!("{kind} probe failed: {}", failure_text(&probe.handler));
+        let late = late_text(worker, (container, which), desk);
+        let why = late.unwrap_or_else(|| failure_text(&probe.handler).to_owned());
+        let text = format!("{kind} probe failed: {why}");
         desk.record(
             worker,
             Some(lowered.name),
@@ -603,6 +605,28 @@ pub fn probed(
         }
         _ => {}
     }
+}
+
+/// What a probe says whose answers come late. Sources: `pkg/probe/{http,tcp,grpc}`.
+fn late_text(worker: &Worker, at: (ContainerId, u8), desk: &Desk<'_, '_>) -> Option<String> {
+    let machines = desk.ctx.machines;
+    let row = machines.container(at.0)?;
+    let spec = row.spec.probes.iter().find(|spec| spec.which == at.1)?;
+    if !machines.answers_late(row.sandbox) {
+        return None;
+    }
+    let host = std::net::Ipv4Addr::from(worker.ip);
+    Some(match &spec.action {
+        ProbeAction::Http { port, path } => format!(
+            "Get \"http://{host}:{port}{path}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+        ),
+        ProbeAction::Tcp { port } => format!("dial tcp {host}:{port}: i/o timeout"),
+        ProbeAction::Grpc { port } => format!(
+            "timeout: failed to connect service \"{host}:{port}\" within {}: context deadline exceeded",
+            spec.timeout
+        ),
+        ProbeAction::Exec { .. } => return None,
+    })
 }
 
 /// What a failed probe says; the program's own words are not modelled.

@@ -152,7 +152,7 @@ impl Kubelets {
             desk.store.record(event, now);
         }
         if let Some(node) = desk.store.node_of(machine) {
-            let wait = desk.write_time();
+            let wait = desk.write_time(machine);
             desk.out.after(wait, PlaneEvent::NodeStatus(node));
         }
         self.begin_stretch(machine, Stretch::Ordinary, desk);

@@ -260,7 +260,7 @@ impl Kubelets {
             going: false,
             worker: Arc::new(worker),
         });
-        let at = now + desk.write_time();
+        let at = now + desk.write_time(machine);
         desk.at(at, Event::Mirrors(machine));
     }
 
@@ -333,7 +333,7 @@ impl Kubelets {
         if has_manifests(machine, desk.ctx.machines) || !self.statics.on(machine).is_empty() {
             let now = desk.now();
             desk.at(now, Event::Manifests(machine));
-            let at = now + desk.write_time();
+            let at = now + desk.write_time(machine);
             desk.at(at, Event::Mirrors(machine));
         }
     }

@@ -152,6 +152,6 @@ impl Desk<'_, '_> {
 
 /// The object may go: says how it ended and deletes it with grace zero.
 pub fn finish(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
-    let at = desk.now() + desk.write_time();
+    let at = desk.now() + desk.write_time(worker.machine);
     desk.at(at, Event::Delete(worker.pod));
 }

@@ -10,7 +10,7 @@ pub(super) fn step(nodes: u32, managers: u32, apps: &[App], draw: &mut Stream) -
     let manager = format!("control-{}", 1 + draw.below(managers));
     let app = &apps[draw.below(apps.len() as u32) as usize];
     let seconds = 1 + draw.below(600);
-    match draw.below(24) {
+    match draw.below(26) {
         0..=2 => vec![format!("sim fault node-crash {node} for {seconds}s")],
         3 => vec![format!("sim fault node-crash {node}")],
         4 => vec![format!("sim fault node-reboot {node}")],
@@ -22,6 +22,14 @@ pub(super) fn step(nodes: u32, managers: u32, apps: &[App], draw: &mut Stream) -
         8 => vec![format!("sim fault registry-down all for {seconds}s")],
         9 => vec![format!("sim fault leader-loss for {seconds}s")],
         10 => vec![format!("sim fault node-crash {manager} for {seconds}s")],
+        24 => vec![format!(
+            "sim fault delay {node}|control-1 {}ms for {seconds}s",
+            draw.below(3_000)
+        )],
+        25 => vec![format!(
+            "sim fault loss {node} {}% for {seconds}s",
+            draw.below(100)
+        )],
         other => operation(other, &node, app, draw),
     }
 }

@@ -7,14 +7,14 @@ use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::order::{ContainerId, SandboxId};
 use crate::substrate::{Scope, Substrate};
 
+use super::PATIENCE;
+
 /// Bytes of a short request with its connection: five packets. Our own figure.
 const REQUEST_BYTES: u64 = 500;
 
 /// Bytes of its answer: four packets, one with a page's first kilobyte. Our own figure.
 const ANSWER_BYTES: u64 = 1_300;
 
-/// Time after which a client gives up, in microseconds. Our own figure.
-const PATIENCE_US: u64 = 1_000_000;
 
 impl Substrate {
     /// Requests that a container has answered since it started; those that it had no CPU time for
@@ -58,15 +58,17 @@ impl Substrate {
         }
         let limits = self.container_limits(container);
         let quota = limits.quota_us.unwrap_or(u64::MAX);
-        let mut latency = work;
+        let sandbox = self.sandbox(row.sandbox)?;
+        let own = self.sandbox_wire(row.sandbox).0.delay.as_micros();
+        let mut latency = work + self.way_us(sandbox.machine) + 2 * own;
         if work > quota {
             latency += (work.div_ceil(quota.max(1)) - 1)
                 * (limits.period_us - quota.min(limits.period_us));
         }
         if row.cpu.held {
-            return Some(latency.max(PATIENCE_US));
+            return Some(latency.max(PATIENCE.as_micros()));
         }
-        let machine = self.sandbox(row.sandbox)?.machine;
+        let machine = sandbox.machine;
         let capacity = self
             .own_cap(container)
             .unwrap_or_else(|| self.cpu_capacity(machine))

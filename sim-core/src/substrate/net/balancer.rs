@@ -11,10 +11,12 @@ use smallvec::SmallVec;
 use crate::base::id::Id;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
+use crate::substrate::load::PATIENCE;
 use crate::substrate::order::{Backend, BalanceMode, BalancerSpec, Entry, MachineId, SandboxId};
 use crate::substrate::{Event, Scope, Substrate};
 
 use super::flow::{Flow, Share};
+use super::wire::Wire;
 
 /// All of a backend's requests, in millionths.
 const WHOLE: u32 = 1_000_000;
@@ -434,6 +436,7 @@ impl Substrate {
     fn share(&self, balancer: &Balancer) -> Share {
         let mut sum = Share::NONE;
         let mut entries = 0_u64;
+        let users = !matches!(balancer.entry, Entry::Inside);
         let mut add = |side: u16, frozen_at: Option<u64>, weight: u32| {
             entries += u64::from(weight);
             let Some(version) = balancer.version_for(frozen_at) else {
@@ -443,8 +446,7 @@ impl Substrate {
                 .answering
                 .iter()
                 .zip(0_u16..)
-                .filter(|(_, other)| self.sides.reach(side, *other))
-                .map(|(count, _)| *count)
+                .map(|(count, other)| *count * self.sides.pass(side, other, users) / u64::from(WHOLE))
                 .sum();
             let backends = version.backends.len() as u64;
             // Where nothing joins machines, each backend answers what enters at its own only: over
@@ -524,7 +526,15 @@ impl Substrate {
     fn served_at(&self, sandbox: SandboxId, port: u16, now: SimTime) -> u32 {
         self.containers_in(sandbox)
             .find(|(_, container)| container.serves_from(port).is_some_and(|from| from <= now))
-            .map_or(0, |(_, container)| container.cpu.served())
+            .map_or(0, |(_, container)| {
+                let share = u64::from(container.cpu.served()) * self.sandbox_answers(sandbox);
+                u32::try_from(share / u64::from(WHOLE)).unwrap_or(WHOLE)
+            })
+    }
+
+    /// Share of a sandbox's answers that its clients wait for, in millionths.
+    fn sandbox_answers(&self, sandbox: SandboxId) -> u64 {
+        Wire::default().answered(self.sandbox_wire(sandbox).0, PATIENCE)
     }
 
     /// Requests that reach a sandbox by the newest rules: port and millionths per second.

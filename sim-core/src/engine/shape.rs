@@ -1,0 +1,71 @@
+//! Links that delay or lose packets, as Chaos Mesh's NetworkChaos has them made with `tc netem`.
+//!
+//! `A|B` shapes what passes between two groups of machines, either way; a machine alone or a replica
+//! shapes what its own interface sends, to whomever.
+
+use crate::base::rng::stable_hash_parts;
+use crate::base::time::SimDuration;
+use crate::des::notice::Detail;
+use crate::substrate::net::wire::Wire;
+use crate::substrate::rule::{Rule, Side};
+
+use super::command::{FaultKind, FaultSpec};
+use super::world::World;
+
+/// Delay unless the fault says how much: between continents.
+const DELAY_US: u64 = 200_000;
+/// Loss unless the fault says how much, in millionths: a tenth.
+const LOSS: u64 = 100_000;
+
+impl World {
+    /// Begins to delay or lose packets. Answers whether this world has such a link.
+    pub(super) fn shape_link(&mut self, index: usize, spec: &FaultSpec) -> bool {
+        let mut wire = Wire::default();
+        let text;
+        if spec.kind == FaultKind::Delay {
+            wire.delay = SimDuration::from_micros(spec.amount.unwrap_or(DELAY_US));
+            wire.jitter = spec.jitter.unwrap_or(SimDuration::ZERO);
+            text = wire.delay.exact();
+        } else {
+            let loss = spec.amount.unwrap_or(LOSS);
+            wire.loss = u32::try_from(loss).unwrap_or(u32::MAX);
+            let part = format!("{:04}", loss % 10_000);
+            let text_of = format!("{}.{part}", loss / 10_000);
+            text = format!("{}%", text_of.trim_end_matches('0').trim_end_matches('.'));
+        }
+        let side = |machines| Side {
+            machines,
+            users: false,
+        };
+        let (rule, hit) = if let Some((a, b)) = spec.target.split_once('|') {
+            let (a, b) = (self.machine_list(a), self.machine_list(b));
+            if a.is_empty() || b.is_empty() {
+                return self.not_applicable(spec);
+            }
+            let hit = a.iter().chain(&b).copied().collect();
+            let (a, b) = (side(a), Some(side(b)));
+            (Rule::Shape { a, b, wire }, hit)
+        } else if let Some(machine) = self.machine(&spec.target) {
+            let (a, b) = (side(vec![machine]), None);
+            (Rule::Shape { a, b, wire }, vec![machine])
+        } else if let Some(sandbox) = self.target_sandbox(&spec.target) {
+            let luck = stable_hash_parts(&[&self.seed.0.to_string(), &spec.target]);
+            let rule = Rule::ShapeSandbox {
+                sandbox,
+                wire,
+                luck,
+            };
+            let machine = self.substrate.sandbox(sandbox).map(|row| row.machine);
+            (rule, machine.into_iter().collect())
+        } else {
+            return self.not_applicable(spec);
+        };
+        for machine in hit {
+            self.hit(index, machine);
+        }
+        let detail = Detail::Text(self.symbols.intern(&text));
+        self.note("fault", spec.kind.name(), "link", &spec.target, detail);
+        self.stand(index, rule);
+        true
+    }
+}
