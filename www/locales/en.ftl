@@ -416,6 +416,7 @@ fault-partition = Cut off
 fault-registry = Registry down
 fault-delay = Slow link
 fault-loss = Lossy link
+fault-disk = Slow disk
 help-break = reboot the machine, cut it off, registries down
 help-inspect = inspect the object with the focus
 help-present = presenter mode

@@ -77,7 +77,7 @@ pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
                     at: None,
                     duration,
                     amount: None,
-                    jitter: None,
+                    span: None,
                 },
             );
             pass(&mut world, SimDuration::from_secs(3600 + 60));
@@ -250,7 +250,7 @@ fn crash(world: &mut World, number: u32, duration: Option<SimDuration>) {
             at: None,
             duration,
             amount: None,
-            jitter: None,
+            span: None,
         },
     );
 }

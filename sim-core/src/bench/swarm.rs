@@ -53,7 +53,7 @@ pub(super) fn run(size: Size, seed: u64) -> Outcome {
         at: None,
         duration: Some(OUTAGE),
         amount: None,
-        jitter: None,
+        span: None,
     }));
     pass(&mut world, OUTAGE + SimDuration::from_secs(60));
     converge(&mut world);

@@ -72,7 +72,7 @@ fn a_cluster_that_is_full_keeps_its_invariants() {
         at: None,
         duration: Some(SimDuration::from_secs(900)),
         amount: None,
-        jitter: None,
+        span: None,
     }));
     let mut waited = 0;
     for _ in 0..20 {

@@ -240,7 +240,7 @@ fn write(
                 at: None,
                 duration: None,
                 amount: None,
-                jitter: None,
+                span: None,
             }),
             "",
         ),

@@ -125,11 +125,13 @@ pub enum FaultKind {
     Delay,
     /// Some of them do not arrive.
     Loss,
+    /// A machine's disk answers late, or carries little at a time.
+    DiskSlow,
 }
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 29] = [
+    pub const ALL: [(Self, &'static str); 30] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
@@ -159,10 +161,11 @@ impl FaultKind {
         (Self::StorageLoss, "storage-loss"),
         (Self::Delay, "delay"),
         (Self::Loss, "loss"),
+        (Self::DiskSlow, "disk-slow"),
     ];
 
     /// Kinds of the vocabulary that are not modelled: refused in words.
-    pub const NOT_MODELLED: [&'static str; 2] = ["disk-slow", "clock-skew"];
+    pub const NOT_MODELLED: [&'static str; 1] = ["clock-skew"];
 
     /// Its name in the vocabulary.
     pub fn name(self) -> &'static str {
@@ -202,8 +205,8 @@ pub struct FaultSpec {
     /// How much, by kind: threads (`cores=2`), bytes per second (`rate=50Mi`), bytes (`size=10Gi`),
     /// microseconds (`delay=2s`, `lag=5s`, a delay's `200ms`), millionths (a loss's `10%`).
     pub amount: Option<u64>,
-    /// By how much a delay varies.
-    pub jitter: Option<SimDuration>,
+    /// By how much a delay varies; how much longer each request to a disk takes.
+    pub span: Option<SimDuration>,
 }
 
 impl fmt::Debug for FaultSpec {
@@ -217,8 +220,8 @@ impl fmt::Debug for FaultSpec {
         if self.amount.is_some() {
             text.field("amount", &self.amount);
         }
-        if self.jitter.is_some() {
-            text.field("jitter", &self.jitter);
+        if self.span.is_some() {
+            text.field("span", &self.span);
         }
         text.finish()
     }
@@ -246,6 +249,7 @@ impl FaultSpec {
             | FaultKind::StorageLoss
             | FaultKind::Delay
             | FaultKind::Loss
+            | FaultKind::DiskSlow
             | FaultKind::KernelPanic
             | FaultKind::NodeShutdown
             | FaultKind::WatchStale
@@ -286,7 +290,7 @@ impl FaultSpec {
         let mut at = None;
         let mut duration = None;
         let mut amount = None;
-        let mut jitter = None;
+        let mut span = None;
         while let Some(word) = words.next() {
             match word {
                 "at" => {
@@ -304,6 +308,7 @@ impl FaultSpec {
                     let known = match kind {
                         FaultKind::CpuHog => matches!(key, "cores" | "workers" | "threads"),
                         FaultKind::MemoryLeak | FaultKind::RegistrySlow => key == "rate",
+                        FaultKind::DiskSlow => matches!(key, "rate" | "delay"),
                         FaultKind::DiskFill => key == "size",
                         FaultKind::EtcdSlow | FaultKind::ApiserverSlow => key == "delay",
                         FaultKind::WatchStale => key == "lag",
@@ -316,7 +321,11 @@ impl FaultSpec {
                     }
                     match kind {
                         FaultKind::Delay if key == "jitter" => {
-                            jitter = Some(SimDuration::parse(value)?);
+                            span = Some(SimDuration::parse(value)?);
+                            continue;
+                        }
+                        FaultKind::DiskSlow if key == "delay" => {
+                            span = Some(SimDuration::parse(value)?);
                             continue;
                         }
                         FaultKind::EtcdSlow
@@ -329,16 +338,19 @@ impl FaultSpec {
                         }
                         _ => {}
                     }
-                    let value = Quantity::parse(value)
-                        .map_err(|error| format!("\"{value}\": {error}"))?
-                        .value();
-                    amount =
-                        Some(u64::try_from(value).map_err(|_| format!("\"{word}\" is negative"))?);
+                    amount = Some(bytes(value)?);
                 }
                 _ if target.is_empty() => target = word.to_owned(),
                 "|" => {
                     target.push('|');
                     target.push_str(words.next().ok_or("'|' needs machines on both sides")?);
+                }
+                // What is no time is bytes per second.
+                _ if kind == FaultKind::DiskSlow && amount.is_none() && span.is_none() => {
+                    span = SimDuration::parse(word).ok();
+                    if span.is_none() {
+                        amount = Some(bytes(word)?);
+                    }
                 }
                 _ if amount.is_none() && matches!(kind, FaultKind::Delay | FaultKind::Loss) => {
                     amount = Some(plain_amount(kind, word)?);
@@ -372,9 +384,14 @@ impl FaultSpec {
             at,
             duration,
             amount,
-            jitter,
+            span,
         })
     }
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let value = Quantity::parse(text).map_err(|error| format!("\"{text}\": {error}"))?;
+    u64::try_from(value.value()).map_err(|_| format!("\"{text}\" is negative"))
 }
 
 /// A kind's amount where it stands alone: a duration, or a share in percent as millionths.

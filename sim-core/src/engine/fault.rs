@@ -158,6 +158,7 @@ impl World {
             FaultKind::Partition
             | FaultKind::Delay
             | FaultKind::Loss
+            | FaultKind::DiskSlow
             | FaultKind::RegistryDown
             | FaultKind::RegistrySlow
             | FaultKind::ImageMissing => {
@@ -165,6 +166,7 @@ impl World {
                     self.on_substrate(|substrate, scope| {
                         substrate.remove_rule(rule, scope);
                     });
+                    self.pace_changed();
                 }
             }
             FaultKind::CpuHog
@@ -325,6 +327,7 @@ impl World {
                 );
             }
             FaultKind::Delay | FaultKind::Loss => return self.shape_link(index, spec),
+            FaultKind::DiskSlow => return self.slow_disk(index, spec),
             FaultKind::PodKill | FaultKind::ContainerKill => {
                 let Some(sandbox) = self.target_sandbox(&spec.target) else {
                     return self.not_applicable(spec);

@@ -180,7 +180,7 @@ impl World {
                     at: None,
                     duration: None,
                     amount: None,
-                    jitter: None,
+                    span: None,
                 });
             }
         }

@@ -1,7 +1,8 @@
-//! Links that delay or lose packets, as Chaos Mesh's NetworkChaos has them made with `tc netem`.
+//! Links and disks that are slower than they should be: links that delay or lose packets, as Chaos Mesh's NetworkChaos has them made with `tc netem`.
 //!
 //! `A|B` shapes what passes between two groups of machines, either way; a machine alone or a replica
-//! shapes what its own interface sends, to whomever.
+//! shapes what its own interface sends, to whomever. A disk is slowed down as `dm-delay` and a throttled
+//! volume are.
 
 use crate::base::rng::stable_hash_parts;
 use crate::base::time::SimDuration;
@@ -10,12 +11,14 @@ use crate::substrate::net::wire::Wire;
 use crate::substrate::rule::{Rule, Side};
 
 use super::command::{FaultKind, FaultSpec};
-use super::world::World;
+use super::world::{Plane, World};
 
 /// Delay unless the fault says how much: between continents.
 const DELAY_US: u64 = 200_000;
 /// Loss unless the fault says how much, in millionths: a tenth.
 const LOSS: u64 = 100_000;
+/// How much longer a request to a slow disk takes unless the fault says how much.
+const DISK_DELAY: SimDuration = SimDuration::from_millis(100);
 
 impl World {
     /// Begins to delay or lose packets. Answers whether this world has such a link.
@@ -24,7 +27,7 @@ impl World {
         let text;
         if spec.kind == FaultKind::Delay {
             wire.delay = SimDuration::from_micros(spec.amount.unwrap_or(DELAY_US));
-            wire.jitter = spec.jitter.unwrap_or(SimDuration::ZERO);
+            wire.jitter = spec.span.unwrap_or(SimDuration::ZERO);
             text = wire.delay.exact();
         } else {
             let loss = spec.amount.unwrap_or(LOSS);
@@ -67,5 +70,43 @@ impl World {
         self.note("fault", spec.kind.name(), "link", &spec.target, detail);
         self.stand(index, rule);
         true
+    }
+
+    /// Begins to slow a machine's disk down.
+    pub(super) fn slow_disk(&mut self, index: usize, spec: &FaultSpec) -> bool {
+        let Some(machine) = self.target_machine(&spec.target) else {
+            return self.not_applicable(spec);
+        };
+        self.hit(index, machine);
+        let delay = match (spec.amount, spec.span) {
+            (None, None) => DISK_DELAY,
+            (_, span) => span.unwrap_or(SimDuration::ZERO),
+        };
+        let rate = spec.amount.map(|rate| rate.max(1));
+        let mut words = Vec::new();
+        if let Some(rate) = rate {
+            words.push(format!("{rate} B/s"));
+        }
+        if !delay.is_zero() {
+            words.push(delay.exact());
+        }
+        let name = self.machine_text(machine).to_owned();
+        let detail = Detail::Text(self.symbols.intern(&words.join(" ")));
+        self.note("fault", spec.kind.name(), "node", &name, detail);
+        let rule = Rule::DiskSlow {
+            machine,
+            rate: rate.unwrap_or(u64::MAX),
+            delay,
+        };
+        self.stand(index, rule);
+        self.pace_changed();
+        true
+    }
+
+    /// What etcd waits for may be another time now.
+    pub(super) fn pace_changed(&mut self) {
+        if matches!(self.plane, Plane::Kubernetes(_)) {
+            self.lend_kube(|plane, context, out| plane.disks_changed(context, out));
+        }
     }
 }

@@ -254,6 +254,7 @@ const fn meaning(kind: FaultKind) -> &'static str {
         FaultKind::StorageLoss => "a machine does not reach its disks over the network",
         FaultKind::Delay => "A|B, a machine or a replica: packets arrive later (200ms jitter=)",
         FaultKind::Loss => "A|B, a machine or a replica: packets get lost (10%)",
+        FaultKind::DiskSlow => "a machine's disk answers late (200ms) or carries little (5Mi)",
     }
 }
 

@@ -41,6 +41,9 @@ const STATIC_PODS_START: SimDuration = SimDuration::from_secs(10);
 /// Time after which etcd gives a request up: five seconds and two elections' time-outs.
 /// Source: etcd `server/config/config.go` (`ReqTimeout`).
 const ETCD_REQUEST_TIMEOUT: SimDuration = SimDuration::from_secs(7);
+/// A commit that takes longer is warned of. Source: etcd `server/storage/wal/wal.go`
+/// (`warnSyncDuration`).
+const SLOW_SYNC: SimDuration = SimDuration::from_secs(1);
 /// Time from the end of a process until its kubelet has started it again: the first restart has no
 /// back-off. Upstream gives no number.
 const PROCESS_START: SimDuration = SimDuration::from_secs(1);
@@ -155,9 +158,8 @@ pub struct ControlPlane {
     lost_members: BTreeMap<MachineId, u32>,
     commits: Vec<SimDuration>,
     answers: Vec<SimDuration>,
-    /// Round trip from the first member to as many as make a quorum with it, as far as links are
-    /// slowed down.
-    peers: SimDuration,
+    /// How much longer a quorum takes to have a commit on disk because of links and disks.
+    quorum: SimDuration,
     starting: BTreeSet<MachineId>,
     /// When control machines were lost that have not come back.
     fallen: BTreeMap<MachineId, SimTime>,
@@ -240,7 +242,7 @@ impl ControlPlane {
     fn delay(&self) -> SimDuration {
         let longest =
             |list: &[SimDuration]| list.iter().copied().max().unwrap_or(SimDuration::ZERO);
-        longest(&self.commits) + longest(&self.answers) + self.peers
+        longest(&self.commits) + longest(&self.answers) + self.quorum
     }
 
     const fn process(&self, part: Part) -> &Process {
@@ -263,10 +265,11 @@ impl ControlPlane {
         if self.refused > 0 {
             return Serving::Refused;
         }
-        let is_too_slow = self
-            .commits
-            .iter()
-            .any(|delay| *delay >= ETCD_REQUEST_TIMEOUT);
+        let is_too_slow = self.quorum >= ETCD_REQUEST_TIMEOUT
+            || self
+                .commits
+                .iter()
+                .any(|delay| *delay >= ETCD_REQUEST_TIMEOUT);
         let all = machines.control_machines();
         if all.is_empty() {
             return if is_too_slow {
@@ -303,25 +306,24 @@ impl ControlPlane {
         }
     }
 
-    /// How much longer etcd's leader waits for a quorum because of its links. The first member that
-    /// runs is taken for the leader.
-    fn peers_wait(&self, machines: &Substrate) -> SimDuration {
-        if !machines.shapes_links() {
-            return SimDuration::ZERO;
-        }
+    /// How much longer etcd's leader waits for a quorum to have a commit on disk, because of links and
+    /// disks. The first member that runs is taken for the leader; all write at the same time.
+    fn quorum_wait(&self, machines: &Substrate) -> SimDuration {
         let all = machines.control_machines();
-        let mut runs = all.iter().copied().filter(|machine| {
+        let runs = all.iter().copied().filter(|machine| {
             let on = machines.machine(*machine).is_some_and(|row| row.is_on());
             on && !self.starting.contains(machine) && !self.lost_members.contains_key(machine)
         });
-        let leader = runs.next();
-        let round = |peer| {
-            machines.wire(leader, Some(peer)).delay + machines.wire(Some(peer), leader).delay
+        let leader = runs.clone().next();
+        let wait = |member| {
+            let round = machines.wire(leader, Some(member)).delay
+                + machines.wire(Some(member), leader).delay;
+            round + machines.sync_wait(member)
         };
-        let mut rounds: Vec<SimDuration> = runs.map(round).collect();
-        rounds.sort_unstable();
-        let needed = (all.len() / 2).saturating_sub(1);
-        rounds.get(needed).copied().unwrap_or(SimDuration::ZERO)
+        let mut waits: Vec<SimDuration> = runs.map(wait).collect();
+        waits.sort_unstable();
+        let needed = waits.get(all.len() / 2);
+        needed.copied().unwrap_or(SimDuration::ZERO)
     }
 
     /// A stream of random numbers for one wait.
@@ -388,6 +390,12 @@ impl KubePlane {
                 }
             }
         }
+        self.look_again(ctx, out);
+        self.tell(ctx, out);
+    }
+
+    /// Disks have become slower or faster.
+    pub fn disks_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
         self.look_again(ctx, out);
         self.tell(ctx, out);
     }
@@ -492,12 +500,20 @@ impl KubePlane {
 
     /// Sees whether requests are answered now, and what follows if that has changed.
     fn look_again(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
-        let now = self.control_plane.look(ctx.machines);
-        let peers = self.control_plane.peers_wait(ctx.machines);
-        if peers != self.control_plane.peers {
-            self.control_plane.peers = peers;
+        let quorum = self.control_plane.quorum_wait(ctx.machines);
+        let slow = |wait: SimDuration| wait >= SLOW_SYNC;
+        if quorum != self.control_plane.quorum {
+            let before = std::mem::replace(&mut self.control_plane.quorum, quorum);
             self.store.commit_delay = self.control_plane.delay();
+            if slow(quorum) && !slow(before) {
+                let rule = Rule {
+                    key: "slow commit",
+                    value: quorum,
+                };
+                note_rule("etcd", "slow", Some(rule), out, ctx);
+            }
         }
+        let now = self.control_plane.look(ctx.machines);
         let before = std::mem::replace(&mut self.control_plane.serving, now);
         match (before, now) {
             (Serving::Yes, Serving::Refused | Serving::NoQuorum) => {

@@ -9,14 +9,13 @@
 use std::collections::BTreeMap;
 
 use super::cgroup::limits::PAGE;
+use super::disk::REQUEST;
 use super::order::{ContainerId, MachineId};
 use super::{Scope, Substrate};
 
 /// What the kernel charges at once, in bytes: 64 pages. Source: `include/linux/memcontrol.h`
 /// (`MEMCG_CHARGE_BATCH`).
 pub(super) const BATCH: u64 = 64 * PAGE;
-/// Bytes of one request to the disk. Source: the block layer's usual `max_sectors_kb`.
-const REQUEST: u64 = 512 << 10;
 /// Bytes per second of a machine's disk. Our own figure, an ordinary SSD.
 pub const DISK_RATE: u64 = 500_000_000;
 

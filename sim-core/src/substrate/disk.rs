@@ -1,4 +1,4 @@
-//! How full disks are: what a machine's holds, and what each container has of it.
+//! How full disks are, and how slow: what a machine's holds, and what each container has of it.
 //!
 //! A container's script writes at times that are known from its start, so the next write of a
 //! machine is known, too; commands in a container write into the trees of `root_fs`. What is in a
@@ -7,10 +7,12 @@
 use crate::base::time::{SimDuration, SimTime};
 
 use super::Substrate;
+use super::cache::DISK_RATE;
 use super::container::{Container, ContainerState};
 use super::file::Tree;
 use super::order::{ContainerId, MachineId, SandboxId};
 use super::root_fs::{Disk, Store};
+use super::rule::Rule;
 
 /// Processes of a machine's own, threads of its kernel among them. Our own figure.
 pub(super) const SYSTEM_PROCESSES: u64 = 150;
@@ -18,7 +20,77 @@ pub(super) const SYSTEM_PROCESSES: u64 = 150;
 /// `daemon/logger/jsonfilelog`.
 pub(super) const LOG_LINE: u64 = 70;
 
+/// Bytes of one request to the disk. Source: the block layer's usual `max_sectors_kb`.
+pub(super) const REQUEST: u64 = 512 << 10;
+/// Requests that are under way at once when much is read or written. Source: Linux
+/// `drivers/ata/libata-core.c` (queues of 32).
+const QUEUE: u64 = 32;
+/// Requests that follow one another when a container is made: its directories, the runtime's records
+/// and the first pages of its program. Our own figure.
+const START_TURNS: u64 = 10;
+/// Bytes of a program with its libraries. Our own figure.
+const START_BYTES: u64 = 10_000_000;
+/// What a runtime waits for with each layer that it keeps: data and record. Source: containerd
+/// `core/metadata/db.go` (a write of bbolt is one fsync), `core/diff/apply`.
+const LAYER_SYNCS: u64 = 2;
+/// Bytes and requests of a synchronous write of a log: the page, and the disk's cache.
+const SYNC: (u64, u64) = (4_096, 2);
+
 impl Substrate {
+    /// Bytes per second of a machine's disk, and how much longer each request takes; none: nothing
+    /// slows it down.
+    pub fn slow_disk(&self, machine: MachineId) -> Option<(u64, SimDuration)> {
+        let mut slow = None;
+        for rule in self.rules.values() {
+            if let Rule::DiskSlow {
+                machine: of,
+                rate,
+                delay,
+            } = rule.as_ref()
+                && *of == machine
+            {
+                let (least, all) = slow.unwrap_or((DISK_RATE, SimDuration::ZERO));
+                slow = Some((least.min(*rate), all + *delay));
+            }
+        }
+        slow
+    }
+
+    /// Bytes per second that a machine's disk carries when many requests are under way.
+    pub fn disk_rate(&self, machine: MachineId) -> u64 {
+        let Some((rate, delay)) = self.slow_disk(machine) else {
+            return DISK_RATE;
+        };
+        let queued = (REQUEST * QUEUE * 1_000_000).checked_div(delay.as_micros());
+        rate.min(queued.unwrap_or(rate)).max(1)
+    }
+
+    /// How much longer so many bytes take in so many requests one after another.
+    fn disk_wait(&self, machine: MachineId, (bytes, turns): (u64, u64)) -> SimDuration {
+        let Some((rate, delay)) = self.slow_disk(machine) else {
+            return SimDuration::ZERO;
+        };
+        let second = SimDuration::from_secs(1);
+        let usual = second.scaled(bytes, DISK_RATE);
+        second.scaled(bytes, rate.max(1)).saturating_sub(usual) + delay * turns
+    }
+
+    /// How much longer it takes to make a container.
+    pub(super) fn start_wait(&self, machine: MachineId) -> SimDuration {
+        self.disk_wait(machine, (START_BYTES, START_TURNS))
+    }
+
+    /// Time to unpack so many bytes in so many layers.
+    pub(super) fn unpack_time(&self, machine: MachineId, bytes: u64, layers: u64) -> SimDuration {
+        let pace = SimDuration::from_secs(1).scaled(bytes, self.disk_rate(machine));
+        pace + self.disk_wait(machine, (0, LAYER_SYNCS * layers))
+    }
+
+    /// How much longer a log's synchronous write takes.
+    pub fn sync_wait(&self, machine: MachineId) -> SimDuration {
+        self.disk_wait(machine, SYNC)
+    }
+
     /// Bytes of a container's own layer and log: what its script wrote beside its mounts, and what
     /// commands in it wrote.
     pub fn container_disk(&self, container: ContainerId, now: SimTime) -> u64 {

@@ -312,14 +312,16 @@ impl Substrate {
         &mut stalls[resource as usize]
     }
 
-    /// A container's disk is limited: a write of so many bytes waits.
+    /// A container's disk is limited or slow: a write of so many bytes waits.
     pub(super) fn stall_for_io(
         &mut self,
         at: (MachineId, ContainerId),
         bytes: u64,
         scope: &Scope<'_>,
     ) {
-        let Some(rate) = self.container_limits(at.1).io[1].filter(|rate| *rate > 0) else {
+        let limit = self.container_limits(at.1).io[1].filter(|rate| *rate > 0);
+        let slow = self.slow_disk(at.0).map(|_| self.disk_rate(at.0));
+        let Some(rate) = limit.into_iter().chain(slow).min() else {
             return;
         };
         let micros = u128::from(bytes) * 1_000_000 / u128::from(rate);

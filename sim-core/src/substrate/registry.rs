@@ -362,16 +362,22 @@ impl Substrate {
                 there.push(*layer);
             }
         }
-        let bytes: u64 = self.images.rows[number as usize]
-            .layers
-            .iter()
-            .filter(|layer| !there.contains(layer))
-            .map(|layer| self.images.layers[*layer as usize].bytes)
-            .sum();
+        let (mut bytes, mut unpacked, mut layers) = (0, 0, 0);
+        for layer in &*self.images.rows[number as usize].layers {
+            if !there.contains(layer) {
+                let layer = &self.images.layers[*layer as usize];
+                bytes += layer.bytes;
+                unpacked += layer.unpacked();
+                layers += 1;
+            }
+        }
         let line = self.wire(None, Some(machine)).throughput(self.wire(Some(machine), None));
         let rate = self.pull_rate().unwrap_or(PULL_BYTES_PER_SECOND);
         let rate = rate.min(line).max(1);
-        let transfer = SimDuration::from_secs(1).scaled(bytes, rate);
+        // What comes is unpacked as it comes.
+        let transfer = SimDuration::from_secs(1)
+            .scaled(bytes, rate)
+            .max(self.unpack_time(machine, unpacked, layers));
         let round_trip = self.registry_round_trip(machine);
         let asked = scope.now + round_trip;
         let row = &mut self.machines[machine];

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::base::time::SimDuration;
+
 use super::image::ImageRef;
 use super::net::wire::Wire;
 use super::order::{MachineId, PullError, SandboxId};
@@ -50,6 +52,15 @@ pub enum Rule {
         /// Hash that their luck grows from.
         luck: u64,
     },
+    /// A machine's disk is slower than it should be.
+    DiskSlow {
+        /// Whose.
+        machine: MachineId,
+        /// Bytes per second at most.
+        rate: u64,
+        /// How much longer each request takes.
+        delay: SimDuration,
+    },
     /// The registries answer nobody.
     RegistryDown,
     /// The registries send so many bytes per second to each machine, for transfers that begin while
@@ -92,7 +103,10 @@ impl Substrate {
         match rule {
             Rule::Partition { .. } | Rule::Shape { .. } => self.links_changed(scope),
             Rule::ShapeSandbox { sandbox, .. } => self.sandbox_shaped(*sandbox, scope),
-            Rule::RegistryDown | Rule::RegistrySlow { .. } | Rule::ImageMissing { .. } => {}
+            Rule::DiskSlow { .. }
+            | Rule::RegistryDown
+            | Rule::RegistrySlow { .. }
+            | Rule::ImageMissing { .. } => {}
         }
         self.settle(scope);
     }
@@ -124,6 +138,7 @@ impl Substrate {
             Rule::Partition { .. }
             | Rule::Shape { .. }
             | Rule::ShapeSandbox { .. }
+            | Rule::DiskSlow { .. }
             | Rule::RegistrySlow { .. } => None,
         })
     }
@@ -136,6 +151,7 @@ impl Substrate {
             | Rule::ImageMissing { .. }
             | Rule::Partition { .. }
             | Rule::Shape { .. }
+            | Rule::DiskSlow { .. }
             | Rule::ShapeSandbox { .. } => None,
         })
     }

@@ -220,6 +220,7 @@ impl Substrate {
             .runtime_of(sandbox)
             .map_or(SimDuration::ZERO, |runtime| runtime.container_extra);
         let span = self.step_span(machine, CONTAINER_START + extra, scope);
+        let span = span + self.start_wait(machine);
         let due = scope.now + span;
         let container = self.containers.insert(Container {
             owner,

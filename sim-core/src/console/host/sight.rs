@@ -103,6 +103,11 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// Bytes per second of the machine's disk.
+    pub fn disk_rate(&self) -> u64 {
+        self.place.world.substrate.disk_rate(self.place.machine)
+    }
+
     /// Version of control groups here.
     pub fn version(&self) -> Version {
         self.place

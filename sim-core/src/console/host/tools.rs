@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::base::time::SimDuration;
 use crate::console::Output;
-use crate::substrate::cache::DISK_RATE;
 use crate::substrate::errno::Errno;
 use crate::substrate::root_fs::Change;
 
@@ -313,7 +312,8 @@ fn dd(sight: &Sight<'_>, words: &[&str]) -> Outcome {
     };
     if to == "/dev/null" {
         let blocks = wanted / block.max(1);
-        let span = SimDuration::from_secs(1).scaled(wanted, DISK_RATE);
+        let rate = sight.disk_rate();
+        let span = SimDuration::from_secs(1).scaled(wanted, rate);
         outcome.output.stderr = records(blocks, blocks, wanted, span);
         return outcome;
     }
@@ -340,13 +340,14 @@ fn dd(sight: &Sight<'_>, words: &[&str]) -> Outcome {
     let io = sight
         .inside
         .map(|container| sight.place.world.substrate.container_limits(container).io);
-    let by_bytes = io.and_then(|io| io[1]).unwrap_or(DISK_RATE);
+    let disk = sight.disk_rate();
+    let by_bytes = io.and_then(|io| io[1]).unwrap_or(disk);
     let by_requests = io
         .and_then(|io| io[3])
         .map(|rate| rate.saturating_mul(block.min(512 << 10)));
     let rate = by_bytes
         .min(by_requests.unwrap_or(u64::MAX))
-        .clamp(1, DISK_RATE);
+        .clamp(1, disk.max(1));
     outcome.takes = SimDuration::from_secs(1).scaled(written, rate);
     let text = records(blocks, blocks + u64::from(full), written, outcome.takes);
     outcome.output.stderr.push_str(&text);

@@ -10,7 +10,7 @@ pub(super) fn step(nodes: u32, managers: u32, apps: &[App], draw: &mut Stream) -
     let manager = format!("control-{}", 1 + draw.below(managers));
     let app = &apps[draw.below(apps.len() as u32) as usize];
     let seconds = 1 + draw.below(600);
-    match draw.below(26) {
+    match draw.below(27) {
         0..=2 => vec![format!("sim fault node-crash {node} for {seconds}s")],
         3 => vec![format!("sim fault node-crash {node}")],
         4 => vec![format!("sim fault node-reboot {node}")],
@@ -29,6 +29,10 @@ pub(super) fn step(nodes: u32, managers: u32, apps: &[App], draw: &mut Stream) -
         25 => vec![format!(
             "sim fault loss {node} {}% for {seconds}s",
             draw.below(100)
+        )],
+        26 => vec![format!(
+            "sim fault disk-slow {node} {}ms for {seconds}s",
+            draw.below(2_000)
         )],
         other => operation(other, &node, app, draw),
     }

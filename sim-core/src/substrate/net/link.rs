@@ -400,6 +400,7 @@ impl Substrate {
                 Rule::Partition { a, b } => (a, Some(b), Wire::CUT),
                 Rule::Shape { a, b, wire } => (a, b.as_ref(), *wire),
                 Rule::ShapeSandbox { .. }
+                | Rule::DiskSlow { .. }
                 | Rule::RegistryDown
                 | Rule::RegistrySlow { .. }
                 | Rule::ImageMissing { .. } => continue,
