@@ -178,6 +178,8 @@ pub struct Substrate {
     controls: Vec<MachineId>,
     images: Arc<Images>,
     behaviours: Arc<FxHashMap<BehaviourKey, Arc<Behaviour>>>,
+    /// From when until when the control plane's certificates are valid, in microseconds.
+    certificates: Option<(i64, i64)>,
     rules: BTreeMap<RuleId, Arc<Rule>>,
     next_rule: u32,
     sides: Sides,
@@ -229,6 +231,7 @@ impl Substrate {
             controls: Vec::new(),
             images: Arc::default(),
             behaviours: Arc::default(),
+            certificates: None,
             rules: BTreeMap::new(),
             next_rule: 1,
             sides: Sides::default(),
@@ -338,6 +341,7 @@ impl Substrate {
                 self.power_off(machine, Some(down_for), scope)
             }
             SubstrateFault::PowerOn(machine) => self.power_on(machine, scope),
+            SubstrateFault::TurnClock(machine, by) => self.turn_clock(machine, by, scope),
             SubstrateFault::KillContainer(container) => self.kill(container, scope),
             SubstrateFault::OomKill(container) => self.oom_kill(container, scope),
             SubstrateFault::Hog(machine, threads) => self.set_hogs(machine, threads, scope),

@@ -32,6 +32,7 @@ fn fault(kind: FaultKind) -> &'static str {
         FaultKind::Delay => "delay of:poll 2s for 5m",
         FaultKind::Loss => "loss worker-1 60% for 10m",
         FaultKind::DiskSlow => "disk-slow worker-1 5Mi for 5m",
+        FaultKind::ClockSkew => "clock-skew worker-1 +10m for 5m",
         FaultKind::StorageLoss => "storage-loss worker-1 for 5m",
         FaultKind::ApiserverDown => "apiserver-down for 5m",
         FaultKind::EtcdSlow => "etcd-slow for 5m",

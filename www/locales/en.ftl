@@ -417,6 +417,7 @@ fault-registry = Registry down
 fault-delay = Slow link
 fault-loss = Lossy link
 fault-disk = Slow disk
+fault-clock = Wrong clock
 help-break = reboot the machine, cut it off, registries down
 help-inspect = inspect the object with the focus
 help-present = presenter mode

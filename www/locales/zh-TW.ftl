@@ -401,6 +401,7 @@ fault-registry = 映像檔倉庫停擺
 fault-delay = 連線變慢
 fault-loss = 連線掉封包
 fault-disk = 磁碟變慢
+fault-clock = 時鐘不準
 help-break = 讓機器重新開機、隔離機器、映像檔倉庫停擺
 help-inspect = 檢視焦點所在的物件
 help-present = 簡報模式

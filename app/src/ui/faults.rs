@@ -179,6 +179,7 @@ pub fn Faults(props: &FaultsProps) -> Html {
                 { other("delay", t.fault_delay()) }
                 { other("loss", t.fault_loss()) }
                 { other("disk-slow", t.fault_disk()) }
+                { other("clock-skew", t.fault_clock()) }
                 <button type="button" data-testid="fault-heal" disabled={!active} onclick={on_heal}>{ t.fault_heal_all() }</button>
                 <button type="button" data-testid="fault-script" onclick={on_script}>{ t.fault_script() }</button>
             </div>

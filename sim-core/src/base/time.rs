@@ -46,6 +46,12 @@ impl SimTime {
         SimDuration(self.0.saturating_sub(earlier.0))
     }
 
+    /// Time since `earlier`, which may lie before the epoch; zero when it is later than this.
+    pub const fn elapsed(self, earlier: Self) -> SimDuration {
+        let micros = self.signed_micros().saturating_sub(earlier.signed_micros());
+        SimDuration(if micros < 0 { 0 } else { micros.cast_unsigned() })
+    }
+
     /// `self + span`, or `None` past the end of time.
     pub const fn checked_add(self, span: SimDuration) -> Option<Self> {
         match self.0.checked_add(span.0) {
@@ -59,6 +65,11 @@ impl SimTime {
         Self(self.0.saturating_sub(span.0))
     }
 
+    /// This instant on a clock that is so many microseconds ahead; it may lie before the epoch.
+    pub const fn shifted(self, micros: i64) -> Self {
+        Self(self.0.wrapping_add_signed(micros))
+    }
+
     /// This instant cut down to the whole second, as API timestamps are.
     pub const fn truncated_to_second(self) -> Self {
         Self(self.0 - self.0 % MICROS_PER_SECOND)
@@ -66,7 +77,8 @@ impl SimTime {
 
     /// Date and time of day in UTC.
     pub const fn civil(self) -> CivilTime {
-        CivilTime::from_unix_seconds(EPOCH_UNIX_SECONDS + self.whole_seconds())
+        let seconds = self.signed_micros().div_euclid(MICROS_PER_SECOND as i64);
+        CivilTime::from_unix_seconds(EPOCH_UNIX_SECONDS.saturating_add_signed(seconds))
     }
 
     /// RFC 3339 in UTC with whole seconds, rounded down: `2026-01-01T00:00:00Z`.
@@ -76,7 +88,8 @@ impl SimTime {
 
     /// RFC 3339 in UTC with six decimals: `2026-01-01T00:00:00.000000Z`.
     pub fn rfc3339_micros(self) -> String {
-        format!("{}.{:06}Z", self.civil(), self.0 % MICROS_PER_SECOND)
+        let part = self.signed_micros().rem_euclid(MICROS_PER_SECOND as i64);
+        format!("{}.{part:06}Z", self.civil())
     }
 }
 

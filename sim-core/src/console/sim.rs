@@ -250,7 +250,10 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
                 .map(str::trim)
                 .try_for_each(|name| machine_exists(lab, name))
         }
-        FaultKind::DiskFill | FaultKind::DiskSlow | FaultKind::StorageLoss => machine_exists(lab, &spec.target),
+        FaultKind::DiskFill
+        | FaultKind::DiskSlow
+        | FaultKind::ClockSkew
+        | FaultKind::StorageLoss => machine_exists(lab, &spec.target),
         FaultKind::WatchStale
             if crate::kube::control_plane::Part::parse(&spec.target).is_some() =>
         {

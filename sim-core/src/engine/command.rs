@@ -127,11 +127,13 @@ pub enum FaultKind {
     Loss,
     /// A machine's disk answers late, or carries little at a time.
     DiskSlow,
+    /// A machine's clock is ahead or behind.
+    ClockSkew,
 }
 
 impl FaultKind {
     /// All kinds that are modelled, with their names.
-    pub const ALL: [(Self, &'static str); 30] = [
+    pub const ALL: [(Self, &'static str); 31] = [
         (Self::NodeCrash, "node-crash"),
         (Self::NodeReboot, "node-reboot"),
         (Self::Partition, "partition"),
@@ -162,10 +164,8 @@ impl FaultKind {
         (Self::Delay, "delay"),
         (Self::Loss, "loss"),
         (Self::DiskSlow, "disk-slow"),
+        (Self::ClockSkew, "clock-skew"),
     ];
-
-    /// Kinds of the vocabulary that are not modelled: refused in words.
-    pub const NOT_MODELLED: [&'static str; 1] = ["clock-skew"];
 
     /// Its name in the vocabulary.
     pub fn name(self) -> &'static str {
@@ -203,7 +203,8 @@ pub struct FaultSpec {
     /// For how long; `None`: until healed (a reboot: the boot's own time).
     pub duration: Option<SimDuration>,
     /// How much, by kind: threads (`cores=2`), bytes per second (`rate=50Mi`), bytes (`size=10Gi`),
-    /// microseconds (`delay=2s`, `lag=5s`, a delay's `200ms`), millionths (a loss's `10%`).
+    /// microseconds (`delay=2s`, `lag=5s`, a delay's `200ms`; a clock's `-10m` in two's complement),
+    /// millionths (a loss's `10%`).
     pub amount: Option<u64>,
     /// By how much a delay varies; how much longer each request to a disk takes.
     pub span: Option<SimDuration>,
@@ -250,6 +251,7 @@ impl FaultSpec {
             | FaultKind::Delay
             | FaultKind::Loss
             | FaultKind::DiskSlow
+            | FaultKind::ClockSkew
             | FaultKind::KernelPanic
             | FaultKind::NodeShutdown
             | FaultKind::WatchStale
@@ -277,9 +279,6 @@ impl FaultSpec {
             .into_iter()
             .find(|(_, name)| *name == kind_word)
         else {
-            if FaultKind::NOT_MODELLED.contains(&kind_word) {
-                return Err(format!("fault kind \"{kind_word}\" is not modelled yet"));
-            }
             let names: Vec<&str> = FaultKind::ALL.iter().map(|(_, name)| *name).collect();
             return Err(format!(
                 "unknown fault kind \"{kind_word}\"; known: {}",
@@ -314,6 +313,7 @@ impl FaultSpec {
                         FaultKind::WatchStale => key == "lag",
                         FaultKind::Delay => matches!(key, "latency" | "jitter"),
                         FaultKind::Loss => key == "loss",
+                        FaultKind::ClockSkew => key == "offset",
                         _ => false,
                     };
                     if !known {
@@ -332,7 +332,8 @@ impl FaultSpec {
                         | FaultKind::ApiserverSlow
                         | FaultKind::WatchStale
                         | FaultKind::Delay
-                        | FaultKind::Loss => {
+                        | FaultKind::Loss
+                        | FaultKind::ClockSkew => {
                             amount = Some(plain_amount(kind, value)?);
                             continue;
                         }
@@ -352,7 +353,7 @@ impl FaultSpec {
                         amount = Some(bytes(word)?);
                     }
                 }
-                _ if amount.is_none() && matches!(kind, FaultKind::Delay | FaultKind::Loss) => {
+                _ if amount.is_none() && matches!(kind, FaultKind::Delay | FaultKind::Loss | FaultKind::ClockSkew) => {
                     amount = Some(plain_amount(kind, word)?);
                 }
                 _ => {
@@ -394,8 +395,19 @@ fn bytes(text: &str) -> Result<u64, String> {
     u64::try_from(value.value()).map_err(|_| format!("\"{text}\" is negative"))
 }
 
+/// Most that a clock is turned by: a year.
+const SKEW_MAX: SimDuration = SimDuration::from_secs(365 * 86_400);
+
 /// A kind's amount where it stands alone: a duration, or a share in percent as millionths.
 fn plain_amount(kind: FaultKind, text: &str) -> Result<u64, String> {
+    if kind == FaultKind::ClockSkew {
+        let (sign, span) = match text.strip_prefix(['-', '−']) {
+            Some(span) => (-1, span),
+            None => (1, text.strip_prefix(['+', '±']).unwrap_or(text)),
+        };
+        let micros = SimDuration::parse(span)?.min(SKEW_MAX).as_micros();
+        return Ok((sign * micros.cast_signed()).cast_unsigned());
+    }
     if kind != FaultKind::Loss {
         return Ok(SimDuration::parse(text)?.as_micros());
     }

@@ -172,6 +172,7 @@ impl World {
             FaultKind::CpuHog
             | FaultKind::MemoryLeak
             | FaultKind::DiskFill
+            | FaultKind::ClockSkew
             | FaultKind::StorageLoss => {
                 for wish in fault.strains {
                     let end = match wish {
@@ -187,6 +188,9 @@ impl World {
                         SubstrateFault::FillDisk(machine, _) => {
                             SubstrateFault::FillDisk(machine, 0)
                         }
+                        SubstrateFault::TurnClock(machine, by) => {
+                            SubstrateFault::TurnClock(machine, -by)
+                        }
                         SubstrateFault::CutStorage(machine, _) => {
                             SubstrateFault::CutStorage(machine, false)
                         }
@@ -194,6 +198,7 @@ impl World {
                     };
                     self.on_substrate(|substrate, scope| substrate.fault(end, scope));
                 }
+                self.pace_changed();
             }
             FaultKind::ApiserverDown
             | FaultKind::ApiserverSlow
@@ -328,6 +333,7 @@ impl World {
             }
             FaultKind::Delay | FaultKind::Loss => return self.shape_link(index, spec),
             FaultKind::DiskSlow => return self.slow_disk(index, spec),
+            FaultKind::ClockSkew => return self.turn_clock(index, spec),
             FaultKind::PodKill | FaultKind::ContainerKill => {
                 let Some(sandbox) = self.target_sandbox(&spec.target) else {
                     return self.not_applicable(spec);
@@ -507,7 +513,7 @@ impl World {
     }
 
     /// Strains a machine or a container, and remembers it for the fault's end.
-    fn strain(&mut self, index: usize, wish: SubstrateFault) {
+    pub(super) fn strain(&mut self, index: usize, wish: SubstrateFault) {
         let machine = match wish {
             SubstrateFault::Hog(machine, _) | SubstrateFault::FillDisk(machine, _) => Some(machine),
             SubstrateFault::OomKill(container)

@@ -1,4 +1,4 @@
-//! Links and disks that are slower than they should be: links that delay or lose packets, as Chaos Mesh's NetworkChaos has them made with `tc netem`.
+//! Links and disks that are slower than they should be, and clocks that are wrong: links that delay or lose packets, as Chaos Mesh's NetworkChaos has them made with `tc netem`.
 //!
 //! `A|B` shapes what passes between two groups of machines, either way; a machine alone or a replica
 //! shapes what its own interface sends, to whomever. A disk is slowed down as `dm-delay` and a throttled
@@ -8,6 +8,7 @@ use crate::base::rng::stable_hash_parts;
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::substrate::net::wire::Wire;
+use crate::substrate::order::SubstrateFault;
 use crate::substrate::rule::{Rule, Side};
 
 use super::command::{FaultKind, FaultSpec};
@@ -19,6 +20,8 @@ const DELAY_US: u64 = 200_000;
 const LOSS: u64 = 100_000;
 /// How much longer a request to a slow disk takes unless the fault says how much.
 const DISK_DELAY: SimDuration = SimDuration::from_millis(100);
+/// By how much a clock is ahead unless the fault says by how much, in microseconds.
+const SKEW_US: i64 = 600_000_000;
 
 impl World {
     /// Begins to delay or lose packets. Answers whether this world has such a link.
@@ -103,7 +106,24 @@ impl World {
         true
     }
 
-    /// What etcd waits for may be another time now.
+    /// Turns a machine's clock.
+    pub(super) fn turn_clock(&mut self, index: usize, spec: &FaultSpec) -> bool {
+        let Some(machine) = self.target_machine(&spec.target) else {
+            return self.not_applicable(spec);
+        };
+        self.hit(index, machine);
+        let by = spec.amount.map_or(SKEW_US, u64::cast_signed);
+        let span = SimDuration::from_micros(by.unsigned_abs()).exact();
+        let text = format!("{}{span}", if by < 0 { "-" } else { "+" });
+        let name = self.machine_text(machine).to_owned();
+        let detail = Detail::Text(self.symbols.intern(&text));
+        self.note("fault", spec.kind.name(), "node", &name, detail);
+        self.strain(index, SubstrateFault::TurnClock(machine, by));
+        self.pace_changed();
+        true
+    }
+
+    /// What etcd waits for, or what a control machine's clock shows, may be other now.
     pub(super) fn pace_changed(&mut self) {
         if matches!(self.plane, Plane::Kubernetes(_)) {
             self.lend_kube(|plane, context, out| plane.disks_changed(context, out));

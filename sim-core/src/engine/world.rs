@@ -129,6 +129,19 @@ impl std::fmt::Debug for World {
     }
 }
 
+/// How long before its beginning, and until when after it, a cluster's certificates are valid.
+/// Sources: kubeadm `cmd/kubeadm/app/constants/constants.go` (CertificateBackdate,
+/// CertificateValidityPeriod), swarmkit `ca/certificates.go` (CertBackdate,
+/// DefaultNodeCertExpiration).
+fn certificates(orchestrator: Orchestrator) -> Option<(SimDuration, SimDuration)> {
+    let days = |days: u64| SimDuration::from_secs(days * 86_400);
+    match orchestrator {
+        Orchestrator::Kubernetes => Some((SimDuration::from_minutes(5), days(365))),
+        Orchestrator::Swarm => Some((SimDuration::from_minutes(60), days(90))),
+        Orchestrator::Compose => None,
+    }
+}
+
 impl World {
     /// An empty world: no machines.
     pub fn new(orchestrator: Orchestrator, seed: Seed) -> Self {
@@ -137,6 +150,11 @@ impl World {
             Orchestrator::Swarm => Plane::Swarm(Box::new(SwarmPlane::new())),
             Orchestrator::Compose => Plane::Compose(Box::default()),
         };
+        let mut substrate = Substrate::new();
+        if let Some((back, ahead)) = certificates(orchestrator) {
+            let from = SimTime::ZERO.shifted(-back.as_micros().cast_signed());
+            substrate.set_certificates(from, SimTime::ZERO + ahead);
+        }
         let mut run = Fingerprint::new();
         run.fold(&(orchestrator, seed));
         Self {
@@ -145,7 +163,7 @@ impl World {
             seed,
             choices: Choices::new(),
             symbols: Symbols::new(),
-            substrate: Substrate::new(),
+            substrate,
             plane,
             trace: Trace::default(),
             faults: Faults::default(),

@@ -255,6 +255,7 @@ const fn meaning(kind: FaultKind) -> &'static str {
         FaultKind::Delay => "A|B, a machine or a replica: packets arrive later (200ms jitter=)",
         FaultKind::Loss => "A|B, a machine or a replica: packets get lost (10%)",
         FaultKind::DiskSlow => "a machine's disk answers late (200ms) or carries little (5Mi)",
+        FaultKind::ClockSkew => "a machine's clock is ahead (+10m) or behind (-1h)",
     }
 }
 

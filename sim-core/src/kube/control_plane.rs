@@ -394,10 +394,32 @@ impl KubePlane {
         self.tell(ctx, out);
     }
 
-    /// Disks have become slower or faster.
+    /// Disks have become slower or faster, or clocks were turned.
     pub fn disks_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        self.read_clocks(ctx, out);
         self.look_again(ctx, out);
         self.tell(ctx, out);
+    }
+
+    /// Looks at the clocks of the control machines. Members of etcd warn of a peer whose clock differs.
+    /// Source: etcd `server/etcdserver/api/rafthttp/probing_status.go`.
+    fn read_clocks(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        const DRIFT_MAX_US: u64 = 1_000_000;
+        let controls = ctx.machines.control_machines();
+        let place = self.control_plane.process(Part::ControllerManager).place;
+        let here = place.or(controls.first().copied());
+        self.store.controllers_ahead =
+            here.map_or(0, |machine| ctx.machines.clock_ahead(machine));
+        let clocks = controls.iter().map(|machine| ctx.machines.clock_ahead(*machine));
+        let apart = clocks.clone().max().zip(clocks.min());
+        let apart = apart.map_or(0, |(most, least)| most.abs_diff(least));
+        if apart > DRIFT_MAX_US {
+            let rule = Rule {
+                key: "clock difference against peer",
+                value: SimDuration::from_micros(apart),
+            };
+            note_rule("etcd", "clock-drift", Some(rule), out, ctx);
+        }
     }
 
     /// Handles an event of the control plane's own.
@@ -716,6 +738,7 @@ impl KubePlane {
             out,
         };
         record_leader(part, self.control_plane.process(part).place, &mut turn);
+        self.read_clocks(ctx, out);
         self.read_anew(part, ctx, out);
     }
 

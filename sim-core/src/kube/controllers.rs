@@ -542,7 +542,8 @@ impl Controllers {
         for (pod, row) in ready {
             let since =
                 signed_s(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
-            if (since + wanted) * 1_000_000 <= turn.now().signed_micros() {
+            // A kubelet's clock may be ahead of the controller's.
+            if wanted == 0 || (since + wanted) * 1_000_000 <= turn.now().signed_micros() {
                 self.pod_available(pod, turn);
             } else {
                 turn.store.unset_available(pod);
@@ -573,7 +574,8 @@ impl Controllers {
         };
         let since =
             signed_s(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
-        if (since + set.min_ready_s) * 1_000_000 <= turn.now().signed_micros()
+        let is_old = (since + set.min_ready_s) * 1_000_000 <= turn.now().signed_micros();
+        if (set.min_ready_s == 0 || is_old)
             && turn.store.set_available(pod)
         {
             self.touch(owner, turn);

@@ -303,7 +303,7 @@ impl Heartbeats {
             return;
         };
         let (name, was) = (row.name, row.ready());
-        let mut conditions = health.conditions(now);
+        let mut conditions = health.conditions(turn.ctx.machines.wall(row.machine, now));
         for (fresh, old) in conditions.iter_mut().zip(row.conditions) {
             if fresh.status == old.status {
                 fresh.transition = old.transition;

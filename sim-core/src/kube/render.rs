@@ -420,6 +420,9 @@ impl View<'_> {
     /// An Event object.
     fn event(&self, row: &EventRow) -> Value {
         let event = &row.event;
+        // Whoever records it has the clock of its machine.
+        let host = event.host.and_then(|host| self.machines.machine_by_name(host));
+        let clock = |at| time(host.map_or(at, |host| self.machines.wall(host, at)));
         let kind = kinds::KINDS.iter().find(|kind| kind.kind == event.kind);
         let name = event.name.text(self.symbols);
         let namespace = self.symbols.text(event.namespace);
@@ -472,9 +475,9 @@ impl View<'_> {
             ("metadata", metadata),
             ("count", Value::Int(row.count.into())),
             ("eventTime", Value::Null),
-            ("firstTimestamp", time(row.first)),
+            ("firstTimestamp", clock(row.first)),
             ("involvedObject", involved),
-            ("lastTimestamp", time(row.last)),
+            ("lastTimestamp", clock(row.last)),
             ("message", event.message.text(self.symbols).into()),
             ("reason", event.reason.into()),
             ("reportingComponent", event.component.into()),

@@ -108,6 +108,8 @@ pub struct Store {
     annotations: BTreeMap<ReplicaSetId, Value>,
     /// How much longer than usual etcd takes for a commit.
     pub(super) commit_delay: SimDuration,
+    /// By how many microseconds the controller manager's clock is ahead.
+    pub(super) controllers_ahead: i64,
     /// Volumes that are attached to nodes: the nodes' `status.volumesAttached`.
     attached: BTreeSet<(Arc<str>, NodeId)>,
 }

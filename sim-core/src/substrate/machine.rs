@@ -129,6 +129,10 @@ pub struct Machine {
     pub ports: Vec<(u16, SandboxId)>,
     /// Whether it can talk to a control machine.
     pub connected: bool,
+    /// Since when its clock is how many microseconds ahead, one change after the other.
+    pub(super) clock: Vec<(SimTime, i64)>,
+    /// Whether the control plane's certificates are not valid by its clock, as a new connection found.
+    pub(super) is_distrusted: bool,
     /// Whether all that its agent says gets lost just now.
     pub(super) is_mute: bool,
     /// When that begins or ends; [`SimTime::MAX`]: never.
@@ -212,6 +216,8 @@ impl Substrate {
             disk: Arc::default(),
             ports: Vec::new(),
             connected: true,
+            clock: Vec::new(),
+            is_distrusted: false,
             is_mute: false,
             silence_due: SimTime::MAX,
             silence: SimDuration::ZERO,
@@ -404,6 +410,36 @@ impl Substrate {
     pub fn machine_address(&self, machine: MachineId) -> Option<String> {
         let row = self.machines.get(machine)?;
         Some(super::net::address::text(row.address))
+    }
+
+    /// What a machine's clock showed, or shows, at a time.
+    pub fn wall(&self, machine: MachineId, at: SimTime) -> SimTime {
+        let changes = self.machines.get(machine).map_or(&[][..], |row| &row.clock);
+        let last = changes.iter().rev().find(|(from, _)| *from <= at);
+        last.map_or(at, |(_, ahead)| at.shifted(*ahead))
+    }
+
+    /// Whether a machine's clock was ever turned.
+    pub fn has_odd_clock(&self, machine: MachineId) -> bool {
+        self.machines
+            .get(machine)
+            .is_some_and(|row| !row.clock.is_empty())
+    }
+
+    /// By how many microseconds a machine's clock is ahead.
+    pub fn clock_ahead(&self, machine: MachineId) -> i64 {
+        let row = self.machines.get(machine);
+        row.and_then(|row| row.clock.last())
+            .map_or(0, |(_, ahead)| *ahead)
+    }
+
+    /// Turns a machine's clock by so many microseconds.
+    pub(super) fn turn_clock(&mut self, machine: MachineId, by: i64, scope: &mut Scope<'_>) {
+        let ahead = self.clock_ahead(machine).saturating_add(by);
+        if let Some(row) = self.machines.get_mut(machine) {
+            row.clock.push((scope.now, ahead));
+        }
+        self.clock_turned(machine, scope);
     }
 
     /// Whether the machine runs.

@@ -517,6 +517,8 @@ pub enum SubstrateFault {
     FillDisk(MachineId, u64),
     /// The machine does not reach its disks over the network, or reaches them again.
     CutStorage(MachineId, bool),
+    /// The machine's clock is turned by so many microseconds.
+    TurnClock(MachineId, i64),
     /// The program stops answering without ending, until it is restarted or healed.
     Hang(ContainerId),
     /// A hung program answers again.

@@ -16,6 +16,7 @@ use crate::api::swarm::service::{
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
+use crate::substrate::Substrate;
 use crate::swarm::SwarmPlane;
 use crate::swarm::control_api::Kind;
 use crate::swarm::store::{NodeId, ServiceId, TaskError, TaskId};
@@ -92,7 +93,12 @@ impl SwarmPlane {
     }
 
     /// A task as `docker inspect` shows it.
-    pub fn inspect_task(&self, id: TaskId, symbols: &Symbols) -> Option<Value> {
+    pub fn inspect_task(
+        &self,
+        id: TaskId,
+        symbols: &Symbols,
+        machines: &Substrate,
+    ) -> Option<Value> {
         let row = self.store.tasks.get(id)?;
         let template = self.store.template(row.template);
         let service = self
@@ -119,7 +125,7 @@ impl SwarmPlane {
             fields.push(("NodeID", text(&node.identity.text())));
         }
         let mut status: Fields = vec![
-            ("Timestamp", time(row.status_at)),
+            ("Timestamp", time(self.status_time(id, machines))),
             ("State", text(row.state.word())),
             ("Message", text(row.message.text())),
         ];

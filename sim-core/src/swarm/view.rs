@@ -6,6 +6,7 @@ use crate::api::swarm::service::{PublishMode, PublishedPort, ServiceMode};
 use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimTime;
+use crate::substrate::Substrate;
 use crate::substrate::order::{ContainerId, SandboxId};
 use crate::swarm::SwarmPlane;
 use crate::swarm::identity::Identity;
@@ -185,6 +186,19 @@ impl SwarmPlane {
             .enumerate()
             .map(|(number, (id, row))| (id, row, number > 0))
             .collect()
+    }
+
+    /// The time that a task's status bears: its agent's clock says it once the agent has the task.
+    pub fn status_time(&self, task: TaskId, machines: &Substrate) -> SimTime {
+        let Some(row) = self.store.tasks.get(task) else {
+            return SimTime::ZERO;
+        };
+        let is_agents = (TaskState::Accepted..TaskState::Remove).contains(&row.state);
+        let node = row.node.filter(|_| is_agents);
+        node.and_then(|node| self.store.node(node))
+            .map_or(row.status_at, |node| {
+                machines.wall(node.machine, row.status_at)
+            })
     }
 
     fn task_view(&self, id: TaskId, row: &TaskRow, historic: bool) -> TaskView {

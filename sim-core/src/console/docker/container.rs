@@ -371,7 +371,9 @@ fn inspect(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
                     .then(|| {
                         plane
                             .find_task(name, &world.symbols)
-                            .and_then(|id| plane.inspect_task(id, &world.symbols))
+                            .and_then(|id| {
+                                plane.inspect_task(id, &world.symbols, &world.substrate)
+                            })
                     })
                     .flatten()
             };

@@ -5,7 +5,7 @@ use super::flags::Parsed;
 use super::listing::{Filter, Listing, passes};
 use super::words::{ago, ellipsis, service_ports, short};
 use crate::base::arrange::Arrange;
-use crate::base::time::SimTime;
+use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::swarm::SwarmPlane;
@@ -48,9 +48,9 @@ pub fn print(
         .iter()
         .filter(|view| passes(filters, |key, value| holds(plane, view, key, value)))
     {
-        listing
-            .rows
-            .push(row(view, session.history.now(), parsed.has("no-trunc")));
+        let since = plane.status_time(view.id, &world.substrate);
+        let span = session.history.now().elapsed(since);
+        listing.rows.push(row(view, span, parsed.has("no-trunc")));
     }
     Ok(listing.output(parsed))
 }
@@ -73,7 +73,7 @@ fn holds(_plane: &SwarmPlane, view: &TaskView, key: &str, value: &str) -> bool {
     }
 }
 
-fn row(view: &TaskView, now: SimTime, whole: bool) -> Vec<String> {
+fn row(view: &TaskView, span: SimDuration, whole: bool) -> Vec<String> {
     let id = view.identity.text();
     let error = if whole {
         view.error.clone()
@@ -90,7 +90,7 @@ fn row(view: &TaskView, now: SimTime, whole: bool) -> Vec<String> {
         image(&view.image),
         view.node.clone(),
         view.desired.title().to_owned(),
-        format!("{} {}", view.state.title(), ago(now.since(view.since))),
+        format!("{} {}", view.state.title(), ago(span)),
         if error.is_empty() {
             error
         } else {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::base::name::{Name, Rule};
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
-use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::pod::{ContainerState, ContainerStatus, PodRow, PodStatus, Termination};
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::Store;
 use crate::substrate::order::{MachineId, Order, Owner};
@@ -15,6 +15,37 @@ use super::admission::admit;
 use super::desk::{Desk, Report, sentence};
 use super::worker::Worker;
 use super::{Event, Kubelets, changes, lifecycle, reattach, statics, stop};
+
+/// A pod's status with the times that its machine's clock showed, and what it shows now.
+fn by_clock(worker: &Worker, desk: &Desk<'_, '_>) -> (PodStatus, SimTime) {
+    let (machines, now) = (desk.ctx.machines, desk.now());
+    let mut status = worker.status();
+    if machines.has_odd_clock(worker.machine) {
+        let clock = |at: SimTime| machines.wall(worker.machine, at);
+        let ended = |end: &Termination| Termination {
+            started: clock(end.started),
+            finished: clock(end.finished),
+            ..end.clone()
+        };
+        status.started = status.started.map(clock);
+        status.containers = status
+            .containers
+            .iter()
+            .map(|one| ContainerStatus {
+                state: match &one.state {
+                    ContainerState::Running { started } => ContainerState::Running {
+                        started: clock(*started),
+                    },
+                    ContainerState::Terminated(end) => ContainerState::Terminated(ended(end)),
+                    ContainerState::Waiting { .. } => one.state.clone(),
+                },
+                last: one.last.as_ref().map(ended),
+                ..one.clone()
+            })
+            .collect();
+    }
+    (status, machines.wall(worker.machine, now))
+}
 
 impl Kubelets {
     /// The agent hears of a pod.
@@ -183,7 +214,7 @@ impl Kubelets {
         let Some(pod) = pod.filter(|_| !silent) else {
             return;
         };
-        let status = worker.status();
+        let (status, now) = by_clock(worker, desk);
         let was_ready = desk.store.pod(pod).is_some_and(PodRow::is_ready);
         if status.ready && !was_ready {
             let probe = worker
@@ -204,7 +235,6 @@ impl Kubelets {
         } else if !status.ready && was_ready && worker.deadline.is_none() {
             desk.note("not-ready", worker, Detail::None, None);
         }
-        let now = desk.now();
         let (node, ends) = (worker.node, status.phase.is_terminal());
         let had_ended = desk
             .store
@@ -244,10 +274,10 @@ impl Kubelets {
             if !worker.finished {
                 return;
             }
-            let status = worker.status();
+            let (status, wall) = by_clock(worker, desk);
             desk.note("removed", worker, Detail::None, None);
             let now = desk.now();
-            desk.store.set_pod_status(pod, status, now);
+            desk.store.set_pod_status(pod, status, wall);
             if let Some(worker) = self.workers.get(pod.slot()).clone() {
                 self.images.released(&worker, now);
             }

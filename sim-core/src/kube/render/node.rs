@@ -82,7 +82,7 @@ pub fn render(view: &View<'_>, id: NodeId) -> Value {
 }
 
 fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
-    let heartbeat = row.heartbeat;
+    let heartbeat = view.machines.wall(row.machine, row.heartbeat);
     let kinds = [
         (NodeCondition::MemoryPressure, "MemoryPressure"),
         (NodeCondition::DiskPressure, "DiskPressure"),
@@ -233,7 +233,13 @@ pub fn lease(view: &View<'_>, id: NodeId) -> Option<Value> {
             "leaseDurationSeconds",
             Value::Int(view.settings.node_lease_duration.as_secs().cast_signed()),
         ),
-        ("renewTime", renewed.rfc3339_micros().into()),
+        (
+            "renewTime",
+            view.machines
+                .wall(row.machine, renewed)
+                .rfc3339_micros()
+                .into(),
+        ),
     ]);
     Some(object([
         ("apiVersion", "coordination.k8s.io/v1".into()),

@@ -10,7 +10,7 @@ pub(super) fn step(nodes: u32, managers: u32, apps: &[App], draw: &mut Stream) -
     let manager = format!("control-{}", 1 + draw.below(managers));
     let app = &apps[draw.below(apps.len() as u32) as usize];
     let seconds = 1 + draw.below(600);
-    match draw.below(27) {
+    match draw.below(28) {
         0..=2 => vec![format!("sim fault node-crash {node} for {seconds}s")],
         3 => vec![format!("sim fault node-crash {node}")],
         4 => vec![format!("sim fault node-reboot {node}")],
@@ -33,6 +33,11 @@ pub(super) fn step(nodes: u32, managers: u32, apps: &[App], draw: &mut Stream) -
         26 => vec![format!(
             "sim fault disk-slow {node} {}ms for {seconds}s",
             draw.below(2_000)
+        )],
+        27 => vec![format!(
+            "sim fault clock-skew {node} {}{}s for {seconds}s",
+            ["", "-"][draw.below(2) as usize],
+            draw.below(7_200)
         )],
         other => operation(other, &node, app, draw),
     }

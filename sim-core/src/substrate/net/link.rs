@@ -173,6 +173,7 @@ impl Substrate {
         };
         row.is_on()
             && !row.is_mute
+            && !row.is_distrusted
             && (self.controls.is_empty()
                 || self
                     .controls
@@ -249,6 +250,35 @@ impl Substrate {
             return SimDuration::ZERO;
         }
         self.transit(self.control_of(machine), Some(machine), luck)
+    }
+
+    /// Within which time of the world the control plane's certificates are valid.
+    pub fn set_certificates(&mut self, from: SimTime, until: SimTime) {
+        self.certificates = Some((from.signed_micros(), until.signed_micros()));
+    }
+
+    /// A machine's agent makes a new connection: are the certificates valid by its own clock?
+    fn check_certificates(&mut self, machine: MachineId, now: SimTime) {
+        let clock = self.wall(machine, now).signed_micros();
+        let valid = self
+            .certificates
+            .is_none_or(|(from, until)| (from..=until).contains(&clock));
+        let row = &mut self.machines[machine];
+        row.is_distrusted = !valid && !row.control && !row.clock.is_empty();
+    }
+
+    /// A machine's clock was turned: one that was refused for it tries again.
+    pub(in crate::substrate) fn clock_turned(
+        &mut self,
+        machine: MachineId,
+        scope: &mut Scope<'_>,
+    ) {
+        if self.machines.contains(machine)
+            && self.machines[machine].is_distrusted
+            && self.refresh_link(machine, None, scope)
+        {
+            self.regroup();
+        }
     }
 
     /// How much longer a request to a machine takes with its connection, on average over the
@@ -487,7 +517,13 @@ impl Substrate {
         scope: &mut Scope<'_>,
     ) {
         self.plan_silence(machine, scope);
-        if self.refresh_link(machine, None, scope) {
+        self.check_certificates(machine, scope.now);
+        let ahead = self.clock_ahead(machine).unsigned_abs();
+        let rule = self.machines[machine].is_distrusted.then_some(Reason {
+            key: "certificate has expired or is not yet valid; clock off by",
+            value: SimDuration::from_micros(ahead),
+        });
+        if self.refresh_link(machine, rule, scope) {
             if booted {
                 // It has no rules at all and cannot get any.
                 self.machines[machine].frozen_at = Some(0);
@@ -502,8 +538,12 @@ impl Substrate {
         rule: Option<Reason>,
         scope: &mut Scope<'_>,
     ) -> bool {
-        let row = &self.machines[machine];
+        if !self.machines[machine].connected {
+            // A connection that stands is not asked again.
+            self.check_certificates(machine, scope.now);
+        }
         let connected = self.control_reachable(machine);
+        let row = &self.machines[machine];
         if !row.is_on() || row.connected == connected {
             return false;
         }

@@ -451,7 +451,7 @@ fn objects_render_as_the_api_shows_them() {
         .expect("the task is there");
     let value = rig
         .plane
-        .inspect_task(task, &rig.symbols)
+        .inspect_task(task, &rig.symbols, &rig.machines)
         .expect("it renders");
     assert_eq!(value.str_at(&["Status", "State"]), Some("running"));
     assert_eq!(value.str_at(&["Status", "Message"]), Some("started"));
