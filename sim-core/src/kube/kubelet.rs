@@ -31,6 +31,7 @@ pub mod lower;
 pub mod mirror;
 pub mod mounts;
 pub mod needs;
+pub mod preemption;
 pub mod reattach;
 pub mod resize;
 pub mod resources;
@@ -148,6 +149,8 @@ pub struct Kubelets {
     recheck: bool,
     /// Pods that agents have from files.
     statics: Statics,
+    /// Machines where pods wait until others that were put out for them have ended.
+    making_room: BTreeSet<MachineId>,
     /// Machines that are being shut down.
     shutdowns: Shutdowns,
     /// Pods whose new size waits for room, by node.

@@ -86,6 +86,52 @@ pub fn admit(
     if is_counted && row.allocatable.fits(&row.requested) {
         return None;
     }
+    let amounts = amounts(pod, template, node, row, store);
+    let at = amounts.iter().position(is_short)?;
+    let [asked, used, have] = amounts[at];
+    let reasons = ["OutOfpods", "OutOfcpu", "OutOfmemory", "OutOfephemeral-storage"];
+    let resource = NAMES[at];
+    refuse(
+        reasons[at],
+        format!(
+            "Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"
+        ),
+    )
+}
+
+/// Resources that an agent counts, in its order.
+pub(super) const NAMES: [&str; 4] = ["pods", "cpu", "memory", "ephemeral-storage"];
+
+/// How much of each resource a node lacks for a pod.
+pub(super) fn lacks(
+    pod: PodId,
+    template: &PodTemplate,
+    node: NodeId,
+    row: &NodeRow,
+    store: &Store,
+) -> [i64; 4] {
+    amounts(pod, template, node, row, store).map(|amounts| {
+        let [asked, used, have] = amounts;
+        if is_short(&amounts) {
+            asked + used - have
+        } else {
+            0
+        }
+    })
+}
+
+const fn is_short([asked, used, have]: &[i64; 3]) -> bool {
+    *asked > 0 && *asked + *used > *have
+}
+
+/// What a pod asks for, what others use, what there is.
+fn amounts(
+    pod: PodId,
+    template: &PodTemplate,
+    node: NodeId,
+    row: &NodeRow,
+    store: &Store,
+) -> [[i64; 3]; 4] {
     let mut used = crate::base::resources::ResourceVector::new();
     for (other, other_row) in store.pods_on(node) {
         if other != pod && !other_row.phase.is_terminal() {
@@ -93,39 +139,16 @@ pub fn admit(
         }
     }
     let (asked, have) = (&template.requests, &row.allocatable);
-    let checks = [
-        ("OutOfpods", "pods", asked.pods, used.pods, have.pods),
-        (
-            "OutOfcpu",
-            "cpu",
-            asked.milli_cpu,
-            used.milli_cpu,
-            have.milli_cpu,
-        ),
-        (
-            "OutOfmemory",
-            "memory",
-            asked.memory,
-            used.memory,
-            have.memory,
-        ),
-        (
-            "OutOfephemeral-storage",
-            "ephemeral-storage",
+    [
+        [asked.pods, used.pods, have.pods],
+        [asked.milli_cpu, used.milli_cpu, have.milli_cpu],
+        [asked.memory, used.memory, have.memory],
+        [
             asked.ephemeral_storage,
             used.ephemeral_storage,
             have.ephemeral_storage,
-        ),
-    ];
-    let (reason, resource, asked, used, have) = checks
-        .into_iter()
-        .find(|(_, _, asked, used, have)| *asked > 0 && asked + used > *have)?;
-    refuse(
-        reason,
-        format!(
-            "Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"
-        ),
-    )
+        ],
+    ]
 }
 
 fn no_execute(row: &NodeRow) -> Vec<crate::api::kube::affinity::Taint> {

@@ -13,6 +13,7 @@ use crate::substrate::{Context, PlaneOutbox};
 
 use super::admission::admit;
 use super::desk::{Desk, Report, sentence};
+use super::preemption::Room;
 use super::worker::Worker;
 use super::{Event, Kubelets, changes, lifecycle, reattach, statics, stop};
 
@@ -126,10 +127,17 @@ impl Kubelets {
         }
         let node_row = desk.store.node(node).expect("the caller has seen it");
         let host = node_row.name;
-        let rejected = self
+        let mut rejected = self
             .refuse_at_shutdown(machine)
             .or_else(|| admit(pod, &template, node, node_row, desk.store, true))
             .or_else(|| self.refuse_under_pressure(node, &template));
+        if rejected.as_ref().is_some_and(|(reason, _)| reason.starts_with("OutOf")) {
+            match self.make_room((pod, row.name), &template, (node, machine), desk) {
+                Room::Waits => return,
+                Room::None => {}
+                Room::Refused(text) => rejected = Some(("UnexpectedAdmissionError", text)),
+            }
+        }
         let started = self
             .resuming
             .get(&pod)
@@ -294,6 +302,7 @@ impl Kubelets {
     fn ended_on(&mut self, machine: Option<MachineId>, desk: &mut Desk<'_, '_>) {
         if let Some(machine) = machine {
             self.shutdown_goes_on(machine, desk);
+            self.room_made(machine, desk);
         }
     }
 

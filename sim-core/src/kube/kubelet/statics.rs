@@ -11,7 +11,7 @@
 //! Sources: `pkg/kubelet/config/{file,file_linux,common}.go`, `pkg/kubelet/pod_workers.go`
 //! (`allowPodStart`), `pkg/kubelet/kubelet_pods.go` (`HandlePodCleanups`).
 //!
-//! Not modelled: pods that make room for a static one that does not fit, manifests from a URL.
+//! Not modelled: manifests from a URL.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -41,6 +41,7 @@ use crate::substrate::order::MachineId;
 use crate::substrate::root_fs::Store as Tree;
 
 use super::admission::admit;
+use super::preemption::Room;
 use super::desk::{Desk, Report, sentence};
 use super::worker::Worker;
 use super::{Event, Kubelets, lifecycle, reattach, stop};
@@ -229,7 +230,15 @@ impl Kubelets {
                 row.name == name && desk.store.template(row.template).namespace == namespace
             })
             .map(|(mirror, _)| mirror);
-        let rejected = admit(old.unwrap_or(pod), &template, node, row, desk.store, false);
+        let known = old.unwrap_or(pod);
+        let mut rejected = admit(known, &template, node, row, desk.store, false);
+        if rejected.as_ref().is_some_and(|(reason, _)| reason.starts_with("OutOf")) {
+            match self.make_room((known, name), &template, (node, machine), &mut desk) {
+                Room::Waits => return,
+                Room::None => {}
+                Room::Refused(text) => rejected = Some(("UnexpectedAdmissionError", text)),
+            }
+        }
         let now = desk.now();
         let mut worker = Worker::new(
             (pod, name),
