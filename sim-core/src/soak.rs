@@ -160,7 +160,8 @@ fn settled(world: &World) -> bool {
 /// - a task that found no node, and whose service was updated meanwhile, is not tried again: the
 ///   scheduler keeps only tasks of the service's present revision
 ///   (`manager/scheduler/scheduler.go` noSuitableNode);
-/// - a task that ended and that its restart policy does not replace leaves its slot empty.
+/// - a task that ended and that its restart policy does not replace leaves its slot empty;
+/// - a slot that was still being scaled away when it was wanted again is not made.
 fn waits_for_person(plane: &SwarmPlane) -> u64 {
     plane
         .store
@@ -186,7 +187,7 @@ fn waits_for_person(plane: &SwarmPlane) -> u64 {
             } else {
                 // Slots beyond the number of replicas are nobody's loss.
                 let missing = service.wanted.saturating_sub(service.counts.good);
-                u64::from(plane.given_up(id).min(missing))
+                u64::from((plane.given_up(id) + plane.overlooked(id)).min(missing))
             }
         })
         .sum()

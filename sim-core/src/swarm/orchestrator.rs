@@ -10,7 +10,7 @@ pub mod replicated;
 pub mod restart;
 pub mod update;
 
-use crate::api::swarm::service::ServiceMode;
+use crate::api::swarm::service::{RestartCondition, ServiceMode};
 use crate::des::notice::Detail;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::constraint;
@@ -95,6 +95,23 @@ impl SwarmPlane {
             Some(newest) if !self.should_restart(newest) => Slot::from_slice(&[newest]),
             Some(_) | None => Slot::new(),
         }
+    }
+
+    /// Slots that a service lacks and that nobody makes. One that was being scaled away counted as taken
+    /// when its number was wanted again, since its newest task was not to be restarted; when that task
+    /// is gone at last, nobody counts again. Sources: `manager/orchestrator/restart/restart.go`
+    /// (UpdatableTasksInSlot), `manager/orchestrator/replicated/tasks.go` (EventDeleteTask).
+    pub fn overlooked(&self, service: ServiceId) -> u32 {
+        let Some(object) = self.store.service(service) else {
+            return 0;
+        };
+        let policy = object.spec.task.restart_policy;
+        let refuses = policy.condition != RestartCondition::Any || policy.max_attempts > 0;
+        if !refuses || !matches!(object.spec.mode, ServiceMode::Replicated { .. }) {
+            return 0;
+        }
+        let slots = object.slots.values().filter(|slot| !slot.is_empty());
+        object.wanted.saturating_sub(slots.count() as u32)
     }
 
     /// Slots of a service whose tasks have all ended and that get no other one: the restart policy
