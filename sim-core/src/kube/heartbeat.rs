@@ -40,6 +40,8 @@ const BOOT_STATUS: SimDuration = SimDuration::from_millis(1_100);
 struct Heartbeat {
     /// Time of the first renewal after registration, within one renewal period.
     phase: SimTime,
+    /// The last renewal that arrived before its agent started anew.
+    before: Option<SimTime>,
     /// Since when renewals do not arrive: the machine is off or cannot reach the control plane.
     silent_since: Option<SimTime>,
     /// Whether the machine is on.
@@ -90,6 +92,9 @@ impl Heartbeats {
         let until = beat.silent_since.unwrap_or(now);
         let period = settings.node_lease_duration.scaled(1, 4);
         if until <= beat.phase {
+            if beat.before.is_some() {
+                return beat.before;
+            }
             // A node that was taken over may be older than the run.
             let is_older = row.created.signed_micros() < 0;
             return Some(if is_older { SimTime::ZERO } else { row.created });
@@ -147,6 +152,7 @@ impl Heartbeats {
             node,
             Heartbeat {
                 phase: now + offset,
+                before: None,
                 silent_since: None,
                 on: true,
                 linked: true,
@@ -220,7 +226,10 @@ impl Heartbeats {
     }
 
     fn fall_silent(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        let row = turn.store.node(node);
+        let last = row.and_then(|row| self.renewed(node, row, turn.settings, turn.now()));
         let beat = self.by_node.get_mut(&node).expect("checked by the caller");
+        beat.before = last;
         beat.silent_since = Some(turn.now());
         if turn
             .store
