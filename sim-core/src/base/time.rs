@@ -49,7 +49,11 @@ impl SimTime {
     /// Time since `earlier`, which may lie before the epoch; zero when it is later than this.
     pub const fn elapsed(self, earlier: Self) -> SimDuration {
         let micros = self.signed_micros().saturating_sub(earlier.signed_micros());
-        SimDuration(if micros < 0 { 0 } else { micros.cast_unsigned() })
+        SimDuration(if micros < 0 {
+            0
+        } else {
+            micros.cast_unsigned()
+        })
     }
 
     /// `self + span`, or `None` past the end of time.

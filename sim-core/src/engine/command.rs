@@ -353,7 +353,12 @@ impl FaultSpec {
                         amount = Some(bytes(word)?);
                     }
                 }
-                _ if amount.is_none() && matches!(kind, FaultKind::Delay | FaultKind::Loss | FaultKind::ClockSkew) => {
+                _ if amount.is_none()
+                    && matches!(
+                        kind,
+                        FaultKind::Delay | FaultKind::Loss | FaultKind::ClockSkew
+                    ) =>
+                {
                     amount = Some(plain_amount(kind, word)?);
                 }
                 _ => {

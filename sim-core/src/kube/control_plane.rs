@@ -408,9 +408,10 @@ impl KubePlane {
         let controls = ctx.machines.control_machines();
         let place = self.control_plane.process(Part::ControllerManager).place;
         let here = place.or(controls.first().copied());
-        self.store.controllers_ahead =
-            here.map_or(0, |machine| ctx.machines.clock_ahead(machine));
-        let clocks = controls.iter().map(|machine| ctx.machines.clock_ahead(*machine));
+        self.store.controllers_ahead = here.map_or(0, |machine| ctx.machines.clock_ahead(machine));
+        let clocks = controls
+            .iter()
+            .map(|machine| ctx.machines.clock_ahead(*machine));
         let apart = clocks.clone().max().zip(clocks.min());
         let apart = apart.map_or(0, |(most, least)| most.abs_diff(least));
         if apart > DRIFT_MAX_US {

@@ -575,9 +575,7 @@ impl Controllers {
         let since =
             signed_s(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
         let is_old = (since + set.min_ready_s) * 1_000_000 <= turn.now().signed_micros();
-        if (set.min_ready_s == 0 || is_old)
-            && turn.store.set_available(pod)
-        {
+        if (set.min_ready_s == 0 || is_old) && turn.store.set_available(pod) {
             self.touch(owner, turn);
             self.enqueue(Key::ReplicaSet(owner), turn);
         }

@@ -421,7 +421,9 @@ impl View<'_> {
     fn event(&self, row: &EventRow) -> Value {
         let event = &row.event;
         // Whoever records it has the clock of its machine.
-        let host = event.host.and_then(|host| self.machines.machine_by_name(host));
+        let host = event
+            .host
+            .and_then(|host| self.machines.machine_by_name(host));
         let clock = |at| time(host.map_or(at, |host| self.machines.wall(host, at)));
         let kind = kinds::KINDS.iter().find(|kind| kind.kind == event.kind);
         let name = event.name.text(self.symbols);

@@ -371,7 +371,9 @@ impl Substrate {
                 layers += 1;
             }
         }
-        let line = self.wire(None, Some(machine)).throughput(self.wire(Some(machine), None));
+        let line = self
+            .wire(None, Some(machine))
+            .throughput(self.wire(Some(machine), None));
         let rate = self.pull_rate().unwrap_or(PULL_BYTES_PER_SECOND);
         let rate = rate.min(line).max(1);
         // What comes is unpacked as it comes.

@@ -371,9 +371,7 @@ fn inspect(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
                     .then(|| {
                         plane
                             .find_task(name, &world.symbols)
-                            .and_then(|id| {
-                                plane.inspect_task(id, &world.symbols, &world.substrate)
-                            })
+                            .and_then(|id| plane.inspect_task(id, &world.symbols, &world.substrate))
                     })
                     .flatten()
             };

@@ -89,7 +89,12 @@ pub fn admit(
     let amounts = amounts(pod, template, node, row, store);
     let at = amounts.iter().position(is_short)?;
     let [asked, used, have] = amounts[at];
-    let reasons = ["OutOfpods", "OutOfcpu", "OutOfmemory", "OutOfephemeral-storage"];
+    let reasons = [
+        "OutOfpods",
+        "OutOfcpu",
+        "OutOfmemory",
+        "OutOfephemeral-storage",
+    ];
     let resource = NAMES[at];
     refuse(
         reasons[at],

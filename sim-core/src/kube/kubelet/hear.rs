@@ -131,7 +131,10 @@ impl Kubelets {
             .refuse_at_shutdown(machine)
             .or_else(|| admit(pod, &template, node, node_row, desk.store, true))
             .or_else(|| self.refuse_under_pressure(node, &template));
-        if rejected.as_ref().is_some_and(|(reason, _)| reason.starts_with("OutOf")) {
+        if rejected
+            .as_ref()
+            .is_some_and(|(reason, _)| reason.starts_with("OutOf"))
+        {
             match self.make_room((pod, row.name), &template, (node, machine), desk) {
                 Room::Waits => return,
                 Room::None => {}

@@ -110,7 +110,11 @@ impl Kubelets {
             return;
         };
         worker.evicted = Some((REASON, MESSAGE.into()));
-        desk.record(worker, None, Report::warning(REASON, Message::Plain(MESSAGE)));
+        desk.record(
+            worker,
+            None,
+            Report::warning(REASON, Message::Plain(MESSAGE)),
+        );
         desk.note("preempt", worker, Detail::To(by), None);
         let deadline = now + worker.grace;
         stop::terminate(worker, deadline, desk);
@@ -266,7 +270,10 @@ mod tests {
         assert_eq!(slots(choose(&all, [0, 0, 250, 0]).expect("room")), [3]);
         assert_eq!(slots(choose(&all, [0, 350, 0, 0]).expect("room")), [3, 2]);
         // All burstable ones and the nearest guaranteed one; the large burstable one goes first.
-        assert_eq!(slots(choose(&all, [0, 0, 500, 0]).expect("room")), [3, 2, 4]);
+        assert_eq!(
+            slots(choose(&all, [0, 0, 500, 0]).expect("room")),
+            [3, 2, 4]
+        );
         // A place is freed by a pod without requests.
         assert_eq!(slots(choose(&all, [1, 0, 0, 0]).expect("room")), [1]);
         assert_eq!(choose(&all, [0, 900, 0, 0]), Err([0, 100, 0, 0]));

@@ -41,8 +41,8 @@ use crate::substrate::order::MachineId;
 use crate::substrate::root_fs::Store as Tree;
 
 use super::admission::admit;
-use super::preemption::Room;
 use super::desk::{Desk, Report, sentence};
+use super::preemption::Room;
 use super::worker::Worker;
 use super::{Event, Kubelets, lifecycle, reattach, stop};
 
@@ -232,7 +232,10 @@ impl Kubelets {
             .map(|(mirror, _)| mirror);
         let known = old.unwrap_or(pod);
         let mut rejected = admit(known, &template, node, row, desk.store, false);
-        if rejected.as_ref().is_some_and(|(reason, _)| reason.starts_with("OutOf")) {
+        if rejected
+            .as_ref()
+            .is_some_and(|(reason, _)| reason.starts_with("OutOf"))
+        {
             match self.make_room((known, name), &template, (node, machine), &mut desk) {
                 Room::Waits => return,
                 Room::None => {}

@@ -15,7 +15,6 @@ const REQUEST_BYTES: u64 = 500;
 /// Bytes of its answer: four packets, one with a page's first kilobyte. Our own figure.
 const ANSWER_BYTES: u64 = 1_300;
 
-
 impl Substrate {
     /// Requests that a container has answered since it started; those that it had no CPU time for
     /// are not among them. 0: requests cost it no time, so none are counted.

@@ -446,7 +446,9 @@ impl Substrate {
                 .answering
                 .iter()
                 .zip(0_u16..)
-                .map(|(count, other)| *count * self.sides.pass(side, other, users) / u64::from(WHOLE))
+                .map(|(count, other)| {
+                    *count * self.sides.pass(side, other, users) / u64::from(WHOLE)
+                })
                 .sum();
             let backends = version.backends.len() as u64;
             // Where nothing joins machines, each backend answers what enters at its own only: over

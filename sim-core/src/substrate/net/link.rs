@@ -268,11 +268,7 @@ impl Substrate {
     }
 
     /// A machine's clock was turned: one that was refused for it tries again.
-    pub(in crate::substrate) fn clock_turned(
-        &mut self,
-        machine: MachineId,
-        scope: &mut Scope<'_>,
-    ) {
+    pub(in crate::substrate) fn clock_turned(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
         if self.machines.contains(machine)
             && self.machines[machine].is_distrusted
             && self.refresh_link(machine, None, scope)
@@ -353,11 +349,7 @@ impl Substrate {
 
     /// Draws when a machine's next words to the control plane get lost so often that its agent's
     /// callers give up.
-    pub(in crate::substrate) fn plan_silence(
-        &mut self,
-        machine: MachineId,
-        scope: &mut Scope<'_>,
-    ) {
+    pub(in crate::substrate) fn plan_silence(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
         let control = self.control_of(machine);
         let wire = self.wire(Some(machine), control);
         let back = self.wire(control, Some(machine));
@@ -390,11 +382,7 @@ impl Substrate {
     }
 
     /// A machine's words begin to get lost, or one comes through again.
-    pub(in crate::substrate) fn silence_due(
-        &mut self,
-        machine: MachineId,
-        scope: &mut Scope<'_>,
-    ) {
+    pub(in crate::substrate) fn silence_due(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
         let Some(row) = self.machines.get_mut(machine) else {
             return;
         };
