@@ -14,6 +14,9 @@ macro_rules! codes {
 }
 
 codes! {
+    /// A line of the cluster's description that means nothing.
+    CLUSTER_LINE = "CLU001": "A file called cluster, or a scenario's cluster block, describes the machines, a line for each fact: nodes N, worker cpu=4 memory=8Gi, node NAME cpu=2, managers N, seed N, set KEY VALUE. Lines that begin with # are for people.";
+
     /// An unknown property of a Compose file.
     COMPOSE_UNKNOWN_PROPERTY = "CMP001": "Docker Compose checks a file against the Compose Specification before it does anything. A property the specification does not know stops the whole command, so that a misspelt key cannot silently do nothing. Extensions are allowed where they start with x-.";
     /// A Compose value of the wrong type.
@@ -45,9 +48,6 @@ codes! {
     COMPOSE_CONFLICT = "CMP014": "Two settings of one service exclude each other, or two services claim the same thing, such as a container name.";
     /// A service without image and build.
     COMPOSE_NO_IMAGE = "CMP015": "Compose must know what to run: an image to pull, or a build to make one.";
-
-    /// A line of the cluster's description that means nothing.
-    CLUSTER_LINE = "CLU001": "A file called cluster, or a scenario's cluster block, describes the machines, a line for each fact: nodes N, worker cpu=4 memory=8Gi, node NAME cpu=2, managers N, seed N, set KEY VALUE. Lines that begin with # are for people.";
 
     /// Files whose use is not clear.
     FILES_AMBIGUOUS = "FIL001": "Several files could be the stack or the Compose file and none has the usual name. Name the one that is meant with --stack or --compose.";
