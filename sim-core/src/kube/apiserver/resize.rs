@@ -4,10 +4,12 @@
 
 use crate::api::kube::object::KubeSpec;
 use crate::api::kube::pod::PodTemplate as ApiTemplate;
+use crate::kube::controllers::quota;
 use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
+use super::admission::limits;
 use super::refusal::{Cause, cause};
 use super::template::build;
 use super::write::parse::{Old, parse};
@@ -97,6 +99,10 @@ impl ApiServer {
             template.requests.max_with(&old.requests);
         }
         let template = turn.store.intern_template(template);
+        limits::check_pod(&key.namespace, &value, turn)
+            .map_err(|why| Refusal::forbidden(kind, &key.name, &why))?;
+        quota::admit_change(Some(row.template), template, row.name, turn)
+            .map_err(|why| Refusal::forbidden_text(kind, &key.name, why))?;
         turn.store.keep_sizes(pod, row.template);
         turn.store.set_pod_template(pod, template);
         turn.store.bump_generation(pod);

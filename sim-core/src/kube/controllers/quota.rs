@@ -21,11 +21,29 @@ use crate::manifest::value::Value;
 /// # Errors
 /// Upstream's refusal.
 pub fn admit(template: TemplateId, name: Name, turn: &Turn<'_, '_>) -> Result<(), String> {
+    admit_change(None, template, name, turn)
+}
+
+/// Whether a pod of one template may become one of another: only what it takes more is asked for.
+///
+/// # Errors
+/// Upstream's refusal.
+pub fn admit_change(
+    old: Option<TemplateId>,
+    template: TemplateId,
+    name: Name,
+    turn: &Turn<'_, '_>,
+) -> Result<(), String> {
     let quotas: Vec<WatchedId> = quotas(turn.store.template(template).namespace, turn);
     if quotas.is_empty() {
         return Ok(());
     }
-    let wanted = pod_share(template, turn);
+    let mut wanted = pod_share(template, turn);
+    for (resource, had) in old.map(|old| pod_share(old, turn)).unwrap_or_default() {
+        if let Some(share) = wanted.get_mut(resource) {
+            *share -= had;
+        }
+    }
     for id in quotas {
         let Some(document) = turn.store.watched_document(id) else {
             continue;

@@ -11,7 +11,7 @@
 //! Sources: `pkg/kubelet/allocation/allocation_manager.go` (`handlePodResourcesResize`,
 //! `canResizePod`), `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`computePodResizeAction`).
 //!
-//! Not modelled: sizes of the pod as a whole (`spec.resources`), quotas' say in a resize.
+//! Not modelled: sizes of the pod as a whole (`spec.resources`).
 
 use std::cmp::Reverse;
 use std::sync::Arc;
