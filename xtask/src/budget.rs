@@ -35,9 +35,9 @@ const BUDGETS: [Budget; 8] = [
         // The goal is 600 KiB. This is what three orchestrators with both command lines weigh now,
         // rounded up. It grew with files, processes and networks of machines, rules in CEL and the
         // control plane's outages, then with static pods, resizes and network policies, then with watches,
-        // names in outputs, the editing of machines and faults, and what an apply changed; a rise needs
-        // its reason here.
-        limit: 1_970 * KIB,
+        // names in outputs, the editing of machines and faults, what an apply changed, and a history that
+        // counts its bytes; a rise needs its reason here.
+        limit: 2_010 * KIB,
         owns: |file| file.starts_with("worker"),
         first: true,
     },
@@ -74,9 +74,9 @@ const BUDGETS: [Budget; 8] = [
 ];
 
 // The goal is 1,229 KiB (1.2 MiB); above it by what the worker is too heavy.
-const FIRST_SCREEN_LIMIT: u64 = 2_340 * KIB;
+const FIRST_SCREEN_LIMIT: u64 = 2_400 * KIB;
 // The goal is 2,048 KiB; above it for the same reason.
-const EVERYTHING_LIMIT: u64 = 2_480 * KIB;
+const EVERYTHING_LIMIT: u64 = 2_540 * KIB;
 
 fn is_app(file: &str) -> bool {
     let code = [".js", ".mjs", ".wasm"]
