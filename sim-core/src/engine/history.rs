@@ -15,6 +15,9 @@ use super::lab::{Input, Lab};
 /// Events between snapshots.
 pub const REPLAY_DEBT_EVENTS: u64 = 20_000;
 
+/// Events between snapshots that cost little: less than their share of [`SNAPSHOT_BYTES_MAX`].
+const CHEAP_DEBT_EVENTS: u64 = 5_000;
+
 /// Snapshots kept of a branch.
 pub const SNAPSHOTS_MAX: usize = 48;
 
@@ -273,11 +276,17 @@ impl History {
     fn remember(&mut self) {
         let events = self.present.events();
         let branch = &self.branches[self.current];
-        let last = branch
-            .snapshots
-            .last()
-            .map_or(0, |snapshot| snapshot.events);
-        if events >= last + REPLAY_DEBT_EVENTS {
+        let mut latest = branch.snapshots.iter().rev();
+        let last = latest.next().map_or(0, |snapshot| snapshot.events);
+        // What the last costs is known when there is another.
+        let is_cheap =
+            latest.all(|snapshot| snapshot.bytes <= SNAPSHOT_BYTES_MAX / SNAPSHOTS_MAX);
+        let debt = if is_cheap {
+            CHEAP_DEBT_EVENTS
+        } else {
+            REPLAY_DEBT_EVENTS
+        };
+        if events >= last + debt {
             self.keep();
         }
     }
