@@ -279,8 +279,7 @@ impl History {
         let mut latest = branch.snapshots.iter().rev();
         let last = latest.next().map_or(0, |snapshot| snapshot.events);
         // What the last costs is known when there is another.
-        let is_cheap =
-            latest.all(|snapshot| snapshot.bytes <= SNAPSHOT_BYTES_MAX / SNAPSHOTS_MAX);
+        let is_cheap = latest.all(|snapshot| snapshot.bytes <= SNAPSHOT_BYTES_MAX / SNAPSHOTS_MAX);
         let debt = if is_cheap {
             CHEAP_DEBT_EVENTS
         } else {
