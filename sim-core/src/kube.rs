@@ -42,8 +42,10 @@ pub use event::Event;
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use crate::api::node::NodeSetup;
-use crate::base::hash::{FxHashMap, FxHashSet};
+use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
@@ -60,7 +62,7 @@ use kubelet::Kubelets;
 use kubelet::desk::Desk;
 use network_policy::agents::Agents;
 use rows::pod::PodRow;
-use rows::{PodId, ReplicaSetId};
+use rows::{DeploymentId, PodId, ReplicaSetId};
 use scheduler::Scheduler;
 use settings::Settings;
 use stale::Stale;
@@ -73,7 +75,8 @@ use volumes::controller::VolumeController;
 /// What runs pods, by its name.
 #[derive(Debug, Default)]
 pub struct ByName {
-    sets: FxHashMap<Symbol, Vec<ReplicaSetId>>,
+    deployments: FxHashMap<Symbol, DeploymentId>,
+    sets: FxHashMap<Symbol, SmallVec<[ReplicaSetId; 2]>>,
     pods: FxHashMap<Name, Vec<PodId>>,
 }
 
@@ -488,12 +491,9 @@ impl KubePlane {
         for (id, row) in self.store.pod_controllers() {
             by_name.sets.entry(row.name).or_default().push(id);
         }
-        let mut seen = FxHashSet::default();
-        for (_, row) in self.store.deployments() {
+        for (id, row) in self.store.deployments() {
             // The first of a name, of whatever namespace.
-            if seen.insert(row.name) {
-                by_name.sets.insert(row.name, row.replica_sets.clone());
-            }
+            by_name.deployments.entry(row.name).or_insert(id);
         }
         for id in self.store.lonely_pods() {
             if let Some(row) = self.store.pod(*id) {
@@ -505,23 +505,42 @@ impl KubePlane {
 
     /// Sandboxes of a workload's active pods, the oldest first.
     pub fn sandboxes_named(&self, name: Symbol, by_name: &ByName) -> Vec<SandboxId> {
-        let sets = by_name.sets.get(&name).map_or(&[][..], Vec::as_slice);
-        let lonely = by_name.pods.get(&Name::plain(name));
-        let mut pods: Vec<(PodId, &PodRow)> = sets
-            .iter()
-            .flat_map(|set| self.store.pods_of(*set))
-            .collect();
-        pods.extend(
-            lonely
-                .into_iter()
-                .flatten()
-                .filter_map(|id| Some((*id, self.store.pod(*id)?))),
-        );
-        pods.retain(|(_, row)| row.is_active());
+        let mut pods: Vec<(PodId, &PodRow)> = self.active_pods(name, by_name).collect();
         pods.sort_by_key(|(id, row)| (row.created_s, *id));
         pods.iter()
             .filter_map(|(id, _)| self.store.pod_details(*id).sandbox)
             .collect()
+    }
+
+    /// The same in no order that means anything.
+    pub fn sandboxes_anyhow<'a>(
+        &'a self,
+        name: Symbol,
+        by_name: &'a ByName,
+    ) -> impl Iterator<Item = SandboxId> + 'a {
+        self.active_pods(name, by_name)
+            .filter_map(|(id, _)| self.store.pod_details(id).sandbox)
+    }
+
+    fn active_pods<'a>(
+        &'a self,
+        name: Symbol,
+        by_name: &'a ByName,
+    ) -> impl Iterator<Item = (PodId, &'a PodRow)> {
+        let deployment = by_name.deployments.get(&name);
+        let sets = match deployment.and_then(|id| self.store.deployment(*id)) {
+            Some(row) => row.replica_sets.as_slice(),
+            None => by_name.sets.get(&name).map_or(&[][..], SmallVec::as_slice),
+        };
+        let lonely = by_name.pods.get(&Name::plain(name));
+        let lonely = lonely
+            .into_iter()
+            .flatten()
+            .filter_map(|id| Some((*id, self.store.pod(*id)?)));
+        sets.iter()
+            .flat_map(|set| self.store.pods_of(*set))
+            .chain(lonely)
+            .filter(|(_, row)| row.is_active())
     }
 
     /// Namespaces and names of the pods of a machine that a drain evicts: all but those of DaemonSets

@@ -62,12 +62,14 @@ impl World {
         }
         let mut any = false;
         // The newest first: what came before it in its place is history.
-        let mut seen = Vec::new();
-        for (_, container) in self.substrate.containers_in(sandbox) {
-            if seen.contains(&container.owner) {
+        let containers = || self.substrate.containers_in(sandbox);
+        for (index, (_, container)) in containers().enumerate() {
+            if containers()
+                .take(index)
+                .any(|(_, newer)| newer.owner == container.owner)
+            {
                 continue;
             }
-            seen.push(container.owner);
             if container.running_since().is_none() {
                 return false;
             }

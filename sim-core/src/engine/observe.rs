@@ -10,6 +10,7 @@ use crate::des::notice::Notice;
 use crate::des::queue::Seq;
 use crate::kube::status::WorkloadKey;
 use crate::kube::{ByName, KubePlane};
+use crate::substrate::order::SandboxId;
 
 use super::world::World;
 
@@ -78,7 +79,7 @@ struct Baseline {
     /// Workloads and how many replicas of each served.
     before: Arc<[(Arc<str>, u32)]>,
     /// A workload that served too little at the last look. Looked at first: while it does, the others
-    /// need not be looked at.
+    /// need not be looked at, and those before it served enough when it was found.
     witness: usize,
     /// Since when every workload serves as before.
     since: Option<(SimTime, Seq)>,
@@ -412,20 +413,17 @@ impl Observer {
             .iter_mut()
             .filter(|baseline| !baseline.confirmed)
         {
-            let as_before = |(name, count): &(Arc<str>, u32), names: Option<&ByName>| {
+            let names = &*names.get_or_insert_with(|| names_of(world));
+            let is_short = |(name, count): &(Arc<str>, u32)| {
                 // What served nothing cannot serve less.
-                *count == 0 || serving_of(world, name, names) >= *count
+                *count > 0 && serving_of(world, name, names) < *count
             };
-            let before = &baseline.before;
-            let short = match before.get(baseline.witness) {
-                Some(witness) if !as_before(witness, None) => Some(baseline.witness),
-                _ => {
-                    let names = &*names.get_or_insert_with(|| names_of(world));
-                    before
-                        .iter()
-                        .position(|entry| !as_before(entry, Some(names)))
-                }
-            };
+            let (earlier, later) = baseline.before.split_at(baseline.witness);
+            let from_witness = (baseline.witness..).zip(later);
+            let short = from_witness
+                .chain((0..).zip(earlier))
+                .find(|(_, entry)| is_short(entry))
+                .map(|(index, _)| index);
             match short {
                 Some(index) => {
                     baseline.witness = index;
@@ -478,7 +476,7 @@ pub fn serving(world: &World) -> Arc<[(Arc<str>, u32)]> {
         .iter()
         .map(|workload| {
             let name: Arc<str> = workload.name.as_str().into();
-            let count = serving_of(world, &name, Some(&names));
+            let count = serving_of(world, &name, &names);
             (name, count)
         })
         .collect()
@@ -486,19 +484,18 @@ pub fn serving(world: &World) -> Arc<[(Arc<str>, u32)]> {
 
 /// How many replicas of a workload really serve: processes run on a machine that is up, the program is
 /// ready, and where requests are balanced, a rule leads to it.
-fn serving_of(world: &World, workload: &str, names: Option<&ByName>) -> u32 {
-    let named = world.kube().zip(names).zip(world.symbols.get(workload));
-    let sandboxes = match named {
-        Some(((plane, names), name)) => plane.sandboxes_named(name, names),
-        None => world.sandboxes_of(workload),
+fn serving_of(world: &World, workload: &str, names: &ByName) -> u32 {
+    let serves = |sandbox: &SandboxId| world.serving(*sandbox);
+    let name = world.symbols.get(workload);
+    let running = match world.kube().zip(name) {
+        Some((plane, name)) => plane.sandboxes_anyhow(name, names).filter(serves).count(),
+        None => world
+            .sandboxes_of(workload)
+            .iter()
+            .filter(|it| serves(it))
+            .count(),
     };
-    let running = sandboxes
-        .iter()
-        .filter(|sandbox| world.serving(**sandbox))
-        .count() as u32;
-    let behind = world
-        .symbols
-        .get(workload)
-        .and_then(|name| world.answering_backends(name));
+    let running = u32::try_from(running).unwrap_or(u32::MAX);
+    let behind = name.and_then(|name| world.answering_backends(name));
     behind.map_or(running, |behind| behind.min(running))
 }

@@ -1,14 +1,14 @@
 //! The most that containers can use as long as nothing unforeseen happens on their machine: a sum that
 //! one more container only adds to, where the exact figures need a look at every container.
 //!
-//! Unforeseen are leaks, files that commands write, processes that they leave behind: while a machine
-//! has any of those, no bound is known.
+//! Unforeseen are leaks, files that commands in containers write, processes that they leave behind: while
+//! a machine has any of those, no bound is known. Its own files are counted as they are.
 
 use crate::base::time::SimTime;
 
 use super::Substrate;
 use super::container::{Container, ContainerState};
-use super::disk::{LOG_LINE, SYSTEM_PROCESSES};
+use super::disk::{LOG_LINE, SYSTEM_PROCESSES, on_disk};
 use super::memory::{self, KERNEL_BYTES};
 use super::order::{ContainerId, MachineId};
 
@@ -57,8 +57,9 @@ impl Substrate {
 
     /// Whether nothing unforeseen happens on a machine.
     pub fn is_foreseen(&self, machine: MachineId) -> bool {
-        self.machine(machine)
-            .is_some_and(|row| row.leaks.is_empty() && row.tasks.is_empty() && row.disk.is_empty())
+        self.machine(machine).is_some_and(|row| {
+            row.leaks.is_empty() && row.tasks.is_empty() && row.disk.is_untouched()
+        })
     }
 
     /// The bound of all containers of a machine, whether they run yet or have ended; `None`: there is
@@ -79,12 +80,15 @@ impl Substrate {
             })
     }
 
-    /// What a machine's containers use by exact figures: never more than the bound.
+    /// What a machine's containers use by exact figures, beside its own files: never more than the bound
+    /// where all is foreseen.
     pub fn used_on(&self, machine: MachineId, now: SimTime) -> Bound {
-        let hogs = self.machine(machine).map_or(0, |row| row.hogs);
+        let (hogs, own) = self
+            .machine(machine)
+            .map_or((0, 0), |row| (row.hogs, on_disk(&row.disk)));
         Bound {
             memory: self.working_set(machine, now) - memory::SYSTEM_BYTES,
-            disk: self.written_bytes(machine, now),
+            disk: self.written_bytes(machine, now) - own,
             tasks: self.machine_tasks(machine, now) - SYSTEM_PROCESSES - hogs,
         }
     }
@@ -95,7 +99,7 @@ impl Substrate {
         let memory = row.capacity.memory.unsigned_abs();
         Some((
             memory.saturating_sub(memory::SYSTEM_BYTES.saturating_add(bound.memory)),
-            self.disk_used_with(machine, bound.disk),
+            self.disk_used_with(machine, bound.disk + on_disk(&row.disk)),
             SYSTEM_PROCESSES + row.hogs + bound.tasks,
         ))
     }

@@ -137,6 +137,11 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// Whether nobody wrote but into the machine's own root.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.trees.keys().all(|store| *store == Store::Machine)
+    }
+
     /// A tree; none: nothing was written there.
     pub fn tree(&self, store: &Store) -> Option<&Tree> {
         self.trees.get(store)

@@ -1,7 +1,9 @@
 //! Event objects: bounded, aggregated, made into text when somebody reads them.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
 use crate::base::hash::FxHashMap;
@@ -82,33 +84,35 @@ pub struct EventRow {
     pub revision: u32,
     /// Its number: names come from it.
     pub ordinal: u32,
+    /// Its [`topic`].
+    topic: u64,
 }
 
 /// The events, oldest first, in a ring.
 #[derive(Clone, Debug, Default)]
 pub struct Events {
     rows: Paged<Option<Arc<EventRow>>>,
-    index: Arc<FxHashMap<Topic, SmallVec<[u32; 2]>>>,
+    /// By topic, where the events are that may be the same.
+    index: Arc<FxHashMap<u64, SmallVec<[u32; 2]>>>,
     next: u32,
 }
 
-/// What events that may be the same have in common: the object's namespace and name, the reason, and
-/// the first name in the message: a set says of thousands of pods that each was made. Texts are
-/// compared, not hashed.
-type Topic = (Symbol, Name, &'static str, Option<Name>);
-
-const fn topic(event: &NewEvent) -> Topic {
+/// The hash of what events that may be the same have in common: the object's namespace and name, the
+/// reason, and the first name in the message: a set says of thousands of pods that each was made.
+/// Texts are compared, not hashed.
+fn topic(event: &NewEvent) -> u64 {
     let named = match &event.message {
         Message::Plain(_) | Message::Text(_) => None,
         Message::Name(_, name) | Message::Names(_, name, _) => Some(*name),
     };
-    (event.namespace, event.name, event.reason, named)
+    FxBuildHasher.hash_one((event.namespace, event.name, event.reason, named))
 }
 
 impl Events {
     /// Records an event: the same one again within [`EVENT_TTL`] is counted.
     pub fn record(&mut self, event: NewEvent, now: SimTime, revision: u32) {
-        let known = self.find(&event);
+        let topic = topic(&event);
+        let known = self.find(topic, &event);
         if let Some(slot) = known
             && self
                 .row(slot)
@@ -122,14 +126,14 @@ impl Events {
             return;
         }
         if let Some(expired) = known {
-            self.forget(topic(&event), expired);
+            self.forget(topic, expired);
         }
         let slot = self.next % EVENTS_MAX;
-        if let Some(old) = self.row(slot).map(|row| topic(&row.event)) {
+        if let Some(old) = self.row(slot).map(|row| row.topic) {
             self.forget(old, slot);
         }
         let index = Arc::make_mut(&mut self.index);
-        index.entry(topic(&event)).or_default().push(slot);
+        index.entry(topic).or_default().push(slot);
         let row = EventRow {
             event,
             count: 1,
@@ -137,6 +141,7 @@ impl Events {
             last: now,
             revision,
             ordinal: self.next,
+            topic,
         };
         *self.rows.get_mut(slot) = Some(Arc::new(row));
         self.next += 1;
@@ -147,14 +152,14 @@ impl Events {
     }
 
     /// Where the same event was recorded last.
-    fn find(&self, event: &NewEvent) -> Option<u32> {
-        let slots = self.index.get(&topic(event))?;
+    fn find(&self, topic: u64, event: &NewEvent) -> Option<u32> {
+        let slots = self.index.get(&topic)?;
         let is_same = |slot: &u32| self.row(*slot).is_some_and(|row| row.event == *event);
         slots.iter().copied().find(is_same)
     }
 
     /// The event of a slot is not counted on any more.
-    fn forget(&mut self, topic: Topic, slot: u32) {
+    fn forget(&mut self, topic: u64, slot: u32) {
         let index = Arc::make_mut(&mut self.index);
         if let Some(slots) = index.get_mut(&topic) {
             slots.retain(|known| *known != slot);
@@ -168,7 +173,7 @@ impl Events {
     /// the first write.
     pub fn bytes_apart(&self, later: &Self) -> usize {
         let gone = later.next.saturating_sub(self.next).min(EVENTS_MAX) as usize;
-        gone * size_of::<EventRow>() + self.index.capacity() * size_of::<(Topic, [usize; 3])>()
+        gone * size_of::<EventRow>() + self.index.capacity() * size_of::<(u64, [usize; 3])>()
     }
 
     /// Whether the index finds each event where it was recorded last, and nothing else: for soak runs.
@@ -182,15 +187,11 @@ impl Events {
             }
         }
         let listed = self.index.values().map(SmallVec::len).sum::<usize>();
-        let found = |event: &NewEvent, slot| self.find(event) == Some(slot);
+        let found = |row: &EventRow, slot| self.find(topic(&row.event), &row.event) == Some(slot);
         listed == latest.len()
             && (first..self.next)
                 .filter_map(|number| self.row(number % EVENTS_MAX))
-                .all(|row| {
-                    latest
-                        .get(&row.event)
-                        .is_some_and(|slot| found(&row.event, *slot))
-                })
+                .all(|row| latest.get(&row.event).is_some_and(|slot| found(row, *slot)))
     }
 
     /// Events that have not expired, oldest first.
