@@ -2,12 +2,16 @@
 // 1. Names the worker's files by their content (trunk keeps them fixed, so a stale worker could
 //    meet a new page) and tells the page that name, the editor's, and the size of the wasm.
 // 2. Minifies the generated glue in release builds.
-// 3. Lets trunk's own reload script through the security policy, only where it is present.
+// 3. Divides the worker in release builds, so that the first screen waits for a part of it only.
+// 4. Lets trunk's own reload script through the security policy, only where it is present.
 
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, basename } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("www/finish.mjs is a hook of trunk: run `trunk build`");
@@ -16,6 +20,7 @@ const release = process.env.TRUNK_PROFILE === "release";
 const page = join(staging, "index.html");
 let html = await readFile(page, "utf8");
 
+if (release) await divideWorker();
 html = await nameWorker(html);
 html = await nameEditor(html);
 html = await sizeOfWasm(html);
@@ -29,13 +34,47 @@ if (!served) html = setMeta(html, "service-worker", "./service-worker.js");
 await writeFile(page, html);
 if (!served) await listFiles(html);
 
+async function divideWorker() {
+  // Only release builds need the library that reads and writes WebAssembly.
+  const { split } = await import("./split.mjs");
+  const wasm = join(staging, "worker_bg.wasm");
+  const { first, rest } = split(await readFile(wasm), await rehearsed(wasm));
+  await writeFile(wasm, first);
+  await writeFile(join(staging, "worker_rest.wasm"), rest);
+
+  const path = join(staging, "worker.js");
+  const imports = '"./worker_bg.js": import0,\n';
+  const glue = replaceOnce(await readFile(path, "utf8"), imports, `${imports}podium: { load: loadRest },\n`);
+  await writeFile(path, glue + (await readFile(new URL("rest.js", import.meta.url), "utf8")));
+  const loader = join(staging, "worker_loader.js");
+  const source = replaceOnce(await readFile(loader, "utf8"), "import init from", "import init, { followRest } from");
+  // What fails to arrive is asked for again when it is needed, and then it is said.
+  await writeFile(loader, `${source}\nfollowRest().catch(() => {});\n`);
+}
+
+// Names of the functions that the first screen runs.
+async function rehearsed(wasm) {
+  const folder = await mkdtemp(join(tmpdir(), "podium-"));
+  try {
+    const glue = join(folder, "worker.mjs"); // An ending that makes it a module for Node.
+    await writeFile(glue, await readFile(join(staging, "worker.js")));
+    const script = fileURLToPath(new URL("rehearse.mjs", import.meta.url));
+    const names = execFileSync(process.execPath, [script, glue, wasm], { encoding: "utf8", maxBuffer: 1 << 26 });
+    return new Set(JSON.parse(names));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 async function nameWorker(html) {
   const glue = await readFile(join(staging, "worker.js"), "utf8");
-  const wasm = await readFile(join(staging, "worker_bg.wasm"));
-  const hash = createHash("sha256").update(glue).update(wasm).digest("hex").slice(0, 16);
-  const name = `worker-${hash}`;
-  await writeFile(join(staging, `${name}.js`), glue.replaceAll("worker_bg.wasm", `${name}_bg.wasm`));
-  await rename(join(staging, "worker_bg.wasm"), join(staging, `${name}_bg.wasm`));
+  const parts = ["worker_bg.wasm", "worker_rest.wasm"].filter((part) => existsSync(join(staging, part)));
+  const hash = createHash("sha256").update(glue);
+  for (const part of parts) hash.update(await readFile(join(staging, part)));
+  const name = `worker-${hash.digest("hex").slice(0, 16)}`;
+  const named = parts.reduce((text, part) => text.replaceAll(part, part.replace("worker", name)), glue);
+  await writeFile(join(staging, `${name}.js`), named);
+  for (const part of parts) await rename(join(staging, part), join(staging, part.replace("worker", name)));
   const loader = await readFile(join(staging, "worker_loader.js"), "utf8");
   await writeFile(join(staging, `${name}_loader.js`), replaceOnce(loader, "./worker.js", `./${name}.js`));
   await unlink(join(staging, "worker.js"));
@@ -43,7 +82,7 @@ async function nameWorker(html) {
   return setMeta(html, "engine-worker", `./${name}_loader.js`);
 }
 
-// 4. Gives the service worker the list of what to keep.
+// Gives the service worker the list of what to keep.
 async function listFiles(html) {
   const entries = await readdir(staging, { recursive: true, withFileTypes: true });
   const files = entries

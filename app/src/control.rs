@@ -104,6 +104,16 @@ impl std::fmt::Debug for Control {
     }
 }
 
+/// What the page shows.
+pub(crate) const fn whole_view(why: Option<Why>, anatomy: Option<Target>) -> View {
+    View {
+        events: EVENTS,
+        why,
+        points: POINTS,
+        anatomy,
+    }
+}
+
 impl Control {
     /// Hands without an engine yet.
     #[must_use]
@@ -489,12 +499,7 @@ impl Control {
     }
 
     fn watch_parts(&self, why: Option<Why>, anatomy: Option<Target>) {
-        self.send(&Request::Watch(View {
-            events: EVENTS,
-            why,
-            points: POINTS,
-            anatomy,
-        }));
+        self.send(&Request::Watch(whole_view(why, anatomy)));
     }
 
     /// Begins another project.

@@ -109,33 +109,75 @@ struct Engine {
 /// # Errors
 /// The browser's own words when the first message cannot be posted.
 pub fn serve() -> Result<(), String> {
-    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     report_panics();
-    let engine = Rc::new(Engine {
-        scope: scope.clone(),
-        host: RefCell::new(EngineHost::new()),
-        looked: Cell::new(now_ms(&scope)),
-        waiting: Cell::new(false),
-        soon: MessageChannel::new().map_err(|error| words(&error))?,
-        beat: RefCell::new(None),
-    });
-    let woken = engine.clone();
-    let on_soon = Closure::<dyn FnMut(JsValue)>::new(move |_| woken.work());
-    engine
-        .soon
-        .port1()
-        .set_onmessage(Some(on_soon.as_ref().unchecked_ref()));
-    on_soon.forget(); // Lives as long as the worker, as the next one does.
+    let engine = Engine::new()?;
+    let scope = engine.scope.clone();
     let told = engine.clone();
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
         told.receive(&bytes_of(&event))
     });
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    on_message.forget();
+    on_message.forget(); // Lives as long as the worker.
     post(&scope, &Reply::Ready { version: VERSION })
 }
 
+/// Does with an engine of its own what the page asks of one until its first fault has been dealt with.
+/// For the build: what runs here becomes the part of the worker that is loaded first
+/// (`www/split.mjs`). The global scope is a stand-in, whose clock moves with each look.
+///
+/// # Errors
+/// The stand-in's own words.
+pub fn rehearse() -> Result<(), String> {
+    /// Slices of work: half a minute of simulated time after the example's fault.
+    const SLICES: u32 = 300;
+    let engine = Engine::new()?;
+    let tell = |request: &Request| engine.receive(&protocol::encode(request));
+    // The page's own order: Control::begin.
+    tell(&Request::Watch(crate::control::whole_view(None, None)));
+    tell(&Request::Load(crate::files::poll()));
+    tell(&Request::Record);
+    let mut frames = 0;
+    let mut work = |slices: u32| {
+        for _ in 0..slices {
+            engine.work();
+            frames += 1;
+            tell(&Request::Ack(frames));
+        }
+    };
+    work(2);
+    tell(&Request::Run {
+        speed_milli: 10_000,
+    });
+    work(SLICES);
+    tell(&Request::Pause);
+    for at_us in [30_000_000, 60_000_000] {
+        tell(&Request::Seek(at_us));
+        work(2);
+    }
+    Ok(())
+}
+
 impl Engine {
+    fn new() -> Result<Rc<Self>, String> {
+        let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+        let engine = Rc::new(Engine {
+            host: RefCell::new(EngineHost::new()),
+            looked: Cell::new(now_ms(&scope)),
+            waiting: Cell::new(false),
+            soon: MessageChannel::new().map_err(|error| words(&error))?,
+            beat: RefCell::new(None),
+            scope,
+        });
+        let woken = engine.clone();
+        let on_soon = Closure::<dyn FnMut(JsValue)>::new(move |_| woken.work());
+        engine
+            .soon
+            .port1()
+            .set_onmessage(Some(on_soon.as_ref().unchecked_ref()));
+        on_soon.forget(); // Lives as long as the worker.
+        Ok(engine)
+    }
+
     fn receive(self: &Rc<Self>, bytes: &[u8]) {
         let replies = match protocol::decode::<Request>(bytes) {
             Ok(request) => self.host.borrow_mut().handle(request),

@@ -28,11 +28,15 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** Serves `dist/` below SUB_PATH on a free port, compressed or not: { url, close }. */
-export async function serveDist({ compress = false } = {}) {
+/**
+ * Serves `dist/` below SUB_PATH on a free port, compressed or not: { url, close }. What `withholds` says
+ * yes to (a file's path and how often it was asked for) is never answered.
+ */
+export async function serveDist({ compress = false, withholds = () => false } = {}) {
   if (!existsSync(join(DIST, "index.html"))) {
     throw new Error("dist/ holds no page: run `cargo xtask build` first");
   }
+  const times = new Map();
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://host").pathname);
     const inside = path.startsWith(SUB_PATH) ? path.slice(SUB_PATH.length) || "index.html" : null;
@@ -41,6 +45,8 @@ export async function serveDist({ compress = false } = {}) {
       response.writeHead(404).end();
       return;
     }
+    times.set(file, (times.get(file) ?? 0) + 1);
+    if (withholds(file, times.get(file))) return;
     if (compress) {
       const body = packed(file);
       response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-encoding": "gzip", "content-length": body.length, "cache-control": "no-store" });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { stage } from "./harness.mjs";
+import { open as openOn, say, serveDist, stage } from "./harness.mjs";
 
 const host = stage();
 const { open } = host;
@@ -36,6 +36,25 @@ test("a wasm file that is missing is said, in words", async () => {
   await alert.waitFor();
   assert.match(await alert.textContent(), /could not start: .*HTTP 404/);
   await context.close();
+});
+
+test("the first screen does not wait for the worker's rest, and what needs it fetches it", async () => {
+  const asked = [];
+  const site = await serveDist({
+    withholds: (file, time) => {
+      if (!file.endsWith("_rest.wasm")) return false;
+      asked.push(time);
+      return time === 1;
+    },
+  });
+  const { page, problems, close } = await openOn(host.browser, site, { path: "?seed=42&t=0&speed=10&test=1" });
+  await page.waitForFunction(() => window.__playground?.now > 10);
+  assert.deepEqual(asked, [1], "playing needs the first part only");
+  assert.match(await say(page, "kubectl explain deployment.spec.strategy"), /rollingUpdate/);
+  assert.deepEqual(asked, [1, 2]);
+  assert.deepEqual(problems, []);
+  await close();
+  await site.close();
 });
 
 test("the security policy refuses inline scripts and code made from text", async () => {

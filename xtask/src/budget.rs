@@ -17,7 +17,7 @@ struct Budget {
 }
 
 /// The first part that owns a file counts it; the last owns what is left.
-const BUDGETS: [Budget; 8] = [
+const BUDGETS: [Budget; 9] = [
     Budget {
         part: "index.html",
         limit: 20 * KIB,
@@ -32,14 +32,17 @@ const BUDGETS: [Budget; 8] = [
     },
     Budget {
         part: "worker",
-        // The goal is 600 KiB. This is what three orchestrators with both command lines weigh now,
-        // rounded up. It grew with files, processes and networks of machines, rules in CEL and the
-        // control plane's outages, then with static pods, resizes and network policies, then with watches,
-        // names in outputs, the editing of machines and faults, what an apply changed, and a history that
-        // counts its bytes; a rise needs its reason here.
-        limit: 2_010 * KIB,
-        owns: |file| file.starts_with("worker"),
+        // The goal is 600 KiB. This is what the default experiment needs under three orchestrators
+        // (www/split.mjs), rounded up; a rise needs its reason here.
+        limit: 950 * KIB,
+        owns: |file| file.starts_with("worker") && !is_rest(file),
         first: true,
+    },
+    Budget {
+        part: "worker, the rest",
+        limit: 1_120 * KIB,
+        owns: is_rest,
+        first: false,
     },
     Budget {
         part: "css",
@@ -74,9 +77,9 @@ const BUDGETS: [Budget; 8] = [
 ];
 
 // The goal is 1,229 KiB (1.2 MiB); above it by what the worker is too heavy.
-const FIRST_SCREEN_LIMIT: u64 = 2_400 * KIB;
+const FIRST_SCREEN_LIMIT: u64 = 1_330 * KIB;
 // The goal is 2,048 KiB; above it for the same reason.
-const EVERYTHING_LIMIT: u64 = 2_540 * KIB;
+const EVERYTHING_LIMIT: u64 = 2_560 * KIB;
 
 fn is_app(file: &str) -> bool {
     let code = [".js", ".mjs", ".wasm"]
@@ -85,6 +88,11 @@ fn is_app(file: &str) -> bool {
     code && ["app-", "boot-", "snippets/"]
         .iter()
         .any(|start| file.starts_with(start))
+}
+
+/// The part of the worker that the first screen does not wait for.
+fn is_rest(file: &str) -> bool {
+    file.starts_with("worker") && file.ends_with("_rest.wasm")
 }
 
 fn is_icon(file: &str) -> bool {
@@ -230,6 +238,7 @@ mod tests {
         assert_eq!(part_of("app-0123_bg.wasm"), "app");
         assert_eq!(part_of("app-0123.css"), "css");
         assert_eq!(part_of("worker-0123_bg.wasm"), "worker");
+        assert_eq!(part_of("worker-0123_rest.wasm"), "worker, the rest");
         assert_eq!(part_of("vendor/editor-ABC.js"), "editor");
         assert_eq!(part_of("x.woff2"), "web fonts");
         assert_eq!(part_of("robots.txt"), "other");

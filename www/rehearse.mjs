@@ -1,0 +1,21 @@
+// Runs what the first screen asks of the worker and prints the names of the functions that ran, as JSON:
+// node www/rehearse.mjs GLUE WASM. A process of its own, because the glue finds a worker's global scope.
+
+import { readFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+import { instrument, touched } from "./split.mjs";
+
+const [glue, wasm] = process.argv.slice(2);
+
+let now = 0;
+globalThis.self = globalThis;
+globalThis.postMessage = () => {};
+// A beat further at each look: the rehearsal takes the same way on every machine.
+Object.defineProperty(globalThis, "performance", { value: { now: () => (now += 16) } });
+globalThis.setTimeout = () => 0;
+
+const { initSync, rehearse } = await import(pathToFileURL(glue));
+const { bytes, names } = instrument(await readFile(wasm));
+const exports = initSync({ module: bytes });
+rehearse();
+process.stdout.write(JSON.stringify([...touched(exports, names)]), () => process.exit(0));
