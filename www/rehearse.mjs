@@ -12,10 +12,19 @@ globalThis.self = globalThis;
 globalThis.postMessage = () => {};
 // A beat further at each look: the rehearsal takes the same way on every machine.
 Object.defineProperty(globalThis, "performance", { value: { now: () => (now += 16) } });
-globalThis.setTimeout = () => 0;
+let beat = () => {};
+globalThis.setTimeout = (call) => {
+  beat = call;
+  return 0;
+};
 
 const { initSync, rehearse } = await import(pathToFileURL(glue));
 const { bytes, names } = instrument(await readFile(wasm));
 const exports = initSync({ module: bytes });
 rehearse();
+// How the engine is called: by a message of the page, by one of its own, by its beat.
+globalThis.onmessage({ data: new ArrayBuffer(1) });
+await new Promise(setImmediate);
+await new Promise(setImmediate);
+beat();
 process.stdout.write(JSON.stringify([...touched(exports, names)]), () => process.exit(0));

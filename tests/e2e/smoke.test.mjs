@@ -47,14 +47,19 @@ test("the first screen does not wait for the worker's rest, and what needs it fe
       return time === 1;
     },
   });
-  const { page, problems, close } = await openOn(host.browser, site, { path: "?seed=42&t=0&speed=10&test=1" });
-  await page.waitForFunction(() => window.__playground?.now > 10);
-  assert.deepEqual(asked, [1], "playing needs the first part only");
-  assert.match(await say(page, "kubectl explain deployment.spec.strategy"), /rollingUpdate/);
-  assert.deepEqual(asked, [1, 2]);
-  assert.deepEqual(problems, []);
-  await close();
-  await site.close();
+  try {
+    const { page, problems, close } = await openOn(host.browser, site);
+    await page.locator("[data-engine=ready]").waitFor();
+    await page.getByTestId("play").click();
+    await page.waitForFunction(() => window.__playground.now > 10);
+    assert.deepEqual(asked, [1], "playing needs the first part only");
+    assert.match(await say(page, "kubectl explain deployment.spec.strategy"), /rollingUpdate/);
+    assert.deepEqual(asked, [1, 2]);
+    assert.deepEqual(problems, []);
+    await close();
+  } finally {
+    await site.close();
+  }
 });
 
 test("the security policy refuses inline scripts and code made from text", async () => {

@@ -62,6 +62,10 @@ fn hundredths(share: Share) -> i64 {
         return 0;
     }
     let free = share.free.min(share.allocatable);
+    if share.allocatable > i64::MAX / MAX_NODE_SCORE {
+        // Upstream's product wraps.
+        return free.wrapping_mul(MAX_NODE_SCORE) / share.allocatable;
+    }
     let floor = ((free as u64 * share.reciprocal) >> RECIPROCAL_PLACES) as i64;
     if (floor + 1) * share.allocatable <= free * MAX_NODE_SCORE {
         floor + 1
@@ -94,7 +98,7 @@ pub fn least(resources: &[Weighed]) -> i64 {
         if used.allocatable == 0 || used.requested > used.allocatable {
             0
         } else {
-            (used.allocatable - used.requested) * MAX_NODE_SCORE / used.allocatable
+            (used.allocatable - used.requested).wrapping_mul(MAX_NODE_SCORE) / used.allocatable
         }
     })
 }
@@ -105,7 +109,10 @@ pub fn most(resources: &[Weighed]) -> i64 {
         if used.allocatable == 0 {
             0
         } else {
-            used.requested.min(used.allocatable) * MAX_NODE_SCORE / used.allocatable
+            used.requested
+                .min(used.allocatable)
+                .wrapping_mul(MAX_NODE_SCORE)
+                / used.allocatable
         }
     })
 }
@@ -132,7 +139,7 @@ pub fn ratio(resources: &[Weighed], shape: &[ShapePoint]) -> i64 {
         let percent = if requested > allocatable {
             MAX_NODE_SCORE
         } else {
-            requested * MAX_NODE_SCORE / allocatable
+            requested.wrapping_mul(MAX_NODE_SCORE) / allocatable
         };
         let score = broken_line(shape, percent);
         if score > 0 {
