@@ -130,12 +130,10 @@ impl Substrate {
     /// Memory of a machine that is in use and cannot be dropped, in bytes: the root group's working
     /// set.
     pub fn working_set(&self, machine: MachineId, now: SimTime) -> u64 {
-        let containers: u64 = self
-            .sandboxes_on(machine)
+        self.sandboxes_on(machine)
             .flat_map(|(sandbox, _)| self.containers_in(sandbox))
             .map(|(id, _)| self.container_memory(id, now).working_set())
-            .sum();
-        containers + SYSTEM_BYTES
+            .fold(SYSTEM_BYTES, u64::saturating_add)
     }
 
     /// What `memory.available` says of a machine, in bytes.

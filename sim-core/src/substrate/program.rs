@@ -278,7 +278,7 @@ impl Behaviour {
             }
         }
         if workers > 0 {
-            self.memory_bytes = workers.saturating_mul(bytes);
+            self.memory_bytes = workers.saturating_mul(bytes).min(ADDRESS_SPACE);
             self.busy = self
                 .busy
                 .saturating_add(u16::try_from(workers).unwrap_or(u16::MAX));
@@ -510,6 +510,10 @@ fn stress_bytes(text: &str) -> Option<u64> {
     };
     digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
+
+/// What a process of a 64-bit machine can address, in bytes: no machine has as much.
+/// Source: Linux `Documentation/arch/x86/x86_64/mm.rst`.
+const ADDRESS_SPACE: u64 = 1 << 47;
 
 /// Memory of a shell and its small commands, in bytes.
 const MEMORY_OF_A_SHELL: u64 = 1 << 20;
