@@ -61,6 +61,17 @@ pub fn dropped(event: &DragEvent) -> Option<String> {
     (!kind.is_empty()).then_some(kind)
 }
 
+/// What a fault dropped on a machine does to it.
+pub fn on_machine(control: &Control, machine: &str) -> Callback<DragEvent> {
+    let (control, machine) = (control.clone(), machine.to_owned());
+    Callback::from(move |event: DragEvent| {
+        if let Some(kind) = dropped(&event) {
+            event.prevent_default();
+            control.break_machine(&kind, &machine);
+        }
+    })
+}
+
 fn drag(kind: &'static str) -> Callback<DragEvent> {
     Callback::from(move |event: DragEvent| {
         if let Some(data) = event.data_transfer() {

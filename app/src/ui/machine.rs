@@ -63,15 +63,7 @@ pub fn Machine(props: &MachineProps) -> Html {
         let (control, name) = (props.control.clone(), machine.name.clone());
         Callback::from(move |_: MouseEvent| control.heal_machine(&name))
     };
-    let on_drop = {
-        let (control, name) = (props.control.clone(), machine.name.clone());
-        Callback::from(move |event: DragEvent| {
-            if let Some(kind) = faults::dropped(&event) {
-                event.prevent_default();
-                control.break_machine(&kind, &name);
-            }
-        })
-    };
+    let on_drop = faults::on_machine(&props.control, &machine.name);
     let class = classes!(
         "machine",
         lost.then_some("machine-lost"),

@@ -95,15 +95,7 @@ fn row(props: &SignsProps, machine: &MachineFrame, place: usize, first: bool) ->
             }
         })
     };
-    let on_drop = {
-        let (control, name) = (props.control.clone(), machine.name.clone());
-        Callback::from(move |event: DragEvent| {
-            if let Some(kind) = faults::dropped(&event) {
-                event.prevent_default();
-                control.break_machine(&kind, &name);
-            }
-        })
-    };
+    let on_drop = faults::on_machine(&props.control, &machine.name);
     let class = classes!(
         "sign",
         lost.then_some("machine-lost"),

@@ -34,7 +34,7 @@ use crate::manifest::value::Value;
 use super::controllers::service_account;
 use super::kinds::Kind;
 use super::render::View;
-use super::store::document::{Document, DocumentKey, RowReference};
+use super::store::document::{Document, DocumentKey};
 use super::turn::Turn;
 
 pub use refusal::{Cause, Refusal};
@@ -267,14 +267,7 @@ impl ApiServer {
             let revision = turn.store.bump();
             turn.store.documents_mut().insert(
                 key(name),
-                Document {
-                    value,
-                    row: RowReference::None,
-                    created: crate::base::time::SimTime::ZERO,
-                    revision,
-                    generation: 0,
-                    deletion: None,
-                },
+                Document::new(value, 0, crate::base::time::SimTime::ZERO, revision),
             );
             turn.store.add_document(
                 service_account::key(name),
@@ -284,14 +277,12 @@ impl ApiServer {
             );
             turn.store.documents_mut().insert_quietly(
                 service_account::root_key(name),
-                Document {
-                    value: service_account::root(name, turn.ctx.seed),
-                    row: RowReference::None,
-                    created: crate::base::time::SimTime::ZERO,
+                Document::new(
+                    service_account::root(name, turn.ctx.seed),
+                    0,
+                    crate::base::time::SimTime::ZERO,
                     revision,
-                    generation: 0,
-                    deletion: None,
-                },
+                ),
             );
         }
         own_service::found(turn);
@@ -306,14 +297,7 @@ impl ApiServer {
                     namespace: "".into(),
                     name: value.str_at(&["metadata", "name"]).unwrap_or("").into(),
                 },
-                Document {
-                    value,
-                    row: RowReference::None,
-                    created: crate::base::time::SimTime::ZERO,
-                    revision,
-                    generation: 0,
-                    deletion: None,
-                },
+                Document::new(value, 0, crate::base::time::SimTime::ZERO, revision),
             );
         }
     }
@@ -354,14 +338,7 @@ impl ApiServer {
         };
         turn.store.documents_mut().insert_quietly(
             key,
-            Document {
-                value,
-                row: RowReference::None,
-                created: crate::base::time::SimTime::ZERO,
-                revision,
-                generation: 0,
-                deletion: None,
-            },
+            Document::new(value, 0, crate::base::time::SimTime::ZERO, revision),
         );
     }
 

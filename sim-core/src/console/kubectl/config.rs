@@ -21,6 +21,9 @@ pub const FLAGS: &[&str] = &[
 
 /// The cluster, and the context that there is from the start.
 pub const CLUSTER: &str = "podium";
+/// The client's file of the one who uses it, `root`.
+/// Source: `k8s.io/client-go/tools/clientcmd/loader.go` (`RecommendedHomeFile`).
+const KUBECONFIG: &str = "/root/.kube/config";
 /// The only user.
 pub const USER: &str = "podium-admin";
 
@@ -77,10 +80,10 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
             }
             if call.session.contexts.remove(*name).is_none() {
                 return Err(Problem::error(&format!(
-                    "cannot delete context {name}, not in /root/.kube/config"
+                    "cannot delete context {name}, not in {KUBECONFIG}"
                 )));
             }
-            call.say(&format!("deleted context {name} from /root/.kube/config"));
+            call.say(&format!("deleted context {name} from {KUBECONFIG}"));
         }
         ["get-clusters"] => call.say(&format!("NAME\n{CLUSTER}")),
         ["get-users"] => call.say(&format!("NAME\n{USER}")),

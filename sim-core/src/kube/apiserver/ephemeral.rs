@@ -12,10 +12,10 @@ use crate::manifest::value::Value;
 
 use super::refusal::{Cause, cause};
 use super::template::build;
+use super::write::answer;
 use super::write::parse::{Old, parse};
-use super::write::pod::pod_document;
-use super::write::{answer, is_current};
-use super::{ApiServer, Refusal, Response, note, read};
+use super::write::pod::{Target, pod_document, target};
+use super::{ApiServer, Refusal, Response, note};
 
 /// The list's key.
 pub const LIST: &str = "ephemeralContainers";
@@ -38,21 +38,13 @@ impl ApiServer {
         namespace: &str,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
-        let asked = parse(object, namespace, Old::Stored, turn)?;
+        let Target {
+            asked,
+            current,
+            pod,
+            row,
+        } = target(object, namespace, turn)?;
         let (kind, key) = (asked.kind, asked.key.clone());
-        if kind.kind != "Pod" {
-            return Err(Refusal::no_such_resource());
-        }
-        let Some(current) = read(kind, &key.namespace, &key.name, turn) else {
-            return Err(Refusal::not_found(kind, &key.name));
-        };
-        is_current(object, &current, (kind, &key.name))?;
-        let missing = || Refusal::not_found(kind, &key.name);
-        let pod = turn
-            .store
-            .pod_named(&key.namespace, &key.name, turn.ctx.symbols)
-            .ok_or_else(missing)?;
-        let row = turn.store.pod(pod).copied().ok_or_else(missing)?;
         let old = turn.store.template(row.template).clone();
         let list = fields::list(&asked.value, &["spec", LIST]);
         let mut causes = check(list, &current);

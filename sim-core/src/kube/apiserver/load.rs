@@ -77,14 +77,7 @@ impl ApiServer {
         let revision = turn.store.bump();
         turn.store.documents_mut().insert(
             key.clone(),
-            Document {
-                value,
-                row: RowReference::None,
-                created,
-                revision,
-                generation,
-                deletion: None,
-            },
+            Document::new(value, generation, created, revision),
         );
         note("load", kind, &name, turn);
         let object =

@@ -11,7 +11,7 @@
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::render::{address, object};
 use crate::kube::store::Store;
-use crate::kube::store::document::{Document, DocumentKey, RowReference};
+use crate::kube::store::document::{Document, DocumentKey};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 use crate::substrate::Substrate;
@@ -182,14 +182,7 @@ pub fn found(turn: &mut Turn<'_, '_>) {
         let revision = turn.store.bump();
         turn.store.documents_mut().insert_quietly(
             key,
-            Document {
-                value,
-                row: RowReference::None,
-                created: SimTime::ZERO,
-                revision,
-                generation,
-                deletion: None,
-            },
+            Document::new(value, generation, SimTime::ZERO, revision),
         );
     }
 }

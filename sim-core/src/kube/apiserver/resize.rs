@@ -12,10 +12,10 @@ use crate::manifest::value::Value;
 use super::admission::limits;
 use super::refusal::{Cause, cause};
 use super::template::build;
+use super::write::answer;
 use super::write::parse::{Old, parse};
-use super::write::pod::pod_document;
-use super::write::{answer, is_current};
-use super::{ApiServer, Refusal, Response, note, read};
+use super::write::pod::{Target, pod_document, target};
+use super::{ApiServer, Refusal, Response, note};
 
 const LISTS: [&str; 2] = ["initContainers", "containers"];
 
@@ -27,28 +27,18 @@ impl ApiServer {
         namespace: &str,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
-        let asked = parse(object, namespace, Old::Stored, turn)?;
+        let Target {
+            asked,
+            current,
+            pod,
+            row,
+        } = target(object, namespace, turn)?;
         let (kind, key) = (asked.kind, asked.key.clone());
-        if kind.kind != "Pod" {
-            return Err(Refusal::no_such_resource());
-        }
-        let Some(current) = read(kind, &key.namespace, &key.name, turn) else {
-            return Err(Refusal::not_found(kind, &key.name));
-        };
-        is_current(object, &current, (kind, &key.name))?;
-        let pod = turn
-            .store
-            .pod_named(&key.namespace, &key.name, turn.ctx.symbols)
-            .ok_or_else(|| Refusal::not_found(kind, &key.name))?;
         let mut value = current.clone();
         let mut causes = take(&asked.value, &mut value);
         let parsed = parse(&value, namespace, Old::Stored, turn)?;
         let KubeSpec::Pod(spec) = &parsed.spec else {
             return Err(Refusal::no_such_resource());
-        };
-        let row = turn.store.pod(pod).copied();
-        let Some(row) = row else {
-            return Err(Refusal::not_found(kind, &key.name));
         };
         let old = turn.store.template(row.template).clone();
         let written = ApiTemplate {

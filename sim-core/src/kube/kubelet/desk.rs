@@ -58,6 +58,17 @@ impl Desk<'_, '_> {
         self.out.order(order);
     }
 
+    /// Says that a pod was taken on or rejected.
+    pub fn taken_on(&mut self, worker: &Worker, host: Symbol) {
+        let Some((reason, message)) = &worker.rejected else {
+            return self.note("start", worker, Detail::To(Name::plain(host)), None);
+        };
+        let report = Report::warning(reason, sentence(message.to_string()));
+        self.record(worker, None, report);
+        let symbol = self.ctx.symbols.intern(reason);
+        self.note("reject", worker, Detail::Text(symbol), None);
+    }
+
     /// Leaves a line about a pod in the trace.
     pub fn note(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::name::{Name, Rule};
+use crate::base::name::Rule;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::rows::pod::{ContainerState, ContainerStatus, PodRow, PodStatus, Termination};
@@ -12,7 +12,7 @@ use crate::substrate::order::{MachineId, Order, Owner};
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::admission::admit;
-use super::desk::{Desk, Report, sentence};
+use super::desk::Desk;
 use super::preemption::Room;
 use super::worker::Worker;
 use super::{Event, Kubelets, changes, lifecycle, reattach, statics, stop};
@@ -162,14 +162,7 @@ impl Kubelets {
                 work.last.clone_from(&status.last);
             }
         }
-        if let Some((reason, message)) = &worker.rejected {
-            let report = Report::warning(reason, sentence(message.to_string()));
-            desk.record(&worker, None, report);
-            let symbol = desk.ctx.symbols.intern(reason);
-            desk.note("reject", &worker, Detail::Text(symbol), None);
-        } else {
-            desk.note("start", &worker, Detail::To(Name::plain(host)), None);
-        }
+        desk.taken_on(&worker, host);
         desk.request_status(&mut worker);
         lifecycle::advance(&mut worker, &self.settings, desk);
         let place = self.workers.get_mut(pod.slot());

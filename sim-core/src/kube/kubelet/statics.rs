@@ -41,7 +41,7 @@ use crate::substrate::order::MachineId;
 use crate::substrate::root_fs::Store as Tree;
 
 use super::admission::admit;
-use super::desk::{Desk, Report, sentence};
+use super::desk::Desk;
 use super::preemption::Room;
 use super::worker::Worker;
 use super::{Event, Kubelets, lifecycle, reattach, stop};
@@ -251,14 +251,7 @@ impl Kubelets {
             now,
         );
         worker.rejected = rejected;
-        if let Some((reason, message)) = worker.rejected.clone() {
-            let report = Report::warning(reason, sentence(message.to_string()));
-            desk.record(&worker, None, report);
-            let symbol = desk.ctx.symbols.intern(reason);
-            desk.note("reject", &worker, Detail::Text(symbol), None);
-        } else {
-            desk.note("start", &worker, Detail::To(Name::plain(host)), None);
-        }
+        desk.taken_on(&worker, host);
         let settings = self.settings;
         lifecycle::advance(&mut worker, &settings, &mut desk);
         self.statics.insert(StaticPod {

@@ -57,6 +57,20 @@ pub struct Document {
     pub deletion: Option<SimTime>,
 }
 
+impl Document {
+    /// A document without a row, as it is when it is made.
+    pub const fn new(value: Value, generation: i64, created: SimTime, revision: u32) -> Self {
+        Self {
+            value,
+            row: RowReference::None,
+            created,
+            revision,
+            generation,
+            deletion: None,
+        }
+    }
+}
+
 /// All documents.
 #[derive(Clone, Debug, Default)]
 pub struct Documents {

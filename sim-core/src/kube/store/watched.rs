@@ -89,17 +89,8 @@ impl Store {
     /// Adds a document that a loop made.
     pub fn add_document(&mut self, key: DocumentKey, value: Value, generation: i64, now: SimTime) {
         let revision = self.revision.bump();
-        self.documents.insert(
-            key,
-            Document {
-                value,
-                row: RowReference::None,
-                created: now,
-                revision,
-                generation,
-                deletion: None,
-            },
-        );
+        self.documents
+            .insert(key, Document::new(value, generation, now, revision));
     }
 
     /// Says that a namespace was made.

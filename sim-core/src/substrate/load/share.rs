@@ -93,6 +93,11 @@ impl Substrate {
             Version::V2 => limits.weight,
             Version::V1 => limits.shares,
         };
+        let group_part = |limits: &Limits| Part {
+            weight: weight_of(limits),
+            cap: cap_of(limits),
+            ..Part::default()
+        };
         let default = match version {
             Version::V2 => 100,
             Version::V1 => 1_024,
@@ -102,14 +107,13 @@ impl Substrate {
             .map(|row| row.profile.driver())
             .unwrap_or_default();
         if hogs > 0 {
-            parts.push(Part {
+            let own = Part {
                 weight: default,
                 wants: hogs * CPU,
                 ..Part::default()
-            });
-            let last = parts.len() - 1;
-            parts[0].below.push(last);
-            levels.insert("system.slice".to_owned(), last);
+            };
+            let index = below(&mut parts, 0, own);
+            levels.insert("system.slice".to_owned(), index);
         }
         for (sandbox, row) in self.sandboxes_on(machine) {
             let wanting: Vec<ContainerId> = self
@@ -140,13 +144,7 @@ impl Substrate {
                     Some(index) => *index,
                     None => {
                         let limits = self.limits_of(machine, &GroupKey::Level(path.clone()));
-                        parts.push(Part {
-                            weight: weight_of(&limits),
-                            cap: cap_of(&limits),
-                            ..Part::default()
-                        });
-                        let index = parts.len() - 1;
-                        parts[at].below.push(index);
+                        let index = below(&mut parts, at, group_part(&limits));
                         levels.insert(path.clone(), index);
                         index
                     }
@@ -154,14 +152,7 @@ impl Substrate {
             }
             if !row.spec.parents.is_empty() {
                 let limits = self.sandbox_limits(sandbox);
-                parts.push(Part {
-                    weight: weight_of(&limits),
-                    cap: cap_of(&limits),
-                    ..Part::default()
-                });
-                let index = parts.len() - 1;
-                parts[at].below.push(index);
-                at = index;
+                at = below(&mut parts, at, group_part(&limits));
             }
             for container in wanting {
                 let group = &self.containers[container].spec.group;
@@ -175,15 +166,14 @@ impl Substrate {
                         .entry(group.cpu_shares)
                         .or_insert_with(|| weight_of(&self.container_limits(container))),
                 };
-                parts.push(Part {
+                let leaf = Part {
                     weight,
                     cap: self.own_cap(container),
                     wants: self.containers[container].cpu.wanted(),
                     leaf: Some(container),
                     below: Vec::new(),
-                });
-                let index = parts.len() - 1;
-                parts[at].below.push(index);
+                };
+                below(&mut parts, at, leaf);
             }
         }
         (parts, 0)
@@ -234,6 +224,14 @@ impl Substrate {
         }
         held
     }
+}
+
+/// Puts a group below another; its place.
+fn below(parts: &mut Vec<Part>, at: usize, part: Part) -> usize {
+    let index = parts.len();
+    parts.push(part);
+    parts[at].below.push(index);
+    index
 }
 
 fn cap_of(limits: &Limits) -> Option<u64> {

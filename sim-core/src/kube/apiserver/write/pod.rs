@@ -7,14 +7,15 @@ use crate::api::kube::pod::{PodSpec, PodTemplate as ApiTemplate};
 use crate::base::name::Name;
 use crate::kube::apiserver::refusal::cause;
 use crate::kube::apiserver::template::{build, labels};
-use crate::kube::apiserver::{Refusal, priority};
-use crate::kube::rows::NodeId;
-use crate::kube::rows::pod::PodFlags;
+use crate::kube::apiserver::{Refusal, priority, read};
+use crate::kube::rows::pod::{PodFlags, PodRow};
+use crate::kube::rows::{NodeId, PodId};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
-use super::Parsed;
+use super::parse::{Old, parse};
 use super::rows::template_id;
+use super::{Parsed, is_current};
 
 /// The document that a pod is rendered from: what a template would say.
 pub(crate) fn pod_document(value: &Value) -> Value {
@@ -26,6 +27,48 @@ pub(crate) fn pod_document(value: &Value) -> Value {
     }
     document.set("spec", value.get("spec").cloned().unwrap_or_default());
     document
+}
+
+/// The pod that a request on one of its subresources is about.
+pub(crate) struct Target {
+    /// What was asked for.
+    pub(in crate::kube::apiserver) asked: Parsed,
+    /// The object as it is.
+    pub(in crate::kube::apiserver) current: Value,
+    /// Its row.
+    pub(in crate::kube::apiserver) pod: PodId,
+    /// Its row as it is.
+    pub(in crate::kube::apiserver) row: PodRow,
+}
+
+/// Reads a PUT to a pod's subresource.
+///
+/// # Errors
+/// Other kinds, a pod that is not there, another version.
+pub(crate) fn target(
+    object: &Value,
+    namespace: &str,
+    turn: &mut Turn<'_, '_>,
+) -> Result<Target, Refusal> {
+    let asked = parse(object, namespace, Old::Stored, turn)?;
+    let (kind, key) = (asked.kind, &asked.key);
+    if kind.kind != "Pod" {
+        return Err(Refusal::no_such_resource());
+    }
+    let missing = || Refusal::not_found(kind, &key.name);
+    let current = read(kind, &key.namespace, &key.name, turn).ok_or_else(missing)?;
+    is_current(object, &current, (kind, &key.name))?;
+    let pod = turn
+        .store
+        .pod_named(&key.namespace, &key.name, turn.ctx.symbols)
+        .ok_or_else(missing)?;
+    let row = turn.store.pod(pod).copied().ok_or_else(missing)?;
+    Ok(Target {
+        asked,
+        current,
+        pod,
+        row,
+    })
 }
 
 pub(super) fn create_pod(
