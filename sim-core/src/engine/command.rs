@@ -408,9 +408,15 @@ fn plain_amount(kind: FaultKind, text: &str) -> Result<u64, String> {
     if kind == FaultKind::ClockSkew {
         let (sign, span) = match text.strip_prefix(['-', '−']) {
             Some(span) => (-1, span),
-            None => (1, text.strip_prefix(['+', '±']).unwrap_or(text)),
+            None => (1, text.strip_prefix('+').unwrap_or(text)),
         };
-        let micros = SimDuration::parse(span)?.min(SKEW_MAX).as_micros();
+        let span = SimDuration::parse(span)?;
+        if span > SKEW_MAX {
+            return Err(format!(
+                "\"{text}\" is more than a clock is turned by here: a year"
+            ));
+        }
+        let micros = span.as_micros();
         return Ok((sign * micros.cast_signed()).cast_unsigned());
     }
     if kind != FaultKind::Loss {

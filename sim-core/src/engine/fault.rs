@@ -141,6 +141,14 @@ impl World {
             FaultState::Ended | FaultState::NotApplicable => return,
         }
         let fault = self.faults.list[index].clone();
+        let paces = matches!(
+            fault.spec.kind,
+            FaultKind::Partition
+                | FaultKind::Delay
+                | FaultKind::Loss
+                | FaultKind::DiskSlow
+                | FaultKind::ClockSkew
+        );
         match fault.spec.kind {
             FaultKind::NodeCrash
             | FaultKind::ZoneOutage
@@ -166,7 +174,9 @@ impl World {
                     self.on_substrate(|substrate, scope| {
                         substrate.remove_rule(rule, scope);
                     });
-                    self.pace_changed();
+                    if paces {
+                        self.pace_changed();
+                    }
                 }
             }
             FaultKind::CpuHog
@@ -198,7 +208,9 @@ impl World {
                     };
                     self.on_substrate(|substrate, scope| substrate.fault(end, scope));
                 }
-                self.pace_changed();
+                if paces {
+                    self.pace_changed();
+                }
             }
             FaultKind::ApiserverDown
             | FaultKind::ApiserverSlow

@@ -1,4 +1,5 @@
-//! Links and disks that are slower than they should be, and clocks that are wrong: links that delay or lose packets, as Chaos Mesh's NetworkChaos has them made with `tc netem`.
+//! Links that delay or lose packets, as Chaos Mesh's NetworkChaos has them made with `tc netem`, disks
+//! that are slower than they should be, and clocks that are wrong.
 //!
 //! `A|B` shapes what passes between two groups of machines, either way; a machine alone or a replica
 //! shapes what its own interface sends, to whomever. A disk is slowed down as `dm-delay` and a throttled
@@ -7,7 +8,7 @@
 use crate::base::rng::stable_hash_parts;
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
-use crate::substrate::net::wire::Wire;
+use crate::substrate::net::wire::{WHOLE, Wire};
 use crate::substrate::order::SubstrateFault;
 use crate::substrate::rule::{Rule, Side};
 
@@ -34,7 +35,7 @@ impl World {
             text = wire.delay.exact();
         } else {
             let loss = spec.amount.unwrap_or(LOSS);
-            wire.loss = u32::try_from(loss).unwrap_or(u32::MAX);
+            wire.loss = u32::try_from(loss).unwrap_or(WHOLE).min(WHOLE);
             let part = format!("{:04}", loss % 10_000);
             let text_of = format!("{}.{part}", loss / 10_000);
             text = format!("{}%", text_of.trim_end_matches('0').trim_end_matches('.'));
@@ -72,6 +73,7 @@ impl World {
         let detail = Detail::Text(self.symbols.intern(&text));
         self.note("fault", spec.kind.name(), "link", &spec.target, detail);
         self.stand(index, rule);
+        self.pace_changed();
         true
     }
 
@@ -126,7 +128,7 @@ impl World {
     /// What etcd waits for, or what a control machine's clock shows, may be other now.
     pub(super) fn pace_changed(&mut self) {
         if matches!(self.plane, Plane::Kubernetes(_)) {
-            self.lend_kube(|plane, context, out| plane.disks_changed(context, out));
+            self.lend_kube(|plane, context, out| plane.pace_changed(context, out));
         }
     }
 }

@@ -160,6 +160,8 @@ pub struct ControlPlane {
     answers: Vec<SimDuration>,
     /// How much longer a quorum takes to have a commit on disk because of links and disks.
     quorum: SimDuration,
+    /// By how much the control machines' clocks differed at the last look, in microseconds.
+    clocks_apart: u64,
     starting: BTreeSet<MachineId>,
     /// When control machines were lost that have not come back.
     fallen: BTreeMap<MachineId, SimTime>,
@@ -395,7 +397,7 @@ impl KubePlane {
     }
 
     /// Disks have become slower or faster, or clocks were turned.
-    pub fn disks_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+    pub fn pace_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
         self.read_clocks(ctx, out);
         self.look_again(ctx, out);
         self.tell(ctx, out);
@@ -414,7 +416,8 @@ impl KubePlane {
             .map(|machine| ctx.machines.clock_ahead(*machine));
         let apart = clocks.clone().max().zip(clocks.min());
         let apart = apart.map_or(0, |(most, least)| most.abs_diff(least));
-        if apart > DRIFT_MAX_US {
+        let known = std::mem::replace(&mut self.control_plane.clocks_apart, apart);
+        if apart > DRIFT_MAX_US && apart != known {
             let rule = Rule {
                 key: "clock difference against peer",
                 value: SimDuration::from_micros(apart),

@@ -359,13 +359,13 @@ impl Substrate {
         let is_uneven = target.is_uneven();
         let row = &mut self.probes[id];
         row.due = SimTime::MAX;
+        row.walk = walk;
         if changed.is_none() {
             if is_uneven {
                 self.plan_probe(id, scope);
             }
             return;
         }
-        row.walk = walk;
         self.plan_probe(id, scope);
         let success = walk.verdict == Some(true);
         if success {

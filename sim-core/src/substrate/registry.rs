@@ -498,7 +498,11 @@ impl Substrate {
         if let Some(error) = self.pull_objection(reference) {
             return Some(error);
         }
-        if self.wire(Some(machine), None).is_cut() {
+        let (there, back) = (
+            self.wire(Some(machine), None),
+            self.wire(None, Some(machine)),
+        );
+        if !there.connects(back) {
             return Some(PullError::RegistryDown);
         }
         if !image.program.exists {

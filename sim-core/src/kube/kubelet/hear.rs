@@ -189,7 +189,7 @@ impl Kubelets {
         let node = worker.node;
         self.images.released(&worker, desk.now());
         self.workers.clear(pod.slot());
-        self.shutdown_goes_on(machine, desk);
+        self.ended_on(Some(machine), desk);
         if let Some(trouble) = self.trouble.get_mut(&machine).filter(|it| it.lost) {
             trouble.orphans.push(Owner {
                 slot: pod.slot(),
@@ -239,7 +239,8 @@ impl Kubelets {
         } else if !status.ready && was_ready && worker.deadline.is_none() {
             desk.note("not-ready", worker, Detail::None, None);
         }
-        let (node, ends) = (worker.node, status.phase.is_terminal());
+        let (node, machine) = (worker.node, worker.machine);
+        let ends = status.phase.is_terminal();
         let had_ended = desk
             .store
             .pod(pod)
@@ -247,6 +248,7 @@ impl Kubelets {
         desk.store.set_pod_status(pod, status, now);
         if ends && !had_ended {
             self.retry_sizes(node, desk);
+            self.room_made(machine, desk);
         }
     }
 

@@ -46,8 +46,8 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
         worker.sandbox_ordered = true;
         // Each sandbox looks its class up anew.
         let runtime = handler(worker, desk);
-        if worker.place.runtime != runtime {
-            Arc::make_mut(&mut worker.place).runtime = runtime;
+        if *worker.place.runtime != *runtime.as_deref().unwrap_or("") {
+            Arc::make_mut(&mut worker.place).runtime = runtime.unwrap_or_default();
         }
         desk.order(Order::CreateSandbox {
             owner: owner(worker, 0),
@@ -109,13 +109,13 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
     }
 }
 
-/// The runtime's handler for a pod's sandbox. What names no class has the default one; a class that is
-/// gone has none, and a path is never one's name.
+/// The runtime's handler for a pod's sandbox; `None`: the pod names no class and has the default one. A
+/// class that is gone has no handler, and a path is never one's name.
 /// Source: `pkg/kubelet/runtimeclass/runtimeclass_manager.go`.
-fn handler(worker: &Worker, desk: &Desk<'_, '_>) -> Arc<str> {
+fn handler(worker: &Worker, desk: &Desk<'_, '_>) -> Option<Arc<str>> {
     let template = desk.store.template(worker.template);
     let class = template.document.str_at(&["spec", "runtimeClassName"]);
-    class.map_or(Arc::from(""), |name| {
+    class.map(|name| {
         runtime_class::handler(name, desk.store)
             .unwrap_or_else(|| format!("runtimeclass/{name}").into())
     })
@@ -612,7 +612,8 @@ fn late_text(worker: &Worker, at: (ContainerId, u8), desk: &Desk<'_, '_>) -> Opt
     let machines = desk.ctx.machines;
     let row = machines.container(at.0)?;
     let spec = row.spec.probes.iter().find(|spec| spec.which == at.1)?;
-    if !machines.answers_late(row.sandbox) {
+    // Without a timeout a probe waits as long as it takes.
+    if spec.timeout.is_zero() || !machines.answers_late(row.sandbox, spec.timeout) {
         return None;
     }
     let host = std::net::Ipv4Addr::from(worker.ip);

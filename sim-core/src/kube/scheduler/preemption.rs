@@ -10,7 +10,6 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::base::time::SimTime;
 use crate::kube::rows::PodId;
 use crate::kube::rows::watched::WatchedPart;
 use crate::kube::selector::Selector;
@@ -41,7 +40,8 @@ struct Budget {
 struct Victim {
     pod: PodId,
     priority: i32,
-    started: SimTime,
+    /// In whole seconds, as the API keeps it; a clock that is behind may have shown a negative one.
+    started: i64,
 }
 
 /// A node on which evictions would make room.
@@ -51,7 +51,7 @@ pub struct Plan {
     pub slot: u32,
     /// Who goes, the most important first.
     pub victims: Vec<PodId>,
-    ranks: Vec<(i32, SimTime)>,
+    ranks: Vec<(i32, i64)>,
     violations: u32,
 }
 
@@ -150,16 +150,15 @@ fn try_node(
         let Some(place) = cache.displace(pod, &demand, look) else {
             continue;
         };
-        // The API keeps whole seconds.
         let started = look
             .store
             .pod_details(pod)
             .started
-            .map(SimTime::truncated_to_second);
+            .map(|at| at.signed_micros().div_euclid(1_000_000));
         let victim = Victim {
             pod,
             priority: demand.priority,
-            started: started.unwrap_or(SimTime::MAX),
+            started: started.unwrap_or(i64::MAX),
         };
         taken.push((victim, demand, place));
     }
@@ -304,7 +303,7 @@ fn best(mut plans: Vec<Plan>) -> Option<Plan> {
             .ranks
             .iter()
             .filter(|(priority, _)| *priority == highest(plan))
-            .map(|(_, started)| started.as_micros())
+            .map(|(_, started)| *started)
             .min();
         -i128::from(earliest.unwrap_or(0))
     });
@@ -315,14 +314,11 @@ fn best(mut plans: Vec<Plan>) -> Option<Plan> {
 mod tests {
     use super::*;
 
-    fn plan(slot: u32, ranks: &[(i32, u64)]) -> Plan {
+    fn plan(slot: u32, ranks: &[(i32, i64)]) -> Plan {
         Plan {
             slot,
             victims: Vec::new(),
-            ranks: ranks
-                .iter()
-                .map(|(priority, started)| (*priority, SimTime::from_micros(*started)))
-                .collect(),
+            ranks: ranks.to_vec(),
             violations: 0,
         }
     }

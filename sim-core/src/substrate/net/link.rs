@@ -89,7 +89,7 @@ impl Sides {
     }
 
     fn open(&self, a: &[u8], b: &[u8]) -> bool {
-        !self.wire(a, b).is_cut() && !self.wire(b, a).is_cut()
+        self.wire(a, b).connects(self.wire(b, a))
     }
 
     /// What happens to packets on their way.
@@ -289,7 +289,7 @@ impl Substrate {
         let (mut sum, mut entries) = (0, 0);
         for group in &self.sides.groups {
             let (there, back) = self.sides.round(group.side, side, true);
-            if !there.is_cut() && !back.is_cut() {
+            if there.connects(back) {
                 sum += 2 * (there.delay + back.delay).as_micros() * u64::from(group.powered);
                 entries += u64::from(group.powered);
             }
@@ -314,9 +314,11 @@ impl Substrate {
         all
     }
 
-    /// Whether what a sandbox sends arrives late, or not at all.
-    pub fn answers_late(&self, sandbox: SandboxId) -> bool {
-        !self.sandbox_wire(sandbox).0.is_clear()
+    /// Whether what a sandbox sends, a packet of a connection's beginning and an answer, can take longer
+    /// than a client waits.
+    pub fn answers_late(&self, sandbox: SandboxId, patience: SimDuration) -> bool {
+        let (wire, _) = self.sandbox_wire(sandbox);
+        wire.loss > 0 || (wire.delay + wire.jitter) * 2 >= patience
     }
 
     /// Brings a sandbox's probes up to now: what it sends is about to take another time.
@@ -354,11 +356,15 @@ impl Substrate {
         let wire = self.wire(Some(machine), control);
         let back = self.wire(control, Some(machine));
         let row = &self.machines[machine];
-        if wire.loss == 0 || wire.is_cut() || !row.is_on() {
+        if wire.loss == 0 || !wire.connects(back) || !row.is_on() {
             if row.silence_due != SimTime::MAX || row.is_mute {
                 let row = &mut self.machines[machine];
                 (row.silence_due, row.is_mute) = (SimTime::MAX, false);
             }
+            return;
+        }
+        if row.is_mute && row.silence_due > scope.now {
+            // Its timers run on, whatever becomes of other links.
             return;
         }
         let key = row.stable_key;
@@ -376,9 +382,12 @@ impl Substrate {
             held = SimDuration::ZERO;
         }
         let row = &mut self.machines[machine];
-        (row.is_mute, row.silence_due, row.silence) = (false, due, held);
-        let wait = due.since(scope.now);
-        scope.out.after(wait, Event::Silence { machine });
+        let planned = std::mem::replace(&mut row.silence_due, due);
+        (row.is_mute, row.silence) = (false, held);
+        if planned != due {
+            let wait = due.since(scope.now);
+            scope.out.after(wait, Event::Silence { machine });
+        }
     }
 
     /// A machine's words begin to get lost, or one comes through again.

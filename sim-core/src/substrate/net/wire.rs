@@ -44,7 +44,7 @@ pub struct Wire {
     pub delay: SimDuration,
     /// By how much that varies, either way, each span as likely.
     pub jitter: SimDuration,
-    /// Packets that do not arrive, in millionths.
+    /// Packets that do not arrive, in millionths, at most [`WHOLE`].
     pub loss: u32,
 }
 
@@ -61,9 +61,9 @@ impl Wire {
         self == Self::default()
     }
 
-    /// Whether no connection lives on it.
-    pub fn is_cut(self) -> bool {
-        self.loss >= WHOLE || self.delay >= HANDSHAKE_MAX
+    /// Whether connections come about and live, `back` being the other direction.
+    pub fn connects(self, back: Self) -> bool {
+        self.loss < WHOLE && back.loss < WHOLE && self.delay + back.delay < HANDSHAKE_MAX
     }
 
     /// Whether each packet's luck is its own.
