@@ -143,6 +143,11 @@ pub enum Event {
         /// Whose.
         machine: MachineId,
     },
+    /// Certificates become valid by a machine's clock.
+    Trust {
+        /// Whose.
+        machine: MachineId,
+    },
     /// A machine's or a container's memory may be used up.
     Memory {
         /// Where.
@@ -262,6 +267,7 @@ impl Substrate {
             Event::Step { container } => self.container_step(container, scope),
             Event::Probe { probe } => self.probe_changes(probe, scope),
             Event::Silence { machine } => self.silence_due(machine, scope),
+            Event::Trust { machine } => self.clock_turned(machine, scope),
             Event::Memory { machine } => self.memory_due(machine, scope),
             Event::Serving { sandbox } => self.serving_due(sandbox, scope),
         }

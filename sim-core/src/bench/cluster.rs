@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
 use crate::base::time::{SimDuration, SimTime};
-use crate::engine::command::{Answer, Command, FaultKind, FaultSpec, MachineSpec, Orchestrator};
+use crate::engine::command::{Answer, Command, FaultKind, FaultSpec, Strength, MachineSpec, Orchestrator};
 use crate::engine::world::World;
 use crate::kube::Request;
 use crate::manifest::value::Value;
@@ -76,8 +76,7 @@ pub(super) fn run(workload: Workload, size: Size, seed: u64) -> Outcome {
                     target: ZONES[0].into(),
                     at: None,
                     duration,
-                    amount: None,
-                    span: None,
+                    strength: Strength::Usual,
                 },
             );
             pass(&mut world, SimDuration::from_secs(3600 + 60));
@@ -249,8 +248,7 @@ fn crash(world: &mut World, number: u32, duration: Option<SimDuration>) {
             target: machine_name(number),
             at: None,
             duration,
-            amount: None,
-            span: None,
+            strength: Strength::Usual,
         },
     );
 }

@@ -11,7 +11,7 @@ use crate::api::swarm::service::{
 };
 use crate::base::rng::Seed;
 use crate::base::time::SimDuration;
-use crate::engine::command::{Answer, Command, FaultKind, FaultSpec, MachineSpec, Orchestrator};
+use crate::engine::command::{Answer, Command, FaultKind, FaultSpec, Strength, MachineSpec, Orchestrator};
 use crate::engine::world::World;
 use crate::swarm::Request;
 
@@ -52,8 +52,7 @@ pub(super) fn run(size: Size, seed: u64) -> Outcome {
         target: ZONES[0].into(),
         at: None,
         duration: Some(OUTAGE),
-        amount: None,
-        span: None,
+        strength: Strength::Usual,
     }));
     pass(&mut world, OUTAGE + SimDuration::from_secs(60));
     converge(&mut world);

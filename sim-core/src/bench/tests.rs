@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::base::time::SimDuration;
 use crate::engine::checks;
-use crate::engine::command::{Command, FaultKind, FaultSpec};
+use crate::engine::command::{Command, FaultKind, FaultSpec, Strength};
 
 use super::{Size, Workload, api, burst, cluster, run};
 
@@ -71,8 +71,7 @@ fn a_cluster_that_is_full_keeps_its_invariants() {
         target: "zone-b".into(),
         at: None,
         duration: Some(SimDuration::from_secs(900)),
-        amount: None,
-        span: None,
+        strength: Strength::Usual,
     }));
     let mut waited = 0;
     for _ in 0..20 {

@@ -34,7 +34,7 @@ use super::table::Table;
 use super::{Output, Session};
 use crate::base::time::SimTime;
 use crate::engine::command::{
-    Answer, Command, FaultKind, FaultSpec, FileChange, FileWrite, Orchestrator,
+    Answer, Command, FaultKind, FaultSpec, Strength, FileChange, FileWrite, Orchestrator,
 };
 use crate::engine::world::World;
 use crate::substrate::container::ContainerState;
@@ -239,8 +239,7 @@ fn write(
                 target: node.into(),
                 at: None,
                 duration: None,
-                amount: None,
-                span: None,
+                strength: Strength::Usual,
             }),
             "",
         ),

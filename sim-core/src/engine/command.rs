@@ -202,12 +202,89 @@ pub struct FaultSpec {
     pub at: Option<SimTime>,
     /// For how long; `None`: until healed (a reboot: the boot's own time).
     pub duration: Option<SimDuration>,
-    /// How much, by kind: threads (`cores=2`), bytes per second (`rate=50Mi`), bytes (`size=10Gi`),
-    /// microseconds (`delay=2s`, `lag=5s`, a delay's `200ms`; a clock's `-10m` in two's complement),
-    /// millionths (a loss's `10%`).
-    pub amount: Option<u64>,
-    /// By how much a delay varies; how much longer each request to a disk takes.
-    pub span: Option<SimDuration>,
+    /// How much.
+    pub strength: Strength,
+}
+
+/// How much of a fault: each kind has a word of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Strength {
+    /// As much as is usual.
+    #[default]
+    Usual,
+    /// `cpu-hog … cores=2`.
+    Threads(u64),
+    /// Bytes per second: `memory-leak … rate=50Mi`, `registry-slow rate=1Mi`.
+    Rate(u64),
+    /// Bytes: `disk-fill … size=10Gi`.
+    Size(u64),
+    /// `etcd-slow delay=2s`, `watch-stale … lag=5s`.
+    Wait(SimDuration),
+    /// `delay … 200ms jitter=50ms`.
+    Late(Option<SimDuration>, Option<SimDuration>),
+    /// Millionths of the packets: `loss … 10%`.
+    Loss(u32),
+    /// Bytes per second and how much longer a request takes: `disk-slow … 5Mi`, `disk-slow … 200ms`.
+    Disk(Option<u64>, Option<SimDuration>),
+    /// Microseconds that a clock is turned by: `clock-skew … -10m`.
+    Clock(i64),
+}
+
+impl Strength {
+    /// Takes in one of a kind's words; a bare one has no key. `false`: the kind knows no such word, or
+    /// has it already.
+    fn read(&mut self, kind: FaultKind, key: &str, value: &str) -> Result<bool, String> {
+        let (late, disk) = match *self {
+            Self::Late(delay, jitter) => ((delay, jitter), (None, None)),
+            Self::Disk(rate, delay) => ((None, None), (rate, delay)),
+            _ => ((None, None), (None, None)),
+        };
+        let span = || SimDuration::parse(value);
+        *self = match (kind, key) {
+            (FaultKind::CpuHog, "cores" | "workers" | "threads") => Self::Threads(bytes(value)?),
+            (FaultKind::MemoryLeak | FaultKind::RegistrySlow, "rate") => Self::Rate(bytes(value)?),
+            (FaultKind::DiskFill, "size") => Self::Size(bytes(value)?),
+            (FaultKind::EtcdSlow | FaultKind::ApiserverSlow, "delay")
+            | (FaultKind::WatchStale, "lag") => Self::Wait(span()?),
+            (FaultKind::Delay, "jitter") => Self::Late(late.0, Some(span()?)),
+            (FaultKind::Delay, "latency") => Self::Late(Some(span()?), late.1),
+            (FaultKind::Delay, "") if late.0.is_none() => Self::Late(Some(span()?), late.1),
+            (FaultKind::DiskSlow, "rate") => Self::Disk(Some(bytes(value)?), disk.1),
+            (FaultKind::DiskSlow, "delay") => Self::Disk(disk.0, Some(span()?)),
+            // What is no time is bytes per second.
+            (FaultKind::DiskSlow, "") if *self == Self::Usual => match span() {
+                Ok(delay) => Self::Disk(None, Some(delay)),
+                Err(_) => Self::Disk(Some(bytes(value)?), None),
+            },
+            (FaultKind::Loss, "loss") => Self::Loss(share(value)?),
+            (FaultKind::Loss, "") if *self == Self::Usual => Self::Loss(share(value)?),
+            (FaultKind::ClockSkew, "offset") => Self::Clock(offset(value)?),
+            (FaultKind::ClockSkew, "") if *self == Self::Usual => Self::Clock(offset(value)?),
+            _ => return Ok(false),
+        };
+        Ok(true)
+    }
+
+    /// How long somebody waits, where the fault says so.
+    pub const fn wait(self) -> Option<SimDuration> {
+        match self {
+            Self::Wait(wait) => Some(wait),
+            _ => None,
+        }
+    }
+
+    /// As the text of a command has it: a number, and a time beside it.
+    fn parts(self) -> (Option<u64>, Option<SimDuration>) {
+        match self {
+            Self::Usual => (None, None),
+            Self::Threads(amount) | Self::Rate(amount) | Self::Size(amount) => (Some(amount), None),
+            Self::Wait(wait) => (Some(wait.as_micros()), None),
+            Self::Late(delay, jitter) => (delay.map(SimDuration::as_micros), jitter),
+            Self::Loss(share) => (Some(share.into()), None),
+            Self::Disk(rate, delay) => (rate, delay),
+            Self::Clock(by) => (Some(by.cast_unsigned()), None),
+        }
+    }
 }
 
 impl fmt::Debug for FaultSpec {
@@ -218,11 +295,12 @@ impl fmt::Debug for FaultSpec {
             .field("target", &self.target)
             .field("at", &self.at)
             .field("duration", &self.duration);
-        if self.amount.is_some() {
-            text.field("amount", &self.amount);
+        let (amount, span) = self.strength.parts();
+        if amount.is_some() {
+            text.field("amount", &amount);
         }
-        if self.span.is_some() {
-            text.field("span", &self.span);
+        if span.is_some() {
+            text.field("span", &span);
         }
         text.finish()
     }
@@ -288,8 +366,7 @@ impl FaultSpec {
         let mut target = String::new();
         let mut at = None;
         let mut duration = None;
-        let mut amount = None;
-        let mut span = None;
+        let mut strength = Strength::Usual;
         while let Some(word) = words.next() {
             match word {
                 "at" => {
@@ -304,63 +381,16 @@ impl FaultSpec {
                 }
                 _ if word.contains('=') && (!target.is_empty() || !kind.needs_target()) => {
                     let (key, value) = word.split_once('=').unwrap_or((word, ""));
-                    let known = match kind {
-                        FaultKind::CpuHog => matches!(key, "cores" | "workers" | "threads"),
-                        FaultKind::MemoryLeak | FaultKind::RegistrySlow => key == "rate",
-                        FaultKind::DiskSlow => matches!(key, "rate" | "delay"),
-                        FaultKind::DiskFill => key == "size",
-                        FaultKind::EtcdSlow | FaultKind::ApiserverSlow => key == "delay",
-                        FaultKind::WatchStale => key == "lag",
-                        FaultKind::Delay => matches!(key, "latency" | "jitter"),
-                        FaultKind::Loss => key == "loss",
-                        FaultKind::ClockSkew => key == "offset",
-                        _ => false,
-                    };
-                    if !known {
+                    if key.is_empty() || !strength.read(kind, key, value)? {
                         return Err(format!("{kind_word} knows no \"{key}\""));
                     }
-                    match kind {
-                        FaultKind::Delay if key == "jitter" => {
-                            span = Some(SimDuration::parse(value)?);
-                            continue;
-                        }
-                        FaultKind::DiskSlow if key == "delay" => {
-                            span = Some(SimDuration::parse(value)?);
-                            continue;
-                        }
-                        FaultKind::EtcdSlow
-                        | FaultKind::ApiserverSlow
-                        | FaultKind::WatchStale
-                        | FaultKind::Delay
-                        | FaultKind::Loss
-                        | FaultKind::ClockSkew => {
-                            amount = Some(plain_amount(kind, value)?);
-                            continue;
-                        }
-                        _ => {}
-                    }
-                    amount = Some(bytes(value)?);
                 }
                 _ if target.is_empty() => target = word.to_owned(),
                 "|" => {
                     target.push('|');
                     target.push_str(words.next().ok_or("'|' needs machines on both sides")?);
                 }
-                // What is no time is bytes per second.
-                _ if kind == FaultKind::DiskSlow && amount.is_none() && span.is_none() => {
-                    span = SimDuration::parse(word).ok();
-                    if span.is_none() {
-                        amount = Some(bytes(word)?);
-                    }
-                }
-                _ if amount.is_none()
-                    && matches!(
-                        kind,
-                        FaultKind::Delay | FaultKind::Loss | FaultKind::ClockSkew
-                    ) =>
-                {
-                    amount = Some(plain_amount(kind, word)?);
-                }
+                _ if strength.read(kind, "", word)? => {}
                 _ => {
                     return Err(format!(
                         "unexpected \"{word}\" in fault \"{text}\"; a fault is 'KIND TARGET at T [for D]'"
@@ -389,8 +419,7 @@ impl FaultSpec {
             target: target.into(),
             at,
             duration,
-            amount,
-            span,
+            strength,
         })
     }
 }
@@ -403,29 +432,27 @@ fn bytes(text: &str) -> Result<u64, String> {
 /// Most that a clock is turned by: a year.
 const SKEW_MAX: SimDuration = SimDuration::from_secs(365 * 86_400);
 
-/// A kind's amount where it stands alone: a duration, or a share in percent as millionths.
-fn plain_amount(kind: FaultKind, text: &str) -> Result<u64, String> {
-    if kind == FaultKind::ClockSkew {
-        let (sign, span) = match text.strip_prefix(['-', '−']) {
-            Some(span) => (-1, span),
-            None => (1, text.strip_prefix('+').unwrap_or(text)),
-        };
-        let span = SimDuration::parse(span)?;
-        if span > SKEW_MAX {
-            return Err(format!(
-                "\"{text}\" is more than a clock is turned by here: a year"
-            ));
-        }
-        let micros = span.as_micros();
-        return Ok((sign * micros.cast_signed()).cast_unsigned());
+/// What a clock is turned by, in microseconds.
+fn offset(text: &str) -> Result<i64, String> {
+    let (sign, span) = match text.strip_prefix(['-', '−']) {
+        Some(span) => (-1, span),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let span = SimDuration::parse(span)?;
+    if span > SKEW_MAX {
+        return Err(format!(
+            "\"{text}\" is more than a clock is turned by here: a year"
+        ));
     }
-    if kind != FaultKind::Loss {
-        return Ok(SimDuration::parse(text)?.as_micros());
-    }
+    Ok(sign * span.as_micros().cast_signed())
+}
+
+/// A share in percent, as millionths.
+fn share(text: &str) -> Result<u32, String> {
     let wrong = || format!("\"{text}\" is no share; write e.g. 10% or 0.5%");
     let number = text.strip_suffix('%').unwrap_or(text);
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-    let whole: u64 = whole.parse().map_err(|_| wrong())?;
+    let whole: u32 = whole.parse().map_err(|_| wrong())?;
     let is_number = part.len() <= 4 && part.bytes().all(|digit| digit.is_ascii_digit());
     let share = whole.saturating_mul(10_000);
     let share = share.saturating_add(format!("{part:0<4}").parse().map_err(|_| wrong())?);

@@ -7,7 +7,7 @@ use crate::des::notice::Detail;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId, SubstrateFault};
 use crate::substrate::rule::{Rule, RuleId, Side};
 
-use super::command::{Answer, FaultKind, FaultSpec};
+use super::command::{Answer, FaultKind, FaultSpec, Strength};
 use super::event::Event;
 use super::world::{Plane, World};
 
@@ -396,7 +396,10 @@ impl World {
             FaultKind::CpuHog => {
                 /// Threads unless the fault says how many.
                 const THREADS: u64 = 1;
-                let threads = spec.amount.unwrap_or(THREADS);
+                let threads = match spec.strength {
+                    Strength::Threads(threads) => threads,
+                    _ => THREADS,
+                };
                 self.note(
                     "fault",
                     spec.kind.name(),
@@ -430,10 +433,11 @@ impl World {
                     &spec.target,
                     Detail::None,
                 );
-                self.strain(
-                    index,
-                    SubstrateFault::Leak(container, spec.amount.unwrap_or(RATE)),
-                );
+                let rate = match spec.strength {
+                    Strength::Rate(rate) => rate,
+                    _ => RATE,
+                };
+                self.strain(index, SubstrateFault::Leak(container, rate));
             }
             FaultKind::DiskFill => {
                 let Some(machine) = self.target_machine(&spec.target) else {
@@ -444,10 +448,11 @@ impl World {
                 // Unless the fault says how much, all that is left.
                 let size = self.substrate.disk_bytes(machine);
                 let left = size.saturating_sub(self.substrate.disk_used(machine, self.now));
-                self.strain(
-                    index,
-                    SubstrateFault::FillDisk(machine, spec.amount.unwrap_or(left)),
-                );
+                let size = match spec.strength {
+                    Strength::Size(size) => size,
+                    _ => left,
+                };
+                self.strain(index, SubstrateFault::FillDisk(machine, size));
             }
             FaultKind::StorageLoss => {
                 let Some(machine) = self.target_machine(&spec.target) else {
@@ -477,7 +482,10 @@ impl World {
                 /// Bytes per second unless the fault says how many: 1 MiB.
                 const RATE: u64 = 1 << 20;
                 self.note("fault", spec.kind.name(), "registry", "all", Detail::None);
-                let rate = spec.amount.unwrap_or(RATE).max(1);
+                let rate = match spec.strength {
+                    Strength::Rate(rate) => rate.max(1),
+                    _ => RATE,
+                };
                 self.stand(index, Rule::RegistrySlow { rate });
             }
             FaultKind::ImageMissing => {

@@ -21,11 +21,11 @@ use super::world::{Plane, World};
 
 /// How much longer a commit takes unless the fault says how much: what a disk with an exhausted
 /// budget of operations does to etcd.
-const COMMIT_DELAY_US: u64 = 500_000;
+const COMMIT_DELAY: SimDuration = SimDuration::from_millis(500);
 /// How much longer an answer of the API server takes unless the fault says how much: half of the
 /// second that its service level allows a call for one object.
 /// Source: kubernetes/community `sig-scalability/slos/api_call_latency.md`.
-const ANSWER_DELAY_US: u64 = 500_000;
+const ANSWER_DELAY: SimDuration = SimDuration::from_millis(500);
 /// Time between two tries to evict a pod that its budget protects.
 /// Source: `staging/src/k8s.io/kubectl/pkg/drain/drain.go`.
 const DRAIN_RETRY: SimDuration = SimDuration::from_secs(5);
@@ -119,7 +119,7 @@ impl World {
     }
 
     fn watch_lags(&mut self, reader: Reader, spec: &FaultSpec, on: bool) {
-        let lag = spec.amount.map(SimDuration::from_micros);
+        let lag = spec.strength.wait();
         self.lend_kube(|plane, context, out| plane.watch_lags(reader, lag, on, context, out));
     }
 
@@ -127,12 +127,10 @@ impl World {
         Some(match spec.kind {
             FaultKind::ApiserverDown => Outage::ApiServers,
             FaultKind::EtcdSlow => {
-                let delay = spec.amount.unwrap_or(COMMIT_DELAY_US);
-                Outage::Commit(SimDuration::from_micros(delay))
+                Outage::Commit(spec.strength.wait().unwrap_or(COMMIT_DELAY))
             }
             FaultKind::ApiserverSlow => {
-                let delay = spec.amount.unwrap_or(ANSWER_DELAY_US);
-                Outage::Answer(SimDuration::from_micros(delay))
+                Outage::Answer(spec.strength.wait().unwrap_or(ANSWER_DELAY))
             }
             FaultKind::EtcdMemberLoss => {
                 let machine = self.target_machine(&spec.target)?;

@@ -12,13 +12,13 @@ use crate::substrate::net::wire::{WHOLE, Wire};
 use crate::substrate::order::SubstrateFault;
 use crate::substrate::rule::{Rule, Side};
 
-use super::command::{FaultKind, FaultSpec};
+use super::command::{FaultKind, FaultSpec, Strength};
 use super::world::{Plane, World};
 
 /// Delay unless the fault says how much: between continents.
-const DELAY_US: u64 = 200_000;
+const DELAY: SimDuration = SimDuration::from_millis(200);
 /// Loss unless the fault says how much, in millionths: a tenth.
-const LOSS: u64 = 100_000;
+const LOSS: u32 = 100_000;
 /// How much longer a request to a slow disk takes unless the fault says how much.
 const DISK_DELAY: SimDuration = SimDuration::from_millis(100);
 /// By how much a clock is ahead unless the fault says by how much, in microseconds.
@@ -30,12 +30,19 @@ impl World {
         let mut wire = Wire::default();
         let text;
         if spec.kind == FaultKind::Delay {
-            wire.delay = SimDuration::from_micros(spec.amount.unwrap_or(DELAY_US));
-            wire.jitter = spec.span.unwrap_or(SimDuration::ZERO);
+            let (delay, jitter) = match spec.strength {
+                Strength::Late(delay, jitter) => (delay, jitter),
+                _ => (None, None),
+            };
+            wire.delay = delay.unwrap_or(DELAY);
+            wire.jitter = jitter.unwrap_or(SimDuration::ZERO);
             text = wire.delay.exact();
         } else {
-            let loss = spec.amount.unwrap_or(LOSS);
-            wire.loss = u32::try_from(loss).unwrap_or(WHOLE).min(WHOLE);
+            let loss = match spec.strength {
+                Strength::Loss(loss) => loss,
+                _ => LOSS,
+            };
+            wire.loss = loss.min(WHOLE);
             let part = format!("{:04}", loss % 10_000);
             let text_of = format!("{}.{part}", loss / 10_000);
             text = format!("{}%", text_of.trim_end_matches('0').trim_end_matches('.'));
@@ -83,11 +90,11 @@ impl World {
             return self.not_applicable(spec);
         };
         self.hit(index, machine);
-        let delay = match (spec.amount, spec.span) {
-            (None, None) => DISK_DELAY,
-            (_, span) => span.unwrap_or(SimDuration::ZERO),
+        let (rate, delay) = match spec.strength {
+            Strength::Disk(rate, delay) => (rate, delay.unwrap_or(SimDuration::ZERO)),
+            _ => (None, DISK_DELAY),
         };
-        let rate = spec.amount.map(|rate| rate.max(1));
+        let rate = rate.map(|rate| rate.max(1));
         let mut words = Vec::new();
         if let Some(rate) = rate {
             words.push(format!("{rate} B/s"));
@@ -114,7 +121,10 @@ impl World {
             return self.not_applicable(spec);
         };
         self.hit(index, machine);
-        let by = spec.amount.map_or(SKEW_US, u64::cast_signed);
+        let by = match spec.strength {
+            Strength::Clock(by) => by,
+            _ => SKEW_US,
+        };
         let span = SimDuration::from_micros(by.unsigned_abs()).exact();
         let text = format!("{}{span}", if by < 0 { "-" } else { "+" });
         let name = self.machine_text(machine).to_owned();

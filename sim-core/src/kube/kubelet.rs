@@ -16,6 +16,7 @@
 //! Not modelled: what hooks ask of servers (only pauses take time). Failed probes are reported when they
 //! change something, not each time.
 
+pub mod active_deadline;
 pub mod admission;
 pub mod agent;
 pub mod backoff;
@@ -411,11 +412,15 @@ impl Kubelets {
                 container,
                 which,
                 success,
+                late,
             } => {
                 if let Some((worker, index)) = self.owned(owner) {
-                    lifecycle::probed(
-                        worker, index, container, which, success, &settings, &mut desk,
-                    );
+                    let verdict = lifecycle::Verdict {
+                        which,
+                        success,
+                        late,
+                    };
+                    lifecycle::probed(worker, index, container, verdict, &settings, &mut desk);
                 }
             }
             Upcall::PortTaken { .. } => {}

@@ -434,11 +434,9 @@ impl View<'_> {
             * 1_000
             + u64::from(row.ordinal % 1_000);
         let own_name = format!("{name}.{suffix:x}");
-        let field = event.container.map_or(Value::Null, |container| {
-            match self.symbols.text(container) {
-                listed if listed.ends_with('}') => format!("spec.{listed}").into(),
-                container => format!("spec.containers{{{container}}}").into(),
-            }
+        let field = event.container.map_or(Value::Null, |(list, name)| {
+            let name = self.symbols.text(name);
+            format!("spec.{}{{{name}}}", list.text()).into()
         });
         let involved = object([
             (

@@ -70,6 +70,8 @@ pub struct PodTemplate {
     pub tolerations: Arc<[Toleration]>,
     /// `terminationGracePeriodSeconds`.
     pub grace: SimDuration,
+    /// `activeDeadlineSeconds`.
+    pub active: Option<SimDuration>,
     /// `controller.kubernetes.io/pod-deletion-cost`.
     pub deletion_cost: i32,
     /// `spec.priority`, as admission resolved it.

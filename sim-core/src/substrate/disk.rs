@@ -58,11 +58,14 @@ impl Substrate {
 
     /// Bytes per second that a machine's disk carries when many requests are under way.
     pub fn disk_rate(&self, machine: MachineId) -> u64 {
-        let Some((rate, delay)) = self.slow_disk(machine) else {
-            return DISK_RATE;
-        };
+        self.slow_disk_rate(machine).unwrap_or(DISK_RATE)
+    }
+
+    /// The same of a disk that is slower than it should be.
+    pub(super) fn slow_disk_rate(&self, machine: MachineId) -> Option<u64> {
+        let (rate, delay) = self.slow_disk(machine)?;
         let queued = (REQUEST * QUEUE * 1_000_000).checked_div(delay.as_micros());
-        rate.min(queued.unwrap_or(rate)).max(1)
+        Some(rate.min(queued.unwrap_or(rate)).max(1))
     }
 
     /// How much longer so many bytes take in so many requests one after another.

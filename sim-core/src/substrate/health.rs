@@ -51,6 +51,8 @@ struct Walk {
     streak_success: bool,
     /// The verdict that holds.
     verdict: Option<bool>,
+    /// Whether the last one was not answered in time.
+    late: bool,
 }
 
 /// What is probed.
@@ -105,8 +107,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Result and duration of a probe that starts at this time.
-    fn result(&self, at: SimTime) -> (bool, SimDuration) {
+    /// Result and duration of a probe that starts at this time; no result: its time was over.
+    fn result(&self, at: SimTime) -> (Option<bool>, SimDuration) {
         let timeout = if self.spec.timeout.is_zero() {
             SimDuration::MAX
         } else {
@@ -117,9 +119,9 @@ impl<'a> Target<'a> {
             .outcome(&self.spec.action, at.since(self.since), self.hung)
             .later(self.way(at))
         {
-            Outcome::Success(span) if span < timeout => (true, span),
-            Outcome::Failure(span) if span < timeout => (false, span),
-            Outcome::Success(_) | Outcome::Failure(_) | Outcome::Hang => (false, timeout),
+            Outcome::Success(span) if span < timeout => (Some(true), span),
+            Outcome::Failure(span) if span < timeout => (Some(false), span),
+            Outcome::Success(_) | Outcome::Failure(_) | Outcome::Hang => (None, timeout),
         }
     }
 
@@ -168,11 +170,13 @@ impl<'a> Target<'a> {
                 return (walk, None);
             }
             let start = walk.tick;
-            let (success, span) = self.result(start);
+            let (result, span) = self.result(start);
             let end = start + span;
             if end > limit || end == SimTime::MAX {
                 return (walk, None);
             }
+            let success = result == Some(true);
+            walk.late = result.is_none();
             let protected = !success && self.is_protected(start, walk.verdict);
             if !protected {
                 walk.streak = if walk.streak_success == success {
@@ -286,6 +290,7 @@ impl Substrate {
                 streak: 0,
                 streak_success: false,
                 verdict: probe.initial,
+                late: false,
             };
             first = Some(self.probes.insert(Probe {
                 container,
@@ -376,6 +381,7 @@ impl Substrate {
             container,
             which,
             success,
+            late: walk.late,
         });
     }
 
@@ -443,8 +449,9 @@ impl Substrate {
         None
     }
 
-    /// The verdict that holds for a probe of a container now; none before the first.
-    pub fn probe_verdict(&self, container: ContainerId, which: u8) -> Option<bool> {
+    /// The verdict that holds for a probe of a container now, and whether its last answer did not come
+    /// in time; none before the first.
+    pub fn probe_verdict(&self, container: ContainerId, which: u8) -> Option<(bool, bool)> {
         let row = self.containers.get(container)?;
         let mut next = row.first_probe;
         while let Some(id) = next {
@@ -455,7 +462,7 @@ impl Substrate {
                 .get(usize::from(probe.index))
                 .is_some_and(|spec| spec.which == which)
             {
-                return probe.walk.verdict;
+                return probe.walk.verdict.map(|verdict| (verdict, probe.walk.late));
             }
             next = probe.next;
         }

@@ -133,6 +133,8 @@ pub struct Machine {
     pub(super) clock: Vec<(SimTime, i64)>,
     /// Whether the control plane's certificates are not valid by its clock, as a new connection found.
     pub(super) is_distrusted: bool,
+    /// When they become valid by its clock.
+    pub(super) trust_due: Option<SimTime>,
     /// Whether all that its agent says gets lost just now.
     pub(super) is_mute: bool,
     /// When that begins or ends; [`SimTime::MAX`]: never.
@@ -218,6 +220,7 @@ impl Substrate {
             connected: true,
             clock: Vec::new(),
             is_distrusted: false,
+            trust_due: None,
             is_mute: false,
             silence_due: SimTime::MAX,
             silence: SimDuration::ZERO,
@@ -417,6 +420,21 @@ impl Substrate {
         let changes = self.machines.get(machine).map_or(&[][..], |row| &row.clock);
         let last = changes.iter().rev().find(|(from, _)| *from <= at);
         last.map_or(at, |(_, ahead)| at.shifted(*ahead))
+    }
+
+    /// When a machine's clock showed a time: the last such moment, or the one at which it was turned
+    /// past it.
+    pub fn when(&self, machine: MachineId, clock: SimTime) -> SimTime {
+        let changes = self.machines.get(machine).map_or(&[][..], |row| &row.clock);
+        let mut until = None;
+        for (from, ahead) in changes.iter().rev() {
+            let at = clock.shifted(ahead.saturating_neg());
+            if at >= *from {
+                return until.map_or(at, |until| at.min(until));
+            }
+            until = Some(*from);
+        }
+        until.map_or(clock, |until| clock.min(until))
     }
 
     /// Whether a machine's clock was ever turned.

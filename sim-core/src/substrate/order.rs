@@ -456,6 +456,8 @@ pub enum Upcall {
         which: u8,
         /// The verdict.
         success: bool,
+        /// Whether the last answer did not come in time.
+        late: bool,
     },
     /// The port that [`Order::BindPort`] wanted is taken.
     PortTaken {

@@ -320,7 +320,7 @@ impl Substrate {
         scope: &Scope<'_>,
     ) {
         let limit = self.container_limits(at.1).io[1].filter(|rate| *rate > 0);
-        let slow = self.slow_disk(at.0).map(|_| self.disk_rate(at.0));
+        let slow = self.slow_disk_rate(at.0);
         let Some(rate) = limit.into_iter().chain(slow).min() else {
             return;
         };

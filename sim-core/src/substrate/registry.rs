@@ -255,10 +255,18 @@ impl Substrate {
 
     /// Whether a machine has an image, however its reference is written.
     pub fn has_image(&self, machine: MachineId, text: &str, symbols: &Symbols) -> bool {
+        self.holds(machine, symbols.get(text), text)
+    }
+
+    /// The same of a reference that is written so.
+    pub fn has_image_as(&self, machine: MachineId, text: Symbol, symbols: &Symbols) -> bool {
+        self.holds(machine, Some(text), symbols.text(text))
+    }
+
+    fn holds(&self, machine: MachineId, written: Option<Symbol>, text: &str) -> bool {
         let images = &self.images;
-        let written = symbols.get(text);
         let number = written
-            .and_then(|text| images.by_text.get(&text))
+            .and_then(|written| images.by_text.get(&written))
             .or_else(|| {
                 let reference = ImageRef::parse(text)?;
                 images.by_canonical.get(&reference.canonical())

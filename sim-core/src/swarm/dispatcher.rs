@@ -8,7 +8,8 @@
 //! beat k --period k (5 s +- 0.5 s)--> beat k+1 ...   expiry = last beat + 3 x its own period
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::id::Id;
 use crate::base::name::{Name, Rule};
@@ -128,7 +129,7 @@ impl Session {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reports {
     /// Nodes with the time at which their reports arrive.
-    nodes: Vec<(NodeId, SimTime)>,
+    nodes: BTreeMap<NodeId, SimTime>,
     /// The next round, if there is one.
     due: Option<SimTime>,
 }
@@ -514,9 +515,8 @@ impl SwarmPlane {
             return;
         }
         let arrives = ctx.now + self.way(node, false, ctx);
-        let nodes = &mut self.reports.nodes;
-        if let Err(place) = nodes.binary_search_by_key(&node, |(known, _)| *known) {
-            nodes.insert(place, (node, arrives));
+        if let Entry::Vacant(place) = self.reports.nodes.entry(node) {
+            place.insert(arrives);
             self.next_reports(arrives, ctx.now, out);
         }
     }
@@ -534,13 +534,17 @@ impl SwarmPlane {
     /// Writes all reported statuses.
     pub(crate) fn write_reports(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<Event>) {
         self.reports.due = self.reports.due.filter(|due| *due > ctx.now);
-        let (there, under_way): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reports.nodes)
-            .into_iter()
-            .partition(|(_, arrives)| *arrives <= ctx.now);
-        for (_, arrives) in &under_way {
-            self.next_reports(*arrives, ctx.now, out);
+        let mut there = std::mem::take(&mut self.reports.nodes);
+        there.retain(|node, arrives| {
+            let is_there = *arrives <= ctx.now;
+            if !is_there {
+                self.reports.nodes.insert(*node, *arrives);
+            }
+            is_there
+        });
+        if let Some(first) = self.reports.nodes.values().min().copied() {
+            self.next_reports(first, ctx.now, out);
         }
-        self.reports.nodes = under_way;
         for (node, _) in there {
             let Some(session) = self
                 .sessions

@@ -68,6 +68,7 @@ pub fn build(
     let annotation = written
         .annotations
         .get("controller.kubernetes.io/pod-deletion-cost");
+    let active = document.i64_at(&["spec", "activeDeadlineSeconds"]);
     PodTemplate {
         namespace,
         labels: labels(&written.labels),
@@ -77,6 +78,7 @@ pub fn build(
         qos: qos(spec),
         tolerations: tolerations(spec, turn).into(),
         grace: SimDuration::from_secs(spec.termination_grace_period_seconds.into()),
+        active: active.map(|seconds| SimDuration::from_secs(seconds.unsigned_abs())),
         deletion_cost: annotation.and_then(|text| text.parse().ok()).unwrap_or(0),
         priority: priority.value,
         preempts: priority.preempts,

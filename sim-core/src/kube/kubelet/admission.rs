@@ -3,16 +3,195 @@
 
 use std::sync::Arc;
 
+use crate::base::name::Name;
 use crate::kube::apiserver::priority::SYSTEM_CLUSTER_CRITICAL;
 use crate::kube::rows::node::NodeRow;
+use crate::kube::rows::pod::PodRow;
 use crate::kube::rows::{NodeId, PodId};
+use crate::kube::scheduler::demand::host_ports;
 use crate::kube::scheduler::plugins::{affinity, taints};
 use crate::kube::store::Store;
 use crate::kube::template::{PodTemplate, QosClass};
 
+use crate::substrate::order::MachineId;
+
 use super::Kubelets;
+use super::desk::Desk;
+use super::preemption::Room;
+use super::statics::is_mirror;
+
+/// Reason and message of a pod that its node refuses.
+pub(super) type Rejection = (&'static str, Arc<str>);
+
+/// What becomes of a pod that is new to its agent.
+pub(super) enum Admission {
+    /// It is taken.
+    Taken,
+    /// It is refused.
+    Refused(Rejection),
+    /// It waits until those that were put out for it have ended.
+    Waits,
+}
 
 impl Kubelets {
+    /// Asks everything that a node's agent asks of a pod, in upstream's order, and makes room for one
+    /// that the node cannot do without. A pod that it cannot do without and that fails for something
+    /// else than room, fails for that.
+    /// Sources: `pkg/kubelet/kubelet.go` (admit handlers), `pkg/kubelet/preemption/preemption.go`
+    /// (`HandleAdmissionFailure`).
+    pub(super) fn admit(
+        &mut self,
+        (pod, name): (PodId, Name),
+        template: &PodTemplate,
+        (node, machine): (NodeId, MachineId),
+        is_counted: bool,
+        desk: &mut Desk<'_, '_>,
+    ) -> Admission {
+        if let Some(refused) = self.refuse_under_pressure(node, template) {
+            return Admission::Refused(refused);
+        }
+        let Some(row) = desk.store.node(node) else {
+            return Admission::Waits;
+        };
+        let host = desk.ctx.symbols.text(row.name);
+        let mut failed = self.failures(pod, template, (node, row, host), desk.store, is_counted);
+        let is_room = |(reason, _): &Rejection| OUT_OF.contains(reason);
+        if is_critical(template) && failed.iter().any(is_room) {
+            failed.retain(|one| !is_room(one));
+            if failed.is_empty() {
+                match self.make_room((pod, name), template, (node, machine), desk) {
+                    Room::Waits => return Admission::Waits,
+                    Room::Refused(text) => failed.push(("UnexpectedAdmissionError", text)),
+                }
+            }
+        }
+        match failed.into_iter().next().or_else(|| self.refuse_at_shutdown(machine)) {
+            Some(refused) => Admission::Refused(refused),
+            None => Admission::Taken,
+        }
+    }
+
+    /// The node's own check of a pod that was bound to it: the general predicates once more, all that
+    /// fail, in upstream's order. `is_counted`: the pod is among those that the API server has on this node.
+    /// Sources: `pkg/kubelet/lifecycle/predicate.go` (`generalFilter`), `pkg/scheduler/eventhandlers.go`
+    /// (`AdmissionCheck`).
+    fn failures(
+        &self,
+        pod: PodId,
+        template: &PodTemplate,
+        (node, row, name): (NodeId, &NodeRow, &str),
+        store: &Store,
+        is_counted: bool,
+    ) -> Vec<Rejection> {
+        let mut found = Vec::new();
+        if !(is_counted && row.allocatable.fits(&row.requested)) {
+            let amounts = self.amounts(pod, template, node, row, store);
+            let short = (0..).zip(&amounts).filter(|(_, amounts)| is_short(amounts));
+            found.extend(short.map(|(at, [asked, used, have]): (usize, _)| {
+                let resource = NAMES[at];
+                let text = format!(
+                    "Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"
+                );
+                (OUT_OF[at], text.into())
+            }));
+        }
+        let mut predicate = |fails: bool, name: &'static str, why: &str| {
+            if fails {
+                found.push((name, format!("Predicate {name} failed: {why}").into()));
+            }
+        };
+        predicate(
+            !affinity::allowed(&template.spec, name, &row.labels),
+            "NodeAffinity",
+            "node(s) didn't match Pod's node affinity/selector",
+        );
+        predicate(
+            !self.has_ports(pod, template, node, store),
+            "NodePorts",
+            "node(s) didn't have free ports for the requested pod ports",
+        );
+        predicate(
+            !taints::tolerated(&no_execute(row), &template.tolerations),
+            "TaintToleration",
+            "node(s) had taints that the pod didn't tolerate",
+        );
+        found
+    }
+
+    /// Whether no other pod of a node holds a port that a pod asks for.
+    fn has_ports(&self, pod: PodId, template: &PodTemplate, node: NodeId, store: &Store) -> bool {
+        let wanted = host_ports(&template.spec);
+        wanted.is_empty()
+            || !self
+                .others(pod, node, store)
+                .flat_map(|template| host_ports(&template.spec))
+                .any(|held| wanted.iter().any(|wanted| wanted.conflicts(&held)))
+    }
+
+    /// How much of each resource a node lacks for a pod.
+    pub(super) fn lacks(
+        &self,
+        pod: PodId,
+        template: &PodTemplate,
+        node: NodeId,
+        row: &NodeRow,
+        store: &Store,
+    ) -> [i64; 4] {
+        self.amounts(pod, template, node, row, store).map(|amounts| {
+            let [asked, used, have] = amounts;
+            if is_short(&amounts) {
+                asked + used - have
+            } else {
+                0
+            }
+        })
+    }
+
+    /// What a pod asks for, what others use, what there is.
+    fn amounts(
+        &self,
+        pod: PodId,
+        template: &PodTemplate,
+        node: NodeId,
+        row: &NodeRow,
+        store: &Store,
+    ) -> [[i64; 3]; 4] {
+        let mut used = crate::base::resources::ResourceVector::new();
+        for template in self.others(pod, node, store) {
+            used.add(&template.requests);
+        }
+        let (asked, have) = (&template.requests, &row.allocatable);
+        [
+            [asked.pods, used.pods, have.pods],
+            [asked.milli_cpu, used.milli_cpu, have.milli_cpu],
+            [asked.memory, used.memory, have.memory],
+            [
+                asked.ephemeral_storage,
+                used.ephemeral_storage,
+                have.ephemeral_storage,
+            ],
+        ]
+    }
+
+    /// Templates of the other pods that an agent has taken; it counts none that it has not heard of.
+    fn others<'a>(
+        &'a self,
+        pod: PodId,
+        node: NodeId,
+        store: &'a Store,
+    ) -> impl Iterator<Item = &'a PodTemplate> {
+        let taken = move |(other, row): (PodId, &PodRow)| {
+            let template = &**store.template(row.template);
+            let worker = self.worker(other);
+            let is_taken = worker.map_or_else(
+                || is_mirror(template),
+                |worker| worker.rejected.is_none(),
+            );
+            (other != pod && !row.phase.is_terminal() && is_taken).then_some(template)
+        };
+        store.pods_on(node).filter_map(taken)
+    }
+
     /// A node short of memory takes no pod without requests; one short of something else takes only
     /// pods that it cannot do without.
     /// Source: `pkg/kubelet/eviction/eviction_manager.go` (`Admit`).
@@ -20,7 +199,7 @@ impl Kubelets {
         &self,
         node: NodeId,
         template: &PodTemplate,
-    ) -> Option<(&'static str, Arc<str>)> {
+    ) -> Option<Rejection> {
         let health = self.evictions.health(node);
         let pressures = [
             (health.memory, "MemoryPressure"),
@@ -56,104 +235,19 @@ pub fn is_critical(template: &PodTemplate) -> bool {
             .any(|(key, value)| own.contains(&&**key) && &**value != "api")
 }
 
-/// The node's own check of a pod that was bound to it: the general predicates once more.
-/// `is_counted`: the pod is among those that the API server has on this node.
-/// Source: `pkg/kubelet/lifecycle/predicate.go`.
-pub fn admit(
-    pod: PodId,
-    template: &PodTemplate,
-    node: NodeId,
-    row: &NodeRow,
-    store: &Store,
-    is_counted: bool,
-) -> Option<(&'static str, Arc<str>)> {
-    let refuse = |reason: &'static str, text: String| {
-        Some((reason, Arc::from(format!("Pod was rejected: {text}"))))
-    };
-    let name = &*template.spec;
-    if !taints::tolerated(&no_execute(row), &template.tolerations) {
-        let text =
-            "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate"
-                .to_owned();
-        return refuse("TaintToleration", text);
-    }
-    if !affinity::allowed(name, "", &row.labels) && name.affinity.node_required.is_none() {
-        let text =
-            "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
-                .to_owned();
-        return refuse("NodeAffinity", text);
-    }
-    if is_counted && row.allocatable.fits(&row.requested) {
-        return None;
-    }
-    let amounts = amounts(pod, template, node, row, store);
-    let at = amounts.iter().position(is_short)?;
-    let [asked, used, have] = amounts[at];
-    let reasons = [
-        "OutOfpods",
-        "OutOfcpu",
-        "OutOfmemory",
-        "OutOfephemeral-storage",
-    ];
-    let resource = NAMES[at];
-    refuse(
-        reasons[at],
-        format!(
-            "Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"
-        ),
-    )
-}
-
 /// Resources that an agent counts, in its order.
 pub(super) const NAMES: [&str; 4] = ["pods", "cpu", "memory", "ephemeral-storage"];
 
-/// How much of each resource a node lacks for a pod.
-pub(super) fn lacks(
-    pod: PodId,
-    template: &PodTemplate,
-    node: NodeId,
-    row: &NodeRow,
-    store: &Store,
-) -> [i64; 4] {
-    amounts(pod, template, node, row, store).map(|amounts| {
-        let [asked, used, have] = amounts;
-        if is_short(&amounts) {
-            asked + used - have
-        } else {
-            0
-        }
-    })
-}
+/// Why a pod is refused that finds too little of each.
+const OUT_OF: [&str; 4] = [
+    "OutOfpods",
+    "OutOfcpu",
+    "OutOfmemory",
+    "OutOfephemeral-storage",
+];
 
 const fn is_short([asked, used, have]: &[i64; 3]) -> bool {
     *asked > 0 && *asked + *used > *have
-}
-
-/// What a pod asks for, what others use, what there is.
-fn amounts(
-    pod: PodId,
-    template: &PodTemplate,
-    node: NodeId,
-    row: &NodeRow,
-    store: &Store,
-) -> [[i64; 3]; 4] {
-    let mut used = crate::base::resources::ResourceVector::new();
-    for (other, other_row) in store.pods_on(node) {
-        if other != pod && !other_row.phase.is_terminal() {
-            used.add(&store.template(other_row.template).requests);
-        }
-    }
-    let (asked, have) = (&template.requests, &row.allocatable);
-    [
-        [asked.pods, used.pods, have.pods],
-        [asked.milli_cpu, used.milli_cpu, have.milli_cpu],
-        [asked.memory, used.memory, have.memory],
-        [
-            asked.ephemeral_storage,
-            used.ephemeral_storage,
-            have.ephemeral_storage,
-        ],
-    ]
 }
 
 fn no_execute(row: &NodeRow) -> Vec<crate::api::kube::affinity::Taint> {

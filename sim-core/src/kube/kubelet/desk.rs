@@ -9,7 +9,7 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::kube::Event as PlaneEvent;
 use crate::kube::store::Store;
-use crate::kube::store::events::{Message, NewEvent};
+use crate::kube::store::events::{ContainerList, Message, NewEvent};
 use crate::substrate::order::{MachineId, Order, Owner};
 use crate::substrate::{Context, PlaneOutbox};
 
@@ -92,7 +92,7 @@ impl Desk<'_, '_> {
 
     /// Records an Event object about a pod or one of its containers.
     pub fn record(&mut self, worker: &Worker, container: Option<Symbol>, event: Report) {
-        let container = container.map(|name| self.listed(worker, name));
+        let container = container.map(|name| (list_of(worker, name), name));
         let new = NewEvent {
             kind: "Pod",
             namespace: worker.namespace,
@@ -105,18 +105,6 @@ impl Desk<'_, '_> {
             container,
         };
         self.store.record(new, self.ctx.now);
-    }
-
-    /// A container's name, with its list unless that is `containers`.
-    fn listed(&mut self, worker: &Worker, name: Symbol) -> Symbol {
-        let found = worker.lowered.iter().find(|one| one.name == name);
-        let list = match found {
-            Some(one) if one.init || one.sidecar => "initContainers",
-            Some(one) if one.ephemeral => "ephemeralContainers",
-            _ => return name,
-        };
-        let text = format!("{list}{{{}}}", self.ctx.symbols.text(name));
-        self.ctx.symbols.intern(&text)
     }
 
     /// Tells the API server soon; several reasons in one moment make one write.
@@ -169,6 +157,15 @@ impl Desk<'_, '_> {
         let now = self.ctx.now.as_micros();
         let behind = (now + period - phase) % period;
         SimTime::from_micros(now + period - behind)
+    }
+}
+
+/// Where the pod's spec lists a container.
+fn list_of(worker: &Worker, name: Symbol) -> ContainerList {
+    match worker.lowered.iter().find(|one| one.name == name) {
+        Some(one) if one.init || one.sidecar => ContainerList::Init,
+        Some(one) if one.ephemeral => ContainerList::Ephemeral,
+        _ => ContainerList::Main,
     }
 }
 

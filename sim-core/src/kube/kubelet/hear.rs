@@ -11,11 +11,19 @@ use crate::kube::store::Store;
 use crate::substrate::order::{MachineId, Order, Owner};
 use crate::substrate::{Context, PlaneOutbox};
 
-use super::admission::admit;
+use super::admission::Admission;
 use super::desk::Desk;
-use super::preemption::Room;
 use super::worker::Worker;
 use super::{Event, Kubelets, changes, lifecycle, reattach, statics, stop};
+
+/// An end with other times.
+fn timed(end: &Termination, clock: impl Fn(SimTime) -> SimTime) -> Termination {
+    Termination {
+        started: clock(end.started),
+        finished: clock(end.finished),
+        ..end.clone()
+    }
+}
 
 /// A pod's status with the times that its machine's clock showed, and what it shows now.
 fn by_clock(worker: &Worker, desk: &Desk<'_, '_>) -> (PodStatus, SimTime) {
@@ -23,11 +31,7 @@ fn by_clock(worker: &Worker, desk: &Desk<'_, '_>) -> (PodStatus, SimTime) {
     let mut status = worker.status();
     if machines.has_odd_clock(worker.machine) {
         let clock = |at: SimTime| machines.wall(worker.machine, at);
-        let ended = |end: &Termination| Termination {
-            started: clock(end.started),
-            finished: clock(end.finished),
-            ..end.clone()
-        };
+        let ended = |end: &Termination| timed(end, clock);
         status.started = status.started.map(clock);
         status.containers = status
             .containers
@@ -96,6 +100,7 @@ impl Kubelets {
             return;
         };
         worker.template = row.template;
+        worker.active = desk.store.template(row.template).active;
         if !row.is_terminating() {
             if let Some(lowered) = anew {
                 changes::take(worker, lowered, &settings, desk);
@@ -125,27 +130,19 @@ impl Kubelets {
         if self.resuming.contains_key(&pod) {
             Arc::make_mut(&mut place).address = desk.store.pod_details(pod).ip;
         }
-        let node_row = desk.store.node(node).expect("the caller has seen it");
-        let host = node_row.name;
-        let mut rejected = self
-            .refuse_at_shutdown(machine)
-            .or_else(|| admit(pod, &template, node, node_row, desk.store, true))
-            .or_else(|| self.refuse_under_pressure(node, &template));
-        if rejected
-            .as_ref()
-            .is_some_and(|(reason, _)| reason.starts_with("OutOf"))
-        {
-            match self.make_room((pod, row.name), &template, (node, machine), desk) {
-                Room::Waits => return,
-                Room::None => {}
-                Room::Refused(text) => rejected = Some(("UnexpectedAdmissionError", text)),
-            }
-        }
+        let Some(host) = desk.store.node(node).map(|row| row.name) else {
+            return;
+        };
+        let rejected = match self.admit((pod, row.name), &template, (node, machine), true, desk) {
+            Admission::Waits => return,
+            Admission::Taken => None,
+            Admission::Refused(why) => Some(why),
+        };
         let started = self
             .resuming
             .get(&pod)
             .and(desk.store.pod_details(pod).started)
-            .unwrap_or(desk.now());
+            .map_or(desk.now(), |at| desk.ctx.machines.when(machine, at));
         let mut worker = Worker::new(
             (pod, row.name),
             (row.template, &template),
@@ -159,7 +156,9 @@ impl Kubelets {
         if known.containers.len() == worker.containers.len() {
             for (work, status) in worker.containers.iter_mut().zip(known.containers.iter()) {
                 work.restarts = status.restarts;
-                work.last.clone_from(&status.last);
+                // The machine's own clock wrote these times.
+                let when = |at| desk.ctx.machines.when(machine, at);
+                work.last = status.last.as_ref().map(|end| timed(end, when));
             }
         }
         desk.taken_on(&worker, host);

@@ -19,9 +19,8 @@ pub fn goes_to_registry(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> b
     match lowered.pull {
         PullPolicy::Always => true,
         PullPolicy::IfNotPresent => {
-            let symbols = &desk.ctx.symbols;
-            let image = symbols.text(lowered.image);
-            !desk.ctx.machines.has_image(worker.machine, image, symbols)
+            let (machines, symbols) = (desk.ctx.machines, &desk.ctx.symbols);
+            !machines.has_image_as(worker.machine, lowered.image, symbols)
         }
         PullPolicy::Never => false,
     }

@@ -15,8 +15,9 @@ use crate::kube::apiserver::admission::runtime_class;
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::pod::ContainerState;
 use crate::kube::store::events::Message;
-use crate::substrate::order::{ContainerId, Order, ProbeAction, SandboxId};
+use crate::substrate::order::{ContainerId, ContainerSpec, Order, ProbeAction, SandboxId};
 
+use super::active_deadline;
 use super::backoff;
 use super::desk::{Desk, Report, naming, owner, sentence};
 use super::images::goes_to_registry;
@@ -37,6 +38,9 @@ pub const ERROR_PERIOD: SimDuration = SimDuration::from_secs(10);
 /// Does the next thing for a pod.
 pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
     if worker.deadline.is_some() || worker.rejected.is_some() || worker.finished {
+        return;
+    }
+    if worker.active.is_some_and(|active| active_deadline::is_over(worker, active, desk)) {
         return;
     }
     if !worker.sandbox_ordered {
@@ -517,16 +521,31 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
     resized
 }
 
+/// What a probe has found.
+#[derive(Clone, Copy, Debug)]
+pub struct Verdict {
+    /// Its number.
+    pub which: u8,
+    /// Whether it succeeds.
+    pub success: bool,
+    /// Whether the last answer did not come in time.
+    pub late: bool,
+}
+
 /// A probe's verdict changed.
 pub fn probed(
     worker: &mut Worker,
     index: usize,
     container: ContainerId,
-    which: u8,
-    success: bool,
+    verdict: Verdict,
     settings: &Settings,
     desk: &mut Desk<'_, '_>,
 ) {
+    let Verdict {
+        which,
+        success,
+        late,
+    } = verdict;
     let lowered = worker.lowered[index].clone();
     let work = &mut worker.containers[index];
     if work.container != Some(container) || work.step != Step::Running {
@@ -539,8 +558,9 @@ pub fn probed(
     };
     let Some(probe) = probe else { return };
     if !success {
-        let late = late_text(worker, (container, which), desk);
-        let why = late.unwrap_or_else(|| failure_text(&probe.handler).to_owned());
+        let late = late.then(|| late_text(worker, &lowered.spec, which));
+        let why = late.flatten();
+        let why = why.unwrap_or_else(|| failure_text(&probe.handler).to_owned());
         let text = format!("{kind} probe failed: {why}");
         desk.record(
             worker,
@@ -607,15 +627,10 @@ pub fn probed(
     }
 }
 
-/// What a probe says whose answers come late. Sources: `pkg/probe/{http,tcp,grpc}`.
-fn late_text(worker: &Worker, at: (ContainerId, u8), desk: &Desk<'_, '_>) -> Option<String> {
-    let machines = desk.ctx.machines;
-    let row = machines.container(at.0)?;
-    let spec = row.spec.probes.iter().find(|spec| spec.which == at.1)?;
-    // Without a timeout a probe waits as long as it takes.
-    if spec.timeout.is_zero() || !machines.answers_late(row.sandbox, spec.timeout) {
-        return None;
-    }
+/// What a probe says that was not answered in time. Sources: `pkg/probe/{http,tcp,grpc,exec}`,
+/// `staging/src/k8s.io/cri-client/pkg/remote_runtime.go` (`execSync`).
+fn late_text(worker: &Worker, spec: &ContainerSpec, which: u8) -> Option<String> {
+    let spec = spec.probes.iter().find(|spec| spec.which == which)?;
     let host = std::net::Ipv4Addr::from(worker.ip);
     Some(match &spec.action {
         ProbeAction::Http { port, path } => format!(
@@ -626,7 +641,11 @@ fn late_text(worker: &Worker, at: (ContainerId, u8), desk: &Desk<'_, '_>) -> Opt
             "timeout: failed to connect service \"{host}:{port}\" within {}: context deadline exceeded",
             spec.timeout
         ),
-        ProbeAction::Exec { .. } => return None,
+        ProbeAction::Exec { command } => format!(
+            "command timed out: \"{}\" timed out after {}",
+            command.join(" "),
+            spec.timeout.exact()
+        ),
     })
 }
 

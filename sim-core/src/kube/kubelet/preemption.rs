@@ -15,7 +15,7 @@ use crate::kube::store::events::Message;
 use crate::kube::template::{PodTemplate, QosClass};
 use crate::substrate::order::MachineId;
 
-use super::admission::{NAMES, is_critical, lacks};
+use super::admission::{NAMES, is_critical};
 use super::desk::{Desk, Report};
 use super::{Event, Kubelets, stop};
 
@@ -39,8 +39,6 @@ struct Victim {
 pub(super) enum Room {
     /// It waits until those that were put out have ended.
     Waits,
-    /// It is refused as every other pod.
-    None,
     /// It is refused in these words.
     Refused(Arc<str>),
 }
@@ -54,17 +52,14 @@ impl Kubelets {
         (node, machine): (NodeId, MachineId),
         desk: &mut Desk<'_, '_>,
     ) -> Room {
-        if !is_critical(template) {
-            return Room::None;
-        }
         if self.is_being_emptied(node, desk) {
             self.making_room.insert(machine);
             return Room::Waits;
         }
         let Some(row) = desk.store.node(node) else {
-            return Room::None;
+            return Room::Waits;
         };
-        let needs = lacks(pod, template, node, row, desk.store);
+        let needs = self.lacks(pod, template, node, row, desk.store);
         let mut may_go: Vec<Victim> = desk
             .store
             .pods_on(node)

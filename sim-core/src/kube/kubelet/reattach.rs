@@ -121,13 +121,18 @@ fn hear_probes(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
         let (ready, started) = (work.ready, work.started);
         for which in [STARTUP, LIVENESS, READINESS] {
             let verdict = desk.ctx.machines.probe_verdict(container, which);
-            let news = match which {
-                STARTUP => verdict.filter(|success| !*success || !started),
-                LIVENESS => verdict.filter(|success| !*success),
-                _ => verdict.filter(|success| *success != ready),
-            };
-            if let Some(success) = news {
-                lifecycle::probed(worker, index, container, which, success, settings, desk);
+            let news = verdict.filter(|(success, _)| match which {
+                STARTUP => !*success || !started,
+                LIVENESS => !*success,
+                _ => *success != ready,
+            });
+            if let Some((success, late)) = news {
+                let verdict = lifecycle::Verdict {
+                    which,
+                    success,
+                    late,
+                };
+                lifecycle::probed(worker, index, container, verdict, settings, desk);
             }
         }
     }

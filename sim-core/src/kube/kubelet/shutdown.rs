@@ -25,6 +25,7 @@ use crate::kube::{Event as PlaneEvent, KubePlane};
 use crate::substrate::order::{MachineId, Order};
 use crate::substrate::{Context, PlaneOutbox};
 
+use super::admission::Rejection;
 use super::desk::Desk;
 use super::{Event, Kubelets, stop};
 
@@ -278,7 +279,7 @@ impl Kubelets {
     pub(super) fn refuse_at_shutdown(
         &self,
         machine: MachineId,
-    ) -> Option<(&'static str, Arc<str>)> {
+    ) -> Option<Rejection> {
         self.shutdowns.0.contains_key(&machine).then(|| {
             let text = "Pod was rejected as the node is shutting down.";
             ("NodeShutdown", Arc::from(text))

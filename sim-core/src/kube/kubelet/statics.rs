@@ -40,9 +40,8 @@ use crate::substrate::file::{Kind, below};
 use crate::substrate::order::MachineId;
 use crate::substrate::root_fs::Store as Tree;
 
-use super::admission::admit;
+use super::admission::Admission;
 use super::desk::Desk;
-use super::preemption::Room;
 use super::worker::Worker;
 use super::{Event, Kubelets, lifecycle, reattach, stop};
 
@@ -135,6 +134,9 @@ impl Statics {
         let gone = self.pods.remove(&pod.slot())?;
         if let Some(slots) = self.by_machine.get_mut(&gone.machine) {
             slots.remove(&pod.slot());
+            if slots.is_empty() {
+                self.by_machine.remove(&gone.machine);
+            }
         }
         Some(gone)
     }
@@ -231,17 +233,12 @@ impl Kubelets {
             })
             .map(|(mirror, _)| mirror);
         let known = old.unwrap_or(pod);
-        let mut rejected = admit(known, &template, node, row, desk.store, false);
-        if rejected
-            .as_ref()
-            .is_some_and(|(reason, _)| reason.starts_with("OutOf"))
-        {
-            match self.make_room((known, name), &template, (node, machine), &mut desk) {
-                Room::Waits => return,
-                Room::None => {}
-                Room::Refused(text) => rejected = Some(("UnexpectedAdmissionError", text)),
-            }
-        }
+        let rejected =
+            match self.admit((known, name), &template, (node, machine), false, &mut desk) {
+                Admission::Waits => return,
+                Admission::Taken => None,
+                Admission::Refused(why) => Some(why),
+            };
         let now = desk.now();
         let mut worker = Worker::new(
             (pod, name),
@@ -348,7 +345,6 @@ impl Kubelets {
         for pod in self.statics.on(machine) {
             self.statics.remove(pod);
         }
-        self.statics.by_machine.remove(&machine);
     }
 }
 

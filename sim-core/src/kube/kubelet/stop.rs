@@ -8,6 +8,7 @@ use crate::kube::store::events::Message;
 use crate::substrate::order::Order;
 
 use super::Event;
+use super::active_deadline;
 use super::desk::{Desk, Report, naming};
 use super::lifecycle::{MINIMUM_GRACE, reason_of};
 use super::worker::{Step, StopReason, Worker};
@@ -72,6 +73,7 @@ pub fn stop_next(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
         stop(worker, index, deadline, desk);
     }
     if !left {
+        active_deadline::told_again(worker, desk);
         close(worker, desk);
         desk.request_relist_for_end(worker);
     }

@@ -160,6 +160,7 @@ impl Rig {
             qos: QosClass::BestEffort,
             tolerations: Arc::default(),
             grace: SimDuration::from_secs(30),
+            active: None,
             deletion_cost: 0,
             priority: 0,
             preempts: true,

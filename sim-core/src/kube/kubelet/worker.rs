@@ -124,6 +124,8 @@ pub struct Worker {
     pub restart_policy: RestartPolicy,
     /// Grace of the template.
     pub grace: SimDuration,
+    /// How long it may be on its node.
+    pub active: Option<SimDuration>,
     /// When the kubelet first saw it.
     pub started: SimTime,
     /// Its sandbox.
@@ -194,6 +196,7 @@ impl Worker {
             place,
             restart_policy: template.spec.restart_policy,
             grace: template.grace,
+            active: template.active,
             started,
             sandbox: None,
             sandbox_ordered: false,
@@ -254,18 +257,22 @@ impl Worker {
     }
 
     /// The status as the API is told it.
-    /// Source: `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`, `getPhase`).
+    /// Sources: `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`, `getPhase`),
+    /// `pkg/kubelet/kubelet.go` (`rejectPod`).
     pub fn status(&self) -> PodStatus {
         if let Some((reason, message)) = &self.rejected {
             return PodStatus {
                 phase: Phase::Failed,
                 started: Some(self.started),
                 reason: Some(reason),
-                message: Some(message.clone()),
+                message: Some(format!("Pod was rejected: {message}").into()),
                 ..PodStatus::default()
             };
         }
         let phase = self.phase();
+        // Why a pod is ended is told when it has ended.
+        // Source: `pkg/kubelet/status/status_manager.go` (`mergePodStatus`).
+        let evicted = self.evicted.as_ref().filter(|_| phase == Phase::Failed);
         let containers: Arc<[ContainerStatus]> =
             self.containers.iter().map(ContainerWork::status).collect();
         let serving = self
@@ -285,8 +292,8 @@ impl Worker {
             initialized: self.initialized,
             containers_ready: ready,
             ready,
-            reason: self.evicted.as_ref().map(|(reason, _)| *reason),
-            message: self.evicted.as_ref().map(|(_, message)| message.clone()),
+            reason: evicted.map(|(reason, _)| *reason),
+            message: evicted.map(|(_, message)| message.clone()),
             sizes: self.sizes(),
         }
     }

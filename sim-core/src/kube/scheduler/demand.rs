@@ -66,10 +66,6 @@ impl Demand {
     pub fn of(template: &PodTemplate) -> Self {
         let spec = &*template.spec;
         let requests = &template.requests;
-        let running = spec
-            .containers
-            .iter()
-            .chain(spec.init_containers.iter().filter(|init| init.sidecar));
         Self {
             priority: template.priority,
             milli_cpu: requests.milli_cpu,
@@ -99,15 +95,7 @@ impl Demand {
                 },
                 amount,
             ) + spec.overhead.memory_bytes.map_or(0, amount),
-            ports: running
-                .flat_map(|container| &container.ports)
-                .filter(|port| port.host_port != 0)
-                .map(|port| HostPort {
-                    port: port.host_port,
-                    protocol: port.protocol,
-                    ip: port.host_ip.clone(),
-                })
-                .collect(),
+            ports: host_ports(spec),
             prefers: !spec.affinity.node_preferred.is_empty(),
             images: spec
                 .init_containers
@@ -126,6 +114,21 @@ impl Demand {
             containers: (spec.init_containers.len() + spec.containers.len()) as u32,
         }
     }
+}
+
+/// Ports of their node that a pod's containers and sidecars hold.
+pub fn host_ports(spec: &PodSpec) -> SmallVec<[HostPort; 1]> {
+    spec.containers
+        .iter()
+        .chain(spec.init_containers.iter().filter(|init| init.sidecar))
+        .flat_map(|container| &container.ports)
+        .filter(|port| port.host_port != 0)
+        .map(|port| HostPort {
+            port: port.host_port,
+            protocol: port.protocol,
+            ip: port.host_ip.clone(),
+        })
+        .collect()
 }
 
 /// An image name as nodes list it: without a tag it means `latest`.

@@ -65,8 +65,30 @@ pub struct NewEvent {
     pub component: &'static str,
     /// `source.host`: for kubelets.
     pub host: Option<Symbol>,
-    /// `involvedObject.fieldPath`: container, for events of one container.
-    pub container: Option<Symbol>,
+    /// `involvedObject.fieldPath`: list and name, for events of one container.
+    pub container: Option<(ContainerList, Symbol)>,
+}
+
+/// Where a pod's spec lists a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContainerList {
+    /// `containers`.
+    Main,
+    /// `initContainers`.
+    Init,
+    /// `ephemeralContainers`.
+    Ephemeral,
+}
+
+impl ContainerList {
+    /// The field's name.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Main => "containers",
+            Self::Init => "initContainers",
+            Self::Ephemeral => "ephemeralContainers",
+        }
+    }
 }
 
 /// An event as it is kept.

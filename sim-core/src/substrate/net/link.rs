@@ -257,22 +257,29 @@ impl Substrate {
         self.certificates = Some((from.signed_micros(), until.signed_micros()));
     }
 
-    /// A machine's agent makes a new connection: are the certificates valid by its own clock?
-    fn check_certificates(&mut self, machine: MachineId, now: SimTime) {
-        let clock = self.wall(machine, now).signed_micros();
-        let valid = self
-            .certificates
-            .is_none_or(|(from, until)| (from..=until).contains(&clock));
+    /// A machine's agent makes a new connection: are the certificates valid by its own clock? If they
+    /// are not yet, it looks again when they will be.
+    fn check_certificates(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
+        let clock = self.wall(machine, scope.now).signed_micros();
+        let (from, until) = self.certificates.unwrap_or((i64::MIN, i64::MAX));
         let row = &mut self.machines[machine];
-        row.is_distrusted = !valid && !row.control && !row.clock.is_empty();
+        row.is_distrusted =
+            !(from..=until).contains(&clock) && !row.control && !row.clock.is_empty();
+        if row.is_distrusted && clock < from && row.trust_due.is_none_or(|due| due <= scope.now) {
+            let wait = SimDuration::from_micros(clock.abs_diff(from));
+            row.trust_due = Some(scope.now + wait);
+            scope.out.after(wait, Event::Trust { machine });
+        }
     }
 
-    /// A machine's clock was turned: one that was refused for it tries again.
+    /// A machine's clock was turned, or certificates become valid by it: one that was refused for it
+    /// tries again.
     pub(in crate::substrate) fn clock_turned(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
-        if self.machines.contains(machine)
-            && self.machines[machine].is_distrusted
-            && self.refresh_link(machine, None, scope)
-        {
+        let Some(row) = self.machines.get_mut(machine) else {
+            return;
+        };
+        row.trust_due = None;
+        if row.is_distrusted && self.refresh_link(machine, None, scope) {
             self.regroup();
         }
     }
@@ -514,7 +521,7 @@ impl Substrate {
         scope: &mut Scope<'_>,
     ) {
         self.plan_silence(machine, scope);
-        self.check_certificates(machine, scope.now);
+        self.check_certificates(machine, scope);
         let ahead = self.clock_ahead(machine).unsigned_abs();
         let rule = self.machines[machine].is_distrusted.then_some(Reason {
             key: "certificate has expired or is not yet valid; clock off by",
@@ -537,7 +544,7 @@ impl Substrate {
     ) -> bool {
         if !self.machines[machine].connected {
             // A connection that stands is not asked again.
-            self.check_certificates(machine, scope.now);
+            self.check_certificates(machine, scope);
         }
         let connected = self.control_reachable(machine);
         let row = &self.machines[machine];

@@ -155,6 +155,22 @@ fn may_change(old: &Value, new: &Value) -> bool {
                 && new.i64_at(&grace) == Some(1))
 }
 
+/// A pod's time may be given or shortened only.
+/// Source: `pkg/apis/core/validation/validation.go` (`ValidatePodUpdate`).
+fn later_deadline(old: &Value, new: &Value) -> Option<String> {
+    let path = ["spec", "activeDeadlineSeconds"];
+    let old = old.i64_at(&path)?;
+    match new.i64_at(&path) {
+        None => Some(
+            "Invalid value: null: must not update from a positive integer to nil value".to_owned(),
+        ),
+        Some(new) if new > old => Some(format!(
+            "Invalid value: {new}: must be less than or equal to previous value"
+        )),
+        Some(_) => None,
+    }
+}
+
 /// Of a pod, labels and annotations can be changed, tolerations added, gates taken away, images
 /// replaced. A container that runs goes on with its image until it restarts.
 pub(super) fn update_pod(
@@ -174,6 +190,10 @@ pub(super) fn update_pod(
             &key.name,
             vec![cause("spec", message)],
         ));
+    }
+    if let Some(why) = later_deadline(current, &parsed.value) {
+        let causes = vec![cause("spec.activeDeadlineSeconds", why)];
+        return Err(Refusal::invalid(kind, &key.name, causes));
     }
     let same_labels = same(&["metadata", "labels"]) && same(&["metadata", "annotations"]);
     let same_finalizers = same(&["metadata", "finalizers"]);
