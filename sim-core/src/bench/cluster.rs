@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
 use crate::base::time::{SimDuration, SimTime};
-use crate::engine::command::{Answer, Command, FaultKind, FaultSpec, Strength, MachineSpec, Orchestrator};
+use crate::engine::command::{
+    Answer, Command, FaultKind, FaultSpec, MachineSpec, Orchestrator, Strength,
+};
 use crate::engine::world::World;
 use crate::kube::Request;
 use crate::manifest::value::Value;

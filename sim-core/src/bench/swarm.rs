@@ -11,7 +11,9 @@ use crate::api::swarm::service::{
 };
 use crate::base::rng::Seed;
 use crate::base::time::SimDuration;
-use crate::engine::command::{Answer, Command, FaultKind, FaultSpec, Strength, MachineSpec, Orchestrator};
+use crate::engine::command::{
+    Answer, Command, FaultKind, FaultSpec, MachineSpec, Orchestrator, Strength,
+};
 use crate::engine::world::World;
 use crate::swarm::Request;
 

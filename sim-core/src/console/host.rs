@@ -34,7 +34,7 @@ use super::table::Table;
 use super::{Output, Session};
 use crate::base::time::SimTime;
 use crate::engine::command::{
-    Answer, Command, FaultKind, FaultSpec, Strength, FileChange, FileWrite, Orchestrator,
+    Answer, Command, FaultKind, FaultSpec, FileChange, FileWrite, Orchestrator, Strength,
 };
 use crate::engine::world::World;
 use crate::substrate::container::ContainerState;

@@ -10,7 +10,7 @@ use crate::kube::store::document::RowReference;
 use crate::kube::{KubePlane, Request};
 use crate::manifest::value::Value;
 
-use super::command::{Answer, FaultKind, FaultSpec, Strength, MachineSpec};
+use super::command::{Answer, FaultKind, FaultSpec, MachineSpec, Strength};
 use super::world::World;
 
 /// A machine that stands for a node, and whether its kubelet was ready.

@@ -126,9 +126,7 @@ impl World {
     fn outage_of(&self, spec: &FaultSpec) -> Option<Outage> {
         Some(match spec.kind {
             FaultKind::ApiserverDown => Outage::ApiServers,
-            FaultKind::EtcdSlow => {
-                Outage::Commit(spec.strength.wait().unwrap_or(COMMIT_DELAY))
-            }
+            FaultKind::EtcdSlow => Outage::Commit(spec.strength.wait().unwrap_or(COMMIT_DELAY)),
             FaultKind::ApiserverSlow => {
                 Outage::Answer(spec.strength.wait().unwrap_or(ANSWER_DELAY))
             }

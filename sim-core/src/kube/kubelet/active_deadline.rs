@@ -53,7 +53,11 @@ pub(super) fn told_again(worker: &Worker, desk: &mut Desk<'_, '_>) {
 
 fn tell(worker: &Worker, times: u8, desk: &mut Desk<'_, '_>) {
     for _ in 0..times {
-        desk.record(worker, None, Report::normal(REASON, Message::Plain(MESSAGE)));
+        desk.record(
+            worker,
+            None,
+            Report::normal(REASON, Message::Plain(MESSAGE)),
+        );
     }
 }
 

@@ -65,7 +65,11 @@ impl Kubelets {
                 }
             }
         }
-        match failed.into_iter().next().or_else(|| self.refuse_at_shutdown(machine)) {
+        match failed
+            .into_iter()
+            .next()
+            .or_else(|| self.refuse_at_shutdown(machine))
+        {
             Some(refused) => Admission::Refused(refused),
             None => Admission::Taken,
         }
@@ -137,14 +141,15 @@ impl Kubelets {
         row: &NodeRow,
         store: &Store,
     ) -> [i64; 4] {
-        self.amounts(pod, template, node, row, store).map(|amounts| {
-            let [asked, used, have] = amounts;
-            if is_short(&amounts) {
-                asked + used - have
-            } else {
-                0
-            }
-        })
+        self.amounts(pod, template, node, row, store)
+            .map(|amounts| {
+                let [asked, used, have] = amounts;
+                if is_short(&amounts) {
+                    asked + used - have
+                } else {
+                    0
+                }
+            })
     }
 
     /// What a pod asks for, what others use, what there is.
@@ -183,10 +188,8 @@ impl Kubelets {
         let taken = move |(other, row): (PodId, &PodRow)| {
             let template = &**store.template(row.template);
             let worker = self.worker(other);
-            let is_taken = worker.map_or_else(
-                || is_mirror(template),
-                |worker| worker.rejected.is_none(),
-            );
+            let is_taken =
+                worker.map_or_else(|| is_mirror(template), |worker| worker.rejected.is_none());
             (other != pod && !row.phase.is_terminal() && is_taken).then_some(template)
         };
         store.pods_on(node).filter_map(taken)

@@ -40,7 +40,10 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
     if worker.deadline.is_some() || worker.rejected.is_some() || worker.finished {
         return;
     }
-    if worker.active.is_some_and(|active| active_deadline::is_over(worker, active, desk)) {
+    if worker
+        .active
+        .is_some_and(|active| active_deadline::is_over(worker, active, desk))
+    {
         return;
     }
     if !worker.sandbox_ordered {

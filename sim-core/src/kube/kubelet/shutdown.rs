@@ -276,10 +276,7 @@ impl Kubelets {
     }
 
     /// A machine that is being shut down takes no pod.
-    pub(super) fn refuse_at_shutdown(
-        &self,
-        machine: MachineId,
-    ) -> Option<Rejection> {
+    pub(super) fn refuse_at_shutdown(&self, machine: MachineId) -> Option<Rejection> {
         self.shutdowns.0.contains_key(&machine).then(|| {
             let text = "Pod was rejected as the node is shutting down.";
             ("NodeShutdown", Arc::from(text))

@@ -233,12 +233,12 @@ impl Kubelets {
             })
             .map(|(mirror, _)| mirror);
         let known = old.unwrap_or(pod);
-        let rejected =
-            match self.admit((known, name), &template, (node, machine), false, &mut desk) {
-                Admission::Waits => return,
-                Admission::Taken => None,
-                Admission::Refused(why) => Some(why),
-            };
+        let rejected = match self.admit((known, name), &template, (node, machine), false, &mut desk)
+        {
+            Admission::Waits => return,
+            Admission::Taken => None,
+            Admission::Refused(why) => Some(why),
+        };
         let now = desk.now();
         let mut worker = Worker::new(
             (pod, name),
