@@ -214,6 +214,7 @@ pub fn spec(
             .map(|mount| mount.target.clone())
             .collect(),
         root: Arc::new(root(config, key)),
+        joins: None,
         probes: config
             .health_check
             .as_ref()

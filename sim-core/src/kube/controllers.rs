@@ -482,7 +482,7 @@ impl Controllers {
             self.enqueue(Key::Owners, turn);
         }
         disruption::watch(pod, row, turn);
-        self.enqueue_quotas(change, row, turn);
+        self.enqueue_quotas((change, pod), row, turn);
         for budget in disruption::budgets_of(row, turn) {
             self.enqueue(Key::Watched(budget), turn);
         }
@@ -503,10 +503,17 @@ impl Controllers {
         }
     }
 
-    /// Quotas follow pods that come, end or go.
-    fn enqueue_quotas(&mut self, change: Change, row: &PodRow, turn: &mut Turn<'_, '_>) {
+    /// Quotas follow pods that come, end or go, or have got another size.
+    /// Source: `pkg/quota/v1/install/update_filter.go`.
+    fn enqueue_quotas(
+        &mut self,
+        (change, pod): (Change, PodId),
+        row: &PodRow,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let counts = matches!(change, Change::PodCreated(_) | Change::PodRemoved(..))
-            || row.phase.is_terminal();
+            || row.phase.is_terminal()
+            || turn.store.generation(pod) > 1 && !row.is_terminating();
         if !counts {
             return;
         }

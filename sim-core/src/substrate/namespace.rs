@@ -3,6 +3,7 @@
 use super::Substrate;
 use super::cgroup::place::Version;
 use super::cgroup::settings::Sharing;
+use super::container::Container;
 use super::order::{ContainerId, SandboxId};
 
 /// What a namespace hides.
@@ -140,7 +141,7 @@ impl Substrate {
         let mut own =
             |kind: Kind| spaces.0[kind as usize] = made(container.slot(), turn, true, kind);
         own(Kind::Mount);
-        if sandbox.spec.pid == Sharing::Own {
+        if sandbox.spec.pid == Sharing::Own && self.joined(container).is_none() {
             own(Kind::Pid);
         }
         if self.hides_groups(row.sandbox) {
@@ -156,7 +157,30 @@ impl Substrate {
             own(Kind::Ipc);
             own(Kind::Time);
         }
+        if let Some(other) = self.joined(container) {
+            spaces.0[Kind::Pid as usize] = self.namespaces(other).of(Kind::Pid);
+        }
         spaces
+    }
+
+    /// The container among whose processes another one's are.
+    pub fn joined(&self, container: ContainerId) -> Option<ContainerId> {
+        let row = self.container(container)?;
+        let name = row.spec.joins?;
+        let runs = |(id, other): &(ContainerId, &Container)| {
+            *id != container && other.spec.name == name && other.running_since().is_some()
+        };
+        let found = self.containers_in(row.sandbox).find(runs);
+        found.map(|(id, _)| id)
+    }
+
+    /// Whether a container's first process is the first of its namespace.
+    pub fn is_first(&self, container: ContainerId) -> bool {
+        let own = self
+            .container(container)
+            .and_then(|row| self.sandbox(row.sandbox))
+            .is_some_and(|row| row.spec.pid == Sharing::Own);
+        own && self.joined(container).is_none()
     }
 
     /// Whether containers of a sandbox see their own group as the root: with the second version.

@@ -135,6 +135,8 @@ pub struct ContainerSpec {
     pub root: Arc<RootSpec>,
     /// Health checks, at most 8.
     pub probes: Arc<[ProbeSpec]>,
+    /// The container of its sandbox whose processes it is among; none: as the sandbox has it.
+    pub joins: Option<Symbol>,
 }
 
 /// When an image is pulled.

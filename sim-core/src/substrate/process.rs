@@ -207,10 +207,18 @@ impl Substrate {
             });
         }
         let mut inner = 1;
+        // The highest number so far in the namespaces of those that others have joined.
+        let mut tops: Vec<(ContainerId, u32)> = Vec::new();
         let mut oldest_first = running;
         oldest_first.reverse();
         for (container, facts) in oldest_first {
-            inner = if shared { inner + 6 } else { 1 };
+            let joined = self.joined(container).filter(|_| row.spec.pid == Sharing::Own);
+            let top = joined.and_then(|joined| tops.iter_mut().find(|(of, _)| *of == joined));
+            inner = match &top {
+                Some((_, top)) => *top + 6,
+                None if shared => inner + 6,
+                None => 1,
+            };
             let pid = container_pid(container);
             let command = self.command_of(facts);
             let mut first = Process {
@@ -237,13 +245,11 @@ impl Substrate {
                 zombie: false,
             };
             let beside = self.beside(container, &mut first, now);
-            if shared {
-                inner = beside
-                    .iter()
-                    .map(|process| process.inner)
-                    .max()
-                    .unwrap_or(inner)
-                    .max(first.inner);
+            let numbers = beside.iter().map(|process| process.inner);
+            inner = numbers.max().unwrap_or(0).max(first.inner);
+            match top {
+                Some((_, top)) => *top = inner,
+                None => tops.push((container, inner)),
             }
             all.push(first);
             all.extend(beside);

@@ -382,6 +382,16 @@ impl Substrate {
         self.drop_probes(container);
         self.forget_load(container);
         self.serving_changed(sandbox, scope);
+        // With the first process of a namespace all others end. Source: `pid_namespaces(7)`.
+        let name = self.containers[container].spec.name;
+        let inside: Vec<ContainerId> = self
+            .containers_in(sandbox)
+            .filter(|(_, row)| row.spec.joins == Some(name) && row.running_since().is_some())
+            .map(|(id, _)| id)
+            .collect();
+        for other in inside {
+            self.kill(other, scope);
+        }
         scope.out.order(Upcall::Exited {
             owner,
             container,

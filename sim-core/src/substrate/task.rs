@@ -213,7 +213,7 @@ impl Substrate {
             let mut process = first.clone();
             process.pid = base + 1_000 + left.inner % 2_000;
             process.parent = outer;
-            process.inner = if host { process.pid } else { left.inner };
+            process.inner = if host { process.pid } else { left.inner + owner - 1 };
             process.inner_parent = owner;
             process.start = left.start;
             process.rss = if ended { 0 } else { 1 << 20 };
@@ -284,8 +284,9 @@ impl Substrate {
         own + self.tasks(container).map_or(0, |tasks| tasks.refused)
     }
 
-    /// A signal to a process of a container, by its number there. The first process of a namespace
-    /// has no default actions: from inside nothing kills it that it does not handle.
+    /// A signal to a process of a container, by its number beside the container's first, which is 1.
+    /// The first process of a namespace has no default actions: from inside nothing kills it that it
+    /// does not handle.
     ///
     /// # Errors
     /// ESRCH.
@@ -308,8 +309,11 @@ impl Substrate {
         let machine = self.sandboxes[row.sandbox].machine;
         if inner == 1 {
             let handles = matches!(row.behaviour.on_stop, OnStop::Exit { .. });
-            if ASKS.contains(&signal) && (handles || row.spec.root.init) {
+            let asks = ASKS.contains(&signal);
+            if asks && (handles || row.spec.root.init) {
                 self.stop(container, SimDuration::from_minutes(60), scope);
+            } else if (asks || signal == 9) && !self.is_first(container) {
+                self.end_now(container, 128 + i32::from(signal), scope);
             }
             self.settle(scope);
             return Ok(());

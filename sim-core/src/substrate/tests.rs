@@ -141,6 +141,7 @@ impl Rig {
             oom: Default::default(),
             mounts: Arc::from([]),
             root: Arc::default(),
+            joins: None,
             probes: Arc::from([]),
         }
     }

@@ -158,7 +158,7 @@ pub fn kill(sight: &Sight<'_>, words: &[&str]) -> Option<Outcome> {
         ("USR2", 12),
         ("TERM", 15),
     ];
-    let container = sight.inside?;
+    sight.inside?;
     let mut signal = 15;
     let mut outcome = Outcome::default();
     let mut rest = words.iter();
@@ -183,12 +183,17 @@ pub fn kill(sight: &Sight<'_>, words: &[&str]) -> Option<Outcome> {
             }
             continue;
         }
-        let there = word.parse::<u32>().ok().filter(|pid| {
-            let mut all = procfs::visible(sight).into_iter();
-            all.any(|process| process.inner == *pid)
+        let all = procfs::visible(sight);
+        let there = word.parse::<u32>().ok().and_then(|pid| {
+            let found = all.iter().find(|process| process.inner == pid)?;
+            // Numbers beside the first process of its own container.
+            let container = found.container?;
+            let beside = all.iter().filter(|one| one.container == Some(container));
+            let first = beside.map(|one| one.inner).min()?;
+            Some((container, pid - first + 1))
         });
         match there {
-            Some(inner) => outcome.wishes.push(Wish::Process {
+            Some((container, inner)) => outcome.wishes.push(Wish::Process {
                 container,
                 act: ProcessAct::Signal { inner, signal },
             }),

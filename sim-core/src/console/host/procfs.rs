@@ -7,10 +7,9 @@ use crate::base::arrange::Arrange;
 use crate::kube::render::{uid, uid_text};
 use crate::substrate::cgroup::files;
 use crate::substrate::cgroup::place::{CONTROLLERS_V1, Version};
-use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::cgroup::tree::GroupKey;
 use crate::substrate::errno::Errno;
-use crate::substrate::namespace::Kind;
+use crate::substrate::namespace::{Kind, Namespaces};
 use crate::substrate::pressure::Resource;
 use crate::substrate::process::Process;
 use crate::substrate::profile::{Isolation, KERNEL, Runtime};
@@ -152,19 +151,13 @@ pub fn visible(sight: &Sight<'_>) -> Vec<Process> {
         return all.into_iter().filter(|process| !process.guest).collect();
     };
     let machines = &sight.place.world.substrate;
-    let sandbox = machines.container(container).map(|row| row.sandbox);
-    let sharing = sandbox
-        .and_then(|sandbox| machines.sandbox(sandbox))
-        .map(|row| row.spec.pid)
-        .unwrap_or_default();
+    let own = machines.namespaces(container).of(Kind::Pid);
+    // The machine's own holds all others, but for what runs inside virtual machines.
+    let is_host = own == Namespaces::host().of(Kind::Pid);
     all.into_iter()
-        .filter(|process| match sharing {
-            Sharing::Host => !process.guest,
-            Sharing::Sandbox => {
-                process.sandbox == sandbox
-                    && (process.container.is_some() || process.name == "pause")
-            }
-            Sharing::Own => process.container == Some(container),
+        .filter(|process| match is_host {
+            true => !process.guest,
+            false => process.namespaces.of(Kind::Pid) == own,
         })
         .collect()
 }

@@ -1,8 +1,7 @@
 //! `kubectl debug`: an ephemeral container in a pod, a copy of a pod, a pod in a node's namespaces.
 //! Sources: `k8s.io/kubectl/pkg/cmd/debug/{debug,profiles}.go`.
 //!
-//! Not modelled: a terminal to attach (what was made is said instead), custom profiles. `--target` is kept
-//! in the object; the container has a process namespace of its own unless the pod shares one.
+//! Not modelled: a terminal to attach (what was made is said instead), custom profiles.
 
 use crate::base::name::{SUFFIX_COUNT, SUFFIX_LETTERS};
 use crate::base::rng::{Stream, stable_hash_parts};

@@ -163,6 +163,11 @@ impl ApiServer {
                 turn.store.remove_service(id);
             }
             RowReference::None | RowReference::Pod(_) | RowReference::Node(_) => {
+                if &*key.resource == "services"
+                    && let Some(held) = super::service::held(&document.value)
+                {
+                    self.allocations.release(&held);
+                }
                 turn.store.bump();
             }
         }

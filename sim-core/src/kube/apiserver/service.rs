@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::api::kube::object::KubeSpec;
 use crate::api::kube::service::{ClusterIp, Service, ServiceKind, ServicePort};
 use crate::base::rng::{Seed, Stream, stable_hash_parts};
+use crate::manifest::decode::kube::decode_value;
 use crate::manifest::value::Value;
 
 use super::refusal::{Cause, cause};
@@ -104,7 +106,8 @@ impl Allocations {
                         "Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided IP ({text}) is not in the valid range. The range of valid IPs is 10.96.0.0/12"
                     )));
                 }
-                if ip == RANGE_BASE + 1 || !taken.insert(ip) {
+                let is_first = ip == RANGE_BASE + 1 && old.is_none_or(|old| old.cluster_ip != ip);
+                if is_first || !taken.insert(ip) {
                     return Err(wrong(format!(
                         "Invalid value: [\"{text}\"]: failed to allocate IP {text}: provided IP is already allocated"
                     )));
@@ -249,6 +252,22 @@ pub fn drop_of_type(old: &Value, new: &mut Value) {
             new.remove_path(&["spec", field]);
         }
     }
+}
+
+/// What a Service without a row holds, by its document: the API servers' own.
+pub fn held(document: &Value) -> Option<Allocated> {
+    let (object, _) = decode_value(document);
+    let KubeSpec::Service(spec) = object?.spec else {
+        return None;
+    };
+    let cluster_ip = match &spec.cluster_ip {
+        ClusterIp::Fixed(text) => text.parse::<std::net::Ipv4Addr>().ok().map(u32::from),
+        ClusterIp::Headless | ClusterIp::Allocate => None,
+    };
+    Some(Allocated {
+        cluster_ip: cluster_ip.unwrap_or(0),
+        ports: spec.ports.clone(),
+    })
 }
 
 /// Writes addresses and ports into a Service's document.

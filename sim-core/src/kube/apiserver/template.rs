@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::api::kube::container::Container;
 use crate::api::kube::affinity::{TaintEffect, Toleration, TolerationOperator};
 use crate::api::kube::deployment::CountOrPercent;
 use crate::api::kube::pod::{PodSpec, PodTemplate as ApiTemplate};
@@ -117,18 +118,56 @@ fn tolerations(spec: &PodSpec, turn: &Turn<'_, '_>) -> Vec<Toleration> {
     list
 }
 
-/// What a pod asks for: containers and sidecars together, or the largest init container with the
-/// sidecars started before it, whichever is more.
-/// Source: `staging/src/k8s.io/component-helpers/resource/helpers.go`.
+/// What a pod asks for.
 pub fn requests(spec: &PodSpec, symbols: &mut Symbols) -> ResourceVector {
+    let mut sum = together(spec, |container| {
+        vector(&container.resources.requests, symbols)
+    });
+    whole_pod(&mut sum, &spec.pod_requests);
+    sum.add(&vector(&spec.overhead, symbols));
+    sum.pods = 1;
+    sum
+}
+
+/// CPU, memory and scratch space that a pod may use; zero: no limit.
+pub fn limits(spec: &PodSpec) -> ResourceVector {
+    let plain = |amounts: &ResourceAmounts| {
+        let whole = |amount: Option<u64>| i64::try_from(amount.unwrap_or(0)).unwrap_or(i64::MAX);
+        let mut vector = ResourceVector::new();
+        vector.milli_cpu = whole(amounts.cpu_milli);
+        vector.memory = whole(amounts.memory_bytes);
+        vector.ephemeral_storage = whole(amounts.ephemeral_storage_bytes);
+        vector
+    };
+    let mut sum = together(spec, |container| plain(&container.resources.limits));
+    whole_pod(&mut sum, &spec.pod_limits);
+    // What a runtime takes besides is let to those that are limited.
+    let over = plain(&spec.overhead);
+    for (sum, over) in [
+        (&mut sum.milli_cpu, over.milli_cpu),
+        (&mut sum.memory, over.memory),
+        (&mut sum.ephemeral_storage, over.ephemeral_storage),
+    ] {
+        *sum += if *sum > 0 { over } else { 0 };
+    }
+    sum
+}
+
+/// Containers and sidecars together, or the largest init container with the sidecars started before
+/// it, whichever is more.
+/// Source: `staging/src/k8s.io/component-helpers/resource/helpers.go`.
+fn together(
+    spec: &PodSpec,
+    mut of: impl FnMut(&Container) -> ResourceVector,
+) -> ResourceVector {
     let mut sum = ResourceVector::new();
     for container in &spec.containers {
-        sum.add(&vector(&container.resources.requests, symbols));
+        sum.add(&of(container));
     }
     let mut sidecars = ResourceVector::new();
     let mut peak = ResourceVector::new();
     for container in &spec.init_containers {
-        let own = vector(&container.resources.requests, symbols);
+        let own = of(container);
         if container.sidecar {
             sidecars.add(&own);
             peak.max_with(&sidecars);
@@ -140,9 +179,6 @@ pub fn requests(spec: &PodSpec, symbols: &mut Symbols) -> ResourceVector {
     }
     sum.add(&sidecars);
     sum.max_with(&peak);
-    whole_pod(&mut sum, &spec.pod_requests);
-    sum.add(&vector(&spec.overhead, symbols));
-    sum.pods = 1;
     sum
 }
 

@@ -331,6 +331,10 @@ impl ApiServer {
         if let (KubeSpec::Service(spec), RowReference::Service(id)) = (&parsed.spec, row) {
             self.update_service(id, spec, key, &mut value, kind, turn)?;
         }
+        if let (KubeSpec::Service(spec), RowReference::None) = (&parsed.spec, row) {
+            let held = super::service::held(&old);
+            self.grant(spec, held.as_ref(), key, &mut value, kind, turn)?;
+        }
         super::load::keep(&old, &mut value);
         // A write to the object leaves its status alone.
         if parsed.custom.as_ref().is_none_or(|custom| custom.status)
@@ -379,20 +383,16 @@ impl ApiServer {
         Ok(true)
     }
 
-    fn update_service(
+    /// Gives a Service that is written what it asks for, and writes that into its document.
+    fn grant(
         &mut self,
-        id: ServiceId,
         spec: &Service,
+        held: Option<&Allocated>,
         key: &DocumentKey,
         value: &mut Value,
-        kind: &Kind,
-        turn: &mut Turn<'_, '_>,
-    ) -> Result<(), Refusal> {
-        let row = turn.store.service(id).expect("a document's row is there");
-        let held = Allocated {
-            cluster_ip: row.cluster_ip,
-            ports: row.ports.to_vec(),
-        };
+        kind: &'static Kind,
+        turn: &Turn<'_, '_>,
+    ) -> Result<Allocated, Refusal> {
         let luck = Luck {
             seed: turn.ctx.seed,
             namespace: &key.namespace,
@@ -400,9 +400,27 @@ impl ApiServer {
         };
         let allocated = self
             .allocations
-            .grant(spec, Some(&held), luck)
+            .grant(spec, held, luck)
             .map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
         write_back(&allocated, spec, value);
+        Ok(allocated)
+    }
+
+    fn update_service(
+        &mut self,
+        id: ServiceId,
+        spec: &Service,
+        key: &DocumentKey,
+        value: &mut Value,
+        kind: &'static Kind,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<(), Refusal> {
+        let row = turn.store.service(id).expect("a document's row is there");
+        let held = Allocated {
+            cluster_ip: row.cluster_ip,
+            ports: row.ports.to_vec(),
+        };
+        let allocated = self.grant(spec, Some(&held), key, value, kind, turn)?;
         let fresh = service_row(spec, &allocated, key, turn);
         let old = turn.store.service(id).expect("read above");
         let same = old.kind == fresh.kind

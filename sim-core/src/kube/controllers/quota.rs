@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::base::name::Name;
 use crate::base::quantity::Quantity;
-use crate::base::resources::ResourceVector;
+use crate::kube::apiserver::template::limits;
 use crate::kube::kinds::KINDS;
 use crate::kube::rows::WatchedId;
 use crate::kube::rows::watched::WatchedKind;
@@ -103,13 +103,7 @@ fn spec<'a>(template: TemplateId, turn: &'a Turn<'_, '_>) -> &'a Value {
 fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> BTreeMap<&'static str, i64> {
     let template = turn.store.template(template);
     let requests = &template.requests;
-    let mut limits = ResourceVector::new();
-    for container in &template.spec.containers {
-        let amounts = &container.resources.limits;
-        let whole = |amount: Option<u64>| i64::try_from(amount.unwrap_or(0)).unwrap_or(i64::MAX);
-        limits.milli_cpu = limits.milli_cpu.saturating_add(whole(amounts.cpu_milli));
-        limits.memory = limits.memory.saturating_add(whole(amounts.memory_bytes));
-    }
+    let limits = limits(&template.spec);
     let bytes = |amount: i64| amount.saturating_mul(1_000);
     [
         ("pods", 1_000),
@@ -120,6 +114,9 @@ fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> BTreeMap<&'static str
         ("requests.memory", bytes(requests.memory)),
         ("limits.cpu", limits.milli_cpu),
         ("limits.memory", bytes(limits.memory)),
+        ("ephemeral-storage", bytes(requests.ephemeral_storage)),
+        ("requests.ephemeral-storage", bytes(requests.ephemeral_storage)),
+        ("limits.ephemeral-storage", bytes(limits.ephemeral_storage)),
     ]
     .into()
 }
@@ -213,13 +210,16 @@ fn pod_resource(resource: &str) -> bool {
             | "requests.memory"
             | "limits.cpu"
             | "limits.memory"
+            | "ephemeral-storage"
+            | "requests.ephemeral-storage"
+            | "limits.ephemeral-storage"
     )
 }
 
 /// An amount as a quantity, memory in binary units when they fit.
 fn shown(resource: &str, thousandths: i64) -> String {
     let whole = thousandths / 1_000;
-    if resource.ends_with("memory") {
+    if resource.ends_with("memory") || resource.ends_with("storage") {
         for (unit, size) in [("Gi", 1_i64 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)] {
             if whole > 0 && whole % size == 0 {
                 return format!("{}{unit}", whole / size);

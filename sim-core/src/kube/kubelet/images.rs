@@ -4,6 +4,7 @@
 
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
+use crate::kube::render::pod::container_hex;
 use crate::kube::store::events::Message;
 use crate::substrate::image::ImageRef;
 use crate::substrate::order::{Order, PullError, PullPolicy};
@@ -67,7 +68,11 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
         );
     }
     if let Some((_, cause)) = needs::missing(&lowered.variables, worker.namespace, desk) {
-        wait_for_variables(worker, index, cause, settings, desk);
+        wait_for(worker, index, ("CreateContainerConfigError", cause), settings, desk);
+        return;
+    }
+    if let Some(problem) = without_target(worker, index, desk) {
+        wait_for(worker, index, problem, settings, desk);
         return;
     }
     let work = &mut worker.containers[index];
@@ -85,11 +90,37 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
     });
 }
 
-/// What a variable is taken from is not there: the next turn of the worker tries again.
-fn wait_for_variables(
+/// What keeps a container from being made that is to be among another one's processes.
+/// Sources: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`getTargetID`), containerd
+/// `internal/cri/server/helpers.go` (`validateTargetContainer`).
+fn without_target(
+    worker: &Worker,
+    index: usize,
+    desk: &Desk<'_, '_>,
+) -> Option<(&'static str, String)> {
+    let name = worker.lowered[index].spec.joins?;
+    let at = worker.lowered.iter().position(|one| one.name == name);
+    let Some(target) = at.and_then(|at| worker.containers[at].container) else {
+        let name = desk.ctx.symbols.text(name);
+        let text = format!("unable to find target container {name}");
+        return Some(("CreateContainerConfigError", text));
+    };
+    let runs = desk.ctx.machines.container(target);
+    if runs.is_some_and(|row| row.running_since().is_some()) {
+        return None;
+    }
+    let id = container_hex(desk.ctx.seed, target.bits());
+    let text = format!(
+        "invalid target container: container \"{id}\" is not running - in state CONTAINER_EXITED"
+    );
+    Some(("CreateContainerError", text))
+}
+
+/// A container cannot be made: the next turn of the worker tries again.
+fn wait_for(
     worker: &mut Worker,
     index: usize,
-    cause: String,
+    (reason, cause): (&'static str, String),
     settings: &Settings,
     desk: &mut Desk<'_, '_>,
 ) {
@@ -101,7 +132,7 @@ fn wait_for_variables(
     work.pull_failed = None;
     work.step = Step::Idle;
     work.not_before = Some(until);
-    work.wait("CreateContainerConfigError", Some(cause.into()));
+    work.wait(reason, Some(cause.into()));
     desk.request_status(worker);
     advance(worker, settings, desk);
 }

@@ -49,6 +49,7 @@ fn run(image: &str, command: &[&str], mounts: &[&str], probes: &[ProbeSpec]) -> 
         sandbox,
         ContainerSpec {
             mounts,
+            joins: None,
             probes: probes.into(),
             ..spec
         },

@@ -56,6 +56,7 @@ pub(super) fn lower(spec: &ServiceSpec, ctx: &mut Context<'_>) -> ContainerSpec 
             .map(|mount| mount.target.clone())
             .collect(),
         root: Arc::new(root(spec)),
+        joins: None,
         probes: probes(spec).into(),
     }
 }
