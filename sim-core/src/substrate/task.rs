@@ -213,7 +213,11 @@ impl Substrate {
             let mut process = first.clone();
             process.pid = base + 1_000 + left.inner % 2_000;
             process.parent = outer;
-            process.inner = if host { process.pid } else { left.inner + owner - 1 };
+            process.inner = if host {
+                process.pid
+            } else {
+                left.inner + owner - 1
+            };
             process.inner_parent = owner;
             process.start = left.start;
             process.rss = if ended { 0 } else { 1 << 20 };

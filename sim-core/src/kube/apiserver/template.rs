@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::api::kube::container::Container;
 use crate::api::kube::affinity::{TaintEffect, Toleration, TolerationOperator};
+use crate::api::kube::container::Container;
 use crate::api::kube::deployment::CountOrPercent;
 use crate::api::kube::pod::{PodSpec, PodTemplate as ApiTemplate};
 use crate::api::resources::ResourceAmounts;
@@ -156,10 +156,7 @@ pub fn limits(spec: &PodSpec) -> ResourceVector {
 /// Containers and sidecars together, or the largest init container with the sidecars started before
 /// it, whichever is more.
 /// Source: `staging/src/k8s.io/component-helpers/resource/helpers.go`.
-fn together(
-    spec: &PodSpec,
-    mut of: impl FnMut(&Container) -> ResourceVector,
-) -> ResourceVector {
+fn together(spec: &PodSpec, mut of: impl FnMut(&Container) -> ResourceVector) -> ResourceVector {
     let mut sum = ResourceVector::new();
     for container in &spec.containers {
         sum.add(&of(container));

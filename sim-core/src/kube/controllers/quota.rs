@@ -115,7 +115,10 @@ fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> BTreeMap<&'static str
         ("limits.cpu", limits.milli_cpu),
         ("limits.memory", bytes(limits.memory)),
         ("ephemeral-storage", bytes(requests.ephemeral_storage)),
-        ("requests.ephemeral-storage", bytes(requests.ephemeral_storage)),
+        (
+            "requests.ephemeral-storage",
+            bytes(requests.ephemeral_storage),
+        ),
         ("limits.ephemeral-storage", bytes(limits.ephemeral_storage)),
     ]
     .into()

@@ -68,7 +68,13 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
         );
     }
     if let Some((_, cause)) = needs::missing(&lowered.variables, worker.namespace, desk) {
-        wait_for(worker, index, ("CreateContainerConfigError", cause), settings, desk);
+        wait_for(
+            worker,
+            index,
+            ("CreateContainerConfigError", cause),
+            settings,
+            desk,
+        );
         return;
     }
     if let Some(problem) = without_target(worker, index, desk) {
