@@ -13,7 +13,7 @@ use yew::UseReducerDispatcher;
 use crate::dom;
 use crate::files;
 use crate::link::WorkerLink;
-use crate::model::{Action, Model};
+use crate::model::{Action, ConsoleEntry, Model, mending};
 use crate::permalink::{self, Scene};
 use crate::ui::detail::Detail;
 use crate::ui::watch::Look;
@@ -291,28 +291,37 @@ impl Control {
         let Some(entry) = model.watching() else {
             return;
         };
+        if frame.seeking {
+            // Nobody asked for the times on the way.
+            return;
+        }
         let waited = frame.now_us.checked_sub(entry.printed.at_us);
         if frame.playing && waited.is_some_and(|waited| waited < entry.printed.every_us) {
             return;
         }
         if self.0.looking.get() == Looking::No {
-            self.draw(entry.number, entry.printed.line.clone());
+            self.draw(entry);
         } else {
             self.0.looking.set(Looking::Again);
         }
     }
 
-    fn draw(&self, number: u32, line: String) {
+    fn draw(&self, entry: &ConsoleEntry) {
         self.0.looking.set(Looking::Yes);
-        let control = self.clone();
-        self.ask(Query::Look(line.clone()), move |answer| {
+        let (control, number) = (self.clone(), entry.number);
+        self.ask(Query::Look(entry.printed.line.clone()), move |answer| {
             let again = control.0.looking.replace(Looking::No) == Looking::Again;
-            if let Answer::Printed(printed) = answer {
-                let goes_on = printed.every_us > 0;
+            let model = control.model();
+            // Another watch may have taken its place, or none goes on.
+            let current = model.watching();
+            let is_current = current.is_some_and(|current| current.number == number);
+            let mut goes_on = true;
+            if let (Answer::Printed(printed), true) = (answer, is_current) {
+                goes_on = printed.every_us > 0;
                 control.act(Action::Redrawn(number, *printed));
-                if again && goes_on {
-                    control.draw(number, line);
-                }
+            }
+            if let (Some(current), true) = (current, again && goes_on) {
+                control.draw(current);
             }
         });
     }
@@ -477,8 +486,15 @@ impl Control {
 
     /// Sends something that changes the experiment, and asks for what a link then needs.
     pub fn perform(&self, request: &Request) {
+        self.perform_all(std::slice::from_ref(request));
+    }
+
+    /// The same of several that are one act.
+    fn perform_all(&self, requests: &[Request]) {
         self.remember();
-        self.send(request);
+        for request in requests {
+            self.send(request);
+        }
         self.send(&Request::Record);
         // The address no longer tells what is shown.
         if !dom::embedded() {
@@ -516,11 +532,12 @@ impl Control {
 
     /// An editor's text changed.
     pub fn edit(&self, file: File) {
-        let mut project = (*self.model().project).clone();
-        if files::tabs(&project).contains(&file) {
+        let model = self.model();
+        if model.tabs.iter().any(|known| **known == file) {
             return;
         }
-        let revision = self.model().revision + 1;
+        let mut project = (*model.project).clone();
+        let revision = model.revision + 1;
         files::put(&mut project, file.clone());
         self.act(Action::Edited {
             file: file.clone(),
@@ -543,9 +560,9 @@ impl Control {
     }
 
     /// Takes a fault out of the script: as an edit of its text.
-    pub fn unscript(&self, number: u32, text: &str) {
+    pub fn unscript(&self, line: u32, text: &str) {
         let mut project = (*self.model().project).clone();
-        if let Some(file) = files::without_fault(&project, number, text) {
+        if let Some(file) = files::without_fault(&project, line, text) {
             files::put(&mut project, file.clone());
             self.replace(project, file);
         }
@@ -560,7 +577,7 @@ impl Control {
         }
     }
 
-    /// Closes a tab; without its file it is another experiment.
+    /// Closes a manifest's tab; without its file it is another experiment.
     pub fn remove(&self, name: &str) {
         let mut project = (*self.model().project).clone();
         project.files.retain(|file| file.name != name);
@@ -667,9 +684,10 @@ impl Control {
 
     /// Cuts a link between two machines, now or at a time, or mends it.
     pub fn cut(&self, link: &str, at_us: Option<u64>) {
-        match self.model().cut_by(link) {
-            Some(fault) => self.perform(&Request::Heal(Some(fault))),
-            None => self.plan_fault("partition", link, at_us),
+        let model = self.model();
+        match mending(&model.shown.faults, link, model.shown.clock.now_us) {
+            mending if !mending.is_empty() => self.perform_all(&mending),
+            _ => self.plan_fault("partition", link, at_us),
         }
     }
 

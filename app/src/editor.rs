@@ -13,7 +13,6 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::dom;
-use crate::files;
 use crate::model::{Checked, Reveal};
 use crate::text::Text;
 
@@ -222,11 +221,13 @@ pub struct EditorProps {
     /// The page's hands.
     pub control: Control,
     /// The file, with the text last sent.
-    pub file: File,
+    pub file: Rc<File>,
     /// Whether its tab is open.
     pub active: bool,
-    /// Raised when the text comes from elsewhere.
+    /// Raised when the text is another project's.
     pub generation: u32,
+    /// Raised when the page changed the text.
+    pub text_generation: (u32, u32),
     /// The last check.
     pub checked: Rc<Checked>,
     /// A place to show.
@@ -257,7 +258,7 @@ pub fn Editor(props: &EditorProps) -> Html {
                 let name = file.name.clone();
                 let made = mount(
                     element,
-                    file.text,
+                    file.text.clone(),
                     label,
                     control.clone(),
                     name.clone(),
@@ -266,10 +267,8 @@ pub fn Editor(props: &EditorProps) -> Html {
                 .await;
                 if let (Some(made), true) = (made, *still.borrow()) {
                     // What was typed into the text area meanwhile.
-                    if let Some(file) = files::tabs(&control.model().project)
-                        .iter()
-                        .find(|file| file.name == name)
-                    {
+                    let model = control.model();
+                    if let Some(file) = model.tabs.iter().find(|file| file.name == name) {
                         made.call("setDoc", &[file.text.as_str().into()]);
                     }
                     *kept.borrow_mut() = Some(made);
@@ -295,10 +294,19 @@ pub fn Editor(props: &EditorProps) -> Html {
     }
     {
         let mounted = mounted.clone();
-        let text = props.file.text.clone();
+        let file = props.file.clone();
         use_effect_with((props.generation, *arrived), move |_| {
             if let Some(mounted) = &*mounted.borrow() {
-                mounted.call("setDoc", &[text.into()]);
+                mounted.call("setDoc", &[file.text.as_str().into()]);
+            }
+        });
+    }
+    {
+        let mounted = mounted.clone();
+        let file = props.file.clone();
+        use_effect_with(props.text_generation, move |_| {
+            if let Some(mounted) = &*mounted.borrow() {
+                mounted.call("mergeDoc", &[file.text.as_str().into()]);
             }
         });
     }
@@ -306,7 +314,12 @@ pub fn Editor(props: &EditorProps) -> Html {
         let mounted = mounted.clone();
         let file = props.file.clone();
         use_effect_with(
-            (props.checked.clone(), props.generation, *arrived),
+            (
+                props.checked.clone(),
+                props.generation,
+                props.text_generation,
+                *arrived,
+            ),
             move |(checked, ..)| {
                 if let Some(mounted) = &*mounted.borrow()
                     && mounted.text() == file.text

@@ -117,26 +117,26 @@ pub fn say(project: &mut Project, key: &str, number: u64) {
     }
 }
 
-/// The script without its fault of this number, if that is what the line says.
+/// Whether this line of the script, from 0, says a fault.
 #[must_use]
-pub fn without_fault(project: &Project, number: u32, text: &str) -> Option<File> {
-    let mut lines = project.faults.clone();
-    let faults = lines.iter().enumerate().filter(|(_, line)| is_fault(line));
-    let (place, line) = faults
-        .map(|(place, line)| (place, line.trim()))
-        .nth(number as usize)?;
-    let words = |text: &str| {
-        text.split_whitespace()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    if !words(line).starts_with(&words(text)) {
-        return None;
-    }
-    lines.remove(place);
-    Some(File {
-        name: FAULTS.to_owned(),
-        text: lines.join("\n"),
+pub fn says_fault(project: &Project, line: u32, fault: &str) -> bool {
+    let line = project.faults.get(line as usize);
+    line.filter(|line| is_fault(line)).is_some_and(|line| {
+        let mut words = line.split_whitespace();
+        fault.split_whitespace().all(|word| words.next() == Some(word))
+    })
+}
+
+/// The script without this line, if that says the fault.
+#[must_use]
+pub fn without_fault(project: &Project, line: u32, fault: &str) -> Option<File> {
+    says_fault(project, line, fault).then(|| {
+        let mut lines = project.faults.clone();
+        lines.remove(line as usize);
+        File {
+            name: FAULTS.to_owned(),
+            text: lines.join("\n"),
+        }
     })
 }
 
@@ -292,11 +292,13 @@ mod tests {
         ]
         .map(str::to_owned)
         .to_vec();
-        let left = without_fault(&project, 0, "node-crash worker-1").expect("it is there");
+        let left = without_fault(&project, 1, "node-crash worker-1").expect("it is there");
         assert_eq!(left.text, "# why\n\nregistry-down at 9s");
-        assert_eq!(without_fault(&project, 0, "node-crash worker-2"), None);
-        assert!(without_fault(&project, 1, "registry-down ").is_some());
-        assert_eq!(without_fault(&project, 2, "registry-down"), None);
+        assert_eq!(without_fault(&project, 1, "node-crash worker-2"), None);
+        assert!(without_fault(&project, 3, "registry-down ").is_some());
+        for line in [0, 2, 4, u32::MAX] {
+            assert_eq!(without_fault(&project, line, "registry-down"), None);
+        }
     }
 
     #[test]

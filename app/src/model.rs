@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use sim_core::protocol::views::{Graph, Outcome};
 use sim_core::protocol::{
-    Anatomy, Change, Diagnostic, EventLine, FaultMark, File, Frame, Printed, Project, Recording,
-    Reply, Sheet, Why, WorldFrame,
+    Act, Anatomy, Change, Diagnostic, EventLine, FaultMark, File, Frame, Printed, Project, Recording,
+    Reply, Request, Sheet, Why, WorldFrame,
 };
 use yew::{AttrValue, Reducible};
 
@@ -48,7 +48,7 @@ impl Engine {
 }
 
 /// The last check of the input.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// What was found.
     pub diagnostics: Vec<Diagnostic>,
@@ -61,21 +61,12 @@ pub struct Checked {
 }
 
 /// What the last edit that was applied changed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// What it made of each object.
     pub changes: Rc<Vec<Change>>,
     /// What the tools printed.
     pub output: Rc<str>,
-}
-
-impl Default for Applied {
-    fn default() -> Self {
-        Self {
-            changes: Rc::default(),
-            output: "".into(),
-        }
-    }
 }
 
 impl Checked {
@@ -150,8 +141,14 @@ pub struct Model {
     pub begun: bool,
     /// The project; its files' texts are those last sent.
     pub project: Rc<Project>,
-    /// Raised when the texts come from elsewhere than the editors.
+    /// The same as the editors show it, a tab each; what did not change keeps its address.
+    pub tabs: Rc<Vec<Rc<File>>>,
+    /// Raised when another project begins: editors take its texts.
     pub generation: u32,
+    /// Raised when the page itself changed texts: editors take that in beside what is being typed.
+    pub text_generation: u32,
+    /// The same of the fault script alone, when a fault that was caused became a line of it.
+    pub script_generation: u32,
     /// Name of the file whose tab is open.
     pub active: String,
     /// Number of the last edit; a check of an earlier one is old news.
@@ -168,6 +165,8 @@ pub struct Model {
     pub reveal: Option<Reveal>,
     /// The console's log.
     pub console: Rc<Vec<ConsoleEntry>>,
+    /// Lines that the console has run: the number of the last one, which emptying the log keeps.
+    pub lines: u32,
     /// The last refusal, until it is dismissed.
     pub refusal: Option<AttrValue>,
     /// What is explained.
@@ -216,8 +215,11 @@ impl Model {
             settled: false,
             last: Applied::default(),
             active: first_file(&project),
+            tabs: tabs(&[], &project),
             project: Rc::new(project),
             generation: 0,
+            text_generation: 0,
+            script_generation: 0,
             revision: 0,
             checked: Rc::new(Checked {
                 applied: true,
@@ -225,6 +227,7 @@ impl Model {
             }),
             reveal: None,
             console: Rc::default(),
+            lines: 0,
             refusal: None,
             why: None,
             service: String::new(),
@@ -313,12 +316,6 @@ impl Model {
         } else {
             self.others_of(&self.target())
         }
-    }
-
-    /// The fault that cuts a link, `A|B`.
-    #[must_use]
-    pub fn cut_by(&self, link: &str) -> Option<u32> {
-        cut_by(&self.shown.faults, link)
     }
 
     /// The number of the fault that keeps a machine down.
@@ -427,16 +424,15 @@ impl Reducible for Model {
                 model.revision = revision;
                 model.settled = false;
                 files::put(Rc::make_mut(&mut model.project), file);
+                model.show_texts();
             }
             Action::Load(project) => {
                 model.settled = false;
-                if !files::tabs(&project)
-                    .iter()
-                    .any(|file| file.name == model.active)
-                {
-                    model.active = first_file(&project);
-                }
                 model.project = Rc::new(project);
+                model.show_texts();
+                if !model.tabs.iter().any(|file| file.name == model.active) {
+                    model.active = first_file(&model.project);
+                }
                 model.generation += 1;
                 model.why = None;
                 model.bookmarks = Rc::default();
@@ -449,7 +445,8 @@ impl Reducible for Model {
             }
             Action::Replaced(project) => {
                 model.project = Rc::new(project);
-                model.generation += 1;
+                model.show_texts();
+                model.text_generation += 1;
             }
             Action::Activate(name) => model.active = name,
             Action::Reveal { file, from } => {
@@ -494,9 +491,9 @@ impl Reducible for Model {
             Action::Causes(why, graph) => model.causes = Rc::new((Some(why), graph)),
             Action::Compared(outcomes) => model.compared = Rc::new(outcomes),
             Action::Redrawn(number, printed) => {
-                let entries = Rc::make_mut(&mut model.console).iter_mut();
-                for entry in entries.filter(|entry| entry.number == number && entry.watches()) {
-                    entry.printed = Rc::new(printed.clone());
+                let mut entries = Rc::make_mut(&mut model.console).iter_mut();
+                if let Some(entry) = entries.find(|entry| entry.number == number && entry.watches()) {
+                    entry.printed = Rc::new(printed);
                 }
             }
             Action::Unwatch => model.end_watches(),
@@ -507,6 +504,10 @@ impl Reducible for Model {
 }
 
 impl Model {
+    fn show_texts(&mut self) {
+        self.tabs = tabs(&self.tabs, &self.project);
+    }
+
     fn end_watches(&mut self) {
         for entry in Rc::make_mut(&mut self.console) {
             if entry.watches() {
@@ -554,8 +555,8 @@ impl Model {
                 if printed.every_us > 0 {
                     self.end_watches();
                 }
-                let entries = Rc::make_mut(&mut self.console);
-                let number = entries.last().map_or(0, |entry| entry.number) + 1;
+                self.lines = self.lines.wrapping_add(1);
+                let (entries, number) = (Rc::make_mut(&mut self.console), self.lines);
                 let printed = Rc::new(*printed);
                 entries.push(ConsoleEntry { number, printed });
                 if entries.len() > CONSOLE_ENTRIES_MAX {
@@ -563,11 +564,19 @@ impl Model {
                 }
             }
             Reply::Recorded(recording) => {
-                // What was injected is a line of the script, unless that is being written.
-                let faults = recording.script();
-                if self.settled && faults != self.project.faults {
+                // What was caused is a line of the script, also of one that is being written.
+                let faults = if self.settled {
+                    recording.script()
+                } else {
+                    let known = self.recording.as_deref().map(caused);
+                    let caused = caused(&recording);
+                    let new = caused.strip_prefix(known.unwrap_or_default().as_slice());
+                    below(&self.project.faults, new.unwrap_or_default())
+                };
+                if faults != self.project.faults {
                     Rc::make_mut(&mut self.project).faults = faults;
-                    self.generation += 1;
+                    self.show_texts();
+                    self.script_generation += 1;
                 }
                 self.recording = Some(Rc::new(*recording));
             }
@@ -577,6 +586,31 @@ impl Model {
             Reply::Fatal(sentence) => self.engine = Engine::Failed(sentence.into()),
         }
     }
+}
+
+/// A project's texts; those that the editors show already keep their address.
+fn tabs(last: &[Rc<File>], project: &Project) -> Rc<Vec<Rc<File>>> {
+    let tabs = files::tabs(project).into_iter();
+    let tabs = tabs.map(|file| {
+        let known = last.iter().find(|known| ***known == file);
+        known.cloned().unwrap_or_else(|| Rc::new(file))
+    });
+    Rc::new(tabs.collect())
+}
+
+/// Faults that were caused, as lines of the script.
+fn caused(recording: &Recording) -> Vec<String> {
+    recording.acts.iter().filter_map(Act::scripted).collect()
+}
+
+/// A script with more lines below what it says.
+fn below(script: &[String], more: &[String]) -> Vec<String> {
+    let mut lines = script.to_vec();
+    while !more.is_empty() && lines.last().is_some_and(|line| line.trim().is_empty()) {
+        lines.pop();
+    }
+    lines.extend_from_slice(more);
+    lines
 }
 
 /// The workers of the world that has most of them; the last frame's list where it is the same.
@@ -597,19 +631,76 @@ fn workers(last: &Rc<Vec<String>>, worlds: &[Rc<WorldFrame>]) -> Rc<Vec<String>>
     }
 }
 
-/// The fault that cuts a link, `A|B`: a partition with one end on either side.
-#[must_use]
-pub fn cut_by(faults: &[FaultMark], link: &str) -> Option<u32> {
-    let (one, two) = link.split_once('|')?;
-    let cuts = |fault: &&FaultMark| {
-        let sides = fault.text.strip_prefix("partition ");
-        let Some((left, right)) = sides.and_then(|sides| sides.split_once('|')) else {
+/// The ends of a link, or the sides of a partition.
+fn sides(text: &str) -> Option<[Vec<&str>; 2]> {
+    let (one, two) = text.split_once('|')?;
+    Some([one, two].map(|side| side.split(',').map(str::trim).collect()))
+}
+
+/// What a partition cuts beside the link of two machines, as partitions; none: it does not cut that.
+fn beside<'t>([left, right]: &[Vec<&'t str>; 2], ends: [&str; 2]) -> Option<Vec<[Vec<&'t str>; 2]>> {
+    let [one, two] = ends;
+    let on = |side: &[&str], machine: &str| side.contains(&machine);
+    let (one, two) = if on(left, one) && on(right, two) {
+        (one, two)
+    } else if on(left, two) && on(right, one) {
+        (two, one)
+    } else {
+        return None;
+    };
+    let without = |side: &[&'t str], machine: &str| -> Vec<&'t str> {
+        let others = side.iter().filter(|other| **other != machine);
+        others.copied().collect()
+    };
+    let own: Vec<&str> = left.iter().filter(|name| **name == one).copied().collect();
+    let rest = [
+        [without(left, one), right.clone()],
+        [own, without(right, two)],
+    ];
+    let rest = rest.into_iter();
+    Some(rest.filter(|[one, two]| !one.is_empty() && !two.is_empty()).collect())
+}
+
+/// Partitions in force that cut a link, `A|B`.
+pub fn cuts<'f>(faults: &'f [FaultMark], link: &str) -> impl Iterator<Item = &'f FaultMark> {
+    let ends = sides(link);
+    faults.iter().filter(move |fault| {
+        let cut = fault.text.strip_prefix("partition ").and_then(sides);
+        let (Some(cut), Some([one, two])) = (cut, &ends) else {
             return false;
         };
-        let on = |side: &str, machine: &str| side.split(',').any(|name| name.trim() == machine);
-        fault.active && ((on(left, one) && on(right, two)) || (on(left, two) && on(right, one)))
+        let ends = one.first().zip(two.first());
+        fault.active && ends.is_some_and(|(one, two)| beside(&cut, [one, two]).is_some())
+    })
+}
+
+/// What mends a link, `A|B`, and nothing else: what else a partition cuts is cut by itself first, for
+/// as long as the partition would have lasted.
+#[must_use]
+pub fn mending(faults: &[FaultMark], link: &str, now_us: u64) -> Vec<Request> {
+    let (mut cut, mut healed, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    let Some((one, two)) = link.split_once('|') else {
+        return cut;
     };
-    faults.iter().rfind(cuts).map(|fault| fault.number)
+    for fault in cuts(faults, link) {
+        // Each world has the same faults.
+        if numbers.contains(&fault.number) {
+            continue;
+        }
+        numbers.push(fault.number);
+        let rest = fault.text.strip_prefix("partition ").and_then(sides);
+        let rest = rest.and_then(|sides| beside(&sides, [one, two]));
+        let long = match fault.until_us {
+            u64::MAX => String::new(),
+            until => format!(" for {}us", until.saturating_sub(now_us)),
+        };
+        cut.extend(rest.unwrap_or_default().iter().map(|[left, right]| {
+            Request::Inject(format!("partition {}|{}{long}", left.join(","), right.join(",")))
+        }));
+        healed.push(Request::Heal(Some(fault.number)));
+    }
+    cut.extend(healed);
+    cut
 }
 
 /// Machines that a fault keeps down, sorted.
@@ -658,6 +749,7 @@ fn shown(last: &Shown, mut frame: Frame) -> Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sim_core::protocol::Deed;
 
     #[test]
     fn a_link_is_cut_by_a_partition_with_an_end_on_either_side() {
@@ -672,9 +764,76 @@ mod tests {
             fault(1, "partition a|d", false),
             fault(2, "node-crash a", true),
         ];
-        assert_eq!(cut_by(&faults, "c|a"), Some(0));
-        assert_eq!(cut_by(&faults, "b|c"), None);
-        assert_eq!(cut_by(&faults, "a|d"), None);
-        assert_eq!(cut_by(&faults, "a"), None);
+        let cut = |link: &str| -> Vec<u32> {
+            cuts(&faults, link).map(|fault| fault.number).collect()
+        };
+        assert_eq!(cut("c|a"), [0]);
+        for link in ["b|c", "a|d", "a"] {
+            assert!(cut(link).is_empty(), "{link}");
+        }
+    }
+
+    #[test]
+    fn mending_a_link_leaves_cut_what_else_was_cut() {
+        let fault = |number, text: &str, until_us| FaultMark {
+            number,
+            text: text.to_owned(),
+            active: true,
+            until_us,
+            ..FaultMark::default()
+        };
+        let inject = |text: &str| Request::Inject(text.to_owned());
+        let heal = |number| Request::Heal(Some(number));
+        let mut faults = vec![fault(0, "partition a|b", u64::MAX)];
+        assert_eq!(mending(&faults, "b|a", 5), [heal(0)]);
+        faults.push(fault(1, "partition a,x|b,c", 65));
+        // As another world tells of it.
+        faults.push(fault(1, "partition a,x|b,c", 65));
+        assert_eq!(
+            mending(&faults, "b|a", 5),
+            [
+                inject("partition x|b,c for 60us"),
+                inject("partition a|c for 60us"),
+                heal(0),
+                heal(1)
+            ]
+        );
+        assert!(mending(&faults, "a|x", 5).is_empty());
+    }
+
+    #[test]
+    fn a_fault_that_was_caused_comes_below_a_script_that_is_being_written() {
+        let lines = |lines: &[&str]| -> Vec<String> {
+            lines.iter().map(|line| (*line).to_owned()).collect()
+        };
+        let mut model = Model::new(files::poll(), false);
+        let recorded = |model: &mut Model, acts: &[&str]| {
+            let inject = |text: &&str| Act {
+                at_us: 5_000_000,
+                deed: Deed::Inject((*text).to_owned()),
+            };
+            let acts = acts.iter().map(inject).collect();
+            let project = files::poll();
+            model.reply(Reply::Recorded(Box::new(Recording { project, acts, at_us: 0 })));
+        };
+        model.settled = true;
+        recorded(&mut model, &["node-crash worker-1"]);
+        let said = ["node-crash of:poll at 60s", "node-crash worker-1 at 5s"];
+        assert_eq!(model.project.faults, lines(&said));
+        assert_eq!((model.script_generation, model.generation), (1, 0));
+        let kept = model.tabs.clone();
+        model.settled = false;
+        let written = File {
+            name: sim_core::protocol::FAULTS.to_owned(),
+            text: "# why\n".to_owned(),
+        };
+        files::put(Rc::make_mut(&mut model.project), written);
+        model.show_texts();
+        assert!(Rc::ptr_eq(&kept[0], &model.tabs[0]), "an unchanged text is shared");
+        recorded(&mut model, &["node-crash worker-1"]);
+        assert_eq!(model.project.faults, lines(&["# why", ""]));
+        recorded(&mut model, &["node-crash worker-1", "registry-down"]);
+        assert_eq!(model.project.faults, lines(&["# why", "registry-down at 5s"]));
+        assert_eq!(model.script_generation, 2);
     }
 }

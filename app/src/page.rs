@@ -241,7 +241,9 @@ pub fn Page() -> Html {
                 <p class="embed-link"><a target="_blank" rel="noopener" data-testid="embed-open" href={control.link().unwrap_or_else(|_| dom::address())}>{ t.embed_open() }</a></p>
             }
             <main id="main" class="main">
-                <EditorPanel {t} control={control.clone()} model={shared.clone()} plain={*plain} />
+                <EditorPanel {t} control={control.clone()} tabs={shared.tabs.clone()} active={shared.active.clone()} generation={shared.generation}
+                    text_generation={(shared.text_generation, shared.script_generation)} checked={shared.checked.clone()} last={shared.last.clone()}
+                    reveal={shared.reveal.clone()} plain={*plain} />
                 <div class="center">
                     <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} healable={shown.healable.clone()} dark={is_dark(*theme)} look={shared.look} detail={shared.detail} frame={shown.clock.number} />
                     <Charts {t} control={control.clone()} worlds={shown.worlds.clone()} faults={shown.faults.clone()} services={shared.services()}

@@ -321,6 +321,11 @@ impl EngineHost {
         let (branches, current) = history.branches();
         let mut frame = view::frame(history.lab(), &self.view);
         frame.number = self.frames;
+        let lines = self.record.lines();
+        for fault in &mut frame.faults {
+            let line = lines.get(fault.number as usize).copied().flatten();
+            fault.line = line.unwrap_or(u32::MAX);
+        }
         frame.tip_us = history.tip().as_micros();
         frame.length_us = self.length.max(history.tip()).as_micros();
         frame.playing = self.playing;

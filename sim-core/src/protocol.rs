@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
 pub const DENSE_MACHINES: usize = 200;
@@ -475,8 +475,10 @@ pub struct Change {
     pub orchestrator: String,
     /// `kind/name`.
     pub object: String,
-    /// `created`, `configured`, or a service's versions.
+    /// `created`, `configured` or `updated`.
     pub word: String,
+    /// Versions of an updated service, before and now.
+    pub versions: (u64, u64),
     /// Who wrote; empty: the world keeps no owners.
     pub manager: String,
     /// Fields, where the world tells their owners.
@@ -714,8 +716,12 @@ pub struct FaultMark {
     pub orchestrator: String,
     /// `KIND TARGET`.
     pub text: String,
+    /// Line of the fault script that says it, from 0; `u32::MAX`: none does.
+    pub line: u32,
     /// Time it was asked for, in microseconds; `u64::MAX`: at once.
     pub at_us: u64,
+    /// When it will end by itself, in microseconds; `u64::MAX`: it will not.
+    pub until_us: u64,
     /// Machines that it hit.
     pub machines: Vec<String>,
     /// Whether it is in force.

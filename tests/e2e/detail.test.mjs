@@ -118,12 +118,12 @@ test("a link is cut by dropping, by pressing and on the time line, and mended", 
   assert.equal(await drag(page, "fault-kill", "link-worker-1-worker-2"), false);
   assert.equal(await drag(page, "fault-partition", "link-worker-1-worker-2"), true);
   await faults.getByText("partition worker-1|worker-2").first().waitFor();
-  await page.waitForFunction(() => document.querySelector("[data-testid=link-worker-1-worker-2]").getAttribute("aria-pressed") === "true");
+  await page.waitForFunction(() => document.querySelector("[data-testid=link-worker-1-worker-2]").hasAttribute("data-cut"));
   assert.equal(await link.getAttribute("aria-label"), "Mend the link between worker-1 and worker-2");
   assert.deepEqual(await axe(page), []);
   await link.focus();
   await page.keyboard.press("Enter");
-  await page.waitForFunction(() => document.querySelector("[data-testid=link-worker-1-worker-2]").getAttribute("aria-pressed") === "false");
+  await page.waitForFunction(() => !document.querySelector("[data-testid=link-worker-1-worker-2]").hasAttribute("data-cut"));
   await page.getByTestId("link-worker-1-control-1").focus();
   await page.keyboard.press("Enter");
   await faults.getByText("partition worker-1|control-1").first().waitFor();

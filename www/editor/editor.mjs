@@ -10,12 +10,14 @@ import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
-import { Annotation, Compartment, EditorState, StateEffect, StateField, Transaction } from "@codemirror/state";
+import { Annotation, ChangeSet, Compartment, EditorState, StateEffect, StateField, Text, Transaction } from "@codemirror/state";
 import { Decoration, drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { CHINESE } from "./phrases.mjs";
 
 const TYPING_PAUSE_MS = 150;
+
+const BREAK = Text.of(["", ""]);
 
 // Marks a change that the page itself made: it is not reported back.
 const fromPage = Annotation.define();
@@ -78,6 +80,7 @@ export function mount(element, options) {
   const report = () => {
     clearTimeout(pause);
     pause = 0;
+    known = view.state.doc;
     options.onChange?.(revision, view.state.doc.toString());
   };
   const changed = EditorView.updateListener.of((update) => {
@@ -97,7 +100,12 @@ export function mount(element, options) {
   ]);
   const tabByFocus = EditorView.domEventHandlers({
     mousedown: () => ((tabIndents = true), false),
-    blur: () => ((tabIndents = false), false),
+    blur: () => {
+      tabIndents = false;
+      // Whoever does something elsewhere does it with the text as it stands.
+      if (pause) report();
+      return false;
+    },
   });
   // What the editor says is in the page's language.
   const said = (label, lang = "en") => {
@@ -123,6 +131,14 @@ export function mount(element, options) {
       ],
     }),
   });
+  // The text as the page knows it: what is being typed is not part of it yet.
+  let known = view.state.doc;
+  // Makes of the shown text what `change` makes of `from`. Returns the revision.
+  const take = (change) => {
+    if (change) view.dispatch({ changes: change, annotations: [fromPage.of(true), Transaction.addToHistory.of(true)] });
+    return revision;
+  };
+
   // Lines that name what is pointed at elsewhere on the page: the root element says its name.
   const root = document.documentElement;
   const light = () => view.dispatch({ effects: setLit.of(root.dataset.lit ?? "") });
@@ -151,14 +167,22 @@ export function mount(element, options) {
     // The text and its revision, as of now.
     text: () => view.state.doc.toString(),
     revision: () => revision,
-    // Replaces the text without reporting a change; undo brings the old one back. Returns the revision.
+    // Replaces the text, with what is being typed, without reporting a change; undo brings the old one
+    // back. Returns the revision.
     setDoc(text) {
       clearTimeout(pause);
-      if (text !== view.state.doc.toString()) {
-        const changes = { from: 0, to: view.state.doc.length, insert: text };
-        view.dispatch({ changes, annotations: [fromPage.of(true), Transaction.addToHistory.of(true)] });
-      }
-      return revision;
+      pause = 0;
+      known = view.state.toText(text);
+      return take(difference(view.state.doc, known));
+    },
+    // Brings what the page changed in the text into it, beside what is being typed: that is reported
+    // as ever, once typing pauses. Returns the revision.
+    mergeDoc(text) {
+      const given = view.state.toText(text);
+      const change = difference(known, given);
+      const merged = change && besides(change, given, known, view.state.doc);
+      known = given;
+      return take(merged);
     },
     // Shows what was found in revision `of`; entries are { from, to, severity, code, message, help }
     // with severity error, warning or info. Returns false when the text has moved on since.
@@ -197,6 +221,36 @@ export function mount(element, options) {
       view.destroy();
     },
   };
+}
+
+// What makes `to` of `from`, as one change: { from, to, insert }; null where they are equal.
+function difference(from, to) {
+  const [old, now] = [from.toString(), to.toString()];
+  const least = Math.min(old.length, now.length);
+  let start = 0;
+  while (start < least && old[start] === now[start]) start += 1;
+  if (start === old.length && start === now.length) return null;
+  let end = 0;
+  while (end < least - start && old.at(-1 - end) === now.at(-1 - end)) end += 1;
+  return { from: start, to: old.length - end, insert: to.slice(start, now.length - end) };
+}
+
+// The change that makes `given` of `known`, for a text that was made of `known` by typing: what is typed
+// comes first. Whole lines stay whole lines, and what is being rewritten is the writer's: then, null.
+function besides(change, given, known, typed) {
+  const own = difference(known, typed);
+  if (!own) return change;
+  if (own.from < change.to && own.to > change.from) return null;
+  const changes = ChangeSet.of(change, known.length).map(ChangeSet.of(own, known.length));
+  const merged = [];
+  changes.iterChanges((from, to, _from, _to, insert) => {
+    const end = change.from + change.insert.length;
+    const parts = [insert];
+    if (insert.length && known.lineAt(change.from).from === change.from && typed.lineAt(from).from < from) parts.unshift(BREAK);
+    if (insert.length && given.lineAt(end).to === end && to < typed.lineAt(to).to) parts.push(BREAK);
+    merged.push({ from, to, insert: parts.reduce((text, part) => text.append(part)) });
+  });
+  return merged;
 }
 
 // Marks the lines that name a workload: `name: NAME` of a manifest, `NAME:` of a service.

@@ -61,6 +61,7 @@ changes-output = What the tools printed
 changes-compose = Fields and their owners are Kubernetes' own, from managedFields; of Swarm it is the service's specification. Compose keeps neither: it makes containers anew, as its output says.
 change-created = created
 change-configured = applied by { $manager }
+change-updated = version { $before } → { $now }
 change-field = Field
 change-what = What happened
 change-added = added

@@ -55,6 +55,7 @@ changes-output = 工具的輸出
 changes-compose = 欄位與其擁有者來自 Kubernetes 自己的 managedFields；Swarm 顯示的是服務的規格。Compose 兩者都不保存：它只會重建容器，如輸出所示。
 change-created = 已建立
 change-configured = 由 { $manager } 套用
+change-updated = 版本 { $before } → { $now }
 change-field = 欄位
 change-what = 發生了什麼
 change-added = 新增

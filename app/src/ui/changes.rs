@@ -48,7 +48,7 @@ fn object(props: &ChangesProps, change: &Change) -> Html {
     let word = match change.word.as_str() {
         "created" => t.change_created().to_owned(),
         "configured" => t.change_configured(&change.manager),
-        word => word.to_owned(),
+        _ => t.change_updated(change.versions.0, change.versions.1),
     };
     let on_show = {
         let (control, orchestrator, object) = (

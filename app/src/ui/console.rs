@@ -225,12 +225,14 @@ fn Entry(props: &EntryProps) -> Html {
         let control = props.control.clone();
         Callback::from(move |_: MouseEvent| control.act(Action::Unwatch))
     };
+    // A watch that goes on is not read out each time that it is drawn.
+    let watches = printed.every_us > 0;
     html! {
-        <div class="console-entry" data-at={printed.at_us.to_string()} data-watching={(printed.every_us > 0).then_some("")}>
+        <div class="console-entry" data-at={printed.at_us.to_string()} data-watching={watches.then_some("")} aria-live={watches.then_some("off")}>
             <div class="console-head">
                 <pre class="console-line">{ format!("$ {}", printed.line) }</pre>
                 <button type="button" class="small again" {tabindex} aria-label={again.clone()} title={format!("{again} · {}", t.console_ran(clock(printed.at_us)))} data-testid="console-again" onclick={on_again} />
-                if printed.every_us > 0 {
+                if watches {
                     <button type="button" class="small" {tabindex} data-testid="watch-stop" onclick={on_stop}>{ t.watch_stop() }</button>
                 }
             </div>

@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::dom;
 use crate::editor::Editor;
 use crate::files;
-use crate::model::{Action, Model};
+use crate::model::{Action, Applied, Checked, Reveal};
 use crate::text::Text;
 use crate::ui::changes::Changes;
 use crate::ui::problems::Problems;
@@ -22,8 +22,20 @@ pub struct EditorPanelProps {
     pub t: Text,
     /// The page's hands.
     pub control: Control,
-    /// The model.
-    pub model: Rc<Model>,
+    /// The texts, a tab each.
+    pub tabs: Rc<Vec<Rc<File>>>,
+    /// Name of the file whose tab is open.
+    pub active: String,
+    /// Raised when the texts are another project's.
+    pub generation: u32,
+    /// Raised when the page changed texts, and when it changed the fault script.
+    pub text_generation: (u32, u32),
+    /// The last check.
+    pub checked: Rc<Checked>,
+    /// What the last edit changed.
+    pub last: Applied,
+    /// A place to show.
+    pub reveal: Option<Reveal>,
     /// Whether texts are edited in a plain text area.
     pub plain: bool,
 }
@@ -52,11 +64,11 @@ pub fn take(control: &Control, list: Option<FileList>, replace: bool) {
 /// The panel.
 #[component]
 pub fn EditorPanel(props: &EditorPanelProps) -> Html {
-    let (t, model) = (props.t, &props.model);
+    let (t, shown) = (props.t, &props.tabs);
     let seen = use_mut_ref(Vec::<String>::new);
-    if !seen.borrow().contains(&model.active) {
+    if !seen.borrow().contains(&props.active) {
         // An editor is built when its tab is first opened, and stays.
-        seen.borrow_mut().push(model.active.clone());
+        seen.borrow_mut().push(props.active.clone());
     }
     let on_choose = {
         let control = props.control.clone();
@@ -78,14 +90,14 @@ pub fn EditorPanel(props: &EditorPanelProps) -> Html {
             }
         })
     };
-    let shown = files::tabs(&model.project);
-    let names: Rc<Vec<String>> = Rc::new(shown.iter().map(|file| file.name.clone()).collect());
-    let tabs = (0..names.len()).map(|place| tab(props, place, &names));
+    let tabs = (0..shown.len()).map(|place| tab(props, place));
     let editors = shown.iter().filter(|file| seen.borrow().contains(&file.name)).map(|file| {
+        let (texts, script) = props.text_generation;
+        let script = if file.name == FAULTS { script } else { 0 };
         html! {
-            <Editor key={format!("{}-{}", props.plain, file.name)} {t} plain={props.plain} control={props.control.clone()} file={file.clone()} active={file.name == model.active}
-                generation={model.generation} checked={model.checked.clone()}
-                reveal={model.reveal.clone().filter(|reveal| reveal.file == file.name)} />
+            <Editor key={format!("{}-{}", props.plain, file.name)} {t} plain={props.plain} control={props.control.clone()} file={file.clone()} active={file.name == props.active}
+                generation={props.generation} text_generation={(texts, script)} checked={props.checked.clone()}
+                reveal={props.reveal.clone().filter(|reveal| reveal.file == file.name)} />
         }
     });
     html! {
@@ -99,27 +111,34 @@ pub fn EditorPanel(props: &EditorPanelProps) -> Html {
                 </label>
             </div>
             <p id="editor-hint" class="sr-only">{ t.editor_hint() }</p>
-            if !model.checked.applied {
+            if !props.checked.applied {
                 <p class="badge badge-stale" data-testid="last-valid"><span aria-hidden="true">{ "▲ " }</span>{ t.last_valid() }</p>
             }
             <div class="editors">{ for editors }</div>
-            <Changes {t} control={props.control.clone()} changes={model.last.changes.clone()} output={model.last.output.clone()} />
-            <Problems {t} control={props.control.clone()} checked={model.checked.clone()} />
+            <Changes {t} control={props.control.clone()} changes={props.last.changes.clone()} output={props.last.output.clone()} />
+            <Problems {t} control={props.control.clone()} checked={props.checked.clone()} />
         </section>
     }
 }
 
-fn tab(props: &EditorPanelProps, place: usize, names: &Rc<Vec<String>>) -> Html {
-    let (t, model) = (props.t, &props.model);
-    let name = names[place].clone();
+/// Whether a tab is a manifest, not a part of the experiment itself.
+fn is_manifest(name: &str) -> bool {
+    ![files::CLUSTER, FAULTS].contains(&name)
+}
+
+fn tab(props: &EditorPanelProps, place: usize) -> Html {
+    let (t, tabs) = (props.t, &props.tabs);
+    let name = tabs[place].name.clone();
     let label = match name.as_str() {
         files::CLUSTER => t.tab_cluster(),
         FAULTS => t.tab_faults(),
         name => name,
     };
-    let closable = ![files::CLUSTER, FAULTS].contains(&name.as_str());
-    let chosen = name == model.active;
-    let errors = model
+    // Without any manifest there is nothing to show: the last one stays.
+    let manifests = tabs.iter().filter(|file| is_manifest(&file.name)).count();
+    let closable = is_manifest(&name) && manifests > 1;
+    let chosen = name == props.active;
+    let errors = props
         .checked
         .diagnostics
         .iter()
@@ -129,10 +148,21 @@ fn tab(props: &EditorPanelProps, place: usize, names: &Rc<Vec<String>>) -> Html 
         let (control, name) = (props.control.clone(), name.clone());
         Callback::from(move |_: MouseEvent| control.act(Action::Activate(name.clone())))
     };
+    let close = {
+        let (control, tabs) = (props.control.clone(), tabs.clone());
+        move || {
+            // Its neighbour's tab has the focus then.
+            let next = if place == 0 { 1 } else { place - 1 };
+            if let Some(file) = tabs.get(next) {
+                control.act(Action::Activate(file.name.clone()));
+                dom::focus(&format!("tab-{next}"));
+            }
+            control.remove(&tabs[place].name);
+        }
+    };
     let on_key = {
-        let control = props.control.clone();
-        let names = names.clone();
-        let closed = name.clone();
+        let (control, tabs) = (props.control.clone(), tabs.clone());
+        let close = close.clone();
         Callback::from(move |event: KeyboardEvent| {
             let next = match event.key().as_str() {
                 "ArrowLeft" => place.checked_sub(1),
@@ -140,22 +170,19 @@ fn tab(props: &EditorPanelProps, place: usize, names: &Rc<Vec<String>>) -> Html 
                 "Delete" if closable => {
                     event.prevent_default();
                     event.stop_propagation();
-                    control.remove(&closed);
+                    close();
                     None
                 }
                 _ => None,
             };
-            if let Some((place, name)) = next.and_then(|place| Some((place, names.get(place)?))) {
+            if let Some((place, file)) = next.and_then(|place| Some((place, tabs.get(place)?))) {
                 event.prevent_default();
-                control.act(Action::Activate(name.clone()));
+                control.act(Action::Activate(file.name.clone()));
                 dom::focus(&format!("tab-{place}"));
             }
         })
     };
-    let on_close = {
-        let (control, name) = (props.control.clone(), name.clone());
-        Callback::from(move |_: MouseEvent| control.remove(&name))
-    };
+    let on_close = Callback::from(move |_: MouseEvent| close());
     html! {
         <span class={classes!("tab", chosen.then_some("tab-chosen"))} key={name.clone()}>
             <button type="button" id={format!("tab-{place}")} class="tab-name" data-tab="" aria-pressed={chosen.to_string()}
@@ -163,7 +190,7 @@ fn tab(props: &EditorPanelProps, place: usize, names: &Rc<Vec<String>>) -> Html 
                 { label }
                 if errors > 0 { <span class="tab-errors">{ format!(" ✕{errors}") }</span> }
             </button>
-            if chosen && closable && names.len() > 3 {
+            if chosen && closable {
                 <button type="button" class="tab-close" tabindex="-1" aria-label={t.file_close(&name)} title={t.file_close(&name)} onclick={on_close}>{ "×" }</button>
             }
         </span>

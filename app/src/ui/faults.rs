@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::dom;
 use crate::files;
 use crate::format::{clock, span};
-use crate::model::{Action, cut_by};
+use crate::model::{Action, cuts};
 use crate::text::Text;
 use crate::ui::planes;
 
@@ -219,7 +219,7 @@ fn links(props: &FaultsProps, when: &NodeRef) -> Html {
     }
     let chip = |other: &String| {
         let link = format!("{target}|{other}");
-        let is_cut = cut_by(&props.faults, &link).is_some();
+        let is_cut = cuts(&props.faults, &link).next().is_some();
         let label = if is_cut {
             t.link_mend(target, other)
         } else {
@@ -249,7 +249,7 @@ fn links(props: &FaultsProps, when: &NodeRef) -> Html {
             })
         };
         html! {
-            <li key={link.clone()}><button type="button" class={classes!("small", "net-link", is_cut.then_some("net-cut"))} draggable="true" aria-pressed={is_cut.to_string()} aria-label={label.clone()} title={label}
+            <li key={link.clone()}><button type="button" class={classes!("small", "net-link", is_cut.then_some("net-cut"))} draggable="true" data-cut={is_cut.then_some("")} aria-label={label.clone()} title={label}
                 data-testid={format!("link-{target}-{other}")} ondragstart={on_drag} ondragover={accept_on_link} ondrop={on_drop} onclick={on_press}>
                 { if is_cut { "✂ " } else { "⇄ " } }{ other }</button></li>
         }
@@ -286,15 +286,15 @@ fn outcome(props: &FaultsProps, fault: &FaultMark, first: bool) -> Html {
         });
     }
     let on_remove = {
-        let (control, number, text) = (props.control.clone(), fault.number, fault.text.clone());
-        Callback::from(move |_: MouseEvent| control.unscript(number, &text))
+        let (control, line, text) = (props.control.clone(), fault.line, fault.text.clone());
+        Callback::from(move |_: MouseEvent| control.unscript(line, &text))
     };
     html! {
         <li key={format!("{}-{}", fault.orchestrator, fault.number)} class={classes!(fault.active.then_some("fault-active"))}>
             <span class="fault-plane">{ plane }</span>
             <code>{ &fault.text }</code>
             <span class="fault-words">{ words.join(" · ") }</span>
-            if first && files::without_fault(&props.project, fault.number, &fault.text).is_some() {
+            if first && files::says_fault(&props.project, fault.line, &fault.text) {
                 <button type="button" class="small" aria-label={t.fault_remove(&fault.text)} title={t.fault_remove(&fault.text)} data-testid="fault-remove" onclick={on_remove}>{ "×" }</button>
             }
         </li>

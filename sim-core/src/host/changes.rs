@@ -35,7 +35,7 @@ pub struct Before {
 /// A service's version and specification.
 struct Service {
     name: String,
-    version: String,
+    version: u64,
     spec: String,
 }
 
@@ -112,14 +112,15 @@ pub fn since(before: &Before, session: &Session) -> Vec<Change> {
     for now in services(session) {
         let was = before.services.iter().find(|was| was.name == now.name);
         let word = match was {
-            None => "created".to_owned(),
+            None => "created",
             Some(was) if was.spec == now.spec => continue,
-            Some(was) => format!("version {} → {}", was.version, now.version),
+            Some(_) => "updated",
         };
         changes.push(Change {
             orchestrator: Orchestrator::Swarm.name().to_owned(),
             object: format!("service/{}", now.name),
-            word,
+            word: word.to_owned(),
+            versions: was.map_or((0, 0), |was| (was.version, now.version)),
             text: was.map_or_else(String::new, |was| unified::hunks(&was.spec, &now.spec)),
             ..Change::default()
         });
@@ -154,7 +155,7 @@ fn services(session: &Session) -> Vec<Service> {
         let version = found.path(&["Version", "Index"])?;
         Some(Service {
             name: service.name.to_string(),
-            version: json(version, KeyOrder::Stored),
+            version: json(version, KeyOrder::Stored).parse().unwrap_or(0),
             spec: yaml(found.get("Spec")?),
         })
     });

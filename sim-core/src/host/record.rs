@@ -5,7 +5,7 @@
 
 use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
-use crate::protocol::{Act, Answer, Deed, FAULTS, Project, Query, Recording, Reply};
+use crate::protocol::{Act, Answer, Deed, FAULTS, Project, Query, Recording, Reply, is_fault};
 
 use crate::console::cluster;
 
@@ -71,6 +71,32 @@ impl Record {
     /// Whether something is to be done again.
     pub fn is_pending(&self) -> bool {
         self.goal_us.is_some()
+    }
+
+    /// Line of the fault script for each fault by its number; none: a fault of the console's.
+    pub(super) fn lines(&self) -> Vec<Option<u32>> {
+        let planned = &self.project.faults;
+        let mut lines: Vec<Option<u32>> = (0..)
+            .zip(planned)
+            .filter(|(_, line)| is_fault(line))
+            .map(|(place, _)| Some(place))
+            .collect();
+        // As `Recording::script` has them: below the last line that says something.
+        let said = planned.iter().rposition(|line| !line.trim().is_empty());
+        let mut next = said.map_or(0, |last| u32::try_from(last + 1).unwrap_or(u32::MAX));
+        for act in self.branches.get(self.current).into_iter().flatten() {
+            match &act.deed {
+                Deed::Inject(_) => {
+                    lines.push(Some(next));
+                    next += 1;
+                }
+                Deed::Console(line) => {
+                    lines.extend(line.matches("sim fault ").map(|_| None::<u32>));
+                }
+                Deed::Edit(_) | Deed::Heal(_) => {}
+            }
+        }
+        lines
     }
 
     /// Everything that a link needs: what is still to be done again is part of it.

@@ -205,7 +205,13 @@ fn faults(world: &World, report: &RunReport) -> Vec<FaultMark> {
             number: u32::try_from(number).unwrap_or(u32::MAX),
             orchestrator: world.orchestrator.name().to_owned(),
             text: format!("{} {}", fault.spec.kind.name(), fault.spec.target),
+            line: u32::MAX,
             at_us: time(fault.spec.at),
+            until_us: time(
+                fault
+                    .begun
+                    .and_then(|begun| Some(begun + fault.spec.duration?)),
+            ),
             machines: fault.machines.iter().map(ToString::to_string).collect(),
             active: fault.state == FaultState::Active,
             begun_us: time(fault.begun),

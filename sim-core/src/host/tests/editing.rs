@@ -251,7 +251,8 @@ fn an_edited_stack_tells_what_became_of_its_specification() {
         panic!("{:?}", edited.changes)
     };
     assert_eq!(change.object, "service/app_poll");
-    assert!(change.word.starts_with("version "), "{}", change.word);
+    assert_eq!(change.word, "updated");
+    assert!(change.versions.0 < change.versions.1, "{change:?}");
     assert!(
         change.text.contains("-    Replicas: 3\n+    Replicas: 5\n"),
         "{}",
