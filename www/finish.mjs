@@ -15,6 +15,8 @@ import { fileURLToPath } from "node:url";
 
 const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("www/finish.mjs is a hook of trunk: run `trunk build`");
+// The worker's function that is for this build only.
+const REHEARSAL = "rehearse";
 const release = process.env.TRUNK_PROFILE === "release";
 
 const page = join(staging, "index.html");
@@ -38,14 +40,15 @@ async function divideWorker() {
   // Only release builds need the library that reads and writes WebAssembly.
   const { split } = await import("./split.mjs");
   const wasm = join(staging, "worker_bg.wasm");
-  const { first, rest } = split(await readFile(wasm), await rehearsed(wasm));
+  const { first, rest } = split(await readFile(wasm), await rehearsed(wasm), REHEARSAL);
   await writeFile(wasm, first);
   await writeFile(join(staging, "worker_rest.wasm"), rest);
 
   const path = join(staging, "worker.js");
   const imports = '"./worker_bg.js": import0,\n';
   const glue = replaceOnce(await readFile(path, "utf8"), imports, `${imports}podium: { load: loadRest },\n`);
-  await writeFile(path, glue + (await readFile(new URL("rest.js", import.meta.url), "utf8")));
+  const own = glue.match(new RegExp(`(/\\*\\*[^/]*\\*/\\n)?export function ${REHEARSAL}\\(\\) \\{\\n[^]*?\\n\\}\\n`))?.[0] ?? "";
+  await writeFile(path, replaceOnce(glue, own || REHEARSAL, "") + (await readFile(new URL("rest.js", import.meta.url), "utf8")));
   const loader = join(staging, "worker_loader.js");
   const source = replaceOnce(await readFile(loader, "utf8"), "import init from", "import init, { followRest } from");
   // What fails to arrive is asked for again when it is needed, and then it is said.
@@ -119,7 +122,7 @@ async function minifyGlue(html) {
   for (const file of [appModule(html, /href="([^"]+)"/), `${worker}.js`]) {
     const path = join(staging, basename(file));
     const source = await readFile(path, "utf8");
-    const options = { minify: true, format: "esm", target: "es2022" };
+    const options = { minify: true, treeShaking: true, format: "esm", target: "es2022" };
     await writeFile(path, (await esbuild.transform(source, options)).code);
   }
 }

@@ -2,6 +2,7 @@
 // The rest of the worker (www/split.mjs), put in place once: when it has arrived, or by force when a
 // function of it is called before that.
 const restUrl = new URL("worker_rest.wasm", import.meta.url);
+const following = new AbortController();
 
 function placeRest(module) {
     if (wasm.podium_ready.value) return;
@@ -18,8 +19,10 @@ function loadRest() {
     request.send();
     if (request.status !== 200) throw new Error(`${restUrl.pathname}: HTTP ${request.status}`);
     placeRest(new WebAssembly.Module(request.response));
+    // The same bytes need not arrive twice.
+    following.abort();
 }
 
 export async function followRest() {
-    placeRest(await WebAssembly.compileStreaming(fetch(restUrl, { priority: "low" })));
+    placeRest(await WebAssembly.compileStreaming(fetch(restUrl, { priority: "low", signal: following.signal })));
 }

@@ -60,17 +60,24 @@ export function touched(exports, names) {
   return new Set(names.filter((_, index) => exports[`${PREFIX}${index}`].value));
 }
 
-/** The two parts: { first, rest }. `wanted` has the names of the first part's functions. */
-export function split(bytes, wanted) {
+/**
+ * The two parts: { first, rest }. `wanted` has the names of the first part's functions; the export
+ * `unwanted` goes, with what only it needs.
+ */
+export function split(bytes, wanted, unwanted) {
   const belongs = (known) => !known.module && !known.name.startsWith(PREFIX) && !wanted.has(known.name);
-  const reached = stubsOf(bytes, belongs);
-  const { rest, called } = restOf(bytes, belongs, reached);
-  return { first: firstOf(bytes, belongs, reached, called), rest };
+  const open = () => {
+    const module = read(bytes);
+    module.removeExport(unwanted);
+    return module;
+  };
+  const reached = stubsOf(open(), belongs);
+  const { rest, called } = restOf(open(), belongs, reached);
+  return { first: firstOf(open(), belongs, reached, called), rest };
 }
 
 // Names of the rest's functions that the first part can reach, in the order of their slots.
-function stubsOf(bytes, belongs) {
-  const module = read(bytes);
+function stubsOf(module, belongs) {
   const slots = table(module, 0);
   loader(module);
   for (const known of functionsOf(module)) {
@@ -84,8 +91,7 @@ function stubsOf(bytes, belongs) {
 }
 
 // The first part: everything but the bodies of the rest.
-function firstOf(bytes, belongs, reached, called) {
-  const module = read(bytes);
+function firstOf(module, belongs, reached, called) {
   const slots = table(module, reached.length);
   module.addTableExport(slots, slots);
   loader(module);
@@ -96,12 +102,12 @@ function firstOf(bytes, belongs, reached, called) {
   }
   for (const name of called) module.addFunctionExport(name, `${PREFIX}f${name}`);
   for (const { name, give } of shared(module)) give(`${PREFIX}${name}`);
+  module.runPasses(["remove-unused-module-elements"]);
   return write(module);
 }
 
 // The rest, and the names of what it calls in the first part.
-function restOf(bytes, belongs, reached) {
-  const module = read(bytes);
+function restOf(module, belongs, reached) {
   for (const { name } of exportsOf(module)) module.removeExport(name);
   for (const { name } of segmentsOf(module)) module.removeElementSegment(name);
   for (const known of functionsOf(module)) {

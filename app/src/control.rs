@@ -198,8 +198,15 @@ impl Control {
     pub fn open(&self, (recording, scene): Opening) {
         self.act(Action::Load(permalink::latest(&recording)));
         self.act(Action::Scene(scene.clone()));
-        dom::dialog("inspector", false);
+        self.leave();
         self.replay(recording, scene);
+    }
+
+    /// Another experiment comes: what is under inspection, or was to be, is of the last one.
+    fn leave(&self) {
+        self.0.to_inspect.take();
+        self.0.inspecting.take();
+        dom::dialog("inspector", false);
     }
 
     fn replay(&self, recording: Recording, scene: Scene) {
@@ -263,11 +270,12 @@ impl Control {
                     self.act(Action::Ghost(None));
                 }
                 let model = self.model();
-                let there = |(_, at, begun): &mut (Target, u64, bool)| {
-                    *begun && !frame.seeking && frame.now_us >= *at
-                };
-                let arrived = self.0.to_inspect.borrow_mut().take_if(there);
-                if let Some((target, ..)) = arrived {
+                // All is done again, or somebody acted before it was.
+                let ended = |(.., begun): &mut (Target, u64, bool)| *begun && !frame.seeking;
+                let ended = self.0.to_inspect.borrow_mut().take_if(ended);
+                if let Some((target, at, _)) = ended
+                    && frame.now_us >= at
+                {
                     self.inspect(&target.orchestrator, &target.object);
                 }
                 if let Some((from, Some(to))) = model.range
@@ -440,10 +448,17 @@ impl Control {
         Scene {
             why: model.why.clone(),
             machine: model.machine.clone(),
-            inspected: self.0.inspecting.borrow().clone(),
+            inspected: self.inspected(),
             look: model.look,
             detail: model.detail,
         }
+    }
+
+    /// What is under inspection, or will be once all is done again.
+    fn inspected(&self) -> Option<Target> {
+        let coming = self.0.to_inspect.borrow();
+        let coming = coming.as_ref().map(|(target, ..)| target.clone());
+        coming.or_else(|| self.0.inspecting.borrow().clone())
     }
 
     /// The experiment with all that was done to it, at the time shown.
@@ -522,6 +537,7 @@ impl Control {
     pub fn load(&self, project: Project) {
         self.remember();
         self.act(Action::Load(project.clone()));
+        self.leave();
         self.watch(None);
         if !dom::embedded() {
             dom::forget_link();
@@ -728,8 +744,11 @@ impl Control {
             object: object.to_owned(),
         };
         *self.0.inspecting.borrow_mut() = Some(target.clone());
-        self.watch_parts(self.model().why.clone(), Some(target));
+        self.watch_parts(self.model().why.clone(), Some(target.clone()));
         self.ask(query, move |answer| {
+            if control.0.inspecting.borrow().as_ref() != Some(&target) {
+                return;
+            }
             let sheets = match answer {
                 Answer::Sheets(sheets) => sheets,
                 _ => Vec::new(),

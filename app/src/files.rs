@@ -123,7 +123,9 @@ pub fn says_fault(project: &Project, line: u32, fault: &str) -> bool {
     let line = project.faults.get(line as usize);
     line.filter(|line| is_fault(line)).is_some_and(|line| {
         let mut words = line.split_whitespace();
-        fault.split_whitespace().all(|word| words.next() == Some(word))
+        fault
+            .split_whitespace()
+            .all(|word| words.next() == Some(word))
     })
 }
 

@@ -8,6 +8,7 @@ use web_sys::{Element, KeyboardEvent};
 
 use crate::control::Control;
 use crate::dom;
+use crate::ui::detail::Detail;
 use crate::ui::watch::Look;
 
 const SECONDS_10_US: i64 = 10_000_000;
@@ -190,8 +191,7 @@ fn letter(control: &Control, event: &KeyboardEvent, key: &str) -> bool {
             control.look(Look::ALL[(place + 1) % Look::ALL.len()]);
         }
         "z" | "Z" => {
-            let model = control.model();
-            control.detail(model.detail.next(&model.shown.worlds, key == "z"));
+            control.detail(Detail::next(&control.model().levels(), key == "z"));
         }
         "p" => dom::toggle_root("data-present"),
         "?" => dom::dialog("help", true),

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use sim_core::protocol::views::{Graph, Outcome};
 use sim_core::protocol::{
-    Act, Anatomy, Change, Diagnostic, EventLine, FaultMark, File, Frame, Printed, Project, Recording,
-    Reply, Request, Sheet, Why, WorldFrame,
+    Act, Anatomy, Change, Diagnostic, EventLine, FaultMark, File, Frame, Printed, Project,
+    Recording, Reply, Request, Sheet, Why, WorldFrame,
 };
 use yew::{AttrValue, Reducible};
 
@@ -116,6 +116,10 @@ pub struct Shown {
     pub clock: Frame,
     /// The worlds.
     pub worlds: Vec<Rc<WorldFrame>>,
+    /// How closely each is shown unless the reader chooses otherwise.
+    pub fitting: Vec<Detail>,
+    /// Whether the worlds have begun anew since: what was shown says nothing of how to show them.
+    pub anew: bool,
     /// The event list.
     pub events: Rc<Vec<EventLine>>,
     /// Faults.
@@ -282,6 +286,15 @@ impl Model {
     #[must_use]
     pub fn watching(&self) -> Option<&ConsoleEntry> {
         self.console.iter().rev().find(|entry| entry.watches())
+    }
+
+    /// How closely each world is shown.
+    #[must_use]
+    pub fn levels(&self) -> Vec<Detail> {
+        let worlds = self.shown.fitting.iter().zip(&self.shown.worlds);
+        worlds
+            .map(|(fitting, world)| self.detail.of(*fitting, world))
+            .collect()
     }
 
     /// The machine that faults are aimed at.
@@ -492,7 +505,8 @@ impl Reducible for Model {
             Action::Compared(outcomes) => model.compared = Rc::new(outcomes),
             Action::Redrawn(number, printed) => {
                 let mut entries = Rc::make_mut(&mut model.console).iter_mut();
-                if let Some(entry) = entries.find(|entry| entry.number == number && entry.watches()) {
+                if let Some(entry) = entries.find(|entry| entry.number == number && entry.watches())
+                {
                     entry.printed = Rc::new(printed);
                 }
             }
@@ -529,6 +543,7 @@ impl Model {
                 changes,
             } => {
                 if restarted {
+                    Rc::make_mut(&mut self.shown).anew = true;
                     self.last = Applied::default();
                 } else if applied && !output.is_empty() {
                     self.last = Applied {
@@ -638,7 +653,10 @@ fn sides(text: &str) -> Option<[Vec<&str>; 2]> {
 }
 
 /// What a partition cuts beside the link of two machines, as partitions; none: it does not cut that.
-fn beside<'t>([left, right]: &[Vec<&'t str>; 2], ends: [&str; 2]) -> Option<Vec<[Vec<&'t str>; 2]>> {
+fn beside<'t>(
+    [left, right]: &[Vec<&'t str>; 2],
+    ends: [&str; 2],
+) -> Option<Vec<[Vec<&'t str>; 2]>> {
     let [one, two] = ends;
     let on = |side: &[&str], machine: &str| side.contains(&machine);
     let (one, two) = if on(left, one) && on(right, two) {
@@ -658,7 +676,10 @@ fn beside<'t>([left, right]: &[Vec<&'t str>; 2], ends: [&str; 2]) -> Option<Vec<
         [own, without(right, two)],
     ];
     let rest = rest.into_iter();
-    Some(rest.filter(|[one, two]| !one.is_empty() && !two.is_empty()).collect())
+    Some(
+        rest.filter(|[one, two]| !one.is_empty() && !two.is_empty())
+            .collect(),
+    )
 }
 
 /// Partitions in force that cut a link, `A|B`.
@@ -695,7 +716,11 @@ pub fn mending(faults: &[FaultMark], link: &str, now_us: u64) -> Vec<Request> {
             until => format!(" for {}us", until.saturating_sub(now_us)),
         };
         cut.extend(rest.unwrap_or_default().iter().map(|[left, right]| {
-            Request::Inject(format!("partition {}|{}{long}", left.join(","), right.join(",")))
+            Request::Inject(format!(
+                "partition {}|{}{long}",
+                left.join(","),
+                right.join(",")
+            ))
         }));
         healed.push(Request::Heal(Some(fault.number)));
     }
@@ -729,10 +754,23 @@ fn shown(last: &Shown, mut frame: Frame) -> Shown {
         None => Rc::new(world),
     });
     let worlds: Vec<Rc<WorldFrame>> = worlds.collect();
+    let fitting = worlds.iter().enumerate().map(|(place, world)| {
+        let mut known = last.worlds.iter().zip(&last.fitting).skip(place);
+        let known = known
+            .next()
+            .filter(|(known, _)| known.orchestrator == world.orchestrator);
+        match known.filter(|_| !last.anew) {
+            Some((known, level)) if Rc::ptr_eq(known, world) => *level,
+            known => Detail::fitting(world, known.map(|(_, level)| *level)),
+        }
+    });
+    let fitting = fitting.collect();
     let faults = same(&last.faults, std::mem::take(&mut frame.faults));
     Shown {
         workers: workers(&last.workers, &worlds),
         worlds,
+        fitting,
+        anew: false,
         events: same(&last.events, std::mem::take(&mut frame.events)),
         healable: if Rc::ptr_eq(&faults, &last.faults) {
             last.healable.clone()
@@ -764,9 +802,8 @@ mod tests {
             fault(1, "partition a|d", false),
             fault(2, "node-crash a", true),
         ];
-        let cut = |link: &str| -> Vec<u32> {
-            cuts(&faults, link).map(|fault| fault.number).collect()
-        };
+        let cut =
+            |link: &str| -> Vec<u32> { cuts(&faults, link).map(|fault| fault.number).collect() };
         assert_eq!(cut("c|a"), [0]);
         for link in ["b|c", "a|d", "a"] {
             assert!(cut(link).is_empty(), "{link}");
@@ -814,7 +851,11 @@ mod tests {
             };
             let acts = acts.iter().map(inject).collect();
             let project = files::poll();
-            model.reply(Reply::Recorded(Box::new(Recording { project, acts, at_us: 0 })));
+            model.reply(Reply::Recorded(Box::new(Recording {
+                project,
+                acts,
+                at_us: 0,
+            })));
         };
         model.settled = true;
         recorded(&mut model, &["node-crash worker-1"]);
@@ -829,11 +870,17 @@ mod tests {
         };
         files::put(Rc::make_mut(&mut model.project), written);
         model.show_texts();
-        assert!(Rc::ptr_eq(&kept[0], &model.tabs[0]), "an unchanged text is shared");
+        assert!(
+            Rc::ptr_eq(&kept[0], &model.tabs[0]),
+            "an unchanged text is shared"
+        );
         recorded(&mut model, &["node-crash worker-1"]);
         assert_eq!(model.project.faults, lines(&["# why", ""]));
         recorded(&mut model, &["node-crash worker-1", "registry-down"]);
-        assert_eq!(model.project.faults, lines(&["# why", "registry-down at 5s"]));
+        assert_eq!(
+            model.project.faults,
+            lines(&["# why", "registry-down at 5s"])
+        );
         assert_eq!(model.script_generation, 2);
     }
 }

@@ -245,7 +245,7 @@ pub fn Page() -> Html {
                     text_generation={(shared.text_generation, shared.script_generation)} checked={shared.checked.clone()} last={shared.last.clone()}
                     reveal={shared.reveal.clone()} plain={*plain} />
                 <div class="center">
-                    <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} healable={shown.healable.clone()} dark={is_dark(*theme)} look={shared.look} detail={shared.detail} frame={shown.clock.number} />
+                    <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} healable={shown.healable.clone()} dark={is_dark(*theme)} look={shared.look} detail={shared.detail} levels={shared.levels()} frame={shown.clock.number} />
                     <Charts {t} control={control.clone()} worlds={shown.worlds.clone()} faults={shown.faults.clone()} services={shared.services()}
                         service={shared.charted()} now_us={shown.clock.now_us} length_us={shown.clock.length_us} ghost={shared.ghost.clone()} />
                     <Faults {t} control={control.clone()} workers={workers.clone()} target={shared.target()} others={shared.others()} faults={shown.faults.clone()} project={shared.project.clone()} />

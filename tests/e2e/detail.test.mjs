@@ -134,3 +134,34 @@ test("a link is cut by dropping, by pressing and on the time line, and mended", 
   assert.deepEqual(problems, []);
   await close();
 });
+
+test("mending a link mends that link, and leaves cut what else was cut", async () => {
+  const { page, problems, close } = await frozen(30);
+  const cut = () => page.locator(".net-link[data-cut]").evaluateAll((links) => links.map((link) => link.dataset.testid.replace("link-worker-1-", "")).sort());
+  await page.getByTestId("fault-partition").click();
+  await page.waitForFunction(() => document.querySelectorAll(".net-link[data-cut]").length === document.querySelectorAll(".net-link").length);
+  const all = await cut();
+  assert.ok(all.includes("worker-2") && all.length > 2, all.join());
+  await page.getByTestId("link-worker-1-worker-2").click();
+  await page.waitForFunction(() => !document.querySelector("[data-testid=link-worker-1-worker-2]").hasAttribute("data-cut"));
+  assert.deepEqual(await cut(), all.filter((name) => name !== "worker-2"));
+  // One act, one undo.
+  await page.locator("body").press("Control+z");
+  await page.waitForFunction((count) => document.querySelectorAll(".net-link[data-cut]").length === count, all.length);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("every plane in signs has names that are its own", async () => {
+  const { page, problems, close } = await frozen(30);
+  await page.getByTestId("detail-signs").click();
+  await page.waitForFunction(() => document.querySelectorAll("[role=grid][data-testid^=signs-]").length === 3);
+  const twice = await page.evaluate(() => {
+    const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+    return ids.filter((id, place) => ids.indexOf(id) !== place);
+  });
+  assert.deepEqual(twice, []);
+  assert.deepEqual(await axe(page), []);
+  assert.deepEqual(problems, []);
+  await close();
+});

@@ -148,8 +148,69 @@ test("an edit tells what it changed, overwrote and left alone, and whose it was"
   await type(page, "replicas: 3", "replicas: 5");
   const service = changes.getByTestId("change").filter({ hasText: "service/app_poll" });
   await service.waitFor();
-  assert.match(await service.textContent(), /version \d+ → \d+/);
+  assert.match(await service.textContent(), /版本 \d+ → \d+/);
   assert.match(await service.textContent(), /- +Replicas: 3\n\+ +Replicas: 5/);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+/** Types a text with no pause in it, and causes a fault in the middle, as another hand on the page would. */
+async function typeWhileBroken(page, text) {
+  await page.keyboard.type(text.slice(0, 8), { delay: 20 });
+  await page.evaluate(() => document.querySelector("[data-testid=fault-kill]").click());
+  await page.keyboard.type(text.slice(8), { delay: 40 });
+}
+
+test("what is being typed is kept while a fault becomes a line of the script", async () => {
+  const { page, problems, close } = await frozen(30);
+  const faults = page.locator(".fault-list");
+  await page.getByTestId("fault-target").selectOption("worker-2");
+  // In a manifest: the script is another text.
+  await tab(page, "kubernetes.yaml");
+  await page.locator(".editor:not([hidden]) .cm-content").click();
+  await page.keyboard.press("Control+Home");
+  const words = "# typed while a machine was lost, and all of it is there";
+  await typeWhileBroken(page, words);
+  await faults.getByText("node-crash worker-2").first().waitFor();
+  assert.ok((await text(page)).startsWith(words), (await text(page)).slice(0, 80));
+  // In the script itself: what is typed, and the fault's own line below it.
+  await tab(page, "faults");
+  await page.getByTestId("fault-target").selectOption("worker-3");
+  await page.locator(".editor:not([hidden]) .cm-content").click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.press("Enter");
+  await typeWhileBroken(page, words);
+  await page.waitForFunction(() => document.querySelector(".editor:not([hidden]) .cm-content").innerText.includes("node-crash worker-3 at 30s"));
+  const lines = ["node-crash of:poll at 60s", "node-crash worker-2 at 30s", words, "node-crash worker-3 at 30s"];
+  assert.deepEqual((await text(page)).split("\n"), lines);
+  await faults.getByText("node-crash worker-3").first().waitFor();
+  // It is what the engine has, too.
+  await page.waitForTimeout(500);
+  assert.equal(await faults.locator("li", { hasText: "node-crash worker-3" }).count() > 0, true);
+  assert.deepEqual((await text(page)).split("\n"), lines);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("the last manifest stays, and a tab that is closed leaves the focus at its neighbour", async () => {
+  const { page, problems, close } = await frozen(0);
+  const names = () => page.locator(".tab-name").evaluateAll((tabs) => tabs.map((tab) => tab.dataset.testid));
+  const focus = () => page.evaluate(() => document.activeElement.dataset.testid);
+  await page.getByTestId("tab-stack.yml").click();
+  await page.keyboard.press("Delete");
+  await page.waitForFunction(() => document.querySelectorAll(".tab-name").length === 4);
+  assert.deepEqual(await names(), ["tab-compose.yaml", "tab-kubernetes.yaml", "tab-cluster", "tab-faults"]);
+  assert.equal(await focus(), "tab-kubernetes.yaml");
+  await page.keyboard.press("Delete");
+  await page.waitForFunction(() => document.querySelectorAll(".tab-name").length === 3);
+  assert.equal(await focus(), "tab-compose.yaml");
+  await page.keyboard.press("Delete");
+  await page.waitForTimeout(200);
+  assert.deepEqual(await names(), ["tab-compose.yaml", "tab-cluster", "tab-faults"]);
+  assert.equal(await page.locator(".tab-close").count(), 0);
+  // Undo brings the others back.
+  await page.keyboard.press("Control+z");
+  await page.waitForFunction(() => document.querySelectorAll(".tab-name").length === 4);
   assert.deepEqual(problems, []);
   await close();
 });

@@ -27,6 +27,8 @@ test("a watch follows the clock, the slider and what is done, until it is stoppe
   await shows(page, "00:00:20 2026");
   assert.equal(await seek(page, 200), hash);
   await shows(page, "00:03:20 2026");
+  // Nobody is read the same table each second.
+  assert.equal(await entry(page).getAttribute("aria-live"), "off");
   // One entry, however often it was drawn.
   assert.equal(await page.locator(".console-entry").count(), 1);
   // Playing.

@@ -508,6 +508,7 @@ help-undo = undo the last act (in the editor: the last change of the text)
 dense-summary = { $plane }: { $machines } machines, { $lost } lost; { $states }
 dense-hint = Each tile is a machine, coloured by the worst state on it. Choose one by pointer, or by its name.
 dense-machine = Machine by name
+dense-gone = There is no machine { $machine } here now.
 dense-lost = Machines that are lost
 detail = Level of detail
 detail-auto = Automatic

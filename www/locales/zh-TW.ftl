@@ -490,6 +490,7 @@ help-undo = 復原上一個動作（在編輯器裡則是上一次文字修改�
 dense-summary = { $plane }：{ $machines } 台機器，{ $lost } 台失聯；{ $states }
 dense-hint = 每一格是一台機器，顏色是上面最糟的狀態。用指標選，或輸入名稱。
 dense-machine = 依名稱選機器
+dense-gone = 這裡現在沒有機器 { $machine }。
 dense-lost = 失聯的機器
 detail = 詳細程度
 detail-auto = 自動

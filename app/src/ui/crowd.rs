@@ -12,9 +12,9 @@ use yew::prelude::*;
 use crate::control::Control;
 use crate::dom;
 use crate::text::Text;
-use crate::ui::dense::{Dense, is_lost};
+use crate::ui::dense::Dense;
 use crate::ui::detail::{Detail, counts};
-use crate::ui::machine::{Machine, unit};
+use crate::ui::machine::{Machine, is_lost, unit};
 use crate::ui::planes::name;
 use crate::ui::signs::{Signs, WINDOW};
 use crate::ui::state;
@@ -44,38 +44,69 @@ pub struct CrowdProps {
     pub healable: Rc<Vec<String>>,
 }
 
+/// What is known of the machine that is opened.
+#[derive(PartialEq)]
+enum Told {
+    /// Nothing yet, or none is.
+    Nothing,
+    /// There is none of this name.
+    Gone,
+    /// All.
+    Machine(MachineFrame),
+}
+
 /// The world.
 #[component]
 pub fn Crowd(props: &CrowdProps) -> Html {
     let (t, world) = (props.t, &props.world);
     let orchestrator = world.orchestrator.as_str();
-    // The machine that is opened, and what the engine said of it last.
+    // The machine that is opened, and what is known of it.
     let opened = use_state_eq(String::new);
-    let told = use_state_eq(|| None::<MachineFrame>);
+    let told = use_state_eq(|| Told::Nothing);
     let start = use_state_eq(|| 0_usize);
     let arriving = use_mut_ref(|| false);
+    // The machine that is opened now, the last question's number, and the last answer's.
+    let asked = use_mut_ref(|| (String::new(), 0_u32, 0_u32));
     {
         // A world too large to be named tells of one machine when asked, anew with each frame.
         let (control, told) = (props.control.clone(), told.clone());
         use_effect_with(
             ((*opened).clone(), world.clone()),
             move |(opened, world)| {
-                let known = (!world.dense).then(|| {
-                    let mut machines = world.machines.iter();
-                    machines.find(|machine| machine.name == *opened).cloned()
-                });
-                match known {
-                    _ if opened.is_empty() => told.set(None),
-                    Some(known) => told.set(known),
+                let number = {
+                    let (name, number, _) = &mut *asked.borrow_mut();
+                    name.clone_from(opened);
+                    *number += 1;
+                    *number
+                };
+                let known = |name: &String| {
+                    let machine = world
+                        .machines
+                        .iter()
+                        .find(|machine| machine.name == *name)?;
+                    (!world.dense).then(|| machine.clone())
+                };
+                match known(opened) {
+                    _ if opened.is_empty() => told.set(Told::Nothing),
+                    Some(machine) => told.set(Told::Machine(machine)),
+                    None if !world.dense => told.set(Told::Gone),
                     None => {
                         let query = Query::Machine {
                             orchestrator: world.orchestrator.clone(),
                             machine: opened.clone(),
                         };
+                        let name = opened.clone();
                         control.ask(query, move |answer| {
-                            if let Answer::Machine(machine) = answer {
-                                told.set(Some(*machine));
+                            // Of another machine, or older than what is shown: old news.
+                            let (current, _, answered) = &mut *asked.borrow_mut();
+                            if *current != name || *answered > number {
+                                return;
                             }
+                            *answered = number;
+                            told.set(match answer {
+                                Answer::Machine(machine) => Told::Machine(*machine),
+                                _ => Told::Gone,
+                            });
                         });
                     }
                 }
@@ -85,7 +116,8 @@ pub fn Crowd(props: &CrowdProps) -> Html {
     {
         // Who opens a machine goes there.
         let (arriving, place) = (arriving.clone(), format!("#opened-{orchestrator}"));
-        use_effect_with((*told).is_some(), move |there| {
+        let there = matches!(&*told, Told::Machine(_));
+        use_effect_with(there, move |there| {
             if *there && arriving.replace(false) {
                 dom::focus_first(&format!("{place} [role=gridcell]"));
             }
@@ -95,16 +127,19 @@ pub fn Crowd(props: &CrowdProps) -> Html {
         let (opened, start, told, world) =
             (opened.clone(), start.clone(), told.clone(), world.clone());
         Callback::from(move |name: String| {
+            if name.is_empty() {
+                return;
+            }
             let mut machines = world.machines.iter();
             if let Some(place) = machines.position(|machine| machine.name == name) {
                 start.set(place / WINDOW * WINDOW);
-                if *opened == name {
-                    dom::focus_first(&format!("#opened-{} [role=gridcell]", world.orchestrator));
-                } else {
-                    *arriving.borrow_mut() = true;
-                    told.set(None);
-                    opened.set(name);
-                }
+            }
+            if *opened == name {
+                dom::focus_first(&format!("#opened-{} [role=gridcell]", world.orchestrator));
+            } else {
+                *arriving.borrow_mut() = true;
+                told.set(Told::Nothing);
+                opened.set(name);
             }
         })
     };
@@ -157,7 +192,10 @@ pub fn Crowd(props: &CrowdProps) -> Html {
                     on_start={let start = start.clone(); move |to| start.set(to)} on_choose={choose.clone()} />
             }
             <label class="field"><span>{ t.dense_machine() }</span><input type="text" id={format!("find-{orchestrator}")} spellcheck="false" data-testid="dense-machine" onchange={on_name} /></label>
-            if let Some(machine) = &*told {
+            if *told == Told::Gone {
+                <p role="status" data-testid={format!("gone-{orchestrator}")}>{ t.dense_gone(&*opened) }</p>
+            }
+            if let Told::Machine(machine) = &*told {
                 <div id={format!("opened-{orchestrator}")} class="opened" data-testid={format!("opened-{orchestrator}")}>
                     <div role="grid" aria-label={machine.name.clone()} aria-describedby="grid-help">
                         <Machine {t} control={props.control.clone()} machine={machine.clone()} first=true orchestrator={world.orchestrator.clone()} chosen=true healable={props.healable.contains(&machine.name)} />

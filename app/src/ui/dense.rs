@@ -10,6 +10,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 use yew::prelude::*;
 
 use crate::dom;
+use crate::ui::machine::is_lost;
 use crate::ui::state::{self, GROUPS, WORST};
 
 /// Width of the canvas in its own dots; it is stretched to its place.
@@ -35,12 +36,6 @@ fn side(machines: usize) -> u32 {
         801..=2_000 => 14,
         _ => 8,
     }
-}
-
-/// Whether a machine is off, or its control plane takes it for lost.
-#[must_use]
-pub fn is_lost(machine: &MachineFrame) -> bool {
-    !machine.powered || (!machine.state.is_empty() && machine.state != "Ready")
 }
 
 fn group(machine: &MachineFrame) -> Option<StateGroup> {

@@ -28,33 +28,46 @@ pub struct MachineProps {
     pub healable: bool,
 }
 
-/// The machine.
-#[component]
-pub fn Machine(props: &MachineProps) -> Html {
-    let (t, machine) = (props.t, &props.machine);
-    let known_lost = !machine.state.is_empty() && machine.state != "Ready";
-    let lost = !machine.powered || known_lost;
-    let word = match (machine.powered, machine.state.is_empty()) {
+/// Whether a machine is off, or its control plane takes it for lost.
+#[must_use]
+pub fn is_lost(machine: &MachineFrame) -> bool {
+    !machine.powered || (!machine.state.is_empty() && machine.state != "Ready")
+}
+
+/// How a machine is, in words: whether it has power, and the orchestrator's own word.
+#[must_use]
+pub fn condition(t: Text, machine: &MachineFrame) -> String {
+    match (machine.powered, machine.state.is_empty()) {
         (false, true) => t.machine_lost().to_owned(),
         (false, false) => format!("{} · {}", t.machine_lost(), machine.state),
         (true, true) => t.machine_powered().to_owned(),
         (true, false) => machine.state.clone(),
-    };
+    }
+}
+
+/// Aims faults at a machine that gets the focus; not at one that carries the control plane.
+#[must_use]
+pub fn aim(control: &Control, machine: &MachineFrame) -> Callback<FocusEvent> {
+    let (control, name, is_control) = (control.clone(), machine.name.clone(), machine.control);
+    Callback::from(move |_: FocusEvent| {
+        if !is_control {
+            control.act(Action::Aim(name.clone()));
+        }
+    })
+}
+
+/// The machine.
+#[component]
+pub fn Machine(props: &MachineProps) -> Html {
+    let (t, machine) = (props.t, &props.machine);
+    let (lost, word) = (is_lost(machine), condition(t, machine));
     let role = match (machine.control, props.orchestrator.as_str()) {
         (false, _) => None,
         (true, "swarm") => Some(t.manager()),
         (true, _) => Some(t.control_plane()),
     };
     let units = t.machine_units(machine.units.len() as u64, &machine.name, &word);
-    let on_aim = {
-        let (control, name, control_plane) =
-            (props.control.clone(), machine.name.clone(), machine.control);
-        Callback::from(move |_: FocusEvent| {
-            if !control_plane {
-                control.act(Action::Aim(name.clone()));
-            }
-        })
-    };
+    let on_aim = aim(&props.control, machine);
     let on_kill = {
         let (control, name) = (props.control.clone(), machine.name.clone());
         Callback::from(move |_: MouseEvent| control.kill_machine(&name))

@@ -29,8 +29,8 @@ pub struct PlanesProps {
     pub healable: Rc<Vec<String>>,
     /// Whether the page is dark.
     pub dark: bool,
-    /// How closely the machines are shown.
-    pub detail: Detail,
+    /// How closely the machines of each world are shown.
+    pub levels: Vec<Detail>,
 }
 
 /// The name of an orchestrator.
@@ -50,10 +50,11 @@ pub fn Planes(props: &PlanesProps) -> Html {
     html! {
         <>
             <p id="grid-help" class="sr-only">{ t.grid_help() }</p>
+            <p id="signs-help" class="sr-only">{ t.signs_help() }</p>
             <div class="planes" data-testid="planes">
-                { for props.worlds.iter().map(|world| html! {
+                { for props.worlds.iter().zip(&props.levels).map(|(world, detail)| html! {
                     <Plane key={world.orchestrator.clone()} {t} control={props.control.clone()} world={world.clone()}
-                        target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} detail={props.detail} />
+                        target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} detail={*detail} />
                 }) }
             </div>
             <ul class="legend" aria-label={t.legend()}>
@@ -114,8 +115,8 @@ fn Plane(props: &PlaneProps) -> Html {
                 </span>
             </header>
             <p class="mechanism" lang={said_in.html()} data-testid={format!("mechanism-{orchestrator}")}>{ said }</p>
-            if props.detail.of(world) != Detail::Names {
-                <Crowd {t} control={props.control.clone()} world={world.clone()} dark={props.dark} detail={props.detail.of(world)} target={props.target.clone()} healable={props.healable.clone()} />
+            if props.detail != Detail::Names {
+                <Crowd {t} control={props.control.clone()} world={world.clone()} dark={props.dark} detail={props.detail} target={props.target.clone()} healable={props.healable.clone()} />
             } else {
             <div class="machines" role="grid" aria-label={name(orchestrator, t)} aria-describedby="grid-help">
                 { for world.machines.iter().enumerate().map(|(place, machine)| html! {

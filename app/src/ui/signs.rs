@@ -9,10 +9,9 @@ use sim_core::protocol::{MachineFrame, WorldFrame};
 use yew::prelude::*;
 
 use crate::control::Control;
-use crate::model::Action;
 use crate::text::Text;
-use crate::ui::dense::is_lost;
 use crate::ui::faults;
+use crate::ui::machine::{aim, condition, is_lost};
 use crate::ui::planes::name;
 use crate::ui::state::{self, WORST};
 
@@ -64,7 +63,6 @@ pub fn Signs(props: &SignsProps) -> Html {
         <div class="signs" role="grid" aria-label={name(&world.orchestrator, t)} aria-describedby="signs-help" aria-rowcount={all.to_string()} data-testid={format!("signs-{}", world.orchestrator)}>
             { for world.machines[start..end].iter().enumerate().map(|(place, machine)| row(props, machine, start + place, place == 0)) }
         </div>
-        <p id="signs-help" class="sr-only">{ t.signs_help() }</p>
         </>
     }
 }
@@ -76,25 +74,16 @@ fn row(props: &SignsProps, machine: &MachineFrame, place: usize, first: bool) ->
     for unit in &machine.units {
         counts[unit.group as usize] += 1;
     }
-    let state = if lost {
-        t.machine_lost()
-    } else {
-        t.machine_powered()
-    };
-    let label = t.signs_machine(state::counted(&counts, t), &machine.name, state);
+    let label = t.signs_machine(
+        state::counted(&counts, t),
+        &machine.name,
+        condition(t, machine),
+    );
     let on_choose = {
         let (choose, name) = (props.on_choose.clone(), machine.name.clone());
         Callback::from(move |_: MouseEvent| choose.emit(name.clone()))
     };
-    let on_aim = {
-        let (control, name, is_control) =
-            (props.control.clone(), machine.name.clone(), machine.control);
-        Callback::from(move |_: FocusEvent| {
-            if !is_control {
-                control.act(Action::Aim(name.clone()));
-            }
-        })
-    };
+    let on_aim = aim(&props.control, machine);
     let on_drop = faults::on_machine(&props.control, &machine.name);
     let class = classes!(
         "sign",

@@ -66,8 +66,10 @@ pub struct WatchProps {
     pub dark: bool,
     /// What is looked at.
     pub look: Look,
-    /// How closely the machines are shown.
+    /// How closely the reader wants to see the machines.
     pub detail: Detail,
+    /// How closely those of each world are shown.
+    pub levels: Vec<Detail>,
     /// Number of the frame shown.
     pub frame: u32,
 }
@@ -87,7 +89,7 @@ pub fn Watch(props: &WatchProps) -> Html {
             </div>
             if props.look == Look::Machines { { choice(t, &props.control, &props.worlds, props.detail) } }
             { match props.look {
-                Look::Machines => html! { <Planes {t} control={props.control.clone()} worlds={props.worlds.clone()} target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} detail={props.detail} /> },
+                Look::Machines => html! { <Planes {t} control={props.control.clone()} worlds={props.worlds.clone()} target={props.target.clone()} healable={props.healable.clone()} dark={props.dark} levels={props.levels.clone()} /> },
                 Look::Services => html! { <Services {t} control={props.control.clone()} worlds={props.worlds.clone()} /> },
                 Look::Loops => html! { <Loops {t} control={props.control.clone()} frame={props.frame} /> },
             } }

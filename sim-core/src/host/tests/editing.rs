@@ -78,6 +78,16 @@ fn what_is_injected_is_a_line_of_the_script() {
             "node-crash worker-2 at 30s for 20s"
         ]
     );
+    // Each fault knows its line, and when it will end.
+    host.handle(Request::Console("sim fault registry-down".to_owned()));
+    let shown = frame_now(&mut host).faults;
+    let known: Vec<(u32, u64)> = shown
+        .iter()
+        .filter(|fault| fault.orchestrator == "kubernetes")
+        .map(|fault| (fault.line, fault.until_us))
+        .collect();
+    let never = u64::MAX;
+    assert_eq!(known, [(0, never), (1, 50_000_000), (u32::MAX, never)]);
     // Taken out of the text, it has never happened.
     assert!(edit(&mut host, FAULTS, &script[0]).applied);
     settle(&mut host);
