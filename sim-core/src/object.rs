@@ -8,4 +8,5 @@ pub mod cel;
 pub mod fields;
 pub mod patch;
 pub mod structural;
+pub mod template;
 pub mod typed;

@@ -161,7 +161,9 @@ fn settled(world: &World) -> bool {
 ///   scheduler keeps only tasks of the service's present revision
 ///   (`manager/scheduler/scheduler.go` noSuitableNode);
 /// - a task that ended and that its restart policy does not replace leaves its slot empty;
-/// - a slot that was still being scaled away when it was wanted again is not made.
+/// - a slot that was still being scaled away when it was wanted again is not made;
+/// - an update of a global service that was asked for while no node was up is carried out by the nodes
+///   as they come, and its status stays as it was (`manager/orchestrator/global/global.go`).
 fn waits_for_person(plane: &SwarmPlane) -> u64 {
     plane
         .store
@@ -187,7 +189,8 @@ fn waits_for_person(plane: &SwarmPlane) -> u64 {
             } else {
                 // Slots beyond the number of replicas are nobody's loss.
                 let missing = service.wanted.saturating_sub(service.counts.good);
-                u64::from((plane.given_up(id) + plane.overlooked(id)).min(missing))
+                let status = u32::from(plane.is_status_left(id));
+                u64::from((plane.given_up(id) + plane.overlooked(id)).min(missing) + status)
             }
         })
         .sum()

@@ -4,7 +4,9 @@ use sim_core::soak;
 
 #[test]
 fn random_experiments_keep_their_invariants_and_converge() {
+    // The last one asks a global service for its rollback while no node is up.
     let failures: Vec<String> = (1..=40)
+        .chain([5573])
         .filter_map(|seed| soak::run(seed).err())
         .map(|failure| failure.to_string())
         .collect();

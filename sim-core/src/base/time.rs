@@ -95,6 +95,19 @@ impl SimTime {
         let part = self.signed_micros().rem_euclid(MICROS_PER_SECOND as i64);
         format!("{}.{part:06}Z", self.civil())
     }
+
+    /// RFC 3339 in UTC as Go's `RFC3339Nano` has it: as many decimals as there are.
+    pub fn rfc3339_nano(self) -> String {
+        let text = self.rfc3339_micros();
+        let text = text.trim_end_matches('Z').trim_end_matches('0');
+        format!("{}Z", text.trim_end_matches('.'))
+    }
+
+    /// As Go prints a time without a format: `2026-01-01 00:00:00.5 +0000 UTC`.
+    pub fn go_text(self) -> String {
+        let text = self.rfc3339_nano().replace('T', " ");
+        format!("{} +0000 UTC", text.trim_end_matches('Z'))
+    }
 }
 
 impl Add<SimDuration> for SimTime {

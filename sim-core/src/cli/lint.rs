@@ -70,7 +70,15 @@ pub(crate) fn run(options: &LintOptions) -> Result<u8, Stop> {
                 print(&diagnostic.render(Some(source)));
             }
             print(&opened.not_modelled_text());
-            print(&format!("{} files, {errors} errors\n", opened.files()));
+            let counted = |count: usize, word: &str| {
+                let plural = if count == 1 { "" } else { "s" };
+                format!("{count} {word}{plural}")
+            };
+            print(&format!(
+                "{}, {}\n",
+                counted(opened.files(), "file"),
+                counted(errors, "error")
+            ));
         }
     }
     Ok(if errors > 0 { 3 } else { 0 })

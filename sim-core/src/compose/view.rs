@@ -229,10 +229,7 @@ impl ComposePlane {
 }
 
 fn time(at: Option<SimTime>) -> Value {
-    Value::string(&at.map_or_else(
-        || "0001-01-01T00:00:00Z".to_owned(),
-        SimTime::rfc3339_micros,
-    ))
+    Value::string(&at.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), SimTime::rfc3339_nano))
 }
 
 fn texts(words: &[Arc<str>]) -> Value {

@@ -35,9 +35,7 @@ use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::swarm::SwarmPlane;
 use crate::swarm::cluster::NOT_A_MANAGER;
 use crate::swarm::control_api::{Code, Refusal, Request, Response};
-
-/// Version that engine and client say they have.
-pub const ENGINE_VERSION: &str = "29.7.2";
+use crate::swarm::inspect::ENGINE_VERSION;
 
 /// Runs one `docker` command.
 pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {

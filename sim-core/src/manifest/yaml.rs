@@ -555,7 +555,7 @@ impl<'a, 's> Builder<'a, 's> {
                     NodeValue::Str { .. } | NodeValue::Seq(_) | NodeValue::Map(_) => false,
                 };
                 if !fits {
-                    let message = format!("cannot decode !!str {text:?} as a !!{wanted}");
+                    let message = format!("cannot decode !!str `{text}` as a !!{wanted}");
                     self.error(explain::YAML_BAD_TAG, span, message);
                 }
                 value

@@ -28,6 +28,19 @@ pub fn json(value: &Value, order: KeyOrder) -> String {
     out
 }
 
+/// One line of JSON, keys as stored, `<`, `>`, `&` as they are: docker's `json` and what its engine answers.
+#[must_use]
+pub fn json_plain(value: &Value) -> String {
+    let mut out = String::new();
+    Json {
+        order: KeyOrder::Stored,
+        indent: None,
+        escapes_html: false,
+    }
+    .write(&mut out, value, 0);
+    out
+}
+
 /// JSON indented by four spaces as `kubectl -o json` prints it, without the last line break.
 #[must_use]
 pub fn json_pretty(value: &Value, order: KeyOrder) -> String {

@@ -446,6 +446,14 @@ impl Substrate {
             .sum()
     }
 
+    /// Bytes of an image's layers as registries have them, compressed.
+    pub fn image_content(&self, image: &Image) -> u64 {
+        let layers = image.layers.iter();
+        layers
+            .map(|layer| self.images.layers[*layer as usize].bytes)
+            .sum()
+    }
+
     /// An image by its reference as somebody wrote it; none: nobody has named it yet.
     pub fn image_named(&self, text: Symbol) -> Option<&Image> {
         let number = self.images.by_text.get(&text)?;

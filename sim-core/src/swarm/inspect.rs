@@ -22,6 +22,9 @@ use crate::swarm::control_api::Kind;
 use crate::swarm::store::{NodeId, ServiceId, TaskError, TaskId};
 use crate::swarm::view::error_text;
 
+/// Version that engine and client say they have.
+pub const ENGINE_VERSION: &str = "29.7.2";
+
 type Fields = Vec<(&'static str, Value)>;
 
 impl SwarmPlane {
@@ -69,17 +72,6 @@ impl SwarmPlane {
             update.push(("Message", text(&status.message)));
             fields.push(("UpdateStatus", object(update)));
         }
-        fields.push((
-            "ServiceStatus",
-            object(vec![
-                ("RunningTasks", number(u64::from(service.counts.running))),
-                ("DesiredTasks", number(u64::from(self.desired_tasks(id)))),
-                (
-                    "CompletedTasks",
-                    number(u64::from(service.counts.completed)),
-                ),
-            ]),
-        ));
         if service.is_job() {
             fields.push((
                 "JobStatus",
@@ -190,7 +182,10 @@ impl SwarmPlane {
                     ("Resources", object(resources)),
                     (
                         "Engine",
-                        object(vec![("Labels", labels(&node.engine_labels))]),
+                        object(vec![
+                            ("EngineVersion", text(ENGINE_VERSION)),
+                            ("Labels", labels(&node.engine_labels)),
+                        ]),
                     ),
                 ]),
             ),
@@ -682,7 +677,7 @@ fn nanos(span: SimDuration) -> Value {
 }
 
 fn time(time: SimTime) -> Value {
-    text(&time.rfc3339_micros())
+    text(&time.rfc3339_nano())
 }
 
 fn millionths(ratio: u32) -> Value {

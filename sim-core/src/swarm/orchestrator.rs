@@ -15,7 +15,7 @@ use crate::des::notice::Detail;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::constraint;
 use crate::swarm::identity::Identity;
-use crate::swarm::state::{Availability, Message, TaskState};
+use crate::swarm::state::{Availability, Message, TaskState, UpdateState};
 use crate::swarm::store::{NodeId, ServiceId, Slot, SlotKey, TaskError, TaskId, TaskRow, Template};
 use crate::swarm::{Event, SwarmPlane};
 
@@ -112,6 +112,32 @@ impl SwarmPlane {
         }
         let slots = object.slots.values().filter(|slot| !slot.is_empty());
         object.wanted.saturating_sub(slots.count() as u32)
+    }
+
+    /// Whether a global service's status tells of an update that nobody carries out, while no task is
+    /// left to be replaced: it was asked for while no node could take one, and a node that comes back
+    /// gets its task by itself. The next update of the service, or the next leader, ends it.
+    /// As swarmkit `manager/orchestrator/global/global.go` (reconcileServices: `len(updateTasks) > 0`).
+    pub fn is_status_left(&self, service: ServiceId) -> bool {
+        let Some(object) = self.store.service(service) else {
+            return false;
+        };
+        let status = object.update_status.as_ref();
+        let tells = status.is_some_and(|status| {
+            matches!(
+                status.state,
+                UpdateState::Updating | UpdateState::RollbackStarted
+            )
+        });
+        let live = |task: &TaskId| {
+            let row = self.store.tasks.get(*task);
+            row.is_some_and(|row| row.desired <= TaskState::Running)
+        };
+        let mut tasks = object.slots.values().flatten().filter(|task| live(task));
+        tells
+            && object.is_global()
+            && !self.updates.contains_key(&service)
+            && !tasks.any(|task| self.is_dirty(*task))
     }
 
     /// Slots of a service whose tasks have all ended and that get no other one: the restart policy

@@ -4,14 +4,15 @@
 //! is left out rather than made up.
 
 use super::flags::{Grammar, Parsed, grammar, parse};
-use super::{ENGINE_VERSION, template};
+use super::template;
 use crate::compose::ComposePlane;
 use crate::compose::store::State;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
-use crate::object::print::{KeyOrder, json};
+use crate::object::print::json_plain;
 use crate::swarm::SwarmPlane;
+use crate::swarm::inspect::ENGINE_VERSION;
 use crate::swarm::store::Node;
 
 const VERSION: Grammar = grammar("docker version", "[OPTIONS]", "format,f=", 0, Some(0));
@@ -24,7 +25,7 @@ const INFO: Grammar = grammar("docker info", "[OPTIONS]", "format,f=", 0, Some(0
 pub fn version(words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&VERSION, words)?;
     let one = || Value::object([("Version", Value::string(ENGINE_VERSION))]);
-    if let Some(output) = formatted(&parsed, || {
+    if let Some(output) = formatted(&parsed, "system.versionInfo", || {
         Value::object([("Client", one()), ("Server", one())])
     })? {
         return Ok(output);
@@ -42,21 +43,27 @@ pub fn info(session: &Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&INFO, words)?;
     let host = session.history.lab().world(Orchestrator::Compose);
     if let Some(plane) = host.and_then(|world| world.compose()) {
-        let formatted = formatted(&parsed, || host_value(plane))?;
+        let formatted = formatted(&parsed, "system.dockerInfo", || host_value(plane))?;
         return Ok(formatted.unwrap_or_else(|| Output::text(host_text(plane))));
     }
     let plane = super::swarm(session)?;
-    let formatted = formatted(&parsed, || swarm_value(session, plane))?;
+    let formatted = formatted(&parsed, "system.dockerInfo", || swarm_value(session, plane))?;
     Ok(formatted.unwrap_or_else(|| Output::text(swarm_text(session, plane))))
 }
 
 /// What `--format` makes of the answer; none: there is no such flag.
-fn formatted(parsed: &Parsed, answer: impl FnOnce() -> Value) -> Result<Option<Output>, Output> {
+fn formatted(
+    parsed: &Parsed,
+    of: &'static str,
+    answer: impl FnOnce() -> Value,
+) -> Result<Option<Output>, Output> {
     let text = match parsed.value("format") {
         None | Some("") => return Ok(None),
-        Some("json") => json(&answer(), KeyOrder::Stored),
+        Some("json") => json_plain(&answer()),
         Some(format) => {
-            template::render(format, &answer()).map_err(|message| Output::error(64, message))?
+            let template =
+                template::of_type(format, of).map_err(|message| Output::error(64, message))?;
+            template::print(&template, &answer()).map_err(|message| Output::error(1, message))?
         }
     };
     Ok(Some(Output::text(format!("{text}\n"))))

@@ -77,7 +77,7 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         "config" | "convert" => config::run(session, &global, rest),
         "version" => Ok(Output::text(format!(
             "Docker Compose version of engine {}\n",
-            super::ENGINE_VERSION
+            crate::swarm::inspect::ENGINE_VERSION
         ))),
         "cp" | "attach" => files::run(session, &global, verb, rest),
         "push" | "pause" | "unpause" | "watch" | "stats" | "export" | "commit" | "publish"

@@ -14,7 +14,7 @@ pub mod verb;
 
 use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, inspected, passes};
-use super::words::{ellipsis, human, human_size, short};
+use super::words::{ellipsis, human, human_size, nanos_text, short};
 use super::{follow, not_modelled, service, unknown_command};
 use std::sync::Arc;
 
@@ -195,7 +195,7 @@ fn size(engine: &Engine<'_>, row: &Row) -> String {
     format!("{} (virtual {})", human_size(own), human_size(own + image))
 }
 
-const FIELDS: [(&str, &str); 13] = [
+const FIELDS: [(&str, &str); 15] = [
     ("ID", "CONTAINER ID"),
     ("Image", "IMAGE"),
     ("Command", "COMMAND"),
@@ -209,6 +209,8 @@ const FIELDS: [(&str, &str); 13] = [
     ("Labels", "LABELS"),
     ("Networks", "NETWORKS"),
     ("Mounts", "MOUNTS"),
+    ("LocalVolumes", "LOCAL VOLUMES"),
+    ("HealthStatus", "HEALTH STATUS"),
 ];
 
 /// Prints containers of an engine as `docker ps`.
@@ -263,9 +265,22 @@ pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
     });
     rows.truncate(last.unwrap_or(usize::MAX));
     let whole = parsed.has("no-trunc");
-    let mut listing = Listing::new(&FIELDS, if parsed.has("size") { 5 } else { 6 });
+    let mut listing = Listing::new(
+        "*formatter.ContainerContext",
+        &FIELDS,
+        if parsed.has("size") { 7 } else { 8 },
+    );
+    // It is told only if it is asked for.
+    let sized = parsed.has("size")
+        || parsed
+            .value("format")
+            .is_some_and(|format| format.contains(".Size"));
     for row in rows {
-        let size = size(engine, &row);
+        let size = if sized {
+            size(engine, &row)
+        } else {
+            "0B".to_owned()
+        };
         listing.rows.push(vec![
             if whole {
                 row.id.clone()
@@ -280,7 +295,7 @@ pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
             row.name.clone(),
             size,
             row.state.to_owned(),
-            row.created.rfc3339(),
+            row.created.truncated_to_second().go_text(),
             row.labels
                 .iter()
                 .map(|(key, value)| format!("{key}={value}"))
@@ -288,6 +303,8 @@ pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
                 .join(","),
             row.networks.join(","),
             row.mounts.join(","),
+            row.mounts.len().to_string(),
+            row.health.unwrap_or("").to_owned(),
         ]);
     }
     Ok(listing.output(parsed))
@@ -411,7 +428,7 @@ fn inspect(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
                     format!("Error response from daemon: No such container: {name}")
                 }
                 Some(kind) => format!("Error response from daemon: no such {kind}: {name}"),
-                None => format!("Error: No such object: {name}"),
+                None => format!("error: no such object: {name}"),
             }),
         }
     }
@@ -479,7 +496,7 @@ pub fn log_text(engine: &Engine<'_>, row: &Row, how: Lines<'_>) -> String {
         .iter()
         .map(|(at, line)| {
             let time = if how.timestamps {
-                format!("{} ", at.rfc3339_micros())
+                format!("{} ", nanos_text(*at))
             } else {
                 String::new()
             };

@@ -6,7 +6,7 @@ use super::template;
 use crate::console::Output;
 use crate::console::table::Table;
 use crate::manifest::value::Value;
-use crate::object::print::{KeyOrder, json};
+use crate::object::print::{KeyOrder, json, json_indented, json_plain};
 
 /// A list of objects, each a row of texts.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Listing {
     pub fields: &'static [(&'static str, &'static str)],
     /// Number of columns of the default table.
     pub shown: usize,
+    /// Its lines' type in the real client, for messages.
+    pub of: &'static str,
     /// Field that `--quiet` prints.
     pub quiet: &'static str,
     /// Rows, one text for each field.
@@ -23,8 +25,13 @@ pub struct Listing {
 
 impl Listing {
     /// A list whose default table has all columns but the last `extra` ones.
-    pub fn new(fields: &'static [(&'static str, &'static str)], extra: usize) -> Self {
+    pub fn new(
+        of: &'static str,
+        fields: &'static [(&'static str, &'static str)],
+        extra: usize,
+    ) -> Self {
         Self {
+            of,
             fields,
             shown: fields.len() - extra,
             quiet: fields[0].0,
@@ -84,26 +91,32 @@ impl Listing {
     }
 
     fn custom(&self, format: &str) -> Output {
-        let (tabular, format) = match format.strip_prefix("table ") {
+        let (tabular, format) = match format.strip_prefix("table") {
             Some(format) => (true, format),
             None => (false, format),
         };
-        let mut lines: Vec<String> = Vec::new();
-        if tabular {
-            let headers = Value::object(
+        let format = format.trim_matches(' ');
+        // The command line turns these two escapes of the shell's single quotes into characters.
+        let format = format.replace("\\t", "\t").replace("\\n", "\n");
+        let template = match template::of_type(&format, self.of) {
+            Ok(template) => template,
+            Err(message) => return Output::error(1, message),
+        };
+        let headers = tabular.then(|| {
+            Value::object(
                 self.fields
                     .iter()
                     .map(|(field, header)| (*field, Value::string(header))),
-            );
-            match template::render(format, &headers) {
+            )
+        });
+        let rows = self.rows.iter().map(|row| self.object(row));
+        let mut lines: Vec<String> = Vec::new();
+        for value in headers.into_iter().chain(rows) {
+            match template::print(&template, &value) {
                 Ok(line) => lines.push(line),
-                Err(message) => return Output::error(1, message),
-            }
-        }
-        for row in &self.rows {
-            match template::render(format, &self.object(row)) {
-                Ok(line) => lines.push(line),
-                Err(message) => return Output::error(1, message),
+                Err(message) => {
+                    return Output::error(1, format!("template parsing error: {message}"));
+                }
             }
         }
         if !tabular {
@@ -190,37 +203,35 @@ pub fn labelled<'a>(wanted: &str, get: impl Fn(&str) -> Option<&'a str>) -> bool
 
 /// Objects as `inspect` prints them: a JSON array, or each through a template. `missing` lists what
 /// was not found, in the daemon's words.
+/// Source: docker/cli `cli/command/inspect/inspector.go`.
 pub fn inspected(objects: &[Value], missing: &[String], format: Option<&str>) -> Output {
     let mut output = Output::default();
+    let mut wrong: Vec<String> = missing.to_vec();
     match format {
-        None | Some("json" | "") => {
-            if objects.is_empty() {
-                output.stdout.push_str("[]\n");
-            } else {
-                output.stdout = crate::object::print::json_indented(
-                    &Value::list(objects.to_vec()),
-                    KeyOrder::Stored,
-                    "    ",
-                ) + "\n";
-            }
+        None | Some("json" | "") if objects.is_empty() => output.stdout.push_str("[]\n"),
+        None | Some("") => {
+            let list = Value::list(objects.to_vec());
+            output.stdout = json_indented(&list, KeyOrder::Stored, "    ") + "\n";
         }
+        Some("json") => output.stdout = json_plain(&Value::list(objects.to_vec())) + "\n",
         Some(format) => {
+            let template = match template::of_objects(format) {
+                Ok(template) => template,
+                Err(message) => return Output::error(64, message),
+            };
             for object in objects {
-                match template::render(format, object) {
+                match template::print(&template, object) {
                     Ok(text) => output.stdout.push_str(&format!("{text}\n")),
-                    Err(message) => return Output::error(64, message),
+                    Err(message) => wrong.push(format!("template parsing error: {message}")),
                 }
             }
-            if objects.is_empty() {
+            if output.stdout.is_empty() {
                 output.stdout.push('\n');
             }
         }
     }
-    if !missing.is_empty() {
-        output.stderr = missing
-            .iter()
-            .map(|message| format!("{message}\n"))
-            .collect();
+    if !wrong.is_empty() {
+        output.stderr = wrong.iter().map(|message| format!("{message}\n")).collect();
         output.code = 1;
     }
     output

@@ -247,6 +247,7 @@ fn list(session: &Session, kind: Kind, parsed: &Parsed) -> Result<Output, Output
     let secret = kind == Kind::Secret;
     let mut listing = if secret {
         Listing::new(
+            "*secret.secretContext",
             &[
                 ("ID", "ID"),
                 ("Name", "NAME"),
@@ -258,6 +259,7 @@ fn list(session: &Session, kind: Kind, parsed: &Parsed) -> Result<Output, Output
         )
     } else {
         Listing::new(
+            "*config.configContext",
             &[
                 ("ID", "ID"),
                 ("Name", "NAME"),
@@ -296,7 +298,7 @@ const NETWORK_FIELDS: [(&str, &str); 4] = [
 fn networks(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
     let filters = filters(parsed, &["id", "name", "driver", "scope", "label"])?;
     let whole = parsed.has("no-trunc");
-    let mut listing = Listing::new(&NETWORK_FIELDS, 0);
+    let mut listing = Listing::new("*network.networkContext", &NETWORK_FIELDS, 0);
     let cut = |id: String| if whole { id } else { short(&id) };
     let local = resource::network_rows(session);
     for [id, name, driver, scope] in local {

@@ -111,6 +111,7 @@ fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
     let plane = plane_of(session)?;
     let spoken_to = plane.spoken_to();
     let mut listing = Listing::new(
+        "*node.nodeContext",
         &[
             ("ID", "ID"),
             ("Hostname", "HOSTNAME"),

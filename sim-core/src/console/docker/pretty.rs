@@ -324,7 +324,7 @@ pub fn node(object: &Value) -> String {
     out.push_str(&format!(
         "Hostname:              \t{}\nJoined at:             \t{}\n",
         text(&["Description", "Hostname"]),
-        text(&["CreatedAt"])
+        joined_at(&text(&["CreatedAt"]))
     ));
     out.push_str(&format!(
         "Status:\n State:\t\t\t{}\n Availability:         \t{}\n Address:\t\t{}\n",
@@ -352,6 +352,11 @@ pub fn node(object: &Value) -> String {
         bytes(object.i64_at(&["Description", "Resources", "MemoryBytes"]).unwrap_or(0).unsigned_abs()),
     ));
     out
+}
+
+/// A time of the API as the client's `PrettyPrint` has it: in lower case behind the first letter.
+fn joined_at(text: &str) -> String {
+    format!("{} +0000 utc", text.trim_end_matches('Z').replace('T', " "))
 }
 
 fn title(word: &str) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::flags::{Grammar, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
-use super::words::{service_ports, short};
+use super::words::{nanos_text, service_ports, short};
 use super::{
     ask, each, follow, manager as swarm, pretty, progress, service_spec, service_update, task,
     unknown_command,
@@ -122,6 +122,7 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
 /// The list's rows.
 pub fn listing(views: Vec<ServiceView>) -> Listing {
     let mut listing = Listing::new(
+        "*service.serviceContext",
         &[
             ("ID", "ID"),
             ("Name", "NAME"),
@@ -435,7 +436,7 @@ fn logs(session: &Session, words: &[String]) -> Result<Output, Output> {
         let first = tail.map_or(0, |tail| own.len().saturating_sub(tail));
         for (at, line) in &own[first..] {
             let time = if parsed.has("timestamps") {
-                format!("{} ", at.rfc3339_micros())
+                format!("{} ", nanos_text(*at))
             } else {
                 String::new()
             };

@@ -277,7 +277,11 @@ fn check_name(name: &str) -> Result<(), Output> {
 fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&LS, words)?;
     let plane = swarm(session)?;
-    let mut listing = Listing::new(&[("Name", "NAME"), ("Services", "SERVICES")], 0);
+    let mut listing = Listing::new(
+        "*stack.stackContext",
+        &[("Name", "NAME"), ("Services", "SERVICES")],
+        0,
+    );
     let mut stacks = plane.stacks();
     stacks.arrange_by(|a, b| crate::swarm::view::natural(&a.0, &b.0));
     listing.rows = stacks

@@ -43,7 +43,7 @@ pub fn print(
     let mut views = plane.with_errors(views, &world.symbols);
     // Within one name the newest comes first already.
     views.arrange_by(|a, b| natural(&a.name, &b.name));
-    let mut listing = Listing::new(&FIELDS, 0);
+    let mut listing = Listing::new("*task.taskContext", &FIELDS, 0);
     for view in views
         .iter()
         .filter(|view| passes(filters, |key, value| holds(plane, view, key, value)))

@@ -2,7 +2,7 @@
 
 use crate::api::swarm::service::{PortProtocol, PublishedPort};
 use crate::base::arrange::Arrange;
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::console::table::width;
 
 /// A time span in words. Source: docker/go-units `duration.go` HumanDuration.
@@ -24,6 +24,12 @@ pub fn human(span: SimDuration) -> String {
         _ if hours < 24 * 365 * 2 => format!("{} months", hours / 24 / 30),
         _ => format!("{} years", seconds / 3_600 / 24 / 365),
     }
+}
+
+/// RFC 3339 with nine decimals, as lines of logs and events have it.
+pub fn nanos_text(at: SimTime) -> String {
+    let text = at.rfc3339_micros();
+    format!("{}000Z", text.trim_end_matches('Z'))
 }
 
 /// `… ago` in lower case.

@@ -264,28 +264,47 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
 /// that is the document. Source: `sigs.k8s.io/yaml/goyaml.v2/decode.go`, `fail`.
 pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> String {
     if remark.code != explain::YAML_SYNTAX {
-        return remark.message.clone();
+        return format!("yaml: {}", remark.message);
     }
     let text = remark
         .message
         .rsplit(", ")
         .next()
         .unwrap_or(&remark.message);
-    let text = match text {
-        "unclosed bracket '['" => "did not find expected ',' or ']'",
-        "unclosed bracket '{'" => "did not find expected ',' or '}'",
-        text => text,
+    let (text, by_parser) = match text {
+        "unclosed bracket '['" | "mismatched bracket '[' closed by '}'" => {
+            ("did not find expected ',' or ']'", true)
+        }
+        "unclosed bracket '{'" | "mismatched bracket '{' closed by ']'" => {
+            ("did not find expected ',' or '}'", true)
+        }
+        "unclosed quote" => ("found unexpected end of stream", false),
+        text if text.starts_with("tabs disallowed") || text.starts_with("unexpected character") => {
+            ("found character that cannot start any token", false)
+        }
+        text => (text, remark.message.starts_with("while parsing ")),
     };
-    let by_parser = remark.message.starts_with("while parsing ")
-        || remark.message.starts_with("unclosed bracket ");
-    let line = source.position(remark.span.start).line - u32::from(by_parser);
     // Documents are read one by one, each from its own first line.
-    let before = source.text.get(..remark.span.start as usize).unwrap_or("");
+    let mut at = remark.span.start as usize;
+    let before = source.text.get(..at).unwrap_or("");
     let lines = before.lines().enumerate();
     let mark = lines.filter(|(_, line)| line.starts_with("---")).last();
+    if text == "found unexpected end of stream" {
+        // The end is where the quote is missed.
+        let rest = source.text.get(at..).unwrap_or("");
+        at += rest.find("\n---").map_or(rest.len(), |end| end + 1);
+    }
+    let line = source.position(u32::try_from(at).unwrap_or(u32::MAX)).line;
     let line = line.saturating_sub(mark.map_or(0, |(at, _)| u32::try_from(at + 1).unwrap_or(0)));
+    // The scanner counts lines from one and says nothing of the first, the parser counts from nought.
+    let line = if by_parser {
+        line.saturating_sub(1)
+    } else {
+        line
+    };
     match line {
         0 => format!("yaml: {text}"),
+        1 if !by_parser => format!("yaml: {text}"),
         line => format!("yaml: line {line}: {text}"),
     }
 }

@@ -393,7 +393,7 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         return Err(Problem::error(&format!(
             "unable to parse {}: {}",
             json(&text.as_str().into(), KeyOrder::Sorted),
-            remark.message
+            super::apply::yaml_error(&source, remark)
         )));
     }
     let change = documents

@@ -1,13 +1,17 @@
 //! `kubectl get` and `kubectl events`.
 
+use std::cmp::Ordering;
+
 use crate::base::arrange::Arrange;
 use crate::base::labels::{Selector, sorted};
+use crate::base::quantity::Quantity;
 use crate::base::time::SimTime;
 use crate::console::table::Table;
 use crate::kube::kinds::Kind;
 use crate::kube::store::custom::PrinterColumn;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::Template;
+use crate::swarm::view::natural;
 
 use super::columns::headers::columns;
 use super::columns::{cells, event_times, pairs};
@@ -118,6 +122,17 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     if let Some(path) = call.arguments.flag("sort-by") {
         let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
+        let found = |(_, object): &(_, Value)| template.first(object).is_some();
+        if !objects.is_empty() && !objects.iter().any(found) {
+            let path = if path.contains('{') {
+                path.to_owned()
+            } else {
+                format!("{{.{}}}", path.trim_start_matches('.'))
+            };
+            return Err(Problem::error(&format!(
+                "couldn't find any field with path {path:?} in the list of objects"
+            )));
+        }
         objects.arrange_by_cached_key(|(_, object)| SortKey::of(&template.first(object)));
     }
     match *call.format {
@@ -152,13 +167,20 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
             "a resource cannot be retrieved by name across all namespaces",
         ));
     }
-    let selector = call.selector()?;
+    let first = wanted.iter().find(|(_, name)| name.is_none());
+    let selector = match first {
+        Some((kind, _)) => selector(call, kind)?,
+        None => call.selector()?,
+    };
     if selector.is_some() && by_name {
         return Err(Problem::error(
             "name cannot be provided when a selector is specified",
         ));
     }
     let fields = field_selector(call.arguments.flag("field-selector").unwrap_or(""))?;
+    for (kind, _) in &wanted {
+        check_fields(call, kind, &fields)?;
+    }
     let mut objects: Vec<(&'static Kind, Value)> = Vec::new();
     let mut problems = Vec::new();
     for (kind, name) in wanted {
@@ -180,7 +202,7 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
             None => view.list(kind, namespace),
         };
         for object in listed {
-            if fields_match(kind, &fields, &object)? {
+            if fields_match(&fields, &object) {
                 objects.push((kind, object));
             }
         }
@@ -191,6 +213,53 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
         words,
         single: by_name,
     })
+}
+
+/// `-l`, which the server reads.
+///
+/// # Errors
+/// The server's text.
+pub fn selector(call: &Call<'_>, kind: &Kind) -> Result<Option<Selector>, Problem> {
+    call.selector().map_err(|problem| {
+        let said = problem.text.strip_prefix("error: ");
+        unfindable(call, kind, said.unwrap_or(&problem.text))
+    })
+}
+
+/// Whether a kind can be chosen by these fields.
+///
+/// # Errors
+/// The server's text.
+pub fn check_fields(
+    call: &Call<'_>,
+    kind: &Kind,
+    fields: &[(String, String, bool)],
+) -> Result<(), Problem> {
+    match fields.iter().find(|(key, ..)| !selectable(kind, key)) {
+        None => Ok(()),
+        Some((key, ..)) => {
+            let said = format!("field label not supported: {key}");
+            Err(unfindable(call, kind, &said))
+        }
+    }
+}
+
+/// What the server says of selectors that it cannot take.
+/// Source: `k8s.io/cli-runtime/pkg/resource/selector.go`.
+fn unfindable(call: &Call<'_>, kind: &Kind, said: &str) -> Problem {
+    let slash = if kind.group().is_empty() { "/" } else { "" };
+    let flag = |name: &str| call.arguments.flag(name).unwrap_or("").to_owned();
+    Problem {
+        text: format!(
+            "Error from server (BadRequest): Unable to find \"{slash}{}, Resource={}\" that match label selector {:?}, field selector {:?}: {said}",
+            kind.api_version,
+            kind.plural,
+            flag("selector"),
+            flag("field-selector")
+        ),
+        code: 1,
+        reason: "BadRequest",
+    }
 }
 
 /// `get -f`: the stored objects that files name.
@@ -243,12 +312,30 @@ fn scale_table(call: &mut Call<'_>, scales: &[(&'static Kind, Value)]) {
         .push_str(&table.kubectl(!call.arguments.on("no-headers")));
 }
 
-/// How `--sort-by` compares: numbers by size, all else by text.
+/// How `--sort-by` compares: numbers and quantities by size, all else as people count.
+/// Source: `k8s.io/kubectl/pkg/cmd/get/sorter.go` (isLess).
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum SortKey {
     Nothing,
     Number(i64),
-    Text(String),
+    Amount(Quantity),
+    Text(Natural),
+}
+
+/// A text whose numbers count as numbers: `web-2` comes before `web-10`.
+#[derive(PartialEq, Eq)]
+struct Natural(String);
+
+impl PartialOrd for Natural {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Natural {
+    fn cmp(&self, other: &Self) -> Ordering {
+        natural(&self.0, &other.0).then_with(|| self.0.cmp(&other.0))
+    }
 }
 
 impl SortKey {
@@ -256,7 +343,13 @@ impl SortKey {
         match value {
             None | Some(Value::Null) => Self::Nothing,
             Some(Value::Int(number)) => Self::Number(*number),
-            Some(other) => Self::Text(crate::object::jsonpath::text(other)),
+            Some(other) => {
+                let text = crate::object::jsonpath::text(other);
+                match Quantity::parse(&text) {
+                    Ok(amount) => Self::Amount(amount),
+                    Err(_) => Self::Text(Natural(text)),
+                }
+            }
         }
     }
 }
@@ -283,7 +376,7 @@ pub fn field_selector(text: &str) -> Result<Vec<(String, String, bool)>, Problem
 }
 
 /// Fields that a kind can be selected by. Source: `pkg/apis/*/v1/conversion.go`.
-fn selectable(kind: &Kind, field: &str) -> bool {
+pub fn selectable(kind: &Kind, field: &str) -> bool {
     let more: &[&str] = match kind.kind {
         "Pod" => &[
             "spec.nodeName",
@@ -321,28 +414,8 @@ fn selectable(kind: &Kind, field: &str) -> bool {
 ///
 /// # Errors
 /// Fields that the kind cannot be selected by.
-pub fn fields_match(
-    kind: &Kind,
-    fields: &[(String, String, bool)],
-    object: &Value,
-) -> Result<bool, Problem> {
+pub fn fields_match(fields: &[(String, String, bool)], object: &Value) -> bool {
     for (key, value, wanted) in fields {
-        if !selectable(kind, key) {
-            let sign = if *wanted { "=" } else { "!=" };
-            let text = format!(
-                "Error from server (BadRequest): Unable to find \"{}, Resource={}\" that match label selector \"\", field selector \"{key}{sign}{value}\": field label not supported: {key}",
-                match kind.group() {
-                    "" => format!("/{}", kind.api_version),
-                    _ => kind.api_version.to_owned(),
-                },
-                kind.plural
-            );
-            return Err(Problem {
-                text,
-                code: 1,
-                reason: "BadRequest",
-            });
-        }
         let path: Vec<&str> = if key == "source" {
             vec!["source", "component"]
         } else {
@@ -360,10 +433,10 @@ pub fn fields_match(
             found
         };
         if (found == *value) != *wanted {
-            return Ok(false);
+            return false;
         }
     }
-    Ok(true)
+    true
 }
 
 /// Tables, one for each kind.

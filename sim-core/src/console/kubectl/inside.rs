@@ -91,6 +91,21 @@ fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
         .collect();
     match call.arguments.flag("container") {
         Some(name) if names.iter().chain(&inits).any(|known| known == name) => Ok(name.to_owned()),
+        Some(name) if call.verb == "logs" => {
+            let all: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut text = all.join(", ");
+            for (list, what) in [("initContainers", "init"), ("ephemeralContainers", "ephem")] {
+                for one in items(pod, &["spec", list]) {
+                    let name = one.str_at(&["name"]).unwrap_or("");
+                    text.push_str(&format!(", {name} ({what})"));
+                }
+            }
+            // Source: `k8s.io/kubectl/pkg/polymorphichelpers/logsforobject.go`.
+            Err(Problem::error(&format!(
+                "container {name} is not valid for pod {} out of: {text}",
+                name_of(pod)
+            )))
+        }
         Some(name) => Err(Problem {
             text: format!(
                 "Error from server (BadRequest): container {name} is not valid for pod {}",

@@ -155,7 +155,7 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
         "service" | "svc" => service(call, &words),
         other => generators::create(call, &words).unwrap_or_else(|| {
             Err(Problem::error(&format!(
-                "kubectl create {other} is not modelled; write a manifest and use kubectl create -f"
+                "Unexpected args: [{other}]\nSee 'kubectl create -h' for help and examples"
             )))
         }),
     }

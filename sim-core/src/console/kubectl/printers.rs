@@ -7,7 +7,8 @@ use crate::console::table::Table;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::{Template, text};
-use crate::object::print::{KeyOrder, json_pretty, yaml};
+use crate::object::print::{KeyOrder, json, json_pretty, yaml};
+use crate::object::template::{self, Dialect, Missing};
 
 use super::arguments::Arguments;
 use super::problem::Problem;
@@ -26,8 +27,10 @@ pub enum Format {
     Json,
     /// YAML.
     Yaml,
-    /// What a template makes of the document, and how it was written.
+    /// What a path template makes of the document, and how it was written.
     Path(Template, String),
+    /// What a Go template makes of it, and how that was written.
+    Go(template::Template, String),
     /// The values of a path as a JSON list.
     PathAsJson(Template),
     /// A table of these headers and paths.
@@ -102,11 +105,13 @@ impl Format {
             return Err(unmatched(output, tables));
         }
         let text = match name {
-            "jsonpath-file" | "custom-columns-file" if !template.is_empty() => {
-                let what = if name == "jsonpath-file" {
-                    "--template"
-                } else {
+            "jsonpath-file" | "custom-columns-file" | "go-template-file" | "templatefile"
+                if !template.is_empty() =>
+            {
+                let what = if name == "custom-columns-file" {
                     "template"
+                } else {
+                    "--template"
                 };
                 let text = session.file(template).ok_or_else(|| {
                     Problem::error(&format!(
@@ -155,10 +160,26 @@ impl Format {
                     Self::Path(template, text)
                 })
             }
+            "go-template" | "template" | "go-template-file" | "templatefile" => {
+                if text.is_empty() {
+                    return Err(Problem::error(
+                        "template format specified but no template given",
+                    ));
+                }
+                let dialect = Dialect {
+                    name: "output",
+                    functions: &["exists", "base64decode"],
+                    missing: Missing::NoValue,
+                };
+                let template = template::Template::parse(&text, dialect).map_err(|error| {
+                    Problem::error(&format!("error parsing template {text}, {error}"))
+                })?;
+                Ok(Self::Go(template, text))
+            }
             other => {
                 let columns = if tables { ", custom-columns" } else { "" };
                 Err(Problem::error(&format!(
-                    "the output format {other} is not modelled; jsonpath{columns}, json and yaml are"
+                    "the output format {other} is not modelled; go-template, jsonpath{columns}, json and yaml are"
                 )))
             }
         }
@@ -273,7 +294,7 @@ pub fn print(
             }
         }
         Format::Columns(columns) => custom_columns(call, found, columns),
-        Format::Json | Format::Yaml | Format::Path(..) | Format::PathAsJson(_) => {
+        Format::Json | Format::Yaml | Format::Path(..) | Format::PathAsJson(_) | Format::Go(..) => {
             return match found {
                 [] if single => Ok(()),
                 [(_, one)] if single => structured(call, &format, one),
@@ -309,9 +330,23 @@ fn structured(call: &mut Call<'_>, format: &Format, document: &Value) -> Result<
             })?;
             call.stdout.push_str(&text);
         }
+        Format::Go(template, written) => match template.print(document) {
+            Ok(text) => call.stdout.push_str(&text),
+            Err((said, error)) => {
+                // What was made until then is printed, and all that helps to find the mistake.
+                let raw = json(document, KeyOrder::Sorted);
+                call.stdout.push_str(&format!(
+                    "{said}Error executing template: {error}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{written}\n\traw data was:\n\t\t{raw}\n\tobject given to template engine was:\n\t\t{}\n\n",
+                    template::functions::show(&Some(document.clone()))
+                ));
+                return Err(Problem::error(&format!(
+                    "error executing template {written:?}: {error}"
+                )));
+            }
+        },
         Format::Plain | Format::Wide | Format::Name | Format::Columns(_) => {
             return Err(Problem::error(
-                "this output format is not modelled for what is no object of the cluster; json, yaml and jsonpath are",
+                "this output format is not modelled for what is no object of the cluster; json, yaml, jsonpath and go-template are",
             ));
         }
     }

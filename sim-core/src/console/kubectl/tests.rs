@@ -536,7 +536,7 @@ fn failures_show_as_upstream_shows_them() {
         $ sim advance 60s
         $ kubectl get pods
         NAME                   READY   STATUS             RESTARTS      AGE
-        loop                   0/1     CrashLoopBackOff   4 (17s ago)   60s
+        loop                   0/1     CrashLoopBackOff   3 (17s ago)   60s
         lost                   0/1     ImagePullBackOff   0             60s
         once                   0/1     Completed          0             60s
         web-68568d6459-27lt9   1/1     Running            0             60s
@@ -562,7 +562,7 @@ fn failures_show_as_upstream_shows_them() {
         node/w-2    Ready      <none>   8m6s   v1.36.2
 
         NAME                       READY   STATUS             RESTARTS      AGE
-        pod/loop                   0/1     CrashLoopBackOff   7 (67s ago)   7m6s
+        pod/loop                   0/1     CrashLoopBackOff   6 (67s ago)   7m6s
         pod/lost                   0/1     ImagePullBackOff   0             7m6s
         pod/web-7b558b44db-jttpp   1/1     Terminating        0             6m6s
         pod/web-7b558b44db-nbjjl   1/1     Running            0             6m5s

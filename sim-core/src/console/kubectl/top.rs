@@ -63,6 +63,14 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
         name: named,
     })?;
     let pods = call.view()?.list(kind_of("pods")?, namespace);
+    if !nodes && !named.is_empty() && !pods.iter().any(|pod| name_of(pod) == named) {
+        return Err(call
+            .stored(kind_of("pods")?, named)
+            .err()
+            .unwrap_or_else(|| {
+                Problem::error("a resource cannot be retrieved by name across all namespaces")
+            }));
+    }
     let world = call.session.world(Orchestrator::Kubernetes)?;
     let plane = world
         .kube()
@@ -120,6 +128,23 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
         }
     }
     if rows.is_empty() {
+        if !named.is_empty() {
+            // As metrics-server `pkg/api/{pod,node}.go`.
+            let (kind, place) = match namespace {
+                None => ("nodemetrics", named.to_owned()),
+                Some(namespace) => ("podmetrics", format!("{namespace}/{named}")),
+            };
+            if nodes {
+                call.object(kind_of("nodes")?, named)?;
+            }
+            return Err(Problem {
+                text: format!(
+                    "Error from server (NotFound): {kind}.metrics.k8s.io \"{place}\" not found"
+                ),
+                code: 1,
+                reason: "NotFound",
+            });
+        }
         return Err(Problem::error(if nodes {
             "metrics not available yet"
         } else {

@@ -62,7 +62,7 @@ impl Scope {
         }
         let mut kept = Vec::new();
         for object in found {
-            if get::fields_match(self.kind, &self.fields, &object)? {
+            if get::fields_match(&self.fields, &object) {
                 kept.push(object);
             }
         }
@@ -365,12 +365,14 @@ pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
             kind, name,
         )));
     }
+    let fields = get::field_selector(call.arguments.flag("field-selector").unwrap_or(""))?;
+    get::check_fields(call, kind, &fields)?;
     let scope = Scope {
         kind,
         namespace: (!everywhere && kind.namespaced).then_some(namespace),
         name: name.clone(),
-        labels: call.selector()?,
-        fields: get::field_selector(call.arguments.flag("field-selector").unwrap_or(""))?,
+        labels: get::selector(call, kind)?,
+        fields,
     };
     if name.is_none() && !call.arguments.on("watch-only") {
         call.may("list", kind, scope.namespace.as_deref().unwrap_or(""), "")?;

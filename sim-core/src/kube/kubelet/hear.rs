@@ -156,6 +156,7 @@ impl Kubelets {
         if known.containers.len() == worker.containers.len() {
             for (work, status) in worker.containers.iter_mut().zip(known.containers.iter()) {
                 work.restarts = status.restarts;
+                work.was_made = status.container.is_some();
                 // The machine's own clock wrote these times.
                 let when = |at| desk.ctx.machines.when(machine, at);
                 work.last = status.last.as_ref().map(|end| timed(end, when));

@@ -84,6 +84,9 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
     let work = &mut worker.containers[index];
     work.pull_failed = None;
     work.step = Step::Starting;
+    // As `pkg/kubelet/kuberuntime/kuberuntime_container.go` (startContainer): an attempt is counted when
+    // its container is made, not when the one before it ends.
+    work.restarts += u32::from(std::mem::replace(&mut work.was_made, true));
     let spec = if worker.has_claims {
         super::mounts::with_volumes(worker, lowered.spec, desk)
     } else {

@@ -353,9 +353,6 @@ fn ended(
     let work = &mut worker.containers[index];
     work.terminate(code, if oom { "OOMKilled" } else { reason }, finished);
     work.step = if again { Step::Idle } else { Step::Done };
-    if again {
-        work.restarts += 1;
-    }
 }
 
 /// What follows when containers have ended: back-offs, or the pod's end.
@@ -743,7 +740,6 @@ pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
             Step::Running | Step::Exited | Step::Starting if known || work.step == Step::Exited => {
                 work.terminate(255, "Unknown", now);
                 work.step = if again { Step::Idle } else { Step::Done };
-                work.restarts += u32::from(again);
             }
             Step::Running | Step::Exited | Step::Starting | Step::Pulling(_) => {
                 work.step = Step::Idle

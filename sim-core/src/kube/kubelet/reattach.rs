@@ -103,7 +103,10 @@ fn find_container(worker: &mut Worker, index: usize, desk: &Desk<'_, '_>) {
         None => {
             work.terminate(137, "ContainerStatusUnknown", now);
             work.step = if again { Step::Idle } else { Step::Done };
+            // The status counts the restart at once, and the runtime knows of no attempt before it.
+            // As `pkg/kubelet/kubelet_pods.go` (convertToAPIContainerStatuses).
             work.restarts += u32::from(again);
+            work.was_made = false;
         }
     }
 }

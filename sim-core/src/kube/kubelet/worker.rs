@@ -67,6 +67,8 @@ pub struct ContainerWork {
     pub started: bool,
     /// Restarts so far.
     pub restarts: u32,
+    /// Whether a container was made for it: the next one is a restart.
+    pub was_made: bool,
     /// The machine's container.
     pub container: Option<ContainerId>,
     /// When its process started.

@@ -174,7 +174,7 @@ fn json_streams_and_tags_are_read() {
         Dialect::Kubernetes,
         &expect![[r#"
             broken {"a":1,"b":true,"c":"1","d":"2","e":"x"}
-            a.yaml:1:45: error YAML008: cannot decode !!str "x" as a !!int
+            a.yaml:1:45: error YAML008: cannot decode !!str `x` as a !!int
               1 | {a: 1, b: yes, c: !!str 1, d: ! 2, e: !!int x}
                 |                                             ^
         "#]],

@@ -93,6 +93,7 @@ fn list(session: &Session, global: &Global, words: &[String]) -> Result<Output, 
     let rows = engine.rows();
     let all = parsed.has("all") || !wanted.is_empty();
     let mut listing = Listing::new(
+        "*formatter.ContainerContext",
         &[
             ("Name", "NAME"),
             ("Image", "IMAGE"),
@@ -171,6 +172,7 @@ fn projects(session: &Session, words: &[String]) -> Result<Output, Output> {
     }
     // Containers carry no label with their files here, for which the real tool prints this.
     let mut listing = Listing::new(
+        "compose.stackView",
         &[
             ("Name", "NAME"),
             ("Status", "STATUS"),
@@ -345,6 +347,7 @@ fn images(session: &Session, global: &Global, words: &[String]) -> Result<Output
     let project = global.name(session)?;
     let world = session.world(Orchestrator::Compose)?;
     let mut listing = Listing::new(
+        "compose.img",
         &[
             ("ContainerName", "CONTAINER"),
             ("Repository", "REPOSITORY"),
@@ -463,7 +466,11 @@ fn volumes(session: &Session, global: &Global, words: &[String]) -> Result<Outpu
     host(session)?;
     let project = global.name(session)?;
     let world = session.world(Orchestrator::Compose)?;
-    let mut listing = Listing::new(&[("Driver", "DRIVER"), ("Name", "VOLUME NAME")], 0);
+    let mut listing = Listing::new(
+        "*formatter.volumeContext",
+        &[("Driver", "DRIVER"), ("Name", "VOLUME NAME")],
+        0,
+    );
     listing.quiet = "Name";
     let label = format!("{}project", crate::compose::lower::LABEL);
     let made = world.compose().map(|plane| plane.volumes().iter());

@@ -14,6 +14,7 @@ use crate::console::docker::flags::{Grammar, grammar, parse};
 use crate::console::docker::listing::{Listing, filters, inspected, passes};
 use crate::console::docker::words::{human_size, short};
 use crate::console::docker::{each, not_modelled, unknown_command};
+use crate::console::table::width;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
@@ -86,6 +87,8 @@ struct Present {
     tag: String,
     id: String,
     bytes: u64,
+    /// Of its layers as the registry has them.
+    content: u64,
 }
 
 fn present(session: &Session) -> Result<Vec<Present>, Output> {
@@ -107,6 +110,7 @@ fn present(session: &Session) -> Result<Vec<Present>, Output> {
                 repository,
                 tag,
                 bytes: engine.world.substrate.image_bytes(image),
+                content: engine.world.substrate.image_content(image),
             })
         })
         .collect();
@@ -122,14 +126,16 @@ pub fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
         &["reference", "dangling", "label", "before", "since"],
     )?;
     let mut listing = Listing::new(
+        "*formatter.imageContext",
         &[
             ("Repository", "REPOSITORY"),
             ("Tag", "TAG"),
             ("ID", "IMAGE ID"),
             ("CreatedSince", "CREATED"),
             ("Size", "SIZE"),
+            ("ContentSize", "CONTENT SIZE"),
         ],
-        0,
+        1,
     );
     listing.quiet = "ID";
     for image in present(session)? {
@@ -158,10 +164,49 @@ pub fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
                 id,
                 "N/A".to_owned(),
                 human_size(image.bytes),
+                human_size(image.content),
             ]);
         }
     }
-    Ok(listing.output(&parsed))
+    let plain = ["quiet", "no-trunc", "format"]
+        .iter()
+        .any(|flag| parsed.has(flag) || parsed.value(flag).is_some());
+    if plain {
+        return Ok(listing.output(&parsed));
+    }
+    Ok(Output::text(tree(&listing.rows, &used(session)?)))
+}
+
+/// Names of images that containers use, as they were written.
+fn used(session: &Session) -> Result<Vec<String>, Output> {
+    let rows = Engine::of(session)?.rows();
+    let images = rows.into_iter().map(|row| match row.image.contains(':') {
+        true => row.image,
+        false => format!("{}:latest", row.image),
+    });
+    Ok(images.collect())
+}
+
+/// Images as they are shown unless a plain table is asked for.
+/// Source: docker/cli `cli/command/image/tree.go`, not on a terminal.
+fn tree(rows: &[Vec<String>], used: &[String]) -> String {
+    let name = |row: &[String]| format!("{}:{}", row[0], row[1]);
+    let names = rows.iter().map(|row| width(&name(row)));
+    let widest = names.chain([5]).max().unwrap_or(5);
+    let mut out = String::new();
+    let mut line = |name: &str, id: &str, disk: &str, content: &str, extra: &str| {
+        let blanks = " ".repeat(widest.saturating_sub(width(name)));
+        out.push_str(&format!(
+            "{name}{blanks}   {id:<12}   {disk:>10}   {content:>12}   {extra:<5}\n"
+        ));
+    };
+    line("IMAGE", "ID", "DISK USAGE", "CONTENT SIZE", "EXTRA");
+    for row in rows {
+        let name = name(row);
+        let extra = if used.contains(&name) { "U" } else { "" };
+        line(&name, &row[2], &row[4], &row[5], extra);
+    }
+    out
 }
 
 /// `docker pull`.
@@ -457,6 +502,7 @@ pub fn history(session: &Session, words: &[String]) -> Result<Output, Output> {
         .find(|image| image.reference.as_ref().map(ImageRef::canonical) == full)
         .ok_or_else(missing)?;
     let mut listing = Listing::new(
+        "*image.historyContext",
         &[
             ("ID", "IMAGE"),
             ("CreatedSince", "CREATED"),

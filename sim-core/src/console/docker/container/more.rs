@@ -16,6 +16,7 @@ use crate::console::docker::flags::{Grammar, grammar, parse};
 use crate::console::docker::follow;
 use crate::console::docker::listing::{filters, labelled, passes};
 use crate::console::docker::template;
+use crate::console::docker::words::nanos_text;
 use crate::console::host::place::Place;
 use crate::console::host::ps;
 use crate::console::host::sight::Sight;
@@ -269,6 +270,13 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
             )
         })
         .collect();
+    let wanted = match parsed.value("format") {
+        None | Some("" | "json" | "{{json .}}") => None,
+        Some(format) => Some(
+            template::of_type(format, "*events.Message")
+                .map_err(|message| Output::error(64, message))?,
+        ),
+    };
     let mut text = String::new();
     for event in plane.events() {
         let in_time = event.at >= since && until.is_none_or(|until| event.at <= until);
@@ -278,8 +286,11 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         let line = match parsed.value("format") {
             None | Some("") => plain(event),
             Some("json" | "{{json .}}") => json(&object(event), KeyOrder::Stored),
-            Some(format) => template::render(format, &object(event))
-                .map_err(|message| Output::error(64, message))?,
+            Some(_) => match &wanted {
+                Some(wanted) => template::print(wanted, &object(event))
+                    .map_err(|message| Output::error(1, message))?,
+                None => String::new(),
+            },
         };
         text.push_str(&line);
         text.push('\n');
@@ -326,13 +337,6 @@ fn plain(event: &EngineEvent) -> String {
         event.actor,
         attributes.join(", ")
     )
-}
-
-/// RFC 3339 with nine decimals.
-fn nanos_text(at: SimTime) -> String {
-    let text = at.rfc3339();
-    let micros = at.since(SimTime::ZERO).as_micros() % 1_000_000;
-    format!("{}.{micros:06}000Z", text.trim_end_matches('Z'))
 }
 
 fn object(event: &EngineEvent) -> Value {

@@ -438,7 +438,11 @@ pub fn volume_object(session: &Session, name: &str) -> Option<Value> {
 fn volumes(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
     let filters = filters(parsed, &["name", "driver", "dangling", "label"])?;
     let (_, plane) = host(session)?;
-    let mut listing = Listing::new(&[("Driver", "DRIVER"), ("Name", "VOLUME NAME")], 0);
+    let mut listing = Listing::new(
+        "*formatter.volumeContext",
+        &[("Driver", "DRIVER"), ("Name", "VOLUME NAME")],
+        0,
+    );
     listing.quiet = "Name";
     let mut names: Vec<(&Arc<str>, &Made)> = plane.volumes().iter().collect();
     names.arrange_by(|a, b| crate::swarm::view::natural(a.0, b.0));

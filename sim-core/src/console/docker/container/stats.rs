@@ -24,6 +24,7 @@ pub fn run(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
             .collect::<Result<Vec<_>, _>>()?
     };
     let mut listing = Listing::new(
+        "*container.statsContext",
         &[
             ("ID", "CONTAINER ID"),
             ("Name", "NAME"),

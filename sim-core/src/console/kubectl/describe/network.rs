@@ -1,6 +1,5 @@
 //! `describe` of Services, Ingresses, NetworkPolicies and EndpointSlices.
 
-use crate::console::kubectl::clock::long;
 use crate::console::kubectl::columns::{or_none, pairs, selector};
 use crate::console::kubectl::pod_status::items;
 use crate::console::kubectl::problem::Problem;
@@ -226,11 +225,77 @@ pub fn ingress_rules(object: &Value, sheet: &mut Sheet) {
     );
 }
 
+/// An Endpoints object.
+pub fn endpoints(object: &Value, sheet: &mut Sheet) {
+    head(object, sheet);
+    meta(object, sheet);
+    sheet.line(0, "Subsets:");
+    for subset in items(object, &["subsets"]) {
+        for (title, field) in [
+            ("Addresses", "addresses"),
+            ("NotReadyAddresses", "notReadyAddresses"),
+        ] {
+            let list: Vec<&str> = items(subset, &[field])
+                .iter()
+                .filter_map(|one| one.str_at(&["ip"]))
+                .collect();
+            let shown = match list.is_empty() {
+                true => "<none>".to_owned(),
+                false => list.join(","),
+            };
+            sheet.line(1, &format!("{title}:\t{shown}"));
+        }
+        let ports = items(subset, &["ports"]);
+        if !ports.is_empty() {
+            sheet.line(1, "Ports:");
+            sheet.line(2, "Name\tPort\tProtocol");
+            sheet.line(2, "----\t----\t--------");
+        }
+        for port in ports {
+            let name = port.str_at(&["name"]).filter(|name| !name.is_empty());
+            sheet.line(
+                2,
+                &format!(
+                    "{}\t{}\t{}",
+                    name.unwrap_or("<unset>"),
+                    port.i64_at(&["port"]).unwrap_or(0),
+                    port.str_at(&["protocol"]).unwrap_or("TCP")
+                ),
+            );
+        }
+        sheet.line(0, "");
+    }
+}
+
+/// An IngressClass.
+pub fn ingress_class(object: &Value, sheet: &mut Sheet) {
+    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    meta(object, sheet);
+    let text = |path: &[&str]| object.str_at(path).unwrap_or("");
+    sheet.line(
+        0,
+        &format!("Controller:\t{}", text(&["spec", "controller"])),
+    );
+    if object.path(&["spec", "parameters"]).is_some() {
+        sheet.line(0, "Parameters:");
+        for (title, field) in [("APIGroup", "apiGroup"), ("Kind", "kind"), ("Name", "name")] {
+            if let Some(value) = object.str_at(&["spec", "parameters", field]) {
+                sheet.line(1, &format!("{title}:\t{value}"));
+            }
+        }
+    }
+}
+
 /// A NetworkPolicy.
 pub fn network_policy(object: &Value, sheet: &mut Sheet) {
     head(object, sheet);
     let created = object.str_at(&["metadata", "creationTimestamp"]);
-    sheet.line(0, &format!("Created on:\t{}", long(created.unwrap_or(""))));
+    // A time as Go prints it, unlike that of other kinds.
+    let created = created.unwrap_or("").replace('T', " ");
+    sheet.line(
+        0,
+        &format!("Created on:\t{} +0000 UTC", created.trim_end_matches('Z')),
+    );
     meta(object, sheet);
     sheet.line(0, "Spec:");
     let chosen = selector(object.path(&["spec", "podSelector"]));

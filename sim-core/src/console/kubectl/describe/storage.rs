@@ -1,5 +1,6 @@
 //! `describe` of volumes, claims and classes.
 
+use crate::console::kubectl::clock::long;
 use crate::console::kubectl::columns::autoscaler::quantity;
 use crate::console::kubectl::columns::or_none;
 use crate::console::kubectl::columns::storage::{access_modes, class};
@@ -179,6 +180,35 @@ fn source(object: &Value, sheet: &mut Sheet) {
         );
     } else {
         sheet.line(2, "<unknown>");
+    }
+}
+
+/// A CSINode.
+pub fn csi_node(object: &Value, sheet: &mut Sheet) {
+    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    meta(object, sheet);
+    let created = object.str_at(&["metadata", "creationTimestamp"]);
+    sheet.line(
+        0,
+        &format!("CreationTimestamp:\t{}", long(created.unwrap_or(""))),
+    );
+    sheet.line(0, "Spec:");
+    let drivers = items(object, &["spec", "drivers"]);
+    if !drivers.is_empty() {
+        sheet.line(1, "Drivers:");
+    }
+    for driver in drivers {
+        let text = |field: &str| driver.str_at(&[field]).unwrap_or("");
+        sheet.line(2, &format!("{}:", text("name")));
+        sheet.line(3, &format!("Node ID:\t{}", text("nodeID")));
+        if let Some(count) = driver.i64_at(&["allocatable", "count"]) {
+            sheet.line(3, "Allocatables:");
+            sheet.line(4, &format!("Count:\t{count}"));
+        }
+        if let Some(keys) = driver.get("topologyKeys").and_then(Value::as_list) {
+            let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
+            sheet.line(3, &format!("Topology Keys:\t[{}]", keys.join(" ")));
+        }
     }
 }
 
