@@ -12,10 +12,15 @@ use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
 use crate::substrate::Substrate;
+use crate::substrate::catalogue::start::start;
+use crate::substrate::image::ImageRef;
 use crate::substrate::process::container_pid;
 
 use super::ComposePlane;
 use super::store::{ContainerRow, EngineEvent, Health, Made, State};
+
+/// Words of a command line; none: not given.
+type Words = Option<Vec<Arc<str>>>;
 
 /// The container's 64 hexadecimal digits.
 pub fn container_id(row: &ContainerRow, seed: Seed) -> String {
@@ -142,10 +147,12 @@ impl ComposePlane {
             Some(words) => texts(words),
             None => Value::Null,
         };
-        let all = row.spec.command.iter().chain(row.spec.arguments.iter());
+        let (entry, command) = started(row, symbols);
+        let all = entry.iter().chain(&command).flatten();
         let mut all = all.map(|word| &**word);
         let path = all.next().unwrap_or("");
         let arguments = Value::list(all.map(Value::string).collect());
+        let kept = |file: &str| format!("/var/lib/docker/containers/{id}/{file}");
         let image = super::client::split_tag(&config.image);
         let image_digest = image_id(&format!("{}:{}", image.0, image.1));
         Value::object([
@@ -155,10 +162,10 @@ impl ComposePlane {
             ("Args", arguments),
             ("State", state(row, symbols, machines, now)),
             ("Image", Value::string(&format!("sha256:{image_digest}"))),
-            (
-                "LogPath",
-                Value::string(&format!("/var/lib/docker/containers/{id}/{id}-json.log")),
-            ),
+            ("ResolvConfPath", Value::string(&kept("resolv.conf"))),
+            ("HostnamePath", Value::string(&kept("hostname"))),
+            ("HostsPath", Value::string(&kept("hosts"))),
+            ("LogPath", Value::string(&kept(&format!("{id}-json.log")))),
             (
                 "Name",
                 Value::string(&format!("/{}", symbols.text(row.name))),
@@ -193,11 +200,11 @@ impl ComposePlane {
                                 .collect(),
                         ),
                     ),
-                    ("Cmd", words(&config.command)),
+                    ("Cmd", words(&command)),
                     ("Healthcheck", health_check(row)),
                     ("Image", Value::string(&config.image)),
                     ("WorkingDir", Value::string(&config.working_dir)),
-                    ("Entrypoint", words(&config.entrypoint)),
+                    ("Entrypoint", words(&entry)),
                     (
                         "Labels",
                         Value::object(
@@ -226,6 +233,33 @@ impl ComposePlane {
             ("NetworkSettings", network_settings(row, seed, machines)),
         ])
     }
+}
+
+/// What is started: entry point and command as given, else the image's own. A given entry point leaves
+/// the image's command out. Source: moby `daemon/commit.go` (merge).
+fn started(row: &ContainerRow, symbols: &Symbols) -> (Words, Words) {
+    let config = &row.config;
+    let image = ImageRef::parse(symbols.text(row.spec.image));
+    let known = image.and_then(|image| start(&image.repository()));
+    let (entry, default) = known.unwrap_or_default();
+    let own = |text: &str| {
+        let mut words: Vec<Arc<str>> = Vec::new();
+        // Only words in quotes have blanks.
+        for (place, part) in text.split('\'').enumerate() {
+            if place % 2 == 1 {
+                words.push(part.into());
+            } else {
+                words.extend(part.split_whitespace().map(Arc::from));
+            }
+        }
+        (!words.is_empty()).then_some(words)
+    };
+    let is_own = config.entrypoint.is_none();
+    let command = config.command.clone();
+    (
+        config.entrypoint.clone().or_else(|| own(entry)),
+        command.or_else(|| own(default).filter(|_| is_own)),
+    )
 }
 
 fn time(at: Option<SimTime>) -> Value {
@@ -318,7 +352,7 @@ fn host_config(row: &ContainerRow) -> Value {
             },
         ),
         ("NetworkMode", Value::string(network_mode)),
-        ("PortBindings", Value::object(bindings(row))),
+        ("PortBindings", Value::object(bindings(row, false))),
         (
             "RestartPolicy",
             Value::object([
@@ -366,23 +400,25 @@ fn host_config(row: &ContainerRow) -> Value {
 /// Size of `/dev/shm`. Source: moby `daemon/config/config_linux.go` DefaultShmSize.
 const DEFAULT_SHM_BYTES: i64 = 64 << 20;
 
-fn bindings(row: &ContainerRow) -> BTreeMap<String, Value> {
+/// Published ports as they were asked for, or as they are bound.
+fn bindings(row: &ContainerRow, bound: bool) -> BTreeMap<String, Value> {
     let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for port in row.ports.iter() {
         let binding = |address: &str| {
             Value::object([
-                ("HostIp", Value::string(address)),
+                ("HostIp", Value::string(address.trim_matches(['[', ']']))),
                 ("HostPort", Value::string(&port.published.to_string())),
             ])
         };
         let list = found
             .entry(format!("{}/{}", port.target, port.protocol))
             .or_default();
-        list.push(binding(if port.host_ip.is_empty() {
-            "0.0.0.0"
+        // Without an address both families are bound.
+        if bound && port.host_ip.is_empty() {
+            list.extend(["0.0.0.0", "::"].map(binding));
         } else {
-            &port.host_ip
-        }));
+            list.push(binding(&port.host_ip));
+        }
     }
     found
         .into_iter()
@@ -451,6 +487,9 @@ fn mounts(row: &ContainerRow) -> Value {
             fields.push(("Source", Value::string(&mount.source)));
         }
         fields.push(("Destination", Value::string(&mount.target)));
+        if mount.kind == MountKind::Volume {
+            fields.push(("Driver", Value::string("local")));
+        }
         fields.push(("RW", Value::Bool(!mount.read_only)));
         Value::object(fields)
     });
@@ -458,10 +497,6 @@ fn mounts(row: &ContainerRow) -> Value {
 }
 
 fn network_settings(row: &ContainerRow, seed: Seed, machines: &Substrate) -> Value {
-    let address = row
-        .sandbox
-        .and_then(|sandbox| machines.sandbox_address(sandbox))
-        .unwrap_or_default();
     let config = &row.config;
     let mut names: Vec<(Arc<str>, Vec<Arc<str>>)> = config
         .networks
@@ -497,16 +532,9 @@ fn network_settings(row: &ContainerRow, seed: Seed, machines: &Substrate) -> Val
         (name.clone(), endpoint)
     });
     let ports = if row.state == State::Running {
-        Value::object(bindings(row))
+        Value::object(bindings(row, true))
     } else {
         Value::map()
     };
-    Value::object([
-        ("Ports", ports),
-        (
-            "IPAddress",
-            Value::string(if on_bridge { &address } else { "" }),
-        ),
-        ("Networks", Value::object(networks)),
-    ])
+    Value::object([("Ports", ports), ("Networks", Value::object(networks))])
 }

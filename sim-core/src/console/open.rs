@@ -151,16 +151,9 @@ impl Opened {
 
     /// The Kubernetes objects of the input.
     pub fn objects(&self) -> impl Iterator<Item = &Value> {
-        self.first.iter().filter_map(|(_, command)| match command {
-            Command::Kube(request) => match &**request {
-                crate::kube::Request::As { request, .. } => match &**request {
-                    crate::kube::Request::Create { object, .. } => Some(object),
-                    _ => None,
-                },
-                _ => None,
-            },
-            _ => None,
-        })
+        self.first
+            .iter()
+            .filter_map(|(_, command)| created(command))
     }
 
     /// The not-modelled list for people; empty if there is nothing on it.
@@ -330,6 +323,20 @@ fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Resul
     Ok(opened)
 }
 
+/// The object that a command of the input makes.
+fn created(command: &Command) -> Option<&Value> {
+    match command {
+        Command::Kube(request) => match &**request {
+            crate::kube::Request::As { request, .. } => match &**request {
+                crate::kube::Request::Create { object, .. } => Some(object),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// The request of a first `kubectl apply`: the object remembers what was applied, and who did it is
 /// kept with its fields.
 fn applied(document: &Value) -> crate::kube::Request {
@@ -413,6 +420,15 @@ fn build(
             line.push_str(&format!(" -f '{}'", source.name));
             sources.push(source.clone());
         }
+        // A custom resource whose definition is there is as well known as it says.
+        let defined: Vec<String> = first
+            .iter()
+            .filter_map(|(_, command)| created(command))
+            .filter(|object| object.str_at(&["kind"]) == Some("CustomResourceDefinition"))
+            .filter_map(|object| object.str_at(&["spec", "names", "kind"]))
+            .map(|kind| format!("{kind}/"))
+            .collect();
+        not_modelled.retain(|one| !defined.iter().any(|kind| one.object.starts_with(kind)));
         deploy_lines.push(line);
     }
     if let Some(source) = inputs

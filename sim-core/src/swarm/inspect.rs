@@ -433,16 +433,12 @@ impl SwarmPlane {
         id_key: &'static str,
         name_key: &'static str,
     ) -> Value {
-        let (files, prefix) = match kind {
-            Kind::Config => (&container.options.config_files, "/"),
-            Kind::Secret | Kind::Network => (&container.options.secret_files, ""),
+        let files = match kind {
+            Kind::Config => &container.options.config_files,
+            Kind::Secret | Kind::Network => &container.options.secret_files,
         };
-        let file = files.get(name).cloned().unwrap_or_else(|| FileTarget {
-            name: format!("{prefix}{name}").into(),
-            uid: "0".into(),
-            gid: "0".into(),
-            mode: 0o444,
-        });
+        let file = files.get(name).cloned();
+        let file = file.unwrap_or_else(|| FileTarget::named(name));
         let id = self.named(kind).get(name);
         let id = id.map(|named| named.identity.text()).unwrap_or_default();
         object(vec![

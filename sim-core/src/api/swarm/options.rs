@@ -76,3 +76,15 @@ pub struct FileTarget {
     /// Permission bits. Default 0444.
     pub mode: u32,
 }
+
+impl FileTarget {
+    /// A file of that name that everybody may read.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            uid: "0".into(),
+            gid: "0".into(),
+            mode: 0o444,
+        }
+    }
+}

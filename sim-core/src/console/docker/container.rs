@@ -270,6 +270,7 @@ pub fn list(engine: &Engine<'_>, parsed: &Parsed) -> Result<Output, Output> {
         &FIELDS,
         if parsed.has("size") { 7 } else { 8 },
     );
+    listing.check(parsed)?;
     // It is told only if it is asked for.
     let sized = parsed.has("size")
         || parsed

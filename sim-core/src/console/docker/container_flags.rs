@@ -306,6 +306,22 @@ fn toggle(capability: &Arc<str>, to: &mut Vec<Arc<str>>, from: &mut Vec<Arc<str>
     }
 }
 
+/// A number whose base its beginning tells, as Go's `ParseUint(…, 0, 32)` reads it.
+fn based(text: &str) -> Option<u32> {
+    let lower = text.to_ascii_lowercase();
+    let (digits, base) = match lower.get(..2) {
+        Some("0x") => (&lower[2..], 16),
+        Some("0o") => (&lower[2..], 8),
+        Some("0b") => (&lower[2..], 2),
+        Some(two) if two.starts_with('0') => (&lower[1..], 8),
+        _ => (&*lower, 10),
+    };
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    u32::from_str_radix(digits, base).ok()
+}
+
 /// A secret or config of a flag: `NAME`, or `source=NAME,target=FILE,uid=0,gid=0,mode=0444`.
 ///
 /// # Errors
@@ -313,18 +329,13 @@ fn toggle(capability: &Arc<str>, to: &mut Vec<Arc<str>>, from: &mut Vec<Arc<str>
 pub fn reference(
     flag: &str,
     text: &str,
-    prefix: &str,
+    word: &str,
 ) -> Result<(Arc<str>, Option<FileTarget>), Output> {
     if !text.contains('=') {
         return Ok((text.into(), None));
     }
     let mut name: Option<Arc<str>> = None;
-    let mut file = FileTarget {
-        name: "".into(),
-        uid: "0".into(),
-        gid: "0".into(),
-        mode: 0o444,
-    };
+    let mut file = FileTarget::named("");
     for field in text.split(',') {
         let Some((key, value)) = field.split_once('=') else {
             let message = format!("invalid field '{field}' must be a key=value pair");
@@ -335,21 +346,20 @@ pub fn reference(
             "target" => file.name = value.into(),
             "uid" => file.uid = value.into(),
             "gid" => file.gid = value.into(),
-            "mode" => match u32::from_str_radix(value, 8) {
-                Ok(mode) => file.mode = mode,
-                Err(_) => {
-                    return Err(argument(
-                        flag,
-                        text,
-                        "invalid mode specified: invalid syntax",
-                    ));
+            "mode" => match based(value) {
+                Some(mode) => file.mode = mode,
+                None => {
+                    let message = format!(
+                        "invalid mode specified: strconv.ParseUint: parsing {value:?}: invalid syntax"
+                    );
+                    return Err(argument(flag, text, &message));
                 }
             },
             _ => {
                 return Err(argument(
                     flag,
                     text,
-                    &format!("invalid field in secret request: {key}"),
+                    &format!("invalid field in {word} request: {key}"),
                 ));
             }
         }
@@ -358,7 +368,7 @@ pub fn reference(
         return Err(argument(flag, text, "source is required"));
     };
     if file.name.is_empty() {
-        file.name = format!("{prefix}{name}").into();
+        file.name = name.clone();
     }
     Ok((name, Some(file)))
 }

@@ -67,6 +67,29 @@ impl Listing {
         }
     }
 
+    /// Looks at `--format` as `docker ps` does before it asks the engine.
+    /// Source: docker/cli `cli/command/container/list.go` (buildContainerListOptions).
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, parsed: &Parsed) -> Result<(), Output> {
+        let Some(format) = parsed.value("format") else {
+            return Ok(());
+        };
+        let said = |what: &str, error: &str| {
+            Output::error(1, format!("failed to {what} template: {error}"))
+        };
+        let template = template::of_type(format, self.of).map_err(|error| {
+            let (_, error) = error.split_once(": ").unwrap_or(("", &error));
+            said("parse", error)
+        })?;
+        let none = vec![String::new(); self.fields.len()];
+        match template::print(&template, &self.object(&none)) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(said("execute", &error)),
+        }
+    }
+
     fn table(&self) -> String {
         let headers: Vec<&str> = self.fields[..self.shown]
             .iter()

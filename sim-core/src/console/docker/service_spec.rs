@@ -251,21 +251,13 @@ pub fn references(
     spec: &mut ServiceSpec,
 ) -> Result<(), Output> {
     let container = &mut spec.task.container;
-    let (names, files, prefix) = if word == "secret" {
-        (
-            &mut container.secrets,
-            &mut container.options.secret_files,
-            "",
-        )
+    let (names, files) = if word == "secret" {
+        (&mut container.secrets, &mut container.options.secret_files)
     } else {
-        (
-            &mut container.configs,
-            &mut container.options.config_files,
-            "/",
-        )
+        (&mut container.configs, &mut container.options.config_files)
     };
     for text in parsed.values(flag) {
-        let (name, file) = container_flags::reference(flag, text, prefix)?;
+        let (name, file) = container_flags::reference(flag, text, word)?;
         match file {
             Some(file) => files.insert(name.clone(), file),
             None => files.remove(&name),

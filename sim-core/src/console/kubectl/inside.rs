@@ -81,7 +81,10 @@ fn may_enter(call: &Call<'_>, verb: &str, part: &str, pod: &Value) -> Result<(),
     call.may_part(verb, kind_of("pods")?, part, namespace, name_of(pod))
 }
 
-/// The container that is meant; the first one if none is named.
+/// The annotation that names the container to choose.
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+
+/// The container that is meant; the annotated or the first one if none is named.
 fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
     let names = edit::container_names(pod);
     let inits: Vec<String> = ["initContainers", "ephemeralContainers"]
@@ -89,37 +92,41 @@ fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
         .flat_map(|list| items(pod, &["spec", list]))
         .filter_map(|one| one.str_at(&["name"]).map(str::to_owned))
         .collect();
-    match call.arguments.flag("container") {
-        Some(name) if names.iter().chain(&inits).any(|known| known == name) => Ok(name.to_owned()),
-        Some(name) if call.verb == "logs" => {
-            let all: Vec<&str> = names.iter().map(String::as_str).collect();
-            let mut text = all.join(", ");
-            for (list, what) in [("initContainers", "init"), ("ephemeralContainers", "ephem")] {
-                for one in items(pod, &["spec", list]) {
-                    let name = one.str_at(&["name"]).unwrap_or("");
-                    text.push_str(&format!(", {name} ({what})"));
-                }
-            }
-            // Source: `k8s.io/kubectl/pkg/polymorphichelpers/logsforobject.go`.
-            Err(Problem::error(&format!(
-                "container {name} is not valid for pod {} out of: {text}",
-                name_of(pod)
-            )))
-        }
-        Some(name) => Err(Problem {
-            text: format!(
-                "Error from server (BadRequest): container {name} is not valid for pod {}",
-                name_of(pod)
-            ),
-            code: 1,
-            reason: "BadRequest",
-        }),
+    let mut all = names.clone();
+    for (list, what) in [("ephemeralContainers", "ephem"), ("initContainers", "init")] {
+        all.extend(
+            items(pod, &["spec", list])
+                .iter()
+                .map(|one| format!("{} ({what})", one.str_at(&["name"]).unwrap_or(""))),
+        );
+    }
+    let default = pod.path(&["metadata", "annotations", DEFAULT_CONTAINER]);
+    let mut default = default
+        .and_then(Value::as_str)
+        .filter(|name| !name.is_empty());
+    let is_known = |name: &str| names.iter().chain(&inits).any(|known| known == name);
+    if let Some(name) = default.filter(|name| call.verb == "logs" && !is_known(name)) {
+        let line = format!(
+            "Default container name \"{name}\" not found in pod {}\n",
+            name_of(pod)
+        );
+        call.stderr.push_str(&line);
+        default = None;
+    }
+    // Source: `k8s.io/kubectl/pkg/cmd/util/podcmd/podcmd.go`.
+    match call.arguments.flag("container").or(default) {
+        Some(name) if is_known(name) => Ok(name.to_owned()),
+        Some(name) => Err(Problem::error(&format!(
+            "container {name} is not valid for pod {} out of: {}",
+            name_of(pod),
+            all.join(", ")
+        ))),
         None => {
             let first = names.first().cloned().unwrap_or_default();
-            if names.len() > 1 {
+            if all.len() > 1 {
                 call.stderr.push_str(&format!(
                     "Defaulted container \"{first}\" out of: {}\n",
-                    names.join(", ")
+                    all.join(", ")
                 ));
             }
             Ok(first)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::resources::{ResourceAmounts, ResourceNeeds};
+use crate::api::swarm::options::FileTarget;
 use crate::api::swarm::service::{Mount, MountKind};
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{OtherFiles, Variables, relative};
@@ -486,17 +487,32 @@ pub fn names(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, Span)> {
     }
 }
 
-/// Sources of `configs` or `secrets` of a service, looked at only.
-pub fn grants(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, Span)> {
+/// Sources of `configs` or `secrets` of a service, and the files that they become, looked at only.
+/// Source: docker/cli `cli/compose/convert/service.go` (convertFileObject).
+pub fn grants(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, Span, FileTarget)> {
     let mut found = Vec::new();
     for item in field.items(scribe) {
-        let source = match item.node {
-            Some(node) if node.as_map().is_some() => item.get(scribe, "source"),
-            _ => item,
+        let is_long = item.node.is_some_and(|node| node.as_map().is_some());
+        let source = if is_long {
+            item.get(scribe, "source")
+        } else {
+            item.clone()
         };
-        if let Some(name) = source.text(scribe) {
-            found.push((name, source.span));
+        let Some(name) = source.text(scribe) else {
+            continue;
+        };
+        let mut file = FileTarget::named(&name);
+        if is_long {
+            let text = |key: &str| item.peek(key).scalar(scribe);
+            file.name = text("target").unwrap_or(file.name);
+            file.uid = text("uid").unwrap_or(file.uid);
+            file.gid = text("gid").unwrap_or(file.gid);
+            let mode = item.peek("mode").integer(scribe);
+            file.mode = mode
+                .and_then(|mode| u32::try_from(mode).ok())
+                .unwrap_or(file.mode);
         }
+        found.push((name, source.span, file));
     }
     found
 }

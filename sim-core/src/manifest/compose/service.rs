@@ -101,7 +101,7 @@ pub fn read(
         grants.extend(
             part::grants(&field.peek(key), scribe)
                 .into_iter()
-                .map(|(name, at)| (word, name, at)),
+                .map(|(name, at, _)| (word, name, at)),
         );
     }
     let image = if image.is_empty() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::api::compose::project::Resource;
 use crate::api::compose::service::Restart;
+use crate::api::swarm::options::{ContainerOptions, FileTarget};
 use crate::api::swarm::service::{
     ContainerSpec, EndpointMode, FailureAction, Placement, PublishMode, PublishedPort,
     RestartCondition, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig, UpdateOrder,
@@ -358,10 +359,23 @@ impl Reader<'_> {
         labels.insert("com.docker.stack.namespace".into(), self.stack.into());
         let seconds = SimDuration::from_secs;
         let grants = |key: &str, word: &str, declared: &BTreeMap<Arc<str>, Resource>| {
-            let used = part::grants(&field.get(scribe, key), scribe);
-            used.into_iter()
-                .filter_map(|(name, span)| self.known(word, &name, span, declared))
-                .collect::<Vec<_>>()
+            let list = field.get(scribe, key);
+            list.node
+                .into_iter()
+                .for_each(|node| scribe.mark_below(node));
+            let used = part::grants(&list, scribe).into_iter();
+            let known = used.filter_map(|(name, span, file)| {
+                Some((self.known(word, &name, span, declared)?, file))
+            });
+            known.collect::<Vec<_>>()
+        };
+        let (configs, secrets) = (
+            grants("configs", "config", &top.configs),
+            grants("secrets", "secret", &top.secrets),
+        );
+        let names = |granted: &[(Arc<str>, FileTarget)]| {
+            let names = granted.iter().map(|(name, _)| name.clone());
+            names.collect::<Vec<_>>()
         };
         let container = ContainerSpec {
             command: part::command(&field.get(scribe, "entrypoint"), scribe, CODE)
@@ -376,9 +390,13 @@ impl Reader<'_> {
                 seconds(10),
             ),
             mounts: self.mounts(field, top),
-            configs: grants("configs", "config", &top.configs),
-            secrets: grants("secrets", "secret", &top.secrets),
-            options: Default::default(),
+            configs: names(&configs),
+            secrets: names(&secrets),
+            options: ContainerOptions {
+                config_files: configs.into_iter().collect(),
+                secret_files: secrets.into_iter().collect(),
+                ..ContainerOptions::default()
+            },
             image,
         };
         let resources_field = deploy.get(scribe, "resources");

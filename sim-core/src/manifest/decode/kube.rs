@@ -6,6 +6,7 @@
 pub mod affinity;
 pub mod container;
 pub mod defaults;
+pub mod elsewhere;
 pub mod fault;
 pub mod kinds;
 pub mod meta;
@@ -72,12 +73,6 @@ pub fn decode_kube(source: &Source) -> (Vec<KubeObject>, Vec<Diagnostic>) {
     (objects, problems)
 }
 
-/// Kinds that have no rows of their own and that loops read as they are written.
-const READ_AS_DOCUMENTS: [(&str, &str); 2] = [
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("node.k8s.io/v1", "RuntimeClass"),
-];
-
 /// One object from its tree; nothing if it has errors.
 fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagnostic>) {
     let scribe = Scribe::new(explain::KUBERNETES_WRONG_TYPE, source);
@@ -122,13 +117,15 @@ fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagno
     if scribe.failed() {
         return (None, scribe.into_problems());
     }
-    let is_read = READ_AS_DOCUMENTS.contains(&(&*api_version, &*kind));
-    if is_read {
-        scribe.mark_below(node);
-    }
-    let mut not_modelled = scribe.unread(node);
-    if spec == KubeSpec::Other && !is_read {
-        not_modelled.insert(0, ("kind".to_owned(), span));
+    // Only of texts it is told.
+    let mut not_modelled = Vec::new();
+    if source.is_some() {
+        let (is_read, left) = elsewhere::mark(&kind, &field, &scribe);
+        if spec == KubeSpec::Other && !is_read {
+            not_modelled.push(("kind".to_owned(), span));
+        }
+        not_modelled.extend(scribe.unread(node));
+        not_modelled.extend(left);
     }
     let ports = field.peek("spec").peek("ports").items(&scribe);
     let node_ports = ports

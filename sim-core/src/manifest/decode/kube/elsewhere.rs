@@ -1,0 +1,156 @@
+//! What loops read of the stored document itself, beside what decoding makes rows of: it is not to be
+//! told as not modelled.
+//!
+//! A path names a field and all below it; `[]` stands for each item of a list.
+
+use crate::manifest::decode::scribe::{Field, Scribe};
+use crate::manifest::explain;
+use crate::manifest::lines::Span;
+
+use super::pod;
+
+/// Of a pod's specification: by admission, the kubelet and its network.
+const POD: &[&str] = &[
+    "activeDeadlineSeconds",
+    "containers[].resizePolicy",
+    "containers[].securityContext.allowPrivilegeEscalation",
+    "containers[].securityContext.capabilities",
+    "containers[].securityContext.privileged",
+    "containers[].securityContext.procMount",
+    "containers[].securityContext.readOnlyRootFilesystem",
+    "containers[].securityContext.runAsNonRoot",
+    "containers[].securityContext.runAsUser",
+    "containers[].securityContext.seccompProfile",
+    "containers[].stdin",
+    "containers[].volumeMounts[].mountPath",
+    "containers[].volumeMounts[].name",
+    "containers[].volumeMounts[].readOnly",
+    "dnsConfig",
+    "dnsPolicy",
+    "hostAliases",
+    "securityContext.runAsNonRoot",
+    "securityContext.runAsUser",
+    "securityContext.seccompProfile",
+    "securityContext.sysctls",
+    "serviceAccountName",
+    "volumes[].hostPath.path",
+];
+
+/// Kinds of which loops read these fields, and where a pod template is.
+const KINDS: &[(&str, &str, &[&str])] = &[
+    ("ClusterRole", "", &["rules"]),
+    ("ClusterRoleBinding", "", &["roleRef", "subjects"]),
+    ("CronJob", "spec.jobTemplate.spec.template", &["spec"]),
+    ("CustomResourceDefinition", "", &["spec"]),
+    ("DaemonSet", "spec.template", &["spec"]),
+    ("HorizontalPodAutoscaler", "", &["spec"]),
+    ("Job", "spec.template", &["spec"]),
+    ("LimitRange", "", &["spec"]),
+    ("NetworkPolicy", "", &["spec"]),
+    (
+        "PersistentVolume",
+        "",
+        &[
+            "spec.accessModes",
+            "spec.capacity",
+            "spec.claimRef",
+            "spec.csi",
+            "spec.hostPath",
+            "spec.local",
+            "spec.nodeAffinity",
+            "spec.persistentVolumeReclaimPolicy",
+            "spec.storageClassName",
+            "spec.volumeMode",
+        ],
+    ),
+    (
+        "PersistentVolumeClaim",
+        "",
+        &[
+            "spec.accessModes",
+            "spec.resources",
+            "spec.selector",
+            "spec.storageClassName",
+            "spec.volumeMode",
+            "spec.volumeName",
+        ],
+    ),
+    ("PodDisruptionBudget", "", &["spec"]),
+    // Its description is for people.
+    (
+        "PriorityClass",
+        "",
+        &["description", "globalDefault", "preemptionPolicy", "value"],
+    ),
+    ("ReplicationController", "spec.template", &["spec"]),
+    ("ResourceQuota", "", &["spec"]),
+    ("Role", "", &["rules"]),
+    ("RoleBinding", "", &["roleRef", "subjects"]),
+    ("RuntimeClass", "", &["handler", "overhead", "scheduling"]),
+    ("ServiceAccount", "", &[]),
+    ("StatefulSet", "spec.template", &["spec"]),
+    (
+        "StorageClass",
+        "",
+        &[
+            "allowedTopologies",
+            "provisioner",
+            "reclaimPolicy",
+            "volumeBindingMode",
+        ],
+    ),
+    ("ValidatingAdmissionPolicy", "", &["spec"]),
+    ("ValidatingAdmissionPolicyBinding", "", &["spec"]),
+];
+
+/// Marks what loops read of a well-formed object. Tells whether they know its kind as it is stored, and
+/// what is unread of a pod template within it.
+pub fn mark(kind: &str, root: &Field<'_>, scribe: &Scribe) -> (bool, Vec<(String, Span)>) {
+    let known = KINDS.iter().find(|(name, ..)| *name == kind);
+    let Some((_, template, paths)) = known else {
+        // Kinds that have rows.
+        let path = match kind {
+            "Deployment" | "ReplicaSet" => "spec.template.spec",
+            "Pod" => "spec",
+            _ => return (false, Vec::new()),
+        };
+        let spec = path
+            .split('.')
+            .fold(root.clone(), |field, key| field.peek(key));
+        POD.iter().for_each(|path| read(&spec, path, scribe));
+        return (false, Vec::new());
+    };
+    let mut left = Vec::new();
+    if !template.is_empty() {
+        // Read with another pen, so that the template does not count as read as a whole.
+        let keys = template.split('.');
+        let inner = keys.fold(root.clone(), |field, key| field.peek(key));
+        let own = Scribe::new(explain::KUBERNETES_WRONG_TYPE, None);
+        pod::template(&inner, &own);
+        let spec = inner.peek("spec");
+        POD.iter().for_each(|path| read(&spec, path, &own));
+        let unread = inner.node.map_or_else(Vec::new, |node| own.unread(node));
+        let whole = |(path, span)| (format!("{template}.{path}"), span);
+        left.extend(unread.into_iter().map(whole));
+    }
+    paths.iter().for_each(|path| read(root, path, scribe));
+    (true, left)
+}
+
+/// Marks a field and all below it.
+fn read(field: &Field<'_>, path: &str, scribe: &Scribe) {
+    let (key, rest) = path.split_once('.').unwrap_or((path, ""));
+    let inner = field.get(scribe, key.trim_end_matches("[]"));
+    let each = if key.ends_with("[]") {
+        inner.items(scribe)
+    } else {
+        vec![inner]
+    };
+    for one in each {
+        match (rest.is_empty(), one.node) {
+            (true, Some(node)) => scribe.mark_below(node),
+            (true, None) => {}
+            (false, _) => read(&one, rest, scribe),
+        }
+    }
+}
