@@ -345,11 +345,12 @@ pub fn node(object: &Value) -> String {
         ));
     }
     out.push_str(&format!(
-        "Platform:\n Operating System:\t{}\n Architecture:\t\t{}\nResources:\n CPUs:\t\t\t{}\n Memory:\t\t{}\n",
+        "Platform:\n Operating System:\t{}\n Architecture:\t\t{}\nResources:\n CPUs:\t\t\t{}\n Memory:\t\t{}\nEngine Version:\t\t{}\n",
         text(&["Description", "Platform", "OS"]),
         text(&["Description", "Platform", "Architecture"]),
         object.i64_at(&["Description", "Resources", "NanoCPUs"]).unwrap_or(0) / 1_000_000_000,
         bytes(object.i64_at(&["Description", "Resources", "MemoryBytes"]).unwrap_or(0).unsigned_abs()),
+        text(&["Description", "Engine", "EngineVersion"]),
     ));
     out
 }
