@@ -485,7 +485,8 @@ impl KubePlane {
         })
     }
 
-    /// What runs pods, by name, for [`Self::sandboxes_named`]: one look for all workloads.
+    /// What runs pods, by name, for [`Self::sandboxes_named`]: one look for all workloads, which holds
+    /// for as long as [`Store::roster`] does.
     pub fn workloads_by_name(&self) -> ByName {
         let mut by_name = ByName::default();
         for (id, row) in self.store.pod_controllers() {
@@ -501,6 +502,11 @@ impl KubePlane {
             }
         }
         by_name
+    }
+
+    /// [`Store::roster`].
+    pub const fn roster(&self) -> u32 {
+        self.store.roster()
     }
 
     /// Sandboxes of a workload's active pods, the oldest first.
@@ -682,7 +688,7 @@ impl KubePlane {
             ctx,
             out,
         };
-        self.controllers.refresh(&mut turn);
+        self.controllers.distances_mut().refresh(turn.store);
         self.controllers
             .operators_mut()
             .observe_documents(&mut turn);

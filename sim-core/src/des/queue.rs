@@ -117,11 +117,27 @@ impl<E: Copy> Queue<E> {
 
     /// As [`Queue::pop`], unless the next event is later than `deadline`.
     pub fn pop_until(&mut self, deadline: SimTime) -> Option<Scheduled<E>> {
-        if self.peek_time()? > deadline {
-            None
-        } else {
-            self.pop()
+        self.due_by(deadline)?;
+        self.pop()
+    }
+
+    /// When the next event fires, unless that is later than `deadline`. Looks at no slice twice, where
+    /// [`Queue::peek_time`] may.
+    pub fn due_by(&mut self, deadline: SimTime) -> Option<SimTime> {
+        if self.near.is_empty() {
+            let coarse = || {
+                let block = self.coarse.next_after(block_of(self.current))?;
+                Some(block << BLOCK_BITS)
+            };
+            let far = || Some(slice_of(self.far.peek()?.0.at));
+            let slice = self.fine.next_after(self.current);
+            if slice.or_else(coarse).or_else(far)? > slice_of(deadline) {
+                return None;
+            }
+            self.turn();
         }
+        let Earliest(scheduled) = self.near.peek()?;
+        Some(scheduled.at).filter(|at| *at <= deadline)
     }
 
     /// When the next event fires.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::hash::FxHashMap;
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Notice;
@@ -105,16 +106,23 @@ pub struct Observer {
     step: SimDuration,
     replicas: u32,
     roster: Roster,
+    /// What runs pods by name, and the number of the plane's roster that it was made of.
+    names: Option<(u32, Arc<ByName>)>,
 }
 
 /// Which series the workloads of a Kubernetes world have, as long as no two share one: then a sample
-/// is a look at numbers, without names.
+/// is a look at the numbers of those that changed, without names.
 #[derive(Clone, Debug, Default)]
 struct Roster {
-    /// The workloads in the order of their rows.
-    keys: Vec<WorkloadKey>,
+    /// The workloads' places in what follows.
+    places: Arc<FxHashMap<WorkloadKey, u32>>,
     /// Their series.
-    series: Vec<u32>,
+    series: Arc<[u32]>,
+    /// How many replicas of each are wanted, and of all.
+    desired: Vec<u32>,
+    total: u32,
+    /// Pods of nobody among them.
+    lonely: usize,
     /// How many series there were when two workloads had one name.
     shared: Option<usize>,
 }
@@ -125,16 +133,22 @@ impl Observer {
         self.next_sample < at
     }
 
+    /// Whether anything was noted since the last sample.
+    pub const fn has_changed(&self) -> bool {
+        self.changed
+    }
+
     /// Takes the samples that are due before `at`. Between events nothing changes, so one look
-    /// stands for all samples of the gap.
-    pub fn sample_until(&mut self, at: SimTime, world: &World) {
+    /// stands for all samples of the gap. `moved`: Kubernetes' workloads that came, changed or went
+    /// since the last one.
+    pub fn sample_until(&mut self, at: SimTime, world: &World, moved: &[WorkloadKey]) {
         if self.step.as_micros() == 0 {
             self.step = STEP;
         }
         let gap = at.since(self.next_sample).as_micros().saturating_sub(1);
         if self.changed {
             self.changed = false;
-            self.sample(self.next_sample, world);
+            self.sample(self.next_sample, world, moved);
             if self.replicas > CLOSE_WATCH_MAX {
                 self.judge_service(world, Seq::default());
             }
@@ -150,46 +164,50 @@ impl Observer {
         }
     }
 
-    fn sample(&mut self, at: SimTime, world: &World) {
+    fn sample(&mut self, at: SimTime, world: &World, moved: &[WorkloadKey]) {
         let quiet = world.kube().filter(|_| world.answered().is_empty());
         let Some(plane) = quiet else {
+            self.roster = Roster::default();
             self.sample_named(at, world);
             return;
         };
-        if !self.sample_known(at, plane) {
+        if !self.sample_known(at, plane, moved) {
             self.sample_named(at, world);
             self.enlist(plane, &world.symbols);
         }
     }
 
-    /// Takes a sample of the workloads of the roster. `false`: there are others.
-    fn sample_known(&mut self, at: SimTime, plane: &KubePlane) -> bool {
-        if self.roster.keys.is_empty() {
+    /// Takes a sample of those workloads of the roster that moved. `false`: there are others.
+    fn sample_known(&mut self, at: SimTime, plane: &KubePlane, moved: &[WorkloadKey]) -> bool {
+        let roster = &mut self.roster;
+        let lonely = plane.lonely_workloads();
+        if roster.series.is_empty() || lonely.len() != roster.lonely {
             return false;
         }
-        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        let mut points: Vec<(u32, u32)> = Vec::with_capacity(self.roster.keys.len());
-        for (key, distance) in plane.distances() {
-            if self.roster.keys.get(points.len()) != Some(&key) {
-                return false;
+        let mut points = Vec::with_capacity(moved.len() + lonely.len());
+        let controlled = moved.iter().copied();
+        for key in controlled.chain(lonely) {
+            match (roster.places.get(&key), plane.distance_of(key)) {
+                (Some(place), Some(distance)) => points.push((*place as usize, distance)),
+                (None, None) => {}
+                _ => return false,
             }
-            points.push((narrow(distance.desired), narrow(distance.ready)));
         }
-        if points.len() != self.roster.keys.len() {
-            return false;
+        for (place, distance) in &points {
+            let desired = narrow(distance.desired);
+            let before = std::mem::replace(&mut roster.desired[*place], desired);
+            roster.total = roster.total - before + desired;
         }
-        self.count(
-            points.iter().map(|(desired, _)| *desired).sum(),
-            points.len(),
-        );
-        for (index, (desired, ready)) in points.into_iter().enumerate() {
+        let (total, workloads, series) = (roster.total, roster.series.len(), roster.series.clone());
+        self.count(total, workloads);
+        for (place, distance) in points {
             let point = Point {
                 at,
-                desired,
-                ready,
+                desired: narrow(distance.desired),
+                ready: narrow(distance.ready),
                 answered_ppm: u32::MAX,
             };
-            self.put(self.roster.series[index] as usize, point);
+            self.put(series[place] as usize, point);
         }
         true
     }
@@ -203,21 +221,27 @@ impl Observer {
             shared: Some(self.series.len()),
             ..Roster::default()
         };
-        let mut places: BTreeMap<&str, u32> = BTreeMap::new();
-        for (place, series) in (0..).zip(&self.series) {
-            places.insert(&series.name, place);
+        let mut series: BTreeMap<&str, u32> = BTreeMap::new();
+        for (place, one) in (0..).zip(&self.series) {
+            series.insert(&one.name, place);
         }
         let mut roster = Roster::default();
-        let mut taken = BTreeSet::new();
-        for (key, _) in plane.distances() {
+        let mut places = FxHashMap::default();
+        let mut taken = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (place, (key, distance)) in (0..).zip(plane.distances()) {
             let name = plane.workload_name(key, symbols);
-            let place = name.and_then(|name| places.get(name.as_str()).copied());
-            let Some(place) = place.filter(|place| taken.insert(*place)) else {
+            let of = name.and_then(|name| series.get(name.as_str()).copied());
+            let Some(of) = of.filter(|of| seen.insert(*of)) else {
                 return;
             };
-            roster.keys.push(key);
-            roster.series.push(place);
+            places.insert(key, place);
+            taken.push(of);
+            roster.desired.push(narrow(distance.desired));
+            roster.lonely += usize::from(matches!(key, WorkloadKey::Pod(_)));
         }
+        roster.total = roster.desired.iter().sum();
+        (roster.places, roster.series) = (Arc::new(places), taken.into());
         self.roster = roster;
     }
 
@@ -407,13 +431,18 @@ impl Observer {
     }
 
     fn judge_service(&mut self, world: &World, seq: Seq) {
-        let mut names: Option<ByName> = None;
-        for baseline in self
-            .baselines
-            .iter_mut()
-            .filter(|baseline| !baseline.confirmed)
-        {
-            let names = &*names.get_or_insert_with(|| names_of(world));
+        let open = |baseline: &Baseline| !baseline.confirmed;
+        if !self.baselines.iter().any(open) {
+            return;
+        }
+        let roster = world.kube().map_or(0, KubePlane::roster);
+        let names = match &self.names {
+            Some((known, names)) if *known == roster => names.clone(),
+            _ => Arc::new(names_of(world)),
+        };
+        self.names = Some((roster, names.clone()));
+        let names = &*names;
+        for baseline in self.baselines.iter_mut().filter(|baseline| open(baseline)) {
             let is_short = |(name, count): &(Arc<str>, u32)| {
                 // What served nothing cannot serve less.
                 *count > 0 && serving_of(world, name, names) < *count
@@ -434,6 +463,10 @@ impl Observer {
             }
         }
     }
+}
+
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Whether a notice is of a record that the control plane keeps.

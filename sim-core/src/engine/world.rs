@@ -225,13 +225,13 @@ impl World {
 
     /// Handles one event if one is due by `deadline`; else moves the clock there.
     fn step_until(&mut self, deadline: SimTime) -> bool {
-        match self.queue.peek_time() {
-            Some(at) if at <= deadline => {
+        match self.queue.due_by(deadline) {
+            Some(at) => {
                 self.sample_before(at);
                 self.step();
                 true
             }
-            _ => {
+            None => {
                 if deadline > self.now {
                     self.sample_before(deadline);
                     self.now = deadline;
@@ -243,8 +243,12 @@ impl World {
 
     fn sample_before(&mut self, at: SimTime) {
         if self.observer.wants_sample(at) {
+            let moved = match &mut self.plane {
+                Plane::Kubernetes(plane) if self.observer.has_changed() => plane.take_moved(),
+                _ => Vec::new(),
+            };
             let mut observer = std::mem::take(&mut self.observer);
-            observer.sample_until(at, self);
+            observer.sample_until(at, self, &moved);
             self.observer = observer;
         }
     }

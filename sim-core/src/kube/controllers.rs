@@ -7,6 +7,7 @@ pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;
+pub mod distances;
 pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod hands;
@@ -36,6 +37,7 @@ use super::rows::watched::WatchedKind;
 use super::rows::workload::OwnerKind;
 use super::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId};
 use super::settings::Settings;
+use super::status::WorkloadKey;
 use super::store::Change;
 use super::turn::Turn;
 
@@ -43,6 +45,7 @@ use autoscaler::AutoscalerController;
 use cron_job::CronJobController;
 use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
+use distances::Distances;
 use endpoint_slice::EndpointSliceController;
 use garbage_collector::GarbageCollector;
 use job::JobController;
@@ -79,17 +82,7 @@ pub struct Controllers {
     /// `minReadySeconds` of controllers that ask for any.
     min_ready_s: BTreeMap<ReplicaSetId, i64>,
     operators: Operators,
-    /// Workloads whose distance to the desired state may have changed.
-    touched: BTreeSet<Workload>,
-    distances: BTreeMap<Workload, u64>,
-    distance: u64,
-}
-
-/// A workload that is counted by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Workload {
-    Deployment(DeploymentId),
-    ReplicaSet(ReplicaSetId),
+    distances: Distances,
 }
 
 impl Default for Controllers {
@@ -120,9 +113,7 @@ impl Default for Controllers {
             pod_gc: PodGc::default(),
             min_ready_s: BTreeMap::new(),
             operators: Operators::default(),
-            touched: BTreeSet::new(),
-            distances: BTreeMap::new(),
-            distance: 0,
+            distances: Distances::default(),
         }
     }
 }
@@ -130,7 +121,7 @@ impl Default for Controllers {
 impl Controllers {
     /// Distance of all workloads with a controller, and keys that are still queued.
     pub fn unmet(&self) -> u64 {
-        self.distance
+        self.distances.sum()
             + (self.pending.len() + self.batched.len()) as u64
             + self.proxy.waiting()
             + self.operators.waiting()
@@ -274,7 +265,7 @@ impl Controllers {
         }
         match key {
             Key::Deployment(id) => {
-                self.touched.insert(Workload::Deployment(id));
+                self.distances.touch(WorkloadKey::Deployment(id));
                 self.deployment.sync(id, turn);
                 self.garbage_collector.deployment(id, turn);
             }
@@ -338,8 +329,8 @@ impl Controllers {
 
     fn touch(&mut self, set: ReplicaSetId, turn: &Turn<'_, '_>) {
         let owner = turn.store.replica_set(set).and_then(|row| row.owner);
-        self.touched
-            .insert(owner.map_or(Workload::ReplicaSet(set), Workload::Deployment));
+        self.distances
+            .touch(owner.map_or(WorkloadKey::Set(set), WorkloadKey::Deployment));
     }
 
     /// Sees a write.
@@ -375,11 +366,11 @@ impl Controllers {
                 self.pod_gc.node_removed(node, turn);
             }
             Change::Deployment(id, _) => {
-                self.touched.insert(Workload::Deployment(id));
+                self.distances.touch(WorkloadKey::Deployment(id));
                 self.enqueue(Key::Deployment(id), turn);
             }
             Change::DeploymentRemoved(id) => {
-                self.touched.insert(Workload::Deployment(id));
+                self.distances.touch(WorkloadKey::Deployment(id));
                 self.enqueue(Key::OrphanedReplicaSets(id), turn);
             }
             Change::ReplicaSet(id, spec) => {
@@ -403,10 +394,10 @@ impl Controllers {
             }
             Change::ReplicaSetRemoved(id, owner) => {
                 self.min_ready_s.remove(&id);
-                self.touched.insert(Workload::ReplicaSet(id));
+                self.distances.touch(WorkloadKey::Set(id));
                 self.enqueue(Key::OrphanedPods(id), turn);
                 if let Some(owner) = owner {
-                    self.touched.insert(Workload::Deployment(owner));
+                    self.distances.touch(WorkloadKey::Deployment(owner));
                     self.enqueue(Key::Deployment(owner), turn);
                 }
             }
@@ -588,23 +579,9 @@ impl Controllers {
         }
     }
 
-    /// Brings the distances of touched workloads up to date.
-    pub fn refresh(&mut self, turn: &mut Turn<'_, '_>) {
-        while let Some(workload) = self.touched.pop_first() {
-            let now = match workload {
-                Workload::Deployment(id) => {
-                    super::status::deployment(id, turn.store).map(|status| status.unmet)
-                }
-                Workload::ReplicaSet(id) => {
-                    super::status::replica_set(id, turn.store).map(|status| status.unmet)
-                }
-            };
-            let before = match now {
-                Some(distance) => self.distances.insert(workload, distance),
-                None => self.distances.remove(&workload),
-            };
-            self.distance = self.distance + now.unwrap_or(0) - before.unwrap_or(0);
-        }
+    /// How far the workloads are from what is wanted.
+    pub const fn distances_mut(&mut self) -> &mut Distances {
+        &mut self.distances
     }
 }
 

@@ -106,6 +106,15 @@ fn pod(row: &PodRow) -> Distance {
     }
 }
 
+/// One workload's distance; `None`: it is gone, or another one counts it.
+pub fn distance(workload: WorkloadKey, store: &Store) -> Option<Distance> {
+    match workload {
+        WorkloadKey::Deployment(id) => deployment(id, store),
+        WorkloadKey::Set(id) => replica_set(id, store),
+        WorkloadKey::Pod(id) => Some(pod(store.pod(id)?)),
+    }
+}
+
 /// Which workload, by its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WorkloadKey {
@@ -132,6 +141,22 @@ impl KubePlane {
             .iter()
             .filter_map(|id| Some((WorkloadKey::Pod(*id), pod(store.pod(*id)?))));
         deployments.chain(sets).chain(pods)
+    }
+
+    /// One of them.
+    pub fn distance_of(&self, key: WorkloadKey) -> Option<Distance> {
+        distance(key, &self.store)
+    }
+
+    /// Those that are pods without a controller.
+    pub fn lonely_workloads(&self) -> impl ExactSizeIterator<Item = WorkloadKey> {
+        let pods = self.store.lonely_pods().iter();
+        pods.map(|id| WorkloadKey::Pod(*id))
+    }
+
+    /// The others that came, changed or went since the last call, in no order that means anything.
+    pub fn take_moved(&mut self) -> Vec<WorkloadKey> {
+        self.controllers.distances_mut().take_moved()
     }
 
     /// The name of one of [`Self::distances`].

@@ -101,6 +101,7 @@ pub struct Store {
     managed: managed::ManagedFields,
     events: events::Events,
     lonely: pods::LonelyPods,
+    roster: u32,
     /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
     orphans: BTreeMap<ReplicaSetId, Vec<PodId>>,
     terminating_namespaces: u32,

@@ -78,6 +78,11 @@ pub struct PodTemplate {
     pub priority: i32,
     /// Whether it may evict pods of lower priority.
     pub preempts: bool,
+    /// Whether it names what admission looks up wherever the pod is made: a class of runtimes, its
+    /// overhead, a service account.
+    pub refers: bool,
+    /// `metadata.finalizers`.
+    pub finalizers: Option<Arc<[Arc<str>]>>,
 }
 
 impl PodTemplate {

@@ -162,7 +162,7 @@ impl Bench {
                 }
                 parts.controllers.observe(change, &mut turn);
             }
-            parts.controllers.refresh(&mut turn);
+            parts.controllers.distances_mut().refresh(turn.store);
         }
         for (delay, event) in out.after {
             self.number += 1;

@@ -66,6 +66,14 @@ pub fn build(
 ) -> PodTemplate {
     let spec = &written.spec;
     let priority = super::priority::resolve(spec, turn.store);
+    let refers = ["runtimeClassName", "overhead", "serviceAccountName"]
+        .iter()
+        .any(|field| document.path(&["spec", field]).is_some());
+    let finalizers = document.path(&["metadata", "finalizers"]);
+    let finalizers = finalizers.and_then(Value::as_list).map(|list| {
+        let names = list.iter().filter_map(Value::as_str);
+        names.map(Arc::from).collect()
+    });
     let annotation = written
         .annotations
         .get("controller.kubernetes.io/pod-deletion-cost");
@@ -83,6 +91,8 @@ pub fn build(
         deletion_cost: annotation.and_then(|text| text.parse().ok()).unwrap_or(0),
         priority: priority.value,
         preempts: priority.preempts,
+        refers,
+        finalizers,
         spec: Arc::new(spec.clone()),
     }
 }

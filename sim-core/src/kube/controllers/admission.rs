@@ -10,7 +10,7 @@ use crate::kube::kinds::{self, Kind};
 use crate::kube::rows::workload::OwnerKind;
 use crate::kube::rows::{PodId, ReplicaSetId};
 use crate::kube::store::document::DocumentKey;
-use crate::kube::template::TemplateId;
+use crate::kube::template::{PodTemplate, TemplateId};
 use crate::kube::turn::Turn;
 use crate::manifest::decode::kube::decode_value;
 use crate::manifest::value::Value;
@@ -43,14 +43,19 @@ pub fn admit(
     name: Name,
     turn: &mut Turn<'_, '_>,
 ) -> Result<TemplateId, String> {
-    let namespace = turn.store.template(template).namespace;
-    let namespace = turn.ctx.symbols.text(namespace).to_owned();
-    let document = &turn.store.template(template).document;
-    let special = ["runtimeClassName", "overhead", "serviceAccountName"]
-        .iter()
-        .any(|field| document.path(&["spec", field]).is_some());
-    let admitted = if special || asks(&namespace, turn) {
-        limited(owner, template, name, &namespace, turn)?
+    let PodTemplate {
+        namespace, refers, ..
+    } = **turn.store.template(template);
+    if !refers && turn.store.documents().is_lenient(namespace) {
+        return Ok(template);
+    }
+    let text = turn.ctx.symbols.text(namespace).to_owned();
+    let asks = asks(&text, turn);
+    if !asks {
+        turn.store.documents_mut().keep_lenient(namespace);
+    }
+    let admitted = if refers || asks {
+        limited(owner, template, name, &text, turn)?
     } else {
         template
     };

@@ -29,7 +29,7 @@ pub struct EndpointSliceController {
     /// Its client's rate limiter.
     pub limiter: Limiter,
     /// Services that select the pods of a template; forgotten when any Service changes.
-    matches: FxHashMap<TemplateId, Arc<[ServiceId]>>,
+    matches: Vec<Option<Arc<[ServiceId]>>>,
 }
 
 impl EndpointSliceController {
@@ -37,7 +37,7 @@ impl EndpointSliceController {
     pub fn new(limiter: Limiter) -> Self {
         Self {
             limiter,
-            matches: FxHashMap::default(),
+            matches: Vec::new(),
         }
     }
 
@@ -79,7 +79,8 @@ impl EndpointSliceController {
     }
 
     fn services_of(&mut self, template: TemplateId, turn: &Turn<'_, '_>) -> Arc<[ServiceId]> {
-        if let Some(known) = self.matches.get(&template) {
+        let place = template.0 as usize;
+        if let Some(Some(known)) = self.matches.get(place) {
             return known.clone();
         }
         let description = turn.store.template(template);
@@ -95,7 +96,10 @@ impl EndpointSliceController {
             })
             .map(|(id, _)| id)
             .collect();
-        self.matches.insert(template, services.clone());
+        if place >= self.matches.len() {
+            self.matches.resize(place + 1, None);
+        }
+        self.matches[place] = Some(services.clone());
         services
     }
 

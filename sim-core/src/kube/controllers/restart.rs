@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use crate::kube::event::Key;
 use crate::kube::rows::watched::WatchedPart;
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
+use crate::kube::status::WorkloadKey;
 use crate::kube::store::Change;
 use crate::kube::turn::Turn;
 
-use super::{Controllers, Workload};
+use super::Controllers;
 
 impl Controllers {
     /// Starts with cold caches. What proxies on the machines know, what a person has set and what
@@ -20,9 +21,7 @@ impl Controllers {
         self.proxy = old.proxy;
         // Operators are processes of their own.
         self.operators = old.operators;
-        self.touched = old.touched;
         self.distances = old.distances;
-        self.distance = old.distance;
         self.autoscaler.keep_samples(old.autoscaler);
         self.configure(turn.settings);
         forget_plans(turn);
@@ -38,7 +37,7 @@ impl Controllers {
         }
         let deployments: Vec<DeploymentId> = turn.store.deployments().map(|(id, _)| id).collect();
         for id in deployments {
-            self.touched.insert(Workload::Deployment(id));
+            self.distances.touch(WorkloadKey::Deployment(id));
             self.observe(Change::Deployment(id, true), turn);
         }
         let sets: Vec<ReplicaSetId> = turn.store.pod_controllers().map(|(id, _)| id).collect();

@@ -44,7 +44,7 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
     let Some(sandbox) = worker.sandbox else {
         return;
     };
-    let lowered = worker.lowered[index].clone();
+    let lowered = &worker.lowered.clone()[index];
     let took = desk.now().since(since);
     if took.is_zero() && lowered.pull != PullPolicy::Always {
         let text =
@@ -88,9 +88,9 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
     // its container is made, not when the one before it ends.
     work.restarts += u32::from(std::mem::replace(&mut work.was_made, true));
     let spec = if worker.has_claims {
-        super::mounts::with_volumes(worker, lowered.spec, desk)
+        super::mounts::with_volumes(worker, lowered.spec.clone(), desk)
     } else {
-        lowered.spec
+        lowered.spec.clone()
     };
     desk.order(Order::Start {
         owner: owner(worker, index),
@@ -158,7 +158,7 @@ pub fn pull_failed(
         return;
     };
     let now = desk.now();
-    let lowered = worker.lowered[index].clone();
+    let lowered = &worker.lowered.clone()[index];
     let image = desk.ctx.symbols.text(lowered.image).to_owned();
     if error == PullError::NotPresent {
         let text = format!("Container image \"{image}\" is not present with pull policy of Never");

@@ -121,6 +121,9 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
 /// Source: `pkg/kubelet/runtimeclass/runtimeclass_manager.go`.
 fn handler(worker: &Worker, desk: &Desk<'_, '_>) -> Option<Arc<str>> {
     let template = desk.store.template(worker.template);
+    if !template.refers {
+        return None;
+    }
     let class = template.document.str_at(&["spec", "runtimeClassName"]);
     class.map(|name| {
         runtime_class::handler(name, desk.store)
@@ -153,7 +156,7 @@ fn start(
 ) {
     let _ = sandbox;
     let now = desk.now();
-    let lowered = worker.lowered[index].clone();
+    let lowered = &worker.lowered.clone()[index];
     let work = &mut worker.containers[index];
     work.not_before = None;
     let waited = work.waited.take();
@@ -247,7 +250,7 @@ pub fn post_started(
         return;
     };
     work.step = Step::Running;
-    let lowered = worker.lowered[index].clone();
+    let lowered = &worker.lowered.clone()[index];
     if lowered.post_start.fails {
         work.stopping = Some(StopReason::Hook);
         let failed = Report::warning(
@@ -401,7 +404,7 @@ fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut D
     }
     let remaining = (finished + wait).since(desk.now());
     let until = desk.now() + desk.jitter(worker, remaining);
-    let lowered = worker.lowered[index].clone();
+    let lowered = &worker.lowered.clone()[index];
     let (container, pod) = (
         desk.ctx.symbols.text(lowered.name).to_owned(),
         worker.name.text(desk.ctx.symbols),
@@ -446,7 +449,7 @@ fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut D
 pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) -> bool {
     let mut ends = false;
     for index in 0..worker.containers.len() {
-        let lowered = worker.lowered[index].clone();
+        let lowered = &worker.lowered.clone()[index];
         let work = &mut worker.containers[index];
         match (work.step, work.ended) {
             (Step::Running, _) if !matches!(work.state, ContainerState::Running { .. }) => {
@@ -546,7 +549,7 @@ pub fn probed(
         success,
         late,
     } = verdict;
-    let lowered = worker.lowered[index].clone();
+    let lowered = &worker.lowered.clone()[index];
     let work = &mut worker.containers[index];
     if work.container != Some(container) || work.step != Step::Running {
         return;

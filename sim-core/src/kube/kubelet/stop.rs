@@ -81,7 +81,7 @@ pub fn stop_next(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
 
 /// Stops one container: its hook, then the stop signal with what is left of the grace.
 pub fn stop(worker: &mut Worker, index: usize, deadline: SimTime, desk: &mut Desk<'_, '_>) {
-    let lowered = worker.lowered[index].clone();
+    let lowered = &worker.lowered.clone()[index];
     let work = &mut worker.containers[index];
     let (Step::Running, Some(container)) = (work.step, work.container) else {
         return;

@@ -164,6 +164,8 @@ impl Rig {
             deletion_cost: 0,
             priority: 0,
             preempts: true,
+            refers: false,
+            finalizers: None,
         })
     }
 

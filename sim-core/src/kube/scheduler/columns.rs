@@ -148,23 +148,26 @@ impl Column {
             found.extend(0..head);
             return some;
         }
+        found.reserve(wanted.min(self.fits) as usize);
         for (from, to) in [(start, nodes), (0, start)] {
-            let mut place = from;
-            while place < to {
-                let word = self.bits[place as usize / 64] >> (place % 64);
-                if word == 0 {
-                    place = (place / 64 + 1) * 64;
-                    continue;
+            let mut word_start = from / 64 * 64;
+            while word_start < to {
+                let mut word = self.bits[word_start as usize / 64];
+                if word_start < from {
+                    word &= u64::MAX << (from - word_start);
                 }
-                place += word.trailing_zeros();
-                if place >= to {
-                    break;
+                if to - word_start < 64 {
+                    word &= (1 << (to - word_start)) - 1;
                 }
-                found.push(place);
-                if found.len() as u32 >= wanted {
-                    return (place + nodes - start) % nodes + 1;
+                while word != 0 {
+                    let place = word_start + word.trailing_zeros();
+                    word &= word - 1;
+                    found.push(place);
+                    if found.len() as u32 >= wanted {
+                        return (place + nodes - start) % nodes + 1;
+                    }
                 }
-                place += 1;
+                word_start += 64;
             }
         }
         nodes

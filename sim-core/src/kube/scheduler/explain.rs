@@ -217,10 +217,10 @@ pub struct Glance {
     pub said: u8,
     /// Scores of NodeResourcesFit and NodeResourcesBalancedAllocation of the nodes that fit.
     pub marks: Vec<[u8; 2]>,
-    /// Scores of PodTopologySpread before they were normalised.
-    pub spread_raw: Vec<i32>,
-    /// Scores of PodTopologySpread.
-    pub spread: Vec<u8>,
+    /// Which of the rates of PodTopologySpread each has.
+    pub spread_kinds: Vec<u32>,
+    /// Scores of PodTopologySpread, before and after they were normalised.
+    pub spread_rates: Vec<(i32, u8)>,
     /// Scores of ImageLocality.
     pub images: Vec<u8>,
 }
@@ -231,8 +231,8 @@ impl Glance {
         (self.start, self.looked_at, self.said) = (0, 0, 0);
         self.verdicts = None;
         self.marks.clear();
-        self.spread_raw.clear();
-        self.spread.clear();
+        self.spread_kinds.clear();
+        self.spread_rates.clear();
         self.images.clear();
     }
 
@@ -272,7 +272,8 @@ impl Glance {
             set(FIT, i32::from(*fit), *fit);
             set(BALANCE, i32::from(*balance), *balance);
         }
-        if let (Some(raw), Some(score)) = (self.spread_raw.get(index), self.spread.get(index)) {
+        let kind = self.spread_kinds.get(index);
+        if let Some((raw, score)) = kind.and_then(|kind| self.spread_rates.get(*kind as usize)) {
             set(SPREAD, *raw, *score);
         }
         if let Some(score) = self.images.get(index) {

@@ -19,8 +19,10 @@ const VALUES_MAX: u32 = 1_024;
 /// Width of raw spreading scores up to which a table of them is made.
 const WIDTH_MAX: i64 = 1_024;
 
-/// Pods of one controller on one node whose scores are computed once a cycle.
-const COUNTS: usize = 8;
+/// Pods of one controller on one node below which a node is rated with all others like it.
+const COUNTS: u32 = 8;
+/// Kinds of nodes, to the spreading constraints, up to which each kind is rated instead of each node.
+const KINDS_MAX: u32 = 512;
 
 /// Buffers.
 #[derive(Debug, Default)]
@@ -28,9 +30,12 @@ pub struct Quick {
     places: Vec<u32>,
     slots: Vec<u32>,
     sums: Vec<i64>,
-    totals: Vec<i64>,
+    totals: Vec<i32>,
     table: Vec<i64>,
     seen: Vec<bool>,
+    /// Stride and number of values of each constraint in a node's kind.
+    digits: Vec<(u32, u32)>,
+    weighted: Vec<i32>,
     /// By slot, zero between two uses.
     dense: Vec<u32>,
 }
@@ -110,7 +115,8 @@ pub fn run(
     })
 }
 
-/// Scores the feasible nodes; ImageLocality's are there already.
+/// Scores the feasible nodes; ImageLocality's are there already. Weights are 10,000 at most
+/// ([`super::config`]), so that no sum comes near the end of its type.
 fn score(
     candidate: &Candidate<'_>,
     cache: &Cache,
@@ -119,60 +125,178 @@ fn score(
     glance: &mut Glance,
 ) {
     let (profile, demand) = (candidate.profile, candidate.demand);
-    let weight = |plugin| i64::from(profile.weight(plugin));
+    let weight = |plugin| profile.weight(plugin).cast_signed();
     let mut base = 0;
     if weight(Plugin::TaintToleration) > 0 {
         // Nobody has a taint that matters, so that all are the best.
         glance.said |= 1 << TAINTS;
-        base = weight(Plugin::TaintToleration) * MAX_NODE_SCORE;
+        base = weight(Plugin::TaintToleration).wrapping_mul(MAX_NODE_SCORE as i32);
     }
-    quick.totals.clear();
-    quick.totals.resize(quick.places.len(), base);
-    let balances = weight(Plugin::NodeResourcesBalancedAllocation) > 0
-        && (demand.milli_cpu > 0 || demand.memory > 0);
-    let fits = weight(Plugin::NodeResourcesFit) > 0;
-    if fits {
+    let by_fit = weight(Plugin::NodeResourcesFit);
+    if by_fit > 0 {
         glance.said |= 1 << FIT;
     }
-    if balances {
+    let mut by_balance = 0;
+    if demand.milli_cpu > 0 || demand.memory > 0 {
+        by_balance = weight(Plugin::NodeResourcesBalancedAllocation);
+    }
+    if by_balance > 0 {
         glance.said |= 1 << BALANCE;
     }
-    let (by_fit, by_balance) = (
-        weight(Plugin::NodeResourcesFit),
-        if balances {
-            weight(Plugin::NodeResourcesBalancedAllocation)
-        } else {
-            0
-        },
-    );
-    glance.marks.reserve(quick.places.len());
-    for (place, total) in quick.places.iter().zip(&mut quick.totals) {
-        let marks = column.marks[*place as usize];
-        glance.marks.push(marks);
-        *total += by_fit * i64::from(marks[0]) + by_balance * i64::from(marks[1]);
-    }
-    if weight(Plugin::PodTopologySpread) > 0 && !candidate.plan.soft.is_empty() {
+    let marks = quick.places.iter();
+    glance
+        .marks
+        .extend(marks.map(|place| column.marks[*place as usize]));
+    quick.totals.clear();
+    quick
+        .totals
+        .extend(glance.marks.iter().map(|[fit, balance]| {
+            let fit = by_fit.wrapping_mul(i32::from(*fit));
+            let balance = by_balance.wrapping_mul(i32::from(*balance));
+            base.wrapping_add(fit).wrapping_add(balance)
+        }));
+    let by_spread = weight(Plugin::PodTopologySpread);
+    if by_spread > 0 && !candidate.plan.soft.is_empty() {
         glance.said |= 1 << SPREAD;
-        spreading(candidate, &cache.index, quick, glance);
-        let by_spread = weight(Plugin::PodTopologySpread);
-        for (score, total) in glance.spread.iter().zip(&mut quick.totals) {
-            *total += by_spread * i64::from(*score);
+        let constraints = &candidate.plan.soft;
+        if !spread_kinds(constraints, &cache.index, quick, glance) {
+            spreading(constraints, &cache.index, quick, glance);
+        }
+        let rates = glance.spread_rates.iter();
+        quick.weighted.clear();
+        quick
+            .weighted
+            .extend(rates.map(|(_, score)| by_spread.wrapping_mul(i32::from(*score))));
+        for (kind, total) in glance.spread_kinds.iter().zip(&mut quick.totals) {
+            *total = total.wrapping_add(quick.weighted[*kind as usize]);
         }
     }
-    if weight(Plugin::ImageLocality) > 0 {
+    let by_image = weight(Plugin::ImageLocality);
+    if by_image > 0 {
         glance.said |= 1 << IMAGES;
-        let by_image = weight(Plugin::ImageLocality);
         for (score, total) in glance.images.iter().zip(&mut quick.totals) {
-            *total += by_image * i64::from(*score);
+            *total = total.wrapping_add(by_image.wrapping_mul(i32::from(*score)));
         }
     }
 }
 
-/// PodTopologySpread without nodes that are left out.
-fn spreading(candidate: &Candidate<'_>, index: &Index, quick: &mut Quick, glance: &mut Glance) {
+/// PodTopologySpread without nodes that are left out, where few kinds of nodes are to be told apart:
+/// what the constraints read of a node is its kind, and each kind is rated once. `false`: there are
+/// too many.
+fn spread_kinds(
+    constraints: &[Spread],
+    index: &Index,
+    quick: &mut Quick,
+    glance: &mut Glance,
+) -> bool {
+    let kinds = &mut glance.spread_kinds;
+    kinds.clear();
+    kinds.resize(quick.slots.len(), 0);
+    quick.digits.clear();
+    let mut all = 1_u32;
+    for constraint in constraints {
+        let (values, different) = index.values(constraint.column);
+        // Without the label it is the first of its kind.
+        let size = 1 + if constraint.hostname {
+            COUNTS
+        } else {
+            different.min(KINDS_MAX)
+        };
+        if all * size > KINDS_MAX {
+            return false;
+        }
+        let value = |slot: u32| values.get(slot as usize).copied().unwrap_or(0);
+        let places = quick.slots.iter().zip(&mut *kinds);
+        if constraint.hostname {
+            let counts = by_slot(index.counts(constraint.source), &mut quick.dense);
+            let mut most = 0;
+            for (slot, kind) in places {
+                let count = counts.get(*slot as usize).copied().unwrap_or(0);
+                most = most.max(count);
+                let digit = if value(*slot) == 0 {
+                    0
+                } else {
+                    1 + count.min(COUNTS - 1)
+                };
+                *kind = kind.wrapping_add(all.wrapping_mul(digit));
+            }
+            blank(index.counts(constraint.source), &mut quick.dense);
+            if most >= COUNTS {
+                return false;
+            }
+        } else {
+            for (slot, kind) in places {
+                *kind = kind.wrapping_add(all.wrapping_mul(value(*slot)));
+            }
+        }
+        quick.digits.push((all, size));
+        all *= size;
+    }
+    quick.seen.clear();
+    quick.seen.resize(all as usize, false);
+    for kind in &*kinds {
+        quick.seen[*kind as usize] = true;
+    }
+    let seen = |kind: &u32| quick.seen[*kind as usize];
+    quick.sums.clear();
+    quick.sums.resize(all as usize, 0);
+    for (constraint, (stride, size)) in constraints.iter().zip(&quick.digits) {
+        let digit = |kind: u32| kind / stride % size;
+        let domains = if constraint.hostname {
+            quick.slots.len() as u32
+        } else {
+            quick.table.clear();
+            quick.table.resize(*size as usize, 0);
+            for kind in (0..all).filter(seen) {
+                quick.table[digit(kind) as usize] = 1;
+            }
+            quick.table.iter().sum::<i64>() as u32
+        };
+        let weight = spread::topology_weight(domains);
+        let skew = i64::from(constraint.max_skew);
+        for kind in (0..all).filter(seen).filter(|kind| digit(*kind) > 0) {
+            let count = if constraint.hostname {
+                digit(kind) - 1
+            } else {
+                constraint.count(index, digit(kind))
+            };
+            quick.sums[kind as usize] += spread::constraint_score(count.into(), weight, skew);
+        }
+    }
+    for sum in &mut quick.sums {
+        *sum = spread::rounded(*sum);
+    }
+    let raws = || (0..all).filter(seen).map(|kind| quick.sums[kind as usize]);
+    let (least, most) = (raws().min().unwrap_or(0), raws().max().unwrap_or(0));
+    glance.spread_rates.extend((0..all).map(|kind| {
+        let raw = quick.sums[kind as usize];
+        if seen(&kind) {
+            rate(raw, least, most)
+        } else {
+            (0, 0)
+        }
+    }));
+    true
+}
+
+/// A raw score, and the score that it becomes.
+fn rate(raw: i64, least: i64, most: i64) -> (i32, u8) {
+    let score = if most == 0 {
+        MAX_NODE_SCORE
+    } else {
+        MAX_NODE_SCORE * (most + least - raw) / most
+    };
+    (
+        i32::try_from(raw).unwrap_or(i32::MAX),
+        u8::try_from(score).unwrap_or(0),
+    )
+}
+
+/// PodTopologySpread without nodes that are left out: each node, or each raw score, is rated.
+fn spreading(constraints: &[Spread], index: &Index, quick: &mut Quick, glance: &mut Glance) {
     quick.sums.clear();
     quick.sums.resize(quick.slots.len(), 0);
-    for constraint in &candidate.plan.soft {
+    for constraint in constraints {
         if constraint.hostname {
             by_node(constraint, index, quick);
         } else {
@@ -185,34 +309,43 @@ fn spreading(candidate: &Candidate<'_>, index: &Index, quick: &mut Quick, glance
         least = least.min(*sum);
         most = most.max(*sum);
     }
-    let scaled = |raw: i64| {
-        if most == 0 {
-            MAX_NODE_SCORE
-        } else {
-            MAX_NODE_SCORE * (most + least - raw) / most
-        }
-    };
-    glance.spread_raw.extend(
-        quick
-            .sums
-            .iter()
-            .map(|raw| i32::try_from(*raw).unwrap_or(i32::MAX)),
-    );
-    let narrow = |score: i64| u8::try_from(score).unwrap_or(0);
+    let kinds = &mut glance.spread_kinds;
+    kinds.clear();
     if most - least <= WIDTH_MAX {
-        quick.table.clear();
-        quick.table.extend((least..=most).map(scaled));
-        let table = &quick.table;
-        glance.spread.extend(
-            quick
-                .sums
-                .iter()
-                .map(|raw| narrow(table[(raw - least) as usize])),
-        );
-    } else {
         glance
-            .spread
-            .extend(quick.sums.iter().map(|raw| narrow(scaled(*raw))));
+            .spread_rates
+            .extend((least..=most).map(|raw| rate(raw, least, most)));
+        kinds.extend(quick.sums.iter().map(|raw| (raw - least) as u32));
+    } else {
+        let rates = quick.sums.iter().map(|raw| rate(*raw, least, most));
+        glance.spread_rates.extend(rates);
+        kinds.extend(0..quick.sums.len() as u32);
+    }
+}
+
+/// Counts by slot, in a column or laid out in one.
+fn by_slot<'a>(counts: &'a Counts, dense: &'a mut Vec<u32>) -> &'a [u32] {
+    match counts {
+        Counts::Few(list) => {
+            let last = list.last().map_or(0, |(slot, _)| *slot as usize + 1);
+            if dense.len() < last {
+                dense.resize(last, 0);
+            }
+            for (slot, count) in list {
+                dense[*slot as usize] = *count;
+            }
+            dense
+        }
+        Counts::Many(column) => column,
+    }
+}
+
+/// Takes what [`by_slot`] laid out away.
+fn blank(counts: &Counts, dense: &mut [u32]) {
+    if let Counts::Few(list) = counts {
+        for (slot, _) in list {
+            dense[*slot as usize] = 0;
+        }
     }
 }
 
@@ -222,37 +355,14 @@ fn by_node(constraint: &Spread, index: &Index, quick: &mut Quick) {
     let skew = i64::from(constraint.max_skew);
     let (values, _) = index.values(constraint.column);
     let labelled = |slot: u32| values.get(slot as usize).is_some_and(|value| *value != 0);
-    let counts = match index.counts(constraint.source) {
-        Counts::Few(list) => {
-            let last = list.last().map_or(0, |(slot, _)| *slot as usize + 1);
-            if quick.dense.len() < last {
-                quick.dense.resize(last, 0);
-            }
-            for (slot, count) in list {
-                quick.dense[*slot as usize] = *count;
-            }
-            &quick.dense
-        }
-        Counts::Many(column) => column,
-    };
-    let mut small = [0; COUNTS];
-    for (count, score) in (0..).zip(&mut small) {
-        *score = spread::constraint_score(count, weight, skew);
-    }
+    let counts = by_slot(index.counts(constraint.source), &mut quick.dense);
     for (slot, sum) in quick.slots.iter().zip(&mut quick.sums) {
         if labelled(*slot) {
             let count = counts.get(*slot as usize).copied().unwrap_or(0);
-            *sum += match small.get(count as usize) {
-                Some(score) => *score,
-                None => spread::constraint_score(count.into(), weight, skew),
-            };
+            *sum += spread::constraint_score(count.into(), weight, skew);
         }
     }
-    if let Counts::Few(list) = index.counts(constraint.source) {
-        for (slot, _) in list {
-            quick.dense[*slot as usize] = 0;
-        }
-    }
+    blank(index.counts(constraint.source), &mut quick.dense);
 }
 
 /// A constraint whose domains are the values of a label.
@@ -279,17 +389,24 @@ fn by_value(constraint: &Spread, index: &Index, quick: &mut Quick) {
 
 /// As [`super::cycle::heap_root`] without the heap: what comes to the root is, among the largest,
 /// the one that a walk through the tree meets first, parents before children, left before right.
-fn heap_root(totals: &[i64]) -> usize {
+fn heap_root(totals: &[i32]) -> usize {
     let most = totals.iter().copied().max().unwrap_or(0);
-    let ties = (1_u32..)
-        .zip(totals)
-        .filter(|(_, total)| **total == most)
-        .map(|(place, _)| place);
-    let path = |place: &u32| {
+    let path = |place: u32| {
         let zeros = place.leading_zeros();
         (place << zeros, 32 - zeros)
     };
-    ties.min_by_key(path).unwrap_or(1) as usize - 1
+    let (mut best, mut first) = (0, (u32::MAX, u32::MAX));
+    for (index, _) in totals
+        .iter()
+        .enumerate()
+        .filter(|(_, total)| **total == most)
+    {
+        let path = path(index as u32 + 1);
+        if path < first {
+            (best, first) = (index, path);
+        }
+    }
+    best
 }
 
 #[cfg(test)]
@@ -305,7 +422,8 @@ mod tests {
             for range in [1, 2, 3, 10, 1000] {
                 let totals: Vec<i64> = (0..length).map(|_| stream.below(range) as i64).collect();
                 let known = super::super::cycle::heap_root(&totals, &mut heap);
-                assert_eq!(heap_root(&totals), known, "{totals:?}");
+                let narrow: Vec<i32> = totals.iter().map(|total| *total as i32).collect();
+                assert_eq!(heap_root(&narrow), known, "{totals:?}");
             }
         }
     }

@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::hash::FxHashSet;
+use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
 use crate::manifest::value::Value;
@@ -83,6 +85,9 @@ pub struct Documents {
     follows: bool,
     /// What was written since they heard last.
     stirred: BTreeSet<DocumentKey>,
+    /// Namespaces that were found to ask nothing of their pods, until something of [`ADMISSION`] is
+    /// written.
+    lenient: FxHashSet<Symbol>,
 }
 
 /// Resources whose writes the volume controller hears of.
@@ -93,6 +98,14 @@ const STORAGE: [&str; 4] = [
     "csinodes.storage.k8s.io",
 ];
 
+/// Resources that say what admission asks of a namespace's pods.
+const ADMISSION: [&str; 4] = [
+    "limitranges",
+    "namespaces",
+    "resourcequotas",
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+];
+
 /// Resources whose writes the network drivers' agents hear of.
 const NETWORKING: [&str; 2] = ["networkpolicies.networking.k8s.io", "namespaces"];
 
@@ -100,6 +113,16 @@ impl Documents {
     /// Whether a network policy or a namespace was written since the last call.
     pub const fn take_networking(&mut self) -> bool {
         std::mem::replace(&mut self.networking, false)
+    }
+
+    /// Whether a namespace is known to ask nothing of its pods.
+    pub fn is_lenient(&self, namespace: Symbol) -> bool {
+        self.lenient.contains(&namespace)
+    }
+
+    /// Remembers that a namespace asks nothing of its pods.
+    pub fn keep_lenient(&mut self, namespace: Symbol) {
+        self.lenient.insert(namespace);
     }
 
     /// One document.
@@ -118,6 +141,7 @@ impl Documents {
 
     /// Adds one that a fresh cluster has: nobody needs to look at it.
     pub fn insert_quietly(&mut self, key: DocumentKey, document: Document) {
+        self.lenient.clear();
         Arc::make_mut(&mut self.by_key).insert(key, document);
     }
 
@@ -137,6 +161,9 @@ impl Documents {
             self.stirred.insert(key.clone());
         }
         self.networking |= NETWORKING.contains(&&*key.resource);
+        if ADMISSION.contains(&&*key.resource) {
+            self.lenient.clear();
+        }
         if STORAGE.contains(&&*key.resource) {
             self.storage.insert(key.clone());
         }

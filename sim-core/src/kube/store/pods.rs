@@ -13,7 +13,6 @@ use crate::kube::rows::pod::{
 use crate::kube::rows::workload::PodCounts;
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::template::{PodTemplate, TemplateId};
-use crate::manifest::value::Value;
 
 use super::{Change, Store, seconds};
 
@@ -98,6 +97,12 @@ impl Store {
         &self.lonely.ids
     }
 
+    /// A number that grows when a Deployment, another controller of pods or a pod without one comes or
+    /// goes.
+    pub const fn roster(&self) -> u32 {
+        self.roster
+    }
+
     /// How many pods without a controller are not where they should be.
     pub const fn lonely_unmet(&self) -> u64 {
         self.lonely.unmet
@@ -140,7 +145,7 @@ impl Store {
             ready_containers: 0,
             flags,
         };
-        let finalizers = finalizers_of(self.template(template));
+        let finalizers = self.template(template).finalizers.clone();
         let pod = self.pods.insert(row);
         self.details.clear(pod.slot());
         if let Some(finalizers) = finalizers {
@@ -149,6 +154,7 @@ impl Store {
         match row.owner {
             Some(owner) => self.link_to_owner(pod, owner),
             None => {
+                self.roster += 1;
                 Arc::make_mut(&mut self.lonely.ids).push(pod);
                 self.lonely.unmet += self.lonely_share(&row);
             }
@@ -469,7 +475,10 @@ impl Store {
                     }
                 }
             }
-            None => Arc::make_mut(&mut self.lonely.ids).retain(|id| *id != pod),
+            None => {
+                self.roster += 1;
+                Arc::make_mut(&mut self.lonely.ids).retain(|id| *id != pod);
+            }
         }
         if row.owner_previous != NO_POD {
             self.pod_slot_mut(row.owner_previous).owner_next = row.owner_next;
@@ -593,6 +602,7 @@ impl Store {
             return;
         }
         self.lonely.unmet -= self.lonely_share(&row);
+        self.roster += 1;
         Arc::make_mut(&mut self.lonely.ids).retain(|id| *id != pod);
         let revision = self.revision.bump();
         let row = self.pods.get_mut(pod).expect("read above");
@@ -630,6 +640,7 @@ impl Store {
         row.owner_previous = NO_POD;
         row.revision = revision;
         let row = *row;
+        self.roster += 1;
         Arc::make_mut(&mut self.lonely.ids).push(pod);
         self.lonely.unmet += self.lonely_share(&row);
         self.log.push(Change::PodStatus(pod));
@@ -730,12 +741,6 @@ impl Store {
 }
 
 /// `metadata.finalizers` of a template's pods.
-fn finalizers_of(template: &PodTemplate) -> Option<Arc<[Arc<str>]>> {
-    let list = template.document.path(&["metadata", "finalizers"])?;
-    let names = list.as_list()?.iter().filter_map(Value::as_str);
-    Some(names.map(Arc::from).collect())
-}
-
 const CONDITION_FLAGS: [(PodFlags, PodCondition); 4] = [
     (PodFlags::READY, PodCondition::Ready),
     (PodFlags::CONTAINERS_READY, PodCondition::ContainersReady),

@@ -22,6 +22,7 @@ impl Store {
     /// Creates a Deployment.
     pub fn add_deployment(&mut self, mut row: DeploymentRow) -> DeploymentId {
         row.revision = self.revision.bump();
+        self.roster += 1;
         let id = self.deployments.insert(row);
         self.log.push(Change::Deployment(id, true));
         id
@@ -54,6 +55,7 @@ impl Store {
     /// Removes a Deployment.
     pub fn remove_deployment(&mut self, id: DeploymentId) {
         if self.deployments.remove(id).is_some() {
+            self.roster += 1;
             self.revision.bump();
             self.log.push(Change::DeploymentRemoved(id));
         }
@@ -98,6 +100,7 @@ impl Store {
     pub fn add_replica_set(&mut self, mut row: ReplicaSetRow) -> ReplicaSetId {
         row.revision = self.revision.bump();
         row.first_pod = NO_POD;
+        self.roster += 1;
         let owner = row.owner;
         let id = self.replica_sets.insert(row);
         if let Some(deployment) = owner.and_then(|owner| self.deployments.get_mut(owner)) {
@@ -147,6 +150,7 @@ impl Store {
     pub fn remove_replica_set(&mut self, id: ReplicaSetId) {
         let pods: Vec<PodId> = self.pods_of(id).map(|(pod, _)| pod).collect();
         if let Some(row) = self.replica_sets.remove(id) {
+            self.roster += 1;
             if let Some(deployment) = row.owner.and_then(|owner| self.deployments.get_mut(owner)) {
                 deployment.replica_sets.retain(|other| *other != id);
             }
