@@ -116,6 +116,8 @@ pub enum Event {
     Balance(ServiceId),
     /// The managers' election is over.
     Elect(u32),
+    /// Lost heartbeats make the leader step down, or are drawn anew.
+    Unrest(u32, bool),
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);
@@ -190,10 +192,9 @@ impl SwarmPlane {
             Event::Orphan(node, epoch) => self.orphan(node, epoch, ctx, out),
             Event::Register(node, epoch) => self.register(node, epoch, ctx, out),
             Event::Gossip(node, epoch) => {
-                if self
-                    .sessions
-                    .get(&node)
-                    .is_some_and(|session| session.epoch == epoch)
+                let session = self.sessions.get(&node);
+                if session.is_some_and(|session| session.epoch == epoch)
+                    && !self.gossips(node, ctx)
                 {
                     self.mesh_buries(node, out);
                 }
@@ -201,7 +202,15 @@ impl SwarmPlane {
             Event::Drained(agent) => self.drained(agent, out),
             Event::Balance(service) => self.balance(service, ctx, out),
             Event::Elect(epoch) => self.elect(epoch, ctx, out),
+            Event::Unrest(plan, is_heard) => self.unrest(plan, is_heard, ctx, out),
         }
+        self.settle(ctx, out);
+    }
+
+    /// Links delay or lose packets otherwise than before.
+    pub fn links_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+        self.raft_check(ctx, out);
+        self.gossip_anew(ctx, out);
         self.settle(ctx, out);
     }
 

@@ -76,7 +76,8 @@ impl SimTime {
 
     /// This instant cut down to the whole second, as API timestamps are.
     pub const fn truncated_to_second(self) -> Self {
-        Self(self.0 - self.0 % MICROS_PER_SECOND)
+        let part = self.signed_micros().rem_euclid(MICROS_PER_SECOND.cast_signed());
+        self.shifted(-part)
     }
 
     /// Date and time of day in UTC.

@@ -135,10 +135,17 @@ impl World {
         true
     }
 
-    /// What etcd waits for, or what a control machine's clock shows, may be other now.
+    /// What groups of managers or members hear of each other, what etcd waits for, or what a control
+    /// machine's clock shows, may be other now.
     pub(super) fn pace_changed(&mut self) {
-        if matches!(self.plane, Plane::Kubernetes(_)) {
-            self.lend_kube(|plane, context, out| plane.pace_changed(context, out));
+        match self.plane {
+            Plane::Kubernetes(_) => {
+                self.lend_kube(|plane, context, out| plane.pace_changed(context, out));
+            }
+            Plane::Swarm(_) => self.lend_swarm(|plane, context, out| {
+                plane.links_changed(context, out);
+            }),
+            Plane::Compose(_) => {}
         }
     }
 }

@@ -535,6 +535,17 @@ impl World {
         }
     }
 
+    /// The same of a swarm.
+    pub(super) fn lend_swarm(
+        &mut self,
+        act: impl FnOnce(&mut SwarmPlane, &mut Context<'_>, &mut PlaneOutbox<crate::swarm::Event>),
+    ) {
+        let seq = self.act();
+        if let Plane::Swarm(plane) = &mut self.plane {
+            lend!(self, seq, swarm, |context, out| act(plane, context, out));
+        }
+    }
+
     /// The number of the event or command in hand.
     pub(super) const fn act(&self) -> Seq {
         Seq(self.acts)

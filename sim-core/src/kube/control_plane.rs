@@ -16,6 +16,7 @@
 //! Not modelled: single API servers of several (a client reaches
 //! any that serves), compaction and restores of etcd.
 
+pub mod etcd;
 pub mod lease;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,12 +92,18 @@ pub enum Event {
     Resumes(Part, u32),
     /// A process has taken the lease.
     Leads(Part, u32),
+    /// A process has not renewed its lease in time.
+    Unrenewed(Part, u32),
     /// An agent has listed its pods again.
     AgentReturns(MachineId, u32),
     /// A reader whose watch lags is told of some of what it missed.
     CacheSees(Reader),
     /// The API servers look after their own Service.
     OwnService,
+    /// etcd has a leader.
+    EtcdElects(MachineId, u32),
+    /// Too few members hear etcd's leader, or that is drawn anew.
+    EtcdUnheard(u32, bool),
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);
@@ -148,6 +155,8 @@ struct Process {
     turn: u32,
     /// The control machine that it leads from; none: the first.
     place: Option<MachineId>,
+    /// It leads and cannot renew its lease.
+    expiring: bool,
     held: Vec<event::Event>,
 }
 
@@ -158,6 +167,7 @@ pub struct ControlPlane {
     lost_members: BTreeMap<MachineId, u32>,
     commits: Vec<SimDuration>,
     answers: Vec<SimDuration>,
+    etcd: etcd::Etcd,
     /// How much longer a quorum takes to have a commit on disk because of links and disks.
     quorum: SimDuration,
     /// By how much the control machines' clocks differed at the last look, in microseconds.
@@ -244,7 +254,16 @@ impl ControlPlane {
     fn delay(&self) -> SimDuration {
         let longest =
             |list: &[SimDuration]| list.iter().copied().max().unwrap_or(SimDuration::ZERO);
-        longest(&self.commits) + longest(&self.answers) + self.quorum
+        longest(&self.commits) + longest(&self.answers) + self.quorum + self.etcd.wait
+    }
+
+    /// Whether a process can renew its lease in time, through the API server and the member on its own
+    /// machine.
+    fn renews(&self, part: Part, machines: &Substrate) -> bool {
+        let leader = self.etcd_leader(machines);
+        let place = self.process(part).place.or(machines.control_machines().first().copied());
+        let round = machines.wire(place, leader).delay + machines.wire(leader, place).delay;
+        self.delay() + round < lease::RENEW_TIMEOUT
     }
 
     const fn process(&self, part: Part) -> &Process {
@@ -267,7 +286,8 @@ impl ControlPlane {
         if self.refused > 0 {
             return Serving::Refused;
         }
-        let is_too_slow = self.quorum >= ETCD_REQUEST_TIMEOUT
+        let is_too_slow = self.etcd.stuck
+            || self.quorum >= ETCD_REQUEST_TIMEOUT
             || self
                 .commits
                 .iter()
@@ -309,20 +329,17 @@ impl ControlPlane {
     }
 
     /// How much longer etcd's leader waits for a quorum to have a commit on disk, because of links and
-    /// disks. The first member that runs is taken for the leader; all write at the same time.
+    /// disks; all write at the same time.
     fn quorum_wait(&self, machines: &Substrate) -> SimDuration {
         let all = machines.control_machines();
-        let runs = all.iter().copied().filter(|machine| {
-            let on = machines.machine(*machine).is_some_and(|row| row.is_on());
-            on && !self.starting.contains(machine) && !self.lost_members.contains_key(machine)
-        });
-        let leader = runs.clone().next();
+        let leader = self.etcd_leader(machines);
         let wait = |member| {
             let round = machines.wire(leader, Some(member)).delay
                 + machines.wire(Some(member), leader).delay;
             round + machines.sync_wait(member)
         };
-        let mut waits: Vec<SimDuration> = runs.map(wait).collect();
+        let members = self.members(machines);
+        let mut waits: Vec<SimDuration> = members.into_iter().map(wait).collect();
         waits.sort_unstable();
         let needed = waits.get(all.len() / 2);
         needed.copied().unwrap_or(SimDuration::ZERO)
@@ -399,8 +416,75 @@ impl KubePlane {
     /// Disks have become slower or faster, or clocks were turned.
     pub fn pace_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
         self.read_clocks(ctx, out);
+        if self.control_plane.etcd.stuck {
+            self.control_plane.etcd.stuck = false;
+        }
         self.look_again(ctx, out);
+        self.etcd_plan(ctx, out);
+        self.plan_leases(ctx, out);
         self.tell(ctx, out);
+    }
+
+    /// Draws when a process next cannot renew its lease because what its machine says to etcd's leader
+    /// gets lost.
+    fn plan_leases(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        if !ctx.machines.shapes_links() {
+            return;
+        }
+        let first = ctx.machines.control_machines().first().copied();
+        for part in Part::ALL {
+            let process = self.control_plane.process(part);
+            let (place, turn) = (process.place.or(first), process.turn);
+            let ends = place.zip(self.control_plane.etcd_leader(ctx.machines));
+            let Some(ends) = ends.filter(|(place, leader)| place != leader) else {
+                continue;
+            };
+            let spans = (lease::RETRY, lease::RENEW_DEADLINE);
+            let holds = ctx.machines.standstills(ends, spans, (ctx.seed, ctx.now));
+            if let Some((from, _)) = holds.first() {
+                let event = event::Event::ControlPlane(Event::Unrenewed(part, turn));
+                out.after(from.since(ctx.now), event);
+            }
+        }
+    }
+
+    /// Sees which processes cannot renew their leases, and which can again.
+    fn mind_leases(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        if self.control_plane.serving != Serving::Yes {
+            return;
+        }
+        for part in Part::ALL {
+            let renews = self.control_plane.renews(part, ctx.machines);
+            let process = self.control_plane.process(part);
+            let (state, turn, expiring) = (process.state, process.turn, process.expiring);
+            if !renews && !expiring && state == State::Leads {
+                let wait = lease::until_exit(&mut self.control_plane.stream(part.name(), ctx));
+                let event = Event::Unrenewed(part, turn);
+                out.after(wait, event::Event::ControlPlane(event));
+            }
+            self.control_plane.process_mut(part).expiring = !renews;
+            let may = renews && expiring && self.control_plane.process(part).stopped == 0;
+            if may && state == State::Gone {
+                self.stand_for(part, SimDuration::ZERO, ctx, out);
+            }
+        }
+    }
+
+    /// A lease was not renewed in time.
+    fn unrenewed(
+        &mut self,
+        part: Part,
+        slow: bool,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        self.control_plane.process_mut(part).state = State::Stalled;
+        self.end_process(part, ctx, out);
+        self.succeed(part, ctx, out);
+        // Alone it stands for itself, when it can write again.
+        if self.control_plane.process(part).place.is_none() && !slow {
+            self.stand_for(part, PROCESS_START, ctx, out);
+        }
     }
 
     /// Looks at the clocks of the control machines. Members of etcd warn of a peer whose clock differs.
@@ -456,10 +540,20 @@ impl KubePlane {
                 }
             }
             Event::Leads(part, turn) => {
-                if self.is_turn(part, turn, State::Gone) {
+                if self.is_turn(part, turn, State::Gone) && !self.control_plane.process(part).expiring
+                {
                     self.lead(part, ctx, out);
                 }
             }
+            Event::Unrenewed(part, turn) => {
+                let slow = self.control_plane.process(part).expiring;
+                let lossy = ctx.machines.shapes_links();
+                if (slow || lossy) && self.is_turn(part, turn, State::Leads) {
+                    self.unrenewed(part, slow, ctx, out);
+                }
+            }
+            Event::EtcdElects(winner, turn) => self.etcd_elected(winner, turn, ctx, out),
+            Event::EtcdUnheard(turn, lost) => self.etcd_unheard((turn, lost), ctx, out),
             Event::CacheSees(reader) => self.cache_sees(reader, ctx, out),
             Event::OwnService => self.keep_own_service(ctx, out),
             Event::AgentReturns(machine, epoch) => {
@@ -526,6 +620,7 @@ impl KubePlane {
 
     /// Sees whether requests are answered now, and what follows if that has changed.
     fn look_again(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        self.etcd_check(ctx, out);
         let quorum = self.control_plane.quorum_wait(ctx.machines);
         let slow = |wait: SimDuration| wait >= SLOW_SYNC;
         if quorum != self.control_plane.quorum {
@@ -564,6 +659,7 @@ impl KubePlane {
             (Serving::Yes, Serving::Yes)
             | (Serving::Refused | Serving::NoQuorum, Serving::Refused | Serving::NoQuorum) => {}
         }
+        self.mind_leases(ctx, out);
     }
 
     /// Whether a control machine is among the addresses of the API servers' own Service.

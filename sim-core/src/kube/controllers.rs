@@ -25,7 +25,7 @@ pub mod taint_eviction;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::time::SimTime;
+use crate::base::time::{SimDuration, SimTime};
 
 use super::apiserver::ApiServer;
 use super::event::{Event, Key};
@@ -541,7 +541,7 @@ impl Controllers {
             let since =
                 signed_s(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
             // A kubelet's clock may be ahead of the controller's.
-            if wanted == 0 || (since + wanted) * 1_000_000 <= turn.now().signed_micros() {
+            if wanted == 0 || (since + wanted) * 1_000_000 <= own_clock(turn).signed_micros() {
                 self.pod_available(pod, turn);
             } else {
                 turn.store.unset_available(pod);
@@ -555,11 +555,10 @@ impl Controllers {
             return;
         };
         let since = turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize];
-        let at = u64::try_from(signed_s(since) + set.min_ready_s).unwrap_or(0);
-        turn.at(
-            SimTime::from_micros(at.saturating_mul(1_000_000)),
-            Event::PodAvailable(pod),
-        );
+        let at = (signed_s(since) + set.min_ready_s) * 1_000_000;
+        let left = at.saturating_sub(own_clock(turn).signed_micros());
+        let left = u64::try_from(left).unwrap_or(0);
+        turn.after(SimDuration::from_micros(left), Event::PodAvailable(pod));
     }
 
     fn pod_available(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
@@ -572,7 +571,7 @@ impl Controllers {
         };
         let since =
             signed_s(turn.store.pod_details(pod).transitions_s[PodCondition::Ready as usize]);
-        let is_old = (since + set.min_ready_s) * 1_000_000 <= turn.now().signed_micros();
+        let is_old = (since + set.min_ready_s) * 1_000_000 <= own_clock(turn).signed_micros();
         if (set.min_ready_s == 0 || is_old) && turn.store.set_available(pod) {
             self.touch(owner, turn);
             self.enqueue(Key::ReplicaSet(owner), turn);
@@ -583,6 +582,11 @@ impl Controllers {
     pub const fn distances_mut(&mut self) -> &mut Distances {
         &mut self.distances
     }
+}
+
+/// What the controller manager's clock shows.
+fn own_clock(turn: &Turn<'_, '_>) -> SimTime {
+    turn.now().shifted(turn.store.controllers_ahead)
 }
 
 fn row_owner(id: ReplicaSetId, turn: &Turn<'_, '_>) -> Option<DeploymentId> {

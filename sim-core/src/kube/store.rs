@@ -289,5 +289,6 @@ impl Store {
 
 /// Whole seconds since the epoch, as API times are kept.
 pub fn seconds(time: SimTime) -> u32 {
-    u32::try_from(time.whole_seconds()).unwrap_or(u32::MAX)
+    let whole = time.signed_micros().div_euclid(1_000_000);
+    i32::try_from(whole).unwrap_or(i32::MAX).cast_unsigned()
 }

@@ -5,6 +5,9 @@
 //! it; the announcement spreads by gossip. Entries of a node that died go when its peers' failure
 //! detection finds it dead: not when the manager does, which takes longer.
 //!
+//! Gossip goes in single packets, beside all connections: what holds a session up does not keep a node
+//! from answering its peers' suspicion, unless nearly all of its packets get lost, or they come too late.
+//!
 //! Modelled with memberlist's LAN defaults: a probe every second finds no answer within half a
 //! second, then the node is suspect for 4 s x max(1, log10 of the number of nodes), then dead.
 
@@ -13,8 +16,10 @@ use std::sync::Arc;
 
 use crate::api::swarm::service::{EndpointMode, PublishMode};
 use crate::base::id::Id;
+use crate::base::rng::Stream;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
+use crate::substrate::net::wire::{WHOLE, Wire};
 use crate::substrate::order::{
     Backend, BalanceMode, BalancerSpec, Entry, MachineId, Order, SandboxId,
 };
@@ -42,6 +47,8 @@ pub(crate) struct Mesh {
     /// Whether peers have found a node dead, by the node's number; those behind the end live.
     dead: Vec<bool>,
     due: BTreeSet<ServiceId>,
+    /// How much longer a node's announcements take to its peers.
+    lags: BTreeMap<NodeId, SimDuration>,
     keys: BTreeMap<(ServiceId, Face), u32>,
     next_key: u32,
 }
@@ -108,14 +115,77 @@ impl SwarmPlane {
             receivers.remove(&(agent.node, id)).is_some()
         };
         if changed {
-            self.rebalance(agent.service, out);
+            let lag = self.mesh.lags.get(&agent.node).copied();
+            self.rebalance_after(lag.unwrap_or(SimDuration::ZERO), agent.service, out);
         }
     }
 
     /// The service's entries changed: they are spread with the next round of gossip.
     pub(crate) fn rebalance(&mut self, service: ServiceId, out: &mut PlaneOutbox<Event>) {
+        self.rebalance_after(SimDuration::ZERO, service, out);
+    }
+
+    fn rebalance_after(
+        &mut self,
+        lag: SimDuration,
+        service: ServiceId,
+        out: &mut PlaneOutbox<Event>,
+    ) {
         if self.mesh.due.insert(service) {
-            out.after(GOSSIP_INTERVAL, Event::Balance(service));
+            out.after(GOSSIP_INTERVAL + lag, Event::Balance(service));
+        }
+    }
+
+    /// The ways between a node and each of the others, there and back.
+    fn ways(&self, node: NodeId, ctx: &Context<'_>) -> Vec<(Wire, Wire)> {
+        let machine = |id| self.store.node(id).map(|row| row.machine);
+        let Some(own) = machine(node) else {
+            return Vec::new();
+        };
+        let others = self.sessions.iter().filter(|(id, row)| **id != node && row.up);
+        let others = others.filter_map(|(id, _)| machine(*id));
+        others
+            .map(|other| {
+                let (a, b) = (Some(own), Some(other));
+                (ctx.machines.wire(a, b), ctx.machines.wire(b, a))
+            })
+            .collect()
+    }
+
+    /// Whether a node that runs answers its peers' suspicion in time: each round it sends to three of
+    /// them, and hears of three.
+    /// Source: memberlist `config.go` DefaultLANConfig GossipNodes.
+    pub(crate) fn gossips(&self, node: NodeId, ctx: &Context<'_>) -> bool {
+        let runs = self.sessions.get(&node).is_some_and(|session| session.up);
+        let packets = 3 * SUSPICION.as_micros() / GOSSIP_INTERVAL.as_micros();
+        let mut stream = Stream::new(ctx.seed, "gossip", u64::from(node.0), 0);
+        let mut passes =
+            |wire: Wire| wire.loss == 0 || (0..packets).any(|_| stream.below(WHOLE) >= wire.loss);
+        runs && self.ways(node, ctx).into_iter().any(|(there, back)| {
+            let in_time = there.delay + back.delay < SUSPICION;
+            in_time && passes(there) && passes(back)
+        })
+    }
+
+    /// Links have changed: announcements take another time, and peers may find a node dead, or alive.
+    pub(crate) fn gossip_anew(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<Event>) {
+        self.mesh.lags.clear();
+        let nodes: Vec<NodeId> = self.sessions.keys().copied().collect();
+        for node in nodes {
+            let lag = self.ways(node, ctx).iter().map(|(there, _)| lag(*there)).min();
+            if let Some(lag) = lag.filter(|lag| !lag.is_zero()) {
+                self.mesh.lags.insert(node, lag);
+            }
+            let Some(session) = self.sessions.get(&node).filter(|session| session.up) else {
+                continue;
+            };
+            let (epoch, speaks) = (session.epoch, session.silent_since.is_none());
+            let gossips = self.gossips(node, ctx);
+            if gossips && speaks {
+                self.mesh_regains(node, out);
+            } else if !gossips && speaks {
+                self.mesh_loses(node, epoch, out);
+            }
         }
     }
 
@@ -129,12 +199,7 @@ impl SwarmPlane {
 
     /// Peers have found the node dead.
     pub(crate) fn mesh_buries(&mut self, node: NodeId, out: &mut PlaneOutbox<Event>) {
-        if self
-            .sessions
-            .get(&node)
-            .is_some_and(|session| session.silent_since.is_none())
-            || self.mesh.is_dead(node)
-        {
+        if self.mesh.is_dead(node) {
             return;
         }
         let number = node.0 as usize;
@@ -280,6 +345,20 @@ impl SwarmPlane {
             });
         }
     }
+}
+
+/// How much longer an announcement takes on such a way to the first of the peers: rounds of which all
+/// three packets get lost, as many as are likely.
+fn lag(there: Wire) -> SimDuration {
+    let whole = u64::from(WHOLE);
+    let loss = u64::from(there.loss);
+    let round = loss * loss / whole * loss / whole;
+    let (mut none, mut rounds) = (round, 0);
+    while none > whole / 2 && rounds < 100 {
+        none = none * round / whole;
+        rounds += 1;
+    }
+    there.delay + GOSSIP_INTERVAL * rounds
 }
 
 fn balancer(

@@ -11,6 +11,10 @@
 //! ```
 //! Which managers reach each other is asked of the machines: the group's members find that out by
 //! themselves, it is not the swarm's state.
+//!
+//! Where heartbeats get lost, a manager that hears nothing for its election's time asks for votes in a
+//! higher term. The others, who hear the leader, do not answer; but when the leader's word comes
+//! through again, the answer in the higher term makes the leader step down: there is no pre-vote here.
 
 use crate::base::name::{Name, Rule};
 use crate::base::rng::Stream;
@@ -38,6 +42,12 @@ const UNKNOWN_GRACE: u64 = 2;
 /// Longest sleep of an agent between two attempts. Source: `agent/config.go`.
 const RECONNECT_MAX: SimDuration = SimDuration::from_secs(8);
 
+/// How far ahead lost heartbeats are drawn.
+const UNREST_AHEAD: SimDuration = SimDuration::from_minutes(60);
+
+/// Most candidacies in a row that are looked at ahead.
+const VOTES_MAX: u32 = 100;
+
 const NO_LEADER: &str = "The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.";
 
 /// What the group has come to.
@@ -52,6 +62,8 @@ pub(crate) struct Raft {
     epoch: u32,
     election: bool,
     waiting: Vec<Event>,
+    /// Distinguishes plans of when lost heartbeats make a leader step down.
+    unrest: u32,
 }
 
 impl SwarmPlane {
@@ -127,7 +139,11 @@ impl SwarmPlane {
             | Event::Expire(..)
             | Event::Orphan(..)
             | Event::Register(..) => true,
-            Event::Gossip(..) | Event::Drained(_) | Event::Balance(_) | Event::Elect(_) => false,
+            Event::Gossip(..)
+            | Event::Drained(_)
+            | Event::Balance(_)
+            | Event::Elect(_)
+            | Event::Unrest(..) => false,
         };
         if for_leader && !self.is_led() {
             self.raft.waiting.push(event);
@@ -142,12 +158,14 @@ impl SwarmPlane {
         let candidates = self.candidates(ctx);
         if let Some(leader) = self.raft.leader {
             if candidates.contains(&leader) {
+                self.plan_unrest(ctx, out);
                 return;
             }
-            self.leader_lost(leader, ctx, out);
+            self.leader_lost(leader, None, ctx, out);
         } else if self.raft.lost_at.is_none() {
             // The first manager of a new swarm leads at once.
             self.raft.leader = candidates.first().copied();
+            self.plan_unrest(ctx, out);
             return;
         }
         if candidates.is_empty() {
@@ -171,9 +189,86 @@ impl SwarmPlane {
         let wait = if self.managers().len() == 1 {
             SimDuration::ZERO
         } else {
-            campaign.since(ctx.now)
+            let mut votes = self.vote_time(&candidates, campaign, ctx);
+            // Votes that come after the candidate's own time count for nothing.
+            for _ in 0..VOTES_MAX {
+                if votes < TICK * ELECTION_TICKS.0 {
+                    break;
+                }
+                campaign +=
+                    stream.duration_between(TICK * ELECTION_TICKS.0, TICK * ELECTION_TICKS.1);
+                votes = self.vote_time(&candidates, campaign, ctx);
+            }
+            campaign.since(ctx.now) + votes
         };
         out.after(wait, Event::Elect(self.raft.epoch));
+    }
+
+    /// How much longer it takes until more than half have voted for the candidate that is nearest to
+    /// them.
+    fn vote_time(&self, candidates: &[NodeId], at: SimTime, ctx: &Context<'_>) -> SimDuration {
+        if !ctx.machines.shapes_links() {
+            return SimDuration::ZERO;
+        }
+        let machine = |id: NodeId| self.store.node(id).map(|node| node.machine);
+        let managers = self.managers();
+        let round = |a: NodeId, b: NodeId| {
+            let (a, b) = (machine(a), machine(b));
+            let luck = (ctx.seed, at);
+            ctx.machines.transit(a, b, luck) + ctx.machines.transit(b, a, luck)
+        };
+        let times = candidates.iter().filter_map(|one| {
+            let voters = managers.iter().filter(|id| *id == one || self.is_up(**id));
+            let mut rounds: Vec<SimDuration> = voters.map(|id| round(*one, *id)).collect();
+            rounds.sort_unstable();
+            rounds.get(managers.len() / 2).copied()
+        });
+        times.min().unwrap_or(SimDuration::ZERO)
+    }
+
+    /// Draws when a manager next stands for election because heartbeats got lost.
+    fn plan_unrest(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<Event>) {
+        self.raft.unrest += 1;
+        let plan = self.raft.unrest;
+        let managers = self.managers();
+        let machine = |id: NodeId| self.store.node(id).map(|node| node.machine);
+        let leader = self.raft.leader.filter(|_| ctx.machines.shapes_links());
+        let Some(from) = leader.and_then(machine).filter(|_| managers.len() > 1) else {
+            return;
+        };
+        let ends = managers.iter().filter_map(|follower| {
+            let to = machine(*follower).filter(|to| *to != from && self.is_up(*follower))?;
+            let key = u64::from(follower.0);
+            let patience = Stream::new(ctx.seed, "swarm.patience", key, plan)
+                .duration_between(TICK * ELECTION_TICKS.0, TICK * ELECTION_TICKS.1);
+            let luck = (ctx.seed, ctx.now);
+            let holds = ctx.machines.standstills((from, to), (TICK, patience), luck);
+            holds.first().map(|(_, end)| *end)
+        });
+        let first = ends.min();
+        let at = first.unwrap_or(ctx.now + UNREST_AHEAD);
+        out.after(at.since(ctx.now), Event::Unrest(plan, first.is_some()));
+    }
+
+    /// A manager that had heard nothing hears the leader again, and answers in a higher term.
+    pub(crate) fn unrest(
+        &mut self,
+        plan: u32,
+        is_heard: bool,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        if plan != self.raft.unrest {
+            return;
+        }
+        if let Some(leader) = self.raft.leader.filter(|_| is_heard) {
+            let rule = Rule {
+                key: "answer in a higher term after raft election ticks",
+                value: TICK * ELECTION_TICKS.0,
+            };
+            self.leader_lost(leader, Some(rule), ctx, out);
+        }
+        self.raft_check(ctx, out);
     }
 
     fn managers(&self) -> Vec<NodeId> {
@@ -213,14 +308,20 @@ impl SwarmPlane {
         reachable > left / 2
     }
 
-    fn leader_lost(&mut self, leader: NodeId, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+    fn leader_lost(
+        &mut self,
+        leader: NodeId,
+        rule: Option<Rule>,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
         self.raft.leader = None;
         self.raft.lost_at = Some(ctx.now);
         self.raft.epoch += 1;
         self.raft.election = false;
         // One that is only cut off steps down when it has heard of no majority for an election's
-        // time.
-        self.raft.believes_until = if self.is_up(leader) {
+        // time; one that hears of a higher term, at once.
+        self.raft.believes_until = if self.is_up(leader) && rule.is_none() {
             ctx.now + TICK * ELECTION_TICKS.0
         } else {
             ctx.now
@@ -231,7 +332,7 @@ impl SwarmPlane {
                 session.epoch += 1;
             }
         }
-        self.note_raft(out, "leader-lost", leader, None);
+        self.note_raft(out, "leader-lost", leader, rule);
     }
 
     /// The election's time is over.
@@ -265,6 +366,7 @@ impl SwarmPlane {
         };
         self.note_raft(out, "elected", leader, Some(rule));
         self.leader_starts(ctx, out);
+        self.plan_unrest(ctx, out);
     }
 
     /// The new leader takes up what waits, and asks every node to register.
@@ -299,7 +401,7 @@ impl SwarmPlane {
                 let wait = Stream::new(ctx.seed, "swarm.reconnect", key, epoch)
                     .duration_between(SimDuration::ZERO, RECONNECT_MAX);
                 out.after(wait, Event::Register(node, epoch));
-            } else {
+            } else if !self.gossips(node, ctx) {
                 self.mesh_buries(node, out);
             }
         }

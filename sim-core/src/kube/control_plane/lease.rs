@@ -11,7 +11,10 @@ pub const DURATION: SimDuration = SimDuration::from_secs(15);
 /// Time after which a leader that cannot renew gives up and ends (`--leader-elect-renew-deadline`).
 pub const RENEW_DEADLINE: SimDuration = SimDuration::from_secs(10);
 /// Time between two renewals (`--leader-elect-retry-period`).
-const RETRY: SimDuration = SimDuration::from_secs(2);
+pub const RETRY: SimDuration = SimDuration::from_secs(2);
+/// Time after which one renewal is given up: half of the deadline.
+/// Source: `cmd/kube-controller-manager/app/options/options.go` (the lease client's `Timeout`).
+pub const RENEW_TIMEOUT: SimDuration = SimDuration::from_secs(5);
 /// Longest time between two tries of a candidate: the period is lengthened by up to 1.2 times itself
 /// (`JitterFactor`).
 const RETRY_MAX: SimDuration = SimDuration::from_millis(4_400);

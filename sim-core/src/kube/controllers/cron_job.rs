@@ -87,7 +87,7 @@ fn schedule_look(id: WatchedId, unix: i64, turn: &mut Turn<'_, '_>) {
     };
     let at = SimTime::from_micros(seconds.saturating_mul(1_000_000)) + DELTA;
     // A timer runs by the time that is left on the controller's clock, whatever becomes of that.
-    let left = at.since(clock(turn));
+    let left = at.since(super::own_clock(turn));
     let now = turn.now();
     let at = now + left;
     if let Some(row) = turn.store.watched_mut(id)
@@ -136,7 +136,7 @@ impl Pass {
             key: row.key.clone(),
             document: value.clone(),
             created,
-            now: unix(clock(turn)),
+            now: unix(super::own_clock(turn)),
             children,
             active,
             last: read::unix_seconds(read::text(value, &["status", "lastScheduleTime"])),
@@ -549,11 +549,6 @@ impl Pass {
         }
         turn.store.write_status(&self.key, status);
     }
-}
-
-/// What the controller manager's clock shows.
-fn clock(turn: &Turn<'_, '_>) -> SimTime {
-    turn.now().shifted(turn.store.controllers_ahead)
 }
 
 /// Seconds since 1970.

@@ -397,6 +397,44 @@ impl Substrate {
         }
     }
 
+    /// When in the next hour words from one machine to another, one in each period, do not come for
+    /// longer than somebody waits, because packets get lost: from the end of the patience until one comes.
+    pub fn standstills(
+        &self,
+        (from, to): (MachineId, MachineId),
+        (period, patience): (SimDuration, SimDuration),
+        (seed, now): (Seed, SimTime),
+    ) -> Vec<(SimTime, SimTime)> {
+        let (wire, back) = (
+            self.wire(Some(from), Some(to)),
+            self.wire(Some(to), Some(from)),
+        );
+        let mut found = Vec::new();
+        if wire.loss == 0 || !wire.connects(back) {
+            return found;
+        }
+        let key = |machine| {
+            self.machine(machine)
+                .map_or(0, |row: &crate::substrate::machine::Machine| row.stable_key)
+        };
+        let key = key(from) ^ key(to).rotate_left(1);
+        let period_us = period.as_micros().max(1);
+        let mut word = now.as_micros() / period_us + 1;
+        let end = word + SimDuration::from_minutes(60).as_micros() / period_us;
+        while word < end {
+            let draw = u32::try_from(word).unwrap_or(u32::MAX);
+            let mut stream = Stream::new(seed, "heartbeats", key, draw);
+            let held = wire.held_up(back, &mut stream);
+            let at = SimTime::ZERO + period * word;
+            if held >= patience {
+                found.push((at + patience, at + held));
+            }
+            // What was said behind it comes with it.
+            word += 1 + held.as_micros() / period_us;
+        }
+        found
+    }
+
     /// A machine's words begin to get lost, or one comes through again.
     pub(in crate::substrate) fn silence_due(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
         let Some(row) = self.machines.get_mut(machine) else {

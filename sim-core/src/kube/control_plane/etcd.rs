@@ -1,0 +1,209 @@
+//! etcd's group: who leads it, how long an election takes, and what lost heartbeats do to it.
+//!
+//! Members ask for votes only once they know that they would get them (pre-vote), and the leader steps
+//! down when it hears of no majority for an election's time. So one member that hears nothing changes
+//! nothing; a majority that does makes another leader. While there is none, writes wait.
+//! Sources: etcd `server/embed/config.go` (`TickMs`, `ElectionMs`, `PreVote`),
+//! `server/etcdserver/bootstrap.go` (`CheckQuorum`), raft `raft.go`.
+
+use crate::base::rng::Stream;
+use crate::base::time::{SimDuration, SimTime};
+use crate::substrate::order::MachineId;
+use crate::substrate::{Context, PlaneOutbox, Substrate};
+
+use super::super::{KubePlane, event};
+use super::{ControlPlane, Event, note, note_rule};
+use crate::base::name::Rule;
+
+/// Time between two words of the leader.
+const HEARTBEAT: SimDuration = SimDuration::from_millis(100);
+/// Time without a word after which a member stands for election; it draws up to nearly twice that.
+const ELECTION: SimDuration = SimDuration::from_secs(1);
+const ELECTION_MAX: SimDuration = SimDuration::from_millis(1_900);
+/// How far ahead lost heartbeats are drawn.
+const AHEAD: SimDuration = SimDuration::from_minutes(60);
+
+/// The group as it stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Etcd {
+    leader: Option<MachineId>,
+    /// Distinguishes elections and plans.
+    turn: u32,
+    /// Until when writes wait for a leader.
+    pub(super) wait: SimDuration,
+    electing: bool,
+    /// Votes take longer than candidates wait for them.
+    pub(super) stuck: bool,
+}
+
+impl ControlPlane {
+    /// Members that run.
+    pub(super) fn members(&self, machines: &Substrate) -> Vec<MachineId> {
+        let all = machines.control_machines().iter().copied();
+        all.filter(|machine| {
+            machines.is_on(*machine)
+                && !self.starting.contains(machine)
+                && !self.lost_members.contains_key(machine)
+        })
+        .collect()
+    }
+
+    /// The member that leads, or would be asked first.
+    pub(super) fn etcd_leader(&self, machines: &Substrate) -> Option<MachineId> {
+        let members = self.members(machines);
+        let known = self.etcd.leader.filter(|leader| members.contains(leader));
+        known.or(members.first().copied())
+    }
+
+    /// Members that reach more than half of all, themselves included.
+    fn candidates(&self, machines: &Substrate) -> Vec<MachineId> {
+        let (all, members) = (machines.control_machines().len(), self.members(machines));
+        let reach = |one: &MachineId| {
+            let others = members.iter();
+            let heard = others.filter(|other| *other == one || machines.reachable(*one, **other));
+            heard.count()
+        };
+        let enough = members.iter().filter(|one| reach(one) > all / 2);
+        enough.copied().collect()
+    }
+}
+
+impl KubePlane {
+    /// A member came, went or was cut off, or links have changed: is there still a leader?
+    pub(super) fn etcd_check(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        let plane = &mut self.control_plane;
+        let candidates = plane.candidates(ctx.machines);
+        if plane.etcd.leader.is_some_and(|leader| candidates.contains(&leader)) {
+            return;
+        }
+        let all = ctx.machines.control_machines();
+        // Whoever made the group leads it until it is lost; a group of one waits for nobody.
+        let is_first = plane.etcd.leader.is_none() && plane.etcd.turn == 0;
+        if is_first && all.first().is_some_and(|first| candidates.contains(first)) || all.len() == 1
+        {
+            plane.etcd.leader = candidates.first().copied();
+            return;
+        }
+        let had = plane.etcd.leader.take().or(all.first().copied().filter(|_| is_first));
+        if had.is_some() || !plane.etcd.electing {
+            self.etcd_elect(&candidates, ctx, out);
+        }
+    }
+
+    fn etcd_elect(
+        &mut self,
+        candidates: &[MachineId],
+        ctx: &Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        let etcd = &mut self.control_plane.etcd;
+        etcd.turn += 1;
+        let turn = etcd.turn;
+        let majority = ctx.machines.control_machines().len() / 2;
+        let rounds = |one: MachineId| {
+            let round = |other| {
+                let (a, b) = (Some(one), Some(other));
+                let luck = (ctx.seed, ctx.now);
+                ctx.machines.transit(a, b, luck) + ctx.machines.transit(b, a, luck)
+            };
+            let mut all: Vec<SimDuration> = candidates.iter().map(|other| round(*other)).collect();
+            all.sort_unstable();
+            all.get(majority).copied()
+        };
+        let times = (0..).zip(candidates).filter_map(|(place, one)| {
+            let mut stream = Stream::new(ctx.seed, "etcd.election", place, turn);
+            let patience = stream.duration_between(ELECTION, ELECTION_MAX);
+            let round = rounds(*one).filter(|round| *round < patience)?;
+            Some((patience + round * 2, *one))
+        });
+        let won = times.min();
+        etcd.electing = won.is_some();
+        etcd.stuck = won.is_none() && !candidates.is_empty();
+        etcd.wait = won.map_or(SimDuration::ZERO, |(wait, _)| wait);
+        if let Some((wait, winner)) = won {
+            let elected = Event::EtcdElects(winner, turn);
+            out.after(wait, event::Event::ControlPlane(elected));
+        }
+        self.store.commit_delay = self.control_plane.delay();
+    }
+
+    /// An election is over.
+    pub(super) fn etcd_elected(
+        &mut self,
+        winner: MachineId,
+        turn: u32,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        let candidates = self.control_plane.candidates(ctx.machines);
+        let etcd = &mut self.control_plane.etcd;
+        if etcd.turn != turn || !etcd.electing {
+            return;
+        }
+        etcd.electing = false;
+        etcd.wait = SimDuration::ZERO;
+        if candidates.contains(&winner) {
+            etcd.leader = Some(winner);
+            let rule = Rule {
+                key: "election-timeout",
+                value: ELECTION,
+            };
+            note_rule("etcd", "elected", Some(rule), out, ctx);
+            self.etcd_plan(ctx, out);
+        }
+        self.store.commit_delay = self.control_plane.delay();
+        self.look_again(ctx, out);
+    }
+
+    /// Draws when the leader is next heard by too few because heartbeats get lost.
+    pub(super) fn etcd_plan(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        let plane = &mut self.control_plane;
+        let Some(leader) = plane.etcd.leader.filter(|_| ctx.machines.shapes_links()) else {
+            return;
+        };
+        let members = plane.members(ctx.machines);
+        let all = ctx.machines.control_machines().len();
+        if members.len() < 2 {
+            return;
+        }
+        plane.etcd.turn += 1;
+        let turn = plane.etcd.turn;
+        let luck = (ctx.seed, ctx.now);
+        let mut edges: Vec<(SimTime, bool)> = Vec::new();
+        for member in members.iter().filter(|member| **member != leader) {
+            let holds =
+                ctx.machines
+                    .standstills((leader, *member), (HEARTBEAT, ELECTION), luck);
+            edges.extend(holds.iter().flat_map(|(from, until)| [(*from, false), (*until, true)]));
+        }
+        edges.sort_unstable();
+        let mut heard = members.len();
+        let lost = edges.iter().find(|(_, back)| {
+            heard = if *back { heard + 1 } else { heard - 1 };
+            heard <= all / 2
+        });
+        let at = lost.map_or(ctx.now + AHEAD, |(at, _)| *at);
+        let unheard = Event::EtcdUnheard(turn, lost.is_some());
+        out.after(at.since(ctx.now), event::Event::ControlPlane(unheard));
+    }
+
+    /// Too few have heard the leader for an election's time.
+    pub(super) fn etcd_unheard(
+        &mut self,
+        (turn, is_lost): (u32, bool),
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        if self.control_plane.etcd.turn != turn {
+            return;
+        }
+        if !is_lost {
+            return self.etcd_plan(ctx, out);
+        }
+        note("etcd", "leader-lost", out, ctx);
+        self.control_plane.etcd.leader = None;
+        let candidates = self.control_plane.candidates(ctx.machines);
+        self.etcd_elect(&candidates, ctx, out);
+        self.look_again(ctx, out);
+    }
+}
