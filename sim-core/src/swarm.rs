@@ -193,8 +193,7 @@ impl SwarmPlane {
             Event::Register(node, epoch) => self.register(node, epoch, ctx, out),
             Event::Gossip(node, epoch) => {
                 let session = self.sessions.get(&node);
-                if session.is_some_and(|session| session.epoch == epoch)
-                    && !self.gossips(node, ctx)
+                if session.is_some_and(|session| session.epoch == epoch) && !self.gossips(node, ctx)
                 {
                     self.mesh_buries(node, out);
                 }

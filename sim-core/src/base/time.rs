@@ -76,7 +76,9 @@ impl SimTime {
 
     /// This instant cut down to the whole second, as API timestamps are.
     pub const fn truncated_to_second(self) -> Self {
-        let part = self.signed_micros().rem_euclid(MICROS_PER_SECOND.cast_signed());
+        let part = self
+            .signed_micros()
+            .rem_euclid(MICROS_PER_SECOND.cast_signed());
         self.shifted(-part)
     }
 

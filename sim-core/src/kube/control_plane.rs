@@ -261,7 +261,10 @@ impl ControlPlane {
     /// machine.
     fn renews(&self, part: Part, machines: &Substrate) -> bool {
         let leader = self.etcd_leader(machines);
-        let place = self.process(part).place.or(machines.control_machines().first().copied());
+        let place = self
+            .process(part)
+            .place
+            .or(machines.control_machines().first().copied());
         let round = machines.wire(place, leader).delay + machines.wire(leader, place).delay;
         self.delay() + round < lease::RENEW_TIMEOUT
     }
@@ -540,7 +543,8 @@ impl KubePlane {
                 }
             }
             Event::Leads(part, turn) => {
-                if self.is_turn(part, turn, State::Gone) && !self.control_plane.process(part).expiring
+                if self.is_turn(part, turn, State::Gone)
+                    && !self.control_plane.process(part).expiring
                 {
                     self.lead(part, ctx, out);
                 }

@@ -142,7 +142,10 @@ impl SwarmPlane {
         let Some(own) = machine(node) else {
             return Vec::new();
         };
-        let others = self.sessions.iter().filter(|(id, row)| **id != node && row.up);
+        let others = self
+            .sessions
+            .iter()
+            .filter(|(id, row)| **id != node && row.up);
         let others = others.filter_map(|(id, _)| machine(*id));
         others
             .map(|other| {
@@ -172,7 +175,11 @@ impl SwarmPlane {
         self.mesh.lags.clear();
         let nodes: Vec<NodeId> = self.sessions.keys().copied().collect();
         for node in nodes {
-            let lag = self.ways(node, ctx).iter().map(|(there, _)| lag(*there)).min();
+            let lag = self
+                .ways(node, ctx)
+                .iter()
+                .map(|(there, _)| lag(*there))
+                .min();
             if let Some(lag) = lag.filter(|lag| !lag.is_zero()) {
                 self.mesh.lags.insert(node, lag);
             }

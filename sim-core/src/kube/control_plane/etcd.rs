@@ -73,7 +73,11 @@ impl KubePlane {
     pub(super) fn etcd_check(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<event::Event>) {
         let plane = &mut self.control_plane;
         let candidates = plane.candidates(ctx.machines);
-        if plane.etcd.leader.is_some_and(|leader| candidates.contains(&leader)) {
+        if plane
+            .etcd
+            .leader
+            .is_some_and(|leader| candidates.contains(&leader))
+        {
             return;
         }
         let all = ctx.machines.control_machines();
@@ -84,7 +88,11 @@ impl KubePlane {
             plane.etcd.leader = candidates.first().copied();
             return;
         }
-        let had = plane.etcd.leader.take().or(all.first().copied().filter(|_| is_first));
+        let had = plane
+            .etcd
+            .leader
+            .take()
+            .or(all.first().copied().filter(|_| is_first));
         if had.is_some() || !plane.etcd.electing {
             self.etcd_elect(&candidates, ctx, out);
         }
@@ -171,10 +179,14 @@ impl KubePlane {
         let luck = (ctx.seed, ctx.now);
         let mut edges: Vec<(SimTime, bool)> = Vec::new();
         for member in members.iter().filter(|member| **member != leader) {
-            let holds =
-                ctx.machines
-                    .standstills((leader, *member), (HEARTBEAT, ELECTION), luck);
-            edges.extend(holds.iter().flat_map(|(from, until)| [(*from, false), (*until, true)]));
+            let holds = ctx
+                .machines
+                .standstills((leader, *member), (HEARTBEAT, ELECTION), luck);
+            edges.extend(
+                holds
+                    .iter()
+                    .flat_map(|(from, until)| [(*from, false), (*until, true)]),
+            );
         }
         edges.sort_unstable();
         let mut heard = members.len();
