@@ -206,7 +206,7 @@ pub struct Made {
 }
 
 /// What `docker events` tells.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct EngineEvent {
     /// When.
     pub at: SimTime,

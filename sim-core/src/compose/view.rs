@@ -13,7 +13,7 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
 use crate::substrate::Substrate;
 use crate::substrate::catalogue::start::start;
-use crate::substrate::image::ImageRef;
+use crate::substrate::image::{self, ImageRef};
 use crate::substrate::process::container_pid;
 
 use super::ComposePlane;
@@ -43,8 +43,7 @@ pub fn network_id(name: &str, seed: Seed) -> String {
 
 /// An image's 64 hexadecimal digits; `name` is repository and tag. Equal in every run.
 pub fn image_id(name: &str) -> String {
-    let mut stream = Stream::new(Seed(0), "image-id", stable_hash(name), 0);
-    (0..4).map(|_| format!("{:016x}", stream.bits())).collect()
+    image::hexadecimal(name)
 }
 
 /// `State.Status`.

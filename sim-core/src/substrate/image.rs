@@ -3,6 +3,8 @@
 //! Source of the grammar and of the defaults: distribution/reference `reference.go`,
 //! `normalize.go`. Knows nothing of what an image contains.
 
+use crate::base::rng::{Seed, Stream, stable_hash};
+
 /// Registry of references that name none.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
 
@@ -101,6 +103,19 @@ impl ImageRef {
         text
     }
 
+    /// The repository with the digest of what its tag names: `docker.io/library/nginx@sha256:…`. As the
+    /// catalogue holds no manifests, it is made of the name.
+    pub fn digested(&self) -> String {
+        let digest = self.digest.clone();
+        let own = || {
+            format!(
+                "sha256:{}",
+                hexadecimal(&format!("digest {}", self.familiar()))
+            )
+        };
+        format!("{}@{}", self.repository(), digest.unwrap_or_else(own))
+    }
+
     /// The name inside the official library, if the image belongs to it.
     pub fn official(&self) -> Option<&str> {
         (self.registry == DEFAULT_REGISTRY)
@@ -183,6 +198,12 @@ fn is_digest(text: &str) -> bool {
         && hex
             .bytes()
             .all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
+}
+
+/// 64 hexadecimal digits made of a text. Equal in every run.
+pub fn hexadecimal(name: &str) -> String {
+    let mut stream = Stream::new(Seed(0), "image-id", stable_hash(name), 0);
+    (0..4).map(|_| format!("{:016x}", stream.bits())).collect()
 }
 
 #[cfg(test)]

@@ -75,6 +75,9 @@ pub struct Runtime {
 /// Release of a machine's kernel.
 pub const KERNEL: &str = "6.12.57+deb13-amd64";
 
+/// A machine's operating system.
+pub const SYSTEM: &str = "Debian GNU/Linux 13 (trixie)";
+
 /// Runtimes that machines have. Times: a virtual machine's boot is Firecracker's promise of 125 ms
 /// plus its guest's and its agent's start; gVisor's sandbox adds a process start. CPU: Firecracker
 /// promises more than 95 % of the machine's own speed; what system calls cost under gVisor depends on

@@ -136,6 +136,7 @@ impl SwarmPlane {
         let mut tasks = object.slots.values().flatten().filter(|task| live(task));
         tells
             && object.is_global()
+            && !object.is_job()
             && !self.updates.contains_key(&service)
             && !tasks.any(|task| self.is_dirty(*task))
     }

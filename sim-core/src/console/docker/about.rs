@@ -1,16 +1,17 @@
 //! `docker version` and `docker info`. Source: docker/cli `cli/command/system/{version,info}.go`.
 //!
-//! Only what is known of an engine here: what has no model (kernel, storage driver, plugins, commit)
-//! is left out rather than made up.
+//! Only what is known of an engine here: what has no model (storage driver, plugins, commits) is left
+//! out rather than made up.
 
+use super::container::row::Engine;
 use super::flags::{Grammar, Parsed, grammar, parse};
 use super::template;
-use crate::compose::ComposePlane;
-use crate::compose::store::State;
+use super::words::bytes;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
 use crate::object::print::json_plain;
+use crate::substrate::profile::{KERNEL, SYSTEM};
 use crate::swarm::SwarmPlane;
 use crate::swarm::inspect::ENGINE_VERSION;
 use crate::swarm::store::Node;
@@ -43,12 +44,70 @@ pub fn info(session: &Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&INFO, words)?;
     let host = session.history.lab().world(Orchestrator::Compose);
     if let Some(plane) = host.and_then(|world| world.compose()) {
-        let formatted = formatted(&parsed, "system.dockerInfo", || host_value(plane))?;
-        return Ok(formatted.unwrap_or_else(|| Output::text(host_text(plane))));
+        let engine = plane.engine_up().then(|| Engine::of(session)).transpose()?;
+        let swarm = || ("inactive\n".to_owned(), inactive());
+        return answer(&parsed, engine.as_ref(), swarm);
     }
     let plane = super::swarm(session)?;
-    let formatted = formatted(&parsed, "system.dockerInfo", || swarm_value(session, plane))?;
-    Ok(formatted.unwrap_or_else(|| Output::text(swarm_text(session, plane))))
+    let engine = Engine::of(session).ok();
+    answer(&parsed, engine.as_ref(), || {
+        (swarm_text(session, plane), swarm_value(session, plane))
+    })
+}
+
+/// The engine's answer; `swarm` is what it says of a swarm: lines and an object.
+fn answer(
+    parsed: &Parsed,
+    engine: Option<&Engine<'_>>,
+    swarm: impl FnOnce() -> (String, Value),
+) -> Result<Output, Output> {
+    let rows = engine.map(Engine::rows).unwrap_or_default();
+    let running = rows.iter().filter(|row| row.state == "running").count();
+    let machine = engine.and_then(|engine| {
+        let row = engine.world.substrate.machine(engine.machine)?;
+        let images = engine.world.substrate.images_on(engine.machine).count();
+        Some((row, images, engine.world.symbols.text(row.name)))
+    });
+    let (lines, swarm) = swarm();
+    let images = machine.map_or(0, |(_, images, _)| images);
+    let (all, stopped) = (rows.len(), rows.len() - running);
+    if let Some(output) = formatted(parsed, "system.dockerInfo", || {
+        let mut fields = vec![
+            ("Containers", count(all)),
+            ("ContainersRunning", count(running)),
+            ("ContainersPaused", count(0)),
+            ("ContainersStopped", count(stopped)),
+            ("Images", count(images)),
+            ("ServerVersion", Value::string(ENGINE_VERSION)),
+            ("Swarm", swarm),
+        ];
+        if let Some((row, _, name)) = machine {
+            fields.extend([
+                ("KernelVersion", Value::string(KERNEL)),
+                ("OperatingSystem", Value::string(SYSTEM)),
+                ("OSType", Value::string("linux")),
+                ("Architecture", Value::string("x86_64")),
+                ("NCPU", Value::Int(row.capacity.milli_cpu / 1_000)),
+                ("MemTotal", Value::Int(row.capacity.memory)),
+                ("DockerRootDir", Value::string("/var/lib/docker")),
+                ("Name", Value::string(name)),
+            ]);
+        }
+        Value::object(fields)
+    })? {
+        return Ok(output);
+    }
+    let mut text = format!(
+        "Client:\n Version:    {ENGINE_VERSION}\n Context:    default\n Debug Mode: false\n\nServer:\n Containers: {all}\n  Running: {running}\n  Paused: 0\n  Stopped: {stopped}\n Images: {images}\n Server Version: {ENGINE_VERSION}\n Swarm: {lines}"
+    );
+    if let Some((row, _, name)) = machine {
+        text.push_str(&format!(
+            " Kernel Version: {KERNEL}\n Operating System: {SYSTEM}\n OSType: linux\n Architecture: x86_64\n CPUs: {}\n Total Memory: {}\n Name: {name}\n Docker Root Dir: /var/lib/docker\n",
+            row.capacity.milli_cpu / 1_000,
+            bytes(row.capacity.memory.unsigned_abs())
+        ));
+    }
+    Ok(Output::text(text))
 }
 
 /// What `--format` makes of the answer; none: there is no such flag.
@@ -69,36 +128,11 @@ fn formatted(
     Ok(Some(Output::text(format!("{text}\n"))))
 }
 
-/// Containers of a host: all, and those that run.
-fn containers(plane: &ComposePlane) -> (usize, usize) {
-    let rows = plane.containers();
-    let running = rows.iter().filter(|row| row.state == State::Running);
-    (rows.len(), running.count())
-}
-
-fn host_text(plane: &ComposePlane) -> String {
-    let (all, running) = containers(plane);
-    format!(
-        "Client:\n Version:    {ENGINE_VERSION}\n\nServer:\n Containers: {all}\n  Running: {running}\n  Paused: 0\n  Stopped: {}\n Server Version: {ENGINE_VERSION}\n Swarm: inactive\n",
-        all - running
-    )
-}
-
-fn host_value(plane: &ComposePlane) -> Value {
-    let (all, running) = containers(plane);
+/// What an engine says that is in no swarm.
+fn inactive() -> Value {
     Value::object([
-        ("Containers", count(all)),
-        ("ContainersRunning", count(running)),
-        ("ContainersPaused", count(0)),
-        ("ContainersStopped", count(all - running)),
-        ("ServerVersion", Value::string(ENGINE_VERSION)),
-        (
-            "Swarm",
-            Value::object([
-                ("LocalNodeState", Value::string("inactive")),
-                ("ControlAvailable", Value::Bool(false)),
-            ]),
-        ),
+        ("LocalNodeState", Value::string("inactive")),
+        ("ControlAvailable", Value::Bool(false)),
     ])
 }
 
@@ -126,9 +160,7 @@ fn members(plane: &SwarmPlane) -> (usize, usize) {
 
 fn swarm_text(session: &Session, plane: &SwarmPlane) -> String {
     let state = local_state(plane);
-    let mut text = format!(
-        "Client:\n Version:    {ENGINE_VERSION}\n\nServer:\n Server Version: {ENGINE_VERSION}\n Swarm: {state}\n"
-    );
+    let mut text = format!("{state}\n");
     let Some(node) = own_node(plane).filter(|_| state == "active") else {
         return text;
     };
@@ -154,10 +186,7 @@ fn swarm_text(session: &Session, plane: &SwarmPlane) -> String {
         "  Dispatcher:\n   Heartbeat Period: {}\n",
         super::words::human(plane.settings.heartbeat_period)
     ));
-    text.push_str(&format!(
-        "  Node Address: {}\n Name: {}\n",
-        node.address, node.hostname
-    ));
+    text.push_str(&format!("  Node Address: {}\n", node.address));
     text
 }
 
@@ -181,12 +210,7 @@ fn swarm_value(session: &Session, plane: &SwarmPlane) -> Value {
             }
         }
     }
-    let name = own.map_or("", |node| &node.hostname);
-    Value::object([
-        ("ServerVersion", Value::string(ENGINE_VERSION)),
-        ("Name", Value::string(name)),
-        ("Swarm", Value::object(swarm)),
-    ])
+    Value::object(swarm)
 }
 
 fn count(number: usize) -> Value {

@@ -295,7 +295,7 @@ fn objects_are_described() {
           nginx:
             Container ID:   containerd://5ed9e0975e544bae97f6f4076898dcaa8ee24bef664b422790c528adaede7a13
             Image:          nginx:1.27
-            Image ID:       nginx:1.27@sha256:e0196ebb77c9f28760bb0fa6bbc02856d886c06198019d979d23ae5dc27a3e2f
+            Image ID:       docker.io/library/nginx@sha256:61b32801e376585bdebbf8c09d7c402d26077b8ae61d996b7bbb441247cce73c
             Port:           80/TCP
             Host Port:      0/TCP
             State:          Running

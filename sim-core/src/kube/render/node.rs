@@ -5,6 +5,7 @@ use crate::base::resources::ResourceVector;
 use crate::kube::rows::NodeId;
 use crate::kube::rows::node::{NodeCondition, NodeRow, effect_text};
 use crate::manifest::value::Value;
+use crate::substrate::profile;
 
 use super::{View, object, text_map, text_or_null, time, uid, uid_text};
 
@@ -126,12 +127,12 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
             uid_text(uid(view.seed, "boots", "", name, boots)).into(),
         ),
         ("containerRuntimeVersion", engine.version().into()),
-        ("kernelVersion", "6.12.57+deb13-amd64".into()),
+        ("kernelVersion", profile::KERNEL.into()),
         ("kubeProxyVersion", VERSION.into()),
         ("kubeletVersion", VERSION.into()),
         ("machineID", machine_id.as_str().into()),
         ("operatingSystem", "linux".into()),
-        ("osImage", "Debian GNU/Linux 13 (trixie)".into()),
+        ("osImage", profile::SYSTEM.into()),
         (
             "systemUUID",
             uid_text(uid(view.seed, "systems", "", name, 0)).into(),

@@ -10,6 +10,7 @@ use crate::kube::rows::pod::{
 use crate::kube::rows::workload::Part;
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
+use crate::substrate::image::ImageRef;
 
 use super::{View, address, object, text_map, text_or_null, time, time_s, uid, uid_text};
 
@@ -539,10 +540,11 @@ fn container_statuses(
         let id = status.container.map_or(Value::from(""), |container| {
             container_id(view, container.bits()).into()
         });
-        let image_id = if status.container.is_some() {
-            Value::from(format!("{image}@sha256:{}", digest(image)))
-        } else {
-            Value::from("")
+        // A container that was made tells its image as containerd names it.
+        let known = ImageRef::parse(image).filter(|_| status.container.is_some());
+        let (image, image_id) = match known {
+            Some(known) => (known.canonical().into(), known.digested().into()),
+            None => (Value::String(image.clone()), Value::from("")),
         };
         object([
             (
@@ -553,7 +555,7 @@ fn container_statuses(
                     Value::Null
                 },
             ),
-            ("image", Value::String(image.clone())),
+            ("image", image),
             ("imageID", image_id),
             (
                 "lastState",
@@ -620,13 +622,4 @@ pub fn container_hex(seed: Seed, bits: u64) -> String {
     let first = uid(seed, "containers", "", "", bits);
     let second = uid(seed, "containers", "", "more", bits);
     format!("{first:032x}{second:032x}")
-}
-
-/// Digest of an image: made up from its name, as the catalogue holds no layers.
-fn digest(image: &str) -> String {
-    let first = crate::base::rng::stable_hash(image);
-    let words: Vec<String> = (0..4)
-        .map(|index| format!("{:016x}", crate::base::rng::stable_key_with(first, index)))
-        .collect();
-    words.concat()
 }

@@ -322,6 +322,8 @@ impl<'t> Run<'t> {
                             _ => Value::Null,
                         })
                     }
+                    // Of maps, keys are the user's.
+                    (None, Missing::Unknown(_)) if matches!(above, "Attributes" | "Labels") => None,
                     (None, Missing::Unknown(of)) => {
                         return wrong(&format!("can't evaluate field {name} in type {of}"));
                     }

@@ -2,7 +2,6 @@
 //! Source: docker/cli `cli/command/container`, `cli/command/system/events.go`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::row::Engine;
 use super::{until, verb};
@@ -24,7 +23,7 @@ use crate::console::table::Table;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
-use crate::object::print::{KeyOrder, json};
+use crate::object::print::json_plain;
 use crate::substrate::order::ContainerId;
 use crate::substrate::process::Process;
 
@@ -272,10 +271,20 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         .collect();
     let wanted = match parsed.value("format") {
         None | Some("" | "json" | "{{json .}}") => None,
-        Some(format) => Some(
-            template::of_type(format, "*events.Message")
-                .map_err(|message| Output::error(64, message))?,
-        ),
+        Some(format) => {
+            let wrong = |error: &str| Output::error(64, format!("Error parsing format: {error}"));
+            let wanted = template::of_type(format, "*events.Message").map_err(|error| {
+                wrong(
+                    error
+                        .strip_prefix("template parsing error: ")
+                        .unwrap_or(&error),
+                )
+            })?;
+            // It is tried before anything happens.
+            let none = EngineEvent::default();
+            template::print(&wanted, &object(&none, FIELDS)).map_err(|error| wrong(&error))?;
+            Some(wanted)
+        }
     };
     let mut text = String::new();
     for event in plane.events() {
@@ -285,9 +294,9 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         }
         let line = match parsed.value("format") {
             None | Some("") => plain(event),
-            Some("json" | "{{json .}}") => json(&object(event), KeyOrder::Stored),
+            Some("json" | "{{json .}}") => json_plain(&object(event, KEYS)),
             Some(_) => match &wanted {
-                Some(wanted) => template::print(wanted, &object(event))
+                Some(wanted) => template::print(wanted, &object(event, FIELDS))
                     .map_err(|message| Output::error(1, message))?,
                 None => String::new(),
             },
@@ -339,7 +348,13 @@ fn plain(event: &EngineEvent) -> String {
     )
 }
 
-fn object(event: &EngineEvent) -> Value {
+/// Fields of an event whose JSON is written otherwise. Source: moby `api/types/events/events.go`.
+const FIELDS: [&str; 3] = ["Scope", "Time", "TimeNano"];
+
+/// How their JSON is written.
+const KEYS: [&str; 3] = ["scope", "time", "timeNano"];
+
+fn object(event: &EngineEvent, [scope, time, nano]: [&'static str; 3]) -> Value {
     let attributes = event
         .attributes
         .iter()
@@ -350,17 +365,9 @@ fn object(event: &EngineEvent) -> Value {
         .saturating_mul(1_000_000_000)
         .saturating_add(micros % 1_000_000 * 1_000);
     let whole = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
-    let from: Arc<str> = event
-        .attributes
-        .get("image")
-        .cloned()
-        .unwrap_or_else(|| "".into());
     Value::object([
         ("Type", Value::string(event.kind)),
         ("Action", Value::string(&event.action)),
-        ("Status", Value::string(&event.action)),
-        ("ID", Value::string(&event.actor)),
-        ("From", Value::string(&from)),
         (
             "Actor",
             Value::object([
@@ -368,8 +375,8 @@ fn object(event: &EngineEvent) -> Value {
                 ("Attributes", Value::object(attributes)),
             ]),
         ),
-        ("Scope", Value::string("local")),
-        ("Time", whole(seconds)),
-        ("TimeNano", whole(nanos)),
+        (scope, Value::string("local")),
+        (time, whole(seconds)),
+        (nano, whole(nanos)),
     ])
 }

@@ -112,6 +112,11 @@ pub fn mark(kind: &str, root: &Field<'_>, scribe: &Scribe) -> (bool, Vec<(String
         let path = match kind {
             "Deployment" | "ReplicaSet" => "spec.template.spec",
             "Pod" => "spec",
+            "Service" => {
+                // The cluster's DNS answers with it.
+                read(root, "spec.externalName", scribe);
+                return (false, Vec::new());
+            }
             _ => return (false, Vec::new()),
         };
         let spec = path
