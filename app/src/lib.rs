@@ -18,6 +18,7 @@ pub mod gallery;
 pub mod permalink;
 pub mod export;
 pub mod mechanism;
+pub mod screen;
 pub mod model;
 pub mod control;
 pub mod editor;

@@ -12,6 +12,7 @@ use yew::{AttrValue, Reducible};
 
 use crate::files;
 use crate::permalink::{self, Scene};
+use crate::screen::{self, Places};
 use crate::ui::detail::Detail;
 use crate::ui::watch::Look;
 
@@ -87,6 +88,10 @@ pub struct ConsoleEntry {
     pub number: u32,
     /// The line and its output; of a `watch` the last one.
     pub printed: Rc<Printed>,
+    /// What a `watch` marks in it.
+    pub marks: Rc<Places>,
+    /// Runs in a row that a `watch` printed the same.
+    pub equal: u32,
 }
 
 impl ConsoleEntry {
@@ -94,6 +99,28 @@ impl ConsoleEntry {
     #[must_use]
     pub fn watches(&self) -> bool {
         self.printed.every_us > 0
+    }
+
+    /// A `watch` has run again: what it marks now, and whether it goes on.
+    /// Source: `procps-ng/src/watch.c` main.
+    fn draw(&mut self, mut printed: Printed) {
+        let (last, manner) = (&self.printed, printed.manner);
+        let head = manner.head as usize;
+        let mut places = screen::differing(&last.stdout, &printed.stdout, head);
+        let changed = screen::any(&places);
+        // The same moment shown once more is no run.
+        if changed || last.at_us != printed.at_us {
+            let is_enough = manner.until_equal > 0 && self.equal >= manner.until_equal;
+            if changed && manner.until_change || !changed && is_enough {
+                printed.every_us = 0;
+            }
+            self.equal = if changed { 1 } else { self.equal + 1 };
+            if manner.lasting {
+                screen::join(&mut places, &self.marks);
+            }
+            self.marks = Rc::new(if manner.marks { places } else { Places::new() });
+        }
+        self.printed = Rc::new(printed);
     }
 }
 
@@ -507,7 +534,7 @@ impl Reducible for Model {
                 let mut entries = Rc::make_mut(&mut model.console).iter_mut();
                 if let Some(entry) = entries.find(|entry| entry.number == number && entry.watches())
                 {
-                    entry.printed = Rc::new(printed);
+                    entry.draw(printed);
                 }
             }
             Action::Unwatch => model.end_watches(),
@@ -573,7 +600,12 @@ impl Model {
                 self.lines = self.lines.wrapping_add(1);
                 let (entries, number) = (Rc::make_mut(&mut self.console), self.lines);
                 let printed = Rc::new(*printed);
-                entries.push(ConsoleEntry { number, printed });
+                entries.push(ConsoleEntry {
+                    number,
+                    printed,
+                    marks: Rc::default(),
+                    equal: 1,
+                });
                 if entries.len() > CONSOLE_ENTRIES_MAX {
                     entries.remove(0);
                 }
@@ -787,7 +819,7 @@ fn shown(last: &Shown, mut frame: Frame) -> Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sim_core::protocol::Deed;
+    use sim_core::protocol::{Deed, Manner};
 
     #[test]
     fn a_link_is_cut_by_a_partition_with_an_end_on_either_side() {
@@ -836,6 +868,61 @@ mod tests {
             ]
         );
         assert!(mending(&faults, "a|x", 5).is_empty());
+    }
+
+    #[test]
+    fn a_watch_marks_what_changed_and_ends_as_it_was_asked_to() {
+        let entry = |manner| ConsoleEntry {
+            number: 1,
+            printed: Rc::new(run("1", 0, manner)),
+            marks: Rc::default(),
+            equal: 1,
+        };
+        fn run(stdout: &str, at_us: u64, manner: Manner) -> Printed {
+            Printed {
+                stdout: stdout.to_owned(),
+                at_us,
+                every_us: 1,
+                manner,
+                ..Printed::default()
+            }
+        }
+        let marks = Manner {
+            marks: true,
+            ..Manner::default()
+        };
+        let mut marked = entry(marks);
+        marked.draw(run("2", 5, marks));
+        assert_eq!(*marked.marks, [[true]]);
+        // Drawn once more at the same moment, and at another.
+        marked.draw(run("2", 5, marks));
+        assert_eq!(*marked.marks, [[true]]);
+        marked.draw(run("2", 6, marks));
+        assert_eq!(*marked.marks, [[false]]);
+        assert!(marked.watches());
+        let change = Manner {
+            until_change: true,
+            ..Manner::default()
+        };
+        let mut changing = entry(change);
+        changing.draw(run("1", 5, change));
+        assert!(changing.watches());
+        changing.draw(run("2", 6, change));
+        assert!(!changing.watches() && changing.marks.is_empty());
+        let equal = Manner {
+            until_equal: 2,
+            ..Manner::default()
+        };
+        let mut still = entry(equal);
+        for (text, at, goes_on) in [
+            ("1", 1, true),
+            ("2", 2, true),
+            ("2", 3, true),
+            ("2", 4, false),
+        ] {
+            still.draw(run(text, at, equal));
+            assert_eq!(still.watches(), goes_on, "{at}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use yew::prelude::*;
 use crate::control::{Control, Opening, Start};
 use crate::dom;
 use crate::files;
-use crate::keys;
+use crate::keys::{self, Keys};
 use crate::link::WorkerLink;
 use crate::model::{Action, Engine, Model};
 use crate::permalink;
@@ -131,6 +131,7 @@ pub fn Page() -> Html {
     let language = use_state_eq(first_language);
     let theme = use_state_eq(|| Theme::parse(&dom::kept("podium.theme").unwrap_or_default()));
     let letters = use_state_eq(|| dom::kept("podium.letters").as_deref() != Some("off"));
+    let own_keys = use_state_eq(|| Rc::new(Keys::kept()));
     let plain = use_state_eq(|| dom::kept("podium.plain").as_deref() == Some("on"));
     let silent = use_state_eq(|| dom::kept("podium.silent").as_deref() == Some("on"));
     let control = {
@@ -166,10 +167,11 @@ pub fn Page() -> Html {
     }
     {
         let control = control.clone();
-        let flag = use_memo((), |()| Cell::new(true));
-        flag.set(*letters);
+        let acting = use_memo((), |()| RefCell::new(None));
+        *acting.borrow_mut() = letters.then(|| (*own_keys).clone());
         use_effect_with((), move |()| {
-            let listeners = (keys::listen(control, move || flag.get()), keys::lights());
+            let letters = move || acting.borrow().as_deref().cloned();
+            let listeners = (keys::listen(control, letters), keys::lights());
             move || drop(listeners)
         });
     }
@@ -211,6 +213,13 @@ pub fn Page() -> Html {
         Callback::from(move |chosen: Theme| {
             dom::keep("podium.theme", Some(chosen.word()));
             theme.set(chosen);
+        })
+    };
+    let on_keys = {
+        let own_keys = own_keys.clone();
+        Callback::from(move |keys: Keys| {
+            keys.keep();
+            own_keys.set(Rc::new(keys));
         })
     };
     let setting = |state: &UseStateHandle<bool>, key: &'static str| {
@@ -265,7 +274,7 @@ pub fn Page() -> Html {
             <WhyGraph {t} control={control.clone()} causes={shared.causes.clone()} />
             <Compare {t} control={control.clone()} branches={shown.clock.branches.len() as u32} compared={shared.compared.clone()} />
             <Palette {t} control={control.clone()} worlds={shown.worlds.clone()} {workers} />
-            <Help {t} letters={*letters} {on_letters} plain={*plain} {on_plain} silent={*silent} {on_silent} />
+            <Help {t} letters={*letters} {on_letters} keys={(*own_keys).clone()} {on_keys} plain={*plain} {on_plain} silent={*silent} {on_silent} />
             <Live {t} worlds={shown.worlds.clone()} silent={*silent} />
         </div>
     }

@@ -238,6 +238,23 @@ pub struct Printed {
     pub names: Vec<Mention>,
     /// Of a `watch`, the time between two runs in microseconds; zero: it has ended, or is none.
     pub every_us: u64,
+    /// Of a `watch`, what is made of its changes.
+    pub manner: Manner,
+}
+
+/// What a `watch` makes of what differs from its last run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manner {
+    /// Rows above the command's own output.
+    pub head: u32,
+    /// Whether it is marked.
+    pub marks: bool,
+    /// Whether the marks stay.
+    pub lasting: bool,
+    /// Whether it is the end.
+    pub until_change: bool,
+    /// How many runs without a difference are; zero: none are.
+    pub until_equal: u32,
 }
 
 /// The name of an object within a text.

@@ -57,11 +57,39 @@ test("a watch follows the clock, the slider and what is done, until it is stoppe
   await close();
 });
 
+test("a watch marks what changed, and ends when it was asked to", async () => {
+  const { page, problems, close } = await frozen(30);
+  const marks = () => entry(page).locator("mark").allTextContents();
+  await say(page, "watch -d kubectl get nodes worker-1 --no-headers");
+  assert.deepEqual(await marks(), []);
+  await seek(page, 33);
+  await shows(page, "00:00:33 2026");
+  // The header's clock is no part of what is compared: one digit of the age is.
+  assert.deepEqual(await marks(), ["3"]);
+  await seek(page, 34);
+  await shows(page, "00:00:34 2026");
+  assert.deepEqual(await marks(), ["4"]);
+  assert.deepEqual(await axe(page, "panel-console"), []);
+  // Until something changes: more time alone is no change, another number of replicas is.
+  await page.getByTestId("console-input").fill("watch -g kubectl get deployment poll -o jsonpath={.spec.replicas}");
+  await page.keyboard.press("Enter");
+  await shows(page, "00:00:34 2026\n\n3");
+  await seek(page, 36);
+  await shows(page, "00:00:36 2026");
+  assert.equal(await page.locator("[data-watching]").count(), 1);
+  await page.getByTestId("console-input").fill("kubectl scale deployment poll --replicas=5");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => !document.querySelector("[data-watching]"));
+  assert.match(await page.locator(".console-entry").nth(-2).locator("pre").nth(1).textContent(), /\n5$/);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
 test("a watch of what acts is refused in words", async () => {
   const { page, problems, close } = await frozen(30);
   const hash = await at(page, 30);
   assert.match(await say(page, "watch kubectl delete pod --all"), /only what looks can be repeated/);
-  assert.match(await say(page, "watch -d kubectl get pods"), /-d is not modelled; known: -n, -t, -w, -x/);
+  assert.match(await say(page, "watch -z kubectl get pods"), /invalid option -- 'z'\s+Usage:/);
   assert.equal(await page.locator("[data-watching]").count(), 0);
   assert.equal(await at(page, 30), hash);
   assert.deepEqual(problems, []);

@@ -10,6 +10,7 @@ use crate::control::Control;
 use crate::dom;
 use crate::format::clock;
 use crate::model::{Action, ConsoleEntry};
+use crate::screen::{self, Places};
 use crate::text::Text;
 
 /// What the console needs.
@@ -180,7 +181,7 @@ pub fn Console(props: &ConsoleProps) -> Html {
             <div class="console-log" role="log" tabindex="0" aria-labelledby="console-title" aria-describedby="console-log-hint" data-testid="console-log" ref={log} onkeydown={on_walk}>
                 if props.entries.is_empty() { <p class="quiet">{ t.console_hint() }</p> }
                 { for props.entries.iter().enumerate().map(|(place, entry)| html! {
-                    <Entry key={entry.number} {t} control={props.control.clone()} printed={entry.printed.clone()} last={place == last} />
+                    <Entry key={entry.number} {t} control={props.control.clone()} printed={entry.printed.clone()} marks={entry.marks.clone()} last={place == last} />
                 }) }
             </div>
             if !offered.1.is_empty() {
@@ -207,6 +208,8 @@ struct EntryProps {
     t: Text,
     control: Control,
     printed: Rc<Printed>,
+    /// What a `watch` marks in it.
+    marks: Rc<Places>,
     /// Whether it is where Tab arrives.
     last: bool,
 }
@@ -243,27 +246,50 @@ fn Entry(props: &EntryProps) -> Html {
     }
 }
 
-/// Standard output; names of objects lead to them.
+/// Standard output; names of objects lead to them, and what a `watch` marks is marked.
 fn named(props: &EntryProps) -> Vec<Html> {
     let text = props.printed.stdout.trim_end();
+    let marks = screen::marks(text, &props.marks, props.printed.manner.head as usize);
+    let mut marks = marks.iter().peekable();
+    // The text from one byte to another, with its marks.
+    let mut marked = |mut at: usize, to: usize, is_last: bool| -> Vec<Html> {
+        let mut parts = Vec::new();
+        while let Some(mark) = marks.peek() {
+            if mark.from >= to && !is_last {
+                break;
+            }
+            let (from, end) = (mark.from.max(at), mark.to.min(to).max(mark.from));
+            let blanks = if mark.to > to { 0 } else { mark.blanks };
+            let shown = text.get(from..end).unwrap_or_default().to_owned() + &" ".repeat(blanks);
+            parts.push(html! { { text.get(at..from).unwrap_or_default().to_owned() + &mark.gap } });
+            parts.push(html! { <mark>{ shown }</mark> });
+            at = end.max(at);
+            if mark.to > to {
+                break;
+            }
+            marks.next();
+        }
+        parts.push(html! { { text.get(at..to).unwrap_or_default() } });
+        parts
+    };
     let mut parts = Vec::new();
     let mut at = 0;
     for name in &props.printed.names {
         let (from, to) = (name.from as usize, name.to as usize);
-        let (Some(before), Some(word)) = (text.get(at..from), text.get(from..to)) else {
+        if from < at || text.get(from..to).is_none() {
             continue;
-        };
+        }
         let on_select = {
             let (control, name) = (props.control.clone(), name.clone());
             Callback::from(move |_: MouseEvent| control.select(&name))
         };
-        parts.push(html! { { before } });
+        parts.extend(marked(at, from, false));
         parts.push(html! {
             <button type="button" class="name" tabindex="-1" title={props.t.name_show(&name.object)} data-workload={name.workload.clone()}
-                data-orchestrator={name.orchestrator.clone()} data-object={name.object.clone()} data-testid="console-name" onclick={on_select}>{ word }</button>
+                data-orchestrator={name.orchestrator.clone()} data-object={name.object.clone()} data-testid="console-name" onclick={on_select}>{ for marked(from, to, false) }</button>
         });
         at = to;
     }
-    parts.push(html! { { text.get(at..).unwrap_or_default() } });
+    parts.extend(marked(at, text.len(), true));
     parts
 }

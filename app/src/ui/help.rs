@@ -1,8 +1,11 @@
-//! The sheet of keys.
+//! The sheet of keys, where those of one letter can be exchanged for others.
 
-use web_sys::HtmlInputElement;
+use std::rc::Rc;
+
+use web_sys::{HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
+use crate::keys::{Command, Keys};
 use crate::text::Text;
 
 /// What the sheet needs.
@@ -14,6 +17,10 @@ pub struct HelpProps {
     pub letters: bool,
     /// Switches them.
     pub on_letters: Callback<bool>,
+    /// Which they are.
+    pub keys: Rc<Keys>,
+    /// Exchanges some.
+    pub on_keys: Callback<Keys>,
     /// Whether texts are edited in a plain text area.
     pub plain: bool,
     /// Switches that.
@@ -37,28 +44,15 @@ pub fn Help(props: &HelpProps) -> Html {
         html! { <label class="check"><input type="checkbox" checked={on} data-testid={id} onchange={on_change} />{ title }</label> }
     };
     let rows = [
-        ("Space  .", t.help_space()),
+        ("Space", t.help_space()),
         ("← →", t.help_arrows()),
         ("Home End", t.help_home()),
-        ("[ ]", t.help_brackets()),
-        ("f", t.help_fork()),
-        ("- =", t.help_speed()),
-        ("x n", t.help_kill()),
-        ("x r, x p, x i", t.help_break()),
         ("Delete", t.help_delete()),
-        ("w", t.help_why()),
-        ("d", t.help_inspect()),
-        ("p", t.help_present()),
-        ("m, Shift+M", t.help_bookmark()),
-        ("t", t.views()),
-        ("z, Shift+Z", t.help_detail()),
         ("Ctrl+Z", t.help_undo()),
         ("Ctrl+K", t.help_palette()),
         ("Ctrl+S", t.help_share()),
-        ("1 2 3 4", t.help_panels()),
         ("Ctrl+Enter", t.help_apply()),
         ("Ctrl+C, L, R", t.help_console()),
-        ("?", t.help_question()),
     ];
     html! {
         <dialog id="help" aria-labelledby="help-title" data-testid="help">
@@ -68,9 +62,93 @@ pub fn Help(props: &HelpProps) -> Html {
                 { check(props.letters, t.help_keys_on(), "help-letters", &props.on_letters) }
                 { check(props.plain, t.help_plain(), "help-plain", &props.on_plain) }
                 { check(props.silent, t.help_silent(), "help-silent", &props.on_silent) }
+                <Letters {t} keys={props.keys.clone()} on_keys={props.on_keys.clone()} />
+                <h3>{ t.keys_fixed() }</h3>
                 <dl class="keys">{ for rows.iter().map(|(key, does)| html! { <div><dt><kbd>{ *key }</kbd></dt><dd>{ *does }</dd></div> }) }</dl>
                 <div class="dialog-buttons"><button type="submit" class="primary">{ t.close() }</button></div>
             </form>
         </dialog>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct LettersProps {
+    t: Text,
+    keys: Rc<Keys>,
+    on_keys: Callback<Keys>,
+}
+
+/// Keys of one letter: each is a button that takes another key.
+#[component]
+fn Letters(props: &LettersProps) -> Html {
+    let (t, keys) = (props.t, &props.keys);
+    // The command whose key is awaited.
+    let awaited = use_state_eq(|| None::<Command>);
+    let row = |command: Command| {
+        let (key, does) = (keys.of(command), command.title(t));
+        let is_awaited = *awaited == Some(command);
+        let on_press = {
+            let awaited = awaited.clone();
+            move |_: MouseEvent| awaited.set(Some(command))
+        };
+        let on_key = {
+            let (awaited, keys, on_keys) = (awaited.clone(), keys.clone(), props.on_keys.clone());
+            move |event: KeyboardEvent| {
+                let key = event.key();
+                let none = matches!(key.as_str(), "Backspace" | "Delete");
+                let takes = none || Keys::can_be(&key);
+                if !is_awaited || event.ctrl_key() || event.meta_key() || event.alt_key() {
+                    return;
+                }
+                if takes || key == "Escape" {
+                    event.prevent_default();
+                    event.stop_propagation();
+                    awaited.set(None);
+                }
+                if takes {
+                    let mut keys = (*keys).clone();
+                    keys.choose(command, if none { "" } else { &key });
+                    on_keys.emit(keys);
+                }
+            }
+        };
+        let on_leave = {
+            let awaited = awaited.clone();
+            move |_: FocusEvent| awaited.set(None)
+        };
+        let shown = if is_awaited {
+            t.key_press().to_owned()
+        } else if key.is_empty() {
+            t.key_none().to_owned()
+        } else if command.follows() && !keys.of(Command::Break).is_empty() {
+            format!("{} {key}", keys.of(Command::Break))
+        } else {
+            key.to_owned()
+        };
+        let other = keys.find(key, command.follows());
+        let other = other.filter(|other| *other != command && !key.is_empty());
+        let id = format!("key-{}", command.name());
+        let conflict = other.map(|_| format!("{id}-conflict"));
+        html! {
+            <div key={command.name()}>
+                <dt><button type="button" class="small" aria-label={t.key_change(does, &shown)} aria-describedby={conflict.clone()} data-testid={id}
+                    onclick={on_press} onkeydown={on_key} onblur={on_leave}><kbd>{ shown }</kbd></button></dt>
+                <dd>{ does }
+                    if let Some(other) = other { <span class="key-conflict" id={conflict} data-testid={format!("conflict-{}", command.name())}>{ "▲ " }{ t.key_conflict(key, other.title(t)) }</span> }
+                </dd>
+            </div>
+        }
+    };
+    let on_reset = {
+        let on_keys = props.on_keys.clone();
+        move |_: MouseEvent| on_keys.emit(Keys::default())
+    };
+    html! {
+        <>
+        <p id="keys-hint" class="quiet">{ t.keys_hint() }</p>
+        <p class="sr-only" role="status">{ if awaited.is_some() { t.key_press() } else { "" } }</p>
+        <dl class="keys">{ for Command::all().map(row) }</dl>
+        <p><button type="button" data-testid="keys-reset" disabled={keys.are_first()} onclick={on_reset}>{ t.keys_reset() }</button></p>
+        </>
     }
 }

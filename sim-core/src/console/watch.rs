@@ -24,6 +24,14 @@ pub struct Watch {
     pub interval_us: u64,
     /// Whether there is a header.
     pub has_title: bool,
+    /// Whether a command that fails ends it.
+    pub until_error: bool,
+    /// Whether what changed is marked, and whether the marks stay.
+    pub marks: (bool, bool),
+    /// Whether a change ends it.
+    pub until_change: bool,
+    /// How many runs without a change end it; zero: none do.
+    pub until_equal: u32,
     /// As the header shows it.
     pub title: String,
     /// What is run.
@@ -54,10 +62,31 @@ pub fn parse(line: &str) -> Option<Result<Watch, Output>> {
     }
 }
 
+/// Long options, with the letters that they stand for.
+const LONG: [(&str, char); 13] = [
+    ("--chgexit", 'g'),
+    ("--color", 'c'),
+    ("--differences", 'd'),
+    ("--equexit", 'q'),
+    ("--errexit", 'e'),
+    ("--exec", 'x'),
+    ("--help", 'h'),
+    ("--interval", 'n'),
+    ("--no-color", 'C'),
+    ("--no-rerun", 'r'),
+    ("--no-title", 't'),
+    ("--no-wrap", 'w'),
+    ("--precise", 'p'),
+];
+
 fn read(words: &[String]) -> Result<Watch, Output> {
     let mut watch = Watch {
         interval_us: 2_000_000,
         has_title: true,
+        until_error: false,
+        marks: (false, false),
+        until_change: false,
+        until_equal: 0,
         title: String::new(),
         command: String::new(),
     };
@@ -65,36 +94,64 @@ fn read(words: &[String]) -> Result<Watch, Output> {
     let mut words = words.iter().map(String::as_str).peekable();
     // Options end at the first word that is none: the rest is the command's.
     while let Some(word) = words.next_if(|word| word.starts_with('-') && word.len() > 1) {
-        let mut value = |text: Option<&str>| {
-            let text = text
-                .filter(|text| !text.is_empty())
-                .or_else(|| words.next());
-            let text = text.ok_or_else(|| usage("watch: option requires an argument -- 'n'\n"))?;
-            let parsed = micros(text).ok_or_else(|| {
-                Output::error(1, format!("watch: failed to parse argument: '{text}'"))
-            })?;
-            watch.interval_us = parsed.max(INTERVAL_MIN_US);
-            Ok(())
+        if word == "--" {
+            break;
+        }
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) if word.starts_with("--") => (name, Some(value)),
+            _ => (word, None),
         };
-        match word {
-            "--" => break,
-            "-t" | "--no-title" => watch.has_title = false,
-            "-x" | "--exec" => executes = true,
-            // Lines are not cut here.
-            "-w" | "--no-wrap" => {}
-            "--interval" => value(None)?,
-            _ => match word
-                .strip_prefix("--interval=")
-                .or_else(|| word.strip_prefix("-n"))
-            {
-                Some(text) => value(Some(text))?,
-                None => {
+        let mut rest = word.trim_start_matches('-');
+        let mut value = value;
+        let mut letters = Vec::new();
+        if word.starts_with("--") {
+            let known = LONG.iter().find(|(long, _)| *long == name);
+            let (_, letter) =
+                known.ok_or_else(|| usage(&format!("watch: unrecognized option '{word}'\n")))?;
+            letters.push(*letter);
+        } else {
+            // Letters stand together; what follows one that takes a value is the value.
+            while let Some(letter) = rest.chars().next() {
+                letters.push(letter);
+                rest = &rest[letter.len_utf8()..];
+                if "dnq".contains(letter) {
+                    value = Some(rest).filter(|rest| !rest.is_empty());
+                    break;
+                }
+            }
+        }
+        for letter in letters {
+            let mut given = || {
+                let text = value.or_else(|| words.next());
+                text.ok_or_else(|| {
+                    usage(&format!(
+                        "watch: option requires an argument -- '{letter}'\n"
+                    ))
+                })
+            };
+            match letter {
+                'd' => watch.marks = (true, watch.marks.1 || value.is_some()),
+                'e' => watch.until_error = true,
+                'g' => watch.until_change = true,
+                'h' => return Err(Output::text(help())),
+                'n' => watch.interval_us = number(given()?)?.max(INTERVAL_MIN_US),
+                'q' => {
+                    let runs = number(given()?)? / 1_000_000;
+                    watch.until_equal = u32::try_from(runs).unwrap_or(u32::MAX);
+                }
+                't' => watch.has_title = false,
+                'x' => executes = true,
+                // Lines are not cut here, nothing is coloured, each run is on time, and there is no
+                // window to be resized.
+                'w' | 'c' | 'C' | 'p' | 'r' => {}
+                'b' | 'v' => {
                     return Err(Output::error(
                         1,
-                        format!("watch: {word} is not modelled; known: -n, -t, -w, -x"),
+                        format!("watch: -{letter} is not modelled"),
                     ));
                 }
-            },
+                _ => return Err(usage(&format!("watch: invalid option -- '{letter}'\n"))),
+            }
         }
     }
     let words: Vec<&str> = words.collect();
@@ -113,13 +170,50 @@ fn read(words: &[String]) -> Result<Watch, Output> {
     Ok(watch)
 }
 
+fn number(text: &str) -> Result<u64, Output> {
+    micros(text)
+        .ok_or_else(|| Output::error(1, format!("watch: failed to parse argument: '{text}'")))
+}
+
 fn usage(before: &str) -> Output {
-    Output::error(
-        1,
-        format!(
-            "{before}\nUsage:\n watch [options] command\n\nOptions:\n  -n, --interval <secs>  seconds to wait between updates\n  -t, --no-title         turn off header\n  -w, --no-wrap          turn off line wrapping\n  -x, --exec             pass command to exec instead of \"sh -c\"\n"
+    Output::error(1, before.to_owned() + &help())
+}
+
+/// Source: `procps-ng/src/watch.c` usage; options that are not modelled are not in it.
+fn help() -> String {
+    let options = [
+        ("c, --color", "interpret ANSI color and style sequences"),
+        (
+            "C, --no-color",
+            "do not interpret ANSI color and style sequences",
         ),
-    )
+        (
+            "d, --differences[=<permanent>]",
+            "highlight changes between updates",
+        ),
+        ("e, --errexit", "exit if command has a non-zero exit"),
+        ("g, --chgexit", "exit when output from command changes"),
+        (
+            "q, --equexit <cycles>",
+            "exit when output from command does not change",
+        ),
+        ("n, --interval <secs>", "seconds to wait between updates"),
+        ("p, --precise", "attempt run command in precise intervals"),
+        ("r, --no-rerun", "do not rerun program on window resize"),
+        ("t, --no-title", "turn off header"),
+        ("w, --no-wrap", "turn off line wrapping"),
+        ("x, --exec", "pass command to exec instead of \"sh -c\""),
+    ];
+    let mut text = "\nUsage:\n watch [options] command\n\nOptions:\n".to_owned();
+    for (option, does) in options {
+        // What has no room beside it stands below.
+        let gap = match option.len() {
+            0..=21 => " ".repeat(22 - option.len()),
+            _ => format!("\n{}", " ".repeat(25)),
+        };
+        text.push_str(&format!("  -{option}{gap}{does}\n"));
+    }
+    text + "\n -h, --help     display this help and exit\n"
 }
 
 /// Seconds with a point or, as everywhere in the real tool, a comma.
@@ -155,11 +249,19 @@ impl Watch {
         }
         text.push_str(&output.stdout);
         text.push_str(&output.stderr);
-        Output {
-            stdout: text,
-            stderr: String::new(),
-            code: 0,
+        if self.until_error && output.code != 0 {
+            return Output {
+                stdout: text,
+                stderr: "command exit with a non-zero status, press a key to exit\n".to_owned(),
+                code: 8,
+            };
         }
+        Output::text(text)
+    }
+
+    /// Rows above the command's own output.
+    pub fn head(&self) -> u32 {
+        if self.has_title { 2 } else { 0 }
     }
 
     /// Interval and command to the left, host and time to the right, as `output_header` fits them in.
@@ -247,14 +349,58 @@ mod tests {
         assert_eq!(parse("watch sim time | head"), None);
         for (line, word) in [
             ("watch", "Usage:"),
-            ("watch -n", "requires an argument"),
+            ("watch -n", "requires an argument -- 'n'"),
+            ("watch -tq", "requires an argument -- 'q'"),
             ("watch -n x sim time", "failed to parse argument: 'x'"),
-            ("watch -d sim time", "-d is not modelled"),
+            ("watch -b sim time", "-b is not modelled"),
+            ("watch -z sim time", "invalid option -- 'z'\n\nUsage:"),
+            ("watch --zz sim time", "unrecognized option '--zz'"),
         ] {
             let refusal = parse(line).expect("a watch").expect_err(line);
             assert!(refusal.stderr.contains(word), "{refusal:?}");
             assert_eq!(refusal.code, 1);
         }
+    }
+
+    #[test]
+    fn letters_stand_together_and_values_follow_theirs() {
+        let found = watch("watch -tgn5 sim time");
+        assert_eq!(
+            (found.has_title, found.until_change, found.interval_us),
+            (false, true, 5_000_000)
+        );
+        assert_eq!(watch("watch sim time").marks, (false, false));
+        assert_eq!(watch("watch -d sim time").marks, (true, false));
+        for line in [
+            "watch -d1 sim time",
+            "watch --differences=permanent sim time",
+        ] {
+            assert_eq!(watch(line).marks, (true, true), "{line}");
+        }
+        let found = watch("watch -tq 3 -g sim time");
+        assert_eq!(
+            (found.head(), found.until_change, found.until_equal),
+            (0, true, 3)
+        );
+        let help = parse("watch --help")
+            .expect("a watch")
+            .expect_err("no command");
+        assert_eq!(help.code, 0);
+        assert!(help.stdout.contains("\n  -d, --differences[=<permanent>]\n                         highlight changes between updates\n"), "{}", help.stdout);
+        assert!(
+            help.stdout
+                .contains("\n  -n, --interval <secs>  seconds to wait between updates\n")
+        );
+    }
+
+    #[test]
+    fn a_command_that_fails_ends_a_watch_that_asks_for_it() {
+        let session = session();
+        let line = "kubectl get pod none";
+        assert_eq!(watch(&format!("watch {line}")).frame(&session).code, 0);
+        let frame = watch(&format!("watch -e {line}")).frame(&session);
+        assert_eq!(frame.code, 8);
+        assert!(frame.stderr.contains("press a key to exit"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::console::{Output, Session, watch};
 use crate::engine::command::Orchestrator;
 use crate::engine::world::{Plane, World};
 use crate::kube::kinds::Kind;
-use crate::protocol::{DENSE_UNITS, Mention, Printed};
+use crate::protocol::{DENSE_UNITS, Manner, Mention, Printed};
 
 use super::{EngineHost, view};
 
@@ -52,6 +52,7 @@ impl EngineHost {
             code: output.code,
             at_us: self.session.history.now().as_micros(),
             every_us: 0,
+            manner: Manner::default(),
         }
     }
 
@@ -61,13 +62,20 @@ impl EngineHost {
         if line.len() > MAX_CONSOLE_LINE {
             return None;
         }
-        let (output, interval_us) = match watch::parse(line)? {
-            Ok(watch) => (watch.frame(&self.session), watch.interval_us),
-            Err(refusal) => (refusal, 0),
+        let watch = match watch::parse(line)? {
+            Ok(watch) => watch,
+            Err(refusal) => return Some(self.printed(line.to_owned(), refusal)),
         };
-        let mut printed = self.printed(line.to_owned(), output);
+        let mut printed = self.printed(line.to_owned(), watch.frame(&self.session));
         if printed.code == 0 {
-            printed.every_us = interval_us;
+            printed.every_us = watch.interval_us;
+            printed.manner = Manner {
+                head: watch.head(),
+                marks: watch.marks.0,
+                lasting: watch.marks.1,
+                until_change: watch.until_change,
+                until_equal: watch.until_equal,
+            };
         }
         Some(printed)
     }
