@@ -206,6 +206,7 @@ impl Control {
     fn leave(&self) {
         self.0.to_inspect.take();
         self.0.inspecting.take();
+        self.0.branches.set((0, 0));
         dom::dialog("inspector", false);
     }
 
@@ -266,7 +267,10 @@ impl Control {
                     .replace((frame.branches.len(), frame.branch));
                 if known > 0 && frame.branches.len() > known {
                     self.haunt(current);
-                } else if frame.branches.len() <= 1 && self.model().ghost.is_some() {
+                } else if known > 1 && frame.branches.len() == 1 {
+                    self.act(Action::Dropped(known - 1));
+                }
+                if frame.branches.len() <= 1 && self.model().ghost.is_some() {
                     self.act(Action::Ghost(None));
                 }
                 let model = self.model();

@@ -210,6 +210,8 @@ pub struct Model {
     pub restored: bool,
     /// Whether the browser refuses to keep the session.
     pub unkept: bool,
+    /// Branches that went when the experiment was run again from its beginning, until that was read.
+    pub dropped: usize,
     /// Why the link of the address could not be opened.
     pub link_fault: Option<permalink::Fault>,
     /// Why the engine was started again.
@@ -265,6 +267,7 @@ impl Model {
             machine: String::new(),
             restored,
             unkept: false,
+            dropped: 0,
             link_fault: None,
             crash: None,
             recording: None,
@@ -422,6 +425,8 @@ pub enum Action {
     Settle,
     /// Whether the browser refuses to keep the session.
     Unkept(bool),
+    /// So many branches went when the experiment was run again; zero: that was read.
+    Dropped(usize),
     /// A link could not be opened.
     LinkFault(Option<permalink::Fault>),
     /// The engine stopped for this reason and was started again; none: that was read.
@@ -478,6 +483,7 @@ impl Reducible for Model {
                 model.bookmarks = Rc::default();
                 model.range = None;
                 model.ghost = None;
+                model.dropped = 0;
                 model.service.clear();
                 model.refusal = None;
                 model.restored = false;
@@ -500,6 +506,7 @@ impl Reducible for Model {
             Action::Dismiss => model.refusal = None,
             Action::Settle => model.restored = false,
             Action::Unkept(unkept) => model.unkept = unkept,
+            Action::Dropped(branches) => model.dropped = branches,
             Action::LinkFault(fault) => model.link_fault = fault,
             Action::Crashed(reason) => {
                 if reason.is_some() {

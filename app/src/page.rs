@@ -323,6 +323,10 @@ fn notices(t: Text, control: &Control, model: &Model) -> Html {
             if model.unkept {
                 <p class="notice" role="status" data-testid="unkept">{ t.unkept() }</p>
             }
+            if model.dropped > 0 {
+                <p class="notice" role="status" data-testid="dropped">{ t.branches_dropped(model.dropped as u64) }{ " " }
+                    <button type="button" class="small" onclick={act(|control| control.act(Action::Dropped(0)))}>{ t.dismiss() }</button></p>
+            }
             if model.restored {
                 <p class="notice" data-testid="restored">{ t.restored() }{ " " }
                     <button type="button" class="small" onclick={act(Control::fresh)}>{ t.restored_discard() }</button>{ " " }

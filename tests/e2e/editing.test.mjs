@@ -214,3 +214,26 @@ test("the last manifest stays, and a tab that is closed leaves the focus at its 
   assert.deepEqual(problems, []);
   await close();
 });
+
+test("branches that a new script does away with are told", async () => {
+  const { page, problems, close } = await frozen(30);
+  await page.getByTestId("fork").click();
+  await page.getByTestId("branch").waitFor();
+  await tab(page, "faults");
+  await type(page, "60s", "70s");
+  const told = page.getByTestId("dropped");
+  await told.filter({ hasText: "its other branch is gone" }).waitFor();
+  await page.getByTestId("language-zh-TW").click();
+  await told.filter({ hasText: "另外 1 個分支不再存在" }).waitFor();
+  await told.getByRole("button").click();
+  await told.waitFor({ state: "detached" });
+  // Another experiment has no branches to lose.
+  await page.getByTestId("fork").click();
+  await page.getByTestId("branch").waitFor();
+  await page.getByTestId("experiment-open").click();
+  await page.getByTestId("experiment-start").click();
+  await page.getByTestId("branch").waitFor({ state: "detached" });
+  assert.equal(await told.count(), 0);
+  assert.deepEqual(problems, []);
+  await close();
+});

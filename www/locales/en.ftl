@@ -28,6 +28,10 @@ theme-light = Light
 theme-dark = Dark
 help = Help
 experiment = Experiment…
+branches-dropped = { $count ->
+    [one] Machines and fault script are told from the start: the experiment was run again with them, and its other branch is gone.
+   *[other] Machines and fault script are told from the start: the experiment was run again with them, and its { $count } other branches are gone.
+}
 restored = Restored your last session.
 restored-discard = Start fresh
 dismiss = Dismiss

@@ -28,6 +28,9 @@ theme-light = 淺色
 theme-dark = 深色
 help = 說明
 experiment = 實驗設定…
+branches-dropped = { $count ->
+   *[other] 機器與故障清單從頭就有效：實驗已依新的內容重新執行，另外 { $count } 個分支不再存在。
+}
 restored = 已還原上次的工作。
 restored-discard = 重新開始
 dismiss = 關閉
