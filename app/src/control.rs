@@ -206,7 +206,6 @@ impl Control {
     fn leave(&self) {
         self.0.to_inspect.take();
         self.0.inspecting.take();
-        self.0.branches.set((0, 0));
         dom::dialog("inspector", false);
     }
 
@@ -243,7 +242,11 @@ impl Control {
                 }
                 false
             }
-            Reply::Checked { .. } => {
+            Reply::Checked { revision, .. } => {
+                // Another experiment: nobody misses the branches of the last one.
+                if *revision == 0 {
+                    self.0.branches.set((0, 0));
+                }
                 if let Some((_, _, begun)) = &mut *self.0.to_inspect.borrow_mut() {
                     *begun = true;
                 }
