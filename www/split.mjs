@@ -26,6 +26,14 @@ function read(bytes) {
   return module;
 }
 
+// For bytes, as wasm-opt did with the whole: a part has less to keep.
+function small(module) {
+  binaryen.setOptimizeLevel(2);
+  binaryen.setShrinkLevel(2);
+  module.optimize();
+  return write(module);
+}
+
 function write(module) {
   if (!module.validate()) throw new Error("the divided worker is not valid WebAssembly");
   const bytes = module.emitBinary();
@@ -103,7 +111,7 @@ function firstOf(module, belongs, reached, called) {
   for (const name of called) module.addFunctionExport(name, `${PREFIX}f${name}`);
   for (const { name, give } of shared(module)) give(`${PREFIX}${name}`);
   module.runPasses(["remove-unused-module-elements"]);
-  return write(module);
+  return small(module);
 }
 
 // The rest, and the names of what it calls in the first part.
@@ -121,7 +129,7 @@ function restOf(module, belongs, reached) {
   module.addTableImport(slots, FIRST, slots);
   module.runPasses(["remove-memory-init", "remove-unused-module-elements"]);
   const called = functionsOf(module).filter((known) => known.module === FIRST).map(({ name }) => name);
-  return { rest: write(module), called };
+  return { rest: small(module), called };
 }
 
 const exportsOf = (module) => each(module.getNumExports(), (index) => module.getExportByIndex(index), binaryen.getExportInfo);
