@@ -287,7 +287,7 @@ impl ApiServer {
         }
         own_service::found(turn);
         let revision = turn.store.bump();
-        for value in rbac::bootstrap() {
+        for value in rbac::bootstrap::roles().into_iter().chain(rbac::bootstrap::bindings()) {
             let Some(kind) = super::kinds::of_word(value.str_at(&["kind"]).unwrap_or("")) else {
                 continue;
             };
@@ -387,6 +387,9 @@ pub(crate) fn conflict(kind: &Kind, name: &str, message: String) -> Refusal {
 
 /// Leaves the trace line of a request from outside.
 pub(crate) fn note(verb: &'static str, kind: &'static Kind, name: &str, turn: &mut Turn<'_, '_>) {
+    if kind.kind == "ClusterRole" {
+        rbac::aggregation::look(turn);
+    }
     let name = Name::plain(turn.ctx.symbols.intern(name));
     turn.note("kube.apiserver", verb, singular(kind), name, Detail::None);
 }

@@ -28,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::time::{SimDuration, SimTime};
 
 use super::apiserver::ApiServer;
+use super::apiserver::rbac::aggregation;
 use super::event::{Event, Key};
 use super::heartbeat::Heartbeats;
 use super::limiter::Limiter;
@@ -298,6 +299,7 @@ impl Controllers {
             Key::NodeTaints(node) => self.node_lifecycle.taint_pass(node, turn),
             Key::NodeEvictions(node) => self.taint_eviction.sync(node, turn),
             Key::ServiceAccounts => service_account::sync(turn),
+            Key::ClusterRoles => aggregation::sync(turn),
             Key::Namespaces => unreachable!("the API server's own"),
         }
     }

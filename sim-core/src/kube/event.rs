@@ -28,6 +28,8 @@ pub enum Key {
     Namespaces,
     /// The service account controller: namespaces that may lack their account.
     ServiceAccounts,
+    /// The aggregation of ClusterRoles.
+    ClusterRoles,
     /// Operators: objects that they look after, and that may not be as planned.
     Operators,
 }

@@ -14,7 +14,8 @@ use super::store::Store;
 /// Loops by the names that `kube-controller-manager --controllers` knows them by, the scheduler, and
 /// the operators that a person brings.
 /// Source: `cmd/kube-controller-manager/names/controller_names.go`.
-pub const LOOPS: [&str; 20] = [
+pub const LOOPS: [&str; 21] = [
+    "clusterrole-aggregation-controller",
     "cronjob-controller",
     "daemonset-controller",
     "deployment-controller",
@@ -156,6 +157,7 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         Event::Sync(Key::NodeEvictions(_)) | Event::TolerationEnds(_) => {
             "taint-eviction-controller"
         }
+        Event::Sync(Key::ClusterRoles) => "clusterrole-aggregation-controller",
         Event::Sync(Key::ServiceAccounts) => "serviceaccount-controller",
         Event::Sync(Key::Namespaces) => "namespace-controller",
         Event::DisruptionStale(_) => "disruption-controller",

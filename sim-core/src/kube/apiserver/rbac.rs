@@ -3,14 +3,16 @@
 //! Sources: `plugin/pkg/auth/authorizer/rbac/{rbac.go,bootstrappolicy/policy.go}`,
 //! `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go`.
 //!
-//! Of the roles that a fresh cluster has there are `cluster-admin`, `admin`, `edit` and `view`; those of
-//! the components (`system:…`) are not modelled, and no component is asked. Roles are not aggregated:
-//! labels on a ClusterRole add nothing to these.
+//! A fresh cluster has upstream's roles and bindings ([`bootstrap`]); ClusterRoles with an aggregation
+//! rule are made of others ([`aggregation`]). No component is asked.
+
+pub mod aggregation;
+pub mod bootstrap;
 
 use std::sync::Arc;
 
 use crate::kube::kinds::{Kind, of_word};
-use crate::kube::render::{View, object};
+use crate::kube::render::View;
 use crate::kube::rows::read as fields;
 use crate::manifest::value::Value;
 
@@ -39,11 +41,12 @@ impl Who {
             groups.push("system:serviceaccounts".into());
             groups.push(format!("system:serviceaccounts:{namespace}").into());
         }
-        let everybody = match user {
-            "system:anonymous" => "system:unauthenticated",
-            _ => "system:authenticated",
+        // Whoever is said to be unauthenticated is not authenticated besides.
+        let (everybody, other) = match user {
+            "system:anonymous" => ("system:unauthenticated", ""),
+            _ => ("system:authenticated", "system:unauthenticated"),
         };
-        if !groups.iter().any(|group| &**group == everybody) {
+        if !groups.iter().any(|group| **group == *everybody || **group == *other) {
             groups.push(everybody.into());
         }
         Self {
@@ -193,170 +196,14 @@ pub fn place<'a>(kind: &Kind, namespace: &'a str, name: &'a str) -> &'a str {
     }
 }
 
-const READ: &str = "get list watch";
-const WRITE: &str = "create delete deletecollection patch update";
-
-/// Rules of `view`: groups and resources that are read.
-const VIEW: [(&str, &str); 9] = [
-    (
-        "",
-        "configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status",
-    ),
-    (
-        "",
-        "bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status",
-    ),
-    ("", "namespaces"),
-    ("discovery.k8s.io", "endpointslices"),
-    (
-        "apps",
-        "controllerrevisions daemonsets daemonsets/status deployments deployments/scale deployments/status replicasets replicasets/scale replicasets/status statefulsets statefulsets/scale statefulsets/status",
-    ),
-    (
-        "autoscaling",
-        "horizontalpodautoscalers horizontalpodautoscalers/status",
-    ),
-    ("batch", "cronjobs cronjobs/status jobs jobs/status"),
-    ("policy", "poddisruptionbudgets poddisruptionbudgets/status"),
-    (
-        "networking.k8s.io",
-        "ingresses ingresses/status networkpolicies",
-    ),
-];
-
-/// What `edit` adds: groups, resources, verbs.
-const EDIT: [(&str, &str, &str); 12] = [
-    (
-        "",
-        "pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy",
-        READ,
-    ),
-    ("", "serviceaccounts", "impersonate"),
-    (
-        "",
-        "pods pods/attach pods/exec pods/portforward pods/proxy",
-        WRITE,
-    ),
-    ("", "pods/eviction", "create"),
-    (
-        "",
-        "configmaps events persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy",
-        WRITE,
-    ),
-    ("", "serviceaccounts/token", "create"),
-    (
-        "apps",
-        "daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale",
-        WRITE,
-    ),
-    ("autoscaling", "horizontalpodautoscalers", WRITE),
-    ("batch", "cronjobs jobs", WRITE),
-    ("policy", "poddisruptionbudgets", WRITE),
-    ("networking.k8s.io", "ingresses networkpolicies", WRITE),
-    (
-        "coordination.k8s.io",
-        "leases",
-        "create delete deletecollection get list patch update watch",
-    ),
-];
-
-/// What `admin` adds.
-const ADMIN: [(&str, &str, &str); 2] = [
-    (
-        "authorization.k8s.io",
-        "localsubjectaccessreviews",
-        "create",
-    ),
-    (
-        "rbac.authorization.k8s.io",
-        "rolebindings roles",
-        "create delete deletecollection get list patch update watch",
-    ),
-];
-
-/// The objects that a fresh cluster has.
-pub fn bootstrap() -> Vec<Value> {
-    let words = |text: &str| Value::list(text.split(' ').map(Value::from).collect());
-    let rule = |(groups, resources, verbs): (&str, &str, &str)| {
-        object([
-            ("apiGroups", words(groups)),
-            ("resources", words(resources)),
-            ("verbs", words(verbs)),
-        ])
-    };
-    let named = |kind: &'static str, name: &'static str| {
-        let mut value = object([
-            ("apiVersion", "rbac.authorization.k8s.io/v1".into()),
-            ("kind", kind.into()),
-        ]);
-        value.set_path(
-            &[
-                "metadata",
-                "annotations",
-                "rbac.authorization.kubernetes.io/autoupdate",
-            ],
-            "true".into(),
-        );
-        value.set_path(
-            &["metadata", "labels", "kubernetes.io/bootstrapping"],
-            "rbac-defaults".into(),
-        );
-        value.set_path(&["metadata", "name"], name.into());
-        value
-    };
-    let view = VIEW.map(|(groups, resources)| rule((groups, resources, READ)));
-    let mut all = Vec::new();
-    let mut rules = Vec::new();
-    for (name, more) in [
-        ("view", view.to_vec()),
-        ("edit", EDIT.map(rule).to_vec()),
-        ("admin", ADMIN.map(rule).to_vec()),
-    ] {
-        rules.extend(more);
-        let mut role = named("ClusterRole", name);
-        role.set("rules", Value::list(rules.clone()));
-        all.push(role);
-    }
-    let mut role = named("ClusterRole", "cluster-admin");
-    let everything = rule(("*", "*", "*"));
-    let paths = object([("nonResourceURLs", words("*")), ("verbs", words("*"))]);
-    role.set("rules", Value::list(vec![everything, paths]));
-    all.push(role);
-    let group = "rbac.authorization.k8s.io";
-    for (name, masters) in [
-        ("cluster-admin", "system:masters"),
-        ("kubeadm:cluster-admins", "kubeadm:cluster-admins"),
-    ] {
-        let mut binding = named("ClusterRoleBinding", name);
-        if name != "cluster-admin" {
-            binding.remove_path(&["metadata", "annotations"]);
-            binding.remove_path(&["metadata", "labels"]);
-        }
-        let role = object([
-            ("apiGroup", group.into()),
-            ("kind", "ClusterRole".into()),
-            ("name", "cluster-admin".into()),
-        ]);
-        binding.set("roleRef", role);
-        let subject = object([
-            ("apiGroup", group.into()),
-            ("kind", "Group".into()),
-            ("name", masters.into()),
-        ]);
-        binding.set("subjects", Value::list(vec![subject]));
-        all.push(binding);
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn rules_give_what_they_name() {
-        let roles = bootstrap();
-        let may = |role: usize, verb: &str, group: &str, resource: &str| {
+        let roles = bootstrap::roles();
+        let may = |role: &str, verb: &str, group: &str, resource: &str| {
             let wish = Wish {
                 verb,
                 group,
@@ -364,17 +211,30 @@ mod tests {
                 namespace: "default",
                 name: "",
             };
-            let rules = fields::list(&roles[role], &["rules"]);
+            let named = |one: &&Value| fields::text(one, &["metadata", "name"]) == role;
+            let role = roles.iter().find(named).expect("a role");
+            let rules = fields::list(role, &["rules"]);
             rules.iter().any(|rule| grants(rule, &wish))
         };
-        assert!(may(0, "list", "", "pods/log"));
-        assert!(!may(0, "get", "", "secrets"));
-        assert!(!may(0, "create", "", "pods/exec"));
-        assert!(may(1, "create", "", "pods/exec"));
-        assert!(!may(1, "create", "rbac.authorization.k8s.io", "roles"));
-        assert!(may(2, "create", "rbac.authorization.k8s.io", "roles"));
-        assert!(!may(2, "update", "", "resourcequotas"));
-        assert!(may(3, "patch", "", "nodes/status"));
+        assert!(may("view", "list", "", "pods/log"));
+        assert!(!may("view", "get", "", "secrets"));
+        assert!(!may("view", "create", "", "pods/exec"));
+        assert!(may("edit", "create", "", "pods/exec"));
+        assert!(!may("edit", "create", "rbac.authorization.k8s.io", "roles"));
+        assert!(may("admin", "create", "rbac.authorization.k8s.io", "roles"));
+        assert!(!may("admin", "update", "", "resourcequotas"));
+        assert!(may("cluster-admin", "patch", "", "nodes/status"));
+        assert!(may("admin", "create", "batch", "cronjobs"));
+        let deployments = "system:controller:deployment-controller";
+        assert!(may(deployments, "patch", "apps", "replicasets"));
+        assert!(!may(deployments, "delete", "", "pods"));
+        assert!(may("system:kube-scheduler", "update", "events.k8s.io", "events"));
+    }
+
+    #[test]
+    fn nobody_is_authenticated_and_not() {
+        let who = Who::acting("ann", vec!["system:unauthenticated".to_owned()]);
+        assert_eq!(who.groups, [Arc::from("system:unauthenticated")]);
     }
 
     #[test]

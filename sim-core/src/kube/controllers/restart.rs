@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::kube::apiserver::rbac::aggregation;
 use crate::kube::event::Key;
 use crate::kube::rows::watched::WatchedPart;
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
@@ -27,6 +28,7 @@ impl Controllers {
         forget_plans(turn);
         self.list(turn);
         self.list_left_behind(turn);
+        aggregation::look(turn);
     }
 
     /// Tells every loop of everything there is, as informers do when they start.
