@@ -287,7 +287,10 @@ impl ApiServer {
         }
         own_service::found(turn);
         let revision = turn.store.bump();
-        for value in rbac::bootstrap::roles().into_iter().chain(rbac::bootstrap::bindings()) {
+        for value in rbac::bootstrap::roles()
+            .into_iter()
+            .chain(rbac::bootstrap::bindings())
+        {
             let Some(kind) = super::kinds::of_word(value.str_at(&["kind"]).unwrap_or("")) else {
                 continue;
             };

@@ -46,7 +46,10 @@ impl Who {
             "system:anonymous" => ("system:unauthenticated", ""),
             _ => ("system:authenticated", "system:unauthenticated"),
         };
-        if !groups.iter().any(|group| **group == *everybody || **group == *other) {
+        if !groups
+            .iter()
+            .any(|group| **group == *everybody || **group == *other)
+        {
             groups.push(everybody.into());
         }
         Self {
@@ -228,7 +231,12 @@ mod tests {
         let deployments = "system:controller:deployment-controller";
         assert!(may(deployments, "patch", "apps", "replicasets"));
         assert!(!may(deployments, "delete", "", "pods"));
-        assert!(may("system:kube-scheduler", "update", "events.k8s.io", "events"));
+        assert!(may(
+            "system:kube-scheduler",
+            "update",
+            "events.k8s.io",
+            "events"
+        ));
     }
 
     #[test]

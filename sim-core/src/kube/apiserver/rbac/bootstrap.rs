@@ -487,7 +487,10 @@ pub fn roles() -> Vec<Value> {
             .map_or((text.lines().next().unwrap_or(""), ""), |found| found);
         let mut role = named("ClusterRole", &full_name(name));
         let of = ["admin", "edit", "view"];
-        if let Some(of) = of.iter().find(|of| !letter.is_empty() && of.starts_with(letter)) {
+        if let Some(of) = of
+            .iter()
+            .find(|of| !letter.is_empty() && of.starts_with(letter))
+        {
             role.set_path(&["metadata", "labels", &part_of(of)], "true".into());
         }
         role.set("rules", Value::list(lines.map(rule).collect()));
@@ -554,7 +557,10 @@ pub fn bindings() -> Vec<Value> {
         bind(&mut binding, name, words.map(subject).collect());
         all.push(binding);
     }
-    let names = ROLES.split('>').skip(1).filter_map(|text| text.lines().next());
+    let names = ROLES
+        .split('>')
+        .skip(1)
+        .filter_map(|text| text.lines().next());
     for name in names.filter(|name| is_controller(name)) {
         let full = full_name(name);
         let mut binding = named("ClusterRoleBinding", &full);
