@@ -85,6 +85,8 @@ pub struct Documents {
     follows: bool,
     /// What was written since they heard last.
     stirred: BTreeSet<DocumentKey>,
+    /// How many of [`POLICY_BINDINGS`] there are.
+    policy_bindings: u32,
     /// Namespaces that were found to ask nothing of their pods, until something of [`ADMISSION`] is
     /// written.
     lenient: FxHashSet<Symbol>,
@@ -98,12 +100,15 @@ const STORAGE: [&str; 4] = [
     "csinodes.storage.k8s.io",
 ];
 
+/// What makes policies matter.
+pub const POLICY_BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
+
 /// Resources that say what admission asks of a namespace's pods.
 const ADMISSION: [&str; 4] = [
     "limitranges",
     "namespaces",
     "resourcequotas",
-    "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+    POLICY_BINDINGS,
 ];
 
 /// Resources whose writes the network drivers' agents hear of.
@@ -142,7 +147,18 @@ impl Documents {
     /// Adds one that a fresh cluster has: nobody needs to look at it.
     pub fn insert_quietly(&mut self, key: DocumentKey, document: Document) {
         self.lenient.clear();
-        Arc::make_mut(&mut self.by_key).insert(key, document);
+        self.put(key, document);
+    }
+
+    fn put(&mut self, key: DocumentKey, document: Document) {
+        let is_binding = &*key.resource == POLICY_BINDINGS;
+        let before = Arc::make_mut(&mut self.by_key).insert(key, document);
+        self.policy_bindings += u32::from(is_binding && before.is_none());
+    }
+
+    /// Whether there is any of [`POLICY_BINDINGS`].
+    pub const fn has_policy_bindings(&self) -> bool {
+        self.policy_bindings > 0
     }
 
     /// Says whether operators want to hear of writes.
@@ -182,7 +198,7 @@ impl Documents {
     /// Adds or replaces one.
     pub fn insert(&mut self, key: DocumentKey, document: Document) {
         self.touch(&key);
-        Arc::make_mut(&mut self.by_key).insert(key, document);
+        self.put(key, document);
     }
 
     /// Removes one.
@@ -191,6 +207,7 @@ impl Documents {
             return None;
         }
         self.touch(key);
+        self.policy_bindings -= u32::from(&*key.resource == POLICY_BINDINGS);
         Arc::make_mut(&mut self.by_key).remove(key)
     }
 

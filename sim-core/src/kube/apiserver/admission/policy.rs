@@ -8,7 +8,7 @@
 //! when the policy or the binding is written.
 
 use crate::kube::kinds::Kind;
-use crate::kube::store::document::DocumentKey;
+use crate::kube::store::document::{DocumentKey, POLICY_BINDINGS};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 use crate::object::cel::{COST_MAX, Program, Ty};
@@ -18,7 +18,6 @@ use super::super::refusal::cause;
 use super::super::{Cause, Refusal};
 
 const POLICIES: &str = "validatingadmissionpolicies.admissionregistration.k8s.io";
-const BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
 
 /// Whom people's requests come from. Source: kubeadm's `admin.conf`.
 pub const ADMINISTRATOR: &str = "kubernetes-admin";
@@ -28,7 +27,11 @@ pub const ADMINISTRATOR_GROUPS: [&str; 2] = ["kubeadm:cluster-admins", "system:a
 
 /// Whether any policy is bound so that it may refuse something.
 pub fn is_any_bound(turn: &Turn<'_, '_>) -> bool {
-    let mut bindings = turn.store.documents().of(BINDINGS);
+    let documents = turn.store.documents();
+    if !documents.has_policy_bindings() {
+        return false;
+    }
+    let mut bindings = documents.of(POLICY_BINDINGS);
     bindings.any(|(_, binding)| is_denying(&binding.value))
 }
 
@@ -182,10 +185,14 @@ pub fn check(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Result<(), Refusal> 
     for (key, policy) in turn.store.documents().of(POLICIES) {
         let policy = &policy.value;
         let constraints = policy.path(&["spec", "matchConstraints"]);
-        let bindings = turn.store.documents().of(BINDINGS).filter(|(_, binding)| {
-            binding.value.str_at(&["spec", "policyName"]) == Some(&*key.name)
-                && is_denying(&binding.value)
-        });
+        let bindings = turn
+            .store
+            .documents()
+            .of(POLICY_BINDINGS)
+            .filter(|(_, binding)| {
+                binding.value.str_at(&["spec", "policyName"]) == Some(&*key.name)
+                    && is_denying(&binding.value)
+            });
         for (binding_key, binding) in bindings {
             let resources = binding.value.path(&["spec", "matchResources"]);
             if ![constraints, resources]
