@@ -429,12 +429,16 @@ impl Substrate {
         let mut until = None;
         for (from, ahead) in changes.iter().rev() {
             let at = clock.shifted(ahead.saturating_neg());
-            if at >= *from {
+            // A time before the run's beginning is a large number.
+            if at.signed_micros() >= from.signed_micros() {
                 return until.map_or(at, |until| at.min(until));
             }
             until = Some(*from);
         }
-        until.map_or(clock, |until| clock.min(until))
+        match until {
+            Some(until) if clock.signed_micros() > until.signed_micros() => until,
+            Some(_) | None => clock,
+        }
     }
 
     /// Whether a machine's clock was ever turned.

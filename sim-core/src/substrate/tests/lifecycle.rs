@@ -324,3 +324,21 @@ fn a_wanted_address_is_kept_unless_somebody_has_it() {
     rig.run_until(30);
     assert_eq!(text(&rig, other), "10.244.3.3");
 }
+
+/// What a machine's clock showed, and when it showed it, are each other's opposite; a time that it was
+/// turned past is that of the turn.
+#[test]
+fn a_clock_that_was_turned_is_read_backwards() {
+    let (mut rig, machines) = Rig::new(1);
+    let machine = machines[0];
+    let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
+    rig.run_until(100);
+    rig.fault(SubstrateFault::TurnClock(machine, 50_000_000));
+    rig.run_until(200);
+    rig.fault(SubstrateFault::TurnClock(machine, -80_000_000));
+    for seconds in [10, 99, 200, 300] {
+        let clock = rig.substrate.wall(machine, at(seconds));
+        assert_eq!(rig.substrate.when(machine, clock), at(seconds), "{seconds}");
+    }
+    assert_eq!(rig.substrate.when(machine, at(120)), at(100));
+}
