@@ -34,6 +34,10 @@ use crate::engine::world::World;
 
 use script::{Join, Simple};
 
+/// Commands of the console.
+const KNOWN: &str =
+    "kubectl, docker, host, sim, cat, ls, grep, head, tail, wc, sort, uniq, echo, help";
+
 /// What a command printed and how it ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
@@ -321,11 +325,12 @@ impl Session {
             // As the real tool where there is no terminal to draw on.
             "watch" => Output::error(1, "Error opening terminal: unknown."),
             name if text_tools::knows(name) => text_tools::run(words, input),
+            "help" => Output::text(format!(
+                "this console knows {KNOWN}\nkubectl --help, docker --help, host and sim help say more\n"
+            )),
             name => Output::error(
                 127,
-                format!(
-                    "{name}: command not found; this console knows kubectl, docker, host, sim, cat, ls, grep, head, tail, wc, sort, uniq, echo"
-                ),
+                format!("{name}: command not found; this console knows {KNOWN}"),
             ),
         }
     }

@@ -203,7 +203,13 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
             .take_while(|word| *word != "--")
             .any(|word| word == "--help" || word == "-h")
     {
-        return about::usage();
+        let asked = if verb == "help" {
+            words.first().map_or("", String::as_str)
+        } else {
+            &verb
+        };
+        let known = VERBS.iter().find(|(name, ..)| *name == asked);
+        return known.map_or_else(about::usage, |(verb, flags, _)| about::help(verb, flags));
     }
     let Some((_, flags, act)) = VERBS.iter().find(|(name, _, _)| *name == verb) else {
         if let Some((_, why)) = REFUSED.iter().find(|(name, _)| *name == verb) {

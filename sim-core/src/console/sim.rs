@@ -28,7 +28,7 @@ const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
 /// Machines that one line adds at most.
 const MACHINES_MAX: u32 = 10_000;
 
-const USAGE: &str = "sim advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] [allocatable.RESOURCE=Q] [image.NAME=SIZE] | node set NAME [cpu=4] [memory=8Gi] [generic.KIND=N] | node remove NAME | load -f FILE [frozen] | controllers [on|off [NAME…]] | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | metric set OBJECT METRIC=QUANTITY… | metric unset OBJECT METRIC… | operator start -f FILE | operator stop NAME | operator list | trace [FILTER] | why OBJECT | scores POD [-o json|jsonpath=…] | fork | branches | switch N | seek T | hash";
+const USAGE: &str = "advance D | until CONDITION [within D] | expect CONDITION | time | fault KIND TARGET [at T] [for D] | faults | heal [ID] | node add NAME [cpu=4] [memory=8Gi] [label.k=v] [taint=k=v:Effect] [allocatable.RESOURCE=Q] [image.NAME=SIZE] | node set NAME [cpu=4] [memory=8Gi] [generic.KIND=N] | node remove NAME | load -f FILE [frozen] | controllers [on|off [NAME…]] | set KEY VALUE | settings | traffic SERVICE rps=N | metrics [-o json] | metric set OBJECT METRIC=QUANTITY… | metric unset OBJECT METRIC… | operator start -f FILE | operator stop NAME | operator list | trace [FILTER] | why OBJECT | scores POD [-o json|jsonpath=…] | fork | branches | switch N | seek T | usage [NODE] | packet from A to B:PORT | hash";
 
 /// Runs one `sim` command.
 pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
@@ -115,11 +115,18 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         ["controllers", rest @ ..] => super::import::controllers(session, rest),
         ["metric", rest @ ..] => super::import::metric(session, rest),
         ["operator", rest @ ..] => super::operator::run(session, rest, input),
+        [] | ["help" | "--help" | "-h"] => Output::text(commands()),
         _ => Output::error(
             2,
-            format!("unknown: sim {}\nusage: {USAGE}", arguments.join(" ")),
+            format!("unknown: sim {}\n{}", arguments.join(" "), commands()),
         ),
     }
+}
+
+/// What `sim` knows, a line each.
+fn commands() -> String {
+    let lines = USAGE.split(" | ").map(|one| format!("  {one}\n"));
+    format!("usage: sim COMMAND\n{}", lines.collect::<String>())
 }
 
 /// Adds one machine, or as many as a range in its name says: `worker-{1..50}`.

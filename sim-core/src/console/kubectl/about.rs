@@ -22,6 +22,24 @@ pub fn usage() -> Output {
     ))
 }
 
+/// `VERB --help`: the flags that are read.
+pub fn help(verb: &str, flags: &[&str]) -> Output {
+    let mut text =
+        format!("Usage:\n  kubectl {verb} [flags] [options]\n\nOptions that are modelled:\n");
+    let mut flags: Vec<&str> = flags.to_vec();
+    flags.arrange_by_key(|flag| flag.trim_start_matches(['!', '?']));
+    for flag in flags {
+        let value = if flag.starts_with('!') { "" } else { " value" };
+        let (name, short) = flag.split_once(':').unwrap_or((flag, ""));
+        let name = name.trim_start_matches(['!', '?']);
+        text.push_str(&match short {
+            "" => format!("      --{name}{value}\n"),
+            short => format!("  -{short}, --{name}{value}\n"),
+        });
+    }
+    Output::text(text)
+}
+
 /// `version`.
 ///
 /// # Errors
