@@ -33,8 +33,9 @@ const BUDGETS: [Budget; 9] = [
     Budget {
         part: "worker",
         // The goal is 600 KiB. This is what the default experiment needs under three orchestrators
-        // (www/split.mjs), rounded up; a rise needs its reason here.
-        limit: 975 * KIB,
+        // (www/split.mjs), rounded up; a rise needs its reason here. The last: elections that feel their
+        // links, the kubelet's admission in upstream's order, and the text of upstream's roles.
+        limit: 985 * KIB,
         owns: |file| file.starts_with("worker") && !is_rest(file),
         first: true,
     },
@@ -79,7 +80,7 @@ const BUDGETS: [Budget; 9] = [
 // The goal is 1,229 KiB (1.2 MiB); above it by what the worker is too heavy, which now has slow and lossy
 // links for elections, leases and gossip and upstream's roles of components (9 KiB), and by keys that
 // readers exchange and what a watch marks (8 KiB).
-const FIRST_SCREEN_LIMIT: u64 = 1_380 * KIB;
+const FIRST_SCREEN_LIMIT: u64 = 1_385 * KIB;
 // The goal is 2,048 KiB; above it for the same reasons.
 const EVERYTHING_LIMIT: u64 = 2_640 * KIB;
 
