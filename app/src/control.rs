@@ -11,9 +11,11 @@ use sim_core::protocol::{
 use yew::UseReducerDispatcher;
 
 use crate::dom;
+use crate::entry::ConsoleEntry;
 use crate::files;
 use crate::link::WorkerLink;
-use crate::model::{Action, ConsoleEntry, Model, mending};
+use crate::links::mending;
+use crate::model::{Action, Model};
 use crate::permalink::{self, Scene};
 use crate::ui::detail::Detail;
 use crate::ui::watch::Look;

@@ -19,6 +19,8 @@ pub mod permalink;
 pub mod export;
 pub mod mechanism;
 pub mod screen;
+pub mod links;
+pub mod entry;
 pub mod model;
 pub mod control;
 pub mod editor;

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use sim_core::protocol::views::{Graph, Outcome};
 use sim_core::protocol::{
     Act, Anatomy, Change, Diagnostic, EventLine, FaultMark, File, Frame, Printed, Project,
-    Recording, Reply, Request, Sheet, Why, WorldFrame,
+    Recording, Reply, Sheet, Why, WorldFrame,
 };
 use yew::{AttrValue, Reducible};
 
+use crate::entry::ConsoleEntry;
 use crate::files;
 use crate::permalink::{self, Scene};
-use crate::screen::{self, Places};
 use crate::ui::detail::Detail;
 use crate::ui::watch::Look;
 
@@ -78,49 +78,6 @@ impl Checked {
             .iter()
             .filter(|found| found.severity != "info")
             .count()
-    }
-}
-
-/// A console line with what it printed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConsoleEntry {
-    /// Number, for lists.
-    pub number: u32,
-    /// The line and its output; of a `watch` the last one.
-    pub printed: Rc<Printed>,
-    /// What a `watch` marks in it.
-    pub marks: Rc<Places>,
-    /// Runs in a row that a `watch` printed the same.
-    pub equal: u32,
-}
-
-impl ConsoleEntry {
-    /// Whether it is a `watch` that goes on.
-    #[must_use]
-    pub fn watches(&self) -> bool {
-        self.printed.every_us > 0
-    }
-
-    /// A `watch` has run again: what it marks now, and whether it goes on.
-    /// Source: `procps-ng/src/watch.c` main.
-    fn draw(&mut self, mut printed: Printed) {
-        let (last, manner) = (&self.printed, printed.manner);
-        let head = manner.head as usize;
-        let mut places = screen::differing(&last.stdout, &printed.stdout, head);
-        let changed = screen::any(&places);
-        // The same moment shown once more is no run.
-        if changed || last.at_us != printed.at_us {
-            let is_enough = manner.until_equal > 0 && self.equal >= manner.until_equal;
-            if changed && manner.until_change || !changed && is_enough {
-                printed.every_us = 0;
-            }
-            self.equal = if changed { 1 } else { self.equal + 1 };
-            if manner.lasting {
-                screen::join(&mut places, &self.marks);
-            }
-            self.marks = Rc::new(if manner.marks { places } else { Places::new() });
-        }
-        self.printed = Rc::new(printed);
     }
 }
 
@@ -685,88 +642,6 @@ fn workers(last: &Rc<Vec<String>>, worlds: &[Rc<WorldFrame>]) -> Rc<Vec<String>>
     }
 }
 
-/// The ends of a link, or the sides of a partition.
-fn sides(text: &str) -> Option<[Vec<&str>; 2]> {
-    let (one, two) = text.split_once('|')?;
-    Some([one, two].map(|side| side.split(',').map(str::trim).collect()))
-}
-
-/// What a partition cuts beside the link of two machines, as partitions; none: it does not cut that.
-fn beside<'t>(
-    [left, right]: &[Vec<&'t str>; 2],
-    ends: [&str; 2],
-) -> Option<Vec<[Vec<&'t str>; 2]>> {
-    let [one, two] = ends;
-    let on = |side: &[&str], machine: &str| side.contains(&machine);
-    let (one, two) = if on(left, one) && on(right, two) {
-        (one, two)
-    } else if on(left, two) && on(right, one) {
-        (two, one)
-    } else {
-        return None;
-    };
-    let without = |side: &[&'t str], machine: &str| -> Vec<&'t str> {
-        let others = side.iter().filter(|other| **other != machine);
-        others.copied().collect()
-    };
-    let own: Vec<&str> = left.iter().filter(|name| **name == one).copied().collect();
-    let rest = [
-        [without(left, one), right.clone()],
-        [own, without(right, two)],
-    ];
-    let rest = rest.into_iter();
-    Some(
-        rest.filter(|[one, two]| !one.is_empty() && !two.is_empty())
-            .collect(),
-    )
-}
-
-/// Partitions in force that cut a link, `A|B`.
-pub fn cuts<'f>(faults: &'f [FaultMark], link: &str) -> impl Iterator<Item = &'f FaultMark> {
-    let ends = sides(link);
-    faults.iter().filter(move |fault| {
-        let cut = fault.text.strip_prefix("partition ").and_then(sides);
-        let (Some(cut), Some([one, two])) = (cut, &ends) else {
-            return false;
-        };
-        let ends = one.first().zip(two.first());
-        fault.active && ends.is_some_and(|(one, two)| beside(&cut, [one, two]).is_some())
-    })
-}
-
-/// What mends a link, `A|B`, and nothing else: what else a partition cuts is cut by itself first, for
-/// as long as the partition would have lasted.
-#[must_use]
-pub fn mending(faults: &[FaultMark], link: &str, now_us: u64) -> Vec<Request> {
-    let (mut cut, mut healed, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-    let Some((one, two)) = link.split_once('|') else {
-        return cut;
-    };
-    for fault in cuts(faults, link) {
-        // Each world has the same faults.
-        if numbers.contains(&fault.number) {
-            continue;
-        }
-        numbers.push(fault.number);
-        let rest = fault.text.strip_prefix("partition ").and_then(sides);
-        let rest = rest.and_then(|sides| beside(&sides, [one, two]));
-        let long = match fault.until_us {
-            u64::MAX => String::new(),
-            until => format!(" for {}us", until.saturating_sub(now_us)),
-        };
-        cut.extend(rest.unwrap_or_default().iter().map(|[left, right]| {
-            Request::Inject(format!(
-                "partition {}|{}{long}",
-                left.join(","),
-                right.join(",")
-            ))
-        }));
-        healed.push(Request::Heal(Some(fault.number)));
-    }
-    cut.extend(healed);
-    cut
-}
-
 /// Machines that a fault keeps down, sorted.
 fn healable(faults: &[FaultMark]) -> Vec<String> {
     let active = faults.iter().filter(|fault| fault.active);
@@ -826,111 +701,7 @@ fn shown(last: &Shown, mut frame: Frame) -> Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sim_core::protocol::{Deed, Manner};
-
-    #[test]
-    fn a_link_is_cut_by_a_partition_with_an_end_on_either_side() {
-        let fault = |number, text: &str, active| FaultMark {
-            number,
-            text: text.to_owned(),
-            active,
-            ..FaultMark::default()
-        };
-        let faults = [
-            fault(0, "partition a|b,c", true),
-            fault(1, "partition a|d", false),
-            fault(2, "node-crash a", true),
-        ];
-        let cut =
-            |link: &str| -> Vec<u32> { cuts(&faults, link).map(|fault| fault.number).collect() };
-        assert_eq!(cut("c|a"), [0]);
-        for link in ["b|c", "a|d", "a"] {
-            assert!(cut(link).is_empty(), "{link}");
-        }
-    }
-
-    #[test]
-    fn mending_a_link_leaves_cut_what_else_was_cut() {
-        let fault = |number, text: &str, until_us| FaultMark {
-            number,
-            text: text.to_owned(),
-            active: true,
-            until_us,
-            ..FaultMark::default()
-        };
-        let inject = |text: &str| Request::Inject(text.to_owned());
-        let heal = |number| Request::Heal(Some(number));
-        let mut faults = vec![fault(0, "partition a|b", u64::MAX)];
-        assert_eq!(mending(&faults, "b|a", 5), [heal(0)]);
-        faults.push(fault(1, "partition a,x|b,c", 65));
-        // As another world tells of it.
-        faults.push(fault(1, "partition a,x|b,c", 65));
-        assert_eq!(
-            mending(&faults, "b|a", 5),
-            [
-                inject("partition x|b,c for 60us"),
-                inject("partition a|c for 60us"),
-                heal(0),
-                heal(1)
-            ]
-        );
-        assert!(mending(&faults, "a|x", 5).is_empty());
-    }
-
-    #[test]
-    fn a_watch_marks_what_changed_and_ends_as_it_was_asked_to() {
-        let entry = |manner| ConsoleEntry {
-            number: 1,
-            printed: Rc::new(run("1", 0, manner)),
-            marks: Rc::default(),
-            equal: 1,
-        };
-        fn run(stdout: &str, at_us: u64, manner: Manner) -> Printed {
-            Printed {
-                stdout: stdout.to_owned(),
-                at_us,
-                every_us: 1,
-                manner,
-                ..Printed::default()
-            }
-        }
-        let marks = Manner {
-            marks: true,
-            ..Manner::default()
-        };
-        let mut marked = entry(marks);
-        marked.draw(run("2", 5, marks));
-        assert_eq!(*marked.marks, [[true]]);
-        // Drawn once more at the same moment, and at another.
-        marked.draw(run("2", 5, marks));
-        assert_eq!(*marked.marks, [[true]]);
-        marked.draw(run("2", 6, marks));
-        assert_eq!(*marked.marks, [[false]]);
-        assert!(marked.watches());
-        let change = Manner {
-            until_change: true,
-            ..Manner::default()
-        };
-        let mut changing = entry(change);
-        changing.draw(run("1", 5, change));
-        assert!(changing.watches());
-        changing.draw(run("2", 6, change));
-        assert!(!changing.watches() && changing.marks.is_empty());
-        let equal = Manner {
-            until_equal: 2,
-            ..Manner::default()
-        };
-        let mut still = entry(equal);
-        for (text, at, goes_on) in [
-            ("1", 1, true),
-            ("2", 2, true),
-            ("2", 3, true),
-            ("2", 4, false),
-        ] {
-            still.draw(run(text, at, equal));
-            assert_eq!(still.watches(), goes_on, "{at}");
-        }
-    }
+    use sim_core::protocol::Deed;
 
     #[test]
     fn a_fault_that_was_caused_comes_below_a_script_that_is_being_written() {

@@ -8,8 +8,9 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::dom;
+use crate::entry::ConsoleEntry;
 use crate::format::clock;
-use crate::model::{Action, ConsoleEntry};
+use crate::model::Action;
 use crate::screen::{self, Places};
 use crate::text::Text;
 

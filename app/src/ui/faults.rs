@@ -10,7 +10,8 @@ use crate::control::Control;
 use crate::dom;
 use crate::files;
 use crate::format::{clock, span};
-use crate::model::{Action, cuts};
+use crate::links::cuts;
+use crate::model::Action;
 use crate::text::Text;
 use crate::ui::planes;
 

@@ -17,6 +17,7 @@
 //! any that serves), compaction and restores of etcd.
 
 pub mod etcd;
+mod leader;
 pub mod lease;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,9 +31,7 @@ use crate::substrate::order::{MachineId, Upcall};
 use crate::substrate::{Context, PlaneOutbox, Substrate};
 
 use super::apiserver::{Refusal, own_service};
-use super::render::{uid, uid_text};
 use super::stale::Reader;
-use super::store::events::Message;
 use super::turn::Turn;
 use super::{KubePlane, event};
 
@@ -257,18 +256,6 @@ impl ControlPlane {
         longest(&self.commits) + longest(&self.answers) + self.quorum + self.etcd.wait
     }
 
-    /// Whether a process can renew its lease in time, through the API server and the member on its own
-    /// machine.
-    fn renews(&self, part: Part, machines: &Substrate) -> bool {
-        let leader = self.etcd_leader(machines);
-        let place = self
-            .process(part)
-            .place
-            .or(machines.control_machines().first().copied());
-        let round = machines.wire(place, leader).delay + machines.wire(leader, place).delay;
-        self.delay() + round < lease::RENEW_TIMEOUT
-    }
-
     const fn process(&self, part: Part) -> &Process {
         match part {
             Part::ControllerManager => &self.controller_manager,
@@ -426,68 +413,6 @@ impl KubePlane {
         self.etcd_plan(ctx, out);
         self.plan_leases(ctx, out);
         self.tell(ctx, out);
-    }
-
-    /// Draws when a process next cannot renew its lease because what its machine says to etcd's leader
-    /// gets lost.
-    fn plan_leases(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<event::Event>) {
-        if !ctx.machines.shapes_links() {
-            return;
-        }
-        let first = ctx.machines.control_machines().first().copied();
-        for part in Part::ALL {
-            let process = self.control_plane.process(part);
-            let (place, turn) = (process.place.or(first), process.turn);
-            let ends = place.zip(self.control_plane.etcd_leader(ctx.machines));
-            let Some(ends) = ends.filter(|(place, leader)| place != leader) else {
-                continue;
-            };
-            let spans = (lease::RETRY, lease::RENEW_DEADLINE);
-            let holds = ctx.machines.standstills(ends, spans, (ctx.seed, ctx.now));
-            if let Some((from, _)) = holds.first() {
-                let event = event::Event::ControlPlane(Event::Unrenewed(part, turn));
-                out.after(from.since(ctx.now), event);
-            }
-        }
-    }
-
-    /// Sees which processes cannot renew their leases, and which can again.
-    fn mind_leases(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
-        if self.control_plane.serving != Serving::Yes {
-            return;
-        }
-        for part in Part::ALL {
-            let renews = self.control_plane.renews(part, ctx.machines);
-            let process = self.control_plane.process(part);
-            let (state, turn, expiring) = (process.state, process.turn, process.expiring);
-            if !renews && !expiring && state == State::Leads {
-                let wait = lease::until_exit(&mut self.control_plane.stream(part.name(), ctx));
-                let event = Event::Unrenewed(part, turn);
-                out.after(wait, event::Event::ControlPlane(event));
-            }
-            self.control_plane.process_mut(part).expiring = !renews;
-            let may = renews && expiring && self.control_plane.process(part).stopped == 0;
-            if may && state == State::Gone {
-                self.stand_for(part, SimDuration::ZERO, ctx, out);
-            }
-        }
-    }
-
-    /// A lease was not renewed in time.
-    fn unrenewed(
-        &mut self,
-        part: Part,
-        slow: bool,
-        ctx: &mut Context<'_>,
-        out: &mut PlaneOutbox<event::Event>,
-    ) {
-        self.control_plane.process_mut(part).state = State::Stalled;
-        self.end_process(part, ctx, out);
-        self.succeed(part, ctx, out);
-        // Alone it stands for itself, when it can write again.
-        if self.control_plane.process(part).place.is_none() && !slow {
-            self.stand_for(part, PROCESS_START, ctx, out);
-        }
     }
 
     /// Looks at the clocks of the control machines. Members of etcd warn of a peer whose clock differs.
@@ -762,90 +687,6 @@ impl KubePlane {
         }
     }
 
-    /// A process ends, with all that it had in memory.
-    fn end_process(
-        &mut self,
-        part: Part,
-        ctx: &mut Context<'_>,
-        out: &mut PlaneOutbox<event::Event>,
-    ) {
-        let process = self.control_plane.process_mut(part);
-        let why = (process.state == State::Stalled).then_some(Rule {
-            key: "leader-elect-renew-deadline",
-            value: lease::RENEW_DEADLINE,
-        });
-        process.state = State::Gone;
-        process.turn += 1;
-        process.held.clear();
-        note_rule(part.name(), "exit", why, out, ctx);
-    }
-
-    /// A process that started anew asks for the lease, which the one before it still holds.
-    fn stand_for(
-        &mut self,
-        part: Part,
-        start: SimDuration,
-        ctx: &mut Context<'_>,
-        out: &mut PlaneOutbox<event::Event>,
-    ) {
-        if self.control_plane.serving != Serving::Yes {
-            return;
-        }
-        let wait = lease::until_fresh_leads(&mut self.control_plane.stream(part.name(), ctx));
-        self.will_lead(part, start + wait, out);
-    }
-
-    /// Another instance on another control machine takes over when the lease has run out.
-    fn succeed(&mut self, part: Part, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
-        if self.control_plane.serving != Serving::Yes {
-            return;
-        }
-        let controls = ctx.machines.control_machines();
-        let old = self
-            .control_plane
-            .process(part)
-            .place
-            .or(controls.first().copied());
-        let next = controls.iter().copied().find(|machine| {
-            Some(*machine) != old
-                && ctx
-                    .machines
-                    .machine(*machine)
-                    .is_some_and(|row| row.is_on())
-                && !self.control_plane.starting.contains(machine)
-        });
-        let Some(next) = next else { return };
-        self.control_plane.process_mut(part).place = Some(next);
-        let wait = lease::until_standby_leads(&mut self.control_plane.stream(part.name(), ctx));
-        self.will_lead(part, wait, out);
-    }
-
-    fn will_lead(&mut self, part: Part, wait: SimDuration, out: &mut PlaneOutbox<event::Event>) {
-        let process = self.control_plane.process_mut(part);
-        process.turn += 1;
-        let event = Event::Leads(part, process.turn);
-        out.after(wait, event::Event::ControlPlane(event));
-    }
-
-    /// A process has the lease: it starts its loops with empty memory.
-    fn lead(&mut self, part: Part, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
-        self.control_plane.process_mut(part).state = State::Leads;
-        let rule = Rule {
-            key: "leader-elect-lease-duration",
-            value: lease::DURATION,
-        };
-        note_rule(part.name(), "lead", Some(rule), out, ctx);
-        let mut turn = Turn {
-            store: &mut self.store,
-            settings: &self.settings,
-            ctx,
-            out,
-        };
-        record_leader(part, self.control_plane.process(part).place, &mut turn);
-        self.read_clocks(ctx, out);
-        self.read_anew(part, ctx, out);
-    }
-
     /// A process lists everything: what it knew does not count.
     pub(super) fn read_anew(
         &mut self,
@@ -889,30 +730,6 @@ impl KubePlane {
         self.heartbeats.upcall(upcall, &mut turn);
         self.kubelets.upcall(upcall, &mut self.store, ctx, out);
     }
-}
-
-/// `leader-election` Events. Source: `staging/src/k8s.io/client-go/tools/leaderelection/resourcelock`.
-fn record_leader(part: Part, place: Option<MachineId>, turn: &mut Turn<'_, '_>) {
-    let place = place.or(turn.ctx.machines.control_machines().first().copied());
-    let row = place.and_then(|place| turn.ctx.machines.machine(place));
-    let host = row.map_or("podium", |row| turn.ctx.symbols.text(row.name));
-    let since = turn.now().whole_seconds();
-    let id = uid_text(uid(
-        turn.ctx.seed,
-        "leases",
-        "kube-system",
-        part.name(),
-        since,
-    ));
-    let text = format!("{host}_{id} became leader");
-    let namespace = turn.ctx.symbols.intern("kube-system");
-    let name = Name::plain(turn.ctx.symbols.intern(part.name()));
-    turn.normal(
-        ("Lease", namespace, name),
-        part.name(),
-        "LeaderElection",
-        Message::Text(text.into()),
-    );
 }
 
 const fn count(faults: u32, on: bool) -> u32 {

@@ -415,14 +415,15 @@ impl ApiServer {
         kind: &'static Kind,
         turn: &mut Turn<'_, '_>,
     ) -> Result<(), Refusal> {
-        let row = turn.store.service(id).expect("a document's row is there");
+        let Some(old) = turn.store.service(id).cloned() else {
+            return Err(Refusal::not_found(kind, &key.name));
+        };
         let held = Allocated {
-            cluster_ip: row.cluster_ip,
-            ports: row.ports.to_vec(),
+            cluster_ip: old.cluster_ip,
+            ports: old.ports.to_vec(),
         };
         let allocated = self.grant(spec, Some(&held), key, value, kind, turn)?;
         let fresh = service_row(spec, &allocated, key, turn);
-        let old = turn.store.service(id).expect("read above");
         let same = old.kind == fresh.kind
             && old.cluster_ip == fresh.cluster_ip
             && old.ports == fresh.ports

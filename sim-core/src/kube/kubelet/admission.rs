@@ -132,28 +132,9 @@ impl Kubelets {
                 .any(|held| wanted.iter().any(|wanted| wanted.conflicts(&held)))
     }
 
-    /// How much of each resource a node lacks for a pod.
-    pub(super) fn lacks(
-        &self,
-        pod: PodId,
-        template: &PodTemplate,
-        node: NodeId,
-        row: &NodeRow,
-        store: &Store,
-    ) -> [i64; 4] {
-        self.amounts(pod, template, node, row, store)
-            .map(|amounts| {
-                let [asked, used, have] = amounts;
-                if is_short(&amounts) {
-                    asked + used - have
-                } else {
-                    0
-                }
-            })
-    }
-
-    /// What a pod asks for, what others use, what there is.
-    fn amounts(
+    /// What a pod asks for, what others use, what there is: pods, thousandths of CPUs, bytes of memory,
+    /// bytes of scratch space.
+    pub(super) fn amounts(
         &self,
         pod: PodId,
         template: &PodTemplate,
@@ -248,6 +229,16 @@ const OUT_OF: [&str; 4] = [
     "OutOfmemory",
     "OutOfephemeral-storage",
 ];
+
+/// How much of a resource a node lacks for a pod.
+pub(super) fn lacking(amounts: [i64; 3]) -> i64 {
+    let [asked, used, have] = amounts;
+    if is_short(&amounts) {
+        asked + used - have
+    } else {
+        0
+    }
+}
 
 const fn is_short([asked, used, have]: &[i64; 3]) -> bool {
     *asked > 0 && *asked + *used > *have

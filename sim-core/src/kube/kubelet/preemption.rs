@@ -15,7 +15,7 @@ use crate::kube::store::events::Message;
 use crate::kube::template::{PodTemplate, QosClass};
 use crate::substrate::order::MachineId;
 
-use super::admission::{NAMES, is_critical};
+use super::admission::{NAMES, is_critical, lacking};
 use super::desk::{Desk, Report};
 use super::{Event, Kubelets, stop};
 
@@ -59,7 +59,9 @@ impl Kubelets {
         let Some(row) = desk.store.node(node) else {
             return Room::Waits;
         };
-        let needs = self.lacks(pod, template, node, row, desk.store);
+        let needs = self
+            .amounts(pod, template, node, row, desk.store)
+            .map(lacking);
         let mut may_go: Vec<Victim> = desk
             .store
             .pods_on(node)
