@@ -208,7 +208,7 @@ impl SwarmPlane {
 
     /// Links delay or lose packets otherwise than before.
     pub fn links_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
-        self.raft_check(ctx, out);
+        self.raft_links_changed(ctx, out);
         self.gossip_anew(ctx, out);
         self.settle(ctx, out);
     }

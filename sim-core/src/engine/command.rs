@@ -131,6 +131,15 @@ pub enum FaultKind {
     ClockSkew,
 }
 
+/// What makes groups of managers or members wait otherwise than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// What passes between machines.
+    Links,
+    /// Their disks and clocks.
+    Machines,
+}
+
 impl FaultKind {
     /// All kinds that are modelled, with their names.
     pub const ALL: [(Self, &'static str); 31] = [
@@ -166,6 +175,15 @@ impl FaultKind {
         (Self::DiskSlow, "disk-slow"),
         (Self::ClockSkew, "clock-skew"),
     ];
+
+    /// What of the pace of groups it changes.
+    pub(super) const fn pace(self) -> Option<Pace> {
+        match self {
+            Self::Partition | Self::Delay | Self::Loss => Some(Pace::Links),
+            Self::DiskSlow | Self::ClockSkew => Some(Pace::Machines),
+            _ => None,
+        }
+    }
 
     /// Its name in the vocabulary.
     pub fn name(self) -> &'static str {
@@ -221,11 +239,21 @@ pub enum Strength {
     /// `etcd-slow delay=2s`, `watch-stale … lag=5s`.
     Wait(SimDuration),
     /// `delay … 200ms jitter=50ms`.
-    Late(Option<SimDuration>, Option<SimDuration>),
+    Delay {
+        /// How much later packets arrive.
+        latency: Option<SimDuration>,
+        /// By how much that varies.
+        jitter: Option<SimDuration>,
+    },
     /// Millionths of the packets: `loss … 10%`.
     Loss(u32),
     /// Bytes per second and how much longer a request takes: `disk-slow … 5Mi`, `disk-slow … 200ms`.
-    Disk(Option<u64>, Option<SimDuration>),
+    Disk {
+        /// How much it reads or writes.
+        rate_bytes_per_s: Option<u64>,
+        /// How much longer a request takes.
+        delay: Option<SimDuration>,
+    },
     /// Microseconds that a clock is turned by: `clock-skew … -10m`.
     Clock(i64),
 }
@@ -234,11 +262,18 @@ impl Strength {
     /// Takes in one of a kind's words; a bare one has no key. `false`: the kind knows no such word, or
     /// has it already.
     fn read(&mut self, kind: FaultKind, key: &str, value: &str) -> Result<bool, String> {
-        let (late, disk) = match *self {
-            Self::Late(delay, jitter) => ((delay, jitter), (None, None)),
-            Self::Disk(rate, delay) => ((None, None), (rate, delay)),
-            _ => ((None, None), (None, None)),
-        };
+        let (mut latency, mut jitter, mut rate_bytes_per_s, mut delay) = (None, None, None, None);
+        match *self {
+            Self::Delay {
+                latency: known,
+                jitter: by,
+            } => (latency, jitter) = (known, by),
+            Self::Disk {
+                rate_bytes_per_s: rate,
+                delay: known,
+            } => (rate_bytes_per_s, delay) = (rate, known),
+            _ => {}
+        }
         let span = || SimDuration::parse(value);
         *self = match (kind, key) {
             (FaultKind::CpuHog, "cores" | "workers" | "threads") => Self::Threads(bytes(value)?),
@@ -246,16 +281,31 @@ impl Strength {
             (FaultKind::DiskFill, "size") => Self::Size(bytes(value)?),
             (FaultKind::EtcdSlow | FaultKind::ApiserverSlow, "delay")
             | (FaultKind::WatchStale, "lag") => Self::Wait(span()?),
-            (FaultKind::Delay, "jitter") => Self::Late(late.0, Some(span()?)),
-            (FaultKind::Delay, "latency") => Self::Late(Some(span()?), late.1),
-            (FaultKind::Delay, "") if late.0.is_none() => Self::Late(Some(span()?), late.1),
-            (FaultKind::DiskSlow, "rate") => Self::Disk(Some(bytes(value)?), disk.1),
-            (FaultKind::DiskSlow, "delay") => Self::Disk(disk.0, Some(span()?)),
-            // What is no time is bytes per second.
-            (FaultKind::DiskSlow, "") if *self == Self::Usual => match span() {
-                Ok(delay) => Self::Disk(None, Some(delay)),
-                Err(_) => Self::Disk(Some(bytes(value)?), None),
-            },
+            (FaultKind::Delay, key) => {
+                match key {
+                    "jitter" => jitter = Some(span()?),
+                    "latency" => latency = Some(span()?),
+                    "" if latency.is_none() => latency = Some(span()?),
+                    _ => return Ok(false),
+                }
+                Self::Delay { latency, jitter }
+            }
+            (FaultKind::DiskSlow, key) => {
+                match key {
+                    "rate" => rate_bytes_per_s = Some(bytes(value)?),
+                    "delay" => delay = Some(span()?),
+                    // What is no time is bytes per second.
+                    "" if *self == Self::Usual => match span() {
+                        Ok(span) => delay = Some(span),
+                        Err(_) => rate_bytes_per_s = Some(bytes(value)?),
+                    },
+                    _ => return Ok(false),
+                }
+                Self::Disk {
+                    rate_bytes_per_s,
+                    delay,
+                }
+            }
             (FaultKind::Loss, "loss") => Self::Loss(share(value)?),
             (FaultKind::Loss, "") if *self == Self::Usual => Self::Loss(share(value)?),
             (FaultKind::ClockSkew, "offset") => Self::Clock(offset(value)?),
@@ -279,9 +329,12 @@ impl Strength {
             Self::Usual => (None, None),
             Self::Threads(amount) | Self::Rate(amount) | Self::Size(amount) => (Some(amount), None),
             Self::Wait(wait) => (Some(wait.as_micros()), None),
-            Self::Late(delay, jitter) => (delay.map(SimDuration::as_micros), jitter),
+            Self::Delay { latency, jitter } => (latency.map(SimDuration::as_micros), jitter),
             Self::Loss(share) => (Some(share.into()), None),
-            Self::Disk(rate, delay) => (rate, delay),
+            Self::Disk {
+                rate_bytes_per_s,
+                delay,
+            } => (rate_bytes_per_s, delay),
             Self::Clock(by) => (Some(by.cast_unsigned()), None),
         }
     }

@@ -141,14 +141,6 @@ impl World {
             FaultState::Ended | FaultState::NotApplicable => return,
         }
         let fault = self.faults.list[index].clone();
-        let paces = matches!(
-            fault.spec.kind,
-            FaultKind::Partition
-                | FaultKind::Delay
-                | FaultKind::Loss
-                | FaultKind::DiskSlow
-                | FaultKind::ClockSkew
-        );
         match fault.spec.kind {
             FaultKind::NodeCrash
             | FaultKind::ZoneOutage
@@ -174,9 +166,7 @@ impl World {
                     self.on_substrate(|substrate, scope| {
                         substrate.remove_rule(rule, scope);
                     });
-                    if paces {
-                        self.pace_changed();
-                    }
+                    self.pace_changed(fault.spec.kind);
                 }
             }
             FaultKind::CpuHog
@@ -208,9 +198,7 @@ impl World {
                     };
                     self.on_substrate(|substrate, scope| substrate.fault(end, scope));
                 }
-                if paces {
-                    self.pace_changed();
-                }
+                self.pace_changed(fault.spec.kind);
             }
             FaultKind::ApiserverDown
             | FaultKind::ApiserverSlow
@@ -342,6 +330,7 @@ impl World {
                         b: side(right),
                     },
                 );
+                self.pace_changed(spec.kind);
             }
             FaultKind::Delay | FaultKind::Loss => return self.shape_link(index, spec),
             FaultKind::DiskSlow => return self.slow_disk(index, spec),

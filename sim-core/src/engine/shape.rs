@@ -12,7 +12,7 @@ use crate::substrate::net::wire::{WHOLE, Wire};
 use crate::substrate::order::SubstrateFault;
 use crate::substrate::rule::{Rule, Side};
 
-use super::command::{FaultKind, FaultSpec, Strength};
+use super::command::{FaultKind, FaultSpec, Pace, Strength};
 use super::world::{Plane, World};
 
 /// Delay unless the fault says how much: between continents.
@@ -31,7 +31,7 @@ impl World {
         let text;
         if spec.kind == FaultKind::Delay {
             let (delay, jitter) = match spec.strength {
-                Strength::Late(delay, jitter) => (delay, jitter),
+                Strength::Delay { latency, jitter } => (latency, jitter),
                 _ => (None, None),
             };
             wire.delay = delay.unwrap_or(DELAY);
@@ -80,7 +80,7 @@ impl World {
         let detail = Detail::Text(self.symbols.intern(&text));
         self.note("fault", spec.kind.name(), "link", &spec.target, detail);
         self.stand(index, rule);
-        self.pace_changed();
+        self.pace_changed(spec.kind);
         true
     }
 
@@ -91,7 +91,10 @@ impl World {
         };
         self.hit(index, machine);
         let (rate, delay) = match spec.strength {
-            Strength::Disk(rate, delay) => (rate, delay.unwrap_or(SimDuration::ZERO)),
+            Strength::Disk {
+                rate_bytes_per_s,
+                delay,
+            } => (rate_bytes_per_s, delay.unwrap_or(SimDuration::ZERO)),
             _ => (None, DISK_DELAY),
         };
         let rate = rate.map(|rate| rate.max(1));
@@ -111,7 +114,7 @@ impl World {
             delay,
         };
         self.stand(index, rule);
-        self.pace_changed();
+        self.pace_changed(spec.kind);
         true
     }
 
@@ -131,21 +134,24 @@ impl World {
         let detail = Detail::Text(self.symbols.intern(&text));
         self.note("fault", spec.kind.name(), "node", &name, detail);
         self.strain(index, SubstrateFault::TurnClock(machine, by));
-        self.pace_changed();
+        self.pace_changed(spec.kind);
         true
     }
 
     /// What groups of managers or members hear of each other, what etcd waits for, or what a control
     /// machine's clock shows, may be other now.
-    pub(super) fn pace_changed(&mut self) {
-        match self.plane {
-            Plane::Kubernetes(_) => {
+    pub(super) fn pace_changed(&mut self, kind: FaultKind) {
+        match (kind.pace(), &self.plane) {
+            (Some(Pace::Links), Plane::Kubernetes(_)) => {
+                self.lend_kube(|plane, context, out| plane.links_changed(context, out));
+            }
+            (Some(Pace::Links), Plane::Swarm(_)) => {
+                self.lend_swarm(|plane, context, out| plane.links_changed(context, out));
+            }
+            (Some(Pace::Machines), Plane::Kubernetes(_)) => {
                 self.lend_kube(|plane, context, out| plane.pace_changed(context, out));
             }
-            Plane::Swarm(_) => self.lend_swarm(|plane, context, out| {
-                plane.links_changed(context, out);
-            }),
-            Plane::Compose(_) => {}
+            (Some(Pace::Machines), Plane::Swarm(_)) | (None, _) | (_, Plane::Compose(_)) => {}
         }
     }
 }

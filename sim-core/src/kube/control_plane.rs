@@ -91,8 +91,8 @@ pub enum Event {
     Resumes(Part, u32),
     /// A process has taken the lease.
     Leads(Part, u32),
-    /// A process has not renewed its lease in time.
-    Unrenewed(Part, u32),
+    /// A process has not renewed its lease in time, or that is drawn anew.
+    Unrenewed(Part, bool),
     /// An agent has listed its pods again.
     AgentReturns(MachineId, u32),
     /// A reader whose watch lags is told of some of what it missed.
@@ -154,8 +154,10 @@ struct Process {
     turn: u32,
     /// The control machine that it leads from; none: the first.
     place: Option<MachineId>,
-    /// It leads and cannot renew its lease.
+    /// It cannot renew its lease, or could not if it led.
     expiring: bool,
+    /// When it will not have renewed its lease in time, or that is drawn anew, while it leads.
+    expires: Option<SimTime>,
     held: Vec<event::Event>,
 }
 
@@ -278,6 +280,7 @@ impl ControlPlane {
         }
         let is_too_slow = self.etcd.stuck
             || self.quorum >= ETCD_REQUEST_TIMEOUT
+            || self.etcd.wait >= ETCD_REQUEST_TIMEOUT
             || self
                 .commits
                 .iter()
@@ -290,32 +293,18 @@ impl ControlPlane {
                 Serving::Yes
             };
         }
-        let runs = |machine: &MachineId| {
-            machines.machine(*machine).is_some_and(|row| row.is_on())
-                && !self.starting.contains(machine)
-        };
-        if !all.iter().any(runs) {
+        if !all.iter().any(|machine| self.serves(*machine, machines)) {
             return Serving::Refused;
         }
-        let member =
-            |machine: &MachineId| runs(machine) && !self.lost_members.contains_key(machine);
-        let quorum = all.len() / 2 + 1;
-        let largest = all
-            .iter()
-            .filter(|machine| member(machine))
-            .map(|one| {
-                let peers = all.iter().filter(|other| member(other));
-                peers
-                    .filter(|other| *other == one || machines.reachable(*one, **other))
-                    .count()
-            })
-            .max()
-            .unwrap_or(0);
-        if largest >= quorum && !is_too_slow {
-            Serving::Yes
-        } else {
-            Serving::NoQuorum
+        if is_too_slow || self.candidates(machines).is_empty() {
+            return Serving::NoQuorum;
         }
+        Serving::Yes
+    }
+
+    /// Whether a control machine runs and its static pods have come up.
+    fn serves(&self, machine: MachineId, machines: &Substrate) -> bool {
+        machines.is_on(machine) && !self.starting.contains(&machine)
     }
 
     /// How much longer etcd's leader waits for a quorum to have a commit on disk, because of links and
@@ -406,9 +395,13 @@ impl KubePlane {
     /// Disks have become slower or faster, or clocks were turned.
     pub fn pace_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
         self.read_clocks(ctx, out);
-        if self.control_plane.etcd.stuck {
-            self.control_plane.etcd.stuck = false;
-        }
+        self.look_again(ctx, out);
+        self.tell(ctx, out);
+    }
+
+    /// Links delay or lose packets otherwise than before.
+    pub fn links_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        self.control_plane.etcd.stuck = false;
         self.look_again(ctx, out);
         self.etcd_plan(ctx, out);
         self.plan_leases(ctx, out);
@@ -465,20 +458,25 @@ impl KubePlane {
                         out.after(SimDuration::ZERO, event);
                     }
                     note(part.name(), "resume", out, ctx);
+                    self.mind_leases(ctx, out);
+                    self.plan_lease(part, ctx, out);
                 }
             }
             Event::Leads(part, turn) => {
-                if self.is_turn(part, turn, State::Gone)
-                    && !self.control_plane.process(part).expiring
-                {
+                if self.is_turn(part, turn, State::Gone) && self.renews_now(part, ctx) {
                     self.lead(part, ctx, out);
                 }
             }
-            Event::Unrenewed(part, turn) => {
-                let slow = self.control_plane.process(part).expiring;
-                let lossy = ctx.machines.shapes_links();
-                if (slow || lossy) && self.is_turn(part, turn, State::Leads) {
-                    self.unrenewed(part, slow, ctx, out);
+            Event::Unrenewed(part, is_lost) => {
+                let process = self.control_plane.process_mut(part);
+                if process.expires != Some(ctx.now) {
+                    return;
+                }
+                process.expires = None;
+                if is_lost {
+                    self.unrenewed(part, ctx, out);
+                } else {
+                    self.plan_lease(part, ctx, out);
                 }
             }
             Event::EtcdElects(winner, turn) => self.etcd_elected(winner, turn, ctx, out),
@@ -594,9 +592,8 @@ impl KubePlane {
     /// Whether a control machine is among the addresses of the API servers' own Service.
     fn is_listed(&self, machine: MachineId, ctx: &Context<'_>) -> bool {
         let plane = &self.control_plane;
-        let runs = ctx.machines.is_on(machine) && !plane.starting.contains(&machine);
         let lasts = |lost: &SimTime| ctx.now < *lost + own_service::LEASE;
-        runs || plane.fallen.get(&machine).is_some_and(lasts)
+        plane.serves(machine, ctx.machines) || plane.fallen.get(&machine).is_some_and(lasts)
     }
 
     /// Sees whether the API servers' own Service is as it should be, and when they look next.
@@ -650,6 +647,7 @@ impl KubePlane {
             let wait = lease::until_exit(&mut self.control_plane.stream(part.name(), ctx));
             let process = self.control_plane.process_mut(part);
             process.turn += 1;
+            process.expires = None;
             if process.state == State::Leads {
                 process.state = State::Stalled;
                 let event = Event::Exits(part, process.turn);

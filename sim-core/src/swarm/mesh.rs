@@ -160,26 +160,21 @@ impl SwarmPlane {
     /// Source: memberlist `config.go` DefaultLANConfig GossipNodes.
     pub(crate) fn gossips(&self, node: NodeId, ctx: &Context<'_>) -> bool {
         let runs = self.sessions.get(&node).is_some_and(|session| session.up);
-        let packets = 3 * SUSPICION.as_micros() / GOSSIP_INTERVAL.as_micros();
-        let mut stream = Stream::new(ctx.seed, "gossip", u64::from(node.0), 0);
-        let mut passes =
-            |wire: Wire| wire.loss == 0 || (0..packets).any(|_| stream.below(WHOLE) >= wire.loss);
-        runs && self.ways(node, ctx).into_iter().any(|(there, back)| {
-            let in_time = there.delay + back.delay < SUSPICION;
-            in_time && passes(there) && passes(back)
-        })
+        runs && answers(node, &self.ways(node, ctx), ctx)
     }
 
     /// Links have changed: announcements take another time, and peers may find a node dead, or alive.
     pub(crate) fn gossip_anew(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<Event>) {
         self.mesh.lags.clear();
         let nodes: Vec<NodeId> = self.sessions.keys().copied().collect();
+        let shapes = ctx.machines.shapes_links();
         for node in nodes {
-            let lag = self
-                .ways(node, ctx)
-                .iter()
-                .map(|(there, _)| lag(*there))
-                .min();
+            let ways = if shapes {
+                self.ways(node, ctx)
+            } else {
+                Vec::new()
+            };
+            let lag = ways.iter().map(|(there, _)| lag(*there)).min();
             if let Some(lag) = lag.filter(|lag| !lag.is_zero()) {
                 self.mesh.lags.insert(node, lag);
             }
@@ -187,7 +182,7 @@ impl SwarmPlane {
                 continue;
             };
             let (epoch, speaks) = (session.epoch, session.silent_since.is_none());
-            let gossips = self.gossips(node, ctx);
+            let gossips = !shapes || answers(node, &ways, ctx);
             if gossips && speaks {
                 self.mesh_regains(node, out);
             } else if !gossips && speaks {
@@ -352,6 +347,18 @@ impl SwarmPlane {
             });
         }
     }
+}
+
+/// Whether a node gets a packet through to one of its peers, and one back, before it is found dead.
+fn answers(node: NodeId, ways: &[(Wire, Wire)], ctx: &Context<'_>) -> bool {
+    let packets = 3 * SUSPICION.as_micros() / GOSSIP_INTERVAL.as_micros();
+    let mut stream = Stream::new(ctx.seed, "gossip", u64::from(node.0), 0);
+    let mut passes =
+        |wire: Wire| wire.loss == 0 || (0..packets).any(|_| stream.below(WHOLE) >= wire.loss);
+    ways.iter().any(|(there, back)| {
+        let in_time = there.delay + back.delay < SUSPICION;
+        in_time && passes(*there) && passes(*back)
+    })
 }
 
 /// How much longer an announcement takes on such a way to the first of the peers: rounds of which all

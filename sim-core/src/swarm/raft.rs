@@ -20,6 +20,7 @@ use crate::base::name::{Name, Rule};
 use crate::base::rng::Stream;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
+use crate::substrate::net::link::STANDSTILLS_AHEAD;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::cluster::{LOCKED, NOT_A_MANAGER};
 use crate::swarm::control_api::{Code, Refusal};
@@ -42,9 +43,6 @@ const UNKNOWN_GRACE: u64 = 2;
 /// Longest sleep of an agent between two attempts. Source: `agent/config.go`.
 const RECONNECT_MAX: SimDuration = SimDuration::from_secs(8);
 
-/// How far ahead lost heartbeats are drawn.
-const UNREST_AHEAD: SimDuration = SimDuration::from_minutes(60);
-
 /// Most candidacies in a row that are looked at ahead.
 const VOTES_MAX: u32 = 100;
 
@@ -64,6 +62,8 @@ pub(crate) struct Raft {
     waiting: Vec<Event>,
     /// Distinguishes plans of when lost heartbeats make a leader step down.
     unrest: u32,
+    /// The managers that ran when that was last planned.
+    planned: Vec<NodeId>,
 }
 
 impl SwarmPlane {
@@ -158,7 +158,10 @@ impl SwarmPlane {
         let candidates = self.candidates(ctx);
         if let Some(leader) = self.raft.leader {
             if candidates.contains(&leader) {
-                self.plan_unrest(ctx, out);
+                // What is drawn is kept: a word that is held up stays held up.
+                if self.raft.planned != self.managers_up() {
+                    self.plan_unrest(ctx, out);
+                }
                 return;
             }
             self.leader_lost(leader, None, ctx, out);
@@ -230,23 +233,24 @@ impl SwarmPlane {
     fn plan_unrest(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<Event>) {
         self.raft.unrest += 1;
         let plan = self.raft.unrest;
-        let managers = self.managers();
+        let managers = self.managers_up();
+        self.raft.planned.clone_from(&managers);
         let machine = |id: NodeId| self.store.node(id).map(|node| node.machine);
         let leader = self.raft.leader.filter(|_| ctx.machines.shapes_links());
         let Some(from) = leader.and_then(machine).filter(|_| managers.len() > 1) else {
             return;
         };
         let ends = managers.iter().filter_map(|follower| {
-            let to = machine(*follower).filter(|to| *to != from && self.is_up(*follower))?;
+            let to = machine(*follower).filter(|to| *to != from)?;
             let key = u64::from(follower.0);
             let patience = Stream::new(ctx.seed, "swarm.patience", key, plan)
                 .duration_between(TICK * ELECTION_TICKS.0, TICK * ELECTION_TICKS.1);
             let luck = (ctx.seed, ctx.now);
-            let holds = ctx.machines.standstills((from, to), (TICK, patience), luck);
-            holds.first().map(|(_, end)| *end)
+            let mut holds = ctx.machines.standstills((from, to), (TICK, patience), luck);
+            holds.next().map(|(_, end)| end)
         });
         let first = ends.min();
-        let at = first.unwrap_or(ctx.now + UNREST_AHEAD);
+        let at = first.unwrap_or(ctx.now + STANDSTILLS_AHEAD);
         out.after(at.since(ctx.now), Event::Unrest(plan, first.is_some()));
     }
 
@@ -268,7 +272,23 @@ impl SwarmPlane {
             };
             self.leader_lost(leader, Some(rule), ctx, out);
         }
+        self.raft_links_changed(ctx, out);
+    }
+
+    /// Lost heartbeats are drawn anew, and the group looks at itself.
+    pub(crate) fn raft_links_changed(
+        &mut self,
+        ctx: &mut Context<'_>,
+        out: &mut PlaneOutbox<Event>,
+    ) {
+        self.raft.planned.clear();
         self.raft_check(ctx, out);
+    }
+
+    fn managers_up(&self) -> Vec<NodeId> {
+        let mut managers = self.managers();
+        managers.retain(|id| self.is_up(*id));
+        managers
     }
 
     fn managers(&self) -> Vec<NodeId> {
@@ -422,6 +442,7 @@ impl SwarmPlane {
         self.raft.leader = Some(node);
         self.note_raft(out, "elected", node, None);
         self.leader_starts(ctx, out);
+        self.plan_unrest(ctx, out);
     }
 
     fn note_raft(

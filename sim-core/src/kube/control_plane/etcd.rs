@@ -8,6 +8,7 @@
 
 use crate::base::rng::Stream;
 use crate::base::time::{SimDuration, SimTime};
+use crate::substrate::net::link::STANDSTILLS_AHEAD;
 use crate::substrate::order::MachineId;
 use crate::substrate::{Context, PlaneOutbox, Substrate};
 
@@ -20,8 +21,8 @@ const HEARTBEAT: SimDuration = SimDuration::from_millis(100);
 /// Time without a word after which a member stands for election; it draws up to nearly twice that.
 const ELECTION: SimDuration = SimDuration::from_secs(1);
 const ELECTION_MAX: SimDuration = SimDuration::from_millis(1_900);
-/// How far ahead lost heartbeats are drawn.
-const AHEAD: SimDuration = SimDuration::from_minutes(60);
+/// Most candidacies in a row that are looked at ahead.
+const CAMPAIGNS_MAX: u32 = 100;
 
 /// The group as it stands.
 #[derive(Clone, Debug, Default)]
@@ -32,8 +33,10 @@ pub(super) struct Etcd {
     /// Until when writes wait for a leader.
     pub(super) wait: SimDuration,
     electing: bool,
-    /// Votes take longer than candidates wait for them.
+    /// Votes take longer than candidates wait for them, time after time.
     pub(super) stuck: bool,
+    /// The members that ran when lost heartbeats were last drawn.
+    planned: Vec<MachineId>,
 }
 
 impl ControlPlane {
@@ -41,9 +44,7 @@ impl ControlPlane {
     pub(super) fn members(&self, machines: &Substrate) -> Vec<MachineId> {
         let all = machines.control_machines().iter().copied();
         all.filter(|machine| {
-            machines.is_on(*machine)
-                && !self.starting.contains(machine)
-                && !self.lost_members.contains_key(machine)
+            self.serves(*machine, machines) && !self.lost_members.contains_key(machine)
         })
         .collect()
     }
@@ -56,7 +57,7 @@ impl ControlPlane {
     }
 
     /// Members that reach more than half of all, themselves included.
-    fn candidates(&self, machines: &Substrate) -> Vec<MachineId> {
+    pub(super) fn candidates(&self, machines: &Substrate) -> Vec<MachineId> {
         let (all, members) = (machines.control_machines().len(), self.members(machines));
         let reach = |one: &MachineId| {
             let others = members.iter();
@@ -78,6 +79,9 @@ impl KubePlane {
             .leader
             .is_some_and(|leader| candidates.contains(&leader))
         {
+            if plane.etcd.planned != plane.members(ctx.machines) {
+                self.etcd_plan(ctx, out);
+            }
             return;
         }
         let all = ctx.machines.control_machines();
@@ -108,10 +112,10 @@ impl KubePlane {
         etcd.turn += 1;
         let turn = etcd.turn;
         let majority = ctx.machines.control_machines().len() / 2;
-        let rounds = |one: MachineId| {
+        let rounds = |one: MachineId, at: SimTime| {
             let round = |other| {
                 let (a, b) = (Some(one), Some(other));
-                let luck = (ctx.seed, ctx.now);
+                let luck = (ctx.seed, at);
                 ctx.machines.transit(a, b, luck) + ctx.machines.transit(b, a, luck)
             };
             let mut all: Vec<SimDuration> = candidates.iter().map(|other| round(*other)).collect();
@@ -120,9 +124,14 @@ impl KubePlane {
         };
         let times = (0..).zip(candidates).filter_map(|(place, one)| {
             let mut stream = Stream::new(ctx.seed, "etcd.election", place, turn);
-            let patience = stream.duration_between(ELECTION, ELECTION_MAX);
-            let round = rounds(*one).filter(|round| *round < patience)?;
-            Some((patience + round * 2, *one))
+            let mut wait = SimDuration::ZERO;
+            // Who has no votes in time asks again.
+            (0..CAMPAIGNS_MAX).find_map(|_| {
+                let patience = stream.duration_between(ELECTION, ELECTION_MAX);
+                wait += patience;
+                let round = rounds(*one, ctx.now + wait).filter(|round| *round < patience)?;
+                Some((wait + round * 2, *one))
+            })
         });
         let won = times.min();
         etcd.electing = won.is_some();
@@ -158,6 +167,7 @@ impl KubePlane {
             };
             note_rule("etcd", "elected", Some(rule), out, ctx);
             self.etcd_plan(ctx, out);
+            self.plan_leases(ctx, out);
         }
         self.store.commit_delay = self.control_plane.delay();
         self.look_again(ctx, out);
@@ -166,35 +176,26 @@ impl KubePlane {
     /// Draws when the leader is next heard by too few because heartbeats get lost.
     pub(super) fn etcd_plan(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<event::Event>) {
         let plane = &mut self.control_plane;
-        let Some(leader) = plane.etcd.leader.filter(|_| ctx.machines.shapes_links()) else {
+        let Some(leader) = plane.etcd.leader else {
             return;
         };
-        let members = plane.members(ctx.machines);
-        let all = ctx.machines.control_machines().len();
-        if members.len() < 2 {
-            return;
-        }
+        // What was drawn before counts no more, also when nothing gets lost any longer.
         plane.etcd.turn += 1;
         let turn = plane.etcd.turn;
-        let luck = (ctx.seed, ctx.now);
-        let mut edges: Vec<(SimTime, bool)> = Vec::new();
-        for member in members.iter().filter(|member| **member != leader) {
-            let holds = ctx
-                .machines
-                .standstills((leader, *member), (HEARTBEAT, ELECTION), luck);
-            edges.extend(
-                holds
-                    .iter()
-                    .flat_map(|(from, until)| [(*from, false), (*until, true)]),
-            );
+        let members = plane.members(ctx.machines);
+        plane.etcd.planned.clone_from(&members);
+        if !ctx.machines.shapes_links() || members.len() < 2 {
+            return;
         }
-        edges.sort_unstable();
-        let mut heard = members.len();
-        let lost = edges.iter().find(|(_, back)| {
-            heard = if *back { heard + 1 } else { heard - 1 };
-            heard <= all / 2
+        let too_few = ctx.machines.control_machines().len() / 2;
+        let luck = (ctx.seed, ctx.now);
+        let others = members.iter().filter(|member| **member != leader);
+        let holds = others.map(|member| {
+            let ends = (leader, *member);
+            ctx.machines.standstills(ends, (HEARTBEAT, ELECTION), luck)
         });
-        let at = lost.map_or(ctx.now + AHEAD, |(at, _)| *at);
+        let lost = first_together(holds.collect(), members.len() - too_few);
+        let at = lost.unwrap_or(ctx.now + STANDSTILLS_AHEAD);
         let unheard = Event::EtcdUnheard(turn, lost.is_some());
         out.after(at.since(ctx.now), event::Event::ControlPlane(unheard));
     }
@@ -217,5 +218,55 @@ impl KubePlane {
         let candidates = self.control_plane.candidates(ctx.machines);
         self.etcd_elect(&candidates, ctx, out);
         self.look_again(ctx, out);
+    }
+}
+
+/// When first so many of them stand still at once. Each tells its own standstills in their order.
+fn first_together(
+    mut holds: Vec<impl Iterator<Item = (SimTime, SimTime)>>,
+    needed: usize,
+) -> Option<SimTime> {
+    let mut heads: Vec<_> = holds.iter_mut().map(Iterator::next).collect();
+    loop {
+        let mut begun: Vec<SimTime> = heads.iter().flatten().map(|head| head.0).collect();
+        begun.sort_unstable();
+        // Before this moment fewer have begun.
+        let at = *begun.get(needed.checked_sub(1)?)?;
+        let mut over = false;
+        for (head, rest) in heads.iter_mut().zip(&mut holds) {
+            if head.is_some_and(|(_, until)| until < at) {
+                *head = rest.next();
+                over = true;
+            }
+        }
+        if !over {
+            return Some(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_as_are_needed_must_stand_still_at_once() {
+        let spans = |list: &[(u64, u64)]| {
+            let list = list.iter().map(|(from, until)| {
+                let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
+                (at(*from), at(*until))
+            });
+            list.collect::<Vec<_>>().into_iter()
+        };
+        let one = || spans(&[(1, 3), (10, 14), (20, 22)]);
+        let other = || spans(&[(4, 9), (12, 13), (21, 30)]);
+        let first = |holds, needed| {
+            first_together(holds, needed).map(|at| at.since(SimTime::ZERO).as_millis() / 1_000)
+        };
+        assert_eq!(first(vec![one(), other()], 1), Some(1));
+        assert_eq!(first(vec![one(), other()], 2), Some(12));
+        assert_eq!(first(vec![one(), other(), spans(&[(21, 22)])], 3), Some(21));
+        assert_eq!(first(vec![one(), spans(&[(4, 9), (15, 16)])], 2), None);
+        assert_eq!(first(vec![one(), spans(&[])], 2), None);
     }
 }

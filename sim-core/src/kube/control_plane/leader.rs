@@ -7,6 +7,7 @@ use crate::kube::render::{uid, uid_text};
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 use crate::kube::{KubePlane, event};
+use crate::substrate::net::link::STANDSTILLS_AHEAD;
 use crate::substrate::order::MachineId;
 use crate::substrate::{Context, PlaneOutbox, Substrate};
 
@@ -27,27 +28,49 @@ impl ControlPlane {
 }
 
 impl KubePlane {
-    /// Draws when a process next cannot renew its lease because what its machine says to etcd's leader
-    /// gets lost.
+    /// As [`ControlPlane::renews`], and remembers it.
+    pub(super) fn renews_now(&mut self, part: Part, ctx: &Context<'_>) -> bool {
+        let renews = self.control_plane.renews(part, ctx.machines);
+        self.control_plane.process_mut(part).expiring = !renews;
+        renews
+    }
+
+    /// Plans anew what becomes of the leases of both.
     pub(super) fn plan_leases(&mut self, ctx: &Context<'_>, out: &mut PlaneOutbox<event::Event>) {
+        for part in Part::ALL {
+            self.plan_lease(part, ctx, out);
+        }
+    }
+
+    /// Draws when a process that leads next cannot renew its lease because what its machine says to
+    /// etcd's leader gets lost. One that is too slow anyway has its end already.
+    pub(super) fn plan_lease(
+        &mut self,
+        part: Part,
+        ctx: &Context<'_>,
+        out: &mut PlaneOutbox<event::Event>,
+    ) {
+        let leader = self.control_plane.etcd_leader(ctx.machines);
+        let first = ctx.machines.control_machines().first().copied();
+        let process = self.control_plane.process_mut(part);
+        if process.state != State::Leads || process.expiring {
+            return;
+        }
+        process.expires = None;
+        let ends = process.place.or(first).zip(leader);
+        let Some(ends) = ends.filter(|(place, leader)| place != leader) else {
+            return;
+        };
         if !ctx.machines.shapes_links() {
             return;
         }
-        let first = ctx.machines.control_machines().first().copied();
-        for part in Part::ALL {
-            let process = self.control_plane.process(part);
-            let (place, turn) = (process.place.or(first), process.turn);
-            let ends = place.zip(self.control_plane.etcd_leader(ctx.machines));
-            let Some(ends) = ends.filter(|(place, leader)| place != leader) else {
-                continue;
-            };
-            let spans = (lease::RETRY, lease::RENEW_DEADLINE);
-            let holds = ctx.machines.standstills(ends, spans, (ctx.seed, ctx.now));
-            if let Some((from, _)) = holds.first() {
-                let event = event::Event::ControlPlane(Event::Unrenewed(part, turn));
-                out.after(from.since(ctx.now), event);
-            }
-        }
+        let spans = (lease::RETRY, lease::RENEW_DEADLINE);
+        let mut holds = ctx.machines.standstills(ends, spans, (ctx.seed, ctx.now));
+        let lost = holds.next().map(|(from, _)| from);
+        let at = lost.unwrap_or(ctx.now + STANDSTILLS_AHEAD);
+        process.expires = Some(at);
+        let event = Event::Unrenewed(part, lost.is_some());
+        out.after(at.since(ctx.now), event::Event::ControlPlane(event));
     }
 
     /// Sees which processes cannot renew their leases, and which can again.
@@ -60,18 +83,24 @@ impl KubePlane {
             return;
         }
         for part in Part::ALL {
-            let renews = self.control_plane.renews(part, ctx.machines);
             let process = self.control_plane.process(part);
-            let (state, turn, expiring) = (process.state, process.turn, process.expiring);
-            if !renews && !expiring && state == State::Leads {
-                let wait = lease::until_exit(&mut self.control_plane.stream(part.name(), ctx));
-                let event = Event::Unrenewed(part, turn);
-                out.after(wait, event::Event::ControlPlane(event));
-            }
-            self.control_plane.process_mut(part).expiring = !renews;
-            let may = renews && expiring && self.control_plane.process(part).stopped == 0;
-            if may && state == State::Gone {
-                self.stand_for(part, SimDuration::ZERO, ctx, out);
+            let (state, was_expiring) = (process.state, process.expiring);
+            let ends = was_expiring && process.expires.is_some();
+            let renews = self.renews_now(part, ctx);
+            match state {
+                State::Leads if !renews && !ends => {
+                    let wait = lease::until_exit(&mut self.control_plane.stream(part.name(), ctx));
+                    self.control_plane.process_mut(part).expires = Some(ctx.now + wait);
+                    let event = Event::Unrenewed(part, true);
+                    out.after(wait, event::Event::ControlPlane(event));
+                }
+                State::Leads if renews && was_expiring => self.plan_lease(part, ctx, out),
+                State::Gone
+                    if renews && was_expiring && self.control_plane.process(part).stopped == 0 =>
+                {
+                    self.stand_for(part, SimDuration::ZERO, ctx, out);
+                }
+                State::Leads | State::Gone | State::Stalled => {}
             }
         }
     }
@@ -80,15 +109,14 @@ impl KubePlane {
     pub(super) fn unrenewed(
         &mut self,
         part: Part,
-        slow: bool,
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<event::Event>,
     ) {
         self.control_plane.process_mut(part).state = State::Stalled;
         self.end_process(part, ctx, out);
-        self.succeed(part, ctx, out);
+        let has_heir = self.succeed(part, ctx, out);
         // Alone it stands for itself, when it can write again.
-        if self.control_plane.process(part).place.is_none() && !slow {
+        if self.renews_now(part, ctx) && !has_heir {
             self.stand_for(part, PROCESS_START, ctx, out);
         }
     }
@@ -107,6 +135,7 @@ impl KubePlane {
         });
         process.state = State::Gone;
         process.turn += 1;
+        process.expires = None;
         process.held.clear();
         note_rule(part.name(), "exit", why, out, ctx);
     }
@@ -126,34 +155,28 @@ impl KubePlane {
         self.will_lead(part, start + wait, out);
     }
 
-    /// Another instance on another control machine takes over when the lease has run out.
+    /// Another instance on another control machine takes over when the lease has run out. Answers
+    /// whether there is one.
     pub(super) fn succeed(
         &mut self,
         part: Part,
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<event::Event>,
-    ) {
-        if self.control_plane.serving != Serving::Yes {
-            return;
+    ) -> bool {
+        let plane = &mut self.control_plane;
+        if plane.serving != Serving::Yes {
+            return false;
         }
         let controls = ctx.machines.control_machines();
-        let old = self
-            .control_plane
-            .process(part)
-            .place
-            .or(controls.first().copied());
-        let next = controls.iter().copied().find(|machine| {
-            Some(*machine) != old
-                && ctx
-                    .machines
-                    .machine(*machine)
-                    .is_some_and(|row| row.is_on())
-                && !self.control_plane.starting.contains(machine)
-        });
-        let Some(next) = next else { return };
-        self.control_plane.process_mut(part).place = Some(next);
-        let wait = lease::until_standby_leads(&mut self.control_plane.stream(part.name(), ctx));
+        let old = plane.process(part).place.or(controls.first().copied());
+        let mut others = controls.iter().copied();
+        let next =
+            others.find(|machine| Some(*machine) != old && plane.serves(*machine, ctx.machines));
+        let Some(next) = next else { return false };
+        plane.process_mut(part).place = Some(next);
+        let wait = lease::until_standby_leads(&mut plane.stream(part.name(), ctx));
         self.will_lead(part, wait, out);
+        true
     }
 
     fn will_lead(&mut self, part: Part, wait: SimDuration, out: &mut PlaneOutbox<event::Event>) {
@@ -185,6 +208,7 @@ impl KubePlane {
         record_leader(part, self.control_plane.process(part).place, &mut turn);
         self.read_clocks(ctx, out);
         self.read_anew(part, ctx, out);
+        self.plan_lease(part, ctx, out);
     }
 }
 

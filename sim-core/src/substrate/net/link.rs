@@ -28,6 +28,8 @@ const WORD_PERIOD: SimDuration = SimDuration::from_secs(5);
 const CALL_PATIENCE: SimDuration = SimDuration::from_secs(5);
 /// How many words are drawn ahead: an hour's.
 const WORDS_AHEAD: u64 = 720;
+/// How far ahead standstills are drawn.
+pub const STANDSTILLS_AHEAD: SimDuration = SimDuration::from_minutes(60);
 
 /// Where the rules put somebody, in the order of their ids: 0 on no side, else 1 or 2.
 type Place = Vec<u8>;
@@ -321,13 +323,6 @@ impl Substrate {
         all
     }
 
-    /// Whether what a sandbox sends, a packet of a connection's beginning and an answer, can take longer
-    /// than a client waits.
-    pub fn answers_late(&self, sandbox: SandboxId, patience: SimDuration) -> bool {
-        let (wire, _) = self.sandbox_wire(sandbox);
-        wire.loss > 0 || (wire.delay + wire.jitter) * 2 >= patience
-    }
-
     /// Brings a sandbox's probes up to now: what it sends is about to take another time.
     pub(in crate::substrate) fn before_shaping(&mut self, rule: &Rule, now: SimTime) {
         if let Rule::ShapeSandbox { sandbox, .. } = rule
@@ -397,22 +392,18 @@ impl Substrate {
         }
     }
 
-    /// When in the next hour words from one machine to another, one in each period, do not come for
+    /// When, within [`STANDSTILLS_AHEAD`], words from one machine to another, one in each period, do not come for
     /// longer than somebody waits, because packets get lost: from the end of the patience until one comes.
     pub fn standstills(
         &self,
         (from, to): (MachineId, MachineId),
         (period, patience): (SimDuration, SimDuration),
         (seed, now): (Seed, SimTime),
-    ) -> Vec<(SimTime, SimTime)> {
+    ) -> impl Iterator<Item = (SimTime, SimTime)> + use<> {
         let (wire, back) = (
             self.wire(Some(from), Some(to)),
             self.wire(Some(to), Some(from)),
         );
-        let mut found = Vec::new();
-        if wire.loss == 0 || !wire.connects(back) {
-            return found;
-        }
         let key = |machine| {
             self.machine(machine)
                 .map_or(0, |row: &crate::substrate::machine::Machine| row.stable_key)
@@ -420,19 +411,24 @@ impl Substrate {
         let key = key(from) ^ key(to).rotate_left(1);
         let period_us = period.as_micros().max(1);
         let mut word = now.as_micros() / period_us + 1;
-        let end = word + SimDuration::from_minutes(60).as_micros() / period_us;
-        while word < end {
-            let draw = u32::try_from(word).unwrap_or(u32::MAX);
-            let mut stream = Stream::new(seed, "heartbeats", key, draw);
-            let held = wire.held_up(back, &mut stream);
-            let at = SimTime::ZERO + period * word;
-            if held >= patience {
-                found.push((at + patience, at + held));
-            }
-            // What was said behind it comes with it.
-            word += 1 + held.as_micros() / period_us;
+        let mut end = word + STANDSTILLS_AHEAD.as_micros() / period_us;
+        if wire.loss == 0 || !wire.connects(back) {
+            end = word;
         }
-        found
+        std::iter::from_fn(move || {
+            while word < end {
+                let draw = u32::try_from(word).unwrap_or(u32::MAX);
+                let mut stream = Stream::new(seed, "heartbeats", key, draw);
+                let held = wire.held_up(back, &mut stream);
+                let at = SimTime::ZERO + period * word;
+                // What was said behind it comes with it.
+                word += 1 + held.as_micros() / period_us;
+                if held >= patience {
+                    return Some((at + patience, at + held));
+                }
+            }
+            None
+        })
     }
 
     /// A machine's words begin to get lost, or one comes through again.
