@@ -61,7 +61,7 @@ use heartbeat::{Health, Heartbeats};
 use kubelet::Kubelets;
 use kubelet::desk::Desk;
 use network_policy::agents::Agents;
-use rows::pod::PodRow;
+use rows::pod::{PodRow, signed_s};
 use rows::{DeploymentId, PodId, ReplicaSetId};
 use scheduler::Scheduler;
 use settings::Settings;
@@ -512,7 +512,7 @@ impl KubePlane {
     /// Sandboxes of a workload's active pods, the oldest first.
     pub fn sandboxes_named(&self, name: Symbol, by_name: &ByName) -> Vec<SandboxId> {
         let mut pods: Vec<(PodId, &PodRow)> = self.active_pods(name, by_name).collect();
-        pods.sort_by_key(|(id, row)| (row.created_s, *id));
+        pods.sort_by_key(|(id, row)| (signed_s(row.created_s), *id));
         pods.iter()
             .filter_map(|(id, _)| self.store.pod_details(*id).sandbox)
             .collect()
@@ -694,6 +694,9 @@ impl KubePlane {
             .observe_documents(&mut turn);
         if turn.store.documents_mut().take_networking() {
             self.policies.touched(&mut turn);
+        }
+        if turn.store.documents_mut().take_cluster_roles() {
+            self.controllers.roles_written(&mut turn);
         }
         if turn.store.documents().has_storage() {
             self.volumes.touched(&mut turn);

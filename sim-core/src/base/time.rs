@@ -36,6 +36,12 @@ impl SimTime {
         self.0.cast_signed()
     }
 
+    /// Whole seconds since the epoch, rounded down, of an instant that may lie before it.
+    pub const fn signed_seconds(self) -> i64 {
+        self.signed_micros()
+            .div_euclid(MICROS_PER_SECOND.cast_signed())
+    }
+
     /// Whole seconds since the epoch, rounded down.
     pub const fn whole_seconds(self) -> u64 {
         self.0 / MICROS_PER_SECOND
@@ -84,8 +90,9 @@ impl SimTime {
 
     /// Date and time of day in UTC.
     pub const fn civil(self) -> CivilTime {
-        let seconds = self.signed_micros().div_euclid(MICROS_PER_SECOND as i64);
-        CivilTime::from_unix_seconds(EPOCH_UNIX_SECONDS.saturating_add_signed(seconds))
+        CivilTime::from_unix_seconds(
+            EPOCH_UNIX_SECONDS.saturating_add_signed(self.signed_seconds()),
+        )
     }
 
     /// RFC 3339 in UTC with whole seconds, rounded down: `2026-01-01T00:00:00Z`.
@@ -229,7 +236,7 @@ impl SimDuration {
 
     /// The span exactly as Go's `Duration.String` writes it, down to microseconds: `1m3.25s`.
     pub fn exact(self) -> String {
-        go_text(self.0)
+        span_text(self.0)
     }
 }
 
@@ -279,7 +286,7 @@ impl fmt::Display for SimDuration {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.0;
         if micros < 1_000 {
-            return formatter.write_str(&go_text(micros));
+            return formatter.write_str(&span_text(micros));
         }
         let remainder = micros % 1_000;
         let rounded = if remainder < 500 {
@@ -287,7 +294,7 @@ impl fmt::Display for SimDuration {
         } else {
             (micros - remainder).saturating_add(1_000)
         };
-        formatter.write_str(&go_text(rounded))
+        formatter.write_str(&span_text(rounded))
     }
 }
 
@@ -363,7 +370,7 @@ impl fmt::Display for CivilTime {
     }
 }
 
-fn go_text(micros: u64) -> String {
+fn span_text(micros: u64) -> String {
     if micros == 0 {
         return "0s".to_owned();
     }

@@ -390,9 +390,6 @@ pub(crate) fn conflict(kind: &Kind, name: &str, message: String) -> Refusal {
 
 /// Leaves the trace line of a request from outside.
 pub(crate) fn note(verb: &'static str, kind: &'static Kind, name: &str, turn: &mut Turn<'_, '_>) {
-    if kind.kind == "ClusterRole" {
-        rbac::aggregation::look(turn);
-    }
     let name = Name::plain(turn.ctx.symbols.intern(name));
     turn.note("kube.apiserver", verb, singular(kind), name, Detail::None);
 }

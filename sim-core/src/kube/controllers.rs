@@ -321,6 +321,11 @@ impl Controllers {
         }
     }
 
+    /// A ClusterRole was written: aggregated ones are looked at.
+    pub fn roles_written(&mut self, turn: &mut Turn<'_, '_>) {
+        self.enqueue(Key::ClusterRoles, turn);
+    }
+
     /// Puts a key into its loop's queue after a while, so that what happens until then is handled at
     /// once.
     fn enqueue_batched(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
@@ -342,7 +347,8 @@ impl Controllers {
             Change::PodCreated(pod)
             | Change::PodBound(pod)
             | Change::PodTerminating(pod)
-            | Change::PodStatus(pod) => {
+            | Change::PodStatus(pod)
+            | Change::PodTemplate(pod) => {
                 let Some(row) = turn.store.pod(pod).copied() else {
                     return;
                 };
@@ -475,7 +481,7 @@ impl Controllers {
             self.enqueue(Key::Owners, turn);
         }
         disruption::watch(pod, row, turn);
-        self.enqueue_quotas((change, pod), row, turn);
+        self.enqueue_quotas(change, row, turn);
         for budget in disruption::budgets_of(row, turn) {
             self.enqueue(Key::Watched(budget), turn);
         }
@@ -498,15 +504,11 @@ impl Controllers {
 
     /// Quotas follow pods that come, end or go, or have got another size.
     /// Source: `pkg/quota/v1/install/update_filter.go`.
-    fn enqueue_quotas(
-        &mut self,
-        (change, pod): (Change, PodId),
-        row: &PodRow,
-        turn: &mut Turn<'_, '_>,
-    ) {
-        let counts = matches!(change, Change::PodCreated(_) | Change::PodRemoved(..))
-            || row.phase.is_terminal()
-            || turn.store.generation(pod) > 1 && !row.is_terminating();
+    fn enqueue_quotas(&mut self, change: Change, row: &PodRow, turn: &mut Turn<'_, '_>) {
+        let counts = matches!(
+            change,
+            Change::PodCreated(_) | Change::PodTemplate(_) | Change::PodRemoved(..)
+        ) || row.phase.is_terminal();
         if !counts {
             return;
         }

@@ -293,9 +293,10 @@ impl Kubelets {
                 return;
             }
             // Statuses are its own; what it does not know is another description of the pod.
-            Change::PodStatus(pod) if self.is_described_anew(pod, store) => Event::Sync(pod),
+            Change::PodTemplate(pod) if self.is_described_anew(pod, store) => Event::Sync(pod),
             Change::PodRemoved(..)
             | Change::PodStatus(_)
+            | Change::PodTemplate(_)
             | Change::NodeAdded(_)
             | Change::NodeUpdated(_)
             | Change::Deployment(..)

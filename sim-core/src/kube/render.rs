@@ -109,7 +109,7 @@ pub fn uid_text(uid: u128) -> String {
 
 /// A time as the API writes it: whole seconds.
 pub fn time(at: SimTime) -> Value {
-    Value::from(time_text(at.signed_micros().div_euclid(1_000_000)))
+    Value::from(time_text(at.signed_seconds()))
 }
 
 /// A time kept in whole seconds.

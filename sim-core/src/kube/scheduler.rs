@@ -254,7 +254,7 @@ impl Scheduler {
         let event = match change {
             Change::PodCreated(pod) => Event::PodSeen(pod),
             Change::PodBound(pod) if self.cache.node_of(pod).is_none() => Event::PodSeen(pod),
-            Change::PodStatus(pod) => match store.pod(pod) {
+            Change::PodStatus(pod) | Change::PodTemplate(pod) => match store.pod(pod) {
                 Some(row) if row.phase.is_terminal() => Event::PodGone(pod, row.template),
                 Some(row) if self.is_other(pod, row) => Event::PodSeen(pod),
                 _ => return,

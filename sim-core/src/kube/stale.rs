@@ -278,6 +278,7 @@ impl KubePlane {
             Change::PodCreated(pod)
             | Change::PodBound(pod)
             | Change::PodStatus(pod)
+            | Change::PodTemplate(pod)
             | Change::PodTerminating(pod) => self.store.pod(pod).and_then(|row| row.node),
             _ => None,
         };

@@ -47,6 +47,8 @@ pub enum Change {
     PodBound(PodId),
     /// A pod's status was written.
     PodStatus(PodId),
+    /// What a pod is described by was written: its labels, annotations or spec.
+    PodTemplate(PodId),
     /// A pod got its deletionTimestamp.
     PodTerminating(PodId),
     /// A pod is gone; its last row.
@@ -287,8 +289,9 @@ impl Store {
     }
 }
 
-/// Whole seconds since the epoch, as API times are kept.
+/// Whole seconds since the epoch, as rows keep API times: in two's complement, as they may lie before it
+/// ([`super::rows::pod::signed_s`] reads them).
 pub fn seconds(time: SimTime) -> u32 {
-    let whole = time.signed_micros().div_euclid(1_000_000);
+    let whole = time.signed_seconds();
     i32::try_from(whole).unwrap_or(i32::MAX).cast_unsigned()
 }

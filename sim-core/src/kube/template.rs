@@ -71,7 +71,7 @@ pub struct PodTemplate {
     /// `terminationGracePeriodSeconds`.
     pub grace: SimDuration,
     /// `activeDeadlineSeconds`.
-    pub active: Option<SimDuration>,
+    pub active_deadline: Option<SimDuration>,
     /// `controller.kubernetes.io/pod-deletion-cost`.
     pub deletion_cost: i32,
     /// `spec.priority`, as admission resolved it.

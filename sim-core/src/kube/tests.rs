@@ -721,3 +721,39 @@ fn a_large_replica_set_is_created_at_the_clients_rate() {
         created[99]
     );
 }
+
+#[test]
+fn a_quota_follows_what_a_pod_is_described_by_and_not_its_statuses() {
+    let mut bench = Bench::new(1);
+    bench
+        .create(
+            r#"{"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":"most"},
+            "spec":{"hard":{"requests.cpu":"2"}}}"#,
+        )
+        .unwrap();
+    bench
+        .create(
+            r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"one"},"spec":{"containers":[
+            {"name":"web","image":"nginx","resources":{"requests":{"cpu":"500m"}}}]}}"#,
+        )
+        .unwrap();
+    bench.run(10);
+    let pod = bench.plane.store.pods().next().unwrap().0;
+    let looks = |bench: &Bench| {
+        let is_look = |item: &&Item| {
+            matches!(
+                item,
+                Item::Plane(Event::Sync(super::event::Key::Watched(_)))
+            )
+        };
+        bench.queue.values().filter(is_look).count()
+    };
+    bench.with(|_, turn| turn.store.bump_generation(pod));
+    bench.step(Item::Ready(pod));
+    assert_eq!(looks(&bench), 0, "its status says nothing of its size");
+    bench.with(|_, turn| {
+        let template = turn.store.pod(pod).unwrap().template;
+        turn.store.set_pod_template(pod, template);
+    });
+    assert_eq!(looks(&bench), 1);
+}

@@ -1,5 +1,7 @@
 //! The eight kinds of namespaces and the numbers that show whether two processes share one.
 
+use crate::base::symbol::Symbol;
+
 use super::Substrate;
 use super::cgroup::place::Version;
 use super::cgroup::settings::Sharing;
@@ -163,10 +165,17 @@ impl Substrate {
         spaces
     }
 
+    /// Name of the container whose processes another one's join: where all are in one namespace anyway,
+    /// none.
+    pub(in crate::substrate) fn joins(&self, row: &Container) -> Option<Symbol> {
+        let own = self.sandbox(row.sandbox)?.spec.pid == Sharing::Own;
+        row.spec.joins.filter(|_| own)
+    }
+
     /// The container among whose processes another one's are.
     pub fn joined(&self, container: ContainerId) -> Option<ContainerId> {
         let row = self.container(container)?;
-        let name = row.spec.joins?;
+        let name = self.joins(row)?;
         let runs = |(id, other): &(ContainerId, &Container)| {
             *id != container && other.spec.name == name && other.running_since().is_some()
         };

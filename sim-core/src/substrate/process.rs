@@ -212,9 +212,7 @@ impl Substrate {
         let mut oldest_first = running;
         oldest_first.reverse();
         for (container, facts) in oldest_first {
-            let joined = self
-                .joined(container)
-                .filter(|_| row.spec.pid == Sharing::Own);
+            let joined = self.joined(container);
             let top = joined.and_then(|joined| tops.iter_mut().find(|(of, _)| *of == joined));
             inner = match &top {
                 Some((_, top)) => *top + 6,

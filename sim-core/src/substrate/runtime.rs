@@ -386,7 +386,7 @@ impl Substrate {
         let name = self.containers[container].spec.name;
         let inside: Vec<ContainerId> = self
             .containers_in(sandbox)
-            .filter(|(_, row)| row.spec.joins == Some(name) && row.running_since().is_some())
+            .filter(|(_, row)| self.joins(row) == Some(name) && row.running_since().is_some())
             .map(|(id, _)| id)
             .collect();
         for other in inside {

@@ -36,6 +36,8 @@ pub struct Container {
     pub pre_stop: Option<Hook>,
     /// Only for init containers: `restartPolicy: Always`, which makes it a sidecar.
     pub sidecar: bool,
+    /// `targetContainerName`, only of ephemeral ones: the container whose processes it is among.
+    pub target: Option<Arc<str>>,
 }
 
 /// A port that a container declares.

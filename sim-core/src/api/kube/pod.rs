@@ -33,6 +33,8 @@ pub struct PodSpec {
     pub restart_policy: RestartPolicy,
     /// Seconds between the stop signal and the kill. Default 30.
     pub termination_grace_period_seconds: u32,
+    /// Seconds that it may be on its node; absent: as many as it wants.
+    pub active_deadline_seconds: Option<u64>,
     /// Node that the pod is bound to without a scheduler; absent: not bound.
     pub node_name: Option<Arc<str>>,
     /// Labels that the node must have.

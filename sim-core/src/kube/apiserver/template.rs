@@ -77,7 +77,6 @@ pub fn build(
     let annotation = written
         .annotations
         .get("controller.kubernetes.io/pod-deletion-cost");
-    let active = document.i64_at(&["spec", "activeDeadlineSeconds"]);
     PodTemplate {
         namespace,
         labels: labels(&written.labels),
@@ -87,7 +86,7 @@ pub fn build(
         qos: qos(spec),
         tolerations: tolerations(spec, turn).into(),
         grace: SimDuration::from_secs(spec.termination_grace_period_seconds.into()),
-        active: active.map(|seconds| SimDuration::from_secs(seconds.unsigned_abs())),
+        active_deadline: spec.active_deadline_seconds.map(SimDuration::from_secs),
         deletion_cost: annotation.and_then(|text| text.parse().ok()).unwrap_or(0),
         priority: priority.value,
         preempts: priority.preempts,
@@ -158,7 +157,7 @@ pub fn limits(spec: &PodSpec) -> ResourceVector {
         (&mut sum.memory, over.memory),
         (&mut sum.ephemeral_storage, over.ephemeral_storage),
     ] {
-        *sum += if *sum > 0 { over } else { 0 };
+        *sum = sum.saturating_add(if *sum > 0 { over } else { 0 });
     }
     sum
 }

@@ -554,6 +554,6 @@ impl Pass {
 /// Seconds since 1970.
 fn unix(time: SimTime) -> i64 {
     EPOCH_UNIX_SECONDS
-        .saturating_add_signed(time.signed_micros().div_euclid(1_000_000))
+        .saturating_add_signed(time.signed_seconds())
         .cast_signed()
 }

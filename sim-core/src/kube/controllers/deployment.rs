@@ -526,7 +526,7 @@ pub fn sets(id: DeploymentId, turn: &Turn<'_, '_>) -> Vec<ReplicaSetId> {
         else {
             return std::cmp::Ordering::Equal;
         };
-        let second = |time: SimTime| time.signed_micros().div_euclid(1_000_000);
+        let second = |time: SimTime| time.signed_seconds();
         second(one.created).cmp(&second(two.created)).then_with(|| {
             turn.ctx
                 .symbols

@@ -11,6 +11,8 @@ use crate::kube::store::Store;
 struct Known<T> {
     id: Id<T>,
     unmet: u64,
+    /// Whether it stands in the list of those that may have changed.
+    touched: bool,
     /// Whether it stands in the list of those that moved.
     moved: bool,
 }
@@ -34,6 +36,13 @@ impl<T> Column<T> {
         &mut self.0[slot]
     }
 
+    /// Marks a row as one that may have changed. Answers whether it is not in that list: one that is not
+    /// known yet is not told from others.
+    fn touch(&mut self, id: Id<T>) -> bool {
+        let known = self.at(id).as_mut().filter(|known| known.id == id);
+        !known.is_some_and(|known| std::mem::replace(&mut known.touched, true))
+    }
+
     /// Takes over what a row lacks; `None`: it is gone. Returns what it lacked before, and whether it
     /// was not known to have moved.
     fn put(&mut self, id: Id<T>, unmet: Option<u64>) -> (u64, bool) {
@@ -52,6 +61,7 @@ impl<T> Column<T> {
                 *place = Some(Known {
                     id,
                     unmet,
+                    touched: false,
                     moved: true,
                 });
                 let is_news = before.is_none_or(|(is_same, _, moved)| !(is_same && moved));
@@ -80,9 +90,14 @@ pub struct Distances {
 }
 
 impl Distances {
-    /// A workload may have changed.
+    /// A workload with a controller may have changed; the store counts pods without one.
     pub fn touch(&mut self, workload: WorkloadKey) {
-        if self.touched.last() != Some(&workload) {
+        let is_news = match workload {
+            WorkloadKey::Deployment(id) => self.deployments.touch(id),
+            WorkloadKey::Set(id) => self.sets.touch(id),
+            WorkloadKey::Pod(_) => false,
+        };
+        if is_news && self.touched.last() != Some(&workload) {
             self.touched.push(workload);
         }
     }
@@ -94,7 +109,7 @@ impl Distances {
             let (before, is_news) = match workload {
                 WorkloadKey::Deployment(id) => self.deployments.put(id, now),
                 WorkloadKey::Set(id) => self.sets.put(id, now),
-                // The store counts those.
+                // Never touched.
                 WorkloadKey::Pod(_) => continue,
             };
             self.sum = self.sum + now.unwrap_or(0) - before;

@@ -647,7 +647,7 @@ fn reason_text(reason: &str) -> &'static str {
 /// A pod of a Job is gone: if nobody has counted it, its end is kept.
 pub fn vanished(pod: PodId, row: &PodRow, owner: ReplicaSetId, turn: &mut Turn<'_, '_>) {
     let index = index_of(row, turn);
-    let now_s = turn.now().signed_micros().div_euclid(1_000_000);
+    let now_s = turn.now().signed_seconds();
     let Some(Part::Job(part)) = turn
         .store
         .replica_set_mut(owner)

@@ -163,6 +163,7 @@ impl Operators {
             Change::PodCreated(_)
             | Change::PodBound(_)
             | Change::PodStatus(_)
+            | Change::PodTemplate(_)
             | Change::PodTerminating(_)
             | Change::PodRemoved(..)
             | Change::NodeAdded(_)

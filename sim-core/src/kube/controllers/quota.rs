@@ -41,7 +41,7 @@ pub fn admit_change(
     let mut wanted = pod_share(template, turn);
     for (resource, had) in old.map(|old| pod_share(old, turn)).unwrap_or_default() {
         if let Some(share) = wanted.get_mut(resource) {
-            *share -= had;
+            *share = share.saturating_sub(had);
         }
     }
     for id in quotas {
@@ -58,7 +58,8 @@ pub fn admit_change(
             let Some(share) = wanted.get(resource.as_str()).filter(|share| **share > 0) else {
                 continue;
             };
-            if used.get(resource).copied().unwrap_or(0) + share > *limit {
+            let used = used.get(resource).copied().unwrap_or(0);
+            if used.saturating_add(*share) > *limit {
                 over.push(resource);
             }
         }
@@ -161,16 +162,24 @@ fn usage(
         .unwrap_or_default();
     let scoped = scope::is_scoped(&quota);
     if hard.keys().any(|key| pod_resource(key)) {
+        // How many pods are alike, by template.
+        let mut alike: Vec<(TemplateId, i64)> = Vec::new();
         for (_, pod) in turn.store.pods() {
             if pod.phase.is_terminal() || turn.store.template(pod.template).namespace != namespace {
                 continue;
             }
-            if scoped && !scope::counts(&quota, spec(pod.template, turn)) {
+            match alike.binary_search_by_key(&pod.template, |known| known.0) {
+                Ok(at) => alike[at].1 += 1,
+                Err(at) => alike.insert(at, (pod.template, 1)),
+            }
+        }
+        for (template, count) in alike {
+            if scoped && !scope::counts(&quota, spec(template, turn)) {
                 continue;
             }
-            for (resource, share) in pod_share(pod.template, turn) {
+            for (resource, share) in pod_share(template, turn) {
                 if let Some(sum) = used.get_mut(resource) {
-                    *sum = sum.saturating_add(share);
+                    *sum = sum.saturating_add(share.saturating_mul(count));
                 }
             }
         }
@@ -223,7 +232,9 @@ fn pod_resource(resource: &str) -> bool {
 fn shown(resource: &str, thousandths: i64) -> String {
     let whole = thousandths / 1_000;
     if resource.ends_with("memory") || resource.ends_with("storage") {
-        for (unit, size) in [("Gi", 1_i64 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)] {
+        let units = ["Ei", "Pi", "Ti", "Gi", "Mi", "Ki"];
+        for (unit, bits) in units.into_iter().zip([60, 50, 40, 30, 20, 10]) {
+            let size = 1_i64 << bits;
             if whole > 0 && whole % size == 0 {
                 return format!("{}{unit}", whole / size);
             }

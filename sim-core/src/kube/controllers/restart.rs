@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::kube::apiserver::rbac::aggregation;
 use crate::kube::event::Key;
 use crate::kube::rows::watched::WatchedPart;
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
@@ -28,7 +27,7 @@ impl Controllers {
         forget_plans(turn);
         self.list(turn);
         self.list_left_behind(turn);
-        aggregation::look(turn);
+        self.roles_written(turn);
     }
 
     /// Tells every loop of everything there is, as informers do when they start.

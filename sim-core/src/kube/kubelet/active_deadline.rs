@@ -21,11 +21,11 @@ const MESSAGE: &str = "Pod was active on the node longer than the specified dead
 const SYNC_PERIOD: SimDuration = SimDuration::from_secs(1);
 
 /// Ends a pod whose time is over; else sees to it that it is looked at then.
-pub(super) fn is_over(worker: &mut Worker, active: SimDuration, desk: &mut Desk<'_, '_>) -> bool {
+pub(super) fn is_over(worker: &mut Worker, deadline: SimDuration, desk: &mut Desk<'_, '_>) -> bool {
     if worker.phase().is_terminal() {
         return false;
     }
-    let (now, end) = (desk.now(), worker.started + active);
+    let (now, end) = (desk.now(), worker.started + deadline);
     if now < end {
         let tick = tick(worker, end, desk);
         desk.wake(worker, tick);
@@ -36,7 +36,7 @@ pub(super) fn is_over(worker: &mut Worker, active: SimDuration, desk: &mut Desk<
     tell(worker, 2, desk);
     let rule = Rule {
         key: "activeDeadlineSeconds",
-        value: active,
+        value: deadline,
     };
     desk.note("deadline", worker, Detail::None, Some(rule));
     let deadline = now + worker.grace;

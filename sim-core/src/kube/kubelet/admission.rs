@@ -23,6 +23,9 @@ use super::statics::is_mirror;
 /// Reason and message of a pod that its node refuses.
 pub(super) type Rejection = (&'static str, Arc<str>);
 
+/// Why, when the agent's own Node is gone. Source: `pkg/kubelet/lifecycle/predicate.go`.
+pub(super) const NO_NODE: &str = "Kubelet cannot get node info.";
+
 /// What becomes of a pod that is new to its agent.
 pub(super) enum Admission {
     /// It is taken.
@@ -51,7 +54,7 @@ impl Kubelets {
             return Admission::Refused(refused);
         }
         let Some(row) = desk.store.node(node) else {
-            return Admission::Waits;
+            return Admission::Refused(("InvalidNodeInfo", NO_NODE.into()));
         };
         let host = desk.ctx.symbols.text(row.name);
         let mut failed = self.failures(pod, template, (node, row, host), desk.store, is_counted);

@@ -100,7 +100,7 @@ impl Kubelets {
             return;
         };
         worker.template = row.template;
-        worker.active = desk.store.template(row.template).active;
+        worker.active_deadline = desk.store.template(row.template).active_deadline;
         if !row.is_terminating() {
             if let Some(lowered) = anew {
                 changes::take(worker, lowered, &settings, desk);

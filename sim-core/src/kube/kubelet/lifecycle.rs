@@ -41,8 +41,8 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
         return;
     }
     if worker
-        .active
-        .is_some_and(|active| active_deadline::is_over(worker, active, desk))
+        .active_deadline
+        .is_some_and(|deadline| active_deadline::is_over(worker, deadline, desk))
     {
         return;
     }

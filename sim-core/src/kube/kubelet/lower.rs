@@ -11,7 +11,6 @@ use crate::base::quantity::Quantity;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
-use crate::kube::rows::read;
 use crate::kube::template::PodTemplate;
 use crate::manifest::value::Value;
 use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
@@ -72,23 +71,17 @@ pub fn containers(
         .iter()
         .map(|container| (container, true));
     let all = init.chain(spec.containers.iter().map(|container| (container, false)));
-    let mut make = |container: &Container, init: bool, joins: Option<&str>| {
+    let mut make = |container: &Container, init: bool| {
         let (group, oom) = resources::container(template, container, settings);
         let root = root(template, container);
-        let needs = (group, oom, joins);
+        let needs = (group, oom);
         lowered(template, container, init, needs, root, symbols)
     };
-    let mut list: Vec<Lowered> = all
-        .map(|(container, init)| make(container, init, None))
-        .collect();
-    let written = read::list(&template.document, &["spec", "ephemeralContainers"]);
-    let ephemeral = spec.ephemeral_containers.iter().zip(written);
-    list.extend(ephemeral.map(|(container, written)| {
-        let target = written.str_at(&["targetContainerName"]);
-        Lowered {
-            ephemeral: true,
-            ..make(container, false, target.filter(|name| !name.is_empty()))
-        }
+    let mut list: Vec<Lowered> = all.map(|(container, init)| make(container, init)).collect();
+    let ephemeral = spec.ephemeral_containers.iter();
+    list.extend(ephemeral.map(|container| Lowered {
+        ephemeral: true,
+        ..make(container, false)
     }));
     list.into()
 }
@@ -97,7 +90,7 @@ fn lowered(
     template: &PodTemplate,
     container: &Container,
     init: bool,
-    (group, oom, joins): (GroupSettings, OomScore, Option<&str>),
+    (group, oom): (GroupSettings, OomScore),
     root: RootSpec,
     symbols: &mut Symbols,
 ) -> Lowered {
@@ -129,7 +122,7 @@ fn lowered(
         oom,
         mounts: Arc::from([]),
         root: Arc::new(root),
-        joins: joins.map(|name| symbols.intern(name)),
+        joins: (container.target.as_deref()).map(|name| symbols.intern(name)),
         probes: probes
             .into_iter()
             .filter(|_| runs_on)

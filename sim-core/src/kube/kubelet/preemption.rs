@@ -15,7 +15,7 @@ use crate::kube::store::events::Message;
 use crate::kube::template::{PodTemplate, QosClass};
 use crate::substrate::order::MachineId;
 
-use super::admission::{NAMES, is_critical, lacking};
+use super::admission::{NAMES, NO_NODE, is_critical, lacking};
 use super::desk::{Desk, Report};
 use super::{Event, Kubelets, stop};
 
@@ -57,7 +57,7 @@ impl Kubelets {
             return Room::Waits;
         }
         let Some(row) = desk.store.node(node) else {
-            return Room::Waits;
+            return Room::Refused(NO_NODE.into());
         };
         let needs = self
             .amounts(pod, template, node, row, desk.store)

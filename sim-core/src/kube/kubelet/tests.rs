@@ -140,6 +140,7 @@ impl Rig {
             scheduler_name: "default-scheduler".into(),
             priority: None,
             preempts: None,
+            active_deadline_seconds: None,
             topology_spread: Vec::new(),
             scheduling_gates: Vec::new(),
             ephemeral_containers: Vec::new(),
@@ -160,7 +161,7 @@ impl Rig {
             qos: QosClass::BestEffort,
             tolerations: Arc::default(),
             grace: SimDuration::from_secs(30),
-            active: None,
+            active_deadline: None,
             deletion_cost: 0,
             priority: 0,
             preempts: true,
@@ -353,6 +354,7 @@ fn container(image: &str, command: &[&str]) -> Container {
         post_start: None,
         pre_stop: None,
         sidecar: false,
+        target: None,
     }
 }
 

@@ -127,7 +127,7 @@ pub struct Worker {
     /// Grace of the template.
     pub grace: SimDuration,
     /// How long it may be on its node.
-    pub active: Option<SimDuration>,
+    pub active_deadline: Option<SimDuration>,
     /// When the kubelet first saw it.
     pub started: SimTime,
     /// Its sandbox.
@@ -198,7 +198,7 @@ impl Worker {
             place,
             restart_policy: template.spec.restart_policy,
             grace: template.grace,
-            active: template.active,
+            active_deadline: template.active_deadline,
             started,
             sandbox: None,
             sandbox_ordered: false,

@@ -46,7 +46,9 @@ impl Agents {
     /// Sees a write to a pod. What a pod takes in depends on no other pod.
     pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
         match change {
-            Change::PodStatus(pod) | Change::PodBound(pod) if self.has_policies => {
+            Change::PodStatus(pod) | Change::PodTemplate(pod) | Change::PodBound(pod)
+                if self.has_policies =>
+            {
                 self.changed.insert(pod);
                 self.schedule(turn);
             }

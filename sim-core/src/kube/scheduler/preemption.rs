@@ -154,7 +154,7 @@ fn try_node(
             .store
             .pod_details(pod)
             .started
-            .map(|at| at.signed_micros().div_euclid(1_000_000));
+            .map(|at| at.signed_seconds());
         let victim = Victim {
             pod,
             priority: demand.priority,

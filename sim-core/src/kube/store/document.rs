@@ -81,6 +81,8 @@ pub struct Documents {
     storage: BTreeSet<DocumentKey>,
     /// Whether a network policy or a namespace was written since the drivers' agents looked last.
     networking: bool,
+    /// Whether a ClusterRole was written since aggregated ones were looked at last.
+    cluster_roles: bool,
     /// Whether operators want to hear of writes.
     follows: bool,
     /// What was written since they heard last.
@@ -114,7 +116,15 @@ const ADMISSION: [&str; 4] = [
 /// Resources whose writes the network drivers' agents hear of.
 const NETWORKING: [&str; 2] = ["networkpolicies.networking.k8s.io", "namespaces"];
 
+/// Roles of the whole cluster.
+pub const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
+
 impl Documents {
+    /// Whether a ClusterRole was written since the last call.
+    pub const fn take_cluster_roles(&mut self) -> bool {
+        std::mem::replace(&mut self.cluster_roles, false)
+    }
+
     /// Whether a network policy or a namespace was written since the last call.
     pub const fn take_networking(&mut self) -> bool {
         std::mem::replace(&mut self.networking, false)
@@ -176,6 +186,7 @@ impl Documents {
         if self.follows {
             self.stirred.insert(key.clone());
         }
+        self.cluster_roles |= &*key.resource == CLUSTER_ROLES;
         self.networking |= NETWORKING.contains(&&*key.resource);
         if ADMISSION.contains(&&*key.resource) {
             self.lenient.clear();

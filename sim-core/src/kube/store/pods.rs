@@ -530,7 +530,7 @@ impl Store {
             node.requested.add(&new);
         }
         self.write(pod, |row| row.template = template);
-        self.log.push(Change::PodStatus(pod));
+        self.log.push(Change::PodTemplate(pod));
     }
 
     /// What a pod counts for on its node, where that is not what its spec says.
@@ -740,7 +740,7 @@ impl Store {
     }
 }
 
-/// `metadata.finalizers` of a template's pods.
+/// Conditions that have a flag of their own in a pod's row.
 const CONDITION_FLAGS: [(PodFlags, PodCondition); 4] = [
     (PodFlags::READY, PodCondition::Ready),
     (PodFlags::CONTAINERS_READY, PodCondition::ContainersReady),

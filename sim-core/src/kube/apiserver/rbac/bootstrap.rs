@@ -505,7 +505,8 @@ pub fn roles() -> Vec<Value> {
         selector.set_path(&["matchLabels", &part_of(name)], "true".into());
         let path = ["aggregationRule", "clusterRoleSelectors"];
         role.set_path(&path, Value::list(vec![selector]));
-        let rules = aggregation::rules(&role, &all);
+        let known: Vec<&Value> = all.iter().collect();
+        let rules = aggregation::rules(&role, &known);
         role.set("rules", Value::list(rules));
         all.push(role);
     }

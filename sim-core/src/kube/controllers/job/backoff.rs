@@ -63,7 +63,7 @@ pub fn after(failures: u64, last_s: i64) -> Option<SimTime> {
 pub fn finish_s(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> i64 {
     let details = turn.store.pod_details(pod);
     let finished = |state: &ContainerState| match state {
-        ContainerState::Terminated(end) => Some(end.finished.signed_micros().div_euclid(1_000_000)),
+        ContainerState::Terminated(end) => Some(end.finished.signed_seconds()),
         ContainerState::Waiting { .. } | ContainerState::Running { .. } => None,
     };
     let ends: Option<Vec<i64>> = details
@@ -77,10 +77,9 @@ pub fn finish_s(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> i64 {
     if !row.is_ready() && row.flags.has(PodFlags::ACKNOWLEDGED) {
         return signed_s(details.transitions_s[PodCondition::Ready as usize]);
     }
-    details.terminating_since.map_or_else(
-        || signed_s(row.created_s),
-        |since| since.signed_micros().div_euclid(1_000_000),
-    )
+    details
+        .terminating_since
+        .map_or_else(|| signed_s(row.created_s), |since| since.signed_seconds())
 }
 
 #[cfg(test)]

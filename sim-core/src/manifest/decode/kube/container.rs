@@ -92,6 +92,10 @@ fn container(
                 &[("Always", true)],
                 false,
             ),
+        target: item
+            .peek("targetContainerName")
+            .text(scribe)
+            .filter(|name| !name.is_empty()),
         image,
     }
 }

@@ -11,7 +11,6 @@ use super::pod;
 
 /// Of a pod's specification: by admission, the kubelet and its network.
 const POD: &[&str] = &[
-    "activeDeadlineSeconds",
     "containers[].resizePolicy",
     "containers[].securityContext.allowPrivilegeEscalation",
     "containers[].securityContext.capabilities",

@@ -86,6 +86,10 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
             .get(scribe, "terminationGracePeriodSeconds")
             .integer(scribe)
             .map_or(30, |seconds| u32::try_from(seconds).unwrap_or(1)),
+        active_deadline_seconds: field
+            .get(scribe, "activeDeadlineSeconds")
+            .integer(scribe)
+            .and_then(|seconds| u64::try_from(seconds).ok()),
         node_name: field.get(scribe, "nodeName").text(scribe).filter(non_empty),
         node_selector: meta::label_map(&field.get(scribe, "nodeSelector"), scribe),
         affinity: affinity::affinity(&field.get(scribe, "affinity"), scribe),
