@@ -29,6 +29,10 @@ pub const MAX_CHOICES_RECORDED: usize = 100_000;
 /// stay 32 bits wide.
 pub const MAX_TEXT_BYTES: usize = 256 << 20;
 
+/// Bytes that one template makes, printed or kept in variables: a line for each pod of the largest
+/// cluster fits, and a browser tab lives on.
+pub const MAX_TEMPLATE_BYTES: usize = 128 << 20;
+
 /// Documents of one text. More than any directory of manifests in one file.
 pub const MAX_DOCUMENTS: usize = 100_000;
 

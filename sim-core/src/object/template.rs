@@ -13,7 +13,10 @@ pub mod functions;
 pub mod read;
 pub mod run;
 
+use crate::base::limits::MAX_TEMPLATE_BYTES;
 use crate::manifest::value::Value;
+
+use run::Got;
 
 /// A template that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,23 +35,69 @@ pub struct Dialect {
     pub functions: &'static [&'static str],
     /// What a field is that is not there.
     pub missing: Missing,
-}
-
-/// What is known of a tool's types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Types {
-    /// Maps whose keys are the user's: what they have not is no value.
+    /// Fields that are maps, whose keys are the user's: what they have not is no value.
     pub maps: &'static [&'static str],
-    /// Fields that an object may lack or have as null, and how their zero value is printed. Any other
-    /// field that is not there is an error.
-    pub fields: &'static [(&'static str, &'static [&'static str])],
+    /// Methods with one argument, and the field in whose `key=value,…` they look it up.
+    pub methods: &'static [(&'static str, &'static str)],
 }
 
-impl Types {
-    /// How the zero value of a field is printed, if there is such a field.
-    fn zero(&self, name: &str) -> Option<&'static str> {
-        let of = self.fields.iter().find(|(_, names)| names.contains(&name));
-        of.map(|(shown, _)| *shown)
+impl Dialect {
+    /// The type of a field, where a field may be missing.
+    fn zero(&self, name: &str) -> Option<Type> {
+        let Missing::Typed(fields) = self.missing else {
+            return None;
+        };
+        let of = fields.iter().find(|(_, names)| names.contains(&name));
+        let of = of.map(|(of, _)| *of);
+        of.or_else(|| self.maps.contains(&name).then_some(Type::Map))
+    }
+
+    /// What a field holds, with its type.
+    fn field(&self, name: &str, value: &Value) -> Got {
+        match value {
+            Value::Null => self.zero(name).unwrap_or(Type::Pointer).zero(),
+            Value::Map(_) if self.maps.contains(&name) => Got {
+                value: value.clone(),
+                of: Type::Map,
+            },
+            other => Got::plain(other.clone()),
+        }
+    }
+
+    fn method(&self, name: &str) -> Option<(&'static str, &'static str)> {
+        self.methods.iter().find(|(own, _)| *own == name).copied()
+    }
+}
+
+/// What is known of the type of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Nothing but what the value shows.
+    Unknown,
+    /// One that may point nowhere.
+    Pointer,
+    /// A list.
+    List,
+    /// A map, whose keys are the user's.
+    Map,
+    /// A truth.
+    Bool,
+    /// A number.
+    Int,
+    /// A text.
+    Text,
+}
+
+impl Type {
+    /// What a field of this type is that nobody has set.
+    fn zero(self) -> Got {
+        let value = match self {
+            Self::Unknown | Self::Pointer | Self::List | Self::Map => Value::Null,
+            Self::Bool => Value::Bool(false),
+            Self::Int => Value::Int(0),
+            Self::Text => Value::string(""),
+        };
+        Got { value, of: self }
     }
 }
 
@@ -57,8 +106,9 @@ impl Types {
 pub enum Missing {
     /// `<no value>`.
     NoValue,
-    /// What the tool's types say.
-    Typed(Types),
+    /// The zero value of its type, for fields that an object may lack or have as null. Any other field
+    /// that is not there is an error.
+    Typed(&'static [(Type, &'static [&'static str])]),
     /// An error that names the type.
     Unknown(&'static str),
 }
@@ -123,7 +173,7 @@ impl Template {
     /// # Errors
     /// What was written until then, and Go's text.
     pub fn print(&self, document: &Value) -> Result<String, (String, String)> {
-        run::print(self, document)
+        run::print(self, document, MAX_TEMPLATE_BYTES)
     }
 }
 
@@ -135,6 +185,8 @@ mod tests {
         name: "output",
         functions: &["exists", "base64decode", "join", "upper"],
         missing: Missing::NoValue,
+        maps: &[],
+        methods: &[],
     };
 
     fn print(template: &str, dialect: Dialect) -> String {
@@ -277,14 +329,12 @@ mod tests {
         }
         let strict = Dialect {
             name: "",
-            missing: Missing::Typed(Types {
-                maps: &["labels"],
-                fields: &[
-                    ("<nil>", &["health"]),
-                    ("[]", &["list", "nil"]),
-                    ("0", &["count"]),
-                ],
-            }),
+            missing: Missing::Typed(&[
+                (Type::Pointer, &["health"]),
+                (Type::List, &["list", "nil"]),
+                (Type::Int, &["count"]),
+            ]),
+            maps: &["labels", "options"],
             ..PLAIN
         };
         assert_eq!(
@@ -302,9 +352,103 @@ mod tests {
             ),
             "<no value> <nil> [] [] 0 0"
         );
+        // What is null keeps its type, wherever it goes.
+        for (template, expected) in [
+            ("{{$x := .nil}}{{$x}}|{{print .nil}}|{{(.nil)}}", "[]|[]|[]"),
+            (
+                "{{$x := .options}}{{$x}}{{print $x}}{{$x.a}}{{len $x}}",
+                "map[]map[]<no value>0",
+            ),
+            ("{{with .labels}}{{.x}}{{.z}}{{end}}", "1<no value>"),
+            ("{{.options.a}}|{{index .options \"a\"}}|", "<no value>||"),
+            (
+                "{{print .state.health}} {{printf \"%v\" .list}}",
+                "<nil> []",
+            ),
+            (
+                "{{range .nil}}x{{else}}none{{end}}{{join .nil \",\"}}",
+                "none",
+            ),
+        ] {
+            assert_eq!(print(template, strict), expected, "{template}");
+        }
         let deep = format!("{{{{{}", "(".repeat(2_000));
         assert!(print(&deep, PLAIN).contains("nested"), "a bound");
         let endless = "{{range $.ports}}".repeat(60) + &"{{end}}".repeat(60);
         assert!(print(&endless, PLAIN).contains("longer than"), "a bound");
+    }
+
+    #[test]
+    fn what_a_template_makes_has_a_bound() {
+        const MAKERS: Dialect = Dialect {
+            functions: &["json", "split", "join", "pad", "upper", "title", "lower"],
+            ..PLAIN
+        };
+        let print = |text: &str| {
+            let template = Template::parse(text, MAKERS).expect("it can be read");
+            let printed = run::print(&template, &Value::Null, 1 << 20);
+            printed.unwrap_or_else(|(said, error)| format!("{said}{error}"))
+        };
+        for made in [
+            "print $x $x",
+            "println $x $x",
+            "printf \"%s%s\" $x $x",
+            "html (print $x $x)",
+        ] {
+            let text = "{{$x := \"aaaaaaaaaaaaaaaa\"}}{{range 40}}{{$x = MADE}}{{end}}";
+            let said = print(&text.replace("MADE", made));
+            assert!(said.contains("error calling print"), "{made}: {said}");
+            assert!(said.contains("longer than"), "{made}: {said}");
+        }
+        // What is made again and again counts, too, though nothing keeps it.
+        for made in [
+            "json $x",
+            "split $x \"\"",
+            "join (split $x \"a\") \"b\"",
+            "pad $x 1000 1000",
+            "upper $x",
+            "title $x",
+            "lower $x",
+        ] {
+            let text = "{{$x := \"a\"}}{{range 12}}{{$x = print $x $x}}{{end}}{{range 500}}{{$y := MADE}}{{end}}";
+            let said = print(&text.replace("MADE", made));
+            assert!(said.contains("longer than"), "{made}: {said}");
+        }
+        let said = print("{{$x := pad \"a\" 9000000000 0}}");
+        assert!(said.contains("longer than"), "{said}");
+        let said = print("{{printf \"%99999999d|\" 1}}");
+        assert_eq!(said, "%!(NOVERB)%!(EXTRA int=1)");
+    }
+
+    #[test]
+    fn ranges_take_a_step_for_each_item() {
+        check(
+            "{{range 1000001}}{{continue}}{{end}}{{range 3}}{{.}}{{end}}",
+            "012",
+        );
+        check(
+            "{{range $i := 1000000}}{{range 1000000000000}}{{break}}{{end}}{{if eq $i 3}}{{$i}}{{break}}{{end}}{{end}}",
+            "3",
+        );
+        for long in [
+            "{{range 9000000000}}{{end}}",
+            "{{range 1000000}}{{range 1000000}}{{end}}{{end}}",
+            "{{range 3000000}}{{range $.labels}}{{break}}{{end}}{{end}}",
+        ] {
+            let said = print(long, PLAIN);
+            assert!(said.contains("longer than 5000000 steps"), "{long}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_declared_before_it_is_assigned() {
+        check(
+            "a{{$x = .name}}",
+            "a|template: output:1:8: executing \"output\" at <.name>: undefined variable: $x",
+        );
+        check(
+            "{{range $i, $x = .none}}{{end}}",
+            "|template: output:1:17: executing \"output\" at <.none>: undefined variable: $i",
+        );
     }
 }

@@ -170,6 +170,8 @@ impl Format {
                     name: "output",
                     functions: &["exists", "base64decode"],
                     missing: Missing::NoValue,
+                    maps: &[],
+                    methods: &[],
                 };
                 let template = template::Template::parse(&text, dialect).map_err(|error| {
                     Problem::error(&format!("error parsing template {text}, {error}"))
@@ -337,7 +339,7 @@ fn structured(call: &mut Call<'_>, format: &Format, document: &Value) -> Result<
                 let raw = json(document, KeyOrder::Sorted);
                 call.stdout.push_str(&format!(
                     "{said}Error executing template: {error}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{written}\n\traw data was:\n\t\t{raw}\n\tobject given to template engine was:\n\t\t{}\n\n",
-                    template::functions::show(&Some(document.clone()))
+                    template::functions::show(document)
                 ));
                 return Err(Problem::error(&format!(
                     "error executing template {written:?}: {error}"

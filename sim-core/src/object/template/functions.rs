@@ -5,12 +5,13 @@
 use std::cmp::Ordering;
 
 use crate::base::base64;
+use crate::base::limits::MAX_TEMPLATE_BYTES;
 use crate::manifest::json::write_string;
 use crate::manifest::value::Value;
 use crate::object::print;
 
-use super::Missing;
 use super::run::Got;
+use super::{Missing, Type};
 
 /// Functions that every template has.
 pub(super) const OWN: [&str; 16] = [
@@ -29,11 +30,90 @@ fn arity(name: &str) -> (usize, usize) {
     }
 }
 
-/// Calls a function.
+/// Text that is being made, which asks before it grows.
+pub(super) struct Text<'t> {
+    pub out: &'t mut String,
+    /// Bytes that the whole template may still make.
+    pub left: &'t mut usize,
+}
+
+impl Text<'_> {
+    /// # Errors
+    /// The template has made too much.
+    pub(super) fn push(&mut self, text: &str) -> Result<(), String> {
+        take(self.left, text.len())?;
+        self.out.push_str(text);
+        Ok(())
+    }
+
+    fn letters(&mut self, letters: impl Iterator<Item = char>) -> Result<(), String> {
+        for letter in letters {
+            take(self.left, letter.len_utf8())?;
+            self.out.push(letter);
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, letter: char, count: usize) -> Result<(), String> {
+        take(self.left, count)?;
+        self.out.extend(std::iter::repeat_n(letter, count));
+        Ok(())
+    }
+}
+
+/// Takes bytes from those that are left.
+fn take(left: &mut usize, bytes: usize) -> Result<(), String> {
+    let rest = left.checked_sub(bytes);
+    *left =
+        rest.ok_or_else(|| format!("what it makes is longer than {MAX_TEMPLATE_BYTES} bytes"))?;
+    Ok(())
+}
+
+/// A text by itself, made with what is left.
+fn made(
+    left: &mut usize,
+    write: impl FnOnce(&mut Text<'_>) -> Result<(), String>,
+) -> Result<String, String> {
+    let mut out = String::new();
+    write(&mut Text {
+        out: &mut out,
+        left,
+    })?;
+    Ok(out)
+}
+
+/// Bytes that a value takes at most as JSON.
+fn json_bytes(value: &Value) -> usize {
+    let text = |text: &str| {
+        let plain =
+            |byte: &u8| byte.is_ascii_graphic() && !b"\"\\<>&".contains(byte) || *byte == b' ';
+        text.len() + 2 + 5 * text.bytes().filter(|byte| !plain(byte)).count()
+    };
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Int(_) => 20,
+        Value::Number(digits) => digits.len(),
+        Value::String(letters) => text(letters),
+        Value::List(items) => items.iter().map(|item| json_bytes(item) + 1).sum::<usize>() + 2,
+        Value::Map(map) => {
+            let entries = map
+                .iter()
+                .map(|(key, item)| text(key) + json_bytes(item) + 2);
+            entries.sum::<usize>() + 2
+        }
+    }
+}
+
+/// Calls a function, which takes the bytes of what it makes from those that are left.
 ///
 /// # Errors
 /// Go's text, without the place.
-pub(super) fn call(name: &str, values: &[Got], missing: Missing) -> Result<Got, String> {
+pub(super) fn call(
+    name: &str,
+    values: &[Got],
+    missing: Missing,
+    left: &mut usize,
+) -> Result<Got, String> {
     let (least, most) = arity(name);
     if values.len() < least || values.len() > most {
         let want = if most == usize::MAX { "at least " } else { "" };
@@ -45,33 +125,36 @@ pub(super) fn call(name: &str, values: &[Got], missing: Missing) -> Result<Got, 
     let failed = |said: &str| format!("error calling {name}: {said}");
     let fails = |said: &str| Err(failed(said));
     let text = |place: usize| -> Result<&str, String> {
-        let value = values.get(place).and_then(Option::as_ref);
-        value.and_then(Value::as_str).ok_or_else(|| match value {
-            None | Some(Value::Null) => "invalid value; expected string".to_owned(),
-            Some(value) => format!(
+        let value = values.get(place).map_or(&Value::Null, |got| &got.value);
+        value.as_str().ok_or_else(|| match value {
+            Value::Null => "invalid value; expected string".to_owned(),
+            value => format!(
                 "wrong type for value; expected string; got {}",
                 type_of(value)
             ),
         })
     };
     let number = |place: usize| -> Result<usize, String> {
-        let value = values.get(place).and_then(Option::as_ref);
-        let value = value.and_then(Value::as_i64).ok_or("expected integer")?;
+        let value = values.get(place).and_then(|got| got.value.as_i64());
+        let value = value.ok_or("expected integer")?;
         usize::try_from(value).map_err(|_| "negative count".to_owned())
     };
-    let first = values.first().and_then(Option::as_ref);
-    let first = first.filter(|value| !value.is_null());
-    let made = |text: String| Ok(Some(Value::string(&text)));
-    let flag = |flag: bool| Ok(Some(Value::Bool(flag)));
+    let first = values.first().unwrap_or(&Got::NOTHING);
+    let mut make = |write: &dyn Fn(&mut Text<'_>) -> Result<(), String>| {
+        let text = made(left, write).map_err(|said| failed(&said))?;
+        Ok(Got::plain(Value::string(&text)))
+    };
+    let flag = |flag: bool| Ok(Got::plain(Value::Bool(flag)));
     match name {
         "not" => flag(!truth(&values[0])),
-        "len" => Ok(Some(Value::Int(match first {
-            Some(Value::String(text)) => text.len() as i64,
-            Some(Value::List(items)) => items.len() as i64,
-            Some(Value::Map(map)) => map.len() as i64,
-            Some(value) => return fails(&format!("len of type {}", type_of(value))),
-            None if missing == Missing::NoValue => return fails("len of untyped nil"),
-            None => 0,
+        "len" => Ok(Got::plain(Value::Int(match (&first.value, first.of) {
+            (Value::String(text), _) => text.len() as i64,
+            (Value::List(items), _) => items.len() as i64,
+            (Value::Map(map), _) => map.len() as i64,
+            (Value::Null, Type::List | Type::Map) => 0,
+            (Value::Null, Type::Pointer) => return fails("len of nil pointer"),
+            (Value::Null, _) => return fails("len of untyped nil"),
+            (value, _) => return fails(&format!("len of type {}", type_of(value))),
         }))),
         "index" => index(values, missing).or_else(|said| fails(&said)),
         "slice" => slice(values).or_else(|said| fails(&said)),
@@ -97,70 +180,103 @@ pub(super) fn call(name: &str, values: &[Got], missing: Missing) -> Result<Got, 
                 _ => order.is_ge(),
             })
         }
-        "print" => made(printed(values)),
-        "println" => {
-            let words: Vec<String> = values.iter().map(inner).collect();
-            made(words.join(" ") + "\n")
-        }
-        "printf" => made(formatted(text(0)?, &values[1..])),
-        "html" => {
-            let mut out = String::new();
-            for letter in printed(values).chars() {
-                match letter {
-                    '"' => out.push_str("&#34;"),
-                    '\'' => out.push_str("&#39;"),
-                    '&' => out.push_str("&amp;"),
-                    '<' => out.push_str("&lt;"),
-                    '>' => out.push_str("&gt;"),
-                    other => out.push(other),
+        "print" => make(&|out| printed(values, out)),
+        "println" => make(&|out| {
+            for (place, value) in values.iter().enumerate() {
+                if place > 0 {
+                    out.push(" ")?;
                 }
+                write_got(value, out)?;
             }
-            made(out)
+            out.push("\n")
+        }),
+        "printf" => {
+            let format = text(0)?;
+            make(&|out| formatted(format, &values[1..], out))
         }
-        "json" => made(print::json_plain(first.unwrap_or(&Value::Null))),
-        "lower" => made(text(0)?.to_lowercase()),
-        "upper" => made(text(0)?.to_uppercase()),
+        "html" => make(&|out| {
+            let whole = made(&mut left_of(out.left), |out| printed(values, out))?;
+            for piece in whole.split_inclusive(['"', '\'', '&', '<', '>']) {
+                let plain = piece.trim_end_matches(['"', '\'', '&', '<', '>']);
+                out.push(plain)?;
+                out.push(match &piece[plain.len()..] {
+                    "\"" => "&#34;",
+                    "'" => "&#39;",
+                    "&" => "&amp;",
+                    "<" => "&lt;",
+                    ">" => "&gt;",
+                    _ => "",
+                })?;
+            }
+            Ok(())
+        }),
+        "json" => make(&|out| {
+            take(&mut left_of(out.left), json_bytes(&first.value))?;
+            out.push(&print::json_plain(&first.value))
+        }),
+        "lower" => {
+            let source = text(0)?;
+            make(&|out| out.letters(source.chars().flat_map(char::to_lowercase)))
+        }
+        "upper" => {
+            let source = text(0)?;
+            make(&|out| out.letters(source.chars().flat_map(char::to_uppercase)))
+        }
         "title" => {
-            let mut before = ' ';
-            let letters = text(0)?.chars().flat_map(|letter| {
-                let starts = !before.is_alphanumeric() && before != '_' && before != '\'';
-                before = letter;
-                let upper = letter.to_uppercase().filter(move |_| starts);
-                upper.chain((!starts).then_some(letter))
-            });
-            made(letters.collect())
+            let source = text(0)?;
+            make(&|out| {
+                let mut before = ' ';
+                out.letters(source.chars().flat_map(|letter| {
+                    let starts = !before.is_alphanumeric() && before != '_' && before != '\'';
+                    before = letter;
+                    let upper = letter.to_uppercase().filter(move |_| starts);
+                    upper.chain((!starts).then_some(letter))
+                }))
+            })
         }
         "split" => {
             let (whole, by) = (text(0)?, text(1)?);
-            let parts: Vec<Value> = if by.is_empty() {
+            // Without a separator, letters are the parts.
+            let letters = || {
                 whole
-                    .chars()
-                    .map(|letter| Value::string(&letter.to_string()))
-                    .collect()
-            } else {
-                whole.split(by).map(Value::string).collect()
+                    .char_indices()
+                    .map(|(at, letter)| &whole[at..at + letter.len_utf8()])
             };
-            Ok(Some(Value::list(parts)))
+            let mut parts = Vec::new();
+            let mut part = |part: &str| -> Result<(), String> {
+                take(left, part.len() + PART_BYTES).map_err(|said| failed(&said))?;
+                parts.push(Value::string(part));
+                Ok(())
+            };
+            if by.is_empty() {
+                letters().try_for_each(&mut part)?;
+            } else {
+                whole.split(by).try_for_each(&mut part)?;
+            }
+            Ok(Got::plain(Value::list(parts)))
         }
         "join" => {
-            let items = first.and_then(Value::as_list).unwrap_or_default();
-            let words: Vec<String> = items
-                .iter()
-                .map(|item| inner(&Some(item.clone())))
-                .collect();
-            made(words.join(text(1)?))
+            let (items, by) = (first.value.as_list().unwrap_or_default(), text(1)?);
+            make(&|out| {
+                for (place, item) in items.iter().enumerate() {
+                    if place > 0 {
+                        out.push(by)?;
+                    }
+                    write(item, out)?;
+                }
+                Ok(())
+            })
         }
         "pad" => {
-            let source = text(0)?;
-            if source.is_empty() {
-                return made(String::new());
-            }
-            let blanks = |count: usize| " ".repeat(count.min(PAD_MAX));
-            made(format!(
-                "{}{source}{}",
-                blanks(number(1)?),
-                blanks(number(2)?)
-            ))
+            let (source, before, after) = (text(0)?, number(1)?, number(2)?);
+            make(&|out| {
+                if source.is_empty() {
+                    return Ok(());
+                }
+                out.fill(' ', before)?;
+                out.push(source)?;
+                out.fill(' ', after)
+            })
         }
         "truncate" => {
             let (source, length) = (text(0)?, number(1)?);
@@ -169,17 +285,17 @@ pub(super) fn call(name: &str, values: &[Got], missing: Missing) -> Result<Got, 
             while !source.is_char_boundary(end) {
                 end -= 1;
             }
-            made(source[..end].to_owned())
+            make(&|out| out.push(&source[..end]))
         }
         "exists" => {
-            let mut value = first.cloned();
+            let mut value = Some(first.value.clone()).filter(|_| !first.is_nothing());
             for key in &values[1..] {
-                value = value.and_then(|value| part(&value, key).ok().flatten());
+                value = value.and_then(|value| part(&value, &key.value).ok().flatten());
             }
             flag(value.is_some())
         }
         "base64decode" => match base64::decode(text(0)?) {
-            Ok(bytes) => made(String::from_utf8_lossy(&bytes).into_owned()),
+            Ok(bytes) => make(&|out| out.push(&String::from_utf8_lossy(&bytes))),
             Err(at) => fails(&format!(
                 "base64 decode failed: illegal base64 data at input byte {at}"
             )),
@@ -188,14 +304,22 @@ pub(super) fn call(name: &str, values: &[Got], missing: Missing) -> Result<Got, 
     }
 }
 
-/// Most blanks that a format may ask for.
-const PAD_MAX: usize = 1_000;
+/// What a part of a list takes beside its letters.
+const PART_BYTES: usize = 64;
+
+/// Most that a format may ask for as a width. Source: Go's `fmt/print.go` (tooLarge).
+const WIDTH_MAX: usize = 1_000_000;
+
+/// What is left, to make something with that is only looked at.
+fn left_of(left: &usize) -> usize {
+    *left
+}
 
 /// What a map or a list has at a key.
-fn part(value: &Value, key: &Got) -> Result<Got, String> {
+fn part(value: &Value, key: &Value) -> Result<Option<Value>, String> {
     match (value, key) {
-        (Value::Map(map), Some(Value::String(key))) => Ok(map.get(key).cloned()),
-        (Value::List(items), Some(Value::Int(place))) => {
+        (Value::Map(map), Value::String(key)) => Ok(map.get(key).cloned()),
+        (Value::List(items), Value::Int(place)) => {
             let found = usize::try_from(*place)
                 .ok()
                 .and_then(|place| items.get(place));
@@ -204,77 +328,77 @@ fn part(value: &Value, key: &Got) -> Result<Got, String> {
                 .map(Some)
                 .ok_or_else(|| format!("index out of range: {place}"))
         }
-        (Value::Map(_), Some(key)) => {
-            Err(format!("value has type {}; should be string", type_of(key)))
-        }
-        (Value::List(_), Some(key)) => Err(format!(
+        (_, Value::Null) => Err("value is nil; should be of type string".to_owned()),
+        (Value::Map(_), key) => Err(format!("value has type {}; should be string", type_of(key))),
+        (Value::List(_), key) => Err(format!(
             "cannot index slice/array with type {}",
             type_of(key)
         )),
-        (_, None) => Err("value is nil; should be of type string".to_owned()),
         (other, _) => Err(format!("can't index item of type {}", type_of(other))),
     }
 }
 
 fn index(values: &[Got], missing: Missing) -> Result<Got, String> {
-    let mut value = values[0].clone();
+    let empty = || Got::plain(Value::string(""));
+    let mut got = values[0].clone();
     for key in &values[1..] {
-        let Some(inner) = value.filter(|value| !value.is_null()) else {
-            if missing == Missing::NoValue {
-                return Err("index of untyped nil".to_owned());
+        if got.value.is_null() {
+            if got.of == Type::Map {
+                return Ok(empty());
             }
-            return Ok(Some(Value::string("")));
-        };
-        value = part(&inner, key)?;
-        // What maps of texts have not is the empty text.
-        if value.is_none() && missing != Missing::NoValue {
-            value = Some(Value::string(""));
+            return Err("index of untyped nil".to_owned());
         }
+        got = match part(&got.value, &key.value)? {
+            Some(inner) => Got::inside(&inner),
+            None if missing == Missing::NoValue => Got::NOTHING,
+            // What maps of texts have not is the empty text.
+            None => empty(),
+        };
     }
-    Ok(value)
+    Ok(got)
 }
 
 fn slice(values: &[Got]) -> Result<Got, String> {
-    let length = match &values[0] {
-        Some(Value::String(text)) => text.len(),
-        Some(Value::List(items)) => items.len(),
-        Some(other) => return Err(format!("can't slice item of type {}", type_of(other))),
-        None => return Err("slice of untyped nil".to_owned()),
+    let length = match &values[0].value {
+        Value::String(text) => text.len(),
+        Value::List(items) => items.len(),
+        Value::Null if values[0].of == Type::List => 0,
+        Value::Null => return Err("slice of untyped nil".to_owned()),
+        other => return Err(format!("can't slice item of type {}", type_of(other))),
     };
-    let place = |at: usize, otherwise: usize| match values.get(at) {
+    let place = |at: usize, otherwise: usize| match values.get(at).map(|got| &got.value) {
         None => Ok(otherwise),
-        Some(Some(Value::Int(number))) => usize::try_from(*number)
+        Some(Value::Int(number)) => usize::try_from(*number)
             .ok()
             .filter(|number| *number <= length)
             .ok_or_else(|| format!("index out of range: {number}")),
         Some(other) => Err(format!(
             "cannot index slice/array with type {}",
-            other.as_ref().map_or("nil", type_of)
+            type_of(other)
         )),
     };
     let (from, to) = (place(1, 0)?, place(2, length)?);
     if from > to {
         return Err(format!("invalid slice index: {from} > {to}"));
     }
-    Ok(match &values[0] {
-        Some(Value::String(text)) => Some(Value::string(text.get(from..to).unwrap_or(""))),
-        Some(Value::List(items)) => Some(Value::list(items[from..to].to_vec())),
-        _ => None,
+    Ok(match &values[0].value {
+        Value::String(text) => Got::plain(Value::string(text.get(from..to).unwrap_or(""))),
+        Value::List(items) => Got::plain(Value::list(items[from..to].to_vec())),
+        _ => values[0].clone(),
     })
 }
 
 /// The order of two plain values; none: one of them is missing.
 fn order(left: &Got, right: &Got) -> Result<Option<Ordering>, &'static str> {
-    Ok(match (left, right) {
-        (Some(Value::Bool(left)), Some(Value::Bool(right))) => Some(left.cmp(right)),
-        (Some(Value::Int(left)), Some(Value::Int(right))) => Some(left.cmp(right)),
-        (Some(Value::String(left)), Some(Value::String(right))) => Some(left.cmp(right)),
-        (Some(Value::Number(left)), Some(Value::Number(right))) if left == right => {
-            Some(Ordering::Equal)
-        }
-        (None, None) => Some(Ordering::Equal),
-        (None, _) | (_, None) => None,
-        (Some(Value::Map(_) | Value::List(_)), _) | (_, Some(Value::Map(_) | Value::List(_))) => {
+    Ok(match (&left.value, &right.value) {
+        (Value::Null, Value::Null) => Some(Ordering::Equal),
+        (Value::Null, _) if left.is_nothing() => None,
+        (_, Value::Null) if right.is_nothing() => None,
+        (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
+        (Value::Int(left), Value::Int(right)) => Some(left.cmp(right)),
+        (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
+        (Value::Number(left), Value::Number(right)) if left == right => Some(Ordering::Equal),
+        (Value::Map(_) | Value::List(_), _) | (_, Value::Map(_) | Value::List(_)) => {
             return Err("non-comparable type");
         }
         _ => return Err("incompatible types for comparison"),
@@ -294,71 +418,89 @@ fn type_of(value: &Value) -> &'static str {
 }
 
 /// Whether `if` takes it.
-pub(super) fn truth(value: &Got) -> bool {
-    match value {
-        None | Some(Value::Null | Value::Bool(false) | Value::Int(0)) => false,
-        Some(Value::List(items)) => !items.is_empty(),
-        Some(Value::Map(map)) => !map.is_empty(),
-        Some(Value::Bool(true) | Value::Int(_)) => true,
-        Some(Value::Number(text)) => text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)),
-        Some(Value::String(text)) => !text.is_empty(),
+pub(super) fn truth(got: &Got) -> bool {
+    match &got.value {
+        Value::Null | Value::Bool(false) | Value::Int(0) => false,
+        Value::List(items) => !items.is_empty(),
+        Value::Map(map) => !map.is_empty(),
+        Value::Bool(true) | Value::Int(_) => true,
+        Value::Number(text) => text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)),
+        Value::String(text) => !text.is_empty(),
     }
 }
 
-/// A value as an action prints it.
-pub fn show(value: &Got) -> String {
-    match value {
-        None | Some(Value::Null) => "<no value>".to_owned(),
-        some => inner(some),
+/// A value of a document as an action prints it.
+pub fn show(value: &Value) -> String {
+    let got = Got::plain(value.clone());
+    made(&mut usize::MAX.clone(), |out| write_action(&got, out)).unwrap_or_default()
+}
+
+/// Writes a value as an action prints it.
+pub(super) fn write_action(got: &Got, out: &mut Text<'_>) -> Result<(), String> {
+    if got.is_nothing() {
+        return out.push("<no value>");
+    }
+    write_got(got, out)
+}
+
+/// Writes a value as `%v` prints it.
+fn write_got(got: &Got, out: &mut Text<'_>) -> Result<(), String> {
+    match (&got.value, got.of) {
+        (Value::Null, Type::List) => out.push("[]"),
+        (Value::Null, Type::Map) => out.push("map[]"),
+        (value, _) => write(value, out),
     }
 }
 
-/// A value as `%v` prints it.
-fn inner(value: &Got) -> String {
+fn write(value: &Value, out: &mut Text<'_>) -> Result<(), String> {
     match value {
-        None | Some(Value::Null) => "<nil>".to_owned(),
-        Some(Value::Bool(flag)) => flag.to_string(),
-        Some(Value::Int(number)) => number.to_string(),
-        Some(Value::Number(text) | Value::String(text)) => text.to_string(),
-        Some(Value::List(items)) => {
-            let words: Vec<String> = items
-                .iter()
-                .map(|item| inner(&Some(item.clone())))
-                .collect();
-            format!("[{}]", words.join(" "))
+        Value::Null => out.push("<nil>"),
+        Value::Bool(flag) => out.push(if *flag { "true" } else { "false" }),
+        Value::Int(number) => out.push(&number.to_string()),
+        Value::Number(text) | Value::String(text) => out.push(text),
+        Value::List(items) => {
+            let mut before = "[";
+            for item in items.iter() {
+                out.push(before)?;
+                write(item, out)?;
+                before = " ";
+            }
+            out.push(if items.is_empty() { "[]" } else { "]" })
         }
-        Some(Value::Map(map)) => {
-            let pairs = map.sorted().into_iter();
-            let words: Vec<String> = pairs
-                .map(|(key, item)| format!("{key}:{}", inner(&Some(item.clone()))))
-                .collect();
-            format!("map[{}]", words.join(" "))
+        Value::Map(map) => {
+            let mut before = "map[";
+            for (key, item) in map.sorted() {
+                out.push(before)?;
+                out.push(key)?;
+                out.push(":")?;
+                write(item, out)?;
+                before = " ";
+            }
+            out.push(if map.is_empty() { "map[]" } else { "]" })
         }
     }
 }
 
 /// Values one after the other; blanks stand between those that are no texts.
-fn printed(values: &[Got]) -> String {
-    let mut out = String::new();
+fn printed(values: &[Got], out: &mut Text<'_>) -> Result<(), String> {
     let mut before_is_text = true;
-    for value in values {
-        let is_text = matches!(value, Some(Value::String(_)));
+    for got in values {
+        let is_text = matches!(got.value, Value::String(_));
         if !is_text && !before_is_text {
-            out.push(' ');
+            out.push(" ")?;
         }
         before_is_text = is_text;
-        out.push_str(&inner(value));
+        write_got(got, out)?;
     }
-    out
+    Ok(())
 }
 
 /// `printf`. Source: Go's `src/fmt/print.go`.
-fn formatted(format: &str, values: &[Got]) -> String {
-    let mut out = String::new();
+fn formatted(format: &str, values: &[Got], out: &mut Text<'_>) -> Result<(), String> {
     let mut rest = format;
     let mut values = values.iter();
     while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
+        out.push(&rest[..at])?;
         rest = &rest[at + 1..];
         let flags = &rest[..rest
             .find(|letter| !matches!(letter, '-' | '+' | '0' | ' ' | '#'))
@@ -368,11 +510,15 @@ fn formatted(format: &str, values: &[Got]) -> String {
             let end = rest
                 .find(|letter: char| !letter.is_ascii_digit())
                 .unwrap_or(rest.len());
-            let number = rest[..end].parse::<usize>().ok();
+            let number = rest[..end].parse::<usize>();
             rest = &rest[end..];
-            number
+            if end == 0 {
+                Some(0)
+            } else {
+                number.ok().filter(|width| *width <= WIDTH_MAX)
+            }
         };
-        let width = digits().unwrap_or(0).min(PAD_MAX);
+        let width = digits();
         let precision = rest.strip_prefix('.').map(|after| {
             let end = after
                 .find(|letter: char| !letter.is_ascii_digit())
@@ -380,43 +526,51 @@ fn formatted(format: &str, values: &[Got]) -> String {
             rest = &after[end..];
             after[..end].parse::<usize>().unwrap_or(0)
         });
-        let Some(verb) = rest.chars().next() else {
-            out.push_str("%!(NOVERB)");
-            return out;
+        // Behind a width that is too large, Go reads no further.
+        let (Some(verb), Some(width)) = (rest.chars().next(), width) else {
+            out.push("%!(NOVERB)")?;
+            rest = "";
+            break;
         };
         rest = &rest[verb.len_utf8()..];
         if verb == '%' {
-            out.push('%');
+            out.push("%")?;
             continue;
         }
         let Some(value) = values.next() else {
-            out.push_str(&format!("%!{verb}(MISSING)"));
+            out.push(&format!("%!{verb}(MISSING)"))?;
             continue;
         };
-        let text = inner(value);
+        let text = made(&mut left_of(out.left), |out| write_got(value, out))?;
+        let of = value.of;
+        let value = &value.value;
         let fits = match (verb, value) {
-            ('v', _) | ('s' | 'q', Some(Value::String(_) | Value::List(_) | Value::Map(_))) => true,
-            ('d' | 'x', value) => matches!(value, Some(Value::Int(_))),
-            ('t', value) => matches!(value, Some(Value::Bool(_))),
-            ('f' | 'g', value) => matches!(value, Some(Value::Number(_))),
+            ('v', _) | ('s' | 'q', Value::String(_) | Value::List(_) | Value::Map(_)) => true,
+            ('s' | 'q', Value::Null) => matches!(of, Type::List | Type::Map),
+            ('d' | 'x', value) => matches!(value, Value::Int(_)),
+            ('t', value) => matches!(value, Value::Bool(_)),
+            ('f' | 'g', value) => matches!(value, Value::Number(_)),
             _ => false,
         };
         let text = match (fits, verb, value) {
-            (false, _, Some(value)) => {
-                out.push_str(&format!("%!{verb}({}={text})", type_of(value)));
+            (false, _, Value::Null) => {
+                out.push(&format!("%!{verb}(<nil>)"))?;
                 continue;
             }
-            (false, _, None) => {
-                out.push_str(&format!("%!{verb}(<nil>)"));
+            (false, _, value) => {
+                out.push(&format!("%!{verb}({}=", type_of(value)))?;
+                out.push(&text)?;
+                out.push(")")?;
                 continue;
             }
             (true, 'q', _) => {
+                take(&mut left_of(out.left), 6 * text.len() + 2)?;
                 let mut quoted = String::new();
                 write_string(&mut quoted, &text, false);
                 quoted
             }
-            (true, 'x', Some(Value::Int(number))) => format!("{number:x}"),
-            (true, 's' | 'v', Some(Value::String(text))) => {
+            (true, 'x', Value::Int(number)) => format!("{number:x}"),
+            (true, 's' | 'v', Value::String(text)) => {
                 text.chars().take(precision.unwrap_or(usize::MAX)).collect()
             }
             (true, 'd', _) if flags.contains('+') && !text.starts_with('-') => format!("+{text}"),
@@ -424,27 +578,28 @@ fn formatted(format: &str, values: &[Got]) -> String {
         };
         let blanks = width.saturating_sub(text.chars().count());
         if flags.contains('-') {
-            out.push_str(&text);
-            out.extend(std::iter::repeat_n(' ', blanks));
-        } else if flags.contains('0') && matches!(value, Some(Value::Int(_))) {
+            out.push(&text)?;
+            out.fill(' ', blanks)?;
+        } else if flags.contains('0') && matches!(value, Value::Int(_)) {
             let (sign, digits) = text.split_at(usize::from(text.starts_with(['-', '+'])));
-            out.push_str(sign);
-            out.extend(std::iter::repeat_n('0', blanks));
-            out.push_str(digits);
+            out.push(sign)?;
+            out.fill('0', blanks)?;
+            out.push(digits)?;
         } else {
-            out.extend(std::iter::repeat_n(' ', blanks));
-            out.push_str(&text);
+            out.fill(' ', blanks)?;
+            out.push(&text)?;
         }
     }
-    out.push_str(rest);
-    let extra: Vec<String> = values
-        .map(|value| match value {
-            Some(some) => format!("{}={}", type_of(some), inner(value)),
-            None => "<nil>".to_owned(),
-        })
-        .collect();
-    if !extra.is_empty() {
-        out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
+    out.push(rest)?;
+    let mut before = "%!(EXTRA ";
+    for got in values.by_ref() {
+        out.push(before)?;
+        if !got.value.is_null() {
+            out.push(type_of(&got.value))?;
+            out.push("=")?;
+        }
+        write_got(got, out)?;
+        before = ", ";
     }
-    out
+    out.push(if before == ", " { ")" } else { "" })
 }

@@ -261,11 +261,8 @@ impl<'t> Reader<'t> {
             }
             self.at += 1;
         }
-        self.variables.extend(if assigns {
-            Vec::new()
-        } else {
-            variables.clone()
-        });
+        // As Go, which finds out only at the execution that what is assigned was never declared.
+        self.variables.extend_from_slice(&variables);
         let to = from + self.text[from..self.at].trim_end_matches(SPACE).len();
         Ok(Pipe {
             variables,

@@ -1,32 +1,76 @@
 //! Carrying a template out over a document. Source: Go's `text/template/exec.go`.
 
-use crate::base::limits::MAX_TEXT_BYTES;
 use crate::manifest::value::Value;
 
-use super::{Argument, Missing, Node, Pipe, Template, What, functions};
+use super::functions::{self, Text};
+use super::{Argument, Missing, Node, Pipe, Template, Type, What};
 
-/// Nodes that are carried out at most: what a range within a range makes of a long list has an end.
-const STEPS_MAX: u32 = 5_000_000;
+/// Nodes and items that are carried out at most: what a range within a range makes of a long list has
+/// an end.
+const STEPS_MAX: usize = 5_000_000;
 
-/// The text, or what was written until something went wrong, and what that was.
+/// The text, or what was written until something went wrong, and what that was; `left` bytes may be made.
 ///
 /// # Errors
 /// Go's text.
-pub(super) fn print(template: &Template, document: &Value) -> Result<String, (String, String)> {
+pub(super) fn print(
+    template: &Template,
+    document: &Value,
+    left: usize,
+) -> Result<String, (String, String)> {
+    let document = Got::plain(document.clone());
     let mut run = Run {
         template,
-        variables: vec![("$", Some(document.clone()))],
+        variables: vec![("$", document.clone())],
         out: String::new(),
+        left,
         steps: 0,
     };
-    match run.list(&template.nodes, &Some(document.clone())) {
+    match run.list(&template.nodes, &document) {
         Ok(_) => Ok(run.out),
         Err(error) => Err((run.out, error)),
     }
 }
 
-/// A value; none: there is none.
-pub type Got = Option<Value>;
+/// A value, and what is known of its type beside what it shows itself: null of a list is an empty list.
+/// Null of no type is no value.
+#[derive(Clone, Debug)]
+pub(super) struct Got {
+    pub value: Value,
+    pub of: Type,
+}
+
+impl Got {
+    pub(super) const NOTHING: Self = Self {
+        value: Value::Null,
+        of: Type::Unknown,
+    };
+
+    /// A value that was made, or that is not null.
+    pub(super) fn plain(value: Value) -> Self {
+        Self {
+            value,
+            of: Type::Unknown,
+        }
+    }
+
+    /// What stands in a list or a map: its null is one that points nowhere.
+    pub(super) fn inside(value: &Value) -> Self {
+        Self {
+            value: value.clone(),
+            of: if value.is_null() {
+                Type::Pointer
+            } else {
+                Type::Unknown
+            },
+        }
+    }
+
+    /// Whether it is no value at all.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.value.is_null() && self.of == Type::Unknown
+    }
+}
 
 /// How a list of nodes ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +84,9 @@ struct Run<'t> {
     template: &'t Template,
     variables: Vec<(&'t str, Got)>,
     out: String,
-    steps: u32,
+    /// Bytes that may still be made.
+    left: usize,
+    steps: usize,
 }
 
 impl<'t> Run<'t> {
@@ -55,28 +101,37 @@ impl<'t> Run<'t> {
         )
     }
 
+    fn step(&mut self, count: usize) -> Result<(), String> {
+        self.steps += count;
+        if self.steps <= STEPS_MAX {
+            return Ok(());
+        }
+        let name = self.template.dialect.name;
+        Err(format!(
+            "template: {name}: it takes longer than {STEPS_MAX} steps"
+        ))
+    }
+
+    fn write(
+        &mut self,
+        write: impl FnOnce(&mut Text<'_>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut text = Text {
+            out: &mut self.out,
+            left: &mut self.left,
+        };
+        write(&mut text).map_err(|said| format!("template: {}: {said}", self.template.dialect.name))
+    }
+
     fn list(&mut self, nodes: &'t [Node], dot: &Got) -> Result<Flow, String> {
         for node in nodes {
-            self.steps += 1;
-            if self.steps > STEPS_MAX || self.out.len() > MAX_TEXT_BYTES {
-                return Err(format!(
-                    "template: {}: what it prints is longer than {MAX_TEXT_BYTES} bytes, or takes too long",
-                    self.template.dialect.name
-                ));
-            }
+            self.step(1)?;
             match node {
-                Node::Text(text) => self.out.push_str(text),
+                Node::Text(plain) => self.write(|text| text.push(plain))?,
                 Node::Action(pipe) => {
                     let value = self.pipe(pipe, dot)?;
                     if pipe.variables.is_empty() {
-                        let text = match (&value, self.template.dialect.missing) {
-                            (Some(Value::Null), Missing::Typed(types)) => {
-                                let zero = last_field(pipe).and_then(|name| types.zero(name));
-                                zero.unwrap_or("<nil>").to_owned()
-                            }
-                            _ => functions::show(&value),
-                        };
-                        self.out.push_str(&text);
+                        self.write(|text| functions::write_action(&value, text))?;
                     }
                 }
                 Node::If(pipe, inner, otherwise) => {
@@ -126,41 +181,58 @@ impl<'t> Run<'t> {
         dot: &Got,
     ) -> Result<(), String> {
         let value = self.pipe(pipe, dot)?;
-        let items: Vec<(Value, Value)> = match &value {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::List(items)) => {
-                let number = |place: usize| Value::Int(i64::try_from(place).unwrap_or(i64::MAX));
+        let number = |place: usize| Value::Int(i64::try_from(place).unwrap_or(i64::MAX));
+        let is_empty = match &value.value {
+            Value::Null => self.each(pipe, inner, std::iter::empty())?,
+            Value::List(items) => {
                 let items = items.iter().enumerate();
-                items
-                    .map(|(place, item)| (number(place), item.clone()))
-                    .collect()
+                let items = items.map(|(place, item)| (number(place), Got::inside(item)));
+                self.each(pipe, inner, items)?
             }
-            Some(Value::Map(map)) => map
-                .sorted()
-                .into_iter()
-                .map(|(key, item)| (Value::String(key.clone()), item.clone()))
-                .collect(),
-            Some(Value::Int(count)) => (0..*count)
-                .take(1_000_000)
-                .map(|place| (Value::Int(place), Value::Int(place)))
-                .collect(),
-            Some(_) => {
-                let said = format!("range can't iterate over {}", functions::show(&value));
+            Value::Map(map) => {
+                // Sorting takes its time, too.
+                self.step(map.len())?;
+                let items = map.sorted().into_iter();
+                let items =
+                    items.map(|(key, item)| (Value::String(key.clone()), Got::inside(item)));
+                self.each(pipe, inner, items)?
+            }
+            Value::Int(count) => {
+                let items = (0..*count).map(Value::Int);
+                self.each(
+                    pipe,
+                    inner,
+                    items.map(|place| (place.clone(), Got::plain(place))),
+                )?
+            }
+            other => {
+                let said = format!("range can't iterate over {}", functions::show(other));
                 return Err(self.wrong(pipe.from, (pipe.from, pipe.to), &said));
             }
         };
-        if items.is_empty() {
+        if is_empty {
             self.list(otherwise, dot)?;
-            return Ok(());
         }
+        Ok(())
+    }
+
+    /// The inner nodes for each item; tells whether there is none.
+    fn each(
+        &mut self,
+        pipe: &'t Pipe,
+        inner: &'t [Node],
+        items: impl Iterator<Item = (Value, Got)>,
+    ) -> Result<bool, String> {
         let mark = self.variables.len();
+        let mut is_empty = true;
         for (key, item) in items {
-            let item = Some(item);
+            is_empty = false;
+            self.step(1)?;
             match pipe.variables.as_slice() {
-                [one] => self.name(pipe.assigns, one, item.clone()),
+                [one] => self.name(pipe, one, item.clone())?,
                 [index, one, ..] => {
-                    self.name(pipe.assigns, index, Some(key));
-                    self.name(pipe.assigns, one, item.clone());
+                    self.name(pipe, index, Got::plain(key))?;
+                    self.name(pipe, one, item.clone())?;
                 }
                 [] => {}
             }
@@ -170,19 +242,26 @@ impl<'t> Run<'t> {
                 break;
             }
         }
-        Ok(())
+        Ok(is_empty)
     }
 
-    fn name(&mut self, assigns: bool, name: &'t str, value: Got) {
-        let known = self
-            .variables
-            .iter_mut()
-            .rev()
-            .find(|(known, _)| *known == name);
-        match known {
-            Some((_, known)) if assigns => *known = value,
-            _ => self.variables.push((name, value)),
+    /// Gives a variable its value, a new one unless the pipe assigns.
+    fn name(&mut self, pipe: &'t Pipe, name: &'t str, value: Got) -> Result<(), String> {
+        if !pipe.assigns {
+            self.variables.push((name, value));
+            return Ok(());
         }
+        let mut known = self.variables.iter_mut().rev();
+        if let Some((_, known)) = known.find(|(known, _)| *known == name) {
+            *known = value;
+            return Ok(());
+        }
+        // Go is then still where it evaluated last.
+        let last = pipe.commands.last().and_then(|words| words.last());
+        let (at, span) = last.map_or((pipe.from, (pipe.from, pipe.to)), |word| {
+            (word.at, (word.from, word.to))
+        });
+        Err(self.wrong(at, span, &format!("undefined variable: {name}")))
     }
 
     fn pipe(&mut self, pipe: &'t Pipe, dot: &Got) -> Result<Got, String> {
@@ -191,11 +270,16 @@ impl<'t> Run<'t> {
             let next = self.command(command, value.take(), dot)?;
             // What is null without a type is no value.
             let typed = matches!(self.template.dialect.missing, Missing::Typed(_));
-            value = Some(next.filter(|value| typed || !value.is_null()));
+            value = Some(if typed || !next.value.is_null() {
+                next
+            } else {
+                Got::NOTHING
+            });
         }
-        let value = value.flatten();
-        if let [name] = pipe.variables.as_slice() {
-            self.name(pipe.assigns, name, value.clone());
+        let value = value.unwrap_or(Got::NOTHING);
+        // Those of a range get their values again with each item.
+        for name in &pipe.variables {
+            self.name(pipe, name, value.clone())?;
         }
         Ok(value)
     }
@@ -208,26 +292,23 @@ impl<'t> Run<'t> {
         dot: &Got,
     ) -> Result<Got, String> {
         let Some((first, rest)) = words.split_first() else {
-            return Ok(None);
+            return Ok(Got::NOTHING);
         };
         let end = words.last().map_or(first.to, |word| word.to);
         if let What::Function(name) = &first.what {
             return self.call(name, first, (rest, end), last, dot);
         }
-        if let (What::Field(path), Missing::Unknown(_)) =
-            (&first.what, self.template.dialect.missing)
-            && let ([field], [key]) = (path.as_slice(), rest)
-            && field == "Label"
+        if let What::Field(path) = &first.what
+            && let ([method], [key]) = (path.as_slice(), rest)
+            && let Some((_, field)) = self.template.dialect.method(method)
         {
-            // The one method of docker's rows that takes an argument.
-            let key = functions::show(&self.argument(key, dot)?);
-            let labels = dot.as_ref().and_then(|row| row.get("Labels"));
-            let labels = labels.and_then(Value::as_str).unwrap_or("");
-            let found = labels.split(',').find_map(|pair| {
+            let key = self.argument(key, dot)?;
+            let pairs = dot.value.str_at(&[field]).unwrap_or("");
+            let found = pairs.split(',').find_map(|pair| {
                 let (name, value) = pair.split_once('=')?;
-                (name == key).then_some(value)
+                (Some(name) == key.value.as_str()).then_some(value)
             });
-            return Ok(Some(Value::string(found.unwrap_or(""))));
+            return Ok(Got::plain(Value::string(found.unwrap_or(""))));
         }
         if !rest.is_empty() || last.is_some() {
             let said = format!(
@@ -249,7 +330,7 @@ impl<'t> Run<'t> {
     ) -> Result<Got, String> {
         // `and` and `or` look no further than they must.
         if let "and" | "or" = name {
-            let mut value = None;
+            let mut value = Got::NOTHING;
             for word in rest {
                 value = self.argument(word, dot)?;
                 if functions::truth(&value) == (name == "or") {
@@ -264,7 +345,7 @@ impl<'t> Run<'t> {
         }
         values.extend(last);
         let missing = self.template.dialect.missing;
-        functions::call(name, &values, missing).map_err(|said| {
+        functions::call(name, &values, missing, &mut self.left).map_err(|said| {
             // A wrong number of arguments is the name's fault, what a function says the command's.
             let end = if said.starts_with("wrong number") {
                 first.to
@@ -278,12 +359,12 @@ impl<'t> Run<'t> {
     fn argument(&mut self, word: &'t Argument, dot: &Got) -> Result<Got, String> {
         match &word.what {
             What::Dot => Ok(dot.clone()),
-            What::Nil => Ok(None),
-            What::Constant(value) => Ok(Some(value.clone())),
+            What::Nil => Ok(Got::NOTHING),
+            What::Constant(value) => Ok(Got::plain(value.clone())),
             What::Field(path) => self.walk(dot.clone(), path, word),
             What::Variable(name, path) => {
                 let known = self.variables.iter().rev().find(|(known, _)| known == name);
-                let value = known.and_then(|(_, value)| value.clone());
+                let value = known.map_or(Got::NOTHING, |(_, value)| value.clone());
                 self.walk(value, path, word)
             }
             What::Function(name) => self.call(name, word, (&[], word.to), None, dot),
@@ -298,60 +379,38 @@ impl<'t> Run<'t> {
 
     fn walk(&self, start: Got, path: &[String], word: &Argument) -> Result<Got, String> {
         let wrong = |said: &str| Err(self.wrong(word.at, (word.from, word.to), said));
-        let mut value = start;
-        let mut above = "";
+        let dialect = self.template.dialect;
+        let mut got = start;
         for (place, name) in path.iter().enumerate() {
-            value = match &value {
-                None => None,
-                Some(Value::Null) => {
+            got = match (&got.value, got.of) {
+                (Value::Null, Type::Unknown | Type::Map) => Got::NOTHING,
+                (Value::Null, _) => {
                     return wrong(&format!("nil pointer evaluating interface {{}}.{name}"));
                 }
-                Some(Value::Map(map)) => match (map.get(name), self.template.dialect.missing) {
-                    (Some(inner), _) => Some(inner.clone()),
-                    (None, Missing::NoValue) => None,
-                    (None, Missing::Typed(types)) if types.maps.contains(&above) => None,
-                    (None, Missing::Typed(types)) => {
-                        let zero = types.zero(name).filter(|_| place + 1 == path.len());
-                        let Some(zero) = zero else {
+                (Value::Map(map), of) => match (map.get(name), dialect.missing) {
+                    (Some(inner), _) => dialect.field(name, inner),
+                    // Keys of maps are the user's.
+                    (None, _) if of == Type::Map => Got::NOTHING,
+                    (None, Missing::Typed(_)) => {
+                        let is_last = place + 1 == path.len();
+                        let zero = dialect.zero(name);
+                        let Some(of) = zero.filter(|of| is_last || *of == Type::Map) else {
                             return wrong(&format!("map has no entry for key {name:?}"));
                         };
-                        Some(match zero {
-                            "" => Value::string(""),
-                            "0" => Value::Int(0),
-                            "false" => Value::Bool(false),
-                            _ => Value::Null,
-                        })
+                        of.zero()
                     }
-                    // Of maps, keys are the user's.
-                    (None, Missing::Unknown(_)) if matches!(above, "Attributes" | "Labels") => None,
+                    (None, Missing::NoValue) => Got::NOTHING,
                     (None, Missing::Unknown(of)) => {
                         return wrong(&format!("can't evaluate field {name} in type {of}"));
                     }
                 },
-                Some(_) => {
+                _ => {
                     return wrong(&format!(
                         "can't evaluate field {name} in type interface {{}}"
                     ));
                 }
             };
-            above = name;
         }
-        Ok(value)
-    }
-}
-
-/// The field that a pipe is about, if it is about one alone.
-fn last_field(pipe: &Pipe) -> Option<&str> {
-    let [command] = pipe.commands.as_slice() else {
-        return None;
-    };
-    match &command.as_slice() {
-        [one] => match &one.what {
-            What::Field(path) | What::Variable(_, path) | What::Chain(_, path) => {
-                path.last().map(String::as_str)
-            }
-            What::Dot | What::Nil | What::Constant(_) | What::Function(_) => None,
-        },
-        _ => None,
+        Ok(got)
     }
 }
