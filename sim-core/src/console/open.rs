@@ -16,6 +16,7 @@ use crate::manifest::compose::loaded::Variables;
 use crate::manifest::compose::project::{Setting, load_compose};
 use crate::manifest::compose::stack::load_stack;
 use crate::manifest::decode::kube::decode_kube;
+use crate::manifest::decode::kube::kinds::group;
 use crate::manifest::detect::{self, Inputs, Wishes};
 use crate::manifest::diagnostic::{Diagnostic, Severity};
 use crate::manifest::lines::{Source, Sources, Span};
@@ -399,15 +400,28 @@ fn build(
     if !inputs.kube.is_empty() && wanted(Orchestrator::Kubernetes) {
         orchestrators.push(Orchestrator::Kubernetes);
         let mut line = String::from("kubectl apply");
-        for source in &inputs.kube {
-            let (objects, diagnostics) = decode_kube(source);
-            found.extend(diagnostics);
+        let decoded: Vec<_> = inputs.kube.iter().map(decode_kube).collect();
+        // A custom resource whose definition is there is as well known as it says.
+        let defined: Vec<(&str, &str)> = decoded
+            .iter()
+            .flat_map(|(objects, _)| objects)
+            .filter(|object| &*object.kind == "CustomResourceDefinition")
+            .filter_map(|object| {
+                let spec = object.document.get("spec")?;
+                Some((spec.str_at(&["group"])?, spec.str_at(&["names", "kind"])?))
+            })
+            .collect();
+        for (source, (objects, diagnostics)) in inputs.kube.iter().zip(&decoded) {
+            found.extend_from_slice(diagnostics);
             found.extend(images::missing(source, Dialect::Kubernetes));
-            for object in &objects {
+            for object in objects {
                 first.push((
                     Orchestrator::Kubernetes,
                     Command::Kube(Arc::new(applied(&object.document))),
                 ));
+                if defined.contains(&(group(&object.api_version), &*object.kind)) {
+                    continue;
+                }
                 for (path, span) in &object.not_modelled {
                     not_modelled.push(NotModelled {
                         file: source.name.clone(),
@@ -420,15 +434,6 @@ fn build(
             line.push_str(&format!(" -f '{}'", source.name));
             sources.push(source.clone());
         }
-        // A custom resource whose definition is there is as well known as it says.
-        let defined: Vec<String> = first
-            .iter()
-            .filter_map(|(_, command)| created(command))
-            .filter(|object| object.str_at(&["kind"]) == Some("CustomResourceDefinition"))
-            .filter_map(|object| object.str_at(&["spec", "names", "kind"]))
-            .map(|kind| format!("{kind}/"))
-            .collect();
-        not_modelled.retain(|one| !defined.iter().any(|kind| one.object.starts_with(kind)));
         deploy_lines.push(line);
     }
     if let Some(source) = inputs
@@ -651,5 +656,41 @@ fn machines(session: &mut Session, experiment: &Experiment) {
             worker.name = format!("worker-{number}").into();
             add(worker);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_definition_makes_kinds_of_its_group_known() {
+        let text = "\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: services.example.com}
+spec:
+  group: example.com
+  names: {kind: Service, plural: services, singular: service}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+---
+apiVersion: example.com/v1
+kind: Service
+metadata: {name: own}
+spec: {a: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 80}], healthCheckNodePort: 30000, publishNotReadyAddresses: true, allocateLoadBalancerNodePorts: false}
+";
+        let mut experiment = Experiment::new(Seed(1));
+        experiment.files.push(("a.yaml".to_owned(), text.into()));
+        let opened = open(&experiment).expect("it opens");
+        let objects = opened.not_modelled.iter().map(|one| &*one.object);
+        let mut objects: Vec<&str> = objects.collect();
+        objects.dedup();
+        assert_eq!(objects, ["Service/web"]);
     }
 }

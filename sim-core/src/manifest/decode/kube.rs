@@ -120,7 +120,7 @@ fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagno
     // Only of texts it is told.
     let mut not_modelled = Vec::new();
     if source.is_some() {
-        let (is_read, left) = elsewhere::mark(&kind, &field, &scribe);
+        let (is_read, left) = elsewhere::mark(&api_version, &kind, &field, &scribe);
         if spec == KubeSpec::Other && !is_read {
             not_modelled.push(("kind".to_owned(), span));
         }

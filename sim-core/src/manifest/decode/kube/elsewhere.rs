@@ -7,7 +7,7 @@ use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::explain;
 use crate::manifest::lines::Span;
 
-use super::pod;
+use super::{kinds, pod};
 
 /// Of a pod's specification: by admission, the kubelet and its network.
 const POD: &[&str] = &[
@@ -35,18 +35,34 @@ const POD: &[&str] = &[
     "volumes[].hostPath.path",
 ];
 
-/// Kinds of which loops read these fields, and where a pod template is.
-const KINDS: &[(&str, &str, &[&str])] = &[
-    ("ClusterRole", "", &["rules"]),
-    ("ClusterRoleBinding", "", &["roleRef", "subjects"]),
-    ("CronJob", "spec.jobTemplate.spec.template", &["spec"]),
-    ("CustomResourceDefinition", "", &["spec"]),
-    ("DaemonSet", "spec.template", &["spec"]),
-    ("HorizontalPodAutoscaler", "", &["spec"]),
-    ("Job", "spec.template", &["spec"]),
-    ("LimitRange", "", &["spec"]),
-    ("NetworkPolicy", "", &["spec"]),
+/// Kinds, by group, of which loops read these fields, and where a pod template is.
+const KINDS: &[(&str, &str, &str, &[&str])] = &[
+    ("rbac.authorization.k8s.io", "ClusterRole", "", &["rules"]),
     (
+        "rbac.authorization.k8s.io",
+        "ClusterRoleBinding",
+        "",
+        &["roleRef", "subjects"],
+    ),
+    (
+        "batch",
+        "CronJob",
+        "spec.jobTemplate.spec.template",
+        &["spec"],
+    ),
+    (
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        "",
+        &["spec"],
+    ),
+    ("apps", "DaemonSet", "spec.template", &["spec"]),
+    ("autoscaling", "HorizontalPodAutoscaler", "", &["spec"]),
+    ("batch", "Job", "spec.template", &["spec"]),
+    ("", "LimitRange", "", &["spec"]),
+    ("networking.k8s.io", "NetworkPolicy", "", &["spec"]),
+    (
+        "",
         "PersistentVolume",
         "",
         &[
@@ -63,6 +79,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "",
         "PersistentVolumeClaim",
         "",
         &[
@@ -74,21 +91,33 @@ const KINDS: &[(&str, &str, &[&str])] = &[
             "spec.volumeName",
         ],
     ),
-    ("PodDisruptionBudget", "", &["spec"]),
+    ("policy", "PodDisruptionBudget", "", &["spec"]),
     // Its description is for people.
     (
+        "scheduling.k8s.io",
         "PriorityClass",
         "",
         &["description", "globalDefault", "preemptionPolicy", "value"],
     ),
-    ("ReplicationController", "spec.template", &["spec"]),
-    ("ResourceQuota", "", &["spec"]),
-    ("Role", "", &["rules"]),
-    ("RoleBinding", "", &["roleRef", "subjects"]),
-    ("RuntimeClass", "", &["handler", "overhead", "scheduling"]),
-    ("ServiceAccount", "", &[]),
-    ("StatefulSet", "spec.template", &["spec"]),
+    ("", "ReplicationController", "spec.template", &["spec"]),
+    ("", "ResourceQuota", "", &["spec"]),
+    ("rbac.authorization.k8s.io", "Role", "", &["rules"]),
     (
+        "rbac.authorization.k8s.io",
+        "RoleBinding",
+        "",
+        &["roleRef", "subjects"],
+    ),
+    (
+        "node.k8s.io",
+        "RuntimeClass",
+        "",
+        &["handler", "overhead", "scheduling"],
+    ),
+    ("", "ServiceAccount", "", &[]),
+    ("apps", "StatefulSet", "spec.template", &["spec"]),
+    (
+        "storage.k8s.io",
         "StorageClass",
         "",
         &[
@@ -98,20 +127,38 @@ const KINDS: &[(&str, &str, &[&str])] = &[
             "volumeBindingMode",
         ],
     ),
-    ("ValidatingAdmissionPolicy", "", &["spec"]),
-    ("ValidatingAdmissionPolicyBinding", "", &["spec"]),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicy",
+        "",
+        &["spec"],
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicyBinding",
+        "",
+        &["spec"],
+    ),
 ];
 
 /// Marks what loops read of a well-formed object. Tells whether they know its kind as it is stored, and
 /// what is unread of a pod template within it.
-pub fn mark(kind: &str, root: &Field<'_>, scribe: &Scribe) -> (bool, Vec<(String, Span)>) {
-    let known = KINDS.iter().find(|(name, ..)| *name == kind);
-    let Some((_, template, paths)) = known else {
+pub fn mark(
+    api_version: &str,
+    kind: &str,
+    root: &Field<'_>,
+    scribe: &Scribe,
+) -> (bool, Vec<(String, Span)>) {
+    let group = kinds::group(api_version);
+    let known = KINDS
+        .iter()
+        .find(|(of, name, ..)| (*of, *name) == (group, kind));
+    let Some((_, _, template, paths)) = known else {
         // Kinds that have rows.
-        let path = match kind {
-            "Deployment" | "ReplicaSet" => "spec.template.spec",
-            "Pod" => "spec",
-            "Service" => {
+        let path = match (group, kind) {
+            ("apps", "Deployment" | "ReplicaSet") => "spec.template.spec",
+            ("", "Pod") => "spec",
+            ("", "Service") => {
                 // The cluster's DNS answers with it.
                 read(root, "spec.externalName", scribe);
                 return (false, Vec::new());

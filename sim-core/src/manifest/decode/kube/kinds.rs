@@ -3,6 +3,11 @@
 use crate::manifest::decode::kube::name::NameRule;
 use crate::manifest::schema::table;
 
+/// The group of a version; the core's has no name.
+pub fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
 /// Whether a version is of a group that is not built in, so that only a CustomResourceDefinition
 /// can make its kinds known.
 pub fn is_foreign(api_version: &str) -> bool {

@@ -351,3 +351,24 @@ spec: {controller: example.com/outer}
         "#]],
     );
 }
+
+#[test]
+fn a_kind_is_known_by_its_group() {
+    let policy = |version: &str| {
+        format!(
+            "apiVersion: {version}\nkind: NetworkPolicy\nmetadata: {{name: one}}\nspec: {{podSelector: {{}}}}\n"
+        )
+    };
+    let listed = |text: &str| {
+        let (objects, _) = decode_kube(&Source::new("one.yaml", text));
+        let paths = objects.iter().flat_map(|object| &object.not_modelled);
+        paths.map(|(path, _)| path.clone()).collect::<Vec<_>>()
+    };
+    assert!(listed(&policy("networking.k8s.io/v1")).is_empty());
+    assert_eq!(
+        listed(&policy("crd.projectcalico.org/v1")),
+        ["kind", "spec"]
+    );
+    let horizontal = "apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler\nmetadata: {name: one}\nspec: {maxReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n";
+    assert!(listed(horizontal).is_empty(), "{:?}", listed(horizontal));
+}
