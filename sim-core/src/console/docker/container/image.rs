@@ -18,7 +18,7 @@ use crate::console::table::width;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
-use crate::substrate::image::ImageRef;
+use crate::substrate::image::{ImageRef, tagged};
 
 /// Longest wait for a pull.
 const LONGEST: SimDuration = SimDuration::from_minutes(60);
@@ -91,6 +91,24 @@ struct Present {
     content: u64,
 }
 
+impl Present {
+    /// Whether a name means it; one without a tag means all of its repository.
+    fn is_named(&self, name: &str) -> bool {
+        let full = tagged(name);
+        match full.rsplit_once(':') {
+            Some((repository, _)) if !has_tag(name) => self.repository == repository,
+            _ => full == format!("{}:{}", self.repository, self.tag),
+        }
+    }
+}
+
+/// Whether a name has a tag or a digest; the colon of a port is before the last slash.
+fn has_tag(name: &str) -> bool {
+    name.rsplit('/')
+        .next()
+        .is_some_and(|last| last.contains(':'))
+}
+
 fn present(session: &Session) -> Result<Vec<Present>, Output> {
     let engine = Engine::of(session)?;
     let mut found: Vec<Present> = engine
@@ -139,15 +157,9 @@ pub fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
     );
     listing.quiet = "ID";
     for image in present(session)? {
-        let named = parsed.words.first().is_none_or(|name| {
-            let (repository, tag) = split_tag(name);
-            image.repository == repository && (!name.contains(':') || image.tag == tag)
-        });
+        let named = parsed.words.first().is_none_or(|name| image.is_named(name));
         let fits = passes(&filters, |key, value| match key {
-            "reference" => {
-                let (repository, tag) = split_tag(value);
-                image.repository == repository && (!value.contains(':') || image.tag == tag)
-            }
+            "reference" => image.is_named(value),
             "dangling" => (value == "true") == (image.tag == "<none>"),
             _ => false,
         });
@@ -177,14 +189,10 @@ pub fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
     Ok(Output::text(tree(&listing.rows, &used(session)?)))
 }
 
-/// Names of images that containers use, as they were written.
+/// Names of images that containers use, in their short form.
 fn used(session: &Session) -> Result<Vec<String>, Output> {
     let rows = Engine::of(session)?.rows();
-    let images = rows.into_iter().map(|row| match row.image.contains(':') {
-        true => row.image,
-        false => format!("{}:latest", row.image),
-    });
-    Ok(images.collect())
+    Ok(rows.into_iter().map(|row| tagged(&row.image)).collect())
 }
 
 /// Images as they are shown unless a plain table is asked for.
@@ -213,8 +221,7 @@ fn tree(rows: &[Vec<String>], used: &[String]) -> String {
 pub fn pull(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&PULL, words)?;
     let name = &parsed.words[0];
-    let (repository, tag) = split_tag(name);
-    let full = format!("{repository}:{tag}");
+    let full = tagged(name);
     let known = present(session)?
         .iter()
         .any(|image| format!("{}:{}", image.repository, image.tag) == full);
@@ -226,7 +233,7 @@ pub fn pull(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         return Ok(Output::text(format!("{long}\n")));
     }
     let mut text = String::new();
-    if !name.contains(':') {
+    if !has_tag(name) {
         text.push_str("Using default tag: latest\n");
     }
     text.push_str(&progress(session, &full, known, &before));
@@ -569,4 +576,29 @@ pub fn prune(session: &mut Session, words: &[String]) -> Result<Output, Output> 
         "{text}Total reclaimed space: {}\n",
         human_size(freed)
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_no_tag() {
+        let image = |repository: &str| Present {
+            repository: repository.to_owned(),
+            tag: "latest".to_owned(),
+            id: String::new(),
+            bytes: 0,
+            content: 0,
+        };
+        let own = image("localhost:5000/app");
+        for name in ["localhost:5000/app", "localhost:5000/app:latest"] {
+            assert!(own.is_named(name), "{name}");
+        }
+        assert!(!own.is_named("localhost:5000/app:1"));
+        assert!(!has_tag("localhost:5000/app"));
+        for name in ["nginx", "docker.io/library/nginx", "nginx:latest"] {
+            assert!(image("nginx").is_named(name), "{name}");
+        }
+    }
 }
