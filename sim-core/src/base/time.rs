@@ -115,9 +115,14 @@ impl SimTime {
 
     /// As Go prints a time without a format: `2026-01-01 00:00:00.5 +0000 UTC`.
     pub fn go_text(self) -> String {
-        let text = self.rfc3339_nano().replace('T', " ");
-        format!("{} +0000 UTC", text.trim_end_matches('Z'))
+        go_time(&self.rfc3339_nano())
     }
+}
+
+/// A time of RFC 3339 in UTC as Go prints it without a format.
+pub fn go_time(rfc3339: &str) -> String {
+    let text = rfc3339.trim_end_matches('Z').replace('T', " ");
+    format!("{text} +0000 UTC")
 }
 
 impl Add<SimDuration> for SimTime {

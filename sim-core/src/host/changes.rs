@@ -152,10 +152,9 @@ fn services(session: &Session) -> Vec<Service> {
         let output = copy.run(&format!("docker service inspect {}", service.name));
         let list = Value::parse_json(&output.stdout).ok()?;
         let found = list.as_list()?.first()?;
-        let version = found.path(&["Version", "Index"])?;
         Some(Service {
             name: service.name.to_string(),
-            version: json(version, KeyOrder::Stored).parse().unwrap_or(0),
+            version: u64::try_from(found.i64_at(&["Version", "Index"])?).ok()?,
             spec: yaml(found.get("Spec")?),
         })
     });

@@ -3,7 +3,7 @@
 //! Printed from the stored object as `inspect` shows it.
 
 use super::words::{bytes, human};
-use crate::base::time::{SimDuration, SimTime};
+use crate::base::time::{SimDuration, SimTime, go_time};
 use crate::manifest::value::Value;
 use crate::swarm::state::UpdateState;
 use crate::swarm::store::UpdateStatus;
@@ -357,7 +357,7 @@ pub fn node(object: &Value) -> String {
 
 /// A time of the API as the client's `PrettyPrint` has it: in lower case behind the first letter.
 fn joined_at(text: &str) -> String {
-    format!("{} +0000 utc", text.trim_end_matches('Z').replace('T', " "))
+    go_time(text).to_lowercase()
 }
 
 fn title(word: &str) -> String {

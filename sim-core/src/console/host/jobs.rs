@@ -161,6 +161,7 @@ pub fn kill(sight: &Sight<'_>, words: &[&str]) -> Option<Outcome> {
     sight.inside?;
     let mut signal = 15;
     let mut outcome = Outcome::default();
+    let all = procfs::visible(sight);
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         let named = match *word {
@@ -183,7 +184,6 @@ pub fn kill(sight: &Sight<'_>, words: &[&str]) -> Option<Outcome> {
             }
             continue;
         }
-        let all = procfs::visible(sight);
         let there = word.parse::<u32>().ok().and_then(|pid| {
             let found = all.iter().find(|process| process.inner == pid)?;
             // Numbers beside the first process of its own container.

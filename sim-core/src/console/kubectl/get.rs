@@ -235,13 +235,16 @@ pub fn check_fields(
     kind: &Kind,
     fields: &[(String, String, bool)],
 ) -> Result<(), Problem> {
-    match fields.iter().find(|(key, ..)| !selectable(kind, key)) {
+    match unselectable(kind, fields) {
         None => Ok(()),
-        Some((key, ..)) => {
-            let said = format!("field label not supported: {key}");
-            Err(unfindable(call, kind, &said))
-        }
+        Some(said) => Err(unfindable(call, kind, &said)),
     }
+}
+
+/// What the server says of the first field that a kind cannot be chosen by.
+pub fn unselectable(kind: &Kind, fields: &[(String, String, bool)]) -> Option<String> {
+    let (key, ..) = fields.iter().find(|(key, ..)| !selectable(kind, key))?;
+    Some(format!("field label not supported: {key}"))
 }
 
 /// What the server says of selectors that it cannot take.
@@ -334,7 +337,7 @@ impl PartialOrd for Natural {
 
 impl Ord for Natural {
     fn cmp(&self, other: &Self) -> Ordering {
-        natural(&self.0, &other.0).then_with(|| self.0.cmp(&other.0))
+        natural(&self.0, &other.0)
     }
 }
 
@@ -411,9 +414,6 @@ pub fn selectable(kind: &Kind, field: &str) -> bool {
 }
 
 /// Whether an object's fields are as asked.
-///
-/// # Errors
-/// Fields that the kind cannot be selected by.
 pub fn fields_match(fields: &[(String, String, bool)], object: &Value) -> bool {
     for (key, value, wanted) in fields {
         let path: Vec<&str> = if key == "source" {

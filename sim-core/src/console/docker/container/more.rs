@@ -24,6 +24,7 @@ use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
 use crate::object::print::json_plain;
+use crate::object::template::Template;
 use crate::substrate::order::ContainerId;
 use crate::substrate::process::Process;
 
@@ -269,8 +270,9 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
             )
         })
         .collect();
-    let wanted = match parsed.value("format") {
-        None | Some("" | "json" | "{{json .}}") => None,
+    let form = match parsed.value("format") {
+        None | Some("") => Form::Plain,
+        Some("json" | "{{json .}}") => Form::Json,
         Some(format) => {
             let wrong = |error: &str| Output::error(64, format!("Error parsing format: {error}"));
             let wanted = template::of_type(format, "*events.Message").map_err(|error| {
@@ -283,7 +285,7 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
             // It is tried before anything happens.
             let none = EngineEvent::default();
             template::print(&wanted, &object(&none, FIELDS)).map_err(|error| wrong(&error))?;
-            Some(wanted)
+            Form::Template(wanted)
         }
     };
     let mut text = String::new();
@@ -292,14 +294,11 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         if !in_time || !passes(&filters, |key, value| holds(event, key, value, &ids)) {
             continue;
         }
-        let line = match parsed.value("format") {
-            None | Some("") => plain(event),
-            Some("json" | "{{json .}}") => json_plain(&object(event, KEYS)),
-            Some(_) => match &wanted {
-                Some(wanted) => template::print(wanted, &object(event, FIELDS))
-                    .map_err(|message| Output::error(1, message))?,
-                None => String::new(),
-            },
+        let line = match &form {
+            Form::Plain => plain(event),
+            Form::Json => json_plain(&object(event, KEYS)),
+            Form::Template(wanted) => template::print(wanted, &object(event, FIELDS))
+                .map_err(|message| Output::error(1, message))?,
         };
         text.push_str(&line);
         text.push('\n');
@@ -309,6 +308,13 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         follow::note(&mut output);
     }
     Ok(output)
+}
+
+/// How an event is written.
+enum Form {
+    Plain,
+    Json,
+    Template(Template),
 }
 
 fn holds(event: &EngineEvent, key: &str, value: &str, ids: &BTreeMap<String, String>) -> bool {

@@ -1,5 +1,6 @@
 //! `describe` of Services, Ingresses, NetworkPolicies and EndpointSlices.
 
+use crate::base::time::go_time;
 use crate::console::kubectl::columns::{or_none, pairs, selector};
 use crate::console::kubectl::pod_status::items;
 use crate::console::kubectl::problem::Problem;
@@ -291,11 +292,8 @@ pub fn network_policy(object: &Value, sheet: &mut Sheet) {
     head(object, sheet);
     let created = object.str_at(&["metadata", "creationTimestamp"]);
     // A time as Go prints it, unlike that of other kinds.
-    let created = created.unwrap_or("").replace('T', " ");
-    sheet.line(
-        0,
-        &format!("Created on:\t{} +0000 UTC", created.trim_end_matches('Z')),
-    );
+    let created = go_time(created.unwrap_or(""));
+    sheet.line(0, &format!("Created on:\t{created}"));
     meta(object, sheet);
     sheet.line(0, "Spec:");
     let chosen = selector(object.path(&["spec", "podSelector"]));

@@ -96,15 +96,10 @@ fn narrowed(mut scope: Scope, query: &Query) -> Result<Scope, Problem> {
         scope.labels = Some(parsed.map_err(|error| bad(error.clone()))?);
     }
     scope.fields = get::field_selector(query.get("fieldSelector"))?;
-    let mut keys = scope.fields.iter().map(|(key, ..)| key);
-    if let Some(key) = keys.find(|key| !get::selectable(scope.kind, key)) {
-        return Err(Problem {
-            text: format!("Error from server (BadRequest): field label not supported: {key}"),
-            code: 1,
-            reason: "BadRequest",
-        });
+    match get::unselectable(scope.kind, &scope.fields) {
+        None => Ok(scope),
+        Some(said) => Err(bad(said)),
     }
-    Ok(scope)
 }
 
 /// Answers a list or a watch.
