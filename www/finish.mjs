@@ -47,8 +47,9 @@ async function divideWorker() {
   const path = join(staging, "worker.js");
   const imports = '"./worker_bg.js": import0,\n';
   const glue = replaceOnce(await readFile(path, "utf8"), imports, `${imports}podium: { load: loadRest },\n`);
-  const own = glue.match(new RegExp(`(/\\*\\*[^/]*\\*/\\n)?export function ${REHEARSAL}\\(\\) \\{\\n[^]*?\\n\\}\\n`))?.[0] ?? "";
-  await writeFile(path, replaceOnce(glue, own || REHEARSAL, "") + (await readFile(new URL("rest.js", import.meta.url), "utf8")));
+  const own = glue.match(new RegExp(`(/\\*\\*[^/]*\\*/\\n)?export function ${REHEARSAL}\\(\\) \\{\\n[^]*?\\n\\}\\n`))?.[0];
+  if (!own) throw new Error(`the worker's glue has no ${REHEARSAL}`);
+  await writeFile(path, replaceOnce(glue, own, "") + (await readFile(new URL("rest.js", import.meta.url), "utf8")));
   const loader = join(staging, "worker_loader.js");
   const source = replaceOnce(await readFile(loader, "utf8"), "import init from", "import init, { followRest } from");
   // What fails to arrive is asked for again when it is needed, and then it is said.

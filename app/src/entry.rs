@@ -31,8 +31,7 @@ impl ConsoleEntry {
     pub fn draw(&mut self, mut printed: Printed) {
         let (last, manner) = (&self.printed, printed.manner);
         let head = manner.head as usize;
-        let mut places = screen::differing(&last.stdout, &printed.stdout, head);
-        let changed = screen::any(&places);
+        let changed = screen::differs(&last.stdout, &printed.stdout, head);
         // The same moment shown once more is no run.
         if changed || last.at_us != printed.at_us {
             let is_enough = manner.until_equal > 0 && self.equal >= manner.until_equal;
@@ -40,10 +39,13 @@ impl ConsoleEntry {
                 printed.every_us = 0;
             }
             self.equal = if changed { 1 } else { self.equal + 1 };
-            if manner.lasting {
-                screen::join(&mut places, &self.marks);
+            if manner.marks {
+                let mut places = screen::differing(&last.stdout, &printed.stdout, head);
+                if manner.lasting {
+                    screen::join(&mut places, &self.marks);
+                }
+                self.marks = Rc::new(places);
             }
-            self.marks = Rc::new(if manner.marks { places } else { Places::new() });
         }
         self.printed = Rc::new(printed);
     }

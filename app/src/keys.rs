@@ -2,6 +2,8 @@
 //! switched off, and be exchanged for others: what each of them does is a [`Command`], found by the
 //! reader's own [`Keys`].
 
+use std::rc::Rc;
+
 use gloo::events::EventListener;
 use sim_core::protocol::{Request, Why};
 use wasm_bindgen::JsCast;
@@ -232,7 +234,7 @@ impl Keys {
 
 /// Listens to the whole document until it is dropped. `letters` is asked at each key for those that act;
 /// none: they are switched off.
-pub fn listen(control: Control, letters: impl Fn() -> Option<Keys> + 'static) -> EventListener {
+pub fn listen(control: Control, letters: impl Fn() -> Option<Rc<Keys>> + 'static) -> EventListener {
     let mut breaks = false;
     let options = gloo::events::EventListenerOptions::enable_prevent_default();
     EventListener::new_with_options(&gloo::utils::document(), "keydown", options, move |event| {

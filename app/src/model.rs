@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sim_core::protocol::views::{Graph, Outcome};
 use sim_core::protocol::{
-    Act, Anatomy, Change, Diagnostic, EventLine, FaultMark, File, Frame, Printed, Project,
+    self, Anatomy, Change, Diagnostic, EventLine, FaultMark, File, Frame, Printed, Project,
     Recording, Reply, Sheet, Why, WorldFrame,
 };
 use yew::{AttrValue, Reducible};
@@ -579,10 +579,10 @@ impl Model {
                 let faults = if self.settled {
                     recording.script()
                 } else {
-                    let known = self.recording.as_deref().map(caused);
-                    let caused = caused(&recording);
+                    let known = self.recording.as_deref().map(Recording::injected);
+                    let caused = recording.injected();
                     let new = caused.strip_prefix(known.unwrap_or_default().as_slice());
-                    below(&self.project.faults, new.unwrap_or_default())
+                    protocol::below(&self.project.faults, new.unwrap_or_default())
                 };
                 if faults != self.project.faults {
                     Rc::make_mut(&mut self.project).faults = faults;
@@ -607,21 +607,6 @@ fn tabs(last: &[Rc<File>], project: &Project) -> Rc<Vec<Rc<File>>> {
         known.cloned().unwrap_or_else(|| Rc::new(file))
     });
     Rc::new(tabs.collect())
-}
-
-/// Faults that were caused, as lines of the script.
-fn caused(recording: &Recording) -> Vec<String> {
-    recording.acts.iter().filter_map(Act::scripted).collect()
-}
-
-/// A script with more lines below what it says.
-fn below(script: &[String], more: &[String]) -> Vec<String> {
-    let mut lines = script.to_vec();
-    while !more.is_empty() && lines.last().is_some_and(|line| line.trim().is_empty()) {
-        lines.pop();
-    }
-    lines.extend_from_slice(more);
-    lines
 }
 
 /// The workers of the world that has most of them; the last frame's list where it is the same.
@@ -701,7 +686,7 @@ fn shown(last: &Shown, mut frame: Frame) -> Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sim_core::protocol::Deed;
+    use sim_core::protocol::{Act, Deed};
 
     #[test]
     fn a_fault_that_was_caused_comes_below_a_script_that_is_being_written() {

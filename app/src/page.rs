@@ -170,7 +170,7 @@ pub fn Page() -> Html {
         let acting = use_memo((), |()| RefCell::new(None));
         *acting.borrow_mut() = letters.then(|| (*own_keys).clone());
         use_effect_with((), move |()| {
-            let letters = move || acting.borrow().as_deref().cloned();
+            let letters = move || acting.borrow().clone();
             let listeners = (keys::listen(control, letters), keys::lights());
             move || drop(listeners)
         });

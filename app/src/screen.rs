@@ -47,10 +47,21 @@ pub fn differing(last: &str, now: &str, head: usize) -> Places {
         .collect()
 }
 
-/// Whether any place is marked.
+/// Whether [`differing`] marks anything.
 #[must_use]
-pub fn any(places: &Places) -> bool {
-    places.iter().flatten().any(|marked| *marked)
+pub fn differs(last: &str, now: &str, head: usize) -> bool {
+    fn rows(text: &str, head: usize) -> impl Iterator<Item = &str> {
+        let rows = text.trim_end_matches('\n').split('\n').skip(head);
+        rows.map(|row| row.trim_end_matches(' '))
+    }
+    let (mut last, mut now) = (rows(last, head), rows(now, head));
+    loop {
+        match (last.next(), now.next()) {
+            (None, None) => return false,
+            (last, now) if last.unwrap_or("") != now.unwrap_or("") => return true,
+            _ => {}
+        }
+    }
 }
 
 /// Adds the places that were marked before.
@@ -159,11 +170,12 @@ mod tests {
     #[test]
     fn marks_may_stay() {
         let mut places = differing("ab", "xb", 0);
-        assert!(any(&places));
+        assert!(differs("ab", "xb", 0));
         let later = differing("xb", "xbc", 0);
         let before = std::mem::replace(&mut places, later);
         join(&mut places, &before);
         assert_eq!(bracketed("xbc", &places, 0), "[x]b[c]");
-        assert!(!any(&differing("a", "a", 0)));
+        assert!(!differs("a", "a ", 0) && !differs("x\na", "y\na", 1));
+        assert!(differs("a", "a\nb", 0));
     }
 }

@@ -360,7 +360,7 @@ impl EngineHost {
                         output = run_script(&mut opened.session, &script);
                     }
                     self.session = opened.session;
-                    self.record.begin(self.project.clone());
+                    self.record.begin(self.project.clone(), self.faults());
                     self.length = SimTime::from_micros(self.project.length_us);
                     self.arrived();
                     if opened.scenario.is_some() {

@@ -87,16 +87,23 @@ impl Recording {
     /// The fault script: the faults that were planned, comments and empty lines among them, and those
     /// that were injected, each at its time.
     pub fn script(&self) -> Vec<String> {
-        let mut lines = self.project.faults.clone();
-        let injected: Vec<String> = self.acts.iter().filter_map(Act::scripted).collect();
-        if !injected.is_empty() {
-            while lines.last().is_some_and(|line| line.trim().is_empty()) {
-                lines.pop();
-            }
-        }
-        lines.extend(injected);
-        lines
+        below(&self.project.faults, &self.injected())
     }
+
+    /// The faults that were injected, as lines of the script.
+    pub fn injected(&self) -> Vec<String> {
+        self.acts.iter().filter_map(Act::scripted).collect()
+    }
+}
+
+/// A script with more lines below the last that says something.
+pub fn below(script: &[String], more: &[String]) -> Vec<String> {
+    let mut lines = script.to_vec();
+    while !more.is_empty() && lines.last().is_some_and(|line| line.trim().is_empty()) {
+        lines.pop();
+    }
+    lines.extend_from_slice(more);
+    lines
 }
 
 impl Act {

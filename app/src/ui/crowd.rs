@@ -128,6 +128,7 @@ pub fn Crowd(props: &CrowdProps) -> Html {
             (opened.clone(), start.clone(), told.clone(), world.clone());
         Callback::from(move |name: String| {
             if name.is_empty() {
+                opened.set(name);
                 return;
             }
             let mut machines = world.machines.iter();
@@ -181,6 +182,11 @@ pub fn Crowd(props: &CrowdProps) -> Html {
         name(orchestrator, t),
         state::counted(&counts, t),
     );
+    // It stands before it says something, so that it is read out.
+    let gone = match &*told {
+        Told::Gone => t.dense_gone(&*opened),
+        Told::Nothing | Told::Machine(_) => String::new(),
+    };
     html! {
         <div class="dense-place" data-testid={format!("dense-{orchestrator}")} data-detail={props.detail.word()} onkeydown={on_key}>
             <p data-testid="dense-summary">{ &summary }</p>
@@ -192,9 +198,7 @@ pub fn Crowd(props: &CrowdProps) -> Html {
                     on_start={let start = start.clone(); move |to| start.set(to)} on_choose={choose.clone()} />
             }
             <label class="field"><span>{ t.dense_machine() }</span><input type="text" id={format!("find-{orchestrator}")} spellcheck="false" data-testid="dense-machine" onchange={on_name} /></label>
-            if *told == Told::Gone {
-                <p role="status" data-testid={format!("gone-{orchestrator}")}>{ t.dense_gone(&*opened) }</p>
-            }
+            <p role="status" data-testid={format!("gone-{orchestrator}")}>{ gone }</p>
             if let Told::Machine(machine) = &*told {
                 <div id={format!("opened-{orchestrator}")} class="opened" data-testid={format!("opened-{orchestrator}")}>
                     <div role="grid" aria-label={machine.name.clone()} aria-describedby="grid-help">

@@ -129,9 +129,11 @@ fn Letters(props: &LettersProps) -> Html {
         let other = other.filter(|other| *other != command && !key.is_empty());
         let id = format!("key-{}", command.name());
         let conflict = other.map(|_| format!("{id}-conflict"));
+        let described = ["keys-hint"].into_iter().chain(conflict.as_deref());
+        let described = described.collect::<Vec<_>>().join(" ");
         html! {
             <div key={command.name()}>
-                <dt><button type="button" class="small" aria-label={t.key_change(does, &shown)} aria-describedby={conflict.clone()} data-testid={id}
+                <dt><button type="button" class="small" aria-label={t.key_change(does, &shown)} aria-describedby={described} data-testid={id}
                     onclick={on_press} onkeydown={on_key} onblur={on_leave}><kbd>{ shown }</kbd></button></dt>
                 <dd>{ does }
                     if let Some(other) = other { <span class="key-conflict" id={conflict} data-testid={format!("conflict-{}", command.name())}>{ "▲ " }{ t.key_conflict(key, other.title(t)) }</span> }

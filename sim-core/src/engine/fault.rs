@@ -55,18 +55,7 @@ pub struct Faults {
 impl World {
     /// Injects a fault now or schedules it.
     pub(super) fn inject(&mut self, spec: &FaultSpec) -> Answer {
-        let number =
-            u32::try_from(self.faults.list.len()).expect("faults are bounded by the console");
-        self.faults.list.push(Fault {
-            spec: spec.clone(),
-            state: FaultState::Scheduled,
-            begun: None,
-            ended: None,
-            machines: Vec::new(),
-            strains: Vec::new(),
-            rule: None,
-            unfinished: false,
-        });
+        let number = self.list_fault(spec, FaultState::Scheduled);
         match spec.at {
             Some(at) if at > self.now => {
                 self.schedule(at.since(self.now), Event::FaultBegins(number))
@@ -74,6 +63,27 @@ impl World {
             Some(_) | None => self.fault_begins(number),
         }
         Answer::Fault(number)
+    }
+
+    /// Takes a number for a fault of another world.
+    pub(super) fn pass_fault(&mut self, spec: &FaultSpec) {
+        self.list_fault(spec, FaultState::NotApplicable);
+    }
+
+    fn list_fault(&mut self, spec: &FaultSpec, state: FaultState) -> u32 {
+        let number =
+            u32::try_from(self.faults.list.len()).expect("faults are bounded by the console");
+        self.faults.list.push(Fault {
+            spec: spec.clone(),
+            state,
+            begun: None,
+            ended: None,
+            machines: Vec::new(),
+            strains: Vec::new(),
+            rule: None,
+            unfinished: false,
+        });
+        number
     }
 
     /// Ends one fault or all of them.

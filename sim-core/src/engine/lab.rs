@@ -53,13 +53,18 @@ impl Lab {
         worlds.map(|(world, later)| world.bytes_apart(later)).sum()
     }
 
-    /// Gives a command to its worlds, now. Answers come in the worlds' order.
+    /// Gives a command to its worlds, now. Answers come in the worlds' order. A number names the same
+    /// fault in all worlds: one that is for some only is passed by in the others.
     pub fn input(&mut self, input: &Input) -> Vec<(Orchestrator, Answer)> {
-        self.worlds
-            .iter_mut()
-            .filter(|world| input.only.is_none_or(|only| only == world.orchestrator))
-            .map(|world| (world.orchestrator, world.command(&input.command)))
-            .collect()
+        let mut answers = Vec::new();
+        for world in &mut self.worlds {
+            if input.only.is_none_or(|only| only == world.orchestrator) {
+                answers.push((world.orchestrator, world.command(&input.command)));
+            } else if let Command::Inject(spec) = &input.command {
+                world.pass_fault(spec);
+            }
+        }
+        answers
     }
 
     /// Moves the clock, every world with it.

@@ -14,11 +14,20 @@ use super::{EngineHost, assist, causes, inspect, loops, picture, script_words, v
 /// Most acts of a recording: a person does them one by one.
 const ACTS_MAX: usize = 2_000;
 
+/// What was done on one branch.
+#[derive(Clone, Debug, Default)]
+struct Branch {
+    acts: Vec<Act>,
+    /// By a fault's number, when it was made, in microseconds, and which fault of
+    /// [`Recording::script`] it is; none: one of the console's.
+    faults: Vec<(u64, Option<u32>)>,
+}
+
 /// The acts of every branch.
 #[derive(Debug, Default)]
 pub struct Record {
     project: Project,
-    branches: Vec<Vec<Act>>,
+    branches: Vec<Branch>,
     current: usize,
     dropped: u32,
     pending: std::collections::VecDeque<Act>,
@@ -29,11 +38,17 @@ pub struct Record {
 }
 
 impl Record {
-    /// A new experiment.
-    pub fn begin(&mut self, project: Project) {
+    /// A new experiment, which has `faults` faults by now: those that were planned come first.
+    pub fn begin(&mut self, project: Project, faults: usize) {
+        let planned = planned(&project);
+        let numbers = (0..).take(faults);
+        let faults = numbers.map(|number| (0, Some(number).filter(|number| *number < planned)));
         *self = Self {
+            branches: vec![Branch {
+                acts: Vec::new(),
+                faults: faults.collect(),
+            }],
             project,
-            branches: vec![Vec::new()],
             ..Self::default()
         };
     }
@@ -56,6 +71,29 @@ impl Record {
         self.runs_on
     }
 
+    /// Which fault of [`Recording::script`] each fault is, by its number; none: one of the console's.
+    /// Of acts that have yet to be done again the lines are taken at their word.
+    pub fn origins(&self) -> Vec<Option<u32>> {
+        let Some(branch) = self.branches.get(self.current) else {
+            return Vec::new();
+        };
+        let mut origins: Vec<Option<u32>> = branch.faults.iter().map(|(_, of)| *of).collect();
+        let mut next = planned(&self.project) + injected(&branch.acts);
+        for act in &self.pending {
+            match &act.deed {
+                Deed::Inject(_) => {
+                    origins.push(Some(next));
+                    next += 1;
+                }
+                Deed::Console(line) => {
+                    origins.extend(line.matches("sim fault ").map(|_| None::<u32>));
+                }
+                Deed::Edit(_) | Deed::Heal(_) => {}
+            }
+        }
+        origins
+    }
+
     /// The same beginning in other words: comments of the fault script.
     pub fn reword(&mut self, faults: Vec<String>) {
         self.project.faults = faults;
@@ -75,33 +113,28 @@ impl Record {
 
     /// Line of the fault script for each fault by its number; none: a fault of the console's.
     pub(super) fn lines(&self) -> Vec<Option<u32>> {
-        let planned = &self.project.faults;
-        let mut lines: Vec<Option<u32>> = (0..)
-            .zip(planned)
+        let script = &self.project.faults;
+        let said: Vec<u32> = (0..)
+            .zip(script)
             .filter(|(_, line)| is_fault(line))
-            .map(|(place, _)| Some(place))
+            .map(|(place, _)| place)
             .collect();
         // As `Recording::script` has them: below the last line that says something.
-        let said = planned.iter().rposition(|line| !line.trim().is_empty());
-        let mut next = said.map_or(0, |last| u32::try_from(last + 1).unwrap_or(u32::MAX));
-        for act in self.branches.get(self.current).into_iter().flatten() {
-            match &act.deed {
-                Deed::Inject(_) => {
-                    lines.push(Some(next));
-                    next += 1;
-                }
-                Deed::Console(line) => {
-                    lines.extend(line.matches("sim fault ").map(|_| None::<u32>));
-                }
-                Deed::Edit(_) | Deed::Heal(_) => {}
-            }
-        }
-        lines
+        let below = script.iter().rposition(|line| !line.trim().is_empty());
+        let below = below.map_or(0, |last| u32::try_from(last + 1).unwrap_or(u32::MAX));
+        let line = |of: u32| match said.get(of as usize) {
+            Some(line) => *line,
+            None => below.saturating_add(of - said.len() as u32),
+        };
+        let branch = self.branches.get(self.current);
+        let faults = branch.map_or(&[][..], |branch| &branch.faults);
+        faults.iter().map(|(_, of)| of.map(line)).collect()
     }
 
     /// Everything that a link needs: what is still to be done again is part of it.
     pub fn recording(&self, at_us: u64) -> Recording {
-        let mut acts = self.branches.get(self.current).cloned().unwrap_or_default();
+        let branch = self.branches.get(self.current);
+        let mut acts = branch.map_or_else(Vec::new, |branch| branch.acts.clone());
         acts.extend(self.pending.iter().cloned());
         Recording {
             project: self.project.clone(),
@@ -118,20 +151,40 @@ impl Record {
             self.dropped += 1;
         }
         while self.branches.len() < count {
-            let parent = self.branches.get(self.current).cloned().unwrap_or_default();
-            let kept = parent.into_iter().filter(|act| act.at_us <= now_us);
-            self.branches.push(kept.collect());
+            let mut branch = self.branches.get(self.current).cloned().unwrap_or_default();
+            branch.acts.retain(|act| act.at_us <= now_us);
+            branch.faults.retain(|(at_us, _)| *at_us <= now_us);
+            self.branches.push(branch);
         }
         self.current = current;
     }
 
-    fn push(&mut self, at_us: u64, deed: Deed) {
-        if let Some(acts) = self.branches.get_mut(self.current)
-            && acts.len() < ACTS_MAX
-        {
-            acts.push(Act { at_us, deed });
+    /// Adds what was done, after which there are `faults` faults.
+    fn push(&mut self, at_us: u64, deed: Deed, faults: usize) {
+        let planned = planned(&self.project);
+        let Some(branch) = self.branches.get_mut(self.current) else {
+            return;
+        };
+        let is_full = branch.acts.len() >= ACTS_MAX;
+        let injects = matches!(deed, Deed::Inject(_)) && !is_full;
+        let of = injects.then(|| planned + injected(&branch.acts));
+        let known = branch.faults.len();
+        branch.faults.resize(known.max(faults), (at_us, of));
+        if !is_full {
+            branch.acts.push(Act { at_us, deed });
         }
     }
+}
+
+/// Faults that the script of a project plans.
+fn planned(project: &Project) -> u32 {
+    project.faults.iter().filter(|line| is_fault(line)).count() as u32
+}
+
+/// Faults that were injected by hand.
+fn injected(acts: &[Act]) -> u32 {
+    let injected = |act: &&Act| matches!(act.deed, Deed::Inject(_));
+    acts.iter().filter(injected).count() as u32
 }
 
 /// Whether a tab is no manifest but a part of the experiment itself.
@@ -159,11 +212,18 @@ impl EngineHost {
         self.record.follow(count, current, dropped, now);
     }
 
+    /// How many faults there are: the same number in each world.
+    pub(super) fn faults(&self) -> usize {
+        let worlds = &self.session.history.lab().worlds;
+        worlds.first().map_or(0, |world| world.faults.list.len())
+    }
+
     /// Something was done now.
     pub(super) fn did(&mut self, deed: Deed) {
         self.follow();
         let now = self.session.history.now().as_micros();
-        self.record.push(now, deed);
+        let faults = self.faults();
+        self.record.push(now, deed, faults);
     }
 
     /// Does the next act again if its time has come, or goes there. None: nothing is left to do.

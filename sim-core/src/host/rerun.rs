@@ -35,7 +35,11 @@ impl EngineHost {
             self.record.reword(latest.faults.clone());
         } else {
             if name == FAULTS {
-                rewrite(&mut recording, latest.faults.clone());
+                rewrite(
+                    &mut recording,
+                    &self.record.origins(),
+                    latest.faults.clone(),
+                );
             } else if let Some(file) = latest.files.iter().find(|file| file.name == name) {
                 put(&mut recording.project, file.clone());
             }
@@ -77,31 +81,22 @@ fn reworded(recording: &Recording, lines: &[String]) -> bool {
 }
 
 /// Makes `lines` the fault script. What was injected is part of it now; heals of single faults, which
-/// are known by their number, follow theirs.
-fn rewrite(recording: &mut Recording, lines: Vec<String>) {
+/// are known by their number, follow theirs. `origins`: which fault of the old script each is; none: one
+/// of the console's, which stays one.
+fn rewrite(recording: &mut Recording, origins: &[Option<u32>], lines: Vec<String>) {
     let faults = |lines: &[String]| -> Vec<String> {
         let faults = lines.iter().filter(|line| is_fault(line));
         faults.map(|line| line.trim().to_owned()).collect()
     };
-    // Of each number the line; none: a fault of the console's, which stays one.
-    let mut old: Vec<Option<String>> = faults(&recording.project.faults)
-        .into_iter()
-        .map(Some)
-        .collect();
-    for act in &recording.acts {
-        match &act.deed {
-            Deed::Inject(_) => old.push(act.scripted()),
-            Deed::Console(line) => {
-                old.extend(line.matches("sim fault ").map(|_| None::<String>));
-            }
-            Deed::Edit(_) | Deed::Heal(_) => {}
-        }
-    }
+    let said = faults(&recording.script());
+    let old = origins.iter().map(|origin| match origin {
+        Some(of) => said.get(*of as usize),
+        None => None,
+    });
     let new = faults(&lines);
     let mut taken = vec![false; new.len()];
     let mut others = new.len();
     let numbers: Vec<Option<usize>> = old
-        .iter()
         .map(|line| {
             let Some(line) = line else {
                 others += 1;
@@ -164,7 +159,8 @@ mod tests {
             ]
         );
         // The first is taken out.
-        rewrite(&mut recording, script[2..].to_vec());
+        let origins = [Some(0), Some(1), Some(2), None];
+        rewrite(&mut recording, &origins, script[2..].to_vec());
         assert_eq!(
             recording.acts,
             [

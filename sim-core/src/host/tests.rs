@@ -519,6 +519,40 @@ fn recorded(host: &mut EngineHost) -> Recording {
     (**recording).clone()
 }
 
+/// A machine of one world is switched off there only; a line that is refused makes no fault.
+#[test]
+fn a_number_names_one_fault_in_all_worlds_and_its_line() {
+    let mut host = loaded();
+    at(&mut host, 30);
+    for line in ["sim fault nonsense", "host worker-1 poweroff"] {
+        host.handle(Request::Console(line.to_owned()));
+    }
+    host.handle(Request::Inject("registry-down".to_owned()));
+    let frame = frame_now(&mut host);
+    let injected: Vec<_> = frame
+        .faults
+        .iter()
+        .filter(|fault| fault.text.starts_with("registry-down"))
+        .map(|fault| (fault.number, fault.line))
+        .collect();
+    let script = recorded(&mut host).script();
+    let line = script
+        .iter()
+        .position(|line| line.starts_with("registry-down"));
+    let line = u32::try_from(line.expect("a line")).unwrap();
+    let number = injected[0].0;
+    assert!(injected.len() > 1, "more worlds than one");
+    assert!(
+        injected.iter().all(|known| *known == (number, line)),
+        "{injected:?}"
+    );
+    let off = frame
+        .faults
+        .iter()
+        .filter(|fault| fault.number == number - 1);
+    assert_eq!(off.filter(|fault| fault.applicable).count(), 1);
+}
+
 #[test]
 fn a_recording_is_whole_before_it_has_been_done_again() {
     let mut host = loaded();
