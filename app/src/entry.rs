@@ -29,19 +29,19 @@ impl ConsoleEntry {
     /// A `watch` has run again: what it marks now, and whether it goes on.
     /// Source: `procps-ng/src/watch.c` main.
     pub fn draw(&mut self, mut printed: Printed) {
-        let (last, manner) = (&self.printed, printed.manner);
-        let head = manner.head as usize;
+        let (last, options) = (&self.printed, printed.watch);
+        let head = options.header_rows as usize;
         let changed = screen::differs(&last.stdout, &printed.stdout, head);
         // The same moment shown once more is no run.
         if changed || last.at_us != printed.at_us {
-            let is_enough = manner.until_equal > 0 && self.equal >= manner.until_equal;
-            if changed && manner.until_change || !changed && is_enough {
+            let is_enough = options.until_equal > 0 && self.equal >= options.until_equal;
+            if changed && options.until_change || !changed && is_enough {
                 printed.every_us = 0;
             }
             self.equal = if changed { 1 } else { self.equal + 1 };
-            if manner.marks {
+            if options.differences {
                 let mut places = screen::differing(&last.stdout, &printed.stdout, head);
-                if manner.lasting {
+                if options.permanent {
                     screen::join(&mut places, &self.marks);
                 }
                 self.marks = Rc::new(places);
@@ -54,28 +54,28 @@ impl ConsoleEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sim_core::protocol::Manner;
+    use sim_core::protocol::WatchOptions;
 
     #[test]
     fn a_watch_marks_what_changed_and_ends_as_it_was_asked_to() {
-        let entry = |manner| ConsoleEntry {
+        let entry = |watch| ConsoleEntry {
             number: 1,
-            printed: Rc::new(run("1", 0, manner)),
+            printed: Rc::new(run("1", 0, watch)),
             marks: Rc::default(),
             equal: 1,
         };
-        fn run(stdout: &str, at_us: u64, manner: Manner) -> Printed {
+        fn run(stdout: &str, at_us: u64, watch: WatchOptions) -> Printed {
             Printed {
                 stdout: stdout.to_owned(),
                 at_us,
                 every_us: 1,
-                manner,
+                watch,
                 ..Printed::default()
             }
         }
-        let marks = Manner {
-            marks: true,
-            ..Manner::default()
+        let marks = WatchOptions {
+            differences: true,
+            ..WatchOptions::default()
         };
         let mut marked = entry(marks);
         marked.draw(run("2", 5, marks));
@@ -86,18 +86,18 @@ mod tests {
         marked.draw(run("2", 6, marks));
         assert_eq!(*marked.marks, [[false]]);
         assert!(marked.watches());
-        let change = Manner {
+        let change = WatchOptions {
             until_change: true,
-            ..Manner::default()
+            ..WatchOptions::default()
         };
         let mut changing = entry(change);
         changing.draw(run("1", 5, change));
         assert!(changing.watches());
         changing.draw(run("2", 6, change));
         assert!(!changing.watches() && changing.marks.is_empty());
-        let equal = Manner {
+        let equal = WatchOptions {
             until_equal: 2,
-            ..Manner::default()
+            ..WatchOptions::default()
         };
         let mut still = entry(equal);
         for (text, at, goes_on) in [

@@ -245,22 +245,22 @@ pub struct Printed {
     pub names: Vec<Mention>,
     /// Of a `watch`, the time between two runs in microseconds; zero: it has ended, or is none.
     pub every_us: u64,
-    /// Of a `watch`, what is made of its changes.
-    pub manner: Manner,
+    /// Of a `watch`, what was asked for with it.
+    pub watch: WatchOptions,
 }
 
-/// What a `watch` makes of what differs from its last run.
+/// What a `watch` makes of what differs from its last run. Source: procps `src/watch.c`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manner {
-    /// Rows above the command's own output.
-    pub head: u32,
-    /// Whether it is marked.
-    pub marks: bool,
-    /// Whether the marks stay.
-    pub lasting: bool,
-    /// Whether it is the end.
+pub struct WatchOptions {
+    /// Rows of the header above the command's own output, which are not compared.
+    pub header_rows: u32,
+    /// `-d`: what differs is marked.
+    pub differences: bool,
+    /// `-d=permanent`: the marks stay.
+    pub permanent: bool,
+    /// `-g`: the first difference ends the watch.
     pub until_change: bool,
-    /// How many runs without a difference are; zero: none are.
+    /// `-q`: runs in a row without a difference that end the watch; 0: none do.
     pub until_equal: u32,
 }
 

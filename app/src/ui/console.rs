@@ -250,7 +250,7 @@ fn Entry(props: &EntryProps) -> Html {
 /// Standard output; names of objects lead to them, and what a `watch` marks is marked.
 fn named(props: &EntryProps) -> Vec<Html> {
     let text = props.printed.stdout.trim_end();
-    let marks = screen::marks(text, &props.marks, props.printed.manner.head as usize);
+    let marks = screen::marks(text, &props.marks, props.printed.watch.header_rows as usize);
     let mut marks = marks.iter().peekable();
     // The text from one byte to another, with its marks.
     let mut marked = |mut at: usize, to: usize, is_last: bool| -> Vec<Html> {

@@ -26,8 +26,10 @@ pub struct Watch {
     pub has_title: bool,
     /// Whether a command that fails ends it.
     pub until_error: bool,
-    /// Whether what changed is marked, and whether the marks stay.
-    pub marks: (bool, bool),
+    /// `-d`: whether what changed is marked.
+    pub differences: bool,
+    /// `-d=permanent`: whether the marks stay.
+    pub permanent: bool,
     /// Whether a change ends it.
     pub until_change: bool,
     /// How many runs without a change end it; zero: none do.
@@ -84,7 +86,8 @@ fn read(words: &[String]) -> Result<Watch, Output> {
         interval_us: 2_000_000,
         has_title: true,
         until_error: false,
-        marks: (false, false),
+        differences: false,
+        permanent: false,
         until_change: false,
         until_equal: 0,
         title: String::new(),
@@ -130,7 +133,10 @@ fn read(words: &[String]) -> Result<Watch, Output> {
                 })
             };
             match letter {
-                'd' => watch.marks = (true, watch.marks.1 || value.is_some()),
+                'd' => {
+                    watch.differences = true;
+                    watch.permanent |= value.is_some();
+                }
                 'e' => watch.until_error = true,
                 'g' => watch.until_change = true,
                 'h' => return Err(Output::text(help())),
@@ -369,13 +375,17 @@ mod tests {
             (found.has_title, found.until_change, found.interval_us),
             (false, true, 5_000_000)
         );
-        assert_eq!(watch("watch sim time").marks, (false, false));
-        assert_eq!(watch("watch -d sim time").marks, (true, false));
+        let marks = |line: &str| {
+            let watch = watch(line);
+            (watch.differences, watch.permanent)
+        };
+        assert_eq!(marks("watch sim time"), (false, false));
+        assert_eq!(marks("watch -d sim time"), (true, false));
         for line in [
             "watch -d1 sim time",
             "watch --differences=permanent sim time",
         ] {
-            assert_eq!(watch(line).marks, (true, true), "{line}");
+            assert_eq!(marks(line), (true, true), "{line}");
         }
         let found = watch("watch -tq 3 -g sim time");
         assert_eq!(

@@ -10,7 +10,7 @@ use crate::console::{Output, Session, watch};
 use crate::engine::command::Orchestrator;
 use crate::engine::world::{Plane, World};
 use crate::kube::kinds::Kind;
-use crate::protocol::{DENSE_UNITS, Manner, Mention, Printed};
+use crate::protocol::{DENSE_UNITS, Mention, Printed, WatchOptions};
 
 use super::{EngineHost, view};
 
@@ -52,7 +52,7 @@ impl EngineHost {
             code: output.code,
             at_us: self.session.history.now().as_micros(),
             every_us: 0,
-            manner: Manner::default(),
+            watch: WatchOptions::default(),
         }
     }
 
@@ -69,10 +69,10 @@ impl EngineHost {
         let mut printed = self.printed(line.to_owned(), watch.frame(&self.session));
         if printed.code == 0 {
             printed.every_us = watch.interval_us;
-            printed.manner = Manner {
-                head: watch.head(),
-                marks: watch.marks.0,
-                lasting: watch.marks.1,
+            printed.watch = WatchOptions {
+                header_rows: watch.head(),
+                differences: watch.differences,
+                permanent: watch.permanent,
                 until_change: watch.until_change,
                 until_equal: watch.until_equal,
             };
