@@ -349,16 +349,18 @@ impl SwarmPlane {
     }
 }
 
-/// Whether a node gets a packet through to one of its peers, and one back, before it is found dead.
+/// Whether a node gets a packet through to one of its peers, and one back, before it is found dead;
+/// without peers there is nobody to find it dead.
 fn answers(node: NodeId, ways: &[(Wire, Wire)], ctx: &Context<'_>) -> bool {
     let packets = 3 * SUSPICION.as_micros() / GOSSIP_INTERVAL.as_micros();
     let mut stream = Stream::new(ctx.seed, "gossip", u64::from(node.0), 0);
     let mut passes =
         |wire: Wire| wire.loss == 0 || (0..packets).any(|_| stream.below(WHOLE) >= wire.loss);
-    ways.iter().any(|(there, back)| {
-        let in_time = there.delay + back.delay < SUSPICION;
-        in_time && passes(*there) && passes(*back)
-    })
+    ways.is_empty()
+        || ways.iter().any(|(there, back)| {
+            let in_time = there.delay + back.delay < SUSPICION;
+            in_time && passes(*there) && passes(*back)
+        })
 }
 
 /// How much longer an announcement takes on such a way to the first of the peers: rounds of which all
