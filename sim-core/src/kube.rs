@@ -132,6 +132,11 @@ impl KubePlane {
         found
     }
 
+    /// The agents, for readers.
+    pub const fn kubelets(&self) -> &Kubelets {
+        &self.kubelets
+    }
+
     /// The scheduler, for readers.
     pub const fn scheduler(&self) -> &Scheduler {
         &self.scheduler
@@ -700,6 +705,12 @@ impl KubePlane {
         }
         if turn.store.documents().has_storage() {
             self.volumes.touched(&mut turn);
+        }
+        let written = self.store.documents_mut().take_sources();
+        if !written.is_empty() {
+            let store = &mut self.store;
+            let mut desk = Desk { store, ctx, out };
+            self.kubelets.sources_written(&written, &mut desk);
         }
         if self.kubelets.has_dead_runtimes() {
             self.hold_orders(ctx, out);

@@ -351,6 +351,7 @@ fn root(config: &ContainerConfig, key: u64) -> RootSpec {
             .map(|mount| root_fs::Mount {
                 target: mount.target.trim_end_matches('/').into(),
                 from: from(mount),
+                sub: "".into(),
                 read_only: mount.read_only,
             })
             .collect(),

@@ -17,6 +17,7 @@ pub mod networks;
 pub mod place;
 pub mod policy_walk;
 pub mod procfs;
+pub mod provided;
 pub mod ps;
 pub mod shell;
 pub mod sight;

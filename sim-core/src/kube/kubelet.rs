@@ -21,8 +21,10 @@ pub mod admission;
 pub mod agent;
 pub mod backoff;
 pub mod changes;
+pub mod content;
 pub mod desk;
 pub mod eviction;
+pub mod files;
 pub mod hear;
 pub mod hooks;
 pub mod image_gc;
@@ -83,6 +85,8 @@ pub enum Event {
     Removed(PodId),
     /// A worker looks again by itself: a back-off has ended.
     Wake(PodId),
+    /// A worker looks at what its pod's volumes are made of.
+    Refresh(PodId),
     /// The relist looks at a pod.
     Relist(PodId),
     /// A status reaches the API server.
@@ -134,7 +138,10 @@ struct Trouble {
 #[derive(Clone, Debug, Default)]
 pub struct Kubelets {
     workers: Paged<Option<Arc<Worker>>>,
-    lowered: Vec<Option<(Arc<SandboxSpec>, Arc<[Lowered]>)>>,
+    /// What templates are lowered to, without and with a token for the API server.
+    lowered: [Vec<Option<(Arc<SandboxSpec>, Arc<[Lowered]>)>>; 2],
+    /// Whether some pod takes something from ConfigMaps, Secrets or itself.
+    takes: bool,
     trouble: BTreeMap<MachineId, Trouble>,
     /// Machines whose container runtime answers nobody, and since when.
     dead_runtimes: BTreeMap<MachineId, SimTime>,
@@ -191,6 +198,11 @@ impl Kubelets {
                 }
                 resize::again(worker, &mut desk);
                 lifecycle::advance(worker, &settings, &mut desk);
+            }
+            Event::Refresh(pod) => {
+                if let Some(worker) = self.awake(pod) {
+                    content::refresh(worker, &desk);
+                }
             }
             Event::Relist(pod) => {
                 let Some(worker) = self.awake(pod) else {
@@ -501,25 +513,24 @@ impl Kubelets {
 
     fn lowered(
         &mut self,
-        id: TemplateId,
-        template: &PodTemplate,
+        (id, template): (TemplateId, &PodTemplate),
+        token: bool,
         desk: &mut Desk<'_, '_>,
     ) -> (Arc<SandboxSpec>, Arc<[Lowered]>) {
         let settings = self.settings.resources;
         let index = id.0 as usize;
-        if index >= self.lowered.len() {
-            self.lowered.resize(index + 1, None);
+        let list = &mut self.lowered[usize::from(token)];
+        if index >= list.len() {
+            list.resize(index + 1, None);
         }
-        self.lowered[index]
-            .get_or_insert_with(|| {
-                let namespace = desk.ctx.symbols.text(template.namespace);
-                let place = resources::sandbox(template, &settings, namespace);
-                (
-                    Arc::new(place),
-                    lower::containers(template, &settings, desk.ctx.symbols),
-                )
-            })
-            .clone()
+        let found = list[index].get_or_insert_with(|| {
+            let namespace = desk.ctx.symbols.text(template.namespace);
+            let place = resources::sandbox(template, &settings, namespace);
+            let lowered = lower::containers(template, token, &settings, desk.ctx.symbols);
+            (Arc::new(place), lowered)
+        });
+        self.takes |= found.1.first().is_some_and(|one| one.sources.is_some());
+        found.clone()
     }
 
     fn worker(&self, pod: PodId) -> Option<&Worker> {

@@ -4,6 +4,7 @@
 pub mod node;
 pub mod pod;
 pub mod service;
+pub mod token;
 pub mod workload;
 
 use std::collections::BTreeMap;

@@ -81,6 +81,8 @@ pub struct PodTemplate {
     /// Whether it names what admission looks up wherever the pod is made: a class of runtimes, its
     /// overhead, a service account.
     pub refers: bool,
+    /// `spec.automountServiceAccountToken`.
+    pub automount: Option<bool>,
     /// `metadata.finalizers`.
     pub finalizers: Option<Arc<[Arc<str>]>>,
 }

@@ -24,6 +24,8 @@ pub enum Kind {
         /// Whether it hides the one below of the same name (`trusted.overlay.opaque`).
         opaque: bool,
     },
+    /// A symbolic link to there.
+    Link(Arc<str>),
     /// A device 0/0 that hides what is below.
     Whiteout,
 }
@@ -35,6 +37,8 @@ pub struct Entry {
     pub kind: Kind,
     /// When it was last changed.
     pub at: SimTime,
+    /// Who may do what with it, if that is not what is usual for its kind.
+    pub mode: Option<u16>,
 }
 
 /// A tree of entries by their absolute paths in it, e.g. `/etc/passwd`.
@@ -85,7 +89,38 @@ impl Tree {
 
     /// Sets an entry.
     pub fn put(&mut self, path: &str, kind: Kind, at: SimTime) {
-        self.entries.insert(path.into(), Entry { kind, at });
+        self.put_as(path, kind, at, None);
+    }
+
+    /// Sets an entry with a mode.
+    pub fn put_as(&mut self, path: &str, kind: Kind, at: SimTime, mode: Option<u16>) {
+        self.entries.insert(path.into(), Entry { kind, at, mode });
+    }
+
+    /// Where a path leads when the links above its last name are followed, and with `whole` that name
+    /// as well; none: there are no links.
+    pub fn through(&self, path: &str, whole: bool) -> Option<String> {
+        /// Links followed before the kernel gives up.
+        const LINKS_MAX: usize = 8;
+        let mut found = path.to_owned();
+        for _ in 0..LINKS_MAX {
+            let ends = found.char_indices().skip(1);
+            let ends = ends.filter(|(_, letter)| *letter == '/').map(|(at, _)| at);
+            let ends = ends.chain(whole.then_some(found.len()));
+            let link = ends.into_iter().find_map(|end| {
+                let entry = self.entries.get(&found[..end])?;
+                let Kind::Link(target) = &entry.kind else {
+                    return None;
+                };
+                let above = found[..end].rfind('/').unwrap_or(0);
+                Some(format!("{}/{target}{}", &found[..above], &found[end..]))
+            });
+            match link {
+                Some(next) => found = next,
+                None => break,
+            }
+        }
+        (found != path).then_some(found)
     }
 
     /// Forgets an entry and all below it.
@@ -99,7 +134,12 @@ impl Tree {
         let mut at = parent(path);
         while let Some(directory) = at {
             match self.entries.get(directory).map(|entry| &entry.kind) {
-                Some(Kind::Whiteout | Kind::Directory { opaque: true } | Kind::File { .. }) => {
+                Some(
+                    Kind::Whiteout
+                    | Kind::Directory { opaque: true }
+                    | Kind::File { .. }
+                    | Kind::Link(_),
+                ) => {
                     return true;
                 }
                 Some(Kind::Directory { opaque: false }) | None => {}
@@ -146,7 +186,7 @@ impl Tree {
     fn sizes(&self) -> impl Iterator<Item = u64> {
         self.entries.values().map(|entry| match entry.kind {
             Kind::File { bytes, .. } => bytes,
-            Kind::Directory { .. } | Kind::Whiteout => 0,
+            Kind::Directory { .. } | Kind::Link(_) | Kind::Whiteout => 0,
         })
     }
 }
@@ -180,5 +220,10 @@ mod tests {
         );
         tree.forget("/opt");
         assert_eq!(tree.iter().count(), 1);
+        tree.put("/..data", Kind::Link("..1".into()), SimTime::ZERO);
+        tree.put("/a", Kind::Link("..data/a".into()), SimTime::ZERO);
+        assert_eq!(tree.through("/a/b", false).as_deref(), Some("/..1/a/b"));
+        assert_eq!(tree.through("/a", false), None);
+        assert_eq!(tree.through("/a", true).as_deref(), Some("/..1/a"));
     }
 }

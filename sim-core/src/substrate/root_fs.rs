@@ -36,6 +36,8 @@ pub enum From {
     Shared(Arc<str>, u64),
     /// A disk over the network, by name, of so many bytes.
     Remote(Arc<str>, u64),
+    /// Files that whoever made the sandbox keeps up to date in it, by name.
+    Provided(Arc<str>),
 }
 
 /// One mount of a container.
@@ -45,6 +47,8 @@ pub struct Mount {
     pub target: Arc<str>,
     /// What is mounted.
     pub from: From,
+    /// Which path of it; empty: all.
+    pub sub: Arc<str>,
     /// Whether it cannot be written to.
     pub read_only: bool,
 }
@@ -174,6 +178,11 @@ impl Disk {
     fn has_memory(&self) -> bool {
         let last = self.trees.last_key_value();
         last.is_some_and(|(store, _)| matches!(store, Store::Shared(..) | Store::Memory(..)))
+    }
+
+    /// Puts a whole tree into a copy of a disk.
+    pub fn provide(&mut self, store: Store, tree: Tree) {
+        self.trees.insert(store, tree);
     }
 
     /// Whether nothing was written.
@@ -308,6 +317,10 @@ impl Substrate {
             });
         };
         let own = rest(path, &mount.target);
+        let own = match &*mount.sub {
+            "" => own,
+            sub => format!("/{sub}{}", own.trim_end_matches('/')),
+        };
         let plain = |store: Store, path: String| Spot {
             store,
             path,
@@ -321,10 +334,15 @@ impl Substrate {
                 let whole = format!("{}{own}", source.trim_end_matches('/'));
                 plain(Store::Machine, whole.trim_end_matches('/').to_owned())
             }
-            From::Sandbox(name) => plain(Store::Sandbox(sandbox.owner, name.clone()), own),
+            From::Sandbox(name) | From::Provided(name) => {
+                plain(Store::Sandbox(sandbox.owner, name.clone()), own)
+            }
             From::Shared(name, limit) => {
                 let limit = if *limit == 0 { half() } else { *limit };
-                shared(name, &mount.target, limit, mount.read_only)
+                Spot {
+                    path: own,
+                    ..shared(name, &mount.target, limit, mount.read_only)
+                }
             }
             From::Remote(name, bytes) => Spot {
                 limit: Some(*bytes),
@@ -441,7 +459,7 @@ impl Substrate {
         let above = above.and_then(|above| self.at(disk, &above, now));
         let in_directory = match above {
             Some(Kind::Directory { .. }) => Ok(()),
-            Some(Kind::File { .. } | Kind::Whiteout) => Err(Errno::NotDirectory),
+            Some(Kind::File { .. } | Kind::Link(_) | Kind::Whiteout) => Err(Errno::NotDirectory),
             None => Err(Errno::NotFound),
         };
         let is_directory = matches!(present, Some(Kind::Directory { .. }));
@@ -542,7 +560,7 @@ impl Substrate {
         let before = match tree.and_then(|tree| tree.get(&spot.path)) {
             Some(entry) => match entry.kind {
                 Kind::File { bytes, .. } => bytes,
-                Kind::Directory { .. } | Kind::Whiteout => 0,
+                Kind::Directory { .. } | Kind::Link(_) | Kind::Whiteout => 0,
             },
             None => 0,
         };
@@ -644,7 +662,7 @@ impl Substrate {
             match entry.kind {
                 Kind::Whiteout if kind(path) == 'A' => gone.push(path.to_owned()),
                 Kind::Whiteout => add(path, 'D'),
-                Kind::File { .. } | Kind::Directory { .. } => add(path, kind(path)),
+                Kind::File { .. } | Kind::Directory { .. } | Kind::Link(_) => add(path, kind(path)),
             }
         }
         all.retain(|path, _| !gone.contains(path));
@@ -673,7 +691,7 @@ impl Substrate {
         } else if let Some(container) = by.filter(|id| self.containers.contains(*id)) {
             let before = match before {
                 Some(Kind::File { bytes, .. }) => bytes,
-                Some(Kind::Directory { .. } | Kind::Whiteout) | None => 0,
+                Some(Kind::Directory { .. } | Kind::Link(_) | Kind::Whiteout) | None => 0,
             };
             let bytes = match change {
                 Change::Write(text) => Some(text.len() as u64),
@@ -773,13 +791,18 @@ impl Substrate {
                 fresh.push((store, tree));
             }
         }
-        // The engine makes a directory of the machine that is to be mounted and is not there.
+        // The engine makes a directory of the machine that is to be mounted and is not there, as the
+        // kubelet makes one below a volume.
         let sources: Vec<Spot> = row
             .spec
             .root
             .mounts
             .iter()
-            .filter(|mount| matches!(mount.from, From::Machine(_)))
+            .filter(|mount| match mount.from {
+                From::Machine(_) => true,
+                From::Provided(_) => false,
+                _ => !mount.sub.is_empty(),
+            })
             .filter_map(|mount| self.spot(container, &mount.target))
             .filter(|spot| self.at(&self.machines[machine].disk, spot, now).is_none())
             .collect();

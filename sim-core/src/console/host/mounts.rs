@@ -3,8 +3,11 @@
 
 use crate::engine::command::Orchestrator;
 use crate::substrate::cgroup::place::{CONTROLLERS_V1, Version};
+use crate::substrate::file::below;
 use crate::substrate::process::Process;
+use crate::substrate::root_fs::From;
 
+use super::provided;
 use super::sight::Sight;
 
 /// One mount.
@@ -219,13 +222,25 @@ fn container(sight: &Sight<'_>, process: &Process) -> Vec<Mount> {
     for path in row.spec.mounts.iter() {
         all.push(mount("/dev/sda1", path, "ext4", "rw,relatime"));
     }
-    if kubernetes {
-        all.push(mount(
-            "tmpfs",
-            "/run/secrets/kubernetes.io/serviceaccount",
-            "tmpfs",
-            "ro,relatime,noswap",
-        ));
+    for own in row.spec.root.mounts.iter().filter(|_| kubernetes) {
+        let access = if own.read_only { "ro" } else { "rw" };
+        let disk = ("/dev/sda1", "ext4", format!("{access},relatime"));
+        let (device, kind, options) = match &own.from {
+            From::Memory(_) | From::Shared(..) => ("tmpfs", "tmpfs", format!("{access},relatime")),
+            // ConfigMaps are on the disk, other such volumes in memory.
+            From::Provided(name) => {
+                let name = name.split('/').next().unwrap_or(name);
+                match provided::directory(sight.place, Some(row.sandbox), name) {
+                    Some(("configmap", _)) | None => disk,
+                    Some(_) => ("tmpfs", "tmpfs", format!("{access},relatime,noswap")),
+                }
+            }
+            From::Remote(..) => ("/dev/sdb", "ext4", format!("{access},relatime")),
+            From::Volume(_) | From::Machine(_) | From::Sandbox(_) => disk,
+        };
+        // `/var/run` is a link.
+        let target = own.target.strip_prefix("/var").filter(|it| below(it, "/run").is_some());
+        all.push(mount(device, target.unwrap_or(&own.target), kind, &options));
     }
     for path in [
         "/proc/bus",

@@ -465,10 +465,15 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
             }
             Ok(Node::File(_) | Node::Opaque(_)) | Err(_) => ("-rw-r--r--", String::new()),
         };
+        let kind = match sight.mode(path) {
+            Some(mode) if !super::sight::is_virtual(path) => letters(kind, mode),
+            _ => kind.to_owned(),
+        };
         let bytes = match sight.look(path) {
             Ok(Node::File(text)) if !super::sight::is_virtual(path) => text.len() as u64,
             Ok(Node::Opaque(bytes)) => bytes,
             Ok(Node::Directory(_)) if !super::sight::is_virtual(path) => 4_096,
+            Ok(Node::Link(target)) => target.len() as u64,
             Ok(_) | Err(_) => 0,
         };
         if super::sight::is_virtual(path) {
@@ -482,6 +487,13 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
     let mut output = Output::default();
     let several = paths.len() > 1;
     for (index, path) in paths.iter().enumerate() {
+        // A link is followed unless it is told of.
+        let path = match sight.look(path) {
+            Ok(Node::Link(_)) if !itself && (!long || path.ends_with('/')) => {
+                &*sight.follow(path)
+            }
+            _ => *path,
+        };
         match sight.look(path) {
             Ok(Node::Directory(names)) if !itself => {
                 if several {
@@ -494,7 +506,11 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
                     let blocks = blocks(sight, path, &names);
                     output.stdout.push_str(&format!("total {blocks}\n"));
                 }
+                let hides = !flags.contains(['a', 'A']);
                 for name in names {
+                    if hides && name.starts_with('.') {
+                        continue;
+                    }
                     let whole = format!("{}/{name}", path.trim_end_matches('/'));
                     output.stdout.push_str(&line(&whole, &name));
                 }
@@ -509,6 +525,13 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
         }
     }
     output
+}
+
+/// A mode as `ls -l` writes it, after the letter of the kind.
+fn letters(kind: &str, mode: u16) -> String {
+    let letters = "rwxrwxrwx".char_indices();
+    let bits = letters.map(|(at, letter)| if mode >> (8 - at) & 1 == 1 { letter } else { '-' });
+    kind.chars().take(1).chain(bits).collect()
 }
 
 fn readlink(sight: &Sight<'_>, words: &[&str]) -> Output {
@@ -597,10 +620,16 @@ fn tee(sight: &Sight<'_>, words: &[&str], input: &str) -> Outcome {
 fn test(sight: &Sight<'_>, words: &[&str]) -> Output {
     let code = match words {
         ["-f", path] | ["-f", path, "]"] => {
-            !matches!(sight.look(path), Ok(Node::File(_) | Node::Opaque(_)))
+            let found = sight.look(&sight.follow(path));
+            !matches!(found, Ok(Node::File(_) | Node::Opaque(_)))
         }
-        ["-d", path] | ["-d", path, "]"] => !matches!(sight.look(path), Ok(Node::Directory(_))),
-        ["-e", path] | ["-e", path, "]"] => sight.look(path).is_err(),
+        ["-d", path] | ["-d", path, "]"] => {
+            !matches!(sight.look(&sight.follow(path)), Ok(Node::Directory(_)))
+        }
+        ["-e", path] | ["-e", path, "]"] => sight.look(&sight.follow(path)).is_err(),
+        ["-L" | "-h", path] | ["-L" | "-h", path, "]"] => {
+            !matches!(sight.look(path), Ok(Node::Link(_)))
+        }
         [left, "=", right] | [left, "=", right, "]"] => left != right,
         [left, "!=", right] | [left, "!=", right, "]"] => left == right,
         _ => true,
@@ -646,7 +675,9 @@ fn environment(sight: &Sight<'_>, wanted: Option<&str>) -> Output {
     )];
     if let Some(container) = sight.inside {
         rows.push(("HOSTNAME".to_owned(), etc::hostname(sight)));
-        if let Some(row) = sight.place.world.substrate.container(container) {
+        if let Some(own) = super::provided::variables(sight) {
+            rows.extend(own);
+        } else if let Some(row) = sight.place.world.substrate.container(container) {
             rows.extend(
                 row.spec
                     .environment
@@ -654,7 +685,6 @@ fn environment(sight: &Sight<'_>, wanted: Option<&str>) -> Output {
                     .map(|(name, value)| (name.to_string(), value.to_string())),
             );
         }
-        rows.extend(super::names::service_variables(sight));
     }
     rows.push(("HOME".to_owned(), "/root".to_owned()));
     match wanted {

@@ -193,6 +193,19 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// The path that a link at a path leads to, itself if there is none.
+    pub fn follow(&self, path: &str) -> String {
+        let plain = path.trim_end_matches('/');
+        match self.look(plain) {
+            Ok(Node::Link(target)) if target.starts_with('/') => target,
+            Ok(Node::Link(target)) => {
+                let above = plain.rsplit_once('/');
+                format!("{}/{target}", above.map_or("", |(above, _)| above))
+            }
+            _ => path.to_owned(),
+        }
+    }
+
     /// Text of a file; links are followed.
     ///
     /// # Errors
@@ -210,11 +223,7 @@ impl<'a> Sight<'a> {
                 Node::Directory(_) => return Err(Errno::IsDirectory),
                 Node::Opaque(_) => return Err(Errno::NotModelled),
                 Node::Device => return Err(Errno::NoDevice),
-                Node::Link(target) if target.starts_with('/') => path = target,
-                Node::Link(target) => {
-                    let above = path.trim_end_matches('/').rsplit_once('/');
-                    path = format!("{}/{target}", above.map_or("", |(above, _)| above));
-                }
+                Node::Link(_) => path = self.follow(&path),
             }
         }
         Err(Errno::Invalid)

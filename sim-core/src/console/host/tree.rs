@@ -13,6 +13,7 @@ use crate::substrate::file::{Kind, below};
 use crate::substrate::root_fs::{Change, Disk, Spot, Store};
 
 use super::mounts;
+use super::provided;
 use super::shell::Wish;
 use super::sight::{Node, Sight, names};
 
@@ -79,8 +80,7 @@ fn windows(sight: &Sight<'_>) -> Vec<Window> {
             ));
         }
     }
-    let disk = machines.machine(place.machine).map(|row| row.disk.clone());
-    for (store, _) in disk.iter().flat_map(|disk| disk.trees()) {
+    for (store, _) in sight.disk().trees() {
         match store {
             Store::Volume(name) if place.world.orchestrator != Orchestrator::Kubernetes => {
                 all.push(window(
@@ -99,11 +99,14 @@ fn windows(sight: &Sight<'_>) -> Vec<Window> {
                     .map(|unit| unit.label.clone());
                 let uid = label.unwrap_or_default();
                 let uid = uid.trim_start_matches("pod");
-                all.push(window(
-                    format!("/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/{name}"),
-                    store.clone(),
-                    false,
-                ));
+                // What was mounted in part is nowhere else.
+                if let Some((kind, name)) = provided::directory(place, sandbox, name) {
+                    all.push(window(
+                        format!("/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~{kind}/{name}"),
+                        store.clone(),
+                        false,
+                    ));
+                }
             }
             Store::Volume(_)
             | Store::Machine
@@ -121,21 +124,30 @@ impl Sight<'_> {
     /// The disk as this command has left it.
     pub fn disk(&self) -> Arc<Disk> {
         let pending = self.disk.borrow().clone();
-        pending
-            .or_else(|| {
-                let machines = &self.place.world.substrate;
-                machines
-                    .machine(self.place.machine)
-                    .map(|row| row.disk.clone())
-            })
-            .unwrap_or_default()
+        pending.unwrap_or_else(|| {
+            let machines = &self.place.world.substrate;
+            let row = machines.machine(self.place.machine);
+            let mut disk = row.map(|row| row.disk.clone()).unwrap_or_default();
+            provided::add(self.place, self.inside, &mut disk);
+            *self.disk.borrow_mut() = Some(disk.clone());
+            disk
+        })
     }
 
     /// The tree that a path leads to, and whether it is shown as it is.
     fn found(&self, path: &str) -> Option<(Spot, bool)> {
         let path = plain(path);
         if let Some(container) = self.inside {
-            let spot = self.place.world.substrate.spot(container, &path)?;
+            let mut spot = self.place.world.substrate.spot(container, &path)?;
+            let disk = self.disk();
+            // What is mounted in part is what its links lead to.
+            let part = matches!(&spot.store, Store::Sandbox(_, name) if name.contains('/'));
+            let through = disk
+                .tree(&spot.store)
+                .and_then(|tree| tree.through(&spot.path, part));
+            if let Some(path) = through {
+                spot.path = path;
+            }
             return Some((spot, false));
         }
         let inner = |window: &Window| {
@@ -225,6 +237,7 @@ impl Sight<'_> {
                 }
                 Some(Node::Directory(all.into_iter().collect()))
             }
+            Some(Kind::Link(target)) => Some(Node::Link(target.to_string())),
             Some(Kind::Whiteout) | None => None,
         }
     }
@@ -266,6 +279,12 @@ impl Sight<'_> {
             month.unwrap_or(&"Jan"),
             text.get(11..16).unwrap_or("00:00")
         )
+    }
+
+    /// Who may do what with a file, if its tree says so.
+    pub fn mode(&self, path: &str) -> Option<u16> {
+        let (spot, _) = self.found(path)?;
+        self.disk().tree(&spot.store)?.get(&spot.path)?.mode
     }
 
     /// Changes a file as far as this command can see; the wish has to be carried out.

@@ -304,7 +304,8 @@ fn objects_are_described() {
             Restart Count:  0
             Readiness:      http-get http://:80/ delay=0s timeout=1s period=10s #success=1 #failure=3
             Environment:    <none>
-            Mounts:         <none>
+            Mounts:
+              /var/run/secrets/kubernetes.io/serviceaccount from kube-api-access-wkfvx (ro)
         Conditions:
           Type                        Status
           PodReadyToStartContainers   True 
@@ -312,11 +313,17 @@ fn objects_are_described() {
           Ready                       True 
           ContainersReady             True 
           PodScheduled                True 
-        Volumes:                      <none>
-        QoS Class:                    BestEffort
-        Node-Selectors:               <none>
-        Tolerations:                  node.kubernetes.io/not-ready:NoExecute op=Exists for 300s
-                                      node.kubernetes.io/unreachable:NoExecute op=Exists for 300s
+        Volumes:
+          kube-api-access-wkfvx:
+            Type:                    Projected (a volume that contains injected data from multiple sources)
+            TokenExpirationSeconds:  3607
+            ConfigMapName:           kube-root-ca.crt
+            Optional:                false
+            DownwardAPI:             true
+        QoS Class:                   BestEffort
+        Node-Selectors:              <none>
+        Tolerations:                 node.kubernetes.io/not-ready:NoExecute op=Exists for 300s
+                                     node.kubernetes.io/unreachable:NoExecute op=Exists for 300s
         Events:
           Type    Reason     Age   From               Message
           ----    ------     ----  ----               -------

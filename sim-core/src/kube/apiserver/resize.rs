@@ -14,7 +14,7 @@ use super::refusal::{Cause, cause};
 use super::template::build;
 use super::write::answer;
 use super::write::parse::{Old, parse};
-use super::write::pod::{Target, pod_document, target};
+use super::write::pod::{Target, own_document, target};
 use super::{ApiServer, Refusal, Response, note};
 
 const LISTS: [&str; 2] = ["initContainers", "containers"];
@@ -46,7 +46,7 @@ impl ApiServer {
             annotations: parsed.meta.annotations.clone(),
             spec: (**spec).clone(),
         };
-        let mut document = pod_document(&value);
+        let mut document = own_document(&value, &row, turn);
         // What the server adds when it shows a pod is not the template's.
         if let (Some(shown), Some(own)) = (document.get("spec").cloned(), old.document.get("spec"))
         {

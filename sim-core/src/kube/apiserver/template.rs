@@ -69,6 +69,9 @@ pub fn build(
     let refers = ["runtimeClassName", "overhead", "serviceAccountName"]
         .iter()
         .any(|field| document.path(&["spec", field]).is_some());
+    let automount = document
+        .path(&["spec", "automountServiceAccountToken"])
+        .and_then(Value::as_bool);
     let finalizers = document.path(&["metadata", "finalizers"]);
     let finalizers = finalizers.and_then(Value::as_list).map(|list| {
         let names = list.iter().filter_map(Value::as_str);
@@ -91,6 +94,7 @@ pub fn build(
         priority: priority.value,
         preempts: priority.preempts,
         refers,
+        automount,
         finalizers,
         spec: Arc::new(spec.clone()),
     }

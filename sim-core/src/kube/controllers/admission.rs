@@ -7,6 +7,8 @@ use crate::base::name::Name;
 use crate::kube::apiserver::workload::keep_template;
 use crate::kube::apiserver::{Cause, Refusal, admission, read};
 use crate::kube::kinds::{self, Kind};
+use crate::kube::kubelet::statics::is_mirror;
+use crate::kube::rows::pod::PodFlags;
 use crate::kube::rows::workload::OwnerKind;
 use crate::kube::rows::{PodId, ReplicaSetId};
 use crate::kube::store::document::DocumentKey;
@@ -63,6 +65,37 @@ pub fn admit(
     Ok(admitted)
 }
 
+/// What a pod of a template begins with: a token for the API server, unless it or its account has
+/// none. Source: `plugin/pkg/admission/serviceaccount/admission.go` (`mountServiceAccountToken`).
+pub fn flags(template: TemplateId, turn: &Turn<'_, '_>) -> PodFlags {
+    let template = turn.store.template(template);
+    let token = template.automount.unwrap_or_else(|| {
+        turn.store.documents().is_lenient(template.namespace) && !template.refers
+            || account_gives_tokens(template, turn)
+    });
+    if token && !is_mirror(template) {
+        PodFlags::TOKEN
+    } else {
+        PodFlags::default()
+    }
+}
+
+fn account_gives_tokens(template: &PodTemplate, turn: &Turn<'_, '_>) -> bool {
+    let account = template.document.str_at(&["spec", "serviceAccountName"]);
+    let key = DocumentKey {
+        resource: "serviceaccounts".into(),
+        namespace: turn.ctx.symbols.text(template.namespace).into(),
+        name: account.unwrap_or("default").into(),
+    };
+    let found = turn.store.documents().get(&key);
+    found.is_none_or(|found| !withholds(&found.value))
+}
+
+fn withholds(account: &Value) -> bool {
+    let automount = account.get("automountServiceAccountToken");
+    automount.and_then(Value::as_bool) == Some(false)
+}
+
 /// Whether a namespace says anything about its pods. Most do not, and cost nothing.
 fn asks(namespace: &str, turn: &Turn<'_, '_>) -> bool {
     let documents = turn.store.documents();
@@ -76,7 +109,11 @@ fn asks(namespace: &str, turn: &Turn<'_, '_>) -> bool {
         namespace: "".into(),
         name: namespace.into(),
     };
+    let accounts = documents.of("serviceaccounts");
     any("limitranges")
+        || accounts
+            .filter(|(key, _)| &*key.namespace == namespace)
+            .any(|(_, account)| withholds(&account.value))
         || any("resourcequotas")
         || admission::policy::is_any_bound(turn)
         || documents

@@ -11,7 +11,6 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
-use crate::kube::rows::pod::PodFlags;
 use crate::kube::rows::{PodId, ReplicaSetId};
 use crate::kube::store::events::Message;
 use crate::kube::template::TemplateId;
@@ -161,8 +160,9 @@ impl Hands {
                 return;
             }
         };
+        let flags = admission::flags(template, turn);
         turn.store
-            .create_pod(plan.name, template, Some(id), PodFlags::default(), now);
+            .create_pod(plan.name, template, Some(id), flags, now);
         turn.note(self.actor.source, "create", "pod", plan.name, Detail::None);
         if ordinal < EVENT_BURST {
             self.normal(

@@ -17,7 +17,7 @@ use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
 use crate::kube::render::uid;
 use crate::kube::rows::node::ConditionStatus;
-use crate::kube::rows::pod::{ContainerStatus, PodCondition, PodFlags};
+use crate::kube::rows::pod::{ContainerStatus, PodCondition};
 use crate::kube::rows::workload::{OwnerKind, PodCounts, WorkloadCondition};
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::store::events::Message;
@@ -116,8 +116,9 @@ impl ReplicaSetController {
                 return;
             }
         };
+        let flags = admission::flags(template, turn);
         turn.store
-            .create_pod(pod_name, template, Some(id), PodFlags::default(), now);
+            .create_pod(pod_name, template, Some(id), flags, now);
         turn.note(source, "create", "pod", pod_name, Detail::None);
         if ordinal < EVENT_BURST {
             turn.normal(

@@ -13,7 +13,7 @@ use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
-use crate::kube::rows::pod::{Phase, PodCondition, PodFlags, PodRow, signed_s};
+use crate::kube::rows::pod::{Phase, PodCondition, PodRow, signed_s};
 use crate::kube::rows::stateful_set::StatefulSetPart;
 use crate::kube::rows::workload::{Part, ReplicaSetRow};
 use crate::kube::rows::{PodId, ReplicaSetId, read};
@@ -215,8 +215,9 @@ impl StatefulSetController {
             }
         };
         self.hands.limiter.take(now);
+        let flags = admission::flags(template, turn);
         turn.store
-            .create_pod(plan.name, template, Some(pass.id), PodFlags::default(), now);
+            .create_pod(plan.name, template, Some(pass.id), flags, now);
         turn.note("kube.statefulset", "create", "pod", plan.name, Detail::None);
         let text = format!("create Pod {pod} in StatefulSet {set} successful");
         self.hands.normal(

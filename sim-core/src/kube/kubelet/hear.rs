@@ -14,7 +14,7 @@ use crate::substrate::{Context, PlaneOutbox};
 use super::admission::Admission;
 use super::desk::Desk;
 use super::worker::Worker;
-use super::{Event, Kubelets, changes, lifecycle, reattach, statics, stop};
+use super::{Event, Kubelets, changes, content, lifecycle, reattach, statics, stop};
 
 /// An end with other times.
 fn timed(end: &Termination, clock: impl Fn(SimTime) -> SimTime) -> Termination {
@@ -91,7 +91,8 @@ impl Kubelets {
         let anew = self.is_described_anew(pod, desk.store).then(|| {
             if row.is_terminating() || self.size_up(pod, row.template, desk) {
                 let template = desk.store.template(row.template).clone();
-                self.lowered(row.template, &template, desk).1
+                self.lowered((row.template, &template), row.has_token(), desk)
+                    .1
             } else {
                 self.lowered_as_granted(pod, row.template, desk)
             }
@@ -105,6 +106,7 @@ impl Kubelets {
             if let Some(lowered) = anew {
                 changes::take(worker, lowered, &settings, desk);
             }
+            content::refresh(worker, desk);
             lifecycle::advance(worker, &settings, desk);
             return;
         }
@@ -126,7 +128,8 @@ impl Kubelets {
         desk: &mut Desk<'_, '_>,
     ) {
         let template = desk.store.template(row.template).clone();
-        let (mut place, lowered) = self.lowered(row.template, &template, desk);
+        let (mut place, lowered) =
+            self.lowered((row.template, &template), row.has_token(), desk);
         if self.resuming.contains_key(&pod) {
             Arc::make_mut(&mut place).address = desk.store.pod_details(pod).ip;
         }

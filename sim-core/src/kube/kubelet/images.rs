@@ -12,7 +12,7 @@ use crate::substrate::order::{Order, PullError, PullPolicy};
 use super::desk::{Desk, Report, naming, owner, sentence};
 use super::lifecycle::{ERROR_PERIOD, advance};
 use super::worker::{Step, Worker};
-use super::{Settings, backoff, needs};
+use super::{Settings, backoff, content, needs};
 
 /// Whether getting the image means asking a registry.
 pub fn goes_to_registry(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> bool {
@@ -81,7 +81,9 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
         wait_for(worker, index, problem, settings, desk);
         return;
     }
+    let taken = content::take(worker, worker.taken.as_ref(), desk);
     let work = &mut worker.containers[index];
+    work.taken = taken;
     work.pull_failed = None;
     work.step = Step::Starting;
     // As `pkg/kubelet/kuberuntime/kuberuntime_container.go` (startContainer): an attempt is counted when

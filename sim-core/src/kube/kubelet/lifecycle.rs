@@ -19,6 +19,7 @@ use crate::substrate::order::{ContainerId, ContainerSpec, Order, ProbeAction, Sa
 
 use super::active_deadline;
 use super::backoff;
+use super::content;
 use super::desk::{Desk, Report, naming, owner, sentence};
 use super::images::goes_to_registry;
 use super::lower::{LIVENESS, READINESS, STARTUP};
@@ -51,6 +52,7 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
             return;
         }
         worker.sandbox_ordered = true;
+        worker.taken = content::take(worker, worker.taken.as_ref(), desk);
         // Each sandbox looks its class up anew.
         let runtime = handler(worker, desk);
         if *worker.place.runtime != *runtime.as_deref().unwrap_or("") {

@@ -11,12 +11,14 @@ use crate::base::quantity::Quantity;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
+use crate::kube::render::token::{TOKEN_PATH, TOKEN_VOLUME};
 use crate::kube::template::PodTemplate;
 use crate::manifest::value::Value;
 use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
 use crate::substrate::root_fs::{From, Mount, RootSpec};
 
+use super::content::{self, PROVIDED, Source};
 use super::hooks::{self, HookRun};
 use super::needs::{self, Need};
 use super::resources::{self, ResourceSettings};
@@ -51,6 +53,8 @@ pub struct Lowered {
     pub pre_stop: HookRun,
     /// Objects that its variables are taken from.
     pub variables: Arc<[Need]>,
+    /// What its pod takes something from; none: nothing.
+    pub sources: Option<Arc<[Source]>>,
     /// Probes, if it has them.
     pub startup: Option<Probe>,
     /// As above.
@@ -62,10 +66,12 @@ pub struct Lowered {
 /// The containers of a template, init containers first, ephemeral ones last.
 pub fn containers(
     template: &PodTemplate,
+    token: bool,
     settings: &ResourceSettings,
     symbols: &mut Symbols,
 ) -> Arc<[Lowered]> {
     let spec = &template.spec;
+    let sources = content::sources(template);
     let init = spec
         .init_containers
         .iter()
@@ -73,9 +79,12 @@ pub fn containers(
     let all = init.chain(spec.containers.iter().map(|container| (container, false)));
     let mut make = |container: &Container, init: bool| {
         let (group, oom) = resources::container(template, container, settings);
-        let root = root(template, container);
+        let root = root(template, container, token);
         let needs = (group, oom);
-        lowered(template, container, init, needs, root, symbols)
+        Lowered {
+            sources: sources.clone(),
+            ..lowered(template, container, init, needs, root, symbols)
+        }
     };
     let mut list: Vec<Lowered> = all.map(|(container, init)| make(container, init)).collect();
     let ephemeral = spec.ephemeral_containers.iter();
@@ -145,6 +154,7 @@ fn lowered(
         post_start: hooks::run(container.post_start.as_ref()),
         pre_stop: hooks::run(container.pre_stop.as_ref()),
         variables: needs::of_variables(template, &container.name),
+        sources: None,
         startup: probe_of(&container.startup_probe),
         liveness: probe_of(&container.liveness_probe),
         readiness: probe_of(&container.readiness_probe),
@@ -153,7 +163,7 @@ fn lowered(
 
 /// What is mounted into a container. A claim's volume is named by the claim here; what it is bound to
 /// is looked up when the container starts.
-fn root(template: &PodTemplate, container: &Container) -> RootSpec {
+fn root(template: &PodTemplate, container: &Container, token: bool) -> RootSpec {
     let list = |path: &[&str]| template.document.path(path).and_then(Value::as_list);
     let named = |list: Option<&[Value]>, name: &str| {
         let mut all = list.into_iter().flatten();
@@ -167,26 +177,39 @@ fn root(template: &PodTemplate, container: &Container) -> RootSpec {
     let flag =
         |value: &Value, path: &[&str]| value.path(path).and_then(Value::as_bool) == Some(true);
     let mounts = own.path(&["volumeMounts"]).and_then(Value::as_list);
+    let mount = |mount: &Value| {
+        let name = mount.str_at(&["name"])?;
+        let volume = named(list(&["spec", "volumes"]), name)?;
+        let sub = mount.str_at(&["subPath"]).unwrap_or("");
+        let from = source(name, &volume);
+        // A path of such a volume is mounted as it is when the container is made, and stays so.
+        let from = match from {
+            From::Provided(_) if !sub.is_empty() => {
+                From::Provided(format!("{name}/{}", container.name).into())
+            }
+            from => from,
+        };
+        Some(Mount {
+            target: mount.str_at(&["mountPath"])?.trim_end_matches('/').into(),
+            read_only: flag(mount, &["readOnly"]) || matches!(from, From::Provided(_)),
+            from,
+            sub: sub.trim_matches('/').into(),
+        })
+    };
+    let mut mounts: Vec<Mount> = mounts.into_iter().flatten().filter_map(mount).collect();
+    // Containers that are added later have no token.
+    let has_own = mounts.iter().any(|mount| *mount.target == *TOKEN_PATH);
+    let is_added = template.spec.ephemeral_containers.contains(container);
+    if token && !has_own && !is_added {
+        mounts.push(Mount {
+            target: TOKEN_PATH.into(),
+            from: From::Provided(TOKEN_VOLUME.into()),
+            sub: "".into(),
+            read_only: true,
+        });
+    }
     RootSpec {
-        mounts: mounts
-            .into_iter()
-            .flatten()
-            .filter_map(|mount| {
-                let name = mount.str_at(&["name"])?;
-                let volume = named(list(&["spec", "volumes"]), name)?;
-                let from = source(name, &volume);
-                let whole = matches!(from, From::Machine(_) | From::Shared(..));
-                Some(Mount {
-                    target: mount.str_at(&["mountPath"])?.trim_end_matches('/').into(),
-                    from,
-                    read_only: flag(mount, &["readOnly"])
-                        || !whole
-                            && ["configMap", "secret", "projected", "downwardAPI"]
-                                .iter()
-                                .any(|kind| volume.path(&[kind]).is_some()),
-                })
-            })
-            .collect(),
+        mounts,
         read_only: flag(&own, &["securityContext", "readOnlyRootFilesystem"]),
         init: false,
         stdin: flag(&own, &["stdin"]),
@@ -207,6 +230,9 @@ fn source(name: &str, volume: &Value) -> From {
             })
             .and_then(|quantity| u64::try_from(quantity.value()).ok());
         return From::Shared(name.into(), limit.unwrap_or(0));
+    }
+    if PROVIDED.iter().any(|kind| volume.get(kind).is_some()) {
+        return From::Provided(name.into());
     }
     match volume.str_at(&["persistentVolumeClaim", "claimName"]) {
         Some(claim) => From::Volume(claim.into()),

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use crate::api::kube::volume::VolumeSource;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
 use crate::kube::rows::read;
@@ -41,30 +40,35 @@ pub struct Need {
 const CONFIG_MAPS: &str = "configmaps";
 const SECRETS: &str = "secrets";
 
-/// What a pod's volumes are made of.
+/// What a pod's volumes are made of: the objects, and keys of them that are named.
 pub fn of_volumes(template: &PodTemplate) -> Arc<[Need]> {
-    let volumes = template.spec.volumes.iter();
-    let needs = volumes.filter_map(|volume| {
-        let (resource, object) = match &volume.source {
-            VolumeSource::ConfigMap(name, false) => (CONFIG_MAPS, name),
-            VolumeSource::Secret(name, false) => (SECRETS, name),
-            VolumeSource::ConfigMap(_, true)
-            | VolumeSource::Secret(_, true)
-            | VolumeSource::Claim { .. }
-            | VolumeSource::Ephemeral
-            | VolumeSource::EmptyDir { .. }
-            | VolumeSource::Disk { .. }
-            | VolumeSource::Image(_)
-            | VolumeSource::Other => return None,
-        };
-        Some(Need {
-            resource,
-            object: object.clone(),
-            key: "".into(),
-            volume: volume.name.clone(),
-        })
-    });
-    needs.collect()
+    let mut needs = Vec::new();
+    for volume in read::list(&template.document, &["spec", "volumes"]) {
+        let name: Arc<str> = volume.str_at(&["name"]).unwrap_or("").into();
+        let projected = read::list(volume, &["projected", "sources"]);
+        for source in std::iter::once(volume).chain(projected) {
+            for (kind, resource) in [("configMap", CONFIG_MAPS), ("secret", SECRETS)] {
+                let Some(from) = source.get(kind) else {
+                    continue;
+                };
+                if read::truth(from, &["optional"]) {
+                    continue;
+                }
+                let object = from.str_at(&["secretName"]).or(from.str_at(&["name"]));
+                let items = read::list(from, &["items"]);
+                let keys = items.iter().filter_map(|item| item.str_at(&["key"]));
+                for key in std::iter::once("").chain(keys) {
+                    needs.push(Need {
+                        resource,
+                        object: object.unwrap_or("").into(),
+                        key: key.into(),
+                        volume: name.clone(),
+                    });
+                }
+            }
+        }
+    }
+    needs.into()
 }
 
 /// What a container's variables are taken from.
@@ -138,10 +142,16 @@ pub fn missing(
                 .is_some_and(|data| data.get(&need.key).is_some())
         });
         (!need.key.is_empty() && !has).then(|| {
-            let text = format!(
-                "couldn't find key {} in {word} {namespace}/{}",
-                need.key, need.object
-            );
+            let text = if need.volume.is_empty() {
+                format!(
+                    "couldn't find key {} in {word} {namespace}/{}",
+                    need.key, need.object
+                )
+            } else if need.resource == CONFIG_MAPS {
+                format!("configmap references non-existent config key: {}", need.key)
+            } else {
+                format!("references non-existent secret key: {}", need.key)
+            };
             (need.volume.clone(), text)
         })
     })

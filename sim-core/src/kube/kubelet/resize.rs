@@ -20,7 +20,7 @@ use crate::base::resources::ResourceVector;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::apiserver::template::requests;
-use crate::kube::rows::pod::{Pending, Sizes};
+use crate::kube::rows::pod::{Pending, PodRow, Sizes};
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
@@ -138,7 +138,8 @@ impl Kubelets {
                 false
             }
             Verdict::Granted => {
-                let (place, lowered) = self.lowered(wanted, &template, desk);
+                let token = desk.store.pod(pod).is_some_and(PodRow::has_token);
+                let (place, lowered) = self.lowered((wanted, &template), token, desk);
                 let Some(worker) = self.worker_mut(pod) else {
                     return true;
                 };
@@ -189,7 +190,8 @@ impl Kubelets {
                 }
             }
         }
-        lower::containers(&template, &self.settings.resources, desk.ctx.symbols)
+        let token = desk.store.pod(pod).is_some_and(PodRow::has_token);
+        lower::containers(&template, token, &self.settings.resources, desk.ctx.symbols)
     }
 
     /// Notes whether a pod's size waits for room on its node.

@@ -216,7 +216,7 @@ impl Kubelets {
         };
         let mut desk = desk(turn);
         let template = desk.store.template(id).clone();
-        let (place, lowered) = self.lowered(id, &template, &mut desk);
+        let (place, lowered) = self.lowered((id, &template), false, &mut desk);
         self.statics.made += 1;
         let slot = FIRST_SLOT + self.statics.made;
         let pod = PodId::new(slot, NonZeroU32::MIN);
@@ -375,7 +375,10 @@ fn files(machine: MachineId, machines: &Substrate) -> impl Iterator<Item = (&str
             Kind::File {
                 text: Some(text), ..
             } => Some((name, text)),
-            Kind::File { text: None, .. } | Kind::Directory { .. } | Kind::Whiteout => None,
+            Kind::File { text: None, .. }
+            | Kind::Directory { .. }
+            | Kind::Link(_)
+            | Kind::Whiteout => None,
         }
     })
 }

@@ -166,6 +166,7 @@ impl Rig {
             priority: 0,
             preempts: true,
             refers: false,
+            automount: None,
             finalizers: None,
         })
     }

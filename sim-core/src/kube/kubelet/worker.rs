@@ -18,6 +18,7 @@ use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
 
 use super::backoff::Backoff;
+use super::content::Taken;
 use super::lower::Lowered;
 use super::needs::{self, Need};
 
@@ -89,6 +90,8 @@ pub struct ContainerWork {
     pub waited: Option<SimDuration>,
     /// It restarts to get another size.
     pub resize_waits: bool,
+    /// What its pod took from objects when it was made; none: nothing.
+    pub taken: Option<Arc<Taken>>,
 }
 
 /// One pod on its node.
@@ -100,6 +103,8 @@ pub struct Worker {
     pub template: TemplateId,
     /// Objects that its volumes are made of.
     pub volumes: Arc<[Need]>,
+    /// What its volumes are made of, as the agent has seen it last; none: nothing.
+    pub taken: Option<Arc<Taken>>,
     /// Wait after the last volume that could not be made; zero: there was none.
     pub mount_wait: SimDuration,
     /// Whether it uses claims.
@@ -184,6 +189,7 @@ impl Worker {
             pod,
             template: template_id,
             volumes: needs::of_volumes(template),
+            taken: None,
             mount_wait: SimDuration::ZERO,
             mount_until: None,
             has_claims: has_claims(template),

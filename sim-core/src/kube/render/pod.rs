@@ -198,6 +198,12 @@ fn spec(view: &View<'_>, row: &PodRow, template: &PodTemplate) -> Value {
             spec.set(key, value);
         }
     }
+    if row.has_token() {
+        let namespace = view.symbols.text(template.namespace);
+        let name = row.name.text(view.symbols);
+        let created = u64::from(row.created_s);
+        super::token::add(&mut spec, uid(view.seed, "pods", namespace, &name, created));
+    }
     spec
 }
 

@@ -69,6 +69,9 @@ impl PodFlags {
     /// Somebody wrote this pod by hand: it has a document of its own.
     pub const DOCUMENT: Self = Self(512);
 
+    /// Admission has given it a token for the API server.
+    pub const TOKEN: Self = Self(2048);
+
     /// Its controller is nothing that has a row, so that nobody takes it over.
     pub const FOREIGN: Self = Self(1024);
 
@@ -127,6 +130,11 @@ impl PodRow {
     /// Whether condition Ready is True.
     pub const fn is_ready(&self) -> bool {
         self.flags.has(PodFlags::READY)
+    }
+
+    /// Whether it has a token for the API server.
+    pub const fn has_token(&self) -> bool {
+        self.flags.has(PodFlags::TOKEN)
     }
 
     /// Whether `deletionTimestamp` is set.

@@ -79,6 +79,8 @@ pub struct Documents {
     by_key: Arc<BTreeMap<DocumentKey, Document>>,
     /// Claims, volumes and classes that were written since the volume controller looked last.
     storage: BTreeSet<DocumentKey>,
+    /// ConfigMaps and Secrets that were written since agents looked last.
+    sources: BTreeSet<DocumentKey>,
     /// Whether a network policy or a namespace was written since the drivers' agents looked last.
     networking: bool,
     /// Whether a ClusterRole was written since aggregated ones were looked at last.
@@ -106,10 +108,11 @@ const STORAGE: [&str; 4] = [
 pub const POLICY_BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
 
 /// Resources that say what admission asks of a namespace's pods.
-const ADMISSION: [&str; 4] = [
+const ADMISSION: [&str; 5] = [
     "limitranges",
     "namespaces",
     "resourcequotas",
+    "serviceaccounts",
     POLICY_BINDINGS,
 ];
 
@@ -194,6 +197,14 @@ impl Documents {
         if STORAGE.contains(&&*key.resource) {
             self.storage.insert(key.clone());
         }
+        if matches!(&*key.resource, "configmaps" | "secrets") {
+            self.sources.insert(key.clone());
+        }
+    }
+
+    /// The ConfigMaps and Secrets that were written since the last call.
+    pub fn take_sources(&mut self) -> BTreeSet<DocumentKey> {
+        std::mem::take(&mut self.sources)
     }
 
     /// Whether some claim, volume or class was written.

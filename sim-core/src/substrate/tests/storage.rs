@@ -20,6 +20,7 @@ fn mounted(mounts: &[(&str, From)]) -> RootSpec {
             .map(|(target, from)| Mount {
                 target: (*target).into(),
                 from: from.clone(),
+                sub: "".into(),
                 read_only: false,
             })
             .collect(),

@@ -77,6 +77,7 @@ fn root(spec: &ServiceSpec) -> RootSpec {
             .map(|mount| root_fs::Mount {
                 target: mount.target.trim_end_matches('/').into(),
                 from: from(mount),
+                sub: "".into(),
                 read_only: mount.read_only,
             })
             .collect(),

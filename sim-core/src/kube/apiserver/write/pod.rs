@@ -8,7 +8,8 @@ use crate::base::name::Name;
 use crate::kube::apiserver::refusal::cause;
 use crate::kube::apiserver::template::{build, labels};
 use crate::kube::apiserver::{Refusal, priority, read};
-use crate::kube::rows::pod::{PodFlags, PodRow};
+use crate::kube::render::{token, uid};
+use crate::kube::rows::pod::PodRow;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -26,6 +27,20 @@ pub(crate) fn pod_document(value: &Value) -> Value {
         }
     }
     document.set("spec", value.get("spec").cloned().unwrap_or_default());
+    document
+}
+
+/// The document of a pod that is there, without what it is only shown with.
+pub(crate) fn own_document(value: &Value, row: &PodRow, turn: &mut Turn<'_, '_>) -> Value {
+    let mut document = pod_document(value);
+    let namespace = turn.store.template(row.template).namespace;
+    let namespace = turn.ctx.symbols.text(namespace);
+    let name = row.name.text(turn.ctx.symbols);
+    let created = u64::from(row.created_s);
+    let uid = uid(turn.ctx.seed, "pods", namespace, &name, created);
+    if let Some(spec) = document.path_mut(&["spec"]) {
+        token::remove(spec, uid);
+    }
     document
 }
 
@@ -101,9 +116,8 @@ pub(super) fn create_pod(
     let now = turn.now();
     crate::kube::controllers::quota::admit(template, name, turn)
         .map_err(|why| Refusal::forbidden_text(parsed.kind, &parsed.key.name, why))?;
-    let pod = turn
-        .store
-        .create_pod(name, template, None, PodFlags::default(), now);
+    let flags = crate::kube::controllers::admission::flags(template, turn);
+    let pod = turn.store.create_pod(name, template, None, flags, now);
     if let Some(node) = &spec.node_name {
         let node: Option<NodeId> = turn
             .ctx
@@ -225,7 +239,7 @@ pub(super) fn update_pod(
     let mut template = (**turn.store.template(old)).clone();
     template.labels = labels(&parsed.meta.labels);
     template.annotations = labels(&parsed.meta.annotations);
-    let mut document = pod_document(&parsed.value);
+    let mut document = own_document(&parsed.value, &row, turn);
     if let (false, KubeSpec::Pod(spec)) = (same_spec, &parsed.spec) {
         let written = ApiTemplate {
             labels: parsed.meta.labels.clone(),

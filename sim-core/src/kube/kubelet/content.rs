@@ -1,0 +1,217 @@
+//! What a pod takes from objects: the files of its volumes, and its containers' variables.
+//!
+//! ```text
+//! mount, each sync after a write ──▶ Worker::taken          ──▶ files of volumes
+//! start of a container           ──▶ ContainerWork::taken   ──▶ variables, subPath mounts
+//! ```
+//! Only references to the objects' own values are kept, and only for pods that take something; files
+//! and variables are made when somebody looks.
+//! Sources: `pkg/kubelet/kubelet_pods.go` (`makeEnvironmentVariables`),
+//! `pkg/volume/{configmap,secret,projected,downwardapi}`, `pkg/volume/util/atomic_writer.go`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::base::time::{SimDuration, SimTime};
+use crate::kube::rows::PodId;
+use crate::kube::rows::read;
+use crate::kube::store::document::DocumentKey;
+use crate::kube::template::{PodTemplate, TemplateId};
+use crate::manifest::value::Value;
+
+use super::desk::Desk;
+use super::worker::Worker;
+use super::{Event, Kubelets};
+
+/// Time between two looks of a worker at a pod that nothing happens to.
+/// Source: `pkg/kubelet/kubelet.go` (`resyncInterval`, `SyncFrequency`), without its jitter.
+const SYNC: SimDuration = SimDuration::from_secs(60);
+
+/// Volumes that the kubelet fills.
+pub const PROVIDED: [&str; 4] = ["configMap", "secret", "projected", "downwardAPI"];
+
+/// An object of the pod's namespace that it takes something from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// `configmaps` or `secrets`.
+    pub resource: &'static str,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// What was taken at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// What the pod was described by.
+    pub template: TemplateId,
+    /// Since when it is so.
+    pub since: SimTime,
+    /// Its sources as they were, null if they were not there, and since when.
+    pub objects: Vec<(Value, SimTime)>,
+}
+
+/// What a template takes; none: nothing.
+pub fn sources(template: &PodTemplate) -> Option<Arc<[Source]>> {
+    let document = &*template.document;
+    let mut all = Vec::new();
+    let mut takes = false;
+    let mut add = |resource: &'static str, name: Option<&str>| {
+        let source = Source {
+            resource,
+            name: name.unwrap_or("").into(),
+        };
+        if !all.contains(&source) {
+            all.push(source);
+        }
+    };
+    for volume in read::list(document, &["spec", "volumes"]) {
+        let mut from = |source: &Value| {
+            if let Some(map) = source.get("configMap") {
+                add("configmaps", map.str_at(&["name"]));
+            }
+            if let Some(secret) = source.get("secret") {
+                let name = secret.str_at(&["secretName"]);
+                add("secrets", name.or_else(|| secret.str_at(&["name"])));
+            }
+        };
+        from(volume);
+        for source in read::list(volume, &["projected", "sources"]) {
+            from(source);
+        }
+        takes |= PROVIDED.iter().any(|kind| volume.get(kind).is_some());
+    }
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        for container in read::list(document, &["spec", list]) {
+            for from in read::list(container, &["envFrom"]) {
+                takes = true;
+                for (word, resource) in [("configMapRef", "configmaps"), ("secretRef", "secrets")] {
+                    if let Some(reference) = from.get(word) {
+                        add(resource, reference.str_at(&["name"]));
+                    }
+                }
+            }
+            for from in read::list(container, &["env"])
+                .iter()
+                .filter_map(|one| one.get("valueFrom"))
+            {
+                takes = true;
+                for (word, resource) in [
+                    ("configMapKeyRef", "configmaps"),
+                    ("secretKeyRef", "secrets"),
+                ] {
+                    if let Some(reference) = from.get(word) {
+                        add(resource, reference.str_at(&["name"]));
+                    }
+                }
+            }
+        }
+    }
+    takes.then(|| all.into())
+}
+
+/// Takes what there is now; what has not changed since `before` is shared with it.
+pub fn take(
+    worker: &Worker,
+    before: Option<&Arc<Taken>>,
+    desk: &Desk<'_, '_>,
+) -> Option<Arc<Taken>> {
+    let sources = worker.lowered.first()?.sources.as_ref()?;
+    let now = desk.now();
+    let namespace: Arc<str> = desk.ctx.symbols.text(worker.namespace).into();
+    let objects: Vec<(Value, SimTime)> = sources
+        .iter()
+        .enumerate()
+        .map(|(index, source)| {
+            let key = DocumentKey {
+                resource: source.resource.into(),
+                namespace: namespace.clone(),
+                name: source.name.clone(),
+            };
+            let document = desk.store.documents().get(&key);
+            let value = document.map_or(Value::Null, |document| document.value.clone());
+            let old = before.and_then(|before| before.objects.get(index));
+            match old {
+                Some((old, since)) if *old == value => (old.clone(), *since),
+                _ => (value, now),
+            }
+        })
+        .collect();
+    if let Some(before) = before
+        && before.template == worker.template
+        && before.objects == objects
+    {
+        return Some(before.clone());
+    }
+    Some(Arc::new(Taken {
+        template: worker.template,
+        since: before
+            .filter(|before| before.template == worker.template)
+            .map_or(now, |before| before.since),
+        objects,
+    }))
+}
+
+/// Takes anew for the volumes of a pod that its agent looks at. What is gone stays as it was: the mount
+/// fails, and what was mounted is left alone.
+pub fn refresh(worker: &mut Worker, desk: &Desk<'_, '_>) {
+    let Some(before) = worker.taken.clone() else {
+        return;
+    };
+    let Some(mut taken) = take(worker, Some(&before), desk) else {
+        return;
+    };
+    for (new, old) in Arc::make_mut(&mut taken)
+        .objects
+        .iter_mut()
+        .zip(&before.objects)
+    {
+        if new.0.is_null() {
+            *new = old.clone();
+        }
+    }
+    worker.taken = Some(taken);
+}
+
+impl Kubelets {
+    /// ConfigMaps and Secrets were written: pods whose volumes are made of them see it at their next
+    /// sync.
+    pub fn sources_written(&self, written: &BTreeSet<DocumentKey>, desk: &mut Desk<'_, '_>) {
+        if !self.takes {
+            return;
+        }
+        let heard = desk.now() + desk.store.watch_lag();
+        for slot in 0..self.workers.capacity_slots() {
+            let Some(worker) = self.workers.get(slot).as_deref() else {
+                continue;
+            };
+            let namespace = desk.ctx.symbols.text(worker.namespace);
+            let sources = worker.lowered.first().and_then(|one| one.sources.as_ref());
+            let mut sources = sources.into_iter().flat_map(|list| list.iter());
+            let is_written = sources.any(|one| {
+                written.iter().any(|key| {
+                    *key.resource == *one.resource
+                        && key.name == one.name
+                        && *key.namespace == *namespace
+                })
+            });
+            if is_written && worker.taken.is_some() {
+                let age = heard.since(worker.started).as_micros();
+                let turns = age.div_ceil(SYNC.as_micros());
+                let at = worker.started + SYNC.saturating_mul(turns);
+                desk.at(at, Event::Refresh(worker.pod));
+            }
+        }
+    }
+
+    /// What a pod has taken for its volumes, and one of its containers when it was started.
+    pub fn taken(&self, pod: PodId, container: usize) -> (Option<&Taken>, Option<&Taken>) {
+        let Some(worker) = self.worker(pod) else {
+            return (None, None);
+        };
+        let work = worker.containers.get(container);
+        (
+            worker.taken.as_deref(),
+            work.and_then(|work| work.taken.as_deref()),
+        )
+    }
+}
