@@ -239,7 +239,10 @@ fn container(sight: &Sight<'_>, process: &Process) -> Vec<Mount> {
             From::Volume(_) | From::Machine(_) | From::Sandbox(_) => disk,
         };
         // `/var/run` is a link.
-        let target = own.target.strip_prefix("/var").filter(|it| below(it, "/run").is_some());
+        let target = own
+            .target
+            .strip_prefix("/var")
+            .filter(|it| below(it, "/run").is_some());
         all.push(mount(device, target.unwrap_or(&own.target), kind, &options));
     }
     for path in [

@@ -366,9 +366,14 @@ fn oom_score(sight: &Sight<'_>, process: &Process) -> i64 {
 }
 
 fn environment(sight: &Sight<'_>, process: &Process) -> String {
-    let inside = process.container.map(|id| Sight::container(sight.place, id));
+    let inside = process
+        .container
+        .map(|id| Sight::container(sight.place, id));
     if let Some(own) = inside.as_ref().and_then(super::provided::variables) {
-        return own.iter().map(|(name, value)| format!("{name}={value}\0")).collect();
+        return own
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\0"))
+            .collect();
     }
     process
         .container

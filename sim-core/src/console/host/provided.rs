@@ -36,7 +36,9 @@ struct Own<'a> {
 impl<'a> Own<'a> {
     fn of(place: &Place<'a>, sandbox: SandboxId) -> Option<Self> {
         let world = place.world;
-        let kube = world.kube().filter(|_| world.orchestrator == Orchestrator::Kubernetes)?;
+        let kube = world
+            .kube()
+            .filter(|_| world.orchestrator == Orchestrator::Kubernetes)?;
         let view = kube.view(&world.symbols, &world.substrate, place.now, world.seed);
         let node = view.store.node_of(place.machine)?;
         let (id, _) = view
@@ -48,7 +50,9 @@ impl<'a> Own<'a> {
             let name = object.str_at(&["spec", "nodeName"])?;
             view.get(kind, "", name)
         });
-        let allocatable = node.as_ref().and_then(|node| node.path(&["status", "allocatable"]));
+        let allocatable = node
+            .as_ref()
+            .and_then(|node| node.path(&["status", "allocatable"]));
         let allocatable = allocatable.cloned().unwrap_or_default();
         let token = token(&view, id, &object);
         Some(Self {
@@ -102,7 +106,12 @@ impl<'a> Own<'a> {
         let root = self.view.store.documents().get(&root_key(namespace));
         let started = self.view.store.pod_details(self.pod).started;
         let taken = Taken {
-            template: self.view.store.pod(self.pod).expect("it was found").template,
+            template: self
+                .view
+                .store
+                .pod(self.pod)
+                .expect("it was found")
+                .template,
             since: started.unwrap_or(SimTime::ZERO),
             objects: vec![(
                 root.map_or(Value::Null, |root| root.value.clone()),
@@ -133,7 +142,10 @@ fn token(view: &View<'_>, id: PodId, pod: &Value) -> (String, SimTime) {
     let age = view.now.since(started.min(view.now)).as_micros();
     let issued = started + TOKEN_AGE.saturating_mul(age / TOKEN_AGE.as_micros());
     let text = |path: &[&str]| pod.str_at(path).unwrap_or("").to_owned();
-    let (namespace, account) = (text(&["metadata", "namespace"]), text(&["spec", "serviceAccountName"]));
+    let (namespace, account) = (
+        text(&["metadata", "namespace"]),
+        text(&["spec", "serviceAccountName"]),
+    );
     let kind = crate::kube::kinds::of_word("serviceaccounts");
     let uid = kind
         .and_then(|kind| view.get(kind, &namespace, &account))
@@ -162,11 +174,17 @@ fn token(view: &View<'_>, id: PodId, pod: &Value) -> (String, SimTime) {
 }
 
 /// The index of a container in its pod, and its description.
-fn container<'a>(own: &'a Own<'_>, place: &Place<'_>, id: ContainerId) -> Option<(usize, &'a Value)> {
+fn container<'a>(
+    own: &'a Own<'_>,
+    place: &Place<'_>,
+    id: ContainerId,
+) -> Option<(usize, &'a Value)> {
     let name = place.world.substrate.container(id)?.spec.name;
     let name = place.world.symbols.text(name);
     let lists = ["initContainers", "containers", "ephemeralContainers"];
-    let all = lists.iter().filter_map(|list| own.object.path(&["spec", list]));
+    let all = lists
+        .iter()
+        .filter_map(|list| own.object.path(&["spec", list]));
     let all = all.filter_map(Value::as_list).flatten();
     all.enumerate()
         .find(|(_, one)| one.str_at(&["name"]) == Some(name))
@@ -191,17 +209,28 @@ pub fn add(place: &Place<'_>, inside: Option<ContainerId>, disk: &mut Arc<Disk>)
         let mut put = |name: &str, tree: Tree| {
             Arc::make_mut(disk).provide(Store::Sandbox(row.owner, name.into()), tree);
         };
-        if own.view.store.pod(own.pod).is_some_and(|row| row.has_token()) {
+        if own
+            .view
+            .store
+            .pod(own.pod)
+            .is_some_and(|row| row.has_token())
+        {
             put(TOKEN_VOLUME, own.access());
         }
-        let volumes = own.object.path(&["spec", "volumes"]).and_then(Value::as_list);
+        let volumes = own
+            .object
+            .path(&["spec", "volumes"])
+            .and_then(Value::as_list);
         for volume in volumes.unwrap_or(&[]) {
             let name = volume.str_at(&["name"]).unwrap_or("");
             let is_provided = PROVIDED.iter().any(|kind| volume.get(kind).is_some());
             if !is_provided || name.starts_with(TOKEN_VOLUME) {
                 continue;
             }
-            put(name, own.volume(volume, kube.kubelets().taken(own.pod, 0).0));
+            put(
+                name,
+                own.volume(volume, kube.kubelets().taken(own.pod, 0).0),
+            );
             let Some((index, one)) = inside.and_then(|id| container(&own, place, id)) else {
                 continue;
             };
@@ -220,8 +249,13 @@ pub fn directory(
 ) -> Option<(&'static str, String)> {
     if name == TOKEN_VOLUME {
         let own = Own::of(place, sandbox?)?;
-        let volumes = own.object.path(&["spec", "volumes"]).and_then(Value::as_list);
-        let mut names = volumes?.iter().filter_map(|volume| volume.str_at(&["name"]));
+        let volumes = own
+            .object
+            .path(&["spec", "volumes"])
+            .and_then(Value::as_list);
+        let mut names = volumes?
+            .iter()
+            .filter_map(|volume| volume.str_at(&["name"]));
         let name = names.find(|name| name.starts_with(TOKEN_VOLUME))?;
         return Some(("projected", name.to_owned()));
     }
@@ -229,14 +263,22 @@ pub fn directory(
         return None;
     }
     let own = sandbox.and_then(|sandbox| Own::of(place, sandbox));
-    let volumes = own.as_ref().and_then(|own| own.object.path(&["spec", "volumes"]));
+    let volumes = own
+        .as_ref()
+        .and_then(|own| own.object.path(&["spec", "volumes"]));
     let volumes = volumes.and_then(Value::as_list).unwrap_or(&[]);
-    let volume = volumes.iter().find(|volume| volume.str_at(&["name"]) == Some(name));
+    let volume = volumes
+        .iter()
+        .find(|volume| volume.str_at(&["name"]) == Some(name));
     let kinds = ["configmap", "secret", "projected", "downward-api"];
-    let kind = PROVIDED.iter().zip(kinds).find(|(kind, _)| {
-        volume.is_some_and(|volume| volume.get(kind).is_some())
-    });
-    Some((kind.map_or("empty-dir", |(_, directory)| directory), name.to_owned()))
+    let kind = PROVIDED
+        .iter()
+        .zip(kinds)
+        .find(|(kind, _)| volume.is_some_and(|volume| volume.get(kind).is_some()));
+    Some((
+        kind.map_or("empty-dir", |(_, directory)| directory),
+        name.to_owned(),
+    ))
 }
 
 /// Variables of the container that somebody looks from; none: it is no pod's.
@@ -253,8 +295,12 @@ pub fn variables(sight: &Sight<'_>) -> Option<Vec<(String, String)>> {
     };
     let kube = place.world.kube()?;
     let (_, taken) = kube.kubelets().taken(own.pod, index);
-    let mut all = own.look(taken, |ground| files::variables(description, &service, ground));
-    let more = services.iter().filter(|(name, _)| all.iter().all(|(known, _)| known != name));
+    let mut all = own.look(taken, |ground| {
+        files::variables(description, &service, ground)
+    });
+    let more = services
+        .iter()
+        .filter(|(name, _)| all.iter().all(|(known, _)| known != name));
     let more: Vec<(String, String)> = more.cloned().collect();
     all.extend(more);
     Some(all)

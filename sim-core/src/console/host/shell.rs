@@ -489,9 +489,7 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
     for (index, path) in paths.iter().enumerate() {
         // A link is followed unless it is told of.
         let path = match sight.look(path) {
-            Ok(Node::Link(_)) if !itself && (!long || path.ends_with('/')) => {
-                &*sight.follow(path)
-            }
+            Ok(Node::Link(_)) if !itself && (!long || path.ends_with('/')) => &*sight.follow(path),
             _ => *path,
         };
         match sight.look(path) {
@@ -530,7 +528,13 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
 /// A mode as `ls -l` writes it, after the letter of the kind.
 fn letters(kind: &str, mode: u16) -> String {
     let letters = "rwxrwxrwx".char_indices();
-    let bits = letters.map(|(at, letter)| if mode >> (8 - at) & 1 == 1 { letter } else { '-' });
+    let bits = letters.map(|(at, letter)| {
+        if mode >> (8 - at) & 1 == 1 {
+            letter
+        } else {
+            '-'
+        }
+    });
     kind.chars().take(1).chain(bits).collect()
 }
 

@@ -90,7 +90,11 @@ pub fn tree(volume: &Value, ground: &Ground<'_>) -> Tree {
     let whole = projected.unwrap_or(volume);
     let default = ["configMap", "secret", "downwardAPI"];
     let default = default.iter().find_map(|kind| volume.get(kind));
-    let default = mode(projected.or(default).and_then(|it| it.i64_at(&["defaultMode"])));
+    let default = mode(
+        projected
+            .or(default)
+            .and_then(|it| it.i64_at(&["defaultMode"])),
+    );
     let default = default.unwrap_or(0o644);
     if projected.is_some() {
         for source in read::list(whole, &["sources"]) {
@@ -99,16 +103,15 @@ pub fn tree(volume: &Value, ground: &Ground<'_>) -> Tree {
     } else {
         add(whole, default, ground, &mut files, &mut since);
     }
-    written(&files, since, ground, volume.str_at(&["name"]).unwrap_or(""))
+    written(
+        &files,
+        since,
+        ground,
+        volume.str_at(&["name"]).unwrap_or(""),
+    )
 }
 
-fn add(
-    source: &Value,
-    default: u16,
-    ground: &Ground<'_>,
-    files: &mut Files,
-    since: &mut SimTime,
-) {
+fn add(source: &Value, default: u16, ground: &Ground<'_>, files: &mut Files, since: &mut SimTime) {
     for (kind, resource) in [("configMap", "configmaps"), ("secret", "secrets")] {
         let Some(from) = source.get(kind) else {
             continue;
@@ -205,7 +208,8 @@ fn field_of(pod: &Value, path: &str) -> Option<String> {
         ["metadata", map @ ("labels" | "annotations")] => {
             let map = pod.path(&["metadata", map]).and_then(Value::as_map);
             let lines = map.into_iter().flat_map(|map| map.sorted());
-            let lines = lines.map(|(key, value)| format!("{key}={:?}", value.as_str().unwrap_or("")));
+            let lines =
+                lines.map(|(key, value)| format!("{key}={:?}", value.as_str().unwrap_or("")));
             Some(lines.collect::<Vec<_>>().join("\n"))
         }
         ["status", "podIPs"] => {
@@ -220,10 +224,12 @@ fn field_of(pod: &Value, path: &str) -> Option<String> {
 /// What a container may use or asks for, in units of the divisor, rounded up.
 fn resource_of(from: &Value, own: Option<&Value>, ground: &Ground<'_>) -> Option<String> {
     let named = from.str_at(&["containerName"]);
-    let by_name = ["initContainers", "containers"].into_iter().find_map(|list| {
-        let all = read::list(ground.pod, &["spec", list]);
-        all.iter().find(|one| one.str_at(&["name"]) == named)
-    });
+    let by_name = ["initContainers", "containers"]
+        .into_iter()
+        .find_map(|list| {
+            let all = read::list(ground.pod, &["spec", list]);
+            all.iter().find(|one| one.str_at(&["name"]) == named)
+        });
     let container = by_name.or(own)?;
     let (part, resource) = from.str_at(&["resource"])?.split_once('.')?;
     let quantity = |value: &Value| {
@@ -231,7 +237,9 @@ fn resource_of(from: &Value, own: Option<&Value>, ground: &Ground<'_>) -> Option
         let text = text.or_else(|| value.as_i64().map(|number| number.to_string()))?;
         Quantity::parse(&text).ok()
     };
-    let written = container.path(&["resources", part, resource]).and_then(quantity);
+    let written = container
+        .path(&["resources", part, resource])
+        .and_then(quantity);
     // Without a limit, it is all that the node has.
     let whole = || ground.allocatable.get(resource).and_then(quantity);
     let amount = written.or_else(|| if part == "limits" { whole() } else { None });
@@ -261,7 +269,9 @@ pub fn variables(
     for from in read::list(container, &["envFrom"]) {
         let prefix = from.str_at(&["prefix"]).unwrap_or("");
         for (word, resource) in [("configMapRef", "configmaps"), ("secretRef", "secrets")] {
-            let object = from.get(word).and_then(|it| ground.object(resource, it.str_at(&["name"])));
+            let object = from
+                .get(word)
+                .and_then(|it| ground.object(resource, it.str_at(&["name"])));
             for (key, text) in object.map(|(it, _)| data(it, resource)).unwrap_or_default() {
                 all.insert(format!("{prefix}{key}"), text);
             }
@@ -312,7 +322,8 @@ pub fn expand(text: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
         if let Some(plain) = after.strip_prefix('$') {
             out.push('$');
             rest = plain;
-        } else if let Some((name, end)) = after.strip_prefix('(').and_then(|it| it.split_once(')')) {
+        } else if let Some((name, end)) = after.strip_prefix('(').and_then(|it| it.split_once(')'))
+        {
             match value(name) {
                 Some(value) => out.push_str(&value),
                 None => out.push_str(&format!("$({name})")),

@@ -128,8 +128,7 @@ impl Kubelets {
         desk: &mut Desk<'_, '_>,
     ) {
         let template = desk.store.template(row.template).clone();
-        let (mut place, lowered) =
-            self.lowered((row.template, &template), row.has_token(), desk);
+        let (mut place, lowered) = self.lowered((row.template, &template), row.has_token(), desk);
         if self.resuming.contains_key(&pod) {
             Arc::make_mut(&mut place).address = desk.store.pod_details(pod).ip;
         }

@@ -287,8 +287,12 @@ fn container(container: &mut Value, host_network: bool) {
 
 /// Something that the pod says of itself.
 fn of_the_pod(from: &mut Value) {
-    with(from, &["fieldRef"], |field| default(field, "apiVersion", "v1"));
-    with(from, &["resourceFieldRef"], |field| default(field, "divisor", "0"));
+    with(from, &["fieldRef"], |field| {
+        default(field, "apiVersion", "v1")
+    });
+    with(from, &["resourceFieldRef"], |field| {
+        default(field, "divisor", "0")
+    });
 }
 
 fn http_get(get: &mut Value) {
@@ -307,10 +311,14 @@ fn volume(volume: &mut Value) {
         with(volume, &[key], |source| default(source, "defaultMode", 420));
     }
     with(volume, &["hostPath"], |source| default(source, "type", ""));
-    with(volume, &["downwardAPI"], |source| each(source, "items", of_the_pod));
+    with(volume, &["downwardAPI"], |source| {
+        each(source, "items", of_the_pod)
+    });
     with(volume, &["projected"], |source| {
         each(source, "sources", |source| {
-            with(source, &["downwardAPI"], |source| each(source, "items", of_the_pod));
+            with(source, &["downwardAPI"], |source| {
+                each(source, "items", of_the_pod)
+            });
             with(source, &["serviceAccountToken"], |token| {
                 default(token, "expirationSeconds", 3_600);
             });
