@@ -14,6 +14,7 @@ pub mod ratio;
 pub mod resources;
 pub mod rng;
 pub mod sha256;
+pub mod sorted;
 pub mod stats;
 pub mod symbol;
 pub mod table;

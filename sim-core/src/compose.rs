@@ -13,7 +13,6 @@ pub mod store;
 pub mod validate;
 pub mod view;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::container::{ContainerConfig, ContainerLimits};
@@ -23,6 +22,7 @@ use crate::api::node::NodeSetup;
 use crate::api::status::WorkloadStatus;
 use crate::base::arrange::Arrange;
 use crate::base::id::Id;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimDuration;
 use crate::substrate::net::filter::Cidr;
@@ -233,7 +233,7 @@ pub enum Request {
         /// Driver.
         driver: Arc<str>,
         /// Labels.
-        labels: BTreeMap<Arc<str>, Arc<str>>,
+        labels: SortedMap<Arc<str>, Arc<str>>,
         /// Whether containers cannot reach beyond it.
         internal: bool,
         /// Its range; none: the first free pool.
@@ -249,7 +249,7 @@ pub enum Request {
         /// Its name.
         name: Arc<str>,
         /// Labels.
-        labels: BTreeMap<Arc<str>, Arc<str>>,
+        labels: SortedMap<Arc<str>, Arc<str>>,
     },
     /// `docker volume rm`.
     RemoveVolume {

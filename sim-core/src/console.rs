@@ -23,10 +23,10 @@ pub mod text_tools;
 pub mod unified;
 pub mod watch;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::limits::MAX_CONSOLE_LINE;
+use crate::base::sorted::SortedMap;
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::engine::history::History;
 use crate::engine::lab::Input;
@@ -79,13 +79,13 @@ pub struct Session {
     /// The experiment.
     pub history: History,
     /// Files by name. Sorted, so that a directory argument lists them in a fixed order.
-    pub files: BTreeMap<String, Arc<str>>,
+    pub files: SortedMap<String, Arc<str>>,
     /// Variables for interpolation (`.env`, `--env`). Never the host's own.
-    pub environment: BTreeMap<String, String>,
+    pub environment: SortedMap<String, String>,
     /// kubectl's current context.
     pub context: String,
     /// kubectl's contexts with their namespaces; an empty one means `default`.
-    pub contexts: BTreeMap<String, String>,
+    pub contexts: SortedMap<String, String>,
     /// Whether commands that wait (compose up, rollout status) let time pass. Off while several
     /// orchestrators are set up at one moment.
     pub wait: bool,
@@ -96,10 +96,13 @@ impl Session {
     pub fn new(history: History) -> Self {
         Self {
             history,
-            files: BTreeMap::new(),
-            environment: BTreeMap::new(),
+            files: SortedMap::new(),
+            environment: SortedMap::new(),
             context: kubectl::config::CLUSTER.to_owned(),
-            contexts: BTreeMap::from([(kubectl::config::CLUSTER.to_owned(), "default".to_owned())]),
+            contexts: SortedMap::from([(
+                kubectl::config::CLUSTER.to_owned(),
+                "default".to_owned(),
+            )]),
             wait: true,
         }
     }

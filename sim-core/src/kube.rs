@@ -40,13 +40,12 @@ mod tests;
 pub use apiserver::{Refusal, Request, Response};
 pub use event::Event;
 
-use std::collections::BTreeMap;
-
 use smallvec::SmallVec;
 
 use crate::api::node::NodeSetup;
 use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::order::{MachineId, Order, SandboxId, Upcall};
@@ -97,7 +96,7 @@ pub struct KubePlane {
     control_plane: ControlPlane,
     stale: Stale,
     /// Orders for runtimes that do not answer.
-    held_orders: BTreeMap<MachineId, Vec<Order>>,
+    held_orders: SortedMap<MachineId, Vec<Order>>,
 }
 
 impl KubePlane {

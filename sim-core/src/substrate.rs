@@ -45,11 +45,11 @@ pub mod task;
 pub mod usage;
 pub mod volume;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
 use crate::base::rng::Seed;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::table::Table;
 use crate::base::time::SimTime;
@@ -185,10 +185,10 @@ pub struct Substrate {
     behaviours: Arc<FxHashMap<BehaviourKey, Arc<Behaviour>>>,
     /// From when until when the control plane's certificates are valid, in microseconds.
     certificates: Option<(i64, i64)>,
-    rules: BTreeMap<RuleId, Arc<Rule>>,
+    rules: SortedMap<RuleId, Arc<Rule>>,
     next_rule: u32,
     sides: Sides,
-    balancers: BTreeMap<u32, Arc<Balancer>>,
+    balancers: SortedMap<u32, Arc<Balancer>>,
     /// Sandboxes whose requests are to be added up before the call ends.
     unsummed: Vec<SandboxId>,
     /// Balancers whose share is to be worked out before the call ends.
@@ -199,21 +199,21 @@ pub struct Substrate {
     network: u32,
     next_subnet: u32,
     /// Whose subnets are which, by number: no other machine gets one.
-    subnets: BTreeMap<u32, MachineId>,
+    subnets: SortedMap<u32, MachineId>,
     /// Addresses of sandboxes that are not from their machines' subnets.
-    foreign: BTreeSet<u32>,
+    foreign: SortedSet<u32>,
     /// The disk of the machines that were set up last, as it was then.
     installed: Arc<root_fs::Disk>,
     /// Machines whose sandboxes nothing joins to others'.
     bridged: u32,
     /// Addresses in use on machines' own networks.
-    ranges: BTreeMap<net::address::RangeKey, net::address::Range>,
+    ranges: SortedMap<net::address::RangeKey, net::address::Range>,
     /// Addresses of sandboxes with more than one, in the order of their plugs.
-    plugged: BTreeMap<SandboxId, Arc<[u32]>>,
+    plugged: SortedMap<SandboxId, Arc<[u32]>>,
     /// Ports at which users' requests get to sandboxes that not all are let into.
-    filters: BTreeMap<SandboxId, Arc<[(u16, u16)]>>,
+    filters: SortedMap<SandboxId, Arc<[(u16, u16)]>>,
     /// Disks over the network whose last machine is gone.
-    detached: Arc<BTreeMap<Arc<str>, file::Tree>>,
+    detached: Arc<SortedMap<Arc<str>, file::Tree>>,
 }
 
 impl Default for Substrate {
@@ -237,23 +237,23 @@ impl Substrate {
             images: Arc::default(),
             behaviours: Arc::default(),
             certificates: None,
-            rules: BTreeMap::new(),
+            rules: SortedMap::new(),
             next_rule: 1,
             sides: Sides::default(),
-            balancers: BTreeMap::new(),
+            balancers: SortedMap::new(),
             unsummed: Vec::new(),
             touched: Vec::new(),
             revision: 0,
             rates: FxHashMap::default(),
             network: net::address::DEFAULT_NETWORK,
             next_subnet: 0,
-            subnets: BTreeMap::new(),
-            foreign: BTreeSet::new(),
+            subnets: SortedMap::new(),
+            foreign: SortedSet::new(),
             installed: Arc::default(),
             bridged: 0,
-            ranges: BTreeMap::new(),
-            plugged: BTreeMap::new(),
-            filters: BTreeMap::new(),
+            ranges: SortedMap::new(),
+            plugged: SortedMap::new(),
+            filters: SortedMap::new(),
             detached: Arc::default(),
         }
     }

@@ -35,13 +35,13 @@ pub mod store;
 mod tests;
 pub mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::api::status::WorkloadStatus;
 use crate::base::id::Id;
 use crate::base::name::{Name, Rule, Suffix};
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbols;
 use crate::base::table::Table;
 use crate::base::time::SimDuration;
@@ -130,22 +130,22 @@ pub struct SwarmPlane {
     /// The objects.
     pub store: Store,
     pub(crate) restarts: Restarts,
-    pub(crate) updates: BTreeMap<ServiceId, Update>,
+    pub(crate) updates: SortedMap<ServiceId, Update>,
     pub(crate) update_epoch: u32,
     pub(crate) scheduler: Scheduler,
     pub(crate) allocator: Allocator,
     pub(crate) addresses: addresses::Addresses,
     pub(crate) reaper: Reaper,
     pub(crate) reports: Reports,
-    pub(crate) sessions: BTreeMap<NodeId, Session>,
+    pub(crate) sessions: SortedMap<NodeId, Session>,
     pub(crate) agents: Table<AgentTask>,
     pub(crate) mesh: Mesh,
     pub(crate) raft: Raft,
     pub(crate) cluster: Cluster,
-    machines: BTreeMap<MachineId, NodeId>,
-    due_services: BTreeSet<ServiceId>,
-    due_tasks: BTreeSet<TaskId>,
-    due_nodes: BTreeSet<NodeId>,
+    machines: SortedMap<MachineId, NodeId>,
+    due_services: SortedSet<ServiceId>,
+    due_tasks: SortedSet<TaskId>,
+    due_nodes: SortedSet<NodeId>,
 }
 
 impl SwarmPlane {
@@ -321,9 +321,9 @@ impl SwarmPlane {
             generic: description.generic,
             reserved: Reserved::default(),
             active: 0,
-            active_by_service: BTreeMap::new(),
-            host_ports: BTreeMap::new(),
-            failures: BTreeMap::new(),
+            active_by_service: SortedMap::new(),
+            host_ports: SortedMap::new(),
+            failures: SortedMap::new(),
             tasks: Vec::new(),
         };
         let id = self.store.add_node(node);
@@ -602,7 +602,7 @@ struct Description {
     address: String,
     cpu_milli: u64,
     memory_bytes: u64,
-    generic: BTreeMap<Arc<str>, u64>,
+    generic: SortedMap<Arc<str>, u64>,
 }
 
 fn describe(machine: MachineId, ctx: &Context<'_>) -> Description {

@@ -1,7 +1,8 @@
 //! Metadata of an object that a person wrote.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use crate::base::sorted::SortedMap;
 
 /// Name and marks of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -13,7 +14,7 @@ pub struct ObjectMeta {
     /// Namespace as written; absent when the request's namespace applies.
     pub namespace: Option<Arc<str>>,
     /// Labels by key.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: SortedMap<Arc<str>, Arc<str>>,
     /// Annotations by key.
-    pub annotations: BTreeMap<Arc<str>, Arc<str>>,
+    pub annotations: SortedMap<Arc<str>, Arc<str>>,
 }

@@ -1,7 +1,8 @@
 //! Amounts of resources as a person asks for them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use crate::base::sorted::SortedMap;
 
 /// Amounts by resource. An absent amount is not zero: defaults and quality of service differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -13,7 +14,7 @@ pub struct ResourceAmounts {
     /// Local storage in bytes, rounded up. Kubernetes only.
     pub ephemeral_storage_bytes: Option<u64>,
     /// Whole units of everything else by name, e.g. `nvidia.com/gpu`, or a Swarm generic resource.
-    pub extended: BTreeMap<Arc<str>, u64>,
+    pub extended: SortedMap<Arc<str>, u64>,
 }
 
 /// What is reserved and what may be used.

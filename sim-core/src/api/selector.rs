@@ -1,13 +1,14 @@
 //! Selectors over labels, as written. Compiling and evaluating them is the planes' matter.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use crate::base::sorted::SortedMap;
 
 /// `matchLabels` and `matchExpressions`, all of which must hold. Empty: matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LabelSelector {
     /// Labels that must be there with this value.
-    pub match_labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub match_labels: SortedMap<Arc<str>, Arc<str>>,
     /// Further requirements.
     pub match_expressions: Vec<Requirement>,
 }

@@ -1,6 +1,5 @@
 //! A large swarm: three zones, services of a hundred tasks, one zone lost and back.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
@@ -10,6 +9,7 @@ use crate::api::swarm::service::{
     ServiceMode, ServiceSpec, TaskSpec, UpdateConfig, UpdateOrder,
 };
 use crate::base::rng::Seed;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::engine::command::{
     Answer, Command, FaultKind, FaultSpec, MachineSpec, Orchestrator, Strength,
@@ -118,14 +118,14 @@ fn service(number: u32, replicas: u32) -> ServiceSpec {
     };
     ServiceSpec {
         name: format!("app-{number}").into(),
-        labels: BTreeMap::new(),
+        labels: SortedMap::new(),
         mode: ServiceMode::Replicated { replicas },
         task: TaskSpec {
             container: ContainerSpec {
                 image: "nginx:1.27".into(),
                 command: Vec::new(),
                 args: Vec::new(),
-                env: BTreeMap::new(),
+                env: SortedMap::new(),
                 health_check: None,
                 stop_grace_period: SimDuration::from_secs(10),
                 mounts: Vec::new(),

@@ -4,8 +4,7 @@
 //! records its choices; then each choice alone goes another way, and the outcomes are compared:
 //! what differs between them was luck, what does not is the orchestrator's doing.
 
-use std::collections::BTreeMap;
-
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::open::{Experiment, open};
 use crate::console::table::Table;
@@ -66,7 +65,7 @@ pub(crate) fn run(options: &ExploreOptions) -> Result<u8, Stop> {
         experiment.only = Some(orchestrator);
         experiment.record_choices = true;
         let (default, made) = outcome(&experiment, length)?;
-        let mut seen: BTreeMap<Outcome, (u32, String)> = BTreeMap::new();
+        let mut seen: SortedMap<Outcome, (u32, String)> = SortedMap::new();
         seen.insert(default, (1, "the defaults".to_owned()));
         let ways = ways(&made, options.limit as usize);
         for way in &ways {
@@ -158,8 +157,8 @@ fn outcome(experiment: &Experiment, length: SimDuration) -> Result<(Outcome, Vec
 }
 
 /// Reads `[ORCHESTRATOR:]ORDINAL=WAY`; without an orchestrator it is for all.
-pub(crate) fn choices(setup: &Setup) -> Result<BTreeMap<&'static str, BTreeMap<u64, u32>>, Stop> {
-    let mut all: BTreeMap<&'static str, BTreeMap<u64, u32>> = BTreeMap::new();
+pub(crate) fn choices(setup: &Setup) -> Result<SortedMap<&'static str, SortedMap<u64, u32>>, Stop> {
+    let mut all: SortedMap<&'static str, SortedMap<u64, u32>> = SortedMap::new();
     for text in &setup.choose {
         let wrong = || {
             Stop::usage(format!(

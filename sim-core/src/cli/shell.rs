@@ -1,13 +1,13 @@
 //! `podium shell`. A file of the disk that a line names is read when the line comes, and again at every
 //! later line, as it may have changed; nothing is written.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, IsTerminal, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::limits::{MAX_DOCUMENT_BYTES, MAX_INPUT_FILES};
+use crate::base::sorted::SortedMap;
 use crate::console::{Output, Session, script};
 
 use super::options::ShellOptions;
@@ -81,7 +81,7 @@ fn interactive(session: &mut Session, disk: &mut Disk) -> Result<u8, Stop> {
 
 /// Files of the disk, as they were read last.
 struct Disk {
-    read: BTreeMap<String, Arc<str>>,
+    read: SortedMap<String, Arc<str>>,
 }
 
 impl Disk {

@@ -7,12 +7,12 @@
 //! Sources: `docker/compose pkg/compose/{up,create,reconcile,convergence,start,stop,down,restart}.go`.
 //! Where upstream works in parallel, services go by depth and name.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::compose::project::Project;
 use crate::api::compose::service::{Dependency, Service};
 use crate::base::id::Id;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::Context;
@@ -75,7 +75,7 @@ struct Busy {
 struct Job {
     name: Arc<str>,
     service: Option<Arc<Service>>,
-    depends_on: BTreeMap<Arc<str>, Dependency>,
+    depends_on: SortedMap<Arc<str>, Dependency>,
     scale: u32,
     containers: Vec<Id<ContainerRow>>,
     /// Jobs that must be over before this one begins.
@@ -87,11 +87,11 @@ struct Job {
     /// When the conditions are looked at next.
     next_poll: Option<SimTime>,
     /// Dependencies whose condition held.
-    held: BTreeSet<Arc<str>>,
+    held: SortedSet<Arc<str>>,
     /// The container whose start is under way, and since when.
     starting: Option<(Id<ContainerRow>, SimTime)>,
     /// Containers whose start is over.
-    started: BTreeSet<Id<ContainerRow>>,
+    started: SortedSet<Id<ContainerRow>>,
 }
 
 impl Job {
@@ -99,7 +99,7 @@ impl Job {
         Self {
             name: name.clone(),
             service: None,
-            depends_on: BTreeMap::new(),
+            depends_on: SortedMap::new(),
             scale: 1,
             containers: Vec::new(),
             after: Vec::new(),
@@ -107,9 +107,9 @@ impl Job {
             busy: Vec::new(),
             replaced: Vec::new(),
             next_poll: None,
-            held: BTreeSet::new(),
+            held: SortedSet::new(),
             starting: None,
-            started: BTreeSet::new(),
+            started: SortedSet::new(),
         }
     }
 }
@@ -132,7 +132,7 @@ pub struct Operation {
     /// Containers to be stopped before networks are made anew.
     busy: Vec<Busy>,
     remade: Vec<Arc<str>>,
-    recreated: BTreeSet<Arc<str>>,
+    recreated: SortedSet<Arc<str>>,
     grace: Option<SimDuration>,
     stepping: bool,
 }
@@ -235,7 +235,7 @@ impl ComposePlane {
         out: &mut Out,
     ) {
         let Some(host) = self.host else { return };
-        let mut seen: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut seen: SortedSet<Arc<str>> = SortedSet::new();
         for place in 0..operation.jobs.len() {
             let Some(service) = operation.jobs[place].service.clone() else {
                 continue;

@@ -1,6 +1,5 @@
 //! The order of a project's services.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use petgraph::algo::toposort;
@@ -8,6 +7,7 @@ use petgraph::graphmap::DiGraphMap;
 
 use crate::api::compose::project::Project;
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 
 /// Services with those first that others depend on; services at one depth come by name.
 /// A cycle cannot come here: the decoder refuses it with its place in the file.
@@ -15,7 +15,7 @@ use crate::base::arrange::Arrange;
 /// # Errors
 /// The name of a service on a cycle.
 pub fn start_order(project: &Project) -> Result<Vec<Arc<str>>, Arc<str>> {
-    let edges: BTreeMap<Arc<str>, Vec<Arc<str>>> = project
+    let edges: SortedMap<Arc<str>, Vec<Arc<str>>> = project
         .services
         .iter()
         .map(|(name, service)| (name.clone(), service.depends_on.keys().cloned().collect()))
@@ -30,15 +30,15 @@ pub fn start_order(project: &Project) -> Result<Vec<Arc<str>>, Arc<str>> {
 }
 
 /// How deep each name stands above those it depends on; all are at 0 if they go in a circle.
-pub fn depths(edges: &BTreeMap<Arc<str>, Vec<Arc<str>>>) -> BTreeMap<Arc<str>, u32> {
+pub fn depths(edges: &SortedMap<Arc<str>, Vec<Arc<str>>>) -> SortedMap<Arc<str>, u32> {
     depths_or_cycle(edges).unwrap_or_default()
 }
 
 fn depths_or_cycle(
-    edges: &BTreeMap<Arc<str>, Vec<Arc<str>>>,
-) -> Result<BTreeMap<Arc<str>, u32>, Arc<str>> {
+    edges: &SortedMap<Arc<str>, Vec<Arc<str>>>,
+) -> Result<SortedMap<Arc<str>, u32>, Arc<str>> {
     let names: Vec<&Arc<str>> = edges.keys().collect();
-    let index: BTreeMap<&str, u32> = names
+    let index: SortedMap<&str, u32> = names
         .iter()
         .enumerate()
         .map(|(at, name)| (&***name, at as u32))
@@ -55,7 +55,7 @@ fn depths_or_cycle(
     }
     let order = toposort(&graph, None).map_err(|cycle| names[cycle.node_id() as usize].clone())?;
     // Depth, then name: the order in which parallel work is done one after another.
-    let mut depth: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    let mut depth: SortedMap<Arc<str>, u32> = SortedMap::new();
     for at in order {
         let name = names[at as usize];
         let own = edges[name]

@@ -1,6 +1,5 @@
 //! From a service of the file to what the engine is told, and from that to what the machine runs.
 
-use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use crate::api::compose::service::{DependencyCondition, PullPolicy as Pull, Serv
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::swarm::service::{Mount, MountKind, PortProtocol};
 use crate::base::resources::ResourceVector;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
 use crate::des::fingerprint::Fingerprint;
@@ -61,7 +61,7 @@ pub fn config(project: &Project, service: &Service, number: u32, hash: u64) -> C
     ] {
         labels.insert(format!("{LABEL}{key}").into(), value.into());
     }
-    let mut networks = BTreeMap::new();
+    let mut networks = SortedMap::new();
     for key in &service.networks {
         let Some(network) = project.networks.get(key) else {
             continue;

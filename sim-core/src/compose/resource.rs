@@ -3,13 +3,13 @@
 //!
 //! Sources: moby `daemon/{create,names,network,volumes}.go`, `daemon/events/events.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::container::ContainerConfig;
 use crate::api::swarm::service::MountKind;
 use crate::base::id::Id;
 use crate::base::rng::stable_hash;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
@@ -84,7 +84,7 @@ impl ComposePlane {
                 && !mount.source.is_empty()
                 && !self.store.volumes.contains_key(&mount.source)
             {
-                self.create_volume(&mount.source, &BTreeMap::new(), ctx);
+                self.create_volume(&mount.source, &SortedMap::new(), ctx);
             }
         }
         let (project, service) = match one_off {
@@ -248,7 +248,7 @@ impl ComposePlane {
         &mut self,
         name: &Arc<str>,
         driver: &Arc<str>,
-        labels: &BTreeMap<Arc<str>, Arc<str>>,
+        labels: &SortedMap<Arc<str>, Arc<str>>,
         internal: bool,
         range: Option<Cidr>,
         ctx: &mut Context<'_>,
@@ -321,7 +321,7 @@ impl ComposePlane {
     pub(crate) fn create_volume(
         &mut self,
         name: &Arc<str>,
-        labels: &BTreeMap<Arc<str>, Arc<str>>,
+        labels: &SortedMap<Arc<str>, Arc<str>>,
         ctx: &Context<'_>,
     ) -> Response {
         if !self.store.volumes.contains_key(name) {
@@ -491,7 +491,7 @@ impl ComposePlane {
     }
 
     fn resource_event(&mut self, kind: &'static str, action: &str, name: &str, ctx: &Context<'_>) {
-        let (actor, attributes): (Arc<str>, BTreeMap<Arc<str>, Arc<str>>) = match kind {
+        let (actor, attributes): (Arc<str>, SortedMap<Arc<str>, Arc<str>>) = match kind {
             "network" => (
                 network_id(name, ctx.seed).into(),
                 [
@@ -516,7 +516,7 @@ impl ComposePlane {
         kind: &'static str,
         action: &str,
         actor: Arc<str>,
-        attributes: BTreeMap<Arc<str>, Arc<str>>,
+        attributes: SortedMap<Arc<str>, Arc<str>>,
         ctx: &Context<'_>,
     ) {
         if self.store.events.len() >= EVENTS_MAX {

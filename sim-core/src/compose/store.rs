@@ -1,10 +1,11 @@
 //! What the engine remembers of its containers, on disk: it survives a reboot of the host.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::api::compose::container::ContainerConfig;
 use crate::base::id::Id;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::table::Table;
 use crate::base::time::{SimDuration, SimTime};
@@ -195,7 +196,7 @@ pub struct Made {
     /// Driver: `bridge`, `local`, …
     pub driver: Arc<str>,
     /// Labels, sorted by key.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: SortedMap<Arc<str>, Arc<str>>,
     /// Whether containers cannot reach beyond it.
     pub internal: bool,
     /// A network's range: first address and length of the prefix; zero for volumes and for networks
@@ -217,7 +218,7 @@ pub struct EngineEvent {
     /// Identifier of the object.
     pub actor: Arc<str>,
     /// Facts about it, sorted by key.
-    pub attributes: BTreeMap<Arc<str>, Arc<str>>,
+    pub attributes: SortedMap<Arc<str>, Arc<str>>,
 }
 
 /// Events that can still be asked for. Source: moby `daemon/events/events.go` (eventsLimit).
@@ -237,9 +238,9 @@ pub struct Store {
     /// Services in the order in which they were first asked for (by name within one `up`).
     pub services: Vec<ServiceRow>,
     /// Networks that were made, by full name.
-    pub networks: BTreeMap<Arc<str>, Made>,
+    pub networks: SortedMap<Arc<str>, Made>,
     /// Volumes, by full name.
-    pub volumes: BTreeMap<Arc<str>, Made>,
+    pub volumes: SortedMap<Arc<str>, Made>,
     /// Images built here, by reference.
     pub built: Vec<Arc<str>>,
     /// What happened last, oldest first.

@@ -1,6 +1,5 @@
 //! What `docker inspect` and `docker ps` show of a container, made from the engine's rows.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::service::Restart;
@@ -8,6 +7,7 @@ use crate::api::health::HealthTest;
 use crate::api::swarm::service::MountKind;
 use crate::base::arrange::Arrange;
 use crate::base::rng::{Seed, Stream, stable_hash};
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
@@ -97,12 +97,12 @@ impl ComposePlane {
     }
 
     /// Networks that were made, by full name.
-    pub fn networks(&self) -> &BTreeMap<Arc<str>, Made> {
+    pub fn networks(&self) -> &SortedMap<Arc<str>, Made> {
         &self.store.networks
     }
 
     /// Volumes, by full name.
-    pub fn volumes(&self) -> &BTreeMap<Arc<str>, Made> {
+    pub fn volumes(&self) -> &SortedMap<Arc<str>, Made> {
         &self.store.volumes
     }
 
@@ -400,8 +400,8 @@ fn host_config(row: &ContainerRow) -> Value {
 const DEFAULT_SHM_BYTES: i64 = 64 << 20;
 
 /// Published ports as they were asked for, or as they are bound.
-fn bindings(row: &ContainerRow, bound: bool) -> BTreeMap<String, Value> {
-    let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+fn bindings(row: &ContainerRow, bound: bool) -> SortedMap<String, Value> {
+    let mut found: SortedMap<String, Vec<Value>> = SortedMap::new();
     for port in row.ports.iter() {
         let binding = |address: &str| {
             Value::object([
@@ -431,7 +431,7 @@ fn exposed(row: &ContainerRow) -> Value {
         .iter()
         .map(|port| format!("{}/{}", port.target, port.protocol));
     let declared = row.config.expose.iter().map(|port| format!("{port}/tcp"));
-    let all: BTreeMap<String, Value> = published
+    let all: SortedMap<String, Value> = published
         .chain(declared)
         .map(|port| (port, Value::map()))
         .collect();

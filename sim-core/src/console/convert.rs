@@ -15,9 +15,9 @@ pub mod write;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::manifest::detect::{self, Wishes};
 use crate::manifest::diagnostic::{Diagnostic, Severity};
 use crate::manifest::lines::Source;
@@ -82,7 +82,7 @@ pub struct Workload {
     /// Command.
     pub command: Option<Vec<String>>,
     /// Variables.
-    pub environment: BTreeMap<String, String>,
+    pub environment: SortedMap<String, String>,
     /// Ports.
     pub ports: Vec<Port>,
     /// Replicas.
@@ -100,7 +100,7 @@ pub struct Workload {
     /// Other names under which it is found.
     pub aliases: Vec<String>,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: SortedMap<String, String>,
     /// Keys of `deploy` that only Swarm reads, in canonical form.
     pub deploy: Vec<(&'static str, Value)>,
 }

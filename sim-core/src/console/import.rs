@@ -1,10 +1,10 @@
 //! `sim load`, `sim controllers` and `sim metric`: a live cluster's objects, the loops that act on
 //! them, and what those measure.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::kube::Request;
 use crate::kube::kinds::of_word;
@@ -76,7 +76,7 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
             ))
         })
         .collect();
-    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    let mut counts: SortedMap<String, u32> = SortedMap::new();
     let mut output = Output::default();
     for object in objects {
         let kind = object.str_at(&["kind"]).unwrap_or("").to_owned();

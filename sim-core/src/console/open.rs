@@ -1,11 +1,11 @@
 //! From files and options to a session that is ready to run: detection, checking, machines, and the
 //! command lines that deploy what was given.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
+use crate::base::sorted::SortedMap;
 use crate::des::choice::Choices;
 use crate::engine::command::{Answer, Command, FaultSpec, MachineSpec, Orchestrator};
 use crate::engine::history::History;
@@ -55,9 +55,9 @@ pub struct Experiment {
     /// Component flags.
     pub settings: Vec<(String, String)>,
     /// Variables for interpolation.
-    pub environment: BTreeMap<String, String>,
+    pub environment: SortedMap<String, String>,
     /// Choices that go another way than by default, by the orchestrator's name and their ordinal.
-    pub choices: BTreeMap<&'static str, BTreeMap<u64, u32>>,
+    pub choices: SortedMap<&'static str, SortedMap<u64, u32>>,
     /// Whether the run keeps a list of its choices.
     pub record_choices: bool,
 }
@@ -85,8 +85,8 @@ impl Experiment {
             seed,
             faults: Vec::new(),
             settings: Vec::new(),
-            environment: BTreeMap::new(),
-            choices: BTreeMap::new(),
+            environment: SortedMap::new(),
+            choices: SortedMap::new(),
             record_choices: false,
         }
     }

@@ -5,10 +5,10 @@
 //! ordinal. Both count alike, so an ordinal of a recording names the same choice in a scripted run,
 //! up to the first override.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::limits::MAX_CHOICES_RECORDED;
+use crate::base::sorted::SortedMap;
 use crate::des::fingerprint::Fingerprint;
 
 /// One choice that a run made.
@@ -28,7 +28,7 @@ pub struct Choices {
     count: u64,
     run: Fingerprint,
     /// Ordinal of a choice to the way it is to take.
-    script: Arc<BTreeMap<u64, u32>>,
+    script: Arc<SortedMap<u64, u32>>,
     record: Option<Vec<Choice>>,
     active: bool,
 }
@@ -41,7 +41,7 @@ impl Choices {
 
     /// The choices with these ordinals (0 is the run's first) go another way; all others take the
     /// default.
-    pub fn scripted(script: BTreeMap<u64, u32>) -> Self {
+    pub fn scripted(script: SortedMap<u64, u32>) -> Self {
         Self {
             script: Arc::new(script),
             active: true,
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn the_default_is_taken_unless_the_script_says_otherwise() {
         let mut plain = Choices::new();
-        let mut scripted = Choices::scripted(BTreeMap::from([(1, 2), (2, 5)]));
+        let mut scripted = Choices::scripted(SortedMap::from([(1, 2), (2, 5)]));
         scripted.start_recording();
         let run = |choices: &mut Choices| {
             [(4, 0), (3, 1), (2, 0)].map(|(n, d)| choices.choose("nine", n, d))

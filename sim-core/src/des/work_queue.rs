@@ -10,8 +10,7 @@
 //! Retry  -> add(key) is true -> schedule Sync{key}
 //! ```
 
-use std::collections::BTreeMap;
-
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::queue::Seq;
 
@@ -28,7 +27,7 @@ pub const DEFAULT_RETRY_BURST: u32 = 100;
 /// Which keys wait for a control loop, which it holds, and how often each failed.
 #[derive(Clone, Debug)]
 pub struct WorkQueue<K> {
-    entries: BTreeMap<K, Entry>,
+    entries: SortedMap<K, Entry>,
     back_off: BackOff,
     /// Shared by all keys; `None` where the loop's limiter is per key only.
     bucket: Option<TokenBucket>,
@@ -47,7 +46,7 @@ impl<K: Ord + Copy> WorkQueue<K> {
     pub fn new() -> Self {
         let bucket = TokenBucket::per_second(DEFAULT_RETRIES_PER_SECOND, DEFAULT_RETRY_BURST);
         Self {
-            entries: BTreeMap::new(),
+            entries: SortedMap::new(),
             back_off: BackOff::new(DEFAULT_BACK_OFF_BASE, DEFAULT_BACK_OFF_CAP),
             bucket: Some(bucket),
         }
@@ -56,7 +55,7 @@ impl<K: Ord + Copy> WorkQueue<K> {
     /// A queue whose limiter is per key only, with this back-off.
     pub const fn with_back_off(base: SimDuration, cap: SimDuration) -> Self {
         Self {
-            entries: BTreeMap::new(),
+            entries: SortedMap::new(),
             back_off: BackOff::new(base, cap),
             bucket: None,
         }
@@ -65,7 +64,7 @@ impl<K: Ord + Copy> WorkQueue<K> {
     /// A queue with this back-off per key and this bucket for all.
     pub const fn with_limits(base: SimDuration, cap: SimDuration, bucket: TokenBucket) -> Self {
         Self {
-            entries: BTreeMap::new(),
+            entries: SortedMap::new(),
             back_off: BackOff::new(base, cap),
             bucket: Some(bucket),
         }

@@ -4,9 +4,8 @@
 //! also the oracle of the counts. Looking costs as much as the cluster is large: soak runs do it,
 //! ordinary runs never.
 
-use std::collections::BTreeSet;
-
 use crate::base::resources::ResourceVector;
+use crate::base::sorted::SortedSet;
 use crate::kube::KubePlane;
 use crate::manifest::value::Value;
 use crate::substrate::cgroup::settings::Sharing;
@@ -34,7 +33,7 @@ pub fn breaches(world: &World) -> Vec<String> {
 /// No two sandboxes of a machine that have a network hold one address.
 fn addresses(world: &World, found: &mut Vec<String>) {
     for (machine, _) in world.substrate.machines() {
-        let mut taken = BTreeSet::new();
+        let mut taken = SortedSet::new();
         for (id, sandbox) in world.substrate.sandboxes_on(machine) {
             let own = sandbox.spec.network != Sharing::Host;
             // A pod's sandbox keeps its network while containers come and go; an engine's container
@@ -106,7 +105,7 @@ fn attachments(plane: &KubePlane, found: &mut Vec<String>) {
     if !documents.has_storage() {
         return;
     }
-    let mut taken = BTreeSet::new();
+    let mut taken = SortedSet::new();
     for (_, document) in documents.of("volumeattachments.storage.k8s.io") {
         let value = &document.value;
         let is_attached =

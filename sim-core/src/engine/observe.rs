@@ -1,10 +1,10 @@
 //! What is derived from a run by watching it: series for charts, convergence, and for each fault
 //! when it was noticed and when users were served as before. Nothing here is ever read by the run.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Notice;
@@ -221,14 +221,14 @@ impl Observer {
             shared: Some(self.series.len()),
             ..Roster::default()
         };
-        let mut series: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut series: SortedMap<&str, u32> = SortedMap::new();
         for (place, one) in (0..).zip(&self.series) {
             series.insert(&one.name, place);
         }
         let mut roster = Roster::default();
         let mut places = FxHashMap::default();
         let mut taken = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut seen = SortedSet::new();
         for (place, (key, distance)) in (0..).zip(plane.distances()) {
             let name = plane.workload_name(key, symbols);
             let of = name.and_then(|name| series.get(name.as_str()).copied());

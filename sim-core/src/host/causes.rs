@@ -1,9 +1,9 @@
 //! Graphs: what led to an event with what else came of it, and what waits for what in Compose files.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::service::DependencyCondition;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::console::open::PROJECT;
 use crate::des::queue::Seq;
@@ -39,7 +39,7 @@ pub fn causes(lab: &Lab, asked: &Why) -> Option<Graph> {
     let mut chain = world.trace.chain(end);
     chain.drain(..chain.len().saturating_sub(CHAIN_MAX));
     let first = chain.first()?.seq;
-    let mut children: BTreeMap<Seq, Vec<Seq>> = BTreeMap::new();
+    let mut children: SortedMap<Seq, Vec<Seq>> = SortedMap::new();
     for entry in world.trace.iter() {
         // Nothing is led to by what comes later, so that all before the chain can be passed over.
         if entry.cause >= first && entry.cause < entry.seq {

@@ -24,10 +24,10 @@ pub mod thaw;
 pub mod workload;
 pub mod write;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::name::Name;
+use crate::base::sorted::SortedMap;
 use crate::des::notice::Detail;
 use crate::manifest::value::Value;
 
@@ -177,7 +177,7 @@ pub struct ApiServer {
     /// Addresses and node ports of Services.
     allocations: service::Allocations,
     /// Draws made for names and addresses.
-    draws: BTreeMap<&'static str, u32>,
+    draws: SortedMap<&'static str, u32>,
     /// Whose request is being answered; none: the administrator's.
     who: Option<Arc<rbac::Who>>,
 }

@@ -20,10 +20,9 @@ pub mod etcd;
 mod leader;
 pub mod lease;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::base::name::{Name, Rule};
 use crate::base::rng::{Stream, stable_hash_parts};
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
@@ -165,7 +164,7 @@ struct Process {
 #[derive(Clone, Debug, Default)]
 pub struct ControlPlane {
     refused: u32,
-    lost_members: BTreeMap<MachineId, u32>,
+    lost_members: SortedMap<MachineId, u32>,
     commits: Vec<SimDuration>,
     answers: Vec<SimDuration>,
     etcd: etcd::Etcd,
@@ -173,9 +172,9 @@ pub struct ControlPlane {
     quorum: SimDuration,
     /// By how much the control machines' clocks differed at the last look, in microseconds.
     clocks_apart: u64,
-    starting: BTreeSet<MachineId>,
+    starting: SortedSet<MachineId>,
     /// When control machines were lost that have not come back.
-    fallen: BTreeMap<MachineId, SimTime>,
+    fallen: SortedMap<MachineId, SimTime>,
     /// The next look at the API servers' own Service, if it is to change something.
     look: Option<SimTime>,
     serving: Serving,
@@ -186,7 +185,7 @@ pub struct ControlPlane {
     controller_manager: Process,
     scheduler: Process,
     /// Machines that cannot reach the control plane for a reason of their own.
-    cut: BTreeSet<MachineId>,
+    cut: SortedSet<MachineId>,
     draws: u32,
 }
 
@@ -623,7 +622,7 @@ impl KubePlane {
             return;
         }
         let controls = ctx.machines.control_machines().iter().copied();
-        let listed: BTreeSet<MachineId> = controls
+        let listed: SortedSet<MachineId> = controls
             .filter(|machine| self.is_listed(*machine, ctx))
             .collect();
         let mut turn = Turn {

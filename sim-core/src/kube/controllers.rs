@@ -23,8 +23,7 @@ pub mod service_account;
 pub mod stateful_set;
 pub mod taint_eviction;
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 
 use super::apiserver::ApiServer;
@@ -60,9 +59,9 @@ use taint_eviction::TaintEviction;
 /// All loops and their queues.
 #[derive(Clone, Debug)]
 pub struct Controllers {
-    pending: BTreeSet<Key>,
+    pending: SortedSet<Key>,
     /// Keys whose worker waits for the client, each with a token taken for it.
-    blocked: BTreeSet<Key>,
+    blocked: SortedSet<Key>,
     deployment: DeploymentController,
     replica_set: ReplicaSetController,
     stateful_set: StatefulSetController,
@@ -71,9 +70,9 @@ pub struct Controllers {
     cron_job: CronJobController,
     autoscaler: AutoscalerController,
     /// Jobs whose pods changed: looked at together after a while.
-    batched: BTreeSet<Key>,
+    batched: SortedSet<Key>,
     /// Controllers that may have pods to take over.
-    adopting: BTreeSet<ReplicaSetId>,
+    adopting: SortedSet<ReplicaSetId>,
     endpoint_slice: EndpointSliceController,
     proxy: Proxy,
     node_lifecycle: NodeLifecycle,
@@ -81,7 +80,7 @@ pub struct Controllers {
     garbage_collector: GarbageCollector,
     pod_gc: PodGc,
     /// `minReadySeconds` of controllers that ask for any.
-    min_ready_s: BTreeMap<ReplicaSetId, i64>,
+    min_ready_s: SortedMap<ReplicaSetId, i64>,
     operators: Operators,
     distances: Distances,
 }
@@ -91,28 +90,28 @@ impl Default for Controllers {
         let settings = Settings::default();
         let limiter = Limiter::new(settings.kube_api_qps, settings.kube_api_burst);
         Self {
-            pending: BTreeSet::new(),
-            blocked: BTreeSet::new(),
+            pending: SortedSet::new(),
+            blocked: SortedSet::new(),
             deployment: DeploymentController::new(limiter),
             replica_set: ReplicaSetController {
                 limiter,
-                deletions: BTreeMap::new(),
-                refusals: BTreeMap::new(),
+                deletions: SortedMap::new(),
+                refusals: SortedMap::new(),
             },
             stateful_set: StatefulSetController::new(limiter),
             daemon_set: DaemonSetController::new(limiter),
             job: JobController::new(limiter),
             cron_job: CronJobController::default(),
             autoscaler: AutoscalerController::default(),
-            batched: BTreeSet::new(),
-            adopting: BTreeSet::new(),
+            batched: SortedSet::new(),
+            adopting: SortedSet::new(),
             endpoint_slice: EndpointSliceController::new(limiter),
             proxy: Proxy::default(),
             node_lifecycle: NodeLifecycle::default(),
             taint_eviction: TaintEviction::default(),
             garbage_collector: GarbageCollector::default(),
             pod_gc: PodGc::default(),
-            min_ready_s: BTreeMap::new(),
+            min_ready_s: SortedMap::new(),
             operators: Operators::default(),
             distances: Distances::default(),
         }

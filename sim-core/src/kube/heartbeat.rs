@@ -3,13 +3,13 @@
 //! computed. What the control plane concludes from it is the node lifecycle controller's.
 //! Sources: `pkg/kubelet/kubelet_node_status.go`, `staging/src/k8s.io/component-helpers/apimachinery/lease`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::kube::affinity::{Taint, TaintEffect};
 use crate::api::node::NodeSetup;
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -55,9 +55,9 @@ struct Heartbeat {
 /// All kubelets' heartbeats.
 #[derive(Clone, Debug, Default)]
 pub struct Heartbeats {
-    by_node: BTreeMap<NodeId, Heartbeat>,
+    by_node: SortedMap<NodeId, Heartbeat>,
     /// Silent nodes that the control plane still takes for ready.
-    unnoticed: BTreeSet<NodeId>,
+    unnoticed: SortedSet<NodeId>,
     /// Since when the node lifecycle controller's clocks run: what it saw before is forgotten.
     watched_from: SimTime,
 }
@@ -615,7 +615,7 @@ fn stated(
 }
 
 fn labels(host: &str, zone: &str, setup: &NodeSetup) -> Vec<(Arc<str>, Arc<str>)> {
-    let mut labels: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+    let mut labels: SortedMap<Arc<str>, Arc<str>> = SortedMap::new();
     let mut add = |key: &str, value: &str| labels.insert(key.into(), value.into());
     add("beta.kubernetes.io/arch", "amd64");
     add("beta.kubernetes.io/os", "linux");

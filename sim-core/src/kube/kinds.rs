@@ -4,8 +4,9 @@
 //! are kept once each for the life of the process, so that a kind is one pointer everywhere; which
 //! of them a cluster serves is told by its store ([`super::store::custom`]).
 
-use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
+
+use crate::base::sorted::SortedSet;
 
 /// Different custom kinds that one process keeps; a definition beyond them is refused.
 pub const CUSTOM_KINDS_MAX: usize = 4_096;
@@ -300,7 +301,7 @@ pub fn custom(
     short: &[&str],
     namespaced: bool,
 ) -> Option<&'static Kind> {
-    static KNOWN: Mutex<BTreeSet<&'static Kind>> = Mutex::new(BTreeSet::new());
+    static KNOWN: Mutex<SortedSet<&'static Kind>> = Mutex::new(SortedSet::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let found = known.iter().find(|one| {
         one.api_version == api_version

@@ -44,10 +44,10 @@ pub mod statics;
 pub mod stop;
 pub mod worker;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::store::paged::Paged;
 use crate::substrate::cgroup::settings::SandboxSpec;
@@ -142,13 +142,13 @@ pub struct Kubelets {
     lowered: [Vec<Option<(Arc<SandboxSpec>, Arc<[Lowered]>)>>; 2],
     /// Whether some pod takes something from ConfigMaps, Secrets or itself.
     takes: bool,
-    trouble: BTreeMap<MachineId, Trouble>,
+    trouble: SortedMap<MachineId, Trouble>,
     /// Machines whose container runtime answers nobody, and since when.
-    dead_runtimes: BTreeMap<MachineId, SimTime>,
+    dead_runtimes: SortedMap<MachineId, SimTime>,
     settings: Settings,
     /// Pods that were running before their machines were simulated, and until when what they were
     /// stands.
-    resuming: BTreeMap<PodId, SimTime>,
+    resuming: SortedMap<PodId, SimTime>,
     /// The nodes' eviction managers.
     pub evictions: Evictions,
     /// The nodes' image managers.
@@ -158,11 +158,11 @@ pub struct Kubelets {
     /// Pods that agents have from files.
     statics: Statics,
     /// Machines where pods wait until others that were put out for them have ended.
-    making_room: BTreeSet<MachineId>,
+    making_room: SortedSet<MachineId>,
     /// Machines that are being shut down.
     shutdowns: Shutdowns,
     /// Pods whose new size waits for room, by node.
-    deferred: BTreeMap<NodeId, BTreeSet<PodId>>,
+    deferred: SortedMap<NodeId, SortedSet<PodId>>,
 }
 
 impl Kubelets {

@@ -13,12 +13,12 @@
 
 pub mod agents;
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use crate::api::kube::container::Protocol;
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbols;
 use crate::kube::rows::PodId;
 use crate::kube::selector::{Labels, Selector};
@@ -145,7 +145,7 @@ struct Policy {
 #[derive(Clone, Debug, Default)]
 pub struct Policies {
     policies: Vec<Policy>,
-    namespaces: BTreeMap<Arc<str>, Labels>,
+    namespaces: SortedMap<Arc<str>, Labels>,
 }
 
 fn protocol(text: Option<&str>) -> &'static str {

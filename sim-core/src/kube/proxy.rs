@@ -6,13 +6,13 @@
 
 pub mod rules;
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use crate::api::kube::service::{PortTarget, ServiceKind, ServicePort};
 use crate::base::arrange::Arrange;
 use crate::base::name::{Name, Rule};
+use crate::base::sorted::SortedSet;
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::substrate::order::{Backend, BalanceMode, BalancerSpec, Entry, Order};
@@ -29,14 +29,14 @@ const PORTS_MAX: u32 = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Proxy {
     /// Services to be written.
-    changed: BTreeSet<ServiceId>,
+    changed: SortedSet<ServiceId>,
     /// When the last write was.
     last: Option<SimTime>,
     scheduled: bool,
     /// Ports programmed, by service slot: what is to be removed with the service.
-    programmed: std::collections::BTreeMap<ServiceId, u32>,
+    programmed: crate::base::sorted::SortedMap<ServiceId, u32>,
     /// Services that were removed.
-    removed: BTreeSet<ServiceId>,
+    removed: SortedSet<ServiceId>,
     /// Whether the write that is scheduled had to wait for the period.
     waited: bool,
 }

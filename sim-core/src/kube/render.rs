@@ -7,12 +7,12 @@ pub mod service;
 pub mod token;
 pub mod workload;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::labels::Selector;
 use crate::base::rng::{Seed, mix, stable_hash_parts, stable_key_with};
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimTime;
 use crate::manifest::value::Value;
@@ -304,7 +304,7 @@ impl View<'_> {
     }
 
     fn pods(&self, namespace: Option<&str>, selector: Option<&Selector>) -> Vec<Value> {
-        let mut of_template: BTreeMap<TemplateId, bool> = BTreeMap::new();
+        let mut of_template: SortedMap<TemplateId, bool> = SortedMap::new();
         let mut taken = |template: TemplateId| {
             *of_template.entry(template).or_insert_with(|| {
                 namespace.is_none_or(|wanted| wanted == self.namespace(template))

@@ -45,10 +45,10 @@ mod settings;
 pub mod touched;
 pub mod volumes;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::name::{Name, Rule};
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
@@ -159,12 +159,12 @@ pub struct Scheduler {
     scratch: Scratch,
     profiles: Vec<Arc<Profile>>,
     nominator: Nominator,
-    gated: BTreeSet<PodId>,
+    gated: SortedSet<PodId>,
     /// Pods that it has evicted and that, as far as it has heard, are still there.
-    victims: BTreeSet<PodId>,
+    victims: SortedSet<PodId>,
     demands: Vec<Option<Arc<Demand>>>,
     qualified: Vec<(Symbol, Symbol)>,
-    bindings: BTreeMap<PodId, Binding>,
+    bindings: SortedMap<PodId, Binding>,
     decisions: Decisions,
     client: Limiter,
     /// How often Services changed.
@@ -185,11 +185,11 @@ impl Default for Scheduler {
             scratch: Scratch::default(),
             profiles: vec![Arc::default()],
             nominator: Nominator::default(),
-            gated: BTreeSet::new(),
-            victims: BTreeSet::new(),
+            gated: SortedSet::new(),
+            victims: SortedSet::new(),
             demands: Vec::new(),
             qualified: Vec::new(),
-            bindings: BTreeMap::new(),
+            bindings: SortedMap::new(),
             decisions: Decisions::default(),
             client: Limiter::new(CLIENT_QPS, CLIENT_BURST),
             services: 0,

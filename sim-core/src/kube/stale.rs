@@ -12,9 +12,10 @@
 //! Sources: `staging/src/k8s.io/client-go/util/workqueue/default_rate_limiters.go`,
 //! `staging/src/k8s.io/apiserver/pkg/storage/cacher/cacher.go`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::base::name::{Name, Rule};
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::order::MachineId;
@@ -89,9 +90,9 @@ impl Watch {
 /// All troubled watches.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stale {
-    watches: BTreeMap<Reader, Watch>,
+    watches: SortedMap<Reader, Watch>,
     /// How often each key's write was refused since its last success.
-    refused: BTreeMap<Key, u32>,
+    refused: SortedMap<Key, u32>,
 }
 
 impl Stale {

@@ -13,10 +13,10 @@ pub mod pods;
 pub mod watched;
 pub mod workloads;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::table::Table;
 use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
@@ -105,16 +105,16 @@ pub struct Store {
     lonely: pods::LonelyPods,
     roster: u32,
     /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
-    orphans: BTreeMap<ReplicaSetId, Vec<PodId>>,
+    orphans: SortedMap<ReplicaSetId, Vec<PodId>>,
     terminating_namespaces: u32,
     /// Annotations that ReplicaSets got from their Deployment while they were its newest.
-    annotations: BTreeMap<ReplicaSetId, Value>,
+    annotations: SortedMap<ReplicaSetId, Value>,
     /// How much longer than usual etcd takes for a commit.
     pub(super) commit_delay: SimDuration,
     /// By how many microseconds the controller manager's clock is ahead.
     pub(super) controllers_ahead: i64,
     /// Volumes that are attached to nodes: the nodes' `status.volumesAttached`.
-    attached: BTreeSet<(Arc<str>, NodeId)>,
+    attached: SortedSet<(Arc<str>, NodeId)>,
 }
 
 impl Store {

@@ -4,7 +4,7 @@
 //! given back at the instant at which it is switched on. Caches and work queues go on being filled,
 //! as they do in a controller whose workers are stuck.
 
-use std::collections::BTreeSet;
+use crate::base::sorted::SortedSet;
 
 use super::event::{Event, Key};
 use super::rows::watched::WatchedKind;
@@ -41,7 +41,7 @@ pub const LOOPS: [&str; 21] = [
 /// Which loops are off, and the events that wait for them.
 #[derive(Clone, Debug, Default)]
 pub struct Switches {
-    off: BTreeSet<&'static str>,
+    off: SortedSet<&'static str>,
     held: Vec<Event>,
 }
 

@@ -1,8 +1,6 @@
 //! The control plane on a bench: real store, API server and controllers; a stand-in for scheduler
 //! and kubelets that binds in turn, makes a pod ready after two seconds, unless its image is `broken`, and ends it after one.
 
-use std::collections::BTreeMap;
-
 use super::event::Event;
 use super::kinds;
 use super::rows::pod::{Phase, PodStatus};
@@ -13,6 +11,7 @@ use super::{KubePlane, Refusal, Request, Response};
 use crate::api::node::NodeSetup;
 use crate::base::resources::ResourceVector;
 use crate::base::rng::Seed;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Notice;
@@ -37,7 +36,7 @@ struct Bench {
     machines: Substrate,
     symbols: Symbols,
     now: SimTime,
-    queue: BTreeMap<(SimTime, u64), Item>,
+    queue: SortedMap<(SimTime, u64), Item>,
     number: u64,
     trace: Vec<(SimTime, Notice)>,
     orders: Vec<Order>,
@@ -53,7 +52,7 @@ impl Bench {
             machines: Substrate::new(),
             symbols: Symbols::new(),
             now: SimTime::ZERO,
-            queue: BTreeMap::new(),
+            queue: SortedMap::new(),
             number: 0,
             trace: Vec::new(),
             orders: Vec::new(),
@@ -707,7 +706,7 @@ fn a_large_replica_set_is_created_at_the_clients_rate() {
     bench.create(&deployment(100, "nginx")).unwrap();
     bench.run(60);
     assert_eq!(bench.plane.store.pod_count(), 100);
-    let names: std::collections::BTreeSet<String> = bench
+    let names: crate::base::sorted::SortedSet<String> = bench
         .plane
         .store
         .pods()

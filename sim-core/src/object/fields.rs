@@ -4,9 +4,9 @@
 //! An element of a path is kept as it is written in `fieldsV1`: `f:replicas`, `k:{"name":"web"}`,
 //! `v:"blue"`, `i:0`. A set is a tree of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
 
@@ -16,7 +16,7 @@ const DEPTH_MAX: u32 = 200;
 /// A set of fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSet {
-    nodes: BTreeMap<Arc<str>, Node>,
+    nodes: SortedMap<Arc<str>, Node>,
 }
 
 /// What is known of one element: whether it is in the set itself, and what is below it.

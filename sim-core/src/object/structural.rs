@@ -14,9 +14,9 @@ pub mod validate;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::manifest::schema::table::ListType;
 use crate::manifest::value::Value;
 
@@ -103,7 +103,7 @@ pub struct Structural {
     /// `x-kubernetes-embedded-resource`.
     pub embedded: bool,
     /// `properties`.
-    pub properties: BTreeMap<Arc<str>, Structural>,
+    pub properties: SortedMap<Arc<str>, Structural>,
     /// `additionalProperties`.
     pub additional: Option<Additional>,
     /// `items`.
@@ -157,7 +157,7 @@ impl Structural {
             preserve: true,
             int_or_string: false,
             embedded: false,
-            properties: BTreeMap::new(),
+            properties: SortedMap::new(),
             additional: None,
             items: None,
             default: None,

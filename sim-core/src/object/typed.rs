@@ -12,9 +12,9 @@ pub mod remove;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::manifest::schema::table::{Field, ListType, Shape, kubernetes};
 use crate::manifest::value::Value;
 use crate::object::fields::{keyed, placed, valued};
@@ -177,7 +177,7 @@ impl<'s> Typed<'s> {
     /// place. Of items with one element the first is found.
     fn index<'v>(&self, atom: &Atom, items: &'v [Value]) -> Indexed<'v> {
         let mut order = Vec::with_capacity(items.len());
-        let mut first: BTreeMap<Arc<str>, &Value> = BTreeMap::new();
+        let mut first: SortedMap<Arc<str>, &Value> = SortedMap::new();
         for (index, item) in items.iter().enumerate() {
             let element = self
                 .element(atom, index, item)
@@ -192,7 +192,7 @@ impl<'s> Typed<'s> {
 /// A list by its elements.
 struct Indexed<'v> {
     order: Vec<Arc<str>>,
-    first: BTreeMap<Arc<str>, &'v Value>,
+    first: SortedMap<Arc<str>, &'v Value>,
 }
 
 /// The schema of every object's metadata.

@@ -6,7 +6,7 @@
 //! short, those last that `memory.low` and `memory.min` protect. Only what commands inside a
 //! container read and write is counted; what its program reads by itself is not modelled.
 
-use std::collections::BTreeMap;
+use crate::base::sorted::SortedMap;
 
 use super::cgroup::limits::PAGE;
 use super::disk::REQUEST;
@@ -89,7 +89,7 @@ impl Substrate {
             return;
         }
         // What may go of each: at first all above what is protected, then what is protected softly.
-        let mut parts: BTreeMap<ContainerId, [u64; 2]> = BTreeMap::new();
+        let mut parts: SortedMap<ContainerId, [u64; 2]> = SortedMap::new();
         for (container, cache) in &row.caches {
             let limits = self.container_limits(*container);
             let used = self.container_memory(*container, scope.now);

@@ -4,9 +4,9 @@
 //! Only what differs from what is below is kept. Nothing is kept for a file system that nobody
 //! wrote to.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::SimTime;
 
 /// What is at a path.
@@ -44,7 +44,7 @@ pub struct Entry {
 /// A tree of entries by their absolute paths in it, e.g. `/etc/passwd`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
-    entries: BTreeMap<Arc<str>, Entry>,
+    entries: SortedMap<Arc<str>, Entry>,
 }
 
 /// Size of a block on disk, in bytes.
@@ -150,8 +150,8 @@ impl Tree {
     }
 
     /// Names in a directory: those that are there, and those that are taken away.
-    pub fn names(&self, directory: &str) -> (BTreeSet<&str>, BTreeSet<&str>) {
-        let (mut there, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    pub fn names(&self, directory: &str) -> (SortedSet<&str>, SortedSet<&str>) {
+        let (mut there, mut gone) = (SortedSet::new(), SortedSet::new());
         for (path, entry) in &self.entries {
             let Some(rest) = below(path, directory) else {
                 continue;

@@ -4,13 +4,13 @@
 //! is the plane's affair; the plane hears of power through [`Upcall::MachineDown`] and
 //! [`Upcall::MachineUp`] and must not let its control loops know more than they could.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::bits::BitSet;
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
 use crate::base::rng::stable_hash;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
@@ -84,7 +84,7 @@ pub struct Machine {
     /// What stands under its containers.
     pub profile: Profile,
     /// What agents ask for of groups that belong to no sandbox, by path.
-    pub levels: Arc<BTreeMap<&'static str, GroupSettings>>,
+    pub levels: Arc<SortedMap<&'static str, GroupSettings>>,
     /// What its containers and its own threads want of its CPUs, in millionths of one.
     pub cpu_wanted: u64,
     /// The same, each within what its own limits allow.
@@ -94,21 +94,21 @@ pub struct Machine {
     /// Threads of its own that never sleep.
     pub hogs: u64,
     /// Containers that have reached their quota.
-    pub throttles: BTreeMap<ContainerId, Throttle>,
+    pub throttles: SortedMap<ContainerId, Throttle>,
     /// Waits of containers that had to wait for something: CPU, memory, disks.
-    pub stalls: BTreeMap<ContainerId, [Stall; 3]>,
+    pub stalls: SortedMap<ContainerId, [Stall; 3]>,
     /// Containers that take more and more memory.
-    pub leaks: BTreeMap<ContainerId, Leak>,
+    pub leaks: SortedMap<ContainerId, Leak>,
     /// When the next limit on memory is reached; [`SimTime::MAX`]: never.
     pub memory_due: SimTime,
     /// Kills for memory, by sandbox.
-    pub ooms: BTreeMap<SandboxId, OomCount>,
+    pub ooms: SortedMap<SandboxId, OomCount>,
     /// Bytes of its disk that a fault fills.
     pub filled: u64,
     /// Since when it does not reach its disks over the network.
     pub storage_cut: Option<SimTime>,
     /// Limits that somebody wrote over those that were asked for.
-    pub written: BTreeMap<GroupKey, Arc<Limits>>,
+    pub written: SortedMap<GroupKey, Arc<Limits>>,
     /// Whether it runs.
     pub power: Power,
     /// How often it has booted; the first time counts.
@@ -120,9 +120,9 @@ pub struct Machine {
     /// Processes that commands left behind in containers.
     pub tasks: TasksByContainer,
     /// Page cache and disk requests of containers whose commands used files.
-    pub caches: BTreeMap<ContainerId, Cache>,
+    pub caches: SortedMap<ContainerId, Cache>,
     /// When images came, by number.
-    pub images_since: Arc<BTreeMap<u32, SimTime>>,
+    pub images_since: Arc<SortedMap<u32, SimTime>>,
     /// Files that were written, on its own file system and in containers' layers and volumes.
     pub disk: Arc<Disk>,
     /// Ports taken on the machine, each with its holder.
@@ -199,22 +199,22 @@ impl Substrate {
             cpu_capped: 0,
             cpu_held: 0,
             hogs: 0,
-            throttles: BTreeMap::new(),
-            stalls: BTreeMap::new(),
-            leaks: BTreeMap::new(),
+            throttles: SortedMap::new(),
+            stalls: SortedMap::new(),
+            leaks: SortedMap::new(),
             memory_due: SimTime::MAX,
-            ooms: BTreeMap::new(),
+            ooms: SortedMap::new(),
             filled: 0,
             storage_cut: None,
             levels: Arc::default(),
-            written: BTreeMap::new(),
+            written: SortedMap::new(),
             power: Power::On { since: scope.now },
             boots: 1,
             images: BitSet::new(),
             images_bytes: 0,
             images_since: Arc::default(),
-            caches: BTreeMap::new(),
-            tasks: BTreeMap::new(),
+            caches: SortedMap::new(),
+            tasks: SortedMap::new(),
             disk: Arc::default(),
             ports: Vec::new(),
             connected: true,

@@ -5,13 +5,13 @@
 //! the machine has, or is getting for another image, is not transferred again. A disk that is full
 //! fails the pull at its end.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::base::hash::FxHashMap;
 use crate::base::id::Id;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
 
@@ -65,7 +65,7 @@ pub struct Images {
     by_layer: FxHashMap<String, u32>,
     by_text: FxHashMap<Symbol, u32>,
     by_canonical: FxHashMap<String, u32>,
-    declared: BTreeMap<String, Arc<Program>>,
+    declared: SortedMap<String, Arc<Program>>,
 }
 
 impl Images {

@@ -8,9 +8,9 @@
 //! The root is made by `pivot_root` into the merged overlay, not by `chroot`: the machine's own root
 //! is detached, so that no path leads back to it (runc `libcontainer/rootfs_linux.go`).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 
@@ -137,7 +137,7 @@ pub enum Change {
 /// Trees of one machine's disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
-    pub(super) trees: BTreeMap<Store, Tree>,
+    pub(super) trees: SortedMap<Store, Tree>,
 }
 
 impl Disk {
@@ -158,7 +158,7 @@ impl Disk {
             .then(|| Store::Memory(container, "".into()));
         let own = move |store: &Store| matches!(store, Store::Memory(of, _) if *of == container);
         from.into_iter()
-            .flat_map(|from| self.trees.range(from..))
+            .flat_map(|from| self.trees.since(&from))
             .take_while(move |(store, _)| own(store))
             .map(|(_, tree)| tree)
     }
@@ -167,7 +167,7 @@ impl Disk {
     pub fn shared_by(&self, owner: Owner) -> impl Iterator<Item = (&str, &Tree)> {
         let from = self.has_memory().then(|| Store::Shared(owner, "".into()));
         from.into_iter()
-            .flat_map(|from| self.trees.range(from..))
+            .flat_map(|from| self.trees.since(&from))
             .map_while(move |(store, tree)| match store {
                 Store::Shared(of, name) if *of == owner => Some((&**name, tree)),
                 _ => None,
@@ -395,8 +395,8 @@ impl Substrate {
     }
 
     /// Names in the directory at a spot.
-    pub fn names(&self, disk: &Disk, spot: &Spot, now: SimTime) -> BTreeSet<String> {
-        let mut all = BTreeSet::new();
+    pub fn names(&self, disk: &Disk, spot: &Spot, now: SimTime) -> SortedSet<String> {
+        let mut all = SortedSet::new();
         let tree = disk.tree(&spot.store);
         let (there, gone) = tree.map(|tree| tree.names(&spot.path)).unwrap_or_default();
         let opaque = tree.is_some_and(|tree| {
@@ -628,7 +628,7 @@ impl Substrate {
         running: Option<ContainerId>,
         now: SimTime,
     ) -> Vec<(char, String)> {
-        let mut all: BTreeMap<String, char> = BTreeMap::new();
+        let mut all: SortedMap<String, char> = SortedMap::new();
         let kind = |path: &str| match self.image_at(image, path) {
             Some(_) => 'C',
             None => 'A',
@@ -723,7 +723,7 @@ impl Substrate {
             tree.put(path, Kind::Directory { opaque: false }, now);
         }
         let disk = Disk {
-            trees: BTreeMap::from([(Store::Machine, tree)]),
+            trees: SortedMap::from([(Store::Machine, tree)]),
         };
         if *self.installed != disk {
             self.installed = Arc::new(disk);

@@ -6,9 +6,9 @@
 //! it, it stays as a zombie and counts for `pids.max`. Sources: `pid_namespaces(7)`, Linux
 //! `kernel/cgroup/pids.c`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 
 use super::container::Container;
@@ -341,7 +341,7 @@ impl Substrate {
 }
 
 /// What is kept for all containers of a machine.
-pub type TasksByContainer = BTreeMap<ContainerId, Tasks>;
+pub type TasksByContainer = SortedMap<ContainerId, Tasks>;
 
 /// A container's command line as it was told.
 fn words(row: &Container) -> impl Iterator<Item = &str> {

@@ -8,10 +8,10 @@
 //! A range gives its addresses in turn, so that one that has become free is not used again at once.
 //! A task for which a network has none left stays NEW until one becomes free.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::swarm::service::PublishMode;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::substrate::cgroup::settings::{Plug, SandboxSpec, Sharing};
 use crate::swarm::SwarmPlane;
 use crate::swarm::allocator::POOL_FIRST;
@@ -42,7 +42,7 @@ const LAST_HOST: u32 = 254;
 #[derive(Clone, Debug, Default)]
 struct Pool {
     last: u32,
-    used: BTreeSet<u32>,
+    used: SortedSet<u32>,
 }
 
 impl Pool {
@@ -62,10 +62,10 @@ impl Pool {
 /// What is given out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Addresses {
-    pools: BTreeMap<Arc<str>, Pool>,
-    tasks: BTreeMap<TaskId, Arc<[(Arc<str>, u32)]>>,
-    services: BTreeMap<ServiceId, Vec<(Arc<str>, u32)>>,
-    nodes: BTreeMap<(NodeId, Arc<str>), u32>,
+    pools: SortedMap<Arc<str>, Pool>,
+    tasks: SortedMap<TaskId, Arc<[(Arc<str>, u32)]>>,
+    services: SortedMap<ServiceId, Vec<(Arc<str>, u32)>>,
+    nodes: SortedMap<(NodeId, Arc<str>), u32>,
     /// How the sandbox of a task without networks is plugged in: one for all such tasks.
     plain: Option<Arc<SandboxSpec>>,
 }

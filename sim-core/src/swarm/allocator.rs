@@ -1,9 +1,8 @@
 //! The allocator: virtual addresses, published ports, and the step from NEW to PENDING.
 //! Source: swarmkit `manager/allocator`.
 
-use std::collections::BTreeSet;
-
 use crate::api::swarm::service::{EndpointMode, PortProtocol, PublishMode};
+use crate::base::sorted::SortedSet;
 use crate::base::time::SimDuration;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::state::{Message, TaskState};
@@ -26,9 +25,9 @@ pub const POOL_FIRST: u32 = 10 << 24;
 /// What waits to be allocated.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Allocator {
-    pub(crate) waiting: BTreeSet<TaskId>,
+    pub(crate) waiting: SortedSet<TaskId>,
     /// Tasks for which a network had no address left.
-    pub(crate) starved: BTreeSet<TaskId>,
+    pub(crate) starved: SortedSet<TaskId>,
 }
 
 impl SwarmPlane {
@@ -73,7 +72,7 @@ impl SwarmPlane {
         };
         let old_ports = object.ports.clone();
         let spec = object.spec.clone();
-        let mut used: BTreeSet<(PortProtocol, u16)> = self
+        let mut used: SortedSet<(PortProtocol, u16)> = self
             .store
             .services()
             .filter(|(other, _)| *other != service)

@@ -4,10 +4,10 @@
 //!
 //! Keys and digests are drawn, not computed: no certificate is behind them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::rng::Seed;
+use crate::base::sorted::SortedSet;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::control_api::{Code, Refusal, Response};
 use crate::swarm::identity::Identity;
@@ -42,13 +42,13 @@ pub(crate) struct Cluster {
     keys: u32,
     autolock: bool,
     /// Managers that booted with autolock on and wait for the key.
-    locked: BTreeSet<NodeId>,
+    locked: SortedSet<NodeId>,
     /// Nodes that were promoted and have not heard of it: they join the group when they do.
-    joining: BTreeSet<NodeId>,
+    joining: SortedSet<NodeId>,
     /// Former members of the group that a forced new cluster left behind.
-    expelled: BTreeSet<NodeId>,
+    expelled: SortedSet<NodeId>,
     /// Nodes that have left by themselves: their engines run on, without a swarm.
-    left: BTreeSet<NodeId>,
+    left: SortedSet<NodeId>,
     /// Whether the last manager has left: nobody has the swarm's state any more.
     over: bool,
 }

@@ -8,12 +8,12 @@ mod named;
 mod node;
 pub mod validate;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::api::swarm::service::{PublishMode, ServiceMode, ServiceSpec};
 use crate::api::swarm::stack::Stack;
+use crate::base::sorted::SortedMap;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::cluster;
 use crate::swarm::constraint;
@@ -71,7 +71,7 @@ pub enum Request {
         /// Its name.
         name: Arc<str>,
         /// Its labels.
-        labels: BTreeMap<Arc<str>, Arc<str>>,
+        labels: SortedMap<Arc<str>, Arc<str>>,
         /// What is in it; nothing for a network.
         data: Arc<str>,
     },
@@ -320,7 +320,7 @@ impl SwarmPlane {
             update_status: None,
             ports: Vec::new(),
             virtual_addresses: Vec::new(),
-            slots: BTreeMap::new(),
+            slots: SortedMap::new(),
             counts: Counts::default(),
             wanted: 0,
             made: 0,

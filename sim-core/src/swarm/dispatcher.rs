@@ -8,12 +8,10 @@
 //! beat k --period k (5 s +- 0.5 s)--> beat k+1 ...   expiry = last beat + 3 x its own period
 //! ```
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::base::id::Id;
 use crate::base::name::{Name, Rule};
 use crate::base::rng::{Stream, stable_hash};
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::{Context, PlaneOutbox};
@@ -81,7 +79,7 @@ pub(crate) struct Session {
     last_beat: SimTime,
     beats: u32,
     key: u64,
-    changed: BTreeSet<TaskId>,
+    changed: SortedSet<TaskId>,
     modifications: u32,
     assign_due: SimTime,
     assign_scheduled: bool,
@@ -102,7 +100,7 @@ impl Session {
             last_beat: now,
             beats: 0,
             key: stable_hash(hostname),
-            changed: BTreeSet::new(),
+            changed: SortedSet::new(),
             modifications: 0,
             assign_due: now,
             assign_scheduled: false,
@@ -129,7 +127,7 @@ impl Session {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reports {
     /// Nodes with the time at which their reports arrive.
-    nodes: BTreeMap<NodeId, SimTime>,
+    nodes: SortedMap<NodeId, SimTime>,
     /// The next round, if there is one.
     due: Option<SimTime>,
 }
@@ -515,8 +513,8 @@ impl SwarmPlane {
             return;
         }
         let arrives = ctx.now + self.way(node, false, ctx);
-        if let Entry::Vacant(place) = self.reports.nodes.entry(node) {
-            place.insert(arrives);
+        if !self.reports.nodes.contains_key(&node) {
+            self.reports.nodes.insert(node, arrives);
             self.next_reports(arrives, ctx.now, out);
         }
     }

@@ -3,7 +3,6 @@
 //!
 //! Rendered on demand from rows; fields that are not modelled are left out.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::health::{HealthCheck, HealthTest};
@@ -13,6 +12,7 @@ use crate::api::swarm::service::{
     ContainerSpec, EndpointMode, FailureAction, MountKind, PortProtocol, PublishMode,
     PublishedPort, RestartCondition, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig, UpdateOrder,
 };
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
@@ -637,7 +637,7 @@ fn amount_fields(amounts: &ResourceAmounts) -> Fields {
     fields
 }
 
-fn generic(amounts: &BTreeMap<Arc<str>, u64>) -> Value {
+fn generic(amounts: &SortedMap<Arc<str>, u64>) -> Value {
     let list = amounts.iter().map(|(kind, amount)| {
         object(vec![(
             "DiscreteResourceSpec",
@@ -647,7 +647,7 @@ fn generic(amounts: &BTreeMap<Arc<str>, u64>) -> Value {
     Value::list(list.collect())
 }
 
-fn labels(labels: &BTreeMap<Arc<str>, Arc<str>>) -> Value {
+fn labels(labels: &SortedMap<Arc<str>, Arc<str>>) -> Value {
     Value::object(labels.iter().map(|(key, value)| (key.clone(), text(value))))
 }
 

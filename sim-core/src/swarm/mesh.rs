@@ -11,12 +11,12 @@
 //! Modelled with memberlist's LAN defaults: a probe every second finds no answer within half a
 //! second, then the node is suspect for 4 s x max(1, log10 of the number of nodes), then dead.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::swarm::service::{EndpointMode, PublishMode};
 use crate::base::id::Id;
 use crate::base::rng::Stream;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
 use crate::substrate::net::wire::{WHOLE, Wire};
@@ -43,13 +43,13 @@ pub const SUSPICION: SimDuration = SimDuration::from_secs(4);
 /// Who is announced, and what was programmed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mesh {
-    announced: BTreeMap<ServiceId, BTreeMap<(NodeId, Id<AgentTask>), Receiver>>,
+    announced: SortedMap<ServiceId, SortedMap<(NodeId, Id<AgentTask>), Receiver>>,
     /// Whether peers have found a node dead, by the node's number; those behind the end live.
     dead: Vec<bool>,
-    due: BTreeSet<ServiceId>,
+    due: SortedSet<ServiceId>,
     /// How much longer a node's announcements take to its peers.
-    lags: BTreeMap<NodeId, SimDuration>,
-    keys: BTreeMap<(ServiceId, Face), u32>,
+    lags: SortedMap<NodeId, SimDuration>,
+    keys: SortedMap<(ServiceId, Face), u32>,
     next_key: u32,
 }
 
@@ -248,7 +248,7 @@ impl SwarmPlane {
             let receivers = self.mesh.announced.get(&service)?;
             receivers.contains_key(&(node, *id)).then_some(service)
         };
-        let services: BTreeSet<ServiceId> = session.agents.iter().filter_map(announced).collect();
+        let services: SortedSet<ServiceId> = session.agents.iter().filter_map(announced).collect();
         for service in services {
             self.rebalance(service, out);
         }
@@ -273,7 +273,7 @@ impl SwarmPlane {
         out: &mut PlaneOutbox<Event>,
     ) {
         self.mesh.due.remove(&service);
-        let mut wanted: BTreeMap<Face, BalancerSpec> = BTreeMap::new();
+        let mut wanted: SortedMap<Face, BalancerSpec> = SortedMap::new();
         if let Some(object) = self.store.service(service) {
             let backends = self.receivers(service);
             let name = object.short_name;
@@ -326,8 +326,9 @@ impl SwarmPlane {
         let gone: Vec<(ServiceId, Face)> = self
             .mesh
             .keys
-            .range((service, Face::Ingress(0))..=(service, Face::Inside))
+            .since(&(service, Face::Ingress(0)))
             .map(|(key, _)| *key)
+            .take_while(|(of, _)| *of == service)
             .filter(|(_, face)| !wanted.contains_key(face))
             .collect();
         for key in gone {

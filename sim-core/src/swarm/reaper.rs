@@ -1,9 +1,8 @@
 //! The task reaper: keeps a bounded history of each slot.
 //! Source: swarmkit `manager/orchestrator/taskreaper/task_reaper.go`.
 
-use std::collections::BTreeSet;
-
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedSet;
 use crate::base::time::SimDuration;
 use crate::substrate::PlaneOutbox;
 use crate::swarm::state::TaskState;
@@ -19,8 +18,8 @@ pub const MAX_DIRTY: usize = 1000;
 /// What the reaper has to look at.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reaper {
-    dirty: BTreeSet<(ServiceId, SlotKey)>,
-    cleanup: BTreeSet<TaskId>,
+    dirty: SortedSet<(ServiceId, SlotKey)>,
+    cleanup: SortedSet<TaskId>,
     scheduled: bool,
 }
 

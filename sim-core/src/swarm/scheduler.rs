@@ -8,9 +8,8 @@ pub mod filter;
 pub mod roster;
 pub mod spread;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::base::name::Name;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::substrate::{Context, PlaneOutbox};
@@ -36,8 +35,8 @@ pub const MONITOR_FAILURES: SimDuration = SimDuration::from_minutes(5);
 /// Tasks that wait for a node, and the debouncing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scheduler {
-    unassigned: BTreeSet<TaskId>,
-    preassigned: BTreeSet<TaskId>,
+    unassigned: SortedSet<TaskId>,
+    preassigned: SortedSet<TaskId>,
     tick_required: bool,
     debouncing_since: Option<SimTime>,
     last_commit: SimTime,
@@ -147,7 +146,7 @@ impl SwarmPlane {
 
     /// Places all tasks that wait, grouped by service and version of its specification.
     fn tick(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
-        let mut groups: BTreeMap<(ServiceId, TemplateId), Vec<TaskId>> = BTreeMap::new();
+        let mut groups: SortedMap<(ServiceId, TemplateId), Vec<TaskId>> = SortedMap::new();
         for task in std::mem::take(&mut self.scheduler.unassigned) {
             let Some(row) = self.store.tasks.get(task) else {
                 continue;

@@ -4,11 +4,11 @@
 //! Nothing is transactional: the first step that is refused ends a deployment, and what was done
 //! before stays. Nothing applies the file again later.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::swarm::stack::Stack;
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::substrate::image::tagged;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::control_api::{Code, Kind, Refusal, Request, Response, STACK_LABEL};
@@ -54,7 +54,7 @@ impl SwarmPlane {
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
     ) -> Result<(), String> {
-        let labels: BTreeMap<Arc<str>, Arc<str>> = [(Arc::from(STACK_LABEL), stack.name.clone())]
+        let labels: SortedMap<Arc<str>, Arc<str>> = [(Arc::from(STACK_LABEL), stack.name.clone())]
             .into_iter()
             .collect();
         for network in stack.networks.iter().filter(|network| network.external) {
@@ -147,7 +147,7 @@ impl SwarmPlane {
     fn create(
         &mut self,
         (kind, name, data): (Kind, &Arc<str>, &Arc<str>),
-        labels: &BTreeMap<Arc<str>, Arc<str>>,
+        labels: &SortedMap<Arc<str>, Arc<str>>,
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
     ) -> Result<Response, String> {
@@ -242,7 +242,7 @@ impl SwarmPlane {
 
     /// Names of all stacks with the number of their services.
     pub fn stacks(&self) -> Vec<(Arc<str>, u32)> {
-        let mut stacks: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+        let mut stacks: SortedMap<Arc<str>, u32> = SortedMap::new();
         for (_, service) in self.store.services() {
             if let Some(stack) = service.spec.labels.get(STACK_LABEL) {
                 *stacks.entry(stack.clone()).or_insert(0) += 1;

@@ -10,13 +10,13 @@
 
 pub mod count;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::api::swarm::service::{PublishMode, PublishedPort, ServiceMode, ServiceSpec};
 use crate::base::id::Id;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::table::Table;
 use crate::base::time::SimTime;
@@ -215,7 +215,7 @@ pub struct Service {
     /// Virtual addresses by network.
     pub virtual_addresses: Vec<(Arc<str>, u32)>,
     /// Tasks by slot.
-    pub slots: BTreeMap<SlotKey, Slot>,
+    pub slots: SortedMap<SlotKey, Slot>,
     /// Counts over its tasks.
     pub counts: Counts,
     /// Tasks it should have: replicas, or nodes that fit.
@@ -298,9 +298,9 @@ pub struct Node {
     /// What its operator wants of it.
     pub availability: Availability,
     /// Labels of the node object.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: SortedMap<Arc<str>, Arc<str>>,
     /// Labels of its engine.
-    pub engine_labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub engine_labels: SortedMap<Arc<str>, Arc<str>>,
     /// Operating system.
     pub os: Arc<str>,
     /// Architecture as the node reports it, e.g. `x86_64`.
@@ -318,17 +318,17 @@ pub struct Node {
     /// Memory it advertises, in bytes.
     pub memory_bytes: u64,
     /// Generic resources it advertises.
-    pub generic: BTreeMap<Arc<str>, u64>,
+    pub generic: SortedMap<Arc<str>, u64>,
     /// Reservations of its tasks.
     pub reserved: Reserved,
     /// Tasks on it that hold resources.
     pub active: u32,
     /// The same by service.
-    pub active_by_service: BTreeMap<ServiceId, u32>,
+    pub active_by_service: SortedMap<ServiceId, u32>,
     /// Host ports in use as (protocol and port).
-    pub host_ports: BTreeMap<(crate::api::swarm::service::PortProtocol, u16), u32>,
+    pub host_ports: SortedMap<(crate::api::swarm::service::PortProtocol, u16), u32>,
     /// Recent failures by service and version of its specification.
-    pub failures: BTreeMap<(ServiceId, u64), SmallVec<[SimTime; 4]>>,
+    pub failures: SortedMap<(ServiceId, u64), SmallVec<[SimTime; 4]>>,
     /// All its tasks, in no order.
     pub tasks: Vec<TaskId>,
 }
@@ -341,7 +341,7 @@ pub struct Reserved {
     /// Memory in bytes.
     pub memory_bytes: u64,
     /// Generic resources.
-    pub generic: BTreeMap<Arc<str>, u64>,
+    pub generic: SortedMap<Arc<str>, u64>,
 }
 
 impl Node {
@@ -367,7 +367,7 @@ pub struct Named {
     /// When it was made.
     pub created_at: SimTime,
     /// Labels.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: SortedMap<Arc<str>, Arc<str>>,
     /// What is in a secret or config; nothing for others.
     pub data: Arc<str>,
     /// A network's /24 as the number of its first address; zero for others.
@@ -408,17 +408,17 @@ pub struct Store {
     /// Tasks.
     pub tasks: Table<TaskRow>,
     services: Vec<Option<Arc<Service>>>,
-    service_names: BTreeMap<Arc<str>, ServiceId>,
+    service_names: SortedMap<Arc<str>, ServiceId>,
     nodes: Vec<Option<Arc<Node>>>,
     /// Places of nodes by host name, by number; none: a node has joined or gone since.
     name_ranks: Option<Arc<[u32]>>,
     templates: Vec<Arc<Template>>,
     /// Networks by name.
-    pub networks: BTreeMap<Arc<str>, Named>,
+    pub networks: SortedMap<Arc<str>, Named>,
     /// Secrets by name.
-    pub secrets: BTreeMap<Arc<str>, Named>,
+    pub secrets: SortedMap<Arc<str>, Named>,
     /// Configs by name.
-    pub configs: BTreeMap<Arc<str>, Named>,
+    pub configs: SortedMap<Arc<str>, Named>,
     /// Version of the last write.
     pub index: u64,
     /// Changes the loops have not seen.

@@ -1,6 +1,6 @@
 //! Swarm on machines, in a small loop that stands for the engine.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::*;
@@ -12,6 +12,7 @@ use crate::api::swarm::service::{
 };
 use crate::base::resources::ResourceVector;
 use crate::base::rng::Seed;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimTime;
 use crate::des::queue::{Queue, Seq};
 use crate::substrate::machine::MachineSpec;
@@ -37,7 +38,7 @@ struct Rig {
     plane: SwarmPlane,
     queue: Queue<Any>,
     notices: Vec<(SimTime, Notice)>,
-    names: BTreeMap<String, MachineId>,
+    names: SortedMap<String, MachineId>,
     events: u64,
     orders: VecDeque<Order>,
     upcalls: VecDeque<Upcall>,
@@ -59,7 +60,7 @@ impl Rig {
             plane: SwarmPlane::new(),
             queue: Queue::new(),
             notices: Vec::new(),
-            names: BTreeMap::new(),
+            names: SortedMap::new(),
             events: 0,
             orders: VecDeque::new(),
             upcalls: VecDeque::new(),
@@ -302,14 +303,14 @@ fn spec(name: &str, image: &str, replicas: u32) -> ServiceSpec {
     };
     ServiceSpec {
         name: name.into(),
-        labels: BTreeMap::new(),
+        labels: SortedMap::new(),
         mode: ServiceMode::Replicated { replicas },
         task: TaskSpec {
             container: ContainerSpec {
                 image: image.into(),
                 command: Vec::new(),
                 args: Vec::new(),
-                env: BTreeMap::new(),
+                env: SortedMap::new(),
                 health_check: None,
                 stop_grace_period: secs(10),
                 mounts: Vec::new(),

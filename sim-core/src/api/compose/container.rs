@@ -1,12 +1,12 @@
 //! What the engine is told of a container when it is created.
 //! Source: moby `api/types/container/config.go`, `hostconfig.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::service::{Port, Restart};
 use crate::api::health::HealthCheck;
 use crate::api::swarm::service::Mount;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 
 /// A container as it was asked for.
@@ -19,9 +19,9 @@ pub struct ContainerConfig {
     /// Command; absent: the image's.
     pub command: Option<Vec<Arc<str>>>,
     /// Variables by name.
-    pub environment: BTreeMap<Arc<str>, Arc<str>>,
+    pub environment: SortedMap<Arc<str>, Arc<str>>,
     /// Labels by key.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: SortedMap<Arc<str>, Arc<str>>,
     /// Host name; empty: the first twelve digits of the id.
     pub hostname: Arc<str>,
     /// User; empty: the image's.
@@ -45,7 +45,7 @@ pub struct ContainerConfig {
     /// `bridge`, `host`, `none`, `container:ID` or the first network's name; empty: `bridge`.
     pub network_mode: Arc<str>,
     /// Networks by full name, with the names under which others find it there.
-    pub networks: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    pub networks: SortedMap<Arc<str>, Vec<Arc<str>>>,
     /// What it may use.
     pub limits: ContainerLimits,
     /// Whether it has a terminal.

@@ -1,9 +1,9 @@
 //! A Compose project.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::service::Service;
+use crate::base::sorted::SortedMap;
 
 /// A project with its enabled services.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -11,17 +11,17 @@ pub struct Project {
     /// Project name; valid as such.
     pub name: Arc<str>,
     /// Enabled services by name.
-    pub services: BTreeMap<Arc<str>, Service>,
+    pub services: SortedMap<Arc<str>, Service>,
     /// Services that no active profile enables, by name.
-    pub disabled: BTreeMap<Arc<str>, Service>,
+    pub disabled: SortedMap<Arc<str>, Service>,
     /// Networks by key; `default` is among them if a service uses it.
-    pub networks: BTreeMap<Arc<str>, Resource>,
+    pub networks: SortedMap<Arc<str>, Resource>,
     /// Volumes by key.
-    pub volumes: BTreeMap<Arc<str>, Resource>,
+    pub volumes: SortedMap<Arc<str>, Resource>,
     /// Secrets by key.
-    pub secrets: BTreeMap<Arc<str>, Resource>,
+    pub secrets: SortedMap<Arc<str>, Resource>,
     /// Configs by key.
-    pub configs: BTreeMap<Arc<str>, Resource>,
+    pub configs: SortedMap<Arc<str>, Resource>,
     /// The author's own keys (`x-…`) of the top level, in canonical form, as a JSON object.
     pub extensions: Arc<str>,
 }

@@ -1,11 +1,11 @@
 //! A service of Compose.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::health::HealthCheck;
 use crate::api::resources::ResourceNeeds;
 use crate::api::swarm::service::{Mount, PortProtocol};
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 
 /// A service after normalisation.
@@ -22,15 +22,15 @@ pub struct Service {
     /// Command; absent: the image's.
     pub command: Option<Vec<Arc<str>>>,
     /// Variables by name; those without a value anywhere are left out.
-    pub environment: BTreeMap<Arc<str>, Arc<str>>,
+    pub environment: SortedMap<Arc<str>, Arc<str>>,
     /// Labels by key.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: SortedMap<Arc<str>, Arc<str>>,
     /// Published ports.
     pub ports: Vec<Port>,
     /// Ports that are only declared (`expose`).
     pub expose: Vec<u16>,
     /// What must be there first, by service name.
-    pub depends_on: BTreeMap<Arc<str>, Dependency>,
+    pub depends_on: SortedMap<Arc<str>, Dependency>,
     /// Health check; absent: the image's.
     pub health_check: Option<HealthCheck>,
     /// What happens after an exit. Default `No`.

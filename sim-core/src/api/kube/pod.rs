@@ -1,6 +1,5 @@
 //! Pods and the templates they are made from.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::kube::affinity::{Affinity, Toleration};
@@ -8,14 +7,15 @@ use crate::api::kube::container::Container;
 use crate::api::kube::spread::SpreadConstraint;
 use crate::api::kube::volume::Volume;
 use crate::api::resources::ResourceAmounts;
+use crate::base::sorted::SortedMap;
 
 /// What controllers stamp pods from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PodTemplate {
     /// Labels of each pod.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: SortedMap<Arc<str>, Arc<str>>,
     /// Annotations of each pod.
-    pub annotations: BTreeMap<Arc<str>, Arc<str>>,
+    pub annotations: SortedMap<Arc<str>, Arc<str>>,
     /// The pods themselves.
     pub spec: PodSpec,
 }
@@ -38,7 +38,7 @@ pub struct PodSpec {
     /// Node that the pod is bound to without a scheduler; absent: not bound.
     pub node_name: Option<Arc<str>>,
     /// Labels that the node must have.
-    pub node_selector: BTreeMap<Arc<str>, Arc<str>>,
+    pub node_selector: SortedMap<Arc<str>, Arc<str>>,
     /// Affinity rules.
     pub affinity: Affinity,
     /// Tolerations as written; admission adds the two of five minutes for not-ready and unreachable.

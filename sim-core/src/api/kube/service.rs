@@ -1,9 +1,9 @@
 //! Service, `v1`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::kube::container::Protocol;
+use crate::base::sorted::SortedMap;
 
 /// `spec` of a Service. Defaults: `pkg/apis/core/v1/defaults.go`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +13,7 @@ pub struct Service {
     /// Its ports.
     pub ports: Vec<ServicePort>,
     /// Labels of the pods behind it; absent: someone else writes its endpoints.
-    pub selector: Option<BTreeMap<Arc<str>, Arc<str>>>,
+    pub selector: Option<SortedMap<Arc<str>, Arc<str>>>,
     /// Virtual address.
     pub cluster_ip: ClusterIp,
     /// Whether pods that are not ready are answered with too.

@@ -1,14 +1,15 @@
 //! What else a task's container may be told: everything of `docker service create` that no loop of
 //! the swarm looks at, but that makes two tasks differ. Source: moby `api/types/swarm/container.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use crate::base::sorted::SortedMap;
 
 /// Fields of a container that the swarm only carries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ContainerOptions {
     /// Labels of the container, not of the service.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: SortedMap<Arc<str>, Arc<str>>,
     /// Host name inside; empty: the container's identifier.
     pub hostname: Arc<str>,
     /// Working directory; empty: the image's.
@@ -34,9 +35,9 @@ pub struct ContainerOptions {
     /// Options of the resolver.
     pub dns_options: Vec<Arc<str>>,
     /// Kernel settings of its namespaces.
-    pub sysctls: BTreeMap<Arc<str>, Arc<str>>,
+    pub sysctls: SortedMap<Arc<str>, Arc<str>>,
     /// Resource limits of its processes, soft and hard.
-    pub ulimits: BTreeMap<Arc<str>, (i64, i64)>,
+    pub ulimits: SortedMap<Arc<str>, (i64, i64)>,
     /// Capabilities given, sorted, e.g. `CAP_NET_ADMIN`.
     pub capabilities_add: Vec<Arc<str>>,
     /// Capabilities taken, sorted.
@@ -48,9 +49,9 @@ pub struct ContainerOptions {
     /// Where its output goes; absent: the daemon's default.
     pub log_driver: Option<LogDriver>,
     /// Where secrets are put that do not lie at `/run/secrets/NAME`, by secret.
-    pub secret_files: BTreeMap<Arc<str>, FileTarget>,
+    pub secret_files: SortedMap<Arc<str>, FileTarget>,
     /// Where configs are put that do not lie at `/NAME`, by config.
-    pub config_files: BTreeMap<Arc<str>, FileTarget>,
+    pub config_files: SortedMap<Arc<str>, FileTarget>,
     /// Whether the client sent its credentials for the registry along (`--with-registry-auth`).
     pub registry_auth: bool,
 }
@@ -61,7 +62,7 @@ pub struct LogDriver {
     /// Its name, e.g. `json-file`.
     pub name: Arc<str>,
     /// Its options.
-    pub options: BTreeMap<Arc<str>, Arc<str>>,
+    pub options: SortedMap<Arc<str>, Arc<str>>,
 }
 
 /// The file that a secret or config becomes.

@@ -1,11 +1,11 @@
 //! A service of Swarm. Defaults: SwarmKit `api/defaults/service.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::health::HealthCheck;
 use crate::api::resources::ResourceNeeds;
 use crate::api::swarm::options::ContainerOptions;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 
 /// A service's specification.
@@ -14,7 +14,7 @@ pub struct ServiceSpec {
     /// Full name, e.g. `voting_vote`.
     pub name: Arc<str>,
     /// Labels of the service.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: SortedMap<Arc<str>, Arc<str>>,
     /// How many tasks and where.
     pub mode: ServiceMode,
     /// What each task is.
@@ -77,7 +77,7 @@ pub struct ContainerSpec {
     /// Arguments (`command` of the file); empty: the image's.
     pub args: Vec<Arc<str>>,
     /// Variables by name.
-    pub env: BTreeMap<Arc<str>, Arc<str>>,
+    pub env: SortedMap<Arc<str>, Arc<str>>,
     /// Health check; absent: the image's.
     pub health_check: Option<HealthCheck>,
     /// Time between the stop signal and the kill. Default 10 s.

@@ -1,9 +1,9 @@
 //! A stack: what `docker stack deploy` makes from one file.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::swarm::service::ServiceSpec;
+use crate::base::sorted::SortedMap;
 
 /// A stack. All names carry the prefix `<stack>_` unless the file gives them in full.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ pub struct Stack {
     /// Secrets to create, by name.
     pub secrets: Vec<Arc<str>>,
     /// What is in the files of secrets and configs, by full name; absent where the file is unknown.
-    pub contents: BTreeMap<Arc<str>, Arc<str>>,
+    pub contents: SortedMap<Arc<str>, Arc<str>>,
 }
 
 /// A network of a stack.

@@ -3,12 +3,12 @@
 //! Source: `pkg/labels/selector.go` of apimachinery. Its refusals are kept word for word, `<nil>`
 //! where it has no field path included.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::labels::syntax::{label_value_errors, qualified_name_errors};
 use crate::base::labels::{Op, Requirement, Selector};
+use crate::base::sorted::SortedSet;
 
 pub(super) fn selector(text: &str) -> Result<Selector, String> {
     let mut parser = Parser {
@@ -165,12 +165,12 @@ impl Parser {
     }
 
     /// `(a,b)`. An empty place between commas is an empty value.
-    fn list(&mut self) -> Result<BTreeSet<String>, String> {
+    fn list(&mut self) -> Result<SortedSet<String>, String> {
         let opening = self.next();
         if opening != Token::Sign("(") {
             return Err(format!("found '{}' expected: '('", opening.text()));
         }
-        let mut values = BTreeSet::new();
+        let mut values = SortedSet::new();
         match self.peek() {
             Token::Sign(")") => {
                 self.next();
@@ -225,12 +225,12 @@ impl Parser {
         Ok(values)
     }
 
-    fn exact_value(&mut self) -> Result<BTreeSet<String>, String> {
+    fn exact_value(&mut self) -> Result<SortedSet<String>, String> {
         if matches!(self.peek(), Token::End | Token::Sign(",")) {
-            return Ok(BTreeSet::from([String::new()]));
+            return Ok(SortedSet::from([String::new()]));
         }
         match self.next() {
-            Token::Word(word) => Ok(BTreeSet::from([word])),
+            Token::Word(word) => Ok(SortedSet::from([word])),
             other => Err(format!("found '{}', expected: identifier", other.text())),
         }
     }

@@ -3,13 +3,13 @@
 //!
 //! Source: `docker/compose pkg/compose/reconcile.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::project::Resource;
 use crate::api::compose::service::Service;
 use crate::base::arrange::Arrange;
 use crate::base::id::Id;
+use crate::base::sorted::SortedMap;
 use crate::substrate::Context;
 
 use super::super::resource::Birth;
@@ -465,7 +465,7 @@ fn container_name(project: &str, service: &Service, number: u32) -> String {
     }
 }
 
-fn labels(project: &str, kind: &str, key: &str) -> BTreeMap<Arc<str>, Arc<str>> {
+fn labels(project: &str, kind: &str, key: &str) -> SortedMap<Arc<str>, Arc<str>> {
     [
         (format!("{}{kind}", lower::LABEL).into(), key.into()),
         (format!("{}project", lower::LABEL).into(), project.into()),

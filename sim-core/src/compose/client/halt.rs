@@ -3,13 +3,13 @@
 //!
 //! Source: `docker/compose pkg/compose/{stop,down,start,restart}.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::project::Project;
 use crate::api::compose::service::{Dependency, DependencyCondition};
 use crate::base::arrange::Arrange;
 use crate::base::id::Id;
+use crate::base::sorted::SortedMap;
 use crate::substrate::Context;
 
 use super::super::store::{ContainerRow, State, Then};
@@ -24,7 +24,7 @@ impl ComposePlane {
         let Some(project) = ctx.symbols.get(&part.project) else {
             return Vec::new();
         };
-        let mut found: BTreeMap<Arc<str>, Vec<(u32, Id<ContainerRow>)>> = BTreeMap::new();
+        let mut found: SortedMap<Arc<str>, Vec<(u32, Id<ContainerRow>)>> = SortedMap::new();
         for (id, row) in self.store.containers.iter() {
             if row.project == project && !row.is_one_off {
                 let service = ctx.symbols.text(row.service);
@@ -46,11 +46,11 @@ impl ComposePlane {
             job.depends_on = match (written, job.containers.first()) {
                 (Some(service), _) => service.depends_on.clone(),
                 (None, Some(id)) => self.labelled(*id),
-                (None, None) => BTreeMap::new(),
+                (None, None) => SortedMap::new(),
             };
             jobs.push(job);
         }
-        let edges: BTreeMap<Arc<str>, Vec<Arc<str>>> = jobs
+        let edges: SortedMap<Arc<str>, Vec<Arc<str>>> = jobs
             .iter()
             .map(|job| (job.name.clone(), job.depends_on.keys().cloned().collect()))
             .collect();
@@ -60,10 +60,10 @@ impl ComposePlane {
     }
 
     /// Dependencies as a container's label has them.
-    fn labelled(&self, id: Id<ContainerRow>) -> BTreeMap<Arc<str>, Dependency> {
+    fn labelled(&self, id: Id<ContainerRow>) -> SortedMap<Arc<str>, Dependency> {
         let key = format!("{}depends_on", lower::LABEL);
         let Some(label) = self.store.containers[id].config.labels.get(key.as_str()) else {
-            return BTreeMap::new();
+            return SortedMap::new();
         };
         label
             .split(',')
@@ -211,7 +211,7 @@ impl ComposePlane {
     ) {
         let project = operation.project.clone();
         let key = format!("{}project", lower::LABEL);
-        let own = |labels: &BTreeMap<Arc<str>, Arc<str>>| {
+        let own = |labels: &SortedMap<Arc<str>, Arc<str>>| {
             labels
                 .get(key.as_str())
                 .is_some_and(|name| *name == project.name)

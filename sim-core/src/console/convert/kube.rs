@@ -1,9 +1,8 @@
 //! Kubernetes manifests to workloads.
 
-use std::collections::BTreeMap;
-
 use super::{Check, Course, Draft, Lost, Mount, Port, Target, Test, Workload};
 use crate::base::quantity::Quantity;
+use crate::base::sorted::SortedMap;
 use crate::manifest::decode;
 use crate::manifest::lines::{Source, Span};
 use crate::manifest::scalar::Dialect;
@@ -49,14 +48,14 @@ pub fn read(files: &[Source], target: Target) -> (Draft, Vec<Workload>) {
             .map(|text| text.to_string())
             .unwrap_or_default()
     };
-    let mut maps: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let mut maps: SortedMap<String, SortedMap<String, String>> = SortedMap::new();
     for (_, node) in &objects {
         if text(node, &["kind"]) == "ConfigMap" {
             maps.insert(text(node, &["metadata", "name"]), pairs(node.get("data")));
         }
     }
     let mut workloads = Vec::new();
-    let mut selected: Vec<BTreeMap<String, String>> = Vec::new();
+    let mut selected: Vec<SortedMap<String, String>> = Vec::new();
     for (source, node) in &objects {
         let kind = text(node, &["kind"]);
         let name = text(node, &["metadata", "name"]);
@@ -112,7 +111,7 @@ fn lose(draft: &mut Draft, source: &Source, span: Span, what: String, why: &str)
     });
 }
 
-fn pairs(node: Option<&Node>) -> BTreeMap<String, String> {
+fn pairs(node: Option<&Node>) -> SortedMap<String, String> {
     node.and_then(Node::as_map)
         .unwrap_or_default()
         .iter()
@@ -139,7 +138,7 @@ fn pod(
     template: &Node,
     source: &Source,
     label: &str,
-    maps: &BTreeMap<String, BTreeMap<String, String>>,
+    maps: &SortedMap<String, SortedMap<String, String>>,
     workload: &mut Workload,
     draft: &mut Draft,
 ) {
@@ -394,7 +393,7 @@ fn mounts(
 fn service(
     node: &Node,
     source: &Source,
-    selected: &[BTreeMap<String, String>],
+    selected: &[SortedMap<String, String>],
     workloads: &mut [Workload],
     target: Target,
     draft: &mut Draft,
@@ -404,7 +403,7 @@ fn service(
         .and_then(Node::scalar_text)
         .unwrap_or_else(|| "".into());
     let selector = pairs(node.path(&["spec", "selector"]));
-    let fits = |labels: &BTreeMap<String, String>| {
+    let fits = |labels: &SortedMap<String, String>| {
         !selector.is_empty()
             && selector
                 .iter()

@@ -1,12 +1,12 @@
 //! Compose and stack files to workloads.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Check, Course, Draft, Lost, Mount, Port, Target, Test, Workload};
 use crate::api::compose::service::{DependencyCondition, Restart, Service};
 use crate::api::health::HealthTest;
 use crate::api::swarm::service::MountKind;
+use crate::base::sorted::SortedSet;
 use crate::manifest::compose::loaded::{OtherFiles, Variables};
 use crate::manifest::compose::port::protocol_word;
 use crate::manifest::compose::project::{Setting, load_compose};
@@ -78,7 +78,7 @@ pub fn read(
     let Some(project) = loaded.model else {
         return (draft, Vec::new());
     };
-    let awaited: BTreeSet<&Arc<str>> = project
+    let awaited: SortedSet<&Arc<str>> = project
         .services
         .values()
         .flat_map(|service| &service.depends_on)
@@ -115,7 +115,7 @@ fn texts(words: &Option<Vec<Arc<str>>>) -> Option<Vec<String>> {
 }
 
 fn workload(service: &Service, is_awaited: bool, is_stack: bool) -> Workload {
-    let pairs = |map: &std::collections::BTreeMap<Arc<str>, Arc<str>>| {
+    let pairs = |map: &crate::base::sorted::SortedMap<Arc<str>, Arc<str>>| {
         map.iter()
             .map(|(key, value)| (key.to_string(), value.to_string()))
             .collect()

@@ -1,8 +1,7 @@
 //! Workloads to YAML.
 
-use std::collections::BTreeMap;
-
 use super::{Check, Course, Target, Test, Workload};
+use crate::base::sorted::SortedMap;
 use crate::manifest::value::{Map, Value};
 use crate::object::print::{yaml, yaml_as_stored};
 
@@ -295,7 +294,7 @@ fn service(name: &str, workload: &Workload) -> Value {
 
 /// A stack or a Compose file.
 fn services(workloads: &[Workload], is_stack: bool) -> Value {
-    let mut volumes: BTreeMap<String, Value> = BTreeMap::new();
+    let mut volumes: SortedMap<String, Value> = SortedMap::new();
     let services: Vec<(String, Value)> = workloads
         .iter()
         .map(|workload| {
@@ -324,7 +323,7 @@ fn one(workload: &Workload, is_stack: bool) -> Value {
     if let Some(words) = &workload.command {
         map.insert("command", list(words));
     }
-    let pairs = |pairs: &BTreeMap<String, String>| {
+    let pairs = |pairs: &SortedMap<String, String>| {
         Value::object(
             pairs
                 .iter()

@@ -4,7 +4,6 @@
 //! For lists, an update either removes and then adds (labels, hosts, sysctls, ulimits), or adds and
 //! then removes (groups and name servers, which also end up sorted).
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use super::flags::Parsed;
 use super::service_spec::{number, pair};
 use crate::api::swarm::options::{ContainerOptions, FileTarget, LogDriver};
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::console::Output;
 
 /// Sets what `create` was given.
@@ -123,7 +123,7 @@ fn texts(values: &[&str]) -> Vec<Arc<str>> {
     values.iter().map(|text| (*text).into()).collect()
 }
 
-fn map(values: &[&str]) -> BTreeMap<Arc<str>, Arc<str>> {
+fn map(values: &[&str]) -> SortedMap<Arc<str>, Arc<str>> {
     values.iter().map(|text| pair(text)).collect()
 }
 

@@ -1,6 +1,5 @@
 //! `docker secret|config|network|volume …`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::container::resource;
@@ -9,6 +8,7 @@ use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::words::{ago, short};
 use super::{ask, each, manager as swarm, unknown_command};
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::console::{Output, Session};
 use crate::swarm::control_api::{Kind, Request, Response};
 
@@ -221,7 +221,7 @@ fn create(
     data: &Arc<str>,
     parsed: &Parsed,
 ) -> Result<Output, Output> {
-    let labels: BTreeMap<Arc<str>, Arc<str>> = parsed
+    let labels: SortedMap<Arc<str>, Arc<str>> = parsed
         .values("label")
         .into_iter()
         .map(|label| label.split_once('=').unwrap_or((label, "")))

@@ -150,7 +150,7 @@ fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
 }
 
 fn holds(view: &NodeView, node: &Node, key: &str, value: &str) -> bool {
-    let label = |labels: &std::collections::BTreeMap<Arc<str>, Arc<str>>| {
+    let label = |labels: &crate::base::sorted::SortedMap<Arc<str>, Arc<str>>| {
         labelled(value, |key| labels.get(key).map(|text| &**text))
     };
     match key {

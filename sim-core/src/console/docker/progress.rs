@@ -3,11 +3,10 @@
 //!
 //! A terminal would redraw these lines; here they are printed once, as they last stood.
 
-use std::collections::BTreeMap;
-
 use super::swarm;
 use super::words::ellipsis;
 use crate::api::swarm::service::ServiceMode;
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
@@ -214,8 +213,8 @@ fn count(plane: &SwarmPlane, id: ServiceId) -> Count {
 
 /// One task of each slot, without those on nodes that are down: lowest desired state, then lowest
 /// state, wins.
-fn shown_tasks(plane: &SwarmPlane, id: ServiceId) -> BTreeMap<SlotKey, TaskId> {
-    let mut shown = BTreeMap::new();
+fn shown_tasks(plane: &SwarmPlane, id: ServiceId) -> SortedMap<SlotKey, TaskId> {
+    let mut shown = SortedMap::new();
     let Some(service) = plane.store.service(id) else {
         return shown;
     };

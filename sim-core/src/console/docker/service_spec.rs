@@ -1,7 +1,6 @@
 //! `docker service create`, and readers of values that `create` and `update` share.
 //! Source: docker/cli `cli/command/service/{create,opts}.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::flags::{Grammar, Parsed, parse};
@@ -16,6 +15,7 @@ use crate::api::swarm::service::{
     TaskSpec, UpdateConfig, UpdateOrder,
 };
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
 use crate::substrate::image::tagged;
@@ -55,14 +55,14 @@ pub fn blank(name: &str, image: &str) -> ServiceSpec {
     };
     ServiceSpec {
         name: name.into(),
-        labels: BTreeMap::new(),
+        labels: SortedMap::new(),
         mode: ServiceMode::Replicated { replicas: 1 },
         task: TaskSpec {
             container: ContainerSpec {
                 image: image.into(),
                 command: Vec::new(),
                 args: Vec::new(),
-                env: BTreeMap::new(),
+                env: SortedMap::new(),
                 health_check: None,
                 stop_grace_period: SimDuration::from_secs(10),
                 mounts: Vec::new(),

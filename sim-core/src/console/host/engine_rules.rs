@@ -1,9 +1,8 @@
 //! Rules that Docker's engine writes: its chains in `filter`, `nat` and `raw`.
 //! Source: moby `integration/network/bridge/iptablesdoc`, `daemon/libnetwork/drivers/bridge`.
 
-use std::collections::BTreeSet;
-
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedSet;
 use crate::engine::command::Orchestrator;
 use crate::substrate::net::filter::{Cidr, Match, Rule, Ruleset, Table, Target};
 use crate::substrate::order::Entry;
@@ -275,7 +274,7 @@ fn nat(place: &Place<'_>, bridges: &[Bridge], ports: &[Published], swarm: bool, 
 }
 
 /// Ports that the mesh publishes, each once.
-fn mesh_ports(place: &Place<'_>) -> BTreeSet<u16> {
+fn mesh_ports(place: &Place<'_>) -> SortedSet<u16> {
     let balancers = place.world.substrate.balancers();
     balancers
         .filter_map(|(_, row)| match row.entry {

@@ -1,7 +1,6 @@
 //! One machine as a person on it sees it: the substrate's rows under their owners' names.
 
-use std::collections::BTreeMap;
-
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimTime;
 use crate::console::docker::container::row::Engine;
 use crate::engine::command::Orchestrator;
@@ -37,9 +36,9 @@ pub struct Place<'a> {
     /// Now.
     pub now: SimTime,
     /// Sandboxes of known owners.
-    pub units: BTreeMap<SandboxId, Unit>,
+    pub units: SortedMap<SandboxId, Unit>,
     /// Identifiers of containers.
-    pub ids: BTreeMap<ContainerId, String>,
+    pub ids: SortedMap<ContainerId, String>,
 }
 
 const KUBERNETES: &[Agent] = &[
@@ -90,8 +89,8 @@ impl<'a> Place<'a> {
             world,
             machine,
             now,
-            units: BTreeMap::new(),
-            ids: BTreeMap::new(),
+            units: SortedMap::new(),
+            ids: SortedMap::new(),
         };
         match world.orchestrator {
             Orchestrator::Kubernetes => place.pods(),

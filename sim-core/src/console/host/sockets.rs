@@ -2,9 +2,8 @@
 //!
 //! Only listening sockets are modelled: requests are a flow without connections of their own.
 
-use std::collections::BTreeSet;
-
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedSet;
 use crate::console::Output;
 use crate::engine::command::Orchestrator;
 use crate::substrate::cgroup::settings::Sharing;
@@ -150,7 +149,7 @@ fn sockets(sight: &Sight<'_>) -> Vec<Socket> {
         }
     }
     // Published ports are held by a process of the engine.
-    let mut ports: BTreeSet<(u16, &'static str)> = BTreeSet::new();
+    let mut ports: SortedSet<(u16, &'static str)> = SortedSet::new();
     if world.orchestrator == Orchestrator::Compose
         && let Some(row) = world.substrate.machine(place.machine)
     {

@@ -1,7 +1,6 @@
 //! Namespaces on the command line: `lsns` and `nsenter`.
 
-use std::collections::BTreeMap;
-
+use crate::base::sorted::SortedMap;
 use crate::console::Output;
 use crate::console::table::Table;
 use crate::substrate::namespace::Kind;
@@ -41,7 +40,7 @@ pub fn lsns(sight: &Sight<'_>, words: &[&str]) -> Output {
     };
     let of = after("-p", "--task").and_then(|text| text.parse::<u32>().ok());
     // Namespace → number of processes and the one with the lowest number.
-    let mut found: BTreeMap<(u32, Kind), (u32, Process)> = BTreeMap::new();
+    let mut found: SortedMap<(u32, Kind), (u32, Process)> = SortedMap::new();
     for process in procfs::visible(sight) {
         if of.is_some_and(|pid| procfs::number(sight, &process) != pid) {
             continue;

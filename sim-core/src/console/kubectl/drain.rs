@@ -1,7 +1,6 @@
 //! `kubectl drain`. Source: `k8s.io/kubectl/pkg/drain`, `k8s.io/kubectl/pkg/cmd/drain`.
 
-use std::collections::BTreeMap;
-
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::apiserver::Request;
 use crate::manifest::value::Value;
@@ -48,8 +47,8 @@ enum Verdict {
 #[derive(Default)]
 struct Chosen {
     pods: Vec<Value>,
-    warnings: BTreeMap<String, Vec<String>>,
-    refusals: BTreeMap<String, Vec<String>>,
+    warnings: SortedMap<String, Vec<String>>,
+    refusals: SortedMap<String, Vec<String>>,
 }
 
 /// `drain NODE…`.

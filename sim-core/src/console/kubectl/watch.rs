@@ -8,10 +8,9 @@
 //! has converged. What was before the present is found by replaying the run from its last snapshot,
 //! so that the store keeps no old versions of objects.
 
-use std::collections::BTreeMap;
-
 use crate::base::arrange::Arrange;
 use crate::base::labels::Selector;
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::engine::command::Orchestrator;
 use crate::engine::history::History;
@@ -83,7 +82,7 @@ pub struct Seen {
 #[derive(Clone, Debug)]
 pub struct Watcher {
     scope: Scope,
-    known: BTreeMap<(String, String), Value>,
+    known: SortedMap<(String, String), Value>,
     revision: u32,
 }
 
@@ -130,7 +129,7 @@ impl Watcher {
         }
         self.revision = view.store.revision();
         let objects = self.scope.objects(view)?;
-        let mut now: BTreeMap<(String, String), Value> =
+        let mut now: SortedMap<(String, String), Value> =
             objects.into_iter().map(|one| (key(&one), one)).collect();
         let mut seen = Vec::new();
         let uid = |object: &Value| object.str_at(&["metadata", "uid"]).map(str::to_owned);

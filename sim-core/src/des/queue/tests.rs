@@ -1,6 +1,5 @@
-use std::collections::BTreeMap;
-
 use super::*;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 
 fn at(micros: u64) -> SimTime {
@@ -72,7 +71,7 @@ fn time_does_not_pass_over_an_event() {
 /// Every operation agrees with a sorted map, in the queue and in its snapshots.
 #[test]
 fn it_agrees_with_a_sorted_map() {
-    type Model = BTreeMap<(SimTime, Seq), u16>;
+    type Model = SortedMap<(SimTime, Seq), u16>;
     fn drain(queue: &mut Queue<u16>, model: &Model) {
         assert_eq!(queue.len(), model.len());
         assert_eq!(queue.iter_unordered().count(), model.len());

@@ -1,12 +1,12 @@
 //! Addresses and node ports of Services.
 //! Sources: `pkg/registry/core/service/ipallocator`, `portallocator`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::api::kube::object::KubeSpec;
 use crate::api::kube::service::{ClusterIp, Service, ServiceKind, ServicePort};
 use crate::base::rng::{Seed, Stream, stable_hash_parts};
+use crate::base::sorted::SortedSet;
 use crate::manifest::decode::kube::decode_value;
 use crate::manifest::value::Value;
 
@@ -26,8 +26,8 @@ const PORT_LOWER: u16 = 86;
 /// What has been given out.
 #[derive(Clone, Debug, Default)]
 pub struct Allocations {
-    addresses: Arc<BTreeSet<u32>>,
-    ports: Arc<BTreeSet<u16>>,
+    addresses: Arc<SortedSet<u32>>,
+    ports: Arc<SortedSet<u16>>,
 }
 
 /// A Service's addresses and ports after allocation.
@@ -196,7 +196,7 @@ impl Allocations {
 }
 
 /// A port by chance from the upper part of the range, else the first free one of the lower part.
-fn free_port(taken: &mut BTreeSet<u16>, stream: &mut Stream) -> Option<u16> {
+fn free_port(taken: &mut SortedSet<u16>, stream: &mut Stream) -> Option<u16> {
     let upper = PORT_FIRST + PORT_LOWER;
     let count = PORT_LAST - upper + 1;
     let start = u16::try_from(stream.below(u32::from(count))).expect("below 2768");

@@ -1,6 +1,5 @@
 //! From decoded manifests to what rows keep: templates with their sums, selectors, amounts.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::kube::affinity::{TaintEffect, Toleration, TolerationOperator};
@@ -10,6 +9,7 @@ use crate::api::kube::pod::{PodSpec, PodTemplate as ApiTemplate};
 use crate::api::resources::ResourceAmounts;
 use crate::api::selector::{LabelSelector, Operator};
 use crate::base::resources::ResourceVector;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
 use crate::kube::rows::node::{TAINT_NOT_READY, TAINT_UNREACHABLE};
@@ -20,7 +20,7 @@ use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
 /// Labels or annotations as rows keep them.
-pub fn labels(map: &BTreeMap<Arc<str>, Arc<str>>) -> Labels {
+pub fn labels(map: &SortedMap<Arc<str>, Arc<str>>) -> Labels {
     map.iter()
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()

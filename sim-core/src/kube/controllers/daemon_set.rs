@@ -4,11 +4,11 @@
 pub mod placement;
 pub mod update;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::name::Name;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
 use crate::kube::event::{Event, Key};
@@ -52,7 +52,7 @@ struct Pass {
     /// Nodes by name, with what they make of the set's pods.
     nodes: Vec<(NodeId, Fit)>,
     /// The set's pods by node.
-    pods: BTreeMap<NodeId, Vec<PodId>>,
+    pods: SortedMap<NodeId, Vec<PodId>>,
 }
 
 impl DaemonSetController {
@@ -383,7 +383,7 @@ impl Pass {
             .into_iter()
             .map(|(_, node)| (node, fit(row.template, &tolerations, node, turn)))
             .collect();
-        let mut pods: BTreeMap<NodeId, Vec<PodId>> = BTreeMap::new();
+        let mut pods: SortedMap<NodeId, Vec<PodId>> = SortedMap::new();
         for (pod, found) in turn.store.pods_of(id) {
             if found.phase.is_terminal() && found.is_terminating() {
                 continue;

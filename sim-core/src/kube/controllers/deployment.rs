@@ -5,11 +5,11 @@ pub mod arithmetic;
 pub mod create;
 pub mod progress;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::name::Name;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
@@ -31,7 +31,7 @@ pub struct DeploymentController {
     /// Its client's rate limiter.
     pub limiter: Limiter,
     /// ReplicaSets that the API server refused: how many in a row.
-    refusals: BTreeMap<DeploymentId, u32>,
+    refusals: SortedMap<DeploymentId, u32>,
 }
 
 impl DeploymentController {
@@ -39,7 +39,7 @@ impl DeploymentController {
     pub const fn new(limiter: Limiter) -> Self {
         Self {
             limiter,
-            refusals: BTreeMap::new(),
+            refusals: SortedMap::new(),
         }
     }
 

@@ -1,9 +1,8 @@
 //! The disruption controller: how many pods of a budget may be evicted now.
 //! Source: `pkg/controller/disruption/disruption.go`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::base::name::Name;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -188,7 +187,7 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
 
 /// Sum of the sizes of the distinct controllers, and whether a pod has none.
 fn expected(pods: &[PodId], turn: &Turn<'_, '_>) -> Result<(i64, bool), String> {
-    let mut sets: BTreeSet<ReplicaSetId> = BTreeSet::new();
+    let mut sets: SortedSet<ReplicaSetId> = SortedSet::new();
     let mut unmanaged = false;
     for pod in pods {
         match turn.store.pod(*pod).and_then(|row| row.owner) {
@@ -198,7 +197,7 @@ fn expected(pods: &[PodId], turn: &Turn<'_, '_>) -> Result<(i64, bool), String> 
             None => unmanaged = true,
         }
     }
-    let mut deployments: BTreeMap<DeploymentId, i64> = BTreeMap::new();
+    let mut deployments: SortedMap<DeploymentId, i64> = SortedMap::new();
     let mut sum = 0_i64;
     for set in sets {
         let Some(row) = turn.store.replica_set(set) else {

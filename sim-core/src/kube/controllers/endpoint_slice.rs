@@ -4,11 +4,11 @@
 //! Sources: `pkg/controller/endpointslice/endpointslice_controller.go`,
 //! `staging/src/k8s.io/endpointslice/utils.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::limiter::Limiter;
@@ -114,7 +114,7 @@ impl EndpointSliceController {
         if row.not_before > turn.now() {
             return Some(row.not_before);
         }
-        let mut endpoints: BTreeMap<u32, Endpoint> = (*row.endpoints).clone();
+        let mut endpoints: SortedMap<u32, Endpoint> = (*row.endpoints).clone();
         let before = row.endpoints.clone();
         let dirty = if row.dirty_all {
             self.all_pods(row, turn)

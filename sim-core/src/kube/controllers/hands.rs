@@ -3,9 +3,10 @@
 //! key is not looked at again (upstream's expectations).
 //! Sources: `pkg/controller/controller_utils.go`, `pkg/controller/{daemon,job}`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::base::name::{Name, SUFFIX_COUNT, Suffix};
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -61,10 +62,10 @@ pub struct Hands {
     /// Its client's rate limiter.
     pub limiter: Limiter,
     actor: Actor,
-    plans: BTreeMap<ReplicaSetId, VecDeque<PodPlan>>,
-    deletions: BTreeMap<PodId, ReplicaSetId>,
+    plans: SortedMap<ReplicaSetId, VecDeque<PodPlan>>,
+    deletions: SortedMap<PodId, ReplicaSetId>,
     /// Refused creations: how many in a row, and when the next may be tried.
-    refusals: BTreeMap<ReplicaSetId, (u32, SimTime)>,
+    refusals: SortedMap<ReplicaSetId, (u32, SimTime)>,
 }
 
 impl Hands {
@@ -73,9 +74,9 @@ impl Hands {
         Self {
             limiter,
             actor,
-            plans: BTreeMap::new(),
-            deletions: BTreeMap::new(),
-            refusals: BTreeMap::new(),
+            plans: SortedMap::new(),
+            deletions: SortedMap::new(),
+            refusals: SortedMap::new(),
         }
     }
 

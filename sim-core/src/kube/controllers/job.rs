@@ -10,9 +10,9 @@ pub mod failure;
 pub mod status;
 pub mod success;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
@@ -431,7 +431,7 @@ impl JobController {
         order.sort_by_key(|pod| rank(*pod, turn));
         if pass.part.indexed {
             // The pod that would be given up last keeps its index.
-            let mut seen = BTreeSet::new();
+            let mut seen = SortedSet::new();
             for pod in order.into_iter().rev() {
                 let index = turn.store.pod(pod).and_then(|row| index_of(row, turn));
                 let valid = index.is_some_and(|index| {
@@ -666,7 +666,7 @@ pub fn vanished(pod: PodId, row: &PodRow, owner: ReplicaSetId, turn: &mut Turn<'
 }
 
 /// Indexes of active pods.
-fn active_indexes(pass: &Pass, turn: &Turn<'_, '_>) -> BTreeMap<i64, PodId> {
+fn active_indexes(pass: &Pass, turn: &Turn<'_, '_>) -> SortedMap<i64, PodId> {
     let row = |pod: &PodId| Some((index_of(turn.store.pod(*pod)?, turn)?, *pod));
     pass.active.iter().filter_map(row).collect()
 }

@@ -2,10 +2,9 @@
 //! nodes tainted; NoExecute taints pass a rate-limited queue for each zone.
 //! Source: `pkg/controller/nodelifecycle/node_lifecycle_controller.go`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::api::kube::affinity::{Taint, TaintEffect};
 use crate::base::name::{Name, Rule};
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -103,11 +102,11 @@ struct Zone {
 #[derive(Clone, Debug, Default)]
 pub struct NodeLifecycle {
     /// By the text of the zone's key.
-    zones: BTreeMap<String, Zone>,
+    zones: SortedMap<String, Zone>,
     /// Every zone is lost: nothing is evicted.
     all_lost: bool,
     /// Ticks that are scheduled.
-    ticks: BTreeSet<SimTime>,
+    ticks: SortedSet<SimTime>,
     /// Time of the next look at the queues that is scheduled.
     poll: Option<SimTime>,
 }
@@ -234,7 +233,7 @@ impl NodeLifecycle {
     pub fn tick(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         self.ticks.retain(|tick| *tick > now);
-        let mut counts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        let mut counts: SortedMap<String, (u64, u64)> = SortedMap::new();
         let mut nodes: Vec<(NodeId, String)> = Vec::new();
         for (id, row) in turn.store.nodes() {
             let zone = turn.ctx.symbols.text(row.zone).to_owned();

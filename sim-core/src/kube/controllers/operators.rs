@@ -16,11 +16,11 @@
 
 pub mod plan;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::name::Name;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::apiserver::{ApiServer, Propagation, Refusal, Request, known, read};
 use crate::kube::event::{Event, Key};
@@ -49,9 +49,9 @@ const COMPONENT: &str = "operator";
 pub struct Operators {
     plans: Vec<Arc<Operator>>,
     /// Objects that are to be looked at.
-    dirty: BTreeSet<DocumentKey>,
+    dirty: SortedSet<DocumentKey>,
     /// Refusals in a row, and when the object is tried again.
-    failed: BTreeMap<DocumentKey, (u32, SimTime)>,
+    failed: SortedMap<DocumentKey, (u32, SimTime)>,
     /// When the pass is due that is scheduled.
     due: Option<SimTime>,
 }
@@ -303,7 +303,7 @@ fn reconcile(
         return Ok(());
     }
     let mut scope = Scope::new(parent.clone());
-    let mut wanted: BTreeSet<DocumentKey> = BTreeSet::new();
+    let mut wanted: SortedSet<DocumentKey> = SortedSet::new();
     let mut complete = true;
     for child in &plan.children {
         match child.wanted(&scope) {
@@ -378,13 +378,13 @@ fn prune(
     plan: &Operator,
     kind: &Kind,
     parent: &Value,
-    wanted: &BTreeSet<DocumentKey>,
+    wanted: &SortedSet<DocumentKey>,
     apiserver: &mut ApiServer,
     turn: &mut Turn<'_, '_>,
 ) -> Result<(), Refusal> {
     let uid = parent.str_at(&["metadata", "uid"]).unwrap_or("");
     let mut gone = Vec::new();
-    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut seen: SortedSet<String> = SortedSet::new();
     for child in &plan.children {
         let (version, name) = child.kind();
         let Some(found) = turn.store.kind_of_object(version, name) else {

@@ -2,10 +2,9 @@
 //! Source: `pkg/controller/podgc/gc_controller.go`. Unscheduled pods that are being deleted need no
 //! look: the API server removes them at once.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::base::arrange::Arrange;
 use crate::base::name::Rule;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::event::Event;
@@ -22,11 +21,11 @@ const QUARANTINE: SimDuration = SimDuration::from_secs(40);
 #[derive(Clone, Debug, Default)]
 pub struct PodGc {
     /// Missing nodes and since when they are known to be missing.
-    missing: BTreeMap<NodeId, Option<SimTime>>,
+    missing: SortedMap<NodeId, Option<SimTime>>,
     /// Nodes declared out of service.
     out_of_service: Vec<NodeId>,
     /// Pods that have ended.
-    ended: BTreeSet<PodId>,
+    ended: SortedSet<PodId>,
     scheduled: Option<SimTime>,
 }
 

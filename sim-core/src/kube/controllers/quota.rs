@@ -4,10 +4,9 @@
 
 pub mod scope;
 
-use std::collections::BTreeMap;
-
 use crate::base::name::Name;
 use crate::base::quantity::Quantity;
+use crate::base::sorted::SortedMap;
 use crate::kube::apiserver::template::limits;
 use crate::kube::kinds::KINDS;
 use crate::kube::rows::WatchedId;
@@ -101,7 +100,7 @@ fn spec<'a>(template: TemplateId, turn: &'a Turn<'_, '_>) -> &'a Value {
 }
 
 /// What a pod counts for, by resource of a quota; amounts in thousandths.
-fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> BTreeMap<&'static str, i64> {
+fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> SortedMap<&'static str, i64> {
     let template = turn.store.template(template);
     let requests = &template.requests;
     let limits = limits(&template.spec);
@@ -125,7 +124,7 @@ fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> BTreeMap<&'static str
     .into()
 }
 
-fn hard(document: &Value) -> BTreeMap<String, i64> {
+fn hard(document: &Value) -> SortedMap<String, i64> {
     document
         .path(&["spec", "hard"])
         .and_then(Value::as_map)
@@ -147,10 +146,10 @@ fn hard(document: &Value) -> BTreeMap<String, i64> {
 /// How much of each limited resource the namespace uses, in thousandths.
 fn usage(
     id: WatchedId,
-    hard: &BTreeMap<String, i64>,
+    hard: &SortedMap<String, i64>,
     turn: &Turn<'_, '_>,
-) -> BTreeMap<String, i64> {
-    let mut used: BTreeMap<String, i64> = hard.keys().map(|key| (key.clone(), 0)).collect();
+) -> SortedMap<String, i64> {
+    let mut used: SortedMap<String, i64> = hard.keys().map(|key| (key.clone(), 0)).collect();
     let Some(row) = turn.store.watched(id) else {
         return used;
     };

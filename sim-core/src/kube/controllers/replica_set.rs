@@ -7,10 +7,10 @@
 
 pub mod ranking;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::name::Name;
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::event::{Event, Key};
@@ -36,9 +36,9 @@ pub struct ReplicaSetController {
     /// Its client's rate limiter.
     pub limiter: Limiter,
     /// Deletions decided and not yet carried out, and for whom.
-    pub deletions: BTreeMap<PodId, ReplicaSetId>,
+    pub deletions: SortedMap<PodId, ReplicaSetId>,
     /// What the API server has refused.
-    pub refusals: BTreeMap<ReplicaSetId, Refused>,
+    pub refusals: SortedMap<ReplicaSetId, Refused>,
 }
 
 /// Creations or deletions that were refused.
@@ -356,8 +356,8 @@ const fn source(kind: OwnerKind) -> &'static str {
 }
 
 /// Active pods of all ReplicaSets of the same Deployment, by node. Nothing without a Deployment.
-fn neighbours(id: ReplicaSetId, turn: &Turn<'_, '_>) -> BTreeMap<NodeId, u32> {
-    let mut counts = BTreeMap::new();
+fn neighbours(id: ReplicaSetId, turn: &Turn<'_, '_>) -> SortedMap<NodeId, u32> {
+    let mut counts = SortedMap::new();
     let owner = turn.store.replica_set(id).and_then(|row| row.owner);
     let Some(deployment) = owner.and_then(|owner| turn.store.deployment(owner)) else {
         return counts;
@@ -374,7 +374,7 @@ fn neighbours(id: ReplicaSetId, turn: &Turn<'_, '_>) -> BTreeMap<NodeId, u32> {
 
 fn candidate(
     pod: PodId,
-    neighbours: &BTreeMap<NodeId, u32>,
+    neighbours: &SortedMap<NodeId, u32>,
     turn: &Turn<'_, '_>,
 ) -> Candidate<PodId> {
     let row = turn.store.pod(pod).expect("an active pod is there");

@@ -1,8 +1,7 @@
 //! The controller manager starts anew: what was in memory is gone, everything is listed and every
 //! key is looked at once. Decisions that were not carried out are taken again from what is there.
 
-use std::collections::BTreeSet;
-
+use crate::base::sorted::SortedSet;
 use crate::kube::event::Key;
 use crate::kube::rows::watched::WatchedPart;
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
@@ -62,7 +61,7 @@ impl Controllers {
 
     /// Finds dependents whose owners went while nobody looked.
     fn list_left_behind(&mut self, turn: &mut Turn<'_, '_>) {
-        let mut keys: BTreeSet<Key> = BTreeSet::new();
+        let mut keys: SortedSet<Key> = SortedSet::new();
         for (_, row) in turn.store.replica_sets() {
             if let Some(owner) = row
                 .owner
@@ -72,7 +71,7 @@ impl Controllers {
             }
         }
         keys.extend(turn.store.orphaned().map(Key::OrphanedPods));
-        let mut missing: BTreeSet<NodeId> = BTreeSet::new();
+        let mut missing: SortedSet<NodeId> = SortedSet::new();
         for (_, row) in turn.store.pods() {
             missing.extend(row.node.filter(|node| turn.store.node(*node).is_none()));
         }

@@ -4,10 +4,10 @@
 pub mod claims;
 pub mod identity;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::name::{Name, Suffix};
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
@@ -35,7 +35,7 @@ pub struct StatefulSetController {
     /// Its hands, and its client's rate limiter.
     pub hands: Hands,
     /// The pod that each set waits for, so that it is noted once.
-    waits: BTreeMap<ReplicaSetId, PodId>,
+    waits: SortedMap<ReplicaSetId, PodId>,
 }
 
 /// One pass's view of a set.
@@ -68,7 +68,7 @@ impl StatefulSetController {
                 },
                 limiter,
             ),
-            waits: BTreeMap::new(),
+            waits: SortedMap::new(),
         }
     }
 
@@ -438,7 +438,7 @@ impl Pass {
         update: Symbol,
         turn: &Turn<'_, '_>,
     ) -> Self {
-        let mut by_ordinal: BTreeMap<i64, PodId> = BTreeMap::new();
+        let mut by_ordinal: SortedMap<i64, PodId> = SortedMap::new();
         for (pod, found) in turn.store.pods_of(id) {
             if let Some(ordinal) = ordinal_of(found, &row, turn) {
                 by_ordinal.insert(ordinal, pod);

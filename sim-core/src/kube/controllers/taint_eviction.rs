@@ -1,10 +1,9 @@
 //! The taint eviction controller: pods that do not, or no longer, tolerate a NoExecute taint of
 //! their node are deleted. Source: `pkg/controller/tainteviction/taint_eviction.go`.
 
-use std::collections::BTreeMap;
-
 use crate::api::kube::affinity::{Taint, TaintEffect, Toleration};
 use crate::base::name::Rule;
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::event::Event;
@@ -55,7 +54,7 @@ struct Timer {
 /// The controller.
 #[derive(Clone, Debug, Default)]
 pub struct TaintEviction {
-    timers: BTreeMap<PodId, Timer>,
+    timers: SortedMap<PodId, Timer>,
 }
 
 impl TaintEviction {

@@ -9,9 +9,9 @@
 //! Sources: `pkg/kubelet/kubelet_pods.go` (`makeEnvironmentVariables`),
 //! `pkg/volume/{configmap,secret,projected,downwardapi}`, `pkg/volume/util/atomic_writer.go`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedSet;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::PodId;
 use crate::kube::rows::read;
@@ -175,7 +175,7 @@ pub fn refresh(worker: &mut Worker, desk: &Desk<'_, '_>) {
 impl Kubelets {
     /// ConfigMaps and Secrets were written: pods whose volumes are made of them see it at their next
     /// sync.
-    pub fn sources_written(&self, written: &BTreeSet<DocumentKey>, desk: &mut Desk<'_, '_>) {
+    pub fn sources_written(&self, written: &SortedSet<DocumentKey>, desk: &mut Desk<'_, '_>) {
         if !self.takes {
             return;
         }

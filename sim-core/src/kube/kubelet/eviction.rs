@@ -13,11 +13,11 @@ pub mod limits;
 pub mod rank;
 pub mod settings;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::name::{Name, Rule};
 use crate::base::quantity::{Format, Quantity};
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
@@ -87,12 +87,12 @@ impl Manager {
 /// All nodes' managers that have something to do.
 #[derive(Clone, Debug, Default)]
 pub struct Evictions {
-    nodes: BTreeMap<NodeId, Manager>,
+    nodes: SortedMap<NodeId, Manager>,
     /// Nodes whose pressure changed and whose status does not say so yet.
     changed: Vec<NodeId>,
     /// The most that the containers of a machine can use, those counted that started since it was
     /// found out. Nothing is lost with it.
-    bounds: BTreeMap<MachineId, Bound>,
+    bounds: SortedMap<MachineId, Bound>,
 }
 
 impl Evictions {

@@ -10,11 +10,10 @@
 //! `pkg/kubelet/kubelet_pods.go` (`makeEnvironmentVariables`), `pkg/fieldpath/fieldpath.go`,
 //! `pkg/api/v1/resource/helpers.go`, `third_party/forked/golang/expansion`.
 
-use std::collections::BTreeMap;
-
 use crate::base::base64;
 use crate::base::quantity::Quantity;
 use crate::base::rng::stable_hash_parts;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimTime;
 use crate::kube::rows::read;
 use crate::manifest::value::Value;
@@ -38,7 +37,7 @@ pub struct Ground<'a> {
 }
 
 /// One file: its text and its mode.
-type Files = BTreeMap<String, (String, u16)>;
+type Files = SortedMap<String, (String, u16)>;
 
 impl Ground<'_> {
     /// An object as it was taken, and since when it is so.
@@ -57,7 +56,7 @@ impl Ground<'_> {
 }
 
 /// Texts of an object by key.
-fn data(object: &Value, resource: &str) -> BTreeMap<String, String> {
+fn data(object: &Value, resource: &str) -> SortedMap<String, String> {
     let list = |field: &str| {
         let map = object.get(field).and_then(Value::as_map);
         map.into_iter().flat_map(|map| map.iter())
@@ -265,7 +264,7 @@ pub fn variables(
     service: &dyn Fn(&str) -> Option<String>,
     ground: &Ground<'_>,
 ) -> Vec<(String, String)> {
-    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    let mut all: SortedMap<String, String> = SortedMap::new();
     for from in read::list(container, &["envFrom"]) {
         let prefix = from.str_at(&["prefix"]).unwrap_or("");
         for (word, resource) in [("configMapRef", "configmaps"), ("secretRef", "secrets")] {

@@ -16,11 +16,11 @@
 //! Not modelled: `imageMaximumGCAge`, which is off by default; collection of dead containers, which
 //! are forgotten when the next one is made.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::name::{Name, Rule};
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
@@ -135,7 +135,7 @@ struct Manager {
     /// When the agent started; none: with its machine.
     started: Option<SimTime>,
     /// Images that were seen at a look, by their full names.
-    records: BTreeMap<Arc<str>, Record>,
+    records: SortedMap<Arc<str>, Record>,
     /// When containers of an image last went, by the image as written.
     released: Vec<(Symbol, SimTime)>,
     /// The next look.
@@ -147,7 +147,7 @@ struct Manager {
 /// All nodes' managers that know something.
 #[derive(Clone, Debug, Default)]
 pub struct ImageManagers {
-    nodes: BTreeMap<NodeId, Manager>,
+    nodes: SortedMap<NodeId, Manager>,
 }
 
 impl ImageManagers {
@@ -366,7 +366,7 @@ impl Kubelets {
             .filter_map(full)
             .collect();
         let manager = self.images.nodes.entry(node).or_default();
-        let mut released: BTreeMap<Arc<str>, SimTime> = BTreeMap::new();
+        let mut released: SortedMap<Arc<str>, SimTime> = SortedMap::new();
         for (image, at) in &manager.released {
             if let Some(name) = full(*image) {
                 let last = released.entry(name).or_insert(*at);
@@ -374,7 +374,7 @@ impl Kubelets {
             }
         }
         let mut candidates = Vec::new();
-        let mut records = BTreeMap::new();
+        let mut records = SortedMap::new();
         for (image, pulled) in desk.ctx.machines.images_since(machine) {
             let Some(reference) = &image.reference else {
                 continue;

@@ -10,10 +10,10 @@
 //!
 //! Not modelled: `shutdownGracePeriodByPodPriority`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::name::{Name, Rule};
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -99,7 +99,7 @@ struct Shutdown {
 
 /// Machines that are being shut down.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shutdowns(BTreeMap<MachineId, Shutdown>);
+pub(super) struct Shutdowns(SortedMap<MachineId, Shutdown>);
 
 impl Shutdowns {
     /// A machine is off.

@@ -13,7 +13,6 @@
 //!
 //! Not modelled: manifests from a URL.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use crate::api::kube::object::KubeSpec;
 use crate::api::kube::pod::PodTemplate as ApiTemplate;
 use crate::base::name::Name;
 use crate::base::sha256::sha256;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::kube::apiserver::template::build;
@@ -90,8 +90,8 @@ pub(super) struct StaticPod {
 /// All machines' static pods, by the slots of their workers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Statics {
-    pods: BTreeMap<u32, StaticPod>,
-    by_machine: BTreeMap<MachineId, BTreeSet<u32>>,
+    pods: SortedMap<u32, StaticPod>,
+    by_machine: SortedMap<MachineId, SortedSet<u32>>,
     made: u32,
 }
 

@@ -1,6 +1,5 @@
 //! Scheduler, kubelets and machines together, without controllers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::kube::affinity::Affinity;
@@ -12,6 +11,7 @@ use crate::api::resources::ResourceAmounts;
 use crate::base::name::{Name, Suffix};
 use crate::base::resources::ResourceVector;
 use crate::base::rng::Seed;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::queue::{Queue, Seq};
@@ -133,7 +133,7 @@ impl Rig {
             restart_policy: RestartPolicy::Always,
             termination_grace_period_seconds: 30,
             node_name: None,
-            node_selector: BTreeMap::new(),
+            node_selector: SortedMap::new(),
             affinity: Affinity::default(),
             tolerations: Vec::new(),
             priority_class_name: None,

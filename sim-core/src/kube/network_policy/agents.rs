@@ -6,9 +6,9 @@
 //! Users' requests come from machines' addresses, since they enter at one and are masqueraded there;
 //! that a request which enters at the pod's own node is always let in is not counted.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::SimDuration;
 use crate::kube::event::Event;
 use crate::kube::rows::PodId;
@@ -30,7 +30,7 @@ type Open = Arc<[(u16, u16)]>;
 /// What the agents have written.
 #[derive(Clone, Debug, Default)]
 pub struct Agents {
-    filters: BTreeMap<PodId, (SandboxId, Open)>,
+    filters: SortedMap<PodId, (SandboxId, Open)>,
     /// The policies as they were read last.
     policies: Arc<Policies>,
     /// Whether there are any.
@@ -38,7 +38,7 @@ pub struct Agents {
     /// Whether policies or namespaces were written since.
     renewed: bool,
     /// Pods that were written since rules were written last.
-    changed: BTreeSet<PodId>,
+    changed: SortedSet<PodId>,
     scheduled: bool,
 }
 
@@ -84,7 +84,7 @@ impl Agents {
         if std::mem::take(&mut self.renewed) {
             self.policies = Arc::new(Policies::read(turn.store));
             pods = turn.store.pods().map(|(pod, _)| pod).collect();
-            pods.extend(self.filters.keys());
+            pods.extend(self.filters.keys().copied());
         }
         let mut written = Vec::new();
         for id in pods {

@@ -1,8 +1,8 @@
 //! What a Job wants and remembers. Defaults: `pkg/apis/batch/v1/defaults.go`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::kube::rows::PodId;
@@ -106,7 +106,7 @@ pub struct JobPart {
     /// The CronJob that controls it: its name.
     pub cron_job: Option<Symbol>,
     /// Pods that have been counted.
-    pub counted: BTreeSet<PodId>,
+    pub counted: SortedSet<PodId>,
     /// Pods that ended and are gone before they were counted.
     pub vanished: Vec<Ended>,
     /// `status.succeeded`.
@@ -114,11 +114,11 @@ pub struct JobPart {
     /// `status.failed`.
     pub failed: i64,
     /// Indexes that succeeded.
-    pub done: BTreeSet<i64>,
+    pub done: SortedSet<i64>,
     /// Indexes that failed for good.
-    pub lost: BTreeSet<i64>,
+    pub lost: SortedSet<i64>,
     /// Failures by index: counted ones, ignored ones, the newest in whole seconds.
-    pub index_failures: BTreeMap<i64, (i64, i64, i64)>,
+    pub index_failures: SortedMap<i64, (i64, i64, i64)>,
     /// The back-off of the whole Job.
     pub backoff: Backoff,
     /// `status.startTime`.
@@ -244,7 +244,7 @@ pub fn ranges(text: &str) -> Vec<(i64, i64)> {
 
 /// Writes indexes as `0-2,4,5`: three and more in a row become a range.
 /// Source: `pkg/controller/job/indexed_job_utils.go`.
-pub fn ranges_text(indexes: &BTreeSet<i64>) -> String {
+pub fn ranges_text(indexes: &SortedSet<i64>) -> String {
     let mut parts: Vec<(i64, i64)> = Vec::new();
     for index in indexes {
         match parts.last_mut() {

@@ -1,8 +1,8 @@
 //! Reading documents that have passed validation: what has an unexpected shape reads as absent.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::base::time::{EPOCH_UNIX_SECONDS, SimTime};
 use crate::kube::selector::{Requirement, Selector};
 use crate::manifest::value::Value;
@@ -39,7 +39,7 @@ pub fn amount(value: Option<&Value>) -> Option<Amount> {
 }
 
 /// Text by text.
-pub fn text_map(value: Option<&Value>) -> BTreeMap<Arc<str>, Arc<str>> {
+pub fn text_map(value: Option<&Value>) -> SortedMap<Arc<str>, Arc<str>> {
     value
         .and_then(Value::as_map)
         .into_iter()

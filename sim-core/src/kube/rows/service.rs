@@ -1,9 +1,9 @@
 //! Services and the endpoints behind them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::kube::service::{ServiceKind, ServicePort};
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::kube::selector::Selector;
@@ -43,7 +43,7 @@ pub struct ServiceRow {
     /// `publishNotReadyAddresses`.
     pub publish_not_ready: bool,
     /// Endpoints as the slices say, by pod slot.
-    pub endpoints: Arc<BTreeMap<u32, Endpoint>>,
+    pub endpoints: Arc<SortedMap<u32, Endpoint>>,
     /// Pods that changed since the last sync of the slices.
     pub dirty: Vec<PodId>,
     /// Whether all pods are to be looked at.

@@ -1,8 +1,8 @@
 //! Documents that a loop follows without controlling pods: CronJobs, autoscalers, budgets, quotas.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::kube::selector::Selector;
@@ -68,7 +68,7 @@ pub struct BudgetPart {
     /// `unhealthyPodEvictionPolicy: AlwaysAllow`.
     pub always_allow: bool,
     /// `status.disruptedPods`: pods whose eviction was granted, and when.
-    pub disrupted: BTreeMap<PodId, SimTime>,
+    pub disrupted: SortedMap<PodId, SimTime>,
     /// `status.disruptionsAllowed`.
     pub allowed: i64,
     /// `status.currentHealthy`.
@@ -165,7 +165,7 @@ fn budget(document: &Value) -> BudgetPart {
         allowance,
         always_allow: read::text(document, &["spec", "unhealthyPodEvictionPolicy"])
             == "AlwaysAllow",
-        disrupted: BTreeMap::new(),
+        disrupted: SortedMap::new(),
         allowed: status("disruptionsAllowed"),
         healthy: status("currentHealthy"),
         desired: status("desiredHealthy"),

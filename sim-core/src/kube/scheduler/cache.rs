@@ -4,7 +4,6 @@
 //! row for each node; labels and taints lie beside them and are looked at once for each pod
 //! template until they change.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use smallvec::SmallVec;
 use crate::api::kube::affinity::Taint;
 use crate::base::hash::FxHashMap;
 use crate::base::resources::ResourceVector;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::template::TemplateId;
@@ -229,7 +229,7 @@ pub struct Cache {
     last_stamp: u32,
     touched: Touched,
     /// Pods that are placed, by priority.
-    priorities: BTreeMap<i32, u32>,
+    priorities: SortedMap<i32, u32>,
     by_name: Arc<FxHashMap<Arc<str>, u32>>,
     images: Arc<FxHashMap<Arc<str>, ImageState>>,
     /// Nodes in the order of search.
@@ -279,7 +279,7 @@ impl Cache {
 
     /// Whether the counts by priority are those of the pods that are placed.
     pub fn priorities_agree(&self) -> bool {
-        let mut counted: BTreeMap<i32, u32> = BTreeMap::new();
+        let mut counted: SortedMap<i32, u32> = SortedMap::new();
         for slot in self.tree.slots() {
             for pod in self.pods_on(*slot) {
                 *counted

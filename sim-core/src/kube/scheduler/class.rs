@@ -2,13 +2,13 @@
 //! alone. What was found out about a node for one of them holds for all, however many Deployments of
 //! one shape there are.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::api::kube::affinity::{NodeSelectorTerm, PreferredNodeTerm, Toleration};
 use crate::base::hash::FxHashMap;
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::kube::template::{PodTemplate, TemplateId};
 
@@ -19,7 +19,7 @@ use super::demand::Demand;
 struct Traits {
     scheduler_name: Arc<str>,
     node_name: Option<Arc<str>>,
-    node_selector: BTreeMap<Arc<str>, Arc<str>>,
+    node_selector: SortedMap<Arc<str>, Arc<str>>,
     node_required: Option<Vec<NodeSelectorTerm>>,
     node_preferred: Vec<PreferredNodeTerm>,
     tolerations: Arc<[Toleration]>,

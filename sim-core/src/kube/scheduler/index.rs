@@ -7,10 +7,10 @@
 //!
 //! Cost: a pod that comes or goes touches the sources that its template feeds, usually one or two.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
+use crate::base::sorted::SortedMap;
 use crate::kube::selector::label;
 use crate::kube::template::TemplateId;
 use crate::store::paged::Paged;
@@ -111,7 +111,7 @@ struct Domains {
     nodes: Vec<u32>,
     counts: Vec<u32>,
     /// Domains by their count.
-    histogram: BTreeMap<u32, u32>,
+    histogram: SortedMap<u32, u32>,
     present: u32,
 }
 
@@ -360,7 +360,7 @@ impl Index {
             values: Vec::new(),
             nodes: Vec::new(),
             counts: Vec::new(),
-            histogram: BTreeMap::new(),
+            histogram: SortedMap::new(),
             present: 0,
         };
         for slot in nodes.slots {

@@ -2,9 +2,9 @@
 //!
 //! Sources: `pkg/scheduler/framework/types.go` (`FitError`), `pkg/scheduler/framework/preemption/preemption.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
 
 use super::explain::Verdict;
@@ -92,7 +92,7 @@ impl Tally {
 
 /// Reasons with their counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reasons(BTreeMap<String, u32>);
+pub struct Reasons(SortedMap<String, u32>);
 
 impl Reasons {
     /// Counts a reason.

@@ -2,9 +2,9 @@
 //!
 //! Source: `pkg/scheduler/backend/queue/nominator.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::kube::rows::PodId;
 use crate::kube::template::TemplateId;
 
@@ -24,8 +24,8 @@ pub struct Guest {
 /// All promises.
 #[derive(Clone, Debug, Default)]
 pub struct Nominator {
-    node_of: BTreeMap<PodId, u32>,
-    guests: BTreeMap<u32, Vec<Guest>>,
+    node_of: SortedMap<PodId, u32>,
+    guests: SortedMap<u32, Vec<Guest>>,
 }
 
 impl Nominator {

@@ -1,8 +1,7 @@
 //! The incremental pictures of the nodes against pictures made from scratch. For soak runs: it costs a
 //! look at every node for every class of templates.
 
-use std::collections::BTreeSet;
-
+use crate::base::sorted::SortedSet;
 use crate::base::symbol::Symbols;
 use crate::kube::store::Store;
 use crate::kube::template::TemplateId;
@@ -35,7 +34,7 @@ impl Scheduler {
             found.push("scheduler: images by node are not those of the nodes".to_owned());
         }
         let (plan, volumes) = (Plan::default(), VolumeNeeds::default());
-        let mut seen = BTreeSet::new();
+        let mut seen = SortedSet::new();
         for (id, class) in self.scratch.classes.all() {
             let demand = self.demands.get(id.0 as usize).and_then(Option::as_deref);
             let (Some(column), Some(demand)) = (self.scratch.columns.get(class), demand) else {

@@ -10,11 +10,11 @@
 //! ```
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 
 use super::plugins::PluginSet;
@@ -80,11 +80,11 @@ pub struct Popped<K> {
 #[derive(Clone, Debug)]
 pub struct SchedulingQueue<K: Copy + Ord + Hash> {
     entries: FxHashMap<K, Entry>,
-    active: BTreeSet<ActiveKey<K>>,
-    backoff: BTreeSet<(u64, ActiveKey<K>)>,
-    error_backoff: BTreeSet<(u64, ActiveKey<K>)>,
-    unschedulable: BTreeMap<(u32, PluginSet), BTreeSet<(u64, K)>>,
-    unschedulable_since: BTreeSet<(SimTime, u64, K)>,
+    active: SortedSet<ActiveKey<K>>,
+    backoff: SortedSet<(u64, ActiveKey<K>)>,
+    error_backoff: SortedSet<(u64, ActiveKey<K>)>,
+    unschedulable: SortedMap<(u32, PluginSet), SortedSet<(u64, K)>>,
+    unschedulable_since: SortedSet<(SimTime, u64, K)>,
     arrivals: u64,
     /// First back-off (`podInitialBackoffSeconds`).
     pub initial_backoff: SimDuration,
@@ -96,11 +96,11 @@ impl<K: Copy + Ord + Hash> Default for SchedulingQueue<K> {
     fn default() -> Self {
         Self {
             entries: FxHashMap::default(),
-            active: BTreeSet::new(),
-            backoff: BTreeSet::new(),
-            error_backoff: BTreeSet::new(),
-            unschedulable: BTreeMap::new(),
-            unschedulable_since: BTreeSet::new(),
+            active: SortedSet::new(),
+            backoff: SortedSet::new(),
+            error_backoff: SortedSet::new(),
+            unschedulable: SortedMap::new(),
+            unschedulable_since: SortedSet::new(),
             arrivals: 0,
             initial_backoff: POD_INITIAL_BACKOFF,
             max_backoff: POD_MAX_BACKOFF,

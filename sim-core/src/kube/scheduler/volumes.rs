@@ -3,11 +3,11 @@
 //! Sources: `pkg/scheduler/framework/plugins/volumebinding/{volume_binding,binder}.go`,
 //! `pkg/scheduler/framework/plugins/{volumerestrictions,nodevolumelimits,volumezone}`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::api::kube::affinity::NodeSelectorTerm;
 use crate::api::kube::volume::VolumeSource;
+use crate::base::sorted::SortedSet;
 use crate::base::symbol::Symbol;
 use crate::kube::rows::PodId;
 use crate::kube::rows::pod::PodRow;
@@ -284,7 +284,7 @@ impl VolumeNeeds {
         if limits.is_empty() {
             return false;
         }
-        let mut there: BTreeSet<(Arc<str>, Arc<str>)> = BTreeSet::new();
+        let mut there: SortedSet<(Arc<str>, Arc<str>)> = SortedSet::new();
         for pod in cache.pods_on(slot) {
             let Some(id) = cache.template_of(pod) else {
                 continue;
@@ -304,12 +304,12 @@ impl VolumeNeeds {
             let driver = claim::driver_of_class(&waiting.claim, look.store)?;
             Some((driver, waiting.claim.key()))
         });
-        let new: BTreeSet<(Arc<str>, Arc<str>)> = bound
+        let new: SortedSet<(Arc<str>, Arc<str>)> = bound
             .chain(made)
             .filter(|volume| !there.contains(volume))
             .collect();
         limits.iter().any(|(driver, limit)| {
-            let count = |set: &BTreeSet<(Arc<str>, Arc<str>)>| {
+            let count = |set: &SortedSet<(Arc<str>, Arc<str>)>| {
                 set.iter().filter(|(other, _)| other == driver).count() as u64
             };
             count(&new) > 0 && count(&there) + count(&new) > *limit

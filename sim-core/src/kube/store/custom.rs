@@ -3,9 +3,9 @@
 //! Made from CustomResourceDefinition documents when they are written. Kinds are looked up here
 //! after the built-in ones; a definition has one kind for each version, all over the same documents.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::kube::kinds::{self, Kind};
 use crate::manifest::value::Value;
 use crate::object::jsonpath::Template;
@@ -70,7 +70,7 @@ pub struct Definition {
 /// All definitions.
 #[derive(Clone, Debug, Default)]
 pub struct Definitions {
-    by_resource: Arc<BTreeMap<Arc<str>, Arc<Definition>>>,
+    by_resource: Arc<SortedMap<Arc<str>, Arc<Definition>>>,
 }
 
 impl Definitions {

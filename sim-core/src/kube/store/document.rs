@@ -2,10 +2,10 @@
 //!
 //! A kind that a loop reads has a row as well; the document holds what the row does not.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::hash::FxHashSet;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
@@ -76,11 +76,11 @@ impl Document {
 /// All documents.
 #[derive(Clone, Debug, Default)]
 pub struct Documents {
-    by_key: Arc<BTreeMap<DocumentKey, Document>>,
+    by_key: Arc<SortedMap<DocumentKey, Document>>,
     /// Claims, volumes and classes that were written since the volume controller looked last.
-    storage: BTreeSet<DocumentKey>,
+    storage: SortedSet<DocumentKey>,
     /// ConfigMaps and Secrets that were written since agents looked last.
-    sources: BTreeSet<DocumentKey>,
+    sources: SortedSet<DocumentKey>,
     /// Whether a network policy or a namespace was written since the drivers' agents looked last.
     networking: bool,
     /// Whether a ClusterRole was written since aggregated ones were looked at last.
@@ -88,7 +88,7 @@ pub struct Documents {
     /// Whether operators want to hear of writes.
     follows: bool,
     /// What was written since they heard last.
-    stirred: BTreeSet<DocumentKey>,
+    stirred: SortedSet<DocumentKey>,
     /// How many of [`POLICY_BINDINGS`] there are.
     policy_bindings: u32,
     /// Namespaces that were found to ask nothing of their pods, until something of [`ADMISSION`] is
@@ -181,7 +181,7 @@ impl Documents {
     }
 
     /// What was written since the last call.
-    pub fn take_stirred(&mut self) -> BTreeSet<DocumentKey> {
+    pub fn take_stirred(&mut self) -> SortedSet<DocumentKey> {
         std::mem::take(&mut self.stirred)
     }
 
@@ -203,7 +203,7 @@ impl Documents {
     }
 
     /// The ConfigMaps and Secrets that were written since the last call.
-    pub fn take_sources(&mut self) -> BTreeSet<DocumentKey> {
+    pub fn take_sources(&mut self) -> SortedSet<DocumentKey> {
         std::mem::take(&mut self.sources)
     }
 
@@ -213,7 +213,7 @@ impl Documents {
     }
 
     /// The claims, volumes and classes that were written since the last call.
-    pub fn take_storage(&mut self) -> BTreeSet<DocumentKey> {
+    pub fn take_storage(&mut self) -> SortedSet<DocumentKey> {
         std::mem::take(&mut self.storage)
     }
 
@@ -242,7 +242,7 @@ impl Documents {
         };
         let resource: Arc<str> = resource.into();
         self.by_key
-            .range(from..)
+            .since(&from)
             .take_while(move |(key, _)| key.resource == resource)
     }
 

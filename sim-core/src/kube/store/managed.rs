@@ -3,10 +3,10 @@
 //! Kept beside the objects, because some are rows that nobody writes as a document. What controllers
 //! make is not here: its owner is told from what made it when somebody asks.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimTime;
 use crate::object::fields::FieldSet;
 
@@ -104,7 +104,7 @@ struct Entry {
 /// All owners.
 #[derive(Clone, Debug, Default)]
 pub struct ManagedFields {
-    by_key: Arc<BTreeMap<DocumentKey, Entry>>,
+    by_key: Arc<SortedMap<DocumentKey, Entry>>,
 }
 
 impl ManagedFields {

@@ -11,12 +11,12 @@
 //! Sources: `pkg/controller/volume/attachdetach/reconciler/reconciler.go`,
 //! `pkg/volume/csi/csi_attacher.go`, kubernetes-csi/external-attacher.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::kube::volume::VolumeSource;
 use crate::base::name::{Name, Rule};
 use crate::base::sha256::sha256;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -86,8 +86,8 @@ struct User {
 /// The controller.
 #[derive(Clone, Debug, Default)]
 pub struct AttachDetach {
-    attachments: BTreeMap<Place, Attachment>,
-    users: BTreeMap<PodId, User>,
+    attachments: SortedMap<Place, Attachment>,
+    users: SortedMap<PodId, User>,
     pass_at: Option<SimTime>,
 }
 
@@ -377,7 +377,7 @@ impl AttachDetach {
             .filter(|(other, it)| **other != pod && it.volumes.contains(volume))
             .map(|(_, it)| it)
             .collect();
-        let near: BTreeSet<String> = others
+        let near: SortedSet<String> = others
             .iter()
             .filter(|it| it.namespace == user.namespace)
             .map(|it| it.name.text(turn.ctx.symbols).to_string())

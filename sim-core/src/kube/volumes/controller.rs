@@ -6,11 +6,11 @@
 //! Sources: `pkg/controller/volume/persistentvolume/pv_controller.go`,
 //! kubernetes-csi/external-provisioner. Every class's provisioner is taken to run.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::kube::volume::VolumeSource;
 use crate::base::name::Name;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::event::Event;
@@ -48,11 +48,11 @@ type ClaimName = (Arc<str>, Arc<str>);
 #[derive(Clone, Debug, Default)]
 pub struct VolumeController {
     /// Claims that got nothing yet.
-    waiting: BTreeSet<ClaimName>,
+    waiting: SortedSet<ClaimName>,
     /// When the volumes that are being made will be there.
-    making: BTreeMap<ClaimName, SimTime>,
+    making: SortedMap<ClaimName, SimTime>,
     /// Claims that are being deleted while pods use them.
-    deleting: BTreeSet<ClaimName>,
+    deleting: SortedSet<ClaimName>,
     sync_at: Option<SimTime>,
 }
 
@@ -91,7 +91,7 @@ impl VolumeController {
             self.sync_at = None;
         }
         let written = turn.store.documents_mut().take_storage();
-        let mut claims: BTreeSet<ClaimName> = BTreeSet::new();
+        let mut claims: SortedSet<ClaimName> = SortedSet::new();
         let mut wider = false;
         for key in &written {
             match &*key.resource {

@@ -7,11 +7,11 @@
 
 pub mod shape;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::compose::service::Service;
 use crate::base::arrange::Arrange;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::manifest::compose::loaded::{Variables, relative};
 use crate::manifest::decode::duration;
 use crate::manifest::json::write_string;
@@ -35,7 +35,7 @@ pub struct Place<'a> {
 /// holds what `env_file` gives.
 pub fn service(node: &Node, read: &Service, place: Place<'_>) -> Value {
     let mut map = object(node, SERVICE, place);
-    let mut environment: BTreeMap<&str, Value> = read
+    let mut environment: SortedMap<&str, Value> = read
         .environment
         .iter()
         .map(|(key, value)| (&**key, Value::string(value)))
@@ -144,11 +144,11 @@ pub fn resources(
     root: &Node,
     key: &str,
     fields: &'static [Field],
-    used: Option<&BTreeSet<Arc<str>>>,
+    used: Option<&SortedSet<Arc<str>>>,
     place: Place<'_>,
 ) -> Value {
     let none = Node::new(NodeValue::Null, root.span);
-    let mut found: BTreeMap<Arc<str>, Value> = BTreeMap::new();
+    let mut found: SortedMap<Arc<str>, Value> = SortedMap::new();
     for entry in root.get(key).and_then(Node::as_map).unwrap_or_default() {
         if used.is_none_or(|used| used.contains(&entry.key.text)) {
             let value = resource(&entry.key.text, &entry.value, fields, place);
@@ -382,7 +382,7 @@ fn pairs(node: &Node) -> Vec<(Arc<str>, Option<Arc<str>>)> {
         .collect()
 }
 
-fn pairs_sorted(node: &Node) -> BTreeMap<Arc<str>, Option<Arc<str>>> {
+fn pairs_sorted(node: &Node) -> SortedMap<Arc<str>, Option<Arc<str>>> {
     pairs(node).into_iter().collect()
 }
 
@@ -633,7 +633,7 @@ fn build(node: &Node, place: Place<'_>) -> Value {
 }
 
 fn map_of(node: &Node, inner: &'static Shape, place: Place<'_>) -> Value {
-    let mut found: BTreeMap<Arc<str>, Value> = BTreeMap::new();
+    let mut found: SortedMap<Arc<str>, Value> = SortedMap::new();
     match node.as_map() {
         Some(entries) => {
             for entry in entries {

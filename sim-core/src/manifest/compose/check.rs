@@ -1,9 +1,9 @@
 //! Checks across the services of a project. Source: compose-go `loader/validate.go`, `graph/cycle.go`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::compose::service::Port;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::manifest::compose::service::WrittenService;
 use crate::manifest::decode::scribe::Scribe;
 use crate::manifest::diagnostic::Severity;
@@ -15,19 +15,19 @@ use crate::manifest::tree::{Key, Node};
 #[derive(Clone, Debug)]
 pub struct Declared {
     /// Networks, with `default`.
-    pub networks: BTreeSet<Arc<str>>,
+    pub networks: SortedSet<Arc<str>>,
     /// Volumes.
-    pub volumes: BTreeSet<Arc<str>>,
+    pub volumes: SortedSet<Arc<str>>,
     /// Configs.
-    pub configs: BTreeSet<Arc<str>>,
+    pub configs: SortedSet<Arc<str>>,
     /// Secrets.
-    pub secrets: BTreeSet<Arc<str>>,
+    pub secrets: SortedSet<Arc<str>>,
 }
 
 /// Every name that a service uses is declared.
-pub fn names(services: &BTreeMap<Arc<str>, WrittenService>, declared: &Declared, scribe: &Scribe) {
+pub fn names(services: &SortedMap<Arc<str>, WrittenService>, declared: &Declared, scribe: &Scribe) {
     let code = explain::COMPOSE_UNDEFINED_NAME;
-    let undefined = |service: &str, word: &str, name: &str, span, known: &BTreeSet<Arc<str>>| {
+    let undefined = |service: &str, word: &str, name: &str, span, known: &SortedSet<Arc<str>>| {
         let message = format!(
             "service {service:?} refers to undefined {word} {name}: invalid compose project"
         );
@@ -105,8 +105,8 @@ pub fn secret(key: &Key, node: &Node, scribe: &Scribe) {
 }
 
 /// No service waits for itself. Each circle is told once, at the link that closes it.
-pub fn cycles(services: &BTreeMap<Arc<str>, WrittenService>, scribe: &Scribe) {
-    let mut done = BTreeSet::new();
+pub fn cycles(services: &SortedMap<Arc<str>, WrittenService>, scribe: &Scribe) {
+    let mut done = SortedSet::new();
     for start in services.keys() {
         let mut path: Vec<&Arc<str>> = Vec::new();
         // The names still to try at each depth, last first.
@@ -137,7 +137,7 @@ pub fn cycles(services: &BTreeMap<Arc<str>, WrittenService>, scribe: &Scribe) {
 
 fn report_cycle(
     circle: &[&Arc<str>],
-    services: &BTreeMap<Arc<str>, WrittenService>,
+    services: &SortedMap<Arc<str>, WrittenService>,
     scribe: &Scribe,
 ) {
     let (Some(first), Some(last)) = (circle.first(), circle.last()) else {
@@ -164,8 +164,8 @@ fn report_cycle(
 
 /// What an enabled service requires is enabled too.
 pub fn profiles(
-    enabled: &BTreeMap<&Arc<str>, &WrittenService>,
-    all: &BTreeMap<Arc<str>, WrittenService>,
+    enabled: &SortedMap<&Arc<str>, &WrittenService>,
+    all: &SortedMap<Arc<str>, WrittenService>,
     scribe: &Scribe,
 ) {
     for (key, written) in enabled {
@@ -197,7 +197,7 @@ pub fn profiles(
 }
 
 /// No two containers want the same port of the host.
-pub fn ports(enabled: &BTreeMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
+pub fn ports(enabled: &SortedMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
     let mut taken: Vec<(&Arc<str>, &Port)> = Vec::new();
     for (key, written) in enabled {
         for port in &written.ports {
@@ -252,8 +252,8 @@ fn clashes(one: &Port, two: &Port) -> bool {
 }
 
 /// No two services claim one container name.
-pub fn container_names(enabled: &BTreeMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
-    let mut taken: BTreeMap<&Arc<str>, &Arc<str>> = BTreeMap::new();
+pub fn container_names(enabled: &SortedMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
+    let mut taken: SortedMap<&Arc<str>, &Arc<str>> = SortedMap::new();
     for (key, written) in enabled {
         let Some(name) = &written.service.container_name else {
             continue;

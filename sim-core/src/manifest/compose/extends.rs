@@ -1,8 +1,7 @@
 //! One file with what it takes over from others: `include` and `extends`.
 //! Source: compose-go `loader/include.go` and `loader/extends.go`.
 
-use std::collections::BTreeMap;
-
+use crate::base::sorted::SortedMap;
 use crate::manifest::compose::loaded::{OtherFiles, Texts, Variables, relative};
 use crate::manifest::compose::{interpolate, merge};
 use crate::manifest::decode::scribe::Scribe;
@@ -22,7 +21,7 @@ pub struct Gather<'f> {
     variables: Variables,
     others: OtherFiles<'f>,
     including: Vec<String>,
-    extended: BTreeMap<String, Option<Node>>,
+    extended: SortedMap<String, Option<Node>>,
 }
 
 impl<'f> Gather<'f> {
@@ -35,7 +34,7 @@ impl<'f> Gather<'f> {
             variables,
             others,
             including: Vec::new(),
-            extended: BTreeMap::new(),
+            extended: SortedMap::new(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What reading Compose or stack files gives, and the way to a tree.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::manifest::decode;
 use crate::manifest::diagnostic::{Diagnostic, Severity};
 use crate::manifest::lines::{FileId, Source, Sources, Span};
@@ -10,7 +10,7 @@ use crate::manifest::scalar::Dialect;
 use crate::manifest::tree::Node;
 
 /// Variables by name: the process environment, or `.env`.
-pub type Variables = BTreeMap<Arc<str>, Arc<str>>;
+pub type Variables = SortedMap<Arc<str>, Arc<str>>;
 
 /// A text by its path, for files that are named inside files.
 pub type OtherFiles<'f> = &'f dyn Fn(&str) -> Option<Arc<str>>;

@@ -1,12 +1,12 @@
 //! Parts of a service that Compose and stack files write the same way.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::resources::{ResourceAmounts, ResourceNeeds};
 use crate::api::swarm::options::FileTarget;
 use crate::api::swarm::service::{Mount, MountKind};
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{OtherFiles, Variables, relative};
 use crate::manifest::compose::{dotenv, merge, words};
@@ -141,7 +141,7 @@ pub fn key_values(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, Option<A
 }
 
 /// Labels; a key without a value has an empty one.
-pub fn labels(field: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
+pub fn labels(field: &Field<'_>, scribe: &Scribe) -> SortedMap<Arc<str>, Arc<str>> {
     let pairs = key_values(field, scribe).into_iter();
     pairs
         .map(|(key, value)| (key, value.unwrap_or_else(|| "".into())))
@@ -155,8 +155,8 @@ pub fn environment(
     variables: &Variables,
     others: OtherFiles<'_>,
     file: &str,
-) -> BTreeMap<Arc<str>, Arc<str>> {
-    let mut environment = BTreeMap::new();
+) -> SortedMap<Arc<str>, Arc<str>> {
+    let mut environment = SortedMap::new();
     let files = service.get(scribe, "env_file");
     let items = match files.node {
         Some(node) if node.as_seq().is_none() => vec![files],

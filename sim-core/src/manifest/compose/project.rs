@@ -1,12 +1,12 @@
 //! Files to a project.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::compose::project::{Project, Resource};
 use crate::api::compose::service::Service;
 use crate::api::swarm::service::MountKind;
 use crate::base::arrange::Arrange;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::manifest::compose::canonical::{self, Place, shape};
 use crate::manifest::compose::extends::Gather;
 use crate::manifest::compose::loaded::{Loaded, OtherFiles, Variables};
@@ -145,7 +145,7 @@ fn assemble(
         file: first,
     };
     let services_field = field.get(scribe, "services");
-    let mut services: BTreeMap<Arc<str>, WrittenService> = BTreeMap::new();
+    let mut services: SortedMap<Arc<str>, WrittenService> = SortedMap::new();
     for (key, inner) in services_field.entries(scribe) {
         if let Some(node) = inner.node {
             extensions(node, scribe);
@@ -199,27 +199,27 @@ fn assemble(
     };
     check::names(&services, &others, scribe);
     check::cycles(&services, scribe);
-    let enabled: BTreeMap<&Arc<str>, &WrittenService> = services
+    let enabled: SortedMap<&Arc<str>, &WrittenService> = services
         .iter()
         .filter(|(_, written)| is_enabled(&written.service))
         .collect();
     check::profiles(&enabled, &services, scribe);
     check::ports(&enabled, scribe);
     check::container_names(&enabled, scribe);
-    let used: BTreeSet<Arc<str>> = enabled
+    let used: SortedSet<Arc<str>> = enabled
         .values()
         .flat_map(|written| written.service.networks.iter().cloned())
         .collect();
     if !setting.all_resources {
         networks.retain(|key, _| used.contains(key));
-        let mounted: BTreeSet<Arc<str>> = enabled
+        let mounted: SortedSet<Arc<str>> = enabled
             .values()
             .flat_map(|written| &written.mounts)
             .filter(|mount| mount.named)
             .map(|mount| mount.mount.source.clone())
             .collect();
         volumes.retain(|key, _| mounted.contains(key));
-        let granted: BTreeSet<(&str, Arc<str>)> = enabled
+        let granted: SortedSet<(&str, Arc<str>)> = enabled
             .values()
             .flat_map(|written| &written.grants)
             .map(|(word, name, _)| (*word, name.clone()))
@@ -241,7 +241,7 @@ fn assemble(
         (&mut secrets, "secrets", shape::FILE),
         (&mut configs, "configs", shape::FILE),
     ] {
-        let keys: BTreeSet<Arc<str>> = map.keys().cloned().collect();
+        let keys: SortedSet<Arc<str>> = map.keys().cloned().collect();
         let documents = canonical::resources(root, key, fields, Some(&keys), place);
         for (key, resource) in map.iter_mut() {
             if let Some(document) = documents.get(key) {
@@ -249,11 +249,11 @@ fn assemble(
             }
         }
     }
-    let enabled: BTreeSet<Arc<str>> = enabled.keys().map(|key| (*key).clone()).collect();
+    let enabled: SortedSet<Arc<str>> = enabled.keys().map(|key| (*key).clone()).collect();
     let mut project = Project {
         name,
-        services: BTreeMap::new(),
-        disabled: BTreeMap::new(),
+        services: SortedMap::new(),
+        disabled: SortedMap::new(),
         networks,
         volumes,
         secrets,
@@ -318,7 +318,7 @@ fn folder_path(first: &str, folder: &str) -> String {
     }
 }
 
-fn keys(field: &Field<'_>, key: &str) -> BTreeSet<Arc<str>> {
+fn keys(field: &Field<'_>, key: &str) -> SortedSet<Arc<str>> {
     let entries = field
         .peek(key)
         .node
@@ -332,8 +332,8 @@ fn resources(
     scribe: &Scribe,
     key: &str,
     project: &str,
-) -> BTreeMap<Arc<str>, Resource> {
-    let mut found = BTreeMap::new();
+) -> SortedMap<Arc<str>, Resource> {
+    let mut found = SortedMap::new();
     for (key, inner) in field.get(scribe, key).entries(scribe) {
         found.insert(
             key.text.clone(),
@@ -375,8 +375,8 @@ pub fn resource(key: &str, field: &Field<'_>, scribe: &Scribe, prefix: &str) -> 
     }
 }
 
-fn active_profiles(setting: Setting<'_>, variables: &Variables) -> BTreeSet<Arc<str>> {
-    let mut active: BTreeSet<Arc<str>> = setting.profiles.iter().cloned().collect();
+fn active_profiles(setting: Setting<'_>, variables: &Variables) -> SortedSet<Arc<str>> {
+    let mut active: SortedSet<Arc<str>> = setting.profiles.iter().cloned().collect();
     let listed = variables
         .get("COMPOSE_PROFILES")
         .cloned()

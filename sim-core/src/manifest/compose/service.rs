@@ -1,11 +1,11 @@
 //! One service of a Compose project. Source: compose-go `types/types.go`, `loader/normalize.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::service::{Dependency, DependencyCondition, PullPolicy, Restart, Service};
 use crate::base::arrange::Arrange;
 use crate::base::limits::MAX_REPLICAS;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{OtherFiles, Variables};
 use crate::manifest::compose::part::{self, WrittenMount};
@@ -24,7 +24,7 @@ pub struct WrittenService {
     /// Position of its key.
     pub span: Span,
     /// Position of each dependency.
-    pub depends_on: BTreeMap<Arc<str>, Span>,
+    pub depends_on: SortedMap<Arc<str>, Span>,
     /// Networks with their positions.
     pub networks: Vec<(Arc<str>, Span)>,
     /// Mounts with their positions.
@@ -206,14 +206,14 @@ fn distinct(name: &str, field: &Field<'_>, deploy: &Field<'_>, scribe: &Scribe) 
 fn dependencies(
     field: &Field<'_>,
     scribe: &Scribe,
-) -> (BTreeMap<Arc<str>, Dependency>, BTreeMap<Arc<str>, Span>) {
+) -> (SortedMap<Arc<str>, Dependency>, SortedMap<Arc<str>, Span>) {
     let plain = Dependency {
         condition: DependencyCondition::Started,
         required: true,
         restart: false,
     };
-    let mut found = BTreeMap::new();
-    let mut spans = BTreeMap::new();
+    let mut found = SortedMap::new();
+    let mut spans = SortedMap::new();
     let depends_on = field.get(scribe, "depends_on");
     if depends_on.node.is_some_and(|node| node.as_map().is_some()) {
         for (key, inner) in depends_on.entries(scribe) {

@@ -1,7 +1,6 @@
 //! A stack file to a stack: the older format 3, as `docker stack deploy` reads it.
 //! Source: docker/cli `cli/compose/loader`, `cli/compose/convert`, `cli/compose/types`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::compose::project::Resource;
@@ -13,6 +12,7 @@ use crate::api::swarm::service::{
 };
 use crate::api::swarm::stack::{Stack, StackNetwork};
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{Loaded, OtherFiles, Texts, Variables, relative};
 use crate::manifest::compose::project::{extensions, resource};
@@ -223,10 +223,10 @@ struct Reader<'a> {
 
 /// Networks, volumes, configs and secrets by key.
 struct Top {
-    networks: BTreeMap<Arc<str>, Resource>,
-    volumes: BTreeMap<Arc<str>, Resource>,
-    configs: BTreeMap<Arc<str>, Resource>,
-    secrets: BTreeMap<Arc<str>, Resource>,
+    networks: SortedMap<Arc<str>, Resource>,
+    volumes: SortedMap<Arc<str>, Resource>,
+    configs: SortedMap<Arc<str>, Resource>,
+    secrets: SortedMap<Arc<str>, Resource>,
 }
 
 impl Reader<'_> {
@@ -272,14 +272,14 @@ impl Reader<'_> {
             })
             .collect();
         networks.arrange_by(|one, two| one.name.cmp(&two.name));
-        let made = |map: &BTreeMap<Arc<str>, Resource>| {
+        let made = |map: &SortedMap<Arc<str>, Resource>| {
             map.values()
                 .filter(|resource| !resource.external)
                 .map(|resource| resource.name.clone())
                 .collect()
         };
         let (configs, secrets) = (made(&top.configs), made(&top.secrets));
-        let mut contents = BTreeMap::new();
+        let mut contents = SortedMap::new();
         for (key, resources) in [("configs", &top.configs), ("secrets", &top.secrets)] {
             for (name, inner) in field.get(self.scribe, key).entries(self.scribe) {
                 let path = inner.get(self.scribe, "file").scalar(self.scribe);
@@ -300,7 +300,7 @@ impl Reader<'_> {
         }
     }
 
-    fn resources(&self, field: &Field<'_>, key: &str) -> BTreeMap<Arc<str>, Resource> {
+    fn resources(&self, field: &Field<'_>, key: &str) -> SortedMap<Arc<str>, Resource> {
         field
             .get(self.scribe, key)
             .entries(self.scribe)
@@ -358,7 +358,7 @@ impl Reader<'_> {
         labels.insert("com.docker.stack.image".into(), image.clone());
         labels.insert("com.docker.stack.namespace".into(), self.stack.into());
         let seconds = SimDuration::from_secs;
-        let grants = |key: &str, word: &str, declared: &BTreeMap<Arc<str>, Resource>| {
+        let grants = |key: &str, word: &str, declared: &SortedMap<Arc<str>, Resource>| {
             let list = field.get(scribe, key);
             list.node
                 .into_iter()
@@ -453,7 +453,7 @@ impl Reader<'_> {
         word: &str,
         name: &str,
         span: Span,
-        declared: &BTreeMap<Arc<str>, Resource>,
+        declared: &SortedMap<Arc<str>, Resource>,
     ) -> Option<Arc<str>> {
         if let Some(resource) = declared.get(name) {
             return Some(resource.name.clone());

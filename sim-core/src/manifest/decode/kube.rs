@@ -207,7 +207,7 @@ fn spec(api_version: &str, kind: &str, field: &Field<'_>, scribe: &Scribe) -> Ku
 
 /// Two objects of one name in one file: `apply` would let the second win without a word.
 fn check_duplicates(source: &Source, objects: &[KubeObject], problems: &mut Vec<Diagnostic>) {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = crate::base::sorted::SortedSet::new();
     let scribe = Scribe::new(explain::KUBERNETES_WRONG_TYPE, [source]);
     for object in objects {
         if object.meta.name.is_empty() {
@@ -236,7 +236,7 @@ fn check_duplicates(source: &Source, objects: &[KubeObject], problems: &mut Vec<
 
 /// Two services of one file cannot have one node port: the server refuses the second.
 fn check_node_ports(objects: &[KubeObject], scribe: &Scribe) {
-    let mut taken = std::collections::BTreeMap::new();
+    let mut taken = crate::base::sorted::SortedMap::new();
     for object in objects {
         let KubeSpec::Service(service) = &object.spec else {
             continue;

@@ -1,10 +1,10 @@
 //! Reading a tree field by field: types are checked, problems noted, reads remembered.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::limits::MAX_DIAGNOSTICS;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::manifest::diagnostic::{Code, Diagnostic, Severity};
 use crate::manifest::lines::{FileId, Source, Span};
 use crate::manifest::tree::{Key, Node, NodeValue};
@@ -16,8 +16,8 @@ pub struct Scribe {
     problems: RefCell<Vec<Diagnostic>>,
     /// Code of a value of the wrong type, in the dialect that is read.
     wrong_type: Code,
-    names: RefCell<BTreeMap<FileId, Arc<str>>>,
-    read: RefCell<BTreeSet<(FileId, u32, u32)>>,
+    names: RefCell<SortedMap<FileId, Arc<str>>>,
+    read: RefCell<SortedSet<(FileId, u32, u32)>>,
 }
 
 impl Scribe {

@@ -2,9 +2,9 @@
 //! Sources: `…/apiserver/schema/convert.go`, `…/apiserver/schema/validation.go`,
 //! `…/apis/apiextensions/validation/validation.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::manifest::schema::table::ListType;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
@@ -318,7 +318,7 @@ fn children(
     } else {
         Place::Field
     };
-    let mut properties = BTreeMap::new();
+    let mut properties = SortedMap::new();
     if let Some(map) = schema.get("properties").and_then(Value::as_map) {
         for (name, inner) in map.sorted() {
             let at = format!("{path}.properties[{name}]");

@@ -1,8 +1,8 @@
 //! What differs between two values, as sets of fields.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedSet;
 use crate::manifest::value::Value;
 use crate::object::fields::{FieldSet, named};
 
@@ -49,7 +49,7 @@ impl Walk {
         }
         if let (Atom::Map, _) = (&atom, form) {
             let (left, right) = (one.and_then(Value::as_map), two.and_then(Value::as_map));
-            let names: BTreeSet<&Arc<str>> = left
+            let names: SortedSet<&Arc<str>> = left
                 .into_iter()
                 .chain(right)
                 .flat_map(|map| map.iter().map(|(name, _)| name))
@@ -69,7 +69,7 @@ impl Walk {
             };
             let (left, right) = (items(one), items(two));
             let (left, right) = (typed.index(&atom, &left), typed.index(&atom, &right));
-            let elements: BTreeSet<&Arc<str>> = left.order.iter().chain(&right.order).collect();
+            let elements: SortedSet<&Arc<str>> = left.order.iter().chain(&right.order).collect();
             for element in elements {
                 self.path.push(element.clone());
                 self.node(

@@ -1,8 +1,8 @@
 //! The fields that a value has, and those of a set that the schema names.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedSet;
 use crate::manifest::value::Value;
 use crate::object::fields::{FieldSet, name_of, named, shown};
 
@@ -61,7 +61,7 @@ impl Walk {
                 }
             }
             (Atom::Set | Atom::List(_), Value::List(items)) => {
-                let mut seen = BTreeSet::new();
+                let mut seen = SortedSet::new();
                 for (index, item) in items.iter().enumerate() {
                     let element = match typed.element(&atom, index, item) {
                         Ok(element) => element,

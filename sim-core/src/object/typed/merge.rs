@@ -1,8 +1,8 @@
 //! Laying what a manager applies over what is there.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedSet;
 use crate::manifest::value::{Map, Value};
 
 use super::{Atom, Typed, is_empty};
@@ -61,7 +61,7 @@ fn list(left: &[Value], right: &[Value], atom: &Atom, typed: Typed<'_>) -> Vec<V
         .iter()
         .filter(|element| old.first.contains_key(*element));
     let mut next_shared = shared.next();
-    let mut done: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut done: SortedSet<Arc<str>> = SortedSet::new();
     let mut result = Vec::with_capacity(left.len().max(right.len()));
     let (mut at_old, mut at_new) = (0, 0);
     while at_old < left.len() || at_new < right.len() {

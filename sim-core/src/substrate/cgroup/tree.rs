@@ -1,8 +1,8 @@
 //! A machine's groups as a tree, worked out when somebody looks.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimTime;
 use crate::substrate::container::Container;
 use crate::substrate::order::{ContainerId, ContainerSpec, MachineId, SandboxId};
@@ -50,7 +50,7 @@ pub struct Group {
     /// What its files are written from.
     pub facts: Facts,
     /// Those below, by the name of their directory.
-    pub children: BTreeMap<String, Self>,
+    pub children: SortedMap<String, Self>,
 }
 
 impl Group {
@@ -62,7 +62,7 @@ impl Group {
                 cpus,
                 ..Facts::default()
             },
-            children: BTreeMap::new(),
+            children: SortedMap::new(),
         }
     }
 
@@ -332,11 +332,10 @@ impl Substrate {
             root.child(name.to_owned(), key, limits);
         }
         for agent in names.agents() {
-            let slice = root.children.entry("system.slice".to_owned());
-            if let std::collections::btree_map::Entry::Occupied(mut slice) = slice {
+            if let Some(slice) = root.children.get_mut("system.slice") {
                 let name = format!("{}.service", agent.name);
                 let key = GroupKey::Level(format!("system.slice/{name}"));
-                slice.get_mut().child(name, key, Limits::default());
+                slice.child(name, key, Limits::default());
             }
         }
         let driver = row.profile.driver();

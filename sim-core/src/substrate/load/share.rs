@@ -1,8 +1,7 @@
 //! Filling a machine's tree of groups: each level gives to its groups in proportion to their weights.
 
-use std::collections::BTreeMap;
-
 use super::CPU;
+use crate::base::sorted::SortedMap;
 use crate::substrate::cgroup::limits::Limits;
 use crate::substrate::cgroup::place::{Version, engine_parent};
 use crate::substrate::cgroup::tree::GroupKey;
@@ -60,7 +59,7 @@ impl Substrate {
         let (capacity, hogs) = (self.cpu_capacity(machine), row.hogs);
         let (mut parts, root) = self.parts(machine, hogs);
         want(&mut parts, root);
-        let mut got: BTreeMap<ContainerId, u64> = BTreeMap::new();
+        let mut got: SortedMap<ContainerId, u64> = SortedMap::new();
         give(&parts, root, capacity, &mut got);
         let leaves: Vec<ContainerId> = parts.iter().filter_map(|part| part.leaf).collect();
         // A leaf's wish is within its cap by now.
@@ -83,8 +82,8 @@ impl Substrate {
     /// The groups of a machine in which somebody wants CPU time.
     fn parts(&self, machine: MachineId, hogs: u64) -> (Vec<Part>, usize) {
         let mut parts = vec![Part::default()];
-        let mut levels: BTreeMap<String, usize> = BTreeMap::new();
-        let mut weights: BTreeMap<Option<u64>, u64> = BTreeMap::new();
+        let mut levels: SortedMap<String, usize> = SortedMap::new();
+        let mut weights: SortedMap<Option<u64>, u64> = SortedMap::new();
         let version = self
             .machine(machine)
             .map(|row| row.profile.cgroups)
@@ -253,7 +252,7 @@ fn want(parts: &mut [Part], at: usize) {
 }
 
 /// Gives an amount to a part and those below it.
-fn give(parts: &[Part], at: usize, amount: u64, got: &mut BTreeMap<ContainerId, u64>) {
+fn give(parts: &[Part], at: usize, amount: u64, got: &mut SortedMap<ContainerId, u64>) {
     let part = &parts[at];
     let amount = amount.min(part.wants);
     if let Some(container) = part.leaf {

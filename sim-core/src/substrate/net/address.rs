@@ -1,8 +1,8 @@
 //! Addresses of sandboxes: one /24 for each machine, handed out in turn.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedSet;
 use crate::substrate::Substrate;
 use crate::substrate::cgroup::settings::{Plug, Sharing};
 use crate::substrate::order::{MachineId, SandboxId};
@@ -13,7 +13,7 @@ pub type RangeKey = (MachineId, u32);
 /// What is in use of a range.
 #[derive(Clone, Debug, Default)]
 pub struct Range {
-    used: BTreeSet<u32>,
+    used: SortedSet<u32>,
     /// Host part below which nothing is free.
     free_from: u32,
 }

@@ -4,8 +4,9 @@
 //! `iptables-save` prints them and followed as the kernel follows them. A walk takes every branch
 //! that chance could take, so its result is the set of all outcomes.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+
+use crate::base::sorted::SortedMap;
 
 /// Transport protocol, lower case.
 pub type Protocol = &'static str;
@@ -133,7 +134,7 @@ pub struct Table {
     /// Chains of the kernel with their policies, in its order.
     pub hooks: Vec<(&'static str, bool)>,
     /// Rules by chain.
-    pub chains: BTreeMap<String, Vec<Rule>>,
+    pub chains: SortedMap<String, Vec<Rule>>,
 }
 
 impl Table {
@@ -141,7 +142,7 @@ impl Table {
     pub fn new(hooks: &[&'static str]) -> Self {
         Self {
             hooks: hooks.iter().map(|name| (*name, true)).collect(),
-            chains: BTreeMap::new(),
+            chains: SortedMap::new(),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Networks, secrets and configs: objects that only have a name.
 //! Source: swarmkit `manager/controlapi/{network,secret,config}.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimTime;
 use crate::substrate::Context;
 use crate::swarm::SwarmPlane;
@@ -22,7 +22,7 @@ impl SwarmPlane {
             identity: Identity::of(0x1_9e55),
             version,
             created_at: SimTime::ZERO,
-            labels: BTreeMap::new(),
+            labels: SortedMap::new(),
             data: "".into(),
             subnet: POOL_FIRST,
         };
@@ -33,7 +33,7 @@ impl SwarmPlane {
         &mut self,
         kind: Kind,
         name: &Arc<str>,
-        labels: &BTreeMap<Arc<str>, Arc<str>>,
+        labels: &SortedMap<Arc<str>, Arc<str>>,
         data: &Arc<str>,
         ctx: &mut Context<'_>,
     ) -> Result<Response, Refusal> {
@@ -164,7 +164,7 @@ impl SwarmPlane {
     }
 
     /// All objects of a kind, by name.
-    pub fn named(&self, kind: Kind) -> &BTreeMap<Arc<str>, Named> {
+    pub fn named(&self, kind: Kind) -> &SortedMap<Arc<str>, Named> {
         match kind {
             Kind::Network => &self.store.networks,
             Kind::Secret => &self.store.secrets,
@@ -172,7 +172,7 @@ impl SwarmPlane {
         }
     }
 
-    fn named_mut(&mut self, kind: Kind) -> &mut BTreeMap<Arc<str>, Named> {
+    fn named_mut(&mut self, kind: Kind) -> &mut SortedMap<Arc<str>, Named> {
         match kind {
             Kind::Network => &mut self.store.networks,
             Kind::Secret => &mut self.store.secrets,

@@ -109,7 +109,7 @@ impl SwarmPlane {
     }
 
     fn endpoint(&self, spec: &ServiceSpec) -> Result<(), Refusal> {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = crate::base::sorted::SortedSet::new();
         for port in &spec.ports {
             if port.mode == PublishMode::Ingress && spec.endpoint_mode == EndpointMode::Dnsrr {
                 return Err(invalid(

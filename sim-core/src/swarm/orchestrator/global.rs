@@ -31,7 +31,7 @@ impl SwarmPlane {
         let Some(object) = self.store.service(service) else {
             return;
         };
-        let mut slots: std::collections::BTreeMap<u32, Slot> = object
+        let mut slots: crate::base::sorted::SortedMap<u32, Slot> = object
             .slots
             .iter()
             .map(|(key, slot)| (*key, slot.clone()))

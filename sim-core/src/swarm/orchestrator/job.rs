@@ -31,8 +31,8 @@ impl SwarmPlane {
         let mode = object.spec.mode;
         // Every accepted update is a new iteration, and an iteration has a template of its own.
         let (mut running, mut completed) = (0, 0);
-        let mut used = std::collections::BTreeSet::new();
-        let mut nodes_used = std::collections::BTreeSet::new();
+        let mut used = crate::base::sorted::SortedSet::new();
+        let mut nodes_used = crate::base::sorted::SortedSet::new();
         for task in tasks {
             let row = self.store.tasks[task];
             if row.template != current {

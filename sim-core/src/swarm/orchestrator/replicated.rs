@@ -1,9 +1,8 @@
 //! Replicated services: as many slots as replicas.
 //! Source: swarmkit `manager/orchestrator/replicated/{services,slot}.go`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::api::swarm::service::ServiceMode;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::orchestrator::Place;
 use crate::swarm::state::TaskState;
@@ -29,7 +28,7 @@ pub(crate) struct SlotView {
 pub(crate) fn keep_order(slots: &[SlotView]) -> Vec<SlotKey> {
     let mut order = slots.to_vec();
     order.sort_by_key(|slot| (!slot.running, slot.slot));
-    let mut copies: BTreeMap<NodeId, u32> = BTreeMap::new();
+    let mut copies: SortedMap<NodeId, u32> = SortedMap::new();
     let mut indexed: Vec<(u32, SlotKey)> = order
         .iter()
         .map(|slot| match slot.node {
@@ -65,8 +64,8 @@ impl SwarmPlane {
             .iter()
             .map(|(key, slot)| (*key, slot.clone()))
             .collect();
-        let mut occupied: BTreeMap<SlotKey, Slot> = BTreeMap::new();
-        let mut dead: BTreeSet<SlotKey> = BTreeSet::new();
+        let mut occupied: SortedMap<SlotKey, Slot> = SortedMap::new();
+        let mut dead: SortedSet<SlotKey> = SortedSet::new();
         for (key, slot) in slots {
             let updatable = self.updatable(&slot, service);
             if updatable.is_empty() {
@@ -140,7 +139,7 @@ impl SwarmPlane {
     }
 
     /// Deletes what is left of dead slots at once; an agent that still stops such a task kills it.
-    fn delete_slots(&mut self, service: ServiceId, dead: &BTreeSet<SlotKey>) {
+    fn delete_slots(&mut self, service: ServiceId, dead: &SortedSet<SlotKey>) {
         for key in dead {
             let slot = self
                 .store

@@ -5,12 +5,11 @@
 //! old: desired SHUTDOWN                       new: desired READY --delay and old stopped--> RUNNING
 //! ```
 
-use std::collections::BTreeMap;
-
 use smallvec::SmallVec;
 
 use crate::api::swarm::service::RestartCondition;
 use crate::base::name::Rule;
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::substrate::{Context, PlaneOutbox};
@@ -87,9 +86,9 @@ impl History {
 /// Waiting restarts and the history that limits them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Restarts {
-    delays: BTreeMap<TaskId, Delay>,
-    waiting: BTreeMap<TaskId, TaskId>,
-    history: BTreeMap<(ServiceId, SlotKey), History>,
+    delays: SortedMap<TaskId, Delay>,
+    waiting: SortedMap<TaskId, TaskId>,
+    history: SortedMap<(ServiceId, SlotKey), History>,
 }
 
 impl Restarts {

@@ -7,10 +7,9 @@
 //! all slots done -> monitor -> completed
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::api::swarm::service::{FailureAction, UpdateConfig, UpdateOrder};
 use crate::base::name::{Name, Rule};
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::{Context, PlaneOutbox};
@@ -58,8 +57,8 @@ pub(crate) struct Update {
     next: usize,
     workers: Vec<Worker>,
     /// Tasks made by this update, and since when they run.
-    made: BTreeMap<TaskId, Option<SimTime>>,
-    failed: BTreeSet<TaskId>,
+    made: SortedMap<TaskId, Option<SimTime>>,
+    failed: SortedSet<TaskId>,
     /// Failures seen while nothing looks at them: all slots are handed out, not all are done.
     unseen: Vec<TaskId>,
     handing_out: bool,
@@ -163,8 +162,8 @@ impl SwarmPlane {
             slots,
             next: 0,
             workers: vec![Worker::Idle; parallelism],
-            made: BTreeMap::new(),
-            failed: BTreeSet::new(),
+            made: SortedMap::new(),
+            failed: SortedSet::new(),
             unseen: Vec::new(),
             handing_out: true,
             monitoring: false,

@@ -6,10 +6,9 @@
 //!      \-zone=b--> leaf [n3]             and round robin over the sorted nodes inside a leaf
 //! ```
 
-use std::collections::BTreeMap;
-
 use smallvec::SmallVec;
 
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimTime;
 use crate::des::choice::Choices;
 use crate::swarm::scheduler::filter;
@@ -49,7 +48,7 @@ struct Candidate {
 #[derive(Clone, Debug, Default)]
 pub struct Branch {
     tasks: usize,
-    next: BTreeMap<String, Branch>,
+    next: SortedMap<String, Branch>,
     leaf: Vec<Candidate>,
     template: Option<Template>,
 }
@@ -69,7 +68,7 @@ impl Branch {
         };
         roster.count_service(store, service);
         let is_plain = filter::is_plain(template);
-        let mut ranks: BTreeMap<Vec<&str>, Vec<Rank>> = BTreeMap::new();
+        let mut ranks: SortedMap<Vec<&str>, Vec<Rank>> = SortedMap::new();
         let mut only: Vec<Rank> = Vec::new();
         for (place, entry) in roster.entries.iter().enumerate() {
             let of_service = roster.of_service[place];

@@ -1,11 +1,11 @@
 //! `compose config`: the project as it was understood, in canonical form.
 //! Source: docker/compose `cmd/compose/config.go`, compose-go `types/project.go` (MarshalYAML).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Global;
 use crate::api::compose::project::{Project, Resource};
+use crate::base::sorted::SortedSet;
 use crate::compose::lower;
 use crate::console::docker::flags::{Grammar, parse};
 use crate::console::{Output, Session};
@@ -46,7 +46,7 @@ pub fn run(session: &mut Session, global: &Global, words: &[String]) -> Result<O
         hashes(&project, wanted)?
     } else if parsed.has("profiles") {
         let all = project.services.values().chain(project.disabled.values());
-        let profiles: BTreeSet<String> = all
+        let profiles: SortedSet<String> = all
             .flat_map(|service| service.profiles.iter().map(ToString::to_string))
             .collect();
         names(profiles.into_iter().collect())
@@ -95,7 +95,7 @@ pub fn run(session: &mut Session, global: &Global, words: &[String]) -> Result<O
     Ok(output)
 }
 
-fn keys<T>(map: &std::collections::BTreeMap<Arc<str>, T>) -> Vec<String> {
+fn keys<T>(map: &crate::base::sorted::SortedMap<Arc<str>, T>) -> Vec<String> {
     map.keys().map(ToString::to_string).collect()
 }
 
@@ -126,7 +126,7 @@ fn document(project: &Project) -> Value {
         .iter()
         .map(|(name, service)| (name.clone(), parsed(&service.document)));
     all.insert("services", Value::object(services));
-    let mut put = |key: &str, map: &std::collections::BTreeMap<Arc<str>, Resource>| {
+    let mut put = |key: &str, map: &crate::base::sorted::SortedMap<Arc<str>, Resource>| {
         if !map.is_empty() {
             let entries = map
                 .iter()

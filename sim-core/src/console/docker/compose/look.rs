@@ -1,8 +1,7 @@
 //! `compose ps|ls|logs|exec|top|images|port|events|volumes`: what only looks.
 
-use std::collections::BTreeMap;
-
 use super::{Global, containers, host};
+use crate::base::sorted::SortedMap;
 use crate::compose::view::{container_id, status_word};
 use crate::console::docker::container::row::{Engine, Row};
 use crate::console::docker::container::{self, Lines, command, execute, leave, log_text, more};
@@ -156,7 +155,7 @@ fn list(session: &Session, global: &Global, words: &[String]) -> Result<Output, 
 fn projects(session: &Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&LS, words)?;
     let world = session.world(Orchestrator::Compose)?;
-    let mut found: BTreeMap<&str, BTreeMap<&str, u32>> = BTreeMap::new();
+    let mut found: SortedMap<&str, SortedMap<&str, u32>> = SortedMap::new();
     for row in world
         .compose()
         .map(|plane| plane.containers())

@@ -278,7 +278,7 @@ fn begin(
 
 /// What is said of images that are built: what their build makes is not known.
 fn built(
-    services: &std::collections::BTreeMap<Arc<str>, crate::api::compose::service::Service>,
+    services: &crate::base::sorted::SortedMap<Arc<str>, crate::api::compose::service::Service>,
 ) -> String {
     let images: Vec<&str> = services
         .values()

@@ -433,7 +433,8 @@ pub fn reclaimable(session: &Session, unused: &[String]) -> Result<u64, Output> 
         })
     };
     let mut kept: Vec<String> = Vec::new();
-    let mut all: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    let mut all: crate::base::sorted::SortedMap<String, u64> =
+        crate::base::sorted::SortedMap::new();
     for image in machines.images_on(engine.machine) {
         for (layer, _) in machines.image_layers(engine.machine, image) {
             all.insert(layer.digest(), layer.unpacked());

@@ -1,11 +1,10 @@
 //! `docker wait|port|top|rename` and `docker events`.
 //! Source: docker/cli `cli/command/container`, `cli/command/system/events.go`.
 
-use std::collections::BTreeMap;
-
 use super::row::Engine;
 use super::{until, verb};
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::base::time::{EPOCH_UNIX_SECONDS, SimDuration, SimTime};
 use crate::compose::Request;
 use crate::compose::store::{EngineEvent, State};
@@ -260,7 +259,7 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let Some(plane) = world.compose() else {
         return Ok(Output::default());
     };
-    let ids: BTreeMap<String, String> = plane
+    let ids: SortedMap<String, String> = plane
         .containers()
         .into_iter()
         .map(|row| {
@@ -317,7 +316,7 @@ enum Form {
     Template(Template),
 }
 
-fn holds(event: &EngineEvent, key: &str, value: &str, ids: &BTreeMap<String, String>) -> bool {
+fn holds(event: &EngineEvent, key: &str, value: &str, ids: &SortedMap<String, String>) -> bool {
     let attribute = |key: &str| event.attributes.get(key).map(|text| &**text);
     let is_object = |name: Option<&str>| {
         event.actor.starts_with(value)

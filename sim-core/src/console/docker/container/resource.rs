@@ -1,7 +1,6 @@
 //! `docker network`, `docker volume` and `docker system` on the Compose world's host.
 //! Source: docker/cli `cli/command/{network,volume,system}`.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use super::row::Engine;
 use super::{image, verb};
 use crate::api::swarm::service::MountKind;
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::compose::resource::BUILT_IN;
 use crate::compose::store::{Made, State};
 use crate::compose::view::{container_id, network_id};
@@ -61,7 +61,7 @@ const VOLUME_LS: Grammar = grammar(
 );
 const PRUNE: &str = "force,f all,a filter=*! volumes";
 
-fn labels(parsed: &Parsed) -> BTreeMap<Arc<str>, Arc<str>> {
+fn labels(parsed: &Parsed) -> SortedMap<Arc<str>, Arc<str>> {
     parsed
         .values("label")
         .into_iter()
@@ -184,7 +184,7 @@ pub fn network(session: &Session, name: &str) -> Option<Value> {
                     && row.config.networks.is_empty()
                     && matches!(&*row.config.network_mode, "" | "bridge"))
     });
-    let members: BTreeMap<String, Value> = members
+    let members: SortedMap<String, Value> = members
         .map(|row| {
             let address = row
                 .sandbox
@@ -245,7 +245,7 @@ pub fn network(session: &Session, name: &str) -> Option<Value> {
     ]))
 }
 
-fn texts(labels: &BTreeMap<Arc<str>, Arc<str>>) -> Value {
+fn texts(labels: &SortedMap<Arc<str>, Arc<str>>) -> Value {
     Value::object(
         labels
             .iter()

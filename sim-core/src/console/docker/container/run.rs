@@ -1,6 +1,5 @@
 //! `docker run` and `docker create`. Source: docker/cli `cli/command/container/{run,create,opts}.go`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::verb;
@@ -10,6 +9,7 @@ use crate::api::compose::service::{Port, Restart};
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::swarm::service::{Mount, MountKind};
 use crate::base::rng::{Stream, stable_hash};
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::compose::store::State;
 use crate::compose::{Request, Response};
@@ -347,7 +347,7 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, String>
         .iter()
         .map(|word| word.as_str().into())
         .collect();
-    let mut environment: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+    let mut environment: SortedMap<Arc<str>, Arc<str>> = SortedMap::new();
     let outer: Variables = session
         .environment
         .iter()
@@ -443,7 +443,7 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, String>
     })
 }
 
-fn networks(parsed: &Parsed) -> (Arc<str>, BTreeMap<Arc<str>, Vec<Arc<str>>>) {
+fn networks(parsed: &Parsed) -> (Arc<str>, SortedMap<Arc<str>, Vec<Arc<str>>>) {
     let mut given: Vec<&str> = parsed.values("network");
     given.extend(parsed.values("net"));
     let aliases: Vec<Arc<str>> = parsed

@@ -1,8 +1,7 @@
 //! `kubectl apply --prune`: what was applied before and is not applied any more goes.
 //! Sources: `k8s.io/kubectl/pkg/cmd/apply/prune.go`, `k8s.io/kubectl/pkg/util/prune`.
 
-use std::collections::BTreeSet;
-
+use crate::base::sorted::SortedSet;
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, get, name_of, title};
 use crate::kube::apiserver::{Propagation, Request};
@@ -41,8 +40,8 @@ pub fn prune(
     problems: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
     let uid = |object: &Value| object.str_at(&["metadata", "uid"]).unwrap_or("").to_owned();
-    let kept: BTreeSet<String> = applied.iter().map(|(_, object)| uid(object)).collect();
-    let namespaces: BTreeSet<String> = applied
+    let kept: SortedSet<String> = applied.iter().map(|(_, object)| uid(object)).collect();
+    let namespaces: SortedSet<String> = applied
         .iter()
         .filter_map(|(_, object)| object.str_at(&["metadata", "namespace"]))
         .map(str::to_owned)

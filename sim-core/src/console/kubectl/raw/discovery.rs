@@ -1,9 +1,8 @@
 //! What the API server says of itself: versions, groups, resources, health.
 //! Sources: `staging/src/k8s.io/apiserver/pkg/endpoints/discovery`, `pkg/server/healthz`.
 
-use std::collections::BTreeMap;
-
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::console::kubectl::Call;
 use crate::console::kubectl::problem::Problem;
 use crate::kube::kinds::{KINDS, Kind};
@@ -65,8 +64,8 @@ fn served(call: &Call<'_>) -> Result<Vec<&'static Kind>, Problem> {
 }
 
 /// Versions of each group, the preferred first.
-fn groups(call: &Call<'_>) -> Result<BTreeMap<String, Vec<String>>, Problem> {
-    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+fn groups(call: &Call<'_>) -> Result<SortedMap<String, Vec<String>>, Problem> {
+    let mut groups: SortedMap<String, Vec<String>> = SortedMap::new();
     for kind in served(call)? {
         if let Some((group, version)) = kind.api_version.split_once('/') {
             let versions = groups.entry(group.to_owned()).or_default();

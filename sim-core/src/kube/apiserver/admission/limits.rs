@@ -1,13 +1,12 @@
 //! LimitRanges. Source: `plugin/pkg/admission/limitranger/admission.go`.
 
-use std::collections::BTreeMap;
-
 use crate::base::quantity::Quantity;
+use crate::base::sorted::SortedMap;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
 /// Amounts by resource.
-type Amounts = BTreeMap<String, Quantity>;
+type Amounts = SortedMap<String, Quantity>;
 
 /// Annotation that tells what was filled in.
 const ANNOTATION: &str = "kubernetes.io/limit-ranger";

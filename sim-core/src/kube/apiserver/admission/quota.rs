@@ -2,9 +2,8 @@
 //! Sources: `staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go`,
 //! `pkg/quota/v1/evaluator/core/pods.go`.
 
-use std::collections::BTreeMap;
-
 use crate::base::arrange::Arrange;
+use crate::base::sorted::SortedMap;
 use crate::kube::controllers::quota::scope;
 use crate::kube::kinds::Kind;
 use crate::kube::turn::Turn;
@@ -39,7 +38,7 @@ pub fn states_enough(namespace: &str, pod: &Value, turn: &Turn<'_, '_>) -> Resul
         if scoped_out {
             continue;
         }
-        let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let mut missing: SortedMap<&str, Vec<String>> = SortedMap::new();
         for (resource, field, name) in STATED {
             if document.value.path(&["spec", "hard", resource]).is_none() {
                 continue;

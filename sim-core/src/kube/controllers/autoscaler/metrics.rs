@@ -1,9 +1,8 @@
 //! What an autoscaler measures: samples of pods, and values of other objects that a person has set.
 //! Sources: `pkg/controller/podautoscaler/{horizontal,replica_calculator}.go`.
 
-use std::collections::BTreeMap;
-
 use crate::base::quantity::Quantity;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::kube::rows::pod::{Phase, PodCondition, PodFlags, PodRow, signed_s};
 use crate::kube::rows::{PodId, read};
@@ -17,7 +16,7 @@ use super::usage::{Meter, REQUEST_RATES, RESOLUTION, service_requests};
 /// Samples that a person has set, by object (`pod/x`, `pod/x/container`, `external/name`, `service/web`) and metric.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    by_object: BTreeMap<(String, String), i64>,
+    by_object: SortedMap<(String, String), i64>,
 }
 
 impl Overrides {

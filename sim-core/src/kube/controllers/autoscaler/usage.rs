@@ -8,8 +8,7 @@
 //! without one pays nothing.
 //! Source: kubernetes-sigs/metrics-server `pkg/storage/pod.go`.
 
-use std::collections::BTreeMap;
-
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::PodId;
 use crate::kube::rows::pod::ContainerState;
@@ -39,7 +38,7 @@ struct Point {
 /// Looks at containers.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
-    points: BTreeMap<ContainerId, Point>,
+    points: SortedMap<ContainerId, Point>,
 }
 
 /// Thousandths of a CPU: nanoseconds in so many microseconds.

@@ -19,9 +19,9 @@
 //! leads nowhere (`??` and a JSON value). A text that is one expression takes the value as it is;
 //! within a text it is written out. Without `??` a path that leads nowhere makes its child wait.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::manifest::value::Value;
 
 /// Levels of a template. Objects of real operators have about ten.
@@ -82,7 +82,7 @@ enum Step {
 #[derive(Clone, Debug)]
 pub struct Scope {
     owner: Value,
-    children: BTreeMap<Arc<str>, Value>,
+    children: SortedMap<Arc<str>, Value>,
 }
 
 impl Scope {
@@ -90,7 +90,7 @@ impl Scope {
     pub fn new(owner: Value) -> Self {
         Self {
             owner,
-            children: BTreeMap::new(),
+            children: SortedMap::new(),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Containers of a pod.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::api::kube::container::{Container, ContainerPort, ImagePullPolicy, Protocol};
+use crate::base::sorted::SortedSet;
 use crate::manifest::decode::kube::{fault, name, probe};
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::decode::{amount, image};
@@ -20,7 +20,7 @@ pub const PROTOCOLS: [(&str, Protocol); 3] = [
 #[derive(Clone, Copy, Debug)]
 pub struct Pod<'pod> {
     /// Names of the pod's volumes.
-    pub volumes: &'pod BTreeSet<Arc<str>>,
+    pub volumes: &'pod SortedSet<Arc<str>>,
     /// Whether the pod uses the node's network.
     pub host_network: bool,
     /// Whether these are its init containers.
@@ -32,7 +32,7 @@ pub fn containers(
     field: &Field<'_>,
     scribe: &Scribe,
     pod: Pod<'_>,
-    names: &mut BTreeSet<Arc<str>>,
+    names: &mut SortedSet<Arc<str>>,
 ) -> Vec<Container> {
     let items = field.items(scribe);
     items
@@ -45,7 +45,7 @@ fn container(
     item: &Field<'_>,
     scribe: &Scribe,
     pod: Pod<'_>,
-    names: &mut BTreeSet<Arc<str>>,
+    names: &mut SortedSet<Arc<str>>,
 ) -> Container {
     item.expect_map(scribe);
     let name = container_name(item, scribe, names);
@@ -100,7 +100,7 @@ fn container(
     }
 }
 
-fn container_name(item: &Field<'_>, scribe: &Scribe, names: &mut BTreeSet<Arc<str>>) -> Arc<str> {
+fn container_name(item: &Field<'_>, scribe: &Scribe, names: &mut SortedSet<Arc<str>>) -> Arc<str> {
     let field = item.get(scribe, "name");
     let name = field.text_or_empty(scribe);
     if name.is_empty() {
@@ -143,8 +143,8 @@ fn image_reference(item: &Field<'_>, scribe: &Scribe) -> Arc<str> {
 }
 
 /// Only for the server's rules; nothing reads mounts.
-fn check_mounts(item: &Field<'_>, scribe: &Scribe, volumes: &BTreeSet<Arc<str>>) {
-    let mut paths = BTreeSet::new();
+fn check_mounts(item: &Field<'_>, scribe: &Scribe, volumes: &SortedSet<Arc<str>>) {
+    let mut paths = SortedSet::new();
     for mount in item.peek("volumeMounts").items(scribe) {
         let name_field = mount.peek("name");
         let name = name_field.text_or_empty(scribe);

@@ -1,10 +1,10 @@
 //! `metadata`, label maps and selectors.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::meta::ObjectMeta;
 use crate::api::selector::{LabelSelector, Operator, Requirement};
+use crate::base::sorted::SortedMap;
 use crate::manifest::decode::kube::fault;
 use crate::manifest::decode::kube::name::{self, NameRule};
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -74,12 +74,12 @@ fn owners(field: &Field<'_>, scribe: &Scribe) {
 }
 
 /// `labels` below a `metadata`.
-pub fn labels(meta: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
+pub fn labels(meta: &Field<'_>, scribe: &Scribe) -> SortedMap<Arc<str>, Arc<str>> {
     label_map(&meta.get(scribe, "labels"), scribe)
 }
 
 /// A map whose keys and values are those of labels.
-pub fn label_map(field: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
+pub fn label_map(field: &Field<'_>, scribe: &Scribe) -> SortedMap<Arc<str>, Arc<str>> {
     let labels = text_map(field, scribe);
     for (key, inner) in field.entries(scribe) {
         // As upstream, the path is the map's; the text says which key or value it is.
@@ -100,7 +100,7 @@ pub fn label_map(field: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<s
 }
 
 /// `annotations` below a `metadata`.
-pub fn annotations(meta: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
+pub fn annotations(meta: &Field<'_>, scribe: &Scribe) -> SortedMap<Arc<str>, Arc<str>> {
     let field = meta.get(scribe, "annotations");
     let annotations = text_map(&field, scribe);
     for (key, inner) in field.entries(scribe) {
@@ -130,8 +130,8 @@ pub fn annotations(meta: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<
 }
 
 /// A map of texts.
-pub fn text_map(field: &Field<'_>, scribe: &Scribe) -> BTreeMap<Arc<str>, Arc<str>> {
-    let mut map = BTreeMap::new();
+pub fn text_map(field: &Field<'_>, scribe: &Scribe) -> SortedMap<Arc<str>, Arc<str>> {
+    let mut map = SortedMap::new();
     for (key, inner) in field.entries(scribe) {
         // A key without a value is an empty text, as the API's JSON decoding has it.
         if !inner.exists() {

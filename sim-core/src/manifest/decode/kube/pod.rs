@@ -1,9 +1,9 @@
 //! Pods and pod templates.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::api::kube::pod::{PodSpec, PodTemplate, RestartPolicy};
+use crate::base::sorted::SortedSet;
 use crate::manifest::decode::amount;
 use crate::manifest::decode::kube::{affinity, container, fault, meta, rules, volume};
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -31,7 +31,7 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
         host_network,
         init: false,
     };
-    let mut names = BTreeSet::new();
+    let mut names = SortedSet::new();
     let containers_field = field.get(scribe, "containers");
     let containers = container::containers(&containers_field, scribe, pod, &mut names);
     if containers.is_empty()

@@ -1,9 +1,8 @@
 //! Services.
 
-use std::collections::BTreeSet;
-
 use crate::api::kube::container::Protocol;
 use crate::api::kube::service::{ClusterIp, PortTarget, Service, ServiceKind, ServicePort};
+use crate::base::sorted::SortedSet;
 use crate::manifest::decode::kube::container::PROTOCOLS;
 use crate::manifest::decode::kube::rules::{items, one_of, text};
 use crate::manifest::decode::kube::{fault, meta, name, probe};
@@ -124,9 +123,9 @@ fn traffic(field: &Field<'_>, scribe: &Scribe, kind: ServiceKind) {
 fn ports(field: &Field<'_>, scribe: &Scribe, kind: ServiceKind) -> Vec<ServicePort> {
     let items = field.items(scribe);
     let several = items.len() > 1;
-    let mut names = BTreeSet::new();
-    let mut numbers = BTreeSet::new();
-    let mut node_ports = BTreeSet::new();
+    let mut names = SortedSet::new();
+    let mut numbers = SortedSet::new();
+    let mut node_ports = SortedSet::new();
     let mut ports = Vec::new();
     for item in &items {
         item.expect_map(scribe);

@@ -1,16 +1,16 @@
 //! Volumes of a pod, and the data of ConfigMaps and Secrets.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::api::kube::volume::{Volume, VolumeSource};
+use crate::base::sorted::SortedSet;
 use crate::manifest::decode::amount;
 use crate::manifest::decode::kube::{fault, name};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
 /// Checks `volumes` of a pod and returns their names for the mounts.
-pub fn names(field: &Field<'_>, scribe: &Scribe) -> BTreeSet<Arc<str>> {
-    let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+pub fn names(field: &Field<'_>, scribe: &Scribe) -> SortedSet<Arc<str>> {
+    let mut names: SortedSet<Arc<str>> = SortedSet::new();
     for item in field.items(scribe) {
         let name_field = item.peek("name");
         let name = name_field.text_or_empty(scribe);
@@ -146,7 +146,7 @@ fn check_source(item: &Field<'_>, scribe: &Scribe) {
 /// Checks the keys of a ConfigMap or a Secret; the data itself stays in the document.
 pub fn config_data(field: &Field<'_>, scribe: &Scribe, keys: &[&str]) {
     let mut bytes = 0;
-    let mut seen: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut seen: SortedSet<Arc<str>> = SortedSet::new();
     for key in keys {
         let inner = field.get(scribe, key);
         if !key.to_ascii_lowercase().contains("data") {

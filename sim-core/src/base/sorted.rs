@@ -1,0 +1,889 @@
+//! Maps and sets in the order of their keys that cost few bytes of code.
+//!
+//! The standard library's B-trees are compiled anew for each type of key and value, at about 10 KB of
+//! WebAssembly each: seventy of them were a tenth of the page's engine. These hold their entries in
+//! sorted runs of bounded size: a look-up is two binary searches, an insertion moves one run's part.
+//! Between a few entries and some hundred thousand they are as fast as B-trees, or faster.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::mem;
+use std::ops::Index;
+
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A map in the order of its keys.
+#[derive(Clone)]
+pub struct SortedMap<K, V> {
+    /// Entries in order; no run is empty or longer than [`Self::RUN`].
+    runs: Vec<Vec<(K, V)>>,
+}
+
+/// Where a key is, or would be put.
+#[derive(Clone, Copy)]
+struct Place {
+    run: usize,
+    at: usize,
+    found: bool,
+}
+
+impl<K, V> SortedMap<K, V> {
+    /// Entries of one run at most: about two KiB, which are moved faster than a tree is descended.
+    const RUN: usize = {
+        let entry = size_of::<(K, V)>();
+        if entry <= 16 {
+            128
+        } else if entry >= 128 {
+            16
+        } else {
+            2_048 / entry
+        }
+    };
+
+    /// An empty map; takes no memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { runs: Vec::new() }
+    }
+
+    /// The number of entries: a sum over the runs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.runs.iter().map(Vec::len).sum()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Removes every entry.
+    pub fn clear(&mut self) {
+        self.runs.clear();
+    }
+
+    /// Entries in order.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter {
+            runs: self.runs.iter(),
+            front: [].iter(),
+            back: [].iter(),
+        }
+    }
+
+    /// Entries in order, values changeable.
+    pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
+        IterMut {
+            runs: self.runs.iter_mut(),
+            run: [].iter_mut(),
+        }
+    }
+
+    /// Keys in order.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> + Clone {
+        self.iter().map(|(key, _)| key)
+    }
+
+    /// Values in the order of their keys.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + Clone {
+        self.iter().map(|(_, value)| value)
+    }
+
+    /// Values in the order of their keys, changeable.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.iter_mut().map(|(_, value)| value)
+    }
+
+    /// Values in the order of their keys, taken.
+    pub fn into_values(self) -> impl Iterator<Item = V> {
+        self.into_iter().map(|(_, value)| value)
+    }
+
+    /// The entry with the least key.
+    #[must_use]
+    pub fn first_key_value(&self) -> Option<(&K, &V)> {
+        let (key, value) = self.runs.first()?.first()?;
+        Some((key, value))
+    }
+
+    /// The entry with the greatest key.
+    #[must_use]
+    pub fn last_key_value(&self) -> Option<(&K, &V)> {
+        let (key, value) = self.runs.last()?.last()?;
+        Some((key, value))
+    }
+
+    /// Takes the entry with the least key away.
+    pub fn pop_first(&mut self) -> Option<(K, V)> {
+        (!self.is_empty()).then(|| self.take(0, 0))
+    }
+
+    /// Keeps the entries that `keep` says.
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
+        for run in &mut self.runs {
+            run.retain_mut(|(key, value)| keep(key, value));
+        }
+        self.runs.retain(|run| !run.is_empty());
+    }
+
+    /// Takes out an entry that is there.
+    fn take(&mut self, run: usize, at: usize) -> (K, V) {
+        let entry = self.runs[run].remove(at);
+        if self.runs[run].is_empty() {
+            self.runs.remove(run);
+        }
+        entry
+    }
+
+    /// Puts an entry at the place where its key was not found.
+    fn put(&mut self, mut place: Place, key: K, value: V) -> &mut V {
+        if self.runs.is_empty() {
+            self.runs = vec![Vec::new()];
+        } else if self.runs[place.run].len() == Self::RUN {
+            // What comes in order fills its runs.
+            let half = if place.at == Self::RUN {
+                Self::RUN
+            } else {
+                Self::RUN / 2
+            };
+            let tail = self.runs[place.run].split_off(half);
+            self.runs.insert(place.run + 1, tail);
+            if place.at > half || half == Self::RUN {
+                place.run += 1;
+                place.at -= half;
+            }
+        }
+        let run = &mut self.runs[place.run];
+        run.insert(place.at, (key, value));
+        &mut run[place.at].1
+    }
+
+    fn place<Q: Ord + ?Sized>(&self, key: &Q) -> Place
+    where
+        K: Borrow<Q>,
+    {
+        // The last run that does not begin after the key.
+        let after = self
+            .runs
+            .partition_point(|run| run.first().is_some_and(|(first, _)| first.borrow() <= key));
+        let run = after.saturating_sub(1);
+        let found = self.runs.get(run).map_or(Err(0), |run| {
+            run.binary_search_by(|(other, _)| other.borrow().cmp(key))
+        });
+        Place {
+            run,
+            at: found.unwrap_or_else(|at| at),
+            found: found.is_ok(),
+        }
+    }
+}
+
+impl<K: Ord, V> SortedMap<K, V> {
+    /// The value of a key.
+    #[must_use]
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.get_key_value(key).map(|(_, value)| value)
+    }
+
+    /// A key as it is held, and its value.
+    #[must_use]
+    pub fn get_key_value<Q: Ord + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.place(key);
+        if !place.found {
+            return None;
+        }
+        let (key, value) = &self.runs[place.run][place.at];
+        Some((key, value))
+    }
+
+    /// The value of a key, changeable.
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.place(key);
+        place.found.then(|| &mut self.runs[place.run][place.at].1)
+    }
+
+    /// Whether a key is there.
+    #[must_use]
+    pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.place(key).found
+    }
+
+    /// Sets a key's value; returns the one before.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let place = self.place(&key);
+        if place.found {
+            let held = &mut self.runs[place.run][place.at].1;
+            return Some(mem::replace(held, value));
+        }
+        self.put(place, key, value);
+        None
+    }
+
+    /// Takes a key away; returns its value.
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.place(key);
+        place.found.then(|| self.take(place.run, place.at).1)
+    }
+
+    /// A key's entry, there or not.
+    pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
+        let place = self.place(&key);
+        Entry {
+            map: self,
+            key,
+            place,
+        }
+    }
+
+    /// Entries in order from the first whose key is not less than `key`.
+    pub fn since<Q: Ord + ?Sized>(&self, key: &Q) -> Iter<'_, K, V>
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.place(key);
+        let mut runs = self.runs.iter();
+        let front = match runs.nth(place.run) {
+            Some(run) => run[place.at..].iter(),
+            None => [].iter(),
+        };
+        Iter {
+            runs,
+            front,
+            back: [].iter(),
+        }
+    }
+}
+
+/// A key's entry, there or not.
+pub struct Entry<'a, K, V> {
+    map: &'a mut SortedMap<K, V>,
+    key: K,
+    place: Place,
+}
+
+impl<'a, K, V> Entry<'a, K, V> {
+    /// The value, which `make` makes when there is none.
+    pub fn or_insert_with(self, make: impl FnOnce() -> V) -> &'a mut V {
+        let Place { run, at, found } = self.place;
+        if found {
+            return &mut self.map.runs[run][at].1;
+        }
+        self.map.put(self.place, self.key, make())
+    }
+
+    /// The value, `value` when there is none.
+    pub fn or_insert(self, value: V) -> &'a mut V {
+        self.or_insert_with(|| value)
+    }
+
+    /// The value, the type's default when there is none.
+    pub fn or_default(self) -> &'a mut V
+    where
+        V: Default,
+    {
+        self.or_insert_with(V::default)
+    }
+
+    /// Changes the value if there is one.
+    #[must_use]
+    pub fn and_modify(self, change: impl FnOnce(&mut V)) -> Self {
+        if self.place.found {
+            change(&mut self.map.runs[self.place.run][self.place.at].1);
+        }
+        self
+    }
+}
+
+/// Entries of a [`SortedMap`] in order.
+pub struct Iter<'a, K, V> {
+    runs: std::slice::Iter<'a, Vec<(K, V)>>,
+    front: std::slice::Iter<'a, (K, V)>,
+    back: std::slice::Iter<'a, (K, V)>,
+}
+
+impl<K, V> Clone for Iter<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            runs: self.runs.clone(),
+            front: self.front.clone(),
+            back: self.back.clone(),
+        }
+    }
+}
+
+impl<'a, K, V> Iterator for Iter<'a, K, V> {
+    type Item = (&'a K, &'a V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((key, value)) = self.front.next() {
+                return Some((key, value));
+            }
+            let Some(run) = self.runs.next() else {
+                let (key, value) = self.back.next()?;
+                return Some((key, value));
+            };
+            self.front = run.iter();
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let runs = self.runs.clone().map(Vec::len).sum::<usize>();
+        let len = self.front.len() + runs + self.back.len();
+        (len, Some(len))
+    }
+}
+
+impl<K, V> DoubleEndedIterator for Iter<'_, K, V> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((key, value)) = self.back.next_back() {
+                return Some((key, value));
+            }
+            let Some(run) = self.runs.next_back() else {
+                let (key, value) = self.front.next_back()?;
+                return Some((key, value));
+            };
+            self.back = run.iter();
+        }
+    }
+}
+
+impl<K, V> ExactSizeIterator for Iter<'_, K, V> {}
+
+/// Entries of a [`SortedMap`] in order, values changeable.
+pub struct IterMut<'a, K, V> {
+    runs: std::slice::IterMut<'a, Vec<(K, V)>>,
+    run: std::slice::IterMut<'a, (K, V)>,
+}
+
+impl<'a, K, V> Iterator for IterMut<'a, K, V> {
+    type Item = (&'a K, &'a mut V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((key, value)) = self.run.next() {
+                return Some((key, value));
+            }
+            self.run = self.runs.next()?.iter_mut();
+        }
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a SortedMap<K, V> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = Iter<'a, K, V>;
+
+    fn into_iter(self) -> Iter<'a, K, V> {
+        self.iter()
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a mut SortedMap<K, V> {
+    type Item = (&'a K, &'a mut V);
+    type IntoIter = IterMut<'a, K, V>;
+
+    fn into_iter(self) -> IterMut<'a, K, V> {
+        self.iter_mut()
+    }
+}
+
+impl<K, V> IntoIterator for SortedMap<K, V> {
+    type Item = (K, V);
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<(K, V)>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.runs.into_iter().flatten()
+    }
+}
+
+impl<K: Ord, V> Extend<(K, V)> for SortedMap<K, V> {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        for (key, value) in entries {
+            self.insert(key, value);
+        }
+    }
+}
+
+impl<K: Ord, V> FromIterator<(K, V)> for SortedMap<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut map = Self::new();
+        map.extend(entries);
+        map
+    }
+}
+
+impl<K: Ord, V, const N: usize> From<[(K, V); N]> for SortedMap<K, V> {
+    fn from(entries: [(K, V); N]) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<K, V> Default for SortedMap<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Ord + Borrow<Q>, V, Q: Ord + ?Sized> Index<&Q> for SortedMap<K, V> {
+    type Output = V;
+
+    /// # Panics
+    /// When the key is not there.
+    fn index(&self, key: &Q) -> &V {
+        let place = self.place(key);
+        assert!(place.found, "no entry found for key");
+        &self.runs[place.run][place.at].1
+    }
+}
+
+impl<K: PartialEq, V: PartialEq> PartialEq for SortedMap<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other)
+    }
+}
+
+impl<K: Eq, V: Eq> Eq for SortedMap<K, V> {}
+
+impl<K: PartialOrd, V: PartialOrd> PartialOrd for SortedMap<K, V> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.iter().partial_cmp(other)
+    }
+}
+
+impl<K: Ord, V: Ord> Ord for SortedMap<K, V> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.iter().cmp(other)
+    }
+}
+
+impl<K: Hash, V: Hash> Hash for SortedMap<K, V> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.len());
+        for entry in self {
+            entry.hash(state);
+        }
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for SortedMap<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self).finish()
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for SortedMap<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (key, value) in self {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Deserialize<'de> for SortedMap<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+struct Entries<K, V>(PhantomData<(K, V)>);
+
+impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
+    type Value = SortedMap<K, V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut map = SortedMap::new();
+        while let Some((key, value)) = entries.next_entry()? {
+            map.insert(key, value);
+        }
+        Ok(map)
+    }
+}
+
+/// A set in the order of its members.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SortedSet<T>(SortedMap<T, ()>);
+
+impl<T> SortedSet<T> {
+    /// An empty set; takes no memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(SortedMap::new())
+    }
+
+    /// The number of members: a sum over the runs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no member.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Removes every member.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Members in order.
+    #[must_use]
+    pub fn iter(&self) -> Members<'_, T> {
+        Members(self.0.iter())
+    }
+
+    /// The least member.
+    #[must_use]
+    pub fn first(&self) -> Option<&T> {
+        self.0.first_key_value().map(|(member, ())| member)
+    }
+
+    /// The greatest member.
+    #[must_use]
+    pub fn last(&self) -> Option<&T> {
+        self.0.last_key_value().map(|(member, ())| member)
+    }
+
+    /// Takes the least member away.
+    pub fn pop_first(&mut self) -> Option<T> {
+        self.0.pop_first().map(|(member, ())| member)
+    }
+
+    /// Keeps the members that `keep` says.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        self.0.retain(|member, ()| keep(member));
+    }
+}
+
+impl<T: Ord> SortedSet<T> {
+    /// Whether a member is there.
+    #[must_use]
+    pub fn contains<Q: Ord + ?Sized>(&self, member: &Q) -> bool
+    where
+        T: Borrow<Q>,
+    {
+        self.0.contains_key(member)
+    }
+
+    /// A member as it is held.
+    #[must_use]
+    pub fn get<Q: Ord + ?Sized>(&self, member: &Q) -> Option<&T>
+    where
+        T: Borrow<Q>,
+    {
+        self.0.get_key_value(member).map(|(member, ())| member)
+    }
+
+    /// Adds a member; whether it was not there.
+    pub fn insert(&mut self, member: T) -> bool {
+        let place = self.0.place(&member);
+        if !place.found {
+            self.0.put(place, member, ());
+        }
+        !place.found
+    }
+
+    /// Takes a member away; whether it was there.
+    pub fn remove<Q: Ord + ?Sized>(&mut self, member: &Q) -> bool
+    where
+        T: Borrow<Q>,
+    {
+        self.0.remove(member).is_some()
+    }
+
+    /// Members in order from the first that is not less than `member`.
+    pub fn since<Q: Ord + ?Sized>(&self, member: &Q) -> Members<'_, T>
+    where
+        T: Borrow<Q>,
+    {
+        Members(self.0.since(member))
+    }
+
+    /// Members that are not in `other`.
+    pub fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a T> + Clone {
+        self.iter().filter(|member| !other.contains(*member))
+    }
+
+    /// Members that are in `other`, too.
+    pub fn intersection<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a T> + Clone {
+        self.iter().filter(|member| other.contains(*member))
+    }
+
+    /// Members of either.
+    #[must_use]
+    pub fn union<'a>(&'a self, other: &'a Self) -> SortedSet<&'a T> {
+        self.iter().chain(other).collect()
+    }
+
+    /// Whether every member is in `other`.
+    #[must_use]
+    pub fn is_subset(&self, other: &Self) -> bool {
+        self.iter().all(|member| other.contains(member))
+    }
+
+    /// Whether no member is in `other`.
+    #[must_use]
+    pub fn is_disjoint(&self, other: &Self) -> bool {
+        self.intersection(other).next().is_none()
+    }
+}
+
+/// Members of a [`SortedSet`] in order.
+pub struct Members<'a, T>(Iter<'a, T, ()>);
+
+impl<T> Clone for Members<'_, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<'a, T> Iterator for Members<'a, T> {
+    type Item = &'a T;
+
+    fn next(&mut self) -> Option<&'a T> {
+        self.0.next().map(|(member, ())| member)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl<T> DoubleEndedIterator for Members<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().map(|(member, ())| member)
+    }
+}
+
+impl<T> ExactSizeIterator for Members<'_, T> {}
+
+impl<'a, T> IntoIterator for &'a SortedSet<T> {
+    type Item = &'a T;
+    type IntoIter = Members<'a, T>;
+
+    fn into_iter(self) -> Members<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> IntoIterator for SortedSet<T> {
+    type Item = T;
+    type IntoIter = std::iter::Map<<SortedMap<T, ()> as IntoIterator>::IntoIter, fn((T, ())) -> T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().map(|(member, ())| member)
+    }
+}
+
+impl<T: Ord> Extend<T> for SortedSet<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, members: I) {
+        for member in members {
+            self.insert(member);
+        }
+    }
+}
+
+impl<T: Ord> FromIterator<T> for SortedSet<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(members: I) -> Self {
+        let mut set = Self::new();
+        set.extend(members);
+        set
+    }
+}
+
+impl<T: Ord, const N: usize> From<[T; N]> for SortedSet<T> {
+    fn from(members: [T; N]) -> Self {
+        members.into_iter().collect()
+    }
+}
+
+impl<T> Default for SortedSet<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for SortedSet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self).finish()
+    }
+}
+
+impl<T: Serialize> Serialize for SortedSet<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_seq(Some(self.len()))?;
+        for member in self {
+            members.serialize_element(member)?;
+        }
+        members.end()
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Ord> Deserialize<'de> for SortedSet<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Sequence(PhantomData))
+    }
+}
+
+struct Sequence<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de> + Ord> Visitor<'de> for Sequence<T> {
+    type Value = SortedSet<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut set = SortedSet::new();
+        while let Some(member) = members.next_element()? {
+            set.insert(member);
+        }
+        Ok(set)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_types, reason = "the model that is compared with")]
+
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::{SortedMap, SortedSet};
+
+    #[test]
+    fn a_map_does_as_a_tree_does() {
+        arbtest::arbtest(|u| {
+            // Many entries of few keys and values that are wide: runs split and empty.
+            let mut map: SortedMap<u16, [u64; 16]> = SortedMap::new();
+            let mut model = BTreeMap::new();
+            while !u.is_empty() {
+                let key = u.int_in_range(0..=300)?;
+                match u.int_in_range(0..=8)? {
+                    0 => assert_eq!(map.remove(&key), model.remove(&key)),
+                    1 => assert_eq!(map.pop_first(), model.pop_first()),
+                    2 => {
+                        let value = [u.arbitrary()?; 16];
+                        let held = *map
+                            .entry(key)
+                            .and_modify(|held| held[0] ^= 1)
+                            .or_insert(value);
+                        let known = model
+                            .entry(key)
+                            .and_modify(|held| held[0] ^= 1)
+                            .or_insert(value);
+                        assert_eq!(held, *known);
+                    }
+                    3 if u.ratio(1, 8)? => {
+                        map.retain(|key, value| !(key ^ value[0] as u16).is_multiple_of(3));
+                        model.retain(|key, value| !(key ^ value[0] as u16).is_multiple_of(3));
+                    }
+                    4 => {
+                        let next = map.last_key_value().map_or(0, |(key, _)| key + 1);
+                        map.insert(next, [0; 16]);
+                        model.insert(next, [0; 16]);
+                    }
+                    _ => {
+                        let value = [u.arbitrary()?; 16];
+                        assert_eq!(map.insert(key, value), model.insert(key, value));
+                    }
+                }
+                assert_eq!(map.get(&key), model.get(&key));
+                assert_eq!(map.len(), model.len());
+                assert_eq!(map.first_key_value(), model.first_key_value());
+                assert!(map.since(&key).eq(model.range(key..)));
+            }
+            assert!(map.iter().eq(&model));
+            assert!(map.iter().rev().eq(model.iter().rev()));
+            assert!(map.iter_mut().eq(model.iter_mut()));
+            assert_eq!(map.iter().len(), model.len());
+            let mut both = map.iter();
+            let mut ends = model.iter();
+            while let Some(entry) = both.next() {
+                assert_eq!(Some(entry), ends.next());
+                assert_eq!(both.next_back(), ends.next_back());
+            }
+            let bytes = postcard::to_allocvec(&map).unwrap();
+            assert_eq!(bytes, postcard::to_allocvec(&model).unwrap());
+            assert_eq!(map, postcard::from_bytes(&bytes).unwrap());
+            assert!(
+                map.runs
+                    .iter()
+                    .all(|run| !run.is_empty() && run.len() <= 16)
+            );
+            assert!(map.into_iter().eq(model));
+            Ok(())
+        })
+        .size_max(1 << 14);
+    }
+
+    #[test]
+    fn a_set_does_as_a_tree_does() {
+        arbtest::arbtest(|u| {
+            let (ours, theirs): (Vec<u8>, Vec<u8>) = u.arbitrary()?;
+            let left: SortedSet<u8> = ours.iter().copied().collect();
+            let right: SortedSet<u8> = theirs.iter().copied().collect();
+            let left_model: BTreeSet<u8> = ours.into_iter().collect();
+            let right_model: BTreeSet<u8> = theirs.into_iter().collect();
+            assert!(left.iter().eq(&left_model));
+            assert!(
+                left.difference(&right)
+                    .eq(left_model.difference(&right_model))
+            );
+            assert!(
+                left.intersection(&right)
+                    .eq(left_model.intersection(&right_model))
+            );
+            assert!(
+                left.union(&right)
+                    .into_iter()
+                    .eq(left_model.union(&right_model))
+            );
+            assert_eq!(left.is_subset(&right), left_model.is_subset(&right_model));
+            assert_eq!(
+                left.is_disjoint(&right),
+                left_model.is_disjoint(&right_model)
+            );
+            assert_eq!(left.cmp(&right), left_model.cmp(&right_model));
+            assert_eq!(left == right, left_model == right_model);
+            assert!(left.into_iter().eq(left_model));
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn entries_that_come_in_order_fill_their_runs() {
+        let map: SortedMap<u64, u64> = (0..1_280).map(|key| (key, key)).collect();
+        assert_eq!(map.runs.len(), 10);
+    }
+}
