@@ -5,8 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use sim_core::protocol::views::Outcome;
 use sim_core::protocol::{
-    Answer, File, Frame, Mention, Project, Query, Recording, Reply, Request, Target, View, Why,
+    Answer, FAULTS, File, Frame, Mention, Project, Query, Recording, Reply, Request, Target, View,
+    Why, below,
 };
 use yew::UseReducerDispatcher;
 
@@ -30,6 +32,9 @@ const POINTS: u32 = 600;
 pub const SPEEDS: [u64; 10] = [
     100, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 100_000, 300_000, 1_000_000,
 ];
+
+/// Shortest stretch of time that is shown.
+const ZOOM_MIN_US: u64 = 5_000_000;
 
 /// Speed of a page that has just been opened.
 pub const FIRST_SPEED: u64 = 10_000;
@@ -65,8 +70,17 @@ struct Inner {
     waiting: RefCell<BTreeMap<u32, Listener>>,
     /// When the engine stopped last, in milliseconds of real time.
     crashed: Cell<Option<f64>>,
-    /// The experiment before each of the last acts, for undoing them.
-    past: RefCell<Vec<Recording>>,
+    /// What was there before each of the last acts, for undoing them, and after those undone.
+    past: RefCell<Vec<Past>>,
+    future: RefCell<Vec<Past>>,
+    /// Recordings asked for and not yet given, the faults that the last one had injected, and an edit
+    /// of the fault script that waits for the next: it must not lack a fault that it cannot know yet.
+    recorded: RefCell<(u32, Vec<String>, Option<(u32, Vec<String>)>)>,
+    /// The other branches as they were when a script was edited last, and how the current one went
+    /// on; and whether the ghost on the charts is that.
+    lost: RefCell<Vec<(String, Recording)>>,
+    was: RefCell<Option<Outcome>>,
+    is_rerun: Cell<bool>,
     /// Branches, and the current one, of the last frame.
     branches: Cell<(usize, u32)>,
     looking: Cell<Looking>,
@@ -83,6 +97,15 @@ enum Looking {
 
 /// Acts that can be undone.
 const UNDO_MAX: usize = 20;
+
+/// What an undo goes back to.
+#[derive(Clone)]
+enum Past {
+    /// An experiment with all that was done to it.
+    Done(Recording),
+    /// The branch that another one was made from.
+    Branch(u32),
+}
 
 /// Takes an answer.
 type Listener = Box<dyn FnOnce(Answer)>;
@@ -143,6 +166,11 @@ impl Control {
             waiting: RefCell::default(),
             crashed: Cell::new(None),
             past: RefCell::default(),
+            future: RefCell::default(),
+            recorded: RefCell::default(),
+            lost: RefCell::default(),
+            was: RefCell::default(),
+            is_rerun: Cell::default(),
             branches: Cell::new((0, 0)),
             looking: Cell::new(Looking::No),
         }))
@@ -216,7 +244,37 @@ impl Control {
         let at = recording.at_us;
         *self.0.to_inspect.borrow_mut() = scene.inspected.map(|target| (target, at, false));
         self.send(&Request::Replay(recording));
+        self.record();
+    }
+
+    /// Asks for what a link needs.
+    fn record(&self) {
+        self.0.recorded.borrow_mut().0 += 1;
         self.send(&Request::Record);
+    }
+
+    /// Another recording has come: the script that waits for it gets the faults that were caused
+    /// meanwhile, as the model does, and goes.
+    fn take_record(&self, recording: &Recording) {
+        let held = {
+            let (asked, known, held) = &mut *self.0.recorded.borrow_mut();
+            *asked = asked.saturating_sub(1);
+            let injected = recording.injected();
+            if let (Some((_, lines)), Some(new)) =
+                (held.as_mut(), injected.strip_prefix(known.as_slice()))
+            {
+                *lines = below(lines, new);
+            }
+            *known = injected;
+            held.take_if(|_| *asked == 0)
+        };
+        if let Some((revision, lines)) = held {
+            let file = File {
+                name: FAULTS.to_owned(),
+                text: lines.join("\n"),
+            };
+            self.perform(&Request::Edit { revision, file });
+        }
     }
 
     /// Asks something that changes nothing.
@@ -244,10 +302,21 @@ impl Control {
                 }
                 false
             }
-            Reply::Checked { revision, .. } => {
+            Reply::Recorded(recording) => {
+                self.take_record(recording);
+                false
+            }
+            Reply::Checked {
+                revision,
+                restarted,
+                ..
+            } => {
                 // Another experiment: nobody misses the branches of the last one.
                 if *revision == 0 {
                     self.0.branches.set((0, 0));
+                } else if *restarted && let Some(was) = self.0.was.take() {
+                    self.0.is_rerun.set(true);
+                    self.act(Action::Ghost(Some(was)));
                 }
                 if let Some((_, _, begun)) = &mut *self.0.to_inspect.borrow_mut() {
                     *begun = true;
@@ -258,6 +327,7 @@ impl Control {
                 let now = dom::real_ms();
                 let last = self.0.crashed.replace(Some(now));
                 self.0.waiting.borrow_mut().clear();
+                self.0.recorded.take();
                 self.0.looking.set(Looking::No);
                 // The next engine does again what was done, and comes to this moment.
                 if self.model().begun {
@@ -273,9 +343,12 @@ impl Control {
                 if known > 0 && frame.branches.len() > known {
                     self.haunt(current);
                 } else if known > 1 && frame.branches.len() == 1 {
-                    self.act(Action::Dropped(known - 1));
+                    self.act(Action::Dropped(known - 1, self.0.lost.take().into()));
                 }
-                if frame.branches.len() <= 1 && self.model().ghost.is_some() {
+                if frame.branches.len() <= 1
+                    && self.model().ghost.is_some()
+                    && !self.0.is_rerun.get()
+                {
                     self.act(Action::Ghost(None));
                 }
                 let model = self.model();
@@ -356,6 +429,7 @@ impl Control {
     /// Shows how the branch that was just left goes on.
     fn haunt(&self, branch: u32) {
         let control = self.clone();
+        self.0.is_rerun.set(false);
         self.ask(Query::Outcome(branch), move |answer| {
             if let Answer::Outcome(outcome) = answer {
                 control.act(Action::Ghost(Some(*outcome)));
@@ -403,6 +477,31 @@ impl Control {
         self.act(Action::Detail(detail));
     }
 
+    /// Shows less of the time, more of it, or what is before or behind.
+    pub fn zoom(&self, closer: Option<bool>, forward: bool) {
+        let model = self.model();
+        let (length, now) = (model.shown.clock.length_us, model.shown.clock.now_us);
+        let (from, to) = model.window();
+        let width = to.saturating_sub(from);
+        let next = match closer {
+            Some(true) => (width / 2).max(ZOOM_MIN_US),
+            Some(false) => width.saturating_mul(2),
+            None => width,
+        };
+        let start = match closer {
+            // Now stays where it is.
+            Some(_) => {
+                let share = u128::from(now.saturating_sub(from)) * u128::from(next);
+                let before = share / u128::from(width.max(1));
+                now.saturating_sub(u64::try_from(before).unwrap_or(0))
+            }
+            None if forward => from.saturating_add(width / 4),
+            None => from.saturating_sub(width / 4),
+        };
+        let start = start.min(length.saturating_sub(next));
+        self.act(Action::Zoom((next < length).then(|| (start, start + next))));
+    }
+
     /// Keeps this moment, under what happened last.
     pub fn bookmark(&self) {
         let model = self.model();
@@ -411,6 +510,22 @@ impl Control {
             format!("{} {}", line.verb, line.subject)
         });
         self.act(Action::Bookmark(model.shown.clock.now_us, Some(text)));
+    }
+
+    /// Chooses a stretch to play again and again; one that snaps ends at what is known to have happened.
+    pub fn choose_range(&self, one: u64, other: u64, snaps: bool) {
+        let model = self.model();
+        let events = model.shown.events.iter().map(|line| line.at_us);
+        let faults = model.shown.faults.iter().map(|fault| fault.begun_us);
+        let known: Vec<u64> = events.chain(faults).collect();
+        let snap = |at: u64| {
+            let nearest = known.iter().copied().min_by_key(|known| known.abs_diff(at));
+            nearest.filter(|_| snaps).unwrap_or(at)
+        };
+        let (from, to) = (snap(one.min(other)), snap(one.max(other)));
+        if from < to {
+            self.act(Action::Range(Some((from, Some(to)))));
+        }
     }
 
     /// Begins a stretch here, ends it here, or gives it up.
@@ -460,6 +575,10 @@ impl Control {
             inspected: self.inspected(),
             look: model.look,
             detail: model.detail,
+            marks: (
+                (*model.bookmarks).clone(),
+                model.range.and_then(|(from, to)| Some((from, to?))),
+            ),
         }
     }
 
@@ -492,20 +611,58 @@ impl Control {
 
     /// Keeps the experiment as it is, for undoing what comes now.
     fn remember(&self) {
+        self.push_past(Past::Done(self.present()));
+    }
+
+    fn push_past(&self, last: Past) {
+        self.0.future.borrow_mut().clear();
         let mut past = self.0.past.borrow_mut();
         if past.len() >= UNDO_MAX {
             past.remove(0);
         }
-        past.push(self.present());
+        past.push(last);
     }
 
-    /// Takes the last act back: a fault, an edit, a command, another experiment.
+    /// Takes the last act back: a fault, an edit, a command, a branch, another experiment.
     pub fn undo(&self) {
-        let last = self.0.past.borrow_mut().pop();
-        if let Some(recording) = last {
-            self.keep(&permalink::latest(&recording));
-            self.open((recording, self.scene()));
+        self.go_back(&self.0.past, &self.0.future);
+    }
+
+    /// Does again what was taken back last.
+    pub fn redo(&self) {
+        self.go_back(&self.0.future, &self.0.past);
+    }
+
+    fn go_back(&self, from: &RefCell<Vec<Past>>, to: &RefCell<Vec<Past>>) {
+        let Some(last) = from.borrow_mut().pop() else {
+            return;
+        };
+        let model = self.model();
+        to.borrow_mut().push(match last {
+            Past::Done(_) => Past::Done(self.present()),
+            Past::Branch(_) => Past::Branch(model.shown.clock.branch),
+        });
+        match last {
+            Past::Branch(branch) => self.send(&Request::Switch(branch)),
+            Past::Done(recording) => {
+                self.keep(&permalink::latest(&recording));
+                self.open((recording, self.scene()));
+            }
         }
+    }
+
+    /// Opens a branch here.
+    pub fn fork(&self) {
+        self.push_past(Past::Branch(self.model().shown.clock.branch));
+        self.send(&Request::Fork);
+    }
+
+    /// Opens a branch that went when a script was edited: an experiment of its own now.
+    pub fn bring_back(&self, recording: Recording) {
+        self.remember();
+        self.act(Action::Dropped(0, Rc::default()));
+        self.keep(&permalink::latest(&recording));
+        self.open((recording, self.scene()));
     }
 
     /// Sends something that changes the experiment, and asks for what a link then needs.
@@ -519,7 +676,7 @@ impl Control {
         for request in requests {
             self.send(request);
         }
-        self.send(&Request::Record);
+        self.record();
         // The address no longer tells what is shown.
         if !dom::embedded() {
             dom::forget_link();
@@ -528,7 +685,7 @@ impl Control {
 
     fn start(&self, project: Project) {
         self.send(&Request::Load(project));
-        self.send(&Request::Record);
+        self.record();
         if self.0.start.playing {
             self.play();
         }
@@ -569,7 +726,45 @@ impl Control {
             revision,
         });
         self.keep(&project);
+        self.send_edit(revision, file);
+    }
+
+    fn send_edit(&self, revision: u32, file: File) {
+        let is_script = file.name == FAULTS;
+        if is_script || file.name == files::CLUSTER {
+            self.ask_for_branches();
+        }
+        {
+            let (asked, _, held) = &mut *self.0.recorded.borrow_mut();
+            if is_script && *asked > 0 {
+                let lines = file.text.split('\n').map(str::to_owned);
+                *held = Some((revision, lines.collect()));
+                return;
+            }
+        }
         self.perform(&Request::Edit { revision, file });
+    }
+
+    /// How the current branch went on, and what was done on each other: a run that begins anew has
+    /// none of them.
+    fn ask_for_branches(&self) {
+        let clock = self.model().shown.clock.clone();
+        self.0.lost.borrow_mut().clear();
+        let control = self.clone();
+        self.ask(Query::Outcome(clock.branch), move |answer| {
+            if let Answer::Outcome(outcome) = answer {
+                control.0.was.replace(Some(*outcome));
+            }
+        });
+        let others = (0_u32..).zip(clock.branches);
+        for (number, name) in others.filter(|(number, _)| *number != clock.branch) {
+            let control = self.clone();
+            self.ask(Query::Branch(number), move |answer| {
+                if let Answer::Recording(recording) = answer {
+                    control.0.lost.borrow_mut().push((name, *recording));
+                }
+            });
+        }
     }
 
     /// A text was changed by the page itself: it is an edit that the editor must be told of.
@@ -581,7 +776,7 @@ impl Control {
             revision,
         });
         self.keep(&project);
-        self.perform(&Request::Edit { revision, file });
+        self.send_edit(revision, file);
     }
 
     /// Takes a fault out of the script: as an edit of its text.
@@ -731,6 +926,10 @@ impl Control {
         let model = self.model();
         match kind {
             "registry-down" => "registry-down".to_owned(),
+            // Of a machine it is a replica of the service on the charts that has to go.
+            "oom" if model.shown.workers.iter().any(|name| name == machine) => {
+                format!("oom of:{}", model.charted())
+            }
             // Both ends are named already.
             "partition" if !machine.contains('|') => {
                 let others = model.others_of(machine);
@@ -742,6 +941,11 @@ impl Control {
 
     /// Shows everything that the tools tell about an object.
     pub fn inspect(&self, orchestrator: &str, object: &str) {
+        self.inspect_first(orchestrator, object, &[]);
+    }
+
+    /// The same, first what a line with one of these words tells.
+    pub fn inspect_first(&self, orchestrator: &str, object: &str, words: &'static [&'static str]) {
         let control = self.clone();
         let query = Query::Inspect {
             orchestrator: orchestrator.to_owned(),
@@ -758,10 +962,18 @@ impl Control {
             if control.0.inspecting.borrow().as_ref() != Some(&target) {
                 return;
             }
-            let sheets = match answer {
+            let mut sheets = match answer {
                 Answer::Sheets(sheets) => sheets,
                 _ => Vec::new(),
             };
+            let has = |word: &&&str| sheets.iter().any(|sheet| sheet.line.contains(**word));
+            let word = words.iter().find(has);
+            let place =
+                word.and_then(|word| sheets.iter().position(|sheet| sheet.line.contains(word)));
+            if let Some(place) = place {
+                let wanted = sheets.remove(place);
+                sheets.insert(0, wanted);
+            }
             control.act(Action::Inspected(shown, sheets));
             dom::dialog("inspector", true);
         });

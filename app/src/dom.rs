@@ -4,8 +4,8 @@
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Blob, Element, FileList, HtmlAnchorElement, HtmlDialogElement, HtmlElement, KeyboardEvent,
-    Storage, Url, UrlSearchParams,
+    Blob, Element, FileList, HtmlAnchorElement, HtmlDialogElement, HtmlElement, HtmlInputElement,
+    KeyboardEvent, Storage, Url, UrlSearchParams,
 };
 
 /// The element with this `id`, if the document has one.
@@ -153,7 +153,8 @@ pub fn forget_link() {
 }
 
 /// Copies a text; where the browser forbids it, the text stays in its field for the reader to copy.
-pub fn copy(text: &str) {
+/// Whether it could be tried.
+pub fn copy(text: &str) -> bool {
     let navigator = gloo::utils::window().navigator();
     let has = Reflect::get(&navigator, &"clipboard".into())
         .is_ok_and(|clipboard| !clipboard.is_undefined());
@@ -163,6 +164,7 @@ pub fn copy(text: &str) {
             drop(wasm_bindgen_futures::JsFuture::from(written).await);
         });
     }
+    has
 }
 
 /// Saves the charts as a picture; `www/export.mjs` draws it.
@@ -554,6 +556,33 @@ pub async fn read_files(list: FileList) -> Vec<(String, String)> {
         }
     }
     read
+}
+
+/// Opens the list of commands with this text typed into it.
+pub fn palette(text: &str) {
+    dialog("palette", true);
+    let Some(input) =
+        element("palette-line").and_then(|input| input.dyn_into::<HtmlInputElement>().ok())
+    else {
+        return;
+    };
+    input.set_value(text);
+    let options = web_sys::EventInit::new();
+    options.set_bubbles(true);
+    if let Ok(event) = web_sys::Event::new_with_event_init_dict("input", &options) {
+        drop(input.dispatch_event(&event));
+    }
+}
+
+/// Presses a button, if there is one.
+pub fn press(selector: &str) {
+    let found = gloo::utils::document()
+        .query_selector(selector)
+        .ok()
+        .flatten();
+    if let Some(button) = found.and_then(|button| button.dyn_into::<HtmlElement>().ok()) {
+        button.click();
+    }
 }
 
 /// Offers a text as a file to keep.

@@ -287,7 +287,13 @@ pub fn Editor(props: &EditorProps) -> Html {
         use_effect_with(words, move |(t, _, name)| {
             if let Some(mounted) = &*mounted.borrow() {
                 let label = t.editor_label(name);
-                let words = [label.as_str(), t.problem_fix(), t.language.html()];
+                let words = [
+                    label.as_str(),
+                    t.problem_fix(),
+                    t.language.html(),
+                    t.editor_meaning(),
+                    t.editor_number(),
+                ];
                 mounted.call("setWords", &words.map(JsValue::from_str));
             }
         });

@@ -47,7 +47,17 @@ fn files(project: &Project) -> Vec<&File> {
     files.filter(|file| file.name != CLUSTER).collect()
 }
 
-/// A command that runs the same experiment in the folder where the files are.
+/// Name of the scenario that is taken away.
+pub const SCENARIO: &str = "podium.md";
+
+/// Whether all that was done are faults: a command line can say them.
+#[must_use]
+pub fn is_line(recording: &Recording) -> bool {
+    let mut acts = recording.acts.iter();
+    acts.all(|act| matches!(act.deed, Deed::Inject(_)))
+}
+
+/// A command that runs the same experiment in the folder where the files are, or where the scenario is.
 #[must_use]
 pub fn command(recording: &Recording) -> String {
     let project = &recording.project;
@@ -55,6 +65,9 @@ pub fn command(recording: &Recording) -> String {
         && file.name.ends_with(".md")
     {
         return format!("podium run {}", quoted(&file.name));
+    }
+    if !is_line(recording) {
+        return format!("podium run {SCENARIO}");
     }
     let mut line = format!(
         "podium compare . --nodes {} --seed {}",
@@ -71,6 +84,18 @@ pub fn command(recording: &Recording) -> String {
 
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The line that applies a file, found under this name.
+fn applied(file: &File, name: &str) -> String {
+    let head = |key: &str| file.text.lines().any(|line| line.starts_with(key));
+    if head("apiVersion:") || head("kind:") {
+        format!("kubectl apply -f {name}")
+    } else if file.text.lines().any(|line| line.trim() == "deploy:") {
+        format!("docker stack deploy -c {name} app")
+    } else {
+        format!("docker compose -f {name} -p app up -d")
+    }
 }
 
 /// The experiment as a scenario: files, machines, and a script that does what was done.
@@ -103,14 +128,7 @@ pub fn scenario(recording: &Recording) -> String {
         if file.text.trim().is_empty() {
             continue;
         }
-        let head = |key: &str| file.text.lines().any(|line| line.starts_with(key));
-        if head("apiVersion:") || head("kind:") {
-            let _ = writeln!(text, "kubectl apply -f {}", file.name);
-        } else if file.text.lines().any(|line| line.trim() == "deploy:") {
-            let _ = writeln!(text, "docker stack deploy -c {} app", file.name);
-        } else {
-            let _ = writeln!(text, "docker compose -f {} -p app up -d", file.name);
-        }
+        let _ = writeln!(text, "{}", applied(file, &file.name));
     }
     for fault in project.faults.iter().filter(|line| is_fault(line)) {
         let _ = writeln!(text, "sim fault {fault}");
@@ -132,14 +150,47 @@ pub fn scenario(recording: &Recording) -> String {
             }
             // The file's later text is told where it was applied.
             Deed::Edit(file) => {
-                let _ = writeln!(
-                    text,
-                    "{at} kubectl apply -f - <<'END'\n{}\nEND",
-                    file.text.trim_end()
-                );
+                let (line, said) = (applied(file, "-"), file.text.trim_end());
+                let _ = writeln!(text, "{at} {line} <<'END'\n{said}\nEND");
             }
         }
     }
     let _ = writeln!(text, "sim advance {}s\n```", project.length_us / 1_000_000);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files;
+    use sim_core::protocol::Act;
+
+    #[test]
+    fn a_command_says_faults_and_a_scenario_says_everything() {
+        let act = |deed| Act {
+            at_us: 5_000_000,
+            deed,
+        };
+        let mut recording = Recording {
+            project: files::poll(),
+            acts: vec![act(Deed::Inject("node-crash worker-2".to_owned()))],
+            at_us: 0,
+        };
+        assert!(command(&recording).starts_with("podium compare . --nodes 3 --seed 42 "));
+        assert!(command(&recording).contains(" --fault 'node-crash worker-2 at 5s'"));
+        recording
+            .acts
+            .push(act(Deed::Console("kubectl get pods".to_owned())));
+        let stack = recording.project.files.last().expect("a stack").clone();
+        recording.acts.push(act(Deed::Edit(stack)));
+        assert_eq!(command(&recording), "podium run podium.md");
+        let text = scenario(&recording);
+        for line in [
+            "at 5000000us sim fault node-crash worker-2\n",
+            "at 5000000us kubectl get pods\n",
+            "at 5000000us docker stack deploy -c - app <<'END'\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
 }

@@ -12,10 +12,11 @@ pub fn clock(us: u64) -> String {
     format!("{minutes}:{second:02}.{tenth}")
 }
 
-/// A span: `0.25 s`, `41.2 s`, `6 min 32 s`.
+/// A span: `5 ms`, `0.25 s`, `41.2 s`, `6 min 32 s`.
 #[must_use]
 pub fn span(us: u64) -> String {
     match us {
+        1..10_000 => format!("{} ms", us.div_ceil(1_000)),
         0..10_000_000 => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
         10_000_000..120_000_000 => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
         _ => format!("{} min {} s", us / 60_000_000, us / 1_000_000 % 60),
@@ -66,6 +67,7 @@ mod tests {
         assert_eq!(clock(425_200_000), "7:05.2");
         assert_eq!(clock(3_725_000_000), "1:02:05.0");
         assert_eq!(span(250_000), "0.25 s");
+        assert_eq!((span(0).as_str(), span(4_200).as_str()), ("0.00 s", "5 ms"));
         assert_eq!(span(41_230_000), "41.2 s");
         assert_eq!(span(392_000_000), "6 min 32 s");
         assert_eq!(percent(999_999), "99.9 %");

@@ -41,6 +41,11 @@ pub enum Command {
     Farther,
     Why,
     Inspect,
+    Yaml,
+    Logs,
+    Find,
+    Kinds,
+    Glyphs,
     Present,
     Help,
     /// The next key breaks something.
@@ -50,16 +55,19 @@ pub enum Command {
     Reboot,
     CutOff,
     Registry,
+    Oom,
+    Disk,
+    Cpu,
 }
 
 use Command::{
-    Bookmark, Break, Closer, Console, CutOff, Editor, Farther, Faster, FaultBack, FaultNext, Fork,
-    Heal, Help, Inspect, Kill, Machines, Present, Range, Reboot, Registry, Slower, Timeline,
-    Toggle, Views,
+    Bookmark, Break, Closer, Console, Cpu, CutOff, Disk, Editor, Farther, Faster, FaultBack,
+    FaultNext, Find, Fork, Glyphs, Heal, Help, Inspect, Kill, Kinds, Logs, Machines, Oom, Present,
+    Range, Reboot, Registry, Slower, Timeline, Toggle, Views, Yaml,
 };
 
 /// All of them in the order of the sheet: the name under which a key is kept, and the keys at first.
-const COMMANDS: [(Command, &str, &[&str]); 25] = [
+const COMMANDS: [(Command, &str, &[&str]); 33] = [
     (Toggle, "toggle", &["."]),
     (FaultBack, "fault-back", &["["]),
     (FaultNext, "fault-next", &["]"]),
@@ -76,7 +84,12 @@ const COMMANDS: [(Command, &str, &[&str]); 25] = [
     (Closer, "closer", &["z"]),
     (Farther, "farther", &["Z"]),
     (Command::Why, "why", &["w"]),
-    (Inspect, "inspect", &["d", "y", "l"]),
+    (Inspect, "inspect", &["d"]),
+    (Yaml, "yaml", &["y"]),
+    (Logs, "logs", &["l"]),
+    (Find, "find", &["/"]),
+    (Kinds, "kinds", &[":"]),
+    (Glyphs, "glyphs", &["g"]),
     (Present, "present", &["p"]),
     (Help, "help", &["?"]),
     (Break, "break", &["x"]),
@@ -85,6 +98,9 @@ const COMMANDS: [(Command, &str, &[&str]); 25] = [
     (Reboot, "reboot", &["r"]),
     (CutOff, "cut-off", &["p"]),
     (Registry, "registry", &["i"]),
+    (Oom, "oom", &["o"]),
+    (Disk, "disk", &["d"]),
+    (Cpu, "cpu", &["c"]),
 ];
 
 impl Command {
@@ -131,6 +147,11 @@ impl Command {
             Farther => t.key_farther(),
             Self::Why => t.help_why(),
             Inspect => t.help_inspect(),
+            Yaml => t.key_yaml(),
+            Logs => t.key_logs(),
+            Find => t.filter(),
+            Kinds => t.key_kinds(),
+            Glyphs => t.key_glyphs(),
             Present => t.help_present(),
             Help => t.help_question(),
             Break => t.key_break(),
@@ -139,6 +160,9 @@ impl Command {
             Reboot => t.fault_reboot(),
             CutOff => t.fault_partition(),
             Registry => t.fault_registry(),
+            Oom => t.fault_oom(),
+            Disk => t.fault_disk(),
+            Cpu => t.fault_cpu(),
         }
     }
 }
@@ -244,6 +268,8 @@ pub fn listen(control: Control, letters: impl Fn() -> Option<Rc<Keys>> + 'static
         if event.key() == "s" && (event.ctrl_key() || event.meta_key()) && !event.is_composing() {
             event.prevent_default();
             dom::dialog("share", true);
+            // Its contents come with the focus.
+            gloo::timers::callback::Timeout::new(50, || dom::press("#share-link-copy")).forget();
             return;
         }
         if event.key() == "k" && (event.ctrl_key() || event.meta_key()) && !event.is_composing() {
@@ -251,13 +277,16 @@ pub fn listen(control: Control, letters: impl Fn() -> Option<Rc<Keys>> + 'static
             dom::dialog("palette", true);
             return;
         }
-        if event.key() == "z"
+        if event.key().eq_ignore_ascii_case("z")
             && (event.ctrl_key() || event.meta_key())
-            && !event.shift_key()
             && !dom::takes_text(event)
         {
             event.prevent_default();
-            control.undo();
+            if event.shift_key() {
+                control.redo();
+            } else {
+                control.undo();
+            }
             return;
         }
         if event.is_composing()
@@ -278,9 +307,37 @@ pub fn listen(control: Control, letters: impl Fn() -> Option<Rc<Keys>> + 'static
             let command = letters().and_then(|keys| keys.find(&key, broke));
             breaks = command == Some(Break);
             command.is_some_and(|command| obey(&control, event, command))
+                || (!broke && letters().is_some() && zoom(&control, event))
         };
         if acted {
             event.prevent_default();
+        }
+    })
+}
+
+/// The letters of a game's steering, wherever they lie on this keyboard: closer, farther, back, on.
+fn zoom(control: &Control, event: &KeyboardEvent) -> bool {
+    match event.code().as_str() {
+        "KeyW" => control.zoom(Some(true), true),
+        "KeyS" => control.zoom(Some(false), true),
+        "KeyA" => control.zoom(None, false),
+        "KeyD" => control.zoom(None, true),
+        _ => return false,
+    }
+    true
+}
+
+/// What can be done with an object, at a right click, a long press or the menu key, until it is dropped.
+pub fn menus() -> EventListener {
+    let options = gloo::events::EventListenerOptions::enable_prevent_default();
+    EventListener::new_with_options(&gloo::utils::document(), "contextmenu", options, |event| {
+        let target = event
+            .target()
+            .and_then(|target| target.dyn_into::<Element>().ok());
+        let object = target.and_then(|target| target.closest("#panel-watch [data-object]").ok()?);
+        if let Some(object) = object.and_then(|object| object.get_attribute("data-object")) {
+            event.prevent_default();
+            dom::palette(object.split_once('/').map_or("", |(_, name)| name));
         }
     })
 }
@@ -365,7 +422,7 @@ fn obey(control: &Control, event: &KeyboardEvent, command: Command) -> bool {
         Toggle => control.toggle(),
         FaultBack => control.seek_fault(false),
         FaultNext => control.seek_fault(true),
-        Fork => control.send(&Request::Fork),
+        Fork => control.fork(),
         Slower => control.change_speed(false),
         Faster => control.change_speed(true),
         Editor => dom::focus("panel-edit"),
@@ -382,12 +439,20 @@ fn obey(control: &Control, event: &KeyboardEvent, command: Command) -> bool {
                 object,
             }));
         }
-        Inspect => {
+        Inspect | Yaml | Logs => {
             let Some((object, orchestrator)) = object() else {
                 return false;
             };
-            control.inspect(&orchestrator, &object);
+            let words: &[&str] = match command {
+                Yaml => &["-o yaml", "inspect"],
+                Logs => &[" logs "],
+                _ => &["describe", "inspect"],
+            };
+            control.inspect_first(&orchestrator, &object, words);
         }
+        Find => dom::focus("filter"),
+        Kinds => dom::palette(":"),
+        Glyphs => dom::toggle_root("data-plain"),
         Bookmark => control.bookmark(),
         Range => control.mark_range(),
         Views => {
@@ -410,6 +475,12 @@ fn obey(control: &Control, event: &KeyboardEvent, command: Command) -> bool {
         Reboot => control.break_machine("node-reboot", &machine(control, event)),
         CutOff => control.break_machine("partition", &machine(control, event)),
         Registry => control.break_machine("registry-down", ""),
+        Oom => {
+            let unit = dom::data(event, "unit");
+            control.break_machine("oom", &unit.unwrap_or_else(|| machine(control, event)));
+        }
+        Disk => control.break_machine("disk-slow", &machine(control, event)),
+        Cpu => control.break_machine("cpu-hog", &machine(control, event)),
     }
     true
 }
@@ -431,6 +502,10 @@ mod tests {
             }
         }
         assert_eq!(keys.find("n", false), None);
+        assert_eq!(
+            (keys.find("d", false), keys.find("d", true)),
+            (Some(Inspect), Some(Disk))
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod text;
 pub mod format;
 pub mod link;
 pub mod files;
+pub mod filter;
 pub mod gallery;
 pub mod permalink;
 pub mod export;

@@ -167,8 +167,9 @@ pub struct Model {
     pub restored: bool,
     /// Whether the browser refuses to keep the session.
     pub unkept: bool,
-    /// Branches that went when the experiment was run again from its beginning, until that was read.
-    pub dropped: usize,
+    /// Branches that went when the experiment was run again from its beginning, until that was read:
+    /// how many, and each with what was done on it.
+    pub dropped: (usize, Rc<[(String, Recording)]>),
     /// Why the link of the address could not be opened.
     pub link_fault: Option<permalink::Fault>,
     /// Why the engine was started again.
@@ -181,6 +182,10 @@ pub struct Model {
     pub look: Look,
     /// How closely the machines are shown.
     pub detail: Detail,
+    /// What is looked for among them; empty: everything.
+    pub filter: AttrValue,
+    /// The stretch of time that charts and time line show; none: all of it.
+    pub zoom: Option<(u64, u64)>,
     /// Moments to come back to, with what happened there.
     pub bookmarks: Rc<Vec<(u64, String)>>,
     /// A stretch that is played again and again; the end is missing while it is being chosen.
@@ -224,13 +229,15 @@ impl Model {
             machine: String::new(),
             restored,
             unkept: false,
-            dropped: 0,
+            dropped: (0, Rc::default()),
             link_fault: None,
             crash: None,
             recording: None,
             inspected: Rc::default(),
             look: Look::default(),
             detail: Detail::default(),
+            filter: AttrValue::default(),
+            zoom: None,
             bookmarks: Rc::default(),
             range: None,
             ghost: None,
@@ -282,6 +289,12 @@ impl Model {
         worlds
             .map(|(fitting, world)| self.detail.of(*fitting, world))
             .collect()
+    }
+
+    /// Begin and end of the time shown.
+    #[must_use]
+    pub fn window(&self) -> (u64, u64) {
+        self.zoom.unwrap_or((0, self.shown.clock.length_us))
     }
 
     /// The machine that faults are aimed at.
@@ -382,8 +395,9 @@ pub enum Action {
     Settle,
     /// Whether the browser refuses to keep the session.
     Unkept(bool),
-    /// So many branches went when the experiment was run again; zero: that was read.
-    Dropped(usize),
+    /// So many branches went when the experiment was run again, and these can be opened; zero: that
+    /// was read.
+    Dropped(usize, Rc<[(String, Recording)]>),
     /// A link could not be opened.
     LinkFault(Option<permalink::Fault>),
     /// The engine stopped for this reason and was started again; none: that was read.
@@ -394,6 +408,10 @@ pub enum Action {
     Look(Look),
     /// Shows the machines more or less closely.
     Detail(Detail),
+    /// Looks for something.
+    Filter(String),
+    /// Shows another stretch of time.
+    Zoom(Option<(u64, u64)>),
     /// What a link had chosen.
     Scene(Scene),
     /// Keeps or forgets a moment.
@@ -439,8 +457,9 @@ impl Reducible for Model {
                 model.why = None;
                 model.bookmarks = Rc::default();
                 model.range = None;
+                model.zoom = None;
                 model.ghost = None;
-                model.dropped = 0;
+                model.dropped = (0, Rc::default());
                 model.service.clear();
                 model.refusal = None;
                 model.restored = false;
@@ -463,7 +482,7 @@ impl Reducible for Model {
             Action::Dismiss => model.refusal = None,
             Action::Settle => model.restored = false,
             Action::Unkept(unkept) => model.unkept = unkept,
-            Action::Dropped(branches) => model.dropped = branches,
+            Action::Dropped(branches, lost) => model.dropped = (branches, lost),
             Action::LinkFault(fault) => model.link_fault = fault,
             Action::Crashed(reason) => {
                 if reason.is_some() {
@@ -474,11 +493,15 @@ impl Reducible for Model {
             Action::Inspected(object, sheets) => model.inspected = Rc::new((object, sheets)),
             Action::Look(look) => model.look = look,
             Action::Detail(detail) => model.detail = detail,
+            Action::Filter(filter) => model.filter = filter.into(),
+            Action::Zoom(zoom) => model.zoom = zoom,
             Action::Scene(scene) => {
                 model.why = scene.why;
                 model.machine = scene.machine;
                 model.look = scene.look;
                 model.detail = scene.detail;
+                model.bookmarks = Rc::new(scene.marks.0);
+                model.range = scene.marks.1.map(|(from, to)| (from, Some(to)));
             }
             Action::Bookmark(at, text) => {
                 let bookmarks = Rc::make_mut(&mut model.bookmarks);
@@ -555,6 +578,15 @@ impl Model {
             }
             Reply::Frame(frame) => {
                 self.begun |= self.checks > 0;
+                let (was, now) = (self.shown.clock.now_us, frame.now_us);
+                if let Some((from, to)) = self.zoom
+                    && was != now
+                    && !(from..=to).contains(&now)
+                {
+                    // The stretch shown goes where the clock goes.
+                    let start = now.saturating_sub((to - from) / 2);
+                    self.zoom = Some((start, start + (to - from)));
+                }
                 self.shown = Rc::new(shown(&self.shown, *frame));
             }
             Reply::Output(printed) => {

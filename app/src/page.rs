@@ -10,6 +10,7 @@ use yew::prelude::*;
 use crate::control::{Control, Opening, Start};
 use crate::dom;
 use crate::files;
+use crate::filter;
 use crate::keys::{self, Keys};
 use crate::link::WorkerLink;
 use crate::model::{Action, Engine, Model};
@@ -171,7 +172,11 @@ pub fn Page() -> Html {
         *acting.borrow_mut() = letters.then(|| (*own_keys).clone());
         use_effect_with((), move |()| {
             let letters = move || acting.borrow().clone();
-            let listeners = (keys::listen(control, letters), keys::lights());
+            let listeners = (
+                keys::listen(control, letters),
+                keys::lights(),
+                keys::menus(),
+            );
             move || drop(listeners)
         });
     }
@@ -235,6 +240,16 @@ pub fn Page() -> Html {
         setting(&silent, "podium.silent"),
     );
     let shown = &shared.shown;
+    let found = use_memo(
+        (shared.filter.clone(), shown.worlds.clone()),
+        |(filter, worlds)| {
+            worlds
+                .iter()
+                .map(|world| filter::of(filter, world))
+                .collect::<Vec<_>>()
+        },
+    );
+    let found = (*found).clone();
     let workers = shown.workers.clone();
     html! {
         <div class="page" data-testid="page" data-engine={shared.engine.attribute()}>
@@ -254,16 +269,16 @@ pub fn Page() -> Html {
                     text_generation={(shared.text_generation, shared.script_generation)} checked={shared.checked.clone()} last={shared.last.clone()}
                     reveal={shared.reveal.clone()} plain={*plain} />
                 <div class="center">
-                    <Watch {t} control={control.clone()} worlds={shown.worlds.clone()} target={shared.target()} healable={shown.healable.clone()} dark={is_dark(*theme)} look={shared.look} detail={shared.detail} levels={shared.levels()} frame={shown.clock.number} />
+                    <Watch {t} control={control.clone()} worlds={found} filter={shared.filter.clone()} target={shared.target()} healable={shown.healable.clone()} dark={is_dark(*theme)} look={shared.look} detail={shared.detail} levels={shared.levels()} frame={shown.clock.number} />
                     <Charts {t} control={control.clone()} worlds={shown.worlds.clone()} faults={shown.faults.clone()} services={shared.services()}
-                        service={shared.charted()} now_us={shown.clock.now_us} length_us={shown.clock.length_us} ghost={shared.ghost.clone()} />
+                        service={shared.charted()} now_us={shown.clock.now_us} window={shared.window()} ghost={shared.ghost.clone()} />
                     <Faults {t} control={control.clone()} workers={workers.clone()} target={shared.target()} others={shared.others()} faults={shown.faults.clone()} project={shared.project.clone()} />
                 </div>
                 <div class="side">
                     <Events {t} control={control.clone()} events={shown.events.clone()} asked={shared.why.clone()} why={shown.why.clone()} />
                     <Console {t} control={control.clone()} entries={shared.console.clone()} />
                 </div>
-                <Timeline {t} control={control.clone()} clock={shown.clock.clone()} faults={shown.faults.clone()} speed={control.speed()}
+                <Timeline {t} control={control.clone()} clock={shown.clock.clone()} window={shared.window()} faults={shown.faults.clone()} speed={control.speed()}
                     bookmarks={shared.bookmarks.clone()} range={shared.range} target={shared.target()} recording={shared.recording.clone()} />
             </main>
             { bottom_bar(t) }
@@ -323,9 +338,13 @@ fn notices(t: Text, control: &Control, model: &Model) -> Html {
             if model.unkept {
                 <p class="notice" role="status" data-testid="unkept">{ t.unkept() }</p>
             }
-            if model.dropped > 0 {
-                <p class="notice" role="status" data-testid="dropped">{ t.branches_dropped(model.dropped as u64) }{ " " }
-                    <button type="button" class="small" onclick={act(|control| control.act(Action::Dropped(0)))}>{ t.dismiss() }</button></p>
+            if model.dropped.0 > 0 {
+                <p class="notice" role="status" data-testid="dropped">{ t.branches_dropped(model.dropped.0 as u64) }{ " " }
+                    { for model.dropped.1.iter().map(|(name, recording)| {
+                        let (control, recording) = (control.clone(), recording.clone());
+                        html! { <><button type="button" class="small" data-testid="branch-back" onclick={move |_| control.bring_back(recording.clone())}>{ t.branch_back(name) }</button>{ " " }</> }
+                    }) }
+                    <button type="button" class="small" onclick={act(|control| control.act(Action::Dropped(0, Rc::default())))}>{ t.dismiss() }</button></p>
             }
             if model.restored {
                 <p class="notice" data-testid="restored">{ t.restored() }{ " " }

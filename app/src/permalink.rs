@@ -51,10 +51,19 @@ pub struct Scene {
     pub look: Look,
     /// How closely the machines are shown.
     pub detail: Detail,
+    /// Moments to come back to, with their notes, and a stretch to play again and again.
+    pub marks: Marks,
 }
 
 /// As it stands in links: this shape never changes, but may be followed by another.
 type Chosen = (Option<Why>, String, Option<Target>, u8, u8);
+
+/// What follows it: this shape never changes either.
+pub type Marks = (Vec<(u64, String)>, Option<(u64, u64)>);
+
+/// Bookmarks of a link that are read, and letters of a note.
+const MARKS_MAX: usize = 24;
+const NOTE_MAX: usize = 200;
 
 impl Scene {
     fn chosen(&self) -> Chosen {
@@ -69,8 +78,18 @@ impl Scene {
         )
     }
 
-    fn of((why, machine, inspected, look, detail): Chosen) -> Self {
-        Self {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let chosen: Chosen = protocol::decode(bytes).ok()?;
+        let rest = bytes.get(protocol::encode(&chosen).len()..)?;
+        let mut marks: Marks = protocol::decode(rest).unwrap_or_default();
+        marks.0.truncate(MARKS_MAX);
+        for (_, note) in &mut marks.0 {
+            *note = note.chars().take(NOTE_MAX).collect();
+        }
+        marks.1 = marks.1.filter(|(from, to)| from < to);
+        let (why, machine, inspected, look, detail) = chosen;
+        Some(Self {
+            marks,
             why,
             machine,
             inspected,
@@ -79,7 +98,7 @@ impl Scene {
                 .get(detail as usize)
                 .copied()
                 .unwrap_or_default(),
-        }
+        })
     }
 }
 
@@ -99,6 +118,9 @@ pub fn write(recording: &Recording, scene: &Scene) -> Result<String, Fault> {
     let mut bytes = protocol::encode(&short);
     if *scene != Scene::default() {
         bytes.extend(protocol::encode(&scene.chosen()));
+        if scene.marks != Marks::default() {
+            bytes.extend(protocol::encode(&scene.marks));
+        }
     }
     let packed = miniz_oxide::deflate::compress_to_vec_zlib(&bytes, 9);
     let link = format!("#z1.{}", to_base64url(&packed));
@@ -134,9 +156,7 @@ fn unpack(text: &str) -> Result<(Recording, Scene), Fault> {
     // What is written has one form: the recording's end is known by writing it again.
     let rest = bytes.get(protocol::encode(&recording).len()..);
     let chosen = rest.filter(|rest| !rest.is_empty());
-    let scene = chosen
-        .and_then(|rest| protocol::decode(rest).ok())
-        .map_or_else(Scene::default, Scene::of);
+    let scene = chosen.and_then(Scene::of).unwrap_or_default();
     for file in &mut recording.project.files {
         if let Some(wanted) = file.text.strip_prefix(MARK) {
             let text = example(&file.name).filter(|text| check(text) == wanted);
@@ -248,6 +268,7 @@ mod tests {
             }),
             look: Look::Loops,
             detail: Detail::Signs,
+            marks: (vec![(41_000_000, "it dies".to_owned())], Some((1, 2))),
         };
         let link = write(&recording(), &scene).expect("short");
         assert!(link.len() < 700, "{} characters", link.len());

@@ -31,3 +31,4 @@ pub mod crowd;
 pub mod dense;
 pub mod detail;
 pub mod signs;
+pub mod table;

@@ -31,7 +31,7 @@ use crate::console::open::{Experiment, open};
 use crate::console::{Session, sim};
 use crate::engine::command::{Command, FaultSpec};
 use crate::engine::lab::Input;
-use crate::protocol::{Deed, FAULTS, File, Frame, Project, Reply, Request, View};
+use crate::protocol::{DENSITY_CELLS, Deed, FAULTS, File, Frame, Project, Reply, Request, View};
 
 use record::Record;
 
@@ -41,6 +41,9 @@ const SLICE_EVENTS: u32 = 2_000;
 /// Events handled at once on the way back to a time: most ways are no longer, and none of the times
 /// between is shown.
 const REWIND_EVENTS: u32 = if cfg!(test) { 100 } else { 40_000 };
+
+/// Slices of the way to another time, of which no frame tells.
+const SOUGHT_UNSEEN: u32 = 12;
 
 /// Events that a step looks through for the next noted one.
 const STEP_EVENTS_MAX: u32 = 100_000;
@@ -62,6 +65,8 @@ pub struct EngineHost {
     /// Where the clock should stand; the worlds follow as fast as they can.
     goal: SimTime,
     seeking: bool,
+    /// Slices of the way that are behind it.
+    sought: u32,
     /// Whether it seeks a time that lies before where it was.
     rewinding: bool,
     /// Thousandths of microseconds that the last ticks did not use up.
@@ -95,6 +100,7 @@ impl EngineHost {
             speed_milli: 1_000,
             goal: SimTime::ZERO,
             seeking: false,
+            sought: 0,
             rewinding: false,
             remainder: 0,
             length: SimTime::ZERO,
@@ -310,6 +316,11 @@ impl EngineHost {
         if !self.acknowledged || !self.changed {
             return Vec::new();
         }
+        // A short way is over before a picture of it would be drawn.
+        self.sought += u32::from(self.seeking);
+        if self.seeking && self.sought < SOUGHT_UNSEEN {
+            return Vec::new();
+        }
         self.acknowledged = false;
         self.changed = false;
         self.frames += 1;
@@ -328,6 +339,16 @@ impl EngineHost {
         }
         frame.tip_us = history.tip().as_micros();
         frame.length_us = self.length.max(history.tip()).as_micros();
+        let cell = frame.length_us.div_ceil(DENSITY_CELLS as u64);
+        for world in &history.lab().worlds {
+            let mut before = 0;
+            let cells = (1..=DENSITY_CELLS as u64).map(|place| {
+                let at = world.trace.position_at(SimTime::from_micros(cell * place));
+                (at - std::mem::replace(&mut before, at)) as u32
+            });
+            let name = world.orchestrator.name().to_owned();
+            frame.density.push((name, cells.collect()));
+        }
         frame.playing = self.playing;
         frame.seeking = self.seeking || self.record.is_pending();
         frame.speed_milli = self.speed_milli;
@@ -494,6 +515,7 @@ impl EngineHost {
         }
         self.goal = at;
         self.seeking = true;
+        self.sought = 0;
         self.remainder = 0;
     }
 

@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
 pub const DENSE_MACHINES: usize = 200;
 
 /// Replicas, wanted or there, above which it is, too.
 pub const DENSE_UNITS: u32 = 2_000;
+
+/// Stretches of time for which the events are counted.
+pub const DENSITY_CELLS: usize = 120;
 
 /// Longest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
@@ -171,6 +174,8 @@ pub enum Query {
     Dependencies,
     /// How a branch stands at its latest time.
     Outcome(u32),
+    /// What was done on a branch, up to its latest time.
+    Branch(u32),
     /// What runs on one machine of a world that is shown as tiles.
     Machine {
         /// World.
@@ -213,6 +218,8 @@ pub enum Answer {
     Graph(Graph),
     /// A branch's outcome.
     Outcome(Box<Outcome>),
+    /// What was done on a branch.
+    Recording(Box<Recording>),
     /// What runs on a machine.
     Machine(Box<MachineFrame>),
 }
@@ -262,6 +269,8 @@ pub struct WatchOptions {
     pub until_change: bool,
     /// `-q`: runs in a row without a difference that end the watch; 0: none do.
     pub until_equal: u32,
+    /// `-b`: this run failed, and beeped.
+    pub beeps: bool,
 }
 
 /// The name of an object within a text.
@@ -595,6 +604,8 @@ pub struct Frame {
     pub why: Vec<EventLine>,
     /// What was asked to be taken apart; none: nothing, or it is not there.
     pub anatomy: Option<Box<Anatomy>>,
+    /// How much was noted in each world, in each of [`DENSITY_CELLS`] equal stretches of the length.
+    pub density: Vec<(String, Vec<u32>)>,
 }
 
 /// One orchestrator.

@@ -164,8 +164,8 @@ test("criterion 15: Tab reaches every region, is never trapped, and shows where 
 });
 
 test("criterion 15: what has the focus is not behind a bar that stays", async () => {
-  for (const [width, height] of [[390, 844], [1024, 768], [1440, 900]]) {
-    const { page, close } = await frozen(80, { viewport: { width, height } });
+  for (const [width, height, touch] of [[390, 844], [390, 844, { hasTouch: true, isMobile: true }], [1024, 768], [1440, 900]]) {
+    const { page, close } = await frozen(80, { viewport: { width, height }, ...touch });
     if (width > 720) await page.locator(".cm-content").waitFor();
     let stops = 0;
     for (; stops < 81; stops += 1) {

@@ -223,7 +223,7 @@ test("branches that a new script does away with are told", async () => {
   await told.filter({ hasText: "its other branch is gone" }).waitFor();
   await page.getByTestId("language-zh-TW").click();
   await told.filter({ hasText: "另外 1 個分支不再存在" }).waitFor();
-  await told.getByRole("button").click();
+  await told.getByRole("button").last().click();
   await told.waitFor({ state: "detached" });
   // Another experiment has no branches to lose.
   await page.getByTestId("fork").click();

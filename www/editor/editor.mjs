@@ -11,7 +11,7 @@ import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput,
 import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Annotation, ChangeSet, Compartment, EditorState, StateEffect, StateField, Text, Transaction } from "@codemirror/state";
-import { Decoration, drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
+import { Decoration, drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers, showTooltip } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { CHINESE } from "./phrases.mjs";
 
@@ -58,7 +58,9 @@ const theme = EditorView.theme({
   ".cm-panels, .cm-tooltip": { color: "var(--text)", backgroundColor: "var(--surface)", borderColor: "var(--border)" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { color: "var(--surface)", background: "var(--accent)" },
   ".cm-diagnostic-code": { fontFamily: "var(--mono)", color: "var(--muted)" },
-  ".cm-diagnostic-help": { color: "var(--muted)" },
+  ".cm-diagnostic-help, .cm-hover-title": { color: "var(--muted)" },
+  ".cm-hover-text, .cm-number": { padding: "2px 8px", maxWidth: "min(480px, 90vw)" },
+  ".cm-number": { display: "flex", gap: "8px", alignItems: "center" },
 });
 
 // Builds an editor in `element` and returns its handle. Options, all but `doc` optional:
@@ -69,11 +71,13 @@ const theme = EditorView.theme({
 //   complete    async (text, offset) -> null | { from, options: [{ label, detail, apply }] }
 //   hover       async (text, offset) -> null | { from, to, text }
 //   fixLabel    word for the button that mends a problem
+//   meaning     heading of what `hover` tells
+//   number      name of the slider of a number, before the field's own
 export function mount(element, options) {
   let revision = 1;
   let pause = 0;
   let tabIndents = false;
-  let fixLabel = options.fixLabel ?? "Fix";
+  let { fixLabel = "Fix", meaning = "", number = "" } = options;
   const words = new Compartment();
   const readOnly = new Compartment();
 
@@ -123,7 +127,8 @@ export function mount(element, options) {
         lineNumbers(), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(),
         drawSelection(), history(), foldGutter(), lintGutter(), indentOnInput(), bracketMatching(),
         closeBrackets(), highlightSelectionMatches(), EditorView.lineWrapping,
-        autocompletion(options.complete ? { override: [(context) => completions(context)] } : {}),
+        autocompletion({ ...(options.complete ? { override: [(context) => completions(context)] } : {}), addToOptions: [{ render: detailElement, position: 80 }] }),
+        numbers(() => number),
         options.hover ? hoverTooltip((view, offset) => explanation(offset)) : [],
         keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap]),
         words.of(said(options.label ?? "YAML")),
@@ -153,14 +158,21 @@ export function mount(element, options) {
     if (!context.explicit && !context.matchBefore(/[\w.\/-]+/)) return null;
     const asked = revision;
     const answer = await options.complete(view.state.doc.toString(), context.pos);
-    return asked === revision && answer ? { ...answer, validFor: /^[\w.\/-]*$/ } : null;
+    if (asked !== revision || !answer) return null;
+    return { ...answer, options: answer.options.map(({ detail, ...option }) => ({ ...option, said: detail })), validFor: /^[\w.\/-]*$/ };
   }
 
   async function explanation(offset) {
     const asked = revision;
     const answer = await options.hover(view.state.doc.toString(), offset);
     if (!answer || asked !== revision) return null;
-    return { pos: answer.from, end: answer.to, create: () => ({ dom: textElement("div", "cm-hover-text", answer.text) }) };
+    const create = () => {
+      const dom = textElement("div", "cm-hover-text", "");
+      if (meaning) dom.append(textElement("div", "cm-hover-title", meaning));
+      dom.append(english(textElement("div", "", answer.text)));
+      return { dom };
+    };
+    return { pos: answer.from, end: answer.to, create };
   }
 
   return {
@@ -206,9 +218,9 @@ export function mount(element, options) {
       view.dispatch({ selection: { anchor }, effects: EditorView.scrollIntoView(anchor, { y: "center" }) });
       view.focus();
     },
-    // Another language: the accessible name and the word for mending are the page's.
-    setWords(label, fix, lang) {
-      fixLabel = fix;
+    // Another language: names and headings are the page's.
+    setWords(label, fix, lang, told, slider) {
+      [fixLabel, meaning, number] = [fix, told, slider];
       view.dispatch({ effects: words.reconfigure(said(label, lang)) });
     },
     setReadOnly: (value) => view.dispatch({ effects: readOnly.reconfigure(EditorState.readOnly.of(value)) }),
@@ -273,10 +285,75 @@ function mend(view, { from, to, text }) {
 }
 
 function diagnosticElement(code, message, help) {
-  const element = document.createElement("span");
+  const element = english(document.createElement("span"));
   element.append(textElement("span", "cm-diagnostic-code", code), ` ${message}`);
   if (help) element.append(textElement("div", "cm-diagnostic-help", help));
   return element;
+}
+
+// What a word that is offered is, as the tools' own documentation has it.
+const detailElement = ({ said }) => (said ? english(textElement("span", "cm-completionDetail", said)) : null);
+
+// The real tools speak English, whatever the page's language.
+function english(element) {
+  element.lang = "en";
+  return element;
+}
+
+// A number of YAML with the unit behind it: `  replicas: 3`, `- memory: "128Mi" # why`.
+const NUMBER = /^\s*(?:- )?["']?([\w.\/-]+)["']?:\s+["']?(\d{1,9})(Ki|Mi|Gi|[mkKMGsh])?["']?\s*(?:#.*)?$/;
+
+// A slider below the number that was clicked, or at which Alt-Enter was pressed; up to four times as
+// much, and Escape goes back to the text.
+function numbers(title) {
+  const setNumber = StateEffect.define();
+  const at = (state, pos) => {
+    const line = state.doc.lineAt(pos);
+    const found = NUMBER.exec(line.text);
+    if (!found || state.readOnly) return null;
+    const from = line.from + found[0].indexOf(found[2], found[0].indexOf(":"));
+    const to = from + found[2].length;
+    return pos < from || pos > to + (found[3]?.length ?? 0) ? null : { from, to, name: found[1], unit: found[3] ?? "", max: Math.max(10, 4 * Number(found[2])) };
+  };
+  const create = (number) => (view) => {
+    const dom = textElement("label", "cm-number", `${title()} ${number.name} `.trimStart());
+    const slider = Object.assign(document.createElement("input"), { type: "range", min: 0, max: number.max, value: view.state.sliceDoc(number.from, number.to) });
+    const shown = textElement("output", "", slider.value + number.unit);
+    slider.addEventListener("input", () => {
+      const { from, to } = view.state.field(field);
+      shown.textContent = slider.value + number.unit;
+      view.dispatch({ changes: { from, to, insert: slider.value }, userEvent: "input.number" });
+    });
+    slider.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      view.dispatch({ effects: setNumber.of(null) });
+      view.focus();
+    });
+    dom.append(slider, shown);
+    return { dom };
+  };
+  const field = StateField.define({
+    create: () => null,
+    update(number, transaction) {
+      for (const effect of transaction.effects) if (effect.is(setNumber)) return effect.value && { ...effect.value, tooltip: { pos: effect.value.from, create: create(effect.value) } };
+      if (!number || (transaction.docChanged && !transaction.isUserEvent("input.number"))) return null;
+      if (transaction.selection) return null;
+      return transaction.docChanged ? { ...number, to: transaction.changes.mapPos(number.to, 1) } : number;
+    },
+    provide: (field) => showTooltip.from(field, (number) => number?.tooltip ?? null),
+  });
+  const open = (view, focuses) => {
+    const number = at(view.state, view.state.selection.main.head);
+    if (number) view.dispatch({ effects: setNumber.of(number) });
+    if (number && focuses) requestAnimationFrame(() => view.dom.querySelector(".cm-number input")?.focus());
+    return Boolean(number);
+  };
+  return [
+    field,
+    keymap.of([{ key: "Alt-Enter", run: (view) => open(view, true) }, { key: "Escape", run: (view) => Boolean(view.state.field(field)) && (view.dispatch({ effects: setNumber.of(null) }), true) }]),
+    EditorView.domEventHandlers({ click: (_event, view) => (view.state.selection.main.empty && open(view, false), false) }),
+  ];
 }
 
 function textElement(tag, className, text) {

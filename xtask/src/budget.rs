@@ -78,11 +78,12 @@ const BUDGETS: [Budget; 9] = [
 ];
 
 // The goal is 1,229 KiB (1.2 MiB); above it by what the worker is too heavy, which now has slow and lossy
-// links for elections, leases and gossip and upstream's roles of components (9 KiB), and by keys that
-// readers exchange and what a watch marks (8 KiB).
-const FIRST_SCREEN_LIMIT: u64 = 1_385 * KIB;
+// links for elections, leases and gossip and upstream's roles of components (9 KiB), by keys that
+// readers exchange and what a watch marks (8 KiB), and by the table, the filter, what is done with objects,
+// time from closer, notes, redo and branches that come back (27 KiB).
+const FIRST_SCREEN_LIMIT: u64 = 1_412 * KIB;
 // The goal is 2,048 KiB; above it for the same reasons.
-const EVERYTHING_LIMIT: u64 = 2_640 * KIB;
+const EVERYTHING_LIMIT: u64 = 2_670 * KIB;
 
 fn is_app(file: &str) -> bool {
     let code = [".js", ".mjs", ".wasm"]

@@ -67,7 +67,7 @@ fn object(props: &ChangesProps, change: &Change) -> Html {
                     <tbody>{ for change.fields.iter().map(|line| field(t, line)) }</tbody>
                 </table>
             }
-            if !change.text.is_empty() { <pre>{ change.text.trim_end() }</pre> }
+            if !change.text.is_empty() { <pre lang="en">{ change.text.trim_end() }</pre> }
         </section>
     }
 }

@@ -1,6 +1,7 @@
 //! Desired and ready replicas and the answered share of requests, one strip for each orchestrator,
 //! on one time axis. Lines differ by dash and label, not by colour alone.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -10,6 +11,7 @@ use web_sys::{Element, HtmlSelectElement};
 use yew::prelude::*;
 
 use crate::control::Control;
+use crate::dom;
 use crate::format::{clock, percent};
 use crate::model::Action;
 use crate::text::Text;
@@ -19,6 +21,8 @@ use crate::ui::planes;
 const WIDTH: f64 = 1_000.0;
 /// Height of a strip.
 const HEIGHT: f64 = 100.0;
+/// Pixels from which a press that moves is a drag.
+const DRAG_MIN: u32 = 6;
 /// Room above and below the lines.
 const MARGIN: f64 = 8.0;
 
@@ -39,8 +43,8 @@ pub struct ChartsProps {
     pub service: String,
     /// Now, in microseconds.
     pub now_us: u64,
-    /// End of the axis, in microseconds.
-    pub length_us: u64,
+    /// Begin and end of the axis, in microseconds.
+    pub window: (u64, u64),
     /// The branch that the present one left, as it went on.
     pub ghost: Option<Rc<Outcome>>,
 }
@@ -56,6 +60,16 @@ pub fn Charts(props: &ChartsProps) -> Html {
             control.act(Action::Chart(chooser.value()));
         })
     };
+    let pressed: Pressed = use_mut_ref(|| None);
+    let as_table = use_state_eq(|| false);
+    let on_table = {
+        let as_table = as_table.clone();
+        move |_: MouseEvent| as_table.set(!*as_table)
+    };
+    let zoom = |closer: bool, shown: &'static str, word: &'static str| {
+        let control = props.control.clone();
+        html! { <button type="button" class="small" aria-label={word} title={word} data-testid={format!("zoom-{closer}")} onclick={move |_| control.zoom(Some(closer), true)}>{ shown }</button> }
+    };
     html! {
         <section class="charts" aria-labelledby="charts-title" data-testid="charts">
             <header class="charts-head">
@@ -65,6 +79,8 @@ pub fn Charts(props: &ChartsProps) -> Html {
                         { for props.services.iter().map(|name| html! { <option key={name.clone()} value={name.clone()} selected={*name == props.service}>{ name }</option> }) }
                     </select>
                 </label>
+                <span class="chart-tools">{ zoom(false, "−", t.zoom_out()) }{ zoom(true, "+", t.zoom_in()) }
+                    <button type="button" class="small" aria-expanded={as_table.to_string()} data-testid="chart-as-table" onclick={on_table}>{ t.view_table() }</button></span>
                 <ul class="line-legend">
                     <li><span class="sample sample-desired" aria-hidden="true" />{ t.chart_desired() }</li>
                     <li><span class="sample sample-ready" aria-hidden="true" />{ t.chart_ready() }</li>
@@ -72,24 +88,30 @@ pub fn Charts(props: &ChartsProps) -> Html {
                     if props.ghost.is_some() { <li data-testid="ghost"><span class="sample sample-ghost" aria-hidden="true" />{ t.chart_ghost() }</li> }
                 </ul>
             </header>
-            { for props.worlds.iter().map(|world| strip(props, world)) }
-            <div class="axis" aria-hidden="true">{ for ticks(props.length_us).into_iter().map(|at| html! {
-                <span style={format!("left: {:.3}%", share(at, props.length_us) * 100.0)}>{ clock(at).trim_end_matches(".0").to_owned() }</span>
+            { for props.worlds.iter().map(|world| strip(props, world, &pressed)) }
+            <div class="axis" aria-hidden="true">{ for ticks(props.window).into_iter().map(|at| html! {
+                <span style={format!("left: {:.3}%", share(at, props.window) * 100.0)}>{ clock(at).trim_end_matches(".0").to_owned() }</span>
             }) }</div>
+            if *as_table { { table(props) } }
         </section>
     }
 }
 
-fn share(at: u64, length: u64) -> f64 {
-    if length == 0 {
-        0.0
-    } else {
-        (at.min(length) as f64) / (length as f64)
-    }
+/// Where on an axis a time is, from 0 to 1; what is not on it is before or behind.
+#[must_use]
+pub fn share(at: u64, (from, to): (u64, u64)) -> f64 {
+    (at as f64 - from as f64) / (to.saturating_sub(from).max(1) as f64)
+}
+
+/// The time at a place of an axis.
+#[must_use]
+pub fn time_at(share: f64, (from, to): (u64, u64)) -> u64 {
+    from + (share * to.saturating_sub(from) as f64) as u64
 }
 
 /// At most seven round times.
-fn ticks(length: u64) -> Vec<u64> {
+fn ticks((from, to): (u64, u64)) -> Vec<u64> {
+    let length = to.saturating_sub(from);
     const STEPS: [u64; 12] = [
         1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400,
     ];
@@ -98,14 +120,15 @@ fn ticks(length: u64) -> Vec<u64> {
         .map(|seconds| seconds * 1_000_000)
         .find(|step| length / step <= 6)
         .unwrap_or(u64::MAX);
-    (0..=length / step).map(|place| place * step).collect()
+    let places = from.div_ceil(step)..=to / step;
+    places.map(|place| place * step).collect()
 }
 
 /// A line that holds its value until the next point; where the value is missing it has a gap.
-fn line(times: &[u64], values: &[u32], top: f64, now: u64, length: u64) -> String {
+fn line(times: &[u64], values: &[u32], top: f64, now: u64, window: (u64, u64)) -> String {
     let mut path = String::new();
     let mut drawn = false;
-    let x = |at: u64| share(at, length) * WIDTH;
+    let x = |at: u64| share(at, window) * WIDTH;
     let y = |value: u32| HEIGHT - MARGIN - f64::from(value) / top * (HEIGHT - 2.0 * MARGIN);
     for (place, (at, value)) in times.iter().zip(values).enumerate() {
         if *value == u32::MAX {
@@ -126,7 +149,54 @@ fn line(times: &[u64], values: &[u32], top: f64, now: u64, length: u64) -> Strin
     path
 }
 
-fn strip(props: &ChartsProps, world: &Rc<WorldFrame>) -> Html {
+/// All values and when they changed: the charts for who reads.
+fn table(props: &ChartsProps) -> Html {
+    let t = props.t;
+    let mut rows: Vec<Html> = Vec::new();
+    for world in &props.worlds {
+        let Some(series) = world
+            .series
+            .iter()
+            .find(|series| series.name == props.service)
+        else {
+            continue;
+        };
+        let mut last = None;
+        let values = series
+            .desired
+            .iter()
+            .zip(&series.ready)
+            .zip(&series.answered_ppm);
+        for (at, ((desired, ready), answered)) in series.at_us.iter().zip(values) {
+            let row = (*desired, *ready, *answered);
+            if last.replace(row) != Some(row) {
+                let answered = if *answered == u32::MAX {
+                    "–".to_owned()
+                } else {
+                    percent(*answered)
+                };
+                rows.push(html! { <tr><th scope="row">{ planes::name(&world.orchestrator, t) }</th><td>{ clock(*at) }</td><td>{ *desired }</td><td>{ *ready }</td><td>{ answered }</td></tr> });
+            }
+        }
+    }
+    let heads = [
+        t.table_plane(),
+        t.time(),
+        t.chart_desired(),
+        t.chart_ready(),
+        t.chart_answered(),
+    ];
+    html! {
+        <div class="table-place" tabindex="0" role="region" aria-label={format!("{}: {}", t.charts(), t.view_table())} data-testid="chart-table">
+            <table class="figures"><thead><tr>{ for heads.map(|head| html! { <th scope="col">{ head }</th> }) }</tr></thead><tbody>{ for rows }</tbody></table>
+        </div>
+    }
+}
+
+/// Where a press on a chart began.
+type Pressed = Rc<RefCell<Option<i32>>>;
+
+fn strip(props: &ChartsProps, world: &Rc<WorldFrame>, pressed: &Pressed) -> Html {
     let t = props.t;
     let plane = planes::name(&world.orchestrator, t);
     let empty = SeriesFrame::default();
@@ -143,7 +213,7 @@ fn strip(props: &ChartsProps, world: &Rc<WorldFrame>) -> Html {
         .max()
         .unwrap_or(1)
         .max(1);
-    let (now, length) = (props.now_us, props.length_us);
+    let (now, window) = (props.now_us, props.window);
     let ghost = props.ghost.as_ref().and_then(|ghost| {
         let own = |other: &&WorldFrame| other.orchestrator == world.orchestrator;
         let series = &ghost.worlds.iter().find(own)?.series;
@@ -158,8 +228,13 @@ fn strip(props: &ChartsProps, world: &Rc<WorldFrame>) -> Html {
         .copied()
         .filter(|share| *share != u32::MAX)
         .map_or_else(|| "–".to_owned(), percent);
+    let on_press = {
+        let pressed = pressed.clone();
+        move |event: MouseEvent| *pressed.borrow_mut() = Some(event.client_x())
+    };
+    // A click goes there; a drag chooses a stretch to play again and again.
     let on_seek = {
-        let control = props.control.clone();
+        let (control, pressed) = (props.control.clone(), pressed.clone());
         Callback::from(move |event: MouseEvent| {
             let Some(element) = event
                 .target_dyn_into::<Element>()
@@ -167,28 +242,30 @@ fn strip(props: &ChartsProps, world: &Rc<WorldFrame>) -> Html {
             else {
                 return;
             };
-            let place = element.get_bounding_client_rect();
-            if place.width() > 0.0 {
-                let share =
-                    ((f64::from(event.client_x()) - place.left()) / place.width()).clamp(0.0, 1.0);
-                control.seek((share * length as f64) as u64);
+            let at = |x: i32| time_at(dom::share_across(&element, x), window);
+            let (begun, ended) = (pressed.borrow_mut().take(), event.client_x());
+            match begun.filter(|begun| begun.abs_diff(ended) > DRAG_MIN) {
+                Some(begun) => control.choose_range(at(begun), at(ended), event.shift_key()),
+                None => control.seek(at(ended)),
             }
         })
     };
-    let at = |us: u64| format!("{:.2}", share(us, length) * WIDTH);
+    let at = |us: u64| format!("{:.2}", share(us, window) * WIDTH);
     let marks = props
         .faults
         .iter()
         .filter(|fault| fault.orchestrator == world.orchestrator && fault.applicable);
     let title = format!("chart-{}", world.orchestrator);
+    let described = format!("{title}-now");
     html! {
         <figure class="strip" key={world.orchestrator.clone()} data-testid={format!("chart-{}", world.orchestrator)}>
             <figcaption class="strip-name"><span>{ plane }</span><span class="strip-top">{ top }</span></figcaption>
             if series.at_us.is_empty() {
                 <p class="strip-empty quiet">{ t.chart_none() }</p>
             } else {
-                <svg viewBox={format!("0 0 {WIDTH} {HEIGHT}")} preserveAspectRatio="none" role="img" aria-labelledby={title.clone()} onclick={on_seek}>
+                <svg viewBox={format!("0 0 {WIDTH} {HEIGHT}")} preserveAspectRatio="none" role="img" aria-labelledby={title.clone()} aria-describedby={described.clone()} onmousedown={on_press} onclick={on_seek}>
                     <title id={title}>{ t.chart_title(plane, &props.service) }</title>
+                    <desc id={described}>{ t.chart_now(&answered, desired, plane, ready) }</desc>
                     <line class="chart-base" x1="0" x2={WIDTH.to_string()} y1={(HEIGHT - MARGIN).to_string()} y2={(HEIGHT - MARGIN).to_string()} />
                     { for marks.clone().map(|fault| html! {
                         <>
@@ -206,11 +283,11 @@ fn strip(props: &ChartsProps, world: &Rc<WorldFrame>) -> Html {
                         </>
                     }) }
                     if let Some((tip, ghost)) = ghost {
-                        <path class="chart-ghost" d={line(&ghost.at_us, &ghost.ready, f64::from(top), tip, length)} />
+                        <path class="chart-ghost" d={line(&ghost.at_us, &ghost.ready, f64::from(top), tip, window)} />
                     }
-                    <path class="chart-answered" d={line(&series.at_us, &series.answered_ppm, 1_000_000.0, now, length)} />
-                    <path class="chart-desired" d={line(&series.at_us, &series.desired, f64::from(top), now, length)} />
-                    <path class="chart-ready" d={line(&series.at_us, &series.ready, f64::from(top), now, length)} />
+                    <path class="chart-answered" d={line(&series.at_us, &series.answered_ppm, 1_000_000.0, now, window)} />
+                    <path class="chart-desired" d={line(&series.at_us, &series.desired, f64::from(top), now, window)} />
+                    <path class="chart-ready" d={line(&series.at_us, &series.ready, f64::from(top), now, window)} />
                     <line class="chart-now" x1={at(now)} x2={at(now)} y1="0" y2={HEIGHT.to_string()} />
                 </svg>
             }
@@ -229,16 +306,21 @@ mod tests {
 
     #[test]
     fn lines_hold_their_value_and_break_where_nobody_asks() {
-        let path = line(&[0, 50, 75], &[2, u32::MAX, 1], 2.0, 100, 100);
+        let path = line(&[0, 50, 75], &[2, u32::MAX, 1], 2.0, 100, (0, 100));
         assert_eq!(path, "M0.00 8.00H500.00M750.00 50.00H1000.00");
     }
 
     #[test]
     fn the_axis_has_few_round_times() {
         assert_eq!(
-            ticks(900_000_000),
+            ticks((0, 900_000_000)),
             [0, 300_000_000, 600_000_000, 900_000_000]
         );
-        assert!(ticks(3_600_000_000).len() <= 7);
+        assert!(ticks((0, 3_600_000_000)).len() <= 7);
+        assert_eq!(ticks((59_000_000, 64_000_000)).len(), 6);
+        assert_eq!(
+            ticks((61_000_000, 76_000_000)),
+            [65_000_000, 70_000_000, 75_000_000]
+        );
     }
 }

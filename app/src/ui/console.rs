@@ -43,10 +43,13 @@ pub fn Console(props: &ConsoleProps) -> Html {
             }
         });
     }
+    // Words that fit, and which of them Tab takes.
     let offered = use_state_eq(|| (0_u32, Vec::<Word>::new()));
+    let active = use_state_eq(|| 0_usize);
     let on_input = {
-        let (control, offered) = (props.control.clone(), offered.clone());
+        let (control, offered, active) = (props.control.clone(), offered.clone(), active.clone());
         Callback::from(move |event: InputEvent| {
+            active.set(0);
             let input: HtmlInputElement = event.target_unchecked_into();
             let line = input.value();
             let offered = offered.clone();
@@ -67,7 +70,7 @@ pub fn Console(props: &ConsoleProps) -> Html {
         })
     };
     let take = {
-        let (input, offered) = (input.clone(), offered.clone());
+        let (input, offered, active) = (input.clone(), offered.clone(), active.clone());
         Callback::from(move |word: String| {
             if let Some(input) = input.cast::<HtmlInputElement>() {
                 let line: Vec<u16> = input.value().encode_utf16().collect();
@@ -75,6 +78,7 @@ pub fn Console(props: &ConsoleProps) -> Html {
                 input.set_value(&format!("{}{word} ", String::from_utf16_lossy(kept)));
                 drop(input.focus());
                 offered.set((0, Vec::new()));
+                active.set(0);
             }
         })
     };
@@ -97,7 +101,7 @@ pub fn Console(props: &ConsoleProps) -> Html {
     };
     let on_key = {
         let (input, entries) = (input.clone(), props.entries.clone());
-        let (offered, take) = (offered.clone(), take.clone());
+        let (offered, active, take) = (offered.clone(), active.clone(), take.clone());
         let control = props.control.clone();
         Callback::from(move |event: KeyboardEvent| {
             if event.ctrl_key() && event.key() == "l" {
@@ -122,10 +126,21 @@ pub fn Console(props: &ConsoleProps) -> Html {
                 }
                 return;
             }
-            match (event.key().as_str(), offered.1.first()) {
+            match (event.key().as_str(), offered.1.get(*active)) {
                 ("Tab", Some(word)) if !event.shift_key() => {
                     event.prevent_default();
                     take.emit(word.text.clone());
+                    return;
+                }
+                // A line that is being written is at its end of the history: down goes to the words.
+                ("ArrowDown", Some(_)) if *back.borrow() == 0 => {
+                    event.prevent_default();
+                    active.set((*active + 1).min(offered.1.len() - 1));
+                    return;
+                }
+                ("ArrowUp", Some(_)) if *active > 0 => {
+                    event.prevent_default();
+                    active.set(*active - 1);
                     return;
                 }
                 ("Escape", Some(_)) => {
@@ -186,16 +201,17 @@ pub fn Console(props: &ConsoleProps) -> Html {
                 }) }
             </div>
             if !offered.1.is_empty() {
-                <div class="offered" role="group" id="console-words" aria-label={t.console_words()} data-testid="console-words">
-                    { for offered.1.iter().map(|word| {
+                <div class="offered" role="listbox" id="console-words" aria-label={t.console_words()} data-testid="console-words">
+                    { for offered.1.iter().enumerate().map(|(place, word)| {
                         let (take, text) = (take.clone(), word.text.clone());
-                        html! { <button type="button" class="small" tabindex="-1" key={word.label.clone()} title={word.detail.clone()} onclick={move |_| take.emit(text.clone())}>{ &word.label }</button> }
+                        html! { <button type="button" class="small" role="option" id={format!("console-word-{place}")} aria-selected={(place == *active).to_string()} tabindex="-1" key={word.label.clone()} title={word.detail.clone()} lang="en" onclick={move |_| take.emit(text.clone())}>{ &word.label }</button> }
                     }) }
                 </div>
             }
             <form class="console-form" onsubmit={on_submit}>
                 <span aria-hidden="true">{ "$" }</span>
-                <input id="console-line" type="text" ref={input} aria-label={t.console_label()} autocomplete="off" autocapitalize="off" spellcheck="false"
+                <input id="console-line" type="text" role="combobox" aria-autocomplete="list" aria-expanded={(!offered.1.is_empty()).to_string()} aria-controls="console-words"
+                    aria-activedescendant={(!offered.1.is_empty()).then(|| format!("console-word-{}", *active))} ref={input} aria-label={t.console_label()} autocomplete="off" autocapitalize="off" spellcheck="false"
                     aria-describedby="console-tab" data-testid="console-input" onkeydown={on_key} oninput={on_input} />
                 <span id="console-tab" class="sr-only">{ t.console_tab() }</span>
                 <button type="submit" data-testid="console-run">{ t.console_run() }</button>
@@ -240,9 +256,10 @@ fn Entry(props: &EntryProps) -> Html {
                     <button type="button" class="small" {tabindex} data-testid="watch-stop" onclick={on_stop}>{ t.watch_stop() }</button>
                 }
             </div>
-            if !printed.stdout.is_empty() { <pre>{ for named(props) }</pre> }
-            if !printed.stderr.is_empty() { <pre class="console-error">{ printed.stderr.trim_end() }</pre> }
+            if !printed.stdout.is_empty() { <pre lang="en">{ for named(props) }</pre> }
+            if !printed.stderr.is_empty() { <pre class="console-error" lang="en">{ printed.stderr.trim_end() }</pre> }
             if printed.code != 0 { <p class="console-code">{ t.exit_code(printed.code) }</p> }
+            if printed.watch.beeps { <p class="console-code" role="status" data-testid="beep">{ "♪ " }{ t.watch_beep() }</p> }
         </div>
     }
 }

@@ -55,6 +55,10 @@ pub fn take(control: &Control, list: Option<FileList>, replace: bool) {
         let mut project = (*control.model().project).clone();
         if replace {
             project.files.retain(|file| file.name == files::CLUSTER);
+            // The example's own fault says nothing of other files.
+            if project.faults == files::poll().faults {
+                project.faults.clear();
+            }
         }
         files::merge(&mut project.files, added);
         control.load(project);

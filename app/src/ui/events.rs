@@ -90,7 +90,7 @@ fn chain(props: &EventsProps) -> Html {
 
 fn body(line: &EventLine) -> Html {
     html! {
-        <span class="event-body">
+        <span class="event-body" lang="en">
             <time>{ clock(line.at_us) }</time>{ " " }<span class="event-source">{ &line.source }</span>{ " " }<b>{ &line.verb }</b>{ " " }
             <span class="event-subject">{ &line.subject }</span>{ " " }<span class="quiet">{ &line.detail }</span>
         </span>
@@ -98,7 +98,7 @@ fn body(line: &EventLine) -> Html {
 }
 
 /// Up and down walk through the list, which is one stop for Tab.
-fn walk(event: &KeyboardEvent) {
+pub fn walk(event: &KeyboardEvent) {
     let down = match event.key().as_str() {
         "ArrowDown" => true,
         "ArrowUp" => false,

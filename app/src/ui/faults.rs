@@ -192,6 +192,8 @@ pub fn Faults(props: &FaultsProps) -> Html {
                 { other("loss", t.fault_loss()) }
                 { other("disk-slow", t.fault_disk()) }
                 { other("clock-skew", t.fault_clock()) }
+                { other("oom", t.fault_oom()) }
+                { other("cpu-hog", t.fault_cpu()) }
                 <button type="button" data-testid="fault-heal" disabled={!active} onclick={on_heal}>{ t.fault_heal_all() }</button>
                 <button type="button" data-testid="fault-script" onclick={on_script}>{ t.fault_script() }</button>
             </div>

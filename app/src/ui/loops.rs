@@ -8,6 +8,7 @@ use sim_core::protocol::{Answer, EventLine, Query, Why};
 use yew::prelude::*;
 
 use crate::control::Control;
+use crate::filter;
 use crate::format::clock;
 use crate::text::Text;
 use crate::ui::planes::name;
@@ -21,6 +22,8 @@ pub struct LoopsProps {
     pub control: Control,
     /// Number of the frame shown.
     pub frame: u32,
+    /// Words of which all must be in what is shown.
+    pub filter: AttrValue,
 }
 
 /// What a loop wants.
@@ -85,12 +88,21 @@ pub fn Loops(props: &LoopsProps) -> Html {
                 { for worlds.iter().map(|world| html! {
                     <section key={(*world).to_owned()} class={format!("plane plane-{world}")} aria-label={name(world, t)} data-testid={format!("loops-{world}")}>
                         <h2>{ name(world, t) }</h2>
-                        { for loops.iter().filter(|found| found.orchestrator == **world).map(|found| card(props, found)) }
+                        { for loops.iter().filter(|found| found.orchestrator == **world && fits(props, found)).map(|found| card(props, found)) }
                     </section>
                 }) }
             </div>
         </div>
     }
+}
+
+fn fits(props: &LoopsProps, found: &Loop) -> bool {
+    let lines = found.saw.iter().chain(&found.did);
+    let subjects = lines.map(|line| line.subject.as_str());
+    filter::fits(
+        &props.filter,
+        std::iter::once(found.source.as_str()).chain(subjects),
+    )
 }
 
 fn card(props: &LoopsProps, found: &Loop) -> Html {
@@ -118,7 +130,7 @@ fn said(props: &LoopsProps, line: &EventLine) -> Html {
     };
     let control = props.control.clone();
     html! {
-        <button type="button" class="loop-line" data-subject={line.subject.clone()} onclick={move |_| control.explain(Some(why.clone()))}>
+        <button type="button" class="loop-line" lang="en" data-subject={line.subject.clone()} onclick={move |_| control.explain(Some(why.clone()))}>
             <time>{ clock(line.at_us) }</time>{ " " }<b>{ &line.verb }</b>{ " " }{ &line.subject }{ " " }<span class="quiet">{ &line.detail }</span>
             if !line.rule.is_empty() { <span class="chain-rule">{ &line.rule }</span> }
         </button>

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Project, Request, WorldFrame};
+use sim_core::protocol::{Project, Request, Why, WorldFrame};
 use web_sys::{HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
@@ -10,8 +10,10 @@ use crate::control::Control;
 use crate::dom;
 use crate::files;
 use crate::gallery::{self, ENTRIES};
+use crate::model::Action;
 use crate::text::Text;
 use crate::ui::detail::Detail;
+use crate::ui::planes;
 use crate::ui::watch::Look;
 
 /// Commands shown at once.
@@ -48,11 +50,11 @@ pub fn Palette(props: &PaletteProps) -> Html {
             let title = title.to_lowercase();
             wanted.iter().all(|word| title.contains(word))
         };
-        commands(props)
-            .into_iter()
-            .filter(fits)
-            .take(SHOWN)
-            .collect()
+        let found = match typed.strip_prefix(':') {
+            Some(_) => kinds(props),
+            None => commands(props, !wanted.is_empty()),
+        };
+        found.into_iter().filter(fits).take(SHOWN).collect()
     } else {
         Vec::new()
     };
@@ -102,7 +104,7 @@ pub fn Palette(props: &PaletteProps) -> Html {
         <dialog id="palette" aria-labelledby="palette-title" data-testid="palette" onfocusin={on_open} onclose={on_close}>
             <form class="dialog" onsubmit={on_submit} onkeydown={on_key}>
                 <h2 id="palette-title">{ t.palette() }</h2>
-                <label>{ t.palette_hint() }<input type="text" autocomplete="off" spellcheck="false" value={(*typed).clone()} oninput={on_input} data-testid="palette-input" /></label>
+                <label>{ t.palette_hint() }<input id="palette-line" type="text" autocomplete="off" spellcheck="false" value={(*typed).clone()} oninput={on_input} data-testid="palette-input" /></label>
                 <ul class="palette-list">
                     { for found.iter().map(|(title, deed)| {
                         let (deed, run) = (deed.clone(), run.clone());
@@ -115,11 +117,34 @@ pub fn Palette(props: &PaletteProps) -> Html {
     }
 }
 
-fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
+/// A table for each kind of object, as k9s has it.
+fn kinds(props: &PaletteProps) -> Vec<(String, Deed)> {
+    let units = props.worlds.iter().flat_map(|world| {
+        let placed = world.machines.iter().flat_map(|machine| &machine.units);
+        placed.chain(&world.unplaced).map(|unit| unit.kind.as_str())
+    });
+    let mut known: Vec<&str> = Vec::new();
+    for kind in std::iter::once("node").chain(units) {
+        if !known.contains(&kind) {
+            known.push(kind);
+        }
+    }
+    let table = |kind: &str| -> (String, Deed) {
+        let filter = format!("{kind}/");
+        let deed = move |control: &Control| {
+            control.act(Action::Filter(filter.clone()));
+            control.look(Look::Table);
+        };
+        (format!(":{kind}s"), Rc::new(deed))
+    };
+    known.into_iter().map(table).collect()
+}
+
+fn commands(props: &PaletteProps, asked: bool) -> Vec<(String, Deed)> {
     let t = props.t;
     let mut all: Vec<(String, Deed)> = Vec::new();
     let mut add = |title: String, deed: Deed| all.push((title, deed));
-    let simple: [(&str, fn(&Control)); 10] = [
+    let simple: [(&str, fn(&Control)); 12] = [
         (t.play(), |control| control.toggle()),
         (t.step_back(), |control| control.send(&Request::Step(false))),
         (t.step_forward(), |control| {
@@ -129,7 +154,7 @@ fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
         (t.to_end(), |control| {
             control.seek(control.model().shown.clock.tip_us)
         }),
-        (t.fork(), |control| control.send(&Request::Fork)),
+        (t.fork(), Control::fork),
         (t.bookmark(), |control| control.bookmark()),
         (t.fault_heal_all(), |control| {
             control.perform(&Request::Heal(None))
@@ -138,6 +163,8 @@ fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
             control.break_machine("registry-down", "")
         }),
         (t.help_present(), |_| dom::toggle_root("data-present")),
+        (t.help_undo(), Control::undo),
+        (t.help_redo(), Control::redo),
     ];
     for (title, deed) in simple {
         add(title.to_owned(), Rc::new(deed));
@@ -181,6 +208,8 @@ fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
             ("node-crash", t.fault_kill()),
             ("node-reboot", t.fault_reboot()),
             ("partition", t.fault_partition()),
+            ("disk-slow", t.fault_disk()),
+            ("cpu-hog", t.fault_cpu()),
         ];
         for (kind, title) in kinds {
             let machine = machine.clone();
@@ -189,6 +218,11 @@ fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
                 Rc::new(move |control: &Control| control.break_machine(kind, &machine)),
             );
         }
+        let machine = machine.clone();
+        add(
+            t.heal_machine(&machine),
+            Rc::new(move |control: &Control| control.heal_machine(&machine)),
+        );
     }
     for entry in ENTRIES {
         let question = gallery::words(entry.name, t).map_or(entry.title, |(question, _)| question);
@@ -197,16 +231,37 @@ fn commands(props: &PaletteProps) -> Vec<(String, Deed)> {
             Rc::new(move |control: &Control| control.load(gallery::project(entry))),
         );
     }
-    for world in &props.worlds {
-        for unit in world.machines.iter().flat_map(|machine| &machine.units) {
-            let (orchestrator, object) = (
-                world.orchestrator.clone(),
-                format!("{}/{}", unit.kind, unit.name),
-            );
+    // Objects are many: they come once something is looked for.
+    for world in props.worlds.iter().filter(|_| asked) {
+        let machines = world
+            .machines
+            .iter()
+            .map(|machine| format!("node/{}", machine.name));
+        let units = world.machines.iter().flat_map(|machine| &machine.units);
+        let units = units.map(|unit| format!("{}/{}", unit.kind, unit.name));
+        for object in machines.chain(units) {
+            let shown = format!("{object} · {}", planes::name(&world.orchestrator, t));
+            let (orchestrator, named) = (world.orchestrator.clone(), object.clone());
             add(
-                format!("{}: {object}", t.inspect()),
-                Rc::new(move |control: &Control| control.inspect(&orchestrator, &object)),
+                format!("{}: {shown}", t.inspect()),
+                Rc::new(move |control: &Control| control.inspect(&orchestrator, &named)),
             );
+            let (orchestrator, named) = (world.orchestrator.clone(), object.clone());
+            let why = move |control: &Control| {
+                control.explain(Some(Why {
+                    orchestrator: orchestrator.clone(),
+                    seq: 0,
+                    object: named.clone(),
+                }));
+            };
+            add(format!("{} {shown}", t.why()), Rc::new(why));
+            if let Some((kind, name)) = object.split_once('/')
+                && kind != "node"
+            {
+                let name = name.to_owned();
+                let kill = move |control: &Control| control.kill_unit(&name);
+                add(format!("{}: {shown}", t.kill()), Rc::new(kill));
+            }
         }
     }
     all

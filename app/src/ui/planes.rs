@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::WorldFrame;
+use sim_core::protocol::{Why, WorldFrame};
+use web_sys::KeyboardEvent;
 use yew::prelude::*;
 
 use crate::control::Control;
@@ -11,6 +12,7 @@ use crate::mechanism;
 use crate::text::{Language, Text};
 use crate::ui::crowd::Crowd;
 use crate::ui::detail::Detail;
+use crate::ui::events;
 use crate::ui::machine::{Machine, unit};
 use crate::ui::state::{self, GROUPS};
 
@@ -66,6 +68,19 @@ pub fn Planes(props: &PlanesProps) -> Html {
     }
 }
 
+/// Explains a service's figures: what led to the last change of who answers for it.
+fn why(control: &Control, orchestrator: &str, service: &str) -> Callback<MouseEvent> {
+    let (control, why) = (
+        control.clone(),
+        Why {
+            orchestrator: orchestrator.to_owned(),
+            seq: 0,
+            object: format!("service/{service}"),
+        },
+    );
+    Callback::from(move |_: MouseEvent| control.explain(Some(why.clone())))
+}
+
 #[derive(Properties, PartialEq)]
 struct PlaneProps {
     t: Text,
@@ -103,6 +118,12 @@ fn Plane(props: &PlaneProps) -> Html {
             None => (Language::English, world.mechanism.clone()),
         },
     };
+    // Before anything was asked for, nothing has been reached either.
+    let said = if world.converged && world.mechanism.starts_with("not converged") {
+        String::new()
+    } else {
+        said
+    };
     let title = format!("plane-{orchestrator}-title");
     html! {
         <section class={format!("plane plane-{orchestrator}")} aria-labelledby={title.clone()} data-testid={format!("plane-{orchestrator}")}>
@@ -132,16 +153,16 @@ fn Plane(props: &PlaneProps) -> Html {
                 }
             </div>
             }
-            <ul class="services">
-                { for world.services.iter().map(|service| html! {
+            <ul class="services" onkeydown={|event: KeyboardEvent| events::walk(&event)}>
+                { for world.services.iter().enumerate().map(|(place, service)| html! {
                     <li key={service.name.clone()} data-workload={service.name.clone()}>
-                        <span class="service-name">{ &service.name }</span>
+                        <button type="button" class="link service-name" tabindex={if place == 0 { "0" } else { "-1" }} title={t.service_why(&service.name)} data-testid="service-why" onclick={why(&props.control, orchestrator, &service.name)}>{ &service.name }</button>
                         <span class="service-numbers" title={t.service_summary(service.desired, &service.name, service.ready, service.serving)}>
                             { format!("{}/{}", service.ready, service.desired) }
                         </span>
                         <span class="service-share">
                             if service.answered_ppm == u32::MAX {
-                                { "–" }
+                                <span class="quiet">{ t.nobody_asks() }</span>
                             } else {
                                 { t.serving_now(percent(service.answered_ppm)) }
                                 if service.availability_ppm != u32::MAX {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Deed, FaultMark, Frame, Recording, Request};
+use sim_core::protocol::{DENSITY_CELLS, Deed, FaultMark, Frame, Recording, Request};
 use web_sys::{DragEvent, Element, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
@@ -11,6 +11,7 @@ use crate::dom;
 use crate::format::{clock, factor};
 use crate::model::Action;
 use crate::text::Text;
+use crate::ui::charts::{self, time_at};
 use crate::ui::faults;
 
 /// Microseconds for each step of the slider.
@@ -25,6 +26,8 @@ pub struct TimelineProps {
     pub control: Control,
     /// The frame's clock.
     pub clock: Frame,
+    /// Begin and end of the time shown.
+    pub window: (u64, u64),
     /// Faults.
     pub faults: Rc<Vec<FaultMark>>,
     /// The speed asked for, in thousandths.
@@ -73,18 +76,20 @@ pub fn Timeline(props: &TimelineProps) -> Html {
         })
     };
     let length = frame.length_us.max(STEP_US);
+    let window = (props.window.0, props.window.1.max(props.window.0 + STEP_US));
     let row = use_node_ref();
     let on_drop = {
         let (control, target, row) = (props.control.clone(), props.target.clone(), row.clone());
         Callback::from(move |event: DragEvent| {
             if let (Some(kind), Some(row)) = (faults::dropped(&event), row.cast::<Element>()) {
                 event.prevent_default();
-                let at = dom::share_across(&row, event.client_x()) * length as f64;
+                let at = time_at(dom::share_across(&row, event.client_x()), window);
                 let target = faults::dropped_link(&event).unwrap_or_else(|| target.clone());
-                control.plan_fault(&kind, &target, Some(at as u64));
+                control.plan_fault(&kind, &target, Some(at));
             }
         })
     };
+    let is_in = |at: u64| (window.0..=window.1).contains(&at);
     let play = if frame.playing { t.pause() } else { t.play() };
     html! {
         <section class="timeline" aria-label={t.timeline()} data-testid="timeline">
@@ -102,7 +107,7 @@ pub fn Timeline(props: &TimelineProps) -> Html {
                         { for SPEEDS.iter().map(|speed| html! { <option value={speed.to_string()} selected={*speed == props.speed}>{ t.speed_times(factor(*speed)) }</option> }) }
                     </select>
                 </label>
-                <button type="button" data-testid="fork" onclick={act(|control| control.send(&Request::Fork))}>{ t.fork() }</button>
+                <button type="button" data-testid="fork" onclick={act(Control::fork)}>{ t.fork() }</button>
                 if frame.branches.len() > 1 {
                     <label class="field"><span>{ t.branch() }</span>
                         <select data-testid="branch" onchange={on_branch}>
@@ -131,30 +136,36 @@ pub fn Timeline(props: &TimelineProps) -> Html {
             <div class="slider-row" ondragover={faults::accept_in_time} ondrop={on_drop} ref={row} data-testid="slider-row">
                 <div class="marks" aria-hidden="true">
                     if let Some((from, Some(to))) = props.range {
-                        <span class="mark-range" style={format!("left: {:.3}%; width: {:.3}%", share(from, length), share(to, length) - share(from, length))} />
+                        <span class="mark-range" style={format!("left: {:.3}%; width: {:.3}%", share(from, window), share(to, window) - share(from, window))} />
                     }
-                    { for props.bookmarks.iter().map(|(at, text)| html! {
-                        <span class="mark mark-kept" style={format!("left: {:.3}%", share(*at, length))} title={text.clone()}><span class="mark-glyph">{ "▾" }</span></span>
+                    { for props.bookmarks.iter().filter(|(at, _)| is_in(*at)).map(|(at, text)| html! {
+                        <span class="mark mark-kept" style={format!("left: {:.3}%", share(*at, window))} title={text.clone()}><span class="mark-glyph">{ "▾" }</span></span>
                     }) }
-                    <span class="mark-run" style={format!("width: {:.3}%", share(frame.tip_us, length))} />
-                    { for props.recording.iter().flat_map(|recording| edits(recording)).map(|(at, file)| html! {
-                        <span class="mark mark-edit" data-testid="mark-edit" style={format!("left: {:.3}%", share(at, length))} title={t.mark_edit(file)}><span class="mark-glyph">{ "✎" }</span></span>
+                    <span class="mark-run" style={format!("width: {:.3}%", share(frame.tip_us, window))} />
+                    { for props.recording.iter().flat_map(|recording| edits(recording)).filter(|(at, _)| is_in(*at)).map(|(at, file)| html! {
+                        <span class="mark mark-edit" data-testid="mark-edit" style={format!("left: {:.3}%", share(at, window))} title={t.mark_edit(file)}><span class="mark-glyph">{ "✎" }</span></span>
                     }) }
-                    { for marks(&props.faults).into_iter().map(|(at, until, text)| html! {
-                        <span class="mark" style={format!("left: {:.3}%; width: {:.3}%", share(at, length), share(until.min(length), length) - share(at, length))} title={text.clone()}>
+                    { for marks(&props.faults).into_iter().filter(|(at, until, _)| *until >= window.0 && *at <= window.1).map(|(at, until, text)| html! {
+                        <span class="mark" style={format!("left: {:.3}%; width: {:.3}%", share(at, window), share(until, window) - share(at, window))} title={text.clone()}>
                             <span class="mark-glyph">{ "⚡" }</span>
                         </span>
                     }) }
                 </div>
-                <input type="range" id="timeline-slider" role="slider" min="0" max={(length / STEP_US).to_string()} step="1" value={(frame.now_us / STEP_US).to_string()}
+                <input type="range" id="timeline-slider" role="slider" min={(window.0 / STEP_US).to_string()} max={(window.1 / STEP_US).to_string()} step="1" value={(frame.now_us / STEP_US).to_string()}
                     aria-label={t.time()} aria-valuetext={value_text(t, frame, &props.faults)} data-testid="slider" oninput={on_slide} />
+                { density(frame, window) }
             </div>
             if !props.bookmarks.is_empty() {
                 <ul class="bookmarks" aria-label={t.bookmarks()} data-testid="bookmarks">
                     { for props.bookmarks.iter().map(|(at, text)| {
-                        let (at, go, forget) = (*at, props.control.clone(), props.control.clone());
+                        let (at, go, forget, note) = (*at, props.control.clone(), props.control.clone(), props.control.clone());
+                        let on_note = move |event: Event| {
+                            let input: HtmlInputElement = event.target_unchecked_into();
+                            note.act(Action::Bookmark(at, Some(input.value())));
+                        };
                         html! { <li key={at}>
-                            <button type="button" class="small" onclick={move |_| go.seek(at)}>{ clock(at) }{ " " }<span class="quiet">{ text }</span></button>
+                            <button type="button" class="small" onclick={move |_| go.seek(at)}>{ clock(at) }</button>
+                            <input type="text" class="note" aria-label={t.bookmark_note(clock(at))} maxlength="120" value={text.clone()} data-testid="bookmark-note" onchange={on_note} />
                             <button type="button" class="small" aria-label={t.bookmark_remove(clock(at))} onclick={move |_| forget.act(Action::Bookmark(at, None))}>{ "×" }</button>
                         </li> }
                     }) }
@@ -164,8 +175,30 @@ pub fn Timeline(props: &TimelineProps) -> Html {
     }
 }
 
-fn share(at: u64, length: u64) -> f64 {
-    at.min(length) as f64 / length as f64 * 100.0
+/// How much happened when, a row of bars for each orchestrator.
+fn density(frame: &Frame, window: (u64, u64)) -> Html {
+    let cell = frame.length_us.div_ceil(DENSITY_CELLS as u64).max(1) as f64;
+    let (from, to) = (window.0 as f64 / cell, window.1 as f64 / cell);
+    let top = frame.density.iter().flat_map(|(_, cells)| cells).max();
+    let top = f64::from(*top.unwrap_or(&0) + 1).ln();
+    let bars = |row: usize, cells: &[u32]| -> String {
+        let some = cells.iter().enumerate().filter(|(_, count)| **count > 0);
+        some.map(|(place, count)| {
+            let high = 0.9 * f64::from(count + 1).ln() / top;
+            format!("M{place}.5 {}v-{high:.2}", row + 1)
+        })
+        .collect()
+    };
+    html! {
+        <svg class="density" viewBox={format!("{from:.2} 0 {:.2} {}", to - from, frame.density.len().max(1))} preserveAspectRatio="none" aria-hidden="true" data-testid="density">
+            { for frame.density.iter().enumerate().map(|(row, (name, cells))| html! { <path class={format!("density-{name}")} d={bars(row, cells)} /> }) }
+        </svg>
+    }
+}
+
+/// Where on the row a time is, in percent; what is not on it is at its ends.
+fn share(at: u64, window: (u64, u64)) -> f64 {
+    charts::share(at, window).clamp(0.0, 1.0) * 100.0
 }
 
 /// Times of edits with their files, each file once for a time. Acts come in the order of their times.

@@ -55,7 +55,7 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
         "node" => node::run(session, rest),
         "swarm" => cluster::run(session, rest, input),
         "secret" | "config" | "network" | "volume" => named::run(session, first, rest, input),
-        "compose" => compose::run(session, rest),
+        "compose" => compose::run(session, rest, input),
         "container" | "image" | "system" => match rest.first() {
             Some(verb) => container::grouped(session, first, verb, &rest[1..]),
             None => Ok(Output::text(format!("Usage:  docker {first} COMMAND\n"))),

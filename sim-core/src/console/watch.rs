@@ -14,6 +14,9 @@ const COLUMNS: usize = 80;
 /// Shortest time between two runs, in microseconds.
 const INTERVAL_MIN_US: u64 = 100_000;
 
+/// The real tool's package, as `-v` has it.
+const VERSION: &str = "procps-ng 4.0.4";
+
 /// Name of the machine that the tools run on.
 const HOST: &str = "podium";
 
@@ -26,6 +29,8 @@ pub struct Watch {
     pub has_title: bool,
     /// Whether a command that fails ends it.
     pub until_error: bool,
+    /// `-b`: whether a command that fails beeps.
+    pub beeps: bool,
     /// `-d`: whether what changed is marked.
     pub differences: bool,
     /// `-d=permanent`: whether the marks stay.
@@ -65,7 +70,8 @@ pub fn parse(line: &str) -> Option<Result<Watch, Output>> {
 }
 
 /// Long options, with the letters that they stand for.
-const LONG: [(&str, char); 13] = [
+const LONG: [(&str, char); 15] = [
+    ("--beep", 'b'),
     ("--chgexit", 'g'),
     ("--color", 'c'),
     ("--differences", 'd'),
@@ -79,6 +85,7 @@ const LONG: [(&str, char); 13] = [
     ("--no-title", 't'),
     ("--no-wrap", 'w'),
     ("--precise", 'p'),
+    ("--version", 'v'),
 ];
 
 fn read(words: &[String]) -> Result<Watch, Output> {
@@ -86,6 +93,7 @@ fn read(words: &[String]) -> Result<Watch, Output> {
         interval_us: 2_000_000,
         has_title: true,
         until_error: false,
+        beeps: false,
         differences: false,
         permanent: false,
         until_change: false,
@@ -150,12 +158,8 @@ fn read(words: &[String]) -> Result<Watch, Output> {
                 // Lines are not cut here, nothing is coloured, each run is on time, and there is no
                 // window to be resized.
                 'w' | 'c' | 'C' | 'p' | 'r' => {}
-                'b' | 'v' => {
-                    return Err(Output::error(
-                        1,
-                        format!("watch: -{letter} is not modelled"),
-                    ));
-                }
+                'b' => watch.beeps = true,
+                'v' => return Err(Output::text(format!("watch from {VERSION}\n"))),
                 _ => return Err(usage(&format!("watch: invalid option -- '{letter}'\n"))),
             }
         }
@@ -185,9 +189,10 @@ fn usage(before: &str) -> Output {
     Output::error(1, before.to_owned() + &help())
 }
 
-/// Source: `procps-ng/src/watch.c` usage; options that are not modelled are not in it.
+/// Source: `procps-ng/src/watch.c` usage.
 fn help() -> String {
     let options = [
+        ("b, --beep", "beep if command has a non-zero exit"),
         ("c, --color", "interpret ANSI color and style sequences"),
         (
             "C, --no-color",
@@ -219,7 +224,7 @@ fn help() -> String {
         };
         text.push_str(&format!("  -{option}{gap}{does}\n"));
     }
-    text + "\n -h, --help     display this help and exit\n"
+    text + "\n -h, --help     display this help and exit\n -v, --version  output version information and exit\n"
 }
 
 /// Seconds with a point or, as everywhere in the real tool, a comma.
@@ -235,18 +240,20 @@ fn micros(text: &str) -> Option<u64> {
 }
 
 impl Watch {
-    /// Runs it once: the header and what the command printed, or why it cannot be repeated.
-    pub fn frame(&self, session: &Session) -> Output {
+    /// Runs it once: the header and what the command printed, or why it cannot be repeated; and
+    /// whether it beeped.
+    pub fn frame(&self, session: &Session) -> (Output, bool) {
         let mut copy = session.clone();
         let output = copy.run(&self.command);
         if changed(session, &copy) {
-            return Output::error(
+            let refusal = Output::error(
                 1,
                 format!(
                     "watch: '{}' changes the experiment each time that it runs; only what looks can be repeated",
                     self.title
                 ),
             );
+            return (refusal, false);
         }
         let mut text = String::new();
         if self.has_title {
@@ -255,14 +262,17 @@ impl Watch {
         }
         text.push_str(&output.stdout);
         text.push_str(&output.stderr);
-        if self.until_error && output.code != 0 {
-            return Output {
+        let failed = output.code != 0;
+        let output = if self.until_error && failed {
+            Output {
                 stdout: text,
                 stderr: "command exit with a non-zero status, press a key to exit\n".to_owned(),
                 code: 8,
-            };
-        }
-        Output::text(text)
+            }
+        } else {
+            Output::text(text)
+        };
+        (output, self.beeps && failed)
     }
 
     /// Rows above the command's own output.
@@ -358,7 +368,6 @@ mod tests {
             ("watch -n", "requires an argument -- 'n'"),
             ("watch -tq", "requires an argument -- 'q'"),
             ("watch -n x sim time", "failed to parse argument: 'x'"),
-            ("watch -b sim time", "-b is not modelled"),
             ("watch -z sim time", "invalid option -- 'z'\n\nUsage:"),
             ("watch --zz sim time", "unrecognized option '--zz'"),
         ] {
@@ -396,6 +405,11 @@ mod tests {
             .expect("a watch")
             .expect_err("no command");
         assert_eq!(help.code, 0);
+        let version = parse("watch -v").expect("a watch").expect_err("no command");
+        assert_eq!(
+            (version.stdout.as_str(), version.code),
+            ("watch from procps-ng 4.0.4\n", 0)
+        );
         assert!(help.stdout.contains("\n  -d, --differences[=<permanent>]\n                         highlight changes between updates\n"), "{}", help.stdout);
         assert!(
             help.stdout
@@ -407,27 +421,33 @@ mod tests {
     fn a_command_that_fails_ends_a_watch_that_asks_for_it() {
         let session = session();
         let line = "kubectl get pod none";
-        assert_eq!(watch(&format!("watch {line}")).frame(&session).code, 0);
-        let frame = watch(&format!("watch -e {line}")).frame(&session);
+        assert_eq!(watch(&format!("watch {line}")).frame(&session).0.code, 0);
+        let frame = watch(&format!("watch -e {line}")).frame(&session).0;
         assert_eq!(frame.code, 8);
         assert!(frame.stderr.contains("press a key to exit"));
+        let beeps = |line: &str| watch(line).frame(&session).1;
+        assert!(beeps(&format!("watch -b {line}")) && !beeps(&format!("watch {line}")));
+        assert!(!beeps("watch --beep sim time"));
     }
 
     #[test]
     fn a_frame_has_the_tools_header() {
         let mut session = session();
         session.run("sim advance 65s");
-        let frame = watch("watch -n 5 sim time").frame(&session);
+        let frame = watch("watch -n 5 sim time").frame(&session).0;
         assert_eq!(
             frame.stdout,
             "Every 5.0s: sim time                            podium: Thu Jan  1 00:01:05 2026\n\n1m5s\n"
         );
         let long = format!("watch echo {}", "x".repeat(90));
-        let frame = watch(&long).frame(&session);
+        let frame = watch(&long).frame(&session).0;
         let header = frame.stdout.lines().next().expect("a header");
         assert_eq!(header.chars().count(), COLUMNS);
         assert!(header.contains("xxx...  podium: "), "{header}");
-        assert_eq!(watch("watch -t sim time").frame(&session).stdout, "1m5s\n");
+        assert_eq!(
+            watch("watch -t sim time").frame(&session).0.stdout,
+            "1m5s\n"
+        );
     }
 
     #[test]
@@ -440,7 +460,7 @@ mod tests {
             "watch sim fork",
             "watch sim fault node-crash worker-1",
         ] {
-            let frame = watch(line).frame(&session);
+            let frame = watch(line).frame(&session).0;
             assert!(
                 frame.stderr.contains("only what looks can be repeated"),
                 "{line}: {frame:?}"

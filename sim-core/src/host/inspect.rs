@@ -82,6 +82,7 @@ fn lines(orchestrator: &str, kind: &str, name: &str) -> Vec<String> {
             vec![
                 format!("docker service ps --no-trunc {service}"),
                 format!("docker service inspect --pretty {service}"),
+                format!("docker service logs {service}"),
             ]
         }
         (_, "node" | "host") => vec!["docker ps -a".to_owned(), "docker compose ls".to_owned()],

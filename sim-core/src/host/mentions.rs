@@ -66,7 +66,9 @@ impl EngineHost {
             Ok(watch) => watch,
             Err(refusal) => return Some(self.printed(line.to_owned(), refusal)),
         };
-        let mut printed = self.printed(line.to_owned(), watch.frame(&self.session));
+        let (output, beeps) = watch.frame(&self.session);
+        let mut printed = self.printed(line.to_owned(), output);
+        printed.watch.beeps = beeps;
         if printed.code == 0 {
             printed.every_us = watch.interval_us;
             printed.watch = WatchOptions {
@@ -75,6 +77,7 @@ impl EngineHost {
                 permanent: watch.permanent,
                 until_change: watch.until_change,
                 until_equal: watch.until_equal,
+                beeps,
             };
         }
         Some(printed)

@@ -133,13 +133,18 @@ impl Record {
 
     /// Everything that a link needs: what is still to be done again is part of it.
     pub fn recording(&self, at_us: u64) -> Recording {
-        let branch = self.branches.get(self.current);
-        let mut acts = branch.map_or_else(Vec::new, |branch| branch.acts.clone());
-        acts.extend(self.pending.iter().cloned());
+        let mut recording = self.of(self.current, self.goal_us.unwrap_or(at_us));
+        recording.acts.extend(self.pending.iter().cloned());
+        recording
+    }
+
+    /// The same of one branch, at this time.
+    fn of(&self, branch: usize, at_us: u64) -> Recording {
+        let branch = self.branches.get(branch);
         Recording {
             project: self.project.clone(),
-            acts,
-            at_us: self.goal_us.unwrap_or(at_us),
+            acts: branch.map_or_else(Vec::new, |branch| branch.acts.clone()),
+            at_us,
         }
     }
 
@@ -300,6 +305,16 @@ impl EngineHost {
                 .map_or(Answer::Nothing, |machine| {
                     Answer::Machine(Box::new(machine))
                 }),
+            Query::Branch(branch) => {
+                let (branches, _) = self.session.history.branches();
+                match branches.get(*branch as usize) {
+                    Some(known) => {
+                        let recording = self.record.of(*branch as usize, known.tip.as_micros());
+                        Answer::Recording(Box::new(recording))
+                    }
+                    None => Answer::Nothing,
+                }
+            }
             Query::Outcome(branch) => picture::outcome(&self.session, *branch, self.view.points)
                 .map_or(Answer::Nothing, |outcome| {
                     Answer::Outcome(Box::new(outcome))

@@ -53,13 +53,16 @@ const GLOBAL: Grammar = Grammar {
 /// What stands before the command.
 pub struct Global {
     parsed: Parsed,
+    /// Standard input, which the file `-` is.
+    input: String,
 }
 
 /// Runs one command.
-pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+pub fn run(session: &mut Session, words: &[String], input: &str) -> Result<Output, Output> {
     let parsed = parse(&GLOBAL, words)?;
     let words = parsed.words.clone();
-    let global = Global { parsed };
+    let input = input.to_owned();
+    let global = Global { parsed, input };
     let Some(verb) = words.first() else {
         return Ok(Output::text(
             "Usage:  docker compose [OPTIONS] COMMAND\n\nCommands that are modelled: attach, build, config, cp, create, down, events, exec, images, kill, logs, ls, port, ps, pull, restart, rm, run, scale, start, stop, top, up, version, volumes, wait\n",
@@ -150,6 +153,8 @@ impl Global {
             .iter()
             .map(|name| match session.file(name) {
                 Some(text) => Ok(Source::new(name.strip_prefix("./").unwrap_or(name), text)),
+                // As compose-go `cli/options.go` ReadConfigFiles.
+                None if name == "-" => Ok(Source::new(name, &self.input)),
                 None => Err(Output::error(
                     1,
                     format!("open {}: no such file or directory", whole_path(name)),

@@ -1,0 +1,114 @@
+//! Everything that runs as one table: what the pictures show, in rows and columns.
+
+use std::rc::Rc;
+
+use sim_core::protocol::{StateGroup, WorldFrame};
+use yew::prelude::*;
+
+use crate::control::Control;
+use crate::model::Action;
+use crate::text::Text;
+use crate::ui::machine::{condition, is_lost, unit};
+use crate::ui::planes::name;
+use crate::ui::state;
+
+/// Rows shown at once.
+const WINDOW: usize = 120;
+
+/// What the table needs.
+#[derive(Properties, PartialEq)]
+pub struct TableProps {
+    /// Words.
+    pub t: Text,
+    /// The page's hands.
+    pub control: Control,
+    /// The worlds.
+    pub worlds: Vec<Rc<WorldFrame>>,
+}
+
+/// The table.
+#[component]
+pub fn Table(props: &TableProps) -> Html {
+    let t = props.t;
+    let start = use_state_eq(|| 0_usize);
+    let sizes = props.worlds.iter().map(|world| {
+        let units = world.machines.iter().map(|machine| machine.units.len());
+        world.machines.len() + units.sum::<usize>() + world.unplaced.len()
+    });
+    let all: usize = sizes.sum();
+    let first = if *start < all { *start } else { 0 };
+    let end = (first + WINDOW).min(all);
+    // Rows beyond the window are not made.
+    let mut rows: Vec<Html> = Vec::new();
+    let mut place = 0;
+    for world in &props.worlds {
+        let orchestrator = world.orchestrator.as_str();
+        let mut add = |row: &dyn Fn() -> Html| {
+            if (first..end).contains(&place) {
+                rows.push(row());
+            }
+            place += 1;
+        };
+        for machine in &world.machines {
+            add(&|| {
+                let group = if is_lost(machine) {
+                    StateGroup::Unknown
+                } else {
+                    StateGroup::Ready
+                };
+                let (control, aimed) = (props.control.clone(), machine.name.clone());
+                html! {
+                    <tr key={format!("{orchestrator}-{}", machine.name)} data-machine={machine.name.clone()} data-object={format!("node/{}", machine.name)} data-orchestrator={orchestrator.to_owned()}>
+                        <th scope="row"><button type="button" class="link" onclick={move |_| control.act(Action::Aim(aimed.clone()))}>{ format!("node/{}", machine.name) }</button></th>
+                        <td>{ name(orchestrator, t) }</td><td>{ state::glyph(group) }{ " " }{ condition(t, machine) }</td><td>{ "–" }</td>
+                        <td>{ state::counted(&machine.counts, t) }</td>
+                    </tr>
+                }
+            });
+            for one in &machine.units {
+                add(&|| row(props, orchestrator, one, &machine.name));
+            }
+        }
+        for one in &world.unplaced {
+            add(&|| row(props, orchestrator, one, t.nowhere()));
+        }
+    }
+    let turn = |to: usize, shown: &'static str, off: bool| {
+        let start = start.clone();
+        html! { <button type="button" class="small" disabled={off} onclick={move |_| start.set(to)}>{ shown }</button> }
+    };
+    html! {
+        <div class="panel" data-testid="table">
+            if all > WINDOW {
+                <p class="signs-window">
+                    { turn(first.saturating_sub(WINDOW), t.signs_previous(), first == 0) }
+                    <span role="status">{ t.table_window(all, first + 1, end) }</span>
+                    { turn(end, t.signs_next(), end == all) }
+                </p>
+            }
+            <table class="figures">
+                <caption class="sr-only">{ t.view_table() }</caption>
+                <thead><tr>{ for [t.table_object(), t.table_plane(), t.legend(), t.fault_target(), t.table_of()].map(|head| html! { <th scope="col">{ head }</th> }) }</tr></thead>
+                <tbody>{ for rows }</tbody>
+            </table>
+            if all == 0 { <p class="quiet" role="status">{ t.palette_none() }</p> }
+        </div>
+    }
+}
+
+fn row(
+    props: &TableProps,
+    orchestrator: &str,
+    one: &sim_core::protocol::Unit,
+    machine: &str,
+) -> Html {
+    let t = props.t;
+    html! {
+        <tr key={format!("{orchestrator}-{}", one.name)}>
+            <th scope="row">{ unit(t, &props.control, orchestrator, one, false) }</th>
+            <td>{ name(orchestrator, t) }</td>
+            <td>{ state::glyph(one.group) }{ " " }{ state::word(one.group, t) }{ " · " }<span lang="en">{ &one.state }</span></td>
+            <td>{ machine.to_owned() }</td><td>{ &one.workload }</td>
+        </tr>
+    }
+}
