@@ -511,6 +511,13 @@ pub fn uses_key(event: &KeyboardEvent) -> bool {
     target.closest(selector).ok().flatten().is_some()
 }
 
+/// Whether an event is at or in an element that fits.
+#[must_use]
+pub fn is_within(event: &KeyboardEvent, selector: &str) -> bool {
+    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    target.is_some_and(|target| target.closest(selector).is_ok_and(|found| found.is_some()))
+}
+
 /// Data of the element that an event is at, or of one around it: `data-NAME`.
 #[must_use]
 pub fn data(event: &KeyboardEvent, name: &str) -> Option<String> {
@@ -572,6 +579,21 @@ pub fn palette(text: &str) {
     if let Ok(event) = web_sys::Event::new_with_event_init_dict("input", &options) {
         drop(input.dispatch_event(&event));
     }
+}
+
+/// What is written on the keys at these places of the reader's keyboard, where the browser tells.
+pub async fn written_on(codes: &[&str]) -> Option<String> {
+    let get = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
+    let call = |of: &JsValue, name: &str, with: &JsValue| -> Option<JsValue> {
+        let function: js_sys::Function = get(of, name)?.dyn_into().ok()?;
+        function.call1(of, with).ok()
+    };
+    let keyboard = get(&gloo::utils::window().navigator(), "keyboard")?;
+    let asked = call(&keyboard, "getLayoutMap", &JsValue::UNDEFINED)?;
+    let map = wasm_bindgen_futures::JsFuture::from(js_sys::Promise::from(asked)).await.ok()?;
+    let letters = codes.iter().map(|code| call(&map, "get", &(*code).into())?.as_string());
+    let letters: Option<Vec<String>> = letters.collect();
+    letters.map(|letters| letters.join(" ").to_uppercase())
 }
 
 /// Presses a button, if there is one.

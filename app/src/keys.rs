@@ -303,12 +303,17 @@ pub fn listen(control: Control, letters: impl Fn() -> Option<Rc<Keys>> + 'static
             return;
         }
         let broke = std::mem::replace(&mut breaks, false);
-        let acted = named_key(&control, event, &key) || {
-            let command = letters().and_then(|keys| keys.find(&key, broke));
-            breaks = command == Some(Break);
-            command.is_some_and(|command| obey(&control, event, command))
-                || (!broke && letters().is_some() && zoom(&control, event))
-        };
+        let acted = named_key(&control, event, &key)
+            || letters().is_some_and(|keys| {
+                let in_time = !broke && dom::is_within(event, ".timeline, .charts");
+                if in_time && zoom(&control, event) {
+                    return true;
+                }
+                let command = keys.find(&key, broke);
+                breaks = command == Some(Break);
+                command.is_some_and(|command| obey(&control, event, command))
+                    || (!broke && zoom(&control, event))
+            });
         if acted {
             event.prevent_default();
         }

@@ -253,6 +253,23 @@ test("a click on a chart goes there, a drag chooses a stretch, and there is a ta
   await close();
 });
 
+test("the sheet of keys shows what is written on the reader's own keyboard", async () => {
+  const { page, context, close } = await frozen(30);
+  await context.addInitScript(() => {
+    const french = new Map(Object.entries({ KeyW: "z", KeyA: "q", KeyS: "s", KeyD: "d" }));
+    Object.defineProperty(Object.getPrototypeOf(navigator), "keyboard", { configurable: true, get: () => ({ getLayoutMap: async () => french }) });
+  });
+  await page.reload();
+  await at(page, 30);
+  await page.locator("body").press("?");
+  await page.locator("#help kbd", { hasText: /^Z Q S D$/ }).waitFor();
+  await page.keyboard.press("Escape");
+  // Where W lies, there is Z: in the timeline it steers.
+  await page.evaluate(() => document.querySelector("[data-testid=slider]").dispatchEvent(new KeyboardEvent("keydown", { key: "z", code: "KeyW", bubbles: true })));
+  await page.waitForFunction(() => document.querySelector("[data-testid=slider]").max - document.querySelector("[data-testid=slider]").min === 4500);
+  await close();
+});
+
 test("words offered in the console are chosen by arrows and told as a list", async () => {
   const { page, problems, close } = await frozen(30);
   const input = page.getByTestId("console-input");

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use web_sys::{HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
+use crate::dom;
 use crate::keys::{Command, Keys};
 use crate::text::Text;
 
@@ -43,6 +44,19 @@ pub fn Help(props: &HelpProps) -> Html {
         };
         html! { <label class="check"><input type="checkbox" checked={on} data-testid={id} onchange={on_change} />{ title }</label> }
     };
+    // These lie as in games, whatever is written on them.
+    let steering = use_state_eq(|| "W A S D".to_owned());
+    {
+        let steering = steering.clone();
+        use_effect_with((), move |()| {
+            wasm_bindgen_futures::spawn_local(async move {
+                let codes = ["KeyW", "KeyA", "KeyS", "KeyD"];
+                if let Some(written) = dom::written_on(&codes).await {
+                    steering.set(written);
+                }
+            });
+        });
+    }
     let rows = [
         ("Space", t.help_space()),
         ("← →", t.help_arrows()),
@@ -50,7 +64,7 @@ pub fn Help(props: &HelpProps) -> Html {
         ("Delete", t.help_delete()),
         ("Ctrl+Z", t.help_undo()),
         ("Ctrl+Shift+Z", t.help_redo()),
-        ("W A S D", t.help_zoom()),
+        (steering.as_str(), t.help_zoom()),
         ("Ctrl+M", t.help_tab()),
         ("Alt+Enter", t.help_number()),
         ("Shift+F10", t.help_menu()),
@@ -69,7 +83,7 @@ pub fn Help(props: &HelpProps) -> Html {
                 { check(props.silent, t.help_silent(), "help-silent", &props.on_silent) }
                 <Letters {t} keys={props.keys.clone()} on_keys={props.on_keys.clone()} />
                 <h3>{ t.keys_fixed() }</h3>
-                <dl class="keys">{ for rows.iter().map(|(key, does)| html! { <div><dt><kbd>{ *key }</kbd></dt><dd>{ *does }</dd></div> }) }</dl>
+                <dl class="keys">{ for rows.iter().map(|(key, does)| html! { <div><dt><kbd>{ key.to_string() }</kbd></dt><dd>{ *does }</dd></div> }) }</dl>
                 <div class="dialog-buttons"><button type="submit" class="primary">{ t.close() }</button></div>
             </form>
         </dialog>
