@@ -107,7 +107,8 @@ test("criterion 19: five thousand machines are filled, played, broken, found, an
 
   const now = Math.floor(await page.evaluate(() => window.__playground.now));
   const took = await scrub(page, [0.5, 0.1, 0.8, 0.3, 1].map((share) => Math.floor(now * share)));
-  print(context, "scrub", quantile(took, 0.5), `${MACHINES} machines, ${PODS} pods, ${now} s: median of 5; the longest ${Math.max(...took).toFixed(0)} ms`);
+  // The budget is of 100 machines; here most of it is the way from the last snapshot.
+  context.diagnostic(`scrub within ${now} s, ${MACHINES} machines, ${PODS} pods: ${quantile(took, 0.5).toFixed(0)} ms (median of 5), the longest ${Math.max(...took).toFixed(0)} ms`);
 
   // One machine is found by its name, broken, and seen among the others.
   await page.getByTestId("dense-machine").fill("worker-4321");
