@@ -420,3 +420,29 @@ test("with forced colours and more contrast what is chosen, lost and filled is t
   assert.notEqual(await border(), strong);
   await more.close();
 });
+
+test("more is broken by two letters, and glyphs can be hidden", async () => {
+  const { page, problems, close } = await frozen(30);
+  const faults = page.locator(".fault-list");
+  for (const [letter, said] of [["o", "oom of:poll"], ["c", "cpu-hog worker-1"], ["d", "disk-slow worker-1"]]) {
+    await page.locator("body").press("x");
+    await page.locator("body").press(letter);
+    await faults.getByText(said).first().waitFor();
+  }
+  assert.equal(await page.getByTestId("refusal").count(), 0);
+  // With a replica in focus it is that one whose memory runs out.
+  const unit = page.locator("[data-testid=plane-kubernetes] [data-testid=unit]").first();
+  const name = await unit.getAttribute("data-unit");
+  await unit.focus();
+  await page.keyboard.press("x");
+  await page.keyboard.press("o");
+  await faults.getByText(`oom ${name}`).first().waitFor();
+  const glyph = page.locator(".unit-glyph").first();
+  assert.ok(await glyph.isVisible());
+  await page.keyboard.press("g");
+  assert.equal(await glyph.isVisible(), false);
+  await page.keyboard.press("g");
+  assert.ok(await glyph.isVisible());
+  assert.deepEqual(problems, []);
+  await close();
+});
