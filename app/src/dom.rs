@@ -514,7 +514,9 @@ pub fn uses_key(event: &KeyboardEvent) -> bool {
 /// Whether an event is at or in an element that fits.
 #[must_use]
 pub fn is_within(event: &KeyboardEvent, selector: &str) -> bool {
-    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
     target.is_some_and(|target| target.closest(selector).is_ok_and(|found| found.is_some()))
 }
 
@@ -590,8 +592,12 @@ pub async fn written_on(codes: &[&str]) -> Option<String> {
     };
     let keyboard = get(&gloo::utils::window().navigator(), "keyboard")?;
     let asked = call(&keyboard, "getLayoutMap", &JsValue::UNDEFINED)?;
-    let map = wasm_bindgen_futures::JsFuture::from(js_sys::Promise::from(asked)).await.ok()?;
-    let letters = codes.iter().map(|code| call(&map, "get", &(*code).into())?.as_string());
+    let map = wasm_bindgen_futures::JsFuture::from(js_sys::Promise::from(asked))
+        .await
+        .ok()?;
+    let letters = codes
+        .iter()
+        .map(|code| call(&map, "get", &(*code).into())?.as_string());
     let letters: Option<Vec<String>> = letters.collect();
     letters.map(|letters| letters.join(" ").to_uppercase())
 }
