@@ -183,6 +183,7 @@ machines-back-said = { $count ->
    *[other] { $count } machines have power again.
 }
 ready-said = { $plane }: { $ready } of { $desired } ready.
+ready-failed-said = { $plane }: { $ready } of { $desired } ready, { $failed } failed.
 
 ## Events and causes
 events = Events

@@ -167,6 +167,7 @@ machine-back-said = { $machine } 恢復供電。
 machines-lost-said = { $count } 台機器失聯。
 machines-back-said = { $count } 台機器恢復供電。
 ready-said = { $plane }：{ $desired } 個中 { $ready } 個就緒。
+ready-failed-said = { $plane }：{ $desired } 個中 { $ready } 個就緒，{ $failed } 個失敗。
 
 ## Events and causes
 events = 事件

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use gloo::timers::callback::Timeout;
-use sim_core::protocol::WorldFrame;
+use sim_core::protocol::{StateGroup, WorldFrame};
 use yew::prelude::*;
 
 use crate::dom;
 use crate::text::Text;
+use crate::ui::detail::counts;
 use crate::ui::planes;
 
 /// Time between two sentences, in milliseconds of real time.
@@ -27,12 +28,15 @@ pub struct LiveProps {
     pub silent: bool,
 }
 
+/// A world's replicas that are ready, are wanted, and have failed.
+type Standing = (String, u32, u32, u32);
+
 /// What was said last, and of what state.
 #[derive(Default)]
 struct Said {
     at: Option<f64>,
     lost: Vec<String>,
-    ready: Vec<(String, u32, u32)>,
+    ready: Vec<Standing>,
     text: String,
 }
 
@@ -80,17 +84,18 @@ fn missing<'a>(names: &'a [String], others: &[String]) -> Vec<&'a String> {
     names.iter().filter(absent).collect()
 }
 
-fn ready(worlds: &[Rc<WorldFrame>]) -> Vec<(String, u32, u32)> {
+fn ready(worlds: &[Rc<WorldFrame>]) -> Vec<Standing> {
     let sum = |values: &mut dyn Iterator<Item = u32>| values.sum::<u32>();
     let of = |world: &Rc<WorldFrame>| {
         let ready = sum(&mut world.services.iter().map(|service| service.ready));
         let desired = sum(&mut world.services.iter().map(|service| service.desired));
-        (world.orchestrator.clone(), ready, desired)
+        let failed = counts(world)[StateGroup::Failed as usize];
+        (world.orchestrator.clone(), ready, desired, failed)
     };
     worlds.iter().map(of).collect()
 }
 
-fn sentence(t: Text, said: &Said, lost: &[String], ready: &[(String, u32, u32)]) -> Option<String> {
+fn sentence(t: Text, said: &Said, lost: &[String], ready: &[Standing]) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
     let told =
         |names: Vec<&String>, one: &dyn Fn(&str) -> String, many: &dyn Fn(usize) -> String| {
@@ -112,9 +117,33 @@ fn sentence(t: Text, said: &Said, lost: &[String], ready: &[(String, u32, u32)])
     ));
     if !said.ready.is_empty() {
         let changed = ready.iter().filter(|state| !said.ready.contains(state));
-        parts.extend(changed.map(|(orchestrator, ready, desired)| {
-            t.ready_said(desired, planes::name(orchestrator, t), ready)
+        parts.extend(changed.map(|(orchestrator, ready, desired, failed)| {
+            let plane = planes::name(orchestrator, t);
+            match failed {
+                0 => t.ready_said(desired, plane, ready),
+                failed => t.ready_failed_said(desired, failed, plane, ready),
+            }
         }));
     }
     (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_is_one_sentence_for_each_world() {
+        let standing = |ready, failed| ("kubernetes".to_owned(), ready, 3, failed);
+        let said = Said {
+            ready: vec![standing(3, 0)],
+            ..Said::default()
+        };
+        let told = |lost: &[String], ready| sentence(Text::default(), &said, lost, &[ready]);
+        assert_eq!(told(&[], standing(3, 0)), None);
+        let failed = told(&[], standing(2, 1)).expect("it failed");
+        assert_eq!(failed, "Kubernetes: 2 of 3 ready, 1 failed.");
+        let lost = told(&["worker-1".to_owned()], standing(2, 0)).expect("it is lost");
+        assert_eq!(lost, "worker-1 is lost. Kubernetes: 2 of 3 ready.");
+    }
 }
