@@ -198,7 +198,7 @@ test("criterion 16: every view and dialog, in both themes and languages, is with
       const { page, close } = await frozen(420, { colorScheme, locale });
       const what = `${colorScheme}, ${locale}`;
       await page.locator(".cm-content").waitFor();
-      for (const look of ["machines", "services", "loops"]) {
+      for (const look of ["machines", "services", "loops", "table"]) {
         await page.getByTestId(`look-${look}`).click();
         if (look === "services") await page.locator(".graph-node").first().waitFor();
         if (look === "loops") await page.getByTestId("loop").first().waitFor();

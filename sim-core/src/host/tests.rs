@@ -624,3 +624,49 @@ fn a_large_world_is_counted_instead_of_named() {
     };
     assert!(!machine.units.is_empty());
 }
+
+#[test]
+fn another_branch_is_told_with_what_was_done_on_it() {
+    let mut host = loaded();
+    at(&mut host, 30);
+    host.handle(Request::Fork);
+    host.handle(Request::Inject("registry-down".to_owned()));
+    at(&mut host, 40);
+    host.handle(Request::Switch(0));
+    let told = |host: &mut EngineHost, branch: u32| match asked(host, Query::Branch(branch)) {
+        Answer::Recording(recording) => *recording,
+        other => panic!("{other:?}"),
+    };
+    let other = told(&mut host, 1);
+    assert_eq!((other.acts.len(), other.at_us), (1, 40_000_000));
+    assert_eq!(told(&mut host, 0).acts, []);
+    assert_eq!(asked(&mut host, Query::Branch(2)), Answer::Nothing);
+}
+
+#[test]
+fn events_are_counted_where_they_happened_and_a_short_way_shows_nothing_of_itself() {
+    let mut host = loaded();
+    let frame = at(&mut host, 90);
+    let noted = |frame: &Frame| -> Vec<u32> {
+        let worlds = frame.density.iter();
+        worlds.map(|(_, cells)| cells.iter().sum()).collect()
+    };
+    let worlds = &host.session.history.lab().worlds;
+    let known: Vec<u32> = worlds.iter().map(|world| world.trace.len() as u32).collect();
+    assert_eq!(noted(&frame), known);
+    // A cell is 7.5 s long: nothing has happened behind the clock.
+    let (_, kubernetes) = &frame.density[0];
+    assert!(kubernetes[13..].iter().all(|count| *count == 0), "{kubernetes:?}");
+    assert!(kubernetes[8] > 0, "the fault at 60 s: {kubernetes:?}");
+    host.handle(Request::Seek(80_000_000));
+    let mut frames = Vec::new();
+    while host.is_busy() {
+        for reply in host.tick(16_000) {
+            if let Reply::Frame(frame) = reply {
+                host.handle(Request::Ack(frame.number));
+                frames.push((frame.now_us, frame.seeking));
+            }
+        }
+    }
+    assert_eq!(frames, [(80_000_000, false)]);
+}
