@@ -652,11 +652,17 @@ fn events_are_counted_where_they_happened_and_a_short_way_shows_nothing_of_itsel
         worlds.map(|(_, cells)| cells.iter().sum()).collect()
     };
     let worlds = &host.session.history.lab().worlds;
-    let known: Vec<u32> = worlds.iter().map(|world| world.trace.len() as u32).collect();
+    let known: Vec<u32> = worlds
+        .iter()
+        .map(|world| world.trace.len() as u32)
+        .collect();
     assert_eq!(noted(&frame), known);
     // A cell is 7.5 s long: nothing has happened behind the clock.
     let (_, kubernetes) = &frame.density[0];
-    assert!(kubernetes[13..].iter().all(|count| *count == 0), "{kubernetes:?}");
+    assert!(
+        kubernetes[13..].iter().all(|count| *count == 0),
+        "{kubernetes:?}"
+    );
     assert!(kubernetes[8] > 0, "the fault at 60 s: {kubernetes:?}");
     host.handle(Request::Seek(80_000_000));
     let mut frames = Vec::new();
