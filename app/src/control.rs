@@ -1,14 +1,17 @@
 //! What the page's controls can do: requests to the engine, and changes of the model that go with
 //! them. One value, handed to every component.
 
+mod breaking;
+mod past;
+mod time;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use sim_core::protocol::views::Outcome;
 use sim_core::protocol::{
-    Answer, FAULTS, File, Frame, Mention, Project, Query, Recording, Reply, Request, Target, View,
-    Why, below,
+    Answer, Frame, Mention, Project, Query, Recording, Reply, Request, Target, View, Why,
 };
 use yew::UseReducerDispatcher;
 
@@ -16,7 +19,6 @@ use crate::dom;
 use crate::entry::ConsoleEntry;
 use crate::files;
 use crate::link::WorkerLink;
-use crate::links::mending;
 use crate::model::{Action, Model};
 use crate::permalink::{self, Scene};
 use crate::ui::detail::Detail;
@@ -247,36 +249,6 @@ impl Control {
         self.record();
     }
 
-    /// Asks for what a link needs.
-    fn record(&self) {
-        self.0.recorded.borrow_mut().0 += 1;
-        self.send(&Request::Record);
-    }
-
-    /// Another recording has come: the script that waits for it gets the faults that were caused
-    /// meanwhile, as the model does, and goes.
-    fn take_record(&self, recording: &Recording) {
-        let held = {
-            let (asked, known, held) = &mut *self.0.recorded.borrow_mut();
-            *asked = asked.saturating_sub(1);
-            let injected = recording.injected();
-            if let (Some((_, lines)), Some(new)) =
-                (held.as_mut(), injected.strip_prefix(known.as_slice()))
-            {
-                *lines = below(lines, new);
-            }
-            *known = injected;
-            held.take_if(|_| *asked == 0)
-        };
-        if let Some((revision, lines)) = held {
-            let file = File {
-                name: FAULTS.to_owned(),
-                text: lines.join("\n"),
-            };
-            self.perform(&Request::Edit { revision, file });
-        }
-    }
-
     /// Asks something that changes nothing.
     pub fn ask(&self, query: Query, listener: impl FnOnce(Answer) + 'static) {
         let number = self.0.asked.get().wrapping_add(1);
@@ -477,87 +449,6 @@ impl Control {
         self.act(Action::Detail(detail));
     }
 
-    /// Shows less of the time, more of it, or what is before or behind.
-    pub fn zoom(&self, closer: Option<bool>, forward: bool) {
-        let model = self.model();
-        let (length, now) = (model.shown.clock.length_us, model.shown.clock.now_us);
-        let (from, to) = model.window();
-        let width = to.saturating_sub(from);
-        let next = match closer {
-            Some(true) => (width / 2).max(ZOOM_MIN_US),
-            Some(false) => width.saturating_mul(2),
-            None => width,
-        };
-        let start = match closer {
-            // Now stays where it is.
-            Some(_) => {
-                let share = u128::from(now.saturating_sub(from)) * u128::from(next);
-                let before = share / u128::from(width.max(1));
-                now.saturating_sub(u64::try_from(before).unwrap_or(0))
-            }
-            None if forward => from.saturating_add(width / 4),
-            None => from.saturating_sub(width / 4),
-        };
-        let start = start.min(length.saturating_sub(next));
-        self.act(Action::Zoom((next < length).then(|| (start, start + next))));
-    }
-
-    /// Keeps this moment, under what happened last.
-    pub fn bookmark(&self) {
-        let model = self.model();
-        let last = model.shown.events.last();
-        let text = last.map_or_else(String::new, |line| {
-            format!("{} {}", line.verb, line.subject)
-        });
-        self.act(Action::Bookmark(model.shown.clock.now_us, Some(text)));
-    }
-
-    /// Chooses a stretch to play again and again; one that snaps ends at what is known to have happened.
-    pub fn choose_range(&self, one: u64, other: u64, snaps: bool) {
-        let model = self.model();
-        let events = model.shown.events.iter().map(|line| line.at_us);
-        let faults = model.shown.faults.iter().map(|fault| fault.begun_us);
-        let known: Vec<u64> = events.chain(faults).collect();
-        let snap = |at: u64| {
-            let nearest = known.iter().copied().min_by_key(|known| known.abs_diff(at));
-            nearest.filter(|_| snaps).unwrap_or(at)
-        };
-        let (from, to) = (snap(one.min(other)), snap(one.max(other)));
-        if from < to {
-            self.act(Action::Range(Some((from, Some(to)))));
-        }
-    }
-
-    /// Begins a stretch here, ends it here, or gives it up.
-    pub fn mark_range(&self) {
-        let model = self.model();
-        let now = model.shown.clock.now_us;
-        let next = match model.range {
-            None => Some((now, None)),
-            Some((from, None)) if now != from => Some((from.min(now), Some(from.max(now)))),
-            Some(_) => None,
-        };
-        self.act(Action::Range(next));
-    }
-
-    /// Plans a fault, or causes it at once where no time is given or the time is now.
-    pub fn plan_fault(&self, kind: &str, machine: &str, at_us: Option<u64>) {
-        match at_us {
-            Some(at) => {
-                // What lies in the past is done there, on a branch of its own.
-                if at < self.model().shown.clock.now_us {
-                    self.seek(at);
-                    self.break_machine(kind, machine);
-                } else {
-                    let text = self.fault_text(kind, machine);
-                    let seconds = format!("{}.{:03}", at / 1_000_000, at / 1_000 % 1_000);
-                    self.perform(&Request::Inject(format!("{text} at {seconds}s")));
-                }
-            }
-            None => self.break_machine(kind, machine),
-        }
-    }
-
     /// The link to this very moment, complete with the page's address.
     ///
     /// # Errors
@@ -589,100 +480,6 @@ impl Control {
         coming.or_else(|| self.0.inspecting.borrow().clone())
     }
 
-    /// The experiment with all that was done to it, at the time shown.
-    fn present(&self) -> Recording {
-        let model = self.model();
-        let mut recording = match &model.recording {
-            Some(recording) => (**recording).clone(),
-            None => Recording {
-                project: (*model.project).clone(),
-                ..Recording::default()
-            },
-        };
-        let clock = &model.shown.clock;
-        // On the way to where all is done again, that is the time meant.
-        recording.at_us = if clock.seeking {
-            recording.at_us.max(clock.now_us)
-        } else {
-            clock.now_us
-        };
-        recording
-    }
-
-    /// Keeps the experiment as it is, for undoing what comes now.
-    fn remember(&self) {
-        self.push_past(Past::Done(self.present()));
-    }
-
-    fn push_past(&self, last: Past) {
-        self.0.future.borrow_mut().clear();
-        let mut past = self.0.past.borrow_mut();
-        if past.len() >= UNDO_MAX {
-            past.remove(0);
-        }
-        past.push(last);
-    }
-
-    /// Takes the last act back: a fault, an edit, a command, a branch, another experiment.
-    pub fn undo(&self) {
-        self.go_back(&self.0.past, &self.0.future);
-    }
-
-    /// Does again what was taken back last.
-    pub fn redo(&self) {
-        self.go_back(&self.0.future, &self.0.past);
-    }
-
-    fn go_back(&self, from: &RefCell<Vec<Past>>, to: &RefCell<Vec<Past>>) {
-        let Some(last) = from.borrow_mut().pop() else {
-            return;
-        };
-        let model = self.model();
-        to.borrow_mut().push(match last {
-            Past::Done(_) => Past::Done(self.present()),
-            Past::Branch(_) => Past::Branch(model.shown.clock.branch),
-        });
-        match last {
-            Past::Branch(branch) => self.send(&Request::Switch(branch)),
-            Past::Done(recording) => {
-                self.keep(&permalink::latest(&recording));
-                self.open((recording, self.scene()));
-            }
-        }
-    }
-
-    /// Opens a branch here.
-    pub fn fork(&self) {
-        self.push_past(Past::Branch(self.model().shown.clock.branch));
-        self.send(&Request::Fork);
-    }
-
-    /// Opens a branch that went when a script was edited: an experiment of its own now.
-    pub fn bring_back(&self, recording: Recording) {
-        self.remember();
-        self.act(Action::Dropped(0, Rc::default()));
-        self.keep(&permalink::latest(&recording));
-        self.open((recording, self.scene()));
-    }
-
-    /// Sends something that changes the experiment, and asks for what a link then needs.
-    pub fn perform(&self, request: &Request) {
-        self.perform_all(std::slice::from_ref(request));
-    }
-
-    /// The same of several that are one act.
-    fn perform_all(&self, requests: &[Request]) {
-        self.remember();
-        for request in requests {
-            self.send(request);
-        }
-        self.record();
-        // The address no longer tells what is shown.
-        if !dom::embedded() {
-            dom::forget_link();
-        }
-    }
-
     fn start(&self, project: Project) {
         self.send(&Request::Load(project));
         self.record();
@@ -712,82 +509,6 @@ impl Control {
         self.start(project);
     }
 
-    /// An editor's text changed.
-    pub fn edit(&self, file: File) {
-        let model = self.model();
-        if model.tabs.iter().any(|known| **known == file) {
-            return;
-        }
-        let mut project = (*model.project).clone();
-        let revision = model.revision + 1;
-        files::put(&mut project, file.clone());
-        self.act(Action::Edited {
-            file: file.clone(),
-            revision,
-        });
-        self.keep(&project);
-        self.send_edit(revision, file);
-    }
-
-    fn send_edit(&self, revision: u32, file: File) {
-        let is_script = file.name == FAULTS;
-        if is_script || file.name == files::CLUSTER {
-            self.ask_for_branches();
-        }
-        {
-            let (asked, _, held) = &mut *self.0.recorded.borrow_mut();
-            if is_script && *asked > 0 {
-                let lines = file.text.split('\n').map(str::to_owned);
-                *held = Some((revision, lines.collect()));
-                return;
-            }
-        }
-        self.perform(&Request::Edit { revision, file });
-    }
-
-    /// How the current branch went on, and what was done on each other: a run that begins anew has
-    /// none of them.
-    fn ask_for_branches(&self) {
-        let clock = self.model().shown.clock.clone();
-        self.0.lost.borrow_mut().clear();
-        let control = self.clone();
-        self.ask(Query::Outcome(clock.branch), move |answer| {
-            if let Answer::Outcome(outcome) = answer {
-                control.0.was.replace(Some(*outcome));
-            }
-        });
-        let others = (0_u32..).zip(clock.branches);
-        for (number, name) in others.filter(|(number, _)| *number != clock.branch) {
-            let control = self.clone();
-            self.ask(Query::Branch(number), move |answer| {
-                if let Answer::Recording(recording) = answer {
-                    control.0.lost.borrow_mut().push((name, *recording));
-                }
-            });
-        }
-    }
-
-    /// A text was changed by the page itself: it is an edit that the editor must be told of.
-    pub fn replace(&self, project: Project, file: File) {
-        let revision = self.model().revision + 1;
-        self.act(Action::Replaced(project.clone()));
-        self.act(Action::Edited {
-            file: file.clone(),
-            revision,
-        });
-        self.keep(&project);
-        self.send_edit(revision, file);
-    }
-
-    /// Takes a fault out of the script: as an edit of its text.
-    pub fn unscript(&self, line: u32, text: &str) {
-        let mut project = (*self.model().project).clone();
-        if let Some(file) = files::without_fault(&project, line, text) {
-            files::put(&mut project, file.clone());
-            self.replace(project, file);
-        }
-    }
-
     fn keep(&self, project: &Project) {
         if self.0.start.keeps {
             let kept = files::keep(project);
@@ -808,135 +529,6 @@ impl Control {
     pub fn fresh(&self) {
         self.load(files::poll());
         files::forget();
-    }
-
-    /// Lets the clock run.
-    pub fn play(&self) {
-        self.send(&Request::Run {
-            speed_milli: *self.0.speed.borrow(),
-        });
-    }
-
-    /// Starts or stops the clock.
-    pub fn toggle(&self) {
-        if self.model().shown.clock.playing {
-            self.send(&Request::Pause)
-        } else {
-            self.play()
-        }
-    }
-
-    /// The speed asked for.
-    #[must_use]
-    pub fn speed(&self) -> u64 {
-        *self.0.speed.borrow()
-    }
-
-    /// Another speed; a clock that runs goes on with it.
-    pub fn set_speed(&self, speed_milli: u64) {
-        *self.0.speed.borrow_mut() = speed_milli;
-        if self.model().shown.clock.playing {
-            self.play()
-        } else {
-            self.act(Action::Settle)
-        }
-    }
-
-    /// The next slower or faster speed.
-    pub fn change_speed(&self, faster: bool) {
-        let now = self.speed();
-        let next = if faster {
-            SPEEDS.iter().find(|speed| **speed > now)
-        } else {
-            SPEEDS.iter().rev().find(|speed| **speed < now)
-        };
-        if let Some(next) = next {
-            self.set_speed(*next);
-        }
-    }
-
-    /// Goes to a time.
-    pub fn seek(&self, at_us: u64) {
-        self.send(&Request::Seek(at_us));
-    }
-
-    /// Goes some way from the present.
-    pub fn seek_by(&self, us: i64) {
-        self.seek(self.model().shown.clock.now_us.saturating_add_signed(us));
-    }
-
-    /// Goes to the next or the previous begin of a fault.
-    pub fn seek_fault(&self, forward: bool) {
-        let model = self.model();
-        let now = model.shown.clock.now_us;
-        let times = model.shown.faults.iter().map(|fault| {
-            if fault.begun_us == u64::MAX {
-                fault.at_us
-            } else {
-                fault.begun_us
-            }
-        });
-        let times = times.filter(|at| *at != u64::MAX);
-        let found = if forward {
-            times.filter(|at| *at > now).min()
-        } else {
-            times.filter(|at| *at < now).max()
-        };
-        if let Some(at) = found {
-            self.seek(at);
-        }
-    }
-
-    /// Breaks a machine on every orchestrator.
-    pub fn kill_machine(&self, machine: &str) {
-        if !machine.is_empty() {
-            self.act(Action::Aim(machine.to_owned()));
-            self.perform(&Request::Inject(format!("node-crash {machine}")));
-        }
-    }
-
-    /// Mends what keeps a machine down.
-    pub fn heal_machine(&self, machine: &str) {
-        if let Some(fault) = self.model().fault_on(machine) {
-            self.perform(&Request::Heal(Some(fault)));
-        }
-    }
-
-    /// Cuts a link between two machines, now or at a time, or mends it.
-    pub fn cut(&self, link: &str, at_us: Option<u64>) {
-        let model = self.model();
-        match mending(&model.shown.faults, link, model.shown.clock.now_us) {
-            mending if !mending.is_empty() => self.perform_all(&mending),
-            _ => self.plan_fault("partition", link, at_us),
-        }
-    }
-
-    /// Kills a pod, task or container.
-    pub fn kill_unit(&self, name: &str) {
-        self.perform(&Request::Inject(format!("pod-kill {name}")));
-    }
-
-    /// Breaks a machine in another way: `node-reboot`, `partition` from all others, `registry-down`.
-    pub fn break_machine(&self, kind: &str, machine: &str) {
-        let text = self.fault_text(kind, machine);
-        self.perform(&Request::Inject(text));
-    }
-
-    fn fault_text(&self, kind: &str, machine: &str) -> String {
-        let model = self.model();
-        match kind {
-            "registry-down" => "registry-down".to_owned(),
-            // Of a machine it is a replica of the service on the charts that has to go.
-            "oom" if model.shown.workers.iter().any(|name| name == machine) => {
-                format!("oom of:{}", model.charted())
-            }
-            // Both ends are named already.
-            "partition" if !machine.contains('|') => {
-                let others = model.others_of(machine);
-                format!("partition {machine}|{}", others.join(","))
-            }
-            kind => format!("{kind} {machine}"),
-        }
     }
 
     /// Shows everything that the tools tell about an object.
