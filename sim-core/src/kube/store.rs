@@ -278,9 +278,13 @@ impl Store {
     }
 
     /// Records an Event object; a repetition counts.
-    pub fn record(&mut self, event: events::NewEvent, now: SimTime) {
+    pub fn record(&mut self, mut event: events::NewEvent, now: SimTime) -> bool {
+        if !self.events.correlate(&mut event, now) {
+            return false;
+        }
         let revision = self.revision.bump();
         self.events.record(event, now, revision);
+        true
     }
 
     /// Takes a number for a write outside the rows.

@@ -86,8 +86,8 @@ impl Turn<'_, '_> {
         component: &'static str,
         reason: &'static str,
         message: Message,
-    ) {
-        self.record(object, component, reason, message, false);
+    ) -> bool {
+        self.record(object, component, reason, message, false)
     }
 
     /// Records a Warning Event object.
@@ -108,7 +108,7 @@ impl Turn<'_, '_> {
         reason: &'static str,
         message: Message,
         warning: bool,
-    ) {
+    ) -> bool {
         let event = NewEvent {
             kind,
             namespace,
@@ -120,7 +120,7 @@ impl Turn<'_, '_> {
             host: None,
             container: None,
         };
-        self.store.record(event, self.ctx.now);
+        self.store.record(event, self.ctx.now)
     }
 
     /// Namespace and name of a pod, for events.

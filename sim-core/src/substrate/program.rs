@@ -10,7 +10,7 @@ use crate::base::time::SimDuration;
 
 use super::catalogue;
 use super::order::{ContainerSpec, ProbeAction};
-use super::script::{Script, Status, Word};
+use super::script::{Script, Status, Word, with_variables};
 
 /// What the process does when nobody disturbs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -220,7 +220,20 @@ impl Behaviour {
                 .map(AsRef::as_ref)
                 .collect()
         };
-        let script = Script::of_command(&words);
+        let value = |name: &str| {
+            let mut known = spec.environment.iter();
+            let found = known.find(|(known, _)| **known == *name);
+            found.map(|(_, value)| value.clone())
+        };
+        let text = words
+            .get(2)
+            .filter(|text| !spec.environment.is_empty() && text.contains('$'))
+            .map(|text| with_variables(text, &value));
+        let mut known = words.clone();
+        if let Some(text) = &text {
+            known[2] = text;
+        }
+        let script = Script::of_command(&known);
         if script.needs_shell && !program.shell {
             behaviour.start_failure = Some(127);
             return behaviour;

@@ -136,12 +136,88 @@ impl Script {
     }
 }
 
+/// The text of a `sh -c` with the values of known variables: `$NAME`, `${NAME}`, `${NAME:-other}`. What
+/// the script sets by itself is not known, and stays.
+pub fn with_variables(text: &str, value: &dyn Fn(&str) -> Option<Arc<str>>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    let mut quoted = false;
+    while let Some(at) = rest.find(['$', '\'', '\\']) {
+        out.push_str(&rest[..at]);
+        let sign = &rest[at..=at];
+        rest = &rest[at + 1..];
+        out.push_str(sign);
+        if sign == "'" {
+            quoted = !quoted;
+        } else if sign == "\\" && !quoted {
+            let next = rest.chars().next();
+            out.extend(next);
+            rest = &rest[next.map_or(0, char::len_utf8)..];
+        } else if sign == "$" && !quoted {
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+            let (name, other, end) = match rest.strip_prefix('{').and_then(|it| it.split_once('}'))
+            {
+                Some((inner, end)) => match inner.split_once(":-") {
+                    Some((name, other)) => (name, Some(other), end),
+                    None => (inner, None, end),
+                },
+                None => {
+                    let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+                    (&rest[..length], None, &rest[length..])
+                }
+            };
+            let found = value(name).or_else(|| other.map(Arc::from));
+            if let Some(found) = found.filter(|_| !name.is_empty()) {
+                out.pop();
+                out.push_str(&found);
+                rest = end;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// How a comparison of `test` ends; none: it is about a file, or not known.
+fn compared(words: &[String]) -> Option<i32> {
+    let words = match words {
+        [rest @ .., last] if last == "]" => rest,
+        all => all,
+    };
+    if words.iter().any(|word| word.contains('$')) {
+        return None;
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let holds = match words.as_slice() {
+        [left, "=" | "==", right] => left == right,
+        [left, "!=", right] => left != right,
+        ["-n", text] => !text.is_empty(),
+        ["-z", text] => text.is_empty(),
+        [left, sign, right] => {
+            let (left, right) = (left.parse::<i64>().ok()?, right.parse::<i64>().ok()?);
+            match *sign {
+                "-eq" => left == right,
+                "-ne" => left != right,
+                "-lt" => left < right,
+                "-le" => left <= right,
+                "-gt" => left > right,
+                "-ge" => left >= right,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    Some(i32::from(!holds))
+}
+
 /// Parses the text of a `sh -c`.
 fn parse(text: &str) -> Vec<Command> {
     let mut commands = Vec::new();
     let mut joint = Joint::Always;
     let mut words: Vec<String> = Vec::new();
-    for token in tokens(text) {
+    // For each `if` that is open: whether the branch that is read is taken; none: not known.
+    let mut branches: Vec<Option<bool>> = Vec::new();
+    for token in tokens(text).into_iter().chain([Token::Semicolon]) {
         let next = match token {
             Token::Word(word) => {
                 words.push(word);
@@ -151,21 +227,49 @@ fn parse(text: &str) -> Vec<Command> {
             Token::And => Joint::And,
             Token::Or => Joint::Or,
         };
-        if is_endless(&words) {
-            push_word(&mut commands, joint, "while", Word::Forever);
-            return commands;
+        let mut own: &[String] = &words;
+        match own.first().map(String::as_str) {
+            Some("if") if branches.len() < COMMANDS_MAX => {
+                own = &own[1..];
+                let code = match own {
+                    [first, rest @ ..] if first == "[" || first == "test" => compared(rest),
+                    [first] if first == "true" || first == "false" => {
+                        Some(i32::from(first == "false"))
+                    }
+                    _ => None,
+                };
+                branches.push(code.map(|code| code == 0));
+                if code.is_some() {
+                    words.clear();
+                    joint = next;
+                    continue;
+                }
+            }
+            Some("then" | "do") => own = &own[1..],
+            Some("else") => {
+                own = &own[1..];
+                if let Some(branch) = branches.last_mut() {
+                    *branch = branch.map(|taken| !taken);
+                }
+            }
+            Some("fi") => {
+                branches.pop();
+                own = &own[1..];
+            }
+            _ => {}
         }
-        push(&mut commands, joint, &words);
+        if !branches.contains(&Some(false)) {
+            if is_endless(own) {
+                push_word(&mut commands, joint, "while", Word::Forever);
+                return commands;
+            }
+            push(&mut commands, joint, own);
+        }
         words.clear();
         joint = next;
         if commands.len() >= COMMANDS_MAX {
             return commands;
         }
-    }
-    if is_endless(&words) {
-        push_word(&mut commands, joint, "while", Word::Forever);
-    } else {
-        push(&mut commands, joint, &words);
     }
     commands
 }
@@ -361,6 +465,10 @@ fn push(commands: &mut Vec<Command>, joint: Joint, words: &[String]) {
                 };
                 push_word(commands, joint, first, word);
             }
+        }
+        "test" | "[" if compared(rest).is_some() => {
+            let code = compared(rest).unwrap_or(0);
+            push_word(commands, joint, first, Word::Status(code));
         }
         "cat" | "ls" | "stat" | "test" | "[" if !operand().is_empty() => {
             push_word(commands, joint, first, Word::Test(Arc::from(operand())));

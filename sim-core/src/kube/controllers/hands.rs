@@ -23,10 +23,6 @@ use super::admission;
 /// the slow start. Upstream gives no number; a few milliseconds is etcd's usual commit.
 pub const WRITE_TIME: SimDuration = SimDuration::from_millis(5);
 
-/// Event objects about one object that its component posts before its spam filter drops them.
-/// Source: `staging/src/k8s.io/client-go/tools/record/events_cache.go`.
-pub const EVENT_BURST: u32 = 25;
-
 /// A pod that is to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct PodPlan {
@@ -102,10 +98,9 @@ impl Hands {
         reason: &'static str,
         message: Message,
         turn: &mut Turn<'_, '_>,
-    ) {
-        if let Some(object) = self.object(id, turn) {
-            turn.normal(object, self.actor.component, reason, message);
-        }
+    ) -> bool {
+        let object = self.object(id, turn);
+        object.is_some_and(|object| turn.normal(object, self.actor.component, reason, message))
     }
 
     /// Records a Warning event about an object.
@@ -146,11 +141,10 @@ impl Hands {
         let now = turn.now();
         let plan = self.plans.get_mut(&id).and_then(VecDeque::pop_front);
         let row = turn.store.replica_set(id).filter(|row| !row.deleting);
-        let (Some(plan), Some(row)) = (plan, row) else {
+        let (Some(plan), Some(_)) = (plan, row) else {
             self.give_up(id, turn);
             return;
         };
-        let ordinal = row.ordinal;
         let template = match admission::admit(id, plan.template, plan.name, turn) {
             Ok(template) => template,
             Err(refusal) => {
@@ -165,13 +159,8 @@ impl Hands {
         turn.store
             .create_pod(plan.name, template, Some(id), flags, now);
         turn.note(self.actor.source, "create", "pod", plan.name, Detail::None);
-        if ordinal < EVENT_BURST {
-            self.normal(
-                id,
-                "SuccessfulCreate",
-                Message::Name("Created pod: {}", plan.name),
-                turn,
-            );
+        let message = Message::Name("Created pod: {}", plan.name);
+        if self.normal(id, "SuccessfulCreate", message, turn) {
             self.limiter.take(now);
         }
         let Some(row) = turn.store.replica_set_mut(id) else {

@@ -24,7 +24,7 @@ use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 
 use super::admission;
-use super::hands::{EVENT_BURST, WRITE_TIME, suffix};
+use super::hands::{WRITE_TIME, suffix};
 use ranking::Candidate;
 
 /// Creations or deletions decided in one sync. Source: `replica_set.go`, `BurstReplicas`.
@@ -120,13 +120,8 @@ impl ReplicaSetController {
         turn.store
             .create_pod(pod_name, template, Some(id), flags, now);
         turn.note(source, "create", "pod", pod_name, Detail::None);
-        if ordinal < EVENT_BURST {
-            turn.normal(
-                object,
-                component,
-                "SuccessfulCreate",
-                Message::Name("Created pod: {}", pod_name),
-            );
+        let message = Message::Name("Created pod: {}", pod_name);
+        if turn.normal(object, component, "SuccessfulCreate", message) {
             self.limiter.take(now);
         }
         let row = turn.store.replica_set_mut(id).expect("read above");

@@ -13,13 +13,16 @@ use std::sync::Arc;
 
 use crate::base::sorted::SortedSet;
 use crate::base::time::{SimDuration, SimTime};
+use crate::kube::render::{text_map, uid, uid_text};
 use crate::kube::rows::PodId;
 use crate::kube::rows::read;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
+use crate::substrate::order::ContainerSpec;
 
 use super::desk::Desk;
+use super::files::{self, Ground};
 use super::worker::Worker;
 use super::{Event, Kubelets};
 
@@ -170,6 +173,75 @@ pub fn refresh(worker: &mut Worker, desk: &Desk<'_, '_>) {
         }
     }
     worker.taken = Some(taken);
+}
+
+/// The specification of a container with the variables that are taken from elsewhere, if its command
+/// line or its script speaks of any. Others are not kept: nothing but a look asks for them.
+pub fn with_variables(
+    worker: &Worker,
+    index: usize,
+    spec: Arc<ContainerSpec>,
+    taken: Option<&Taken>,
+    desk: &Desk<'_, '_>,
+) -> Arc<ContainerSpec> {
+    let lowered = &worker.lowered[index];
+    let mut words = spec.command.iter().chain(spec.arguments.iter());
+    let Some(sources) = lowered.sources.as_ref() else {
+        return spec;
+    };
+    if !words.any(|word| word.contains('$')) {
+        return spec;
+    }
+    let template = desk.store.template(worker.template);
+    let symbols = &desk.ctx.symbols;
+    let (namespace, name) = (symbols.text(worker.namespace), worker.name.text(symbols));
+    let created = desk.store.pod(worker.pod).map_or(0, |row| row.created_s);
+    let own = uid(desk.ctx.seed, "pods", namespace, &name, created.into());
+    let address = std::net::Ipv4Addr::from(worker.ip).to_string();
+    let host = desk.ctx.machines.machine_address(worker.machine);
+    let mut pod = Value::map();
+    pod.set(
+        "spec",
+        template.document.get("spec").cloned().unwrap_or_default(),
+    );
+    for (path, value) in [
+        (["metadata", "name"], Value::from(name.as_str())),
+        (["metadata", "namespace"], namespace.into()),
+        (["metadata", "uid"], uid_text(own).into()),
+        (["metadata", "labels"], text_map(&template.labels)),
+        (["metadata", "annotations"], text_map(&template.annotations)),
+        (["spec", "nodeName"], symbols.text(worker.host).into()),
+        (["status", "podIP"], address.into()),
+        (["status", "hostIP"], host.map_or(Value::Null, Value::from)),
+    ] {
+        pod.set_path(&path, value);
+    }
+    let ground = Ground {
+        pod: &pod,
+        sources,
+        taken,
+        allocatable: &Value::Null,
+        token: ("", desk.now()),
+    };
+    let container = symbols.text(lowered.name);
+    let lists = ["initContainers", "containers", "ephemeralContainers"];
+    let mut described = lists
+        .iter()
+        .flat_map(|list| read::list(&pod, &["spec", list]));
+    let Some(described) = described.find(|one| one.str_at(&["name"]) == Some(container)) else {
+        return spec;
+    };
+    let all = files::variables(described, &|_| None, &ground);
+    let all: Vec<(Arc<str>, Arc<str>)> = all
+        .into_iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    Arc::new(ContainerSpec {
+        command: files::expanded(&spec.command, &all),
+        arguments: files::expanded(&spec.arguments, &all),
+        environment: all.into(),
+        ..(*spec).clone()
+    })
 }
 
 impl Kubelets {

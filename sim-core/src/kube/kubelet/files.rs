@@ -10,6 +10,8 @@
 //! `pkg/kubelet/kubelet_pods.go` (`makeEnvironmentVariables`), `pkg/fieldpath/fieldpath.go`,
 //! `pkg/api/v1/resource/helpers.go`, `third_party/forked/golang/expansion`.
 
+use std::sync::Arc;
+
 use crate::base::base64;
 use crate::base::quantity::Quantity;
 use crate::base::rng::stable_hash_parts;
@@ -309,6 +311,20 @@ fn from_elsewhere(from: &Value, container: &Value, ground: &Ground<'_>) -> Optio
         let key = reference.str_at(&["key"]).unwrap_or("");
         ground.value_of(resource, reference.str_at(&["name"]), key)
     })
+}
+
+/// The value of a variable.
+pub fn among(all: &[(Arc<str>, Arc<str>)], name: &str) -> Option<String> {
+    let found = all.iter().find(|(known, _)| **known == *name);
+    found.map(|(_, value)| value.to_string())
+}
+
+/// Words with the values of variables in them.
+pub fn expanded(words: &[Arc<str>], all: &[(Arc<str>, Arc<str>)]) -> Arc<[Arc<str>]> {
+    let words = words.iter();
+    words
+        .map(|word| expand(word, &|name| among(all, name)).into())
+        .collect()
 }
 
 /// Puts values in the place of `$(NAME)`; what is not known stays, `$$` is a dollar sign.

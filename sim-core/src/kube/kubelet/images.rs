@@ -94,6 +94,8 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
     } else {
         lowered.spec.clone()
     };
+    let taken = worker.containers[index].taken.clone();
+    let spec = content::with_variables(worker, index, spec, taken.as_deref(), desk);
     desk.order(Order::Start {
         owner: owner(worker, index),
         sandbox,

@@ -19,6 +19,7 @@ use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec
 use crate::substrate::root_fs::{From, Mount, RootSpec};
 
 use super::content::{self, PROVIDED, Source};
+use super::files;
 use super::hooks::{self, HookRun};
 use super::needs::{self, Need};
 use super::resources::{self, ResourceSettings};
@@ -105,8 +106,22 @@ fn lowered(
 ) -> Lowered {
     let name = symbols.intern(&container.name);
     let image = symbols.intern(&container.image);
-    let mut environment = container.env.clone();
+    let mut environment: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+    let has_sources = content::sources(template).is_some();
+    for (name, value) in &container.env {
+        let value = files::expand(value, &|name| files::among(&environment, name));
+        environment.retain(|(known, _)| known != name);
+        environment.push((name.clone(), value.into()));
+    }
     environment.arrange();
+    // What takes something from elsewhere is completed when it is started.
+    let words = |words: &[Arc<str>]| -> Arc<[Arc<str>]> {
+        if has_sources || !words.iter().any(|word| word.contains('$')) {
+            return words.into();
+        }
+        files::expanded(words, &environment)
+    };
+    let (command, arguments) = (words(&container.command), words(&container.args));
     let runs_on = !init || container.sidecar;
     let probes = [
         (STARTUP, &container.startup_probe),
@@ -117,8 +132,8 @@ fn lowered(
     let spec = ContainerSpec {
         name,
         image,
-        command: container.command.as_slice().into(),
-        arguments: container.args.as_slice().into(),
+        command,
+        arguments,
         environment: environment.into(),
         ports: container
             .ports

@@ -3,11 +3,11 @@
 use crate::base::rng::Seed;
 use crate::kube::kubelet::resize;
 use crate::kube::kubelet::statics::is_mirror;
-use crate::kube::rows::PodId;
 use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, PodCondition, PodDetails, PodFlags, PodRow, Termination,
 };
 use crate::kube::rows::workload::Part;
+use crate::kube::rows::{PodId, read};
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
 use crate::substrate::image::ImageRef;
@@ -21,12 +21,14 @@ pub fn render(view: &View<'_>, id: PodId) -> Value {
     };
     let template = view.store.template(row.template);
     let details = view.store.pod_details(id);
+    let spec = spec(view, row, template);
+    let status = status(view, (id, row), template, details, &spec);
     object([
         ("apiVersion", "v1".into()),
         ("kind", "Pod".into()),
         ("metadata", metadata(view, id, row, template, details)),
-        ("spec", spec(view, row, template)),
-        ("status", status(view, row, template, details)),
+        ("spec", spec),
+        ("status", status),
     ])
 }
 
@@ -207,7 +209,13 @@ fn spec(view: &View<'_>, row: &PodRow, template: &PodTemplate) -> Value {
     spec
 }
 
-fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Value {
+fn status(
+    view: &View<'_>,
+    (id, row): (PodId, &PodRow),
+    template: &PodTemplate,
+    details: &PodDetails,
+    spec: &Value,
+) -> Value {
     let node = row.node.and_then(|node| view.store.node(node));
     let host = node
         .and_then(|node| view.machines.machine_address(node.machine))
@@ -237,7 +245,11 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
         || (sizes(row.template), sizes(row.template)),
         |known| (sizes(known.allocated), sizes(known.actual)),
     );
-    let with_sizes = |list: Value, from: usize| with_sizes(list, from, &allocated, &actual);
+    let with_sizes = |list: Value, from: usize, which: &str| {
+        let mounted = with_mounts(list, read::list(spec, &[which]));
+        with_sizes(mounted, from, &allocated, &actual)
+    };
+    let generation = i64::from(view.store.generation(id));
     let names = |containers: &[crate::api::kube::container::Container]| {
         containers
             .iter()
@@ -245,12 +257,13 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
             .collect::<Vec<_>>()
     };
     object([
-        ("conditions", conditions(row, template, details)),
+        ("conditions", conditions(row, template, details, generation)),
         (
             "containerStatuses",
             with_sizes(
                 container_statuses(view, main, &names(&template.spec.containers)),
                 template.spec.init_containers.len(),
+                "containers",
             ),
         ),
         (
@@ -272,6 +285,7 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
                     &names(&template.spec.init_containers),
                 )),
                 0,
+                "initContainers",
             ),
         ),
         (
@@ -288,6 +302,14 @@ fn status(view: &View<'_>, row: &PodRow, template: &PodTemplate, details: &PodDe
                 .filter(|_| row.node.is_none())
                 .and_then(|node| view.store.node(node))
                 .map_or(Value::Null, |node| view.symbols.text(node.name).into()),
+        ),
+        (
+            "observedGeneration",
+            if row.flags.has(PodFlags::ACKNOWLEDGED) {
+                Value::Int(generation)
+            } else {
+                Value::Null
+            },
         ),
         ("phase", row.phase.text().into()),
         ("podIP", ip.clone()),
@@ -352,7 +374,12 @@ fn size_conditions(details: &PodDetails) -> Vec<Value> {
     pending.into_iter().chain(progress).collect()
 }
 
-fn conditions(row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Value {
+fn conditions(
+    row: &PodRow,
+    template: &PodTemplate,
+    details: &PodDetails,
+    generation: i64,
+) -> Value {
     let mut list = Vec::new();
     let mut add = |kind: &str, on: bool, which: PodCondition, reason: Value, message: Value| {
         list.push(condition(details, kind, on, which, reason, message));
@@ -472,11 +499,54 @@ fn conditions(row: &PodRow, template: &PodTemplate, details: &PodDetails) -> Val
             message,
         );
     }
+    for condition in &mut list {
+        // It is never left out, and pods' conditions never have one.
+        condition.set("lastProbeTime", Value::Null);
+        condition.set("observedGeneration", Value::Int(generation));
+    }
     if list.is_empty() {
         Value::Null
     } else {
         Value::list(list)
     }
+}
+
+/// Adds where volumes are mounted. Source: `pkg/kubelet/kubelet_pods.go`
+/// (`convertToAPIContainerStatuses`).
+fn with_mounts(list: Value, containers: &[Value]) -> Value {
+    let Some(items) = list.as_list() else {
+        return list;
+    };
+    let mut items = items.to_vec();
+    for (item, container) in items.iter_mut().zip(containers) {
+        let mounts = read::list(container, &["volumeMounts"])
+            .iter()
+            .map(|mount| {
+                let field = |key: &str| mount.get(key).cloned().unwrap_or_default();
+                let read_only = read::truth(mount, &["readOnly"]);
+                object([
+                    ("mountPath", field("mountPath")),
+                    ("name", field("name")),
+                    (
+                        "readOnly",
+                        if read_only { true.into() } else { Value::Null },
+                    ),
+                    (
+                        "recursiveReadOnly",
+                        if read_only {
+                            "Disabled".into()
+                        } else {
+                            Value::Null
+                        },
+                    ),
+                ])
+            });
+        let mounts: Vec<Value> = mounts.collect();
+        if !mounts.is_empty() {
+            item.set("volumeMounts", Value::list(mounts));
+        }
+    }
+    Value::list(items)
 }
 
 /// Adds the sizes that were granted and that the control groups have.
@@ -487,21 +557,20 @@ fn with_sizes(list: Value, from: usize, allocated: &[Value], actual: &[Value]) -
     };
     let mut items = items.to_vec();
     for (index, item) in items.iter_mut().enumerate() {
-        if item.path(&["state", "running"]).is_none() {
+        if item.get("containerID").is_none() {
             continue;
         }
-        if let Some(requests) = allocated
-            .get(from + index)
-            .and_then(|sizes| sizes.get("requests"))
-        {
+        let granted = allocated.get(from + index);
+        if let Some(requests) = granted.and_then(|sizes| sizes.get("requests")) {
             item.set("allocatedResources", requests.clone());
         }
-        if let Some(sizes) = actual
-            .get(from + index)
-            .filter(|sizes| sizes.as_map().is_some_and(|map| !map.is_empty()))
-        {
-            item.set("resources", sizes.clone());
-        }
+        let runs = item.path(&["state", "running"]).is_some();
+        let sizes = if runs {
+            actual.get(from + index)
+        } else {
+            granted
+        };
+        item.set("resources", sizes.cloned().unwrap_or_else(Value::map));
     }
     Value::list(items)
 }

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
@@ -29,6 +30,34 @@ pub enum Message {
     Name(&'static str, Name),
     /// A sentence with `{}` twice.
     Names(&'static str, Name, Name),
+    /// The latest of many that differ in their sentences only.
+    Combined(Box<Self>),
+}
+
+/// Most events of one kind about one object that differ in their messages: the next are combined.
+/// Source: `staging/src/k8s.io/client-go/tools/record/events_cache.go` (`defaultAggregateMaxEvents`).
+const SIMILAR_MAX: usize = 10;
+/// Time after which what was similar is forgotten. Source: as above.
+const SIMILAR_TIME: SimDuration = SimDuration::from_secs(600);
+/// Events that one component says of one object at once; one more comes free each five minutes.
+/// Source: as above (`defaultSpamBurst`, `defaultSpamQPS`).
+const BURST: u64 = 25;
+/// As above.
+const REFILL: SimDuration = SimDuration::from_secs(300);
+/// Objects and kinds that are remembered. Source: as above (`maxLruCacheEntries`); all are forgotten
+/// together here.
+const REMEMBERED_MAX: usize = 4_096;
+
+/// What a component remembers of events of one kind about one object.
+#[derive(Clone, Debug, Default)]
+struct Similar {
+    last: SimTime,
+    /// Hashes of messages.
+    seen: SmallVec<[u64; 2]>,
+    /// Number of the combined event.
+    combined: Option<u32>,
+    /// How often it came without being told.
+    untold: u32,
 }
 
 impl Message {
@@ -41,6 +70,9 @@ impl Message {
             Self::Names(sentence, first, second) => sentence
                 .replacen("{}", &first.text(symbols), 1)
                 .replacen("{}", &second.text(symbols), 1),
+            Self::Combined(latest) => {
+                format!("(combined from similar events): {}", latest.text(symbols))
+            }
         }
     }
 }
@@ -125,6 +157,10 @@ pub struct Events {
     /// latest of each kind.
     chains: Paged<Link>,
     next: u32,
+    /// By component, object and reason.
+    similar: FxHashMap<u64, Similar>,
+    /// By component and object: when its burst is whole again.
+    spent: FxHashMap<u64, SimTime>,
 }
 
 /// The hash of what events that may be the same have in common: the object's namespace and name, the
@@ -132,7 +168,7 @@ pub struct Events {
 /// Texts are compared, not hashed.
 fn topic(event: &NewEvent) -> u64 {
     let named = match &event.message {
-        Message::Plain(_) | Message::Text(_) => None,
+        Message::Plain(_) | Message::Text(_) | Message::Combined(_) => None,
         Message::Name(_, name) | Message::Names(_, name, _) => Some(*name),
     };
     FxBuildHasher.hash_one((event.namespace, event.name, event.reason, named))
@@ -143,8 +179,72 @@ const fn chain_of(topic: u64) -> u32 {
 }
 
 impl Events {
+    /// Whether a component tells an event, and whether it is told as one of many. Of pods there are
+    /// too many, and of each too few events, to ask.
+    pub fn correlate(&mut self, event: &mut NewEvent, now: SimTime) -> bool {
+        if event.kind == "Pod" {
+            return true;
+        }
+        if self.similar.len() >= REMEMBERED_MAX || self.spent.len() >= REMEMBERED_MAX {
+            self.similar.clear();
+            self.spent.clear();
+        }
+        let object = (event.component, event.host, event.kind);
+        let object = FxBuildHasher.hash_one((object, event.namespace, event.name));
+        let key = FxBuildHasher.hash_one((object, event.warning, event.reason));
+        let message = FxBuildHasher.hash_one(&event.message);
+        let similar = self.similar.entry(key).or_default();
+        if now.since(similar.last) > SIMILAR_TIME {
+            similar.seen.clear();
+        }
+        similar.last = now;
+        if !similar.seen.contains(&message) {
+            similar.seen.push(message);
+        }
+        let combined = similar.seen.len() >= SIMILAR_MAX;
+        if combined {
+            similar.seen.pop();
+            similar.untold += 1;
+            event.message = Message::Combined(Box::new(event.message.clone()));
+        }
+        let whole = self.spent.entry(object).or_insert(now);
+        let spent = (*whole).max(now) + REFILL;
+        if spent.since(now) > REFILL.saturating_mul(BURST) {
+            return false;
+        }
+        *whole = spent;
+        true
+    }
+
+    /// Counts an event that is one of many; none: there is no such event yet.
+    fn combine(&mut self, event: &NewEvent, now: SimTime, revision: u32) -> Option<()> {
+        let object = (event.component, event.host, event.kind);
+        let object = FxBuildHasher.hash_one((object, event.namespace, event.name));
+        let key = FxBuildHasher.hash_one((object, event.warning, event.reason));
+        let next = self.next;
+        let similar = self.similar.get_mut(&key)?;
+        let untold = std::mem::take(&mut similar.untold);
+        let number = *similar.combined.get_or_insert(next);
+        let row = self.rows.get_mut(number % EVENTS_MAX).as_mut();
+        let row = row.filter(|row| row.ordinal == number && now.since(row.last) < EVENT_TTL);
+        let Some(row) = row else {
+            similar.combined = Some(next);
+            return None;
+        };
+        row.event.message = event.message.clone();
+        row.count += untold;
+        row.last = now;
+        row.revision = revision;
+        Some(())
+    }
+
     /// Records an event: the same one again within [`EVENT_TTL`] is counted.
     pub fn record(&mut self, event: NewEvent, now: SimTime, revision: u32) {
+        if matches!(event.message, Message::Combined(_))
+            && self.combine(&event, now, revision).is_some()
+        {
+            return;
+        }
         let topic = topic(&event);
         let known = self.find(topic, &event);
         if let Some(slot) = known {
@@ -260,6 +360,42 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_similar_events_are_one() {
+        let mut symbols = Symbols::new();
+        let mut events = Events::default();
+        let set = Name::plain(symbols.intern("web"));
+        let mut say = |events: &mut Events, number: u32, second: u64| {
+            let pod = Name::plain(symbols.intern(&format!("web-{number}")));
+            let mut event = NewEvent {
+                kind: "ReplicaSet",
+                namespace: Symbol::EMPTY,
+                name: set,
+                warning: false,
+                reason: "SuccessfulCreate",
+                message: Message::Name("Created pod: {}", pod),
+                component: "replicaset-controller",
+                host: None,
+                container: None,
+            };
+            let now = SimTime::ZERO + SimDuration::from_secs(second);
+            if events.correlate(&mut event, now) {
+                events.record(event, now, number);
+            }
+        };
+        for number in 0..40 {
+            say(&mut events, number, 0);
+        }
+        let rows: Vec<u32> = events.iter(SimTime::ZERO).map(|row| row.count).collect();
+        assert_eq!(rows, [1, 1, 1, 1, 1, 1, 1, 1, 1, 16]);
+        say(&mut events, 40, 301);
+        let last = events.iter(SimTime::ZERO).last().expect("there are some");
+        let text = last.event.message.text(&symbols);
+        assert_eq!(text, "(combined from similar events): Created pod: web-40");
+        assert_eq!(last.count, 32);
+        assert!(events.index_agrees());
+    }
 
     #[test]
     fn a_set_of_many_pods_has_a_topic_for_each() {

@@ -1,5 +1,6 @@
 //! `describe node`.
 
+use crate::base::arrange::Arrange;
 use crate::base::quantity::Quantity;
 use crate::console::kubectl::clock::{age_of, long};
 use crate::console::kubectl::columns::roles;
@@ -30,7 +31,12 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
             )
         ),
     );
-    let taints: Vec<String> = items(node, &["spec", "taints"])
+    let mut taints = items(node, &["spec", "taints"]).to_vec();
+    taints.arrange_by_key(|taint| {
+        let text = |field: &str| taint.str_at(&[field]).unwrap_or("").to_owned();
+        (text("effect"), text("key"))
+    });
+    let taints: Vec<String> = taints
         .iter()
         .map(|taint| {
             let value = taint

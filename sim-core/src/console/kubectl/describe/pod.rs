@@ -282,7 +282,9 @@ fn volume_details(kind: &str, source: &Value, sheet: &mut Sheet) {
 
 /// Tolerations in one line each.
 pub fn tolerations(pod: &Value) -> Vec<String> {
-    let shown = items(pod, &["spec", "tolerations"]).iter().map(|one| {
+    let mut all = items(pod, &["spec", "tolerations"]).to_vec();
+    all.arrange_by_key(|one| one.str_at(&["key"]).unwrap_or("").to_owned());
+    let shown = all.iter().map(|one| {
         let field = |key: &str| one.str_at(&[key]).unwrap_or("");
         let mut line = field("key").to_owned();
         if !field("value").is_empty() {
