@@ -2,7 +2,8 @@
 // 1. Names the worker's files by their content (trunk keeps them fixed, so a stale worker could
 //    meet a new page) and tells the page that name, the editor's, and the size of the wasm.
 // 2. Minifies the generated glue in release builds.
-// 3. Divides the worker in release builds, so that the first screen waits for a part of it only.
+// 3. Divides the worker in release builds, so that the first screen waits for a part of it only, and
+//    playing for a second.
 // 4. Lets trunk's own reload script through the security policy, only where it is present.
 
 import { execFileSync } from "node:child_process";
@@ -17,6 +18,8 @@ const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("www/finish.mjs is a hook of trunk: run `trunk build`");
 // The worker's function that is for this build only.
 const REHEARSAL = "rehearse";
+// The worker's parts in the order in which they are loaded.
+const PARTS = ["worker_bg.wasm", "worker_play.wasm", "worker_rest.wasm"];
 const release = process.env.TRUNK_PROFILE === "release";
 
 const page = join(staging, "index.html");
@@ -40,23 +43,22 @@ async function divideWorker() {
   // Only release builds need the library that reads and writes WebAssembly.
   const { split } = await import("./split.mjs");
   const wasm = join(staging, "worker_bg.wasm");
-  const { first, rest } = split(await readFile(wasm), await rehearsed(wasm), REHEARSAL);
-  await writeFile(wasm, first);
-  await writeFile(join(staging, "worker_rest.wasm"), rest);
+  const parts = split(await readFile(wasm), await rehearsed(wasm), REHEARSAL);
+  await Promise.all(parts.map((part, index) => writeFile(join(staging, PARTS[index]), part)));
 
   const path = join(staging, "worker.js");
   const imports = '"./worker_bg.js": import0,\n';
-  const glue = replaceOnce(await readFile(path, "utf8"), imports, `${imports}podium: { load: loadRest },\n`);
-  const own = glue.match(new RegExp(`(/\\*\\*[^/]*\\*/\\n)?export function ${REHEARSAL}\\(\\) \\{\\n[^]*?\\n\\}\\n`))?.[0];
+  const glue = replaceOnce(await readFile(path, "utf8"), imports, `${imports}podium_play: { load: () => load(0) },\n`);
+  const own = glue.match(new RegExp(`(/\\*\\*[^/]*\\*/\\n)?export function ${REHEARSAL}\\([^)]*\\) \\{\\n[^]*?\\n\\}\\n`))?.[0];
   if (!own) throw new Error(`the worker's glue has no ${REHEARSAL}`);
   await writeFile(path, replaceOnce(glue, own, "") + (await readFile(new URL("rest.js", import.meta.url), "utf8")));
   const loader = join(staging, "worker_loader.js");
-  const source = replaceOnce(await readFile(loader, "utf8"), "import init from", "import init, { followRest } from");
+  const source = replaceOnce(await readFile(loader, "utf8"), "import init from", "import init, { followParts } from");
   // What fails to arrive is asked for again when it is needed, and then it is said.
-  await writeFile(loader, `${source}\nfollowRest().catch(() => {});\n`);
+  await writeFile(loader, `${source}\nfollowParts();\n`);
 }
 
-// Names of the functions that the first screen runs.
+// Names of the functions that the first screen runs, and of those that playing runs.
 async function rehearsed(wasm) {
   const folder = await mkdtemp(join(tmpdir(), "podium-"));
   try {
@@ -64,7 +66,7 @@ async function rehearsed(wasm) {
     await writeFile(glue, await readFile(join(staging, "worker.js")));
     const script = fileURLToPath(new URL("rehearse.mjs", import.meta.url));
     const names = execFileSync(process.execPath, [script, glue, wasm], { encoding: "utf8", maxBuffer: 1 << 26 });
-    return new Set(JSON.parse(names));
+    return JSON.parse(names).map((part) => new Set(part));
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -72,7 +74,7 @@ async function rehearsed(wasm) {
 
 async function nameWorker(html) {
   const glue = await readFile(join(staging, "worker.js"), "utf8");
-  const parts = ["worker_bg.wasm", "worker_rest.wasm"].filter((part) => existsSync(join(staging, part)));
+  const parts = PARTS.filter((part) => existsSync(join(staging, part)));
   const hash = createHash("sha256").update(glue);
   for (const part of parts) hash.update(await readFile(join(staging, part)));
   const name = `worker-${hash.digest("hex").slice(0, 16)}`;

@@ -1,5 +1,5 @@
-// Runs what the first screen asks of the worker and prints the names of the functions that ran, as JSON:
-// node www/rehearse.mjs GLUE WASM. A process of its own, because the glue finds a worker's global scope.
+// Runs what the first screen asks of the worker, then what playing asks, and prints the names of the
+// functions that have run after each, as JSON: node www/rehearse.mjs GLUE WASM. A process of its own, because the glue finds a worker's global scope.
 
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
@@ -21,10 +21,16 @@ globalThis.setTimeout = (call) => {
 const { initSync, rehearse } = await import(pathToFileURL(glue));
 const { bytes, names } = instrument(await readFile(wasm));
 const exports = initSync({ module: bytes });
-rehearse();
-// How the engine is called: by a message of the page, by one of its own, by its beat.
-globalThis.onmessage({ data: new ArrayBuffer(1) });
-await new Promise(setImmediate);
-await new Promise(setImmediate);
-beat();
-process.stdout.write(JSON.stringify([...touched(exports, names)]), () => process.exit(0));
+
+// With every way in which the engine is called: by a message of the page, by one of its own, by its beat.
+async function run(played) {
+  rehearse(played);
+  globalThis.onmessage({ data: new ArrayBuffer(1) });
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  beat();
+  return [...touched(exports, names)];
+}
+
+const parts = [await run(false), await run(true)];
+process.stdout.write(JSON.stringify(parts), () => process.exit(0));

@@ -1,28 +1,47 @@
 
-// The rest of the worker (www/split.mjs), put in place once: when it has arrived, or by force when a
-// function of it is called before that.
-const restUrl = new URL("worker_rest.wasm", import.meta.url);
-const following = new AbortController();
+// The later parts of the worker (www/split.mjs), each put in place once: when it has arrived, or by force
+// when a function of it is called before that. Each needs those before it.
+const later = ["worker_play.wasm", "worker_rest.wasm"].map((name) => ({
+    url: new URL(name, import.meta.url),
+    following: new AbortController(),
+}));
 
-function placeRest(module) {
-    if (wasm.podium_ready.value) return;
-    new WebAssembly.Instance(module, { ...__wbg_get_imports(), first: wasm });
-    wasm.podium_ready.value = 1;
+// What a part imports: what the glue gives, and the parts before it.
+function given(index) {
+    const [first, play] = [wasm, later[0].exports];
+    return { ...__wbg_get_imports(), first, play, podium_rest: { load: () => load(1) } };
 }
 
-function loadRest() {
+function ready(index) {
+    return index === 0 ? wasm.podium_first_ready : later[0].exports.podium_play_ready;
+}
+
+function place(index, module) {
+    const part = later[index];
+    if (part.exports) return;
+    part.exports = new WebAssembly.Instance(module, given(index)).exports;
+    ready(index).value = 1;
+}
+
+function load(index) {
+    if (index > 0 && !later[index - 1].exports) load(index - 1);
+    const { url, following } = later[index];
     const request = new XMLHttpRequest();
     // Under an address of its own: a browser lets a second request for one address wait for the first,
     // which this worker would have to read.
-    request.open("GET", `${restUrl}?now`, false);
+    request.open("GET", `${url}?now`, false);
     request.responseType = "arraybuffer";
     request.send();
-    if (request.status !== 200) throw new Error(`${restUrl.pathname}: HTTP ${request.status}`);
-    placeRest(new WebAssembly.Module(request.response));
+    if (request.status !== 200) throw new Error(`${url.pathname}: HTTP ${request.status}`);
+    place(index, new WebAssembly.Module(request.response));
     // The same bytes need not arrive twice.
     following.abort();
 }
 
-export async function followRest() {
-    placeRest(await WebAssembly.compileStreaming(fetch(restUrl, { priority: "low", signal: following.signal })));
+export async function followParts() {
+    for (const [index, { url, following }] of later.entries()) {
+        // What fails to arrive, or came by force, is no reason not to ask for the next.
+        const module = await WebAssembly.compileStreaming(fetch(url, { priority: "low", signal: following.signal })).catch(() => undefined);
+        if (module && (index === 0 || later[index - 1].exports)) place(index, module);
+    }
 }

@@ -1,9 +1,15 @@
-// Divides the worker's WebAssembly in two: what the first screen runs, which is loaded first, and the
-// rest, which follows behind it. Both share memory, table and globals.
+// Divides the worker's WebAssembly in three: what the first screen runs, which is loaded first, what
+// playing the first experiment runs, and the rest; they follow in this order. All share memory, table
+// and globals.
 //
-// Each function of the rest that the first part can reach has a stub there: it sees to it that the rest
-// is in place and calls on through the table. So whatever the choice of functions is, the program is
-// the same; the choice is made by running what the first screen needs (`rehearse` in app/src/link.rs).
+// Each function of a later part that an earlier one can reach has a stub there: it sees to it that the
+// later part is in place and calls on through a table. So whatever the choice of functions is, the
+// program is the same; the choice is made by running what the page asks (`rehearse` in app/src/link.rs).
+//
+// A module is divided in two at a time: the worker, then what its first part left.
+//
+// A function goes with its part as a whole, so what a large one seldom needs must be one of its own:
+// `#[inline(never)]` in the core keeps the compiler from putting it back.
 
 import binaryen from "./editor/node_modules/binaryen/index.js";
 
@@ -11,14 +17,16 @@ const { Features } = binaryen;
 // What the build allows wasm-opt (www/index.html).
 const FEATURES = Features.BulkMemory | Features.BulkMemoryOpt | Features.NontrappingFPToInt | Features.SignExt | Features.MutableGlobals | Features.ReferenceTypes | Features.Multivalue;
 
-// Names of what the parts give each other. The glue has none of its own that begin so.
-const PREFIX = "podium_";
-/** The imports that the first part has beside the glue's: `load()` puts the rest in place. */
-export const LOADER = "podium";
-/** The first part's exports that the rest imports. */
-export const FIRST = "first";
-/** The global that says whether the rest is in place. */
-export const READY = `${PREFIX}ready`;
+// Names of what the parts give each other, for each division. The glue has none of its own that begin so.
+// `loader` is a part's import beside the glue's: its `load()` puts the next part in place, which the
+// global `${prefix}ready` then says. `part` is the name by which later parts import an earlier one's exports.
+const DIVISIONS = [
+  { prefix: "podium_first_", loader: "podium_play", part: "first" },
+  { prefix: "podium_play_", loader: "podium_rest", part: "play" },
+];
+const MARK = "podium_";
+// A function's name between parts: short, because there are thousands.
+const short = (number) => `$${number.toString(36)}`;
 
 function read(bytes) {
   const module = binaryen.readBinary(bytes);
@@ -26,12 +34,21 @@ function read(bytes) {
   return module;
 }
 
-// For bytes, as wasm-opt did with the whole: a part has less to keep.
+// For bytes. Not before the division: what is called in one place only would be put there, and what is
+// seldom needed would come with what always is.
 function small(module) {
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
   module.optimize();
   return write(module);
+}
+
+// With the names of functions, by which the next division knows them.
+function whole(module) {
+  binaryen.setDebugInfo(true);
+  const bytes = write(module);
+  binaryen.setDebugInfo(false);
+  return bytes;
 }
 
 function write(module) {
@@ -45,6 +62,9 @@ function each(count, at, info) {
   return Array.from({ length: count }, (_, index) => info(at(index)));
 }
 
+// What the glue's tool adds has no name but its place, which a division changes: it stays in the first part.
+const isNumber = (name) => /^\d+$/.test(name);
+
 function functionsOf(module) {
   return each(module.getNumFunctions(), (index) => module.getFunctionByIndex(index), binaryen.getFunctionInfo);
 }
@@ -54,7 +74,7 @@ export function instrument(bytes) {
   const module = read(bytes);
   const own = functionsOf(module).filter((known) => !known.module);
   own.forEach(({ name, body, results }, index) => {
-    const mark = `${PREFIX}${index}`;
+    const mark = `${MARK}${index}`;
     module.addGlobal(mark, binaryen.i32, true, module.i32.const(0));
     module.addGlobalExport(mark, mark);
     const marked = module.block(null, [module.global.set(mark, module.i32.const(1)), body], results);
@@ -65,32 +85,42 @@ export function instrument(bytes) {
 
 /** Which of the names an instrumented instance's exports mark. */
 export function touched(exports, names) {
-  return new Set(names.filter((_, index) => exports[`${PREFIX}${index}`].value));
+  return new Set(names.filter((_, index) => exports[`${MARK}${index}`].value));
 }
 
 /**
- * The two parts: { first, rest }. `wanted` has the names of the first part's functions; the export
- * `unwanted` goes, with what only it needs.
+ * The parts in the order in which they are loaded: one more than `wanted`, which has the names of the
+ * functions of each but the last. The export `unwanted` goes, with what only it needs.
  */
 export function split(bytes, wanted, unwanted) {
-  const belongs = (known) => !known.module && !known.name.startsWith(PREFIX) && !wanted.has(known.name);
-  const open = () => {
-    const module = read(bytes);
-    module.removeExport(unwanted);
-    return module;
-  };
-  const reached = stubsOf(open(), belongs);
-  const { rest, called } = restOf(open(), belongs, reached);
-  return { first: firstOf(open(), belongs, reached, called), rest };
+  const module = read(bytes);
+  module.removeExport(unwanted);
+  module.runPasses(["remove-unused-module-elements"]);
+  if (functionsOf(module).every(({ name }) => isNumber(name))) throw new Error("the worker has no names of functions");
+  let left = whole(module);
+  const parts = wanted.map((names, index) => {
+    const { first, rest } = divide(left, names, DIVISIONS[index]);
+    left = rest;
+    return first;
+  });
+  return [...parts, small(read(left))];
+}
+
+// What stays of a module, { first }, and what follows it, { rest }, with the names of its functions.
+function divide(bytes, wanted, division) {
+  const belongs = ({ module, name }) => !module && !name.startsWith(MARK) && !wanted.has(name) && !isNumber(name);
+  const reached = stubsOf(read(bytes), belongs, division);
+  const { rest, called } = restOf(read(bytes), belongs, reached, division);
+  return { first: firstOf(read(bytes), belongs, reached, called, division), rest };
 }
 
 // Names of the rest's functions that the first part can reach, in the order of their slots.
-function stubsOf(module, belongs) {
-  const slots = table(module, 0);
-  loader(module);
+function stubsOf(module, belongs, division) {
+  const slots = table(module, 0, division);
+  loader(module, division);
   for (const known of functionsOf(module)) {
-    if (belongs(known)) stub(module, known, slots, 0);
-    else if (!known.module) module.addFunctionExport(known.name, `${PREFIX}${known.name}`);
+    if (belongs(known)) stub(module, known, slots, 0, division);
+    else if (!known.module) module.addFunctionExport(known.name, `${division.prefix}${known.name}`);
   }
   module.runPasses(["remove-unused-module-elements"]);
   const names = functionsOf(module).filter(belongs).map(({ name }) => name);
@@ -99,37 +129,43 @@ function stubsOf(module, belongs) {
 }
 
 // The first part: everything but the bodies of the rest.
-function firstOf(module, belongs, reached, called) {
-  const slots = table(module, reached.length);
+function firstOf(module, belongs, reached, called, division) {
+  const { prefix } = division;
+  const slots = table(module, reached.length, division);
   module.addTableExport(slots, slots);
-  loader(module);
+  loader(module, division);
   const slotOf = new Map(reached.map((name, slot) => [name, slot]));
   for (const known of functionsOf(module).filter(belongs)) {
-    if (slotOf.has(known.name)) stub(module, known, slots, slotOf.get(known.name));
+    if (slotOf.has(known.name)) stub(module, known, slots, slotOf.get(known.name), division);
     else module.removeFunction(known.name);
   }
-  for (const name of called) module.addFunctionExport(name, `${PREFIX}f${name}`);
-  for (const { name, give } of shared(module)) give(`${PREFIX}${name}`);
+  called.forEach((name, number) => module.addFunctionExport(name, short(number)));
+  for (const { name, give } of shared(module, division)) give(`${prefix}${name}`);
   module.runPasses(["remove-unused-module-elements"]);
   return small(module);
 }
 
 // The rest, and the names of what it calls in the first part.
-function restOf(module, belongs, reached) {
+function restOf(module, belongs, reached, division) {
+  const { prefix, part } = division;
   for (const { name } of exportsOf(module)) module.removeExport(name);
   for (const { name } of segmentsOf(module)) module.removeElementSegment(name);
-  for (const known of functionsOf(module)) {
-    if (known.module || belongs(known)) continue;
-    module.removeFunction(known.name);
-    module.addFunctionImport(known.name, FIRST, `${PREFIX}f${known.name}`, known.params, known.results);
-  }
-  for (const { name, take } of shared(module)) take(`${PREFIX}${name}`);
-  const slots = table(module, reached.length);
+  const earlier = functionsOf(module).filter((known) => !known.module && !belongs(known));
+  for (const known of earlier) take(module, known, part, known.name);
+  for (const { name, take } of shared(module, division)) take(`${prefix}${name}`);
+  const slots = table(module, reached.length, division);
   module.addActiveElementSegment(slots, slots, reached, module.i32.const(0));
-  module.addTableImport(slots, FIRST, slots);
+  module.addTableImport(slots, part, slots);
   module.runPasses(["remove-memory-init", "remove-unused-module-elements"]);
-  const called = functionsOf(module).filter((known) => known.module === FIRST).map(({ name }) => name);
-  return { rest: small(module), called };
+  const called = functionsOf(module).filter((known) => known.module === part);
+  called.forEach((known, number) => take(module, known, part, short(number)));
+  return { rest: whole(module), called: called.map(({ name }) => name) };
+}
+
+// Has a function from another part.
+function take(module, { name, params, results }, part, as) {
+  module.removeFunction(name);
+  module.addFunctionImport(name, part, as, params, results);
 }
 
 const exportsOf = (module) => each(module.getNumExports(), (index) => module.getExportByIndex(index), binaryen.getExportInfo);
@@ -137,54 +173,56 @@ const segmentsOf = (module) => each(module.getNumElementSegments(), (index) => m
 const globalsOf = (module) => each(module.getNumGlobals(), (index) => module.getGlobalByIndex(index), binaryen.getGlobalInfo);
 const tablesOf = (module) => each(module.getNumTables(), (index) => module.getTableByIndex(index), binaryen.getTableInfo);
 
-// Memory, tables and the globals that change: each gives itself under a name or is taken by one.
-function shared(module) {
+// Memory, tables and the globals that change, which a module does not have from an earlier part: each
+// gives itself under a name or is taken by one.
+function shared(module, { part }) {
   const memory = module.getMemoryInfo();
-  const own = ({ name, module: from }) => !from && !name.startsWith(PREFIX);
+  const own = ({ name, module: from }) => !from && !name.startsWith(MARK);
   return [
-    {
+    ...[memory].filter((known) => !known.module).map(() => ({
       name: "memory",
       give: (name) => module.addMemoryExport(memory.name ?? "0", name),
-      take: (name) => module.addMemoryImport(memory.name ?? "0", FIRST, name),
-    },
+      take: (name) => module.addMemoryImport(memory.name ?? "0", part, name),
+    })),
     ...tablesOf(module).filter(own).map(({ name: inner }, index) => ({
       name: `table${index}`,
       give: (name) => module.addTableExport(inner, name),
-      take: (name) => module.addTableImport(inner, FIRST, name),
+      take: (name) => module.addTableImport(inner, part, name),
     })),
     ...globalsOf(module).filter((known) => own(known) && known.mutable).map(({ name: inner, type }, index) => ({
       name: `global${index}`,
       give: (name) => module.addGlobalExport(inner, name),
       take: (name) => {
         module.removeGlobal(inner);
-        module.addGlobalImport(inner, FIRST, name, type, true);
+        module.addGlobalImport(inner, part, name, type, true);
       },
     })),
   ];
 }
 
 // The table of the rest's functions that the first part can reach.
-function table(module, size) {
-  const name = `${PREFIX}slots`;
+function table(module, size, { prefix }) {
+  const name = `${prefix}slots`;
   module.addTable(name, size, size);
   return name;
 }
 
 // The function that every stub begins with: it sees to it that the rest is in place.
-function loader(module) {
-  module.addGlobal(READY, binaryen.i32, true, module.i32.const(0));
-  module.addGlobalExport(READY, READY);
-  module.addFunctionImport(`${PREFIX}load`, LOADER, "load", binaryen.none, binaryen.none);
-  const absent = module.i32.eqz(module.global.get(READY, binaryen.i32));
-  const load = module.call(`${PREFIX}load`, [], binaryen.none);
-  module.addFunction(`${PREFIX}see`, binaryen.none, binaryen.none, [], module.if(absent, load));
+function loader(module, { prefix, loader }) {
+  const ready = `${prefix}ready`;
+  module.addGlobal(ready, binaryen.i32, true, module.i32.const(0));
+  module.addGlobalExport(ready, ready);
+  module.addFunctionImport(`${prefix}load`, loader, "load", binaryen.none, binaryen.none);
+  const absent = module.i32.eqz(module.global.get(ready, binaryen.i32));
+  const load = module.call(`${prefix}load`, [], binaryen.none);
+  module.addFunction(`${prefix}see`, binaryen.none, binaryen.none, [], module.if(absent, load));
 }
 
-function stub(module, { name, params, results }, slots, slot) {
+function stub(module, { name, params, results }, slots, slot, { prefix }) {
   module.removeFunction(name);
   const types = binaryen.expandType(params);
   const given = types.map((type, index) => module.local.get(index, type));
   const onward = module.call_indirect(slots, module.i32.const(slot), given, params, results);
-  const see = module.call(`${PREFIX}see`, [], binaryen.none);
+  const see = module.call(`${prefix}see`, [], binaryen.none);
   module.addFunction(name, params, results, [], module.block(null, [see, onward], results));
 }

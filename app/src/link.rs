@@ -121,13 +121,14 @@ pub fn serve() -> Result<(), String> {
     post(&scope, &Reply::Ready { version: VERSION })
 }
 
-/// Does with an engine of its own what the page asks of one until its first fault has been dealt with.
-/// For the build: what runs here becomes the part of the worker that is loaded first
-/// (`www/split.mjs`). The global scope is a stand-in, whose clock moves with each look.
+/// Does with an engine of its own what the page asks of one for its first screen, or when it is `played`
+/// until its first fault has been dealt with. For the build: what runs here becomes the parts of the
+/// worker that are loaded first (`www/split.mjs`). The global scope is a stand-in, whose clock moves
+/// with each look.
 ///
 /// # Errors
 /// The stand-in's own words.
-pub fn rehearse() -> Result<(), String> {
+pub fn rehearse(played: bool) -> Result<(), String> {
     /// Slices of work: half a minute of simulated time after the example's fault.
     const SLICES: u32 = 300;
     let engine = Engine::new()?;
@@ -145,6 +146,9 @@ pub fn rehearse() -> Result<(), String> {
         }
     };
     work(2);
+    if !played {
+        return Ok(());
+    }
     tell(&Request::Run {
         speed_milli: 10_000,
     });

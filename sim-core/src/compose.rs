@@ -334,6 +334,7 @@ impl ComposePlane {
     }
 
     /// Without its host the project is gone.
+    #[inline(never)]
     pub fn machine_removed(&mut self, machine: MachineId, _ctx: &mut Context<'_>, _out: &mut Out) {
         if self.host == Some(machine) {
             self.host = None;
@@ -451,6 +452,7 @@ impl ComposePlane {
     ///
     /// # Errors
     /// Always: the sentence names the key.
+    #[inline(never)]
     pub fn set(&mut self, key: &str, _value: &str) -> Result<(), String> {
         Err(format!("unknown setting \"{key}\""))
     }

@@ -407,6 +407,7 @@ impl EngineHost {
         }
     }
 
+    #[inline(never)]
     fn edit(&mut self, revision: u32, file: File) -> Reply {
         let name = file.name.clone();
         if name == FAULTS {
@@ -505,6 +506,7 @@ impl EngineHost {
         });
     }
 
+    #[inline(never)]
     fn seek(&mut self, at: SimTime) {
         let at = at.min(self.length.max(self.session.history.tip()));
         if at < self.session.history.now() {
@@ -519,6 +521,7 @@ impl EngineHost {
         self.remainder = 0;
     }
 
+    #[inline(never)]
     fn step_forward(&mut self) {
         let noted = |session: &Session| {
             session
@@ -542,6 +545,7 @@ impl EngineHost {
         self.length = self.length.max(self.session.history.now());
     }
 
+    #[inline(never)]
     fn step_back(&mut self) {
         let now = self.session.history.now();
         let earlier = self
@@ -574,6 +578,7 @@ impl EngineHost {
     }
 
     /// The clock stands where it should, however it came there.
+    #[inline(never)]
     fn arrived(&mut self) {
         self.goal = self.session.history.now();
         self.seeking = false;

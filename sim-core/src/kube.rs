@@ -286,6 +286,7 @@ impl KubePlane {
     }
 
     /// A machine is taken away for good, and its node object with it.
+    #[inline(never)]
     pub fn machine_removed(
         &mut self,
         machine: MachineId,
@@ -328,6 +329,7 @@ impl KubePlane {
     }
 
     /// Gives rows to everything that was taken over from a live cluster.
+    #[inline(never)]
     pub fn thaw(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
         let mut turn = Turn {
             store: &mut self.store,
@@ -345,6 +347,7 @@ impl KubePlane {
     ///
     /// # Errors
     /// A sentence naming a word that is no loop's name.
+    #[inline(never)]
     pub fn switch(
         &mut self,
         on: bool,
@@ -362,6 +365,7 @@ impl KubePlane {
     ///
     /// # Errors
     /// A sentence when there are too many, or none of that name.
+    #[inline(never)]
     pub fn operate(
         &mut self,
         change: Result<std::sync::Arc<Operator>, &str>,
@@ -391,6 +395,7 @@ impl KubePlane {
     ///
     /// # Errors
     /// A sentence when the value is no quantity.
+    #[inline(never)]
     pub fn set_metric(&mut self, object: &str, metric: &str, value: &str) -> Result<(), String> {
         self.controllers.samples_mut().set(object, metric, value)
     }
@@ -419,6 +424,7 @@ impl KubePlane {
     ///
     /// # Errors
     /// A sentence when the flag is unknown or the value is not one for it.
+    #[inline(never)]
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         if self.scheduler.set(key, value)? || self.kubelets.set(key, value)? {
             return Ok(());
@@ -434,6 +440,7 @@ impl KubePlane {
     }
 
     /// A flag was changed: agents look at what follows, as they do when they start with it.
+    #[inline(never)]
     pub fn settings_changed(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
         let mut desk = Desk {
             store: &mut self.store,

@@ -357,6 +357,7 @@ impl SwarmPlane {
     }
 
     /// A machine is taken away for good: to the swarm it is a node that falls silent.
+    #[inline(never)]
     pub fn machine_removed(
         &mut self,
         machine: MachineId,
@@ -396,6 +397,7 @@ impl SwarmPlane {
     }
 
     /// Changes a setting of the cluster.
+    #[inline(never)]
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         self.settings.set(key, value)
     }

@@ -17,7 +17,7 @@ struct Budget {
 }
 
 /// The first part that owns a file counts it; the last owns what is left.
-const BUDGETS: [Budget; 9] = [
+const BUDGETS: [Budget; 10] = [
     Budget {
         part: "index.html",
         limit: 20 * KIB,
@@ -32,17 +32,21 @@ const BUDGETS: [Budget; 9] = [
     },
     Budget {
         part: "worker",
-        // The goal is 600 KiB. This is what the default experiment needs under three orchestrators
-        // (www/split.mjs), rounded up; a rise needs its reason here. The last: elections that feel their
-        // links, the kubelet's admission in upstream's order, and the text of upstream's roles.
-        limit: 985 * KIB,
-        owns: |file| file.starts_with("worker") && !is_rest(file),
+        // What the first screen of the default experiment runs (www/split.mjs).
+        limit: 600 * KIB,
+        owns: |file| file.starts_with("worker") && later_part(file).is_none(),
         first: true,
     },
     Budget {
+        part: "worker, to play",
+        limit: 300 * KIB,
+        owns: |file| later_part(file) == Some("play"),
+        first: false,
+    },
+    Budget {
         part: "worker, the rest",
-        limit: 1_120 * KIB,
-        owns: is_rest,
+        limit: 1_090 * KIB,
+        owns: |file| later_part(file) == Some("rest"),
         first: false,
     },
     Budget {
@@ -77,13 +81,10 @@ const BUDGETS: [Budget; 9] = [
     },
 ];
 
-// The goal is 1,229 KiB (1.2 MiB); above it by what the worker is too heavy, which now has slow and lossy
-// links for elections, leases and gossip and upstream's roles of components (9 KiB), by keys that
-// readers exchange and what a watch marks (8 KiB), and by the table, the filter, what is done with objects,
-// time from closer, notes, redo and branches that come back (27 KiB).
-const FIRST_SCREEN_LIMIT: u64 = 1_412 * KIB;
-// The goal is 2,048 KiB; above it for the same reasons.
-const EVERYTHING_LIMIT: u64 = 2_670 * KIB;
+const FIRST_SCREEN_LIMIT: u64 = 1_229 * KIB;
+// The goal is 2,048 KiB. Above it are kubectl and docker as the console has them and upstream's
+// validation, which the first screen does not wait for. A rise needs its reason here.
+const EVERYTHING_LIMIT: u64 = 2_545 * KIB;
 
 fn is_app(file: &str) -> bool {
     let code = [".js", ".mjs", ".wasm"]
@@ -94,9 +95,10 @@ fn is_app(file: &str) -> bool {
         .any(|start| file.starts_with(start))
 }
 
-/// The part of the worker that the first screen does not wait for.
-fn is_rest(file: &str) -> bool {
-    file.starts_with("worker") && file.ends_with("_rest.wasm")
+/// Which of the worker's parts that the first screen does not wait for a file is.
+fn later_part(file: &str) -> Option<&str> {
+    let (worker, part) = file.strip_suffix(".wasm")?.rsplit_once('_')?;
+    (worker.starts_with("worker") && part != "bg").then_some(part)
 }
 
 fn is_icon(file: &str) -> bool {
@@ -242,6 +244,7 @@ mod tests {
         assert_eq!(part_of("app-0123_bg.wasm"), "app");
         assert_eq!(part_of("app-0123.css"), "css");
         assert_eq!(part_of("worker-0123_bg.wasm"), "worker");
+        assert_eq!(part_of("worker-0123_play.wasm"), "worker, to play");
         assert_eq!(part_of("worker-0123_rest.wasm"), "worker, the rest");
         assert_eq!(part_of("vendor/editor-ABC.js"), "editor");
         assert_eq!(part_of("x.woff2"), "web fonts");

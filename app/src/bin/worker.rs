@@ -13,6 +13,6 @@ fn main() {
 /// # Errors
 /// The stand-in's own words.
 #[wasm_bindgen]
-pub fn rehearse() -> Result<(), String> {
-    app::link::rehearse()
+pub fn rehearse(played: bool) -> Result<(), String> {
+    app::link::rehearse(played)
 }

@@ -289,6 +289,7 @@ impl ComposePlane {
     }
 
     /// Begins a pull of images alone.
+    #[inline(never)]
     pub(crate) fn begin_pull(
         &mut self,
         images: &[Arc<str>],

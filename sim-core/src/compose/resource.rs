@@ -52,6 +52,7 @@ pub(crate) struct Birth<'a> {
 impl ComposePlane {
     /// `docker create`: name, networks and volumes are looked up first; nothing is left behind if
     /// one is wrong.
+    #[inline(never)]
     pub(crate) fn create_container(
         &mut self,
         name: &str,
@@ -378,6 +379,7 @@ impl ComposePlane {
     }
 
     /// An image made here. What its build would do is not modelled; it is there at once.
+    #[inline(never)]
     pub(crate) fn build(
         &mut self,
         image: &Arc<str>,
@@ -398,6 +400,7 @@ impl ComposePlane {
     }
 
     /// `docker image rm`: not while a container uses it.
+    #[inline(never)]
     pub(crate) fn remove_image(
         &mut self,
         image: &Arc<str>,

@@ -54,6 +54,7 @@ pub struct Faults {
 
 impl World {
     /// Injects a fault now or schedules it.
+    #[inline(never)]
     pub(super) fn inject(&mut self, spec: &FaultSpec) -> Answer {
         let number = self.list_fault(spec, FaultState::Scheduled);
         match spec.at {
@@ -87,6 +88,7 @@ impl World {
     }
 
     /// Ends one fault or all of them.
+    #[inline(never)]
     pub(super) fn heal(&mut self, number: Option<u32>) -> Answer {
         match number {
             Some(number) if (number as usize) >= self.faults.list.len() => {

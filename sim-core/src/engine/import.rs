@@ -136,6 +136,7 @@ fn stands(plane: &KubePlane) -> Vec<Stand> {
 impl World {
     /// A node that is taken over while the loops are off has a machine to look at and to send packets
     /// from; no agent runs there.
+    #[inline(never)]
     pub(super) fn stand_frozen(&mut self, request: &Request) {
         let Request::Load { object } = request else {
             return;
@@ -169,6 +170,7 @@ impl World {
 
     /// Adds a machine for each node that was taken over; those whose kubelet was not ready have no
     /// power.
+    #[inline(never)]
     pub(super) fn stand_for_nodes(&mut self, seq: Seq) {
         let found = self.kube().map_or_else(Vec::new, stands);
         for one in found {

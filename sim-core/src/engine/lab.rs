@@ -122,6 +122,7 @@ impl Lab {
     }
 
     /// Injects one fault into every world.
+    #[inline(never)]
     pub fn inject(&mut self, spec: &FaultSpec) -> Vec<(Orchestrator, Answer)> {
         self.input(&Input {
             only: None,

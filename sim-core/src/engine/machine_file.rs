@@ -14,6 +14,7 @@ use super::world::World;
 
 impl World {
     /// Carries out a write to a control group's file; a refusal is the kernel's own text.
+    #[inline(never)]
     pub(super) fn write_file(&mut self, wanted: &FileWrite) -> Answer {
         match self.try_write(wanted) {
             Ok(()) => Answer::Done,
@@ -22,6 +23,7 @@ impl World {
     }
 
     /// Changes a file of a machine's disk; a refusal is the kernel's own text.
+    #[inline(never)]
     pub(super) fn change_file(&mut self, wanted: &FileChange) -> Answer {
         let Some(machine) = self.machine(&wanted.machine) else {
             return Answer::Refused(Errno::NotFound.text().to_owned());
@@ -44,6 +46,7 @@ impl World {
     }
 
     /// Does something to the processes of a container.
+    #[inline(never)]
     pub(super) fn process_act(&mut self, container: ContainerId, act: &ProcessAct) -> Answer {
         let mut result = Ok(());
         self.on_substrate(|substrate, scope| {

@@ -617,6 +617,7 @@ impl World {
 
     /// Swarm's agents tell what their machine has when it changes; a kubelet tells when it starts,
     /// which is not modelled, and nobody asks on a single host.
+    #[inline(never)]
     fn change_machine(&mut self, seq: Seq, change: &MachineChange) -> Answer {
         let Some(machine) = self.machine(&change.name) else {
             return Answer::Refused(format!("there is no machine \"{}\"", change.name));

@@ -43,6 +43,7 @@ struct Known {
 
 impl EngineHost {
     /// What a line printed, with the names in it.
+    #[inline(never)]
     pub(super) fn printed(&self, line: String, output: Output) -> Printed {
         Printed {
             names: mentions(&self.session, &line, &output.stdout),
@@ -57,6 +58,7 @@ impl EngineHost {
     }
 
     /// What a `watch` line shows now; none: it is no such line.
+    #[inline(never)]
     pub(super) fn look(&self, line: &str) -> Option<Printed> {
         // Longer lines are the session's to refuse.
         if line.len() > MAX_CONSOLE_LINE {

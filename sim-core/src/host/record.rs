@@ -149,6 +149,7 @@ impl Record {
     }
 
     /// Follows the history to branch `current` of `count`, opened at `now_us` if it is new.
+    #[inline(never)]
     fn follow(&mut self, count: usize, current: usize, dropped: u32, now_us: u64) {
         while self.dropped < dropped && !self.branches.is_empty() {
             self.branches.remove(0);
@@ -210,6 +211,7 @@ impl EngineHost {
     }
 
     /// The record goes where the history is.
+    #[inline(never)]
     pub(super) fn follow(&mut self) {
         let history = &self.session.history;
         let (branches, current) = history.branches();
@@ -232,6 +234,7 @@ impl EngineHost {
     }
 
     /// Does the next act again if its time has come, or goes there. None: nothing is left to do.
+    #[inline(never)]
     pub(super) fn do_again(&mut self) -> Option<Vec<Reply>> {
         let goal = self.record.goal_us?;
         let due = self.record.pending.front().map(|act| act.at_us);
@@ -273,6 +276,7 @@ impl EngineHost {
     }
 
     /// Answers a question without changing anything.
+    #[inline(never)]
     pub(super) fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::Complete { file, offset } if is_script(&file.name) => {

@@ -28,6 +28,7 @@ type End = (SimTime, i32, bool);
 impl Substrate {
     /// Sends the stop signal, and SIGKILL after the grace. A later stop may shorten the time left,
     /// never lengthen it.
+    #[inline(never)]
     pub(super) fn stop(
         &mut self,
         container: ContainerId,
@@ -39,6 +40,7 @@ impl Substrate {
     }
 
     /// Sends SIGKILL.
+    #[inline(never)]
     pub(super) fn kill(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
         self.end_now(container, KILLED, scope);
     }

@@ -402,6 +402,7 @@ impl Substrate {
     }
 
     /// Runs a probe now and starts its timer anew.
+    #[inline(never)]
     pub(super) fn probe_now(&mut self, container: ContainerId, which: u8, scope: &mut Scope<'_>) {
         if self.containers.get(container).is_none() {
             return;

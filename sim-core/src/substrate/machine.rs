@@ -304,6 +304,7 @@ impl Substrate {
     }
 
     /// Power off. With `down_for`, the machine is turned on again after that time and boots.
+    #[inline(never)]
     pub(super) fn power_off(
         &mut self,
         machine: MachineId,
@@ -336,6 +337,7 @@ impl Substrate {
     }
 
     /// Turns a machine on that a crash turned off.
+    #[inline(never)]
     pub(super) fn power_on(&mut self, machine: MachineId, scope: &mut Scope<'_>) {
         let Some(row) = self.machines.get_mut(machine) else {
             return;
@@ -456,6 +458,7 @@ impl Substrate {
     }
 
     /// Turns a machine's clock by so many microseconds.
+    #[inline(never)]
     pub(super) fn turn_clock(&mut self, machine: MachineId, by: i64, scope: &mut Scope<'_>) {
         let ahead = self.clock_ahead(machine).saturating_add(by);
         if let Some(row) = self.machines.get_mut(machine) {

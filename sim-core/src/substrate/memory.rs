@@ -286,6 +286,7 @@ impl Substrate {
     }
 
     /// The kernel kills a container's processes for memory.
+    #[inline(never)]
     pub(super) fn oom_kill(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
         let Some(row) = self.containers.get(container) else {
             return;

@@ -231,6 +231,7 @@ impl Substrate {
     }
 
     /// Adds an image to a machine, or takes it away, without a registry.
+    #[inline(never)]
     pub(super) fn keep_image(
         &mut self,
         machine: MachineId,
@@ -289,6 +290,7 @@ impl Substrate {
         self.images.rows[number as usize].program.clone()
     }
 
+    #[inline(never)]
     pub(super) fn pull(
         &mut self,
         owner: Owner,

@@ -735,6 +735,7 @@ impl Substrate {
     }
 
     /// Forgets trees of a machine's disk that match.
+    #[inline(never)]
     pub(super) fn forget_trees(&mut self, machine: MachineId, gone: impl Fn(&Store) -> bool) {
         let Some(row) = self.machines.get_mut(machine) else {
             return;

@@ -51,6 +51,7 @@ impl Substrate {
         Stream::new(scope.seed, "substrate.runtime", row.stable_key, draw).jitter(span, JITTER)
     }
 
+    #[inline(never)]
     pub(super) fn create_sandbox(
         &mut self,
         owner: Owner,
@@ -126,6 +127,7 @@ impl Substrate {
     }
 
     /// Removes a sandbox with its owner's directories.
+    #[inline(never)]
     pub(super) fn give_up_sandbox(&mut self, sandbox: SandboxId) {
         if let Some(row) = self.sandboxes.get(sandbox) {
             let (machine, owner) = (row.machine, row.owner);
@@ -135,6 +137,7 @@ impl Substrate {
     }
 
     /// Forgets what an owner's sandbox had on a disk.
+    #[inline(never)]
     pub(super) fn forget_directories(&mut self, machine: MachineId, owner: Owner) {
         self.forget_trees(
             machine,
@@ -179,6 +182,7 @@ impl Substrate {
         self.sandboxes.remove(sandbox);
     }
 
+    #[inline(never)]
     pub(super) fn bind_port(
         &mut self,
         owner: Owner,
@@ -204,6 +208,7 @@ impl Substrate {
         }
     }
 
+    #[inline(never)]
     pub(super) fn start(
         &mut self,
         owner: Owner,
@@ -400,6 +405,7 @@ impl Substrate {
         });
     }
 
+    #[inline(never)]
     pub(super) fn remove_container(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
         let Some(row) = self.containers.get(container) else {
             return;

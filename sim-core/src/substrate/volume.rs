@@ -163,6 +163,7 @@ impl Substrate {
     }
 
     /// A disk over the network is deleted, wherever it lies.
+    #[inline(never)]
     pub(super) fn remove_remote(&mut self, name: &Arc<str>) {
         let store = Store::Remote(name.clone());
         if self.detached.contains_key(name) {

@@ -164,6 +164,7 @@ impl SwarmPlane {
     ///
     /// # Errors
     /// The daemon's text.
+    #[inline(never)]
     pub(crate) fn change_cluster(
         &mut self,
         change: &Change,

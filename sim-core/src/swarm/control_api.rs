@@ -343,6 +343,7 @@ impl SwarmPlane {
         Ok(Response::Id(text))
     }
 
+    #[inline(never)]
     fn update_service(
         &mut self,
         text: &str,
@@ -387,6 +388,7 @@ impl SwarmPlane {
         Ok(Response::Id(identity.text()))
     }
 
+    #[inline(never)]
     fn rollback_service(
         &mut self,
         text: &str,

@@ -166,6 +166,7 @@ impl SwarmPlane {
 
     /// Removes everything that carries the stack's label: services, secrets, configs, networks.
     /// Goes on after a failure.
+    #[inline(never)]
     pub fn remove_stack(
         &mut self,
         stack: &str,

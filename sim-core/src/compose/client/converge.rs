@@ -21,6 +21,7 @@ use super::{Operation, Phase, Stage};
 impl ComposePlane {
     /// Makes networks and volumes that are missing, and begins to stop what stands on networks that
     /// have changed.
+    #[inline(never)]
     pub(super) fn plan_resources(
         &mut self,
         operation: &mut Operation,
@@ -138,6 +139,7 @@ impl ComposePlane {
     }
 
     /// Makes networks anew once nothing runs on them.
+    #[inline(never)]
     pub(super) fn remake_networks(
         &mut self,
         operation: &mut Operation,
@@ -223,6 +225,7 @@ impl ComposePlane {
     }
 
     /// Goes on with every service whose dependencies are made.
+    #[inline(never)]
     pub(super) fn converge(
         &mut self,
         operation: &mut Operation,

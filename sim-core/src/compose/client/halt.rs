@@ -89,6 +89,7 @@ impl ComposePlane {
     }
 
     /// Begins `down` (with options) or `stop`.
+    #[inline(never)]
     pub(crate) fn begin_halt(
         &mut self,
         part: &Part,
@@ -163,6 +164,7 @@ impl ComposePlane {
     }
 
     /// Stops every service that nothing running depends on any more.
+    #[inline(never)]
     pub(super) fn halt_jobs(
         &mut self,
         operation: &mut Operation,
@@ -283,6 +285,7 @@ impl ComposePlane {
 
     /// Begins `start`: containers that are there, in start order, with the conditions of their
     /// dependencies.
+    #[inline(never)]
     pub(crate) fn begin_start_project(
         &mut self,
         part: &Part,
@@ -318,6 +321,7 @@ impl ComposePlane {
     }
 
     /// Begins `restart`: also of services that ask to be restarted with the named ones.
+    #[inline(never)]
     pub(crate) fn begin_restart(
         &mut self,
         part: &Part,
@@ -350,6 +354,7 @@ impl ComposePlane {
         self.enlist(operation, out)
     }
 
+    #[inline(never)]
     pub(super) fn restart_jobs(
         &mut self,
         operation: &mut Operation,

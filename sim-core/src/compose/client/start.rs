@@ -23,6 +23,7 @@ enum Verdict {
 
 impl ComposePlane {
     /// Starts every service whose dependencies hold.
+    #[inline(never)]
     pub(super) fn start_jobs(
         &mut self,
         number: u32,
@@ -354,6 +355,7 @@ impl ComposePlane {
 
     /// `--wait`: until every container runs, or is healthy where it has a check. One-shot services
     /// that others wait for are to end well. Source: `start.go` getDependencyCondition.
+    #[inline(never)]
     pub(super) fn wait_jobs(
         &mut self,
         number: u32,

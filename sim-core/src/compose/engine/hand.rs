@@ -54,6 +54,7 @@ impl ComposePlane {
         Response::Containers(ids.iter().map(name).collect())
     }
 
+    #[inline(never)]
     pub(crate) fn stop(
         &mut self,
         names: &[Arc<str>],
@@ -126,6 +127,7 @@ impl ComposePlane {
         false
     }
 
+    #[inline(never)]
     pub(crate) fn start(
         &mut self,
         names: &[Arc<str>],
@@ -153,6 +155,7 @@ impl ComposePlane {
         self.begin_start(id, out);
     }
 
+    #[inline(never)]
     pub(crate) fn restart(
         &mut self,
         names: &[Arc<str>],
@@ -168,6 +171,7 @@ impl ComposePlane {
         Ok(response)
     }
 
+    #[inline(never)]
     pub(crate) fn kill(
         &mut self,
         names: &[Arc<str>],
@@ -208,6 +212,7 @@ impl ComposePlane {
         Ok(response)
     }
 
+    #[inline(never)]
     pub(crate) fn remove(
         &mut self,
         names: &[Arc<str>],
@@ -239,6 +244,7 @@ impl ComposePlane {
     }
 
     /// `docker rename`.
+    #[inline(never)]
     pub(crate) fn rename(
         &mut self,
         container: &str,

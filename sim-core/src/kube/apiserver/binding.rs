@@ -8,6 +8,7 @@ use super::{ApiServer, Refusal, Response, eviction, known, note, read};
 
 impl ApiServer {
     /// POST to a pod's `binding`.
+    #[inline(never)]
     pub(super) fn bind(
         &mut self,
         namespace: &str,

@@ -13,6 +13,7 @@ use super::{ApiServer, BUILT_IN_NAMESPACES, Propagation, Refusal, Response, know
 
 impl ApiServer {
     /// DELETE.
+    #[inline(never)]
     pub(super) fn delete(
         &mut self,
         kind: &str,

@@ -32,6 +32,7 @@ const NOT_ALLOWED: [&str; 6] = [
 
 impl ApiServer {
     /// PUT to a pod's ephemeralcontainers subresource.
+    #[inline(never)]
     pub(super) fn add_ephemeral(
         &mut self,
         object: &Value,

@@ -25,6 +25,7 @@ const VIOLATED: &str = "Cannot evict pod as it would violate the pod's disruptio
 
 impl ApiServer {
     /// POST to a pod's `eviction`.
+    #[inline(never)]
     pub(super) fn evict(
         &mut self,
         namespace: &str,

@@ -24,6 +24,7 @@ const KEPT: [&str; 4] = [
 
 impl ApiServer {
     /// Takes an object over, in place of one of its name that has no row.
+    #[inline(never)]
     pub(super) fn load(
         &mut self,
         object: &Value,

@@ -21,6 +21,7 @@ const LISTS: [&str; 2] = ["initContainers", "containers"];
 
 impl ApiServer {
     /// PUT to a pod's resize subresource.
+    #[inline(never)]
     pub(super) fn resize(
         &mut self,
         object: &Value,

@@ -184,6 +184,7 @@ impl ApiServer {
     }
 
     /// PUT.
+    #[inline(never)]
     pub(super) fn update(
         &mut self,
         object: &Value,
@@ -252,6 +253,7 @@ impl ApiServer {
     }
 
     /// PUT to the status subresource: of the object only its status is written.
+    #[inline(never)]
     pub(super) fn update_status(
         &mut self,
         object: &Value,
@@ -442,6 +444,7 @@ impl ApiServer {
     }
 
     /// PUT to the scale subresource.
+    #[inline(never)]
     pub(super) fn scale(
         &mut self,
         kind: &str,

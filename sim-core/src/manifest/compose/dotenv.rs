@@ -5,6 +5,7 @@ use crate::manifest::compose::loaded::Variables;
 
 /// Reads the lines. Single quotes keep everything, double quotes and bare values are interpolated
 /// from `outer` and the lines before; lines that are no assignment are skipped.
+#[inline(never)]
 pub fn parse(text: &str, outer: &Variables) -> Variables {
     let mut found = Variables::new();
     for line in text.lines() {

@@ -96,6 +96,7 @@ fn grant_target(node: &Node, folder: &str) -> String {
 }
 
 /// `over` on top of `base`.
+#[inline(never)]
 pub fn merge(base: Node, over: Node, scribe: &Scribe) -> Node {
     let mut path = Vec::new();
     merge_at(base, over, &mut path, scribe)
@@ -357,6 +358,7 @@ fn assigned(node: &Node) -> String {
 }
 
 /// Removes what `!reset` marks, also where there was nothing to merge with.
+#[inline(never)]
 pub fn drop_resets(node: &mut Node) {
     match &mut node.value {
         NodeValue::Map(entries) => {

@@ -310,6 +310,7 @@ impl Substrate {
     }
 
     /// Sets what an agent asks for of a group that belongs to no sandbox.
+    #[inline(never)]
     pub fn set_level(&mut self, machine: MachineId, path: &'static str, settings: GroupSettings) {
         if let Some(row) = self.machines.get_mut(machine) {
             Arc::make_mut(&mut row.levels).insert(path, settings);

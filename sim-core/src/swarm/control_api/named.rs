@@ -29,6 +29,7 @@ impl SwarmPlane {
         self.store.networks.insert("ingress".into(), network);
     }
 
+    #[inline(never)]
     pub(super) fn create_named(
         &mut self,
         kind: Kind,
@@ -82,6 +83,7 @@ impl SwarmPlane {
         Ok(Response::Id(id))
     }
 
+    #[inline(never)]
     pub(super) fn remove_named(&mut self, kind: Kind, text: &str) -> Result<Response, Refusal> {
         let word = kind.word();
         let found = self

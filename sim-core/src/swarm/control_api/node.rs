@@ -8,6 +8,7 @@ use crate::swarm::{Event, SwarmPlane};
 use super::{Code, NodeChange, Refusal, Response, in_sequence};
 
 impl SwarmPlane {
+    #[inline(never)]
     pub(super) fn change_node(
         &mut self,
         text: &str,
@@ -68,6 +69,7 @@ impl SwarmPlane {
         Ok(Response::Id(identity.text()))
     }
 
+    #[inline(never)]
     pub(super) fn delete_node(
         &mut self,
         text: &str,

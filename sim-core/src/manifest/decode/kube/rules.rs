@@ -208,6 +208,7 @@ fn always(template: &Field<'_>, scribe: &Scribe) {
     }
 }
 
+#[inline(never)]
 fn stateful_set(spec: &Field<'_>, scribe: &Scribe) {
     let policy = spec.peek("podManagementPolicy");
     match text(&policy) {
@@ -257,6 +258,7 @@ fn stateful_set(spec: &Field<'_>, scribe: &Scribe) {
     template(spec, "statefulset", scribe);
 }
 
+#[inline(never)]
 fn daemon_set(spec: &Field<'_>, scribe: &Scribe) {
     template(spec, "daemonset", scribe);
     for key in ["minReadySeconds", "revisionHistoryLimit"] {
@@ -287,6 +289,7 @@ fn daemon_set(spec: &Field<'_>, scribe: &Scribe) {
     }
 }
 
+#[inline(never)]
 fn controller(spec: &Field<'_>, scribe: &Scribe) {
     for key in ["replicas", "minReadySeconds"] {
         natural(&spec.peek(key), scribe);

@@ -10,6 +10,7 @@ const WINDOW_MAX: i64 = 3_600;
 const PERIOD_MAX: i64 = 1_800;
 
 /// `spec` of a HorizontalPodAutoscaler.
+#[inline(never)]
 pub fn check(spec: &Field<'_>, scribe: &Scribe) {
     let (least, most) = (spec.peek("minReplicas"), spec.peek("maxReplicas"));
     if let Some(found) = number(&least).filter(|found| *found < 1) {

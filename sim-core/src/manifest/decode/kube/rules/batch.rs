@@ -12,6 +12,7 @@ const PARALLELISM_MAX: i64 = 100_000;
 const CRON_NAME_MAX: usize = 52;
 
 /// `spec` of a Job.
+#[inline(never)]
 pub fn job(spec: &Field<'_>, scribe: &Scribe) {
     if !spec.exists() {
         fault::required(scribe, spec, "");
@@ -111,6 +112,7 @@ fn job_spec(spec: &Field<'_>, scribe: &Scribe) {
 }
 
 /// A CronJob.
+#[inline(never)]
 pub fn cron_job(object: &Field<'_>, scribe: &Scribe) {
     let name = object.peek("metadata").peek("name");
     if text(&name).len() > CRON_NAME_MAX {

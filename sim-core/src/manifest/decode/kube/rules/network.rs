@@ -13,6 +13,7 @@ const CIDR: &str = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/
 const PORT: &str = "must be between 1 and 65535, inclusive";
 
 /// `spec` of a NetworkPolicy.
+#[inline(never)]
 pub fn policy(spec: &Field<'_>, scribe: &Scribe) {
     for (rules, peers) in [("ingress", "from"), ("egress", "to")] {
         for rule in items(&spec.peek(rules)) {

@@ -13,6 +13,7 @@ use super::{items, needed, number, one_of, shown, text};
 const WILDCARD: &str = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
 /// `spec` of a PodDisruptionBudget.
+#[inline(never)]
 pub fn budget(spec: &Field<'_>, scribe: &Scribe) {
     let (least, most) = (spec.peek("minAvailable"), spec.peek("maxUnavailable"));
     if least.exists() && most.exists() {
@@ -83,6 +84,7 @@ fn amounts<'n>(field: &Field<'n>) -> Vec<(String, Field<'n>, Option<Quantity>)> 
 }
 
 /// `spec` of a LimitRange.
+#[inline(never)]
 pub fn limit_range(spec: &Field<'_>, scribe: &Scribe) {
     let mut seen: Vec<&str> = Vec::new();
     for limit in items(&spec.peek("limits")) {
@@ -197,6 +199,7 @@ const QUOTA_NAMES: [&str; 22] = [
 ];
 
 /// `spec` of a ResourceQuota.
+#[inline(never)]
 pub fn quota(spec: &Field<'_>, scribe: &Scribe) {
     for (resource, at, amount) in amounts(&spec.peek("hard")) {
         let is_known = resource.contains('/')
@@ -243,6 +246,7 @@ pub fn quota(spec: &Field<'_>, scribe: &Scribe) {
 const PRIORITY_MAX: i64 = 1_000_000_000;
 
 /// A PriorityClass.
+#[inline(never)]
 pub fn priority_class(object: &Field<'_>, scribe: &Scribe) {
     let (value, own) = (object.peek("value"), object.peek("metadata").peek("name"));
     if text(&own).starts_with("system-")
@@ -280,6 +284,7 @@ const MODES: [&str; 4] = [
 ];
 
 /// `spec` of a PersistentVolumeClaim.
+#[inline(never)]
 pub fn claim(spec: &Field<'_>, scribe: &Scribe) {
     let modes = spec.peek("accessModes");
     if items(&modes).is_empty() {
@@ -317,6 +322,7 @@ pub fn claim(spec: &Field<'_>, scribe: &Scribe) {
 }
 
 /// `spec` of a PersistentVolume.
+#[inline(never)]
 pub fn volume(spec: &Field<'_>, scribe: &Scribe) {
     let modes = spec.peek("accessModes");
     if items(&modes).is_empty() {
@@ -383,6 +389,7 @@ pub fn volume(spec: &Field<'_>, scribe: &Scribe) {
 }
 
 /// A StorageClass.
+#[inline(never)]
 pub fn storage_class(object: &Field<'_>, scribe: &Scribe) {
     needed(&object.peek("provisioner"), "", scribe);
     one_of(&object.peek("reclaimPolicy"), &["Delete", "Retain"], scribe);
@@ -394,6 +401,7 @@ pub fn storage_class(object: &Field<'_>, scribe: &Scribe) {
 }
 
 /// `spec` of an Ingress.
+#[inline(never)]
 pub fn ingress(spec: &Field<'_>, scribe: &Scribe) {
     let (rules, default) = (spec.peek("rules"), spec.peek("defaultBackend"));
     if items(&rules).is_empty() && !default.exists() {
@@ -510,6 +518,7 @@ fn backend(backend: &Field<'_>, scribe: &Scribe) {
 }
 
 /// A RoleBinding or ClusterRoleBinding.
+#[inline(never)]
 pub fn binding(object: &Field<'_>, scribe: &Scribe) {
     let role = object.peek("roleRef");
     one_of(&role.peek("kind"), &["ClusterRole", "Role"], scribe);
@@ -534,6 +543,7 @@ pub fn binding(object: &Field<'_>, scribe: &Scribe) {
 }
 
 /// A Role or ClusterRole.
+#[inline(never)]
 pub fn role(object: &Field<'_>, namespaced: bool, scribe: &Scribe) {
     for rule in items(&object.peek("rules")) {
         let filled = |key: &str| !items(&rule.peek(key)).is_empty();

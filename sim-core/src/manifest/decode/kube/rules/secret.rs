@@ -7,6 +7,7 @@ use super::super::fault;
 use super::text;
 
 /// Checks that a Secret holds what its type says.
+#[inline(never)]
 pub fn check(object: &Field<'_>, scribe: &Scribe) {
     let has = |key: &str| {
         ["data", "stringData"]
