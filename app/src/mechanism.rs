@@ -33,6 +33,10 @@ pub fn chinese(sentence: &str) -> Option<String> {
             step(reaction)?
         ));
     }
+    if let Some(rest) = sentence.strip_prefix("served as before since ") {
+        let (time, long) = rest.split_once(", which counts when it has lasted ")?;
+        return Some(format!("自 {time} 起已恢復原有服務，持續 {long} 才算數"));
+    }
     if let Some(rest) = sentence.strip_prefix("converged at ") {
         return Some(format!(
             "{} 時收斂，沒有故障",
@@ -114,6 +118,7 @@ mod tests {
             "nothing has reacted to the fault by 1m20s (3 of 4 machines up)",
             "nothing reacted to the fault (0 of 1 machines up); nothing is scheduled that could",
             "not served as before by 1m20s; the last reaction was swarm.agent ran task/app_queue.1 at 1m15.799s",
+            "served as before since 7m2.5s, which counts when it has lasted 30s",
             "converged at 12s without faults",
             "not converged at 1s: 3 unmet",
         ] {

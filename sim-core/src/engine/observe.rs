@@ -430,6 +430,11 @@ impl Observer {
         (baseline.confirmed || now.since(at) >= RECOVERED_FOR).then_some((at, seq))
     }
 
+    /// Since when users have been served as before the fault, however short a time it has lasted.
+    pub fn served_since(&self, outcome: &Outcome) -> Option<SimTime> {
+        self.baselines[outcome.baseline].since.map(|(at, _)| at)
+    }
+
     fn judge_service(&mut self, world: &World, seq: Seq) {
         let open = |baseline: &Baseline| !baseline.confirmed;
         if !self.baselines.iter().any(open) {

@@ -4,7 +4,7 @@ use crate::base::time::SimDuration;
 use crate::des::queue::Seq;
 
 use super::fault::FaultState;
-use super::observe::Outcome;
+use super::observe::{Outcome, RECOVERED_FOR};
 use super::trace::{Entry, detail_text, line, subject_text};
 use super::world::World;
 
@@ -48,7 +48,12 @@ pub fn why_text(world: &World, chain: &[Entry]) -> String {
 pub fn mechanism(world: &World, outcome: &Outcome) -> String {
     match world.observer.recovered(outcome, world.now) {
         Some((at, seq)) => recovered(world, outcome, seq, at.since(outcome.began)),
-        None => unrecovered(world, outcome),
+        None => match world.observer.served_since(outcome) {
+            Some(at) if at > outcome.began => format!(
+                "served as before since {at}, which counts when it has lasted {RECOVERED_FOR}"
+            ),
+            _ => unrecovered(world, outcome),
+        },
     }
 }
 

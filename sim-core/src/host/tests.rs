@@ -488,6 +488,40 @@ fn a_scenario_has_a_picture_of_its_own_run() {
 }
 
 #[test]
+fn service_that_is_back_counts_when_it_has_lasted() {
+    let mut host = loaded();
+    let mut told: Vec<&str> = Vec::new();
+    let mut began = Vec::new();
+    for seconds in 60..=130 {
+        let frame = at(&mut host, seconds);
+        let swarm = frame
+            .worlds
+            .iter()
+            .find(|world| world.orchestrator == "swarm");
+        let sentence = &swarm.expect("all three run").mechanism;
+        let form = ["nothing has", "not served", "served as before since"]
+            .into_iter()
+            .find(|form| sentence.starts_with(form))
+            .unwrap_or("over");
+        if told.last() != Some(&form) {
+            told.push(form);
+            began.push(seconds);
+        }
+    }
+    assert_eq!(
+        told,
+        [
+            "nothing has",
+            "not served",
+            "served as before since",
+            "over"
+        ]
+    );
+    // Looks are whole seconds.
+    assert!((30..=31).contains(&(began[3] - began[2])), "{began:?}");
+}
+
+#[test]
 fn a_branch_is_told_without_leaving_the_present() {
     let mut host = loaded();
     let future = at(&mut host, 100).hash;
