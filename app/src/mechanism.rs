@@ -37,6 +37,9 @@ pub fn chinese(sentence: &str) -> Option<String> {
         let (time, long) = rest.split_once(", which counts when it has lasted ")?;
         return Some(format!("自 {time} 起已恢復原有服務，持續 {long} 才算數"));
     }
+    if let Some(time) = sentence.strip_prefix("nothing was asked for by ") {
+        return Some(format!("到 {time} 為止還沒有要求任何東西"));
+    }
     if let Some(rest) = sentence.strip_prefix("converged at ") {
         return Some(format!(
             "{} 時收斂，沒有故障",
@@ -119,6 +122,7 @@ mod tests {
             "nothing reacted to the fault (0 of 1 machines up); nothing is scheduled that could",
             "not served as before by 1m20s; the last reaction was swarm.agent ran task/app_queue.1 at 1m15.799s",
             "served as before since 7m2.5s, which counts when it has lasted 30s",
+            "nothing was asked for by 0s",
             "converged at 12s without faults",
             "not converged at 1s: 3 unmet",
         ] {

@@ -118,12 +118,6 @@ fn Plane(props: &PlaneProps) -> Html {
             None => (Language::English, world.mechanism.clone()),
         },
     };
-    // Before anything was asked for, nothing has been reached either.
-    let said = if world.converged && world.mechanism.starts_with("not converged") {
-        String::new()
-    } else {
-        said
-    };
     let title = format!("plane-{orchestrator}-title");
     html! {
         <section class={format!("plane plane-{orchestrator}")} aria-labelledby={title.clone()} data-testid={format!("plane-{orchestrator}")}>

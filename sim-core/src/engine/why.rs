@@ -164,6 +164,7 @@ pub fn run_mechanism(world: &World) -> String {
     }
     match world.observer.converged_at {
         Some(at) => format!("converged at {at} without faults"),
+        None if world.unmet() == 0 => format!("nothing was asked for by {}", world.now),
         None => format!("not converged at {}: {} unmet", world.now, world.unmet()),
     }
 }

@@ -24,7 +24,7 @@ use super::kinds::{self, Kind};
 use super::settings::Settings;
 use super::store::Store;
 use super::store::document::{Document, DocumentKey, RowReference};
-use super::store::events::EventRow;
+use super::store::events::{EventRow, NewEvent};
 use super::template::TemplateId;
 
 /// The API server's data at one instant, as a client reads it.
@@ -448,11 +448,14 @@ impl View<'_> {
             ("kind", event.kind.into()),
             ("name", name.as_str().into()),
             ("namespace", text_or_null(namespace)),
+            (
+                "resourceVersion",
+                event
+                    .series
+                    .map_or(Value::Null, |series| series.revision.to_string().into()),
+            ),
+            ("uid", self.uid_of_event(event, namespace, &name)),
         ]);
-        let host = event
-            .host
-            .map_or(Value::Null, |host| self.symbols.text(host).into());
-        let source = object([("component", event.component.into()), ("host", host)]);
         let metadata = object([
             ("creationTimestamp", time(row.first)),
             ("name", own_name.as_str().into()),
@@ -470,28 +473,66 @@ impl View<'_> {
                 .into(),
             ),
         ]);
-        object([
+        let instance = event.host.map_or("", |host| self.symbols.text(host));
+        let kind = if event.warning { "Warning" } else { "Normal" };
+        let (count, last) = row.told(self.now);
+        let mut value = object([
             ("apiVersion", "v1".into()),
             ("kind", "Event".into()),
             ("metadata", metadata),
-            ("count", Value::Int(row.count.into())),
             ("eventTime", Value::Null),
-            ("firstTimestamp", clock(row.first)),
+            ("firstTimestamp", Value::Null),
             ("involvedObject", involved),
-            ("lastTimestamp", clock(row.last)),
+            ("lastTimestamp", Value::Null),
             ("message", event.message.text(self.symbols).into()),
             ("reason", event.reason.into()),
             ("reportingComponent", event.component.into()),
-            (
-                "reportingInstance",
-                event.host.map_or("", |host| self.symbols.text(host)).into(),
-            ),
-            ("source", source),
-            (
-                "type",
-                if event.warning { "Warning" } else { "Normal" }.into(),
-            ),
-        ])
+            ("reportingInstance", instance.into()),
+            ("source", Value::map()),
+            ("type", kind.into()),
+        ]);
+        if let Some(series) = event.series {
+            value.set("action", series.action.into());
+            value.set("eventTime", row.first.rfc3339_micros().into());
+            value.set("reportingInstance", event.component.into());
+            if count > 1 {
+                value.set_path(&["series", "count"], Value::Int(count.into()));
+                value.set_path(
+                    &["series", "lastObservedTime"],
+                    last.rfc3339_micros().into(),
+                );
+            }
+        } else {
+            value.set("count", Value::Int(count.into()));
+            value.set("firstTimestamp", clock(row.first));
+            value.set("lastTimestamp", clock(last));
+            value.set_path(&["source", "component"], event.component.into());
+            if !instance.is_empty() {
+                value.set_path(&["source", "host"], instance.into());
+            }
+        }
+        value
+    }
+
+    /// The uid of the pod that an event is about.
+    fn uid_of_event(&self, event: &NewEvent, namespace: &str, name: &str) -> Value {
+        if event.kind != "Pod" {
+            return Value::Null;
+        }
+        let pod = self.store.pod_named(namespace, name, self.symbols);
+        let given = pod
+            .filter(|pod| {
+                let row = self.store.pod(*pod);
+                row.is_some_and(|row| row.created_s == event.created_s)
+            })
+            .and_then(|pod| self.store.pod_details(pod).uid.clone());
+        given.map_or_else(
+            || {
+                let created = u64::from(event.created_s);
+                uid_text(uid(self.seed, "pods", namespace, name, created)).into()
+            },
+            Value::String,
+        )
     }
 
     /// Namespace of a template's pods.

@@ -55,8 +55,9 @@ use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::limiter::Limiter;
+use super::rows::pod::PodRow;
 use super::rows::{NodeId, PodId};
-use super::store::events::{Message, NewEvent};
+use super::store::events::{Isomorphic, Message, NewEvent};
 use super::store::{Change, Store};
 use super::template::{PodTemplate, TemplateId};
 
@@ -353,25 +354,30 @@ fn notice(verb: &'static str, name: Name, detail: Detail, rule: Option<Rule>) ->
     }
 }
 
+/// Tells of a pod as it was when it was tried.
 fn record(
     store: &mut Store,
-    namespace: Symbol,
-    name: Name,
+    row: &PodRow,
     warning: bool,
-    reason: &'static str,
+    (reason, action): (&'static str, &'static str),
     message: Message,
     now: SimTime,
 ) {
     let event = NewEvent {
         kind: "Pod",
-        namespace,
-        name,
+        namespace: store.template(row.template).namespace,
+        name: row.name,
         warning,
         reason,
         message,
         component: SCHEDULER_NAME,
         host: None,
         container: None,
+        created_s: row.created_s,
+        series: Some(Isomorphic {
+            action,
+            revision: row.revision,
+        }),
     };
     store.record(event, now);
 }

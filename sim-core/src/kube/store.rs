@@ -277,14 +277,10 @@ impl Store {
         &self.events
     }
 
-    /// Records an Event object; a repetition counts.
-    pub fn record(&mut self, mut event: events::NewEvent, now: SimTime) -> bool {
-        if !self.events.correlate(&mut event, now) {
-            return false;
-        }
-        let revision = self.revision.bump();
-        self.events.record(event, now, revision);
-        true
+    /// Records an Event object; a repetition counts. Returns whether the API server is told of it now:
+    /// what comes too often is kept back.
+    pub fn record(&mut self, event: events::NewEvent, now: SimTime) -> bool {
+        self.events.record(event, now, &mut self.revision)
     }
 
     /// Takes a number for a write outside the rows.

@@ -79,7 +79,7 @@ impl Turn<'_, '_> {
         });
     }
 
-    /// Records a Normal Event object.
+    /// Records a Normal Event object. Returns whether the API server is told of it now.
     pub fn normal(
         &mut self,
         object: (&'static str, Symbol, Name),
@@ -109,6 +109,18 @@ impl Turn<'_, '_> {
         message: Message,
         warning: bool,
     ) -> bool {
+        let created_s = match kind {
+            "Pod" => {
+                let (namespace, name) = (
+                    self.ctx.symbols.text(namespace),
+                    name.text(self.ctx.symbols),
+                );
+                let pod = self.store.pod_named(namespace, &name, self.ctx.symbols);
+                let row = pod.and_then(|pod| self.store.pod(pod));
+                row.map_or(0, |row| row.created_s)
+            }
+            _ => 0,
+        };
         let event = NewEvent {
             kind,
             namespace,
@@ -119,6 +131,8 @@ impl Turn<'_, '_> {
             component,
             host: None,
             container: None,
+            created_s,
+            series: None,
         };
         self.store.record(event, self.ctx.now)
     }

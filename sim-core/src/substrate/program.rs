@@ -10,7 +10,7 @@ use crate::base::time::SimDuration;
 
 use super::catalogue;
 use super::order::{ContainerSpec, ProbeAction};
-use super::script::{Script, Status, Word, with_variables};
+use super::script::{Script, Status, Word};
 
 /// What the process does when nobody disturbs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -220,20 +220,7 @@ impl Behaviour {
                 .map(AsRef::as_ref)
                 .collect()
         };
-        let value = |name: &str| {
-            let mut known = spec.environment.iter();
-            let found = known.find(|(known, _)| **known == *name);
-            found.map(|(_, value)| value.clone())
-        };
-        let text = words
-            .get(2)
-            .filter(|text| !spec.environment.is_empty() && text.contains('$'))
-            .map(|text| with_variables(text, &value));
-        let mut known = words.clone();
-        if let Some(text) = &text {
-            known[2] = text;
-        }
-        let script = Script::of_command(&known);
+        let script = Script::of_command(&words, &spec.environment);
         if script.needs_shell && !program.shell {
             behaviour.start_failure = Some(127);
             return behaviour;
@@ -435,7 +422,7 @@ impl Behaviour {
         hung: bool,
     ) -> Option<(SimDuration, i32)> {
         let words: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
-        let script = Script::of_command(&words);
+        let script = Script::of_command(&words, &[]);
         if script.needs_shell && !self.shell {
             return Some((EXEC_PROBE, 127));
         }

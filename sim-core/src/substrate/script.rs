@@ -1,9 +1,10 @@
 //! The little of a shell that health checks and sample commands use.
 //!
-//! Understood: words and quotes, `;`, newline, `&&`, `||`, `sh -c`, `exec`, redirection into a file,
-//! and the commands `sleep`, `exit`, `true`, `false`, `echo`, `printf`, `touch`, `rm`, `cat`, `ls`,
-//! `test`, `[`, `tail -f`, `stress`, endless loops. Every other command stands for the image's own
-//! program (as a process) or for a client that asks it (as a health check).
+//! Understood: words and quotes, the container's variables, `;`, newline, `&&`, `||`, `if` over what
+//! `test` compares, `sh -c`, `exec`, redirection into a file, and the commands `sleep`, `exit`, `true`,
+//! `false`, `echo`, `printf`, `touch`, `rm`, `cat`, `ls`, `test`, `[`, `tail -f`, `stress`, endless
+//! loops. Every other command stands for the image's own program (as a process) or for a client that
+//! asks it (as a health check).
 
 use std::sync::Arc;
 
@@ -89,12 +90,12 @@ pub struct Script {
 }
 
 impl Script {
-    /// Takes a command apart; an empty one is the image's own program.
-    pub fn of_command(words: &[&str]) -> Self {
+    /// Takes a command apart; an empty one is the image's own program. A shell knows these variables.
+    pub fn of_command(words: &[&str], environment: &[(Arc<str>, Arc<str>)]) -> Self {
         let base = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
         let first = words.first().map(|word| base(word)).unwrap_or_default();
         if matches!(first.as_str(), "tini" | "dumb-init" | "--") {
-            return Self::of_command(&words[1..]);
+            return Self::of_command(&words[1..], environment);
         }
         let is_shell = matches!(first.as_str(), "sh" | "bash" | "ash" | "dash");
         if is_shell
@@ -104,7 +105,7 @@ impl Script {
         {
             let text = words.get(2).copied().unwrap_or_default();
             return Self {
-                commands: parse(text),
+                commands: parse(text, environment),
                 needs_shell: true,
             };
         }
@@ -136,46 +137,32 @@ impl Script {
     }
 }
 
-/// The text of a `sh -c` with the values of known variables: `$NAME`, `${NAME}`, `${NAME:-other}`. What
-/// the script sets by itself is not known, and stays.
-pub fn with_variables(text: &str, value: &dyn Fn(&str) -> Option<Arc<str>>) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    let mut quoted = false;
-    while let Some(at) = rest.find(['$', '\'', '\\']) {
-        out.push_str(&rest[..at]);
-        let sign = &rest[at..=at];
-        rest = &rest[at + 1..];
-        out.push_str(sign);
-        if sign == "'" {
-            quoted = !quoted;
-        } else if sign == "\\" && !quoted {
-            let next = rest.chars().next();
-            out.extend(next);
-            rest = &rest[next.map_or(0, char::len_utf8)..];
-        } else if sign == "$" && !quoted {
-            let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-            let (name, other, end) = match rest.strip_prefix('{').and_then(|it| it.split_once('}'))
-            {
-                Some((inner, end)) => match inner.split_once(":-") {
-                    Some((name, other)) => (name, Some(other), end),
-                    None => (inner, None, end),
-                },
-                None => {
-                    let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
-                    (&rest[..length], None, &rest[length..])
-                }
-            };
-            let found = value(name).or_else(|| other.map(Arc::from));
-            if let Some(found) = found.filter(|_| !name.is_empty()) {
-                out.pop();
-                out.push_str(&found);
-                rest = end;
+/// The value of the variable whose name follows a `$`, and what follows it: `NAME`, `{NAME}`,
+/// `{NAME:-other}`. None: what the script sets by itself is not known, and stays as it is written.
+fn variable<'t>(
+    rest: &'t str,
+    environment: &'t [(Arc<str>, Arc<str>)],
+) -> Option<(&'t str, &'t str)> {
+    let (name, other, after) = match rest.strip_prefix('{') {
+        Some(inner) => {
+            let (inner, after) = inner.split_once('}')?;
+            match inner.split_once(":-") {
+                Some((name, other)) => (name, Some(other), after),
+                None => (inner, None, after),
             }
         }
-    }
-    out.push_str(rest);
-    out
+        None => {
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+            let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+            (&rest[..length], None, &rest[length..])
+        }
+    };
+    let mut known = environment.iter();
+    let found = known.find(|(known, _)| **known == *name);
+    let value = found
+        .map(|(_, value)| &**value)
+        .filter(|value| other.is_none() || !value.is_empty());
+    Some((value.or(other)?, after))
 }
 
 /// How a comparison of `test` ends; none: it is about a file, or not known.
@@ -210,14 +197,47 @@ fn compared(words: &[String]) -> Option<i32> {
     Some(i32::from(!holds))
 }
 
+/// Whether the condition of an `if` holds; none: not known.
+fn holds(words: &[String]) -> Option<bool> {
+    match words {
+        [first, rest @ ..] if first == "[" || first == "test" => {
+            compared(rest).map(|code| code == 0)
+        }
+        [only] if only == "true" || only == "false" => Some(only == "true"),
+        _ => None,
+    }
+}
+
+/// An `if` that is open.
+struct Branches {
+    /// Whether the commands that are being read run; none: not known.
+    run: Option<bool>,
+    /// Whether some of its branches ran.
+    ran: bool,
+}
+
+impl Branches {
+    /// The next branch begins.
+    fn next(&mut self, holds: Option<bool>) {
+        self.run = match self.run {
+            None => None,
+            Some(_) if self.ran => Some(false),
+            Some(_) => holds,
+        };
+        self.ran |= self.run == Some(true);
+    }
+}
+
 /// Parses the text of a `sh -c`.
-fn parse(text: &str) -> Vec<Command> {
+fn parse(text: &str, environment: &[(Arc<str>, Arc<str>)]) -> Vec<Command> {
     let mut commands = Vec::new();
     let mut joint = Joint::Always;
     let mut words: Vec<String> = Vec::new();
-    // For each `if` that is open: whether the branch that is read is taken; none: not known.
-    let mut branches: Vec<Option<bool>> = Vec::new();
-    for token in tokens(text).into_iter().chain([Token::Semicolon]) {
+    let mut open: Vec<Branches> = Vec::new();
+    for token in tokens(text, environment)
+        .into_iter()
+        .chain([Token::Semicolon])
+    {
         let next = match token {
             Token::Word(word) => {
                 words.push(word);
@@ -228,37 +248,30 @@ fn parse(text: &str) -> Vec<Command> {
             Token::Or => Joint::Or,
         };
         let mut own: &[String] = &words;
-        match own.first().map(String::as_str) {
-            Some("if") if branches.len() < COMMANDS_MAX => {
-                own = &own[1..];
-                let code = match own {
-                    [first, rest @ ..] if first == "[" || first == "test" => compared(rest),
-                    [first] if first == "true" || first == "false" => {
-                        Some(i32::from(first == "false"))
+        // What a word of the language begins may begin with the next: `then if …`.
+        while let Some(word) = own.first() {
+            let known = holds(&own[1..]);
+            match word.as_str() {
+                "if" if open.len() < COMMANDS_MAX => open.push(Branches {
+                    run: known,
+                    ran: known == Some(true),
+                }),
+                "elif" | "else" => {
+                    let next = if word == "else" { Some(true) } else { known };
+                    if let Some(branches) = open.last_mut() {
+                        branches.next(next);
                     }
-                    _ => None,
-                };
-                branches.push(code.map(|code| code == 0));
-                if code.is_some() {
-                    words.clear();
-                    joint = next;
-                    continue;
                 }
+                "fi" => drop(open.pop()),
+                "then" | "do" => {}
+                _ => break,
             }
-            Some("then" | "do") => own = &own[1..],
-            Some("else") => {
-                own = &own[1..];
-                if let Some(branch) = branches.last_mut() {
-                    *branch = branch.map(|taken| !taken);
-                }
-            }
-            Some("fi") => {
-                branches.pop();
-                own = &own[1..];
-            }
-            _ => {}
+            own = match word.as_str() {
+                "if" | "elif" if known.is_some() => &[],
+                _ => &own[1..],
+            };
         }
-        if !branches.contains(&Some(false)) {
+        if open.iter().all(|branches| branches.run != Some(false)) {
             if is_endless(own) {
                 push_word(&mut commands, joint, "while", Word::Forever);
                 return commands;
@@ -292,42 +305,53 @@ enum Token {
     Or,
 }
 
-/// Splits text into words and joints. A pipe ends what we look at of a command: its first part
-/// decides.
-fn tokens(text: &str) -> Vec<Token> {
+/// Splits text into words and joints, with the values of variables that are known. A pipe ends what we
+/// look at of a command: its first part decides.
+fn tokens(text: &str, environment: &[(Arc<str>, Arc<str>)]) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut word: Option<String> = None;
     let mut in_pipe = false;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        rest = &rest[character.len_utf8()..];
         match character {
-            '\'' | '"' => {
-                let word = word.get_or_insert_with(String::new);
-                while let Some(inner) = characters.next() {
-                    if inner == character {
-                        break;
-                    }
-                    if inner == '\\' && character == '"' {
-                        word.extend(characters.next());
-                    } else {
-                        word.push(inner);
+            '\'' => {
+                let (inner, after) = rest.split_once('\'').unwrap_or((rest, ""));
+                word.get_or_insert_default().push_str(inner);
+                rest = after;
+            }
+            '"' => rest = quoted(rest, environment, word.get_or_insert_default()),
+            '\\' => rest = escaped(rest, word.get_or_insert_default()),
+            '$' => match variable(rest, environment) {
+                Some((value, after)) => {
+                    rest = after;
+                    // Blanks in it part words; nothing in it is a joint.
+                    for (place, part) in value.split([' ', '\t', '\n']).enumerate() {
+                        if place > 0
+                            && let Some(word) = word.take()
+                            && !in_pipe
+                        {
+                            tokens.push(Token::Word(word));
+                        }
+                        if !part.is_empty() {
+                            word.get_or_insert_default().push_str(part);
+                        }
                     }
                 }
-            }
-            '\\' => word
-                .get_or_insert_with(String::new)
-                .extend(characters.next()),
+                None => word.get_or_insert_default().push('$'),
+            },
             ' ' | '\t' | ';' | '\n' | '&' | '|' => {
                 if let Some(word) = word.take()
                     && !in_pipe
                 {
                     tokens.push(Token::Word(word));
                 }
+                let twice = rest.strip_prefix(character);
                 let joint = match character {
                     ';' | '\n' => Some(Token::Semicolon),
-                    '&' if characters.next_if_eq(&'&').is_some() => Some(Token::And),
+                    '&' if twice.is_some() => Some(Token::And),
                     '&' => Some(Token::Semicolon),
-                    '|' if characters.next_if_eq(&'|').is_some() => Some(Token::Or),
+                    '|' if twice.is_some() => Some(Token::Or),
                     '|' => {
                         in_pipe = true;
                         None
@@ -335,6 +359,9 @@ fn tokens(text: &str) -> Vec<Token> {
                     _ => None,
                 };
                 if let Some(joint) = joint {
+                    if matches!(joint, Token::And | Token::Or) {
+                        rest = twice.unwrap_or(rest);
+                    }
                     in_pipe = false;
                     tokens.push(joint);
                 }
@@ -344,12 +371,9 @@ fn tokens(text: &str) -> Vec<Token> {
                     tokens.push(Token::Word(word));
                 }
                 tokens.push(Token::Word(">".to_owned()));
-                while characters
-                    .next_if(|next| matches!(next, '>' | '&'))
-                    .is_some()
-                {}
+                rest = rest.trim_start_matches(['>', '&']);
             }
-            other => word.get_or_insert_with(String::new).push(other),
+            other => word.get_or_insert_default().push(other),
         }
     }
     if let Some(word) = word
@@ -358,6 +382,37 @@ fn tokens(text: &str) -> Vec<Token> {
         tokens.push(Token::Word(word));
     }
     tokens
+}
+
+/// Adds what stands in double quotes; returns what follows them.
+fn quoted<'t>(
+    mut rest: &'t str,
+    environment: &'t [(Arc<str>, Arc<str>)],
+    word: &mut String,
+) -> &'t str {
+    while let Some(character) = rest.chars().next() {
+        rest = &rest[character.len_utf8()..];
+        match character {
+            '"' => break,
+            '\\' => rest = escaped(rest, word),
+            '$' => match variable(rest, environment) {
+                Some((value, after)) => {
+                    word.push_str(value);
+                    rest = after;
+                }
+                None => word.push('$'),
+            },
+            other => word.push(other),
+        }
+    }
+    rest
+}
+
+/// Adds the character that follows a backslash; returns what follows it.
+fn escaped<'t>(rest: &'t str, word: &mut String) -> &'t str {
+    let mut characters = rest.chars();
+    word.extend(characters.next());
+    characters.as_str()
 }
 
 fn push_word(commands: &mut Vec<Command>, joint: Joint, name: &str, word: Word) {
@@ -416,6 +471,11 @@ fn push(commands: &mut Vec<Command>, joint: Joint, words: &[String]) {
             .filter(|word| !word.starts_with('-') && *word != "]")
     };
     let operand = || operands().next_back().map_or("", String::as_str);
+    let is_test = matches!(base, "test" | "[");
+    if let Some(code) = is_test.then(|| compared(rest)).flatten() {
+        push_word(commands, joint, first, Word::Status(code));
+        return;
+    }
     match base {
         "exec" | "time" | "nohup" => push(commands, joint, rest),
         "sleep" => {
@@ -465,10 +525,6 @@ fn push(commands: &mut Vec<Command>, joint: Joint, words: &[String]) {
                 };
                 push_word(commands, joint, first, word);
             }
-        }
-        "test" | "[" if compared(rest).is_some() => {
-            let code = compared(rest).unwrap_or(0);
-            push_word(commands, joint, first, Word::Status(code));
         }
         "cat" | "ls" | "stat" | "test" | "[" if !operand().is_empty() => {
             push_word(commands, joint, first, Word::Test(Arc::from(operand())));
@@ -567,4 +623,74 @@ fn one_span(text: &str) -> Option<SimDuration> {
         .checked_mul(unit_us)?
         .checked_add(millionths * (unit_us / 1_000_000))?;
     (span < 100 * 365 * 86_400_000_000).then(|| SimDuration::from_micros(span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(text: &str) -> Vec<Word> {
+        let environment: [(Arc<str>, Arc<str>); 3] = [
+            ("MODE".into(), "prod".into()),
+            ("TWO".into(), "a; b".into()),
+            ("NONE".into(), "".into()),
+        ];
+        let script = Script::of_command(&["sh", "-c", text], &environment);
+        script
+            .commands
+            .into_iter()
+            .map(|command| command.word)
+            .collect()
+    }
+
+    fn echo(text: &str) -> Word {
+        Word::Echo(text.into())
+    }
+
+    #[test]
+    fn variables_stand_where_a_shell_puts_them() {
+        assert_eq!(
+            run("echo $MODE-${MODE}s '$MODE' \\$MODE"),
+            [echo("prod-prods $MODE $MODE")]
+        );
+        assert_eq!(run("echo \"it's $MODE\""), [echo("it's prod")]);
+        assert_eq!(
+            run("echo ${NONE:-other} ${MODE:-other}"),
+            [echo("other prod")]
+        );
+        // Blanks of a value part words, but it holds no commands; quoted it is one word.
+        assert_eq!(
+            run("echo $TWO; [ \"$TWO\" = 'a; b' ]"),
+            [echo("a; b"), Word::Status(0)]
+        );
+        // What the script sets by itself is not known.
+        assert_eq!(
+            run("OTHER=1; echo $OTHER $").last(),
+            Some(&echo("$OTHER $"))
+        );
+        let words = ["echo", "a", "$MODE"];
+        let command = Script::of_command(&words, &[("MODE".into(), "prod".into())]);
+        assert_eq!(
+            command.commands[0].word,
+            echo("a $MODE"),
+            "no shell, no variables"
+        );
+    }
+
+    #[test]
+    fn a_branch_runs_where_its_condition_holds() {
+        let chosen = |mode: &str| {
+            run(&format!(
+                "if [ {mode} = prod ]; then echo 1; elif [ {mode} = test ]; then echo 2; else echo 3; fi; echo 4"
+            ))
+        };
+        assert_eq!(chosen("$MODE"), [echo("1"), echo("4")]);
+        assert_eq!(chosen("test"), [echo("2"), echo("4")]);
+        assert_eq!(chosen("else"), [echo("3"), echo("4")]);
+        // What cannot be known is run through, both ways.
+        let unknown = run("if grep x y; then echo 1; else echo 2; fi");
+        assert_eq!(unknown, [Word::Program, echo("1"), echo("2")]);
+        let inner = run("if false; then if true; then echo 1; else echo 2; fi; echo 3; fi; echo 4");
+        assert_eq!(inner, [echo("4")]);
+    }
 }

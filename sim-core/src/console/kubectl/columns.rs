@@ -520,7 +520,7 @@ fn node(object: &Value, title: String, own_age: String) -> Vec<String> {
 }
 
 /// Text of the first of these fields that is not empty.
-fn first_text<'a>(object: &'a Value, paths: &[&[&str]]) -> Option<&'a str> {
+pub fn first_text<'a>(object: &'a Value, paths: &[&[&str]]) -> Option<&'a str> {
     paths
         .iter()
         .filter_map(|path| object.str_at(path))

@@ -14,7 +14,7 @@ use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
 use super::clock::{age, long};
-use super::columns::{event_times, or_none, pairs, selector};
+use super::columns::{event_times, first_text, or_none, pairs, selector};
 use super::pod_status::items;
 use super::problem::Problem;
 use super::{Call, kind_of, name_of, rollout};
@@ -501,12 +501,19 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
     list.retain(|event| {
         event.str_at(&["involvedObject", "kind"]) == Some(kind.kind)
             && event.str_at(&["involvedObject", "name"]) == Some(name_of(object))
+            && match event.str_at(&["involvedObject", "uid"]) {
+                Some(uid) => object.str_at(&["metadata", "uid"]) == Some(uid),
+                None => true,
+            }
     });
     if list.is_empty() {
         sheet.line(0, "Events:\t<none>");
         return Ok(());
     }
-    list.arrange_by_key(|event| event_times(event).0.map(str::to_owned));
+    // Source: `staging/src/k8s.io/kubectl/pkg/util/event/sorted_event_list.go`: those that know no last
+    // time come first.
+    let last = |event: &Value| event.str_at(&["lastTimestamp"]).map(str::to_owned);
+    list.arrange_by_key(last);
     sheet.line(0, "Events:");
     sheet.line(1, "Type\tReason\tAge\tFrom\tMessage");
     sheet.line(1, "----\t------\t----\t----\t-------");
@@ -528,7 +535,8 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
                 "{}\t{}\t{shown}\t{}\t{field}{}",
                 text(&["type"]),
                 text(&["reason"]),
-                text(&["source", "component"]),
+                first_text(event, &[&["source", "component"], &["reportingComponent"]])
+                    .unwrap_or(""),
                 text(&["message"]).trim()
             ),
         );

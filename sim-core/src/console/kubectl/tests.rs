@@ -602,7 +602,7 @@ fn failures_show_as_upstream_shows_them() {
             creationTimestamp: "2026-01-01T00:08:06Z"
             name: settings
             namespace: team
-            resourceVersion: "256"
+            resourceVersion: "244"
             uid: 37d63ebd-3a00-4268-9b62-2f3d42fbeaf9
         kind: List
         metadata:

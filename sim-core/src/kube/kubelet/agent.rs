@@ -5,7 +5,6 @@
 //! Sources: `pkg/kubelet/runtime.go`, `pkg/kubelet/kubelet.go` (`syncLoop`).
 
 use crate::base::name::Name;
-use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::kube::rows::{NodeId, PodId};
@@ -130,17 +129,7 @@ pub fn record_start(machine: MachineId, desk: &mut Desk<'_, '_>) {
     let Some(name) = desk.ctx.machines.machine(machine).map(|row| row.name) else {
         return;
     };
-    let event = NewEvent {
-        kind: "Node",
-        namespace: Symbol::EMPTY,
-        name: Name::plain(name),
-        warning: false,
-        reason: "Starting",
-        message: Message::Plain("Starting kubelet."),
-        component: "kubelet",
-        host: Some(name),
-        container: None,
-    };
+    let event = NewEvent::of_node(name, false, "Starting", Message::Plain("Starting kubelet."));
     let now = desk.now();
     desk.store.record(event, now);
     note(machine, "restart", desk);

@@ -103,6 +103,8 @@ impl Desk<'_, '_> {
             component: "kubelet",
             host: Some(worker.host),
             container,
+            created_s: self.store.pod(worker.pod).map_or(0, |row| row.created_s),
+            series: None,
         };
         self.store.record(new, self.ctx.now);
     }

@@ -535,19 +535,12 @@ fn report_node(node: NodeId, crossed: Crossed, desk: &mut Desk<'_, '_>) {
     let Some(name) = desk.store.node(node).map(|row| row.name) else {
         return;
     };
-    let event = NewEvent {
-        kind: "Node",
-        namespace: Symbol::EMPTY,
-        name: Name::plain(name),
-        warning: true,
-        reason: "EvictionThresholdMet",
-        message: Message::Text(
-            format!("Attempting to reclaim {}", crossed.signal.resource()).into(),
-        ),
-        component: "kubelet",
-        host: Some(name),
-        container: None,
-    };
+    let event = NewEvent::of_node(
+        name,
+        true,
+        "EvictionThresholdMet",
+        Message::Text(format!("Attempting to reclaim {}", crossed.signal.resource()).into()),
+    );
     let now = desk.now();
     desk.store.record(event, now);
     let signal = desk.ctx.symbols.intern(crossed.signal.name());

@@ -32,7 +32,7 @@ pub fn run(hook: Option<&Hook>) -> HookRun {
         },
         Some(Hook::Exec { command }) => {
             let words: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
-            follow(&Script::of_command(&words))
+            follow(&Script::of_command(&words, &[]))
         }
         Some(Hook::HttpGet { .. }) | None => HookRun::default(),
     }

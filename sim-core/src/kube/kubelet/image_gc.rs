@@ -430,17 +430,7 @@ fn report(node: NodeId, reason: &'static str, message: Arc<str>, desk: &mut Desk
     let Some(name) = desk.store.node(node).map(|row| row.name) else {
         return;
     };
-    let event = NewEvent {
-        kind: "Node",
-        namespace: Symbol::EMPTY,
-        name: Name::plain(name),
-        warning: true,
-        reason,
-        message: Message::Text(message),
-        component: "kubelet",
-        host: Some(name),
-        container: None,
-    };
+    let event = NewEvent::of_node(name, true, reason, Message::Text(message));
     let now = desk.now();
     desk.store.record(event, now);
 }

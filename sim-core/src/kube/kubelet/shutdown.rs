@@ -12,9 +12,8 @@
 
 use std::sync::Arc;
 
-use crate::base::name::{Name, Rule};
+use crate::base::name::Rule;
 use crate::base::sorted::SortedMap;
-use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::apiserver::priority::SYSTEM_CLUSTER_CRITICAL;
@@ -138,17 +137,12 @@ impl Kubelets {
         }
         super::agent::note(machine, "shutdown", desk);
         if let Some(name) = desk.ctx.machines.machine(machine).map(|row| row.name) {
-            let event = NewEvent {
-                kind: "Node",
-                namespace: Symbol::EMPTY,
-                name: Name::plain(name),
-                warning: false,
-                reason: "NodeShutdown",
-                message: Message::Plain("Shutdown manager detected shutdown event"),
-                component: "kubelet",
-                host: Some(name),
-                container: None,
-            };
+            let event = NewEvent::of_node(
+                name,
+                false,
+                "NodeShutdown",
+                Message::Plain("Shutdown manager detected shutdown event"),
+            );
             let now = desk.now();
             desk.store.record(event, now);
         }

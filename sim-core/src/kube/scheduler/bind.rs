@@ -118,10 +118,9 @@ impl Scheduler {
                     Message::Names("Successfully assigned {} to {}", name, Name::plain(node));
                 record(
                     store,
-                    namespace,
-                    row.name,
+                    &row,
                     false,
-                    "Scheduled",
+                    ("Scheduled", "Binding"),
                     message,
                     ctx.now,
                 );

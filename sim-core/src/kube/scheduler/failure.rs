@@ -153,14 +153,12 @@ impl Scheduler {
                 Detail::To(row.name),
                 None,
             ));
-            let namespace = store.template(victim_row.template).namespace;
             let message = Message::Text(text.clone());
             record(
                 store,
-                namespace,
-                victim_row.name,
+                &victim_row,
                 false,
-                "Preempted",
+                ("Preempted", "Preempting"),
                 message,
                 ctx.now,
             );
@@ -201,14 +199,12 @@ pub(super) fn report_failure(
         out.notice(notice("failed", row.name, Detail::Text(symbol), None));
     }
     store.set_unschedulable(pod, text.clone(), nominated, ctx.now);
-    let namespace = store.template(row.template).namespace;
     let shown = message::truncated(text);
     record(
         store,
-        namespace,
-        row.name,
+        row,
         true,
-        "FailedScheduling",
+        ("FailedScheduling", "Scheduling"),
         Message::Text(shown),
         ctx.now,
     );

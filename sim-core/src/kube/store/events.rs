@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
-use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
+use crate::store::log::Revision;
 use crate::store::paged::Paged;
 
 /// Event objects kept. Upstream forgets them after an hour; this bounds the memory of a large run
@@ -34,31 +34,21 @@ pub enum Message {
     Combined(Box<Self>),
 }
 
-/// Most events of one kind about one object that differ in their messages: the next are combined.
+/// Messages of one kind about one object at which the next that differ are combined.
 /// Source: `staging/src/k8s.io/client-go/tools/record/events_cache.go` (`defaultAggregateMaxEvents`).
 const SIMILAR_MAX: usize = 10;
 /// Time after which what was similar is forgotten. Source: as above.
 const SIMILAR_TIME: SimDuration = SimDuration::from_secs(600);
-/// Events that one component says of one object at once; one more comes free each five minutes.
+/// Events that one component tells of one object at once; one more comes free each five minutes.
 /// Source: as above (`defaultSpamBurst`, `defaultSpamQPS`).
 const BURST: u64 = 25;
 /// As above.
 const REFILL: SimDuration = SimDuration::from_secs(300);
-/// Objects and kinds that are remembered. Source: as above (`maxLruCacheEntries`); all are forgotten
-/// together here.
-const REMEMBERED_MAX: usize = 4_096;
-
-/// What a component remembers of events of one kind about one object.
-#[derive(Clone, Debug, Default)]
-struct Similar {
-    last: SimTime,
-    /// Hashes of messages.
-    seen: SmallVec<[u64; 2]>,
-    /// Number of the combined event.
-    combined: Option<u32>,
-    /// How often it came without being told.
-    untold: u32,
-}
+/// How often series that are quiet for as long are ended, and their counts written.
+/// Source: `staging/src/k8s.io/client-go/tools/events/event_broadcaster.go` (`finishTime`).
+const FINISH: SimDuration = SimDuration::from_secs(360);
+/// How often the counts of open series are written. Source: as above (`refreshTime`).
+const REFRESH: SimDuration = SimDuration::from_secs(1_800);
 
 impl Message {
     /// The sentence.
@@ -98,6 +88,59 @@ pub struct NewEvent {
     pub host: Option<Symbol>,
     /// `involvedObject.fieldPath`: list and name, for events of one container.
     pub container: Option<(ContainerList, Symbol)>,
+    /// When the object was created, in whole seconds as rows keep it: what keeps pods of one name apart;
+    /// 0: of objects that are no pods.
+    pub created_s: u32,
+    /// Of components that use `events.k8s.io/v1`, which counts repetitions as a series.
+    pub series: Option<Isomorphic>,
+}
+
+/// What events of a series have in common besides what they are about.
+/// Source: `staging/src/k8s.io/client-go/tools/events/event_broadcaster.go` (`eventKey`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Isomorphic {
+    /// `action`.
+    pub action: &'static str,
+    /// `involvedObject.resourceVersion`: after a change of the object another event is begun.
+    pub revision: u32,
+}
+
+impl NewEvent {
+    /// An event that a kubelet tells of its node.
+    pub const fn of_node(
+        node: Symbol,
+        warning: bool,
+        reason: &'static str,
+        message: Message,
+    ) -> Self {
+        Self {
+            kind: "Node",
+            namespace: Symbol::EMPTY,
+            name: Name::plain(node),
+            warning,
+            reason,
+            message,
+            component: "kubelet",
+            host: Some(node),
+            container: None,
+            created_s: 0,
+            series: None,
+        }
+    }
+
+    /// Whether one component tells both of one object.
+    fn of_one_source(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.component == other.component
+            && self.host == other.host
+            && self.kind == other.kind
+            && self.namespace == other.namespace
+            && self.created_s == other.created_s
+    }
+
+    fn of_one_reason(&self, other: &Self) -> bool {
+        self.reason == other.reason && self.warning == other.warning
+    }
 }
 
 /// Where a pod's spec lists a container.
@@ -127,154 +170,211 @@ impl ContainerList {
 pub struct EventRow {
     /// What was reported.
     pub event: NewEvent,
-    /// How often.
-    pub count: u32,
     /// First time.
     pub first: SimTime,
-    /// Last time.
-    pub last: SimTime,
     /// `resourceVersion`.
     pub revision: u32,
     /// Its number: names come from it.
     pub ordinal: u32,
-    /// Its [`topic`].
-    topic: u64,
+    /// How often, as the API server was told; 0: it was not told yet.
+    told: u32,
+    /// How often since.
+    untold: u32,
+    /// Last time that was told.
+    last: SimTime,
+    /// Last time, told or not.
+    heard: SimTime,
+    /// Since when what is similar has been counted.
+    since: SimTime,
+    /// When its source may tell a whole burst of its object again.
+    whole: SimTime,
     /// The next in its chain.
     next: Link,
+}
+
+/// Whether, of times `interval` apart, there is one after `heard` up to `now`.
+const fn ticked(interval: SimDuration, heard: SimTime, now: SimTime) -> bool {
+    heard.as_micros() / interval.as_micros() < now.as_micros() / interval.as_micros()
+}
+
+impl EventRow {
+    /// Whether the series was quiet for long enough at a time at which that is looked at.
+    const fn finished(&self, now: SimTime) -> bool {
+        let interval = FINISH.as_micros();
+        let looked = now.as_micros() / interval * interval;
+        looked > self.heard.as_micros() + interval
+    }
+
+    /// How often, and the last time, as the API server knows at `now`.
+    pub const fn told(&self, now: SimTime) -> (u32, SimTime) {
+        let written =
+            self.event.series.is_some() && (self.finished(now) || ticked(REFRESH, self.heard, now));
+        if written {
+            (self.told + self.untold, self.heard)
+        } else {
+            (self.told, self.last)
+        }
+    }
+
+    fn tell(&mut self, now: SimTime, revision: u32) {
+        self.told += self.untold + 1;
+        self.untold = 0;
+        self.last = now;
+        self.revision = revision;
+    }
 }
 
 /// One more than a slot; 0: none.
 type Link = u32;
 
-/// Chains of the index: twice as many as events, so that most have one event or none.
+/// Chains of the index: twice as many as events, so that most have one object's events or none.
 const CHAINS: u64 = 2 * EVENTS_MAX as u64;
 
-/// The events, oldest first, in a ring.
+/// The events, oldest first, in a ring, with what those who tell them remember of each.
 #[derive(Clone, Debug, Default)]
 pub struct Events {
     rows: Paged<Option<EventRow>>,
-    /// By the topics' remainders, the first of the events that may be the same as others to come: the
-    /// latest of each kind.
+    /// By a hash of the object, the latest of its events.
     chains: Paged<Link>,
     next: u32,
-    /// By component, object and reason.
-    similar: FxHashMap<u64, Similar>,
-    /// By component and object: when its burst is whole again.
-    spent: FxHashMap<u64, SimTime>,
 }
 
-/// The hash of what events that may be the same have in common: the object's namespace and name, the
-/// reason, and the first name in the message: a set says of thousands of pods that each was made.
-/// Texts are compared, not hashed.
-fn topic(event: &NewEvent) -> u64 {
-    let named = match &event.message {
-        Message::Plain(_) | Message::Text(_) | Message::Combined(_) => None,
-        Message::Name(_, name) | Message::Names(_, name, _) => Some(*name),
-    };
-    FxBuildHasher.hash_one((event.namespace, event.name, event.reason, named))
+/// The chain of an object's events. What is in one is compared, so that the order of nothing depends
+/// on the hash.
+fn chain_of(event: &NewEvent) -> u32 {
+    (FxBuildHasher.hash_one((event.namespace, event.name)) % CHAINS) as u32
 }
 
-const fn chain_of(topic: u64) -> u32 {
-    (topic % CHAINS) as u32
+/// What a source remembers of an object when it tells the next event.
+#[derive(Default)]
+struct Memory {
+    /// The same event.
+    same: Option<u32>,
+    /// The event that stands for the similar ones.
+    combined: Option<u32>,
+    /// When others of the reason were heard last.
+    others: SmallVec<[SimTime; SIMILAR_MAX]>,
+    /// When the reason was heard last, and since when it has been counted.
+    heard: Option<(SimTime, SimTime)>,
+    /// When the burst is whole again.
+    whole: SimTime,
 }
 
 impl Events {
-    /// Whether a component tells an event, and whether it is told as one of many. Of pods there are
-    /// too many, and of each too few events, to ask.
-    pub fn correlate(&mut self, event: &mut NewEvent, now: SimTime) -> bool {
-        if event.kind == "Pod" {
+    fn memory(&self, event: &NewEvent) -> Memory {
+        let mut memory = Memory::default();
+        for (slot, row) in self.chain(chain_of(event)) {
+            if !row.event.of_one_source(event) {
+                continue;
+            }
+            memory.whole = memory.whole.max(row.whole);
+            if !row.event.of_one_reason(event) {
+                continue;
+            }
+            memory.heard = memory.heard.max(Some((row.heard, row.since)));
+            if matches!(row.event.message, Message::Combined(_)) {
+                memory.combined = memory.combined.or(Some(slot));
+            } else if row.event == *event {
+                memory.same = memory.same.or(Some(slot));
+            } else {
+                memory.others.push(row.heard);
+            }
+        }
+        memory
+    }
+
+    /// Takes an event as its source does before it tells the API server: the same again is counted,
+    /// many similar ones are combined, and what comes too often is kept back until later, when it counts.
+    /// Returns whether the API server is told.
+    /// Source: `staging/src/k8s.io/client-go/tools/record/events_cache.go` (`EventCorrelate`).
+    pub fn record(&mut self, mut event: NewEvent, now: SimTime, revision: &mut Revision) -> bool {
+        if event.series.is_some() {
+            return self.record_series(event, now, revision);
+        }
+        let memory = self.memory(&event);
+        let since = match memory.heard {
+            Some((heard, since)) if now.since(heard) <= SIMILAR_TIME => since,
+            _ => now,
+        };
+        let seen = |slot: &u32| self.row(*slot).is_some_and(|row| row.heard >= since);
+        let others = memory.others.iter().filter(|heard| **heard >= since);
+        let combined = !memory.same.as_ref().is_some_and(seen) && others.count() + 1 >= SIMILAR_MAX;
+        let spent = memory.whole.max(now) + REFILL;
+        let told = spent.since(now) <= REFILL.saturating_mul(BURST);
+        let whole = if told { spent } else { memory.whole };
+        let slot = if combined {
+            event.message = Message::Combined(Box::new(event.message));
+            memory.combined
+        } else {
+            memory.same
+        };
+        let slot = slot.unwrap_or_else(|| self.push(event.clone(), now));
+        let Some(row) = self.rows.get_mut(slot) else {
+            return false;
+        };
+        row.heard = now;
+        row.since = since;
+        row.whole = whole;
+        if told {
+            row.event.message = event.message;
+            row.tell(now, revision.bump());
+        } else {
+            row.untold += 1;
+        }
+        told
+    }
+
+    /// The second of a series is told at once, later ones when their count is written.
+    /// Source: `staging/src/k8s.io/client-go/tools/events/event_broadcaster.go` (`recordToSink`).
+    fn record_series(&mut self, event: NewEvent, now: SimTime, revision: &mut Revision) -> bool {
+        let mut chain = self.chain(chain_of(&event));
+        let open = chain.find(|(_, row)| {
+            row.event.of_one_source(&event)
+                && row.event.of_one_reason(&event)
+                && row.event.series == event.series
+                && !row.finished(now)
+        });
+        let open = open.map(|(slot, _)| slot);
+        drop(chain);
+        let slot = open.unwrap_or_else(|| self.push(event, now));
+        let Some(row) = self.rows.get_mut(slot) else {
+            return false;
+        };
+        let (told, last) = row.told(now);
+        row.untold -= told - row.told;
+        (row.told, row.last) = (told, last);
+        row.heard = now;
+        if row.told < 2 {
+            row.tell(now, revision.bump());
             return true;
         }
-        if self.similar.len() >= REMEMBERED_MAX || self.spent.len() >= REMEMBERED_MAX {
-            self.similar.clear();
-            self.spent.clear();
-        }
-        let object = (event.component, event.host, event.kind);
-        let object = FxBuildHasher.hash_one((object, event.namespace, event.name));
-        let key = FxBuildHasher.hash_one((object, event.warning, event.reason));
-        let message = FxBuildHasher.hash_one(&event.message);
-        let similar = self.similar.entry(key).or_default();
-        if now.since(similar.last) > SIMILAR_TIME {
-            similar.seen.clear();
-        }
-        similar.last = now;
-        if !similar.seen.contains(&message) {
-            similar.seen.push(message);
-        }
-        let combined = similar.seen.len() >= SIMILAR_MAX;
-        if combined {
-            similar.seen.pop();
-            similar.untold += 1;
-            event.message = Message::Combined(Box::new(event.message.clone()));
-        }
-        let whole = self.spent.entry(object).or_insert(now);
-        let spent = (*whole).max(now) + REFILL;
-        if spent.since(now) > REFILL.saturating_mul(BURST) {
-            return false;
-        }
-        *whole = spent;
-        true
+        row.untold += 1;
+        false
     }
 
-    /// Counts an event that is one of many; none: there is no such event yet.
-    fn combine(&mut self, event: &NewEvent, now: SimTime, revision: u32) -> Option<()> {
-        let object = (event.component, event.host, event.kind);
-        let object = FxBuildHasher.hash_one((object, event.namespace, event.name));
-        let key = FxBuildHasher.hash_one((object, event.warning, event.reason));
-        let next = self.next;
-        let similar = self.similar.get_mut(&key)?;
-        let untold = std::mem::take(&mut similar.untold);
-        let number = *similar.combined.get_or_insert(next);
-        let row = self.rows.get_mut(number % EVENTS_MAX).as_mut();
-        let row = row.filter(|row| row.ordinal == number && now.since(row.last) < EVENT_TTL);
-        let Some(row) = row else {
-            similar.combined = Some(next);
-            return None;
-        };
-        row.event.message = event.message.clone();
-        row.count += untold;
-        row.last = now;
-        row.revision = revision;
-        Some(())
-    }
-
-    /// Records an event: the same one again within [`EVENT_TTL`] is counted.
-    pub fn record(&mut self, event: NewEvent, now: SimTime, revision: u32) {
-        if matches!(event.message, Message::Combined(_))
-            && self.combine(&event, now, revision).is_some()
-        {
-            return;
-        }
-        let topic = topic(&event);
-        let known = self.find(topic, &event);
-        if let Some(slot) = known {
-            if let Some(row) = self.rows.get_mut(slot)
-                && now.since(row.last) < EVENT_TTL
-            {
-                row.count += 1;
-                row.last = now;
-                row.revision = revision;
-                return;
-            }
-            self.forget(topic, slot);
-        }
+    /// Makes room for an event of which nothing was told yet; its slot.
+    fn push(&mut self, event: NewEvent, now: SimTime) -> u32 {
         let slot = self.next % EVENTS_MAX;
-        if let Some(old) = self.row(slot).map(|row| row.topic) {
+        if let Some(old) = self.row(slot).map(|row| chain_of(&row.event)) {
             self.forget(old, slot);
         }
-        let first = self.chains.get_mut(chain_of(topic));
+        let first = self.chains.get_mut(chain_of(&event));
         let next = std::mem::replace(first, slot + 1);
         *self.rows.get_mut(slot) = Some(EventRow {
             event,
-            count: 1,
             first: now,
-            last: now,
-            revision,
+            revision: 0,
             ordinal: self.next,
-            topic,
+            told: 0,
+            untold: 0,
+            last: now,
+            heard: now,
+            since: now,
+            whole: now,
             next,
         });
         self.next += 1;
+        slot
     }
 
     fn row(&self, slot: u32) -> Option<&EventRow> {
@@ -292,16 +392,8 @@ impl Events {
         })
     }
 
-    /// Where the same event was recorded last.
-    fn find(&self, topic: u64, event: &NewEvent) -> Option<u32> {
-        self.chain(chain_of(topic))
-            .find(|(_, row)| row.topic == topic && row.event == *event)
-            .map(|(slot, _)| slot)
-    }
-
-    /// The event of a slot is not counted on any more.
-    fn forget(&mut self, topic: u64, slot: u32) {
-        let chain = chain_of(topic);
+    /// Takes an event out of its chain.
+    fn forget(&mut self, chain: u32, slot: u32) {
         let mut before = None;
         let mut members = self.chain(chain);
         let Some(next) = members.find_map(|(member, row)| {
@@ -329,31 +421,30 @@ impl Events {
         self.rows.bytes_apart(&later.rows) + self.chains.bytes_apart(&later.chains)
     }
 
-    /// Whether the index finds each event where it was recorded last, and nothing else: for soak runs.
+    /// Whether each event is in the chain of its object, once, and nothing else is: for soak runs.
     pub fn index_agrees(&self) -> bool {
         let first = self.next.saturating_sub(EVENTS_MAX);
-        let mut latest: FxHashMap<&NewEvent, u32> = FxHashMap::default();
-        for number in first..self.next {
-            if let Some(row) = self.row(number % EVENTS_MAX) {
-                latest.insert(&row.event, number % EVENTS_MAX);
-            }
-        }
-        let listed: usize = (0..CHAINS as u32)
-            .map(|chain| self.chain(chain).count())
-            .sum();
-        let found = |row: &EventRow, slot| self.find(topic(&row.event), &row.event) == Some(slot);
-        listed == latest.len()
-            && (first..self.next)
-                .filter_map(|number| self.row(number % EVENTS_MAX))
-                .all(|row| latest.get(&row.event).is_some_and(|slot| found(row, *slot)))
+        let kept = (self.next - first) as usize;
+        let mut listed = vec![false; kept];
+        (0..CHAINS as u32).all(|chain| {
+            self.chain(chain).all(|(slot, row)| {
+                let place = row.ordinal.checked_sub(first);
+                let place = place.and_then(|place| listed.get_mut(place as usize));
+                let once = place.is_some_and(|listed| !std::mem::replace(listed, true));
+                once && slot == row.ordinal % EVENTS_MAX && chain == chain_of(&row.event)
+            })
+        }) && listed.iter().all(|listed| *listed)
     }
 
-    /// Events that have not expired, oldest first.
+    /// Events that the API server knows and that have not expired, oldest first.
     pub fn iter(&self, now: SimTime) -> impl Iterator<Item = &EventRow> {
         let first = self.next.saturating_sub(EVENTS_MAX);
         (first..self.next)
             .filter_map(|number| self.row(number % EVENTS_MAX))
-            .filter(move |row| now.since(row.last) < EVENT_TTL)
+            .filter(move |row| {
+                let (told, last) = row.told(now);
+                told > 0 && now.since(last) < EVENT_TTL
+            })
     }
 }
 
@@ -361,70 +452,130 @@ impl Events {
 mod tests {
     use super::*;
 
+    fn event(name: Name, reason: &'static str, message: Message) -> NewEvent {
+        NewEvent {
+            kind: "ReplicaSet",
+            namespace: Symbol::EMPTY,
+            name,
+            warning: false,
+            reason,
+            message,
+            component: "replicaset-controller",
+            host: None,
+            container: None,
+            created_s: 0,
+            series: None,
+        }
+    }
+
+    fn at(second: u64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_secs(second)
+    }
+
+    fn counts(events: &Events, second: u64) -> Vec<u32> {
+        let rows = events.iter(at(second));
+        rows.map(|row| row.told(at(second)).0).collect()
+    }
+
     #[test]
     fn many_similar_events_are_one() {
         let mut symbols = Symbols::new();
+        let mut revision = Revision::default();
         let mut events = Events::default();
         let set = Name::plain(symbols.intern("web"));
-        let mut say = |events: &mut Events, number: u32, second: u64| {
+        let mut say = |symbols: &mut Symbols, events: &mut Events, number: u32, second: u64| {
             let pod = Name::plain(symbols.intern(&format!("web-{number}")));
-            let mut event = NewEvent {
-                kind: "ReplicaSet",
-                namespace: Symbol::EMPTY,
-                name: set,
-                warning: false,
-                reason: "SuccessfulCreate",
-                message: Message::Name("Created pod: {}", pod),
-                component: "replicaset-controller",
-                host: None,
-                container: None,
-            };
-            let now = SimTime::ZERO + SimDuration::from_secs(second);
-            if events.correlate(&mut event, now) {
-                events.record(event, now, number);
-            }
+            let message = Message::Name("Created pod: {}", pod);
+            events.record(
+                event(set, "SuccessfulCreate", message),
+                at(second),
+                &mut revision,
+            )
         };
-        for number in 0..40 {
-            say(&mut events, number, 0);
-        }
-        let rows: Vec<u32> = events.iter(SimTime::ZERO).map(|row| row.count).collect();
-        assert_eq!(rows, [1, 1, 1, 1, 1, 1, 1, 1, 1, 16]);
-        say(&mut events, 40, 301);
-        let last = events.iter(SimTime::ZERO).last().expect("there are some");
+        let told = (0..40)
+            .filter(|number| say(&mut symbols, &mut events, *number, 0))
+            .count();
+        assert_eq!(told, 25);
+        assert_eq!(counts(&events, 0), [1, 1, 1, 1, 1, 1, 1, 1, 1, 16]);
+        assert!(say(&mut symbols, &mut events, 40, 301));
+        let last = events.iter(at(301)).last().expect("there are some");
         let text = last.event.message.text(&symbols);
         assert_eq!(text, "(combined from similar events): Created pod: web-40");
-        assert_eq!(last.count, 32);
+        assert_eq!(last.told(at(301)).0, 32);
+        // After ten minutes of silence they are told one by one again.
+        assert!(say(&mut symbols, &mut events, 41, 902));
+        assert_eq!(counts(&events, 902), [1, 1, 1, 1, 1, 1, 1, 1, 1, 32, 1]);
         assert!(events.index_agrees());
     }
 
     #[test]
-    fn a_set_of_many_pods_has_a_topic_for_each() {
+    fn what_comes_too_often_counts_when_it_is_told() {
         let mut symbols = Symbols::new();
+        let mut revision = Revision::default();
         let mut events = Events::default();
-        let set = Name::plain(symbols.intern("web"));
-        for round in 0..2 {
-            for number in 0..500 {
-                let pod = Name::plain(symbols.intern(&format!("web-{number}")));
-                let event = NewEvent {
-                    kind: "ReplicaSet",
-                    namespace: Symbol::EMPTY,
-                    name: set,
-                    warning: false,
-                    reason: "SuccessfulDelete",
-                    message: Message::Name("Deleted pod: {}", pod),
-                    component: "replicaset-controller",
-                    host: None,
-                    container: None,
-                };
-                events.record(event, SimTime::ZERO, round);
+        let pod = Name::plain(symbols.intern("web-0"));
+        let message = Message::Plain("Back-off restarting failed container");
+        let mut told = Vec::new();
+        for second in (0..600).step_by(10) {
+            let again = event(pod, "BackOff", message.clone());
+            if events.record(again, at(second), &mut revision) {
+                told.push(second);
             }
         }
-        let mut topics: Vec<u64> = events.iter(SimTime::ZERO).map(|row| row.topic).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        assert_eq!(topics.len(), 500);
+        assert_eq!(told.len(), 26);
+        assert_eq!(told.last(), Some(&300));
+        let row = events.iter(at(600)).next().expect("there is one");
+        assert_eq!(row.told(at(600)), (31, at(300)));
+        // A pod of the same name that was made later is another object.
+        let mut other = event(pod, "BackOff", message);
+        other.created_s = 7;
+        assert!(events.record(other, at(600), &mut revision));
+        assert_eq!(counts(&events, 600), [31, 1]);
+    }
+
+    #[test]
+    fn a_series_is_written_at_its_second_and_at_intervals() {
+        let mut symbols = Symbols::new();
+        let mut revision = Revision::default();
+        let mut events = Events::default();
+        let pod = Name::plain(symbols.intern("web-0"));
+        let mut fail = |events: &mut Events, text: &'static str, revised: u32, second: u64| {
+            let mut again = event(pod, "FailedScheduling", Message::Plain(text));
+            again.series = Some(Isomorphic {
+                action: "Scheduling",
+                revision: revised,
+            });
+            events.record(again, at(second), &mut revision)
+        };
+        assert!(fail(&mut events, "one", 1, 10));
+        assert!(fail(&mut events, "two", 2, 20));
+        assert!(fail(&mut events, "three", 2, 30));
+        assert!(!fail(&mut events, "four", 2, 40));
+        assert_eq!(counts(&events, 40), [1, 2]);
+        let last = events.iter(at(40)).last().expect("there are two");
+        assert_eq!(last.event.message, Message::Plain("two"));
+        // At 720 s it was quiet for more than six minutes.
+        assert_eq!(counts(&events, 719), [1, 2]);
+        assert_eq!(counts(&events, 720), [1, 3]);
+        assert!(fail(&mut events, "five", 2, 730));
+        assert_eq!(counts(&events, 730), [1, 3, 1]);
         assert!(events.index_agrees());
-        let counts: Vec<u32> = events.iter(SimTime::ZERO).map(|row| row.count).collect();
-        assert_eq!(counts, vec![2; 500]);
+    }
+
+    #[test]
+    fn the_ring_forgets_the_oldest() {
+        let mut symbols = Symbols::new();
+        let mut revision = Revision::default();
+        let mut events = Events::default();
+        for number in 0..EVENTS_MAX + 40 {
+            let name = Name::plain(symbols.intern(&format!("web-{}", number % 1_000)));
+            let mut made = event(name, "Scheduled", Message::Plain("made"));
+            made.created_s = number / 1_000;
+            events.record(made, at(0), &mut revision);
+        }
+        assert!(events.index_agrees());
+        assert_eq!(events.iter(at(0)).count(), EVENTS_MAX as usize);
+        let first = events.iter(at(0)).next().expect("there are some");
+        assert_eq!(first.ordinal, 40);
     }
 }
