@@ -334,7 +334,6 @@ impl ComposePlane {
     }
 
     /// Without its host the project is gone.
-    #[inline(never)]
     pub fn machine_removed(&mut self, machine: MachineId, _ctx: &mut Context<'_>, _out: &mut Out) {
         if self.host == Some(machine) {
             self.host = None;
@@ -452,7 +451,6 @@ impl ComposePlane {
     ///
     /// # Errors
     /// Always: the sentence names the key.
-    #[inline(never)]
     pub fn set(&mut self, key: &str, _value: &str) -> Result<(), String> {
         Err(format!("unknown setting \"{key}\""))
     }

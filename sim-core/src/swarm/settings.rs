@@ -32,7 +32,6 @@ impl Settings {
     }
 
     /// Changes one. The error says what was wrong with key or value.
-    #[inline(never)]
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
             HEARTBEAT => {

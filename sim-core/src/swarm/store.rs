@@ -521,7 +521,6 @@ impl Store {
     }
 
     /// Writes a service and tells the loops. Gives it a new version.
-    #[inline(never)]
     pub fn update_service(
         &mut self,
         id: ServiceId,

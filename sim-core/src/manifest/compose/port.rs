@@ -126,7 +126,6 @@ fn long(item: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort> {
 ///
 /// # Errors
 /// The real tool's sentence.
-#[inline(never)]
 pub fn parse(text: &str) -> Result<Vec<Port>, String> {
     let (rest, protocol_text) = match text.split_once('/') {
         Some((rest, word)) => (rest, word),

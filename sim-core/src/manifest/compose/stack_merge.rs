@@ -11,7 +11,6 @@ use crate::manifest::compose::merge::key_values;
 use crate::manifest::tree::{Entry, Node, NodeValue};
 
 /// Merges one file over another.
-#[inline(never)]
 pub fn merge(base: Node, over: Node) -> Node {
     let mut base = base;
     let NodeValue::Map(entries) = over.value else {

@@ -138,7 +138,6 @@ impl Cpus {
     }
 
     /// Starts a task of a group on a CPU, now.
-    #[inline(never)]
     pub fn start(&mut self, group: GroupId, cpu: usize, work: Work) -> TaskId {
         let cpu = cpu % self.cpus.len();
         let task = TaskId(self.tasks.len());

@@ -5,7 +5,6 @@
 ///
 /// # Errors
 /// The parser's text.
-#[inline(never)]
 pub fn check(schedule: &str) -> Result<(), String> {
     if schedule.is_empty() {
         return Err("empty spec string".to_owned());
