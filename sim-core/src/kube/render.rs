@@ -516,19 +516,14 @@ impl View<'_> {
 
     /// The uid of the pod that an event is about.
     fn uid_of_event(&self, event: &NewEvent, namespace: &str, name: &str) -> Value {
-        if event.kind != "Pod" {
+        let Some(pod) = event.pod else {
             return Value::Null;
-        }
-        let pod = self.store.pod_named(namespace, name, self.symbols);
-        let given = pod
-            .filter(|pod| {
-                let row = self.store.pod(*pod);
-                row.is_some_and(|row| row.created_s == event.created_s)
-            })
-            .and_then(|pod| self.store.pod_details(pod).uid.clone());
+        };
+        let there = self.store.pod(pod.id);
+        let given = there.and_then(|_| self.store.pod_details(pod.id).uid.clone());
         given.map_or_else(
             || {
-                let created = u64::from(event.created_s);
+                let created = u64::from(pod.created_s);
                 uid_text(uid(self.seed, "pods", namespace, name, created)).into()
             },
             Value::String,

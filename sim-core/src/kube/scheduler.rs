@@ -57,7 +57,7 @@ use crate::substrate::{Context, PlaneOutbox};
 use super::limiter::Limiter;
 use super::rows::pod::PodRow;
 use super::rows::{NodeId, PodId};
-use super::store::events::{Isomorphic, Message, NewEvent};
+use super::store::events::{Incarnation, Isomorphic, Message, NewEvent};
 use super::store::{Change, Store};
 use super::template::{PodTemplate, TemplateId};
 
@@ -357,7 +357,7 @@ fn notice(verb: &'static str, name: Name, detail: Detail, rule: Option<Rule>) ->
 /// Tells of a pod as it was when it was tried.
 fn record(
     store: &mut Store,
-    row: &PodRow,
+    (pod, row): (PodId, &PodRow),
     warning: bool,
     (reason, action): (&'static str, &'static str),
     message: Message,
@@ -373,7 +373,10 @@ fn record(
         component: SCHEDULER_NAME,
         host: None,
         container: None,
-        created_s: row.created_s,
+        pod: Some(Incarnation {
+            id: pod,
+            created_s: row.created_s,
+        }),
         series: Some(Isomorphic {
             action,
             revision: row.revision,

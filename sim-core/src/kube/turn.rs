@@ -3,7 +3,6 @@
 
 use crate::base::name::{Name, Rule};
 use crate::base::rng::{Stream, stable_hash_parts};
-use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::{Context, PlaneOutbox};
@@ -12,7 +11,7 @@ use super::event::Event;
 use super::rows::PodId;
 use super::settings::Settings;
 use super::store::Store;
-use super::store::events::{Message, NewEvent};
+use super::store::events::{Message, NewEvent, Regarding};
 
 /// One event's turn of a loop.
 #[derive(Debug)]
@@ -82,45 +81,38 @@ impl Turn<'_, '_> {
     /// Records a Normal Event object. Returns whether the API server is told of it now.
     pub fn normal(
         &mut self,
-        object: (&'static str, Symbol, Name),
+        object: impl Into<Regarding>,
         component: &'static str,
         reason: &'static str,
         message: Message,
     ) -> bool {
-        self.record(object, component, reason, message, false)
+        self.record(object.into(), component, reason, message, false)
     }
 
     /// Records a Warning Event object.
     pub fn warning(
         &mut self,
-        object: (&'static str, Symbol, Name),
+        object: impl Into<Regarding>,
         component: &'static str,
         reason: &'static str,
         message: Message,
     ) {
-        self.record(object, component, reason, message, true);
+        self.record(object.into(), component, reason, message, true);
     }
 
     fn record(
         &mut self,
-        (kind, namespace, name): (&'static str, Symbol, Name),
+        Regarding {
+            kind,
+            namespace,
+            name,
+            pod,
+        }: Regarding,
         component: &'static str,
         reason: &'static str,
         message: Message,
         warning: bool,
     ) -> bool {
-        let created_s = match kind {
-            "Pod" => {
-                let (namespace, name) = (
-                    self.ctx.symbols.text(namespace),
-                    name.text(self.ctx.symbols),
-                );
-                let pod = self.store.pod_named(namespace, &name, self.ctx.symbols);
-                let row = pod.and_then(|pod| self.store.pod(pod));
-                row.map_or(0, |row| row.created_s)
-            }
-            _ => 0,
-        };
         let event = NewEvent {
             kind,
             namespace,
@@ -131,16 +123,21 @@ impl Turn<'_, '_> {
             component,
             host: None,
             container: None,
-            created_s,
+            pod,
             series: None,
         };
         self.store.record(event, self.ctx.now)
     }
 
-    /// Namespace and name of a pod, for events.
-    pub fn pod_object(&self, pod: PodId) -> Option<(&'static str, Symbol, Name)> {
+    /// A pod, for events.
+    pub fn pod_object(&self, pod: PodId) -> Option<Regarding> {
         let row = self.store.pod(pod)?;
-        Some(("Pod", self.store.template(row.template).namespace, row.name))
+        Some(Regarding {
+            kind: "Pod",
+            namespace: self.store.template(row.template).namespace,
+            name: row.name,
+            pod: self.store.incarnation(pod),
+        })
     }
 
     /// Random numbers for a decision about something with a name.

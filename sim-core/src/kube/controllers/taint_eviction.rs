@@ -135,8 +135,8 @@ impl TaintEviction {
         };
         let text = format!(
             "Cancelling deletion of Pod {}/{}",
-            turn.ctx.symbols.text(object.1),
-            object.2.text(turn.ctx.symbols)
+            turn.ctx.symbols.text(object.namespace),
+            object.name.text(turn.ctx.symbols)
         );
         turn.normal(
             object,
@@ -179,8 +179,8 @@ fn evict(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
     };
     let text = format!(
         "Marking for deletion Pod {}/{}",
-        turn.ctx.symbols.text(object.1),
-        object.2.text(turn.ctx.symbols)
+        turn.ctx.symbols.text(object.namespace),
+        object.name.text(turn.ctx.symbols)
     );
     turn.normal(
         object,
@@ -203,7 +203,7 @@ fn evict(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
         "kube.taint-eviction",
         "evict",
         "pod",
-        object.2,
+        object.name,
         Detail::None,
         rule,
     );

@@ -103,7 +103,7 @@ impl Desk<'_, '_> {
             component: "kubelet",
             host: Some(worker.host),
             container,
-            created_s: self.store.pod(worker.pod).map_or(0, |row| row.created_s),
+            pod: self.store.incarnation(worker.pod),
             series: None,
         };
         self.store.record(new, self.ctx.now);

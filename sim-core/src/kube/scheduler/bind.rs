@@ -118,7 +118,7 @@ impl Scheduler {
                     Message::Names("Successfully assigned {} to {}", name, Name::plain(node));
                 record(
                     store,
-                    &row,
+                    (pod, &row),
                     false,
                     ("Scheduled", "Binding"),
                     message,

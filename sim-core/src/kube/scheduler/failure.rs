@@ -156,7 +156,7 @@ impl Scheduler {
             let message = Message::Text(text.clone());
             record(
                 store,
-                &victim_row,
+                (*victim, &victim_row),
                 false,
                 ("Preempted", "Preempting"),
                 message,
@@ -202,7 +202,7 @@ pub(super) fn report_failure(
     let shown = message::truncated(text);
     record(
         store,
-        row,
+        (pod, row),
         true,
         ("FailedScheduling", "Scheduling"),
         Message::Text(shown),

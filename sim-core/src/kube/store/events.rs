@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::base::name::Name;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
+use crate::kube::rows::PodId;
 use crate::store::log::Revision;
 use crate::store::paged::Paged;
 
@@ -88,11 +89,43 @@ pub struct NewEvent {
     pub host: Option<Symbol>,
     /// `involvedObject.fieldPath`: list and name, for events of one container.
     pub container: Option<(ContainerList, Symbol)>,
-    /// When the object was created, in whole seconds as rows keep it: what keeps pods of one name apart;
-    /// 0: of objects that are no pods.
-    pub created_s: u32,
+    /// The pod, if it is about one: others of its name are other objects.
+    pub pod: Option<Incarnation>,
     /// Of components that use `events.k8s.io/v1`, which counts repetitions as a series.
     pub series: Option<Isomorphic>,
+}
+
+/// What keeps pods of one name apart, and what their uid is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Incarnation {
+    /// Its row, as long as it is there.
+    pub id: PodId,
+    /// When it was created, as its row keeps it.
+    pub created_s: u32,
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Regarding {
+    /// Its kind, e.g. `Pod`.
+    pub kind: &'static str,
+    /// Its namespace; empty for cluster-wide ones.
+    pub namespace: Symbol,
+    /// Its name.
+    pub name: Name,
+    /// Which pod it is, if it is one.
+    pub pod: Option<Incarnation>,
+}
+
+impl From<(&'static str, Symbol, Name)> for Regarding {
+    fn from((kind, namespace, name): (&'static str, Symbol, Name)) -> Self {
+        Self {
+            kind,
+            namespace,
+            name,
+            pod: None,
+        }
+    }
 }
 
 /// What events of a series have in common besides what they are about.
@@ -123,7 +156,7 @@ impl NewEvent {
             component: "kubelet",
             host: Some(node),
             container: None,
-            created_s: 0,
+            pod: None,
             series: None,
         }
     }
@@ -135,7 +168,7 @@ impl NewEvent {
             && self.host == other.host
             && self.kind == other.kind
             && self.namespace == other.namespace
-            && self.created_s == other.created_s
+            && self.pod == other.pod
     }
 
     fn of_one_reason(&self, other: &Self) -> bool {
@@ -452,6 +485,13 @@ impl Events {
 mod tests {
     use super::*;
 
+    fn incarnation(created_s: u32) -> Incarnation {
+        Incarnation {
+            id: PodId::new(0, std::num::NonZeroU32::MIN),
+            created_s,
+        }
+    }
+
     fn event(name: Name, reason: &'static str, message: Message) -> NewEvent {
         NewEvent {
             kind: "ReplicaSet",
@@ -463,7 +503,7 @@ mod tests {
             component: "replicaset-controller",
             host: None,
             container: None,
-            created_s: 0,
+            pod: None,
             series: None,
         }
     }
@@ -528,7 +568,7 @@ mod tests {
         assert_eq!(row.told(at(600)), (31, at(300)));
         // A pod of the same name that was made later is another object.
         let mut other = event(pod, "BackOff", message);
-        other.created_s = 7;
+        other.pod = Some(incarnation(7));
         assert!(events.record(other, at(600), &mut revision));
         assert_eq!(counts(&events, 600), [31, 1]);
     }
@@ -570,7 +610,7 @@ mod tests {
         for number in 0..EVENTS_MAX + 40 {
             let name = Name::plain(symbols.intern(&format!("web-{}", number % 1_000)));
             let mut made = event(name, "Scheduled", Message::Plain("made"));
-            made.created_s = number / 1_000;
+            made.pod = Some(incarnation(number / 1_000));
             events.record(made, at(0), &mut revision);
         }
         assert!(events.index_agrees());

@@ -14,6 +14,7 @@ use crate::kube::rows::workload::PodCounts;
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::template::{PodTemplate, TemplateId};
 
+use super::events::Incarnation;
 use super::{Change, Store, seconds};
 
 /// Pods without a controller, in the order of their creation.
@@ -60,6 +61,15 @@ impl Store {
             row.name.is(name, symbols) && self.template(row.template).namespace == namespace
         });
         found.map(|(pod, _)| pod)
+    }
+
+    /// What tells a pod from others of its name.
+    pub fn incarnation(&self, pod: PodId) -> Option<Incarnation> {
+        let row = self.pod(pod)?;
+        Some(Incarnation {
+            id: pod,
+            created_s: row.created_s,
+        })
     }
 
     /// The cold part of a pod.

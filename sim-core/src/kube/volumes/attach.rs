@@ -316,8 +316,11 @@ impl AttachDetach {
                 continue;
             }
             let text = format!("AttachVolume.Attach succeeded for volume \"{}\" ", place.0);
+            let Some(object) = turn.pod_object(*pod) else {
+                continue;
+            };
             turn.normal(
-                ("Pod", user.namespace, user.name),
+                object,
                 COMPONENT,
                 "SuccessfulAttachVolume",
                 Message::Text(text.into()),
@@ -400,12 +403,10 @@ impl AttachDetach {
             }
         };
         let text = format!("Multi-Attach error for volume \"{volume}\" {cause}");
-        turn.warning(
-            ("Pod", user.namespace, user.name),
-            COMPONENT,
-            "FailedAttachVolume",
-            Message::Text(text.into()),
-        );
+        if let Some(object) = turn.pod_object(pod) {
+            let message = Message::Text(text.into());
+            turn.warning(object, COMPONENT, "FailedAttachVolume", message);
+        }
         let subject = Name::plain(turn.ctx.symbols.intern(volume));
         turn.note(
             SOURCE,
