@@ -257,7 +257,8 @@ impl EventRow {
     }
 }
 
-/// One more than a slot; 0: none.
+/// One more than an event's number; 0: none. The ring may hold a newer event in its place: then the
+/// chain ends there, as what comes later in it is older.
 type Link = u32;
 
 /// Chains of the index: twice as many as events, so that most have one object's events or none.
@@ -388,11 +389,8 @@ impl Events {
     /// Makes room for an event of which nothing was told yet; its slot.
     fn push(&mut self, event: NewEvent, now: SimTime) -> u32 {
         let slot = self.next % EVENTS_MAX;
-        if let Some(old) = self.row(slot).map(|row| chain_of(&row.event)) {
-            self.forget(old, slot);
-        }
         let first = self.chains.get_mut(chain_of(&event));
-        let next = std::mem::replace(first, slot + 1);
+        let next = std::mem::replace(first, self.next + 1);
         *self.rows.get_mut(slot) = Some(EventRow {
             event,
             first: now,
@@ -418,35 +416,12 @@ impl Events {
     fn chain(&self, chain: u32) -> impl Iterator<Item = (u32, &EventRow)> {
         let mut link = *self.chains.get(chain);
         std::iter::from_fn(move || {
-            let slot = link.checked_sub(1)?;
-            let row = self.row(slot)?;
+            let number = link.checked_sub(1)?;
+            let slot = number % EVENTS_MAX;
+            let row = self.row(slot).filter(|row| row.ordinal == number)?;
             link = row.next;
             Some((slot, row))
         })
-    }
-
-    /// Takes an event out of its chain.
-    fn forget(&mut self, chain: u32, slot: u32) {
-        let mut before = None;
-        let mut members = self.chain(chain);
-        let Some(next) = members.find_map(|(member, row)| {
-            let is_it = member == slot;
-            if !is_it {
-                before = Some(member);
-            }
-            is_it.then_some(row.next)
-        }) else {
-            return;
-        };
-        drop(members);
-        match before {
-            None => *self.chains.get_mut(chain) = next,
-            Some(before) => {
-                if let Some(row) = self.rows.get_mut(before) {
-                    row.next = next;
-                }
-            }
-        }
     }
 
     /// Bytes of events that `later`, a clone that went on, no longer shares.
