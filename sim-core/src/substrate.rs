@@ -310,6 +310,11 @@ impl Substrate {
             Order::Stop { container, grace } => self.stop(container, grace, scope),
             Order::Kill { container } => self.kill(container, scope),
             Order::ProbeNow { container, which } => self.probe_now(container, which, scope),
+            Order::ProbeQuiet {
+                container,
+                which,
+                until,
+            } => self.keep_probe_quiet(container, which, until, scope),
             Order::RemoveLayer { machine, owner } => {
                 self.forget_trees(machine, |store| *store == root_fs::Store::Lasting(owner));
             }

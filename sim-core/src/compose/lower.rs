@@ -279,6 +279,7 @@ fn probe(check: &HealthCheck) -> Option<ProbeSpec> {
         initial: None,
         after: None,
         once: false,
+        each: false,
         start_interval: if check.start_period.is_zero() {
             SimDuration::ZERO
         } else {

@@ -425,13 +425,17 @@ impl Kubelets {
                 container,
                 which,
                 success,
-                late,
+                changed,
+                failures,
+                flaw,
             } => {
                 if let Some((worker, index)) = self.owned(owner) {
                     let verdict = lifecycle::Verdict {
                         which,
                         success,
-                        late,
+                        changed,
+                        failures,
+                        flaw,
                     };
                     lifecycle::probed(worker, index, container, verdict, &settings, &mut desk);
                 }

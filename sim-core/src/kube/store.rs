@@ -280,7 +280,12 @@ impl Store {
     /// Records an Event object; a repetition counts. Returns whether the API server is told of it now:
     /// what comes too often is kept back.
     pub fn record(&mut self, event: events::NewEvent, now: SimTime) -> bool {
-        self.events.record(event, now, &mut self.revision)
+        self.record_often(event, 1, now)
+    }
+
+    /// Records what has happened `count` times since it was recorded last.
+    pub fn record_often(&mut self, event: events::NewEvent, count: u32, now: SimTime) -> bool {
+        self.events.record(event, count, now, &mut self.revision)
     }
 
     /// Takes a number for a write outside the rows.

@@ -1,4 +1,4 @@
-//! Health checks: only verdicts that change cost an event.
+//! Health checks: only verdicts that change, and failures that are told, cost an event.
 //!
 //! What a program answers is known on the time since its start, so the probe that brings the next
 //! change of verdict is found by walking over the ticks in thought, jumping over stretches in which
@@ -13,7 +13,7 @@ use crate::base::time::{SimDuration, SimTime};
 
 use super::container::Container;
 use super::net::wire::Wire;
-use super::order::{ContainerId, ProbeAction, ProbePacing, ProbeSpec, Upcall};
+use super::order::{ContainerId, Flaw, ProbeAction, ProbePacing, ProbeSpec, Upcall};
 use super::program::{Behaviour, Outcome};
 use super::{Event, Scope, Substrate};
 
@@ -27,10 +27,8 @@ pub struct Probe {
     next: Option<ProbeId>,
     /// State up to the last time it was looked at.
     walk: Walk,
-    /// When the next change of verdict is reported; [`SimTime::MAX`]: never as things stand.
+    /// When the next report is due; [`SimTime::MAX`]: never as things stand.
     due: SimTime,
-    /// Position in the container's list of probes.
-    index: u8,
 }
 
 const _: () = assert!(
@@ -45,14 +43,20 @@ struct Walk {
     anchor: SimTime,
     /// Start of the next probe; [`SimTime::MAX`]: none will be.
     tick: SimTime,
+    /// Failures that change nothing are not told before.
+    quiet: SimTime,
     /// Equal results in a row.
     streak: u32,
     /// What they were.
     streak_success: bool,
     /// The verdict that holds.
     verdict: Option<bool>,
-    /// Whether the last one was not answered in time.
-    late: bool,
+    /// How it failed last.
+    flaw: Flaw,
+    /// Failures since the last report.
+    untold: u32,
+    /// Position in the container's list of probes; here, where it takes no room.
+    index: u8,
 }
 
 /// What is probed.
@@ -107,8 +111,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Result and duration of a probe that starts at this time; no result: its time was over.
-    fn result(&self, at: SimTime) -> (Option<bool>, SimDuration) {
+    /// Result and duration of a probe that starts at this time.
+    fn result(&self, at: SimTime) -> (Result<(), Flaw>, SimDuration) {
         let timeout = if self.spec.timeout.is_zero() {
             SimDuration::MAX
         } else {
@@ -119,9 +123,10 @@ impl<'a> Target<'a> {
             .outcome(&self.spec.action, at.since(self.since), self.hung)
             .later(self.way(at))
         {
-            Outcome::Success(span) if span < timeout => (Some(true), span),
-            Outcome::Failure(span) if span < timeout => (Some(false), span),
-            Outcome::Success(_) | Outcome::Failure(_) | Outcome::Hang => (None, timeout),
+            Outcome::Success(span) if span < timeout => (Ok(()), span),
+            Outcome::Failure(span, flaw) if span < timeout => (Err(flaw), span),
+            Outcome::Success(_) | Outcome::Failure(..) => (Err(Flaw::Late), timeout),
+            Outcome::Hang(flaw) => (Err(flaw), timeout),
         }
     }
 
@@ -162,8 +167,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Goes on with the probes that end by `limit`, up to the first that changes the verdict.
-    /// Returns where that leaves the sequence, and when the verdict changed.
+    /// Goes on with the probes that end by `limit`, up to the first that is to be told.
+    /// Returns where that leaves the sequence, and when that one ended.
     fn walk(&self, mut walk: Walk, limit: SimTime) -> (Walk, Option<SimTime>) {
         loop {
             if walk.tick == SimTime::MAX {
@@ -175,9 +180,16 @@ impl<'a> Target<'a> {
             if end > limit || end == SimTime::MAX {
                 return (walk, None);
             }
-            let success = result == Some(true);
-            walk.late = result.is_none();
-            let protected = !success && self.is_protected(start, walk.verdict);
+            let success = result.is_ok();
+            // A kubelet throws away what it could not run. Source: `pkg/kubelet/prober/worker.go`.
+            let void = result == Err(Flaw::Unstarted) && self.spec.pacing == ProbePacing::Ticks;
+            let counted = !success && self.spec.each;
+            if let Err(flaw) = result {
+                walk.flaw = flaw;
+            }
+            walk.untold = walk.untold.saturating_add(u32::from(counted));
+            let early = !success && self.is_protected(start, walk.verdict);
+            let protected = early || void;
             if !protected {
                 walk.streak = if walk.streak_success == success {
                     walk.streak.saturating_add(1)
@@ -201,10 +213,10 @@ impl<'a> Target<'a> {
                 )
                 .max(end),
             };
-            if changes {
-                if self.spec.once {
-                    walk.tick = SimTime::MAX;
-                }
+            if changes && self.spec.once {
+                walk.tick = SimTime::MAX;
+            }
+            if changes || (counted && end >= walk.quiet) {
                 return (walk, Some(end));
             }
             if (protected || reached) && !self.is_uneven() {
@@ -213,24 +225,34 @@ impl<'a> Target<'a> {
                     .behaviour
                     .next_change(start.since(self.since))
                     .map_or(SimTime::MAX, |age| self.since + age);
-                if protected {
+                if early {
                     steady_until = steady_until.min(self.since + self.spec.start_period);
+                }
+                if counted {
+                    steady_until = steady_until.min(walk.quiet);
                 }
                 let target = steady_until.min(limit);
                 if target == SimTime::MAX {
                     return (walk, None);
                 }
                 if walk.tick < target {
-                    let (before, step) = (walk.tick, span + self.gap(end, walk.verdict));
+                    let before = walk.tick;
+                    let step = match self.spec.pacing {
+                        ProbePacing::Ticks => self.period().max(span),
+                        ProbePacing::Gaps => span + self.gap(end, walk.verdict),
+                    };
                     walk.tick = match self.spec.pacing {
                         ProbePacing::Ticks => tick_from(walk.anchor, self.period(), target),
                         ProbePacing::Gaps => tick_from(walk.tick, step, target),
                     };
+                    // The probes that were not looked at one by one all ended alike.
+                    let alike = walk.tick.since(before).as_micros() / step.as_micros().max(1);
+                    let alike = u32::try_from(alike).unwrap_or(u32::MAX);
                     if reached {
-                        // The probes that were not looked at one by one all ended alike.
-                        let alike = walk.tick.since(before).as_micros() / step.as_micros().max(1);
-                        let alike = u32::try_from(alike).unwrap_or(u32::MAX);
                         walk.streak = walk.streak.saturating_add(alike);
+                    }
+                    if counted {
+                        walk.untold = walk.untold.saturating_add(alike);
                     }
                 }
             }
@@ -287,17 +309,19 @@ impl Substrate {
             let walk = Walk {
                 anchor,
                 tick,
+                quiet: SimTime::ZERO,
                 streak: 0,
                 streak_success: false,
                 verdict: probe.initial,
-                late: false,
+                flaw: Flaw::Late,
+                untold: 0,
+                index,
             };
             first = Some(self.probes.insert(Probe {
                 container,
                 next: first,
                 walk,
                 due: SimTime::MAX,
-                index,
             }));
         }
         self.containers[container].first_probe = first;
@@ -311,7 +335,7 @@ impl Substrate {
         while let Some(id) = next {
             let probe = self.probes[id];
             next = probe.next;
-            if let Some(target) = self.target(container, probe.index) {
+            if let Some(target) = self.target(container, probe.walk.index) {
                 // A change that is due at this very moment is left to its event.
                 let (walk, changed) = target.walk(probe.walk, now);
                 if changed.is_none() {
@@ -321,7 +345,7 @@ impl Substrate {
         }
     }
 
-    /// Schedules the next change of verdict of every probe of a container.
+    /// Schedules the next report of every probe of a container.
     pub(super) fn plan_probes(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
         let mut next = self.containers[container].first_probe;
         while let Some(id) = next {
@@ -332,7 +356,7 @@ impl Substrate {
 
     fn plan_probe(&mut self, id: ProbeId, scope: &mut Scope<'_>) {
         let probe = self.probes[id];
-        let Some(target) = self.target(probe.container, probe.index) else {
+        let Some(target) = self.target(probe.container, probe.walk.index) else {
             return;
         };
         let horizon = target.horizon(scope.now);
@@ -347,7 +371,7 @@ impl Substrate {
         }
     }
 
-    /// A verdict changes, unless the plan has changed meanwhile.
+    /// A verdict changes or a probe fails, unless the plan has changed meanwhile.
     pub(super) fn probe_changes(&mut self, id: ProbeId, scope: &mut Scope<'_>) {
         let Some(probe) = self.probes.get(id).copied() else {
             return;
@@ -356,23 +380,26 @@ impl Substrate {
             return;
         }
         let container = probe.container;
-        let Some(target) = self.target(container, probe.index) else {
+        let Some(target) = self.target(container, probe.walk.index) else {
             return;
         };
-        let (walk, changed) = target.walk(probe.walk, scope.now);
+        let (walk, told) = target.walk(probe.walk, scope.now);
         let (which, owner) = (target.spec.which, self.containers[container].owner);
         let is_uneven = target.is_uneven();
         let row = &mut self.probes[id];
         row.due = SimTime::MAX;
         row.walk = walk;
-        if changed.is_none() {
+        if told.is_some() {
+            row.walk.untold = 0;
+        } else {
             if is_uneven {
                 self.plan_probe(id, scope);
             }
             return;
         }
         self.plan_probe(id, scope);
-        let success = walk.verdict == Some(true);
+        let changed = walk.verdict != probe.walk.verdict;
+        let success = changed && walk.verdict == Some(true);
         if success {
             self.open_gates(container, which, scope);
         }
@@ -381,8 +408,77 @@ impl Substrate {
             container,
             which,
             success,
-            late: walk.late,
+            changed,
+            failures: walk.untold,
+            flaw: walk.flaw,
         });
+    }
+
+    /// The probe of a container with this number.
+    fn probe_of(&self, container: ContainerId, which: u8) -> Option<ProbeId> {
+        let row = self.containers.get(container)?;
+        let mut next = row.first_probe;
+        while let Some(id) = next {
+            let probe = self.probes.get(id)?;
+            let spec = row.spec.probes.get(usize::from(probe.walk.index))?;
+            if spec.which == which {
+                return Some(id);
+            }
+            next = probe.next;
+        }
+        None
+    }
+
+    /// Keeps a probe's failures back until later.
+    pub(super) fn keep_probe_quiet(
+        &mut self,
+        container: ContainerId,
+        which: u8,
+        until: SimTime,
+        scope: &mut Scope<'_>,
+    ) {
+        if let Some(id) = self.probe_of(container, which) {
+            self.catch_up_probes(container, scope.now);
+            self.probes[id].walk.quiet = until;
+            self.plan_probe(id, scope);
+        }
+    }
+
+    /// Tells what was kept back, before a container's probes are forgotten.
+    pub(super) fn tell_failures(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        self.catch_up_probes(container, scope.now);
+        let owner = self.containers[container].owner;
+        let mut next = self.containers[container].first_probe;
+        while let Some(probe) = next.map(|id| self.probes[id]) {
+            next = probe.next;
+            let spec = &self.containers[container].spec.probes;
+            let spec = spec.get(usize::from(probe.walk.index));
+            if probe.walk.untold > 0
+                && probe.walk.quiet != SimTime::MAX
+                && let Some(spec) = spec
+            {
+                scope.out.order(Upcall::Probe {
+                    owner,
+                    container,
+                    which: spec.which,
+                    success: false,
+                    changed: false,
+                    failures: probe.walk.untold,
+                    flaw: probe.walk.flaw,
+                });
+            }
+        }
+    }
+
+    /// What the command of a container's probe prints now; none: that is not known.
+    pub fn probe_said(&self, container: ContainerId, which: u8, now: SimTime) -> Option<String> {
+        let probe = self.probes.get(self.probe_of(container, which)?)?;
+        let target = self.target(container, probe.walk.index)?;
+        let ProbeAction::Exec { command } = &target.spec.action else {
+            return None;
+        };
+        let age = now.since(target.since);
+        target.behaviour.exec_said(command, age, target.hung)
     }
 
     /// Sets the probes going that waited for this one.
@@ -391,7 +487,7 @@ impl Substrate {
         while let Some(id) = next {
             let probe = self.probes[id];
             next = probe.next;
-            let Some(target) = self.target(container, probe.index) else {
+            let Some(target) = self.target(container, probe.walk.index) else {
                 continue;
             };
             if target.spec.after == Some(which) && probe.walk.tick == SimTime::MAX {
@@ -412,7 +508,7 @@ impl Substrate {
         while let Some(id) = next {
             let probe = self.probes[id];
             next = probe.next;
-            let Some(target) = self.target(container, probe.index) else {
+            let Some(target) = self.target(container, probe.walk.index) else {
                 continue;
             };
             let ticks = target.spec.which == which && target.spec.pacing == ProbePacing::Ticks;
@@ -436,37 +532,16 @@ impl Substrate {
 
     /// Failures in a row of a container's probe up to now.
     pub fn failing_streak(&self, container: ContainerId, which: u8, now: SimTime) -> Option<u32> {
-        let row = self.containers.get(container)?;
-        let mut next = row.first_probe;
-        while let Some(id) = next {
-            let probe = self.probes.get(id)?;
-            next = probe.next;
-            let target = self.target(container, probe.index)?;
-            if target.spec.which == which {
-                let (walk, _) = target.walk(probe.walk, now);
-                return Some(if walk.streak_success { 0 } else { walk.streak });
-            }
-        }
-        None
+        let probe = self.probes.get(self.probe_of(container, which)?)?;
+        let target = self.target(container, probe.walk.index)?;
+        let (walk, _) = target.walk(probe.walk, now);
+        Some(if walk.streak_success { 0 } else { walk.streak })
     }
 
-    /// The verdict that holds for a probe of a container now, and whether its last answer did not come
-    /// in time; none before the first.
-    pub fn probe_verdict(&self, container: ContainerId, which: u8) -> Option<(bool, bool)> {
-        let row = self.containers.get(container)?;
-        let mut next = row.first_probe;
-        while let Some(id) = next {
-            let probe = self.probes.get(id)?;
-            if row
-                .spec
-                .probes
-                .get(usize::from(probe.index))
-                .is_some_and(|spec| spec.which == which)
-            {
-                return probe.walk.verdict.map(|verdict| (verdict, probe.walk.late));
-            }
-            next = probe.next;
-        }
-        None
+    /// The verdict that holds for a probe of a container now, and how it failed last; none before the
+    /// first.
+    pub fn probe_verdict(&self, container: ContainerId, which: u8) -> Option<(bool, Flaw)> {
+        let walk = &self.probes.get(self.probe_of(container, which)?)?.walk;
+        walk.verdict.map(|verdict| (verdict, walk.flaw))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::base::id::Id;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbol;
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 
 use super::cgroup::settings::{GroupSettings, OomScore, SandboxSpec};
 use super::container::Container;
@@ -61,6 +61,23 @@ pub enum ProbeAction {
     },
 }
 
+/// How a health check failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flaw {
+    /// It was not answered in time.
+    Late,
+    /// Nobody listens at the port.
+    Refused,
+    /// An HTTP answer with this status.
+    Status(u16),
+    /// A gRPC answer that says so.
+    NotServing,
+    /// The command ended with another code than 0.
+    Code,
+    /// The command could not be started.
+    Unstarted,
+}
+
 /// When the next probe is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProbePacing {
@@ -73,8 +90,8 @@ pub enum ProbePacing {
     Gaps,
 }
 
-/// A health check as the substrate runs it. When its verdict changes, and only then, an upcall
-/// says so; probes that change nothing cost nothing.
+/// A health check as the substrate runs it. When its verdict changes an upcall says so, and of single
+/// failures if the plane wants to hear of them; other probes that change nothing cost nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProbeSpec {
     /// The plane's number for it: returned in [`Upcall::Probe`].
@@ -104,6 +121,8 @@ pub struct ProbeSpec {
     pub after: Option<u8>,
     /// It stops for good with its first reported verdict (startup probes).
     pub once: bool,
+    /// Each failure is reported, unless [`Order::ProbeQuiet`] keeps it back.
+    pub each: bool,
 }
 
 /// How a container is to be run.
@@ -267,6 +286,15 @@ pub enum Order {
         container: ContainerId,
         /// The probe's number.
         which: u8,
+    },
+    /// Keep a probe's failures back, unless they change its verdict; the first that is told counts them.
+    ProbeQuiet {
+        /// The container.
+        container: ContainerId,
+        /// The probe's number.
+        which: u8,
+        /// Until when; [`SimTime::MAX`]: for good, and they do not count.
+        until: SimTime,
     },
     /// Forget the writable layer of an owner's containers.
     RemoveLayer {
@@ -448,7 +476,7 @@ pub enum Upcall {
         /// Whether the kernel killed it for its memory limit.
         oom: bool,
     },
-    /// A health check's verdict changed (thresholds are applied by the substrate).
+    /// A health check's verdict changed (thresholds are applied by the substrate), or it failed.
     Probe {
         /// Whose it is.
         owner: Owner,
@@ -456,10 +484,14 @@ pub enum Upcall {
         container: ContainerId,
         /// The probe's number.
         which: u8,
-        /// The verdict.
+        /// The verdict, or that it failed.
         success: bool,
-        /// Whether the last answer did not come in time.
-        late: bool,
+        /// Whether that is a change of the verdict.
+        changed: bool,
+        /// How often it failed since the last report.
+        failures: u32,
+        /// How it failed last.
+        flaw: Flaw,
     },
     /// The port that [`Order::BindPort`] wanted is taken.
     PortTaken {

@@ -9,7 +9,7 @@ use crate::base::arrange::Arrange;
 use crate::base::time::SimDuration;
 
 use super::catalogue;
-use super::order::{ContainerSpec, ProbeAction};
+use super::order::{ContainerSpec, Flaw, ProbeAction};
 use super::script::{Script, Status, Word};
 
 /// What the process does when nobody disturbs it.
@@ -96,9 +96,9 @@ pub enum Outcome {
     /// Succeeds after this long.
     Success(SimDuration),
     /// Fails after this long.
-    Failure(SimDuration),
+    Failure(SimDuration, Flaw),
     /// Gets no answer.
-    Hang,
+    Hang(Flaw),
 }
 
 impl Outcome {
@@ -106,8 +106,8 @@ impl Outcome {
     pub fn later(self, span: SimDuration) -> Self {
         match self {
             Self::Success(took) => Self::Success(took + span),
-            Self::Failure(took) => Self::Failure(took + span),
-            Self::Hang => Self::Hang,
+            Self::Failure(took, flaw) => Self::Failure(took + span, flaw),
+            Self::Hang(flaw) => Self::Hang(flaw),
         }
     }
 }
@@ -150,6 +150,8 @@ pub struct Behaviour {
     pub busy: u16,
     /// Files that its script makes (true) and removes (false), in order of time.
     pub files: Vec<(SimDuration, Arc<str>, bool)>,
+    /// The same by others' hands, in order of time.
+    pub by_hand: Vec<(SimDuration, Arc<str>, bool)>,
     /// Bytes that its script writes into files, in order of time.
     pub writes: Vec<(SimDuration, Arc<str>, u64)>,
     /// What it prints, in order of time.
@@ -193,6 +195,7 @@ impl Behaviour {
             request_cpu: SimDuration::ZERO,
             busy: 0,
             files: Vec::new(),
+            by_hand: Vec::new(),
             writes: Vec::new(),
             lines: Vec::new(),
             paths: program.paths.clone(),
@@ -373,60 +376,84 @@ impl Behaviour {
     /// connections (the kernel does) and answers nothing.
     pub fn outcome(&self, action: &ProbeAction, age: SimDuration, hung: bool) -> Outcome {
         let after = |time: Option<SimDuration>| time.is_some_and(|time| age >= time);
-        let network = |succeeds: bool| {
-            if succeeds {
-                Outcome::Success(NETWORK_PROBE)
-            } else {
-                Outcome::Failure(NETWORK_PROBE)
+        let flaw = match action {
+            ProbeAction::Exec { command } => return self.exec_outcome(command, age, hung),
+            // A client of gRPC tries to connect until its time is over.
+            // Source: `pkg/probe/grpc/grpc.go`.
+            ProbeAction::Grpc { port } if !(self.ports.contains(port) && after(self.listen)) => {
+                return Outcome::Hang(Flaw::Refused);
             }
-        };
-        match action {
-            ProbeAction::Tcp { port } => network(self.ports.contains(port) && after(self.listen)),
-            ProbeAction::Http { port, .. } | ProbeAction::Grpc { port }
-                if hung && self.ports.contains(port) && after(self.listen) =>
+            ProbeAction::Tcp { port } | ProbeAction::Http { port, .. }
+                if !(self.ports.contains(port) && after(self.listen)) =>
             {
-                Outcome::Hang
+                Some(Flaw::Refused)
             }
-            ProbeAction::Http { port, path } => {
+            ProbeAction::Tcp { .. } => None,
+            _ if hung => return Outcome::Hang(Flaw::Late),
+            ProbeAction::Http { path, .. } => {
                 let path = path.split(['?', '#']).next().unwrap_or_default();
                 let known =
                     self.paths.is_empty() || self.paths.iter().any(|known| known.as_ref() == path);
-                network(self.ports.contains(port) && after(self.ready) && known)
+                (!after(self.ready))
+                    .then_some(Flaw::Status(503))
+                    .or((!known).then_some(Flaw::Status(404)))
             }
-            ProbeAction::Grpc { port } => network(self.ports.contains(port) && after(self.ready)),
-            ProbeAction::Exec { command } => self.exec_outcome(command, age, hung),
+            ProbeAction::Grpc { .. } => (!after(self.ready)).then_some(Flaw::NotServing),
+        };
+        match flaw {
+            None => Outcome::Success(NETWORK_PROBE),
+            Some(flaw) => Outcome::Failure(NETWORK_PROBE, flaw),
         }
     }
 
     /// Exit code of a command run inside the container at `age`, for `exec` of the command lines.
     pub fn exec(&self, command: &[Arc<str>], age: SimDuration, hung: bool) -> i32 {
-        match self.exec_course(command, age, hung) {
+        match self.exec_course(command, age, hung, &mut None) {
             Some((_, code)) => code,
             None => 124,
         }
     }
 
+    /// What a health check's command prints; none: that is not known.
+    pub fn exec_said(&self, command: &[Arc<str>], age: SimDuration, hung: bool) -> Option<String> {
+        let mut said = Some(String::new());
+        self.exec_course(command, age, hung, &mut said);
+        said
+    }
+
     fn exec_outcome(&self, command: &[Arc<str>], age: SimDuration, hung: bool) -> Outcome {
-        match self.exec_course(command, age, hung) {
+        match self.exec_course(command, age, hung, &mut None) {
             Some((span, 0)) => Outcome::Success(span),
-            Some((span, _)) => Outcome::Failure(span),
-            None => Outcome::Hang,
+            // What no shell stands before is missing, not a command's own 127.
+            Some((span, 127)) if !is_script(command) || !self.shell => {
+                Outcome::Failure(span, Flaw::Unstarted)
+            }
+            Some((span, _)) => Outcome::Failure(span, Flaw::Code),
+            None => Outcome::Hang(Flaw::Late),
         }
     }
 
-    /// Duration and exit code of a command; none if it never ends.
+    /// Duration and exit code of a command; none if it never ends. What it prints is added if that is
+    /// asked for, and taken away where it is not known.
     fn exec_course(
         &self,
         command: &[Arc<str>],
         age: SimDuration,
         hung: bool,
+        said: &mut Option<String>,
     ) -> Option<(SimDuration, i32)> {
+        let mut say = |text: &dyn Fn() -> String| {
+            if let Some(said) = said {
+                *said += &text();
+            }
+        };
         let words: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
         let script = Script::of_command(&words, &[]);
         if script.needs_shell && !self.shell {
             return Some((EXEC_PROBE, 127));
         }
         let mut span = EXEC_PROBE;
+        let mut unknown = false;
         let mut status = Status::Ended(0);
         for command in &script.commands {
             if !command.runs_after(status) {
@@ -438,21 +465,40 @@ impl Behaviour {
                     span += *time;
                     0
                 }
-                Word::Exit(code) => return Some((span, *code)),
+                Word::Exit(code) => {
+                    status = Status::Ended(*code);
+                    break;
+                }
                 Word::Status(code) => *code,
-                Word::Echo(_) | Word::Touch(_) | Word::Write(..) | Word::Remove(_) => 0,
-                Word::Test(path) => i32::from(!self.has_file(path, age)),
+                Word::Touch(_) | Word::Write(..) | Word::Remove(_) => 0,
+                Word::Echo(text) => {
+                    say(&|| format!("{text}\n"));
+                    0
+                }
+                Word::Test(path) => {
+                    let name = command.name.rsplit('/').next().unwrap_or_default();
+                    let is_there = self.has_file(path, age);
+                    if !is_there && name != "[" && name != "test" {
+                        say(&|| format!("{name}: {path}: No such file or directory\n"));
+                    }
+                    i32::from(!is_there)
+                }
                 Word::Program => {
                     if self.lacks_program(&command.name) {
+                        say(&|| format!("sh: 1: {}: not found\n", command.name));
                         127
                     } else if hung {
                         return None;
                     } else {
+                        unknown = true;
                         i32::from(self.ready.is_none_or(|ready| age < ready))
                     }
                 }
             };
             status = Status::Ended(code);
+        }
+        if unknown {
+            *said = None;
         }
         let Status::Ended(code) = status;
         Some((span, code))
@@ -468,12 +514,12 @@ impl Behaviour {
     /// Whether a file is there: made by the script, mounted, or part of every image.
     fn has_file(&self, path: &str, age: SimDuration) -> bool {
         let mut made = None;
-        for (at, file, present) in &self.files {
-            if *at <= age && file.as_ref() == path {
-                made = Some(*present);
+        for (at, file, present) in self.files.iter().chain(&self.by_hand) {
+            if *at <= age && file.as_ref() == path && made.is_none_or(|(before, _)| before <= *at) {
+                made = Some((*at, *present));
             }
         }
-        made.unwrap_or_else(|| {
+        made.map(|(_, present)| present).unwrap_or_else(|| {
             self.mounts.iter().any(|mount| lies_in(path, mount)) || in_usual_place(path)
         })
     }
@@ -485,6 +531,12 @@ impl Behaviour {
             && !self.mounts.iter().any(|mount| lies_in(name, mount))
             && !in_usual_place(name)
     }
+}
+
+/// Whether a command is a shell's script.
+fn is_script(command: &[Arc<str>]) -> bool {
+    let words: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
+    Script::of_command(&words, &[]).needs_shell
 }
 
 /// Whether what runs is a shell that takes its commands from its input.

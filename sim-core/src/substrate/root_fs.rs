@@ -14,6 +14,7 @@ use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 
+use super::container::Container;
 use super::disk::on_disk;
 use super::errno::Errno;
 use super::file::{Kind, Tree, below, parent};
@@ -605,10 +606,32 @@ impl Substrate {
         let result = self.change(Arc::make_mut(&mut disk), machine, spot, change, scope.now);
         self.machines[machine].disk = disk;
         if result.is_ok() {
+            if let Some(container) = spot.over {
+                self.probes_see(container, &spot.path, change, scope);
+            }
             self.touched_file(machine, spot, (before, change), by, scope);
         }
         self.settle(scope);
         result
+    }
+
+    /// Tells what checks a container that a file of its own is there or gone.
+    fn probes_see(
+        &mut self,
+        container: ContainerId,
+        path: &str,
+        change: &Change,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(since) = self.container(container).and_then(Container::running_since) else {
+            return;
+        };
+        self.catch_up_probes(container, scope.now);
+        let is_there = !matches!(change, Change::Remove | Change::RemoveTree);
+        let behaviour = Arc::make_mut(&mut self.containers[container].behaviour);
+        let made = (scope.now.since(since), Arc::from(path), is_there);
+        behaviour.by_hand.push(made);
+        self.plan_probes(container, scope);
     }
 
     /// Bytes that a container has written to its own layer.

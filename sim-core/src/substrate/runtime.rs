@@ -312,6 +312,11 @@ impl Substrate {
             row.behaviour = Arc::new(row.behaviour.without_port(port));
         }
         let row = &mut self.containers[container];
+        if !row.behaviour.by_hand.is_empty() {
+            for made in &mut Arc::make_mut(&mut row.behaviour).by_hand {
+                made.0 = SimDuration::ZERO;
+            }
+        }
         row.state = ContainerState::Running { since: scope.now };
         row.due = SimTime::MAX;
         if self.lacks_disk(container) {
@@ -367,6 +372,7 @@ impl Substrate {
     }
 
     fn container_ends(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        self.tell_failures(container, scope);
         self.want_nothing(container, scope);
         let row = &mut self.containers[container];
         let (owner, sandbox, code, oom) = (row.owner, row.sandbox, row.due_code, row.due_oom);

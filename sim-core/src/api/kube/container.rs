@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::api::kube::pod::RestartPolicy;
 use crate::api::kube::probe::{Hook, Probe};
 use crate::api::resources::ResourceNeeds;
 
@@ -36,8 +37,28 @@ pub struct Container {
     pub pre_stop: Option<Hook>,
     /// Only for init containers: `restartPolicy: Always`, which makes it a sidecar.
     pub sidecar: bool,
+    /// `restartPolicy` of another container, which takes precedence over the pod's.
+    pub restart: Option<RestartPolicy>,
+    /// `restartPolicyRules` whose action is `Restart`; one that matches precedes the policies.
+    pub restart_rules: Vec<RestartRule>,
     /// `targetContainerName`, only of ephemeral ones: the container whose processes it is among.
     pub target: Option<Arc<str>>,
+}
+
+/// Exit codes after which a container is started again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RestartRule {
+    /// Those that are not listed (`NotIn`) instead of those that are (`In`).
+    pub others: bool,
+    /// The list.
+    pub codes: Vec<i64>,
+}
+
+impl RestartRule {
+    /// Whether an exit code is one of them.
+    pub fn matches(&self, code: i32) -> bool {
+        self.codes.contains(&i64::from(code)) != self.others
+    }
 }
 
 /// A port that a container declares.

@@ -114,6 +114,7 @@ impl Kubelets {
             | Order::RemoveDirectories { .. }
             | Order::RemoveDisk { .. }
             | Order::ProbeNow { .. }
+            | Order::ProbeQuiet { .. }
             | Order::SetBalancer { .. }
             | Order::RemoveBalancer { .. }
             | Order::SetLevel { .. }

@@ -92,8 +92,27 @@ impl Desk<'_, '_> {
 
     /// Records an Event object about a pod or one of its containers.
     pub fn record(&mut self, worker: &Worker, container: Option<Symbol>, event: Report) {
+        let new = self.about(worker, container, event);
+        self.store.record(new, self.ctx.now);
+    }
+
+    /// Records what has happened `count` times since it was recorded last. Returns when the next can be
+    /// told.
+    pub fn record_often(
+        &mut self,
+        worker: &Worker,
+        container: Option<Symbol>,
+        event: Report,
+        count: u32,
+    ) -> SimTime {
+        let new = self.about(worker, container, event);
+        self.store.record_often(new.clone(), count, self.ctx.now);
+        self.store.events().silent_until(&new)
+    }
+
+    fn about(&self, worker: &Worker, container: Option<Symbol>, event: Report) -> NewEvent {
         let container = container.map(|name| (list_of(worker, name), name));
-        let new = NewEvent {
+        NewEvent {
             kind: "Pod",
             namespace: worker.namespace,
             name: worker.name,
@@ -105,8 +124,7 @@ impl Desk<'_, '_> {
             container,
             pod: self.store.incarnation(worker.pod),
             series: None,
-        };
-        self.store.record(new, self.ctx.now);
+        }
     }
 
     /// Tells the API server soon; several reasons in one moment make one write.

@@ -7,15 +7,15 @@
 
 use std::sync::Arc;
 
-use crate::api::kube::probe::ProbeHandler;
 use crate::base::name::{Name, Rule};
-use crate::base::time::SimDuration;
+use crate::base::rng::{Stream, stable_hash_parts};
+use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::apiserver::admission::runtime_class;
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::pod::ContainerState;
 use crate::kube::store::events::Message;
-use crate::substrate::order::{ContainerId, ContainerSpec, Order, ProbeAction, SandboxId};
+use crate::substrate::order::{ContainerId, ContainerSpec, Flaw, Order, ProbeAction, SandboxId};
 
 use super::active_deadline;
 use super::backoff;
@@ -25,7 +25,7 @@ use super::images::goes_to_registry;
 use super::lower::{LIVENESS, READINESS, STARTUP};
 use super::needs;
 use super::resize;
-use super::stop::{close, stop, stop_next};
+use super::stop::{stop, stop_next, wind_up};
 use super::worker::{Step, StopReason, Worker};
 use super::{Event, Settings};
 
@@ -354,7 +354,8 @@ fn ended(
     let now = desk.now();
     let finished = worker.containers[index].ended.map_or(now, |(_, _, at)| at);
     let changed = worker.containers[index].stopping == Some(StopReason::Changed);
-    let again = worker.restarts(index, code) || changed && worker.deadline.is_none();
+    let stopped = worker.containers[index].stopping == Some(StopReason::Pod);
+    let again = !stopped && worker.restarts(index, code) || changed && worker.deadline.is_none();
     let work = &mut worker.containers[index];
     work.terminate(code, if oom { "OOMKilled" } else { reason }, finished);
     work.step = if again { Step::Idle } else { Step::Done };
@@ -370,16 +371,7 @@ fn after_end(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) 
         back_off(worker, index, settings, desk);
     }
     if worker.phase().is_terminal() {
-        if worker.is_stopped() {
-            close(worker, desk);
-        } else {
-            let deadline = desk.now() + worker.grace;
-            for index in 0..worker.containers.len() {
-                if worker.lowered[index].ephemeral {
-                    stop(worker, index, deadline, desk);
-                }
-            }
-        }
+        wind_up(worker, desk);
     }
     desk.request_status(worker);
     advance(worker, settings, desk);
@@ -518,7 +510,7 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
     }
     let resized = resize::look(worker, desk);
     desk.request_status(worker);
-    if ends {
+    if ends || worker.end_by.is_some() {
         after_end(worker, settings, desk);
     } else {
         advance(worker, settings, desk);
@@ -533,11 +525,15 @@ pub struct Verdict {
     pub which: u8,
     /// Whether it succeeds.
     pub success: bool,
-    /// Whether the last answer did not come in time.
-    pub late: bool,
+    /// Whether that was otherwise before.
+    pub changed: bool,
+    /// How often it failed since it was heard of.
+    pub failures: u32,
+    /// How it failed last.
+    pub flaw: Flaw,
 }
 
-/// A probe's verdict changed.
+/// A probe's verdict changed, or it failed.
 pub fn probed(
     worker: &mut Worker,
     index: usize,
@@ -546,11 +542,7 @@ pub fn probed(
     settings: &Settings,
     desk: &mut Desk<'_, '_>,
 ) {
-    let Verdict {
-        which,
-        success,
-        late,
-    } = verdict;
+    let Verdict { which, success, .. } = verdict;
     let lowered = &worker.lowered.clone()[index];
     let work = &mut worker.containers[index];
     if work.container != Some(container) || work.step != Step::Running {
@@ -562,16 +554,30 @@ pub fn probed(
         _ => ("Readiness", &lowered.readiness),
     };
     let Some(probe) = probe else { return };
-    if !success {
-        let late = late.then(|| late_text(worker, &lowered.spec, which));
-        let why = late.flatten();
-        let why = why.unwrap_or_else(|| failure_text(&probe.handler).to_owned());
-        let text = format!("{kind} probe failed: {why}");
-        desk.record(
-            worker,
-            Some(lowered.name),
-            Report::warning("Unhealthy", sentence(text)),
-        );
+    // Whether a pod lives is not asked any more when it is deleted.
+    let over = which != READINESS && worker.deadline.is_some();
+    if verdict.failures > 0 && !over {
+        let text = failure_text(worker, &lowered.spec, verdict, container, desk);
+        let report = Report::warning("Unhealthy", sentence(format!("{kind} probe {text}")));
+        let name = Some(lowered.name);
+        let next = desk.record_often(worker, name, report, verdict.failures);
+        // Each failure is an event; those that the API server is not told of need not be heard. After
+        // its verdict a container is not asked whether it lives.
+        let until = match which {
+            READINESS => next,
+            _ if verdict.changed => SimTime::MAX,
+            _ => next,
+        };
+        if until > desk.now() {
+            desk.order(Order::ProbeQuiet {
+                container,
+                which,
+                until,
+            });
+        }
+    }
+    if !verdict.changed {
+        return;
     }
     let work = &mut worker.containers[index];
     match (which, success) {
@@ -632,36 +638,68 @@ pub fn probed(
     }
 }
 
-/// What a probe says that was not answered in time. Sources: `pkg/probe/{http,tcp,grpc,exec}`,
-/// `staging/src/k8s.io/cri-client/pkg/remote_runtime.go` (`execSync`).
-fn late_text(worker: &Worker, spec: &ContainerSpec, which: u8) -> Option<String> {
-    let spec = spec.probes.iter().find(|spec| spec.which == which)?;
+/// What the kubelet says of a failed probe after its kind. Sources: `pkg/kubelet/prober/prober.go`
+/// (`probe`), `pkg/probe/{http,tcp,grpc,exec}`, `staging/src/k8s.io/cri-client/pkg/remote_runtime.go`
+/// (`execSync`), containerd `internal/cri/server/container_execsync.go`.
+fn failure_text(
+    worker: &Worker,
+    spec: &ContainerSpec,
+    verdict: Verdict,
+    container: ContainerId,
+    desk: &Desk<'_, '_>,
+) -> String {
     let host = std::net::Ipv4Addr::from(worker.ip);
-    Some(match &spec.action {
-        ProbeAction::Http { port, path } => format!(
+    let mut specs = spec.probes.iter();
+    let Some(spec) = specs.find(|spec| spec.which == verdict.which) else {
+        return String::new();
+    };
+    let refused = |port: &u16| format!("dial tcp {host}:{port}: connect: connection refused");
+    let why = match (&spec.action, verdict.flaw) {
+        (ProbeAction::Http { port, path }, Flaw::Refused) => {
+            format!("Get \"http://{host}:{port}{path}\": {}", refused(port))
+        }
+        (_, Flaw::Status(code)) => format!("HTTP probe failed with statuscode: {code}"),
+        (ProbeAction::Http { port, path }, _) => format!(
             "Get \"http://{host}:{port}{path}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         ),
-        ProbeAction::Tcp { port } => format!("dial tcp {host}:{port}: i/o timeout"),
-        ProbeAction::Grpc { port } => format!(
+        (ProbeAction::Tcp { port }, Flaw::Refused) => refused(port),
+        (ProbeAction::Tcp { port }, _) => format!("dial tcp {host}:{port}: i/o timeout"),
+        (ProbeAction::Grpc { .. }, Flaw::NotServing) => {
+            "service unhealthy (responded with \"NOT_SERVING\")".to_owned()
+        }
+        (ProbeAction::Grpc { port }, Flaw::Refused) => format!(
             "timeout: failed to connect service \"{host}:{port}\" within {}: context deadline exceeded",
             spec.timeout
         ),
-        ProbeAction::Exec { command } => format!(
+        (ProbeAction::Grpc { .. }, _) => {
+            format!(
+                "timeout: health rpc did not complete within {}",
+                spec.timeout
+            )
+        }
+        (ProbeAction::Exec { command }, Flaw::Late) => format!(
             "command timed out: \"{}\" timed out after {}",
             command.join(" "),
             spec.timeout.exact()
         ),
-    })
-}
-
-/// What a failed probe says; the program's own words are not modelled.
-const fn failure_text(handler: &ProbeHandler) -> &'static str {
-    match handler {
-        ProbeHandler::HttpGet { .. } => "HTTP probe failed with statuscode: 503",
-        ProbeHandler::TcpSocket { .. } => "dial tcp: connect: connection refused",
-        ProbeHandler::Grpc { .. } => "service unhealthy (responded with \"NOT_SERVING\")",
-        ProbeHandler::Exec { .. } => "command terminated with a non-zero exit code",
-    }
+        (ProbeAction::Exec { command }, Flaw::Unstarted) => {
+            let name = command.first().map_or("", |word| word);
+            let key = stable_hash_parts(&[&worker.name.text(desk.ctx.symbols), name]);
+            let at = desk.now().as_micros() / 1_000_000;
+            let mut id = Stream::new(desk.ctx.seed, "kubelet.exec", key, at as u32);
+            let id: String = (0..4).map(|_| format!("{:016x}", id.bits())).collect();
+            return format!(
+                "errored and resulted in unknown state: rpc error: code = Unknown desc = failed to exec in container: failed to start exec \"{id}\": OCI runtime exec failed: exec failed: unable to start container process: exec: \"{name}\": executable file not found in $PATH",
+            );
+        }
+        // What a program of the image prints is not modelled.
+        (ProbeAction::Exec { .. }, _) => desk
+            .ctx
+            .machines
+            .probe_said(container, verdict.which, desk.now())
+            .unwrap_or_else(|| "command terminated with a non-zero exit code".to_owned()),
+    };
+    format!("failed: {why}")
 }
 
 /// The sandbox has its network.

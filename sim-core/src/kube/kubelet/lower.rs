@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::api::kube::container::{Container, ImagePullPolicy};
+use crate::api::kube::container::{Container, ImagePullPolicy, RestartRule};
+use crate::api::kube::pod::RestartPolicy;
 use crate::api::kube::probe::{Probe, ProbeHandler};
 use crate::api::kube::service::PortTarget;
 use crate::api::resources::ResourceAmounts;
@@ -46,6 +47,10 @@ pub struct Lowered {
     pub init: bool,
     /// Whether it is a sidecar.
     pub sidecar: bool,
+    /// Its own policy, and the exit codes that precede it.
+    pub restart: Option<RestartPolicy>,
+    /// As above.
+    pub restart_rules: Arc<[RestartRule]>,
     /// Whether it was added to look inside: it counts for nothing and is never started again.
     pub ephemeral: bool,
     /// The hook after its start.
@@ -165,6 +170,8 @@ fn lowered(
         },
         init: init && !container.sidecar,
         sidecar: container.sidecar,
+        restart: container.restart,
+        restart_rules: container.restart_rules.as_slice().into(),
         ephemeral: false,
         post_start: hooks::run(container.post_start.as_ref()),
         pre_stop: hooks::run(container.pre_stop.as_ref()),
@@ -294,6 +301,7 @@ fn probe_spec(which: u8, probe: &Probe, gate: Option<u8>, container: &Container)
         },
         after: if which == STARTUP { None } else { gate },
         once: which == STARTUP,
+        each: true,
     }
 }
 

@@ -129,11 +129,13 @@ fn hear_probes(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
                 LIVENESS => !*success,
                 _ => *success != ready,
             });
-            if let Some((success, late)) = news {
+            if let Some((success, flaw)) = news {
                 let verdict = lifecycle::Verdict {
                     which,
                     success,
-                    late,
+                    changed: true,
+                    failures: u32::from(!success),
+                    flaw,
                 };
                 lifecycle::probed(worker, index, container, verdict, settings, desk);
             }

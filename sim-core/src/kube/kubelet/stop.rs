@@ -79,6 +79,28 @@ pub fn stop_next(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     }
 }
 
+/// What a pod's containers were for is done: what looked on goes, then the sidecars from the last to the
+/// first; at the end closes the pod.
+pub fn wind_up(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
+    let deadline = *worker.end_by.get_or_insert(desk.now() + worker.grace);
+    let mut left = false;
+    for index in (0..worker.containers.len()).rev() {
+        let step = &mut worker.containers[index].step;
+        if matches!(step, Step::Idle | Step::Pulling(_)) {
+            *step = Step::Done;
+        }
+        let runs = matches!(step, Step::Running | Step::Starting);
+        let sidecar = worker.lowered[index].sidecar;
+        if runs && !(left && sidecar) {
+            stop(worker, index, deadline, desk);
+        }
+        left |= runs && sidecar;
+    }
+    if worker.is_stopped() {
+        close(worker, desk);
+    }
+}
+
 /// Stops one container: its hook, then the stop signal with what is left of the grace.
 pub fn stop(worker: &mut Worker, index: usize, deadline: SimTime, desk: &mut Desk<'_, '_>) {
     let lowered = &worker.lowered.clone()[index];
@@ -118,7 +140,7 @@ pub fn hook_ended(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
         return;
     };
     if let (Step::Running, Some(container), Some(deadline)) =
-        (work.step, work.container, worker.deadline)
+        (work.step, work.container, worker.deadline.or(worker.end_by))
     {
         let grace = deadline.max(desk.now()).since(desk.now());
         desk.order(Order::Stop {

@@ -355,6 +355,8 @@ fn container(image: &str, command: &[&str]) -> Container {
         post_start: None,
         pre_stop: None,
         sidecar: false,
+        restart: None,
+        restart_rules: Vec::new(),
         target: None,
     }
 }

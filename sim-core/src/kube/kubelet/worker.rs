@@ -147,6 +147,8 @@ pub struct Worker {
     pub containers: SmallVec<[ContainerWork; 1]>,
     /// When the pod must be gone: it is being deleted.
     pub deadline: Option<SimTime>,
+    /// When its sidecars must be gone: its other containers have ended.
+    pub end_by: Option<SimTime>,
     /// All containers have stopped and the last status is on its way.
     pub finished: bool,
     /// Reason and message of a pod that the node refused.
@@ -211,6 +213,7 @@ impl Worker {
             sandbox_ready: false,
             ip: 0,
             deadline: None,
+            end_by: None,
             finished: false,
             rejected: None,
             evicted: None,
@@ -250,7 +253,12 @@ impl Worker {
         if lowered.sidecar {
             return true;
         }
-        match (self.restart_policy, lowered.init) {
+        // Source: `pkg/api/v1/pod/util.go` (`ContainerShouldRestart`).
+        let mut rules = lowered.restart_rules.iter();
+        if lowered.restart.is_some() && rules.any(|rule| rule.matches(code)) {
+            return true;
+        }
+        match (lowered.restart.unwrap_or(self.restart_policy), lowered.init) {
             (RestartPolicy::Never, _) => false,
             (RestartPolicy::Always, false) => true,
             (RestartPolicy::Always, true) | (RestartPolicy::OnFailure, _) => code != 0,
@@ -277,7 +285,17 @@ impl Worker {
                 ..PodStatus::default()
             };
         }
-        let phase = self.phase();
+        let over = self.phase();
+        let mut sidecars = self.lowered.iter().zip(&self.containers);
+        let goes_on = sidecars.any(|(lowered, work)| {
+            lowered.sidecar && matches!(work.state, ContainerState::Running { .. })
+        });
+        // What its sidecars still do counts to whoever looks at the pod.
+        let phase = if over.is_terminal() && goes_on && self.evicted.is_none() {
+            Phase::Running
+        } else {
+            over
+        };
         // Why a pod is ended is told when it has ended.
         // Source: `pkg/kubelet/status/status_manager.go` (`mergePodStatus`).
         let evicted = self.evicted.as_ref().filter(|_| phase == Phase::Failed);

@@ -321,7 +321,13 @@ impl Events {
     /// many similar ones are combined, and what comes too often is kept back until later, when it counts.
     /// Returns whether the API server is told.
     /// Source: `staging/src/k8s.io/client-go/tools/record/events_cache.go` (`EventCorrelate`).
-    pub fn record(&mut self, mut event: NewEvent, now: SimTime, revision: &mut Revision) -> bool {
+    pub fn record(
+        &mut self,
+        mut event: NewEvent,
+        count: u32,
+        now: SimTime,
+        revision: &mut Revision,
+    ) -> bool {
         if event.series.is_some() {
             return self.record_series(event, now, revision);
         }
@@ -349,6 +355,7 @@ impl Events {
         row.heard = now;
         row.since = since;
         row.whole = whole;
+        row.untold += count.saturating_sub(1);
         if told {
             row.event.message = event.message;
             row.tell(now, revision.bump());
@@ -356,6 +363,13 @@ impl Events {
             row.untold += 1;
         }
         told
+    }
+
+    /// When the source of an event may tell the next of its object; now or before: at once.
+    pub fn silent_until(&self, event: &NewEvent) -> SimTime {
+        let burst = REFILL.saturating_mul(BURST - 1).as_micros();
+        let whole = self.memory(event).whole.as_micros();
+        SimTime::from_micros(whole.saturating_sub(burst))
     }
 
     /// The second of a series is told at once, later ones when their count is written.
@@ -503,6 +517,7 @@ mod tests {
             let message = Message::Name("Created pod: {}", pod);
             events.record(
                 event(set, "SuccessfulCreate", message),
+                1,
                 at(second),
                 &mut revision,
             )
@@ -533,7 +548,7 @@ mod tests {
         let mut told = Vec::new();
         for second in (0..600).step_by(10) {
             let again = event(pod, "BackOff", message.clone());
-            if events.record(again, at(second), &mut revision) {
+            if events.record(again, 1, at(second), &mut revision) {
                 told.push(second);
             }
         }
@@ -544,7 +559,7 @@ mod tests {
         // A pod of the same name that was made later is another object.
         let mut other = event(pod, "BackOff", message);
         other.pod = Some(incarnation(7));
-        assert!(events.record(other, at(600), &mut revision));
+        assert!(events.record(other, 1, at(600), &mut revision));
         assert_eq!(counts(&events, 600), [31, 1]);
     }
 
@@ -560,7 +575,7 @@ mod tests {
                 action: "Scheduling",
                 revision: revised,
             });
-            events.record(again, at(second), &mut revision)
+            events.record(again, 1, at(second), &mut revision)
         };
         assert!(fail(&mut events, "one", 1, 10));
         assert!(fail(&mut events, "two", 2, 20));
@@ -586,7 +601,7 @@ mod tests {
             let name = Name::plain(symbols.intern(&format!("web-{}", number % 1_000)));
             let mut made = event(name, "Scheduled", Message::Plain("made"));
             made.pod = Some(incarnation(number / 1_000));
-            events.record(made, at(0), &mut revision);
+            events.record(made, 1, at(0), &mut revision);
         }
         assert!(events.index_agrees());
         assert_eq!(events.iter(at(0)).count(), EVENTS_MAX as usize);

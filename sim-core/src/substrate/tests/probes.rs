@@ -16,6 +16,7 @@ const TICKS: ProbeSpec = ProbeSpec {
     initial: Some(false),
     after: None,
     once: false,
+    each: false,
 };
 
 fn http(path: &str) -> ProbeAction {
@@ -88,13 +89,14 @@ fn liveness_fails_after_the_threshold() {
         initial: Some(true),
         ..TICKS
     };
-    for action in [
-        http("/nope"),
-        ProbeAction::Tcp { port: 81 },
-        ProbeAction::Grpc { port: 9 },
+    // A gRPC client tries to connect until its time is over.
+    for (action, at_ms) in [
+        (http("/nope"), 30_001),
+        (ProbeAction::Tcp { port: 81 }, 30_001),
+        (ProbeAction::Grpc { port: 9 }, 31_000),
     ] {
         let (rig, _) = run("nginx", &[], &[], &[liveness(action)]);
-        assert_eq!(verdicts(&rig), [(30_001, 0, false)]);
+        assert_eq!(verdicts(&rig), [(at_ms, 0, false)]);
     }
     // With its own files mounted, what a server answers is not known, and taken to be well.
     let (rig, _) = run(

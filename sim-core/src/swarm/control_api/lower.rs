@@ -120,5 +120,6 @@ fn probes(spec: &ServiceSpec) -> Vec<ProbeSpec> {
         initial: None,
         after: None,
         once: false,
+        each: false,
     }]
 }

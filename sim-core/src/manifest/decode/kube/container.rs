@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::api::kube::container::{Container, ContainerPort, ImagePullPolicy, Protocol};
+use crate::api::kube::container::{
+    Container, ContainerPort, ImagePullPolicy, Protocol, RestartRule,
+};
+use crate::api::kube::pod::RestartPolicy;
 use crate::base::sorted::SortedSet;
 use crate::manifest::decode::kube::{fault, name, probe};
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -85,19 +88,52 @@ fn container(
         ),
         post_start: probe::hook(&lifecycle, "postStart", scribe),
         pre_stop: probe::hook(&lifecycle, "preStop", scribe),
-        sidecar: pod.init
-            && fault::word(
-                scribe,
-                &item.get(scribe, "restartPolicy"),
-                &[("Always", true)],
-                false,
-            ),
+        sidecar: pod.init && item.peek("restartPolicy").text(scribe).as_deref() == Some("Always"),
+        restart: restart(item, scribe, pod.init),
+        restart_rules: restart_rules(item, scribe),
         target: item
             .peek("targetContainerName")
             .text(scribe)
             .filter(|name| !name.is_empty()),
         image,
     }
+}
+
+/// The container's own policy; a sidecar's is its kind.
+fn restart(item: &Field<'_>, scribe: &Scribe, init: bool) -> Option<RestartPolicy> {
+    let words = [
+        ("Always", Some(RestartPolicy::Always)),
+        ("OnFailure", Some(RestartPolicy::OnFailure)),
+        ("Never", Some(RestartPolicy::Never)),
+    ];
+    let policy = fault::word(scribe, &item.get(scribe, "restartPolicy"), &words, None);
+    policy.filter(|policy| !init || *policy != RestartPolicy::Always)
+}
+
+/// Source: `pkg/apis/core/validation/validation.go` (`validateContainerRestartPolicy`).
+fn restart_rules(item: &Field<'_>, scribe: &Scribe) -> Vec<RestartRule> {
+    let field = item.get(scribe, "restartPolicyRules");
+    let rules = field.items(scribe);
+    if !rules.is_empty() && item.peek("restartPolicy").text(scribe).is_none() {
+        let detail = "must specify restartPolicy when restart rules are used";
+        fault::required(scribe, &item.get(scribe, "restartPolicy"), detail);
+    }
+    let rule = |rule: &Field<'_>| {
+        let codes = rule.get(scribe, "exitCodes");
+        let actions = [("Restart", true), ("RestartAllContainers", false)];
+        let restarts = fault::word(scribe, &rule.get(scribe, "action"), &actions, false);
+        let operators = [("In", false), ("NotIn", true)];
+        let list = codes.get(scribe, "values").items(scribe);
+        let found = RestartRule {
+            others: fault::word(scribe, &codes.get(scribe, "operator"), &operators, false),
+            codes: list
+                .iter()
+                .filter_map(|code| code.integer(scribe))
+                .collect(),
+        };
+        restarts.then_some(found)
+    };
+    rules.iter().filter_map(rule).collect()
 }
 
 fn container_name(item: &Field<'_>, scribe: &Scribe, names: &mut SortedSet<Arc<str>>) -> Arc<str> {
