@@ -367,9 +367,9 @@ impl Controllers {
                 self.node_lifecycle.observe(node, turn);
                 self.pod_gc.node_updated(node, turn);
             }
-            Change::NodeRemoved(node, _) => {
+            Change::NodeRemoved(node, machine) => {
                 self.enqueue_daemon_sets(turn);
-                self.node_lifecycle.forget(node, turn);
+                self.node_lifecycle.forget(node, machine, turn);
                 self.pod_gc.node_removed(node, turn);
             }
             Change::Deployment(id, _) => {

@@ -95,15 +95,15 @@ impl ApiServer {
                     ));
                 }
                 if part.allowed <= 0 {
-                    return Err(denied(format!(
-                        "The disruption budget {row_name} needs {} healthy pods and has {} currently",
-                        part.desired, part.healthy
-                    )));
+                    let counts = (part.desired, part.healthy);
+                    let budget = turn.store.watched_document(id);
+                    let budget = budget.map(|document| &document.value);
+                    return Err(denied(needs(&row_name, budget, counts)));
                 }
                 let mut part = part;
                 part.allowed -= 1;
                 part.disrupted.insert(pod, turn.now());
-                disruption::write(id, part, None, turn);
+                disruption::write(id, part, Ok(None), turn);
             }
         }
         if !free {
@@ -189,15 +189,28 @@ fn budget_of_bare(pod: &Value, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
     }
     let allowed = number("disruptionsAllowed");
     if allowed <= 0 {
-        return Err(denied(format!(
-            "The disruption budget {} needs {desired} healthy pods and has {healthy} currently",
-            key.name
-        )));
+        let counts = (desired, healthy);
+        return Err(denied(needs(&key.name, Some(budget), counts)));
     }
     turn.store.change_document(key, |value| {
         value.set_path(&["status", "disruptionsAllowed"], (allowed - 1).into());
     });
     Ok(())
+}
+
+/// Why a budget allows nothing: healthy pods that it needs and has, or that it is not known.
+/// Source: `pkg/registry/core/pod/storage/eviction.go` (`checkAndDecrement`).
+fn needs(name: &str, budget: Option<&Value>, (desired, healthy): (i64, i64)) -> String {
+    let condition = budget.and_then(|budget| budget.path(&["status", "conditions"])?.at(0));
+    match condition {
+        Some(failed) if fields::text(failed, &["reason"]) == "SyncFailed" => format!(
+            "The disruption budget {name} does not allow evicting pods currently because it failed sync: {}",
+            fields::text(failed, &["message"])
+        ),
+        _ => format!(
+            "The disruption budget {name} needs {desired} healthy pods and has {healthy} currently"
+        ),
+    }
 }
 
 pub(super) fn find(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<PodId> {

@@ -340,13 +340,14 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
         let status = pod_status(&value, &status, containers);
         turn.store.set_pod_status(pod, status, at);
     }
-    if let Some(disrupted) = condition(&status, "DisruptionTarget")
-        && fields::text(disrupted, &["status"]) == "True"
-    {
+    if let Some(disrupted) = condition(&status, "DisruptionTarget") {
         let message = fields::text(disrupted, &["message"]);
         let at = transition(&status, "DisruptionTarget").unwrap_or(now);
         let reason = known_disruption(fields::text(disrupted, &["reason"]));
         turn.store.set_disruption(pod, reason, message.into(), at);
+        if fields::text(disrupted, &["status"]) == "False" {
+            turn.store.clear_disruption(pod, at);
+        }
     }
     turn.store
         .restore_pod(pod, revive::restored(&document.value));

@@ -140,7 +140,7 @@ impl ApiServer {
             turn.store.namespace_added();
         }
         workload::prepare(kind, &key, &mut value, turn);
-        crate::kube::volumes::claim::protect(&key.resource, &mut value);
+        crate::kube::volumes::claim::admit(&key.resource, &mut value, turn.store);
         let revision = turn.store.bump();
         let generation = i64::from(kind.generation);
         turn.store.documents_mut().insert(
@@ -236,7 +236,7 @@ impl ApiServer {
             _ if super::load::is_bare(&key, turn) => self.update_document(&parsed, turn)?,
             (KubeSpec::Pod(_), _) => update_pod(&parsed, &current, turn)?,
             (KubeSpec::Node(_), _) => update_node(&parsed, turn),
-            (KubeSpec::ReplicaSet(spec), _) => update_replica_set(spec, &parsed, turn)?,
+            (KubeSpec::ReplicaSet(spec), _) => update_replica_set(spec, &parsed, &current, turn)?,
             _ => self.update_document(&parsed, turn)?,
         };
         if changed {

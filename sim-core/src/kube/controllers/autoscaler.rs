@@ -158,11 +158,13 @@ impl Pass {
             let reference = self.document.path(&["spec", "scaleTargetRef"]);
             let text = |field| reference.map_or("", |it| read::text(it, &[field]));
             let why = format!(
-                "the HPA controller was unable to get the target's current scale: {} \"{}\" not found",
+                "{} \"{}\" not found",
                 target::resource(text("kind")),
                 text("name")
             );
             self.event(true, "FailedGetScale", why.clone(), turn);
+            let why =
+                format!("the HPA controller was unable to get the target's current scale: {why}");
             self.set(
                 "AbleToScale",
                 ConditionStatus::False,
@@ -260,6 +262,7 @@ impl Pass {
         let tolerance = self.tolerance(turn);
         let mut best: Option<(i64, String)> = None;
         let mut invalid: Vec<(&'static str, String)> = Vec::new();
+        let mut trouble = String::new();
         for spec in &specs {
             match metrics::measure(spec, target, samples, tolerance, turn) {
                 Ok(found) => {
@@ -271,7 +274,12 @@ impl Pass {
                     }
                     measured.push(found);
                 }
-                Err(why) => invalid.push(why),
+                Err(why) => {
+                    if invalid.is_empty() {
+                        trouble = metrics::trouble(spec);
+                    }
+                    invalid.push(why);
+                }
             }
         }
         let down = best
@@ -286,7 +294,7 @@ impl Pass {
             let text = format!("the HPA was unable to compute the replica count: {why}");
             self.set("ScalingActive", ConditionStatus::False, reason, &text, now);
             let text = format!(
-                "invalid metrics ({} invalid out of {}), first error is: {why}",
+                "invalid metrics ({} invalid out of {}), first error is: {trouble}{why}",
                 invalid.len(),
                 specs.len()
             );

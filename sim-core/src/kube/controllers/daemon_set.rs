@@ -353,6 +353,10 @@ impl DaemonSetController {
         status.set("numberReady", ready.into());
         let key = super::stateful_set::key(&pass.row, turn);
         if let Some(row) = turn.store.replica_set_mut(pass.id) {
+            // Waits are of one generation. Source: `daemon_controller.go` (`failedPodsBackoffKey`).
+            if row.observed != row.generation {
+                pass.part.failures.clear();
+            }
             row.observed = row.generation;
             row.replicas = desired;
             row.part = Part::DaemonSet(Arc::new(pass.part));

@@ -15,7 +15,7 @@ use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::limiter::Limiter;
 use crate::kube::rows::node::ConditionStatus;
-use crate::kube::rows::workload::{Amount, DeploymentRow};
+use crate::kube::rows::workload::{Amount, DeploymentRow, ReplicaSetRow};
 use crate::kube::rows::{DeploymentId, ReplicaSetId};
 use crate::kube::store::events::Message;
 use crate::kube::template::TemplateId;
@@ -61,6 +61,10 @@ impl DeploymentController {
         self.note_pause(id, &row, turn);
         let new = find_new(&row, turn);
         if row.paused || scaling_event(&row, turn) {
+            // Without making one, the new ReplicaSet's number and what it copies are kept up.
+            if new.is_some() {
+                self.new_replica_set(id, &row, new, turn);
+            }
             self.scale(id, &row, new, turn);
             if row.paused {
                 self.clean_up(id, new, turn);
@@ -281,28 +285,14 @@ impl DeploymentController {
             let (Some(first), Some(second)) = (first, second) else {
                 return std::cmp::Ordering::Equal;
             };
-            let age = if grows {
-                second
-                    .created
-                    .signed_micros()
-                    .cmp(&first.created.signed_micros())
-            } else {
-                first
-                    .created
-                    .signed_micros()
-                    .cmp(&second.created.signed_micros())
-            };
-            let names = || {
-                turn.ctx
-                    .symbols
-                    .text(first.name)
-                    .cmp(turn.ctx.symbols.text(second.name))
-            };
-            second
-                .replicas
-                .cmp(&first.replicas)
-                .then(age)
-                .then_with(names)
+            let name = |set: &ReplicaSetRow| turn.ctx.symbols.text(set.name);
+            let second_of = |set: &ReplicaSetRow| set.created.signed_seconds();
+            // Those of one second by their names; the whole is turned round for the newer.
+            let age = second_of(first)
+                .cmp(&second_of(second))
+                .then_with(|| name(first).cmp(name(second)));
+            let age = if grows { age.reverse() } else { age };
+            second.replicas.cmp(&first.replicas).then(age)
         });
         let shares: Vec<Share> = order
             .iter()

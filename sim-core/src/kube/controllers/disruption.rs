@@ -107,6 +107,7 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
         return;
     };
     let (namespace, name, mut part) = (row.namespace, row.name, part.clone());
+    let mut before = part.clone();
     let Some(document) = turn.store.watched_document(id) else {
         return;
     };
@@ -167,8 +168,9 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
                 "CalculateExpectedPodCountFailed",
                 Message::Text(text.into()),
             );
-            part.allowed = 0;
-            write(id, part, None, turn);
+            // The rest stays as it was found last. Source: `disruption.go` (`failSafe`).
+            before.allowed = 0;
+            write(id, before, Err(why), turn);
             return;
         }
     };
@@ -182,7 +184,7 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
     } else {
         (part.healthy - part.desired).max(0)
     };
-    write(id, part, Some(expected), turn);
+    write(id, part, Ok(Some(expected)), turn);
 }
 
 /// Sum of the sizes of the distinct controllers, and whether a pod has none.
@@ -247,8 +249,14 @@ fn unmanaged_text(part: &BudgetPart) -> String {
     )
 }
 
-/// Writes a budget's status; without `expected` the number was not found.
-pub fn write(id: WatchedId, part: BudgetPart, expected: Option<i64>, turn: &mut Turn<'_, '_>) {
+/// Writes a budget's status; the number of expected pods stays as it was if it is not given. An error: the
+/// pass failed.
+pub fn write(
+    id: WatchedId,
+    part: BudgetPart,
+    expected: Result<Option<i64>, String>,
+    turn: &mut Turn<'_, '_>,
+) {
     let now = turn.now();
     let Some(row) = turn.store.watched(id) else {
         return;
@@ -258,14 +266,18 @@ pub fn write(id: WatchedId, part: BudgetPart, expected: Option<i64>, turn: &mut 
         return;
     };
     let old = document.value.get("status");
+    let (expected, failure) = match expected {
+        Ok(expected) => (expected, None),
+        Err(why) => (None, Some(why)),
+    };
     let expected = expected
         .or_else(|| old.and_then(|status| status.i64_at(&["expectedPods"])))
         .unwrap_or(0);
     let allowed = part.allowed > 0;
-    let (status, reason) = if allowed {
-        ("True", "SufficientPods")
-    } else {
-        ("False", "InsufficientPods")
+    let (status, reason) = match &failure {
+        Some(_) => ("False", "SyncFailed"),
+        None if allowed => ("True", "SufficientPods"),
+        None => ("False", "InsufficientPods"),
     };
     let before = old.and_then(|status| status.path(&["conditions"])?.at(0).cloned());
     let since = before
@@ -274,7 +286,7 @@ pub fn write(id: WatchedId, part: BudgetPart, expected: Option<i64>, turn: &mut 
         .unwrap_or_else(|| time(now));
     let condition = Value::object([
         ("lastTransitionTime", since),
-        ("message", "".into()),
+        ("message", failure.unwrap_or_default().into()),
         ("observedGeneration", part.observed.into()),
         ("reason", reason.into()),
         ("status", status.into()),

@@ -136,6 +136,20 @@ impl JobController {
             }
         }
         ended.sort_by_key(|(end, pod)| (end.at_s, end.failed, end.index, *pod));
+        // Pods without an index of the Job are no part of it.
+        // Source: `job_controller.go` (`getValidPodsWithFilter`).
+        if pass.part.indexed {
+            let completions = pass.part.completions.unwrap_or(i64::MAX);
+            ended.retain(|(end, pod)| {
+                let valid = end
+                    .index
+                    .is_some_and(|index| (0..completions).contains(&index));
+                if let (false, Some(pod)) = (valid, pod) {
+                    pass.part.counted.insert(*pod);
+                }
+                valid
+            });
+        }
         for (end, pod) in &ended {
             if let Some(pod) = pod {
                 pass.part.counted.insert(*pod);
@@ -320,6 +334,17 @@ impl JobController {
             );
         } else {
             pass.completion = Some(now);
+            let too_many = pass.part.completions;
+            if too_many.is_some_and(|wanted| pass.part.succeeded > wanted) {
+                self.hands.warning(
+                    pass.id,
+                    "TooManySucceededPods",
+                    Message::Plain(
+                        "Too many succeeded pods running after completion count reached",
+                    ),
+                    turn,
+                );
+            }
             self.hands
                 .normal(pass.id, "Completed", Message::Plain("Job completed"), turn);
         }
@@ -531,7 +556,7 @@ pub fn index_of(row: &PodRow, turn: &Turn<'_, '_>) -> Option<i64> {
 fn wanted(pass: &Pass, active: i64) -> i64 {
     let part = &pass.part;
     match part.completions {
-        None if part.succeeded > 0 => active.min(part.parallelism),
+        None if part.succeeded > 0 => active,
         None => part.parallelism,
         Some(completions) => {
             let lost = i64::try_from(part.lost.len()).unwrap_or(0);

@@ -19,6 +19,7 @@ use crate::kube::selector::label;
 use crate::kube::settings::Settings;
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
+use crate::substrate::order::MachineId;
 
 /// How often the eviction queues are looked at. Source: as above, `nodeEvictionPeriod`.
 const EVICTION_POLL: SimDuration = SimDuration::from_millis(100);
@@ -105,6 +106,8 @@ pub struct NodeLifecycle {
     zones: SortedMap<String, Zone>,
     /// Every zone is lost: nothing is evicted.
     all_lost: bool,
+    /// Nodes that are gone since the last tick.
+    gone: Vec<Symbol>,
     /// Ticks that are scheduled.
     ticks: SortedSet<SimTime>,
     /// Time of the next look at the queues that is scheduled.
@@ -144,13 +147,13 @@ impl NodeLifecycle {
     }
 
     /// A node object is gone.
-    pub fn forget(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+    pub fn forget(&mut self, node: NodeId, machine: MachineId, turn: &mut Turn<'_, '_>) {
         for zone in self.zones.values_mut() {
             zone.queue.retain(|other| *other != node);
         }
-        if !self.zones.is_empty() {
-            self.schedule_tick(turn);
-        }
+        let name = turn.ctx.machines.machine(machine).map(|row| row.name);
+        self.gone.extend(name);
+        self.schedule_tick(turn);
     }
 
     /// The tick at which a node's silence exceeds the grace period.
@@ -233,6 +236,18 @@ impl NodeLifecycle {
     pub fn tick(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         self.ticks.retain(|tick| *tick > now);
+        for name in std::mem::take(&mut self.gone).into_iter().map(Name::plain) {
+            turn.normal(
+                ("Node", Symbol::EMPTY, name),
+                "node-controller",
+                "RemovingNode",
+                Message::Names(
+                    "Node {} event: Removing Node {} from Controller",
+                    name,
+                    name,
+                ),
+            );
+        }
         let mut counts: SortedMap<String, (u64, u64)> = SortedMap::new();
         let mut nodes: Vec<(NodeId, String)> = Vec::new();
         for (id, row) in turn.store.nodes() {

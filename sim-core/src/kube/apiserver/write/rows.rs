@@ -12,7 +12,7 @@ use crate::kube::apiserver::service::Allocated;
 use crate::kube::apiserver::template::{amount, build, labels, selector};
 use crate::kube::rows::service::ServiceRow;
 use crate::kube::rows::workload::{Amount, DeploymentRow, ReplicaSetRow};
-use crate::kube::rows::{DeploymentId, ReplicaSetId, ServiceId};
+use crate::kube::rows::{DeploymentId, ReplicaSetId, ServiceId, read};
 use crate::kube::selector::Selector;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
@@ -193,6 +193,7 @@ pub(super) fn find_replica_set(
 pub(super) fn update_replica_set(
     spec: &ReplicaSet,
     parsed: &Parsed,
+    current: &Value,
     turn: &mut Turn<'_, '_>,
 ) -> Result<bool, Refusal> {
     let (kind, key) = (parsed.kind, &parsed.key);
@@ -207,6 +208,24 @@ pub(super) fn update_replica_set(
         ));
     }
     let owned = row.owner.is_some();
+    let made = owned && turn.store.documents().get(key).is_none();
+    let differs = |field| {
+        let of = |object: &Value| read::text_map(object.path(&["metadata", field]));
+        let applied = |(name, _): &(Arc<str>, Arc<str>)| {
+            &**name != "kubectl.kubernetes.io/last-applied-configuration"
+        };
+        of(current)
+            .into_iter()
+            .filter(applied)
+            .ne(of(&parsed.value).into_iter().filter(applied))
+    };
+    if made && (differs("labels") || differs("annotations")) {
+        return Err(Refusal::forbidden(
+            kind,
+            &key.name,
+            "its labels and annotations are what its Deployment gives it; writing them is not modelled",
+        ));
+    }
     let template = if owned {
         row.template
     } else {

@@ -102,6 +102,31 @@ fn shown(milli: i64) -> Value {
 
 type Failure = (&'static str, String);
 
+/// What is said before why an entry of `spec.metrics` proposes nothing, where it is not the condition that
+/// says so. Source: `pkg/controller/podautoscaler/horizontal.go` (`computeReplicasForMetric`).
+pub fn trouble(spec: &Value) -> String {
+    let kind = read::text(spec, &["type"]);
+    let name = |path: &[&str]| read::text(spec, path).to_owned();
+    match kind {
+        "Resource" => {
+            let name = name(&["resource", "name"]);
+            format!("failed to get {name} resource metric value: ")
+        }
+        "ContainerResource" => {
+            let name = name(&["containerResource", "name"]);
+            format!("failed to get {name} container metric value: ")
+        }
+        "External" => {
+            let name = name(&["external", "metric", "name"]);
+            format!(
+                "failed to get {name} external metric value: failed to get {name} external metric: "
+            )
+        }
+        "Pods" | "Object" => format!("failed to get {} metric value: ", kind.to_lowercase()),
+        _ => String::new(),
+    }
+}
+
 /// What one entry of `spec.metrics` proposes.
 ///
 /// # Errors
@@ -359,11 +384,10 @@ fn per_pod(
     }
     if pods.iter().all(|pod| pod.usage.is_none()) {
         return Err(format!(
-            "failed to get pods metric value: unable to get metric {metric}: unable to fetch metrics from custom metrics API: no metrics returned from custom metrics API"
+            "unable to get metric {metric}: no metrics returned from custom metrics API"
         ));
     }
-    let found = calculator::pods(target.replicas, Aim::Average(aim), tolerance, &pods)
-        .map_err(|why| format!("failed to get pods metric value: {why}"))?;
+    let found = calculator::pods(target.replicas, Aim::Average(aim), tolerance, &pods)?;
     let inner = Value::object([
         (
             "current",
@@ -408,13 +432,28 @@ fn single(
             .then(|| service_requests(service, turn))?
     };
     let Some(total) = samples.set.get(&object, &metric).or_else(measured) else {
-        let api = if field == "object" {
-            "custom"
-        } else {
-            "external"
-        };
+        let namespace = &target.namespace;
+        if field == "external" {
+            let labels = read::text_map(spec.path(&[field, "metric", "selector", "matchLabels"]));
+            let mut selector = "nil".to_owned();
+            if spec.path(&[field, "metric", "selector"]).is_some() {
+                let labels: String = labels
+                    .into_iter()
+                    .map(|(key, value)| format!("{key}: {value},"))
+                    .collect();
+                selector = format!(
+                    "&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{}},}}"
+                );
+            }
+            return Err(format!(
+                "unable to get external metric {namespace}/{metric}/{selector}: no metrics returned from external metrics API"
+            ));
+        }
+        let kind = read::text(spec, &[field, "describedObject", "kind"]);
+        let name = read::text(spec, &[field, "describedObject", "name"]);
+        let plural = super::target::resource(kind);
         return Err(format!(
-            "unable to get {api} metric {metric}: no metrics returned from {api} metrics API"
+            "unable to get metric {metric}: {kind} on {namespace} {name}/unable to fetch metrics from custom metrics API: the server could not find the metric {metric} for {plural} {name}"
         ));
     };
     let aim = |key| spec.path(&[field, "target", key]).and_then(quantity_milli);

@@ -16,6 +16,8 @@ use crate::manifest::value::Value;
 pub struct Target {
     /// Its kind.
     pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
     /// Its name.
     pub name: String,
     /// `spec.replicas`.
@@ -59,6 +61,7 @@ impl Target {
             let row = turn.store.deployment(id)?;
             return Some(Self {
                 kind: kind.to_owned(),
+                namespace: own.namespace.to_string(),
                 name: name.to_owned(),
                 replicas: row.replicas,
                 status_replicas: row.status_replicas,
@@ -74,6 +77,7 @@ impl Target {
         let row = turn.store.replica_set(id)?;
         Some(Self {
             kind: kind.to_owned(),
+            namespace: own.namespace.to_string(),
             name: name.to_owned(),
             replicas: row.replicas,
             status_replicas: match owner {

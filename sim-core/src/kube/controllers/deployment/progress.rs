@@ -74,6 +74,9 @@ pub fn write_status(
     };
     set(id, "Available", status, reason, message.into(), turn);
     progress(id, &row, before, numbers, new, turn);
+    if !row.paused && !row.deleting {
+        copy_failure(id, new, turn);
+    }
     let Some(current) = turn.store.deployment(id) else {
         return;
     };
@@ -90,6 +93,29 @@ pub fn write_status(
         row.terminating = numbers.terminating;
         row.observed = row.generation;
     });
+}
+
+/// A ReplicaSet's condition ReplicaFailure is the Deployment's too, that of the new one first.
+/// Source: `pkg/controller/deployment/progress.go` (`getReplicaFailures`).
+fn copy_failure(id: DeploymentId, new: Option<ReplicaSetId>, turn: &mut Turn<'_, '_>) {
+    const KIND: &str = "ReplicaFailure";
+    let order = new.into_iter().chain(sets(id, turn));
+    let failure = order
+        .filter_map(|set| turn.store.replica_set(set))
+        .flat_map(|set| &set.conditions)
+        .find(|condition| condition.kind == KIND)
+        .cloned();
+    match failure {
+        Some(failure) => {
+            let (status, reason) = (failure.status, failure.reason);
+            set(id, KIND, status, reason, failure.message, turn);
+        }
+        None => {
+            if let Some(row) = turn.store.deployment_mut(id) {
+                row.conditions.retain(|condition| condition.kind != KIND);
+            }
+        }
+    }
 }
 
 fn count(id: DeploymentId, new: Option<ReplicaSetId>, turn: &Turn<'_, '_>) -> Numbers {

@@ -90,13 +90,10 @@ fn matches(pod: PodId, number: usize, rule: &FailureRule, turn: &Turn<'_, '_>) -
         FailureMatch::Conditions(conditions) => {
             let (kind, _) = conditions.iter().find(|(kind, status)| {
                 let holds = match &**kind {
-                    "DisruptionTarget" => {
-                        if row.flags.has(PodFlags::DISRUPTION_TARGET) {
-                            Some(true)
-                        } else {
-                            None
-                        }
-                    }
+                    "DisruptionTarget" => details
+                        .disruption
+                        .as_ref()
+                        .map(|_| row.flags.has(PodFlags::DISRUPTION_TARGET)),
                     "Ready" => Some(row.is_ready()),
                     "ContainersReady" => Some(row.flags.has(PodFlags::CONTAINERS_READY)),
                     "Initialized" => Some(row.flags.has(PodFlags::INITIALIZED)),

@@ -87,7 +87,7 @@ pub fn provide(
             value.set_path(&["metadata", "ownerReferences"], Value::list(vec![owner]));
         }
         value.set("status", Value::object([("phase", Value::from("Pending"))]));
-        crate::kube::volumes::claim::protect(&key.resource, &mut value);
+        crate::kube::volumes::claim::admit(&key.resource, &mut value, turn.store);
         turn.store.add_document(key.clone(), value, 0, now);
         report(id, &key, ordinal, turn);
     }
@@ -122,7 +122,7 @@ fn owned_by_pod(claim: &Value) -> bool {
 pub fn keep(id: ReplicaSetId, part: &StatefulSetPart, ordinal: i64, turn: &mut Turn<'_, '_>) {
     for key in keys(id, part, ordinal, turn) {
         let owner = owner_reference(id, turn).filter(|_| part.delete_claims_with_set);
-        set_owner(&key, owner, turn);
+        set_owner((id, part), &key, owner, turn);
     }
 }
 
@@ -140,7 +140,7 @@ pub fn condemn(
             } else {
                 owner_reference(id, turn).filter(|_| part.delete_claims_with_set)
             };
-            set_owner(&key, owner, turn);
+            set_owner((id, part), &key, owner, turn);
         }
     }
 }
@@ -168,7 +168,12 @@ fn pod_reference(pod: PodId, turn: &Turn<'_, '_>) -> Option<Value> {
 }
 
 /// Replaces the references to sets and pods; one to another controller is left alone.
-fn set_owner(key: &DocumentKey, owner: Option<Value>, turn: &mut Turn<'_, '_>) {
+fn set_owner(
+    (id, part): (ReplicaSetId, &StatefulSetPart),
+    key: &DocumentKey,
+    owner: Option<Value>,
+    turn: &mut Turn<'_, '_>,
+) {
     let path = ["metadata", "ownerReferences"];
     let Some(document) = turn.store.documents().get(key) else {
         return;
@@ -180,6 +185,22 @@ fn set_owner(key: &DocumentKey, owner: Option<Value>, turn: &mut Turn<'_, '_>) {
         .iter()
         .any(|reference| !ours(&reference) && read::truth(reference, &["controller"]))
     {
+        if let Some(row) = turn.store.replica_set(id)
+            && (part.delete_claims_with_set || part.delete_claims_with_pod)
+        {
+            let text = format!(
+                "PersistentVolumeClaim {} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim",
+                key.name
+            );
+            let object = ("StatefulSet", row.namespace, Name::plain(row.name));
+            let message = Message::Text(text.into());
+            turn.warning(
+                object,
+                "statefulset-controller",
+                "ConflictingController",
+                message,
+            );
+        }
         return;
     }
     let mut wanted: Vec<Value> = written

@@ -3,10 +3,14 @@
 use crate::manifest::decode::kube::{fault, pod};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
-use super::{cron, natural, needed, number, one_of, shown, text};
+use super::{cron, items, natural, needed, number, one_of, shown, text};
+use crate::manifest::explain;
 
 /// Most pods of an indexed job at once, and most completions that then may be asked for.
 const PARALLELISM_MAX: i64 = 100_000;
+
+/// The same, and most failed indexes, of a job with more completions than that and a limit per index.
+const LARGE_MAX: i64 = 10_000;
 
 /// Longest name of a CronJob: its jobs add eleven characters.
 const CRON_NAME_MAX: usize = 52;
@@ -34,6 +38,135 @@ pub fn job(spec: &Field<'_>, scribe: &Scribe) {
             shown(&selector),
             "`selector` not auto-generated",
         );
+    }
+}
+
+/// Bounds of the indexes of one Job.
+fn indexes(spec: &Field<'_>, scribe: &Scribe) {
+    let most = spec.peek("maxFailedIndexes");
+    let completions = number(&spec.peek("completions"));
+    let above = |field: &Field<'_>, bound: i64, detail: &str| {
+        if let Some(found) = number(field).filter(|found| *found > bound) {
+            fault::invalid(scribe, field, found, detail);
+        }
+    };
+    if let Some(completions) = completions {
+        above(
+            &most,
+            completions,
+            "must be less than or equal to completions",
+        );
+    }
+    above(
+        &most,
+        PARALLELISM_MAX,
+        "must be less than or equal to 100000",
+    );
+    let is_large = completions.is_some_and(|completions| completions > PARALLELISM_MAX);
+    if is_large && spec.peek("backoffLimitPerIndex").exists() {
+        if !most.exists() {
+            let detail = "must be specified when completions is above 100000";
+            fault::required(scribe, &most, detail);
+        }
+        let detail = "must be less than or equal to 10000 when completions are above 100000 and used with backoff limit per index";
+        above(&spec.peek("parallelism"), LARGE_MAX, detail);
+        above(&most, LARGE_MAX, detail);
+    }
+}
+
+fn success_policy(policy: &Field<'_>, completions: Option<i64>, scribe: &Scribe) {
+    let rules = policy.peek("rules");
+    let list = items(&rules);
+    if list.is_empty() {
+        let detail = "at least one rules must be specified when the successPolicy is specified";
+        fault::required(scribe, &rules, detail);
+    }
+    for rule in list {
+        let count = rule.peek("succeededCount");
+        if !count.exists() && !rule.peek("succeededIndexes").exists() {
+            let detail = "at least one of succeededCount or succeededIndexes must be specified";
+            fault::required(scribe, &rule, detail);
+        }
+        natural(&count, scribe);
+        if let (Some(found), Some(most)) = (number(&count), completions)
+            && found > most
+        {
+            let detail = format!(
+                "must be less than or equal to {most} (the number of specified completions)"
+            );
+            fault::invalid(scribe, &count, found, &detail);
+        }
+    }
+}
+
+fn failure_policy(spec: &Field<'_>, policy: &Field<'_>, scribe: &Scribe) {
+    let pod = spec.peek("template").peek("spec");
+    let lists = ["containers", "initContainers"].map(|list| items(&pod.peek(list)));
+    let known = |name: &str| {
+        let mut all = lists.iter().flatten();
+        all.any(|container| text(&container.peek("name")) == name)
+    };
+    for rule in items(&policy.peek("rules")) {
+        let action = rule.peek("action");
+        let actions = ["Count", "FailIndex", "FailJob", "Ignore"];
+        let detail = "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]";
+        if needed(&action, detail, scribe) {
+            one_of(&action, &actions, scribe);
+        }
+        if text(&action) == "FailIndex" && !spec.peek("backoffLimitPerIndex").exists() {
+            let detail = "requires the backoffLimitPerIndex to be set";
+            fault::invalid(scribe, &action, "\"FailIndex\"", detail);
+        }
+        let codes = rule.peek("onExitCodes");
+        let conditions = items(&rule.peek("onPodConditions"));
+        if codes.exists() {
+            exit_codes(&codes, known, scribe);
+        }
+        for condition in &conditions {
+            one_of(
+                &condition.peek("status"),
+                &["False", "True", "Unknown"],
+                scribe,
+            );
+        }
+        let detail = match (codes.exists(), conditions.is_empty()) {
+            (true, false) => "specifying both OnExitCodes and OnPodConditions is not supported",
+            (false, true) => "specifying one of OnExitCodes and OnPodConditions is required",
+            (true, true) | (false, false) => continue,
+        };
+        let message = format!("{}: Invalid value: {detail}", rule.path);
+        scribe.fault(explain::KUBERNETES_INVALID_VALUE, &rule, message, "");
+    }
+}
+
+fn exit_codes(codes: &Field<'_>, known: impl Fn(&str) -> bool, scribe: &Scribe) {
+    let operator = codes.peek("operator");
+    if needed(&operator, "valid values: [\"In\" \"NotIn\"]", scribe) {
+        one_of(&operator, &["In", "NotIn"], scribe);
+    }
+    let container = codes.peek("containerName");
+    if container.exists() && !known(text(&container)) {
+        let detail = "must be one of the container or initContainer names in the pod template";
+        fault::invalid(scribe, &container, shown(&container), detail);
+    }
+    let values = codes.peek("values");
+    let list = items(&values);
+    if list.is_empty() {
+        fault::invalid(scribe, &values, "[]", "at least one value is required");
+    }
+    let mut seen: Vec<i64> = Vec::new();
+    for field in &list {
+        let Some(code) = number(field) else { continue };
+        if code == 0 && text(&operator) == "In" {
+            fault::invalid(scribe, field, code, "must not be 0 for the In operator");
+        }
+        if seen.contains(&code) {
+            fault::duplicate(scribe, field, code);
+        }
+        seen.push(code);
+    }
+    if !seen.is_sorted() {
+        fault::invalid(scribe, &values, shown(&values), "must be ordered");
     }
 }
 
@@ -67,7 +200,17 @@ fn job_spec(spec: &Field<'_>, scribe: &Scribe) {
                 "must be less than or equal to 100000 when completion mode is Indexed",
             );
         }
+        indexes(spec, scribe);
+        let success = spec.peek("successPolicy");
+        if success.exists() {
+            success_policy(&success, number(&completions), scribe);
+        }
     } else {
+        let success = spec.peek("successPolicy");
+        if success.exists() {
+            let detail = "requires indexed completion mode";
+            fault::invalid(scribe, &success, shown(&success), detail);
+        }
         for key in ["backoffLimitPerIndex", "maxFailedIndexes"] {
             let field = spec.peek(key);
             if field.exists() {
@@ -80,11 +223,18 @@ fn job_spec(spec: &Field<'_>, scribe: &Scribe) {
             }
         }
     }
-    one_of(
-        &spec.peek("podReplacementPolicy"),
-        &["TerminatingOrFailed", "Failed"],
-        scribe,
-    );
+    let per_index = spec.peek("backoffLimitPerIndex");
+    if spec.peek("maxFailedIndexes").exists() && !per_index.exists() {
+        fault::required(scribe, &per_index, "when maxFailedIndexes is specified");
+    }
+    let failure = spec.peek("podFailurePolicy");
+    let policies: &[&str] = if failure.exists() {
+        failure_policy(spec, &failure, scribe);
+        &["Failed"]
+    } else {
+        &["Failed", "TerminatingOrFailed"]
+    };
+    one_of(&spec.peek("podReplacementPolicy"), policies, scribe);
     let template = spec.peek("template");
     if !template.exists() {
         fault::required(scribe, &template, "");
