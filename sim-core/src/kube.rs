@@ -691,6 +691,15 @@ impl KubePlane {
             if let Change::NodeRemoved(node, _) = change {
                 self.heartbeats.forget(node);
             }
+            if let Change::NodeUpdated(node) = change
+                && let Some(row) = self.store.node(node)
+                && self.heartbeats.is_cordon_news(node, row.unschedulable)
+            {
+                let frequency = self.settings.node_status_update_frequency;
+                if let Some(wait) = self.heartbeats.until_status(node, ctx.now, frequency) {
+                    out.after(wait, Event::NodeStatus(node));
+                }
+            }
             self.tell_of(change, ctx, out);
         }
         let mut turn = Turn {

@@ -50,6 +50,8 @@ struct Heartbeat {
     linked: bool,
     /// Whether its agent runs.
     runs: bool,
+    /// Whether it has said that nothing is to be scheduled on it.
+    cordoned: bool,
 }
 
 /// All kubelets' heartbeats.
@@ -157,6 +159,7 @@ impl Heartbeats {
                 on: true,
                 linked: true,
                 runs: true,
+                cordoned: false,
             },
         );
         let object = ("Node", Symbol::EMPTY, Name::plain(name));
@@ -312,6 +315,15 @@ impl Heartbeats {
             return;
         };
         let (name, was) = (row.name, row.ready());
+        if let Some(beat) = self.by_node.get_mut(&node)
+            && beat.cordoned != row.unschedulable
+        {
+            beat.cordoned = row.unschedulable;
+            say_status(name, CORDONS[usize::from(beat.cordoned)], turn);
+        }
+        let Some(row) = turn.store.node(node) else {
+            return;
+        };
         let mut conditions = health.conditions(turn.ctx.machines.wall(row.machine, now));
         for (fresh, old) in conditions.iter_mut().zip(row.conditions) {
             if fresh.status == old.status {
@@ -359,6 +371,12 @@ impl Heartbeats {
                 Detail::None,
             );
         }
+    }
+
+    /// Whether a kubelet has yet to say that its node was cordoned, or uncordoned.
+    pub fn is_cordon_news(&self, node: NodeId, unschedulable: bool) -> bool {
+        let beat = self.by_node.get(&node);
+        beat.is_some_and(|beat| beat.cordoned != unschedulable)
     }
 
     /// Time until a kubelet posts its next regular status.
@@ -472,6 +490,16 @@ impl Health {
         conditions
     }
 }
+
+/// Reasons and sentences of the Events when a node is uncordoned and cordoned.
+/// Source: `pkg/kubelet/kubelet_node_status.go` (`recordNodeSchedulableEvent`).
+const CORDONS: Turned = [
+    ("NodeSchedulable", "Node {} status is now: NodeSchedulable"),
+    (
+        "NodeNotSchedulable",
+        "Node {} status is now: NodeNotSchedulable",
+    ),
+];
 
 /// Reasons and sentences of the Events when a pressure comes or goes.
 type Turned = [(&'static str, &'static str); 2];

@@ -131,6 +131,33 @@ impl Claim {
     }
 }
 
+/// Annotation of the class that claims without one get.
+const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+
+/// The class of claims that say nothing of one: the newest of those that are marked.
+pub fn default_class(store: &Store) -> Option<Arc<str>> {
+    let marked = store.documents().of(CLASSES).filter(|(_, class)| {
+        let path = ["metadata", "annotations", DEFAULT_CLASS];
+        class.value.str_at(&path) == Some("true")
+    });
+    let newest = marked
+        .max_by_key(|(key, class)| (class.created.signed_micros(), std::cmp::Reverse(&key.name)));
+    newest.map(|(key, _)| key.name.clone())
+}
+
+/// What admission adds to a new claim or volume: the default class, and the finalizer.
+/// Source: `plugin/pkg/admission/storage/storageclass/setdefault/admission.go`.
+pub fn admit(resource: &str, value: &mut Value, store: &Store) {
+    let stated = value.path(&["spec", "storageClassName"]).is_some();
+    if resource == CLAIMS
+        && !stated
+        && let Some(class) = default_class(store)
+    {
+        value.set_path(&["spec", "storageClassName"], (&*class).into());
+    }
+    protect(resource, value);
+}
+
 /// Adds the finalizer that new claims and volumes get.
 /// Source: `plugin/pkg/admission/storage/storageobjectinuseprotection/admission.go`.
 pub fn protect(resource: &str, value: &mut Value) {

@@ -35,8 +35,6 @@ const COMPONENT: &str = "persistentvolume-controller";
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 /// Annotation: who is to make a volume for the claim.
 const STORAGE_PROVISIONER: &str = "volume.kubernetes.io/storage-provisioner";
-/// Annotation of the class that claims without one get.
-const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 /// Label of zones.
 const ZONE: &str = "topology.kubernetes.io/zone";
 const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -333,16 +331,7 @@ impl VolumeController {
         if stated || claim.is_bound() {
             return claim;
         }
-        let defaults = turn.store.documents().of(CLASSES).filter(|(_, class)| {
-            class
-                .value
-                .str_at(&["metadata", "annotations", DEFAULT_CLASS])
-                == Some("true")
-        });
-        let newest = defaults.max_by_key(|(key, class)| {
-            (class.created.signed_micros(), std::cmp::Reverse(&key.name))
-        });
-        let Some(class) = newest.map(|(key, _)| key.name.clone()) else {
+        let Some(class) = claim::default_class(turn.store) else {
             return claim;
         };
         claim::write(&key, turn.store, |value| {
