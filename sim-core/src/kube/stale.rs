@@ -322,6 +322,9 @@ impl KubePlane {
                 self.controllers.observe(change, &mut turn);
                 self.attach.observe(change, &mut turn);
                 self.policies.observe(change, &mut turn);
+                if let Change::PodCreated(pod) = change {
+                    self.volumes.pod_created(pod, &mut turn);
+                }
                 if let Change::PodRemoved(_, row) = change
                     && volumes::attach::has_claims(turn.store.template(row.template))
                 {

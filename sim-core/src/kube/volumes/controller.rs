@@ -13,8 +13,10 @@ use crate::base::name::Name;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
+use crate::kube::controllers::stateful_set::claims::pod_reference;
 use crate::kube::event::Event;
 use crate::kube::render::{uid, uid_text};
+use crate::kube::rows::{PodId, read};
 use crate::kube::selector::label;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::store::events::Message;
@@ -51,6 +53,8 @@ pub struct VolumeController {
     making: SortedMap<ClaimName, SimTime>,
     /// Claims that are being deleted while pods use them.
     deleting: SortedSet<ClaimName>,
+    /// Pods whose ephemeral volumes have no claims yet.
+    ephemeral: SortedSet<PodId>,
     sync_at: Option<SimTime>,
 }
 
@@ -58,6 +62,60 @@ impl VolumeController {
     /// Hears that documents of claims, volumes or classes were written.
     pub fn touched(&mut self, turn: &mut Turn<'_, '_>) {
         self.wake(turn.now() + turn.store.watch_lag(), turn);
+    }
+
+    /// A pod is made: its ephemeral volumes get claims.
+    /// Source: `pkg/controller/volume/ephemeral/controller.go`.
+    pub fn pod_created(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
+        let is_ephemeral = turn.store.pod(pod).is_some_and(|row| {
+            let mut volumes = turn.store.template(row.template).spec.volumes.iter();
+            volumes.any(|volume| matches!(volume.source, VolumeSource::Ephemeral))
+        });
+        if is_ephemeral {
+            self.ephemeral.insert(pod);
+            self.touched(turn);
+        }
+    }
+
+    /// Makes the claims of a pod's ephemeral volumes; they go with the pod.
+    fn make_claims(pod: PodId, turn: &mut Turn<'_, '_>) {
+        let Some(row) = turn.store.pod(pod).filter(|row| !row.is_terminating()) else {
+            return;
+        };
+        let name = row.name.text(turn.ctx.symbols);
+        let template = turn.store.template(row.template).clone();
+        let namespace = turn.ctx.symbols.text(template.namespace).to_owned();
+        let Some(mut owner) = pod_reference(pod, turn) else {
+            return;
+        };
+        owner.set("blockOwnerDeletion", true.into());
+        owner.set("controller", true.into());
+        for volume in read::list(&template.document, &["spec", "volumes"]) {
+            let Some(wanted) = volume.path(&["ephemeral", "volumeClaimTemplate"]) else {
+                continue;
+            };
+            let key = key(
+                CLAIMS,
+                &namespace,
+                &format!("{name}-{}", read::text(volume, &["name"])),
+            );
+            if turn.store.documents().get(&key).is_some() {
+                continue;
+            }
+            let mut value = wanted.clone();
+            value.set("apiVersion", "v1".into());
+            value.set("kind", "PersistentVolumeClaim".into());
+            value.set_path(&["metadata", "name"], Value::from(&*key.name));
+            value.set_path(&["metadata", "namespace"], Value::from(&*key.namespace));
+            value.set_path(
+                &["metadata", "ownerReferences"],
+                Value::list(vec![owner.clone()]),
+            );
+            value.set("status", Value::object([("phase", Value::from("Pending"))]));
+            claim::admit(CLAIMS, &mut value, turn.store);
+            let now = turn.now();
+            turn.store.add_document(key, value, 0, now);
+        }
     }
 
     /// A pod that used claims is gone: claims that wait for it may go.
@@ -70,6 +128,10 @@ impl VolumeController {
     /// The controller manager has started anew; what provisioners are making goes on.
     pub fn restart(&mut self, turn: &mut Turn<'_, '_>) {
         self.sync_at = None;
+        let pods: Vec<PodId> = turn.store.pods().map(|(pod, _)| pod).collect();
+        for pod in pods {
+            self.pod_created(pod, turn);
+        }
         self.touched(turn);
     }
 
@@ -87,6 +149,9 @@ impl VolumeController {
     pub fn sync(&mut self, turn: &mut Turn<'_, '_>) {
         if self.sync_at == Some(turn.now()) {
             self.sync_at = None;
+        }
+        for pod in std::mem::take(&mut self.ephemeral) {
+            Self::make_claims(pod, turn);
         }
         let written = turn.store.documents_mut().take_storage();
         let mut claims: SortedSet<ClaimName> = SortedSet::new();

@@ -145,7 +145,8 @@ pub fn condemn(
     }
 }
 
-fn pod_reference(pod: PodId, turn: &Turn<'_, '_>) -> Option<Value> {
+/// An owner's reference to a pod.
+pub fn pod_reference(pod: PodId, turn: &Turn<'_, '_>) -> Option<Value> {
     let row = turn.store.pod(pod)?;
     let namespace = turn
         .ctx
