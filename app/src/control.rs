@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use gloo::timers::callback::Timeout;
 use sim_core::protocol::views::Outcome;
 use sim_core::protocol::{
     Answer, Frame, Mention, Project, Query, Recording, Reply, Request, Target, View, Why,
@@ -21,6 +22,7 @@ use crate::files;
 use crate::link::WorkerLink;
 use crate::model::{Action, Model};
 use crate::permalink::{self, Scene};
+use crate::sessions;
 use crate::ui::detail::Detail;
 use crate::ui::watch::Look;
 
@@ -40,6 +42,9 @@ const ZOOM_MIN_US: u64 = 5_000_000;
 
 /// Speed of a page that has just been opened.
 pub const FIRST_SPEED: u64 = 10_000;
+
+/// Pause after which a snapshot of the work is taken, in milliseconds.
+const SNAPSHOT_PAUSE_MS: u32 = 1_000;
 
 /// The reader's preferences for how a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,17 +80,38 @@ struct Inner {
     /// What was there before each of the last acts, for undoing them, and after those undone.
     past: RefCell<Vec<Past>>,
     future: RefCell<Vec<Past>>,
-    /// Recordings asked for and not yet given, the faults that the last one had injected, and an edit
-    /// of the fault script that waits for the next: it must not lack a fault that it cannot know yet.
-    recorded: RefCell<(u32, Vec<String>, Option<(u32, Vec<String>)>)>,
-    /// The other branches as they were when a script was edited last, and how the current one went
-    /// on; and whether the ghost on the charts is that.
+    recordings: RefCell<Recordings>,
+    /// The other branches as they were when a script was edited last, by name.
     lost: RefCell<Vec<(String, Recording)>>,
+    /// How the current branch went on then.
     was: RefCell<Option<Outcome>>,
+    /// Whether the ghost on the charts is that.
     is_rerun: Cell<bool>,
     /// Branches, and the current one, of the last frame.
     branches: Cell<(usize, u32)>,
     looking: Cell<Looking>,
+    /// Tells the experiment in this tab from those before it and in other tabs.
+    work: Cell<u64>,
+    /// Takes a snapshot of it when typing pauses.
+    snapshot: RefCell<Option<Timeout>>,
+}
+
+/// What the engine is asked to record, and what waits for it.
+#[derive(Default)]
+struct Recordings {
+    /// Recordings asked for and not yet given.
+    asked: u32,
+    /// Faults that the last recording had injected.
+    injected: Vec<String>,
+    /// An edit of the fault script that must not lack a fault that its writer cannot have seen: it
+    /// goes with the recording that is asked for last.
+    waiting: Option<ScriptEdit>,
+}
+
+/// An edit of the fault script.
+struct ScriptEdit {
+    revision: u32,
+    lines: Vec<String>,
 }
 
 /// Whether the console's `watch` is being run.
@@ -169,12 +195,14 @@ impl Control {
             crashed: Cell::new(None),
             past: RefCell::default(),
             future: RefCell::default(),
-            recorded: RefCell::default(),
+            recordings: RefCell::default(),
             lost: RefCell::default(),
             was: RefCell::default(),
             is_rerun: Cell::default(),
             branches: Cell::new((0, 0)),
             looking: Cell::new(Looking::No),
+            work: Cell::new(dom::date_ms()),
+            snapshot: RefCell::default(),
         }))
     }
 
@@ -299,7 +327,7 @@ impl Control {
                 let now = dom::real_ms();
                 let last = self.0.crashed.replace(Some(now));
                 self.0.waiting.borrow_mut().clear();
-                self.0.recorded.take();
+                self.0.recordings.take();
                 self.0.looking.set(Looking::No);
                 // The next engine does again what was done, and comes to this moment.
                 if self.model().begun {
@@ -315,7 +343,7 @@ impl Control {
                 if known > 0 && frame.branches.len() > known {
                     self.haunt(current);
                 } else if known > 1 && frame.branches.len() == 1 {
-                    self.act(Action::Dropped(known - 1, self.0.lost.take().into()));
+                    self.act(Action::Dropped(self.0.lost.take().into()));
                 }
                 if frame.branches.len() <= 1
                     && self.model().ghost.is_some()
@@ -499,6 +527,8 @@ impl Control {
     /// Begins another project.
     pub fn load(&self, project: Project) {
         self.remember();
+        self.take_snapshot();
+        self.0.work.set(dom::date_ms());
         self.act(Action::Load(project.clone()));
         self.leave();
         self.watch(None);
@@ -511,10 +541,20 @@ impl Control {
 
     fn keep(&self, project: &Project) {
         if self.0.start.keeps {
-            let kept = files::keep(project);
+            let kept = sessions::keep(project);
             if kept == self.model().unkept {
                 self.act(Action::Unkept(!kept));
             }
+            let control = self.clone();
+            let timeout = Timeout::new(SNAPSHOT_PAUSE_MS, move || control.take_snapshot());
+            *self.0.snapshot.borrow_mut() = Some(timeout);
+        }
+    }
+
+    /// Takes the snapshot that is due, of the experiment as it stands.
+    fn take_snapshot(&self) {
+        if self.0.snapshot.take().is_some() {
+            sessions::take_snapshot(self.0.work.get(), &self.model().project);
         }
     }
 
@@ -528,7 +568,7 @@ impl Control {
     /// Goes back to the example and forgets the session.
     pub fn fresh(&self) {
         self.load(files::poll());
-        files::forget();
+        sessions::forget();
     }
 
     /// Shows everything that the tools tell about an object.

@@ -74,6 +74,23 @@ pub fn real_ms() -> f64 {
         .map_or(0.0, |performance| performance.now())
 }
 
+/// Real time in milliseconds since 1970, for telling when something was kept.
+#[must_use]
+pub fn date_ms() -> u64 {
+    js_sys::Date::now() as u64
+}
+
+/// Such a time as people of a language write it.
+#[must_use]
+pub fn date_text(ms: u64, language: &str) -> String {
+    let date = js_sys::Date::new(&JsValue::from_f64(ms as f64));
+    let options = Object::new();
+    for part in ["dateStyle", "timeStyle"] {
+        drop(Reflect::set(&options, &part.into(), &"medium".into()));
+    }
+    date.to_locale_string(language, &options).into()
+}
+
 fn storage() -> Option<Storage> {
     gloo::utils::window().local_storage().ok()?
 }

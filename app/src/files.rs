@@ -1,17 +1,8 @@
-//! The project's files: the examples, text that holds several files, and what the browser keeps.
+//! The project's files: the examples, and text that holds several files.
 
-use sim_core::protocol::{self, FAULTS, File, Project, is_fault};
+use sim_core::protocol::{FAULTS, File, Project, is_fault};
 
-use crate::dom;
-
-/// Key of the last session in the browser's store.
-const SESSION: &str = "podium.session";
-
-/// Raised when a project's shape changes: sessions outlive builds.
-const SESSION_VERSION: &str = "2";
-
-/// Longest session that is kept, in bytes: browsers give a page a few megabytes.
-const SESSION_BYTES_MAX: usize = 2 << 20;
+use crate::gallery;
 
 fn project(files: &[(&str, &str)], faults: &[&str]) -> Project {
     Project {
@@ -57,6 +48,21 @@ pub fn blank() -> Project {
         ],
         &[],
     )
+}
+
+/// The text of the page's own file of this name.
+#[must_use]
+pub fn example(name: &str) -> Option<String> {
+    let known = poll().files.into_iter().find(|file| file.name == name);
+    known
+        .map(|file| file.text)
+        .or_else(|| gallery::text(name).map(str::to_owned))
+}
+
+/// Whether a file is as the page offers it.
+#[must_use]
+pub fn is_example(file: &File) -> bool {
+    file.text.is_empty() || example(&file.name).is_some_and(|text| text == file.text)
 }
 
 /// Name of the file that describes the machines.
@@ -212,38 +218,6 @@ pub fn join(files: &[File]) -> String {
         }
     }
     text
-}
-
-/// Keeps the session in the browser, for this tab and as the last one for new tabs. Two tabs do not
-/// take each other's work away. Returns whether the browser took it.
-pub fn keep(project: &Project) -> bool {
-    let bytes = protocol::encode(project);
-    if bytes.len() > SESSION_BYTES_MAX {
-        return false;
-    }
-    let Some(text) = dom::to_base64(&bytes) else {
-        return false;
-    };
-    let text = format!("{SESSION_VERSION}.{text}");
-    let own = dom::keep_for_tab(SESSION, Some(&text));
-    dom::keep(SESSION, Some(&text)) || own
-}
-
-/// Forgets it.
-pub fn forget() {
-    dom::keep_for_tab(SESSION, None);
-    dom::keep(SESSION, None);
-}
-
-/// The kept session; none if there is none or it is of another version.
-#[must_use]
-pub fn kept() -> Option<Project> {
-    let text = dom::kept_for_tab(SESSION).or_else(|| dom::kept(SESSION))?;
-    let (version, text) = text.split_once('.')?;
-    if version != SESSION_VERSION {
-        return None;
-    }
-    protocol::decode(&dom::from_base64(text)?).ok()
 }
 
 #[cfg(test)]

@@ -28,6 +28,16 @@ pub fn text(name: &str) -> Option<&'static str> {
         .map(|entry| entry.text)
 }
 
+/// The scenario that is a project's only file, as it stands here.
+#[must_use]
+pub fn entry(project: &Project) -> Option<&'static Entry> {
+    let [file] = project.files.as_slice() else {
+        return None;
+    };
+    let mut entries = ENTRIES.iter();
+    entries.find(|entry| entry.name == file.name && entry.text == file.text)
+}
+
 /// A project of one scenario.
 #[must_use]
 pub fn project(entry: &Entry) -> Project {

@@ -268,8 +268,8 @@ pub fn listen(control: Control, letters: impl Fn() -> Option<Rc<Keys>> + 'static
         if event.key() == "s" && (event.ctrl_key() || event.meta_key()) && !event.is_composing() {
             event.prevent_default();
             dom::dialog("share", true);
-            // Its contents come with the focus.
-            gloo::timers::callback::Timeout::new(50, || dom::press("#share-link-copy")).forget();
+            // Its contents are rendered once this event is over.
+            gloo::timers::callback::Timeout::new(0, || dom::press("#share-link-copy")).forget();
             return;
         }
         if event.key() == "k" && (event.ctrl_key() || event.meta_key()) && !event.is_composing() {
@@ -330,21 +330,6 @@ fn zoom(control: &Control, event: &KeyboardEvent) -> bool {
         _ => return false,
     }
     true
-}
-
-/// What can be done with an object, at a right click, a long press or the menu key, until it is dropped.
-pub fn menus() -> EventListener {
-    let options = gloo::events::EventListenerOptions::enable_prevent_default();
-    EventListener::new_with_options(&gloo::utils::document(), "contextmenu", options, |event| {
-        let target = event
-            .target()
-            .and_then(|target| target.dyn_into::<Element>().ok());
-        let object = target.and_then(|target| target.closest("#panel-watch [data-object]").ok()?);
-        if let Some(object) = object.and_then(|object| object.get_attribute("data-object")) {
-            event.prevent_default();
-            dom::palette(object.split_once('/').map_or("", |(_, name)| name));
-        }
-    })
 }
 
 /// Lights up what belongs together, under the pointer and with the focus, until it is dropped.

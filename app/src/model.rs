@@ -167,9 +167,9 @@ pub struct Model {
     pub restored: bool,
     /// Whether the browser refuses to keep the session.
     pub unkept: bool,
-    /// Branches that went when the experiment was run again from its beginning, until that was read:
-    /// how many, and each with what was done on it.
-    pub dropped: (usize, Rc<[(String, Recording)]>),
+    /// Branches that went when the experiment was run again from its beginning, by name, each with what
+    /// was done on it; until that was read.
+    pub dropped: Rc<[(String, Recording)]>,
     /// Why the link of the address could not be opened.
     pub link_fault: Option<permalink::Fault>,
     /// Why the engine was started again.
@@ -229,7 +229,7 @@ impl Model {
             machine: String::new(),
             restored,
             unkept: false,
-            dropped: (0, Rc::default()),
+            dropped: Rc::default(),
             link_fault: None,
             crash: None,
             recording: None,
@@ -395,9 +395,8 @@ pub enum Action {
     Settle,
     /// Whether the browser refuses to keep the session.
     Unkept(bool),
-    /// So many branches went when the experiment was run again, and these can be opened; zero: that
-    /// was read.
-    Dropped(usize, Rc<[(String, Recording)]>),
+    /// These branches went when the experiment was run again; none: that was read.
+    Dropped(Rc<[(String, Recording)]>),
     /// A link could not be opened.
     LinkFault(Option<permalink::Fault>),
     /// The engine stopped for this reason and was started again; none: that was read.
@@ -459,7 +458,7 @@ impl Reducible for Model {
                 model.range = None;
                 model.zoom = None;
                 model.ghost = None;
-                model.dropped = (0, Rc::default());
+                model.dropped = Rc::default();
                 model.service.clear();
                 model.refusal = None;
                 model.restored = false;
@@ -482,7 +481,7 @@ impl Reducible for Model {
             Action::Dismiss => model.refusal = None,
             Action::Settle => model.restored = false,
             Action::Unkept(unkept) => model.unkept = unkept,
-            Action::Dropped(branches, lost) => model.dropped = (branches, lost),
+            Action::Dropped(branches) => model.dropped = branches,
             Action::LinkFault(fault) => model.link_fault = fault,
             Action::Crashed(reason) => {
                 if reason.is_some() {

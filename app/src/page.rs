@@ -11,14 +11,18 @@ use crate::control::{Control, Opening, Start};
 use crate::dom;
 use crate::files;
 use crate::filter;
+use crate::gallery;
 use crate::keys::{self, Keys};
 use crate::link::WorkerLink;
+use crate::menus;
 use crate::model::{Action, Engine, Model};
 use crate::permalink;
+use crate::sessions;
 use crate::text::{Language, Text};
 use crate::ui::charts::Charts;
 use crate::ui::compare::Compare;
 use crate::ui::console::Console;
+use crate::ui::earlier::Earlier;
 use crate::ui::editor_panel::EditorPanel;
 use crate::ui::events::Events;
 use crate::ui::experiment::Experiment;
@@ -86,7 +90,7 @@ fn first_model(linked: &Option<Result<Opening, permalink::Fault>>) -> Model {
     }
     let clean =
         dom::parameter("test").is_some() || dom::parameter("new").is_some() || dom::embedded();
-    let kept = if clean { None } else { files::kept() };
+    let kept = if clean { None } else { sessions::kept() };
     let restored = kept.as_ref().is_some_and(|kept| *kept != files::poll());
     let mut project = kept.unwrap_or_else(files::poll);
     if let Some(seed) = dom::parameter("seed").and_then(|seed| seed.parse().ok()) {
@@ -175,7 +179,7 @@ pub fn Page() -> Html {
             let listeners = (
                 keys::listen(control, letters),
                 keys::lights(),
-                keys::menus(),
+                menus::listen(),
             );
             move || drop(listeners)
         });
@@ -283,6 +287,7 @@ pub fn Page() -> Html {
             </main>
             { bottom_bar(t) }
             <Experiment {t} control={control.clone()} project={shared.project.clone()} />
+            <Earlier {t} control={control.clone()} />
             <Share {t} control={control.clone()} recording={shared.recording.clone()} now_us={shown.clock.now_us} />
             <Gallery {t} control={control.clone()} />
             <Inspector {t} control={control.clone()} inspected={shared.inspected.clone()} parts={shown.anatomy.clone()} />
@@ -300,6 +305,8 @@ fn example(model: &Model) -> &'static str {
         "poll"
     } else if model.project.files == files::blank().files {
         "blank"
+    } else if gallery::entry(&model.project).is_some() {
+        "gallery"
     } else {
         "own"
     }
@@ -338,17 +345,18 @@ fn notices(t: Text, control: &Control, model: &Model) -> Html {
             if model.unkept {
                 <p class="notice" role="status" data-testid="unkept">{ t.unkept() }</p>
             }
-            if model.dropped.0 > 0 {
-                <p class="notice" role="status" data-testid="dropped">{ t.branches_dropped(model.dropped.0 as u64) }{ " " }
-                    { for model.dropped.1.iter().map(|(name, recording)| {
+            if !model.dropped.is_empty() {
+                <p class="notice" role="status" data-testid="dropped">{ t.branches_dropped(model.dropped.len() as u64) }{ " " }
+                    { for model.dropped.iter().map(|(name, recording)| {
                         let (control, recording) = (control.clone(), recording.clone());
                         html! { <><button type="button" class="small" data-testid="branch-back" onclick={move |_| control.bring_back(recording.clone())}>{ t.branch_back(name) }</button>{ " " }</> }
                     }) }
-                    <button type="button" class="small" onclick={act(|control| control.act(Action::Dropped(0, Rc::default())))}>{ t.dismiss() }</button></p>
+                    <button type="button" class="small" onclick={act(|control| control.act(Action::Dropped(Rc::default())))}>{ t.dismiss() }</button></p>
             }
             if model.restored {
                 <p class="notice" data-testid="restored">{ t.restored() }{ " " }
                     <button type="button" class="small" onclick={act(Control::fresh)}>{ t.restored_discard() }</button>{ " " }
+                    <button type="button" class="small" onclick={|_| dom::dialog("earlier", true)}>{ t.earlier() }</button>{ " " }
                     <button type="button" class="small" onclick={act(|control| control.act(Action::Settle))}>{ t.dismiss() }</button></p>
             }
         </div>

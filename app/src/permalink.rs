@@ -109,7 +109,7 @@ impl Scene {
 pub fn write(recording: &Recording, scene: &Scene) -> Result<String, Fault> {
     let mut short = recording.clone();
     for file in &mut short.project.files {
-        if let Some(text) = example(&file.name)
+        if let Some(text) = files::example(&file.name)
             && text == file.text
         {
             file.text = format!("{MARK}{}", check(&text));
@@ -159,7 +159,7 @@ fn unpack(text: &str) -> Result<(Recording, Scene), Fault> {
     let scene = chosen.and_then(Scene::of).unwrap_or_default();
     for file in &mut recording.project.files {
         if let Some(wanted) = file.text.strip_prefix(MARK) {
-            let text = example(&file.name).filter(|text| check(text) == wanted);
+            let text = files::example(&file.name).filter(|text| check(text) == wanted);
             file.text = text.ok_or(Fault::Example)?;
         }
     }
@@ -177,16 +177,6 @@ pub fn latest(recording: &Recording) -> Project {
         }
     }
     project
-}
-
-fn example(name: &str) -> Option<String> {
-    let known = files::poll()
-        .files
-        .into_iter()
-        .find(|file| file.name == name);
-    known
-        .map(|file| file.text)
-        .or_else(|| crate::gallery::text(name).map(str::to_owned))
 }
 
 /// FNV-1a of a text.

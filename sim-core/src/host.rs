@@ -42,8 +42,8 @@ const SLICE_EVENTS: u32 = 2_000;
 /// between is shown.
 const REWIND_EVENTS: u32 = if cfg!(test) { 100 } else { 40_000 };
 
-/// Slices of the way to another time, of which no frame tells.
-const SOUGHT_UNSEEN: u32 = 12;
+/// Slices of the way to another time before the first frame that tells of it.
+const SEEK_SLICES_UNSEEN: u32 = 12;
 
 /// Events that a step looks through for the next noted one.
 const STEP_EVENTS_MAX: u32 = 100_000;
@@ -65,8 +65,8 @@ pub struct EngineHost {
     /// Where the clock should stand; the worlds follow as fast as they can.
     goal: SimTime,
     seeking: bool,
-    /// Slices of the way that are behind it.
-    sought: u32,
+    /// Slices of the way to the goal that have been run.
+    seek_slices: u32,
     /// Whether it seeks a time that lies before where it was.
     rewinding: bool,
     /// Thousandths of microseconds that the last ticks did not use up.
@@ -100,7 +100,7 @@ impl EngineHost {
             speed_milli: 1_000,
             goal: SimTime::ZERO,
             seeking: false,
-            sought: 0,
+            seek_slices: 0,
             rewinding: false,
             remainder: 0,
             length: SimTime::ZERO,
@@ -317,8 +317,8 @@ impl EngineHost {
             return Vec::new();
         }
         // A short way is over before a picture of it would be drawn.
-        self.sought += u32::from(self.seeking);
-        if self.seeking && self.sought < SOUGHT_UNSEEN {
+        self.seek_slices += u32::from(self.seeking);
+        if self.seeking && self.seek_slices < SEEK_SLICES_UNSEEN {
             return Vec::new();
         }
         self.acknowledged = false;
@@ -517,7 +517,7 @@ impl EngineHost {
         }
         self.goal = at;
         self.seeking = true;
-        self.sought = 0;
+        self.seek_slices = 0;
         self.remainder = 0;
     }
 

@@ -604,7 +604,8 @@ pub struct Frame {
     pub why: Vec<EventLine>,
     /// What was asked to be taken apart; none: nothing, or it is not there.
     pub anatomy: Option<Box<Anatomy>>,
-    /// How much was noted in each world, in each of [`DENSITY_CELLS`] equal stretches of the length.
+    /// How many events were noted in each world, under its orchestrator's name, in each of
+    /// [`DENSITY_CELLS`] equal stretches of the length.
     pub density: Vec<(String, Vec<u32>)>,
 }
 
@@ -771,6 +772,14 @@ pub struct FaultMark {
     pub detected_us: u64,
     /// Since when every service serves as before; `u64::MAX`: not yet.
     pub recovered_us: u64,
+}
+
+impl FaultMark {
+    /// When it began, or is to begin, in microseconds; none: it was asked for at once and has not begun.
+    pub fn begins_us(&self) -> Option<u64> {
+        let times = [self.begun_us, self.at_us];
+        times.into_iter().find(|at| *at != u64::MAX)
+    }
 }
 
 /// Writes a message.

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateSync } from "node:zlib";
-import { at, collectProblems, say, stage, start, type } from "./harness.mjs";
+import { at, axe, collectProblems, say, stage, start, type } from "./harness.mjs";
 
 const host = stage();
 const { frozen } = host;
@@ -215,6 +215,56 @@ test("two tabs do not disturb each other, and each comes back as it was", async 
   await third.goto(`${host.site.url}?seed=42&speed=0`);
   await third.getByTestId("restored").waitFor();
   await shows(third, 5);
+  assert.deepEqual(problems.flat(), []);
+  await browsing.close();
+});
+
+test("earlier work is kept beside the present, of all tabs, and comes back", async () => {
+  const browsing = await host.browser.newContext();
+  const tabs = [await browsing.newPage(), await browsing.newPage()];
+  const problems = tabs.map((page) => collectProblems(page, new URL(host.site.url).origin));
+  const pod = (name) => `# file: ${name}.yaml\napiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\nspec:\n  containers:\n    - name: web\n      image: nginx\n`;
+  const kept = (page) => page.evaluate(() => localStorage.getItem("podium.snapshots")?.length ?? 0);
+  for (const [place, page] of tabs.entries()) {
+    await page.goto(`${host.site.url}?seed=42&speed=0`);
+    await page.locator(".cm-content").waitFor();
+    await page.waitForFunction(() => window.__playground?.ready);
+    const before = await kept(page);
+    await start(page, pod(["one", "two"][place]));
+    await page.getByTestId(`tab-${["one", "two"][place]}.yaml`).waitFor();
+    await page.waitForFunction((before) => (localStorage.getItem("podium.snapshots")?.length ?? 0) > before, before);
+  }
+  // What another experiment takes the place of is kept at once.
+  const [first] = tabs;
+  await start(first, pod("three"));
+  await start(first, pod("four"));
+  await first.getByTestId("experiment-open").click();
+  await first.getByTestId("earlier-open").click();
+  const items = first.getByTestId("earlier-item");
+  await items.first().waitFor();
+  assert.deepEqual((await items.allTextContents()).map((text) => /(\w+)\.yaml$/.exec(text)?.[1]), ["three", "two", "one"]);
+  assert.deepEqual(await axe(first, "earlier"), []);
+  await items.nth(1).click();
+  await first.getByTestId("tab-two.yaml").waitFor();
+  await first.locator("h1").click();
+  await first.keyboard.press("Control+z");
+  await first.getByTestId("tab-four.yaml").waitFor();
+  // The oldest make room where the store is full, and all go where that is wanted.
+  await first.evaluate(() => {
+    const set = Storage.prototype.setItem;
+    Storage.prototype.setItem = function (key, value) {
+      if (key === "podium.snapshots" && value.length > 600) throw new DOMException("full", "QuotaExceededError");
+      set.call(this, key, value);
+    };
+  });
+  await start(first, pod("five"));
+  await first.getByTestId("tab-five.yaml").waitFor();
+  await first.waitForFunction(() => localStorage.getItem("podium.snapshots").length <= 600);
+  await first.getByTestId("experiment-open").click();
+  await first.getByTestId("earlier-open").click();
+  await items.first().waitFor();
+  await first.getByTestId("earlier-forget").click();
+  await items.first().waitFor({ state: "detached" });
   assert.deepEqual(problems.flat(), []);
   await browsing.close();
 });

@@ -39,6 +39,20 @@ test("a number in the text has a slider, by pointer and by keyboard", async () =
   await close();
 });
 
+test("a pointer that rests is told what a word means, also where its line is drawn anew", async () => {
+  const { page, problems, close } = await frozen(30);
+  await page.locator(".cm-content").waitFor();
+  const word = line(page, "replicas: 3").locator("span", { hasText: /^replicas$/ });
+  const drawn = await word.elementHandle();
+  await word.hover();
+  // As another check of the text would.
+  await page.evaluate((word) => word.replaceWith(word.cloneNode(true)), drawn);
+  await page.waitForFunction((word) => !word.isConnected, drawn);
+  await page.locator(".cm-hover-text").waitFor();
+  assert.deepEqual(problems, []);
+  await close();
+});
+
 test("Ctrl+M lets Tab leave the editor, or indent", async () => {
   const { page, close } = await frozen(30);
   await page.locator(".cm-content").click();
@@ -139,6 +153,32 @@ test("what can be done with an object is at a right click and at the menu key", 
   assert.deepEqual(await axe(page, "palette"), []);
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => document.activeElement.dataset.testid === "unit");
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("a finger that rests on an object opens the same list, and is no press as well", async () => {
+  const { page, problems, close } = await frozen(55, { hasTouch: true });
+  const unit = page.locator("[data-testid=plane-kubernetes] [data-testid=unit]").first();
+  const name = (await unit.getAttribute("data-object")).split("/")[1];
+  const { x, y } = await unit.boundingBox();
+  const touch = (type, by = 0) => unit.dispatchEvent(type, { pointerType: "touch", isPrimary: true, bubbles: true, clientX: x + 5 + by, clientY: y + 5 });
+  // One that moves is scrolling.
+  await touch("pointerdown");
+  await touch("pointermove", 40);
+  await page.waitForTimeout(700);
+  assert.equal(await page.getByTestId("palette").isVisible(), false);
+  await touch("pointerdown");
+  await touch("pointermove", 3);
+  await page.getByTestId("palette").waitFor();
+  assert.equal(await page.getByTestId("palette-input").inputValue(), name);
+  await touch("pointerup");
+  await unit.dispatchEvent("click", { bubbles: true });
+  assert.equal(await page.locator(".why-head").count(), 0);
+  await page.keyboard.press("Escape");
+  // A tap is a press as ever.
+  await unit.tap();
+  await page.locator(".why-head").waitFor();
   assert.deepEqual(problems, []);
   await close();
 });

@@ -129,7 +129,7 @@ export function mount(element, options) {
         closeBrackets(), highlightSelectionMatches(), EditorView.lineWrapping,
         autocompletion({ ...(options.complete ? { override: [(context) => completions(context)] } : {}), addToOptions: [{ render: detailElement, position: 80 }] }),
         numbers(() => number),
-        options.hover ? hoverTooltip((view, offset) => explanation(offset)) : [],
+        options.hover ? [hoverTooltip((view, offset) => explanation(offset)), restingPointer()] : [],
         keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap]),
         words.of(said(options.label ?? "YAML")),
         readOnly.of(EditorState.readOnly.of(options.readOnly ?? false)),
@@ -149,6 +149,12 @@ export function mount(element, options) {
   const light = () => view.dispatch({ effects: setLit.of(root.dataset.lit ?? "") });
   const watcher = new MutationObserver(light);
   watcher.observe(root, { attributes: true, attributeFilter: ["data-lit"] });
+
+  // What is found in the text takes height from the editor: the line being written stays in sight.
+  const sizes = new ResizeObserver(() => {
+    if (view.hasFocus) view.dispatch({ effects: EditorView.scrollIntoView(view.state.selection.main.head) });
+  });
+  sizes.observe(view.dom);
 
   // A region that scrolls can be reached and scrolled by keyboard.
   view.scrollDOM.tabIndex = 0;
@@ -206,7 +212,7 @@ export function mount(element, options) {
         to: Math.min(Math.max(to, from), length),
         severity,
         message: help ? `${code} ${message} ${help}` : `${code} ${message}`,
-        renderMessage: () => diagnosticElement(code, message, help),
+        renderMessage: () => diagnosticElement(SIGNS[severity], code, message, help),
         actions: fix ? [{ name: fixLabel, apply: (view) => mend(view, fix) }] : [],
       }));
       view.dispatch(setDiagnostics(view.state, shown));
@@ -229,10 +235,32 @@ export function mount(element, options) {
     focus: () => view.focus(),
     destroy() {
       watcher.disconnect();
+      sizes.disconnect();
       clearTimeout(pause);
       view.destroy();
     },
   };
+}
+
+// CodeMirror asks what a word means by the element that the pointer moved over last, and gives up where
+// that was drawn anew meanwhile, as a check or a lit name does. A pointer that rests is told of again.
+function restingPointer() {
+  let last = null;
+  return [
+    EditorView.domEventHandlers({
+      mousemove: (event) => ((last = event), false),
+      mouseleave: () => ((last = null), false),
+    }),
+    EditorView.updateListener.of(({ view }) => {
+      if (!last || last.target.isConnected) return;
+      const { clientX, clientY } = last;
+      last = null;
+      requestAnimationFrame(() => {
+        const element = document.elementFromPoint(clientX, clientY);
+        if (view.contentDOM.contains(element)) element.dispatchEvent(new MouseEvent("mousemove", { bubbles: true, clientX, clientY }));
+      });
+    }),
+  ];
 }
 
 // What makes `to` of `from`, as one change: { from, to, insert }; null where they are equal.
@@ -284,9 +312,12 @@ function mend(view, { from, to, text }) {
   view.dispatch({ changes: { from: Math.min(from, length), to: Math.min(to, length), insert: text }, userEvent: "input.fix" });
 }
 
-function diagnosticElement(code, message, help) {
+// As in the list of problems: a severity is not told by colour alone.
+const SIGNS = { error: "✕", warning: "▲", info: "ⓘ" };
+
+function diagnosticElement(sign, code, message, help) {
   const element = english(document.createElement("span"));
-  element.append(textElement("span", "cm-diagnostic-code", code), ` ${message}`);
+  element.append(`${sign} `, textElement("span", "cm-diagnostic-code", code), ` ${message}`);
   if (help) element.append(textElement("div", "cm-diagnostic-help", help));
   return element;
 }

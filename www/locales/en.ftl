@@ -35,6 +35,11 @@ branches-dropped = { $count ->
 branch-back = Open { $branch } as it was
 restored = Restored your last session.
 restored-discard = Start fresh
+earlier = Earlier work…
+earlier-title = Earlier work
+earlier-hint = The last twenty states of your experiments, as this browser keeps them. One that is opened takes the present one's place; Ctrl+Z brings that back.
+earlier-none = This browser keeps no earlier work yet. It will, as soon as you change an experiment.
+earlier-forget = Forget all
 dismiss = Dismiss
 
 ## Editor
@@ -49,10 +54,6 @@ last-valid = Using the last valid files
 applied = Applied
 problems = Problems
 problems-none = No problems.
-problems-count = { $count ->
-    [one] 1 problem
-   *[other] { $count } problems
-}
 problem-place = { $file }, line { $line }, column { $column }
 problem-fault = Faults of the experiment, line { $line }, column { $column }
 tab-cluster = cluster
@@ -81,7 +82,6 @@ change-kept = left alone: { $owners } owns it, and the file does not say it
 problem-fix = Fix
 problem-fix-all = Fix all { $count }
 not-modelled = Accepted and kept, but not modelled
-drop-here = Drop files here
 
 ## Planes
 machines = Machines
@@ -91,11 +91,8 @@ plane-compose = Compose
 plane-kubernetes-kind = declarative
 plane-swarm-kind = imperative front end
 plane-compose-kind = one host
-plane-empty = No input for this orchestrator.
 converged = Converged
 working = At work
-node-word = node
-host-word = host
 machine-lost = lost
 machine-powered = has power
 machine-units = { $machine }: { $state }, { $count ->
@@ -200,7 +197,6 @@ console = Console
 console-label = Console line
 console-hint = kubectl, docker, host and sim commands, for instance: kubectl get pods
 console-run = Run
-console-empty = Nothing was run yet.
 console-log-hint = Enter goes to the buttons of the newest line; arrow keys move among the lines, and among the names in a line's output.
 console-again = Run again at the shown time: { $line }
 console-ran = it ran at { $time }
@@ -535,7 +531,7 @@ compare-noticed = { $plane }: { $fault } noticed after
 compare-recovered = { $plane }: { $fault } served again after
 compare-availability = { $plane }: { $service } answered since the start
 compare-ready = { $plane }: { $service } ready
-never = never
+never = not by then
 chart-ghost = ready, as it was before
 bookmark = Bookmark
 bookmark-note = Note at { $time }

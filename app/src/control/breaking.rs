@@ -1,6 +1,6 @@
 //! What breaks and mends.
 
-use sim_core::protocol::Request;
+use sim_core::protocol::{FaultMark, Request};
 
 use super::Control;
 use crate::links::mending;
@@ -29,14 +29,7 @@ impl Control {
     pub fn seek_fault(&self, forward: bool) {
         let model = self.model();
         let now = model.shown.clock.now_us;
-        let times = model.shown.faults.iter().map(|fault| {
-            if fault.begun_us == u64::MAX {
-                fault.at_us
-            } else {
-                fault.begun_us
-            }
-        });
-        let times = times.filter(|at| *at != u64::MAX);
+        let times = model.shown.faults.iter().filter_map(FaultMark::begins_us);
         let found = if forward {
             times.filter(|at| *at > now).min()
         } else {

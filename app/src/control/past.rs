@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sim_core::protocol::{Answer, FAULTS, File, Project, Query, Recording, Request, below};
 
-use super::{Control, Past, UNDO_MAX};
+use super::{Control, Past, ScriptEdit, UNDO_MAX};
 use crate::dom;
 use crate::files;
 use crate::model::Action;
@@ -14,26 +14,26 @@ use crate::permalink;
 impl Control {
     /// Asks for what a link needs.
     pub(super) fn record(&self) {
-        self.0.recorded.borrow_mut().0 += 1;
+        self.0.recordings.borrow_mut().asked += 1;
         self.send(&Request::Record);
     }
 
     /// Another recording has come: the script that waits for it gets the faults that were caused
     /// meanwhile, as the model does, and goes.
     pub(super) fn take_record(&self, recording: &Recording) {
-        let held = {
-            let (asked, known, held) = &mut *self.0.recorded.borrow_mut();
-            *asked = asked.saturating_sub(1);
+        let ready = {
+            let recordings = &mut *self.0.recordings.borrow_mut();
+            recordings.asked = recordings.asked.saturating_sub(1);
             let injected = recording.injected();
-            if let (Some((_, lines)), Some(new)) =
-                (held.as_mut(), injected.strip_prefix(known.as_slice()))
+            if let Some(edit) = &mut recordings.waiting
+                && let Some(new) = injected.strip_prefix(recordings.injected.as_slice())
             {
-                *lines = below(lines, new);
+                edit.lines = below(&edit.lines, new);
             }
-            *known = injected;
-            held.take_if(|_| *asked == 0)
+            recordings.injected = injected;
+            recordings.waiting.take_if(|_| recordings.asked == 0)
         };
-        if let Some((revision, lines)) = held {
+        if let Some(ScriptEdit { revision, lines }) = ready {
             let file = File {
                 name: FAULTS.to_owned(),
                 text: lines.join("\n"),
@@ -113,7 +113,7 @@ impl Control {
     /// Opens a branch that went when a script was edited: an experiment of its own now.
     pub fn bring_back(&self, recording: Recording) {
         self.remember();
-        self.act(Action::Dropped(0, Rc::default()));
+        self.act(Action::Dropped(Rc::default()));
         self.keep(&permalink::latest(&recording));
         self.open((recording, self.scene()));
     }
@@ -159,10 +159,10 @@ impl Control {
             self.ask_for_branches();
         }
         {
-            let (asked, _, held) = &mut *self.0.recorded.borrow_mut();
-            if is_script && *asked > 0 {
-                let lines = file.text.split('\n').map(str::to_owned);
-                *held = Some((revision, lines.collect()));
+            let recordings = &mut *self.0.recordings.borrow_mut();
+            if is_script && recordings.asked > 0 {
+                let lines = file.text.split('\n').map(str::to_owned).collect();
+                recordings.waiting = Some(ScriptEdit { revision, lines });
                 return;
             }
         }
@@ -173,19 +173,24 @@ impl Control {
     /// none of them.
     pub(super) fn ask_for_branches(&self) {
         let clock = self.model().shown.clock.clone();
-        self.0.lost.borrow_mut().clear();
+        // Of an edit just before this one the engine may have told already, and cannot tell again.
+        let current = clock.branches.get(clock.branch as usize);
+        let is_other = |name: &String| Some(name) != current && clock.branches.contains(name);
+        self.0.lost.borrow_mut().retain(|(name, _)| is_other(name));
         let control = self.clone();
         self.ask(Query::Outcome(clock.branch), move |answer| {
             if let Answer::Outcome(outcome) = answer {
                 control.0.was.replace(Some(*outcome));
             }
         });
-        let others = (0_u32..).zip(clock.branches);
+        let others = (0_u32..).zip(clock.branches.clone());
         for (number, name) in others.filter(|(number, _)| *number != clock.branch) {
             let control = self.clone();
             self.ask(Query::Branch(number), move |answer| {
                 if let Answer::Recording(recording) = answer {
-                    control.0.lost.borrow_mut().push((name, *recording));
+                    let mut lost = control.0.lost.borrow_mut();
+                    lost.retain(|(known, _)| *known != name);
+                    lost.push((name, *recording));
                 }
             });
         }

@@ -15,7 +15,7 @@ use crate::dom;
 use crate::format::{clock, percent};
 use crate::model::Action;
 use crate::text::Text;
-use crate::ui::planes;
+use crate::ui::{pages, planes};
 
 /// Width of a strip's own coordinates; it is stretched to its place.
 const WIDTH: f64 = 1_000.0;
@@ -62,6 +62,11 @@ pub fn Charts(props: &ChartsProps) -> Html {
     };
     let pressed: Pressed = use_mut_ref(|| None);
     let as_table = use_state_eq(|| false);
+    let start = use_state_eq(|| 0_usize);
+    let on_start = {
+        let start = start.clone();
+        Callback::from(move |to| start.set(to))
+    };
     let on_table = {
         let as_table = as_table.clone();
         move |_: MouseEvent| as_table.set(!*as_table)
@@ -75,7 +80,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
             <header class="charts-head">
                 <h2 id="charts-title">{ t.charts() }</h2>
                 <label class="field"><span>{ t.chart_service() }</span>
-                    <select data-testid="chart-service" onchange={on_service}>
+                    <select data-testid="chart-service" disabled={props.services.is_empty()} onchange={on_service}>
                         { for props.services.iter().map(|name| html! { <option key={name.clone()} value={name.clone()} selected={*name == props.service}>{ name }</option> }) }
                     </select>
                 </label>
@@ -92,7 +97,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
             <div class="axis" aria-hidden="true">{ for ticks(props.window).into_iter().map(|at| html! {
                 <span style={format!("left: {:.3}%", share(at, props.window) * 100.0)}>{ clock(at).trim_end_matches(".0").to_owned() }</span>
             }) }</div>
-            if *as_table { { table(props) } }
+            if *as_table { { table(props, *start, &on_start) } }
         </section>
     }
 }
@@ -149,10 +154,10 @@ fn line(times: &[u64], values: &[u32], top: f64, now: u64, window: (u64, u64)) -
     path
 }
 
-/// All values and when they changed: the charts for who reads.
-fn table(props: &ChartsProps) -> Html {
+/// All values and when they changed, a page of them: the charts for who reads.
+fn table(props: &ChartsProps, start: usize, on_start: &Callback<usize>) -> Html {
     let t = props.t;
-    let mut rows: Vec<Html> = Vec::new();
+    let mut changes = Vec::new();
     for world in &props.worlds {
         let Some(series) = world
             .series
@@ -170,15 +175,15 @@ fn table(props: &ChartsProps) -> Html {
         for (at, ((desired, ready), answered)) in series.at_us.iter().zip(values) {
             let row = (*desired, *ready, *answered);
             if last.replace(row) != Some(row) {
-                let answered = if *answered == u32::MAX {
-                    "–".to_owned()
-                } else {
-                    percent(*answered)
-                };
-                rows.push(html! { <tr><th scope="row">{ planes::name(&world.orchestrator, t) }</th><td>{ clock(*at) }</td><td>{ *desired }</td><td>{ *ready }</td><td>{ answered }</td></tr> });
+                changes.push((&world.orchestrator, *at, row));
             }
         }
     }
+    let shown = pages::page(start, changes.len());
+    let told = t.table_window(changes.len(), shown.start + 1, shown.end);
+    let row = |(orchestrator, at, (desired, ready, answered)): &(&String, u64, _)| {
+        html! { <tr><th scope="row">{ planes::name(orchestrator, t) }</th><td>{ clock(*at) }</td><td>{ *desired }</td><td>{ *ready }</td><td>{ share_text(*answered) }</td></tr> }
+    };
     let heads = [
         t.table_plane(),
         t.time(),
@@ -187,9 +192,21 @@ fn table(props: &ChartsProps) -> Html {
         t.chart_answered(),
     ];
     html! {
+        <>
+        { pages::turning(t, "chart-table", shown.clone(), changes.len(), told, on_start) }
         <div class="table-place" tabindex="0" role="region" aria-label={format!("{}: {}", t.charts(), t.view_table())} data-testid="chart-table">
-            <table class="figures"><thead><tr>{ for heads.map(|head| html! { <th scope="col">{ head }</th> }) }</tr></thead><tbody>{ for rows }</tbody></table>
+            <table class="figures"><thead><tr>{ for heads.map(|head| html! { <th scope="col">{ head }</th> }) }</tr></thead><tbody>{ for changes[shown].iter().map(row) }</tbody></table>
         </div>
+        </>
+    }
+}
+
+/// A share of requests that was answered, in words; there is none where nobody asked.
+fn share_text(answered_ppm: u32) -> String {
+    if answered_ppm == u32::MAX {
+        "–".to_owned()
+    } else {
+        percent(answered_ppm)
     }
 }
 
@@ -222,12 +239,7 @@ fn strip(props: &ChartsProps, world: &Rc<WorldFrame>, pressed: &Pressed) -> Html
     });
     let desired = series.desired.last().copied().unwrap_or(0);
     let ready = series.ready.last().copied().unwrap_or(0);
-    let answered = series
-        .answered_ppm
-        .last()
-        .copied()
-        .filter(|share| *share != u32::MAX)
-        .map_or_else(|| "–".to_owned(), percent);
+    let answered = share_text(series.answered_ppm.last().copied().unwrap_or(u32::MAX));
     let on_press = {
         let pressed = pressed.clone();
         move |event: MouseEvent| *pressed.borrow_mut() = Some(event.client_x())
@@ -261,7 +273,7 @@ fn strip(props: &ChartsProps, world: &Rc<WorldFrame>, pressed: &Pressed) -> Html
         <figure class="strip" key={world.orchestrator.clone()} data-testid={format!("chart-{}", world.orchestrator)}>
             <figcaption class="strip-name"><span>{ plane }</span><span class="strip-top">{ top }</span></figcaption>
             if series.at_us.is_empty() {
-                <p class="strip-empty quiet">{ t.chart_none() }</p>
+                <p class="strip-empty quiet">{ if props.services.is_empty() { t.events_empty() } else { t.chart_none() } }</p>
             } else {
                 <svg viewBox={format!("0 0 {WIDTH} {HEIGHT}")} preserveAspectRatio="none" role="img" aria-labelledby={title.clone()} aria-describedby={described.clone()} onmousedown={on_press} onclick={on_seek}>
                     <title id={title}>{ t.chart_title(plane, &props.service) }</title>

@@ -15,8 +15,9 @@ use crate::text::Text;
 use crate::ui::dense::Dense;
 use crate::ui::detail::{Detail, counts};
 use crate::ui::machine::{Machine, is_lost, unit};
+use crate::ui::pages::PAGE;
 use crate::ui::planes::name;
-use crate::ui::signs::{Signs, WINDOW};
+use crate::ui::signs::Signs;
 use crate::ui::state;
 
 /// Lost machines that are listed.
@@ -133,7 +134,7 @@ pub fn Crowd(props: &CrowdProps) -> Html {
             }
             let mut machines = world.machines.iter();
             if let Some(place) = machines.position(|machine| machine.name == name) {
-                start.set(place / WINDOW * WINDOW);
+                start.set(place / PAGE * PAGE);
             }
             if *opened == name {
                 dom::focus_first(&format!("#opened-{} [role=gridcell]", world.orchestrator));

@@ -119,6 +119,7 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
                 <label>{ t.experiment_faults() }<textarea rows="3" spellcheck="false" id="experiment-faults" ref={faults} placeholder={t.experiment_faults_hint()}
                     value={project.faults.join("\n")} data-testid="experiment-faults" /></label>
                 <div class="dialog-buttons">
+                    <button type="button" data-testid="earlier-open" onclick={|_| { dom::dialog("experiment", false); dom::dialog("earlier", true) }}>{ t.earlier() }</button>
                     <button type="button" onclick={on_download}>{ t.download() }</button>
                     <button type="submit">{ t.cancel() }</button>
                     <button type="button" class="primary" data-testid="experiment-start" onclick={on_start}>{ t.experiment_start() }</button>

@@ -138,10 +138,14 @@ pub fn Faults(props: &FaultsProps) -> Html {
         let (control, target, when) = (props.control.clone(), props.target.clone(), when.clone());
         Callback::from(move |_: MouseEvent| control.plan_fault(kind, &target, planned(&when)))
     };
-    let other = |kind: &'static str, shown: &'static str| {
-        html! { <button type="button" draggable="true" title={t.fault_drag()} data-testid={format!("fault-{kind}")} disabled={props.target.is_empty()}
+    let button = |kind: &'static str,
+                  id: &'static str,
+                  class: Option<&'static str>,
+                  shown: Html| {
+        html! { <button type="button" {class} draggable="true" title={t.fault_drag()} data-testid={format!("fault-{id}")} disabled={props.target.is_empty()}
         ondragstart={drag(kind)} onclick={cause(kind)}>{ shown }</button> }
     };
+    let other = |kind: &'static str, shown: &'static str| button(kind, kind, None, shown.into());
     let on_heal = {
         let control = props.control.clone();
         Callback::from(move |_: MouseEvent| control.perform(&Request::Heal(None)))
@@ -149,13 +153,8 @@ pub fn Faults(props: &FaultsProps) -> Html {
     let on_script = {
         let control = props.control.clone();
         Callback::from(move |_: MouseEvent| {
-            let end = control
-                .model()
-                .project
-                .faults
-                .join("\n")
-                .encode_utf16()
-                .count();
+            let script = control.model().project.faults.join("\n");
+            let end = script.encode_utf16().count();
             dom::set_root("data-panel", Some("edit"));
             control.act(Action::Reveal {
                 file: FAULTS.to_owned(),
@@ -183,8 +182,7 @@ pub fn Faults(props: &FaultsProps) -> Html {
                 <label class="field"><span>{ t.fault_at() }</span>
                     <input type="number" min="0" step="1" class="fault-when" placeholder={t.fault_at_now()} data-testid="fault-at" ref={when.clone()} />
                 </label>
-                <button type="button" class="danger" draggable="true" title={t.fault_drag()} data-testid="fault-kill" disabled={props.target.is_empty()}
-                    ondragstart={drag("node-crash")} onclick={cause("node-crash")}>{ "⚡ " }{ t.fault_kill() }</button>
+                { button("node-crash", "kill", Some("danger"), html! { <>{ "⚡ " }{ t.fault_kill() }</> }) }
                 { other("node-reboot", t.fault_reboot()) }
                 { other("partition", t.fault_partition()) }
                 { other("registry-down", t.fault_registry()) }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use sim_core::protocol::views::Picture;
 use sim_core::protocol::{Answer, File, Query};
+use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use crate::control::Control;
@@ -29,6 +30,7 @@ type Pictures = BTreeMap<&'static str, Rc<Picture>>;
 pub fn Gallery(props: &GalleryProps) -> Html {
     let t = props.t;
     let opened = use_state_eq(|| false);
+    let typed = use_state_eq(String::new);
     let drawn = use_state(|| Rc::new(Pictures::new()));
     let kept = use_mut_ref(Pictures::new);
     // A dialog opened by script tells nobody; the focus that comes into it does.
@@ -52,13 +54,28 @@ pub fn Gallery(props: &GalleryProps) -> Html {
             }
         })
     };
+    let on_input = {
+        let typed = typed.clone();
+        move |event: InputEvent| {
+            let input: HtmlInputElement = event.target_unchecked_into();
+            typed.set(input.value().to_lowercase());
+        }
+    };
+    let fits = |entry: &&gallery::Entry| {
+        let question = gallery::words(entry.name, t).map_or("", |(question, _)| question);
+        let said = format!("{} {} {question}", entry.name, entry.title).to_lowercase();
+        typed.split_whitespace().all(|word| said.contains(word))
+    };
+    let shown: Vec<&'static gallery::Entry> = ENTRIES.iter().filter(fits).collect();
     html! {
         <dialog id="gallery" aria-labelledby="gallery-title" data-testid="gallery" onfocusin={on_open}>
             <form method="dialog" class="dialog">
                 <h2 id="gallery-title">{ t.gallery() }</h2>
                 <p class="quiet">{ t.gallery_hint() }</p>
+                <label>{ t.filter() }<input type="text" autocomplete="off" spellcheck="false" data-testid="gallery-filter" oninput={on_input} /></label>
                 if *opened {
-                    <ul class="gallery">{ for ENTRIES.iter().map(|entry| card(props, entry, drawn.get(entry.name))) }</ul>
+                    if shown.is_empty() { <p class="quiet" role="status">{ t.palette_none() }</p> }
+                    <ul class="gallery">{ for shown.into_iter().map(|entry| card(props, entry, drawn.get(entry.name))) }</ul>
                 }
                 <div class="dialog-buttons"><button type="submit" class="primary">{ t.close() }</button></div>
             </form>

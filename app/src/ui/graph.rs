@@ -118,10 +118,35 @@ fn node(t: Text, node: &GraphNode, on_choose: &Callback<u64>) -> Html {
     }
 }
 
+/// A text of no more letters than these, without its middle: names that were made differ at their ends.
 fn short(text: &str, letters: usize) -> String {
-    if text.chars().count() <= letters {
+    let all = text.chars().count();
+    if all <= letters {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(letters - 1).collect();
-    kept + "…"
+    let head = (letters - 1) * 2 / 3;
+    let tail = all - (letters - 1 - head);
+    let (mut begin, mut end) = (String::new(), String::new());
+    for (place, letter) in text.chars().enumerate() {
+        if place < head {
+            begin.push(letter);
+        } else if place >= tail {
+            end.push(letter);
+        }
+    }
+    begin + "…" + &end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn what_is_too_long_keeps_its_end() {
+        assert_eq!(short("create pod/web", 20), "create pod/web");
+        assert_eq!(
+            short("create pod/poll-9f7979c9d-5wnkm", 19),
+            "create pod/p…-5wnkm"
+        );
+    }
 }

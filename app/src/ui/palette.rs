@@ -143,7 +143,13 @@ fn kinds(props: &PaletteProps) -> Vec<(String, Deed)> {
 fn commands(props: &PaletteProps, asked: bool) -> Vec<(String, Deed)> {
     let t = props.t;
     let mut all: Vec<(String, Deed)> = Vec::new();
-    let mut add = |title: String, deed: Deed| all.push((title, deed));
+    // Words of other places that begin within a sentence there.
+    let mut add = |mut title: String, deed: Deed| {
+        if let Some(first) = title.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        all.push((title, deed));
+    };
     let simple: [(&str, fn(&Control)); 12] = [
         (t.play(), |control| control.toggle()),
         (t.step_back(), |control| control.send(&Request::Step(false))),
@@ -193,6 +199,7 @@ fn commands(props: &PaletteProps, asked: bool) -> Vec<(String, Deed)> {
     }
     let dialogs = [
         ("experiment", t.experiment()),
+        ("earlier", t.earlier()),
         ("gallery", t.gallery()),
         ("share", t.share()),
         ("help", t.help_title()),

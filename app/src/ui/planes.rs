@@ -101,16 +101,8 @@ fn Plane(props: &PlaneProps) -> Html {
         "swarm" => t.plane_swarm_kind(),
         _ => t.plane_compose_kind(),
     };
-    let ready: u32 = world
-        .series
-        .iter()
-        .filter_map(|series| series.ready.last())
-        .sum();
-    let desired: u32 = world
-        .series
-        .iter()
-        .filter_map(|series| series.desired.last())
-        .sum();
+    let ready: u32 = world.services.iter().map(|service| service.ready).sum();
+    let desired: u32 = world.services.iter().map(|service| service.desired).sum();
     let (said_in, said) = match t.language {
         Language::English => (Language::English, world.mechanism.clone()),
         Language::Chinese => match mechanism::chinese(&world.mechanism) {

@@ -26,7 +26,8 @@ pub struct ProblemsProps {
 pub fn Problems(props: &ProblemsProps) -> Html {
     let (t, checked) = (props.t, &props.checked);
     let count = checked.problems() as u64;
-    let failed = !checked.applied
+    // Not by the check: the tools refused it.
+    let refused = !checked.applied
         && checked
             .diagnostics
             .iter()
@@ -45,12 +46,12 @@ pub fn Problems(props: &ProblemsProps) -> Html {
             <h3 class="problems-title">{ t.problems() }{ " " }<span class={classes!("count", (count > 0).then_some("count-some"))} data-testid="problems-count">{ count }</span>
                 if fixable > 1 { <button type="button" class="small" data-testid="fix-all" onclick={on_all}>{ t.problem_fix_all(fixable) }</button> }
             </h3>
-            if count == 0 && checked.diagnostics.is_empty() && !failed {
+            if checked.diagnostics.is_empty() && !refused {
                 <p class="quiet">{ t.problems_none() }</p>
             }
             <ul class="problem-list">
                 { for checked.diagnostics.iter().enumerate().map(|(place, found)| problem(props, place, found)) }
-                if failed {
+                if refused {
                     <li class="problem problem-error"><pre lang="en">{ checked.output.trim_end() }</pre></li>
                 }
             </ul>

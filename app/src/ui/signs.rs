@@ -1,7 +1,7 @@
 //! A world in signs: a row for each machine, a sign for each replica, grouped by state.
 //!
 //! A run of equal signs is one text, so that the page's elements are as many as machines, not as
-//! replicas. It is a grid that keys walk through; of many machines a window of [`WINDOW`] is shown.
+//! replicas. It is a grid that keys walk through; of many machines a page is shown.
 
 use std::rc::Rc;
 
@@ -12,11 +12,9 @@ use crate::control::Control;
 use crate::text::Text;
 use crate::ui::faults;
 use crate::ui::machine::{aim, condition, is_lost};
+use crate::ui::pages;
 use crate::ui::planes::name;
 use crate::ui::state::{self, WORST};
-
-/// Machines shown at once.
-pub const WINDOW: usize = 120;
 
 /// Signs of one state that are drawn one by one; more are a number.
 const RUN_MAX: u32 = 24;
@@ -45,23 +43,13 @@ pub struct SignsProps {
 pub fn Signs(props: &SignsProps) -> Html {
     let (t, world) = (props.t, &props.world);
     let all = world.machines.len();
-    let start = props.start.min(all.saturating_sub(1));
-    let end = (start + WINDOW).min(all);
-    let turn = |to: usize, shown: &'static str, id: &'static str, off: bool| {
-        let on_start = props.on_start.clone();
-        html! { <button type="button" class="small" data-testid={id} disabled={off} onclick={move |_| on_start.emit(to)}>{ shown }</button> }
-    };
+    let shown = pages::page(props.start, all);
+    let told = t.signs_window(all, shown.start + 1, shown.end);
     html! {
         <>
-        if all > WINDOW {
-            <p class="signs-window">
-                { turn(start.saturating_sub(WINDOW), t.signs_previous(), "signs-previous", start == 0) }
-                <span role="status">{ t.signs_window(all, start + 1, end) }</span>
-                { turn(end, t.signs_next(), "signs-next", end == all) }
-            </p>
-        }
+        { pages::turning(t, "signs", shown.clone(), all, told, &props.on_start) }
         <div class="signs" role="grid" aria-label={name(&world.orchestrator, t)} aria-describedby="signs-help" aria-rowcount={all.to_string()} data-testid={format!("signs-{}", world.orchestrator)}>
-            { for world.machines[start..end].iter().enumerate().map(|(place, machine)| row(props, machine, start + place, place == 0)) }
+            { for world.machines[shown.clone()].iter().enumerate().map(|(place, machine)| row(props, machine, shown.start + place, place == 0)) }
         </div>
         </>
     }

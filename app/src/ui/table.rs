@@ -9,11 +9,9 @@ use crate::control::Control;
 use crate::model::Action;
 use crate::text::Text;
 use crate::ui::machine::{condition, is_lost, unit};
+use crate::ui::pages;
 use crate::ui::planes::name;
 use crate::ui::state;
-
-/// Rows shown at once.
-const WINDOW: usize = 120;
 
 /// What the table needs.
 #[derive(Properties, PartialEq)]
@@ -36,15 +34,16 @@ pub fn Table(props: &TableProps) -> Html {
         world.machines.len() + units.sum::<usize>() + world.unplaced.len()
     });
     let all: usize = sizes.sum();
-    let first = if *start < all { *start } else { 0 };
-    let end = (first + WINDOW).min(all);
-    // Rows beyond the window are not made.
+    let shown = pages::page(*start, all);
+    let told = t.table_window(all, shown.start + 1, shown.end);
+    let on_start = Callback::from(move |to| start.set(to));
+    // Rows beyond the page are not made.
     let mut rows: Vec<Html> = Vec::new();
     let mut place = 0;
     for world in &props.worlds {
         let orchestrator = world.orchestrator.as_str();
         let mut add = |row: &dyn Fn() -> Html| {
-            if (first..end).contains(&place) {
+            if shown.contains(&place) {
                 rows.push(row());
             }
             place += 1;
@@ -73,19 +72,9 @@ pub fn Table(props: &TableProps) -> Html {
             add(&|| row(props, orchestrator, one, t.nowhere()));
         }
     }
-    let turn = |to: usize, shown: &'static str, off: bool| {
-        let start = start.clone();
-        html! { <button type="button" class="small" disabled={off} onclick={move |_| start.set(to)}>{ shown }</button> }
-    };
     html! {
         <div class="panel" data-testid="table">
-            if all > WINDOW {
-                <p class="signs-window">
-                    { turn(first.saturating_sub(WINDOW), t.signs_previous(), first == 0) }
-                    <span role="status">{ t.table_window(all, first + 1, end) }</span>
-                    { turn(end, t.signs_next(), end == all) }
-                </p>
-            }
+            { pages::turning(t, "table", shown, all, told, &on_start) }
             <table class="figures">
                 <caption class="sr-only">{ t.view_table() }</caption>
                 <thead><tr>{ for [t.table_object(), t.table_plane(), t.legend(), t.fault_target(), t.table_of()].map(|head| html! { <th scope="col">{ head }</th> }) }</tr></thead>

@@ -175,7 +175,7 @@ pub fn Timeline(props: &TimelineProps) -> Html {
     }
 }
 
-/// How much happened when, a row of bars for each orchestrator.
+/// How many events were noted when, a row of bars for each orchestrator; a bar's height is logarithmic.
 fn density(frame: &Frame, window: (u64, u64)) -> Html {
     let cell = frame.length_us.div_ceil(DENSITY_CELLS as u64).max(1) as f64;
     let (from, to) = (window.0 as f64 / cell, window.1 as f64 / cell);
@@ -220,21 +220,14 @@ fn edits(recording: &Recording) -> Vec<(u64, &str)> {
 fn marks(faults: &[FaultMark]) -> Vec<(u64, u64, String)> {
     let mut marks: Vec<(u64, u64, String)> = Vec::new();
     for fault in faults {
-        let begin = if fault.begun_us == u64::MAX {
-            fault.at_us
-        } else {
-            fault.begun_us
+        let Some(begin) = fault.begins_us() else {
+            continue;
         };
-        if begin != u64::MAX
-            && !marks
-                .iter()
-                .any(|(at, _, text)| *at == begin && *text == fault.text)
-        {
-            let end = if fault.begun_us == u64::MAX {
-                begin
-            } else {
-                fault.ended_us
-            };
+        let is_same = |(at, _, text): &(u64, u64, String)| *at == begin && *text == fault.text;
+        if !marks.iter().any(is_same) {
+            // One that is still to come takes no time yet.
+            let is_planned = fault.begun_us == u64::MAX;
+            let end = if is_planned { begin } else { fault.ended_us };
             marks.push((begin, end, fault.text.clone()));
         }
     }

@@ -16,7 +16,7 @@ pub struct TopBarProps {
     pub t: Text,
     /// The page's hands.
     pub control: Control,
-    /// `poll`, `blank` or `own`.
+    /// `poll`, `blank`, `gallery` or `own`.
     pub example: &'static str,
     /// The theme.
     pub theme: Theme,
@@ -65,6 +65,7 @@ pub fn TopBar(props: &TopBarProps) -> Html {
                 <select data-testid="example" onchange={on_example}>
                     { option("poll", t.example_poll(), props.example) }
                     { option("blank", t.example_blank(), props.example) }
+                    if props.example == "gallery" { { option("gallery", t.gallery(), props.example) } }
                     { option("own", t.example_own(), props.example) }
                 </select>
             </label>
