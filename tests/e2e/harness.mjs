@@ -181,9 +181,16 @@ export async function say(page, line) {
 /** Replaces `from` by `to` in the open editor, as typing would. */
 export async function type(page, from, to) {
   await page.locator(".editor:not([hidden]) .cm-content").click();
-  await page.evaluate((from) => {
+  await page.evaluate(async (from) => {
     const content = document.querySelector(".editor:not([hidden]) .cm-content");
-    const line = [...content.querySelectorAll(".cm-line")].find((line) => line.textContent.includes(from));
+    const found = () => [...content.querySelectorAll(".cm-line")].find((line) => line.textContent.includes(from));
+    // Lines far out of sight are not drawn.
+    const scroller = content.closest(".cm-scroller");
+    for (let top = 0; !found() && top < scroller.scrollHeight; top += scroller.clientHeight) {
+      scroller.scrollTop = top;
+      await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    }
+    const line = found();
     const start = line.textContent.indexOf(from);
     const place = (offset) => {
       const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);

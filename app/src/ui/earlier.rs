@@ -34,8 +34,9 @@ pub fn Earlier(props: &EarlierProps) -> Html {
             snapshots.set(Vec::new());
         }
     };
+    let present = props.control.model().project.clone();
     let shown = snapshots.iter().filter_map(|snapshot| {
-        let project = snapshot.project()?;
+        let project = snapshot.project().filter(|project| *project != *present)?;
         let own = project.files.iter().filter(|file| !files::is_example(file));
         let mut names: Vec<&str> = own.map(|file| file.name.as_str()).collect();
         if names.is_empty() {
