@@ -196,6 +196,7 @@ impl Entry {
             on_stop: self.on_stop,
             shell: self.shell,
             known: true,
+            files: None,
             paths: texts(self.paths),
             content: texts(self.content),
             line: Arc::from(self.line),
@@ -211,9 +212,13 @@ pub fn program(reference: &ImageRef) -> Program {
         .iter()
         .find(|(image, _)| *image == repository)
         .map_or(last, |(_, command)| *command);
+    let facts = facts(reference, &repository);
+    // What others put at the root of their images, such as scripts for probes, is not known.
+    let is_official = facts.known && repository.starts_with("docker.io/library/");
     Program {
         name: name.into(),
-        ..facts(reference, &repository)
+        files: is_official.then(|| files(&repository)),
+        ..facts
     }
 }
 
@@ -348,6 +353,7 @@ pub fn stranger(exists: bool) -> Program {
         },
         shell: true,
         known: false,
+        files: None,
         paths: Arc::from([]),
         content: Arc::from([]),
         line: Arc::from(""),

@@ -79,9 +79,11 @@ pub struct Program {
     pub on_stop: OnStop,
     /// Whether the image has a shell.
     pub shell: bool,
-    /// Whether the image's files are known: then a program outside the usual directories and
-    /// mounts does not exist.
+    /// Whether the image is in the catalogue.
     pub known: bool,
+    /// The image's files outside the usual directories, with their sizes in bytes, if they are known:
+    /// then no other program is there, mounts aside.
+    pub files: Option<&'static [(&'static str, u64)]>,
     /// Paths that GET answers well; empty: any.
     pub paths: Arc<[Arc<str>]>,
     /// Directories whose content a mount replaces, after which any path is taken to answer.
@@ -159,7 +161,8 @@ pub struct Behaviour {
     paths: Arc<[Arc<str>]>,
     mounts: Arc<[Arc<str>]>,
     shell: bool,
-    known: bool,
+    /// As [`Program::files`].
+    image_files: Option<&'static [(&'static str, u64)]>,
     /// Times at which the outcome of some health check can change, ascending.
     changes: Vec<SimDuration>,
 }
@@ -201,7 +204,7 @@ impl Behaviour {
             paths: program.paths.clone(),
             mounts: spec.mounts.clone(),
             shell: program.shell,
-            known: program.known,
+            image_files: program.files,
             changes: Vec::new(),
         };
         let replaced = program.content.iter().any(|place| {
@@ -520,14 +523,22 @@ impl Behaviour {
             }
         }
         made.map(|(_, present)| present).unwrap_or_else(|| {
-            self.mounts.iter().any(|mount| lies_in(path, mount)) || in_usual_place(path)
+            self.mounts.iter().any(|mount| lies_in(path, mount))
+                || in_usual_place(path)
+                || self.is_in_image(path).unwrap_or(false)
         })
+    }
+
+    /// Whether the image has a file outside the usual directories; none: that is not known.
+    fn is_in_image(&self, path: &str) -> Option<bool> {
+        let files = self.image_files?;
+        Some(files.iter().any(|(file, _)| *file == path))
     }
 
     /// Whether a program named by its path is surely missing.
     fn lacks_program(&self, name: &str) -> bool {
-        self.known
-            && name.starts_with('/')
+        name.starts_with('/')
+            && self.is_in_image(name) == Some(false)
             && !self.mounts.iter().any(|mount| lies_in(name, mount))
             && !in_usual_place(name)
     }

@@ -256,3 +256,24 @@ fn docker_waits_a_full_interval_and_protects_the_start() {
         [(since(&rig, container) + first_counted + 2 * 5_040, 0, false)]
     );
 }
+
+/// An official image's files are known; what others put at the root of theirs is not.
+#[test]
+fn a_script_of_an_image_answers_as_its_program_does() {
+    let probe = |path: &str| ProbeSpec {
+        action: exec(&[path]),
+        period: SimDuration::from_secs(10),
+        ..TICKS
+    };
+    let ends_well = |image: &str, path: &str| {
+        let (rig, _) = run(image, &[], &[], &[probe(path)]);
+        verdicts(&rig).last().is_some_and(|verdict| verdict.2)
+    };
+    assert!(!ends_well("nginx:1.27", "/ready.sh"));
+    assert!(ends_well("nginx:1.27", "/docker-entrypoint.sh"));
+    assert!(ends_well(
+        "gcr.io/google-samples/cassandra:v14",
+        "/ready-probe.sh"
+    ));
+    assert!(ends_well("registry.example/team/shop:7", "/healthy.sh"));
+}
