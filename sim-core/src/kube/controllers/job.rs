@@ -368,7 +368,8 @@ impl JobController {
         let active = i64::try_from(pass.active.len()).unwrap_or(i64::MAX);
         if pass.part.suspend {
             pass.row.replicas = 0;
-            self.hands.delete(pass.id, &pass.active, turn);
+            let victims = std::mem::take(&mut pass.active);
+            self.give_up(pass, &victims, turn);
             return 0;
         }
         let wanted = wanted(pass, active);
@@ -376,7 +377,7 @@ impl JobController {
         let surplus = self.surplus(pass, active - wanted, turn);
         if !surplus.is_empty() {
             let count = surplus.len().min(BURST);
-            self.hands.delete(pass.id, &surplus[..count], turn);
+            self.give_up(pass, &surplus[..count], turn);
             return active - i64::try_from(count).unwrap_or(0);
         }
         let held = if pass.part.replace_failed_only || pass.part.failure_rules.is_some() {
@@ -402,6 +403,14 @@ impl JobController {
             return active;
         }
         active + count
+    }
+
+    /// Deletes pods that are not wanted any more. They are no part of the Job from then on, however
+    /// they end: upstream takes its finalizer from them first.
+    /// Source: `job_controller.go` (`deleteJobPods`).
+    fn give_up(&mut self, pass: &mut Pass, victims: &[PodId], turn: &mut Turn<'_, '_>) {
+        pass.part.counted.extend(victims.iter().copied());
+        self.hands.delete(pass.id, victims, turn);
     }
 
     /// Leaves a line that says how long the back-off lasts, once.
