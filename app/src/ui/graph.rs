@@ -8,13 +8,13 @@ use crate::format::clock;
 use crate::text::Text;
 use crate::ui::state;
 
-const WIDTH: u32 = 176;
+const WIDTH: u32 = 228;
 const HEIGHT: u32 = 44;
 const GAP_X: u32 = 14;
 const GAP_Y: u32 = 34;
 
-/// Letters that fit into a box.
-const LETTERS: usize = 21;
+/// Letters of a title that fit into a box, wide ones too.
+const LETTERS: usize = 27;
 
 /// The graph; `on_choose` hears of the box that was chosen.
 pub fn graph(t: Text, drawn: &Graph, label: &str, on_choose: &Callback<u64>) -> Html {
@@ -85,7 +85,7 @@ fn node(t: Text, node: &GraphNode, on_choose: &Callback<u64>) -> Html {
     } else {
         node.text.clone()
     };
-    let (title, second) = (short(&node.title, LETTERS), short(&second, LETTERS + 4));
+    let (title, second) = (short(&node.title, LETTERS), short(&second, LETTERS + 5));
     let shape = html! {
         <>
         <rect width={WIDTH.to_string()} height={HEIGHT.to_string()} rx="6" />

@@ -118,22 +118,29 @@ fn restart_rules(item: &Field<'_>, scribe: &Scribe) -> Vec<RestartRule> {
         let detail = "must specify restartPolicy when restart rules are used";
         fault::required(scribe, &item.get(scribe, "restartPolicy"), detail);
     }
-    let rule = |rule: &Field<'_>| {
+    let read = |rule: &Field<'_>, scribe: &Scribe| {
         let codes = rule.get(scribe, "exitCodes");
-        let actions = [("Restart", true), ("RestartAllContainers", false)];
-        let restarts = fault::word(scribe, &rule.get(scribe, "action"), &actions, false);
         let operators = [("In", false), ("NotIn", true)];
         let list = codes.get(scribe, "values").items(scribe);
-        let found = RestartRule {
+        RestartRule {
             others: fault::word(scribe, &codes.get(scribe, "operator"), &operators, false),
             codes: list
                 .iter()
                 .filter_map(|code| code.integer(scribe))
                 .collect(),
-        };
-        restarts.then_some(found)
+        }
     };
-    rules.iter().filter_map(rule).collect()
+    let one = |rule: &Field<'_>| {
+        let actions = [("Restart", true), ("RestartAllContainers", false)];
+        if fault::word(scribe, &rule.peek("action"), &actions, true) {
+            rule.get(scribe, "action");
+            return Some(read(rule, scribe));
+        }
+        // Not modelled: such a rule is looked at, and still listed as unread.
+        scribe.checking(|scribe| read(rule, scribe));
+        None
+    };
+    rules.iter().filter_map(one).collect()
 }
 
 fn container_name(item: &Field<'_>, scribe: &Scribe, names: &mut SortedSet<Arc<str>>) -> Arc<str> {

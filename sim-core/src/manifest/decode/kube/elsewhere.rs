@@ -9,30 +9,51 @@ use crate::manifest::lines::Span;
 
 use super::{kinds, pod};
 
+/// Of a container: by admission and the kubelet.
+const CONTAINER: &[&str] = &[
+    "env[].valueFrom.configMapKeyRef",
+    "env[].valueFrom.fieldRef",
+    "env[].valueFrom.resourceFieldRef",
+    "env[].valueFrom.secretKeyRef",
+    "envFrom",
+    "resizePolicy",
+    "securityContext.allowPrivilegeEscalation",
+    "securityContext.capabilities",
+    "securityContext.privileged",
+    "securityContext.procMount",
+    "securityContext.readOnlyRootFilesystem",
+    "securityContext.runAsNonRoot",
+    "securityContext.runAsUser",
+    "securityContext.seccompProfile",
+    "stdin",
+    "volumeMounts[].mountPath",
+    "volumeMounts[].name",
+    "volumeMounts[].readOnly",
+    "volumeMounts[].subPath",
+];
+
 /// Of a pod's specification: by admission, the kubelet and its network.
 const POD: &[&str] = &[
-    "containers[].resizePolicy",
-    "containers[].securityContext.allowPrivilegeEscalation",
-    "containers[].securityContext.capabilities",
-    "containers[].securityContext.privileged",
-    "containers[].securityContext.procMount",
-    "containers[].securityContext.readOnlyRootFilesystem",
-    "containers[].securityContext.runAsNonRoot",
-    "containers[].securityContext.runAsUser",
-    "containers[].securityContext.seccompProfile",
-    "containers[].stdin",
-    "containers[].volumeMounts[].mountPath",
-    "containers[].volumeMounts[].name",
-    "containers[].volumeMounts[].readOnly",
+    "automountServiceAccountToken",
     "dnsConfig",
     "dnsPolicy",
     "hostAliases",
+    "securityContext.fsGroup",
     "securityContext.runAsNonRoot",
     "securityContext.runAsUser",
     "securityContext.seccompProfile",
     "securityContext.sysctls",
     "serviceAccountName",
+    "volumes[].configMap",
+    "volumes[].downwardAPI",
+    "volumes[].ephemeral",
     "volumes[].hostPath.path",
+    "volumes[].projected.defaultMode",
+    "volumes[].projected.sources[].configMap",
+    "volumes[].projected.sources[].downwardAPI",
+    "volumes[].projected.sources[].secret",
+    "volumes[].projected.sources[].serviceAccountToken.path",
+    "volumes[].secret",
 ];
 
 /// Kinds, by group, of which loops read these fields, and where a pod template is.
@@ -168,7 +189,7 @@ pub fn mark(
         let spec = path
             .split('.')
             .fold(root.clone(), |field, key| field.peek(key));
-        POD.iter().for_each(|path| read(&spec, path, scribe));
+        read_pod(&spec, scribe);
         return (false, Vec::new());
     };
     let mut left = Vec::new();
@@ -179,13 +200,23 @@ pub fn mark(
         let own = Scribe::new(explain::KUBERNETES_WRONG_TYPE, None);
         pod::template(&inner, &own);
         let spec = inner.peek("spec");
-        POD.iter().for_each(|path| read(&spec, path, &own));
+        read_pod(&spec, &own);
         let unread = inner.node.map_or_else(Vec::new, |node| own.unread(node));
         let whole = |(path, span)| (format!("{template}.{path}"), span);
         left.extend(unread.into_iter().map(whole));
     }
     paths.iter().for_each(|path| read(root, path, scribe));
     (true, left)
+}
+
+fn read_pod(spec: &Field<'_>, scribe: &Scribe) {
+    POD.iter().for_each(|path| read(spec, path, scribe));
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        for container in spec.peek(list).items(scribe) {
+            let paths = CONTAINER.iter();
+            paths.for_each(|path| read(&container, path, scribe));
+        }
+    }
 }
 
 /// Marks a field and all below it.

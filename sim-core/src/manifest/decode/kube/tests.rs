@@ -302,10 +302,32 @@ spec:
   volumes: [{name: v, configMap: {name: c}}]
   affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: zone}]}}
   topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]
-  containers: [{name: a, image: a, volumeMounts: [{name: v, mountPath: /v}], env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}]
+  containers: [{name: a, image: a, workingDir: /srv, volumeMounts: [{name: v, mountPath: /v}], env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}]
 ",
         &expect![[r#"
-            Pod p not modelled: spec.containers[0].env[0].valueFrom
+            Pod p not modelled: spec.containers[0].workingDir
+        "#]],
+    );
+}
+
+#[test]
+fn a_rule_that_restarts_all_containers_is_listed() {
+    check(
+        "\
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers:
+  - name: a
+    image: a
+    restartPolicy: Never
+    restartPolicyRules:
+    - {action: Restart, exitCodes: {operator: In, values: [3]}}
+    - {action: RestartAllContainers, exitCodes: {operator: In, values: [4]}}
+",
+        &expect![[r#"
+            Pod p not modelled: spec.containers[0].restartPolicyRules[1].action spec.containers[0].restartPolicyRules[1].exitCodes
         "#]],
     );
 }
@@ -344,7 +366,7 @@ metadata: {name: outer}
 spec: {controller: example.com/outer}
 ",
         &expect![[r#"
-            StatefulSet db not modelled: spec.template.spec.setHostnameAsFQDN spec.template.spec.containers[0].tty spec.template.spec.containers[0].volumeMounts[0].subPath spec.template.spec.volumes[0].hostPath.type
+            StatefulSet db not modelled: spec.template.spec.setHostnameAsFQDN spec.template.spec.containers[0].tty spec.template.spec.volumes[0].hostPath.type
             LimitRange range not modelled: 
             StorageClass fast not modelled: parameters
             IngressClass outer not modelled: kind spec
