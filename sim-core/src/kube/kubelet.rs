@@ -35,6 +35,7 @@ pub mod mirror;
 pub mod mounts;
 pub mod needs;
 pub mod preemption;
+pub mod probes;
 pub mod reattach;
 pub mod resize;
 pub mod resources;
@@ -430,14 +431,14 @@ impl Kubelets {
                 flaw,
             } => {
                 if let Some((worker, index)) = self.owned(owner) {
-                    let verdict = lifecycle::Verdict {
+                    let verdict = probes::Verdict {
                         which,
                         success,
                         changed,
                         failures,
                         flaw,
                     };
-                    lifecycle::probed(worker, index, container, verdict, &settings, &mut desk);
+                    probes::probed(worker, index, container, verdict, &settings, &mut desk);
                 }
             }
             Upcall::PortTaken { .. } => {}

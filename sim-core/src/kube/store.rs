@@ -280,11 +280,16 @@ impl Store {
     /// Records an Event object; a repetition counts. Returns whether the API server is told of it now:
     /// what comes too often is kept back.
     pub fn record(&mut self, event: events::NewEvent, now: SimTime) -> bool {
-        self.record_often(event, 1, now)
+        self.record_often(event, 1, now).now
     }
 
-    /// Records what has happened `count` times since it was recorded last.
-    pub fn record_often(&mut self, event: events::NewEvent, count: u32, now: SimTime) -> bool {
+    /// Records what has happened `count` times, once at least, since it was recorded last.
+    pub fn record_often(
+        &mut self,
+        event: events::NewEvent,
+        count: u32,
+        now: SimTime,
+    ) -> events::Told {
         self.events.record(event, count, now, &mut self.revision)
     }
 

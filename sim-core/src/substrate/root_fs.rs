@@ -629,6 +629,8 @@ impl Substrate {
         self.catch_up_probes(container, scope.now);
         let is_there = !matches!(change, Change::Remove | Change::RemoveTree);
         let behaviour = Arc::make_mut(&mut self.containers[container].behaviour);
+        // Its checks have come to this time: what was before at the path is over.
+        behaviour.by_hand.retain(|(_, known, _)| &**known != path);
         let made = (scope.now.since(since), Arc::from(path), is_there);
         behaviour.by_hand.push(made);
         self.plan_probes(container, scope);

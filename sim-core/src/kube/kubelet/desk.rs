@@ -106,8 +106,7 @@ impl Desk<'_, '_> {
         count: u32,
     ) -> SimTime {
         let new = self.about(worker, container, event);
-        self.store.record_often(new.clone(), count, self.ctx.now);
-        self.store.events().silent_until(&new)
+        self.store.record_often(new, count, self.ctx.now).next
     }
 
     fn about(&self, worker: &Worker, container: Option<Symbol>, event: Report) -> NewEvent {

@@ -13,7 +13,7 @@ use super::desk::Desk;
 use super::lower::{LIVENESS, READINESS, STARTUP};
 use super::worker::{Step, Worker};
 use super::{Settings, worker::ContainerWork};
-use super::{lifecycle, stop};
+use super::{lifecycle, probes, stop};
 
 /// Takes over what a pod has on the machine.
 pub fn reattach(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
@@ -130,14 +130,14 @@ fn hear_probes(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
                 _ => *success != ready,
             });
             if let Some((success, flaw)) = news {
-                let verdict = lifecycle::Verdict {
+                let verdict = probes::Verdict {
                     which,
                     success,
                     changed: true,
                     failures: u32::from(!success),
                     flaw,
                 };
-                lifecycle::probed(worker, index, container, verdict, settings, desk);
+                probes::probed(worker, index, container, verdict, settings, desk);
             }
         }
     }

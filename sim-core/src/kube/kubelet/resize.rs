@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::base::resources::ResourceVector;
-use crate::base::time::{SimDuration, SimTime};
+use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::apiserver::template::requests;
 use crate::kube::rows::pod::{Pending, PodRow, Sizes};
@@ -28,12 +28,10 @@ use crate::object::print::{KeyOrder, json};
 use crate::substrate::order::Order;
 
 use super::desk::{Desk, Report, naming, sentence};
+use super::lifecycle::MINIMUM_GRACE;
 use super::lower::{self, Lowered};
 use super::worker::{Step, StopReason, Worker};
 use super::{Kubelets, changes, lifecycle};
-
-/// Shortest grace of a container that is restarted for its new size.
-const MINIMUM_GRACE: SimDuration = SimDuration::from_secs(2);
 
 /// `resources` of each container of a template, init containers first.
 pub fn sizes(template: &PodTemplate) -> Vec<Value> {

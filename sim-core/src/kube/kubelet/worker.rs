@@ -244,6 +244,16 @@ impl Worker {
             })
     }
 
+    fn policy_of(&self, index: usize) -> RestartPolicy {
+        let lowered = &self.lowered[index];
+        lowered.restart.unwrap_or(self.restart_policy)
+    }
+
+    /// Whether a container that fails is started again, as far as policies say.
+    pub fn restarts_on_failure(&self, index: usize) -> bool {
+        self.lowered[index].sidecar || self.policy_of(index) != RestartPolicy::Never
+    }
+
     /// Whether a container that ended is started again.
     pub fn restarts(&self, index: usize, code: i32) -> bool {
         let lowered = &self.lowered[index];
@@ -258,7 +268,7 @@ impl Worker {
         if lowered.restart.is_some() && rules.any(|rule| rule.matches(code)) {
             return true;
         }
-        match (lowered.restart.unwrap_or(self.restart_policy), lowered.init) {
+        match (self.policy_of(index), lowered.init) {
             (RestartPolicy::Never, _) => false,
             (RestartPolicy::Always, false) => true,
             (RestartPolicy::Always, true) | (RestartPolicy::OnFailure, _) => code != 0,

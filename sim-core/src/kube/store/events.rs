@@ -243,14 +243,14 @@ impl EventRow {
         let written =
             self.event.series.is_some() && (self.finished(now) || ticked(REFRESH, self.heard, now));
         if written {
-            (self.told + self.untold, self.heard)
+            (self.told.saturating_add(self.untold), self.heard)
         } else {
             (self.told, self.last)
         }
     }
 
     fn tell(&mut self, now: SimTime, revision: u32) {
-        self.told += self.untold + 1;
+        self.told = self.told.saturating_add(self.untold);
         self.untold = 0;
         self.last = now;
         self.revision = revision;
@@ -277,6 +277,15 @@ pub struct Events {
 /// on the hash.
 fn chain_of(event: &NewEvent) -> u32 {
     (FxBuildHasher.hash_one((event.namespace, event.name)) % CHAINS) as u32
+}
+
+/// What became of an event that a source recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// Whether the API server is told of it now.
+    pub now: bool,
+    /// When the source can tell the next of its object: before it, they are only counted.
+    pub next: SimTime,
 }
 
 /// What a source remembers of an object when it tells the next event.
@@ -319,7 +328,6 @@ impl Events {
 
     /// Takes an event as its source does before it tells the API server: the same again is counted,
     /// many similar ones are combined, and what comes too often is kept back until later, when it counts.
-    /// Returns whether the API server is told.
     /// Source: `staging/src/k8s.io/client-go/tools/record/events_cache.go` (`EventCorrelate`).
     pub fn record(
         &mut self,
@@ -327,9 +335,12 @@ impl Events {
         count: u32,
         now: SimTime,
         revision: &mut Revision,
-    ) -> bool {
+    ) -> Told {
         if event.series.is_some() {
-            return self.record_series(event, now, revision);
+            return Told {
+                now: self.record_series(event, now, revision),
+                next: now,
+            };
         }
         let memory = self.memory(&event);
         let since = match memory.heard {
@@ -348,28 +359,29 @@ impl Events {
         } else {
             memory.same
         };
-        let slot = slot.unwrap_or_else(|| self.push(event.clone(), now));
-        let Some(row) = self.rows.get_mut(slot) else {
-            return false;
+        let slot = match slot {
+            Some(slot) => {
+                if let (true, Some(row)) = (combined && told, self.rows.get_mut(slot)) {
+                    row.event.message = event.message;
+                }
+                slot
+            }
+            None => self.push(event, now),
         };
-        row.heard = now;
-        row.since = since;
-        row.whole = whole;
-        row.untold += count.saturating_sub(1);
-        if told {
-            row.event.message = event.message;
-            row.tell(now, revision.bump());
-        } else {
-            row.untold += 1;
+        if let Some(row) = self.rows.get_mut(slot) {
+            row.heard = now;
+            row.since = since;
+            row.whole = whole;
+            row.untold = row.untold.saturating_add(count);
+            if told {
+                row.tell(now, revision.bump());
+            }
         }
-        told
-    }
-
-    /// When the source of an event may tell the next of its object; now or before: at once.
-    pub fn silent_until(&self, event: &NewEvent) -> SimTime {
         let burst = REFILL.saturating_mul(BURST - 1).as_micros();
-        let whole = self.memory(event).whole.as_micros();
-        SimTime::from_micros(whole.saturating_sub(burst))
+        Told {
+            now: told,
+            next: SimTime::from_micros(whole.as_micros().saturating_sub(burst)),
+        }
     }
 
     /// The second of a series is told at once, later ones when their count is written.
@@ -389,15 +401,15 @@ impl Events {
             return false;
         };
         let (told, last) = row.told(now);
-        row.untold -= told - row.told;
+        row.untold = row.untold.saturating_sub(told - row.told);
         (row.told, row.last) = (told, last);
         row.heard = now;
-        if row.told < 2 {
+        row.untold = row.untold.saturating_add(1);
+        let tells = told < 2;
+        if tells {
             row.tell(now, revision.bump());
-            return true;
         }
-        row.untold += 1;
-        false
+        tells
     }
 
     /// Makes room for an event of which nothing was told yet; its slot.
@@ -515,12 +527,14 @@ mod tests {
         let mut say = |symbols: &mut Symbols, events: &mut Events, number: u32, second: u64| {
             let pod = Name::plain(symbols.intern(&format!("web-{number}")));
             let message = Message::Name("Created pod: {}", pod);
-            events.record(
-                event(set, "SuccessfulCreate", message),
-                1,
-                at(second),
-                &mut revision,
-            )
+            events
+                .record(
+                    event(set, "SuccessfulCreate", message),
+                    1,
+                    at(second),
+                    &mut revision,
+                )
+                .now
         };
         let told = (0..40)
             .filter(|number| say(&mut symbols, &mut events, *number, 0))
@@ -548,7 +562,7 @@ mod tests {
         let mut told = Vec::new();
         for second in (0..600).step_by(10) {
             let again = event(pod, "BackOff", message.clone());
-            if events.record(again, 1, at(second), &mut revision) {
+            if events.record(again, 1, at(second), &mut revision).now {
                 told.push(second);
             }
         }
@@ -559,7 +573,7 @@ mod tests {
         // A pod of the same name that was made later is another object.
         let mut other = event(pod, "BackOff", message);
         other.pod = Some(incarnation(7));
-        assert!(events.record(other, 1, at(600), &mut revision));
+        assert!(events.record(other, 1, at(600), &mut revision).now);
         assert_eq!(counts(&events, 600), [31, 1]);
     }
 
@@ -575,7 +589,7 @@ mod tests {
                 action: "Scheduling",
                 revision: revised,
             });
-            events.record(again, 1, at(second), &mut revision)
+            events.record(again, 1, at(second), &mut revision).now
         };
         assert!(fail(&mut events, "one", 1, 10));
         assert!(fail(&mut events, "two", 2, 20));
@@ -601,7 +615,7 @@ mod tests {
             let name = Name::plain(symbols.intern(&format!("web-{}", number % 1_000)));
             let mut made = event(name, "Scheduled", Message::Plain("made"));
             made.pod = Some(incarnation(number / 1_000));
-            events.record(made, 1, at(0), &mut revision);
+            events.record(made, 1, at(0), &mut revision).now;
         }
         assert!(events.index_agrees());
         assert_eq!(events.iter(at(0)).count(), EVENTS_MAX as usize);

@@ -145,6 +145,17 @@ pub fn default_class(store: &Store) -> Option<Arc<str>> {
     newest.map(|(key, _)| key.name.clone())
 }
 
+/// A new claim of this name as a template describes it.
+pub fn of_template(template: &Value, key: &DocumentKey) -> Value {
+    let mut value = template.clone();
+    value.set("apiVersion", "v1".into());
+    value.set("kind", "PersistentVolumeClaim".into());
+    value.set_path(&["metadata", "name"], Value::from(&*key.name));
+    value.set_path(&["metadata", "namespace"], Value::from(&*key.namespace));
+    value.set("status", Value::object([("phase", Value::from("Pending"))]));
+    value
+}
+
 /// What admission adds to a new claim or volume: the default class, and the finalizer.
 /// Source: `plugin/pkg/admission/storage/storageclass/setdefault/admission.go`.
 pub fn admit(resource: &str, value: &mut Value, store: &Store) {

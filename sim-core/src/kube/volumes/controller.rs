@@ -102,16 +102,11 @@ impl VolumeController {
             if turn.store.documents().get(&key).is_some() {
                 continue;
             }
-            let mut value = wanted.clone();
-            value.set("apiVersion", "v1".into());
-            value.set("kind", "PersistentVolumeClaim".into());
-            value.set_path(&["metadata", "name"], Value::from(&*key.name));
-            value.set_path(&["metadata", "namespace"], Value::from(&*key.namespace));
+            let mut value = claim::of_template(wanted, &key);
             value.set_path(
                 &["metadata", "ownerReferences"],
                 Value::list(vec![owner.clone()]),
             );
-            value.set("status", Value::object([("phase", Value::from("Pending"))]));
             claim::admit(CLAIMS, &mut value, turn.store);
             let now = turn.now();
             turn.store.add_document(key, value, 0, now);

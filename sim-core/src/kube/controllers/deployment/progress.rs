@@ -111,7 +111,10 @@ fn copy_failure(id: DeploymentId, new: Option<ReplicaSetId>, turn: &mut Turn<'_,
             set(id, KIND, status, reason, failure.message, turn);
         }
         None => {
-            if let Some(row) = turn.store.deployment_mut(id) {
+            let row = turn.store.deployment(id);
+            if row.is_some_and(|row| row.conditions.iter().any(|one| one.kind == KIND))
+                && let Some(row) = turn.store.deployment_mut(id)
+            {
                 row.conditions.retain(|condition| condition.kind != KIND);
             }
         }

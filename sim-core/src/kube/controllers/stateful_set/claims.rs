@@ -64,11 +64,7 @@ pub fn provide(
             }
             continue;
         }
-        let mut value = claim.clone();
-        value.set("apiVersion", "v1".into());
-        value.set("kind", "PersistentVolumeClaim".into());
-        value.set_path(&["metadata", "name"], Value::from(&*key.name));
-        value.set_path(&["metadata", "namespace"], Value::from(&*key.namespace));
+        let mut value = crate::kube::volumes::claim::of_template(claim, &key);
         if let Some(row) = turn.store.replica_set(id) {
             let own = super::key(row, turn);
             let labels = turn
@@ -86,7 +82,6 @@ pub fn provide(
         {
             value.set_path(&["metadata", "ownerReferences"], Value::list(vec![owner]));
         }
-        value.set("status", Value::object([("phase", Value::from("Pending"))]));
         crate::kube::volumes::claim::admit(&key.resource, &mut value, turn.store);
         turn.store.add_document(key.clone(), value, 0, now);
         report(id, &key, ordinal, turn);
