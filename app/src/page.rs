@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::events::EventListener;
-use sim_core::protocol::{Reply, Request};
+use sim_core::protocol::{Project, Reply, Request};
 use yew::prelude::*;
 
 use crate::control::{Control, Opening, Start};
@@ -243,6 +243,7 @@ pub fn Page() -> Html {
         setting(&plain, "podium.plain"),
         setting(&silent, "podium.silent"),
     );
+    let example = use_memo(shared.project.clone(), |project| example(project));
     let shown = &shared.shown;
     let found = use_memo(
         (shared.filter.clone(), shown.worlds.clone()),
@@ -263,7 +264,7 @@ pub fn Page() -> Html {
                 <a href="#timeline-slider">{ t.skip_timeline() }</a>
                 <a href="#console-line">{ t.skip_console() }</a>
             </nav>
-            <TopBar {t} control={control.clone()} example={example(&shared)} theme={*theme} {on_language} {on_theme} />
+            <TopBar {t} control={control.clone()} example={*example} theme={*theme} {on_language} {on_theme} />
             { notices(t, &control, &shared) }
             if dom::embedded() {
                 <p class="embed-link"><a target="_blank" rel="noopener" data-testid="embed-open" href={control.link().unwrap_or_else(|_| dom::address())}>{ t.embed_open() }</a></p>
@@ -300,12 +301,12 @@ pub fn Page() -> Html {
     }
 }
 
-fn example(model: &Model) -> &'static str {
-    if model.project.files == files::poll().files {
+fn example(project: &Project) -> &'static str {
+    if project.files == files::poll().files {
         "poll"
-    } else if model.project.files == files::blank().files {
+    } else if project.files == files::blank().files {
         "blank"
-    } else if gallery::entry(&model.project).is_some() {
+    } else if gallery::entry(project).is_some() {
         "gallery"
     } else {
         "own"

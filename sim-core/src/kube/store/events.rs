@@ -615,7 +615,7 @@ mod tests {
             let name = Name::plain(symbols.intern(&format!("web-{}", number % 1_000)));
             let mut made = event(name, "Scheduled", Message::Plain("made"));
             made.pod = Some(incarnation(number / 1_000));
-            events.record(made, 1, at(0), &mut revision).now;
+            events.record(made, 1, at(0), &mut revision);
         }
         assert!(events.index_agrees());
         assert_eq!(events.iter(at(0)).count(), EVENTS_MAX as usize);
