@@ -392,6 +392,9 @@ impl Controllers {
                 if spec {
                     self.follow_min_ready(id, turn);
                 }
+                for deployment in self.deployment.observe(id, turn) {
+                    self.enqueue(Key::Deployment(deployment), turn);
+                }
                 if let Some(owner) = row_owner(id, turn) {
                     self.enqueue(Key::Deployment(owner), turn);
                 }

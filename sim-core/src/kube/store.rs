@@ -107,8 +107,9 @@ pub struct Store {
     /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
     orphans: SortedMap<ReplicaSetId, Vec<PodId>>,
     terminating_namespaces: u32,
-    /// Annotations that ReplicaSets got from their Deployment while they were its newest.
-    annotations: SortedMap<ReplicaSetId, Value>,
+    /// Labels that people gave ReplicaSets of Deployments, and annotations that those have of their
+    /// own.
+    kept: SortedMap<ReplicaSetId, Value>,
     /// How much longer than usual etcd takes for a commit.
     pub(super) commit_delay: SimDuration,
     /// By how many microseconds the controller manager's clock is ahead.
@@ -208,14 +209,17 @@ impl Store {
         self.orphans.remove(&id).unwrap_or_default()
     }
 
-    /// What a ReplicaSet has of its Deployment's annotations since it is no longer its newest.
-    pub fn kept_annotations(&self, id: ReplicaSetId) -> Option<&Value> {
-        self.annotations.get(&id)
+    /// What a ReplicaSet without a document has of its own among its `labels` or `annotations`.
+    pub fn kept(&self, id: ReplicaSetId, field: &str) -> Option<&Value> {
+        self.kept.get(&id)?.get(field)
     }
 
-    /// Keeps what a ReplicaSet has of its Deployment's annotations.
-    pub fn keep_annotations(&mut self, id: ReplicaSetId, annotations: Value) {
-        self.annotations.insert(id, annotations);
+    /// Keeps the `labels` or `annotations` of a ReplicaSet without a document.
+    pub fn keep(&mut self, id: ReplicaSetId, field: &str, value: Value) {
+        self.kept
+            .entry(id)
+            .or_insert_with(Value::map)
+            .set(field, value);
     }
 
     /// Whether a namespace is being deleted.

@@ -1,6 +1,7 @@
 //! Delete: grace, propagation, namespaces.
 
 use crate::base::time::SimDuration;
+use crate::kube::controllers::deployment::claim::release;
 use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::rows::read as fields;
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
@@ -378,8 +379,7 @@ fn release_replica_sets(id: DeploymentId, turn: &mut Turn<'_, '_>) {
         .deployment(id)
         .map_or_else(Vec::new, |row| row.replica_sets.clone());
     for set in sets {
-        turn.store
-            .write_replica_set(set, false, |row| row.owner = None);
+        release(set, turn);
     }
 }
 

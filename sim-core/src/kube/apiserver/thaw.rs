@@ -152,16 +152,14 @@ impl ApiServer {
                 row.hash = value
                     .str_at(&["metadata", "labels", HASH])
                     .map(|hash| turn.ctx.symbols.intern(hash));
-                let mut source = value
-                    .path(&["spec", "template"])
-                    .cloned()
-                    .unwrap_or_default();
-                source.remove_path(&["metadata", "labels", HASH]);
-                row.source = workload::keep_template(&source, &key.namespace, turn);
+                row.source = workload::source(row.template, turn);
                 row.ordinal = FIRST_ORDINAL;
                 let id = turn.store.add_replica_set(row);
+                if let Some(labels) = document.value.path(&["metadata", "labels"]) {
+                    turn.store.keep(id, "labels", labels.clone());
+                }
                 if let Some(annotations) = document.value.path(&["metadata", "annotations"]) {
-                    turn.store.keep_annotations(id, annotations.clone());
+                    turn.store.keep(id, "annotations", annotations.clone());
                 }
                 turn.store.documents_mut().remove(key);
             }

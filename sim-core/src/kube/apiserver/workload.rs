@@ -236,6 +236,15 @@ fn template(value: &Value, key: &DocumentKey, turn: &mut Turn<'_, '_>) -> Option
     Some(turn.store.intern_template(template))
 }
 
+/// A ReplicaSet's template without the hash that its Deployment put in.
+pub fn source(template: TemplateId, turn: &mut Turn<'_, '_>) -> Option<TemplateId> {
+    let template = turn.store.template(template);
+    let mut document = Value::clone(&template.document);
+    let namespace = turn.ctx.symbols.text(template.namespace).to_owned();
+    document.remove_path(&["metadata", "labels", "pod-template-hash"]);
+    keep_template(&document, &namespace, turn)
+}
+
 /// Keeps a template written as a document: `metadata` and `spec`.
 pub fn keep_template(
     document: &Value,

@@ -2,6 +2,7 @@
 //! Sources: `pkg/controller/deployment/{deployment_controller,sync,rolling,recreate,progress}.go`.
 
 pub mod arithmetic;
+pub mod claim;
 pub mod create;
 pub mod progress;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::name::Name;
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
@@ -32,6 +33,8 @@ pub struct DeploymentController {
     pub limiter: Limiter,
     /// ReplicaSets that the API server refused: how many in a row.
     refusals: SortedMap<DeploymentId, u32>,
+    /// ReplicaSets that nobody controls and that a Deployment matches.
+    orphans: SortedSet<ReplicaSetId>,
 }
 
 impl DeploymentController {
@@ -40,6 +43,7 @@ impl DeploymentController {
         Self {
             limiter,
             refusals: SortedMap::new(),
+            orphans: SortedSet::new(),
         }
     }
 
@@ -49,13 +53,13 @@ impl DeploymentController {
             return;
         };
         let before = row.clone();
-        self.adopt(id, &before, turn);
-        // Those that it has just taken count.
+        self.claim(id, &before, turn);
+        // Those that it has just taken count, and those that it let go do not.
         let Some(row) = turn.store.deployment(id).cloned() else {
             return;
         };
         if row.deleting {
-            progress::write_status(self, id, None, turn);
+            progress::write_numbers(self, id, turn);
             return;
         }
         self.note_pause(id, &row, turn);
@@ -69,6 +73,8 @@ impl DeploymentController {
             if row.paused {
                 self.clean_up(id, new, turn);
             }
+            progress::write_numbers(self, id, turn);
+            return;
         } else if row.recreate {
             self.recreate(id, &row, new, turn);
             return;
@@ -78,33 +84,6 @@ impl DeploymentController {
         progress::write_status(self, id, find_new(&row, turn), turn);
         if progress::is_complete(id, turn) {
             self.clean_up(id, new, turn);
-        }
-    }
-
-    /// Takes ReplicaSets that match and that nobody controls.
-    fn adopt(&mut self, id: DeploymentId, row: &DeploymentRow, turn: &mut Turn<'_, '_>) {
-        if row.deleting || row.observed == row.generation {
-            return;
-        }
-        let orphans: Vec<ReplicaSetId> = turn
-            .store
-            .replica_sets()
-            .filter(|(_, set)| {
-                set.owner.is_none() && set.namespace == row.namespace && !set.deleting
-            })
-            .filter(|(_, set)| {
-                row.selector
-                    .matches(&turn.store.template(set.template).labels)
-            })
-            .map(|(set, _)| set)
-            .collect();
-        for set in orphans {
-            self.limiter.take(turn.now());
-            turn.store
-                .write_replica_set(set, false, |set| set.owner = Some(id));
-            if let Some(row) = turn.store.deployment_mut(id) {
-                row.replica_sets.push(set);
-            }
         }
     }
 
@@ -200,9 +179,9 @@ impl DeploymentController {
             }
         }
         let alive = |set: &ReplicaSetId| {
-            turn.store
-                .replica_set(*set)
-                .is_some_and(|set| set.pods.active + set.pods.terminating > 0)
+            turn.store.replica_set(*set).is_some_and(|set| {
+                set.status.active > 0 || set.pods.active + set.pods.terminating > 0
+            })
         };
         if !changed && !old_sets(id, new, turn).iter().any(alive) {
             let Some(new) = self.new_replica_set(id, row, new, turn) else {
@@ -245,7 +224,13 @@ impl DeploymentController {
                 .copied()
                 .or(new)
                 .or_else(|| old_sets(id, new, turn).last().copied());
-            if let Some(set) = only {
+            // One that has the size already keeps its annotations, too.
+            let differs = |set: &ReplicaSetId| {
+                turn.store
+                    .replica_set(*set)
+                    .is_some_and(|set| set.replicas != row.replicas)
+            };
+            if let Some(set) = only.filter(differs) {
                 self.resize(id, set, row.replicas, turn);
             }
             return;
@@ -488,7 +473,7 @@ impl DeploymentController {
                     Name::plain(name),
                     Detail::None,
                 );
-                turn.store.remove_replica_set(set);
+                claim::remove(set, turn);
             }
         }
     }

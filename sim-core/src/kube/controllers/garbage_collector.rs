@@ -4,6 +4,7 @@
 use crate::base::name::Name;
 use crate::des::notice::Detail;
 use crate::kube::apiserver::delete::{forget_deployment, hold, is_held};
+use crate::kube::controllers::deployment::claim::remove;
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, read};
 use crate::kube::store::document::{DocumentKey, RowReference};
 use crate::kube::turn::Turn;
@@ -31,7 +32,7 @@ impl GarbageCollector {
                 Name::plain(name),
                 Detail::None,
             );
-            turn.store.remove_replica_set(set);
+            remove(set, turn);
         }
     }
 

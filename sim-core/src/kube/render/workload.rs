@@ -83,8 +83,9 @@ pub fn replica_set(view: &View<'_>, id: ReplicaSetId) -> Value {
     };
     let mut value = match view.store.documents().get(&key) {
         Some(document) => document.value.clone(),
-        None => made(view, id, row, namespace, name),
+        None => made(row, view, name),
     };
+    own(view, id, row, &mut value);
     value.set_path(&["metadata", "creationTimestamp"], time(row.created));
     value.set_path(&["metadata", "generation"], row.generation.into());
     value.set_path(
@@ -127,55 +128,47 @@ pub fn replica_status(row: &ReplicaSetRow, terminating: bool) -> Value {
     ])
 }
 
-fn made(
-    view: &View<'_>,
-    id: ReplicaSetId,
-    row: &ReplicaSetRow,
-    namespace: &str,
-    name: &str,
-) -> Value {
-    let template = view.store.template(row.template);
-    let mut annotations = Value::map();
+/// What a Deployment makes of the metadata of a ReplicaSet.
+fn own(view: &View<'_>, id: ReplicaSetId, row: &ReplicaSetRow, value: &mut Value) {
+    if let Some(labels) = view.store.kept(id, "labels") {
+        value.set_path(&["metadata", "labels"], labels.clone());
+    }
+    let namespace = view.symbols.text(row.namespace);
     let owner = row.owner.and_then(|owner| view.store.deployment(owner));
-    if let Some(deployment) = owner {
+    let mut annotations = value
+        .path(&["metadata", "annotations"])
+        .or_else(|| view.store.kept(id, "annotations"))
+        .cloned()
+        .unwrap_or_else(Value::map);
+    if let Some(map) = annotations.as_map_mut() {
+        map.retain(|key, _| !key.starts_with(OWN));
+    }
+    // The newest one follows its Deployment; an older one keeps what it had when it was that.
+    if let Some(deployment) = owner.filter(|owner| row.source == Some(owner.template)) {
         let key = DocumentKey {
             resource: "deployments.apps".into(),
             namespace: namespace.into(),
             name: view.symbols.text(deployment.name).into(),
         };
-        // The newest one follows its Deployment; an older one keeps what it had when it was that.
-        let own = if row.source == Some(deployment.template) {
-            view.store
-                .documents()
-                .get(&key)
-                .and_then(|document| document.value.path(&["metadata", "annotations"]).cloned())
-        } else {
-            view.store.kept_annotations(id).cloned()
-        };
-        for (key, value) in own
-            .as_ref()
-            .and_then(Value::as_map)
-            .into_iter()
-            .flat_map(|map| map.iter())
-        {
-            let skipped = [
-                "kubectl.kubernetes.io/last-applied-configuration",
-                "deployment.kubernetes.io/revision",
-            ];
-            if !skipped.contains(&&**key) && !key.starts_with("deployment.kubernetes.io/") {
+        let copied = view.store.documents().get(&key);
+        let copied = copied.and_then(|document| document.value.path(&["metadata", "annotations"]));
+        let entries = copied.and_then(Value::as_map).into_iter();
+        for (key, value) in entries.flat_map(|map| map.iter()) {
+            if &**key != "kubectl.kubernetes.io/last-applied-configuration" && !key.starts_with(OWN)
+            {
                 annotations.set(key, value.clone());
             }
         }
     }
     let mut number = |key: &str, value: Option<i64>| {
         if let Some(value) = value {
-            annotations.set(key, value.to_string().into());
+            annotations.set(&format!("{OWN}{key}"), value.to_string().into());
         }
     };
-    number("deployment.kubernetes.io/desired-replicas", row.desired);
-    number("deployment.kubernetes.io/max-replicas", row.max);
+    number("desired-replicas", row.desired);
+    number("max-replicas", row.max);
     number(
-        "deployment.kubernetes.io/revision",
+        "revision",
         Some(row.revision_number).filter(|number| *number > 0),
     );
     if !row.revision_history.is_empty() {
@@ -184,14 +177,14 @@ fn made(
             .iter()
             .map(ToString::to_string)
             .collect();
-        annotations.set(
-            "deployment.kubernetes.io/revision-history",
-            history.join(",").into(),
-        );
+        annotations.set(&format!("{OWN}revision-history"), history.join(",").into());
     }
-    let owners = owner.map_or(Value::Null, |deployment| {
+    if annotations.as_map().is_some_and(|map| !map.is_empty()) {
+        value.set_path(&["metadata", "annotations"], annotations);
+    }
+    if let Some(deployment) = owner {
         let owner_name = view.symbols.text(deployment.name);
-        Value::list(vec![owner_reference(
+        let reference = owner_reference(
             view,
             "apps/v1",
             "Deployment",
@@ -199,14 +192,21 @@ fn made(
             namespace,
             owner_name,
             deployment.created.as_micros(),
-        )])
-    });
+        );
+        value.set_path(
+            &["metadata", "ownerReferences"],
+            Value::list(vec![reference]),
+        );
+    }
+}
+
+/// A ReplicaSet that nobody wrote.
+fn made(row: &ReplicaSetRow, view: &View<'_>, name: &str) -> Value {
+    let template = view.store.template(row.template);
     let metadata = object([
-        ("annotations", annotations),
         ("labels", text_map(&template.labels)),
         ("name", name.into()),
-        ("namespace", namespace.into()),
-        ("ownerReferences", owners),
+        ("namespace", view.symbols.text(row.namespace).into()),
     ]);
     let spec = object([
         ("minReadySeconds", number_or_null(row.min_ready_s)),
@@ -221,6 +221,9 @@ fn made(
         ("spec", spec),
     ])
 }
+
+/// How the Deployment controller's annotations begin.
+const OWN: &str = "deployment.kubernetes.io/";
 
 /// A selector as it is written: single values as `matchLabels`.
 fn selector(selector: &Selector) -> Value {

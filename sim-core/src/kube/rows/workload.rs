@@ -264,6 +264,8 @@ pub struct ReplicaSetRow {
     pub created: SimTime,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// Whether its labels or its owner were written since Deployments looked at them.
+    pub stray: bool,
     /// `status.observedGeneration`.
     pub observed: i64,
     /// Status numbers as last written.
@@ -315,6 +317,7 @@ impl ReplicaSetRow {
             generation: 1,
             created,
             deleting: false,
+            stray: false,
             observed: 0,
             status: PodCounts::default(),
             conditions: Vec::new(),

@@ -155,6 +155,7 @@ impl Store {
                 deployment.replica_sets.retain(|other| *other != id);
             }
             self.revision.bump();
+            self.kept.remove(&id);
             self.orphans.insert(id, pods);
             self.log.push(Change::ReplicaSetRemoved(id, row.owner));
             if let Part::Job(part) = &row.part

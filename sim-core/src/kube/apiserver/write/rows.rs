@@ -6,10 +6,12 @@ use crate::api::kube::deployment::{Deployment, Strategy};
 use crate::api::kube::pod::PodTemplate as ApiTemplate;
 use crate::api::kube::replica_set::ReplicaSet;
 use crate::api::kube::service::{ClusterIp, Service};
+use crate::base::sorted::SortedMap;
 use crate::kube::apiserver::Refusal;
 use crate::kube::apiserver::refusal::cause;
 use crate::kube::apiserver::service::Allocated;
 use crate::kube::apiserver::template::{amount, build, labels, selector};
+use crate::kube::controllers::deployment::claim::keep_annotations;
 use crate::kube::rows::service::ServiceRow;
 use crate::kube::rows::workload::{Amount, DeploymentRow, ReplicaSetRow};
 use crate::kube::rows::{DeploymentId, ReplicaSetId, ServiceId, read};
@@ -128,14 +130,7 @@ pub(super) fn update_deployment(
             row.replica_sets.iter().find(is_newest).copied()
         });
     if let Some(set) = newest {
-        let annotations = turn
-            .store
-            .documents()
-            .get(key)
-            .and_then(|document| document.value.path(&["metadata", "annotations"]))
-            .cloned();
-        turn.store
-            .keep_annotations(set, annotations.unwrap_or_default());
+        keep_annotations(set, key, turn);
     }
     turn.store.write_deployment(id, bump, |row| {
         row.replicas = spec.replicas.into();
@@ -175,6 +170,7 @@ pub(in crate::kube::apiserver) fn replica_set_row(
     ReplicaSetRow {
         replicas: spec.replicas.into(),
         min_ready_s: spec.min_ready_seconds.into(),
+        stray: true,
         ..ReplicaSetRow::new(names, selector(&spec.selector), template, turn.now())
     }
 }
@@ -208,24 +204,35 @@ pub(super) fn update_replica_set(
         ));
     }
     let owned = row.owner.is_some();
-    let made = owned && turn.store.documents().get(key).is_none();
-    let differs = |field| {
+    let made = turn.store.documents().get(key).is_none();
+    let mut described = false;
+    for field in ["labels", "annotations"] {
         let of = |object: &Value| read::text_map(object.path(&["metadata", field]));
-        let applied = |(name, _): &(Arc<str>, Arc<str>)| {
-            &**name != "kubectl.kubernetes.io/last-applied-configuration"
+        let wanted = of(&parsed.value);
+        if of(current) == wanted {
+            continue;
+        }
+        described = true;
+        if made {
+            turn.store.keep(id, field, text_map(&wanted));
+        }
+        let number = |name: &str| {
+            let name = format!("deployment.kubernetes.io/{name}");
+            wanted.get(&*name).and_then(|text| text.parse().ok())
         };
-        of(current)
-            .into_iter()
-            .filter(applied)
-            .ne(of(&parsed.value).into_iter().filter(applied))
-    };
-    if made && (differs("labels") || differs("annotations")) {
-        return Err(Refusal::forbidden(
-            kind,
-            &key.name,
-            "its labels and annotations are what its Deployment gives it; writing them is not modelled",
-        ));
+        let numbers = (field == "annotations").then(|| {
+            let names = ["desired-replicas", "max-replicas", "revision"];
+            names.map(number)
+        });
+        turn.store.write_replica_set(id, false, |row| {
+            row.stray = true;
+            if let Some([desired, max, revision]) = numbers {
+                (row.desired, row.max) = (desired, max);
+                row.revision_number = revision.unwrap_or(0);
+            }
+        });
     }
+    let row = turn.store.replica_set(id).expect("found above");
     let template = if owned {
         row.template
     } else {
@@ -250,10 +257,21 @@ pub(super) fn update_replica_set(
     if let Some(document) = turn.store.documents_mut().get_mut(key) {
         let mut value = parsed.value.clone();
         value.remove("status");
+        if owned {
+            value.remove_path(&["metadata", "ownerReferences"]);
+        }
         document.value = value;
         return Ok(true);
     }
-    Ok(changed)
+    Ok(changed || described)
+}
+
+fn text_map(map: &SortedMap<Arc<str>, Arc<str>>) -> Value {
+    let mut value = Value::map();
+    for (key, text) in map {
+        value.set(key, Value::String(text.clone()));
+    }
+    value
 }
 
 pub(super) fn service_row(

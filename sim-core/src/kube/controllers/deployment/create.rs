@@ -45,7 +45,7 @@ impl DeploymentController {
         let mut collisions = row.collisions;
         let (hash, name) = loop {
             let hash = template_hash(row.template, collisions, turn);
-            let name = format!("{}-{hash}", turn.ctx.symbols.text(row.name));
+            let name = set_name(turn.ctx.symbols.text(row.name), &hash);
             let name = turn.ctx.symbols.intern(&name);
             if turn.store.replica_set_named(row.namespace, name).is_none() {
                 break (hash, name);
@@ -150,6 +150,15 @@ impl DeploymentController {
             turn.at(turn.now() + wait, Event::Sync(Key::Deployment(id)));
         }
     }
+}
+
+/// A ReplicaSet's name: of the Deployment's as much as leaves room for the hash.
+/// Source: `pkg/controller/deployment/sync.go` (`generateReplicaSetName`).
+fn set_name(deployment: &str, hash: &str) -> String {
+    /// Bytes of a name at most. Source: `apimachinery/pkg/util/validation/validation.go`.
+    const NAME_MAX: usize = 253;
+    let kept = deployment.len().min(NAME_MAX - 1 - hash.len());
+    format!("{}-{hash}", &deployment[..kept])
 }
 
 /// Whether bound policies let a ReplicaSet be made.

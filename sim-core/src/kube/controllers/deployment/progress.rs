@@ -43,11 +43,31 @@ impl Numbers {
     }
 }
 
-/// Writes the status if it differs from what is stored.
+/// Writes the status of a rollout if it differs from what is stored.
 pub fn write_status(
     controller: &mut DeploymentController,
     id: DeploymentId,
     new: Option<ReplicaSetId>,
+    turn: &mut Turn<'_, '_>,
+) {
+    write(controller, id, new, true, turn);
+}
+
+/// Writes the status without a look at how the rollout goes: of what is paused, is being deleted or
+/// has got another size.
+pub fn write_numbers(
+    controller: &mut DeploymentController,
+    id: DeploymentId,
+    turn: &mut Turn<'_, '_>,
+) {
+    write(controller, id, None, false, turn);
+}
+
+fn write(
+    controller: &mut DeploymentController,
+    id: DeploymentId,
+    new: Option<ReplicaSetId>,
+    rolls: bool,
     turn: &mut Turn<'_, '_>,
 ) {
     let Some(row) = turn.store.deployment(id) else {
@@ -73,8 +93,8 @@ pub fn write_status(
         )
     };
     set(id, "Available", status, reason, message.into(), turn);
-    progress(id, &row, before, numbers, new, turn);
-    if !row.paused && !row.deleting {
+    if rolls {
+        progress(id, &row, before, numbers, new, turn);
         copy_failure(id, new, turn);
     }
     let Some(current) = turn.store.deployment(id) else {
@@ -110,14 +130,16 @@ fn copy_failure(id: DeploymentId, new: Option<ReplicaSetId>, turn: &mut Turn<'_,
             let (status, reason) = (failure.status, failure.reason);
             set(id, KIND, status, reason, failure.message, turn);
         }
-        None => {
-            let row = turn.store.deployment(id);
-            if row.is_some_and(|row| row.conditions.iter().any(|one| one.kind == KIND))
-                && let Some(row) = turn.store.deployment_mut(id)
-            {
-                row.conditions.retain(|condition| condition.kind != KIND);
-            }
-        }
+        None => remove(id, KIND, turn),
+    }
+}
+
+fn remove(id: DeploymentId, kind: &str, turn: &mut Turn<'_, '_>) {
+    let row = turn.store.deployment(id);
+    if row.is_some_and(|row| row.conditions.iter().any(|one| one.kind == kind))
+        && let Some(row) = turn.store.deployment_mut(id)
+    {
+        row.conditions.retain(|condition| condition.kind != kind);
     }
 }
 
@@ -164,15 +186,10 @@ fn progress(
     turn: &mut Turn<'_, '_>,
 ) {
     let Some(deadline) = row.deadline_s else {
+        remove(id, "Progressing", turn);
         return;
     };
-    let Some(name) = new
-        .and_then(|new| turn.store.replica_set(new))
-        .map(|set| set.name)
-    else {
-        return;
-    };
-    let Some(condition) = turn
+    let condition = turn
         .store
         .deployment(id)
         .and_then(|row| {
@@ -180,18 +197,17 @@ fn progress(
                 .iter()
                 .find(|condition| condition.kind == "Progressing")
         })
-        .cloned()
-    else {
-        return;
-    };
-    if row.paused {
-        return;
-    }
+        .cloned();
+    let reason = condition.as_ref().map_or("", |condition| condition.reason);
     // A rollout that is over stays over, whatever its pods do afterwards.
-    if condition.reason == "NewReplicaSetAvailable" && after.replicas == after.updated {
+    if reason == "NewReplicaSetAvailable" && after.replicas == after.updated {
         return;
     }
-    let name = turn.ctx.symbols.text(name).to_owned();
+    let set_name = new
+        .and_then(|new| turn.store.replica_set(new))
+        .map(|set| set.name);
+    let (kind, name) = set_name.map_or(("Deployment", row.name), |name| ("ReplicaSet", name));
+    let name = format!("{kind} \"{}\"", turn.ctx.symbols.text(name));
     let progressed = after.updated > before.updated
         || after.replicas - after.updated < before.replicas - before.updated
         || after.ready > before.ready
@@ -202,26 +218,33 @@ fn progress(
             "Progressing",
             ConditionStatus::True,
             "NewReplicaSetAvailable",
-            format!("ReplicaSet \"{name}\" has successfully progressed.").into(),
+            format!("{name} has successfully progressed.").into(),
             turn,
         );
-    } else if progressed {
-        refresh(
-            id,
-            format!("ReplicaSet \"{name}\" is progressing.").into(),
-            turn,
-        );
+        return;
+    }
+    if progressed {
+        refresh(id, format!("{name} is progressing.").into(), turn);
         wait(id, turn.now(), deadline, turn);
-    } else if condition.reason == "ProgressDeadlineExceeded" {
-        // Nothing is rolled back or stopped.
-    } else if turn.now().signed_micros() > condition.updated.signed_micros() + deadline * 1_000_000
-    {
+        return;
+    }
+    // Nothing is rolled back or stopped, and what was complete does not time out.
+    let open = condition.filter(|_| {
+        !matches!(
+            reason,
+            "ProgressDeadlineExceeded" | "NewReplicaSetAvailable"
+        )
+    });
+    let Some(condition) = open else {
+        return;
+    };
+    if turn.now().signed_micros() > condition.updated.signed_micros() + deadline * 1_000_000 {
         set(
             id,
             "Progressing",
             ConditionStatus::False,
             "ProgressDeadlineExceeded",
-            format!("ReplicaSet \"{name}\" has timed out progressing.").into(),
+            format!("{name} has timed out progressing.").into(),
             turn,
         );
         let value = SimDuration::from_secs(deadline.unsigned_abs());
