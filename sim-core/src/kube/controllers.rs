@@ -484,7 +484,7 @@ impl Controllers {
         }
         disruption::watch(pod, row, turn);
         self.enqueue_quotas(change, row, turn);
-        for budget in disruption::budgets_of(row, turn) {
+        for budget in disruption::chosen(pod, row, turn) {
             self.enqueue(Key::Watched(budget), turn);
         }
         if !matches!(change, Change::PodCreated(_)) || row.node.is_some() {

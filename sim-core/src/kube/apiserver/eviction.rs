@@ -106,19 +106,16 @@ impl ApiServer {
                 disruption::write(id, part, Ok(None), turn);
             }
         }
-        if !free {
-            let now = turn.now();
-            turn.store.set_disruption(
-                pod,
-                "EvictionByEvictionAPI",
-                "Eviction API: evicting".into(),
-                now,
-            );
-        }
+        let now = turn.now();
+        turn.store.set_disruption(
+            pod,
+            "EvictionByEvictionAPI",
+            "Eviction API: evicting".into(),
+            now,
+        );
         note("evict", kind, name, turn);
         let grace = grace_seconds
             .map(|seconds| SimDuration::from_secs(u64::try_from(seconds).unwrap_or(1)));
-        let now = turn.now();
         turn.store.mark_terminating(pod, grace, now);
         Ok(Response {
             object,
@@ -202,14 +199,17 @@ fn budget_of_bare(pod: &Value, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
 /// Source: `pkg/registry/core/pod/storage/eviction.go` (`checkAndDecrement`).
 fn needs(name: &str, budget: Option<&Value>, (desired, healthy): (i64, i64)) -> String {
     let condition = budget.and_then(|budget| budget.path(&["status", "conditions"])?.at(0));
-    match condition {
-        Some(failed) if fields::text(failed, &["reason"]) == "SyncFailed" => format!(
-            "The disruption budget {name} does not allow evicting pods currently because it failed sync: {}",
-            fields::text(failed, &["message"])
-        ),
-        _ => format!(
+    let text = |field| condition.map_or("", |condition| fields::text(condition, &[field]));
+    let (reason, message) = (text("reason"), text("message"));
+    let told = text("status") == "False" && !message.is_empty();
+    let denied = format!("The disruption budget {name} does not allow evicting pods currently");
+    match (told, reason) {
+        (true, "SyncFailed") => format!("{denied} because it failed sync: {message}"),
+        _ if healthy <= desired => format!(
             "The disruption budget {name} needs {desired} healthy pods and has {healthy} currently"
         ),
+        (true, _) => format!("{denied} ({reason}): {message}"),
+        _ => denied,
     }
 }
 

@@ -131,6 +131,8 @@ impl ApiServer {
                     available: number(&["status", "availableReplicas"]),
                     ..PodCounts::default()
                 };
+                row.mixed = true;
+                row.unlabelled = row.status.active - number(&["status", "fullyLabeledReplicas"]);
                 let owner = deployment_of(key, &document.value, turn);
                 let Some(owner) = owner else {
                     row.ordinal = FIRST_ORDINAL;
@@ -318,6 +320,9 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
     let pod = turn
         .store
         .create_pod(name, template, owner, flags, document.created);
+    if let Some(set) = owner.and_then(|owner| turn.store.replica_set_mut(owner)) {
+        set.mixed = true;
+    }
     let status = document.value.get("status").cloned().unwrap_or_default();
     let now = turn.now();
     let node = spec

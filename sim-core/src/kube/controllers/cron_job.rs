@@ -55,6 +55,8 @@ struct Pass {
     name: Symbol,
     key: DocumentKey,
     document: Value,
+    /// Whether only finalizers keep it.
+    deleting: bool,
     /// Unix seconds of its creation.
     created: i64,
     now: i64,
@@ -72,7 +74,9 @@ impl CronJobController {
             return;
         };
         pass.follow_jobs(turn);
-        if let Some(next) = pass.start(apiserver, turn) {
+        if !pass.deleting
+            && let Some(next) = pass.start(apiserver, turn)
+        {
             schedule_look(id, next, turn);
         }
         pass.clean_up(apiserver, turn);
@@ -116,7 +120,8 @@ impl Pass {
                 (part.cron_job == Some(row.name)).then(|| Child {
                     id: job,
                     name: found.name,
-                    started_s: part.started.map_or(0, unix),
+                    // Those that have not started come last.
+                    started_s: part.started.map_or(i64::MAX, unix),
                     finished: part.finished.is_some(),
                     complete: part.complete,
                 })
@@ -135,6 +140,7 @@ impl Pass {
             name: row.name,
             key: row.key.clone(),
             document: value.clone(),
+            deleting: document.deletion.is_some(),
             created,
             now: unix(super::own_clock(turn)),
             children,
@@ -219,6 +225,12 @@ impl Pass {
             return None;
         }
         let written = read::text(&spec, &["schedule"]);
+        if written.contains("TZ") {
+            let text = format!(
+                "CRON_TZ or TZ used in schedule {written:?} is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+            );
+            self.event(true, "UnsupportedSchedule", text, turn);
+        }
         let bare = match written.split_once(' ') {
             Some((prefix, rest)) if prefix.starts_with("TZ=") || prefix.starts_with("CRON_TZ=") => {
                 rest
@@ -236,7 +248,7 @@ impl Pass {
         let deadline = spec.i64_at(&["startingDeadlineSeconds"]);
         let due = match self.newest(&schedule, &zone, deadline) {
             Ok((due, missed)) => {
-                if missed > MANY {
+                if due.is_some() && missed > MANY {
                     let text = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew";
                     self.event(true, "TooManyMissedTimes", text.to_owned(), turn);
                 }
@@ -271,11 +283,16 @@ impl Pass {
             .or_else(|| schedule.strip_prefix("TZ="))
             .and_then(|rest| rest.split_once(' '))
             .map(|(name, _)| name);
-        let Some(name) = spec.str_at(&["timeZone"]).or(inside) else {
-            return Ok(Zone::UTC);
+        let named = |name: &str| {
+            Zone::named(name)
+                .ok_or_else(|| format!("invalid timeZone: {name:?}: unknown time zone {name}"))
         };
-        Zone::named(name)
-            .ok_or_else(|| format!("invalid timeZone: {name:?}: unknown time zone {name}"))
+        let field = spec.str_at(&["timeZone"]).map(named).transpose()?;
+        match inside {
+            // The schedule's own goes before the field.
+            Some(name) => named(name),
+            None => Ok(field.unwrap_or(Zone::UTC)),
+        }
     }
 
     /// The newest time that is due and was not started, and how many were missed by upstream's
@@ -388,11 +405,9 @@ impl Pass {
             }
             Err(refusal) if refusal.reason == "AlreadyExists" => {
                 let symbol = turn.ctx.symbols.intern(&name);
-                let ours = self.children.iter().find(|child| child.name == symbol);
-                if let Some(child) = ours {
-                    if !child.finished {
-                        self.active.push(symbol);
-                    }
+                // It was made before the status was written.
+                if self.children.iter().any(|child| child.name == symbol) {
+                    self.active.push(symbol);
                     self.last = Some(due);
                 }
             }
@@ -501,7 +516,7 @@ impl Pass {
                         .is_some_and(|row| !row.deleting)
                 })
                 .collect();
-            finished.arrange_by_key(|child| (child.started_s, child.id));
+            finished.arrange_by_key(|child| (child.started_s, turn.ctx.symbols.text(child.name)));
             let excess = finished
                 .len()
                 .saturating_sub(usize::try_from(limit.max(0)).unwrap_or(usize::MAX));

@@ -73,6 +73,28 @@ pub fn budgets_of(row: &PodRow, turn: &Turn<'_, '_>) -> Vec<WatchedId> {
         .collect()
 }
 
+/// Budgets that are looked at after a write to a pod. Upstream takes one of several, whichever comes
+/// first out of a map; all are looked at here, and the first by name is the one that is told.
+pub fn chosen(pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) -> Vec<WatchedId> {
+    let found = budgets_of(row, turn);
+    if found.len() > 1 {
+        let symbols = &turn.ctx.symbols;
+        let names = found.iter().filter_map(|id| turn.store.watched(*id));
+        let first = names.map(|budget| symbols.text(budget.name)).min();
+        let namespace = symbols.text(turn.store.template(row.template).namespace);
+        let text = format!(
+            "Pod {namespace:?}/{:?} matches multiple PodDisruptionBudgets.  Chose {:?} arbitrarily.",
+            row.name.text(symbols),
+            first.unwrap_or_default()
+        );
+        if let Some(object) = turn.pod_object(pod) {
+            let message = Message::Text(text.into());
+            turn.warning(object, COMPONENT, "MultiplePodDisruptionBudgets", message);
+        }
+    }
+    found
+}
+
 /// Pods that a budget selects.
 fn pods(part: &BudgetPart, namespace: Symbol, turn: &Turn<'_, '_>) -> Vec<PodId> {
     let Some(selector) = &part.selector else {
@@ -122,14 +144,29 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
             Message::Plain("No matching pods found"),
         );
     }
+    let mut late = Vec::new();
     part.disrupted.retain(|pod, since| {
-        turn.store
+        let stays = turn
+            .store
             .pod(*pod)
-            .is_some_and(|row| !row.is_terminating())
-            && *since + GRANTED > now
+            .is_some_and(|row| !row.is_terminating());
+        if stays && *since + GRANTED < now {
+            late.push(*pod);
+        }
+        stays && *since + GRANTED >= now
     });
+    for pod in late {
+        // Upstream gives the namespace for the budget's name, too.
+        let namespace = turn.ctx.symbols.text(namespace);
+        let text =
+            format!("Pod was expected by PDB {namespace}/{namespace} to be deleted but it wasn't");
+        if let Some(object) = turn.pod_object(pod) {
+            turn.warning(object, COMPONENT, "NotDeleted", Message::Text(text.into()));
+        }
+    }
     if let Some(next) = part.disrupted.values().map(|since| *since + GRANTED).min() {
-        turn.at(next, Event::Sync(Key::Watched(id)));
+        let past = SimDuration::from_micros(1);
+        turn.at(next + past, Event::Sync(Key::Watched(id)));
     }
     let healthy = pods
         .iter()

@@ -17,8 +17,8 @@ use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
 use crate::kube::render::uid;
 use crate::kube::rows::node::ConditionStatus;
-use crate::kube::rows::pod::{ContainerStatus, PodCondition};
-use crate::kube::rows::workload::{OwnerKind, PodCounts, WorkloadCondition};
+use crate::kube::rows::pod::{ContainerStatus, PodCondition, PodRow};
+use crate::kube::rows::workload::{OwnerKind, PodCounts, ReplicaSetRow, WorkloadCondition};
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
@@ -232,12 +232,28 @@ impl ReplicaSetController {
         };
         let generation = row.generation;
         let conditions = self.conditions(id, turn);
-        if row.status == status && row.observed == generation && row.conditions == conditions {
+        let mixed = row.mixed;
+        let unlabelled = if mixed { unlabelled(id, row, turn) } else { 0 };
+        if mixed
+            && unlabelled == 0
+            && let Some(row) = turn.store.replica_set_mut(id)
+        {
+            row.mixed = false;
+        }
+        let Some(row) = turn.store.replica_set(id) else {
+            return;
+        };
+        if row.status == status
+            && row.unlabelled == unlabelled
+            && row.observed == generation
+            && row.conditions == conditions
+        {
             return;
         }
         self.limiter.take(turn.now());
         turn.store.write_replica_set(id, false, |row| {
             row.status = status;
+            row.unlabelled = unlabelled;
             row.observed = generation;
             row.conditions = conditions;
         });
@@ -332,6 +348,21 @@ impl ReplicaSetController {
         }
         list
     }
+}
+
+/// How many active pods lack a label of the template: those of a template before, or adopted ones.
+/// Source: `pkg/controller/replicaset/replica_set_utils.go` (`calculateStatus`).
+fn unlabelled(id: ReplicaSetId, row: &ReplicaSetRow, turn: &Turn<'_, '_>) -> i64 {
+    let wanted = &turn.store.template(row.template).labels;
+    let lacks = |pod: &PodRow| {
+        let labels = &turn.store.template(pod.template).labels;
+        wanted.iter().any(|one| !labels.contains(one))
+    };
+    let count = turn
+        .store
+        .pods_of(id)
+        .filter(|(_, pod)| pod.is_active() && pod.template != row.template && lacks(pod));
+    i64::try_from(count.count()).unwrap_or(0)
 }
 
 /// `source.component` of a kind's events.

@@ -47,7 +47,7 @@ struct Pass {
     replicas: Vec<Option<PodId>>,
     /// Pods out of range, the highest ordinal first.
     condemned: Vec<(i64, PodId)>,
-    /// The unhealthy pod of the lowest ordinal, wanted ones before condemned ones.
+    /// The pod of the lowest ordinal that is not available, wanted ones before condemned ones.
     first_unhealthy: Option<PodId>,
     /// `status.currentReplicas` as this pass leaves it.
     current: Symbol,
@@ -456,9 +456,11 @@ impl Pass {
             .map(|(ordinal, pod)| (*ordinal, *pod))
             .collect();
         let unhealthy = |pod: &PodId| {
-            turn.store
-                .pod(*pod)
-                .is_some_and(|row| row.is_terminating() || !healthy(row))
+            turn.store.pod(*pod).is_some_and(|found| {
+                found.is_terminating()
+                    || !healthy(found)
+                    || unavailable_until(*pod, &row, turn).is_some()
+            })
         };
         // An absent pod is the first unhealthy one as well; then no condemned pod is.
         let absent = replicas.iter().any(Option::is_none);

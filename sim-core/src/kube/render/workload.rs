@@ -113,7 +113,10 @@ pub fn replica_status(row: &ReplicaSetRow, terminating: bool) -> Value {
     object([
         ("availableReplicas", number_or_null(row.status.available)),
         ("conditions", conditions(&row.conditions, false)),
-        ("fullyLabeledReplicas", number_or_null(row.status.active)),
+        (
+            "fullyLabeledReplicas",
+            number_or_null(row.status.active - row.unlabelled),
+        ),
         ("observedGeneration", number_or_null(row.observed)),
         ("readyReplicas", number_or_null(row.status.ready)),
         ("replicas", row.status.active.into()),

@@ -268,8 +268,12 @@ pub struct ReplicaSetRow {
     pub stray: bool,
     /// `status.observedGeneration`.
     pub observed: i64,
+    /// Whether its pods' labels may lack some of its template's.
+    pub mixed: bool,
     /// Status numbers as last written.
     pub status: PodCounts,
+    /// How many of the pods of the status lack a label of the template.
+    pub unlabelled: i64,
     /// Status conditions.
     pub conditions: Vec<WorkloadCondition>,
     /// What its pods are now, kept up with every write to a pod.
@@ -319,7 +323,9 @@ impl ReplicaSetRow {
             deleting: false,
             stray: false,
             observed: 0,
+            mixed: false,
             status: PodCounts::default(),
+            unlabelled: 0,
             conditions: Vec::new(),
             pods: PodCounts::default(),
             first_pod: NO_POD,

@@ -533,6 +533,9 @@ impl Store {
             self.template(row.template).requests.clone(),
             self.template(template).requests.clone(),
         );
+        if let Some(set) = row.owner.and_then(|owner| self.replica_sets.get_mut(owner)) {
+            set.mixed = true;
+        }
         if old != new
             && let Some(node) = row.node.and_then(|node| self.nodes.get_mut(node))
         {
@@ -621,6 +624,9 @@ impl Store {
         let row = *row;
         self.link_to_owner(pod, owner);
         self.recount(&row, PodCounts::default(), self.counts_of(&row));
+        if let Some(set) = self.replica_sets.get_mut(owner) {
+            set.mixed = true;
+        }
         self.log.push(Change::PodStatus(pod));
     }
 

@@ -251,6 +251,7 @@ pub(super) fn update_replica_set(
         turn.store.write_replica_set(id, true, |row| {
             row.replicas = spec.replicas.into();
             row.min_ready_s = spec.min_ready_seconds.into();
+            row.mixed |= row.template != template;
             row.template = template;
         });
     }
