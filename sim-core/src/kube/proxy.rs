@@ -20,6 +20,7 @@ use crate::substrate::order::{Backend, BalanceMode, BalancerSpec, Entry, Order};
 use super::event::Event;
 use super::rows::ServiceId;
 use super::rows::service::{Endpoint, ServiceRow};
+use super::store::Store;
 use super::turn::Turn;
 
 /// Ports of one service that get rules; upstream has no such bound, manifests with more do not occur.
@@ -197,7 +198,7 @@ fn balancer(
             let sandbox = turn.store.pod_details(endpoint.pod).sandbox?;
             Some(Backend {
                 sandbox,
-                port: target(endpoint, port, turn)?,
+                port: target(endpoint, port, turn.store)?,
             })
         })
         .collect();
@@ -219,18 +220,18 @@ fn balancer(
     }
 }
 
-/// The port at the pod: by number, or by the name that the pod's own containers give it.
-fn target(endpoint: &Endpoint, port: &ServicePort, turn: &Turn<'_, '_>) -> Option<u16> {
+/// The port at the pod: by number, or by the name that the pod's own containers and sidecars give it.
+/// Source: `staging/src/k8s.io/endpointslice/utils.go` (`FindPort`).
+pub fn target(endpoint: &Endpoint, port: &ServicePort, store: &Store) -> Option<u16> {
     match &port.target_port {
         PortTarget::Number(number) => Some(*number),
         PortTarget::Name(name) => {
-            let row = turn.store.pod(endpoint.pod)?;
-            let spec = &turn.store.template(row.template).spec;
-            let mut ports = spec
-                .containers
-                .iter()
-                .flat_map(|container| &container.ports);
-            ports
+            let row = store.pod(endpoint.pod)?;
+            let spec = &store.template(row.template).spec;
+            let sidecars = spec.init_containers.iter().filter(|one| one.sidecar);
+            let containers = spec.containers.iter().chain(sidecars);
+            containers
+                .flat_map(|container| &container.ports)
                 .find(|declared| declared.name == *name && declared.protocol == port.protocol)
                 .map(|declared| declared.container_port)
         }

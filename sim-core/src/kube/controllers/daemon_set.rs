@@ -124,7 +124,13 @@ impl DaemonSetController {
             let pods = pass.pods.get(&node).cloned().unwrap_or_default();
             match fit {
                 Fit::Run if pods.is_empty() => create.push(node),
-                Fit::Run | Fit::Continue => self.tidy(pass, node, &pods, &mut delete, turn),
+                Fit::Run | Fit::Continue => {
+                    let running = self.tidy(pass, node, &pods, &mut delete, turn);
+                    // With a surge, a node does not wait for the end of its last pod.
+                    if fit == Fit::Run && running == 0 && pass.surge() > 0 {
+                        create.push(node);
+                    }
+                }
                 Fit::Refuse => delete.extend(
                     pods.iter()
                         .copied()
@@ -144,7 +150,8 @@ impl DaemonSetController {
         (create, delete)
     }
 
-    /// Pods of one node that the set may run on: what ended goes, and of several one stays.
+    /// Pods of one node that the set may run on: what ended goes, and of several one stays. Answers how
+    /// many there were that had not ended.
     fn tidy(
         &mut self,
         pass: &mut Pass,
@@ -152,7 +159,7 @@ impl DaemonSetController {
         pods: &[PodId],
         delete: &mut Vec<PodId>,
         turn: &mut Turn<'_, '_>,
-    ) {
+    ) -> usize {
         let mut running = Vec::new();
         for pod in pods {
             let Some(row) = alive(*pod, turn) else {
@@ -172,13 +179,14 @@ impl DaemonSetController {
                 _ => running.push(*pod),
             }
         }
-        if running.len() <= 1 {
-            return;
+        let count = running.len();
+        if count <= 1 {
+            return count;
         }
         running.arrange_by_key(|pod| order(*pod, turn));
         if pass.surge() == 0 {
             delete.extend(running.into_iter().skip(1));
-            return;
+            return count;
         }
         let (mut new, mut old) = (None, None);
         for pod in running {
@@ -199,6 +207,7 @@ impl DaemonSetController {
                 delete.push(old);
             }
         }
+        count
     }
 
     /// Whether the back-off of a node with a failed pod is over; starts the next one.

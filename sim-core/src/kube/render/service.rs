@@ -1,9 +1,13 @@
 //! EndpointSlices and Endpoints of a Service as objects.
 
+use std::sync::Arc;
+
 use crate::api::kube::container::Protocol;
-use crate::api::kube::service::{PortTarget, ServicePort};
+use crate::kube::proxy::target as number;
 use crate::kube::rows::ServiceId;
 use crate::kube::rows::service::{Endpoint, ServiceRow};
+use crate::kube::selector::label;
+use crate::kube::store::document::DocumentKey;
 use crate::manifest::value::Value;
 
 use super::{View, address, object, text_or_null, time, uid, uid_text};
@@ -20,40 +24,63 @@ pub const fn protocol(protocol: Protocol) -> &'static str {
     }
 }
 
-/// The number behind a service's port, as the first endpoint resolves it.
-fn port_number(view: &View<'_>, row: &ServiceRow, port: &ServicePort) -> Value {
-    match &port.target_port {
-        PortTarget::Number(number) => Value::Int((*number).into()),
-        PortTarget::Name(name) => {
-            let first = row
-                .endpoints
-                .values()
-                .next()
-                .and_then(|endpoint| view.store.pod(endpoint.pod));
-            let Some(pod) = first else { return Value::Null };
-            let spec = &view.store.template(pod.template).spec;
-            let mut ports = spec
-                .containers
-                .iter()
-                .flat_map(|container| &container.ports);
-            ports
-                .find(|declared| declared.name == *name)
-                .map_or(Value::Null, |declared| {
-                    Value::Int(declared.container_port.into())
-                })
+/// Ports of a Service, by place, with the numbers that they have at an endpoint; those that it does not
+/// have are left out.
+type Ports = Vec<(usize, u16)>;
+
+/// Endpoints by their ports: those that give a name another number are told apart.
+fn groups<'a>(view: &View<'_>, row: &'a ServiceRow) -> Vec<(Ports, Vec<&'a Endpoint>)> {
+    let mut groups: Vec<(Ports, Vec<&Endpoint>)> = Vec::new();
+    for endpoint in row.endpoints.values() {
+        let numbers = row.ports.iter().enumerate();
+        let ports: Ports = numbers
+            .filter_map(|(place, port)| Some((place, number(endpoint, port, view.store)?)))
+            .collect();
+        match groups.iter_mut().find(|(known, _)| *known == ports) {
+            Some((_, list)) => list.push(endpoint),
+            None => groups.push((ports, vec![endpoint])),
         }
     }
+    groups
 }
 
-fn ports(view: &View<'_>, row: &ServiceRow) -> Value {
-    let list = row.ports.iter().map(|port| {
-        object([
-            ("name", Value::String(port.name.clone())),
-            ("port", port_number(view, row, port)),
+fn ports(row: &ServiceRow, ports: &Ports, name: fn(&Arc<str>) -> Value) -> Value {
+    let list = ports.iter().filter_map(|(place, number)| {
+        let port = row.ports.get(*place)?;
+        Some(object([
+            ("name", name(&port.name)),
+            ("port", Value::Int((*number).into())),
             ("protocol", protocol(port.protocol).into()),
-        ])
+        ]))
     });
     Value::list(list.collect())
+}
+
+/// A Service's labels, for what controllers write for it.
+fn labels(view: &View<'_>, row: &ServiceRow) -> Value {
+    let key = DocumentKey {
+        resource: "services".into(),
+        namespace: view.symbols.text(row.namespace).into(),
+        name: view.symbols.text(row.name).into(),
+    };
+    let document = view.store.documents().get(&key);
+    let own = document.and_then(|document| document.value.path(&["metadata", "labels"]));
+    let mut labels = own.cloned().unwrap_or_else(Value::map);
+    if row.cluster_ip == 0 {
+        labels.set("service.kubernetes.io/headless", "".into());
+    }
+    labels
+}
+
+/// The name that a pod has in the Service that it calls its subdomain.
+fn hostname(view: &View<'_>, row: &ServiceRow, endpoint: &Endpoint) -> Value {
+    let Some(pod) = view.store.pod(endpoint.pod) else {
+        return Value::Null;
+    };
+    let document = &view.store.template(pod.template).document;
+    let same = document.str_at(&["spec", "subdomain"]) == Some(view.symbols.text(row.name));
+    let name = document.path(&["spec", "hostname"]).filter(|_| same);
+    name.cloned().unwrap_or_default()
 }
 
 fn target(view: &View<'_>, endpoint: &Endpoint) -> (Value, Value) {
@@ -94,12 +121,18 @@ pub fn slices(view: &View<'_>, id: ServiceId) -> Vec<Value> {
         view.symbols.text(row.namespace),
         view.symbols.text(row.name),
     );
-    let endpoints: Vec<&Endpoint> = row.endpoints.values().collect();
-    let mut chunks: Vec<&[&Endpoint]> = endpoints.chunks(SLICE_MAX).collect();
+    let groups = groups(view, row);
+    let mut chunks: Vec<(Option<&Ports>, &[&Endpoint])> = groups
+        .iter()
+        .flat_map(|(ports, list)| {
+            list.chunks(SLICE_MAX)
+                .map(move |chunk| (Some(ports), chunk))
+        })
+        .collect();
     if chunks.is_empty() {
-        chunks.push(&[]);
+        chunks.push((None, &[]));
     }
-    let render = |(index, chunk): (usize, &&[&Endpoint])| {
+    let render = |(index, (known, chunk)): (usize, &(Option<&Ports>, &[&Endpoint]))| {
         let suffix = crate::base::rng::stable_hash_parts(&[namespace, service, &index.to_string()]);
         let suffix = crate::base::name::Suffix::Letters(
             (suffix % u64::from(crate::base::name::SUFFIX_COUNT)) as u32,
@@ -118,13 +151,12 @@ pub fn slices(view: &View<'_>, id: ServiceId) -> Vec<Value> {
             service,
             row.created.as_micros(),
         );
-        let labels = object([
-            (
-                "endpointslice.kubernetes.io/managed-by",
-                "endpointslice-controller.k8s.io".into(),
-            ),
-            ("kubernetes.io/service-name", service.into()),
-        ]);
+        let mut labels = labels(view, row);
+        labels.set(
+            "endpointslice.kubernetes.io/managed-by",
+            "endpointslice-controller.k8s.io".into(),
+        );
+        labels.set("kubernetes.io/service-name", service.into());
         let metadata = object([
             ("creationTimestamp", time(written)),
             ("generateName", format!("{service}-").into()),
@@ -146,23 +178,32 @@ pub fn slices(view: &View<'_>, id: ServiceId) -> Vec<Value> {
                 .into(),
             ),
         ]);
-        object([
-            ("addressType", "IPv4".into()),
+        // Empty lists are stored as nothing.
+        let list = chunk.iter().map(|found| endpoint(view, row, found));
+        let list = known.map_or(Value::Null, |_| Value::list(list.collect()));
+        let plain = |name: &Arc<str>| Value::String(name.clone());
+        Value::object([
+            ("addressType", Value::from("IPv4")),
             ("apiVersion", "discovery.k8s.io/v1".into()),
-            (
-                "endpoints",
-                Value::list(chunk.iter().map(|found| endpoint(view, found)).collect()),
-            ),
+            ("endpoints", list),
             ("kind", "EndpointSlice".into()),
             ("metadata", metadata),
-            ("ports", ports(view, row)),
+            (
+                "ports",
+                known
+                    .filter(|known| !known.is_empty())
+                    .map_or(Value::Null, |known| ports(row, known, plain)),
+            ),
         ])
     };
     chunks.iter().enumerate().map(render).collect()
 }
 
-fn endpoint(view: &View<'_>, endpoint: &Endpoint) -> Value {
+fn endpoint(view: &View<'_>, row: &ServiceRow, endpoint: &Endpoint) -> Value {
     let (reference, node) = target(view, endpoint);
+    let place = view.store.pod(endpoint.pod).and_then(|pod| pod.node);
+    let place = place.and_then(|node| view.store.node(node));
+    let zone = place.and_then(|node| label(&node.labels, "topology.kubernetes.io/zone"));
     let conditions = object([
         ("ready", endpoint.ready.into()),
         ("serving", endpoint.serving.into()),
@@ -171,8 +212,13 @@ fn endpoint(view: &View<'_>, endpoint: &Endpoint) -> Value {
     object([
         ("addresses", Value::list(vec![address(endpoint.ip).into()])),
         ("conditions", conditions),
+        ("hostname", hostname(view, row, endpoint)),
         ("nodeName", node),
         ("targetRef", reference),
+        (
+            "zone",
+            zone.map_or(Value::Null, |zone| Value::String(zone.clone())),
+        ),
     ])
 }
 
@@ -188,15 +234,15 @@ pub fn endpoints(view: &View<'_>, id: ServiceId) -> Vec<Value> {
         view.symbols.text(row.namespace),
         view.symbols.text(row.name),
     );
-    let list = |ready: bool| {
-        let chosen = row
-            .endpoints
-            .values()
+    let list = |endpoints: &[&Endpoint], ready: bool| {
+        let chosen = endpoints
+            .iter()
             .filter(|endpoint| endpoint.ready == ready && (ready || !endpoint.terminating));
         let addresses: Vec<Value> = chosen
             .map(|endpoint| {
                 let (reference, node) = target(view, endpoint);
                 object([
+                    ("hostname", hostname(view, row, endpoint)),
                     ("ip", address(endpoint.ip).into()),
                     ("nodeName", node),
                     ("targetRef", reference),
@@ -209,25 +255,34 @@ pub fn endpoints(view: &View<'_>, id: ServiceId) -> Vec<Value> {
             Value::list(addresses)
         }
     };
-    let (ready, rest) = (list(true), list(false));
-    let subsets = if ready.is_null() && rest.is_null() {
+    let subsets: Vec<Value> = groups(view, row)
+        .iter()
+        .filter(|(known, _)| !known.is_empty() || row.ports.is_empty())
+        .map(|(known, endpoints)| {
+            let ports = ports(row, known, |name| text_or_null(name));
+            object([
+                ("addresses", list(endpoints, true)),
+                ("notReadyAddresses", list(endpoints, false)),
+                ("ports", if known.is_empty() { Value::Null } else { ports }),
+            ])
+        })
+        .filter(|subset| {
+            subset.get("addresses").is_some() || subset.get("notReadyAddresses").is_some()
+        })
+        .collect();
+    let subsets = if subsets.is_empty() {
         Value::Null
     } else {
-        let port_list = row.ports.iter().map(|port| {
-            object([
-                ("name", text_or_null(&port.name)),
-                ("port", port_number(view, row, port)),
-                ("protocol", protocol(port.protocol).into()),
-            ])
-        });
-        Value::list(vec![object([
-            ("addresses", ready),
-            ("notReadyAddresses", rest),
-            ("ports", Value::list(port_list.collect())),
-        ])])
+        Value::list(subsets)
     };
+    let mut labels = labels(view, row);
+    labels.set(
+        "endpoints.kubernetes.io/managed-by",
+        "endpoint-controller".into(),
+    );
     let metadata = object([
         ("creationTimestamp", time(written)),
+        ("labels", labels),
         ("name", service.into()),
         ("namespace", namespace.into()),
         ("resourceVersion", row.revision.to_string().into()),

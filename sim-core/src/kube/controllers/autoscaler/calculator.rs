@@ -119,7 +119,8 @@ pub fn pods(
     if samples.is_empty() {
         return Err("did not receive metrics for targeted pods (pods might be unready)".to_owned());
     }
-    let (ratio, reported, average) = measure(&samples, aim);
+    let nothing = || "no metrics returned matched known pods".to_owned();
+    let (ratio, reported, average) = measure(&samples, aim).ok_or_else(nothing)?;
     let proposal = |replicas| Proposal {
         replicas,
         reported,
@@ -146,7 +147,7 @@ pub fn pods(
     if up_with_unready {
         samples.extend(of(Class::Unready).map(|pod| (0, pod.request)));
     }
-    let (fresh, ..) = measure(&samples, aim);
+    let (fresh, ..) = measure(&samples, aim).ok_or_else(nothing)?;
     let turned = (ratio.is_below_one() && fresh.is_above_one())
         || (ratio.is_above_one() && fresh.is_below_one());
     if fresh.is_within(tolerance) || turned {
@@ -158,18 +159,19 @@ pub fn pods(
     Ok(proposal(if contradicts { current } else { replicas }))
 }
 
-fn measure(samples: &[(i64, i64)], aim: Aim) -> (Ratio, i64, i64) {
+/// Ratio, what is reported, and the average; nothing where nothing is asked for.
+fn measure(samples: &[(i64, i64)], aim: Aim) -> Option<(Ratio, i64, i64)> {
     let count = i64::try_from(samples.len()).unwrap_or(1).max(1);
     let usage: i64 = samples.iter().map(|(usage, _)| usage).sum();
     let average = usage / count;
-    match aim {
+    Some(match aim {
         Aim::Utilization(target) => {
             let requests: i64 = samples.iter().map(|(_, request)| request).sum();
-            let percent = usage.saturating_mul(100) / requests.max(1);
+            let percent = usage.saturating_mul(100).checked_div(requests)?;
             (Ratio::new(percent, target), percent, average)
         }
         Aim::Average(target) => (Ratio::new(average, target), average, average),
-    }
+    })
 }
 
 /// What one value proposes against one target; `ready`: pods of the target that are ready.

@@ -1,6 +1,7 @@
 //! What an autoscaler measures: samples of pods, and values of other objects that a person has set.
 //! Sources: `pkg/controller/podautoscaler/{horizontal,replica_calculator}.go`.
 
+use crate::api::resources::ResourceAmounts;
 use crate::base::quantity::Quantity;
 use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
@@ -196,19 +197,19 @@ fn resource(
             "unable to get metrics for resource {name}: no metrics returned from resource metrics API"
         )));
     }
-    let mut pods = Vec::new();
-    for (pod, row, usage) in sampled {
-        let class = classify(pod, row, usage.is_some(), name == "cpu", turn);
-        let request = if utilization.is_some() && class != Class::Ignored {
-            request(row, &name, container, turn).map_err(wrap)?
-        } else {
-            0
-        };
-        pods.push(Pod {
-            usage,
-            request,
-            class,
-        });
+    let mut pods: Vec<Pod> = sampled
+        .iter()
+        .map(|(pod, row, usage)| Pod {
+            usage: *usage,
+            request: 0,
+            class: classify(*pod, row, usage.is_some(), name == "cpu", turn),
+        })
+        .collect();
+    // Requests matter once there are samples to compare them with.
+    if utilization.is_some() && pods.iter().any(|pod| pod.class == Class::Ready) {
+        for (pod, (_, row, _)) in pods.iter_mut().zip(&sampled) {
+            pod.request = request(row, &name, container, turn).map_err(wrap)?;
+        }
     }
     let aim = match (utilization, average) {
         (Some(percent), _) => Aim::Utilization(percent),
@@ -278,33 +279,37 @@ fn sample(
     }
 }
 
-/// What a pod's containers ask for, in thousandths.
+/// What a pod asks for, in thousandths: as a whole where it says so and no container is named, else its
+/// containers and sidecars.
 fn request(
     row: &PodRow,
     metric: &str,
     only: Option<&str>,
     turn: &Turn<'_, '_>,
 ) -> Result<i64, String> {
-    let template = turn.store.template(row.template);
+    let spec = &turn.store.template(row.template).spec;
     let pod = || row.name.text(turn.ctx.symbols);
+    let amount = |amounts: &ResourceAmounts| match metric {
+        "cpu" => amounts.cpu_milli,
+        "memory" => amounts
+            .memory_bytes
+            .map(|bytes| bytes.saturating_mul(1_000)),
+        _ => None,
+    };
+    let whole = amount(&spec.pod_requests).filter(|_| only.is_none());
+    if let Some(whole) = whole {
+        return Ok(i64::try_from(whole).unwrap_or(i64::MAX));
+    }
     let mut sum = 0_i64;
     let mut found = only.is_none();
-    for container in &template.spec.containers {
+    let sidecars = spec.init_containers.iter().filter(|one| one.sidecar);
+    for container in spec.containers.iter().chain(sidecars) {
         if only.is_some_and(|only| only != &*container.name) {
             continue;
         }
         found = true;
-        let requests = &container.resources.requests;
-        let limits = &container.resources.limits;
-        let amount = match metric {
-            "cpu" => requests.cpu_milli.or(limits.cpu_milli),
-            "memory" => requests
-                .memory_bytes
-                .or(limits.memory_bytes)
-                .map(|bytes| bytes.saturating_mul(1_000)),
-            _ => None,
-        };
-        let Some(amount) = amount else {
+        let resources = &container.resources;
+        let Some(amount) = amount(&resources.requests).or_else(|| amount(&resources.limits)) else {
             return Err(format!(
                 "missing request for {metric} in container {} of Pod {}",
                 container.name,

@@ -77,13 +77,25 @@ fn surge(pass: &Pass, turn: &Turn<'_, '_>) -> (Vec<NodeId>, Vec<PodId>) {
     let bound = pass.surge();
     let mut surging = 0;
     let (mut create, mut candidates, mut delete) = (Vec::new(), Vec::new(), Vec::new());
+    // Old pods of nodes that are to run none any more go once the others suffice.
+    let (mut leaving, mut enough) = (Vec::new(), -pass.desired());
     for (node, pods) in looked_at(pass) {
-        match pair(pass, pods, turn) {
+        let pair = pair(pass, pods, turn);
+        let first = pair.and_then(|(new, old)| old.or(new));
+        enough += i64::from(first.is_some_and(|pod| available(pod, turn)));
+        match pair {
             None => surging += 1,
             Some((_, None)) => {}
             Some((None, Some(old))) => {
+                let stays = pass.may_run(node);
                 if !available(old, turn) {
-                    create.push(node);
+                    if stays {
+                        create.push(node);
+                    } else {
+                        delete.push(old);
+                    }
+                } else if !stays {
+                    leaving.push(old);
                 } else if surging < bound {
                     candidates.push(node);
                 }
@@ -99,5 +111,10 @@ fn surge(pass: &Pass, turn: &Turn<'_, '_>) -> (Vec<NodeId>, Vec<PodId>) {
     }
     let room = usize::try_from(bound - surging).unwrap_or(0);
     create.extend(candidates.into_iter().take(room));
+    delete.extend(
+        leaving
+            .into_iter()
+            .take(usize::try_from(enough).unwrap_or(0)),
+    );
     (create, delete)
 }
