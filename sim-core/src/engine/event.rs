@@ -20,3 +20,27 @@ pub enum Event {
     /// The fault with this number ends.
     FaultEnds(u32),
 }
+
+impl From<substrate::Event> for Event {
+    fn from(event: substrate::Event) -> Self {
+        Self::Substrate(event)
+    }
+}
+
+impl From<kube::Event> for Event {
+    fn from(event: kube::Event) -> Self {
+        Self::Kube(event)
+    }
+}
+
+impl From<swarm::Event> for Event {
+    fn from(event: swarm::Event) -> Self {
+        Self::Swarm(event)
+    }
+}
+
+impl From<compose::Event> for Event {
+    fn from(event: compose::Event) -> Self {
+        Self::Compose(event)
+    }
+}

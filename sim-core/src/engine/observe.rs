@@ -346,9 +346,18 @@ impl Observer {
         }
     }
 
+    /// Something was noted, so that the next sample may differ.
+    pub const fn change(&mut self) {
+        self.changed = true;
+    }
+
+    /// Whether each event that notes something is to be looked at.
+    pub const fn looks_closely(&self) -> bool {
+        !self.undetected.is_empty() || self.replicas <= CLOSE_WATCH_MAX
+    }
+
     /// Looks at the notices of one event, after it was carried out.
     pub fn noted(&mut self, notices: &[Notice], seq: Seq, world: &World) {
-        self.changed = true;
         if !self.undetected.is_empty() {
             self.look_for_detection(notices, seq, world);
         }

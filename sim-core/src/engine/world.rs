@@ -12,10 +12,11 @@ use crate::compose::ComposePlane;
 use crate::des::choice::Choices;
 use crate::des::fingerprint::Fingerprint;
 use crate::des::notice::{Detail, Notice, Subject};
+use crate::des::outbox::Outbox;
 use crate::des::queue::{Queue, Seq};
 use crate::kube::KubePlane;
 use crate::kube::kubelet::statics::INSTALLED;
-use crate::substrate::order::{MachineId, Upcall};
+use crate::substrate::order::{MachineId, Order, Upcall};
 use crate::substrate::{self, Context, PlaneOutbox, Scope, Substrate, SubstrateOutbox};
 use crate::swarm::SwarmPlane;
 
@@ -39,7 +40,15 @@ macro_rules! lend {
         };
         let $out = &mut $world.scratch.$outbox;
         let result = $act;
-        $world.collect_plane();
+        let scratch = &mut $world.scratch;
+        gather(
+            &mut scratch.$outbox,
+            (
+                &mut scratch.after,
+                &mut scratch.orders,
+                &mut scratch.notices,
+            ),
+        );
         result
     }};
 }
@@ -73,10 +82,32 @@ struct Scratch {
     swarm: PlaneOutbox<crate::swarm::Event>,
     compose: PlaneOutbox<crate::compose::Event>,
     substrate: SubstrateOutbox,
-    orders: VecDeque<crate::substrate::order::Order>,
+    orders: VecDeque<Order>,
     upcalls: VecDeque<Upcall>,
     after: Vec<(SimDuration, Event)>,
     notices: Vec<Notice>,
+}
+
+/// Moves what a layer wished for to what the step has to carry out.
+fn gather<E: Into<Event>, O>(
+    outbox: &mut Outbox<E, O, Notice>,
+    (after, orders, notices): (
+        &mut Vec<(SimDuration, Event)>,
+        &mut VecDeque<O>,
+        &mut Vec<Notice>,
+    ),
+) {
+    // Most outboxes have one thing in them.
+    if !outbox.after.is_empty() {
+        let events = outbox.after.drain(..);
+        after.extend(events.map(|(delay, event)| (delay, event.into())));
+    }
+    if !outbox.orders.is_empty() {
+        orders.extend(outbox.orders.drain(..));
+    }
+    if !outbox.notices.is_empty() {
+        notices.append(&mut outbox.notices);
+    }
 }
 
 impl Clone for Scratch {
@@ -340,9 +371,12 @@ impl World {
                 notice: *notice,
             });
         }
-        let mut observer = std::mem::take(&mut self.observer);
-        observer.noted(&notices, seq, self);
-        self.observer = observer;
+        self.observer.change();
+        if self.observer.looks_closely() {
+            let mut observer = std::mem::take(&mut self.observer);
+            observer.noted(&notices, seq, self);
+            self.observer = observer;
+        }
         self.scratch.notices = notices;
         self.scratch.notices.clear();
     }
@@ -350,50 +384,6 @@ impl World {
     fn upcall(&mut self, seq: Seq, upcall: Upcall) {
         lend_any!(self, seq, |plane, context, out| plane
             .upcall(upcall, context, out));
-    }
-
-    fn collect_substrate(&mut self) {
-        let scratch = &mut self.scratch;
-        scratch.after.extend(
-            scratch
-                .substrate
-                .after
-                .drain(..)
-                .map(|(delay, event)| (delay, Event::Substrate(event))),
-        );
-        scratch.upcalls.extend(scratch.substrate.orders.drain(..));
-        scratch.notices.append(&mut scratch.substrate.notices);
-    }
-
-    fn collect_plane(&mut self) {
-        let scratch = &mut self.scratch;
-        scratch.after.extend(
-            scratch
-                .kube
-                .after
-                .drain(..)
-                .map(|(delay, event)| (delay, Event::Kube(event))),
-        );
-        scratch.after.extend(
-            scratch
-                .swarm
-                .after
-                .drain(..)
-                .map(|(delay, event)| (delay, Event::Swarm(event))),
-        );
-        scratch.after.extend(
-            scratch
-                .compose
-                .after
-                .drain(..)
-                .map(|(delay, event)| (delay, Event::Compose(event))),
-        );
-        scratch.orders.extend(scratch.kube.orders.drain(..));
-        scratch.orders.extend(scratch.swarm.orders.drain(..));
-        scratch.orders.extend(scratch.compose.orders.drain(..));
-        scratch.notices.append(&mut scratch.kube.notices);
-        scratch.notices.append(&mut scratch.swarm.notices);
-        scratch.notices.append(&mut scratch.compose.notices);
     }
 
     /// Carries out one command now. A command is a cause of its own: it takes a sequence number.
@@ -677,7 +667,15 @@ impl World {
             out: &mut self.scratch.substrate,
         };
         act(&mut self.substrate, &mut scope);
-        self.collect_substrate();
+        let scratch = &mut self.scratch;
+        gather(
+            &mut scratch.substrate,
+            (
+                &mut scratch.after,
+                &mut scratch.upcalls,
+                &mut scratch.notices,
+            ),
+        );
     }
 
     /// Schedules one of the engine's own events after the present one.

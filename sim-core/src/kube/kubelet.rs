@@ -50,7 +50,7 @@ use std::sync::Arc;
 
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
-use crate::store::paged::Paged;
+use crate::store::paged::{Paged, SMALL};
 use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{MachineId, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
@@ -65,6 +65,7 @@ use desk::{Desk, Report};
 use eviction::Evictions;
 use image_gc::ImageManagers;
 use lower::Lowered;
+use needs::Need;
 use settings::Settings;
 use shutdown::Shutdowns;
 use statics::Statics;
@@ -135,12 +136,20 @@ struct Trouble {
     orphans: Vec<Owner>,
 }
 
+/// What a template asks of a machine: the same for each of its pods.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    place: Arc<SandboxSpec>,
+    containers: Arc<[Lowered]>,
+    volumes: Arc<[Need]>,
+}
+
 /// Their state.
 #[derive(Clone, Debug, Default)]
 pub struct Kubelets {
-    workers: Paged<Option<Arc<Worker>>>,
+    workers: Paged<Option<Arc<Worker>>, SMALL>,
     /// What templates are lowered to, without and with a token for the API server.
-    lowered: [Vec<Option<(Arc<SandboxSpec>, Arc<[Lowered]>)>>; 2],
+    lowered: [Vec<Option<Recipe>>; 2],
     /// Whether some pod takes something from ConfigMaps, Secrets or itself.
     takes: bool,
     trouble: SortedMap<MachineId, Trouble>,
@@ -521,7 +530,7 @@ impl Kubelets {
         (id, template): (TemplateId, &PodTemplate),
         token: bool,
         desk: &mut Desk<'_, '_>,
-    ) -> (Arc<SandboxSpec>, Arc<[Lowered]>) {
+    ) -> Recipe {
         let settings = self.settings.resources;
         let index = id.0 as usize;
         let list = &mut self.lowered[usize::from(token)];
@@ -531,10 +540,16 @@ impl Kubelets {
         let found = list[index].get_or_insert_with(|| {
             let namespace = desk.ctx.symbols.text(template.namespace);
             let place = resources::sandbox(template, &settings, namespace);
-            let lowered = lower::containers(template, token, &settings, desk.ctx.symbols);
-            (Arc::new(place), lowered)
+            Recipe {
+                place: Arc::new(place),
+                containers: lower::containers(template, token, &settings, desk.ctx.symbols),
+                volumes: needs::of_volumes(template),
+            }
         });
-        self.takes |= found.1.first().is_some_and(|one| one.sources.is_some());
+        self.takes |= found
+            .containers
+            .first()
+            .is_some_and(|one| one.sources.is_some());
         found.clone()
     }
 

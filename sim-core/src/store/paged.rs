@@ -1,19 +1,22 @@
-//! A column of cold values beside a table of rows: pages of sixteen, shared by snapshots and copied
-//! on the first write to a page. A slot that was never written reads as the default.
+//! A column of values beside a table of rows: pages that snapshots share and that are copied on the
+//! first write to them. A slot that was never written reads as the default.
+//!
+//! Pages have sixteen values; columns of a few bytes have larger ones, so that the list of pages and
+//! their counts of owners stay in the cache ([`SMALL`]).
 
 use std::sync::Arc;
 
-/// Values of one page.
-const PAGE: usize = 16;
+/// Values of a page of a column whose values have a few bytes.
+pub const SMALL: usize = 64;
 
 /// A copy-on-write column keyed by row slot.
 #[derive(Clone, Debug)]
-pub struct Paged<T> {
+pub struct Paged<T, const PAGE: usize = 16> {
     pages: Vec<Option<Arc<[T; PAGE]>>>,
     empty: T,
 }
 
-impl<T: Clone + Default> Default for Paged<T> {
+impl<T: Clone + Default, const PAGE: usize> Default for Paged<T, PAGE> {
     fn default() -> Self {
         Self {
             pages: Vec::new(),
@@ -22,7 +25,7 @@ impl<T: Clone + Default> Default for Paged<T> {
     }
 }
 
-impl<T: Clone + Default> Paged<T> {
+impl<T: Clone + Default, const PAGE: usize> Paged<T, PAGE> {
     /// The value at a slot.
     pub fn get(&self, slot: u32) -> &T {
         let slot = slot as usize;

@@ -92,7 +92,7 @@ impl Kubelets {
             if row.is_terminating() || self.size_up(pod, row.template, desk) {
                 let template = desk.store.template(row.template).clone();
                 self.lowered((row.template, &template), row.has_token(), desk)
-                    .1
+                    .containers
             } else {
                 self.lowered_as_granted(pod, row.template, desk)
             }
@@ -128,9 +128,9 @@ impl Kubelets {
         desk: &mut Desk<'_, '_>,
     ) {
         let template = desk.store.template(row.template).clone();
-        let (mut place, lowered) = self.lowered((row.template, &template), row.has_token(), desk);
+        let mut recipe = self.lowered((row.template, &template), row.has_token(), desk);
         if self.resuming.contains_key(&pod) {
-            Arc::make_mut(&mut place).address = desk.store.pod_details(pod).ip;
+            Arc::make_mut(&mut recipe.place).address = desk.store.pod_details(pod).ip;
         }
         let Some(host) = desk.store.node(node).map(|row| row.name) else {
             return;
@@ -149,7 +149,7 @@ impl Kubelets {
             (pod, row.name),
             (row.template, &template),
             (node, host, machine),
-            (place, lowered),
+            recipe,
             started,
         );
         worker.rejected = rejected;

@@ -137,7 +137,7 @@ impl Kubelets {
             }
             Verdict::Granted => {
                 let token = desk.store.pod(pod).is_some_and(PodRow::has_token);
-                let (place, lowered) = self.lowered((wanted, &template), token, desk);
+                let recipe = self.lowered((wanted, &template), token, desk);
                 let Some(worker) = self.worker_mut(pod) else {
                     return true;
                 };
@@ -145,7 +145,7 @@ impl Kubelets {
                 worker.allocated = wanted;
                 worker.resizing = Some(desk.now());
                 let runtime = worker.place.runtime.clone();
-                worker.place = place;
+                worker.place = recipe.place;
                 if worker.place.runtime != runtime {
                     Arc::make_mut(&mut worker.place).runtime = runtime;
                 }
@@ -157,7 +157,7 @@ impl Kubelets {
                 );
                 desk.note("resize", worker, Detail::None, None);
                 // Images may have been replaced by the same or an earlier write.
-                changes::take(worker, lowered, &settings, desk);
+                changes::take(worker, recipe.containers, &settings, desk);
                 worker.resize_error = None;
                 try_to_apply(worker, desk);
                 lifecycle::advance(worker, &settings, desk);

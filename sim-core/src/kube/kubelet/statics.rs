@@ -216,7 +216,7 @@ impl Kubelets {
         };
         let mut desk = desk(turn);
         let template = desk.store.template(id).clone();
-        let (place, lowered) = self.lowered((id, &template), false, &mut desk);
+        let recipe = self.lowered((id, &template), false, &mut desk);
         self.statics.made += 1;
         let slot = FIRST_SLOT + self.statics.made;
         let pod = PodId::new(slot, NonZeroU32::MIN);
@@ -244,7 +244,7 @@ impl Kubelets {
             (pod, name),
             (id, &template),
             (node, host, machine),
-            (place, lowered),
+            recipe,
             now,
         );
         worker.rejected = rejected;

@@ -17,10 +17,11 @@ use crate::kube::volumes::attach::has_claims;
 use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
 
+use super::Recipe;
 use super::backoff::Backoff;
 use super::content::Taken;
 use super::lower::Lowered;
-use super::needs::{self, Need};
+use super::needs::Need;
 
 /// What the worker is doing about one container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -183,14 +184,14 @@ impl Worker {
         (pod, name): (PodId, Name),
         (template_id, template): (TemplateId, &PodTemplate),
         (node, host, machine): (NodeId, Symbol, MachineId),
-        (place, lowered): (Arc<SandboxSpec>, Arc<[Lowered]>),
+        recipe: Recipe,
         started: SimTime,
     ) -> Self {
         let fresh = || ContainerWork::fresh(!template.spec.init_containers.is_empty());
         Self {
             pod,
             template: template_id,
-            volumes: needs::of_volumes(template),
+            volumes: recipe.volumes,
             taken: None,
             mount_wait: SimDuration::ZERO,
             mount_until: None,
@@ -201,9 +202,9 @@ impl Worker {
             node,
             host,
             machine,
-            containers: lowered.iter().map(|_| fresh()).collect(),
-            lowered,
-            place,
+            containers: recipe.containers.iter().map(|_| fresh()).collect(),
+            lowered: recipe.containers,
+            place: recipe.place,
             restart_policy: template.spec.restart_policy,
             grace: template.grace,
             active_deadline: template.active_deadline,

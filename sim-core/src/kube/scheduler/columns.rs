@@ -136,19 +136,18 @@ impl Column {
             && self.refusals.agrees(&other.refusals)
     }
 
-    /// Places of the nodes that fit, from one on and around, `wanted` of them at most. Returns how
-    /// many nodes had to be looked at for them.
-    pub fn find(&self, start: u32, wanted: u32, found: &mut Vec<u32>) -> u32 {
+    /// The nodes that fit, from a place on and around, `wanted` of them at most. Returns how many
+    /// nodes had to be looked at for them.
+    pub fn find(&self, start: u32, wanted: u32, found: &mut Found) -> u32 {
         let nodes = self.verdicts.len() as u32;
         found.clear();
         if self.fits == nodes {
             let some = wanted.min(nodes);
             let (tail, head) = (some.min(nodes - start), some.saturating_sub(nodes - start));
-            found.extend(start..start + tail);
-            found.extend(0..head);
+            found.push(start, start + tail);
+            found.push(0, head);
             return some;
         }
-        found.reserve(wanted.min(self.fits) as usize);
         for (from, to) in [(start, nodes), (0, start)] {
             let mut word_start = from / 64 * 64;
             while word_start < to {
@@ -160,17 +159,90 @@ impl Column {
                     word &= (1 << (to - word_start)) - 1;
                 }
                 while word != 0 {
-                    let place = word_start + word.trailing_zeros();
-                    word &= word - 1;
-                    found.push(place);
-                    if found.len() as u32 >= wanted {
-                        return (place + nodes - start) % nodes + 1;
+                    let first = word.trailing_zeros();
+                    let length = (!(word >> first)).trailing_zeros();
+                    let place = word_start + first;
+                    let length = length.min(wanted - found.count);
+                    found.push(place, place + length);
+                    if found.count == wanted {
+                        return (place + length - 1 + nodes - start) % nodes + 1;
                     }
+                    // What was below the run's end is zero but for the run itself.
+                    word &= !(u64::MAX >> (64 - length) << first);
                 }
                 word_start += 64;
             }
         }
         nodes
+    }
+}
+
+/// Places that follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    from: u32,
+    to: u32,
+    /// How many were found before it.
+    before: u32,
+}
+
+/// Places in the order in which they were found, as runs: columns are read a run at a time.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    runs: Vec<Run>,
+    /// How many they are.
+    pub count: u32,
+}
+
+impl Found {
+    fn clear(&mut self) {
+        self.runs.clear();
+        self.count = 0;
+    }
+
+    fn push(&mut self, from: u32, to: u32) {
+        if from == to {
+            return;
+        }
+        let before = self.count;
+        self.count += to - from;
+        match self.runs.last_mut() {
+            Some(last) if last.to == from => last.to = to,
+            _ => self.runs.push(Run { from, to, before }),
+        }
+    }
+
+    /// The parts of a column by place.
+    pub fn parts<'a, T>(&'a self, column: &'a [T]) -> impl Iterator<Item = &'a [T]> {
+        let runs = self.runs.iter();
+        runs.map(|run| &column[run.from as usize..run.to as usize])
+    }
+
+    /// What a column by place says of each.
+    pub fn of<'a, T>(&'a self, column: &'a [T]) -> impl Iterator<Item = &'a T> {
+        self.parts(column).flatten()
+    }
+
+    /// What a column by place says of each, with its place.
+    pub fn with_places<'a, T>(&'a self, column: &'a [T]) -> impl Iterator<Item = (u32, &'a T)> {
+        let runs = self.runs.iter();
+        runs.flat_map(|run| (run.from..).zip(&column[run.from as usize..run.to as usize]))
+    }
+
+    /// The place that was found as the `index`-th, from 0.
+    pub fn place(&self, index: u32) -> u32 {
+        let after = self.runs.partition_point(|run| run.before <= index);
+        let run = self.runs[after - 1];
+        run.from + (index - run.before)
+    }
+
+    /// As the how manieth a place was found, from 0. `start`: where the search began.
+    pub fn index(&self, place: u32, start: u32) -> Option<u32> {
+        // The runs of those that were found after the end was reached come last.
+        let key = |place: u32| (place < start, place);
+        let after = self.runs.partition_point(|run| key(run.from) <= key(place));
+        let run = self.runs[after.checked_sub(1)?];
+        (place >= run.from && place < run.to).then(|| run.before + (place - run.from))
     }
 }
 
@@ -213,9 +285,9 @@ pub(super) fn know(
 struct Picture {
     cursor: Option<u64>,
     order: u32,
-    /// By slot: one bit for each image of the list that the node has.
+    /// By place: one bit for each image of the list that the node has.
     masks: Vec<u8>,
-    /// By slot: what the node had when that was found out.
+    /// By place: what the node had when that was found out.
     there: Vec<Arc<[(Arc<str>, u64)]>>,
 }
 
@@ -272,11 +344,7 @@ impl Columns {
             kept.catch_up(wanted, cache);
             let mut fresh = Picture::default();
             fresh.catch_up(wanted, cache);
-            let mask = |picture: &Picture, slot: u32| {
-                picture.masks.get(slot as usize).copied().unwrap_or(0)
-            };
-            let mut slots = cache.tree.slots().iter();
-            slots.all(|slot| mask(&kept, *slot) == mask(&fresh, *slot))
+            kept.masks == fresh.masks
         })
     }
 
@@ -290,7 +358,7 @@ impl Columns {
         &mut self,
         candidate: &Candidate<'_>,
         cache: &Cache,
-        slots: &[u32],
+        found: &Found,
         scores: &mut Vec<u8>,
     ) -> bool {
         let wanted = &candidate.demand.images;
@@ -299,7 +367,7 @@ impl Columns {
         }
         scores.clear();
         if !cache.has_images() {
-            scores.resize(slots.len(), 0);
+            scores.resize(found.count as usize, 0);
             return true;
         }
         if !self.pictures.contains_key(wanted) {
@@ -323,11 +391,10 @@ impl Columns {
             let score = images::scaled(shares.sum(), containers);
             u8::try_from(score).expect("scores are 0 to 100")
         }));
-        let (masks, by_mask) = (&picture.masks, &self.by_mask);
-        scores.extend(slots.iter().map(|slot| {
-            let mask = masks.get(*slot as usize).copied().unwrap_or(0);
-            by_mask[usize::from(mask)]
-        }));
+        for part in found.parts(&picture.masks) {
+            let by_mask = &self.by_mask;
+            scores.extend(part.iter().map(|mask| by_mask[usize::from(*mask)]));
+        }
         true
     }
 }
@@ -339,25 +406,27 @@ impl Picture {
         match news {
             Some(news) if self.order == cache.tree.version() => {
                 for slot in news {
-                    self.renew(*slot, wanted, cache);
+                    if let Some(place) = cache.tree.place(*slot) {
+                        self.renew(place, *slot, wanted, cache);
+                    }
                 }
             }
             _ => {
                 self.order = cache.tree.version();
-                for slot in cache.tree.slots() {
-                    self.renew(*slot, wanted, cache);
+                self.masks.clear();
+                self.masks.resize(cache.tree.slots().len(), 0);
+                self.there.clear();
+                self.there.resize_with(self.masks.len(), Arc::default);
+                for (place, slot) in (0..).zip(cache.tree.slots()) {
+                    self.renew(place, *slot, wanted, cache);
                 }
             }
         }
         self.cursor = Some(touched.end());
     }
 
-    fn renew(&mut self, slot: u32, wanted: &[Arc<str>], cache: &Cache) {
-        let index = slot as usize;
-        if index >= self.masks.len() {
-            self.masks.resize(index + 1, 0);
-            self.there.resize_with(index + 1, Arc::default);
-        }
+    fn renew(&mut self, place: u32, slot: u32, wanted: &[Arc<str>], cache: &Cache) {
+        let index = place as usize;
         let there = &cache.facts(slot).images;
         if Arc::ptr_eq(&self.there[index], there) {
             return;
@@ -417,11 +486,20 @@ mod tests {
                     })
                     .collect();
                 let column = column(&verdicts);
-                let mut found = Vec::new();
+                let mut found = Found::default();
+                let places: Vec<u32> = (0..nodes).collect();
                 for start in 0..nodes {
                     for wanted in [1, 2, 50, nodes] {
                         let looked_at = column.find(start, wanted, &mut found);
-                        assert_eq!((found.clone(), looked_at), walk(&verdicts, start, wanted));
+                        let all: Vec<u32> = found.of(&places).copied().collect();
+                        let walked = walk(&verdicts, start, wanted);
+                        assert_eq!((&all, looked_at), (&walked.0, walked.1));
+                        for place in 0..nodes {
+                            let index = all.iter().position(|other| *other == place);
+                            let index = index.map(|index| index as u32);
+                            assert_eq!(found.index(place, start), index);
+                            assert!(index.is_none_or(|index| found.place(index) == place));
+                        }
                     }
                 }
             }

@@ -232,6 +232,9 @@ pub fn run(
     let plain = lasting && named.is_none() && subject.nominated.is_none() && !open.active();
     if plain && quick::is_enough(candidate, &cache.index) {
         column.catch_up(candidate, cache);
+        for constraint in &candidate.plan.soft {
+            cache.index.arrange(constraint.column, &cache.tree);
+        }
         let Scratch {
             columns,
             quick,

@@ -18,6 +18,7 @@ use crate::store::paged::Paged;
 use super::cache::NodeFacts;
 use super::counts::Counts;
 use super::matcher::{Look, PodMatcher, Term};
+use super::node_tree::NodeTree;
 use super::plan::Plan;
 use super::plugins::{affinity, taints};
 
@@ -56,6 +57,9 @@ struct Column {
     key: Arc<str>,
     values: Vec<u32>,
     names: FxHashMap<Arc<str>, u32>,
+    /// The same in the order of search, and which version of that order; 0: of none.
+    by_place: Vec<u32>,
+    order: u32,
 }
 
 impl Column {
@@ -76,7 +80,20 @@ impl Column {
         if index >= self.values.len() {
             self.values.resize(index + 1, 0);
         }
-        self.values[index] = value;
+        if std::mem::replace(&mut self.values[index], value) != value {
+            self.order = 0;
+        }
+    }
+
+    fn arrange(&mut self, tree: &NodeTree) {
+        if self.order == tree.version() {
+            return;
+        }
+        self.order = tree.version();
+        self.by_place.clear();
+        let values = &self.values;
+        let value = |slot: &u32| values.get(*slot as usize).copied().unwrap_or(0);
+        self.by_place.extend(tree.slots().iter().map(value));
     }
 }
 
@@ -304,6 +321,8 @@ impl Index {
             key: key.into(),
             values: Vec::new(),
             names: FxHashMap::default(),
+            by_place: Vec::new(),
+            order: 0,
         };
         for slot in nodes.slots {
             column.read(*slot, nodes.facts.get(*slot));
@@ -458,10 +477,19 @@ impl Index {
         self.affine.get(from..).unwrap_or_default()
     }
 
-    /// Values of a column by slot, as far as there are any, and how many different ones.
-    pub fn values(&self, column: u32) -> (&[u32], u32) {
-        let column = &self.columns[column as usize];
-        (&column.values, column.names.len() as u32)
+    /// How many different values a column has had.
+    pub fn different(&self, column: u32) -> u32 {
+        self.columns[column as usize].names.len() as u32
+    }
+
+    /// Lays a column out in the order of search.
+    pub fn arrange(&mut self, column: u32, tree: &NodeTree) {
+        self.columns[column as usize].arrange(tree);
+    }
+
+    /// Values of a column by place, as they were last laid out.
+    pub fn by_place(&self, column: u32) -> &[u32] {
+        &self.columns[column as usize].by_place
     }
 
     /// Pods of a source by node.

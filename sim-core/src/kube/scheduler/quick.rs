@@ -1,10 +1,12 @@
 //! The quick way through a cycle, for pods whose filters read nothing but a node's own numbers: the
 //! same nodes, scores and winner as the long way gives, read from columns.
 //!
-//! Estimate: a few nanoseconds for each node that is scored, none for those that do not fit.
+//! Columns are in the order of search, so that the nodes that fit are runs of them and are read one
+//! after another. Estimate: a few nanoseconds for each node that is scored, none for those that do
+//! not fit.
 
 use super::cache::Cache;
-use super::columns::{Column, Columns};
+use super::columns::{Column, Columns, Found};
 use super::counts::Counts;
 use super::cycle::{Decision, Search};
 use super::explain::Glance;
@@ -27,8 +29,7 @@ const KINDS_MAX: u32 = 512;
 /// Buffers.
 #[derive(Debug, Default)]
 pub struct Quick {
-    places: Vec<u32>,
-    slots: Vec<u32>,
+    found: Found,
     sums: Vec<i64>,
     totals: Vec<i32>,
     table: Vec<i64>,
@@ -36,8 +37,6 @@ pub struct Quick {
     /// Stride and number of values of each constraint in a node's kind.
     digits: Vec<(u32, u32)>,
     weighted: Vec<i32>,
-    /// By slot, zero between two uses.
-    dense: Vec<u32>,
 }
 
 /// Whether the quick way knows all scores of the candidate.
@@ -49,7 +48,7 @@ pub fn is_enough(candidate: &Candidate<'_>, index: &Index) -> bool {
             && plan
                 .soft
                 .iter()
-                .all(|it| it.hostname || index.values(it.column).1 <= VALUES_MAX)
+                .all(|it| it.hostname || index.different(it.column) <= VALUES_MAX)
     };
     let wishes = || {
         let mut tallies = plan.wishes.iter();
@@ -61,7 +60,8 @@ pub fn is_enough(candidate: &Candidate<'_>, index: &Index) -> bool {
         && !(scores(Plugin::InterPodAffinity) && wishes())
 }
 
-/// A cycle over a class's columns, which must be up to date. `None`: they do not say enough.
+/// A cycle over a class's columns, which must be up to date, as must be those of the topology keys.
+/// `None`: they do not say enough.
 pub fn run(
     candidate: &Candidate<'_>,
     cache: &Cache,
@@ -77,17 +77,12 @@ pub fn run(
     }
     let nodes = cache.tree.len();
     let start = search.next_start % nodes;
-    let looked_at = column.find(start, wanted, &mut quick.places);
-    let feasible = quick.places.len() as u32;
+    let looked_at = column.find(start, wanted, &mut quick.found);
+    let feasible = quick.found.count;
     glance.clear();
-    let order = cache.tree.slots();
-    quick.slots.clear();
-    quick
-        .slots
-        .extend(quick.places.iter().map(|place| order[*place as usize]));
     if feasible > 1
         && scores(Plugin::ImageLocality)
-        && !columns.images(candidate, cache, &quick.slots, &mut glance.images)
+        && !columns.images(candidate, cache, &quick.found, &mut glance.images)
     {
         return None;
     }
@@ -109,7 +104,7 @@ pub fn run(
         best = heap_root(&quick.totals);
     }
     Some(Decision::Bind {
-        slot: quick.slots[best],
+        slot: cache.tree.at(quick.found.place(best as u32)),
         feasible,
         nodes,
     })
@@ -143,10 +138,9 @@ fn score(
     if by_balance > 0 {
         glance.said |= 1 << BALANCE;
     }
-    let marks = quick.places.iter();
-    glance
-        .marks
-        .extend(marks.map(|place| column.marks[*place as usize]));
+    for part in quick.found.parts(&column.marks) {
+        glance.marks.extend_from_slice(part);
+    }
     quick.totals.clear();
     quick
         .totals
@@ -159,8 +153,8 @@ fn score(
     if by_spread > 0 && !candidate.plan.soft.is_empty() {
         glance.said |= 1 << SPREAD;
         let constraints = &candidate.plan.soft;
-        if !spread_kinds(constraints, &cache.index, quick, glance) {
-            spreading(constraints, &cache.index, quick, glance);
+        if !spread_kinds(constraints, cache, quick, glance) {
+            spreading(constraints, cache, quick, glance);
         }
         let rates = glance.spread_rates.iter();
         quick.weighted.clear();
@@ -185,48 +179,51 @@ fn score(
 /// too many.
 fn spread_kinds(
     constraints: &[Spread],
-    index: &Index,
+    cache: &Cache,
     quick: &mut Quick,
     glance: &mut Glance,
 ) -> bool {
+    let index = &cache.index;
     let kinds = &mut glance.spread_kinds;
     kinds.clear();
-    kinds.resize(quick.slots.len(), 0);
+    kinds.resize(quick.found.count as usize, 0);
     quick.digits.clear();
     let mut all = 1_u32;
     for constraint in constraints {
-        let (values, different) = index.values(constraint.column);
+        let values = index.by_place(constraint.column);
         // Without the label it is the first of its kind.
         let size = 1 + if constraint.hostname {
             COUNTS
         } else {
-            different.min(KINDS_MAX)
+            index.different(constraint.column).min(KINDS_MAX)
         };
         if all * size > KINDS_MAX {
             return false;
         }
-        let value = |slot: u32| values.get(slot as usize).copied().unwrap_or(0);
-        let places = quick.slots.iter().zip(&mut *kinds);
-        if constraint.hostname {
-            let counts = by_slot(index.counts(constraint.source), &mut quick.dense);
-            let mut most = 0;
-            for (slot, kind) in places {
-                let count = counts.get(*slot as usize).copied().unwrap_or(0);
-                most = most.max(count);
-                let digit = if value(*slot) == 0 {
-                    0
-                } else {
-                    1 + count.min(COUNTS - 1)
-                };
-                *kind = kind.wrapping_add(all.wrapping_mul(digit));
+        let mut rest = &mut kinds[..];
+        for part in quick.found.parts(values) {
+            let (some, others) = rest.split_at_mut(part.len());
+            rest = others;
+            if constraint.hostname {
+                for (value, kind) in part.iter().zip(some) {
+                    *kind = kind.wrapping_add(all.wrapping_mul(u32::from(*value != 0)));
+                }
+            } else {
+                for (value, kind) in part.iter().zip(some) {
+                    *kind = kind.wrapping_add(all.wrapping_mul(*value));
+                }
             }
-            blank(index.counts(constraint.source), &mut quick.dense);
+        }
+        if constraint.hostname {
+            let mut most = 0;
+            each_count(constraint, cache, &quick.found, |at, place, count| {
+                most = most.max(count);
+                if values[place as usize] != 0 {
+                    kinds[at] = kinds[at].wrapping_add(all.wrapping_mul(count));
+                }
+            });
             if most >= COUNTS {
                 return false;
-            }
-        } else {
-            for (slot, kind) in places {
-                *kind = kind.wrapping_add(all.wrapping_mul(value(*slot)));
             }
         }
         quick.digits.push((all, size));
@@ -243,7 +240,7 @@ fn spread_kinds(
     for (constraint, (stride, size)) in constraints.iter().zip(&quick.digits) {
         let digit = |kind: u32| kind / stride % size;
         let domains = if constraint.hostname {
-            quick.slots.len() as u32
+            quick.found.count
         } else {
             quick.table.clear();
             quick.table.resize(*size as usize, 0);
@@ -293,14 +290,14 @@ fn rate(raw: i64, least: i64, most: i64) -> (i32, u8) {
 }
 
 /// PodTopologySpread without nodes that are left out: each node, or each raw score, is rated.
-fn spreading(constraints: &[Spread], index: &Index, quick: &mut Quick, glance: &mut Glance) {
+fn spreading(constraints: &[Spread], cache: &Cache, quick: &mut Quick, glance: &mut Glance) {
     quick.sums.clear();
-    quick.sums.resize(quick.slots.len(), 0);
+    quick.sums.resize(quick.found.count as usize, 0);
     for constraint in constraints {
         if constraint.hostname {
-            by_node(constraint, index, quick);
+            by_node(constraint, cache, quick);
         } else {
-            by_value(constraint, index, quick);
+            by_value(constraint, &cache.index, quick);
         }
     }
     let (mut least, mut most) = (i64::MAX, i64::MIN);
@@ -323,56 +320,63 @@ fn spreading(constraints: &[Spread], index: &Index, quick: &mut Quick, glance: &
     }
 }
 
-/// Counts by slot, in a column or laid out in one.
-fn by_slot<'a>(counts: &'a Counts, dense: &'a mut Vec<u32>) -> &'a [u32] {
-    match counts {
+/// Visits the nodes that were found and have some of the pods of a constraint by node: as the how
+/// manieth each was found, its place, and how many pods it has.
+fn each_count(
+    constraint: &Spread,
+    cache: &Cache,
+    found: &Found,
+    mut visit: impl FnMut(usize, u32, u32),
+) {
+    let start = found.place(0);
+    match cache.index.counts(constraint.source) {
         Counts::Few(list) => {
-            let last = list.last().map_or(0, |(slot, _)| *slot as usize + 1);
-            if dense.len() < last {
-                dense.resize(last, 0);
-            }
             for (slot, count) in list {
-                dense[*slot as usize] = *count;
+                let place = cache.tree.place(*slot);
+                let at = place.and_then(|place| Some((found.index(place, start)?, place)));
+                if let Some((at, place)) = at {
+                    visit(at as usize, place, *count);
+                }
             }
-            dense
         }
-        Counts::Many(column) => column,
-    }
-}
-
-/// Takes what [`by_slot`] laid out away.
-fn blank(counts: &Counts, dense: &mut [u32]) {
-    if let Counts::Few(list) = counts {
-        for (slot, _) in list {
-            dense[*slot as usize] = 0;
+        Counts::Many(column) => {
+            for (at, (place, slot)) in found.with_places(cache.tree.slots()).enumerate() {
+                let count = column.get(*slot as usize).copied().unwrap_or(0);
+                if count > 0 {
+                    visit(at, place, count);
+                }
+            }
         }
     }
 }
 
 /// A constraint whose domains are the nodes.
-fn by_node(constraint: &Spread, index: &Index, quick: &mut Quick) {
-    let weight = spread::topology_weight(quick.slots.len() as u32);
+fn by_node(constraint: &Spread, cache: &Cache, quick: &mut Quick) {
+    let weight = spread::topology_weight(quick.found.count);
     let skew = i64::from(constraint.max_skew);
-    let (values, _) = index.values(constraint.column);
-    let labelled = |slot: u32| values.get(slot as usize).is_some_and(|value| *value != 0);
-    let counts = by_slot(index.counts(constraint.source), &mut quick.dense);
-    for (slot, sum) in quick.slots.iter().zip(&mut quick.sums) {
-        if labelled(*slot) {
-            let count = counts.get(*slot as usize).copied().unwrap_or(0);
-            *sum += spread::constraint_score(count.into(), weight, skew);
+    let values = cache.index.by_place(constraint.column);
+    let none = spread::constraint_score(0, weight, skew);
+    for (value, sum) in quick.found.of(values).zip(&mut quick.sums) {
+        if *value != 0 {
+            *sum += none;
         }
     }
-    blank(index.counts(constraint.source), &mut quick.dense);
+    let sums = &mut quick.sums;
+    each_count(constraint, cache, &quick.found, |at, place, count| {
+        if values[place as usize] != 0 {
+            sums[at] += spread::constraint_score(count.into(), weight, skew) - none;
+        }
+    });
 }
 
 /// A constraint whose domains are the values of a label.
 fn by_value(constraint: &Spread, index: &Index, quick: &mut Quick) {
-    let (values, different) = index.values(constraint.column);
-    let value = |slot: u32| values.get(slot as usize).copied().unwrap_or(0) as usize;
+    let values = index.by_place(constraint.column);
+    let different = index.different(constraint.column);
     quick.seen.clear();
     quick.seen.resize(different as usize + 1, false);
-    for slot in &quick.slots {
-        quick.seen[value(*slot)] = true;
+    for value in quick.found.of(values) {
+        quick.seen[*value as usize] = true;
     }
     let domains = quick.seen.iter().filter(|seen| **seen).count() as u32;
     let weight = spread::topology_weight(domains);
@@ -382,8 +386,8 @@ fn by_value(constraint: &Spread, index: &Index, quick: &mut Quick) {
         let count = constraint.count(index, value);
         spread::constraint_score(count.into(), weight, constraint.max_skew.into())
     }));
-    for (slot, sum) in quick.slots.iter().zip(&mut quick.sums) {
-        *sum += quick.table[value(*slot)];
+    for (value, sum) in quick.found.of(values).zip(&mut quick.sums) {
+        *sum += quick.table[*value as usize];
     }
 }
 

@@ -11,7 +11,7 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::PodId;
 use crate::store::log::Revision;
-use crate::store::paged::Paged;
+use crate::store::paged::{Paged, SMALL};
 
 /// Event objects kept. Upstream forgets them after an hour; this bounds the memory of a large run
 /// below that.
@@ -219,10 +219,8 @@ pub struct EventRow {
     heard: SimTime,
     /// Since when what is similar has been counted.
     since: SimTime,
-    /// When its source may tell a whole burst of its object again.
+    /// When its source may tell a whole burst of its object again: true of the source's latest.
     whole: SimTime,
-    /// The next in its chain.
-    next: Link,
 }
 
 /// Whether, of times `interval` apart, there is one after `heard` up to `now`.
@@ -261,6 +259,35 @@ impl EventRow {
 /// chain ends there, as what comes later in it is older.
 type Link = u32;
 
+/// A place of the ring, as chains are walked: small, so that a walk reads the event itself only where
+/// the tags agree.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    /// The event that is there.
+    number: Link,
+    /// The next in its chain.
+    next: Link,
+    tags: Tags,
+}
+
+/// Hashes of what a source remembers events by: events that differ in one are different, what agrees
+/// is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tags {
+    source: u32,
+    reason: u32,
+}
+
+impl Tags {
+    fn of(event: &NewEvent) -> Self {
+        let source = (event.name, event.pod, event.host, event.component);
+        Self {
+            source: FxBuildHasher.hash_one(source) as u32,
+            reason: FxBuildHasher.hash_one((event.reason, event.warning)) as u32,
+        }
+    }
+}
+
 /// Chains of the index: twice as many as events, so that most have one object's events or none.
 const CHAINS: u64 = 2 * EVENTS_MAX as u64;
 
@@ -268,8 +295,10 @@ const CHAINS: u64 = 2 * EVENTS_MAX as u64;
 #[derive(Clone, Debug, Default)]
 pub struct Events {
     rows: Paged<Option<EventRow>>,
+    /// By the same places.
+    entries: Paged<Entry, SMALL>,
     /// By a hash of the object, the latest of its events.
-    chains: Paged<Link>,
+    chains: Paged<Link, SMALL>,
     next: u32,
 }
 
@@ -291,6 +320,8 @@ pub struct Told {
 /// What a source remembers of an object when it tells the next event.
 #[derive(Default)]
 struct Memory {
+    /// The source's latest.
+    latest: Option<u32>,
     /// The same event.
     same: Option<u32>,
     /// The event that stands for the similar ones.
@@ -304,13 +335,20 @@ struct Memory {
 }
 
 impl Events {
-    fn memory(&self, event: &NewEvent) -> Memory {
+    fn memory(&self, event: &NewEvent, tags: Tags) -> Memory {
         let mut memory = Memory::default();
-        for (slot, row) in self.chain(chain_of(event)) {
+        for (slot, entry) in self.chain(chain_of(event)) {
+            let unmet = memory.latest.is_none() && entry.tags.source == tags.source;
+            if !unmet && entry.tags != tags {
+                continue;
+            }
+            let Some(row) = self.row(slot) else { continue };
             if !row.event.of_one_source(event) {
                 continue;
             }
-            memory.whole = memory.whole.max(row.whole);
+            if memory.latest.is_none() {
+                (memory.latest, memory.whole) = (Some(slot), row.whole);
+            }
             if !row.event.of_one_reason(event) {
                 continue;
             }
@@ -342,7 +380,8 @@ impl Events {
                 next: now,
             };
         }
-        let memory = self.memory(&event);
+        let tags = Tags::of(&event);
+        let memory = self.memory(&event, tags);
         let since = match memory.heard {
             Some((heard, since)) if now.since(heard) <= SIMILAR_TIME => since,
             _ => now,
@@ -359,19 +398,24 @@ impl Events {
         } else {
             memory.same
         };
-        let slot = match slot {
+        let (slot, latest) = match slot {
             Some(slot) => {
                 if let (true, Some(row)) = (combined && told, self.rows.get_mut(slot)) {
                     row.event.message = event.message;
                 }
-                slot
+                (slot, memory.latest.unwrap_or(slot))
             }
-            None => self.push(event, now),
+            None => {
+                let slot = self.push(event, tags, now);
+                (slot, slot)
+            }
         };
+        if let Some(row) = self.rows.get_mut(latest) {
+            row.whole = whole;
+        }
         if let Some(row) = self.rows.get_mut(slot) {
             row.heard = now;
             row.since = since;
-            row.whole = whole;
             row.untold = row.untold.saturating_add(count);
             if told {
                 row.tell(now, revision.bump());
@@ -387,16 +431,21 @@ impl Events {
     /// The second of a series is told at once, later ones when their count is written.
     /// Source: `staging/src/k8s.io/client-go/tools/events/event_broadcaster.go` (`recordToSink`).
     fn record_series(&mut self, event: NewEvent, now: SimTime, revision: &mut Revision) -> bool {
-        let mut chain = self.chain(chain_of(&event));
-        let open = chain.find(|(_, row)| {
-            row.event.of_one_source(&event)
-                && row.event.of_one_reason(&event)
-                && row.event.series == event.series
-                && !row.finished(now)
-        });
-        let open = open.map(|(slot, _)| slot);
-        drop(chain);
-        let slot = open.unwrap_or_else(|| self.push(event, now));
+        let tags = Tags::of(&event);
+        let is_open = |slot: &u32| {
+            self.row(*slot).is_some_and(|row| {
+                row.event.of_one_source(&event)
+                    && row.event.of_one_reason(&event)
+                    && row.event.series == event.series
+                    && !row.finished(now)
+            })
+        };
+        let open = self
+            .chain(chain_of(&event))
+            .filter(|(_, entry)| entry.tags == tags)
+            .map(|(slot, _)| slot)
+            .find(is_open);
+        let slot = open.unwrap_or_else(|| self.push(event, tags, now));
         let Some(row) = self.rows.get_mut(slot) else {
             return false;
         };
@@ -413,10 +462,12 @@ impl Events {
     }
 
     /// Makes room for an event of which nothing was told yet; its slot.
-    fn push(&mut self, event: NewEvent, now: SimTime) -> u32 {
+    fn push(&mut self, event: NewEvent, tags: Tags, now: SimTime) -> u32 {
         let slot = self.next % EVENTS_MAX;
+        let number = self.next + 1;
         let first = self.chains.get_mut(chain_of(&event));
-        let next = std::mem::replace(first, self.next + 1);
+        let next = std::mem::replace(first, number);
+        *self.entries.get_mut(slot) = Entry { number, next, tags };
         *self.rows.get_mut(slot) = Some(EventRow {
             event,
             first: now,
@@ -428,7 +479,6 @@ impl Events {
             heard: now,
             since: now,
             whole: now,
-            next,
         });
         self.next += 1;
         slot
@@ -438,21 +488,23 @@ impl Events {
         self.rows.get(slot).as_ref()
     }
 
-    /// The events of a chain with their slots.
-    fn chain(&self, chain: u32) -> impl Iterator<Item = (u32, &EventRow)> {
+    /// The events of a chain, latest first, with their slots.
+    fn chain(&self, chain: u32) -> impl Iterator<Item = (u32, Entry)> {
         let mut link = *self.chains.get(chain);
         std::iter::from_fn(move || {
-            let number = link.checked_sub(1)?;
-            let slot = number % EVENTS_MAX;
-            let row = self.row(slot).filter(|row| row.ordinal == number)?;
-            link = row.next;
-            Some((slot, row))
+            let slot = link.checked_sub(1)? % EVENTS_MAX;
+            let entry = *self.entries.get(slot);
+            let there = entry.number == link;
+            link = entry.next;
+            there.then_some((slot, entry))
         })
     }
 
     /// Bytes of events that `later`, a clone that went on, no longer shares.
     pub fn bytes_apart(&self, later: &Self) -> usize {
-        self.rows.bytes_apart(&later.rows) + self.chains.bytes_apart(&later.chains)
+        self.rows.bytes_apart(&later.rows)
+            + self.entries.bytes_apart(&later.entries)
+            + self.chains.bytes_apart(&later.chains)
     }
 
     /// Whether each event is in the chain of its object, once, and nothing else is: for soak runs.
@@ -461,11 +513,16 @@ impl Events {
         let kept = (self.next - first) as usize;
         let mut listed = vec![false; kept];
         (0..CHAINS as u32).all(|chain| {
-            self.chain(chain).all(|(slot, row)| {
+            self.chain(chain).all(|(slot, entry)| {
+                let Some(row) = self.row(slot) else {
+                    return false;
+                };
                 let place = row.ordinal.checked_sub(first);
                 let place = place.and_then(|place| listed.get_mut(place as usize));
                 let once = place.is_some_and(|listed| !std::mem::replace(listed, true));
-                once && slot == row.ordinal % EVENTS_MAX && chain == chain_of(&row.event)
+                once && entry.number == row.ordinal + 1
+                    && entry.tags == Tags::of(&row.event)
+                    && chain == chain_of(&row.event)
             })
         }) && listed.iter().all(|listed| *listed)
     }
