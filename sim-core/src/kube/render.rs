@@ -494,7 +494,14 @@ impl View<'_> {
         if let Some(series) = event.series {
             value.set("action", series.action.into());
             value.set("eventTime", row.first.rfc3339_micros().into());
-            value.set("reportingInstance", event.component.into());
+            // The process's name for itself ends in its host's.
+            let first = || self.store.nodes().find(|(_, node)| node.control);
+            let host = event.host.or_else(|| first().map(|(_, node)| node.name));
+            let host = host.map_or(String::new(), |host| {
+                format!("-{}", self.symbols.text(host))
+            });
+            let instance = format!("{}{host}", event.component);
+            value.set("reportingInstance", instance.into());
             if count > 1 {
                 value.set_path(&["series", "count"], Value::Int(count.into()));
                 value.set_path(

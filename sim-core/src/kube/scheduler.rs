@@ -371,7 +371,7 @@ fn record(
         reason,
         message,
         component: SCHEDULER_NAME,
-        host: None,
+        host: store.scheduler_host,
         container: None,
         pod: Some(Incarnation {
             id: pod,

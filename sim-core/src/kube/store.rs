@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
 use crate::base::sorted::{SortedMap, SortedSet};
+use crate::base::symbol::Symbol;
 use crate::base::table::Table;
 use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
@@ -114,6 +115,8 @@ pub struct Store {
     pub(super) commit_delay: SimDuration,
     /// By how many microseconds the controller manager's clock is ahead.
     pub(super) controllers_ahead: i64,
+    /// Where the scheduler leads; none: at the first control machine.
+    pub(super) scheduler_host: Option<Symbol>,
     /// Volumes that are attached to nodes: the nodes' `status.volumesAttached`.
     attached: SortedSet<(Arc<str>, NodeId)>,
 }

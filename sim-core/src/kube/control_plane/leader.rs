@@ -216,6 +216,9 @@ impl KubePlane {
 fn record_leader(part: Part, place: Option<MachineId>, turn: &mut Turn<'_, '_>) {
     let place = place.or(turn.ctx.machines.control_machines().first().copied());
     let row = place.and_then(|place| turn.ctx.machines.machine(place));
+    if part == Part::Scheduler {
+        turn.store.scheduler_host = row.map(|row| row.name);
+    }
     let host = row.map_or("podium", |row| turn.ctx.symbols.text(row.name));
     let since = turn.now().whole_seconds();
     let id = uid_text(uid(

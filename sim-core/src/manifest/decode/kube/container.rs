@@ -118,10 +118,23 @@ fn restart_rules(item: &Field<'_>, scribe: &Scribe) -> Vec<RestartRule> {
         let detail = "must specify restartPolicy when restart rules are used";
         fault::required(scribe, &item.get(scribe, "restartPolicy"), detail);
     }
+    let few = |field: &Field<'_>, count: usize, most: usize| {
+        if count > most {
+            let path = &field.path;
+            let text = format!("{path}: Too many: {count}: must have at most {most} items");
+            scribe.fault(explain::KUBERNETES_INVALID_VALUE, field, text, "");
+        }
+    };
+    few(&field, rules.len(), 20);
     let read = |rule: &Field<'_>, scribe: &Scribe| {
         let codes = rule.get(scribe, "exitCodes");
+        if !codes.exists() {
+            fault::required(scribe, &codes, "must be specified");
+        }
         let operators = [("In", false), ("NotIn", true)];
-        let list = codes.get(scribe, "values").items(scribe);
+        let values = codes.get(scribe, "values");
+        let list = values.items(scribe);
+        few(&values, list.len(), 255);
         RestartRule {
             others: fault::word(scribe, &codes.get(scribe, "operator"), &operators, false),
             codes: list
