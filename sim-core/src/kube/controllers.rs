@@ -355,6 +355,7 @@ impl Controllers {
                 self.pod_changed(change, pod, &row, turn);
             }
             Change::PodRemoved(pod, row) => {
+                self.taint_eviction.forget(pod, &row, turn);
                 self.pod_gc.pod_changed(pod, turn);
                 self.pod_changed(change, pod, &row, turn);
             }

@@ -7,6 +7,7 @@ use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::event::Event;
+use crate::kube::rows::pod::PodRow;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::events::Message;
 use crate::kube::template::tolerates;
@@ -106,20 +107,16 @@ impl TaintEviction {
         match verdict {
             Verdict::Stays => self.cancel(pod, turn),
             Verdict::Goes => {
-                self.timers.remove(&pod);
+                self.cancel(pod, turn);
                 evict(pod, None, turn);
             }
+            // A timer that runs is kept, whatever other taints come to the node or go: upstream
+            // compares its start with now, and that lies before. Source: as above
+            // (`processPodOnNode`).
+            Verdict::GoesAfter(_) if self.timers.contains_key(&pod) => {}
             Verdict::GoesAfter(seconds) => {
-                let now = turn.now();
-                let started = self.timers.get(&pod).map_or(now, |timer| timer.started);
+                let started = turn.now();
                 let ends = started + SimDuration::from_secs(seconds);
-                if self
-                    .timers
-                    .get(&pod)
-                    .is_some_and(|timer| timer.ends <= ends)
-                {
-                    return;
-                }
                 self.timers.insert(pod, Timer { started, ends });
                 turn.at(ends, Event::TolerationEnds(pod));
             }
@@ -127,23 +124,16 @@ impl TaintEviction {
     }
 
     fn cancel(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
-        if self.timers.remove(&pod).is_none() {
-            return;
+        if let Some(row) = turn.store.pod(pod).copied() {
+            self.forget(pod, &row, turn);
         }
-        let Some(object) = turn.pod_object(pod) else {
-            return;
-        };
-        let text = format!(
-            "Cancelling deletion of Pod {}/{}",
-            turn.ctx.symbols.text(object.namespace),
-            object.name.text(turn.ctx.symbols)
-        );
-        turn.normal(
-            object,
-            "taint-eviction-controller",
-            "TaintManagerEviction",
-            Message::Text(text.into()),
-        );
+    }
+
+    /// A pod's timer is stopped: it stays, goes at once, or is gone.
+    pub fn forget(&mut self, pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) {
+        if self.timers.remove(&pod).is_some() {
+            tell("Cancelling deletion of Pod", row, turn);
+        }
     }
 
     /// A timer fires, unless it was cancelled or replaced.
@@ -172,22 +162,26 @@ impl TaintEviction {
     }
 }
 
-fn evict(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
-    let now = turn.now();
-    let Some(object) = turn.pod_object(pod) else {
-        return;
-    };
-    let text = format!(
-        "Marking for deletion Pod {}/{}",
-        turn.ctx.symbols.text(object.namespace),
-        object.name.text(turn.ctx.symbols)
-    );
+/// An event about a pod by its name alone.
+fn tell(what: &str, row: &PodRow, turn: &mut Turn<'_, '_>) {
+    let namespace = turn.store.template(row.template).namespace;
+    let symbols = &turn.ctx.symbols;
+    let (space, name) = (symbols.text(namespace), row.name.text(symbols));
+    let message = Message::Text(format!("{what} {space}/{name}").into());
     turn.normal(
-        object,
+        ("Pod", namespace, row.name),
         "taint-eviction-controller",
         "TaintManagerEviction",
-        Message::Text(text.into()),
+        message,
     );
+}
+
+fn evict(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
+    let now = turn.now();
+    let Some(row) = turn.store.pod(pod).copied() else {
+        return;
+    };
+    tell("Marking for deletion Pod", &row, turn);
     // Tried five times within 50 ms, then given up. Source: `taint_eviction.go` (`deletePodHandler`).
     let user = "system:serviceaccount:kube-system:taint-eviction-controller";
     if super::admission::judge_delete(user, pod, turn).is_err() {
@@ -203,7 +197,7 @@ fn evict(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
         "kube.taint-eviction",
         "evict",
         "pod",
-        object.name,
+        row.name,
         Detail::None,
         rule,
     );
