@@ -106,7 +106,7 @@ fn schedule_look(id: WatchedId, unix: i64, turn: &mut Turn<'_, '_>) {
 }
 
 impl Pass {
-    fn new(id: WatchedId, turn: &Turn<'_, '_>) -> Option<Self> {
+    fn new(id: WatchedId, turn: &mut Turn<'_, '_>) -> Option<Self> {
         let row = turn.store.watched(id)?;
         let document = turn.store.watched_document(id)?;
         let children = turn
@@ -130,7 +130,7 @@ impl Pass {
         let value = &document.value;
         let active = read::list(value, &["status", "active"])
             .iter()
-            .filter_map(|job| turn.ctx.symbols.get(read::text(job, &["name"])))
+            .map(|job| turn.ctx.symbols.intern(read::text(job, &["name"])))
             .collect();
         let written = read::unix_seconds(read::text(value, &["metadata", "creationTimestamp"]));
         let created = written.unwrap_or_else(|| unix(document.created));

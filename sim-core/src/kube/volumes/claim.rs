@@ -58,7 +58,7 @@ pub struct Claim {
     /// Its name.
     pub name: Arc<str>,
     /// Bytes asked for.
-    pub bytes: i64,
+    pub bytes: i128,
     /// Modes asked for.
     pub modes: Vec<AccessMode>,
     /// Its class; empty: none.
@@ -85,7 +85,7 @@ pub struct PersistentVolume {
     /// Its name.
     pub name: Arc<str>,
     /// Its size in bytes.
-    pub bytes: i64,
+    pub bytes: i128,
     /// What it allows.
     pub modes: Vec<AccessMode>,
     /// Its class; empty: none.
@@ -302,12 +302,16 @@ pub fn persistent_volume(name: &str, value: &Value, deleting: bool) -> Persisten
     }
 }
 
-fn bytes(value: &Value, path: &[&str]) -> i64 {
+/// Bytes, rounded up; volumes may be larger than what 64 bits count.
+fn bytes(value: &Value, path: &[&str]) -> i128 {
     value
         .path(path)
         .and_then(|amount| match amount.as_i64() {
-            Some(number) => Some(number),
-            None => Quantity::parse(amount.as_str()?).ok().map(|it| it.value()),
+            Some(number) => Some(number.into()),
+            None => {
+                let amount = Quantity::parse(amount.as_str()?).ok()?;
+                Some((amount.nano_value() + 999_999_999) / 1_000_000_000)
+            }
         })
         .unwrap_or(0)
 }
