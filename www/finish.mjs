@@ -4,7 +4,8 @@
 // 2. Minifies the generated glue in release builds.
 // 3. Divides the worker in release builds, so that the first screen waits for a part of it only, and
 //    playing for a second.
-// 4. Lets trunk's own reload script through the security policy, only where it is present.
+// 4. Orders the application's functions in release builds, as the division does the worker's.
+// 5. Lets trunk's own reload script through the security policy, only where it is present.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -25,7 +26,10 @@ const release = process.env.TRUNK_PROFILE === "release";
 const page = join(staging, "index.html");
 let html = await readFile(page, "utf8");
 
-if (release) await divideWorker();
+if (release) {
+  await divideWorker();
+  await reorderApp(html);
+}
 html = await nameWorker(html);
 html = await nameEditor(html);
 html = await sizeOfWasm(html);
@@ -38,6 +42,12 @@ const served = html.includes("{{__TRUNK_ADDRESS__}}");
 if (!served) html = setMeta(html, "service-worker", "./service-worker.js");
 await writeFile(page, html);
 if (!served) await listFiles(html);
+
+async function reorderApp(html) {
+  const { reordered } = await import("./split.mjs");
+  const path = join(staging, basename(appModule(html, /data-wasm="([^"]+)"/)));
+  await writeFile(path, reordered(await readFile(path)));
+}
 
 async function divideWorker() {
   // Only release builds need the library that reads and writes WebAssembly.

@@ -12,6 +12,7 @@
 // `#[inline(never)]` in the core keeps the compiler from putting it back.
 
 import binaryen from "./editor/node_modules/binaryen/index.js";
+import { inOrder } from "./order.mjs";
 
 const { Features } = binaryen;
 // What the build allows wasm-opt (www/index.html).
@@ -40,6 +41,14 @@ function small(module) {
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
   module.optimize();
+  inOrder(module, binaryen);
+  return write(module);
+}
+
+/** A module that is not divided, in an order that compresses well. */
+export function reordered(bytes) {
+  const module = read(bytes);
+  inOrder(module, binaryen);
   return write(module);
 }
 
