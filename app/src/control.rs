@@ -92,6 +92,8 @@ struct Inner {
     looking: Cell<Looking>,
     /// Tells the experiment in this tab from those before it and in other tabs.
     work: Cell<u64>,
+    /// Whether the reader has acted on it: until then it may be a stranger's, which is not kept.
+    touched: Cell<bool>,
     /// Takes a snapshot of it when typing pauses.
     snapshot: RefCell<Option<Timeout>>,
 }
@@ -202,6 +204,7 @@ impl Control {
             branches: Cell::new((0, 0)),
             looking: Cell::new(Looking::No),
             work: Cell::new(dom::date_ms()),
+            touched: Cell::default(),
             snapshot: RefCell::default(),
         }))
     }
@@ -264,6 +267,7 @@ impl Control {
 
     /// Another experiment comes: what is under inspection, or was to be, is of the last one.
     fn leave(&self) {
+        self.0.touched.set(false);
         self.0.to_inspect.take();
         self.0.inspecting.take();
         dom::dialog("inspector", false);
@@ -539,6 +543,13 @@ impl Control {
         self.start(project);
     }
 
+    /// Keeps what the reader has acted on: a fault that was caused has become a line of its script.
+    pub fn keep_touched(&self, project: &Project) {
+        if self.0.touched.get() {
+            self.keep(project);
+        }
+    }
+
     fn keep(&self, project: &Project) {
         if self.0.start.keeps {
             let kept = sessions::keep(project);
@@ -622,7 +633,7 @@ impl Control {
         self.act(Action::Explain(why.clone()));
         self.watch(why);
         if dom::element("panel-why").is_some() {
-            dom::set_root("data-panel", Some("why"));
+            dom::panel("why");
         }
     }
 }

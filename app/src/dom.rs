@@ -243,6 +243,26 @@ pub fn set_root(name: &str, value: Option<&str>) {
     }
 }
 
+/// An attribute of `<html>`.
+#[must_use]
+pub fn root(name: &str) -> Option<String> {
+    gloo::utils::document()
+        .document_element()?
+        .get_attribute(name)
+}
+
+/// Shows a panel: alone where the screen is narrow, else where it is.
+pub fn panel(name: &str) {
+    set_root("data-panel", Some(name));
+    if media("(max-width: 719.9px)") {
+        gloo::utils::window().scroll_to_with_x_and_y(0.0, 0.0);
+    } else if let Some(panel) =
+        element(&format!("panel-{name}")).filter(|_| media("(max-width: 1099.9px)"))
+    {
+        panel.scroll_into_view_with_bool(false);
+    }
+}
+
 /// Puts the focus on the element with this `id`.
 pub fn focus(id: &str) {
     if let Some(element) = element(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {

@@ -13,8 +13,9 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::dom;
+use crate::meanings;
 use crate::model::{Checked, Reveal};
-use crate::text::Text;
+use crate::text::{Language, Text};
 
 /// The handle of a mounted editor, with what its callbacks live in.
 struct Mounted {
@@ -22,6 +23,7 @@ struct Mounted {
     _on_change: Closure<dyn FnMut(JsValue, JsValue)>,
     _complete: Asker,
     _hover: Asker,
+    _check: Asker,
 }
 
 /// Answers the editor's questions: (text, offset) to a promise.
@@ -59,12 +61,30 @@ fn read_words(answer: Answer) -> JsValue {
         .map(|word| {
             JsValue::from(record(&[
                 ("label", word.label.as_str().into()),
-                ("detail", word.detail.as_str().into()),
+                ("detail", said(&word.detail).as_str().into()),
                 ("apply", word.text.as_str().into()),
             ]))
         })
         .collect();
     record(&[("from", from.into()), ("options", options.into())]).into()
+}
+
+/// What the engine says of a word, in the page's language where it is Podium's own.
+fn said(text: &str) -> String {
+    let is_chinese = dom::root("lang").as_deref() == Some(Language::Chinese.html());
+    let chinese = is_chinese.then(|| meanings::chinese(text)).flatten();
+    chinese.unwrap_or_else(|| text.to_owned())
+}
+
+fn read_found(answer: Answer) -> JsValue {
+    let Answer::Found(found) = answer else {
+        return JsValue::NULL;
+    };
+    entries(&found).into()
+}
+
+fn entries(found: &[Diagnostic]) -> Array {
+    found.iter().map(entry).collect()
 }
 
 fn read_meaning(answer: Answer) -> JsValue {
@@ -74,7 +94,7 @@ fn read_meaning(answer: Answer) -> JsValue {
     record(&[
         ("from", from.into()),
         ("to", to.into()),
-        ("text", text.as_str().into()),
+        ("text", said(&text).as_str().into()),
     ])
     .into()
 }
@@ -100,8 +120,7 @@ impl Mounted {
         let Some(revision) = self.call("revision", &[]) else {
             return;
         };
-        let found: Array = diagnostics.iter().map(entry).collect();
-        self.call("setDiagnostics", &[revision, found.into()]);
+        self.call("setDiagnostics", &[revision, entries(diagnostics).into()]);
     }
 }
 
@@ -188,6 +207,8 @@ async fn mount(
         |file, offset| Query::Hover { file, offset },
         read_meaning,
     );
+    let check = asker(&control, &name, |file, _| Query::Check(file), read_found);
+    let markdown = name.ends_with(".md");
     let on_change = Closure::new(move |_revision: JsValue, text: JsValue| {
         let text = text.as_string().unwrap_or_default();
         control.edit(File {
@@ -198,11 +219,13 @@ async fn mount(
     let options = record(&[
         ("doc", text.into()),
         ("label", label.into()),
+        ("markdown", markdown.into()),
         ("describedBy", "editor-hint".into()),
         ("fixLabel", fix_label.into()),
         ("onChange", on_change.as_ref().clone()),
         ("complete", complete.as_ref().clone()),
         ("hover", hover.as_ref().clone()),
+        ("check", check.as_ref().clone()),
     ]);
     let handle = mount.call2(&JsValue::UNDEFINED, &element, &options).ok()?;
     Some(Mounted {
@@ -210,6 +233,7 @@ async fn mount(
         _on_change: on_change,
         _complete: complete,
         _hover: hover,
+        _check: check,
     })
 }
 

@@ -12,6 +12,12 @@ pub fn clock(us: u64) -> String {
     format!("{minutes}:{second:02}.{tenth}")
 }
 
+/// A text whose arrows are one letter, which no line is broken within.
+#[must_use]
+pub fn arrows(text: &str) -> String {
+    text.replace("->", "→")
+}
+
 /// A span: `5 ms`, `0.25 s`, `41.2 s`, `6 min 32 s`.
 #[must_use]
 pub fn span(us: u64) -> String {

@@ -19,6 +19,7 @@ pub mod gallery;
 pub mod permalink;
 pub mod sessions;
 pub mod export;
+pub mod meanings;
 pub mod mechanism;
 pub mod screen;
 pub mod links;

@@ -184,6 +184,10 @@ pub fn Page() -> Html {
             move || drop(listeners)
         });
     }
+    use_effect_with(shared.script_generation, {
+        let (control, project) = (control.clone(), shared.project.clone());
+        move |_| control.keep_touched(&project)
+    });
     use_effect_with((*language, *theme), |(language, theme)| {
         dom::set_root("lang", Some(language.html()));
         dom::set_root(
@@ -293,7 +297,7 @@ pub fn Page() -> Html {
             <Gallery {t} control={control.clone()} />
             <Inspector {t} control={control.clone()} inspected={shared.inspected.clone()} parts={shown.anatomy.clone()} />
             <WhyGraph {t} control={control.clone()} causes={shared.causes.clone()} />
-            <Compare {t} control={control.clone()} branches={shown.clock.branches.len() as u32} compared={shared.compared.clone()} />
+            <Compare {t} control={control.clone()} branches={shown.clock.branches.clone()} compared={shared.compared.clone()} />
             <Palette {t} control={control.clone()} worlds={shown.worlds.clone()} {workers} />
             <Help {t} letters={*letters} {on_letters} keys={(*own_keys).clone()} {on_keys} plain={*plain} {on_plain} silent={*silent} {on_silent} />
             <Live {t} worlds={shown.worlds.clone()} silent={*silent} />
@@ -367,7 +371,7 @@ fn notices(t: Text, control: &Control, model: &Model) -> Html {
 /// The phone's bar: one panel at a time.
 fn bottom_bar(t: Text) -> Html {
     let panel = |name: &'static str, shown: &'static str| {
-        html! { <button type="button" data-testid={format!("panel-{name}")} data-for={name} onclick={move |_| dom::set_root("data-panel", Some(name))}>{ shown }</button> }
+        html! { <button type="button" data-testid={format!("panel-{name}")} data-for={name} onclick={move |_| dom::panel(name)}>{ shown }</button> }
     };
     html! {
         <nav class="bottom-bar" aria-label={t.nav_panels()}>

@@ -31,7 +31,9 @@ use crate::console::open::{Experiment, open};
 use crate::console::{Session, sim};
 use crate::engine::command::{Command, FaultSpec};
 use crate::engine::lab::Input;
-use crate::protocol::{DENSITY_CELLS, Deed, FAULTS, File, Frame, Project, Reply, Request, View};
+use crate::protocol::{
+    DENSITY_CELLS, Deed, Diagnostic, File, Frame, Project, Reply, Request, View,
+};
 
 use record::Record;
 
@@ -410,11 +412,7 @@ impl EngineHost {
     #[inline(never)]
     fn edit(&mut self, revision: u32, file: File) -> Reply {
         let name = file.name.clone();
-        if name == FAULTS {
-            self.project.faults = file.text.split('\n').map(str::to_owned).collect();
-        } else {
-            rerun::put(&mut self.project, file);
-        }
+        rerun::put(&mut self.project, file);
         let opened = match check::experiment(&self.project).and_then(|experiment| open(&experiment))
         {
             Ok(opened) => opened,
@@ -461,6 +459,19 @@ impl EngineHost {
             restarted: false,
             changes: changes::since(&before, &self.session),
         }
+    }
+
+    /// What an edit that put this text into the project would find in it.
+    fn check(&self, file: File) -> Vec<Diagnostic> {
+        let (name, mut project) = (file.name.clone(), self.project.clone());
+        rerun::put(&mut project, file);
+        let opened = check::experiment(&project).and_then(|experiment| open(&experiment));
+        let mut found = match opened {
+            Ok(opened) => check::diagnostics(&opened),
+            Err(message) => check::refused(&project, message),
+        };
+        found.retain(|found| found.file == name);
+        found
     }
 
     /// Runs the deploy lines that name the file, or all of them if none does. A line that fails

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 
 /// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
 pub const DENSE_MACHINES: usize = 200;
@@ -153,6 +153,8 @@ pub enum Query {
         /// Offset in UTF-16 units.
         offset: u32,
     },
+    /// What is wrong with a file as it is being written, without running it.
+    Check(File),
     /// Everything that the tools tell about an object.
     Inspect {
         /// World.
@@ -206,6 +208,8 @@ pub enum Answer {
         /// In words.
         text: String,
     },
+    /// What was found in a file.
+    Found(Vec<Diagnostic>),
     /// What the tools print.
     Sheets(Vec<Sheet>),
     /// What a console line prints.

@@ -161,7 +161,13 @@ export async function seek(page, t) {
 /** Begins another experiment from pasted text, without faults; `fields` fills others of the dialog. */
 export async function start(page, text, fields = {}) {
   await page.getByTestId("experiment-open").click();
-  for (const [name, value] of Object.entries({ paste: text, faults: "", ...fields })) await page.getByTestId(`experiment-${name}`).fill(value);
+  for (const [name, value] of Object.entries({ paste: text, faults: "", ...fields })) {
+    // At once: Playwright's own way takes 20 seconds for 2,000 lines.
+    await page.getByTestId(`experiment-${name}`).evaluate((field, value) => {
+      field.value = value;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }, value);
+  }
   await page.getByTestId("experiment-start").click();
 }
 

@@ -254,3 +254,14 @@ test("the session comes back after a reload", async () => {
   await page.waitForFunction(() => document.querySelector(".cm-content")?.textContent.includes("replicas: 4"));
   await close();
 });
+
+test("a fault caused by a button is kept at once", async () => {
+  const { page, close } = await open({ path: "?seed=42&speed=0" });
+  await page.waitForFunction(() => window.__playground?.ready);
+  await page.getByTestId("fault-registry-down").click();
+  await page.locator(".fault-list li", { hasText: "registry-down" }).first().waitFor();
+  await page.reload();
+  await page.getByTestId("restored").waitFor();
+  await page.locator(".fault-list li", { hasText: "registry-down" }).first().waitFor();
+  await close();
+});

@@ -294,6 +294,31 @@ test("a click on a chart goes there, a drag chooses a stretch, and there is a ta
   await close();
 });
 
+test("a long table of a chart is turned page by page", async () => {
+  const { page, problems, close } = await frozen(5);
+  const web = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 2\n  selector:\n    matchLabels: {app: web}\n  template:\n    metadata:\n      labels: {app: web}\n    spec:\n      containers:\n        - {name: web, image: nginx}\n";
+  const faults = Array.from({ length: 80 }, (_, number) => `pod-kill of:web at ${20 + 10 * number}s`).join("\n");
+  await start(page, web, { faults });
+  await page.getByTestId("plane-swarm").waitFor({ state: "detached" });
+  await seek(page, 880);
+  await page.getByTestId("chart-as-table").click();
+  const rows = page.locator("[data-testid=chart-table] tbody tr");
+  const told = page.locator(".charts .pages [role=status]");
+  const [previous, next] = ["previous", "next"].map((word) => page.getByTestId(`chart-table-${word}`));
+  assert.equal(await rows.count(), 120);
+  assert.ok((await previous.isDisabled()) && !(await next.isDisabled()));
+  const first = await rows.first().textContent();
+  await next.click();
+  await page.waitForFunction(() => /^Rows 121 /.test(document.querySelector(".charts .pages [role=status]").textContent));
+  const all = Number(/ of (\d+)/.exec(await told.textContent())[1]);
+  assert.ok(all > 120 && (await rows.count()) === Math.min(120, all - 120), `${all} rows`);
+  assert.notEqual(await rows.first().textContent(), first);
+  await previous.click();
+  await page.waitForFunction((first) => document.querySelector("[data-testid=chart-table] tbody tr").textContent === first, first);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
 test("the sheet of keys shows what is written on the reader's own keyboard", async () => {
   const { page, context, close } = await frozen(30);
   await context.addInitScript(() => {

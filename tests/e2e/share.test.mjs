@@ -253,6 +253,16 @@ test("a phone shows one panel at a time", async () => {
   await page.getByTestId("panel-edit").click();
   assert.ok(await page.locator(".editor-panel").isVisible());
   assert.equal(await page.locator(".planes").isVisible(), false);
+  // What is wrong with a long text stands below it, in reach; another panel is shown from its top.
+  const below = await page.evaluate(() => document.querySelector(".problems").getBoundingClientRect().bottom + scrollY);
+  assert.ok(below < 844 * 1.2, `problems end at ${below} pixels`);
+  await page.getByTestId("panel-watch").click();
+  await page.evaluate(() => scrollTo(0, 1_000));
+  await page.getByTestId("panel-console").click();
+  assert.equal(await page.evaluate(() => scrollY), 0);
+  // The bars at the bottom leave no gap between them.
+  const gap = await page.evaluate(() => document.querySelector(".bottom-bar").getBoundingClientRect().top - document.querySelector(".timeline").getBoundingClientRect().bottom);
+  assert.ok(gap <= 0.5, `${gap} pixels`);
   await close();
 });
 
@@ -269,6 +279,11 @@ test("nothing is wider than the screen, down to 320 pixels, nor than its dialog"
     const clipped = await page.evaluate(() => [...document.querySelectorAll("button, .plane-head, .machine-head")]
       .filter((element) => element.offsetParent && getComputedStyle(element).overflow === "visible" && element.scrollWidth > element.clientWidth + 1).map((element) => element.textContent));
     assert.deepEqual(clipped, [], what);
+    for (const look of ["services", "loops", "table", "machines"]) {
+      await page.getByTestId(`look-${look}`).click();
+      await page.waitForFunction((look) => document.querySelector(`[data-testid=look-${look}]`).ariaPressed === "true", look);
+      assert.ok((await fits("html")) <= 0, `${look}, ${what}`);
+    }
     for (const id of ["share", "gallery", "help", "experiment"]) {
       await page.getByTestId(`${id}-open`).click();
       assert.ok((await fits(`#${id}`)) <= 0, `${id}, ${what}`);

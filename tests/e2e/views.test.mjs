@@ -95,6 +95,9 @@ test("a branch shows the old future as a ghost, and two branches are compared", 
   const differing = page.locator("#compare tr.differs");
   assert.ok((await differing.count()) > 0);
   assert.match(await differing.first().textContent(), /≠/);
+  // What differs is in sight, and branches have the names that the time line gives them.
+  assert.equal(await page.locator("#compare tbody tr").first().getAttribute("class"), "differs");
+  assert.deepEqual(await page.locator("[data-testid=compare-0] option").allTextContents(), await page.locator("[data-testid=branch] option").allTextContents());
   await page.getByTestId("compare-0").selectOption("1");
   await page.getByText("Both branches end the same.").waitFor();
   assert.deepEqual(problems, []);
@@ -170,6 +173,49 @@ test("what belongs together lights up, in the editor too", async () => {
   assert.ok(lines.some((line) => /name: poll/.test(line)), JSON.stringify(lines));
   await page.locator("h1").hover();
   await page.waitForFunction(() => !document.querySelector(".lit, .cm-lit"));
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("the gallery is searched by words, and Enter leads to what was found", async () => {
+  const { page, problems, close } = await open({ path: "?test=1" });
+  await page.waitForFunction(() => window.__playground?.ready);
+  await page.getByTestId("gallery-open").click();
+  const cards = page.locator(".card");
+  const all = await cards.count();
+  await page.getByTestId("gallery-filter").fill("zone lost");
+  await page.waitForFunction((all) => document.querySelectorAll(".card").length < all, all);
+  assert.ok((await cards.locator("h3").allTextContents()).includes("A whole zone is lost. Why are its pods moved one machine at a time?"));
+  await page.keyboard.press("Enter");
+  assert.match(await page.evaluate(() => document.activeElement.dataset.testid), /^gallery-.*md$/);
+  await page.getByTestId("gallery-filter").fill("nothing has these words");
+  await page.locator("#gallery [role=status]").waitFor();
+  assert.equal(await cards.count(), 0);
+  await page.getByTestId("gallery-filter").fill("");
+  await page.waitForFunction((all) => document.querySelectorAll(".card").length === all, all);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("a scenario is shown as Markdown with YAML in it", async () => {
+  const { page, problems, close } = await open({ path: "?test=1" });
+  await page.waitForFunction(() => window.__playground?.ready);
+  await page.getByTestId("gallery-open").click();
+  await page.getByTestId("gallery-zone-outage.md").click();
+  const shown = () => page.evaluate(() => {
+    const lines = [...document.querySelectorAll(".editor:not([hidden]) .cm-line")];
+    const of = (start) => {
+      const line = lines.find((line) => line.textContent.startsWith(start));
+      const part = line?.querySelector("span") ?? line;
+      const { color, fontWeight } = part ? getComputedStyle(part) : {};
+      return [part?.textContent, color, fontWeight];
+    };
+    return { heading: of("# A zone"), prose: of("Three zones"), key: of("apiVersion"), fence: of("```yaml") };
+  });
+  await page.locator(".editor:not([hidden]) .cm-line", { hasText: "apiVersion" }).waitFor();
+  const { heading, prose, key, fence } = await shown();
+  assert.deepEqual([heading[2], key[0], prose[2]], ["700", "apiVersion", "400"]);
+  assert.equal(new Set([prose[1], key[1], fence[1]]).size, 3, JSON.stringify({ prose, key, fence }));
   assert.deepEqual(problems, []);
   await close();
 });

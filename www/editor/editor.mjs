@@ -13,9 +13,13 @@ import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Annotation, ChangeSet, Compartment, EditorState, StateEffect, StateField, Text, Transaction } from "@codemirror/state";
 import { Decoration, drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers, showTooltip } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { markdown } from "./markdown.mjs";
 import { CHINESE } from "./phrases.mjs";
 
 const TYPING_PAUSE_MS = 150;
+
+// Shortest pause after which what is being typed is looked at, before it counts.
+const LOOK_PAUSE_MS = 40;
 
 const BREAK = Text.of(["", ""]);
 
@@ -39,6 +43,8 @@ const colours = syntaxHighlighting(
     { tag: [tags.string, tags.content], color: "var(--syntax-string, var(--text))" },
     { tag: [tags.number, tags.bool, tags.null, tags.atom], color: "var(--syntax-literal, var(--text))", fontWeight: "600" },
     { tag: [tags.comment, tags.lineComment], color: "var(--muted)", fontStyle: "italic" },
+    { tag: [tags.heading, tags.strong], fontWeight: "700" },
+    { tag: [tags.monospace, tags.link], color: "var(--syntax-literal, var(--text))" },
     { tag: [tags.meta, tags.separator, tags.punctuation, tags.labelName, tags.typeName], color: "var(--muted)" },
   ]),
 );
@@ -70,12 +76,16 @@ const theme = EditorView.theme({
 //   onChange    (revision, text), once typing pauses
 //   complete    async (text, offset) -> null | { from, options: [{ label, detail, apply }] }
 //   hover       async (text, offset) -> null | { from, to, text }
+//   check       async (text) -> null | what setDiagnostics takes
+//   markdown    whether the text is Markdown with YAML in it
 //   fixLabel    word for the button that mends a problem
 //   meaning     heading of what `hover` tells
 //   number      name of the slider of a number, before the field's own
 export function mount(element, options) {
   let revision = 1;
   let pause = 0;
+  let look = 0;
+  let lookTook = 0;
   let tabIndents = false;
   let { fixLabel = "Fix", meaning = "", number = "" } = options;
   const words = new Compartment();
@@ -83,9 +93,18 @@ export function mount(element, options) {
 
   const report = () => {
     clearTimeout(pause);
+    clearTimeout(look);
     pause = 0;
+    lookTook /= 2;
     known = view.state.doc;
     options.onChange?.(revision, view.state.doc.toString());
+  };
+  // What is wrong is shown before typing pauses, unless looking takes so long that it would be late.
+  const lookAt = async () => {
+    const [asked, begun] = [revision, performance.now()];
+    const found = await options.check(view.state.doc.toString(), 0);
+    lookTook = performance.now() - begun;
+    if (found && asked === revision) show(found);
   };
   const changed = EditorView.updateListener.of((update) => {
     if (!update.docChanged) return;
@@ -94,6 +113,8 @@ export function mount(element, options) {
     tabIndents = true;
     clearTimeout(pause);
     pause = setTimeout(report, TYPING_PAUSE_MS);
+    clearTimeout(look);
+    if (options.check) look = setTimeout(lookAt, Math.max(LOOK_PAUSE_MS, lookTook / 2));
   });
   // Tab walks on through the page until somebody works in the text, by click or by typing; Escape
   // gives it back to the page.
@@ -123,7 +144,7 @@ export function mount(element, options) {
     state: EditorState.create({
       doc: options.doc,
       extensions: [
-        tab, tabByFocus, changed, lit, theme, colours, yaml(), indentUnit.of("  "), EditorState.tabSize.of(2),
+        tab, tabByFocus, changed, lit, theme, colours, options.markdown ? markdown() : yaml(), indentUnit.of("  "), EditorState.tabSize.of(2),
         lineNumbers(), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(),
         drawSelection(), history(), foldGutter(), lintGutter(), indentOnInput(), bracketMatching(),
         closeBrackets(), highlightSelectionMatches(), EditorView.lineWrapping,
@@ -142,6 +163,19 @@ export function mount(element, options) {
   const take = (change) => {
     if (change) view.dispatch({ changes: change, annotations: [fromPage.of(true), Transaction.addToHistory.of(true)] });
     return revision;
+  };
+
+  const show = (found) => {
+    const length = view.state.doc.length;
+    const shown = found.map(({ from, to, severity, code, message, help, fix }) => ({
+      from: Math.min(from, length),
+      to: Math.min(Math.max(to, from), length),
+      severity,
+      message: help ? `${code} ${message} ${help}` : `${code} ${message}`,
+      renderMessage: () => diagnosticElement(SIGNS[severity], code, message, help),
+      actions: fix ? [{ name: fixLabel, apply: (view) => mend(view, fix) }] : [],
+    }));
+    view.dispatch(setDiagnostics(view.state, shown));
   };
 
   // Lines that name what is pointed at elsewhere on the page: the root element says its name.
@@ -189,6 +223,7 @@ export function mount(element, options) {
     // back. Returns the revision.
     setDoc(text) {
       clearTimeout(pause);
+      clearTimeout(look);
       pause = 0;
       known = view.state.toText(text);
       return take(difference(view.state.doc, known));
@@ -206,16 +241,7 @@ export function mount(element, options) {
     // with severity error, warning or info. Returns false when the text has moved on since.
     setDiagnostics(of, found) {
       if (of !== revision) return false;
-      const length = view.state.doc.length;
-      const shown = found.map(({ from, to, severity, code, message, help, fix }) => ({
-        from: Math.min(from, length),
-        to: Math.min(Math.max(to, from), length),
-        severity,
-        message: help ? `${code} ${message} ${help}` : `${code} ${message}`,
-        renderMessage: () => diagnosticElement(SIGNS[severity], code, message, help),
-        actions: fix ? [{ name: fixLabel, apply: (view) => mend(view, fix) }] : [],
-      }));
-      view.dispatch(setDiagnostics(view.state, shown));
+      show(found);
       return true;
     },
     // Moves the cursor to `offset` and shows it: "go to the problem".
@@ -237,6 +263,7 @@ export function mount(element, options) {
       watcher.disconnect();
       sizes.disconnect();
       clearTimeout(pause);
+      clearTimeout(look);
       view.destroy();
     },
   };
@@ -325,9 +352,9 @@ function diagnosticElement(sign, code, message, help) {
 // What a word that is offered is, as the tools' own documentation has it.
 const detailElement = ({ said }) => (said ? english(textElement("span", "cm-completionDetail", said)) : null);
 
-// The real tools speak English, whatever the page's language.
+// The real tools speak English, whatever the page's language; Podium's own words are Chinese there.
 function english(element) {
-  element.lang = "en";
+  if (!/\p{Script=Han}/u.test(element.textContent)) element.lang = "en";
   return element;
 }
 

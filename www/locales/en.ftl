@@ -23,7 +23,7 @@ example-blank = Blank
 example-own = Your files
 language = Language
 theme = Theme
-theme-auto = Automatic
+theme-auto = Auto
 theme-light = Light
 theme-dark = Dark
 help = Help
@@ -519,7 +519,6 @@ cause-graph-hint = The way that led here is marked; beside it is what else came 
 ## Branches
 compare = Compare
 compare-title = Two branches compared
-compare-branch = Branch { $number }
 compare-end = at { $time }
 compare-same = Both branches end the same.
 compare-different = { $count ->

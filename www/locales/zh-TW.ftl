@@ -504,7 +504,6 @@ cause-graph-hint = 走到這裡的路徑有標記，旁邊是每個事件的其�
 ## 分支
 compare = 比較
 compare-title = 兩個分支的比較
-compare-branch = 分支 { $number }
 compare-end = 到 { $time }
 compare-same = 兩個分支的結果相同。
 compare-different = { $count ->

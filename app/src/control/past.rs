@@ -126,6 +126,7 @@ impl Control {
     /// The same of several that are one act.
     pub(super) fn perform_all(&self, requests: &[Request]) {
         self.remember();
+        self.0.touched.set(true);
         for request in requests {
             self.send(request);
         }

@@ -19,8 +19,8 @@ pub struct CompareProps {
     pub t: Text,
     /// The page's hands.
     pub control: Control,
-    /// Number of branches.
-    pub branches: u32,
+    /// Names of the branches.
+    pub branches: Vec<String>,
     /// The two outcomes.
     pub compared: Rc<Vec<Outcome>>,
 }
@@ -50,9 +50,9 @@ pub fn Compare(props: &CompareProps) -> Html {
             }
         });
         html! {
-            <select aria-label={t.compare_branch(chosen)} onchange={on_change} data-testid={format!("compare-{side}")}>
-                { for (0..props.branches).map(|branch| html! { <option value={branch.to_string()} selected={branch == chosen}>{ t.compare_branch(branch) }</option> }) }
-            </select>
+            <label>{ t.branch() }{ " " }<select onchange={on_change} data-testid={format!("compare-{side}")}>
+                { for props.branches.iter().enumerate().map(|(branch, name)| html! { <option value={branch.to_string()} selected={branch == chosen as usize}>{ name }</option> }) }
+            </select></label>
         }
     };
     html! {
@@ -70,7 +70,8 @@ pub fn Compare(props: &CompareProps) -> Html {
 
 fn table(t: Text, one: &Outcome, two: &Outcome, chooser: &dyn Fn(usize) -> Html) -> Html {
     let rows = rows(t, one, two);
-    let different = rows.iter().filter(|(_, one, two)| one != two).count();
+    let (rows, same): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|(_, one, two)| one != two);
+    let different = rows.len();
     html! {
         <>
         <p data-testid="compare-summary"><b>{ if different == 0 { t.compare_same().to_owned() } else { t.compare_different(different as u64) } }</b></p>
@@ -79,7 +80,7 @@ fn table(t: Text, one: &Outcome, two: &Outcome, chooser: &dyn Fn(usize) -> Html)
                 <thead><tr><th scope="col">{ t.compare_figure() }</th>
                     <th scope="col">{ chooser(0) }<br />{ t.compare_end(clock(one.tip_us)) }</th>
                     <th scope="col">{ chooser(1) }<br />{ t.compare_end(clock(two.tip_us)) }</th></tr></thead>
-                <tbody>{ for rows.into_iter().map(|(figure, one, two)| {
+                <tbody>{ for rows.into_iter().chain(same).map(|(figure, one, two)| {
                     let differs = one != two;
                     html! { <tr class={classes!(differs.then_some("differs"))}><th scope="row">{ if differs { "≠ " } else { "" } }{ figure }</th><td>{ one }</td><td>{ two }</td></tr> }
                 }) }</tbody>

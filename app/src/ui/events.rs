@@ -7,7 +7,7 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::dom;
-use crate::format::{clock, span};
+use crate::format::{arrows, clock, span};
 use crate::text::Text;
 use crate::ui::planes;
 
@@ -92,7 +92,7 @@ fn body(line: &EventLine) -> Html {
     html! {
         <span class="event-body" lang="en">
             <time>{ clock(line.at_us) }</time>{ " " }<span class="event-source">{ &line.source }</span>{ " " }<b>{ &line.verb }</b>{ " " }
-            <span class="event-subject">{ &line.subject }</span>{ " " }<span class="quiet">{ &line.detail }</span>
+            <span class="event-subject">{ &line.subject }</span>{ " " }<span class="quiet">{ arrows(&line.detail) }</span>
         </span>
     }
 }

@@ -155,7 +155,7 @@ pub fn Faults(props: &FaultsProps) -> Html {
         Callback::from(move |_: MouseEvent| {
             let script = control.model().project.faults.join("\n");
             let end = script.encode_utf16().count();
-            dom::set_root("data-panel", Some("edit"));
+            dom::panel("edit");
             control.act(Action::Reveal {
                 file: FAULTS.to_owned(),
                 from: u32::try_from(end).unwrap_or(0),

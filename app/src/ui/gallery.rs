@@ -61,6 +61,13 @@ pub fn Gallery(props: &GalleryProps) -> Html {
             typed.set(input.value().to_lowercase());
         }
     };
+    // Enter would close the dialog, as its form's only button does: it leads to what was found.
+    let on_key = |event: KeyboardEvent| {
+        if event.key() == "Enter" {
+            event.prevent_default();
+            dom::focus_first("#gallery .card button");
+        }
+    };
     let fits = |entry: &&gallery::Entry| {
         let question = gallery::words(entry.name, t).map_or("", |(question, _)| question);
         let said = format!("{} {} {question}", entry.name, entry.title).to_lowercase();
@@ -72,7 +79,7 @@ pub fn Gallery(props: &GalleryProps) -> Html {
             <form method="dialog" class="dialog">
                 <h2 id="gallery-title">{ t.gallery() }</h2>
                 <p class="quiet">{ t.gallery_hint() }</p>
-                <label>{ t.filter() }<input type="text" autocomplete="off" spellcheck="false" data-testid="gallery-filter" oninput={on_input} /></label>
+                <label>{ t.filter() }<input type="text" autocomplete="off" spellcheck="false" data-testid="gallery-filter" oninput={on_input} onkeydown={on_key} /></label>
                 if *opened {
                     if shown.is_empty() { <p class="quiet" role="status">{ t.palette_none() }</p> }
                     <ul class="gallery">{ for shown.into_iter().map(|entry| card(props, entry, drawn.get(entry.name))) }</ul>

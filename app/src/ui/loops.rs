@@ -9,7 +9,7 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::filter;
-use crate::format::clock;
+use crate::format::{arrows, clock};
 use crate::text::Text;
 use crate::ui::planes::name;
 
@@ -131,7 +131,7 @@ fn said(props: &LoopsProps, line: &EventLine) -> Html {
     let control = props.control.clone();
     html! {
         <button type="button" class="loop-line" lang="en" data-subject={line.subject.clone()} onclick={move |_| control.explain(Some(why.clone()))}>
-            <time>{ clock(line.at_us) }</time>{ " " }<b>{ &line.verb }</b>{ " " }{ &line.subject }{ " " }<span class="quiet">{ &line.detail }</span>
+            <time>{ clock(line.at_us) }</time>{ " " }<b>{ &line.verb }</b>{ " " }{ &line.subject }{ " " }<span class="quiet">{ arrows(&line.detail) }</span>
             if !line.rule.is_empty() { <span class="chain-rule">{ &line.rule }</span> }
         </button>
     }

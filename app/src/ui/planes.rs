@@ -7,7 +7,7 @@ use web_sys::KeyboardEvent;
 use yew::prelude::*;
 
 use crate::control::Control;
-use crate::format::percent;
+use crate::format::{arrows, percent};
 use crate::mechanism;
 use crate::text::{Language, Text};
 use crate::ui::crowd::Crowd;
@@ -110,6 +110,13 @@ fn Plane(props: &PlaneProps) -> Html {
             None => (Language::English, world.mechanism.clone()),
         },
     };
+    let said = arrows(&said);
+    // What came of it stands before how it came about, which is long.
+    let outcome = said.rfind(": served ").or_else(|| said.rfind("：故障 "));
+    let (steps, outcome) = outcome.map_or(("", said.as_str()), |at| {
+        let (steps, outcome) = said.split_at(at);
+        (steps, outcome.trim_start_matches([':', ' ', '：']))
+    });
     let title = format!("plane-{orchestrator}-title");
     html! {
         <section class={format!("plane plane-{orchestrator}")} aria-labelledby={title.clone()} data-testid={format!("plane-{orchestrator}")}>
@@ -121,7 +128,10 @@ fn Plane(props: &PlaneProps) -> Html {
                     { if world.converged { "● " } else { "◔ " } }{ if world.converged { t.converged() } else { t.working() } }
                 </span>
             </header>
-            <p class="mechanism" lang={said_in.html()} data-testid={format!("mechanism-{orchestrator}")}>{ said }</p>
+            <p class="mechanism" lang={said_in.html()} data-testid={format!("mechanism-{orchestrator}")}>
+                { outcome }
+                if !steps.is_empty() { { ": " }<span class="mechanism-steps">{ steps }</span> }
+            </p>
             if props.detail != Detail::Names {
                 <Crowd {t} control={props.control.clone()} world={world.clone()} dark={props.dark} detail={props.detail} target={props.target.clone()} healable={props.healable.clone()} />
             } else {

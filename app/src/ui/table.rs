@@ -73,7 +73,7 @@ pub fn Table(props: &TableProps) -> Html {
         }
     }
     html! {
-        <div class="panel" data-testid="table">
+        <div class="panel table-panel" data-testid="table">
             { pages::turning(t, "table", shown, all, told, &on_start) }
             <table class="figures">
                 <caption class="sr-only">{ t.view_table() }</caption>

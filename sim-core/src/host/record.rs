@@ -287,6 +287,7 @@ impl EngineHost {
             }
             Query::Complete { file, offset } => assist::complete(file, *offset),
             Query::Hover { file, offset } => assist::hover(file, *offset, &self.not_modelled),
+            Query::Check(file) => Answer::Found(self.check(file.clone())),
             Query::Inspect {
                 orchestrator,
                 object,

@@ -7,8 +7,12 @@ use crate::protocol::{Act, Deed, Diagnostic, FAULTS, File, Project, Recording, R
 
 use super::EngineHost;
 
-/// Puts a file's text into the project.
+/// Puts a file's text, or the fault script, into the project.
 pub fn put(project: &mut Project, file: File) {
+    if file.name == FAULTS {
+        project.faults = file.text.split('\n').map(str::to_owned).collect();
+        return;
+    }
     let files = &mut project.files;
     match files.iter_mut().find(|known| known.name == file.name) {
         Some(known) => *known = file,
