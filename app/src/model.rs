@@ -55,8 +55,10 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// Fields that no loop reads.
     pub not_modelled: Vec<String>,
-    /// Whether the worlds run this very input.
+    /// Whether the worlds run this very input, and nothing in it failed.
     pub applied: bool,
+    /// Whether they run an earlier input instead: what failed while this one was run is no reason.
+    pub stale: bool,
     /// What applying printed.
     pub output: String,
 }
@@ -571,6 +573,7 @@ impl Model {
                         diagnostics,
                         not_modelled,
                         applied,
+                        stale: !applied && !restarted,
                         output,
                     });
                 }

@@ -117,7 +117,7 @@ pub fn EditorPanel(props: &EditorPanelProps) -> Html {
             <p id="editor-hint" class="sr-only">{ t.editor_hint() }</p>
             <div class="editors">{ for editors }</div>
             // Below the text, which does not move under whoever writes it or points at it.
-            if !props.checked.applied {
+            if props.checked.stale {
                 <p class="badge badge-stale" data-testid="last-valid"><span aria-hidden="true">{ "▲ " }</span>{ t.last_valid() }</p>
             }
             <Changes {t} control={props.control.clone()} changes={props.last.changes.clone()} output={props.last.output.clone()} />
