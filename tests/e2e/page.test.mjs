@@ -162,6 +162,17 @@ test("pasted files begin another experiment", async () => {
   await close();
 });
 
+test("Enter in a number of the experiment begins it anew", async () => {
+  const { page, close } = await frozen(5);
+  await page.getByTestId("experiment-open").click();
+  await page.getByTestId("experiment-seed").fill("7");
+  await page.keyboard.press("Enter");
+  await page.getByTestId("experiment").waitFor({ state: "hidden" });
+  await page.getByTestId("tab-cluster").click();
+  await page.locator(".editor:not([hidden]) .cm-line", { hasText: /^seed 7$/ }).waitFor();
+  await close();
+});
+
 test("files come by drop and as a folder", async () => {
   const { page, problems, close } = await frozen(5);
   const text = (name) => `apiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\nspec:\n  containers:\n    - name: web\n      image: nginx\n`;

@@ -76,6 +76,15 @@ test("what the tools say is marked as English on the Chinese page, and headed in
   await meaning.waitFor();
   assert.equal(await meaning.locator("[lang=en]").count(), 1);
   assert.match(await meaning.locator(".cm-hover-title").textContent(), /[\u4e00-\u9fff]/);
+  // Podium's own words are told in Chinese.
+  await page.mouse.move(5, 5);
+  await tab(page, "faults");
+  await line(page, "node-crash").hover({ position: { x: 30, y: 8 } });
+  const own = page.locator(".cm-hover-text", { hasText: "node-crash: 機器斷電" });
+  await own.waitFor();
+  assert.equal(await own.locator("[lang=en]").count(), 0);
+  await page.mouse.move(5, 5);
+  await tab(page, "kubernetes.yaml");
   await type(page, "replicas: 3", "replicas: x");
   const found = page.getByTestId("problem").first();
   await found.waitFor();

@@ -78,8 +78,8 @@ fn table(t: Text, one: &Outcome, two: &Outcome, chooser: &dyn Fn(usize) -> Html)
         <div class="table-place" tabindex="0" role="region" aria-labelledby="compare-title">
             <table class="figures">
                 <thead><tr><th scope="col">{ t.compare_figure() }</th>
-                    <th scope="col">{ chooser(0) }<br />{ t.compare_end(clock(one.tip_us)) }</th>
-                    <th scope="col">{ chooser(1) }<br />{ t.compare_end(clock(two.tip_us)) }</th></tr></thead>
+                    <th scope="col">{ chooser(0) }{ t.compare_end(clock(one.tip_us)) }</th>
+                    <th scope="col">{ chooser(1) }{ t.compare_end(clock(two.tip_us)) }</th></tr></thead>
                 <tbody>{ for rows.into_iter().chain(same).map(|(figure, one, two)| {
                     let differs = one != two;
                     html! { <tr class={classes!(differs.then_some("differs"))}><th scope="row">{ if differs { "≠ " } else { "" } }{ figure }</th><td>{ one }</td><td>{ two }</td></tr> }

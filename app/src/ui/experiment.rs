@@ -101,6 +101,13 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
             dom::download("podium.yaml", &files::join(&control.model().project.files))
         })
     };
+    // Enter would press the form's first button, which cancels.
+    let on_key = |event: KeyboardEvent| {
+        if event.key() == "Enter" {
+            event.prevent_default();
+            dom::press("[data-testid=experiment-start]");
+        }
+    };
     html! {
         <dialog id="experiment" aria-labelledby="experiment-title" data-testid="experiment">
             <form method="dialog" class="dialog">
@@ -111,7 +118,7 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
                     <label>{ t.experiment_folder() }<input type="file" multiple=true webkitdirectory=true data-testid="experiment-folder" onchange={on_files} /></label>
                 </div>
                 <label>{ t.experiment_paste() }<textarea rows="6" spellcheck="false" ref={pasted} placeholder={t.experiment_paste_hint()} data-testid="experiment-paste" /></label>
-                <div class="columns">
+                <div class="columns" onkeydown={on_key}>
                     <label>{ t.experiment_nodes() }<input type="number" min="1" max="5000" ref={nodes} value={files::said(project, "nodes", project.nodes.into()).to_string()} data-testid="experiment-nodes" /></label>
                     <label>{ t.experiment_seed() }<input type="number" min="0" ref={seed} value={files::said(project, "seed", project.seed).to_string()} data-testid="experiment-seed" /></label>
                     <label>{ t.experiment_length() }<input type="number" min="1" ref={length} value={(project.length_us / 1_000_000).to_string()} data-testid="experiment-length" /></label>

@@ -402,6 +402,34 @@ fn asked(host: &mut EngineHost, query: Query) -> Answer {
 }
 
 #[test]
+fn a_text_that_is_being_written_is_checked_and_not_run() {
+    let mut host = loaded();
+    let before = (
+        host.project.clone(),
+        host.session.history.lab().fingerprint(),
+    );
+    let bad = KUBERNETES.replacen("replicas: 3", "replicas: x", 1);
+    let Answer::Found(found) = asked(&mut host, Query::Check(file("kubernetes.yaml", &bad))) else {
+        panic!("nothing")
+    };
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].from > 0 && found[0].severity == "error");
+    // What is wrong elsewhere is not this text's.
+    let good = Query::Check(file("stack.yml", STACK));
+    assert_eq!(asked(&mut host, good), Answer::Found(Vec::new()));
+    let script = Query::Check(file(crate::protocol::FAULTS, "# why\nno-such worker-1"));
+    let Answer::Found(found) = asked(&mut host, script) else {
+        panic!("nothing")
+    };
+    assert_eq!(found[0].line, 2);
+    let after = (
+        host.project.clone(),
+        host.session.history.lab().fingerprint(),
+    );
+    assert_eq!(before, after);
+}
+
+#[test]
 fn every_loop_says_what_it_saw_and_did() {
     let mut host = loaded();
     at(&mut host, 420);
