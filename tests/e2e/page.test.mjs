@@ -278,7 +278,7 @@ test("a fault caused by a button is kept at once", async () => {
   await page.getByTestId("restored").waitFor();
   await page.locator(".fault-list li", { hasText: "registry-down" }).first().waitFor();
   // The scenario's own script does not end well then; what runs is this text all the same.
-  await page.locator(".problem pre", { hasText: "kubectl rollout status" }).waitFor();
+  await page.locator(".problem pre", { hasText: "kubectl apply" }).waitFor();
   assert.equal(await page.getByTestId("last-valid").count(), 0);
   await close();
 });
