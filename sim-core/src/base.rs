@@ -3,6 +3,7 @@
 pub mod arrange;
 pub mod base64;
 pub mod bits;
+pub mod double;
 pub mod hash;
 pub mod id;
 mod intern;

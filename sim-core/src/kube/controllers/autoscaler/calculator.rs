@@ -1,6 +1,8 @@
 //! From samples to a number of replicas. Numbers in, numbers out; ratios are kept as fractions.
 //! Sources: `pkg/controller/podautoscaler/replica_calculator.go`, `metrics/utilization.go`.
 
+use crate::base::double::Double;
+
 /// A ratio of what is to what is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ratio {
@@ -48,9 +50,9 @@ impl Ratio {
 
     /// So many times this ratio, rounded up.
     pub fn of(self, count: i64) -> i64 {
-        let product = i128::from(self.is) * i128::from(count);
-        let wanted = i128::from(self.wanted);
-        i64::try_from((product + wanted - 1).div_euclid(wanted)).unwrap_or(i64::MAX)
+        let whole = |number: i64| u64::try_from(number).unwrap_or(0);
+        let ratio = Double::ratio(whole(self.is), whole(self.wanted));
+        ratio.times(whole(count)).ceiling()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Stabilisation and rate limits: how far and how fast a recommendation is followed.
 //! Source: `pkg/controller/podautoscaler/horizontal.go`.
 
+use crate::base::double::Double;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::read;
 use crate::manifest::value::Value;
@@ -232,7 +233,7 @@ fn upper(current: i64, rules: &Rules, history: History<'_>) -> i64 {
         let base = history.base(current, policy.period);
         if policy.percent {
             // base × (1 + value/100), rounded up.
-            (base.saturating_mul(100 + policy.value) + 99).div_euclid(100)
+            share(policy).plus_one().times(whole(base)).ceiling()
         } else {
             base.saturating_add(policy.value)
         }
@@ -244,12 +245,20 @@ fn upper(current: i64, rules: &Rules, history: History<'_>) -> i64 {
     }
 }
 
+fn share(policy: &Policy) -> Double {
+    Double::ratio(whole(policy.value), 100)
+}
+
+fn whole(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
 fn lower(current: i64, rules: &Rules, history: History<'_>) -> i64 {
     let limits = rules.policies.iter().map(|policy| {
         let base = history.base(current, policy.period);
         if policy.percent {
             // base × (1 − value/100), cut off.
-            base.saturating_mul(100 - policy.value) / 100
+            share(policy).from_one().times(whole(base)).floor()
         } else {
             base.saturating_sub(policy.value)
         }
