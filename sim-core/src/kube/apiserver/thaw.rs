@@ -358,6 +358,16 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
         revive::counted(pod, owner, &document.value, turn);
     }
     turn.store.documents_mut().remove(key);
+    // A Job's own finalizer is kept by its controller.
+    let finalizers: Arc<[Arc<str>]> = fields::list(&value, &["metadata", "finalizers"])
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|name| *name != "batch.kubernetes.io/job-tracking")
+        .map(Arc::from)
+        .collect();
+    if !finalizers.is_empty() {
+        turn.store.set_finalizers(pod, finalizers);
+    }
     if value.path(&["metadata", "deletionTimestamp"]).is_some() {
         let grace = value
             .i64_at(&["metadata", "deletionGracePeriodSeconds"])
