@@ -103,6 +103,8 @@ struct Inner {
 struct Recordings {
     /// Recordings asked for and not yet given.
     asked: u32,
+    /// Those among them that are of experiments which were left since.
+    late: u32,
     /// Faults that the last recording had injected.
     injected: Vec<String>,
     /// An edit of the fault script that must not lack a fault that its writer cannot have seen: it
@@ -259,7 +261,7 @@ impl Control {
 
     /// Opens what a link carries. It stands still: nobody's time is spent on a stranger's experiment.
     pub fn open(&self, (recording, scene): Opening) {
-        self.act(Action::Load(permalink::latest(&recording)));
+        self.act(Action::Load(recording.clone()));
         self.act(Action::Scene(scene.clone()));
         self.leave();
         self.replay(recording, scene);
@@ -268,6 +270,11 @@ impl Control {
     /// Another experiment comes: what is under inspection, or was to be, is of the last one.
     fn leave(&self) {
         self.0.touched.set(false);
+        {
+            let recordings = &mut *self.0.recordings.borrow_mut();
+            recordings.late = recordings.asked;
+            recordings.waiting = None;
+        }
         self.0.to_inspect.take();
         self.0.inspecting.take();
         dom::dialog("inspector", false);
@@ -293,6 +300,18 @@ impl Control {
         waiting.insert(number, Box::new(listener));
         drop(waiting);
         self.send(&Request::Ask { number, query });
+    }
+
+    /// Whether the engine tells of an experiment that was left since: nobody else hears of it.
+    #[must_use]
+    pub fn is_late(&self, reply: &Reply) -> bool {
+        let recordings = &mut *self.0.recordings.borrow_mut();
+        if !matches!(reply, Reply::Recorded(_)) || recordings.late == 0 {
+            return false;
+        }
+        recordings.late -= 1;
+        recordings.asked -= 1;
+        true
     }
 
     /// Hears what the engine says before the model does. Whether the engine must be started again.
@@ -533,7 +552,10 @@ impl Control {
         self.remember();
         self.take_snapshot();
         self.0.work.set(dom::date_ms());
-        self.act(Action::Load(project.clone()));
+        self.act(Action::Load(Recording {
+            project: project.clone(),
+            ..Recording::default()
+        }));
         self.leave();
         self.watch(None);
         if !dom::embedded() {

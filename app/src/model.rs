@@ -372,8 +372,8 @@ pub enum Action {
         /// The edit's number.
         revision: u32,
     },
-    /// Another project begins.
-    Load(Project),
+    /// Another experiment begins.
+    Load(Recording),
     /// The page itself changed texts of the project.
     Replaced(Project),
     /// A tab was chosen.
@@ -447,9 +447,11 @@ impl Reducible for Model {
                 files::put(Rc::make_mut(&mut model.project), file);
                 model.show_texts();
             }
-            Action::Load(project) => {
+            Action::Load(recording) => {
                 model.settled = false;
-                model.project = Rc::new(project);
+                model.project = Rc::new(permalink::latest(&recording));
+                // Undoing what comes next leads back here, also before the engine has told of it.
+                model.recording = Some(Rc::new(recording));
                 model.show_texts();
                 if !model.tabs.iter().any(|file| file.name == model.active) {
                     model.active = first_file(&model.project);
@@ -766,5 +768,25 @@ mod tests {
             lines(&["# why", "registry-down at 5s"])
         );
         assert_eq!(model.script_generation, 2);
+    }
+
+    #[test]
+    fn what_is_opened_can_be_undone_at_once() {
+        let opened = Recording {
+            project: files::poll(),
+            acts: vec![Act {
+                at_us: 5_000_000,
+                deed: Deed::Inject("node-crash worker-1".to_owned()),
+            }],
+            at_us: 0,
+        };
+        let model = Rc::new(Model::new(files::poll(), false));
+        let mut model = (*model.reduce(Action::Load(opened.clone()))).clone();
+        assert_eq!(model.recording.as_deref(), Some(&opened));
+        let script = opened.script();
+        assert_eq!(model.project.faults, script);
+        // That the engine tells of it, too, adds no line.
+        model.reply(Reply::Recorded(Box::new(opened)));
+        assert_eq!(model.project.faults, script);
     }
 }

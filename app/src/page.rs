@@ -85,7 +85,8 @@ fn first_language() -> Language {
 /// What the page begins with: the address decides, then the last session.
 fn first_model(linked: &Option<Result<Opening, permalink::Fault>>) -> Model {
     if let Some(Ok((recording, scene))) = linked {
-        let model = Model::new(permalink::latest(recording), false);
+        let mut model = Model::new(permalink::latest(recording), false);
+        model.recording = Some(Rc::new(recording.clone()));
         return (*Rc::new(model).reduce(Action::Scene(scene.clone()))).clone();
     }
     let clean =
@@ -395,6 +396,9 @@ fn start_engine(control: &Control) {
     let own = control.clone();
     let drawing = RefCell::new(None);
     let started = WorkerLink::start(&url, move |reply| {
+        if own.is_late(&reply) {
+            return;
+        }
         if own.hear(&reply) {
             if let Reply::Fatal(reason) = reply {
                 // The link that speaks now is dropped when it has finished.

@@ -8,6 +8,7 @@ pub mod machine;
 pub mod anatomy;
 pub mod changes;
 pub mod charts;
+pub mod chooser;
 pub mod timeline;
 pub mod faults;
 pub mod events;

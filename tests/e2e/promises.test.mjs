@@ -217,6 +217,21 @@ test("a fork and a fault are undone and done again", async () => {
   await close();
 });
 
+test("two experiments in a row are undone one by one", async () => {
+  const { page, problems, close } = await frozen(30);
+  await page.locator(".cm-content").waitFor();
+  const chosen = (name) => page.waitForFunction((name) => document.querySelector("[data-testid=example]").value === name, name);
+  for (const name of ["blank", "poll", "blank"]) await page.getByTestId("example").selectOption(name);
+  await page.locator("h1").click();
+  for (const [name, text] of [["poll", "A poll"], ["blank", ""], ["poll", "A poll"]]) {
+    await page.keyboard.press("Control+z");
+    await chosen(name);
+    await page.waitForFunction((text) => document.querySelector(".editor:not([hidden]) .cm-content").textContent.slice(2, 8) === text, text);
+  }
+  assert.deepEqual(problems, []);
+  await close();
+});
+
 test("a branch that a script's edit does away with can be opened again, and the old future is a ghost", async () => {
   const { page, problems, close } = await frozen(80);
   await page.getByTestId("fork").click();

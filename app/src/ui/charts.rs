@@ -15,6 +15,7 @@ use crate::dom;
 use crate::format::{clock, percent};
 use crate::model::Action;
 use crate::text::Text;
+use crate::ui::chooser::Chooser;
 use crate::ui::{pages, planes};
 
 /// Width of a strip's own coordinates; it is stretched to its place.
@@ -80,9 +81,9 @@ pub fn Charts(props: &ChartsProps) -> Html {
             <header class="charts-head">
                 <h2 id="charts-title">{ t.charts() }</h2>
                 <label class="field"><span>{ t.chart_service() }</span>
-                    <select data-testid="chart-service" disabled={props.services.is_empty()} onchange={on_service}>
-                        { for props.services.iter().map(|name| html! { <option key={name.clone()} value={name.clone()} selected={*name == props.service}>{ name }</option> }) }
-                    </select>
+                    <Chooser name="chart-service" value={props.service.clone()} disabled={props.services.is_empty()} onchange={on_service}>
+                        { for props.services.iter().map(|name| html! { <option key={name.clone()} value={name.clone()}>{ name }</option> }) }
+                    </Chooser>
                 </label>
                 <span class="chart-tools">{ zoom(false, "−", t.zoom_out()) }{ zoom(true, "+", t.zoom_in()) }
                     <button type="button" class="small" aria-expanded={as_table.to_string()} data-testid="chart-as-table" onclick={on_table}>{ t.view_table() }</button></span>

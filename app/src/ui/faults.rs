@@ -13,6 +13,7 @@ use crate::format::{clock, span};
 use crate::links::cuts;
 use crate::model::Action;
 use crate::text::Text;
+use crate::ui::chooser::Chooser;
 use crate::ui::planes;
 
 /// What is dragged: kinds of faults, under a name of their own so that nothing else is taken for one.
@@ -174,9 +175,9 @@ pub fn Faults(props: &FaultsProps) -> Html {
                     if props.workers.len() > DENSE_MACHINES {
                         <input type="text" class="fault-target" spellcheck="false" value={props.target.clone()} data-testid="fault-target" onchange={on_name} />
                     } else {
-                        <select data-testid="fault-target" onchange={on_aim}>
-                            { for props.workers.iter().map(|name| html! { <option key={name.clone()} value={name.clone()} selected={*name == props.target}>{ name }</option> }) }
-                        </select>
+                        <Chooser name="fault-target" value={props.target.clone()} onchange={on_aim}>
+                            { for props.workers.iter().map(|name| html! { <option key={name.clone()} value={name.clone()}>{ name }</option> }) }
+                        </Chooser>
                     }
                 </label>
                 <label class="field"><span>{ t.fault_at() }</span>

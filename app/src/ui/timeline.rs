@@ -12,6 +12,7 @@ use crate::format::{clock, factor};
 use crate::model::Action;
 use crate::text::Text;
 use crate::ui::charts::{self, time_at};
+use crate::ui::chooser::Chooser;
 use crate::ui::faults;
 
 /// Microseconds for each step of the slider.
@@ -103,16 +104,16 @@ pub fn Timeline(props: &TimelineProps) -> Html {
                 <button type="button" class="icon-button" aria-label={t.to_end()} title={t.to_end()} onclick={act(|control| control.seek(control.model().shown.clock.tip_us))}>{ "▶|" }</button>
                 <output class="now" data-testid="now">{ clock(frame.now_us) }<span class="quiet">{ " / " }{ clock(length) }</span></output>
                 <label class="field"><span>{ t.speed() }</span>
-                    <select data-testid="speed" onchange={on_speed}>
-                        { for SPEEDS.iter().map(|speed| html! { <option value={speed.to_string()} selected={*speed == props.speed}>{ t.speed_times(factor(*speed)) }</option> }) }
-                    </select>
+                    <Chooser name="speed" value={props.speed.to_string()} onchange={on_speed}>
+                        { for SPEEDS.iter().map(|speed| html! { <option value={speed.to_string()}>{ t.speed_times(factor(*speed)) }</option> }) }
+                    </Chooser>
                 </label>
                 <button type="button" data-testid="fork" onclick={act(Control::fork)}>{ t.fork() }</button>
                 if frame.branches.len() > 1 {
                     <label class="field"><span>{ t.branch() }</span>
-                        <select data-testid="branch" onchange={on_branch}>
-                            { for frame.branches.iter().enumerate().map(|(place, name)| html! { <option value={place.to_string()} selected={place == frame.branch as usize}>{ name }</option> }) }
-                        </select>
+                        <Chooser name="branch" value={frame.branch.to_string()} onchange={on_branch}>
+                            { for frame.branches.iter().enumerate().map(|(place, name)| html! { <option value={place.to_string()}>{ name }</option> }) }
+                        </Chooser>
                     </label>
                 }
                 if frame.branches.len() > 1 {

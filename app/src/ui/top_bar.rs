@@ -8,6 +8,7 @@ use crate::dom;
 use crate::files;
 use crate::page::Theme;
 use crate::text::{Language, Text};
+use crate::ui::chooser::Chooser;
 
 /// What the bar needs.
 #[derive(Properties, PartialEq)]
@@ -56,18 +57,19 @@ pub fn TopBar(props: &TopBarProps) -> Html {
                 data-testid={format!("language-{}", language.tag())} onclick={move |_| on_language.emit(language)}>{ shown }</button>
         }
     };
-    let option = |value: &'static str, shown: &'static str, chosen: &str| html! { <option {value} selected={chosen == value}>{ shown }</option> };
+    let option =
+        |value: &'static str, shown: &'static str| html! { <option {value}>{ shown }</option> };
     html! {
         <header class="top-bar">
             <h1>{ "Podium" }</h1>
             <p class="tagline">{ t.tagline() }</p>
             <label class="field"><span>{ t.example() }</span>
-                <select data-testid="example" onchange={on_example}>
-                    { option("poll", t.example_poll(), props.example) }
-                    { option("blank", t.example_blank(), props.example) }
-                    if props.example == "gallery" { { option("gallery", t.gallery(), props.example) } }
-                    { option("own", t.example_own(), props.example) }
-                </select>
+                <Chooser name="example" value={props.example} onchange={on_example}>
+                    { option("poll", t.example_poll()) }
+                    { option("blank", t.example_blank()) }
+                    if props.example == "gallery" { { option("gallery", t.gallery()) } }
+                    { option("own", t.example_own()) }
+                </Chooser>
             </label>
             <button type="button" data-testid="experiment-open" onclick={|_| dom::dialog("experiment", true)}>{ t.experiment() }</button>
             <button type="button" data-testid="gallery-open" onclick={|_| dom::dialog("gallery", true)}>{ t.gallery() }</button>
@@ -77,11 +79,11 @@ pub fn TopBar(props: &TopBarProps) -> Html {
                 { language(Language::Chinese, "繁中") }
             </div>
             <label class="field"><span class="sr-only">{ t.theme() }</span>
-                <select data-testid="theme" onchange={on_theme}>
-                    { option("auto", t.theme_auto(), props.theme.word()) }
-                    { option("light", t.theme_light(), props.theme.word()) }
-                    { option("dark", t.theme_dark(), props.theme.word()) }
-                </select>
+                <Chooser name="theme" value={props.theme.word()} onchange={on_theme}>
+                    { option("auto", t.theme_auto()) }
+                    { option("light", t.theme_light()) }
+                    { option("dark", t.theme_dark()) }
+                </Chooser>
             </label>
             <button type="button" class="icon-button" data-testid="help-open" aria-label={t.help()} title={t.help()}
                 onclick={|_| dom::dialog("help", true)}>{ "?" }</button>
