@@ -274,6 +274,7 @@ impl Control {
             let recordings = &mut *self.0.recordings.borrow_mut();
             recordings.late = recordings.asked;
             recordings.waiting = None;
+            recordings.injected.clear();
         }
         self.0.to_inspect.take();
         self.0.inspecting.take();
@@ -283,6 +284,8 @@ impl Control {
     fn replay(&self, recording: Recording, scene: Scene) {
         self.watch(scene.why);
         let at = recording.at_us;
+        // The script has these already.
+        self.0.recordings.borrow_mut().injected = recording.injected();
         *self.0.to_inspect.borrow_mut() = scene.inspected.map(|target| (target, at, false));
         self.send(&Request::Replay(recording));
         self.record();

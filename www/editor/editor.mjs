@@ -99,7 +99,7 @@ export function mount(element, options) {
     known = view.state.doc;
     options.onChange?.(revision, view.state.doc.toString());
   };
-  // What is wrong is shown before typing pauses, unless looking takes so long that it would be late.
+  // What is wrong is shown before typing pauses.
   const lookAt = async () => {
     const [asked, begun] = [revision, performance.now()];
     const found = await options.check(view.state.doc.toString(), 0);
@@ -114,7 +114,8 @@ export function mount(element, options) {
     clearTimeout(pause);
     pause = setTimeout(report, TYPING_PAUSE_MS);
     clearTimeout(look);
-    if (options.check) look = setTimeout(lookAt, Math.max(LOOK_PAUSE_MS, lookTook / 2));
+    // A look that lasts longer would hold up the edit behind it.
+    if (options.check && LOOK_PAUSE_MS + lookTook <= TYPING_PAUSE_MS) look = setTimeout(lookAt, LOOK_PAUSE_MS);
   });
   // Tab walks on through the page until somebody works in the text, by click or by typing; Escape
   // gives it back to the page.

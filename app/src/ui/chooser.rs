@@ -10,7 +10,7 @@ use yew::prelude::*;
 #[derive(Properties, PartialEq)]
 pub struct ChooserProps {
     /// Its name for tests.
-    pub name: &'static str,
+    pub name: AttrValue,
     /// Value of the option that is chosen.
     pub value: AttrValue,
     /// The reader has chosen.
@@ -39,7 +39,7 @@ pub fn Chooser(props: &ChooserProps) -> Html {
         }
     });
     html! {
-        <select ref={element} data-testid={props.name} disabled={props.disabled} onchange={props.onchange.clone()}>
+        <select ref={element} data-testid={props.name.clone()} disabled={props.disabled} onchange={props.onchange.clone()}>
             { props.children.clone() }
         </select>
     }

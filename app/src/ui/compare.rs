@@ -10,6 +10,7 @@ use yew::prelude::*;
 use crate::control::Control;
 use crate::format::{clock, percent, span};
 use crate::text::Text;
+use crate::ui::chooser::Chooser;
 use crate::ui::planes::name;
 
 /// What the dialog needs.
@@ -50,9 +51,9 @@ pub fn Compare(props: &CompareProps) -> Html {
             }
         });
         html! {
-            <label>{ t.branch() }{ " " }<select onchange={on_change} data-testid={format!("compare-{side}")}>
-                { for props.branches.iter().enumerate().map(|(branch, name)| html! { <option value={branch.to_string()} selected={branch == chosen as usize}>{ name }</option> }) }
-            </select></label>
+            <label>{ t.branch() }{ if side == 0 { " A " } else { " B " } }<Chooser name={format!("compare-{side}")} value={chosen.to_string()} onchange={on_change}>
+                { for props.branches.iter().enumerate().map(|(branch, name)| html! { <option key={branch} value={branch.to_string()}>{ name }</option> }) }
+            </Chooser></label>
         }
     };
     html! {

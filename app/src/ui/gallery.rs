@@ -63,7 +63,7 @@ pub fn Gallery(props: &GalleryProps) -> Html {
     };
     // Enter would close the dialog, as its form's only button does: it leads to what was found.
     let on_key = |event: KeyboardEvent| {
-        if event.key() == "Enter" {
+        if event.key() == "Enter" && !event.is_composing() {
             event.prevent_default();
             dom::focus_first("#gallery .card button");
         }

@@ -130,7 +130,7 @@ fn Plane(props: &PlaneProps) -> Html {
             </header>
             <p class="mechanism" lang={said_in.html()} data-testid={format!("mechanism-{orchestrator}")}>
                 { outcome }
-                if !steps.is_empty() { { ": " }<span class="mechanism-steps">{ steps }</span> }
+                if !steps.is_empty() { { if said_in == Language::Chinese { "：" } else { ": " } }<span class="mechanism-steps">{ steps }</span> }
             </p>
             if props.detail != Detail::Names {
                 <Crowd {t} control={props.control.clone()} world={world.clone()} dark={props.dark} detail={props.detail} target={props.target.clone()} healable={props.healable.clone()} />

@@ -5,8 +5,10 @@
 //! 100 × (1 + 10/100) = 110.00000000000001, whose ceiling is 111
 //! ```
 
+use std::cmp::Ordering;
+
 /// A number that is not negative, as a double keeps it: `mantissa / 2^shift`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Double {
     mantissa: u128,
     shift: u32,
@@ -58,6 +60,17 @@ impl Double {
         Self::nearest(self.mantissa * u128::from(count), self.shift)
     }
 
+    /// Mantissa and how far it is to be shifted, without zeros behind it.
+    const fn reduced(self) -> (u128, u32) {
+        let zeros = self.mantissa.trailing_zeros();
+        let zeros = if zeros < self.shift {
+            zeros
+        } else {
+            self.shift
+        };
+        (self.mantissa >> zeros, self.shift - zeros)
+    }
+
     /// The whole number below or at it.
     pub fn floor(self) -> i64 {
         i64::try_from(self.mantissa >> self.shift).unwrap_or(i64::MAX)
@@ -67,6 +80,24 @@ impl Double {
     pub fn ceiling(self) -> i64 {
         let rest = self.mantissa & ((1 << self.shift) - 1);
         self.floor().saturating_add(i64::from(rest > 0))
+    }
+}
+
+impl PartialEq for Double {
+    fn eq(&self, other: &Self) -> bool {
+        self.reduced() == other.reduced()
+    }
+}
+
+impl PartialOrd for Double {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let ((one, fine), (two, coarse)) = (self.reduced(), other.reduced());
+        let whole = (one >> fine).cmp(&(two >> coarse));
+        let rest = |mantissa: u128, shift: u32| {
+            // What is left of the whole number, as a share of 2^127.
+            (mantissa & ((1 << shift) - 1)) << (127 - shift)
+        };
+        Some(whole.then_with(|| rest(one, fine).cmp(&rest(two, coarse))))
     }
 }
 
@@ -87,6 +118,12 @@ mod tests {
         assert_eq!(Double::ratio(110, 100).times(100).ceiling(), 111);
         assert_eq!(Double::ratio(50, 30).times(3).ceiling(), 5);
         assert_eq!(Double::ratio(0, 5).times(3).ceiling(), 0);
+        // 1 - 0.18 is a little more than 0.82, 1 - 0.1 is 0.9.
+        let left = |percent| Double::ratio(percent, 100).from_one();
+        assert!(left(18) > Double::ratio(82, 100));
+        assert!(left(10) <= Double::ratio(9, 10) && Double::ratio(9, 10) <= left(10));
+        assert!(Double::ratio(0, 1) < Double::ratio(1, 3));
+        assert!(Double::ratio(7, 2) > Double::ratio(13, 4));
         assert_eq!(Double::ratio(u64::MAX, 1).floor(), i64::MAX);
     }
 }

@@ -5,6 +5,7 @@
 pub mod admission;
 pub mod binding;
 pub mod changes;
+pub mod conditions;
 pub mod custom;
 pub mod delete;
 pub mod ephemeral;

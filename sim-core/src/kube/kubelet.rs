@@ -56,7 +56,7 @@ use crate::substrate::order::{MachineId, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::reserved::Reserved;
-use super::rows::pod::PodRow;
+use super::rows::pod::{PodFlags, PodRow};
 use super::rows::{NodeId, PodId};
 use super::store::{Change, Store};
 use super::template::{PodTemplate, TemplateId};
@@ -142,6 +142,8 @@ pub struct Recipe {
     place: Arc<SandboxSpec>,
     containers: Arc<[Lowered]>,
     volumes: Arc<[Need]>,
+    /// Whether it has readiness gates.
+    gated: bool,
 }
 
 /// Their state.
@@ -152,6 +154,8 @@ pub struct Kubelets {
     lowered: [Vec<Option<Recipe>>; 2],
     /// Whether some pod takes something from ConfigMaps, Secrets or itself.
     takes: bool,
+    /// Whether some pod has readiness gates.
+    gated: bool,
     trouble: SortedMap<MachineId, Trouble>,
     /// Machines whose container runtime answers nobody, and since when.
     dead_runtimes: SortedMap<MachineId, SimTime>,
@@ -316,6 +320,10 @@ impl Kubelets {
             }
             // Statuses are its own; what it does not know is another description of the pod.
             Change::PodTemplate(pod) if self.is_described_anew(pod, store) => Event::Sync(pod),
+            // Somebody opened or closed a gate.
+            Change::PodStatus(pod) if self.gated && self.has_moved_gates(pod, store) => {
+                Event::Sync(pod)
+            }
             Change::PodRemoved(..)
             | Change::PodStatus(_)
             | Change::PodTemplate(_)
@@ -517,6 +525,19 @@ impl Kubelets {
         }
     }
 
+    /// Whether a pod's readiness is not what its containers and its gates make it.
+    /// Source: `pkg/kubelet/status/status_manager.go` (`NeedToReconcilePodReadiness`).
+    fn has_moved_gates(&self, pod: PodId, store: &Store) -> bool {
+        let gated = self.worker(pod).is_some_and(|worker| worker.gated);
+        gated
+            && store.pod(pod).is_some_and(|row| {
+                let gates = &store.template(row.template).spec.readiness_gates;
+                let ready = row.flags.has(PodFlags::CONTAINERS_READY)
+                    && store.pod_details(pod).opens(gates);
+                ready != row.is_ready()
+            })
+    }
+
     fn is_described_anew(&self, pod: PodId, store: &Store) -> bool {
         self.worker(pod).is_some_and(|worker| {
             store
@@ -544,8 +565,10 @@ impl Kubelets {
                 place: Arc::new(place),
                 containers: lower::containers(template, token, &settings, desk.ctx.symbols),
                 volumes: needs::of_volumes(template),
+                gated: !template.spec.readiness_gates.is_empty(),
             }
         });
+        self.gated |= found.gated;
         self.takes |= found
             .containers
             .first()

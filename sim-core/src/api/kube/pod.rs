@@ -55,6 +55,8 @@ pub struct PodSpec {
     pub topology_spread: Vec<SpreadConstraint>,
     /// Names of the gates that keep it from being tried.
     pub scheduling_gates: Vec<Arc<str>>,
+    /// Types of conditions that must be True besides its containers being ready.
+    pub readiness_gates: Vec<Arc<str>>,
     /// Its volumes.
     pub volumes: Vec<Volume>,
     /// What its runtime takes beside its containers.

@@ -23,7 +23,7 @@ use crate::manifest::value::Value;
 
 use super::service::Luck;
 use super::write::rows;
-use super::{ApiServer, revive, workload};
+use super::{ApiServer, conditions, revive, workload};
 
 /// Resources in the order in which they are given rows: owners before what they own.
 const ORDER: [&str; 11] = [
@@ -140,17 +140,7 @@ impl ApiServer {
                     store(key, value, RowReference::ReplicaSet(id), turn);
                     return;
                 };
-                let annotation = |name: &str| {
-                    let name = format!("deployment.kubernetes.io/{name}");
-                    document
-                        .value
-                        .str_at(&["metadata", "annotations", &name])
-                        .and_then(|text| text.parse::<i64>().ok())
-                };
                 row.owner = Some(owner);
-                row.desired = annotation("desired-replicas");
-                row.max = annotation("max-replicas");
-                row.revision_number = annotation("revision").unwrap_or(0);
                 row.hash = value
                     .str_at(&["metadata", "labels", HASH])
                     .map(|hash| turn.ctx.symbols.intern(hash));
@@ -342,6 +332,10 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
         let at = transition(&status, "Ready").unwrap_or(now);
         let status = pod_status(&value, &status, containers);
         turn.store.set_pod_status(pod, status, at);
+    }
+    let others = conditions::of_others(&status);
+    if !others.is_empty() {
+        turn.store.set_conditions(pod, others);
     }
     if let Some(disrupted) = condition(&status, "DisruptionTarget") {
         let message = fields::text(disrupted, &["message"]);

@@ -262,6 +262,9 @@ impl ApiServer {
     ) -> Result<Response, Refusal> {
         let parsed = parse(object, namespace, Old::Stored, turn)?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
+        if kind.kind == "Pod" && parsed.custom.is_none() {
+            return self.update_pod_status(object, namespace, turn);
+        }
         let Some(document) = turn.store.documents().get(&key).cloned() else {
             return Err(match read(kind, &key.namespace, &key.name, turn) {
                 Some(_) => Refusal::forbidden(

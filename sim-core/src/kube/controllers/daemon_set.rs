@@ -24,7 +24,7 @@ use crate::manifest::value::Value;
 
 use super::hands::{Actor, Hands, PodPlan, RETRY, suffix};
 use super::revisions;
-use placement::{Fit, fit, fits_now, target};
+use placement::{Fit, fit, target};
 
 /// Creations, and deletions, decided in one sync. Source: `daemon_controller.go`, `BurstReplicas`.
 const BURST_REPLICAS: usize = 250;
@@ -120,6 +120,7 @@ impl DaemonSetController {
     /// Which nodes lack a pod, and which pods are out of place.
     fn manage(&mut self, pass: &mut Pass, turn: &mut Turn<'_, '_>) -> (Vec<NodeId>, Vec<PodId>) {
         let (mut create, mut delete) = (Vec::new(), Vec::new());
+        let surges = pass.surge() > 0;
         for (node, fit) in pass.nodes.clone() {
             let pods = pass.pods.get(&node).cloned().unwrap_or_default();
             match fit {
@@ -127,7 +128,7 @@ impl DaemonSetController {
                 Fit::Run | Fit::Continue => {
                     let running = self.tidy(pass, node, &pods, &mut delete, turn);
                     // With a surge, a node does not wait for the end of its last pod.
-                    if fit == Fit::Run && running == 0 && pass.surge() > 0 {
+                    if fit == Fit::Run && running == 0 && surges {
                         create.push(node);
                     }
                 }
@@ -449,11 +450,6 @@ impl Pass {
             )
             .is_some_and(|hash| **hash == *self.hash)
         })
-    }
-
-    /// Whether a node's taints and labels let a new pod run there now.
-    fn may_run(&self, node: NodeId) -> bool {
-        fits_now(&self.nodes, node)
     }
 }
 

@@ -33,8 +33,10 @@ pub struct DeploymentController {
     pub limiter: Limiter,
     /// ReplicaSets that the API server refused: how many in a row.
     refusals: SortedMap<DeploymentId, u32>,
-    /// ReplicaSets that nobody controls and that a Deployment matches.
+    /// ReplicaSets that nobody controls.
     orphans: SortedSet<ReplicaSetId>,
+    /// Those among them that a Deployment matches.
+    wanted: SortedSet<ReplicaSetId>,
 }
 
 impl DeploymentController {
@@ -44,6 +46,7 @@ impl DeploymentController {
             limiter,
             refusals: SortedMap::new(),
             orphans: SortedSet::new(),
+            wanted: SortedSet::new(),
         }
     }
 
@@ -379,7 +382,7 @@ impl DeploymentController {
             .map(|set| set.revision_number)
             .max()
             .unwrap_or(0);
-        let number = highest + 1;
+        let number = highest.saturating_add(1);
         if let Some(set) = new {
             let known = turn
                 .store

@@ -12,7 +12,7 @@ use crate::kube::rows::pod::{PodCondition, PodFlags, PodRow, signed_s};
 use crate::kube::rows::watched::{Allowance, BudgetPart, WatchedKind, WatchedPart};
 use crate::kube::rows::workload::{Amount, OwnerKind};
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId};
-use crate::kube::store::events::Message;
+use crate::kube::store::events::{Incarnation, Message, Regarding};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
@@ -87,10 +87,18 @@ pub fn chosen(pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) -> Vec<WatchedI
             row.name.text(symbols),
             first.unwrap_or_default()
         );
-        if let Some(object) = turn.pod_object(pod) {
-            let message = Message::Text(text.into());
-            turn.warning(object, COMPONENT, "MultiplePodDisruptionBudgets", message);
-        }
+        // Of a pod that is gone, too.
+        let object = Regarding {
+            kind: "Pod",
+            namespace: turn.store.template(row.template).namespace,
+            name: row.name,
+            pod: Some(Incarnation {
+                id: pod,
+                created_s: row.created_s,
+            }),
+        };
+        let message = Message::Text(text.into());
+        turn.warning(object, COMPONENT, "MultiplePodDisruptionBudgets", message);
     }
     found
 }

@@ -25,10 +25,14 @@ fn timed(end: &Termination, clock: impl Fn(SimTime) -> SimTime) -> Termination {
     }
 }
 
-/// A pod's status with the times that its machine's clock showed, and what it shows now.
-fn by_clock(worker: &Worker, desk: &Desk<'_, '_>) -> (PodStatus, SimTime) {
+/// The status of a pod of the API with the times that its machine's clock showed, and what it shows now.
+fn by_clock(pod: PodId, worker: &Worker, desk: &Desk<'_, '_>) -> (PodStatus, SimTime) {
     let (machines, now) = (desk.ctx.machines, desk.now());
     let mut status = worker.status();
+    if worker.gated {
+        let gates = &desk.store.template(worker.template).spec.readiness_gates;
+        status.ready &= desk.store.pod_details(pod).opens(gates);
+    }
     if machines.has_odd_clock(worker.machine) {
         let clock = |at: SimTime| machines.wall(worker.machine, at);
         let ended = |end: &Termination| timed(end, clock);
@@ -107,6 +111,9 @@ impl Kubelets {
                 changes::take(worker, lowered, &settings, desk);
             }
             content::refresh(worker, desk);
+            if worker.gated {
+                desk.request_status(worker);
+            }
             lifecycle::advance(worker, &settings, desk);
             return;
         }
@@ -220,7 +227,7 @@ impl Kubelets {
         let Some(pod) = pod.filter(|_| !silent) else {
             return;
         };
-        let (status, now) = by_clock(worker, desk);
+        let (status, now) = by_clock(pod, worker, desk);
         let was_ready = desk.store.pod(pod).is_some_and(PodRow::is_ready);
         if status.ready && !was_ready {
             let probe = worker
@@ -282,7 +289,7 @@ impl Kubelets {
             if !worker.finished {
                 return;
             }
-            let (status, wall) = by_clock(worker, desk);
+            let (status, wall) = by_clock(pod, worker, desk);
             desk.note("removed", worker, Detail::None, None);
             let now = desk.now();
             desk.store.set_pod_status(pod, status, wall);

@@ -143,6 +143,7 @@ impl Rig {
             active_deadline_seconds: None,
             topology_spread: Vec::new(),
             scheduling_gates: Vec::new(),
+            readiness_gates: Vec::new(),
             ephemeral_containers: Vec::new(),
             volumes: Vec::new(),
             overhead: ResourceAmounts::default(),

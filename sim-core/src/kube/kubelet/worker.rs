@@ -110,6 +110,8 @@ pub struct Worker {
     pub mount_wait: SimDuration,
     /// Whether it uses claims.
     pub has_claims: bool,
+    /// Whether it has readiness gates.
+    pub gated: bool,
     /// Since when it waits for a volume to be attached.
     pub attach_since: Option<SimTime>,
     /// When volumes are looked at again.
@@ -196,6 +198,7 @@ impl Worker {
             mount_wait: SimDuration::ZERO,
             mount_until: None,
             has_claims: has_claims(template),
+            gated: recipe.gated,
             attach_since: None,
             name,
             namespace: template.namespace,

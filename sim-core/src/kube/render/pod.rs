@@ -1,5 +1,7 @@
 //! A pod as an object.
 
+use std::sync::Arc;
+
 use crate::base::rng::Seed;
 use crate::kube::kubelet::resize;
 use crate::kube::kubelet::statics::is_mirror;
@@ -374,6 +376,27 @@ fn size_conditions(details: &PodDetails) -> Vec<Value> {
     pending.into_iter().chain(progress).collect()
 }
 
+/// What is said of gates that are not open. Source: `pkg/kubelet/status/generate.go`
+/// (`GeneratePodReadyCondition`).
+fn closed_gates(gates: &[Arc<str>], details: &PodDetails) -> Option<String> {
+    let closed = gates.iter().filter_map(|gate| {
+        let status = details
+            .condition(gate)
+            .map(|it| read::text(it, &["status"]));
+        match status {
+            Some("True") => None,
+            Some(status) => Some(format!(
+                "the status of pod readiness gate {gate:?} is not \"True\", but {status}"
+            )),
+            None => Some(format!(
+                "corresponding condition of pod readiness gate {gate:?} does not exist."
+            )),
+        }
+    });
+    let closed: Vec<String> = closed.collect();
+    (!closed.is_empty()).then(|| closed.join(", "))
+}
+
 fn conditions(
     row: &PodRow,
     template: &PodTemplate,
@@ -455,8 +478,11 @@ fn conditions(
         let ready = flag(PodFlags::READY);
         let containers_ready = flag(PodFlags::CONTAINERS_READY);
         // A lost node's pods are not ready without their containers having said so.
-        let (why, text) = if containers_ready {
-            (Value::Null, Value::Null)
+        let (why, text) = if containers_ready && !ready {
+            match closed_gates(&template.spec.readiness_gates, details) {
+                Some(text) => ("ReadinessGatesNotReady".into(), text.into()),
+                None => (Value::Null, Value::Null),
+            }
         } else {
             reason(ready)
         };
@@ -504,6 +530,12 @@ fn conditions(
         condition.set("lastProbeTime", Value::Null);
         condition.set("observedGeneration", Value::Int(generation));
     }
+    list.extend(
+        details
+            .conditions
+            .iter()
+            .flat_map(|own| own.iter().cloned()),
+    );
     if list.is_empty() {
         Value::Null
     } else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::kube::container::Protocol;
+use crate::api::kube::service::{PortTarget, ServicePort};
 use crate::kube::proxy::target as number;
 use crate::kube::rows::ServiceId;
 use crate::kube::rows::service::{Endpoint, ServiceRow};
@@ -66,8 +67,12 @@ fn labels(view: &View<'_>, row: &ServiceRow) -> Value {
     let document = view.store.documents().get(&key);
     let own = document.and_then(|document| document.value.path(&["metadata", "labels"]));
     let mut labels = own.cloned().unwrap_or_else(Value::map);
+    // The controllers' own label, whatever the Service says.
+    let headless = "service.kubernetes.io/headless";
     if row.cluster_ip == 0 {
-        labels.set("service.kubernetes.io/headless", "".into());
+        labels.set(headless, "".into());
+    } else {
+        labels.remove(headless);
     }
     labels
 }
@@ -122,18 +127,28 @@ pub fn slices(view: &View<'_>, id: ServiceId) -> Vec<Value> {
         view.symbols.text(row.name),
     );
     let groups = groups(view, row);
-    let mut chunks: Vec<(Option<&Ports>, &[&Endpoint])> = groups
+    let is_named = |port: &ServicePort| matches!(port.target_port, PortTarget::Name(_));
+    let tell_apart = row.ports.iter().any(is_named);
+    let mut chunks: Vec<(String, Option<&Ports>, &[&Endpoint])> = groups
         .iter()
         .flat_map(|(ports, list)| {
-            list.chunks(SLICE_MAX)
-                .map(move |chunk| (Some(ports), chunk))
+            let chunks = list.chunks(SLICE_MAX).enumerate();
+            chunks.map(move |(index, chunk)| {
+                // A slice keeps its name as long as there are endpoints with its ports.
+                let mark = if tell_apart {
+                    format!("{ports:?}{index}")
+                } else {
+                    index.to_string()
+                };
+                (mark, Some(ports), chunk)
+            })
         })
         .collect();
     if chunks.is_empty() {
-        chunks.push((None, &[]));
+        chunks.push(("0".to_owned(), None, &[]));
     }
-    let render = |(index, (known, chunk)): (usize, &(Option<&Ports>, &[&Endpoint]))| {
-        let suffix = crate::base::rng::stable_hash_parts(&[namespace, service, &index.to_string()]);
+    let render = |(mark, known, chunk): &(String, Option<&Ports>, &[&Endpoint])| {
+        let suffix = crate::base::rng::stable_hash_parts(&[namespace, service, mark]);
         let suffix = crate::base::name::Suffix::Letters(
             (suffix % u64::from(crate::base::name::SUFFIX_COUNT)) as u32,
         );
@@ -196,7 +211,7 @@ pub fn slices(view: &View<'_>, id: ServiceId) -> Vec<Value> {
             ),
         ])
     };
-    chunks.iter().enumerate().map(render).collect()
+    chunks.iter().map(render).collect()
 }
 
 fn endpoint(view: &View<'_>, row: &ServiceRow, endpoint: &Endpoint) -> Value {

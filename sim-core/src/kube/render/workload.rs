@@ -144,7 +144,10 @@ fn own(view: &View<'_>, id: ReplicaSetId, row: &ReplicaSetRow, value: &mut Value
         .cloned()
         .unwrap_or_else(Value::map);
     if let Some(map) = annotations.as_map_mut() {
-        map.retain(|key, _| !key.starts_with(OWN));
+        map.retain(|key, _| {
+            !key.strip_prefix(OWN)
+                .is_some_and(|key| NUMBERS.contains(&key))
+        });
     }
     // The newest one follows its Deployment; an older one keeps what it had when it was that.
     if let Some(deployment) = owner.filter(|owner| row.source == Some(owner.template)) {
@@ -227,6 +230,13 @@ fn made(row: &ReplicaSetRow, view: &View<'_>, name: &str) -> Value {
 
 /// How the Deployment controller's annotations begin.
 const OWN: &str = "deployment.kubernetes.io/";
+/// What Deployments keep there, besides.
+const NUMBERS: [&str; 4] = [
+    "desired-replicas",
+    "max-replicas",
+    "revision",
+    "revision-history",
+];
 
 /// A selector as it is written: single values as `matchLabels`.
 fn selector(selector: &Selector) -> Value {

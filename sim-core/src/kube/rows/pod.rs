@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::base::name::Name;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::template::TemplateId;
+use crate::manifest::value::Value;
 use crate::substrate::order::{ContainerId, SandboxId};
 
-use super::{NodeId, ReplicaSetId};
+use super::{NodeId, ReplicaSetId, read};
 
 /// `status.phase`. The order is the one in which a ReplicaSet gives pods up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -274,6 +275,24 @@ pub struct PodDetails {
     pub respecified: u32,
     /// Its sizes, where they are not what its spec asks for.
     pub sizes: Option<Arc<Sizes>>,
+    /// Conditions that others than the kubelet and the control plane wrote, as they wrote them.
+    pub conditions: Option<Arc<Vec<Value>>>,
+}
+
+impl PodDetails {
+    /// A condition that somebody else wrote.
+    pub fn condition(&self, kind: &str) -> Option<&Value> {
+        let mut conditions = self.conditions.iter().flat_map(|list| list.iter());
+        conditions.find(|condition| read::text(condition, &["type"]) == kind)
+    }
+
+    /// Whether all gates are open. Source: `pkg/kubelet/status/generate.go` (`GeneratePodReadyCondition`).
+    pub fn opens(&self, gates: &[Arc<str>]) -> bool {
+        let is_true = |found: &Value| read::text(found, &["status"]) == "True";
+        gates
+            .iter()
+            .all(|gate| self.condition(gate).is_some_and(is_true))
+    }
 }
 
 /// A size that is asked for and was not granted.

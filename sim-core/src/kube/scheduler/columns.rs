@@ -287,8 +287,8 @@ struct Picture {
     order: u32,
     /// By place: one bit for each image of the list that the node has.
     masks: Vec<u8>,
-    /// By place: what the node had when that was found out.
-    there: Vec<Arc<[(Arc<str>, u64)]>>,
+    /// By slot: what the node had when its mask was found out, and that.
+    known: Vec<(Arc<[(Arc<str>, u64)]>, u8)>,
 }
 
 /// All columns.
@@ -415,8 +415,6 @@ impl Picture {
                 self.order = cache.tree.version();
                 self.masks.clear();
                 self.masks.resize(cache.tree.slots().len(), 0);
-                self.there.clear();
-                self.there.resize_with(self.masks.len(), Arc::default);
                 for (place, slot) in (0..).zip(cache.tree.slots()) {
                     self.renew(place, *slot, wanted, cache);
                 }
@@ -426,18 +424,21 @@ impl Picture {
     }
 
     fn renew(&mut self, place: u32, slot: u32, wanted: &[Arc<str>], cache: &Cache) {
-        let index = place as usize;
-        let there = &cache.facts(slot).images;
-        if Arc::ptr_eq(&self.there[index], there) {
-            return;
+        let index = slot as usize;
+        if index >= self.known.len() {
+            self.known.resize_with(index + 1, Default::default);
         }
-        let has = |name: &Arc<str>| there.iter().any(|(other, _)| other == name);
-        let mask = (0..)
-            .zip(wanted)
-            .filter(|(_, name)| has(name))
-            .fold(0, |mask, (bit, _): (u32, _)| mask | 1 << bit);
-        self.masks[index] = mask;
-        self.there[index] = there.clone();
+        let there = &cache.facts(slot).images;
+        let (before, mask) = &mut self.known[index];
+        if !Arc::ptr_eq(before, there) {
+            let has = |name: &Arc<str>| there.iter().any(|(other, _)| other == name);
+            *mask = (0..)
+                .zip(wanted)
+                .filter(|(_, name)| has(name))
+                .fold(0, |mask, (bit, _): (u32, _)| mask | 1 << bit);
+            *before = there.clone();
+        }
+        self.masks[place as usize] = *mask;
     }
 }
 

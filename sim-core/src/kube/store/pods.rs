@@ -13,6 +13,7 @@ use crate::kube::rows::pod::{
 use crate::kube::rows::workload::PodCounts;
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::template::{PodTemplate, TemplateId};
+use crate::manifest::value::Value;
 
 use super::events::Incarnation;
 use super::{Change, Store, seconds};
@@ -328,6 +329,17 @@ impl Store {
         let row = *row_mut;
         self.recount(&row, before, self.counts_of(&row));
         true
+    }
+
+    /// Sets the conditions that others than the kubelet and the control plane wrote.
+    pub fn set_conditions(&mut self, pod: PodId, conditions: Vec<Value>) {
+        if self.pods.get(pod).is_none() {
+            return;
+        }
+        let conditions = (!conditions.is_empty()).then(|| Arc::new(conditions));
+        self.details.get_mut(pod.slot()).conditions = conditions;
+        self.write(pod, |_| {});
+        self.log.push(Change::PodStatus(pod));
     }
 
     /// Sets DisruptionTarget=True.

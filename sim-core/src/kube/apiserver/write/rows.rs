@@ -167,12 +167,32 @@ pub(in crate::kube::apiserver) fn replica_set_row(
         turn.ctx.symbols.intern(&key.namespace),
         turn.ctx.symbols.intern(&key.name),
     );
-    ReplicaSetRow {
+    let mut row = ReplicaSetRow {
         replicas: spec.replicas.into(),
         min_ready_s: spec.min_ready_seconds.into(),
         stray: true,
         ..ReplicaSetRow::new(names, selector(&spec.selector), template, turn.now())
-    }
+    };
+    read_annotations(&mut row, |name| {
+        value.str_at(&["metadata", "annotations", name])
+    });
+    row
+}
+
+/// Takes over what Deployments write into annotations; what is no number of theirs is as if it were not
+/// there. Source: `pkg/controller/deployment/util/deployment_util.go` (`getIntFromAnnotation`, `Revision`).
+pub(in crate::kube::apiserver) fn read_annotations<'a>(
+    row: &mut ReplicaSetRow,
+    text: impl Fn(&str) -> Option<&'a str>,
+) {
+    let text = |name: &str| text(&format!("deployment.kubernetes.io/{name}"));
+    let size = |name: &str| {
+        let number: i32 = text(name)?.parse().ok()?;
+        (number >= 0).then_some(i64::from(number))
+    };
+    (row.desired, row.max) = (size("desired-replicas"), size("max-replicas"));
+    let revision = text("revision").and_then(|text| text.parse().ok());
+    row.revision_number = revision.unwrap_or(0);
 }
 
 pub(super) fn find_replica_set(
@@ -216,19 +236,10 @@ pub(super) fn update_replica_set(
         if made {
             turn.store.keep(id, field, text_map(&wanted));
         }
-        let number = |name: &str| {
-            let name = format!("deployment.kubernetes.io/{name}");
-            wanted.get(&*name).and_then(|text| text.parse().ok())
-        };
-        let numbers = (field == "annotations").then(|| {
-            let names = ["desired-replicas", "max-replicas", "revision"];
-            names.map(number)
-        });
         turn.store.write_replica_set(id, false, |row| {
             row.stray = true;
-            if let Some([desired, max, revision]) = numbers {
-                (row.desired, row.max) = (desired, max);
-                row.revision_number = revision.unwrap_or(0);
+            if field == "annotations" {
+                read_annotations(row, |name| wanted.get(name).map(|text| &**text));
             }
         });
     }
@@ -251,7 +262,11 @@ pub(super) fn update_replica_set(
         turn.store.write_replica_set(id, true, |row| {
             row.replicas = spec.replicas.into();
             row.min_ready_s = spec.min_ready_seconds.into();
-            row.mixed |= row.template != template;
+            if row.template != template {
+                row.mixed = true;
+                // A Deployment that takes it over looks anew at what it was made from.
+                row.source = None;
+            }
             row.template = template;
         });
     }

@@ -1,4 +1,5 @@
-//! From samples to a number of replicas. Numbers in, numbers out; ratios are kept as fractions.
+//! From samples to a number of replicas. Numbers in, numbers out; ratios are kept as fractions and
+//! compared as upstream's doubles.
 //! Sources: `pkg/controller/podautoscaler/replica_calculator.go`, `metrics/utilization.go`.
 
 use crate::base::double::Double;
@@ -21,7 +22,11 @@ pub struct Tolerance {
     pub down: u64,
 }
 
-const BILLION: i128 = 1_000_000_000;
+const BILLION: u64 = 1_000_000_000;
+
+fn whole(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
 
 impl Ratio {
     /// A ratio; a target of zero or less counts as one.
@@ -42,17 +47,18 @@ impl Ratio {
 
     /// Whether it is so near to 1 that nothing is done; the bounds belong to it.
     pub fn is_within(self, tolerance: Tolerance) -> bool {
-        let scaled = i128::from(self.is) * BILLION;
-        let wanted = i128::from(self.wanted);
-        scaled >= wanted * (BILLION - i128::from(tolerance.down))
-            && scaled <= wanted * (BILLION + i128::from(tolerance.up))
+        let share = |billionths| Double::ratio(billionths, BILLION);
+        let ratio = self.as_double();
+        share(tolerance.down).from_one() <= ratio && ratio <= share(tolerance.up).plus_one()
+    }
+
+    fn as_double(self) -> Double {
+        Double::ratio(whole(self.is), whole(self.wanted))
     }
 
     /// So many times this ratio, rounded up.
     pub fn of(self, count: i64) -> i64 {
-        let whole = |number: i64| u64::try_from(number).unwrap_or(0);
-        let ratio = Double::ratio(whole(self.is), whole(self.wanted));
-        ratio.times(whole(count)).ceiling()
+        self.as_double().times(whole(count)).ceiling()
     }
 }
 
@@ -164,11 +170,12 @@ pub fn pods(
 /// Ratio, what is reported, and the average; nothing where nothing is asked for.
 fn measure(samples: &[(i64, i64)], aim: Aim) -> Option<(Ratio, i64, i64)> {
     let count = i64::try_from(samples.len()).unwrap_or(1).max(1);
-    let usage: i64 = samples.iter().map(|(usage, _)| usage).sum();
+    let sum = |of: fn(&(i64, i64)) -> i64| samples.iter().map(of).fold(0, i64::saturating_add);
+    let usage = sum(|(usage, _)| *usage);
     let average = usage / count;
     Some(match aim {
         Aim::Utilization(target) => {
-            let requests: i64 = samples.iter().map(|(_, request)| request).sum();
+            let requests = sum(|(_, request)| *request);
             let percent = usage.saturating_mul(100).checked_div(requests)?;
             (Ratio::new(percent, target), percent, average)
         }

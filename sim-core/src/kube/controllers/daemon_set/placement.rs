@@ -113,13 +113,6 @@ pub fn fit(
     }
 }
 
-/// Whether a node is among those that are to run a pod.
-pub fn fits_now(nodes: &[(NodeId, Fit)], node: NodeId) -> bool {
-    nodes
-        .iter()
-        .any(|(other, fit)| *other == node && *fit == Fit::Run)
-}
-
 /// The node that a daemon pod is on, or that its affinity names; `None`: it is gone.
 pub fn target(pod: &PodRow, turn: &Turn<'_, '_>) -> Option<NodeId> {
     if let Some(node) = pod.node {

@@ -4,6 +4,7 @@
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::turn::Turn;
 
+use super::placement::Fit;
 use super::{Pass, alive, available};
 
 /// Nodes that get a pod, pods that go.
@@ -40,21 +41,22 @@ fn pair(
 }
 
 /// Nodes that the update looks at: those that run a pod or are to.
-fn looked_at(pass: &Pass) -> impl Iterator<Item = (NodeId, &[PodId])> {
-    pass.nodes
-        .iter()
-        .filter_map(|(node, _)| match pass.pods.get(node) {
-            Some(pods) => Some((*node, pods.as_slice())),
-            None if pass.may_run(*node) => Some((*node, &[] as &[PodId])),
+fn looked_at(pass: &Pass) -> impl Iterator<Item = (NodeId, bool, &[PodId])> {
+    pass.nodes.iter().filter_map(|(node, fit)| {
+        let runs = *fit == Fit::Run;
+        match pass.pods.get(node) {
+            Some(pods) => Some((*node, runs, pods.as_slice())),
+            None if runs => Some((*node, runs, &[] as &[PodId])),
             None => None,
-        })
+        }
+    })
 }
 
 fn replace(pass: &Pass, turn: &Turn<'_, '_>) -> Vec<PodId> {
     let bound = pass.unavailable();
     let mut unavailable = 0;
     let (mut delete, mut candidates) = (Vec::new(), Vec::new());
-    for (_, pods) in looked_at(pass) {
+    for (.., pods) in looked_at(pass) {
         match pair(pass, pods, turn) {
             Some((Some(new), None)) => unavailable += i64::from(!available(new, turn)),
             Some((None, Some(old))) => {
@@ -79,7 +81,7 @@ fn surge(pass: &Pass, turn: &Turn<'_, '_>) -> (Vec<NodeId>, Vec<PodId>) {
     let (mut create, mut candidates, mut delete) = (Vec::new(), Vec::new(), Vec::new());
     // Old pods of nodes that are to run none any more go once the others suffice.
     let (mut leaving, mut enough) = (Vec::new(), -pass.desired());
-    for (node, pods) in looked_at(pass) {
+    for (node, stays, pods) in looked_at(pass) {
         let pair = pair(pass, pods, turn);
         let first = pair.and_then(|(new, old)| old.or(new));
         enough += i64::from(first.is_some_and(|pod| available(pod, turn)));
@@ -87,7 +89,6 @@ fn surge(pass: &Pass, turn: &Turn<'_, '_>) -> (Vec<NodeId>, Vec<PodId>) {
             None => surging += 1,
             Some((_, None)) => {}
             Some((None, Some(old))) => {
-                let stays = pass.may_run(node);
                 if !available(old, turn) {
                     if stays {
                         create.push(node);

@@ -149,9 +149,13 @@ fn fraction(bounds: Bounds, set: Share, status_replicas: i64) -> i64 {
     if before == 0 {
         return 0;
     }
-    let product = set.spec * bounds.ceiling();
-    // Half away from zero; all three numbers are positive.
-    (2 * product + before) / (2 * before) - set.spec
+    // Half away from zero; all three numbers are positive, and 32 bits wide.
+    let (product, before) = (
+        i128::from(set.spec) * i128::from(bounds.ceiling()),
+        i128::from(before),
+    );
+    let size = (2 * product + before) / (2 * before);
+    i64::try_from(size).unwrap_or(i64::MAX) - set.spec
 }
 
 #[cfg(test)]

@@ -19,11 +19,16 @@ impl DeploymentController {
     /// Sees a ReplicaSet that was written. Deployments that match one that nobody controls look at it.
     pub fn observe(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) -> Vec<DeploymentId> {
         let is_orphan = |row: &&ReplicaSetRow| {
-            row.stray && row.owner.is_none() && row.kind == OwnerKind::ReplicaSet && !row.deleting
+            row.owner.is_none() && row.kind == OwnerKind::ReplicaSet && !row.deleting
         };
         let Some(row) = turn.store.replica_set(id).filter(is_orphan) else {
+            self.forget(id);
             return Vec::new();
         };
+        // A controller that has come up knows of none.
+        if !self.orphans.insert(id) && !row.stray {
+            return Vec::new();
+        }
         let found: Vec<DeploymentId> = turn
             .store
             .deployments()
@@ -33,10 +38,17 @@ impl DeploymentController {
         if let Some(row) = turn.store.replica_set_mut(id) {
             row.stray = false;
         }
-        if !found.is_empty() {
-            self.orphans.insert(id);
+        if found.is_empty() {
+            self.wanted.remove(&id);
+        } else {
+            self.wanted.insert(id);
         }
         found
+    }
+
+    fn forget(&mut self, id: ReplicaSetId) {
+        self.orphans.remove(&id);
+        self.wanted.remove(&id);
     }
 
     /// Brings the list of a Deployment's ReplicaSets up to date.
@@ -58,11 +70,13 @@ impl DeploymentController {
             note("release", *set, turn);
             release(*set, turn);
         }
-        let orphans: Vec<ReplicaSetId> = if row.observed == row.generation {
-            self.orphans.iter().copied().collect()
+        // A Deployment that was seen before is told of those that it matches.
+        let orphans = if row.observed == row.generation {
+            &self.wanted
         } else {
-            turn.store.replica_sets().map(|(set, _)| set).collect()
+            &self.orphans
         };
+        let orphans: Vec<ReplicaSetId> = orphans.iter().copied().collect();
         for set in orphans {
             let takes = turn.store.replica_set(set).is_some_and(|known| {
                 known.owner.is_none() && !known.deleting && matches(row, set, known, turn)
@@ -74,7 +88,7 @@ impl DeploymentController {
             }
             let is_orphan = |row: &ReplicaSetRow| row.owner.is_none();
             if !turn.store.replica_set(set).is_some_and(is_orphan) {
-                self.orphans.remove(&set);
+                self.forget(set);
             }
         }
     }
@@ -119,8 +133,7 @@ fn adopt(id: DeploymentId, set: ReplicaSetId, turn: &mut Turn<'_, '_>) {
     let Some(row) = turn.store.replica_set(set) else {
         return;
     };
-    let (template, known) = (row.template, row.source);
-    let from = known.or_else(|| source(template, turn));
+    let from = source(row.template, turn);
     turn.store.write_replica_set(set, false, |set| {
         set.owner = Some(id);
         set.source = from;
@@ -160,8 +173,18 @@ pub fn release(set: ReplicaSetId, turn: &mut Turn<'_, '_>) {
 
 /// Keeps what a ReplicaSet that is no longer its Deployment's newest has of its annotations.
 pub fn keep_annotations(set: ReplicaSetId, deployment: &DocumentKey, turn: &mut Turn<'_, '_>) {
-    let kept = turn.store.kept(set, "annotations").cloned();
-    let mut kept = kept.unwrap_or_else(Value::map);
+    let Some(row) = turn.store.replica_set(set) else {
+        return;
+    };
+    let path = ["metadata", "annotations"];
+    let written = key(row, turn);
+    let document = turn.store.documents().get(&written);
+    let kept = match document {
+        Some(document) => document.value.path(&path),
+        None => turn.store.kept(set, "annotations"),
+    };
+    let is_written = document.is_some();
+    let mut kept = kept.cloned().unwrap_or_else(Value::map);
     let own = turn.store.documents().get(deployment);
     let own = own.and_then(|own| own.value.path(&["metadata", "annotations"]));
     let own = own.and_then(Value::as_map).into_iter();
@@ -170,7 +193,11 @@ pub fn keep_annotations(set: ReplicaSetId, deployment: &DocumentKey, turn: &mut 
             kept.set(key, value.clone());
         }
     }
-    turn.store.keep(set, "annotations", kept);
+    if !is_written {
+        turn.store.keep(set, "annotations", kept);
+    } else if let Some(document) = turn.store.documents_mut().get_mut(&written) {
+        document.value.set_path(&path, kept);
+    }
 }
 
 fn note(word: &'static str, set: ReplicaSetId, turn: &mut Turn<'_, '_>) {

@@ -1,9 +1,9 @@
 //! `podFailurePolicy`: what a pod's failure means. The first rule that matches decides.
 //! Source: `pkg/controller/job/pod_failure_policy.go`.
 
-use crate::kube::rows::PodId;
 use crate::kube::rows::job::{FailureAction, FailureMatch, FailureRule, JobPart};
 use crate::kube::rows::pod::{ContainerState, PodFlags};
+use crate::kube::rows::{PodId, read};
 use crate::kube::selector::label;
 use crate::kube::turn::Turn;
 
@@ -98,7 +98,10 @@ fn matches(pod: PodId, number: usize, rule: &FailureRule, turn: &Turn<'_, '_>) -
                     "ContainersReady" => Some(row.flags.has(PodFlags::CONTAINERS_READY)),
                     "Initialized" => Some(row.flags.has(PodFlags::INITIALIZED)),
                     "PodScheduled" => Some(row.node.is_some()),
-                    _ => None,
+                    other => {
+                        let found = details.condition(other);
+                        return found.is_some_and(|it| read::text(it, &["status"]) == &**status);
+                    }
                 };
                 match holds {
                     Some(true) => &**status == "True",

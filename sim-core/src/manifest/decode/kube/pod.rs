@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::api::kube::pod::{PodSpec, PodTemplate, RestartPolicy};
 use crate::base::sorted::SortedSet;
 use crate::manifest::decode::amount;
-use crate::manifest::decode::kube::{affinity, container, fault, meta, rules, volume};
+use crate::manifest::decode::kube::{affinity, container, fault, meta, name, rules, volume};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
 /// `template` of a controller.
@@ -115,11 +115,25 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) -> PodSpec {
         ),
         topology_spread: affinity::spreads(&field.get(scribe, "topologySpreadConstraints"), scribe),
         scheduling_gates: gates(&field.get(scribe, "schedulingGates"), scribe),
+        readiness_gates: conditions(&field.get(scribe, "readinessGates"), scribe),
         volumes: volume::volumes(&field.get(scribe, "volumes"), scribe),
         overhead: amount::amounts(&field.get(scribe, "overhead"), scribe),
         pod_requests: pod_needs.requests,
         pod_limits: pod_needs.limits,
     }
+}
+
+/// Types of conditions. Source: `pkg/apis/core/validation/validation.go` (`validateReadinessGates`).
+fn conditions(field: &Field<'_>, scribe: &Scribe) -> Vec<Arc<str>> {
+    let one = |item: Field<'_>| {
+        let kind_field = item.get(scribe, "conditionType");
+        let kind = kind_field.text_or_empty(scribe);
+        for detail in name::qualified(&kind) {
+            fault::invalid(scribe, &kind_field, format!("{kind:?}"), &detail);
+        }
+        kind
+    };
+    field.items(scribe).into_iter().map(one).collect()
 }
 
 fn gates(field: &Field<'_>, scribe: &Scribe) -> Vec<Arc<str>> {
