@@ -260,11 +260,12 @@ impl ApiServer {
         namespace: &str,
         turn: &mut Turn<'_, '_>,
     ) -> Result<Response, Refusal> {
-        let parsed = parse(object, namespace, Old::Stored, turn)?;
-        let (kind, key) = (parsed.kind, parsed.key.clone());
-        if kind.kind == "Pod" && parsed.custom.is_none() {
+        let of_pod = ["apiVersion", "kind"].map(|field| object.str_at(&[field]));
+        if of_pod == [Some("v1"), Some("Pod")] {
             return self.update_pod_status(object, namespace, turn);
         }
+        let parsed = parse(object, namespace, Old::Stored, turn)?;
+        let (kind, key) = (parsed.kind, parsed.key.clone());
         let Some(document) = turn.store.documents().get(&key).cloned() else {
             return Err(match read(kind, &key.namespace, &key.name, turn) {
                 Some(_) => Refusal::forbidden(

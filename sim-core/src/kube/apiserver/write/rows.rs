@@ -213,9 +213,9 @@ pub(super) fn update_replica_set(
     turn: &mut Turn<'_, '_>,
 ) -> Result<bool, Refusal> {
     let (kind, key) = (parsed.kind, &parsed.key);
-    let id = find_replica_set(&key.namespace, &key.name, turn)
-        .ok_or_else(|| Refusal::not_found(kind, &key.name))?;
-    let row = turn.store.replica_set(id).expect("found above");
+    let missing = || Refusal::not_found(kind, &key.name);
+    let id = find_replica_set(&key.namespace, &key.name, turn).ok_or_else(missing)?;
+    let row = turn.store.replica_set(id).ok_or_else(missing)?;
     if *row.selector != selector(&spec.selector) {
         return Err(Refusal::invalid(
             kind,
@@ -223,7 +223,7 @@ pub(super) fn update_replica_set(
             vec![cause("spec.selector", "Invalid value: field is immutable")],
         ));
     }
-    let owned = row.owner.is_some();
+    let (owned, own_template) = (row.owner.is_some(), row.template);
     let made = turn.store.documents().get(key).is_none();
     let mut described = false;
     for field in ["labels", "annotations"] {
@@ -243,9 +243,8 @@ pub(super) fn update_replica_set(
             }
         });
     }
-    let row = turn.store.replica_set(id).expect("found above");
     let template = if owned {
-        row.template
+        own_template
     } else {
         template_id(
             &spec.template,
@@ -254,7 +253,7 @@ pub(super) fn update_replica_set(
             turn,
         )
     };
-    let row = turn.store.replica_set(id).expect("found above");
+    let row = turn.store.replica_set(id).ok_or_else(missing)?;
     let changed = row.replicas != i64::from(spec.replicas)
         || row.min_ready_s != i64::from(spec.min_ready_seconds)
         || row.template != template;
@@ -262,11 +261,7 @@ pub(super) fn update_replica_set(
         turn.store.write_replica_set(id, true, |row| {
             row.replicas = spec.replicas.into();
             row.min_ready_s = spec.min_ready_seconds.into();
-            if row.template != template {
-                row.mixed = true;
-                // A Deployment that takes it over looks anew at what it was made from.
-                row.source = None;
-            }
+            row.mixed |= row.template != template;
             row.template = template;
         });
     }
