@@ -40,6 +40,8 @@ mod tests;
 pub use apiserver::{Refusal, Request, Response};
 pub use event::Event;
 
+use std::num::NonZeroU32;
+
 use smallvec::SmallVec;
 
 use crate::api::node::NodeSetup;
@@ -48,7 +50,7 @@ use crate::base::name::Name;
 use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
-use crate::substrate::order::{MachineId, Order, SandboxId, Upcall};
+use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox, Substrate};
 
 use apiserver::ApiServer;
@@ -139,6 +141,27 @@ impl KubePlane {
     /// The scheduler, for readers.
     pub const fn scheduler(&self) -> &Scheduler {
         &self.scheduler
+    }
+
+    /// Reads what an event is about before its turn.
+    pub fn glance(&self, event: Event, machines: &Substrate) {
+        if let Some(pod) = event.pod() {
+            self.glance_at(pod, machines);
+        }
+    }
+
+    /// Reads what is kept of a pod that the machines have something of.
+    pub fn glance_of(&self, owner: Owner, machines: &Substrate) {
+        if let Some(generation) = NonZeroU32::new(owner.generation) {
+            self.glance_at(PodId::new(owner.slot, generation), machines);
+        }
+    }
+
+    fn glance_at(&self, pod: PodId, machines: &Substrate) {
+        self.store.glance(pod);
+        if let Some(container) = self.kubelets.glance(pod) {
+            machines.glance_at(container);
+        }
     }
 
     /// Handles a scheduled event.

@@ -47,6 +47,7 @@ pub mod volume;
 
 use std::sync::Arc;
 
+use crate::base::glance::glance;
 use crate::base::hash::FxHashMap;
 use crate::base::rng::Seed;
 use crate::base::sorted::{SortedMap, SortedSet};
@@ -63,7 +64,7 @@ use health::{Probe, ProbeId};
 use machine::Machine;
 use net::balancer::{Balancer, Member};
 use net::link::Sides;
-use order::{ContainerId, MachineId, Order, SandboxId, SubstrateFault, Upcall};
+use order::{ContainerId, MachineId, Order, Owner, SandboxId, SubstrateFault, Upcall};
 use program::Behaviour;
 use registry::{Images, Pull, PullId};
 use rule::{Rule, RuleId};
@@ -272,6 +273,41 @@ impl Substrate {
             Event::Serving { sandbox } => self.serving_due(sandbox, scope),
         }
         self.settle(scope);
+    }
+
+    /// Reads what an event is about before its turn; answers with whose it is.
+    pub fn glance(&self, event: Event) -> Option<Owner> {
+        match event {
+            Event::SandboxMade { sandbox } | Event::Serving { sandbox } => {
+                let row = self.sandboxes.get(sandbox)?;
+                glance((row.created, row.address));
+                Some(row.owner)
+            }
+            Event::Step { container } => {
+                self.glance_at(container);
+                Some(self.containers.get(container)?.owner)
+            }
+            Event::Probe { probe } => {
+                let row = self.probes.get(probe)?;
+                self.glance_at(row.container);
+                None
+            }
+            Event::Pull { .. }
+            | Event::Booted { .. }
+            | Event::Silence { .. }
+            | Event::Trust { .. }
+            | Event::Memory { .. } => None,
+        }
+    }
+
+    /// Reads a container and its sandbox before their turn.
+    pub fn glance_at(&self, container: ContainerId) {
+        if let Some(row) = self.containers.get(container) {
+            glance((row.state, row.due, row.first_probe, row.hung));
+            if let Some(sandbox) = self.sandboxes.get(row.sandbox) {
+                glance((sandbox.created, sandbox.address, sandbox.machine));
+            }
+        }
     }
 
     /// Bytes of rows that `later`, a clone that went on, no longer shares.

@@ -25,7 +25,13 @@ pub(crate) fn exists() -> bool {
 /// # Errors
 /// When a build fails or a fingerprint differs.
 pub(crate) fn tests() -> Result<Vec<String>, String> {
-    let node = script("parity.mjs", "parity")?;
+    // Natively as `cargo test` has built it.
+    let native = Native {
+        profile: "dev",
+        folder: "debug",
+        features: &["--features", "sim-core/cli"],
+    };
+    let node = script("parity.mjs", &native, "parity")?;
     run::watched(node, |line| line.starts_with("parity:"))
 }
 
@@ -51,13 +57,26 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), String> {
     if !folder().join("bench.mjs").is_file() {
         return Ok(());
     }
-    let mut node = script("bench.mjs", "release")?;
+    let native = Native {
+        profile: "release",
+        folder: "release",
+        features: &[],
+    };
+    let mut node = script("bench.mjs", &native, "release")?;
     node.args(arguments);
     run::foreground(node)
 }
 
-/// A Node command for a script of the folder, both builds of that profile at hand.
-fn script(name: &str, profile: &str) -> Result<Command, String> {
+/// How the program is built natively.
+struct Native {
+    profile: &'static str,
+    /// The profile's folder in the target folder.
+    folder: &'static str,
+    features: &'static [&'static str],
+}
+
+/// A Node command for a script of the folder, both builds at hand; `profile` is that of WebAssembly.
+fn script(name: &str, native: &Native, profile: &str) -> Result<Command, String> {
     crate::npm::need_node()?;
     let toolchain = Toolchain::find()?;
     let bindgen = tools::wasm_bindgen()?;
@@ -66,17 +85,11 @@ fn script(name: &str, profile: &str) -> Result<Command, String> {
         "xtask: building the parity program natively and with {}",
         toolchain.name()
     );
-    let mut native = run::command("cargo");
-    native.args([
-        "build",
-        "--profile",
-        profile,
-        "--package",
-        "parity",
-        "--bin",
-        "parity",
-    ]);
-    run::foreground(native)?;
+    let mut build = run::command("cargo");
+    build.args(["build", "--profile", native.profile]);
+    build.args(["--package", "parity", "--bin", "parity"]);
+    build.args(native.features);
+    run::foreground(build)?;
     let mut wasm = toolchain.command("cargo", std::slice::from_ref(&bindgen))?;
     wasm.args([
         "build",
@@ -101,9 +114,12 @@ fn script(name: &str, profile: &str) -> Result<Command, String> {
         .arg(&built);
     run::foreground(bind)?;
     let mut node = run::command("node");
-    let native = format!("parity{}", std::env::consts::EXE_SUFFIX);
+    let program = format!("parity{}", std::env::consts::EXE_SUFFIX);
     node.arg(format!("{FOLDER}/{name}"))
-        .env("PARITY_NATIVE", place::target().join(profile).join(native))
+        .env(
+            "PARITY_NATIVE",
+            place::target().join(native.folder).join(program),
+        )
         .env("PARITY_WASM", bound.join("parity.js"));
     Ok(node)
 }

@@ -1,7 +1,7 @@
 //! What is to happen, in the total order (time, sequence).
 //!
 //! ```text
-//! near:   heap, up to the end of the current slice               <- popped from
+//! near:   what the current slice held, sorted; a heap of what was added since  <- popped from
 //! fine:   wheel, rest of the current block by slices of 4.096 ms -> a slice becomes `near`
 //! coarse: wheel, the next 19 hours by blocks of 16.8 s           -> a block becomes `fine`
 //! far:    heap, everything later                                 -> moves into `coarse`
@@ -11,7 +11,7 @@
 //! A pop and a push take 110 to 160 ns at 150,000 pending, a quarter of a binary heap's time; a
 //! snapshot shares both wheels.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use crate::base::time::SimTime;
@@ -51,8 +51,10 @@ const _: () = assert!(size_of::<Scheduled<[u64; 2]>>() <= 40);
 /// The pending events of one world. `clone` is a snapshot.
 #[derive(Clone)]
 pub struct Queue<E: Copy> {
-    /// Everything in slices up to `current`.
-    near: BinaryHeap<Earliest<E>>,
+    /// What slice `current` held when its turn came, the next last.
+    due: Vec<Scheduled<E>>,
+    /// What was added to slices up to `current` since then.
+    added: BinaryHeap<Earliest<E>>,
     /// By slice: everything in slices after `current` of the same block.
     fine: Wheel<E>,
     /// By block: everything in later blocks, less than one turn away.
@@ -69,7 +71,8 @@ impl<E: Copy> Queue<E> {
     /// An empty queue at the epoch.
     pub fn new() -> Self {
         Self {
-            near: BinaryHeap::new(),
+            due: Vec::new(),
+            added: BinaryHeap::new(),
             fine: Wheel::new(),
             coarse: Wheel::new(),
             far: BinaryHeap::new(),
@@ -106,10 +109,18 @@ impl<E: Copy> Queue<E> {
 
     /// Takes out the next event; time moves to it.
     pub fn pop(&mut self) -> Option<Scheduled<E>> {
-        if self.near.is_empty() {
+        if self.is_slice_over() {
             self.turn();
         }
-        let Earliest(scheduled) = self.near.pop()?;
+        let is_due = match (self.due.last(), self.added.peek()) {
+            (Some(due), Some(added)) => key(due) < added.key(),
+            (due, _) => due.is_some(),
+        };
+        let scheduled = if is_due {
+            self.due.pop()
+        } else {
+            self.added.pop().map(|Earliest(scheduled)| scheduled)
+        }?;
         assert!(scheduled.at >= self.now, "the queue lost its order");
         self.now = scheduled.at;
         Some(scheduled)
@@ -124,7 +135,7 @@ impl<E: Copy> Queue<E> {
     /// When the next event fires, unless that is later than `deadline`. Looks at no slice twice, where
     /// [`Queue::peek_time`] may.
     pub fn due_by(&mut self, deadline: SimTime) -> Option<SimTime> {
-        if self.near.is_empty() {
+        if self.is_slice_over() {
             let coarse = || {
                 let block = self.coarse.next_after(block_of(self.current))?;
                 Some(block << BLOCK_BITS)
@@ -136,14 +147,32 @@ impl<E: Copy> Queue<E> {
             }
             self.turn();
         }
-        let Earliest(scheduled) = self.near.peek()?;
-        Some(scheduled.at).filter(|at| *at <= deadline)
+        self.next_of_slice().filter(|at| *at <= deadline)
+    }
+
+    /// Some of what fires next, so far as is known, the next last; at most `most`.
+    pub fn ahead(&self, most: usize) -> &[Scheduled<E>] {
+        &self.due[self.due.len().saturating_sub(most)..]
+    }
+
+    fn is_slice_over(&self) -> bool {
+        self.due.is_empty() && self.added.is_empty()
+    }
+
+    /// When the next event of the current slice fires.
+    fn next_of_slice(&self) -> Option<SimTime> {
+        let due = self.due.last().map(|scheduled| scheduled.at);
+        let added = self.added.peek().map(|Earliest(scheduled)| scheduled.at);
+        match (due, added) {
+            (Some(due), Some(added)) => Some(due.min(added)),
+            (due, added) => due.or(added),
+        }
     }
 
     /// When the next event fires.
     pub fn peek_time(&self) -> Option<SimTime> {
-        if let Some(Earliest(scheduled)) = self.near.peek() {
-            return Some(scheduled.at);
+        if let Some(at) = self.next_of_slice() {
+            return Some(at);
         }
         if let Some(slice) = self.fine.next_after(self.current) {
             return self.fine.items(slice).map(|scheduled| scheduled.at).min();
@@ -180,7 +209,7 @@ impl<E: Copy> Queue<E> {
 
     /// Number of pending events.
     pub fn len(&self) -> usize {
-        self.near.len() + self.fine.len() + self.coarse.len() + self.far.len()
+        self.due.len() + self.added.len() + self.fine.len() + self.coarse.len() + self.far.len()
     }
 
     /// Whether nothing is pending.
@@ -190,9 +219,10 @@ impl<E: Copy> Queue<E> {
 
     /// Every pending event in no particular order: for counting and for tests.
     pub fn iter_unordered(&self) -> impl Iterator<Item = &Scheduled<E>> {
-        let heaps = self.near.iter().chain(&self.far);
+        let heaps = self.added.iter().chain(&self.far);
         heaps
             .map(|Earliest(scheduled)| scheduled)
+            .chain(&self.due)
             .chain(self.fine.iter())
             .chain(self.coarse.iter())
     }
@@ -202,7 +232,7 @@ impl<E: Copy> Queue<E> {
         let block = block_of(slice);
         let current_block = block_of(self.current);
         if slice <= self.current {
-            self.near.push(Earliest(scheduled));
+            self.added.push(Earliest(scheduled));
         } else if block == current_block {
             self.fine.push(slice, scheduled);
         } else if block - current_block < SLICES {
@@ -212,26 +242,30 @@ impl<E: Copy> Queue<E> {
         }
     }
 
-    /// Moves on to the next slice that holds something. `near` is empty.
+    /// Moves on to the next slice that holds something. The current one is over.
     fn turn(&mut self) {
         if self.fine.len() == 0 {
             self.next_block();
         }
         // The first slice of a block is current as soon as the block is.
-        if !self.near.is_empty() {
+        if !self.is_slice_over() {
             return;
         }
         let Some(slice) = self.fine.next_after(self.current) else {
             return;
         };
         self.current = slice;
-        let mut items = std::mem::take(&mut self.near).into_vec();
-        self.fine
-            .drain(slice, |scheduled| items.push(Earliest(scheduled)));
-        self.near = BinaryHeap::from(items);
+        let due = &mut self.due;
+        self.fine.drain(slice, |scheduled| due.push(scheduled));
+        self.sort();
     }
 
-    /// Moves on to the next block that holds something. `near` and `fine` are empty.
+    fn sort(&mut self) {
+        self.due
+            .sort_unstable_by_key(|scheduled| Reverse(key(scheduled)));
+    }
+
+    /// Moves on to the next block that holds something. The current slice is over, `fine` is empty.
     fn next_block(&mut self) {
         let coarse = self.coarse.next_after(block_of(self.current));
         // What is far is later than all that is in the wheel.
@@ -240,12 +274,13 @@ impl<E: Copy> Queue<E> {
             return;
         };
         self.current = block << BLOCK_BITS;
-        let (near, fine, current) = (&mut self.near, &mut self.fine, self.current);
+        let (due, fine, current) = (&mut self.due, &mut self.fine, self.current);
         self.coarse
             .drain(block, |scheduled| match slice_of(scheduled.at) {
-                slice if slice == current => near.push(Earliest(scheduled)),
+                slice if slice == current => due.push(scheduled),
                 slice => fine.push(slice, scheduled),
             });
+        self.sort();
         while let Some(Earliest(scheduled)) = self.far.peek().copied() {
             if block_of(slice_of(scheduled.at)) - block >= SLICES {
                 break;
@@ -272,13 +307,18 @@ impl<E: Copy> Default for Queue<E> {
     }
 }
 
+/// Place in the total order.
+const fn key<E>(scheduled: &Scheduled<E>) -> (SimTime, Seq) {
+    (scheduled.at, scheduled.seq)
+}
+
 /// Order for heaps, whose top is the greatest: the earlier is the greater.
 #[derive(Clone, Copy)]
 struct Earliest<E>(Scheduled<E>);
 
 impl<E> Earliest<E> {
     const fn key(&self) -> (SimTime, Seq) {
-        (self.0.at, self.0.seq)
+        key(&self.0)
     }
 }
 

@@ -76,3 +76,22 @@ pub enum Event {
 }
 
 const _: () = assert!(size_of::<Event>() <= 24);
+
+impl Event {
+    /// The pod whose rows its handler reads first.
+    pub const fn pod(self) -> Option<PodId> {
+        match self {
+            Self::DeletePod(pod)
+            | Self::PodAvailable(pod)
+            | Self::TolerationEnds(pod)
+            | Self::DisruptionStale(pod)
+            | Self::Scheduler(
+                scheduler::Event::PodSeen(pod)
+                | scheduler::Event::PodGoing(pod)
+                | scheduler::Event::Bind(pod),
+            ) => Some(pod),
+            Self::Kubelet(event) => event.pod(),
+            _ => None,
+        }
+    }
+}

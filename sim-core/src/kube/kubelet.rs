@@ -48,11 +48,12 @@ pub mod worker;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use crate::base::glance::glance;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::store::paged::{Paged, SMALL};
 use crate::substrate::cgroup::settings::SandboxSpec;
-use crate::substrate::order::{MachineId, Owner, SandboxId, Upcall};
+use crate::substrate::order::{ContainerId, MachineId, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::reserved::Reserved;
@@ -114,6 +115,29 @@ pub enum Event {
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);
+
+impl Event {
+    /// The pod whose rows its handler reads first.
+    pub const fn pod(self) -> Option<PodId> {
+        match self {
+            Self::Sync(pod)
+            | Self::Removed(pod)
+            | Self::Wake(pod)
+            | Self::Refresh(pod)
+            | Self::Relist(pod)
+            | Self::Status(pod)
+            | Self::Delete(pod)
+            | Self::HookEnded(pod, _)
+            | Self::PostStarted(pod, _) => Some(pod),
+            Self::EvictionPass(_)
+            | Self::ImagePass(_)
+            | Self::AgentUp(_)
+            | Self::Manifests(_)
+            | Self::Mirrors(_)
+            | Self::ShutdownStep(_) => None,
+        }
+    }
+}
 
 /// What is wrong with an agent.
 #[derive(Clone, Debug, Default)]
@@ -188,6 +212,16 @@ impl Kubelets {
         };
         let own = (0..self.workers.capacity_slots()).filter(own).count();
         self.workers.bytes_apart(&later.workers) + own * size_of::<Worker>()
+    }
+
+    /// Reads a worker before its pod's turn; answers with its container.
+    pub fn glance(&self, pod: PodId) -> Option<ContainerId> {
+        let worker = self.workers.get(pod.slot()).as_deref()?;
+        glance((worker.pod, worker.started, worker.deadline, worker.draws));
+        glance((worker.relist_at, worker.wake_at, worker.sandbox, worker.ip));
+        let work = worker.containers.first()?;
+        glance((work.since, work.restarts, work.ended, work.ready));
+        work.container
     }
 
     /// Handles an event of its own.

@@ -527,7 +527,7 @@ impl View<'_> {
             return Value::Null;
         };
         let there = self.store.pod(pod.id);
-        let given = there.and_then(|_| self.store.pod_details(pod.id).uid.clone());
+        let given = there.and_then(|_| self.store.pod_details(pod.id).aside.uid.clone());
         given.map_or_else(
             || {
                 let created = u64::from(pod.created_s);

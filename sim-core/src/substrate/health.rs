@@ -23,7 +23,7 @@ pub type ProbeId = Id<Probe>;
 /// A probe of a running container.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
-    container: ContainerId,
+    pub(super) container: ContainerId,
     next: Option<ProbeId>,
     /// State up to the last time it was looked at.
     walk: Walk,

@@ -123,7 +123,7 @@ fn word(plane: &KubePlane, pod_id: PodId, pod: &PodRow) -> &'static str {
         return "Terminating";
     }
     let details = plane.store().pod_details(pod_id);
-    let mut word = details.reason.unwrap_or(pod.phase.text());
+    let mut word = details.aside.reason.unwrap_or(pod.phase.text());
     for container in details.containers.iter() {
         match &container.state {
             ContainerState::Waiting { reason, .. } => word = reason,

@@ -454,7 +454,7 @@ fn container_status(status: &Value) -> ContainerStatus {
             started: revive::time(fields::text(running, &["startedAt"])).unwrap_or(SimTime::ZERO),
         }
     } else if let Some(ended) = part("terminated") {
-        ContainerState::Terminated(termination(ended))
+        ContainerState::Terminated(Arc::new(termination(ended)))
     } else {
         let waiting = part("waiting");
         let reason = waiting.and_then(|waiting| waiting.str_at(&["reason"]));
@@ -466,7 +466,9 @@ fn container_status(status: &Value) -> ContainerStatus {
     };
     let ready = fields::truth(status, &["ready"]);
     ContainerStatus {
-        last: status.path(&["lastState", "terminated"]).map(termination),
+        last: status
+            .path(&["lastState", "terminated"])
+            .map(|ended| Arc::new(termination(ended))),
         ready,
         started: status
             .get("started")

@@ -64,7 +64,7 @@ impl PodGc {
             .iter()
             .filter_map(|pod| {
                 let row = turn.store.pod(*pod)?;
-                let evicted = turn.store.pod_details(*pod).reason == Some("Evicted");
+                let evicted = turn.store.pod_details(*pod).aside.reason == Some("Evicted");
                 let name = row.name.text(turn.ctx.symbols);
                 Some((!evicted, signed_s(row.created_s), name, *pod))
             })

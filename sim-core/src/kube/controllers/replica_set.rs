@@ -432,7 +432,7 @@ fn candidate(
         restarts: restarts(&details.containers[sidecars..]),
         sidecar_restarts: restarts(&details.containers[..sidecars]),
         created_s: row.created_s,
-        uid: details.uid.as_ref().map_or_else(
+        uid: details.aside.uid.as_ref().map_or_else(
             || {
                 let name = row.name.text(turn.ctx.symbols);
                 let namespace = turn.ctx.symbols.text(template.namespace);

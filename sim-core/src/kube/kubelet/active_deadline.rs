@@ -31,7 +31,7 @@ pub(super) fn is_over(worker: &mut Worker, deadline: SimDuration, desk: &mut Des
         desk.wake(worker, tick);
         return false;
     }
-    worker.evicted = Some((REASON, MESSAGE.into()));
+    worker.aside.write().evicted = Some((REASON, MESSAGE.into()));
     // Each time a status is made, an event is: the worker's last turn, and the first of the end.
     tell(worker, 2, desk);
     let rule = Rule {
@@ -46,7 +46,7 @@ pub(super) fn is_over(worker: &mut Worker, deadline: SimDuration, desk: &mut Des
 
 /// Its containers have stopped: two more statuses are made.
 pub(super) fn told_again(worker: &Worker, desk: &mut Desk<'_, '_>) {
-    if matches!(worker.evicted, Some((REASON, _))) && !worker.finished {
+    if matches!(worker.aside.evicted, Some((REASON, _))) && !worker.finished {
         tell(worker, 2, desk);
     }
 }

@@ -172,8 +172,10 @@ impl Kubelets {
         let taken = move |(other, row): (PodId, &PodRow)| {
             let template = &**store.template(row.template);
             let worker = self.worker(other);
-            let is_taken =
-                worker.map_or_else(|| is_mirror(template), |worker| worker.rejected.is_none());
+            let is_taken = worker.map_or_else(
+                || is_mirror(template),
+                |worker| worker.aside.rejected.is_none(),
+            );
             (other != pod && !row.phase.is_terminal() && is_taken).then_some(template)
         };
         store.pods_on(node).filter_map(taken)

@@ -17,6 +17,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// No wait.
+    pub const NONE: Self = Self {
+        wait: SimDuration::ZERO,
+        updated: SimTime::ZERO,
+    };
+
     /// The wait that counts from `event`, if there is one: a crash at `event` is restarted no
     /// sooner than this much later.
     pub fn wait_since(&self, event: SimTime, max: SimDuration) -> Option<SimDuration> {

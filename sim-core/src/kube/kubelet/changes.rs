@@ -43,9 +43,11 @@ pub fn take(
         let grace = worker.grace;
         let work = &mut worker.containers[index];
         // The back-off's key holds the image.
-        work.crashes = Backoff::default();
-        work.pulls = Backoff::default();
-        work.pull_failed = None;
+        if let Some(waits) = work.waits.written() {
+            waits.crashes = Backoff::default();
+            waits.pulls = Backoff::default();
+            waits.pull_failed = None;
+        }
         match (work.step, work.container) {
             (Step::Running | Step::Exited, Some(container)) => {
                 let runs = work.step == Step::Running;
@@ -66,8 +68,10 @@ pub fn take(
                 }
             }
             (Step::Idle, _) => {
-                work.not_before = None;
-                work.waited = None;
+                if let Some(waits) = work.waits.written() {
+                    waits.not_before = None;
+                    waits.waited = None;
+                }
             }
             (Step::Pulling(_), _) => work.step = Step::Idle,
             (Step::Starting | Step::Done | Step::Running | Step::Exited, _) => {}

@@ -60,7 +60,7 @@ impl Desk<'_, '_> {
 
     /// Says that a pod was taken on or rejected.
     pub fn taken_on(&mut self, worker: &Worker, host: Symbol) {
-        let Some((reason, message)) = &worker.rejected else {
+        let Some((reason, message)) = &worker.aside.rejected else {
             return self.note("start", worker, Detail::To(Name::plain(host)), None);
         };
         let report = Report::warning(reason, sentence(message.to_string()));

@@ -479,7 +479,7 @@ impl Kubelets {
         let Some(worker) = self.worker_mut(pod) else {
             return;
         };
-        worker.evicted = Some(("Evicted", message.clone()));
+        worker.aside.write().evicted = Some(("Evicted", message.clone()));
         desk.record(
             worker,
             None,
@@ -500,8 +500,8 @@ impl Kubelets {
 /// without. Source: `pkg/kubelet/types/pod_update.go` (`IsCriticalPod`).
 fn may_go(worker: &Worker, desk: &Desk<'_, '_>) -> bool {
     let runs = worker.deadline.is_none()
-        && worker.evicted.is_none()
-        && worker.rejected.is_none()
+        && worker.aside.evicted.is_none()
+        && worker.aside.rejected.is_none()
         && !worker.phase().is_terminal();
     let row = desk.store.pod(worker.pod);
     runs && row.is_some_and(|row| !super::admission::is_critical(desk.store.template(row.template)))

@@ -17,12 +17,12 @@ use super::worker::Worker;
 use super::{Event, Kubelets, changes, content, lifecycle, reattach, statics, stop};
 
 /// An end with other times.
-fn timed(end: &Termination, clock: impl Fn(SimTime) -> SimTime) -> Termination {
-    Termination {
+fn timed(end: &Termination, clock: impl Fn(SimTime) -> SimTime) -> Arc<Termination> {
+    Arc::new(Termination {
         started: clock(end.started),
         finished: clock(end.finished),
         ..end.clone()
-    }
+    })
 }
 
 /// The status of a pod of the API with the times that its machine's clock showed, and what it shows now.
@@ -35,7 +35,7 @@ fn by_clock(pod: PodId, worker: &Worker, desk: &Desk<'_, '_>) -> (PodStatus, Sim
     }
     if machines.has_odd_clock(worker.machine) {
         let clock = |at: SimTime| machines.wall(worker.machine, at);
-        let ended = |end: &Termination| timed(end, clock);
+        let ended = |end: &Arc<Termination>| timed(end, clock);
         status.started = status.started.map(clock);
         status.containers = status
             .containers
@@ -159,7 +159,9 @@ impl Kubelets {
             recipe,
             started,
         );
-        worker.rejected = rejected;
+        if rejected.is_some() {
+            worker.aside.write().rejected = rejected;
+        }
         // An agent that was told of a pod before it lost its memory: statuses come from the API.
         let known = desk.store.pod_details(pod);
         if known.containers.len() == worker.containers.len() {

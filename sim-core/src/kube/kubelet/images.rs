@@ -84,7 +84,9 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
     let taken = content::take(worker, worker.taken.as_ref(), desk);
     let work = &mut worker.containers[index];
     work.taken = taken;
-    work.pull_failed = None;
+    if let Some(waits) = work.waits.written() {
+        waits.pull_failed = None;
+    }
     work.step = Step::Starting;
     // As `pkg/kubelet/kuberuntime/kuberuntime_container.go` (startContainer): an attempt is counted when
     // its container is made, not when the one before it ends.
@@ -142,9 +144,10 @@ fn wait_for(
     desk.record(worker, Some(name), event);
     let until = desk.now() + desk.jitter(worker, ERROR_PERIOD);
     let work = &mut worker.containers[index];
-    work.pull_failed = None;
     work.step = Step::Idle;
-    work.not_before = Some(until);
+    let waits = work.waits.write();
+    waits.pull_failed = None;
+    waits.not_before = Some(until);
     work.wait(reason, Some(cause.into()));
     desk.request_status(worker);
     advance(worker, settings, desk);
@@ -238,12 +241,13 @@ pub fn pull_failed(
         Report::warning("Failed", Message::Plain("Error: ErrImagePull")),
     );
     let work = &mut worker.containers[index];
-    work.pulls.step(now, now, backoff::MAX);
-    let wait = work
+    let waits = work.waits.write();
+    waits.pulls.step(now, now, backoff::MAX);
+    let wait = waits
         .pulls
         .wait_since(now, backoff::MAX)
         .unwrap_or(backoff::INITIAL);
-    work.pull_failed = Some(now);
+    waits.pull_failed = Some(now);
     desk.note("pull-failed", worker, Detail::Text(lowered.image), None);
     let message = text
         .split_once(": ")
@@ -277,8 +281,9 @@ fn wait_for_image(
     }
     let work = &mut worker.containers[index];
     work.step = Step::Idle;
-    work.not_before = Some(turn);
-    work.waited = wait;
+    let waits = work.waits.write();
+    waits.not_before = Some(turn);
+    waits.waited = wait;
     work.wait(reason, Some(message.into()));
     desk.request_status(worker);
     if wait.is_some() {

@@ -37,7 +37,7 @@ pub const ERROR_PERIOD: SimDuration = SimDuration::from_secs(10);
 
 /// Does the next thing for a pod.
 pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
-    if worker.deadline.is_some() || worker.rejected.is_some() || worker.finished {
+    if worker.deadline.is_some() || worker.aside.rejected.is_some() || worker.finished {
         return;
     }
     if worker
@@ -138,7 +138,7 @@ fn ended_well(worker: &Worker, index: usize) -> bool {
 
 /// Whether a back-off keeps a container from its start; then the worker wakes at its end.
 fn is_blocked(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) -> bool {
-    match worker.containers[index].not_before {
+    match worker.containers[index].waits.not_before {
         Some(until) if until > desk.now() => {
             desk.wake(worker, until);
             true
@@ -159,16 +159,19 @@ fn start(
     let now = desk.now();
     let lowered = &worker.lowered.clone()[index];
     let work = &mut worker.containers[index];
-    work.not_before = None;
-    let waited = work.waited.take();
+    let waited = work.waits.written().and_then(|waits| {
+        waits.not_before = None;
+        waits.waited.take()
+    });
     if let Some(end) = work.termination().map(|end| end.finished)
-        && work.pull_failed.is_none()
+        && work.waits.pull_failed.is_none()
     {
-        work.crashes.step(end, now, settings.max_restart_period);
+        let crashes = &mut work.waits.write().crashes;
+        crashes.step(end, now, settings.max_restart_period);
     }
     work.step = Step::Pulling(now);
     if let Some(wait) = waited {
-        let key = if work.pull_failed.is_some() {
+        let key = if work.waits.pull_failed.is_some() {
             "ImagePullBackOff"
         } else {
             "CrashLoopBackOff"
@@ -382,11 +385,12 @@ fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut D
     let ContainerState::Terminated(end) = &work.state else {
         return;
     };
-    if work.step != Step::Idle || work.not_before.is_some() {
+    if work.step != Step::Idle || work.waits.not_before.is_some() {
         return;
     }
     let finished = end.finished;
     let Some(wait) = work
+        .waits
         .crashes
         .wait_since(finished, settings.max_restart_period)
     else {
@@ -423,8 +427,9 @@ fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut D
         wait.exact()
     );
     let work = &mut worker.containers[index];
-    work.not_before = Some(until);
-    work.waited = Some(wait);
+    let waits = work.waits.write();
+    waits.not_before = Some(until);
+    waits.waited = Some(wait);
     work.wait("CrashLoopBackOff", Some(message.into()));
     desk.note(
         "back-off",
@@ -468,7 +473,9 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
                 ended(worker, index, code, oom, reason_of(code, oom), desk);
                 ends = true;
             }
-            (Step::Idle, _) if work.pull_failed.is_some() && work.not_before.is_some() => {
+            (Step::Idle, _)
+                if work.waits.pull_failed.is_some() && work.waits.not_before.is_some() =>
+            {
                 if matches!(
                     &work.state,
                     ContainerState::Waiting {
@@ -509,7 +516,7 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
     }
     let resized = resize::look(worker, desk);
     desk.request_status(worker);
-    if ends || worker.end_by.is_some() {
+    if ends || worker.aside.end_by.is_some() {
         after_end(worker, settings, desk);
     } else {
         advance(worker, settings, desk);
@@ -572,8 +579,10 @@ pub fn sandbox_failed(worker: &mut Worker, sandbox: SandboxId, desk: &mut Desk<'
 pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     let now = desk.now();
     // That it was to end was in the agent's memory only.
-    if !worker.is_stopped() {
-        worker.evicted = None;
+    if !worker.is_stopped()
+        && let Some(aside) = worker.aside.written()
+    {
+        aside.evicted = None;
     }
     let had_sandbox = worker.sandbox_ordered;
     worker.sandbox = None;
@@ -608,11 +617,13 @@ pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
         }
         work.container = None;
         work.stopping = None;
-        work.not_before = None;
-        work.pull_failed = None;
-        // The kubelet keeps back-offs in memory only.
-        work.crashes = backoff::Backoff::default();
-        work.pulls = backoff::Backoff::default();
+        if let Some(waits) = work.waits.written() {
+            waits.not_before = None;
+            waits.pull_failed = None;
+            // The kubelet keeps back-offs in memory only.
+            waits.crashes = backoff::Backoff::default();
+            waits.pulls = backoff::Backoff::default();
+        }
     }
     if had_sandbox && !was_going && !worker.phase().is_terminal() {
         let text = "Pod sandbox changed, it will be killed and re-created.";

@@ -169,20 +169,22 @@ fn waits_for_attachment(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
         .map(|(name, _)| name.to_string())
         .collect();
     if missing.is_empty() {
-        worker.attach_since = None;
+        if let Some(aside) = worker.aside.written() {
+            aside.attach_since = None;
+        }
         return false;
     }
     let now = desk.now();
-    let since = *worker.attach_since.get_or_insert(now);
+    let since = *worker.aside.write().attach_since.get_or_insert(now);
     if now >= since + MOUNT_TIMEOUT {
         let names = missing.join(" ");
         let text = format!(
             "Unable to attach or mount volumes: unmounted volumes=[{names}], unattached volumes=[{names}], failed to process volumes=[]: context deadline exceeded"
         );
         desk.record(worker, None, Report::warning("FailedMount", sentence(text)));
-        worker.attach_since = Some(now);
+        worker.aside.write().attach_since = Some(now);
     }
-    let until = worker.attach_since.unwrap_or(now) + MOUNT_TIMEOUT;
+    let until = worker.aside.attach_since.unwrap_or(now) + MOUNT_TIMEOUT;
     desk.wake(worker, until);
     true
 }
@@ -196,7 +198,8 @@ pub fn waits_for_volumes(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
     if worker.volumes.is_empty() {
         return false;
     }
-    if worker.mount_until.is_some_and(|until| until > desk.now()) {
+    let until = worker.aside.mount_until;
+    if until.is_some_and(|until| until > desk.now()) {
         return true;
     }
     let volumes = worker.volumes.clone();
@@ -205,7 +208,7 @@ pub fn waits_for_volumes(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
     };
     let text = format!("MountVolume.SetUp failed for volume \"{volume}\" : {cause}");
     desk.record(worker, None, Report::warning("FailedMount", sentence(text)));
-    if worker.mount_wait.is_zero() {
+    if worker.aside.mount_wait.is_zero() {
         let object = desk.ctx.symbols.intern(&volume);
         desk.note(
             "mount-failed",
@@ -214,13 +217,14 @@ pub fn waits_for_volumes(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
             None,
         );
     }
-    worker.mount_wait = if worker.mount_wait.is_zero() {
+    let aside = worker.aside.write();
+    aside.mount_wait = if aside.mount_wait.is_zero() {
         MOUNT_WAIT
     } else {
-        worker.mount_wait.saturating_mul(2).min(MOUNT_WAIT_MAX)
+        aside.mount_wait.saturating_mul(2).min(MOUNT_WAIT_MAX)
     };
-    let until = desk.now() + worker.mount_wait;
-    worker.mount_until = Some(until);
+    let until = desk.now() + aside.mount_wait;
+    aside.mount_until = Some(until);
     desk.wake(worker, until);
     true
 }

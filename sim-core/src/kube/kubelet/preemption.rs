@@ -106,7 +106,7 @@ impl Kubelets {
         let Some(worker) = self.worker_mut(pod) else {
             return;
         };
-        worker.evicted = Some((REASON, MESSAGE.into()));
+        worker.aside.write().evicted = Some((REASON, MESSAGE.into()));
         desk.record(
             worker,
             None,
@@ -123,7 +123,7 @@ impl Kubelets {
             let worker = self.worker(pod);
             !row.phase.is_terminal()
                 && worker
-                    .and_then(|worker| worker.evicted.as_ref())
+                    .and_then(|worker| worker.aside.evicted.as_ref())
                     .is_some_and(|(reason, _)| *reason == REASON)
         })
     }

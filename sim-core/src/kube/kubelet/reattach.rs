@@ -8,7 +8,6 @@ use crate::kube::rows::pod::ContainerState;
 use crate::substrate::container::ContainerState as Found;
 use crate::substrate::sandbox::SandboxState;
 
-use super::backoff::Backoff;
 use super::desk::Desk;
 use super::lower::{LIVENESS, READINESS, STARTUP};
 use super::worker::{Step, Worker};
@@ -20,7 +19,7 @@ pub fn reattach(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_
     worker.status_pending = false;
     worker.relist_at = None;
     worker.wake_at = None;
-    if worker.rejected.is_some() {
+    if worker.aside.rejected.is_some() {
         desk.request_status(worker);
         return;
     }
@@ -68,11 +67,7 @@ fn find_container(worker: &mut Worker, index: usize, desk: &Desk<'_, '_>) {
     let now = desk.now();
     let again = worker.restarts(index, 137);
     let work: &mut ContainerWork = &mut worker.containers[index];
-    work.crashes = Backoff::default();
-    work.pulls = Backoff::default();
-    work.pull_failed = None;
-    work.not_before = None;
-    work.waited = None;
+    work.waits.clear();
     match work.step {
         Step::Idle | Step::Done => return,
         Step::Pulling(_) => {

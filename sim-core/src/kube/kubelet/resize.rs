@@ -87,7 +87,8 @@ impl Kubelets {
                 worker.actual = wanted;
             }
             worker.allocated = wanted;
-            if worker.pending.take().is_some() {
+            let pending = worker.aside.written();
+            if pending.and_then(|aside| aside.pending.take()).is_some() {
                 desk.request_status(worker);
                 settle(worker, wanted, desk);
                 self.put_off(pod, false);
@@ -103,6 +104,7 @@ impl Kubelets {
                     return true;
                 };
                 let fresh = worker
+                    .aside
                     .pending
                     .as_ref()
                     .is_none_or(|known| (known.reason, &*known.message) != (reason, &message));
@@ -120,10 +122,11 @@ impl Kubelets {
                 let symbol = desk.ctx.symbols.intern(reason);
                 desk.note("resize-pending", worker, Detail::Text(symbol), None);
                 let since = worker
+                    .aside
                     .pending
                     .as_ref()
                     .map_or(desk.now(), |known| known.since);
-                worker.pending = Some(Pending {
+                worker.aside.write().pending = Some(Pending {
                     reason,
                     message: message.into(),
                     since,
@@ -141,9 +144,10 @@ impl Kubelets {
                 let Some(worker) = self.worker_mut(pod) else {
                     return true;
                 };
-                worker.pending = None;
                 worker.allocated = wanted;
-                worker.resizing = Some(desk.now());
+                let aside = worker.aside.write();
+                aside.pending = None;
+                aside.resizing = Some(desk.now());
                 let runtime = worker.place.runtime.clone();
                 worker.place = recipe.place;
                 if worker.place.runtime != runtime {
@@ -158,7 +162,7 @@ impl Kubelets {
                 desk.note("resize", worker, Detail::None, None);
                 // Images may have been replaced by the same or an earlier write.
                 changes::take(worker, recipe.containers, &settings, desk);
-                worker.resize_error = None;
+                forget_error(worker);
                 try_to_apply(worker, desk);
                 lifecycle::advance(worker, &settings, desk);
                 self.put_off(pod, false);
@@ -278,7 +282,7 @@ impl Kubelets {
         for pod in pods {
             let pending = self
                 .worker(*pod)
-                .and_then(|worker| worker.pending.as_ref())
+                .and_then(|worker| worker.aside.pending.as_ref())
                 .filter(|pending| pending.reason == "Deferred");
             let row = desk.store.pod(*pod).filter(|row| !row.is_terminating());
             match (pending, row) {
@@ -395,19 +399,19 @@ fn try_to_apply(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     let policies = containers(&template);
     let (old, new) = (sizes(desk.store.template(worker.actual)), sizes(&template));
     if let Some(error) = too_small(worker, &policies, &old, &new, desk) {
-        if worker.resize_error.as_deref() != Some(&error) {
+        if worker.aside.resize_error.as_deref() != Some(&error) {
             let generation = desk.store.generation(worker.pod);
             let text = summary(&template, generation, &error);
             let text = format!("Pod resize error: {text}");
             desk.record(worker, None, Report::warning("ResizeError", sentence(text)));
-            worker.resize_error = Some(error.into());
+            worker.aside.write().resize_error = Some(error.into());
             desk.request_status(worker);
         }
         let at = desk.now() + desk.jitter(worker, lifecycle::ERROR_PERIOD);
         desk.wake(worker, at);
         return;
     }
-    worker.resize_error = None;
+    forget_error(worker);
     if let Some(sandbox) = worker.sandbox {
         desk.order(Order::ResizeSandbox {
             sandbox,
@@ -425,25 +429,31 @@ fn try_to_apply(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     desk.request_relist(worker);
 }
 
+fn forget_error(worker: &mut Worker) {
+    if let Some(aside) = worker.aside.written() {
+        aside.resize_error = None;
+    }
+}
+
 /// A pod's turn: what could not be made true before may be possible now.
 /// Source: `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`doPodResizeAction`, at each `SyncPod`).
 pub fn again(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
-    if worker.resize_error.is_some() && worker.deadline.is_none() && !worker.finished {
+    if worker.aside.resize_error.is_some() && worker.deadline.is_none() && !worker.finished {
         try_to_apply(worker, desk);
     }
 }
 
 /// The relist sees what the groups say: the resize may be done.
 pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
-    if worker.resize_error.is_some() {
+    if worker.aside.resize_error.is_some() {
         again(worker, desk);
         return false;
     }
     let waits = worker.containers.iter().any(|work| work.resize_waits);
-    if worker.resizing.is_none() || waits {
+    if worker.aside.resizing.is_none() || waits {
         return false;
     }
-    worker.resizing = None;
+    worker.aside.write().resizing = None;
     worker.actual = worker.allocated;
     let template = desk.store.template(worker.allocated).clone();
     let generation = desk.store.generation(worker.pod);
@@ -468,11 +478,11 @@ pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
 fn settle(worker: &Worker, judged: TemplateId, desk: &mut Desk<'_, '_>) {
     let granted = desk.store.template(worker.allocated).clone();
     let mut own = requests(&granted.spec, desk.ctx.symbols);
-    if worker.resizing.is_some() {
+    if worker.aside.resizing.is_some() {
         let actual = desk.store.template(worker.actual).clone();
         own.max_with(&requests(&actual.spec, desk.ctx.symbols));
     }
-    let refused = worker.pending.as_ref();
+    let refused = worker.aside.pending.as_ref();
     let refused = refused.is_some_and(|pending| pending.reason == "Infeasible");
     let wished = desk.store.pod(worker.pod).map(|row| row.template);
     if let Some(wished) = wished {
@@ -529,14 +539,15 @@ fn summary(template: &PodTemplate, generation: u32, error: &str) -> String {
 impl Worker {
     /// What the status says of sizes; none: nobody has asked for another.
     pub fn sizes(&self) -> Option<Arc<Sizes>> {
-        let news = self.pending.is_some() || self.resizing.is_some();
+        let aside = &self.aside;
+        let news = aside.pending.is_some() || aside.resizing.is_some();
         (news || self.actual != self.template || self.allocated != self.template).then(|| {
             Arc::new(Sizes {
                 allocated: self.allocated,
                 actual: self.actual,
-                pending: self.pending.clone(),
-                progress: self.resizing,
-                error: self.resize_error.clone(),
+                pending: aside.pending.clone(),
+                progress: aside.resizing,
+                error: aside.resize_error.clone(),
             })
         })
     }

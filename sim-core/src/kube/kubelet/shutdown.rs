@@ -202,7 +202,7 @@ impl Kubelets {
                 let critical =
                     desk.store.template(worker.template).priority >= SYSTEM_CLUSTER_CRITICAL;
                 !worker.finished
-                    && worker.rejected.is_none()
+                    && worker.aside.rejected.is_none()
                     && !worker.phase().is_terminal()
                     && critical == (stretch == Stretch::Critical)
             })
@@ -228,7 +228,7 @@ impl Kubelets {
         let Some(worker) = self.worker_mut(pod) else {
             return;
         };
-        worker.evicted = Some(("Terminated", message));
+        worker.aside.write().evicted = Some(("Terminated", message));
         desk.note("terminate", worker, Detail::Span(grace), Some(rule));
         stop::terminate(worker, now + grace, desk);
     }

@@ -247,7 +247,9 @@ impl Kubelets {
             recipe,
             now,
         );
-        worker.rejected = rejected;
+        if rejected.is_some() {
+            worker.aside.write().rejected = rejected;
+        }
         desk.taken_on(&worker, host);
         let settings = self.settings;
         lifecycle::advance(&mut worker, &settings, &mut desk);
@@ -272,7 +274,7 @@ impl Kubelets {
         };
         own.going = true;
         let worker = Arc::make_mut(&mut own.worker);
-        if worker.finished || worker.rejected.is_some() {
+        if worker.finished || worker.aside.rejected.is_some() {
             stop::finish(worker, desk);
             return;
         }
@@ -314,7 +316,8 @@ impl Kubelets {
         let settings = self.settings;
         for pod in self.statics.on(machine) {
             let is_over = self.statics.get(pod).is_some_and(|own| {
-                let anew = own.worker.evicted.is_some() || own.worker.rejected.is_some();
+                let aside = &own.worker.aside;
+                let anew = aside.evicted.is_some() || aside.rejected.is_some();
                 anew || lost && own.going
             });
             if is_over {

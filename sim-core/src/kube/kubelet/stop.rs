@@ -82,7 +82,8 @@ pub fn stop_next(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
 /// What a pod's containers were for is done: what looked on goes, then the sidecars from the last to the
 /// first; at the end closes the pod.
 pub fn wind_up(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
-    let deadline = *worker.end_by.get_or_insert(desk.now() + worker.grace);
+    let by = desk.now() + worker.grace;
+    let deadline = *worker.aside.write().end_by.get_or_insert(by);
     let mut left = false;
     for index in (0..worker.containers.len()).rev() {
         let step = &mut worker.containers[index].step;
@@ -139,9 +140,11 @@ pub fn hook_ended(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
     let Some(work) = worker.containers.get(index) else {
         return;
     };
-    if let (Step::Running, Some(container), Some(deadline)) =
-        (work.step, work.container, worker.deadline.or(worker.end_by))
-    {
+    if let (Step::Running, Some(container), Some(deadline)) = (
+        work.step,
+        work.container,
+        worker.deadline.or(worker.aside.end_by),
+    ) {
         let grace = deadline.max(desk.now()).since(desk.now());
         desk.order(Order::Stop {
             container,

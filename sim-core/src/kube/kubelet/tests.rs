@@ -509,7 +509,11 @@ fn what_fits_nowhere_waits_for_a_node() {
         .collect();
     assert_eq!(waiting.len(), 1);
     assert_eq!(
-        rig.store.pod_details(waiting[0]).unschedulable.as_deref(),
+        rig.store
+            .pod_details(waiting[0])
+            .aside
+            .unschedulable
+            .as_deref(),
         Some(
             "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."
         )

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::api::kube::pod::RestartPolicy;
 use crate::base::name::Name;
+use crate::base::rare::{Nothing, Rare};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::rows::pod::{
@@ -62,7 +63,7 @@ pub struct ContainerWork {
     /// What the status says.
     pub state: ContainerState,
     /// How the last run ended.
-    pub last: Option<Termination>,
+    pub last: Option<Arc<Termination>>,
     /// Readiness probe's verdict; true when there is none and it runs.
     pub ready: bool,
     /// Startup probe's verdict; true when there is none and it runs.
@@ -79,6 +80,17 @@ pub struct ContainerWork {
     pub ended: Option<(i32, bool, SimTime)>,
     /// Why it is being stopped.
     pub stopping: Option<StopReason>,
+    /// What it waits for after failures.
+    pub waits: Rare<Waits>,
+    /// It restarts to get another size.
+    pub resize_waits: bool,
+    /// What its pod took from objects when it was made; none: nothing.
+    pub taken: Option<Arc<Taken>>,
+}
+
+/// What a container waits for after failures.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
     /// Wait between restarts.
     pub crashes: Backoff,
     /// Wait between pulls.
@@ -89,10 +101,16 @@ pub struct ContainerWork {
     pub not_before: Option<SimTime>,
     /// The wait that the next start comes after, for the trace.
     pub waited: Option<SimDuration>,
-    /// It restarts to get another size.
-    pub resize_waits: bool,
-    /// What its pod took from objects when it was made; none: nothing.
-    pub taken: Option<Arc<Taken>>,
+}
+
+impl Nothing for Waits {
+    const NOTHING: &'static Self = &Self {
+        crashes: Backoff::NONE,
+        pulls: Backoff::NONE,
+        pull_failed: None,
+        not_before: None,
+        waited: None,
+    };
 }
 
 /// One pod on its node.
@@ -106,16 +124,10 @@ pub struct Worker {
     pub volumes: Arc<[Need]>,
     /// What its volumes are made of, as the agent has seen it last; none: nothing.
     pub taken: Option<Arc<Taken>>,
-    /// Wait after the last volume that could not be made; zero: there was none.
-    pub mount_wait: SimDuration,
     /// Whether it uses claims.
     pub has_claims: bool,
     /// Whether it has readiness gates.
     pub gated: bool,
-    /// Since when it waits for a volume to be attached.
-    pub attach_since: Option<SimTime>,
-    /// When volumes are looked at again.
-    pub mount_until: Option<SimTime>,
     /// Its name.
     pub name: Name,
     /// Its namespace.
@@ -150,14 +162,8 @@ pub struct Worker {
     pub containers: SmallVec<[ContainerWork; 1]>,
     /// When the pod must be gone: it is being deleted.
     pub deadline: Option<SimTime>,
-    /// When its sidecars must be gone: its other containers have ended.
-    pub end_by: Option<SimTime>,
     /// All containers have stopped and the last status is on its way.
     pub finished: bool,
-    /// Reason and message of a pod that the node refused.
-    pub rejected: Option<(&'static str, Arc<str>)>,
-    /// Reason and message of a pod that its node has ended.
-    pub evicted: Option<(&'static str, Arc<str>)>,
     /// A status write is scheduled.
     pub status_pending: bool,
     /// The relist that will look at this pod next.
@@ -172,12 +178,47 @@ pub struct Worker {
     pub allocated: TemplateId,
     /// Whose containers' sizes the control groups have.
     pub actual: TemplateId,
+    /// What does not happen to most pods.
+    pub aside: Rare<Aside>,
+}
+
+const _: () = assert!(size_of::<Worker>() <= 400, "150,000 of these are kept");
+
+/// What does not happen to most pods on their nodes.
+#[derive(Clone, Debug, Default)]
+pub struct Aside {
+    /// Wait after the last volume that could not be made; zero: there was none.
+    pub mount_wait: SimDuration,
+    /// When volumes are looked at again.
+    pub mount_until: Option<SimTime>,
+    /// Since when it waits for a volume to be attached.
+    pub attach_since: Option<SimTime>,
+    /// When its sidecars must be gone: its other containers have ended.
+    pub end_by: Option<SimTime>,
+    /// Reason and message of a pod that the node refused.
+    pub rejected: Option<(&'static str, Arc<str>)>,
+    /// Reason and message of a pod that its node has ended.
+    pub evicted: Option<(&'static str, Arc<str>)>,
     /// A size that was not granted.
     pub pending: Option<Pending>,
     /// Since when another size is being made true.
     pub resizing: Option<SimTime>,
     /// Why it is not made true.
     pub resize_error: Option<Arc<str>>,
+}
+
+impl Nothing for Aside {
+    const NOTHING: &'static Self = &Self {
+        mount_wait: SimDuration::ZERO,
+        mount_until: None,
+        attach_since: None,
+        end_by: None,
+        rejected: None,
+        evicted: None,
+        pending: None,
+        resizing: None,
+        resize_error: None,
+    };
 }
 
 impl Worker {
@@ -195,11 +236,8 @@ impl Worker {
             template: template_id,
             volumes: recipe.volumes,
             taken: None,
-            mount_wait: SimDuration::ZERO,
-            mount_until: None,
             has_claims: has_claims(template),
             gated: recipe.gated,
-            attach_since: None,
             name,
             namespace: template.namespace,
             node,
@@ -217,10 +255,7 @@ impl Worker {
             sandbox_ready: false,
             ip: 0,
             deadline: None,
-            end_by: None,
             finished: false,
-            rejected: None,
-            evicted: None,
             status_pending: false,
             relist_at: None,
             wake_at: None,
@@ -228,9 +263,7 @@ impl Worker {
             initialized: false,
             allocated: template_id,
             actual: template_id,
-            pending: None,
-            resizing: None,
-            resize_error: None,
+            aside: Rare::default(),
         }
     }
 
@@ -290,7 +323,7 @@ impl Worker {
     /// Sources: `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`, `getPhase`),
     /// `pkg/kubelet/kubelet.go` (`rejectPod`).
     pub fn status(&self) -> PodStatus {
-        if let Some((reason, message)) = &self.rejected {
+        if let Some((reason, message)) = &self.aside.rejected {
             return PodStatus {
                 phase: Phase::Failed,
                 started: Some(self.started),
@@ -305,14 +338,15 @@ impl Worker {
             lowered.sidecar && matches!(work.state, ContainerState::Running { .. })
         });
         // What its sidecars still do counts to whoever looks at the pod.
-        let phase = if over.is_terminal() && goes_on && self.evicted.is_none() {
+        let phase = if over.is_terminal() && goes_on && self.aside.evicted.is_none() {
             Phase::Running
         } else {
             over
         };
         // Why a pod is ended is told when it has ended.
         // Source: `pkg/kubelet/status/status_manager.go` (`mergePodStatus`).
-        let evicted = self.evicted.as_ref().filter(|_| phase == Phase::Failed);
+        let evicted = self.aside.evicted.as_ref();
+        let evicted = evicted.filter(|_| phase == Phase::Failed);
         let containers: Arc<[ContainerStatus]> =
             self.containers.iter().map(ContainerWork::status).collect();
         let serving = self
@@ -340,7 +374,7 @@ impl Worker {
 
     /// The phase that follows from the containers.
     pub fn phase(&self) -> Phase {
-        if self.evicted.is_some() && self.is_stopped() {
+        if self.aside.evicted.is_some() && self.is_stopped() {
             return Phase::Failed;
         }
         let mut running = 0;
@@ -415,7 +449,7 @@ impl ContainerWork {
     }
 
     /// How it ended last, if it ever did.
-    pub fn termination(&self) -> Option<&Termination> {
+    pub fn termination(&self) -> Option<&Arc<Termination>> {
         match &self.state {
             ContainerState::Terminated(end) => Some(end),
             ContainerState::Running { .. } | ContainerState::Waiting { .. } => self.last.as_ref(),
@@ -432,14 +466,14 @@ impl ContainerWork {
 
     /// Says that it ended.
     pub fn terminate(&mut self, code: i32, reason: &'static str, now: SimTime) {
-        self.state = ContainerState::Terminated(Termination {
+        self.state = ContainerState::Terminated(Arc::new(Termination {
             exit_code: code,
             reason,
             message: None,
             started: self.since,
             finished: now,
             container: self.container,
-        });
+        }));
         self.ready = false;
         self.started = false;
         self.stopping = None;

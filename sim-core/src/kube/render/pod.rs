@@ -70,7 +70,7 @@ fn metadata(
         Part::None | Part::StatefulSet(_) | Part::DaemonSet(_) => false,
     });
     let mut finalizers: Vec<Value> = details
-        .finalizers
+        .finalizers()
         .iter()
         .map(|name| Value::String(name.clone()))
         .collect();
@@ -107,7 +107,7 @@ fn metadata(
         ("resourceVersion", row.revision.to_string().into()),
         (
             "uid",
-            details.uid.as_ref().map_or_else(
+            details.aside.uid.as_ref().map_or_else(
                 || {
                     let own = uid(
                         view.seed,
@@ -243,7 +243,7 @@ fn status(
     let (init, rest) = details.containers.split_at(inits);
     let (main, ephemeral) = rest.split_at(template.spec.containers.len().min(rest.len()));
     let sizes = |template: TemplateId| resize::sizes(view.store.template(template));
-    let (allocated, actual) = details.sizes.as_ref().map_or_else(
+    let (allocated, actual) = details.aside.sizes.as_ref().map_or_else(
         || (sizes(row.template), sizes(row.template)),
         |known| (sizes(known.allocated), sizes(known.actual)),
     );
@@ -293,6 +293,7 @@ fn status(
         (
             "message",
             details
+                .aside
                 .message
                 .as_ref()
                 .map_or(Value::Null, |text| Value::String(text.clone())),
@@ -300,6 +301,7 @@ fn status(
         (
             "nominatedNodeName",
             details
+                .aside
                 .nominated
                 .filter(|_| row.node.is_none())
                 .and_then(|node| view.store.node(node))
@@ -317,7 +319,10 @@ fn status(
         ("podIP", ip.clone()),
         ("podIPs", ips(&ip)),
         ("qosClass", template.qos.text().into()),
-        ("reason", details.reason.map_or(Value::Null, Value::from)),
+        (
+            "reason",
+            details.aside.reason.map_or(Value::Null, Value::from),
+        ),
         ("startTime", details.started.map_or(Value::Null, time)),
     ])
 }
@@ -345,7 +350,7 @@ fn condition(
 /// What is said of sizes that are not the spec's.
 /// Source: `pkg/kubelet/status/status_manager.go` (`SetPodResizePendingCondition`).
 fn size_conditions(details: &PodDetails) -> Vec<Value> {
-    let Some(sizes) = &details.sizes else {
+    let Some(sizes) = &details.aside.sizes else {
         return Vec::new();
     };
     let one = |kind: &str, since, reason: Value, message: Value| {
@@ -427,7 +432,7 @@ fn conditions(
             names.join(" ")
         ))
     };
-    if let Some((reason, message)) = &details.disruption {
+    if let Some((reason, message)) = &details.aside.disruption {
         let text = |text: &str| match text {
             "" => Value::Null,
             text => text.into(),
@@ -514,6 +519,7 @@ fn conditions(
         );
     } else if row.flags.has(PodFlags::UNSCHEDULABLE) {
         let message = details
+            .aside
             .unschedulable
             .as_ref()
             .map_or(Value::Null, |text| Value::String(text.clone()));
@@ -532,6 +538,7 @@ fn conditions(
     }
     list.extend(
         details
+            .aside
             .conditions
             .iter()
             .flat_map(|own| own.iter().cloned()),

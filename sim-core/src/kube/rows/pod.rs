@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::name::Name;
+use crate::base::rare::{Nothing, Rare};
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::template::TemplateId;
 use crate::manifest::value::Value;
@@ -191,7 +192,7 @@ pub enum ContainerState {
         started: SimTime,
     },
     /// Ended.
-    Terminated(Termination),
+    Terminated(Arc<Termination>),
 }
 
 impl Default for ContainerState {
@@ -226,7 +227,7 @@ pub struct ContainerStatus {
     /// What it does.
     pub state: ContainerState,
     /// How its last run ended.
-    pub last: Option<Termination>,
+    pub last: Option<Arc<Termination>>,
     /// Whether it is ready.
     pub ready: bool,
     /// Whether it has started (and its startup probe, if it has one, succeeded).
@@ -251,6 +252,19 @@ pub struct PodDetails {
     pub started: Option<SimTime>,
     /// `lastTransitionTime` by [`PodCondition`], in whole seconds.
     pub transitions_s: [u32; POD_CONDITIONS],
+    /// When it was asked to go.
+    pub terminating_since: Option<SimTime>,
+    /// `deletionGracePeriodSeconds`.
+    pub deletion_grace: SimDuration,
+    /// What most pods have nothing of.
+    pub aside: Rare<PodAside>,
+}
+
+const _: () = assert!(size_of::<PodDetails>() <= 112, "150,000 of these are kept");
+
+/// What most pods have nothing of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodAside {
     /// `status.reason`, e.g. `Evicted`.
     pub reason: Option<&'static str>,
     /// `status.message`.
@@ -259,16 +273,12 @@ pub struct PodDetails {
     pub unschedulable: Option<Arc<str>>,
     /// Reason and message of DisruptionTarget.
     pub disruption: Option<(&'static str, Arc<str>)>,
-    /// When it was asked to go.
-    pub terminating_since: Option<SimTime>,
-    /// `deletionGracePeriodSeconds`.
-    pub deletion_grace: SimDuration,
     /// `status.nominatedNodeName`.
     pub nominated: Option<NodeId>,
     /// `metadata.uid` of a pod that was taken over; others have one made from their name.
     pub uid: Option<Arc<str>>,
     /// `metadata.finalizers`.
-    pub finalizers: Arc<[Arc<str>]>,
+    pub finalizers: Option<Arc<[Arc<str>]>>,
     /// Only its finalizers keep it.
     pub held: bool,
     /// How often its spec was written since its creation.
@@ -279,10 +289,31 @@ pub struct PodDetails {
     pub conditions: Option<Arc<Vec<Value>>>,
 }
 
+impl Nothing for PodAside {
+    const NOTHING: &'static Self = &Self {
+        reason: None,
+        message: None,
+        unschedulable: None,
+        disruption: None,
+        nominated: None,
+        uid: None,
+        finalizers: None,
+        held: false,
+        respecified: 0,
+        sizes: None,
+        conditions: None,
+    };
+}
+
 impl PodDetails {
+    /// `metadata.finalizers`.
+    pub fn finalizers(&self) -> &[Arc<str>] {
+        self.aside.finalizers.as_deref().unwrap_or_default()
+    }
+
     /// A condition that somebody else wrote.
     pub fn condition(&self, kind: &str) -> Option<&Value> {
-        let mut conditions = self.conditions.iter().flat_map(|list| list.iter());
+        let mut conditions = self.aside.conditions.iter().flat_map(|list| list.iter());
         conditions.find(|condition| read::text(condition, &["type"]) == kind)
     }
 

@@ -194,7 +194,7 @@ pub(super) fn report_failure(
     ctx: &mut Context<'_>,
     out: &mut PlaneOutbox<crate::kube::Event>,
 ) {
-    if store.pod_details(pod).unschedulable.as_ref() != Some(text) {
+    if store.pod_details(pod).aside.unschedulable.as_ref() != Some(text) {
         let symbol = ctx.symbols.intern(text);
         out.notice(notice("failed", row.name, Detail::Text(symbol), None));
     }

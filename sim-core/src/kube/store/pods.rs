@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::glance::glance;
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbols;
@@ -76,6 +77,15 @@ impl Store {
     /// The cold part of a pod.
     pub fn pod_details(&self, pod: PodId) -> &PodDetails {
         self.details.get(pod.slot())
+    }
+
+    /// Reads a pod before its turn.
+    pub fn glance(&self, pod: PodId) {
+        if let Some(row) = self.pods.get(pod) {
+            glance((row.template, row.owner_next, row.flags, row.name));
+        }
+        let details = self.details.get(pod.slot());
+        glance((details.sandbox, details.transitions_s[0], details.started));
     }
 
     /// All pods in table order.
@@ -160,7 +170,8 @@ impl Store {
         let pod = self.pods.insert(row);
         self.details.clear(pod.slot());
         if let Some(finalizers) = finalizers {
-            self.details.get_mut(pod.slot()).finalizers = finalizers;
+            let aside = self.details.get_mut(pod.slot()).aside.write();
+            aside.finalizers = Some(finalizers);
         }
         match row.owner {
             Some(owner) => self.link_to_owner(pod, owner),
@@ -199,9 +210,11 @@ impl Store {
         if first != NO_POD {
             self.pod_slot_mut(first).node_previous = pod.slot();
         }
-        self.details.get_mut(pod.slot()).transitions_s[PodCondition::Scheduled as usize] =
-            seconds(now);
-        self.details.get_mut(pod.slot()).unschedulable = None;
+        let details = self.details.get_mut(pod.slot());
+        details.transitions_s[PodCondition::Scheduled as usize] = seconds(now);
+        if let Some(aside) = details.aside.written() {
+            aside.unschedulable = None;
+        }
         self.write(pod, |row| {
             row.node = Some(node);
             row.node_next = first;
@@ -226,26 +239,28 @@ impl Store {
         let fresh = !row.flags.has(PodFlags::UNSCHEDULABLE);
         let details = self.details.get_mut(pod.slot());
         if !fresh
-            && details.unschedulable.as_ref() == Some(&message)
-            && details.nominated == nominated
+            && details.aside.unschedulable.as_ref() == Some(&message)
+            && details.aside.nominated == nominated
         {
             return;
         }
         if fresh {
             details.transitions_s[PodCondition::Scheduled as usize] = seconds(now);
         }
-        details.unschedulable = Some(message);
-        details.nominated = nominated;
+        let aside = details.aside.write();
+        aside.unschedulable = Some(message);
+        aside.nominated = nominated;
         self.write(pod, |row| row.flags.set(PodFlags::UNSCHEDULABLE, true));
         self.log.push(Change::PodStatus(pod));
     }
 
     /// Writes `status.nominatedNodeName`.
     pub fn set_nominated(&mut self, pod: PodId, nominated: Option<NodeId>) {
-        if self.pods.get(pod).is_none() || self.pod_details(pod).nominated == nominated {
+        if self.pods.get(pod).is_none() || self.pod_details(pod).aside.nominated == nominated {
             return;
         }
-        self.details.get_mut(pod.slot()).nominated = nominated;
+        let aside = self.details.get_mut(pod.slot()).aside.write();
+        aside.nominated = nominated;
         self.write(pod, |_| {});
         self.log.push(Change::PodStatus(pod));
     }
@@ -270,26 +285,38 @@ impl Store {
             .filter(|container| container.ready)
             .count();
         let ready = u8::try_from(ready).unwrap_or(u8::MAX);
+        let known = self.details.get(pod.slot());
+        let aside = (
+            &known.aside.reason,
+            &known.aside.message,
+            &known.aside.sizes,
+        );
+        let same_aside = aside == (&status.reason, &status.message, &status.sizes);
+        let same = (known.sandbox, known.ip, known.started)
+            == (status.sandbox, status.ip, status.started)
+            && same_aside
+            && known.containers == status.containers;
+        if same && flags == old.flags && status.phase == old.phase {
+            return;
+        }
         let details = self.details.get_mut(pod.slot());
-        let mut next = details.clone();
-        next.containers = status.containers;
-        next.sandbox = status.sandbox;
-        next.ip = status.ip;
-        next.started = status.started;
-        next.reason = status.reason;
-        next.message = status.message;
-        next.sizes = status.sizes;
+        details.containers = status.containers;
+        details.sandbox = status.sandbox;
+        details.ip = status.ip;
+        details.started = status.started;
+        if !same_aside {
+            let aside = details.aside.write();
+            aside.reason = status.reason;
+            aside.message = status.message;
+            aside.sizes = status.sizes;
+        }
         for (flag, condition) in CONDITION_FLAGS {
             let changed =
                 flags.has(flag) != old.flags.has(flag) || !old.flags.has(PodFlags::ACKNOWLEDGED);
             if changed {
-                next.transitions_s[condition as usize] = seconds(now);
+                details.transitions_s[condition as usize] = seconds(now);
             }
         }
-        if next == *details && flags == old.flags && status.phase == old.phase {
-            return;
-        }
-        *details = next;
         self.write(pod, |row| {
             row.phase = status.phase;
             row.flags = flags;
@@ -337,7 +364,8 @@ impl Store {
             return;
         }
         let conditions = (!conditions.is_empty()).then(|| Arc::new(conditions));
-        self.details.get_mut(pod.slot()).conditions = conditions;
+        let aside = self.details.get_mut(pod.slot()).aside.write();
+        aside.conditions = conditions;
         self.write(pod, |_| {});
         self.log.push(Change::PodStatus(pod));
     }
@@ -355,7 +383,7 @@ impl Store {
         }
         let details = self.details.get_mut(pod.slot());
         details.transitions_s[PodCondition::DisruptionTarget as usize] = seconds(now);
-        details.disruption = Some((reason, message));
+        details.aside.write().disruption = Some((reason, message));
         self.write(pod, |row| row.flags.set(PodFlags::DISRUPTION_TARGET, true));
     }
 
@@ -383,7 +411,7 @@ impl Store {
         }
         let details = self.details.get_mut(pod.slot());
         details.transitions_s[PodCondition::DisruptionTarget as usize] = seconds(now);
-        details.disruption = Some(("", Arc::from("")));
+        details.aside.write().disruption = Some(("", Arc::from("")));
         self.write(pod, |row| row.flags.set(PodFlags::DISRUPTION_TARGET, false));
         self.log.push(Change::PodStatus(pod));
     }
@@ -435,8 +463,8 @@ impl Store {
             return;
         }
         let details = self.details.get_mut(pod.slot());
-        details.finalizers = finalizers;
-        if details.held && details.finalizers.is_empty() {
+        details.aside.write().finalizers = Some(finalizers);
+        if details.aside.held && details.finalizers().is_empty() {
             self.remove_pod(pod);
             return;
         }
@@ -447,14 +475,14 @@ impl Store {
     /// Keeps a pod that is to be removed until its finalizers are off. Answers whether it is kept.
     fn hold(&mut self, pod: PodId, was_terminating: bool) -> bool {
         let details = self.details.get(pod.slot());
-        if details.finalizers.is_empty() {
+        if details.finalizers().is_empty() {
             return false;
         }
-        if details.held {
+        if details.aside.held {
             return true;
         }
         let details = self.details.get_mut(pod.slot());
-        details.held = true;
+        details.aside.write().held = true;
         details.deletion_grace = SimDuration::ZERO;
         self.write(pod, |row| row.flags.set(PodFlags::TERMINATING, true));
         if !was_terminating {
@@ -575,10 +603,11 @@ impl Store {
 
     /// A pod is asked to become another size: until its agent says more, its status is of the old.
     pub fn keep_sizes(&mut self, pod: PodId, old: TemplateId) {
-        if self.pods.get(pod).is_none() || self.pod_details(pod).sizes.is_some() {
+        if self.pods.get(pod).is_none() || self.pod_details(pod).aside.sizes.is_some() {
             return;
         }
-        self.details.get_mut(pod.slot()).sizes = Some(Arc::new(Sizes {
+        let aside = self.details.get_mut(pod.slot()).aside.write();
+        aside.sizes = Some(Arc::new(Sizes {
             allocated: old,
             actual: old,
             pending: None,
@@ -590,14 +619,15 @@ impl Store {
     /// A pod's spec was written: `metadata.generation` goes on.
     pub fn bump_generation(&mut self, pod: PodId) {
         if self.pods.get(pod).is_some() {
-            self.details.get_mut(pod.slot()).respecified += 1;
+            let aside = self.details.get_mut(pod.slot()).aside.write();
+            aside.respecified += 1;
         }
     }
 
     /// `metadata.generation` of a pod.
     pub fn generation(&self, pod: PodId) -> u32 {
         let going = self.pods.get(pod).is_some_and(PodRow::is_terminating);
-        1 + self.pod_details(pod).respecified + u32::from(going)
+        1 + self.pod_details(pod).aside.respecified + u32::from(going)
     }
 
     /// Puts back what a pod that was taken over brought with it.
@@ -614,7 +644,9 @@ impl Store {
                 *slot = kept;
             }
         }
-        details.uid = restored.uid;
+        if restored.uid.is_some() {
+            details.aside.write().uid = restored.uid;
+        }
         self.log.push(Change::PodStatus(pod));
     }
 

@@ -91,6 +91,7 @@ fn matches(pod: PodId, number: usize, rule: &FailureRule, turn: &Turn<'_, '_>) -
             let (kind, _) = conditions.iter().find(|(kind, status)| {
                 let holds = match &**kind {
                     "DisruptionTarget" => details
+                        .aside
                         .disruption
                         .as_ref()
                         .map(|_| row.flags.has(PodFlags::DISRUPTION_TARGET)),
