@@ -189,7 +189,7 @@ fn list(session: &Session) -> Output {
         .map_or_else(Vec::new, |plane| plane.switched_off());
     let lines = LOOPS.iter().map(|name| {
         let state = if off.contains(name) { "off" } else { "on" };
-        format!("{name:<38}{state}\n")
+        format!("{name:<43}{state}\n")
     });
     Output::text(lines.collect::<String>())
 }

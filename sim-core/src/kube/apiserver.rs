@@ -181,6 +181,8 @@ pub struct ApiServer {
     draws: SortedMap<&'static str, u32>,
     /// Whose request is being answered; none: the administrator's.
     who: Option<Arc<rbac::Who>>,
+    /// Whether nodes were taken over: one that a pod names and that was not is missing.
+    knows_nodes: bool,
 }
 
 /// Namespaces that a fresh cluster has.

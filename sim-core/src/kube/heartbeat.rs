@@ -123,13 +123,17 @@ impl Heartbeats {
             capacity.ephemeral_storage = i64::try_from(disk).unwrap_or(i64::MAX);
         }
         let conditions = healthy(now);
+        let taints = taints(setup);
+        let evicts = taints
+            .iter()
+            .any(|taint| taint.effect == TaintEffect::NoExecute);
         let row = NodeRow {
             name,
             machine,
             labels: labels.into(),
             annotations: [("node.alpha.kubernetes.io/ttl".into(), "0".into())].into(),
-            taints: taints(setup),
-            no_execute_since: None,
+            taints,
+            no_execute_since: evicts.then_some(now),
             unschedulable: false,
             allocatable: stated(turn.settings.reserved.allocatable(&capacity), setup, turn),
             capacity,

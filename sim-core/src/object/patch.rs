@@ -165,19 +165,34 @@ fn list_three_way(
         return modified.clone();
     }
     let before = original.as_list().unwrap_or(&[]);
-    let merged: Vec<Value> = wanted
+    // An item of the manifest that is a directive to delete takes nothing away: it only has a place.
+    let wanted: Vec<Value> = wanted
         .iter()
-        .map(|one| {
-            let key = key_of(one, merge_key).unwrap_or(&Value::Null);
-            match find(live, merge_key, key) {
-                Some(there) if merge_key.is_some() => {
-                    let old = find(before, merge_key, key).unwrap_or(&Value::Null);
-                    map_three_way(old, one, there, item(known), field.retains_keys)
-                }
-                _ => without_nulls(one),
-            }
-        })
+        .filter(|one| one.get("$patch").is_none())
+        .cloned()
         .collect();
+    let wanted = wanted.as_slice();
+    let mut merged: Vec<Value> = Vec::with_capacity(wanted.len());
+    for (index, one) in wanted.iter().enumerate() {
+        let key = key_of(one, merge_key).unwrap_or(&Value::Null);
+        let same = |item: &&Value| key_of(item, merge_key) == Some(key);
+        if wanted[..index].iter().any(|item| same(&item)) {
+            continue;
+        }
+        // Duplicates come to stand together, as upstream orders what is there by the keys' first places.
+        let mut asked = wanted.iter().filter(same);
+        let old = find(before, merge_key, key).unwrap_or(&Value::Null);
+        let mut found = live.iter().filter(same).peekable();
+        if found.peek().is_none() {
+            merged.push(without_nulls(one));
+        }
+        for there in found {
+            merged.push(match asked.next().filter(|_| merge_key.is_some()) {
+                Some(one) => map_three_way(old, one, there, item(known), field.retains_keys),
+                None => there.clone(),
+            });
+        }
+    }
     let live_only: Vec<Value> = live
         .iter()
         .filter(|one| {

@@ -202,8 +202,10 @@ pub fn cells(kind: &Kind, object: &Value, title: &str, now: SimTime, wide: bool)
                     one.str_at(&["name"]).unwrap_or("")
                 )
             });
+            let key = "ingressclass.kubernetes.io/is-default-class";
+            let marked = object.str_at(&["metadata", "annotations", key]) == Some("true");
             vec![
-                title,
+                format!("{title}{}", if marked { " (default)" } else { "" }),
                 text(&["spec", "controller"]),
                 or_none(parameters.as_deref()),
                 own_age,
@@ -288,26 +290,35 @@ pub fn selector(selector: Option<&Value>) -> String {
     if selector.get("matchLabels").is_none() && expressions.is_empty() {
         return pairs(Some(selector));
     }
-    let mut list: Vec<String> = selector
+    // By their keys, whichever list they stand in, and so are the values of each.
+    // Source: `k8s.io/apimachinery/pkg/labels/selector.go` (`ByKey`, `Requirement.String`).
+    let mut list: Vec<(&str, String)> = selector
         .get("matchLabels")
         .and_then(Value::as_map)
         .into_iter()
         .flat_map(|map| map.sorted())
-        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")))
+        .map(|(key, value)| {
+            let shown = format!("{key}={}", value.as_str().unwrap_or(""));
+            (&**key, shown)
+        })
         .collect();
     for one in expressions {
         let key = one.str_at(&["key"]).unwrap_or("");
-        let values: Vec<&str> = items(one, &["values"])
+        let mut values: Vec<&str> = items(one, &["values"])
             .iter()
             .filter_map(Value::as_str)
             .collect();
-        list.push(match one.str_at(&["operator"]) {
+        values.arrange();
+        let shown = match one.str_at(&["operator"]) {
             Some("In") => format!("{key} in ({})", values.join(",")),
             Some("NotIn") => format!("{key} notin ({})", values.join(",")),
             Some("DoesNotExist") => format!("!{key}"),
             _ => key.to_owned(),
-        });
+        };
+        list.push((key, shown));
     }
+    list.arrange_by_key(|(key, _)| *key);
+    let list: Vec<String> = list.into_iter().map(|(_, shown)| shown).collect();
     or_none(Some(&list.join(",")))
 }
 

@@ -1,12 +1,15 @@
 //! `kubectl describe`. Source: `k8s.io/kubectl/pkg/describe/describe.go`.
 
+pub mod amounts;
 pub mod autoscaler;
 pub mod config;
+pub mod container;
 pub mod generic;
 pub mod network;
 pub mod node;
 pub mod pod;
 pub mod storage;
+pub mod volume;
 pub mod workload;
 
 use crate::base::arrange::Arrange;
@@ -14,7 +17,7 @@ use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
 use super::clock::{age, long};
-use super::columns::{event_times, first_text, or_none, pairs, selector};
+use super::columns::{first_text, or_none, selector};
 use super::pod_status::items;
 use super::problem::Problem;
 use super::{Call, kind_of, name_of, rollout};
@@ -48,9 +51,11 @@ impl Sheet {
 
     /// The text with its columns aligned: a column spans consecutive lines that have that cell.
     pub fn text(&self) -> String {
+        // A line end within a value, such as a message's, ends the line.
         let rows: Vec<Vec<&str>> = self
             .0
             .iter()
+            .flat_map(|line| line.split('\n'))
             .map(|line| line.split('\t').collect())
             .collect();
         let mut widths: Vec<Vec<usize>> = rows.iter().map(|row| vec![0; row.len()]).collect();
@@ -104,6 +109,9 @@ const QUIET: [&str; 10] = [
     "NetworkPolicy",
     "Event",
 ];
+
+/// Columns of the conditions of Deployments and of what they make.
+const WORKLOAD: [(&str, &str); 3] = [("Type", " "), ("Status", ""), ("Reason", "")];
 
 /// `describe`.
 ///
@@ -161,15 +169,15 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
             "DaemonSet" => workload::daemon_set(call, object, &mut sheet)?,
             "Job" => workload::job(call, object, &mut sheet),
             "CronJob" => workload::cron_job(object, &mut sheet),
-            "Service" => network::service(call, object, &mut sheet)?,
-            "Ingress" => network::ingress_rules(object, &mut sheet),
+            "Service" => network::service(call, object, &mut sheet),
+            "Ingress" => network::ingress_rules(call, object, &mut sheet),
             "NetworkPolicy" => network::network_policy(object, &mut sheet),
             "EndpointSlice" => network::endpoint_slice(object, &mut sheet),
             "Endpoints" => network::endpoints(object, &mut sheet),
             "IngressClass" => network::ingress_class(object, &mut sheet),
             "HorizontalPodAutoscaler" => autoscaler::autoscaler(object, &mut sheet),
             "PodDisruptionBudget" => autoscaler::budget(object, &mut sheet),
-            "PersistentVolume" => storage::volume(object, &mut sheet),
+            "PersistentVolume" => storage::volume(call, object, &mut sheet),
             "PersistentVolumeClaim" => storage::claim(call, object, &mut sheet)?,
             "StorageClass" => storage::storage_class(object, &mut sheet),
             "CSINode" => storage::csi_node(object, &mut sheet),
@@ -205,16 +213,66 @@ fn prefixed(call: &Call<'_>, kind: &'static Kind, name: &str) -> Result<Value, P
     })
 }
 
-/// Lines of `k=v` or `k: v`; the annotation of apply is not shown.
+/// Lines of `k=v` or `k: v`, sorted.
 pub fn map_lines(object: &Value, path: &[&str], separator: &str) -> Vec<String> {
     let map = object.path(path).and_then(Value::as_map);
-    let shown = map
-        .into_iter()
-        .flat_map(|map| map.sorted())
-        .filter(|(key, _)| &***key != super::apply::LAST_APPLIED);
+    let shown = map.into_iter().flat_map(|map| map.sorted());
     shown
         .map(|(key, value)| format!("{key}{separator}{}", value.as_str().unwrap_or("")))
         .collect()
+}
+
+/// At most that many bytes of a text, `...` after a longer one. Source: as above (`shorten`).
+pub fn shorten(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    // Upstream cuts through a letter of several bytes; this ends before it.
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
+    format!("{}...", &text[..end.unwrap_or(0)])
+}
+
+/// A time of an object; the time of none is the year 1, as Go's.
+pub fn moment(text: Option<&str>) -> String {
+    text.map_or_else(|| "Mon, 01 Jan 0001 00:00:00 +0000".to_owned(), long)
+}
+
+/// `True` or `False`.
+pub const fn yes(value: bool) -> &'static str {
+    if value { "True" } else { "False" }
+}
+
+/// Labels, or another map of texts, a pair on each line.
+pub fn labels(object: &Value, path: &[&str], title: &str, level: usize, sheet: &mut Sheet) {
+    sheet.many(level, title, &map_lines(object, path, "="));
+}
+
+/// Annotations, without the one of apply; values that are long or have several lines stand below their keys.
+/// Source: as above (`printAnnotationsMultiline`).
+pub fn annotations(object: &Value, level: usize, sheet: &mut Sheet) {
+    const MOST: usize = 140;
+    let map = object
+        .path(&["metadata", "annotations"])
+        .and_then(Value::as_map);
+    let mut lines = Vec::new();
+    for (key, value) in map.into_iter().flat_map(|map| map.sorted()) {
+        if &**key == super::apply::LAST_APPLIED {
+            continue;
+        }
+        let value = value.as_str().unwrap_or("");
+        let value = value.strip_suffix('\n').unwrap_or(value);
+        if value.len() + key.len() + 2 > MOST || value.contains('\n') {
+            lines.push(format!("{key}:"));
+            lines.extend(
+                value
+                    .split('\n')
+                    .map(|line| format!("  {}", shorten(line, MOST - 2))),
+            );
+        } else {
+            lines.push(format!("{key}: {value}"));
+        }
+    }
+    sheet.many(level, "Annotations", &lines);
 }
 
 /// Name, and namespace where there is one.
@@ -227,16 +285,8 @@ pub fn head(object: &Value, sheet: &mut Sheet) {
 
 /// Labels and annotations.
 pub fn meta(object: &Value, sheet: &mut Sheet) {
-    sheet.many(
-        0,
-        "Labels",
-        &map_lines(object, &["metadata", "labels"], "="),
-    );
-    sheet.many(
-        0,
-        "Annotations",
-        &map_lines(object, &["metadata", "annotations"], ": "),
-    );
+    labels(object, &["metadata", "labels"], "Labels", 0, sheet);
+    annotations(object, 0, sheet);
 }
 
 /// `kind/name` of the controller.
@@ -315,21 +365,9 @@ fn deployment(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), 
         object.path(&["spec", "template"]).unwrap_or(&Value::Null),
         sheet,
     );
-    conditions(object, &["type", "status", "reason"], sheet);
+    conditions(object, &WORKLOAD, sheet);
     let sets = rollout::replica_sets(call, object)?;
-    let revision = object.path(&[
-        "metadata",
-        "annotations",
-        "deployment.kubernetes.io/revision",
-    ]);
-    let (new, old): (Vec<&Value>, Vec<&Value>) = sets.iter().partition(|set| {
-        revision.is_some()
-            && set.path(&[
-                "metadata",
-                "annotations",
-                "deployment.kubernetes.io/revision",
-            ]) == revision
-    });
+    let (new, old) = new_and_old(object, &sets);
     let shown = |sets: &[&Value]| {
         let list: Vec<String> = sets
             .iter()
@@ -344,9 +382,30 @@ fn deployment(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), 
             .collect();
         or_none(Some(&list.join(", ")))
     };
-    sheet.line(0, &format!("OldReplicaSets:\t{}", shown(&old)));
-    sheet.line(0, &format!("NewReplicaSet:\t{}", shown(&new)));
+    if !old.is_empty() || !new.is_empty() {
+        sheet.line(0, &format!("OldReplicaSets:\t{}", shown(&old)));
+        sheet.line(0, &format!("NewReplicaSet:\t{}", shown(&new)));
+    }
     Ok(())
+}
+
+/// The oldest ReplicaSet with the Deployment's template, whatever its hash, and the others, by their age.
+/// Source: `k8s.io/kubectl/pkg/util/deployment/deployment.go` (`findNewReplicaSet`, `findOldReplicaSets`).
+fn new_and_old<'a>(deployment: &Value, sets: &'a [Value]) -> (Vec<&'a Value>, Vec<&'a Value>) {
+    let template = |of: &Value| {
+        let mut template = of.path(&["spec", "template"]).cloned().unwrap_or_default();
+        template.remove_path(&["metadata", "labels", "pod-template-hash"]);
+        template
+    };
+    let mut sets: Vec<&Value> = sets.iter().collect();
+    sets.arrange_by_key(|set| {
+        let created = set.str_at(&["metadata", "creationTimestamp"]);
+        (created.unwrap_or("").to_owned(), name_of(set).to_owned())
+    });
+    let wanted = template(deployment);
+    let at = sets.iter().position(|set| template(set) == wanted);
+    let new = at.map(|at| sets.remove(at));
+    (new.into_iter().collect(), sets)
 }
 
 fn replica_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
@@ -376,7 +435,7 @@ fn replica_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
         object.path(&["spec", "template"]).unwrap_or(&Value::Null),
         sheet,
     );
-    conditions(object, &["type", "status", "reason"], sheet);
+    conditions(object, &WORKLOAD, sheet);
     Ok(())
 }
 
@@ -408,73 +467,75 @@ pub fn pods_status(call: &Call<'_>, object: &Value) -> Result<String, Problem> {
     ))
 }
 
-/// The conditions as a table with these fields.
-pub fn conditions(object: &Value, fields: &[&str], sheet: &mut Sheet) {
+/// The conditions as a table of these columns, each with what upstream writes behind its cells. Those that
+/// begin with `Last` are times.
+pub fn conditions(object: &Value, columns: &[(&str, &str)], sheet: &mut Sheet) {
     let list = items(object, &["status", "conditions"]);
     if list.is_empty() {
         return;
     }
+    let rule = |heading: &str| match heading {
+        // Upstream's rule is that of the heartbeat's column.
+        "LastProbeTime" => 17,
+        _ => heading.len(),
+    };
+    let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).collect();
+    let rules = headings.iter().map(|heading| "-".repeat(rule(heading)));
     sheet.line(0, "Conditions:");
-    let cells: Vec<String> = fields
-        .iter()
-        .map(|field| format!("{}{}", field[..1].to_uppercase(), &field[1..]))
-        .collect();
-    sheet.line(1, &cells.join("\t"));
-    sheet.line(
-        1,
-        &fields
-            .iter()
-            .map(|field| "-".repeat(field.len()))
-            .collect::<Vec<_>>()
-            .join("\t"),
-    );
+    sheet.line(1, &headings.join("\t"));
+    sheet.line(1, &rules.collect::<Vec<_>>().join("\t"));
     for one in list {
-        let row: Vec<&str> = fields
-            .iter()
-            .map(|field| one.str_at(&[field]).unwrap_or(""))
-            .collect();
-        sheet.line(1, &row.join("\t"));
+        let row = columns.iter().map(|(heading, after)| {
+            let field = format!("{}{}", heading[..1].to_lowercase(), &heading[1..]);
+            let found = one.str_at(&[&field]);
+            let shown = match heading.starts_with("Last") {
+                true => moment(found),
+                false => found.unwrap_or("").to_owned(),
+            };
+            shown + after
+        });
+        sheet.line(1, &row.collect::<Vec<_>>().join("\t"));
     }
 }
 
 /// The block of a pod template.
 pub fn template_lines(template: &Value, sheet: &mut Sheet) {
     sheet.line(0, "Pod Template:");
-    sheet.many(
-        1,
-        "Labels",
-        &map_lines(template, &["metadata", "labels"], "="),
-    );
-    let annotations = map_lines(template, &["metadata", "annotations"], ": ");
-    if !annotations.is_empty() {
-        sheet.many(1, "Annotations", &annotations);
+    labels(template, &["metadata", "labels"], "Labels", 1, sheet);
+    let annotated = template.path(&["metadata", "annotations"]);
+    if annotated
+        .and_then(Value::as_map)
+        .is_some_and(|map| !map.is_empty())
+    {
+        annotations(template, 1, sheet);
     }
-    pod::containers(
-        "Init Containers",
-        items(template, &["spec", "initContainers"]),
-        None,
+    let said = |key: &str| {
+        let found = template.str_at(&["spec", key]);
+        found.filter(|text| !text.is_empty())
+    };
+    if let Some(account) = said("serviceAccountName") {
+        sheet.line(1, &format!("Service Account:\t{account}"));
+    }
+    for (label, list) in [
+        ("Init Containers", "initContainers"),
+        ("Containers", "containers"),
+    ] {
+        let list = items(template, &["spec", list]);
+        if !list.is_empty() || label == "Containers" {
+            container::containers(label, list, None, 1, sheet);
+        }
+    }
+    volume::volumes(items(template, &["spec", "volumes"]), 1, sheet);
+    pod::spread(template, 1, sheet);
+    if let Some(class) = said("priorityClassName") {
+        sheet.line(1, &format!("Priority Class Name:\t{class}"));
+    }
+    labels(
+        template,
+        &["spec", "nodeSelector"],
+        "Node-Selectors",
         1,
         sheet,
-    );
-    pod::containers(
-        "Containers",
-        items(template, &["spec", "containers"]),
-        None,
-        1,
-        sheet,
-    );
-    let volumes = items(template, &["spec", "volumes"]);
-    if volumes.is_empty() {
-        sheet.line(1, "Volumes:\t<none>");
-    } else {
-        pod::volumes(volumes, 1, sheet);
-    }
-    sheet.line(
-        1,
-        &format!(
-            "Node-Selectors:\t{}",
-            pairs(template.path(&["spec", "nodeSelector"]))
-        ),
     );
     sheet.many(1, "Tolerations", &pod::tolerations(template));
 }
@@ -502,7 +563,11 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
         event.str_at(&["involvedObject", "kind"]) == Some(kind.kind)
             && event.str_at(&["involvedObject", "name"]) == Some(name_of(object))
             && match event.str_at(&["involvedObject", "uid"]) {
-                Some(uid) => object.str_at(&["metadata", "uid"]) == Some(uid),
+                // A kubelet writes its node's name.
+                Some(uid) => {
+                    object.str_at(&["metadata", "uid"]) == Some(uid)
+                        || kind.kind == "Node" && uid == name_of(object)
+                }
                 None => true,
             }
     });
@@ -519,12 +584,21 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
     sheet.line(1, "----\t------\t----\t----\t-------");
     for event in &list {
         let text = |path: &[&str]| event.str_at(path).unwrap_or("").to_owned();
-        let (seen, first, times) = event_times(event);
-        let last = age(seen, call.now());
-        let shown = if times > 1 {
-            format!("{last} (x{times} over {})", age(first, call.now()))
+        let since = |path: &[&str]| age(event.str_at(path), call.now());
+        // Source: `describe.go` (`DescribeEvents`).
+        let first = match event.str_at(&["eventTime"]) {
+            Some(_) => since(&["eventTime"]),
+            None => since(&["firstTimestamp"]),
+        };
+        let times = event.i64_at(&["count"]).unwrap_or(0);
+        let shown = if let Some(series) = event.get("series").filter(|series| !series.is_null()) {
+            let last = since(&["series", "lastObservedTime"]);
+            let times = series.i64_at(&["count"]).unwrap_or(0);
+            format!("{last} (x{times} over {first})")
+        } else if times > 1 {
+            format!("{} (x{times} over {first})", since(&["lastTimestamp"]))
         } else {
-            last
+            first
         };
         let field = event
             .str_at(&["involvedObject", "fieldPath"])

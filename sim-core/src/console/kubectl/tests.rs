@@ -401,28 +401,28 @@ fn objects_are_described() {
           AcquireTime:     <unset>
           RenewTime:       Thu, 01 Jan 2026 00:01:26 +0000
         Conditions:
-          Type            Status  LastHeartbeatTime                LastTransitionTime               Reason                      Message
-          ----            ------  -----------------                ------------------               ------                      -------
-          MemoryPressure  False   Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletHasSufficientMemory  kubelet has sufficient memory available
-          DiskPressure    False   Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletHasNoDiskPressure    kubelet has no disk pressure
-          PIDPressure     False   Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletHasSufficientPID     kubelet has sufficient PID available
-          Ready           True    Thu, 01 Jan 2026 00:00:00 +0000  Thu, 01 Jan 2026 00:00:00 +0000  KubeletReady                kubelet is posting ready status
+          Type             Status  LastHeartbeatTime                 LastTransitionTime                Reason                       Message
+          ----             ------  -----------------                 ------------------                ------                       -------
+          MemoryPressure   False   Thu, 01 Jan 2026 00:00:00 +0000   Thu, 01 Jan 2026 00:00:00 +0000   KubeletHasSufficientMemory   kubelet has sufficient memory available
+          DiskPressure     False   Thu, 01 Jan 2026 00:00:00 +0000   Thu, 01 Jan 2026 00:00:00 +0000   KubeletHasNoDiskPressure     kubelet has no disk pressure
+          PIDPressure      False   Thu, 01 Jan 2026 00:00:00 +0000   Thu, 01 Jan 2026 00:00:00 +0000   KubeletHasSufficientPID      kubelet has sufficient PID available
+          Ready            True    Thu, 01 Jan 2026 00:00:00 +0000   Thu, 01 Jan 2026 00:00:00 +0000   KubeletReady                 kubelet is posting ready status
         Addresses:
           InternalIP:  192.168.0.3
           Hostname:    w-1
         Capacity:
           cpu:                4
-          ephemeral-storage:  104857600Ki
+          ephemeral-storage:  100Gi
           hugepages-1Gi:      0
           hugepages-2Mi:      0
-          memory:             8388608Ki
+          memory:             8Gi
           pods:               110
         Allocatable:
           cpu:                4
-          ephemeral-storage:  96636764000
+          ephemeral-storage:  96636764k
           hugepages-1Gi:      0
           hugepages-2Mi:      0
-          memory:             8286208Ki
+          memory:             8092Mi
           pods:               110
         System Info:
           Machine ID:                 c93bb5616e6f4ab8b8715203f3e329dc

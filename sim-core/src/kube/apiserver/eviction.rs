@@ -86,12 +86,9 @@ impl ApiServer {
                     )));
                 }
                 if part.disrupted.len() > GRANTED_MAX {
-                    return Err(refusal(
-                        403,
-                        "Forbidden",
-                        name,
+                    return Err(forbidden(
+                        &row_name,
                         "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
-                        None,
                     ));
                 }
                 if part.allowed <= 0 {
@@ -185,7 +182,10 @@ fn budget_of_bare(pod: &Value, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
         )));
     }
     let allowed = number("disruptionsAllowed");
-    if allowed <= 0 {
+    if allowed < 0 {
+        return Err(forbidden(&key.name, "pdb disruptions allowed is negative"));
+    }
+    if allowed == 0 {
         let counts = (desired, healthy);
         return Err(denied(needs(&key.name, Some(budget), counts)));
     }
@@ -211,6 +211,12 @@ fn needs(name: &str, budget: Option<&Value>, (desired, healthy): (i64, i64)) -> 
         (true, _) => format!("{denied} ({reason}): {message}"),
         _ => denied,
     }
+}
+
+/// What a budget's own state forbids.
+fn forbidden(budget: &str, why: &str) -> Refusal {
+    let message = format!("poddisruptionbudget.policy \"{budget}\" is forbidden: {why}");
+    refusal(403, "Forbidden", budget, &message, None)
 }
 
 pub(super) fn find(namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<PodId> {

@@ -5,6 +5,8 @@
 //! is gone at once, since the kubelet that would finish it is not simulated.
 
 use crate::kube::kinds::{Kind, convert};
+use crate::kube::rows::NodeId;
+use crate::kube::rows::node::{ConditionStatus, NodeCondition, NodeConditionState};
 use crate::kube::rows::read as fields;
 use crate::kube::store::document::{Document, DocumentKey, RowReference};
 use crate::kube::turn::Turn;
@@ -12,7 +14,7 @@ use crate::manifest::value::Value;
 use crate::substrate::order::MachineId;
 
 use super::write::parse;
-use super::{ApiServer, Refusal, Response, note, read};
+use super::{ApiServer, Refusal, Response, note, read, revive};
 
 /// Fields of `metadata` that a write to an object leaves as they were taken over.
 const KEPT: [&str; 4] = [
@@ -80,6 +82,7 @@ impl ApiServer {
             key.clone(),
             Document::new(value, generation, created, revision),
         );
+        self.knows_nodes |= kind.kind == "Node";
         note("load", kind, &name, turn);
         let object =
             read(kind, &namespace, &name, turn).ok_or_else(|| Refusal::not_found(kind, &name))?;
@@ -145,6 +148,7 @@ pub fn join(machine: MachineId, turn: &mut Turn<'_, '_>) {
         return;
     };
     turn.store.set_node_created(node, document.created);
+    keep_not_ready(node, &document.value, turn);
     if fields::truth(&document.value, &["spec", "unschedulable"]) {
         turn.store.set_unschedulable_node(node, true);
     }
@@ -157,4 +161,35 @@ pub fn join(machine: MachineId, turn: &mut Turn<'_, '_>) {
         let annotations = annotations.into_iter().collect();
         turn.store.set_node_labels(node, labels, annotations, zone);
     }
+}
+
+/// A node that was not ready stays so: its machine has no power, so that no kubelet writes what it finds.
+fn keep_not_ready(node: NodeId, value: &Value, turn: &mut Turn<'_, '_>) {
+    let found = fields::list(value, &["status", "conditions"]);
+    let found = found
+        .iter()
+        .find(|one| fields::text(one, &["type"]) == "Ready");
+    let Some(found) = found else {
+        return;
+    };
+    let status = revive::status(fields::text(found, &["status"]));
+    let Some(row) = turn.store.node(node) else {
+        return;
+    };
+    let (mut conditions, heartbeat) = (row.conditions, row.heartbeat);
+    if status == ConditionStatus::True {
+        return;
+    }
+    let (reason, message) = match status {
+        ConditionStatus::Unknown => ("NodeStatusUnknown", "Kubelet stopped posting node status."),
+        _ => ("KubeletNotReady", ""),
+    };
+    let transition = fields::text(found, &["lastTransitionTime"]);
+    conditions[NodeCondition::Ready as usize] = NodeConditionState {
+        status,
+        reason,
+        message,
+        transition: revive::time(transition).unwrap_or_else(|| revive::created(value, turn)),
+    };
+    turn.store.set_node_conditions(node, conditions, heartbeat);
 }

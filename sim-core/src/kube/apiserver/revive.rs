@@ -1,7 +1,7 @@
 //! What objects that were taken over bring with them: times before the run (kept as two's
 //! complement, see [`SimTime::signed_micros`]), conditions, uids, and nodes that no machine stands
 //! for. On such a node no kubelet starts or ends a container. A node that a pod names and that was
-//! not taken over gets a stand-in.
+//! not taken over gets a stand-in, which goes again if others were.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -167,7 +167,8 @@ fn resources(amounts: &Value, default: &ResourceVector) -> ResourceVector {
     vector
 }
 
-fn status(text: &str) -> ConditionStatus {
+/// A condition's status; whatever is neither of the others is unknown.
+pub fn status(text: &str) -> ConditionStatus {
     match text {
         "True" => ConditionStatus::True,
         "False" => ConditionStatus::False,

@@ -1,7 +1,9 @@
 //! From documents that were taken over to rows that loops and kubelets act on.
 //!
 //! The status goes along as far as rows have a place for it. What rows have no place for is made
-//! anew by whoever owns it: uids of all but pods (and with them owner references), EndpointSlices. A pod whose node has no machine stays as it is, bound to a name.
+//! anew by whoever owns it: uids of all but pods (and with them owner references), EndpointSlices. A
+//! pod whose node has no machine stays as it is, bound to a name, unless nodes were taken over, too, and
+//! that one not: it is an orphan then.
 
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use crate::kube::rows::pod::{
 };
 use crate::kube::rows::read as fields;
 use crate::kube::rows::workload::{OwnerKind, PodCounts};
-use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
+use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId};
 use crate::kube::store::document::{Document, DocumentKey, RowReference};
 use crate::kube::turn::Turn;
 use crate::manifest::decode::kube::decode_value;
@@ -58,8 +60,15 @@ impl ApiServer {
         }
         revive::nodes(turn);
         let mut running = Vec::new();
+        let known: Vec<NodeId> = turn.store.nodes().map(|(id, _)| id).collect();
         for (key, document) in bare("pods", turn) {
             running.extend(pod(&key, &document, turn));
+        }
+        // Where the nodes were taken over with the pods, one that only a pod names has gone.
+        let stand_ins = turn.store.nodes().map(|(id, _)| id);
+        let gone: Vec<NodeId> = stand_ins.filter(|id| !known.contains(id)).collect();
+        for node in gone.into_iter().filter(|_| self.knows_nodes) {
+            turn.store.remove_node(node);
         }
         // The kubelets that have come up renew their own.
         let leases: Vec<DocumentKey> = bare("leases.coordination.k8s.io", turn)
@@ -325,9 +334,12 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
             return None;
         }
     }
+    // A phase that only a kubelet writes tells that one has looked at the pod.
+    let phase = fields::text(&status, &["phase"]);
     let known = status.get("startTime").is_some()
         || status.get("conditions").is_some()
-        || status.get("containerStatuses").is_some();
+        || status.get("containerStatuses").is_some()
+        || !matches!(phase, "" | "Pending");
     if known {
         let at = transition(&status, "Ready").unwrap_or(now);
         let status = pod_status(&value, &status, containers);

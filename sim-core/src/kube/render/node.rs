@@ -1,6 +1,7 @@
 //! A node and its lease as objects.
 
 use crate::base::arrange::Arrange;
+use crate::base::quantity::{Format, Quantity};
 use crate::base::resources::ResourceVector;
 use crate::kube::rows::NodeId;
 use crate::kube::rows::node::{NodeCondition, NodeRow, effect_text};
@@ -28,9 +29,11 @@ pub fn render(view: &View<'_>, id: NodeId) -> Value {
         .taints
         .iter()
         .map(|taint| {
+            // Only controllers write it, with the taints that are their own.
             let added = row
                 .no_execute_since
                 .filter(|_| effect_text(taint.effect) == "NoExecute")
+                .filter(|_| taint.key.starts_with("node.kubernetes.io/"))
                 .map_or(Value::Null, time);
             object([
                 ("effect", effect_text(taint.effect).into()),
@@ -152,7 +155,7 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
     ])
 }
 
-/// Amounts as a kubelet writes them: whole cores without a suffix, memory in Ki.
+/// Amounts as a kubelet writes them: whole cores without a suffix, memory in binary units.
 fn resources(view: &View<'_>, amounts: &ResourceVector) -> Value {
     let mut list: Vec<(String, Value)> = vec![
         ("cpu".to_owned(), cpu(amounts.milli_cpu).into()),
@@ -199,12 +202,12 @@ fn cpu(milli: i64) -> String {
     }
 }
 
+/// Bytes as the API server shows what a kubelet sent in binary notation: by the largest suffix that leaves a
+/// whole number, which is a decimal one where no binary fits.
+/// Source: `k8s.io/apimachinery/pkg/api/resource/quantity.go` (`CanonicalizeBytes`).
 fn bytes(amount: i64) -> String {
-    if amount % 1_024 == 0 {
-        format!("{}Ki", amount / 1_024)
-    } else {
-        amount.to_string()
-    }
+    let sent = Quantity::from_units(amount, Format::BinarySi).canonical();
+    Quantity::parse(&sent).map_or(sent, |read| read.canonical())
 }
 
 /// A node's lease, as it is at this moment.

@@ -31,8 +31,13 @@ pub fn autoscaler(object: &Value, sheet: &mut Sheet) {
     sheet.line(0, "Metrics:\t( current / target )");
     let statuses = items(object, &["status", "currentMetrics"]);
     for (index, spec) in items(object, &["spec", "metrics"]).iter().enumerate() {
-        let (label, value) = metric(spec, statuses.get(index));
-        sheet.line(1, &format!("{label}:\t{value}"));
+        match metric(spec, statuses.get(index)) {
+            Some((label, value)) => sheet.line(1, &format!("{label}:\t{value}")),
+            None => {
+                let kind = spec.str_at(&["type"]).unwrap_or("");
+                sheet.line(1, &format!("<unknown metric type \"{kind}\">"));
+            }
+        }
     }
     let least = object.i64_at(&["spec", "minReplicas"]);
     let least = least.map_or_else(|| "<unset>".to_owned(), |least| least.to_string());
@@ -57,7 +62,8 @@ pub fn autoscaler(object: &Value, sheet: &mut Sheet) {
             count("desiredReplicas")
         ),
     );
-    super::conditions(object, &["type", "status", "reason", "message"], sheet);
+    let columns = ["Type", "Status", "Reason", "Message"].map(|heading| (heading, ""));
+    super::conditions(object, &columns, sheet);
 }
 
 fn direction(label: &str, rules: &Value, sheet: &mut Sheet) {
@@ -85,89 +91,85 @@ fn direction(label: &str, rules: &Value, sheet: &mut Sheet) {
     }
 }
 
-/// Label and `current / target` of one metric.
-fn metric(spec: &Value, status: Option<&Value>) -> (String, String) {
-    let (part, word) = match spec.str_at(&["type"]) {
-        Some("External") => ("external", "external"),
-        Some("Pods") => ("pods", "pods"),
-        Some("Object") => ("object", "object"),
-        Some("Resource") => ("resource", "resource"),
-        Some("ContainerResource") => ("containerResource", "resource"),
-        _ => return ("<unknown metric type>".to_owned(), String::new()),
+/// Label and `current / target` of one metric; none of a kind that the client does not know.
+fn metric(spec: &Value, status: Option<&Value>) -> Option<(String, String)> {
+    let part = match spec.str_at(&["type"])? {
+        "External" => "external",
+        "Pods" => "pods",
+        "Object" => "object",
+        "Resource" => "resource",
+        "ContainerResource" => "containerResource",
+        _ => return None,
     };
-    let unknown = || "<unknown>".to_owned();
-    let current = |key: &str| status.and_then(|status| status.path(&[part, "current", key]));
+    let reported = status.and_then(|status| status.get(part));
+    let current = |key: &str| reported.and_then(|status| status.path(&["current", key]));
     let target = |key: &str| spec.path(&[part, "target", key]);
+    // Go prints an amount that is not there so.
+    let shown = |amount: Option<&Value>| amount.map_or_else(|| "<nil>".to_owned(), quantity);
     let pair = |key: &str| {
-        format!(
-            "{} / {}",
-            current(key).map_or_else(unknown, quantity),
-            target(key).map_or_else(unknown, quantity)
-        )
+        let known =
+            reported.is_some() && (part != "external" || key == "value") || current(key).is_some();
+        let now = match known {
+            true => shown(current(key)),
+            false => "<unknown>".to_owned(),
+        };
+        format!("{now} / {}", shown(target(key)))
     };
     let name = spec.str_at(&[part, "metric", "name"]).unwrap_or("");
-    let quoted = format!("\"{name}\"");
-    match word {
-        "resource" => {
-            let resource = spec.str_at(&[part, "name"]).unwrap_or("");
-            let of = match spec.str_at(&[part, "container"]) {
-                Some(container) => {
-                    format!("resource {resource} of container \"{container}\" on pods")
-                }
-                None => format!("resource {resource} on pods"),
-            };
-            if target("averageValue").is_some() {
-                return (of, pair("averageValue"));
-            }
-            let now = match (current("averageUtilization"), current("averageValue")) {
-                (Some(percent), Some(value)) => format!("{}% ({})", text(percent), quantity(value)),
-                (Some(percent), None) => format!("{}%", text(percent)),
-                _ => unknown(),
-            };
-            let wanted = target("averageUtilization").map_or_else(
-                || "<auto>".to_owned(),
-                |percent| format!("{}%", text(percent)),
-            );
-            (
-                format!("{of}  (as a percentage of request)"),
-                format!("{now} / {wanted}"),
-            )
-        }
-        "pods" => (format!("{quoted} on pods"), pair("averageValue")),
+    let (average, way) = match part {
         "object" => {
+            let average = spec.str_at(&[part, "target", "type"]) == Some("AverageValue");
             let of = |key| {
-                spec.str_at(&["object", "describedObject", key])
-                    .unwrap_or("")
+                let found = spec.str_at(&[part, "describedObject", key]);
+                found.unwrap_or("")
             };
-            let key = if target("averageValue").is_some() {
-                "averageValue"
-            } else {
-                "value"
-            };
-            let kind = if key == "value" {
-                "target value"
-            } else {
-                "target average value"
-            };
-            (
-                format!("{quoted} on {}/{} ({kind})", of("kind"), of("name")),
-                pair(key),
-            )
+            (average, format!(" on {}/{}", of("kind"), of("name")))
         }
-        _ => {
-            let key = if target("averageValue").is_some() {
-                "averageValue"
-            } else {
-                "value"
-            };
-            let kind = if key == "value" {
-                "target value"
-            } else {
-                "target average value"
-            };
-            (format!("{quoted} ({kind})"), pair(key))
+        "external" => (target("averageValue").is_some(), String::new()),
+        "pods" => {
+            let label = format!("\"{name}\" on pods");
+            return Some((label, pair("averageValue")));
         }
+        _ => return Some(resource(spec, part, current, target, pair)),
+    };
+    let (key, word) = match average {
+        true => ("averageValue", "target average value"),
+        false => ("value", "target value"),
+    };
+    Some((format!("\"{name}\"{way} ({word})"), pair(key)))
+}
+
+/// A metric of resources, of pods or of one of their containers.
+fn resource<'a>(
+    spec: &Value,
+    part: &str,
+    current: impl Fn(&str) -> Option<&'a Value>,
+    target: impl Fn(&str) -> Option<&'a Value>,
+    pair: impl Fn(&str) -> String,
+) -> (String, String) {
+    let name = spec.str_at(&[part, "name"]).unwrap_or("");
+    let of = match spec.str_at(&[part, "container"]) {
+        Some(container) => format!("resource {name} of container \"{container}\" on pods"),
+        None => format!("resource {name} on pods"),
+    };
+    if target("averageValue").is_some() {
+        return (of, pair("averageValue"));
     }
+    let now = current("averageUtilization").map_or_else(
+        || "<unknown>".to_owned(),
+        |percent| {
+            let value = current("averageValue").map_or_else(|| "<nil>".to_owned(), quantity);
+            format!("{}% ({value})", text(percent))
+        },
+    );
+    let wanted = target("averageUtilization").map_or_else(
+        || "<auto>".to_owned(),
+        |percent| format!("{}%", text(percent)),
+    );
+    (
+        format!("{of}  (as a percentage of request)"),
+        format!("{now} / {wanted}"),
+    )
 }
 
 /// A PodDisruptionBudget.
@@ -181,6 +183,7 @@ pub fn budget(object: &Value, sheet: &mut Sheet) {
     ] {
         if let Some(bound) = object.path(&["spec", key]) {
             sheet.line(0, &format!("{label}:\t{}", text(bound)));
+            break;
         }
     }
     let chosen = object.path(&["spec", "selector"]);

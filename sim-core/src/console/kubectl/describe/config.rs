@@ -1,6 +1,8 @@
 //! `describe` of what holds text, rights and limits.
 
 use crate::base::arrange::Arrange;
+use crate::base::base64;
+use crate::base::quantity::Quantity;
 use crate::console::kubectl::columns::autoscaler::quantity;
 use crate::console::kubectl::columns::{or_none, truth};
 use crate::console::kubectl::pod_status::items;
@@ -47,7 +49,12 @@ pub fn secret(object: &Value, sheet: &mut Sheet) {
     sheet.line(0, "Data");
     sheet.line(0, "====");
     for (key, value) in sorted(object, "data") {
-        sheet.line(0, &format!("{key}:\t{} bytes", decoded(value)));
+        // A token is shown, all else by its size.
+        let token = key == "token" && kind == "kubernetes.io/service-account-token";
+        let bytes = base64::decode(&text(value)).ok().filter(|_| token);
+        let shown = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let shown = shown.unwrap_or_else(|| format!("{} bytes", decoded(value)));
+        sheet.line(0, &format!("{key}:\t{shown}"));
     }
 }
 
@@ -68,16 +75,9 @@ fn decoded(value: &Value) -> usize {
 pub fn service_account(object: &Value, sheet: &mut Sheet) {
     head(object, sheet);
     meta(object, sheet);
-    let names = |field: &str| {
-        let list: Vec<String> = items(object, &[field])
-            .iter()
-            .map(|one| one.str_at(&["name"]).unwrap_or("").to_owned())
-            .collect();
-        list
-    };
-    sheet.many(0, "Image pull secrets", &names("imagePullSecrets"));
-    sheet.many(0, "Mountable secrets", &names("secrets"));
-    sheet.line(0, "Tokens:\t<none>");
+    let secrets = items(object, &["imagePullSecrets"]).iter();
+    let names = secrets.map(|one| one.str_at(&["name"]).unwrap_or("").to_owned());
+    sheet.many(0, "Image pull secrets", &names.collect::<Vec<_>>());
 }
 
 /// A Namespace with its quotas and ranges.
@@ -90,6 +90,8 @@ pub fn namespace(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(
     meta(object, sheet);
     let phase = object.str_at(&["status", "phase"]).unwrap_or("");
     sheet.line(0, &format!("Status:\t{phase}"));
+    let columns = ["Type", "Status", "LastTransitionTime", "Reason", "Message"];
+    super::conditions(object, &columns.map(|heading| (heading, "")), sheet);
     let quotas = call
         .listing(kind_of("resourcequotas")?, Some(name))
         .unwrap_or_default();
@@ -101,7 +103,8 @@ pub fn namespace(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(
     }
     for quota in &quotas {
         sheet.line(1, &format!("Name:\t{}", name_of(quota)));
-        quota_lines(quota, 1, sheet);
+        scopes(quota, 1, sheet);
+        quota_lines(quota, sheet);
     }
     let ranges = call
         .listing(kind_of("limitranges")?, Some(name))
@@ -112,8 +115,11 @@ pub fn namespace(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(
     } else {
         sheet.line(0, "Resource Limits");
     }
+    if !ranges.is_empty() {
+        range_headings(" ", sheet);
+    }
     for range in &ranges {
-        range_lines(range, 1, sheet);
+        range_lines(range, " ", sheet);
     }
     Ok(())
 }
@@ -121,41 +127,86 @@ pub fn namespace(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(
 /// A ResourceQuota.
 pub fn resource_quota(object: &Value, sheet: &mut Sheet) {
     head(object, sheet);
-    let scopes = items(object, &["spec", "scopes"]);
-    if !scopes.is_empty() {
-        let list: Vec<String> = scopes.iter().map(text).collect();
-        sheet.line(0, &format!("Scopes:\t{}", list.join(", ")));
+    scopes(object, 0, sheet);
+    sheet.line(0, "Resource\tUsed\tHard");
+    sheet.line(0, "--------\t----\t----");
+    let hard = object.path(&["status", "hard"]).and_then(Value::as_map);
+    for (name, amount) in hard.into_iter().flat_map(|map| map.sorted()) {
+        let parse = |amount: Option<&Value>| {
+            let parsed = amount.and_then(|amount| Quantity::parse(&text(amount)).ok());
+            parsed.unwrap_or(Quantity::ZERO)
+        };
+        let hard = parse(Some(amount));
+        let mut used = parse(object.path(&["status", "used", name]));
+        // The amount used is written as the bound is.
+        if used.format() != hard.format() {
+            used = Quantity::from_units(used.value(), hard.format());
+        }
+        let (used, hard) = (used.canonical(), hard.canonical());
+        sheet.line(0, &format!("{name}\t{used}\t{hard}"));
     }
-    quota_lines(object, 0, sheet);
 }
 
-fn quota_lines(quota: &Value, level: usize, sheet: &mut Sheet) {
-    sheet.line(level, "Resource\tUsed\tHard");
-    sheet.line(level, "--------\t----\t----");
+/// The scopes of a quota and what each means.
+fn scopes(quota: &Value, level: usize, sheet: &mut Sheet) {
+    let mut list: Vec<String> = items(quota, &["spec", "scopes"]).iter().map(text).collect();
+    if list.is_empty() {
+        return;
+    }
+    list.arrange();
+    sheet.line(level, &format!("Scopes:\t{}", list.join(", ")));
+    // Of a quota alone the stars stand one blank in.
+    let star = if level == 0 { " *" } else { "*" };
+    for scope in &list {
+        let help = match scope.as_str() {
+            "Terminating" => {
+                "Matches all pods that have an active deadline. These pods have a limited lifespan on a node before being actively terminated by the system."
+            }
+            "NotTerminating" => {
+                "Matches all pods that do not have an active deadline. These pods usually include long running pods whose container command is not expected to terminate."
+            }
+            "BestEffort" => {
+                "Matches all pods that do not have resource requirements set. These pods have a best effort quality of service."
+            }
+            "NotBestEffort" => {
+                "Matches all pods that have at least one resource requirement set. These pods have a burstable or guaranteed quality of service."
+            }
+            _ => continue,
+        };
+        sheet.line(level, &format!("{star} {help}"));
+    }
+}
+
+/// A quota among those of its namespace.
+fn quota_lines(quota: &Value, sheet: &mut Sheet) {
+    sheet.line(1, "Resource\tUsed\tHard");
+    sheet.line(1, "--------\t---\t---");
     let hard = quota.path(&["status", "hard"]).and_then(Value::as_map);
     for (name, amount) in hard.into_iter().flat_map(|map| map.sorted()) {
         let used = quota
             .path(&["status", "used", name])
             .map_or_else(|| "0".to_owned(), quantity);
-        sheet.line(level, &format!("{name}\t{used}\t{}", quantity(amount)));
+        sheet.line(1, &format!("{name}\t{used}\t{}", quantity(amount)));
     }
 }
 
 /// A LimitRange.
 pub fn limit_range(object: &Value, sheet: &mut Sheet) {
     head(object, sheet);
-    range_lines(object, 0, sheet);
+    range_headings("", sheet);
+    range_lines(object, "", sheet);
 }
 
-fn range_lines(range: &Value, level: usize, sheet: &mut Sheet) {
-    sheet.line(
-        level,
+fn range_headings(indent: &str, sheet: &mut Sheet) {
+    for line in [
         "Type\tResource\tMin\tMax\tDefault Request\tDefault Limit\tMax Limit/Request Ratio",
-    );
-    sheet.line(
-        level,
         "----\t--------\t---\t---\t---------------\t-------------\t-----------------------",
-    );
+    ] {
+        sheet.line(0, &format!("{indent}{line}"));
+    }
+}
+
+fn range_lines(range: &Value, indent: &str, sheet: &mut Sheet) {
     let columns = [
         "min",
         "max",
@@ -180,7 +231,7 @@ fn range_lines(range: &Value, level: usize, sheet: &mut Sheet) {
                 })
                 .collect();
             let kind = limit.str_at(&["type"]).unwrap_or("");
-            sheet.line(level, &format!("{kind}\t{name}\t{}", cells.join("\t")));
+            sheet.line(0, &format!("{indent}{kind}\t{name}\t{}", cells.join("\t")));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Kinds without a describer of their own: every field, labelled.
 //! Source: `k8s.io/kubectl/pkg/describe/describe.go` (genericDescriber).
 
+use crate::console::kubectl::name_of;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::text;
 
-use super::{Sheet, head, meta};
+use super::{Sheet, meta};
 
 /// Fields of `metadata` that stand at the top, or that nobody reads.
 const SKIPPED: [&str; 5] = [
@@ -16,11 +17,13 @@ const SKIPPED: [&str; 5] = [
 ];
 
 /// Words that are written in capitals. Source: as above, `smartLabelFor`.
-const ACRONYMS: [&str; 5] = ["API", "URL", "UID", "OSB", "GUID"];
+const ACRONYMS: [&str; 4] = ["API", "URL", "UID", "GUID"];
 
-/// The object.
+/// The object. The namespace has its line even where there is none.
 pub fn describe(object: &Value, sheet: &mut Sheet) {
-    head(object, sheet);
+    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
+    sheet.line(0, &format!("Namespace:\t{namespace}"));
     meta(object, sheet);
     let mut shown = object.clone();
     for field in SKIPPED {
@@ -57,29 +60,63 @@ pub fn fields(value: &Value, level: usize, sheet: &mut Sheet) {
     }
 }
 
-/// `creationTimestamp` as `Creation Timestamp`.
+/// `creationTimestamp` as `Creation Timestamp`. Source: as above (`smartLabelFor`).
 fn label(field: &str) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let mut before = '_';
-    for letter in field.chars() {
-        let starts = letter.is_ascii_uppercase() && !before.is_ascii_uppercase();
-        match words.last_mut() {
-            Some(word) if !starts => word.push(letter),
-            _ => words.push(letter.to_string()),
-        }
-        before = letter;
+    let plain = |letter: char| letter.is_alphabetic() || letter == '-';
+    if !field.chars().all(plain) {
+        return field.to_owned();
     }
-    let words = words.into_iter().map(|word| {
+    let words = words(field);
+    let mut merged: Vec<String> = Vec::new();
+    let mut rest = words.into_iter().peekable();
+    while let Some(mut word) = rest.next() {
+        // Capitals and a capital that begins a word are one, as in `PDBs`.
+        let capitals = word.len() >= 2 && !word.chars().any(char::is_lowercase);
+        if let Some(next) = rest.next_if(|next| capitals && next.starts_with(char::is_uppercase)) {
+            word.push_str(&next);
+        }
+        merged.push(word);
+    }
+    let shown = merged.into_iter().map(|word| {
         let upper = word.to_uppercase();
         if ACRONYMS.contains(&upper.as_str()) {
             return upper;
+        }
+        if word.to_lowercase() != word {
+            return word;
         }
         let mut letters = word.chars();
         letters.next().map_or_else(String::new, |first| {
             first.to_uppercase().collect::<String>() + letters.as_str()
         })
     });
-    words.collect::<Vec<_>>().join(" ")
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// Runs of small letters, capitals and others; the last capital before small letters begins their run.
+/// Source: `github.com/fatih/camelcase` (`Split`).
+fn words(field: &str) -> Vec<String> {
+    let class = |letter: char| match letter {
+        _ if letter.is_lowercase() => 0,
+        _ if letter.is_uppercase() => 1,
+        _ => 2,
+    };
+    let mut runs: Vec<(u8, String)> = Vec::new();
+    for letter in field.chars() {
+        match runs.last_mut().filter(|(known, _)| *known == class(letter)) {
+            Some((_, run)) => run.push(letter),
+            None => runs.push((class(letter), letter.to_string())),
+        }
+    }
+    for index in 1..runs.len() {
+        if (runs[index - 1].0, runs[index].0) == (1, 0)
+            && let Some(last) = runs[index - 1].1.pop()
+        {
+            runs[index].1.insert(0, last);
+        }
+    }
+    let runs = runs.into_iter().map(|(_, run)| run);
+    runs.filter(|run| !run.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -91,5 +128,21 @@ mod tests {
         assert_eq!(label("creationTimestamp"), "Creation Timestamp");
         assert_eq!(label("apiVersion"), "API Version");
         assert_eq!(label("uid"), "UID");
+        // Rows of upstream's `TestSmartLabelFor` and `TestDescribeUnstructuredContent`.
+        for (field, shown) in [
+            ("simpleField", "Simple Field"),
+            ("respectPDBs", "Respect PDBs"),
+            ("respectPDB", "Respect PDB"),
+            ("apiURL", "API URL"),
+            ("kubeAPI", "Kube API"),
+            ("userUID", "User UID"),
+            ("HTTPSProxy", "HTTPSProxy"),
+            ("customCRDs", "Custom CRDs"),
+            ("dummy-dummy", "Dummy - Dummy"),
+            ("dummy-dummy@dummy", "dummy-dummy@dummy"),
+            ("dummy2", "dummy2"),
+        ] {
+            assert_eq!(label(field), shown, "{field}");
+        }
     }
 }

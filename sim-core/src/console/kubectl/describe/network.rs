@@ -1,20 +1,17 @@
 //! `describe` of Services, Ingresses, NetworkPolicies and EndpointSlices.
 
+use crate::base::arrange::Arrange;
 use crate::base::time::go_time;
-use crate::console::kubectl::columns::{or_none, pairs, selector};
+use crate::console::kubectl::columns::{first_text, or_none, pairs, selector};
 use crate::console::kubectl::pod_status::items;
-use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, kind_of, name_of};
 use crate::manifest::value::Value;
 use crate::object::jsonpath::text;
 
-use super::{Sheet, head, meta};
+use super::{Sheet, annotations, head, labels, meta};
 
 /// A Service with its endpoints.
-///
-/// # Errors
-/// If there is no Kubernetes.
-pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
+pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
     let field = |path: &[&str]| object.str_at(path).unwrap_or("").to_owned();
     head(object, sheet);
     meta(object, sheet);
@@ -53,19 +50,8 @@ pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
             sheet.line(0, &format!("{label}:\t{value}"));
         }
     }
-    let slices = call
-        .listing(
-            kind_of("endpointslices")?,
-            object.str_at(&["metadata", "namespace"]),
-        )
-        .unwrap_or_default();
-    let own: Vec<&Value> = slices
-        .iter()
-        .filter(|slice| {
-            slice.str_at(&["metadata", "labels", "kubernetes.io/service-name"])
-                == Some(name_of(object))
-        })
-        .collect();
+    let slices = slices_of(call, object);
+    let own: Vec<&Value> = slices.iter().collect();
     for port in items(object, &["spec", "ports"]) {
         service_port(port, &own, sheet);
     }
@@ -94,7 +80,6 @@ pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
     if let Some(distribution) = object.str_at(&["spec", "trafficDistribution"]) {
         sheet.line(0, &format!("Traffic Distribution:\t{distribution}"));
     }
-    Ok(())
 }
 
 /// What the load balancer was given.
@@ -120,47 +105,81 @@ fn service_port(port: &Value, slices: &[&Value], sheet: &mut Sheet) {
     let protocol = port.str_at(&["protocol"]).unwrap_or("TCP");
     let number = port.i64_at(&["port"]).unwrap_or(0);
     sheet.line(0, &format!("Port:\t{shown}\t{number}/{protocol}"));
-    let target = port.get("targetPort").map(text).unwrap_or_default();
+    let target = port.get("targetPort").map_or_else(|| "0".to_owned(), text);
     sheet.line(0, &format!("TargetPort:\t{target}/{protocol}"));
+    if let Some(application) = port.str_at(&["appProtocol"]) {
+        sheet.line(0, &format!("AppProtocol:\t{application}"));
+    }
     if let Some(node) = port.i64_at(&["nodePort"]).filter(|node| *node > 0) {
         sheet.line(0, &format!("NodePort:\t{shown}\t{node}/{protocol}"));
     }
-    let mut list = Vec::new();
-    for slice in slices {
-        let number = items(slice, &["ports"])
-            .iter()
-            .find(|one| one.str_at(&["name"]).unwrap_or("") == name)
-            .and_then(|one| one.i64_at(&["port"]));
-        for endpoint in items(slice, &["endpoints"]).iter().filter(|one| {
-            one.path(&["conditions", "ready"]).and_then(Value::as_bool) != Some(false)
-        }) {
-            list.extend(
-                items(endpoint, &["addresses"])
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .map(|ip| format!("{ip}:{}", number.unwrap_or(0))),
-            );
-        }
-    }
-    let shown = match list.len() {
-        0 => "<none>".to_owned(),
-        1..=3 => list.join(","),
-        more => format!("{} + {} more...", list[..3].join(","), more - 3),
-    };
-    sheet.line(0, &format!("Endpoints:\t{shown}"));
+    sheet.line(0, &format!("Endpoints:\t{}", endpoints_of(slices, name)));
 }
 
-/// `web:80` of a backend.
-fn backend(one: &Value) -> String {
-    if let Some(service) = one.get("service") {
-        let port = service
-            .path(&["port", "name"])
-            .or_else(|| service.path(&["port", "number"]));
-        return format!(
-            "{}:{}",
-            service.str_at(&["name"]).unwrap_or(""),
-            port.map(text).unwrap_or_default()
-        );
+/// Up to three ready addresses behind the port of that name, and how many more there are. Of an endpoint's
+/// addresses the first counts. Source: as above (`formatEndpointSlices`).
+fn endpoints_of(slices: &[&Value], port: &str) -> String {
+    if slices.is_empty() {
+        return "<none>".to_owned();
+    }
+    let mut list = Vec::new();
+    for slice in slices {
+        let ready = items(slice, &["endpoints"]).iter().filter(|one| {
+            one.path(&["conditions", "ready"]).and_then(Value::as_bool) != Some(false)
+        });
+        let ready = ready.map(|one| items(one, &["addresses"]).first().map(text));
+        let ready: Vec<String> = ready.map(Option::unwrap_or_default).collect();
+        let ports = items(slice, &["ports"]);
+        if ports.is_empty() {
+            list.extend(ready.iter().cloned());
+        }
+        for one in ports {
+            if one.str_at(&["name"]).unwrap_or("") == port {
+                let number = one.i64_at(&["port"]).unwrap_or(0);
+                list.extend(ready.iter().map(|ip| match ip.contains(':') {
+                    true => format!("[{ip}]:{number}"),
+                    false => format!("{ip}:{number}"),
+                }));
+            }
+        }
+    }
+    match list.len() {
+        0..=3 => list.join(","),
+        more => format!("{} + {} more...", list[..3].join(","), more - 3),
+    }
+}
+
+/// `web:80 (10.244.1.2:80)` of a backend. Source: as above (`describeBackendV1`).
+fn backend(call: &Call<'_>, ingress: &Value, one: &Value) -> String {
+    if let Some(wanted) = one.get("service") {
+        let name = wanted.str_at(&["name"]).unwrap_or("");
+        let number = wanted.i64_at(&["port", "number"]).filter(|port| *port != 0);
+        let named = wanted.str_at(&["port", "name"]).unwrap_or("");
+        let shown = number.map_or_else(|| named.to_owned(), |number| number.to_string());
+        let shown = format!("{name}:{shown}");
+        let Ok(kind) = kind_of("services") else {
+            return shown;
+        };
+        let namespace = ingress
+            .str_at(&["metadata", "namespace"])
+            .unwrap_or("default");
+        let found = call
+            .view()
+            .ok()
+            .and_then(|view| view.get(kind, namespace, name));
+        let Some(service) = found else {
+            return format!("{shown} (<error: services \"{name}\" not found>)");
+        };
+        let ports = items(&service, &["spec", "ports"]).iter();
+        // The last that fits, as upstream's loop leaves it.
+        let port = ports.rev().find(|port| match number {
+            Some(number) => port.i64_at(&["port"]) == Some(number),
+            None => !named.is_empty() && port.str_at(&["name"]) == Some(named),
+        });
+        let port = port.and_then(|port| port.str_at(&["name"])).unwrap_or("");
+        let slices = slices_of(call, &service);
+        let slices: Vec<&Value> = slices.iter().collect();
+        return format!("{shown} ({})", endpoints_of(&slices, port));
     }
     one.get("resource").map_or_else(String::new, |resource| {
         format!(
@@ -172,20 +191,36 @@ fn backend(one: &Value) -> String {
     })
 }
 
+/// The EndpointSlices with a Service's name.
+fn slices_of(call: &Call<'_>, service: &Value) -> Vec<Value> {
+    let Ok(kind) = kind_of("endpointslices") else {
+        return Vec::new();
+    };
+    let namespace = service.str_at(&["metadata", "namespace"]);
+    let mut slices = call.listing(kind, namespace).unwrap_or_default();
+    slices.retain(|slice| {
+        slice.str_at(&["metadata", "labels", "kubernetes.io/service-name"])
+            == Some(name_of(service))
+    });
+    slices
+}
+
 /// An Ingress.
-pub fn ingress_rules(object: &Value, sheet: &mut Sheet) {
+pub fn ingress_rules(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
     sheet.line(0, &format!("Name:\t{}", name_of(object)));
-    sheet.many(
-        0,
-        "Labels",
-        &super::map_lines(object, &["metadata", "labels"], "="),
-    );
+    labels(object, &["metadata", "labels"], "Labels", 0, sheet);
     let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
     sheet.line(0, &format!("Namespace:\t{namespace}"));
-    sheet.line(0, &format!("Address:\t{}", ingress(object)));
+    let given = items(object, &["status", "loadBalancer", "ingress"]).iter();
+    let given = given.filter_map(|one| first_text(one, &[&["ip"], &["hostname"]]));
+    let mut addresses: Vec<&str> = given.collect();
+    addresses.arrange();
+    addresses.dedup();
+    sheet.line(0, &format!("Address:\t{}", addresses.join(",")));
     let class = object.str_at(&["spec", "ingressClassName"]);
     sheet.line(0, &format!("Ingress Class:\t{}", or_none(class)));
-    let default = object.path(&["spec", "defaultBackend"]).map(backend);
+    let default = object.path(&["spec", "defaultBackend"]);
+    let default = default.map(|one| backend(call, object, one));
     let default = default.unwrap_or_else(|| "<default>".to_owned());
     sheet.line(0, &format!("Default backend:\t{default}"));
     let tls = items(object, &["spec", "tls"]);
@@ -196,7 +231,7 @@ pub fn ingress_rules(object: &Value, sheet: &mut Sheet) {
             let hosts = hosts.join(",");
             sheet.line(
                 1,
-                &match one.str_at(&["secretName"]) {
+                &match one.str_at(&["secretName"]).filter(|name| !name.is_empty()) {
                     Some(secret) => format!("{secret} terminates {hosts}"),
                     None => format!("SNI routes {hosts}"),
                 },
@@ -206,24 +241,21 @@ pub fn ingress_rules(object: &Value, sheet: &mut Sheet) {
     sheet.line(0, "Rules:");
     sheet.line(1, "Host\tPath\tBackends");
     sheet.line(1, "----\t----\t--------");
-    let rules = items(object, &["spec", "rules"]);
-    for rule in rules {
+    let rules = items(object, &["spec", "rules"]).iter();
+    let rules: Vec<&Value> = rules.filter(|rule| rule.get("http").is_some()).collect();
+    for rule in &rules {
         let host = rule.str_at(&["host"]).filter(|host| !host.is_empty());
         sheet.line(1, &format!("{}\t", host.unwrap_or("*")));
         for path in items(rule, &["http", "paths"]) {
-            let to = path.get("backend").map(backend).unwrap_or_default();
+            let to = path.get("backend").map(|one| backend(call, object, one));
             let path = path.str_at(&["path"]).unwrap_or("");
-            sheet.line(1, &format!("\t{path}\t{to}"));
+            sheet.line(2, &format!("\t{path} \t{}", to.unwrap_or_default()));
         }
     }
     if rules.is_empty() {
         sheet.line(1, &format!("*\t*\t{default}"));
     }
-    sheet.many(
-        0,
-        "Annotations",
-        &super::map_lines(object, &["metadata", "annotations"], ": "),
-    );
+    annotations(object, 0, sheet);
 }
 
 /// An Endpoints object.
@@ -327,7 +359,8 @@ pub fn network_policy(object: &Value, sheet: &mut Sheet) {
             policy_rule(rule, peers, sheet);
         }
     }
-    sheet.line(1, &format!("Policy Types: {}", types.join(", ")));
+    let types = or_none(Some(&types.join(", ")));
+    sheet.line(1, &format!("Policy Types: {types}"));
 }
 
 fn policy_rule(rule: &Value, side: &str, sheet: &mut Sheet) {
@@ -337,8 +370,15 @@ fn policy_rule(rule: &Value, side: &str, sheet: &mut Sheet) {
     }
     for port in ports {
         let protocol = port.str_at(&["protocol"]).unwrap_or("TCP");
-        let number = port.get("port").map_or_else(|| "<any>".to_owned(), text);
-        sheet.line(2, &format!("To Port: {number}/{protocol}"));
+        // Go prints a port that is not there so.
+        let number = port.get("port").map_or_else(|| "<nil>".to_owned(), text);
+        sheet.line(
+            2,
+            &match port.i64_at(&["endPort"]) {
+                Some(last) => format!("To Port Range: {number}-{last}/{protocol}"),
+                None => format!("To Port: {number}/{protocol}"),
+            },
+        );
     }
     let word = if side == "from" { "From" } else { "To" };
     let peers = items(rule, &[side]);

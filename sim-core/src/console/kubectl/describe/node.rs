@@ -3,6 +3,7 @@
 use crate::base::arrange::Arrange;
 use crate::base::quantity::Quantity;
 use crate::console::kubectl::clock::{age_of, long};
+use crate::console::kubectl::columns::autoscaler::quantity;
 use crate::console::kubectl::columns::roles;
 use crate::console::kubectl::pod_status::items;
 use crate::console::kubectl::problem::Problem;
@@ -10,7 +11,8 @@ use crate::console::kubectl::{Call, kind_of, name_of};
 use crate::manifest::value::Value;
 use crate::object::jsonpath::text;
 
-use super::{Sheet, map_lines};
+use super::Sheet;
+use super::amounts::{Amounts, Side, of_pod};
 
 /// A node.
 ///
@@ -34,19 +36,19 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
     let mut taints = items(node, &["spec", "taints"]).to_vec();
     taints.arrange_by_key(|taint| {
         let text = |field: &str| taint.str_at(&[field]).unwrap_or("").to_owned();
-        (text("effect"), text("key"))
+        format!("{},{}", text("effect"), text("key"))
     });
     let taints: Vec<String> = taints
         .iter()
         .map(|taint| {
-            let value = taint
-                .str_at(&["value"])
-                .map_or_else(String::new, |value| format!("={value}"));
-            format!(
-                "{}{value}:{}",
-                taint.str_at(&["key"]).unwrap_or(""),
-                taint.str_at(&["effect"]).unwrap_or("")
-            )
+            // As `Taint.ToString` in `k8s.io/api/core/v1/taint.go`.
+            let field = |key: &str| taint.str_at(&[key]).unwrap_or("");
+            match (field("key"), field("value"), field("effect")) {
+                (key, "", "") => key.to_owned(),
+                (key, value, "") => format!("{key}={value}:"),
+                (key, "", effect) => format!("{key}:{effect}"),
+                (key, value, effect) => format!("{key}={value}:{effect}"),
+            }
         })
         .collect();
     sheet.many(0, "Taints", &taints);
@@ -56,53 +58,33 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
         == Some(true);
     sheet.line(0, &format!("Unschedulable:\t{cordoned}"));
     let view = call.view()?;
-    sheet.line(0, "Lease:");
     match view.get(kind_of("leases")?, "kube-node-lease", name) {
         Some(lease) => {
-            sheet.line(
-                1,
-                &format!(
-                    "HolderIdentity:\t{}",
-                    lease
-                        .str_at(&["spec", "holderIdentity"])
-                        .unwrap_or("<unset>")
-                ),
-            );
-            sheet.line(1, "AcquireTime:\t<unset>");
-            sheet.line(
-                1,
-                &format!(
-                    "RenewTime:\t{}",
-                    long(lease.str_at(&["spec", "renewTime"]).unwrap_or(""))
-                ),
-            );
+            sheet.line(0, "Lease:");
+            let field = |key: &str| lease.str_at(&["spec", key]);
+            let holder = field("holderIdentity").unwrap_or("<unset>");
+            sheet.line(1, &format!("HolderIdentity:\t{holder}"));
+            for (label, key) in [("AcquireTime", "acquireTime"), ("RenewTime", "renewTime")] {
+                let at = field(key).map_or_else(|| "<unset>".to_owned(), long);
+                sheet.line(1, &format!("{label}:\t{at}"));
+            }
         }
-        None => sheet.line(1, "HolderIdentity:\t<unset>"),
-    }
-    sheet.line(0, "Conditions:");
-    sheet.line(
-        1,
-        "Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage",
-    );
-    sheet.line(
-        1,
-        "----\t------\t-----------------\t------------------\t------\t-------",
-    );
-    for one in items(node, &["status", "conditions"]) {
-        let field = |key: &str| one.str_at(&[key]).unwrap_or("").to_owned();
-        sheet.line(
-            1,
+        None => sheet.line(
+            0,
             &format!(
-                "{}\t{}\t{}\t{}\t{}\t{}",
-                field("type"),
-                field("status"),
-                long(&field("lastHeartbeatTime")),
-                long(&field("lastTransitionTime")),
-                field("reason"),
-                field("message")
+                "Lease:\tFailed to get lease: leases.coordination.k8s.io \"{name}\" not found"
             ),
-        );
+        ),
     }
+    let columns = [
+        ("Type", " "),
+        ("Status", " "),
+        ("LastHeartbeatTime", " "),
+        ("LastTransitionTime", " "),
+        ("Reason", " "),
+        ("Message", ""),
+    ];
+    super::conditions(node, &columns, sheet);
     sheet.line(0, "Addresses:");
     for one in items(node, &["status", "addresses"]) {
         sheet.line(
@@ -115,9 +97,13 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
         );
     }
     for (label, key) in [("Capacity", "capacity"), ("Allocatable", "allocatable")] {
+        let map = node.path(&["status", key]).and_then(Value::as_map);
+        let Some(map) = map.filter(|map| !map.is_empty()) else {
+            continue;
+        };
         sheet.line(0, &format!("{label}:"));
-        for line in map_lines(node, &["status", key], ":\t") {
-            sheet.line(1, &line);
+        for (name, amount) in map.sorted() {
+            sheet.line(1, &format!("{name}:\t{}", quantity(amount)));
         }
     }
     sheet.line(0, "System Info:");
@@ -141,7 +127,10 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
             ),
         );
     }
-    if let Some(range) = node.str_at(&["spec", "podCIDR"]) {
+    if let Some(range) = node
+        .str_at(&["spec", "podCIDR"])
+        .filter(|range| !range.is_empty())
+    {
         sheet.line(0, &format!("PodCIDR:\t{range}"));
     }
     let ranges: Vec<&str> = items(node, &["spec", "podCIDRs"])
@@ -151,47 +140,29 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
     if !ranges.is_empty() {
         sheet.line(0, &format!("PodCIDRs:\t{}", ranges.join(",")));
     }
+    if let Some(id) = node
+        .str_at(&["spec", "providerID"])
+        .filter(|id| !id.is_empty())
+    {
+        sheet.line(0, &format!("ProviderID:\t{id}"));
+    }
     pods(call, node, sheet)
 }
 
-/// What containers of a pod ask for together; init containers count by the largest.
-fn sum(pod: &Value, kind: &str, resource: &str) -> i64 {
-    let amount = |container: &Value| {
-        let found = container.path(&["resources", kind, resource]).map(text);
-        found
-            .and_then(|text| Quantity::parse(&text).ok())
-            .map_or(0, |amount| {
-                if resource == "cpu" {
-                    amount.milli_value()
-                } else {
-                    amount.value()
-                }
-            })
+/// An amount and its share of another, in per cent, cut off.
+fn shown(amount: &Quantity, resource: &str, of: &Quantity) -> String {
+    let whole = |amount: &Quantity| match resource {
+        "cpu" => i128::from(amount.milli_value()),
+        _ => i128::from(amount.value()),
     };
-    let total: i64 = items(pod, &["spec", "containers"]).iter().map(amount).sum();
-    items(pod, &["spec", "initContainers"])
-        .iter()
-        .map(amount)
-        .fold(total, i64::max)
+    let share = match whole(of) {
+        0 => 0,
+        of => whole(amount) * 100 / of,
+    };
+    format!("{} ({share}%)", amount.canonical())
 }
 
-fn shown(amount: i64, resource: &str, of: i64) -> String {
-    let share = if of == 0 {
-        0
-    } else {
-        amount.saturating_mul(100) / of
-    };
-    let text = match resource {
-        "cpu" if amount % 1_000 == 0 => (amount / 1_000).to_string(),
-        "cpu" => format!("{amount}m"),
-        _ if amount != 0 && amount % (1 << 30) == 0 => format!("{}Gi", amount >> 30),
-        _ if amount != 0 && amount % (1 << 20) == 0 => format!("{}Mi", amount >> 20),
-        _ if amount != 0 && amount % (1 << 10) == 0 => format!("{}Ki", amount >> 10),
-        _ => amount.to_string(),
-    };
-    format!("{text} ({share}%)")
-}
-
+/// Pods on the node and what they take of it. Source: as above (`describeNodeResource`).
 fn pods(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     let name = name_of(node);
     let mut list = call.listing(kind_of("pods")?, None).unwrap_or_default();
@@ -202,24 +173,19 @@ fn pods(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem>
                 Some("Succeeded" | "Failed")
             )
     });
-    let allocatable = |resource: &str| {
-        let found = node
-            .str_at(&["status", "allocatable", resource])
-            .and_then(|text| Quantity::parse(text).ok());
-        found.map_or(0, |amount| {
-            if resource == "cpu" {
-                amount.milli_value()
-            } else {
-                amount.value()
-            }
-        })
+    let left = node
+        .path(&["status", "allocatable"])
+        .and_then(Value::as_map);
+    let room = match left.is_some_and(|map| !map.is_empty()) {
+        true => "allocatable",
+        false => "capacity",
     };
-    let columns = [
-        ("requests", "cpu"),
-        ("limits", "cpu"),
-        ("requests", "memory"),
-        ("limits", "memory"),
-    ];
+    let of = |resource: &str| {
+        let found = node.path(&["status", room, resource]).map(text);
+        found
+            .and_then(|text| Quantity::parse(&text).ok())
+            .unwrap_or(Quantity::ZERO)
+    };
     sheet.line(
         0,
         &format!("Non-terminated Pods:\t({} in total)", list.len()),
@@ -232,22 +198,19 @@ fn pods(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem>
         1,
         "---------\t----\t\t------------\t----------\t---------------\t-------------\t---",
     );
-    let mut totals = [0; 4];
+    let (mut requests, mut limits) = (Amounts::default(), Amounts::default());
     for pod in &list {
-        let mut row = vec![
-            pod.str_at(&["metadata", "namespace"])
-                .unwrap_or("")
-                .to_owned(),
-            name_of(pod).to_owned(),
-            String::new(),
-        ];
-        for (index, (kind, resource)) in columns.into_iter().enumerate() {
-            let amount = sum(pod, kind, resource);
-            totals[index] += amount;
-            row.push(shown(amount, resource, allocatable(resource)));
+        let namespace = pod.str_at(&["metadata", "namespace"]).unwrap_or("");
+        let mut row = format!("{namespace}\t{}\t", name_of(pod));
+        for resource in ["cpu", "memory"] {
+            for side in [Side::Requests, Side::Limits] {
+                let amount = of_pod(pod, side, true).get(resource);
+                row.push_str(&format!("\t{}", shown(&amount, resource, &of(resource))));
+            }
         }
-        row.push(age_of(pod, call.now()));
-        sheet.line(1, &row.join("\t"));
+        sheet.line(1, &format!("{row}\t{}", age_of(pod, call.now())));
+        requests.add(&of_pod(pod, Side::Requests, false));
+        limits.add(&of_pod(pod, Side::Limits, false));
     }
     sheet.line(0, "Allocated resources:");
     sheet.line(
@@ -256,23 +219,26 @@ fn pods(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem>
     );
     sheet.line(1, "Resource\tRequests\tLimits");
     sheet.line(1, "--------\t--------\t------");
-    for (resource, first) in [("cpu", 0), ("memory", 2)] {
-        let of = allocatable(resource);
+    let map = node.path(&["status", room]).and_then(Value::as_map);
+    let names = map.into_iter().flat_map(|map| map.sorted());
+    let known = ["cpu", "memory", "ephemeral-storage"];
+    let (pages, others): (Vec<&str>, Vec<&str>) = names
+        .map(|(name, _)| &**name)
+        .filter(|name| !known.contains(name) && *name != "pods")
+        .partition(|name| name.starts_with("hugepages-"));
+    for resource in known.into_iter().chain(pages) {
+        let side = |of_all: &Amounts| shown(&of_all.get(resource), resource, &of(resource));
         sheet.line(
             1,
-            &format!(
-                "{resource}\t{}\t{}",
-                shown(totals[first], resource, of),
-                shown(totals[first + 1], resource, of)
-            ),
+            &format!("{resource}\t{}\t{}", side(&requests), side(&limits)),
         );
     }
-    // What pods ask for of these is not summed up.
-    let extra = ["ephemeral-storage", "hugepages-1Gi", "hugepages-2Mi"];
-    for (index, resource) in extra.into_iter().enumerate() {
-        if index == 0 || node.path(&["status", "allocatable", resource]).is_some() {
-            sheet.line(1, &format!("{resource}\t0 (0%)\t0 (0%)"));
-        }
+    for resource in others {
+        let side = |of_all: &Amounts| of_all.get(resource).canonical();
+        sheet.line(
+            1,
+            &format!("{resource}\t{}\t{}", side(&requests), side(&limits)),
+        );
     }
     Ok(())
 }

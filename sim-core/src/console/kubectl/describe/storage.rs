@@ -1,6 +1,7 @@
 //! `describe` of volumes, claims and classes.
 
-use crate::console::kubectl::clock::long;
+use crate::base::arrange::Arrange;
+use crate::console::kubectl::clock::{age, long};
 use crate::console::kubectl::columns::autoscaler::quantity;
 use crate::console::kubectl::columns::or_none;
 use crate::console::kubectl::columns::storage::{access_modes, class};
@@ -10,7 +11,7 @@ use crate::console::kubectl::{Call, kind_of, name_of};
 use crate::manifest::value::Value;
 use crate::object::jsonpath::text;
 
-use super::{Sheet, head, meta};
+use super::{Sheet, head, labels, meta};
 
 fn finalizers(object: &Value, sheet: &mut Sheet) {
     let list: Vec<String> = items(object, &["metadata", "finalizers"])
@@ -20,9 +21,10 @@ fn finalizers(object: &Value, sheet: &mut Sheet) {
     sheet.line(0, &format!("Finalizers:\t[{}]", list.join(" ")));
 }
 
-fn phase(object: &Value) -> String {
+/// Phase, or since when it is being deleted.
+fn phase(call: &Call<'_>, object: &Value) -> String {
     match object.str_at(&["metadata", "deletionTimestamp"]) {
-        Some(_) => "Terminating".to_owned(),
+        Some(at) => format!("Terminating (lasts {})", age(Some(at), call.now())),
         None => object.str_at(&["status", "phase"]).unwrap_or("").to_owned(),
     }
 }
@@ -34,46 +36,88 @@ fn phase(object: &Value) -> String {
 pub fn claim(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     head(object, sheet);
     sheet.line(0, &format!("StorageClass:\t{}", class(object)));
-    sheet.line(0, &format!("Status:\t{}", phase(object)));
+    sheet.line(0, &format!("Status:\t{}", phase(call, object)));
     let volume = object.str_at(&["spec", "volumeName"]).unwrap_or("");
     sheet.line(0, &format!("Volume:\t{volume}"));
     meta(object, sheet);
     finalizers(object, sheet);
+    request(object, 0, sheet);
+    let pods = call
+        .listing(kind_of("pods")?, object.str_at(&["metadata", "namespace"]))
+        .unwrap_or_default();
+    // A pod is named as often as it mounts the claim; one that owns it, at least once.
+    let mut users: Vec<&str> = Vec::new();
+    for pod in &pods {
+        let volumes = items(pod, &["spec", "volumes"]).iter();
+        let mounts = volumes.filter(|volume| {
+            volume.str_at(&["persistentVolumeClaim", "claimName"]) == Some(name_of(object))
+        });
+        let owners = items(object, &["metadata", "ownerReferences"]);
+        let owns = owners.iter().any(|owner| {
+            owner.str_at(&["kind"]) == Some("Pod")
+                && owner.str_at(&["uid"]) == pod.str_at(&["metadata", "uid"])
+        });
+        let times = mounts.count().max(usize::from(owns));
+        users.extend(std::iter::repeat_n(name_of(pod), times));
+    }
+    users.arrange();
+    let users: Vec<String> = users.into_iter().map(str::to_owned).collect();
+    sheet.many(0, "Used By", &users);
+    let columns = [
+        ("Type", " "),
+        ("Status", " "),
+        ("LastProbeTime", " "),
+        ("LastTransitionTime", " "),
+        ("Reason", " "),
+        ("Message", ""),
+    ];
+    super::conditions(object, &columns, sheet);
+    Ok(())
+}
+
+/// The claim of an ephemeral volume: what has no meaning before it exists is left out.
+pub fn claim_template(template: &Value, sheet: &mut Sheet) {
+    sheet.line(2, &format!("StorageClass:\t{}", class(template)));
+    sheet.line(2, "Volume:\t");
+    labels(template, &["metadata", "labels"], "Labels", 2, sheet);
+    super::annotations(template, 2, sheet);
+    request(template, 2, sheet);
+}
+
+/// What was given, and what was asked for.
+fn request(object: &Value, level: usize, sheet: &mut Sheet) {
     let (mut capacity, mut modes) = (String::new(), String::new());
+    let volume = object.str_at(&["spec", "volumeName"]).unwrap_or("");
     if !volume.is_empty() {
         modes = access_modes(items(object, &["status", "accessModes"]));
         capacity = object
             .path(&["status", "capacity", "storage"])
             .map_or_else(|| "0".to_owned(), quantity);
     }
-    sheet.line(0, &format!("Capacity:\t{capacity}"));
-    sheet.line(0, &format!("Access Modes:\t{modes}"));
+    sheet.line(level, &format!("Capacity:\t{capacity}"));
+    sheet.line(level, &format!("Access Modes:\t{modes}"));
     if let Some(mode) = object.str_at(&["spec", "volumeMode"]) {
-        sheet.line(0, &format!("VolumeMode:\t{mode}"));
+        sheet.line(level, &format!("VolumeMode:\t{mode}"));
     }
-    let pods = call
-        .listing(kind_of("pods")?, object.str_at(&["metadata", "namespace"]))
-        .unwrap_or_default();
-    let users: Vec<String> = pods
-        .iter()
-        .filter(|pod| {
-            items(pod, &["spec", "volumes"]).iter().any(|volume| {
-                volume.str_at(&["persistentVolumeClaim", "claimName"]) == Some(name_of(object))
-            })
-        })
-        .map(|pod| name_of(pod).to_owned())
-        .collect();
-    sheet.many(0, "Used By", &users);
-    Ok(())
+    if let Some(source) = object.path(&["spec", "dataSource"]) {
+        sheet.line(level, "DataSource:");
+        if let Some(group) = source.str_at(&["apiGroup"]) {
+            sheet.line(level + 1, &format!("APIGroup:\t{group}"));
+        }
+        for (label, key) in [("Kind", "kind"), ("Name", "name")] {
+            let found = source.str_at(&[key]).unwrap_or("");
+            sheet.line(level + 1, &format!("{label}:\t{found}"));
+        }
+    }
 }
 
 /// A PersistentVolume.
-pub fn volume(object: &Value, sheet: &mut Sheet) {
+pub fn volume(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
     sheet.line(0, &format!("Name:\t{}", name_of(object)));
     meta(object, sheet);
     finalizers(object, sheet);
     sheet.line(0, &format!("StorageClass:\t{}", class(object)));
-    sheet.line(0, &format!("Status:\t{}", phase(object)));
+    sheet.line(0, &format!("Status:\t{}", phase(call, object)));
     let claim = object
         .path(&["spec", "claimRef"])
         .map_or_else(String::new, |claim| {
@@ -101,7 +145,8 @@ pub fn volume(object: &Value, sheet: &mut Sheet) {
     let message = object.str_at(&["status", "message"]).unwrap_or("");
     sheet.line(0, &format!("Message:\t{message}"));
     sheet.line(0, "Source:");
-    source(object, sheet);
+    let spec = object.get("spec").unwrap_or(&Value::Null);
+    super::volume::source(spec, true, sheet);
 }
 
 fn affinity(object: &Value, sheet: &mut Sheet) {
@@ -109,77 +154,42 @@ fn affinity(object: &Value, sheet: &mut Sheet) {
         sheet.line(0, "Node Affinity:\t<none>");
         return;
     };
-    sheet.line(0, "Node Affinity:");
-    sheet.line(1, "Required Terms:");
-    for (index, term) in items(required, &["nodeSelectorTerms"]).iter().enumerate() {
-        let list: Vec<String> = items(term, &["matchExpressions"])
-            .iter()
-            .map(|one| {
-                let values: Vec<String> = items(one, &["values"]).iter().map(text).collect();
-                format!(
-                    "{} {} [{}]",
-                    one.str_at(&["key"]).unwrap_or(""),
-                    one.str_at(&["operator"]).unwrap_or("").to_lowercase(),
-                    values.join(", ")
-                )
-            })
-            .collect();
-        sheet.line(
-            2,
-            &format!("Term {index}:\t{}", or_none(Some(&list.join("\n")))),
-        );
+    sheet.line(0, "Node Affinity:\t");
+    let terms = items(required, &["nodeSelectorTerms"]);
+    let none = if terms.is_empty() { "<none>" } else { "" };
+    sheet.line(1, &format!("Required Terms:\t{none}"));
+    for (index, term) in terms.iter().enumerate() {
+        let expressions = items(term, &["matchExpressions"]).iter().map(|one| {
+            let key = one.str_at(&["key"]).unwrap_or("");
+            let operator = one.str_at(&["operator"]).unwrap_or("").to_lowercase();
+            format!("{key} {operator}{}", values(one))
+        });
+        let title = format!("Term {index}");
+        terms_lines(2, &title, &expressions.collect::<Vec<_>>(), sheet);
     }
 }
 
-fn source(object: &Value, sheet: &mut Sheet) {
-    let spec = |path: &[&str]| object.path(path).map(text).unwrap_or_default();
-    if object.path(&["spec", "hostPath"]).is_some() {
-        sheet.line(2, "Type:\tHostPath (bare host directory volume)");
-        sheet.line(
-            2,
-            &format!("Path:\t{}", spec(&["spec", "hostPath", "path"])),
-        );
-        sheet.line(
-            2,
-            &format!("HostPathType:\t{}", spec(&["spec", "hostPath", "type"])),
-        );
-    } else if object.path(&["spec", "nfs"]).is_some() {
-        sheet.line(
-            2,
-            "Type:\tNFS (an NFS mount that lasts the lifetime of a pod)",
-        );
-        sheet.line(2, &format!("Server:\t{}", spec(&["spec", "nfs", "server"])));
-        sheet.line(2, &format!("Path:\t{}", spec(&["spec", "nfs", "path"])));
-        let read_only =
-            crate::console::kubectl::columns::truth(object, &["spec", "nfs", "readOnly"]);
-        sheet.line(2, &format!("ReadOnly:\t{read_only}"));
-    } else if object.path(&["spec", "local"]).is_some() {
-        sheet.line(
-            2,
-            "Type:\tLocalVolume (a persistent volume backed by local storage on a node)",
-        );
-        sheet.line(2, &format!("Path:\t{}", spec(&["spec", "local", "path"])));
-    } else if object.path(&["spec", "csi"]).is_some() {
-        sheet.line(
-            2,
-            "Type:\tCSI (a Container Storage Interface (CSI) volume source)",
-        );
-        sheet.line(2, &format!("Driver:\t{}", spec(&["spec", "csi", "driver"])));
-        sheet.line(2, &format!("FSType:\t{}", spec(&["spec", "csi", "fsType"])));
-        sheet.line(
-            2,
-            &format!("VolumeHandle:\t{}", spec(&["spec", "csi", "volumeHandle"])),
-        );
-        let read_only =
-            crate::console::kubectl::columns::truth(object, &["spec", "csi", "readOnly"]);
-        sheet.line(2, &format!("ReadOnly:\t{read_only}"));
-        sheet.many(
-            2,
-            "VolumeAttributes",
-            &super::map_lines(object, &["spec", "csi", "volumeAttributes"], "="),
-        );
-    } else {
-        sheet.line(2, "<unknown>");
+/// ` [a, b]`, or nothing.
+fn values(of: &Value) -> String {
+    let list: Vec<String> = items(of, &["values"]).iter().map(text).collect();
+    match list.is_empty() {
+        true => String::new(),
+        false => format!(" [{}]", list.join(", ")),
+    }
+}
+
+/// A term's expressions; the further ones keep the indentation in their empty first cell.
+fn terms_lines(level: usize, title: &str, expressions: &[String], sheet: &mut Sheet) {
+    for (index, one) in expressions.iter().enumerate() {
+        let label = if index == 0 {
+            format!("{title}:")
+        } else {
+            String::new()
+        };
+        sheet.line(level, &format!("{label}\t{one}"));
+    }
+    if expressions.is_empty() {
+        sheet.line(level, &format!("{title}:\t<none>"));
     }
 }
 
@@ -216,7 +226,10 @@ pub fn csi_node(object: &Value, sheet: &mut Sheet) {
 pub fn storage_class(object: &Value, sheet: &mut Sheet) {
     sheet.line(0, &format!("Name:\t{}", name_of(object)));
     let annotation = "storageclass.kubernetes.io/is-default-class";
-    let is_default = object.str_at(&["metadata", "annotations", annotation]) == Some("true");
+    let beta = "storageclass.beta.kubernetes.io/is-default-class";
+    let is_default = [annotation, beta]
+        .iter()
+        .any(|key| object.str_at(&["metadata", "annotations", key]) == Some("true"));
     sheet.line(
         0,
         &format!("IsDefaultClass:\t{}", if is_default { "Yes" } else { "No" }),
@@ -234,31 +247,35 @@ pub fn storage_class(object: &Value, sheet: &mut Sheet) {
         &format!("Provisioner:\t{}", field("provisioner").unwrap_or_default()),
     );
     sheet.line(0, &format!("Parameters:\t{}", pairs(&["parameters"], "=")));
-    let unset = || "<unset>".to_owned();
-    let expands = field("allowVolumeExpansion")
-        .map(|value| if value == "true" { "True" } else { "False" }.to_owned());
-    sheet.line(
-        0,
-        &format!("AllowVolumeExpansion:\t{}", expands.unwrap_or_else(unset)),
-    );
+    let expands = object.get("allowVolumeExpansion").and_then(Value::as_bool);
+    let expands = expands.map_or("<unset>", super::yes);
+    sheet.line(0, &format!("AllowVolumeExpansion:\t{expands}"));
     let options: Vec<String> = items(object, &["mountOptions"]).iter().map(text).collect();
     if options.is_empty() {
         sheet.line(0, "MountOptions:\t<none>");
     } else {
-        sheet.many(0, "MountOptions", &options);
+        sheet.line(0, "MountOptions:");
+        options.iter().for_each(|option| sheet.line(1, option));
     }
-    sheet.line(
-        0,
-        &format!(
-            "ReclaimPolicy:\t{}",
-            field("reclaimPolicy").unwrap_or_default()
-        ),
-    );
-    sheet.line(
-        0,
-        &format!(
-            "VolumeBindingMode:\t{}",
-            field("volumeBindingMode").unwrap_or_default()
-        ),
-    );
+    for (label, key) in [
+        ("ReclaimPolicy", "reclaimPolicy"),
+        ("VolumeBindingMode", "volumeBindingMode"),
+    ] {
+        if let Some(found) = field(key) {
+            sheet.line(0, &format!("{label}:\t{found}"));
+        }
+    }
+    if let Some(terms) = object.get("allowedTopologies").and_then(Value::as_list) {
+        let none = if terms.is_empty() { "<none>" } else { "" };
+        sheet.line(0, &format!("AllowedTopologies:\t{none}"));
+        for (index, term) in terms.iter().enumerate() {
+            let all = items(term, &["matchLabelExpressions"]).iter();
+            let all = all.map(|one| {
+                let key = one.str_at(&["key"]).unwrap_or("");
+                format!("{key} in{}", values(one))
+            });
+            let title = format!("Term {index}");
+            terms_lines(1, &title, &all.collect::<Vec<_>>(), sheet);
+        }
+    }
 }

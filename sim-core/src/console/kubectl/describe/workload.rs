@@ -3,14 +3,15 @@
 use crate::console::kubectl::Call;
 use crate::console::kubectl::clock::long;
 use crate::console::kubectl::columns::autoscaler::quantity;
+use crate::console::kubectl::columns::storage::class;
 use crate::console::kubectl::columns::workload::duration;
-use crate::console::kubectl::columns::{or_none, pairs, selector, truth};
+use crate::console::kubectl::columns::{or_none, pairs, selector};
 use crate::console::kubectl::pod_status::items;
 use crate::console::kubectl::problem::Problem;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::text;
 
-use super::{Sheet, controller, head, meta, pods_status, template_lines};
+use super::{Sheet, controller, head, labels, meta, pods_status, template_lines};
 
 fn number(object: &Value, path: &[&str]) -> i64 {
     object.i64_at(path).unwrap_or(0)
@@ -51,10 +52,12 @@ pub fn stateful_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Resul
         .str_at(&["spec", "updateStrategy", "type"])
         .unwrap_or("");
     sheet.line(0, &format!("Update Strategy:\t{kind}"));
-    if let Some(rolling) = object.path(&["spec", "updateStrategy", "rollingUpdate"]) {
-        if let Some(partition) = rolling.i64_at(&["partition"]) {
-            sheet.line(1, &format!("Partition:\t{partition}"));
-        }
+    let rolling = object.path(&["spec", "updateStrategy", "rollingUpdate"]);
+    if let Some(rolling) = rolling
+        && let Some(partition) = rolling.i64_at(&["partition"])
+    {
+        sheet.line(1, &format!("Partition:\t{partition}"));
+        // Only below a partition, in upstream too.
         if let Some(most) = rolling.get("maxUnavailable") {
             sheet.line(1, &format!("MaxUnavailable:\t{}", text(most)));
         }
@@ -70,18 +73,10 @@ pub fn stateful_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Resul
     for claim in claims {
         let name = claim.str_at(&["metadata", "name"]).unwrap_or("");
         sheet.line(1, &format!("Name:\t{name}"));
-        let class = claim.str_at(&["spec", "storageClassName"]).unwrap_or("");
-        sheet.line(1, &format!("StorageClass:\t{class}"));
-        sheet.many(
-            1,
-            "Labels",
-            &super::map_lines(claim, &["metadata", "labels"], "="),
-        );
-        sheet.many(
-            1,
-            "Annotations",
-            &super::map_lines(claim, &["metadata", "annotations"], ": "),
-        );
+        sheet.line(1, &format!("StorageClass:\t{}", class(claim)));
+        for (title, key) in [("Labels", "labels"), ("Annotations", "annotations")] {
+            labels(claim, &["metadata", key], title, 1, sheet);
+        }
         let size = claim.path(&["spec", "resources", "requests", "storage"]);
         let size = size.map_or_else(|| "<default>".to_owned(), quantity);
         sheet.line(1, &format!("Capacity:\t{size}"));
@@ -142,9 +137,9 @@ pub fn daemon_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<
 /// A Job.
 pub fn job(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
     head(object, sheet);
-    if let Some(chosen) = object.path(&["spec", "selector"]) {
-        sheet.line(0, &format!("Selector:\t{}", selector(Some(chosen))));
-    }
+    let chosen = object.path(&["spec", "selector"]);
+    let chosen = chosen.map_or_else(String::new, |chosen| selector(Some(chosen)));
+    sheet.line(0, &format!("Selector:\t{chosen}"));
     meta(object, sheet);
     if let Some(owner) = controller(object) {
         sheet.line(0, &format!("Controlled By:\t{owner}"));
@@ -164,10 +159,9 @@ pub fn job(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
     if let Some(mode) = optional("completionMode") {
         sheet.line(0, &format!("Completion Mode:\t{mode}"));
     }
-    sheet.line(
-        0,
-        &format!("Suspend:\t{}", truth(object, &["spec", "suspend"])),
-    );
+    if let Some(suspend) = optional("suspend") {
+        sheet.line(0, &format!("Suspend:\t{suspend}"));
+    }
     if let Some(limit) = optional("backoffLimit") {
         sheet.line(0, &format!("Backoff Limit:\t{limit}"));
     }
@@ -179,7 +173,9 @@ pub fn job(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
     }
     if let Some(end) = object.str_at(&["status", "completionTime"]) {
         sheet.line(0, &format!("Completed At:\t{}", long(end)));
-        sheet.line(0, &format!("Duration:\t{}", duration(object, call.now())));
+        if object.path(&["status", "startTime"]).is_some() {
+            sheet.line(0, &format!("Duration:\t{}", duration(object, call.now())));
+        }
     }
     if let Some(seconds) = optional("activeDeadlineSeconds") {
         sheet.line(0, &format!("Active Deadline Seconds:\t{seconds}s"));
@@ -198,8 +194,11 @@ pub fn job(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
         ),
     );
     if object.str_at(&["spec", "completionMode"]) == Some("Indexed") {
-        let done = object.str_at(&["status", "completedIndexes"]);
-        sheet.line(0, &format!("Completed Indexes:\t{}", or_none(done)));
+        let done = object.str_at(&["status", "completedIndexes"]).unwrap_or("");
+        // Cut behind the first comma after fifty letters. Source: as above (`capIndexesListOrNone`).
+        let comma = done.get(50..).and_then(|rest| rest.find(','));
+        let shown = comma.map_or_else(|| done.to_owned(), |at| format!("{}...", &done[..=50 + at]));
+        sheet.line(0, &format!("Completed Indexes:\t{}", or_none(Some(&shown))));
     }
     pod_template(object, &["spec", "template"], sheet);
 }
@@ -211,19 +210,14 @@ pub fn cron_job(object: &Value, sheet: &mut Sheet) {
     let field = |path: &[&str]| object.path(path).map(text);
     let unset = |path: &[&str]| field(path).unwrap_or_else(|| "<unset>".to_owned());
     sheet.line(0, &format!("Schedule:\t{}", unset(&["spec", "schedule"])));
-    if let Some(zone) = field(&["spec", "timeZone"]) {
-        sheet.line(0, &format!("Time Zone:\t{zone}"));
-    }
+    let policy = field(&["spec", "concurrencyPolicy"]).unwrap_or_default();
+    sheet.line(0, &format!("Concurrency Policy:\t{policy}"));
+    let suspend = object.path(&["spec", "suspend"]).and_then(Value::as_bool);
     sheet.line(
         0,
-        &format!(
-            "Concurrency Policy:\t{}",
-            unset(&["spec", "concurrencyPolicy"])
-        ),
+        &format!("Suspend:\t{}", suspend.map_or("<unset>", super::yes)),
     );
-    let suspend = truth(object, &["spec", "suspend"]);
-    let suspend = if suspend == "true" { "True" } else { "False" };
-    sheet.line(0, &format!("Suspend:\t{suspend}"));
+    sheet.line(0, &format!("Time Zone:\t{}", unset(&["spec", "timeZone"])));
     for (label, key) in [
         ("Successful Job History Limit", "successfulJobsHistoryLimit"),
         ("Failed Job History Limit", "failedJobsHistoryLimit"),
