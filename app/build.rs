@@ -1,5 +1,6 @@
 //! Turns `www/locales/*.ftl` into typed functions: every key of the English file becomes a method of
-//! `Text`; a key or an argument that another language lacks is a build error.
+//! `Text`; a key or an argument that another language lacks is a build error. Keys that begin with
+//! `said-` are sentences of the engine, which names them: they become a table.
 //!
 //! Supported of Fluent: text, `{ $variable }`, and a selection over one number with the variants
 //! `one` and `other` (English) or `other` alone.
@@ -24,12 +25,16 @@ enum Kind {
     Counted,
 }
 
-/// A message: its arguments and the statements that write it.
+/// A message: its arguments, the statements that write it, and its text with gaps in braces.
 struct Message {
     arguments: BTreeMap<String, Kind>,
     plain: Option<String>,
     body: String,
+    gapped: String,
 }
+
+/// What the keys of the engine's sentences begin with.
+const SAID: &str = "said-";
 
 fn main() {
     let folder = Path::new("../www/locales");
@@ -127,6 +132,7 @@ fn read(pattern: &Pattern<&str>, file: &str, key: &str) -> Message {
         arguments: BTreeMap::new(),
         plain: None,
         body: String::new(),
+        gapped: String::new(),
     };
     if let [PatternElement::TextElement { value }] = pattern.elements.as_slice() {
         message.plain = Some((*value).to_owned());
@@ -140,6 +146,7 @@ fn write(pattern: &Pattern<&str>, message: &mut Message, place: &str) {
         match element {
             PatternElement::TextElement { value } => {
                 message.body.push_str(&append(value));
+                message.gapped.push_str(value);
             }
             PatternElement::Placeable { expression } => match expression {
                 Expression::Inline(InlineExpression::VariableReference { id }) => {
@@ -148,9 +155,11 @@ fn write(pattern: &Pattern<&str>, message: &mut Message, place: &str) {
                         .entry(id.name.to_owned())
                         .or_insert(Kind::Shown);
                     let _ = write!(message.body, "let _ = write!(out, \"{{}}\", {});", id.name);
+                    let _ = write!(message.gapped, "{{{}}}", id.name);
                 }
                 Expression::Inline(InlineExpression::StringLiteral { value }) => {
                     message.body.push_str(&append(value));
+                    message.gapped.push_str(value);
                 }
                 Expression::Select {
                     selector: InlineExpression::VariableReference { id },
@@ -201,8 +210,12 @@ fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
             );
         }
     }
-    let mut code = String::from("impl Text {\n");
+    let mut code = table(languages);
+    code.push_str("impl Text {\n");
     for (key, message) in first {
+        if key.starts_with(SAID) {
+            continue;
+        }
         let name = key.replace('-', "_");
         let arms = |body: &dyn Fn(&Message) -> String| {
             let arms = languages.iter().map(|(variant, _, messages)| {
@@ -254,6 +267,33 @@ fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
     }
     code.push_str("}\n");
     code
+}
+
+/// The engine's sentences by their keys, in the languages' order.
+fn table(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
+    let (.., first) = &languages[0];
+    let keys = first.keys().filter_map(|key| key.strip_prefix(SAID));
+    let mut code = String::new();
+    for key in keys.clone() {
+        let texts: Vec<&str> = languages
+            .iter()
+            .map(|(_, file, messages)| {
+                let message = &messages[&format!("{SAID}{key}")];
+                let counted = message
+                    .arguments
+                    .values()
+                    .any(|kind| *kind == Kind::Counted);
+                assert!(!counted, "{file}.ftl: `{SAID}{key}` chooses by a number");
+                message.gapped.as_str()
+            })
+            .collect();
+        let _ = writeln!(code, "    ({key:?}, {texts:?}),");
+    }
+    format!(
+        "/// The engine's sentences: key, and the text in each language with its gaps in braces.\npub(crate) const SAID: [(&str, [&str; {}]); {}] = [\n{code}];\n",
+        languages.len(),
+        keys.count()
+    )
 }
 
 /// Code that appends a literal.

@@ -1,10 +1,10 @@
 //! The text editor: CodeMirror behind `www/editor/editor.mjs`, a text area until it has arrived.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
-use sim_core::protocol::{Answer, Diagnostic, File, Query};
+use sim_core::protocol::{Answer, Diagnostic, File, Query, Said};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -13,9 +13,8 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::dom;
-use crate::meanings;
 use crate::model::{Checked, Reveal};
-use crate::text::{Language, Text};
+use crate::text::Text;
 
 /// The handle of a mounted editor, with what its callbacks live in.
 struct Mounted {
@@ -33,26 +32,27 @@ fn asker(
     control: &Control,
     name: &str,
     query: fn(File, u32) -> Query,
-    read: fn(Answer) -> JsValue,
+    (t, read): (&Rc<Cell<Text>>, fn(Answer, Text) -> JsValue),
 ) -> Asker {
-    let (control, name) = (control.clone(), name.to_owned());
+    let (control, name, t) = (control.clone(), name.to_owned(), t.clone());
     Closure::new(move |text: JsValue, offset: JsValue| {
         let file = File {
             name: name.clone(),
             text: text.as_string().unwrap_or_default(),
         };
         let offset = offset.as_f64().unwrap_or(0.0) as u32;
-        let control = control.clone();
+        let (control, t) = (control.clone(), t.clone());
         Promise::new(&mut |resolve, _reject| {
+            let t = t.clone();
             control.ask(query(file.clone(), offset), move |answer| {
                 // A promise that nobody waits for any more is nobody's loss.
-                drop(resolve.call1(&JsValue::UNDEFINED, &read(answer)));
+                drop(resolve.call1(&JsValue::UNDEFINED, &read(answer, t.get())));
             });
         })
     })
 }
 
-fn read_words(answer: Answer) -> JsValue {
+fn read_words(answer: Answer, t: Text) -> JsValue {
     let Answer::Words { from, words } = answer else {
         return JsValue::NULL;
     };
@@ -61,7 +61,7 @@ fn read_words(answer: Answer) -> JsValue {
         .map(|word| {
             JsValue::from(record(&[
                 ("label", word.label.as_str().into()),
-                ("detail", said(&word.detail).as_str().into()),
+                ("said", told(&word.detail, t)),
                 ("apply", word.text.as_str().into()),
             ]))
         })
@@ -69,32 +69,35 @@ fn read_words(answer: Answer) -> JsValue {
     record(&[("from", from.into()), ("options", options.into())]).into()
 }
 
-/// What the engine says of a word, in the page's language where it is Podium's own.
-fn said(text: &str) -> String {
-    let is_chinese = dom::root("lang").as_deref() == Some(Language::Chinese.html());
-    let chinese = is_chinese.then(|| meanings::chinese(text)).flatten();
-    chinese.unwrap_or_else(|| text.to_owned())
+/// What the engine says, as the editor takes it: the text, and its language where it is not the page's.
+fn told(said: &Said, t: Text) -> JsValue {
+    if said.is_empty() {
+        return JsValue::NULL;
+    }
+    let lang = t.said_lang(said).map_or(JsValue::UNDEFINED, JsValue::from);
+    record(&[("text", t.said(said).into()), ("lang", lang)]).into()
 }
 
-fn read_found(answer: Answer) -> JsValue {
+fn read_found(answer: Answer, t: Text) -> JsValue {
     let Answer::Found(found) = answer else {
         return JsValue::NULL;
     };
-    entries(&found).into()
+    entries(&found, t).into()
 }
 
-fn entries(found: &[Diagnostic]) -> Array {
-    found.iter().map(entry).collect()
+fn entries(found: &[Diagnostic], t: Text) -> Array {
+    found.iter().map(|found| entry(found, t)).collect()
 }
 
-fn read_meaning(answer: Answer) -> JsValue {
-    let Answer::Meaning { from, to, text } = answer else {
+fn read_meaning(answer: Answer, t: Text) -> JsValue {
+    let Answer::Meaning { from, to, lines } = answer else {
         return JsValue::NULL;
     };
+    let lines: Array = lines.iter().map(|line| told(line, t)).collect();
     record(&[
         ("from", from.into()),
         ("to", to.into()),
-        ("text", said(&text).as_str().into()),
+        ("lines", lines.into()),
     ])
     .into()
 }
@@ -116,11 +119,14 @@ impl Mounted {
             .unwrap_or_default()
     }
 
-    fn show(&self, diagnostics: &[Diagnostic]) {
+    fn show(&self, diagnostics: &[Diagnostic], t: Text) {
         let Some(revision) = self.call("revision", &[]) else {
             return;
         };
-        self.call("setDiagnostics", &[revision, entries(diagnostics).into()]);
+        self.call(
+            "setDiagnostics",
+            &[revision, entries(diagnostics, t).into()],
+        );
     }
 }
 
@@ -139,19 +145,19 @@ fn record(fields: &[(&str, JsValue)]) -> Object {
     object
 }
 
-fn entry(found: &Diagnostic) -> JsValue {
+fn entry(found: &Diagnostic, t: Text) -> JsValue {
     record(&[
         ("from", found.from.into()),
         ("to", found.to.into()),
         ("severity", found.severity.as_str().into()),
         ("code", found.code.as_str().into()),
-        ("message", found.message.as_str().into()),
+        ("message", told(&found.message, t)),
         (
             "help",
             found
                 .help
-                .as_deref()
-                .map_or(JsValue::UNDEFINED, JsValue::from_str),
+                .as_ref()
+                .map_or(JsValue::NULL, |help| told(help, t)),
         ),
         (
             "fix",
@@ -189,7 +195,7 @@ async fn mount(
     label: String,
     control: Control,
     name: String,
-    fix_label: &'static str,
+    t: &Rc<Cell<Text>>,
 ) -> Option<Mounted> {
     let mount = Reflect::get(&module().await?, &"mount".into())
         .ok()?
@@ -199,15 +205,20 @@ async fn mount(
         &control,
         &name,
         |file, offset| Query::Complete { file, offset },
-        read_words,
+        (t, read_words),
     );
     let hover = asker(
         &control,
         &name,
         |file, offset| Query::Hover { file, offset },
-        read_meaning,
+        (t, read_meaning),
     );
-    let check = asker(&control, &name, |file, _| Query::Check(file), read_found);
+    let check = asker(
+        &control,
+        &name,
+        |file, _| Query::Check(file),
+        (t, read_found),
+    );
     let markdown = name.ends_with(".md");
     let on_change = Closure::new(move |_revision: JsValue, text: JsValue| {
         let text = text.as_string().unwrap_or_default();
@@ -221,7 +232,7 @@ async fn mount(
         ("label", label.into()),
         ("markdown", markdown.into()),
         ("describedBy", "editor-hint".into()),
-        ("fixLabel", fix_label.into()),
+        ("fixLabel", t.get().problem_fix().into()),
         ("onChange", on_change.as_ref().clone()),
         ("complete", complete.as_ref().clone()),
         ("hover", hover.as_ref().clone()),
@@ -266,11 +277,14 @@ pub fn Editor(props: &EditorProps) -> Html {
     let place = use_node_ref();
     let mounted = use_mut_ref(|| None::<Mounted>);
     let arrived = use_state_eq(|| false);
+    // What is asked in one language may be answered when the page is in another.
+    let t = use_memo((), |()| Cell::new(props.t));
+    t.set(props.t);
     {
         let (place, mounted, arrived) = (place.clone(), mounted.clone(), arrived.clone());
         let (file, control) = (props.file.clone(), props.control.clone());
         let label = props.t.editor_label(&file.name);
-        let (fix_label, plain) = (props.t.problem_fix(), props.plain);
+        let (t, plain) = (t.clone(), props.plain);
         use_effect_with((), move |()| {
             let alive = Rc::new(RefCell::new(true));
             let still = alive.clone();
@@ -286,7 +300,7 @@ pub fn Editor(props: &EditorProps) -> Html {
                     label,
                     control.clone(),
                     name.clone(),
-                    fix_label,
+                    &t,
                 )
                 .await;
                 if let (Some(made), true) = (made, *still.borrow()) {
@@ -346,11 +360,12 @@ pub fn Editor(props: &EditorProps) -> Html {
         use_effect_with(
             (
                 props.checked.clone(),
+                props.t,
                 props.generation,
                 props.text_generation,
                 *arrived,
             ),
-            move |(checked, ..)| {
+            move |(checked, t, ..)| {
                 if let Some(mounted) = &*mounted.borrow()
                     && mounted.text() == file.text
                 {
@@ -360,7 +375,7 @@ pub fn Editor(props: &EditorProps) -> Html {
                         .filter(|found| found.file == file.name)
                         .cloned()
                         .collect();
-                    mounted.show(&own);
+                    mounted.show(&own, *t);
                 }
             },
         );

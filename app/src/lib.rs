@@ -19,8 +19,6 @@ pub mod gallery;
 pub mod permalink;
 pub mod sessions;
 pub mod export;
-pub mod meanings;
-pub mod mechanism;
 pub mod screen;
 pub mod links;
 pub mod entry;

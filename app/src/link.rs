@@ -9,7 +9,7 @@ use std::rc::Rc;
 use gloo::timers::callback::Timeout;
 use js_sys::{Array, ArrayBuffer, Uint8Array};
 use sim_core::host::EngineHost;
-use sim_core::protocol::{self, Reply, Request, VERSION};
+use sim_core::protocol::{self, Reply, Request, Said, VERSION};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
@@ -185,7 +185,7 @@ impl Engine {
     fn receive(self: &Rc<Self>, bytes: &[u8]) {
         let replies = match protocol::decode::<Request>(bytes) {
             Ok(request) => self.host.borrow_mut().handle(request),
-            Err(sentence) => vec![Reply::Refused(sentence)],
+            Err(sentence) => vec![Reply::Refused(vec![Said::Plain(sentence)])],
         };
         self.answer(&replies);
         if !self.waiting.get() {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sim_core::protocol::views::{Graph, Outcome};
 use sim_core::protocol::{
     self, Anatomy, Change, Diagnostic, EventLine, FaultMark, File, Frame, Printed, Project,
-    Recording, Reply, Sheet, Why, WorldFrame,
+    Recording, Reply, Said, Sheet, Why, WorldFrame,
 };
 use yew::{AttrValue, Reducible};
 
@@ -157,8 +157,8 @@ pub struct Model {
     pub console: Rc<Vec<ConsoleEntry>>,
     /// Lines that the console has run: the number of the last one, which emptying the log keeps.
     pub lines: u32,
-    /// The last refusal, until it is dismissed.
-    pub refusal: Option<AttrValue>,
+    /// The last refusal and what would be right, until it is dismissed.
+    pub refusal: Vec<Said>,
     /// What is explained.
     pub why: Option<Why>,
     /// Service on the charts; empty: the first.
@@ -225,7 +225,7 @@ impl Model {
             reveal: None,
             console: Rc::default(),
             lines: 0,
-            refusal: None,
+            refusal: Vec::new(),
             why: None,
             service: String::new(),
             machine: String::new(),
@@ -464,7 +464,7 @@ impl Reducible for Model {
                 model.ghost = None;
                 model.dropped = Rc::default();
                 model.service.clear();
-                model.refusal = None;
+                model.refusal.clear();
                 model.restored = false;
                 model.link_fault = None;
             }
@@ -482,7 +482,7 @@ impl Reducible for Model {
             Action::Explain(why) => model.why = why,
             Action::Chart(service) => model.service = service,
             Action::Aim(machine) => model.machine = machine,
-            Action::Dismiss => model.refusal = None,
+            Action::Dismiss => model.refusal.clear(),
             Action::Settle => model.restored = false,
             Action::Unkept(unkept) => model.unkept = unkept,
             Action::Dropped(branches) => model.dropped = branches,
@@ -629,7 +629,7 @@ impl Model {
             }
             // Who asked is told by the page's hands.
             Reply::Answer { .. } => {}
-            Reply::Refused(sentence) => self.refusal = Some(sentence.into()),
+            Reply::Refused(said) => self.refusal = said,
             Reply::Fatal(sentence) => self.engine = Engine::Failed(sentence.into()),
         }
     }

@@ -331,8 +331,9 @@ fn notices(t: Text, control: &Control, model: &Model) -> Html {
                 Engine::Ready => html! { <p class="sr-only" role="status" data-testid="engine-status">{ t.engine_ready() }</p> },
                 Engine::Failed(reason) => html! { <p class="notice notice-error" role="alert" data-testid="engine-status">{ t.engine_failed(reason) }</p> },
             } }
-            if let Some(sentence) = &model.refusal {
-                <p class="notice notice-error" role="alert" data-testid="refusal"><span lang="en">{ sentence }</span>{ " " }
+            if !model.refusal.is_empty() {
+                <p class="notice notice-error" role="alert" data-testid="refusal">
+                    { for model.refusal.iter().map(|said| html! { <><span lang={t.said_lang(said)}>{ t.said(said) }</span>{ " " }</> }) }
                     <button type="button" class="small" onclick={act(|control| control.act(Action::Dismiss))}>{ t.dismiss() }</button></p>
             }
             if let Some(reason) = &model.crash {

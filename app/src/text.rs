@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use sim_core::protocol::Said;
+
 /// A language of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
@@ -54,4 +56,143 @@ pub struct Text {
     pub language: Language,
 }
 
+impl Text {
+    /// What the engine says, in the page's language; the real tools' words as they are.
+    #[must_use]
+    pub fn said(self, said: &Said) -> String {
+        let mut out = String::new();
+        self.say(said, &mut out);
+        out
+    }
+
+    /// The language of what the engine says, where it is not the page's: the real tools speak English.
+    #[must_use]
+    pub fn said_lang(self, said: &Said) -> Option<&'static str> {
+        matches!(said, Said::Plain(_)).then(|| Language::English.html())
+    }
+
+    fn say(self, said: &Said, out: &mut String) {
+        let (key, parts) = match said {
+            Said::Plain(text) => return out.push_str(text),
+            Said::Own { key, parts } => (key, parts),
+        };
+        let Ok(place) = SAID.binary_search_by(|(known, _)| (*known).cmp(key)) else {
+            // The engine is of the same build, and a test compares both.
+            return out.push_str(key);
+        };
+        let mut rest = SAID[place].1[self.language as usize];
+        while let Some((before, (name, after))) = rest
+            .split_once('{')
+            .and_then(|(before, gap)| Some((before, gap.split_once('}')?)))
+        {
+            out.push_str(before);
+            if let Some((_, part)) = parts.iter().find(|(known, _)| known == name) {
+                self.say(part, out);
+            }
+            rest = after;
+        }
+        out.push_str(rest);
+    }
+}
+
 include!(concat!(env!("OUT_DIR"), "/text.rs"));
+
+#[cfg(test)]
+mod tests {
+    use sim_core::base::sentence::catalogue;
+    use sim_core::host::EngineHost;
+    use sim_core::protocol::{Answer, FAULTS, File, Query, Reply, Request};
+
+    use super::*;
+
+    fn templates(key: &str) -> Option<[&'static str; 2]> {
+        let found = SAID.iter().find(|(known, _)| *known == key);
+        found.map(|(_, texts)| *texts)
+    }
+
+    #[test]
+    fn the_engines_sentences_are_the_same_here() {
+        for form in catalogue::ALL {
+            let english = templates(form.key).map(|[english, _]| english);
+            assert_eq!(english, Some(form.english), "{}", form.key);
+        }
+        assert!(SAID.is_sorted(), "the table is searched by halves");
+    }
+
+    fn asked(query: Query) -> Answer {
+        let mut host = EngineHost::new();
+        let replies = host.handle(Request::Ask { number: 1, query });
+        match replies.into_iter().next() {
+            Some(Reply::Answer { answer, .. }) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What is said of each word that is offered at the end of a text.
+    fn offered(name: &str, text: &str) -> Vec<Said> {
+        let file = File {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        };
+        let query = Query::Complete {
+            offset: u32::try_from(text.len()).expect("it is short"),
+            file,
+        };
+        let Answer::Words { words, .. } = asked(query) else {
+            panic!("{name}: nothing fits {text}")
+        };
+        let details = words.into_iter().map(|word| word.detail);
+        details.filter(|detail| !detail.is_empty()).collect()
+    }
+
+    /// Whether every key of it is known in both languages.
+    fn is_known(said: &Said) -> bool {
+        match said {
+            Said::Plain(_) => true,
+            Said::Own { key, parts } => {
+                templates(key).is_some() && parts.iter().all(|(_, part)| is_known(part))
+            }
+        }
+    }
+
+    #[test]
+    fn every_word_of_podiums_own_languages_has_its_meaning() {
+        let mut all = [offered(FAULTS, ""), offered(crate::files::CLUSTER, "")].concat();
+        all.extend(offered(FAULTS, "cpu-hog worker-1 "));
+        assert!(all.len() > 40, "{all:?}");
+        let deployment = "apiVersion: apps/v1\nkind: Deployment\nspec:\n  ";
+        all.extend(offered("a.yaml", deployment));
+        all.extend(offered("compose.yaml", "services:\n  web:\n    "));
+        for said in &all {
+            assert!(is_known(said), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn parts_are_put_into_the_gaps_of_each_language() {
+        let verb = ("verb", Said::own("verb-bind", []));
+        let parts = [
+            ("source", "kube-scheduler".into()),
+            ("subject", "pod/web-1 worker-2".into()),
+            verb,
+            ("rule", "back-off 10s".into()),
+        ];
+        let step = Said::own("step-after", parts);
+        let english = Text::default();
+        assert_eq!(
+            english.said(&step),
+            "kube-scheduler bound pod/web-1 worker-2 after back-off 10s"
+        );
+        let chinese = Text {
+            language: Language::Chinese,
+        };
+        assert_eq!(
+            chinese.said(&step),
+            "kube-scheduler 在 back-off 10s 之後綁定 pod/web-1 worker-2"
+        );
+        assert_eq!(chinese.said_lang(&step), None);
+        let tools = Said::from("time: invalid duration \"soon\"");
+        assert_eq!(chinese.said(&tools), "time: invalid duration \"soon\"");
+        assert_eq!(chinese.said_lang(&tools), Some("en"));
+    }
+}

@@ -25,6 +25,7 @@ pub mod script_words;
 pub mod view;
 
 use crate::base::rng::Seed;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::open::NotModelled;
 use crate::console::open::{Experiment, open};
@@ -32,7 +33,7 @@ use crate::console::{Session, sim};
 use crate::engine::command::{Command, FaultSpec};
 use crate::engine::lab::Input;
 use crate::protocol::{
-    DENSITY_CELLS, Deed, Diagnostic, File, Frame, Project, Reply, Request, View,
+    DENSITY_CELLS, Deed, Diagnostic, File, Frame, Project, Reply, Request, Said, View,
 };
 
 use record::Record;
@@ -224,14 +225,18 @@ impl EngineHost {
                 let found = self.session.history.switch(branch as usize);
                 self.follow();
                 self.arrived();
-                refused_unless(found, || format!("there is no branch {branch}"))
+                if found {
+                    Vec::new()
+                } else {
+                    vec![refused(&catalogue::NO_BRANCH.with(&[("number", &branch)]))]
+                }
             }
             Request::Inject(text) => match self.inject(&text) {
                 Ok(()) => {
                     self.did(Deed::Inject(text));
                     Vec::new()
                 }
-                Err(message) => vec![Reply::Refused(message)],
+                Err(sentence) => vec![refused(&sentence)],
             },
             Request::Heal(number) => {
                 self.heal(number);
@@ -405,7 +410,7 @@ impl EngineHost {
                     changes: Vec::new(),
                 }
             }
-            Err(message) => self.refusal(revision, message),
+            Err(sentence) => self.refusal(revision, &sentence),
         }
     }
 
@@ -416,7 +421,7 @@ impl EngineHost {
         let opened = match check::experiment(&self.project).and_then(|experiment| open(&experiment))
         {
             Ok(opened) => opened,
-            Err(message) => return self.refusal(revision, message),
+            Err(sentence) => return self.refusal(revision, &sentence),
         };
         let diagnostics = check::diagnostics(&opened);
         let not_modelled = check::not_modelled(&opened);
@@ -468,7 +473,7 @@ impl EngineHost {
         let opened = check::experiment(&project).and_then(|experiment| open(&experiment));
         let mut found = match opened {
             Ok(opened) => check::diagnostics(&opened),
-            Err(message) => check::refused(&project, message),
+            Err(sentence) => check::refused(&project, &sentence),
         };
         found.retain(|found| found.file == name);
         found
@@ -500,7 +505,7 @@ impl EngineHost {
         (code == 0, printed)
     }
 
-    fn inject(&mut self, text: &str) -> Result<(), String> {
+    fn inject(&mut self, text: &str) -> Result<(), Sentence> {
         let spec = FaultSpec::parse(text)?;
         sim::check_target(self.session.history.lab(), &spec)?;
         self.session.history.input(Input {
@@ -576,10 +581,10 @@ impl EngineHost {
         self.session.history.seek(to);
     }
 
-    fn refusal(&self, revision: u32, message: String) -> Reply {
+    fn refusal(&self, revision: u32, sentence: &Sentence) -> Reply {
         Reply::Checked {
             revision,
-            diagnostics: check::refused(&self.project, message),
+            diagnostics: check::refused(&self.project, sentence),
             not_modelled: Vec::new(),
             applied: false,
             output: String::new(),
@@ -609,12 +614,10 @@ fn run_script(session: &mut Session, script: &str) -> crate::console::Output {
     all
 }
 
-fn refused_unless(done: bool, message: impl FnOnce() -> String) -> Vec<Reply> {
-    if done {
-        Vec::new()
-    } else {
-        vec![Reply::Refused(message())]
-    }
+/// A refusal with what would be right.
+fn refused(sentence: &Sentence) -> Reply {
+    let said = [Some(sentence), sentence.advice()];
+    Reply::Refused(said.into_iter().flatten().map(Said::from).collect())
 }
 
 fn join(output: crate::console::Output) -> String {

@@ -8,10 +8,12 @@ pub mod views;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::sentence::{Part, Sentence};
+
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 
 /// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
 pub const DENSE_MACHINES: usize = 200;
@@ -24,6 +26,67 @@ pub const DENSITY_CELLS: usize = 120;
 
 /// Longest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
+
+/// What the engine says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Said {
+    /// A name or a number; where it stands alone, words of the real tools, which speak English.
+    Plain(String),
+    /// A sentence of Podium's own, which the page has in each of its languages.
+    Own {
+        /// Which: `said-KEY` of the page's locale files.
+        key: String,
+        /// What fills its gaps, by their names.
+        parts: Vec<(String, Said)>,
+    },
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self::Plain(String::new())
+    }
+}
+
+impl From<&str> for Said {
+    fn from(text: &str) -> Self {
+        Self::Plain(text.to_owned())
+    }
+}
+
+impl Said {
+    /// A sentence of Podium's own with its parts.
+    pub fn own<const N: usize>(key: &str, parts: [(&str, Self); N]) -> Self {
+        Self::Own {
+            key: key.to_owned(),
+            parts: parts.map(|(name, part)| (name.to_owned(), part)).into(),
+        }
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Plain(text) if text.is_empty())
+    }
+}
+
+impl From<&Sentence> for Said {
+    /// The sentence itself; what to do about it is another.
+    fn from(sentence: &Sentence) -> Self {
+        let mut parts = sentence.parts().iter().map(|(name, part)| {
+            let part = match part {
+                Part::Text(text) => Self::Plain(text.clone()),
+                Part::Said(inner) => Self::from(inner),
+            };
+            ((*name).to_owned(), part)
+        });
+        match sentence.key() {
+            "" => parts.next().map_or_else(Self::default, |(_, text)| text),
+            key => Self::Own {
+                key: key.to_owned(),
+                parts: parts.collect(),
+            },
+        }
+    }
+}
 
 /// A file of the project: an editor's tab or a mounted file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,8 +268,8 @@ pub enum Answer {
         from: u32,
         /// Offset after its last.
         to: u32,
-        /// In words.
-        text: String,
+        /// In words, a line each.
+        lines: Vec<Said>,
     },
     /// What was found in a file.
     Found(Vec<Diagnostic>),
@@ -234,7 +297,7 @@ pub struct Word {
     /// As it is shown.
     pub label: String,
     /// What it is.
-    pub detail: String,
+    pub detail: Said,
     /// What is written for it.
     pub text: String,
 }
@@ -499,8 +562,8 @@ pub enum Reply {
         /// The answer.
         answer: Answer,
     },
-    /// A request cannot be carried out; a sentence.
-    Refused(String),
+    /// A request cannot be carried out: why, and what would be right.
+    Refused(Vec<Said>),
     /// The engine has stopped; everything needed to reproduce it.
     Fatal(String),
 }
@@ -557,9 +620,9 @@ pub struct Diagnostic {
     /// Stable code.
     pub code: String,
     /// What is wrong.
-    pub message: String,
+    pub message: Said,
     /// What to do.
-    pub help: Option<String>,
+    pub help: Option<Said>,
     /// An edit that would mend it.
     pub fix: Option<TextEdit>,
 }
@@ -632,8 +695,10 @@ pub struct WorldFrame {
     pub series: Vec<SeriesFrame>,
     /// Whether nothing is left to do.
     pub converged: bool,
-    /// The sentence that names the mechanism responsible.
-    pub mechanism: String,
+    /// What came of the first fault, or of the run.
+    pub mechanism: Said,
+    /// Who did what on the way there, in order.
+    pub steps: Vec<Said>,
     /// Events handled so far.
     pub events: u64,
 }

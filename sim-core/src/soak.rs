@@ -75,7 +75,7 @@ pub fn run(seed: u64) -> Result<Summary, Box<Failure>> {
     experiment.managers = plan.managers;
     experiment.files = plan.files.clone();
     let fail = |at: SimTime, what: String| Box::new(Failure { seed, at, what });
-    let mut opened = open(&experiment).map_err(|error| fail(SimTime::ZERO, error))?;
+    let mut opened = open(&experiment).map_err(|error| fail(SimTime::ZERO, error.to_string()))?;
     if let Some((_, problem)) = opened.diagnostics().find(|_| !opened.valid()) {
         return Err(fail(
             SimTime::ZERO,

@@ -74,16 +74,35 @@ test("what the tools say is marked as English on the Chinese page, and headed in
   await line(page, "replicas: 3").locator("span", { hasText: /^replicas$/ }).hover();
   const meaning = page.locator(".cm-hover-text");
   await meaning.waitFor();
-  assert.equal(await meaning.locator("[lang=en]").count(), 1);
-  assert.match(await meaning.locator(".cm-hover-title").textContent(), /[\u4e00-\u9fff]/);
   // Podium's own words are told in Chinese.
+  assert.match(await meaning.textContent(), /replicas：整數.*DeploymentSpec 的欄位/s);
+  assert.equal(await meaning.locator("[lang=en]").count(), 0);
+  assert.match(await meaning.locator(".cm-hover-title").textContent(), /[\u4e00-\u9fff]/);
   await page.mouse.move(5, 5);
   await tab(page, "faults");
   await line(page, "node-crash").hover({ position: { x: 30, y: 8 } });
-  const own = page.locator(".cm-hover-text", { hasText: "node-crash: 機器斷電" });
+  const own = page.locator(".cm-hover-text", { hasText: "node-crash：機器斷電" });
   await own.waitFor();
   assert.equal(await own.locator("[lang=en]").count(), 0);
   await page.mouse.move(5, 5);
+  // So are the mistakes that it finds in its own languages, in the list and in the text.
+  await type(page, "node-crash", "node-crush");
+  const mistake = page.getByTestId("problem").filter({ hasText: "不認識的故障種類「node-crush」" });
+  await mistake.waitFor();
+  assert.match(await mistake.locator(".problem-help").textContent(), /^可用的有：node-crash, /);
+  assert.equal(await mistake.locator("[lang=en]").count(), 0);
+  await line(page, "node-crush").hover({ position: { x: 30, y: 8 } });
+  const marked = page.locator(".cm-tooltip", { hasText: "不認識的故障種類" });
+  await marked.waitFor();
+  assert.equal(await marked.locator("[lang=en]").count(), 0);
+  await page.mouse.move(5, 5);
+  await type(page, "node-crush", "node-crash");
+  await mistake.waitFor({ state: "detached" });
+  await tab(page, "cluster");
+  await type(page, "nodes 3", "nodes many");
+  await page.getByTestId("problem").filter({ hasText: "「many」不是機器數" }).waitFor();
+  await type(page, "nodes many", "nodes 3");
+  await page.locator(".problem-message", { hasText: "many" }).waitFor({ state: "detached" });
   await tab(page, "kubernetes.yaml");
   await type(page, "replicas: 3", "replicas: x");
   const found = page.getByTestId("problem").first();

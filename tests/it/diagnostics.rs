@@ -5,7 +5,7 @@ use sim_core::console::open::open;
 use sim_core::host::assist::{complete, hover};
 use sim_core::host::check;
 use sim_core::manifest::schema::table::{self, Shape, Table, TypeId};
-use sim_core::protocol::{Answer, Diagnostic, File, Project};
+use sim_core::protocol::{Answer, Diagnostic, File, Project, Said};
 
 /// Levels that the walk through the fields goes down; deeper ones repeat types met before.
 const LEVELS: usize = 9;
@@ -21,6 +21,14 @@ fn found(text: &str) -> Vec<Diagnostic> {
     };
     let experiment = check::experiment(&project).expect("a project");
     check::diagnostics(&open(&experiment).expect("a cluster"))
+}
+
+/// What the real tools say of it.
+fn quoted(finding: &Diagnostic) -> String {
+    match &finding.message {
+        Said::Plain(text) => text.clone(),
+        Said::Own { key, .. } => panic!("{key} is Podium's own"),
+    }
 }
 
 /// The text that a finding marks, cut as editors count: in UTF-16 units.
@@ -56,7 +64,7 @@ spec: {ports: [{port: 99999}]}
     let all = found(text);
     let tokens: Vec<(String, String)> = all
         .iter()
-        .map(|one| (marked(text, one), one.message.clone()))
+        .map(|one| (marked(text, one), quoted(one)))
         .collect();
     let said = |token: &str, words: &str| {
         assert!(
@@ -90,7 +98,7 @@ fn after_broken_text_the_next_document_is_read() {
     let all = found(text);
     assert!(
         all.iter()
-            .any(|one| one.message.contains("did not find expected key")),
+            .any(|one| quoted(one).contains("did not find expected key")),
         "{all:#?}"
     );
     assert!(
@@ -171,10 +179,13 @@ fn every_field_of_every_kind_is_offered_and_explained() {
                     kind.kind
                 );
                 let text = format!("{before}{name}: x\n");
-                let meaning = hover(&file(text), place + 1, &[]);
+                let Answer::Meaning { lines, .. } = hover(&file(text), place + 1, &[]) else {
+                    panic!("{} {way:?}: {name} is not explained", kind.kind)
+                };
+                let own = ("name".to_owned(), Said::from(name));
                 assert!(
-                    matches!(&meaning, Answer::Meaning { text, .. } if text.starts_with(&format!("{name}: "))),
-                    "{} {way:?}: {name} is not explained",
+                    matches!(&lines[0], Said::Own { parts, .. } if parts.contains(&own)),
+                    "{} {way:?}: {name} is {lines:?}",
                     kind.kind
                 );
             }

@@ -74,13 +74,14 @@ const theme = EditorView.theme({
 //   label       accessible name; describedBy: id of the element with the keyboard hint
 //   readOnly    the text can be read and copied only
 //   onChange    (revision, text), once typing pauses
-//   complete    async (text, offset) -> null | { from, options: [{ label, detail, apply }] }
-//   hover       async (text, offset) -> null | { from, to, text }
+//   complete    async (text, offset) -> null | { from, options: [{ label, said, apply }] }
+//   hover       async (text, offset) -> null | { from, to, lines: [said] }
 //   check       async (text) -> null | what setDiagnostics takes
 //   markdown    whether the text is Markdown with YAML in it
 //   fixLabel    word for the button that mends a problem
 //   meaning     heading of what `hover` tells
 //   number      name of the slider of a number, before the field's own
+// What is said is { text, lang }, with `lang` where it is not in the page's language; null: nothing.
 export function mount(element, options) {
   let revision = 1;
   let pause = 0;
@@ -172,7 +173,7 @@ export function mount(element, options) {
       from: Math.min(from, length),
       to: Math.min(Math.max(to, from), length),
       severity,
-      message: help ? `${code} ${message} ${help}` : `${code} ${message}`,
+      message: [code, message.text, help?.text].filter(Boolean).join(" "),
       renderMessage: () => diagnosticElement(SIGNS[severity], code, message, help),
       actions: fix ? [{ name: fixLabel, apply: (view) => mend(view, fix) }] : [],
     }));
@@ -200,7 +201,7 @@ export function mount(element, options) {
     const asked = revision;
     const answer = await options.complete(view.state.doc.toString(), context.pos);
     if (asked !== revision || !answer) return null;
-    return { ...answer, options: answer.options.map(({ detail, ...option }) => ({ ...option, said: detail })), validFor: /^[\w.\/-]*$/ };
+    return { ...answer, validFor: /^[\w.\/-]*$/ };
   }
 
   async function explanation(offset) {
@@ -210,7 +211,7 @@ export function mount(element, options) {
     const create = () => {
       const dom = textElement("div", "cm-hover-text", "");
       if (meaning) dom.append(textElement("div", "cm-hover-title", meaning));
-      dom.append(english(textElement("div", "", answer.text)));
+      dom.append(...answer.lines.map((line) => saidElement("div", "", line)));
       return { dom };
     };
     return { pos: answer.from, end: answer.to, create };
@@ -239,7 +240,7 @@ export function mount(element, options) {
       return take(merged);
     },
     // Shows what was found in revision `of`; entries are { from, to, severity, code, message, help }
-    // with severity error, warning or info. Returns false when the text has moved on since.
+    // with severity error, warning or info, and both texts as they are said. Returns false when the text has moved on since.
     setDiagnostics(of, found) {
       if (of !== revision) return false;
       show(found);
@@ -344,20 +345,14 @@ function mend(view, { from, to, text }) {
 const SIGNS = { error: "✕", warning: "▲", info: "ⓘ" };
 
 function diagnosticElement(sign, code, message, help) {
-  const element = english(document.createElement("span"));
-  element.append(`${sign} `, textElement("span", "cm-diagnostic-code", code), ` ${message}`);
-  if (help) element.append(textElement("div", "cm-diagnostic-help", help));
+  const element = document.createElement("span");
+  element.append(`${sign} `, textElement("span", "cm-diagnostic-code", code), " ", saidElement("span", "", message));
+  if (help) element.append(saidElement("div", "cm-diagnostic-help", help));
   return element;
 }
 
-// What a word that is offered is, as the tools' own documentation has it.
-const detailElement = ({ said }) => (said ? english(textElement("span", "cm-completionDetail", said)) : null);
-
-// The real tools speak English, whatever the page's language; Podium's own words are Chinese there.
-function english(element) {
-  if (!/\p{Script=Han}/u.test(element.textContent)) element.lang = "en";
-  return element;
-}
+// What a word that is offered is.
+const detailElement = ({ said }) => (said ? saidElement("span", "cm-completionDetail", said) : null);
 
 // A number of YAML with the unit behind it: `  replicas: 3`, `- memory: "128Mi" # why`.
 const NUMBER = /^\s*(?:- )?["']?([\w.\/-]+)["']?:\s+["']?(\d{1,9})(Ki|Mi|Gi|[mkKMGsh])?["']?\s*(?:#.*)?$/;
@@ -413,6 +408,12 @@ function numbers(title) {
     keymap.of([{ key: "Alt-Enter", run: (view) => open(view, true) }, { key: "Escape", run: (view) => Boolean(view.state.field(field)) && (view.dispatch({ effects: setNumber.of(null) }), true) }]),
     EditorView.domEventHandlers({ click: (_event, view) => (view.state.selection.main.empty && open(view, false), false) }),
   ];
+}
+
+function saidElement(tag, className, { text, lang }) {
+  const element = textElement(tag, className, text);
+  if (lang) element.lang = lang;
+  return element;
 }
 
 function textElement(tag, className, text) {

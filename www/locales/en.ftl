@@ -116,6 +116,8 @@ serving-now = { $percent } answered now
 availability = { $percent } since the start
 nobody-asks = nobody asks
 ready-of = { $ready }/{ $desired } ready
+mechanism-then = {"; then "}
+mechanism-by = {": "}
 grid-help = Arrow keys move between machines and units; Delete kills.
 
 ## States
@@ -573,3 +575,150 @@ signs-next = Next
 links-of = Links of { $machine }
 link-cut = Cut the link between { $machine } and { $other }
 link-mend = Mend the link between { $machine } and { $other }
+
+## What the engine says
+# Those that the command line prints are in sim-core/src/base/sentence/catalogue.rs, too.
+said-never-below = service was never below what it was before the fault
+said-served-since = served as before since { $at }, which counts when it has lasted { $long }
+said-served = served as before { $took } after the fault
+said-not-reacted-yet = nothing has reacted to the fault by { $now } ({ $up } of { $all } machines up)
+said-not-reacted = nothing reacted to the fault ({ $up } of { $all } machines up); nothing is scheduled that could
+said-not-served = not served as before by { $now }; the last reaction was { $step } at { $at }
+said-no-target = the fault has no target in this world
+said-converged = converged at { $at } without faults
+said-not-converged = not converged at { $now }: { $unmet } unmet
+said-nothing-asked = nothing was asked for by { $now }
+said-step = { $source } { $verb } { $subject }
+said-step-after = { $source } { $verb } { $subject } after { $rule }
+said-verb-assign = assigned
+said-verb-bind = bound
+said-verb-create = created
+said-verb-delete = deleted
+said-verb-down = marked down
+said-verb-evict = evicted
+said-verb-not-ready = marked NotReady
+said-verb-program = programmed
+said-verb-restart = restarted
+said-verb-run = ran
+said-verb-start = started
+said-verb-taint = tainted
+said-verb-update = updated
+said-fault-form = a fault is 'KIND TARGET at T [for D]'
+said-fault-unknown = unknown fault kind "{ $word }"
+said-known = known: { $names }
+said-fault-at = '{ $word }' needs a time, e.g. 'at 60s'
+said-fault-for = '{ $word }' needs a duration, e.g. 'for 30s'
+said-fault-sides = '{ $word }' needs machines on both sides
+said-fault-key = { $kind } knows no "{ $word }"
+said-fault-unexpected = unexpected "{ $word }" in fault "{ $fault }"
+said-fault-target = { $word } needs a target
+said-fault-controller = controller-restart: "{ $word }" is neither kube-controller-manager nor kube-scheduler
+said-fault-groups = partition needs two groups of machines: 'A|B', names joined by commas
+said-fault-says = fault "{ $fault }": { $what }
+said-amount = "{ $word }": { $why }
+said-negative = "{ $word }" is negative
+said-skew-long = "{ $word }" is more than a clock is turned by here: a year
+said-no-share = "{ $word }" is no share
+said-write-share = write e.g. 10% or 0.5%
+said-no-zone = there is no zone "{ $word }"
+said-no-machine = there is no machine "{ $word }"
+said-machines-are = machines are: { $names }
+said-no-machine-count = "{ $word }" is not a number of machines
+said-no-manager-count = "{ $word }" is not a number of managers
+said-no-seed = "{ $word }" is not a seed
+said-machines-most = { $word } machines are more than { $most }
+said-own-machines-most = more than { $most } machines
+said-managers-most = more than { $most } managers
+said-orchestrator-unknown = unknown orchestrator "{ $word }"
+said-orchestrators-told = which orchestrators run is told by the files
+said-for-scenarios = this line is for scenarios
+said-line-unknown = unknown cluster line "{ $line }"
+said-setting-unknown = unknown setting "{ $word }"
+said-settings-listed = sim settings lists them
+said-settings-shell = podium shell -c 'sim settings' lists them
+said-machine-words = "{ $word }": a machine's words are KEY=VALUE, e.g. cpu=4 memory=8Gi label.zone=a
+said-machine-word-unknown = unknown word "{ $word }"
+said-machine-cgroup = "{ $word }": control groups are v1 or v2
+said-machine-driver = "{ $word }": drivers are systemd and cgroupfs
+said-machine-runtime = "{ $word }": runtimes are containerd and crio, and as what they run by default runc, crun, runsc (gvisor) and kata
+said-machine-network = "{ $word }": networks are bridge, overlay and routed
+said-machine-role = role "{ $word }": known are worker, manager and control-plane
+said-machine-size = a machine needs some cpu and memory
+said-input-missing = no Kubernetes manifest, stack or Compose file among the input
+said-input-missing-for = there is no input for { $orchestrator }
+said-files-most = { $files } files are more than the { $most } that are read at once
+said-machines-shown-most = { $machines } machines are more than the { $most } that the page shows
+said-file-long = { $file }: more than { $most } bytes
+said-at-line = { $file }:{ $line }: { $what }
+said-no-branch = there is no branch { $number }
+said-does-node-crash = a machine loses power until healed
+said-does-node-reboot = a machine is switched off and boots again
+said-does-partition = A|B: two groups of machines cannot reach each other
+said-does-pod-kill = a replica's containers get SIGKILL
+said-does-container-kill = one container gets SIGKILL
+said-does-registry-down = registries answer nobody
+said-does-registry-slow = registries send little at a time (rate=)
+said-does-image-missing = an image vanishes from its registry
+said-does-zone-outage = all machines of a zone lose power
+said-does-leader-loss = the machine whose manager leads loses power
+said-does-oom = the kernel kills one container for memory
+said-does-cpu-hog = threads that never sleep (cores=)
+said-does-memory-leak = a replica takes more and more memory (rate=)
+said-does-disk-fill = a machine's disk fills up (size=)
+said-does-apiserver-down = Kubernetes' API servers do not run
+said-does-apiserver-slow = Kubernetes' API servers answer late (delay=)
+said-does-etcd-slow = commits of Kubernetes' etcd take long (delay=)
+said-does-etcd-member-loss = the etcd member of a control machine does not run
+said-does-controller-restart = a controller process is killed and starts with cold caches
+said-does-scheduler-down = no scheduler runs
+said-does-kubelet-kill = a node's kubelet does not run; its containers do
+said-does-runtime-kill = a node's runtime answers nobody; its containers run
+said-does-node-drain = a node is cordoned and its pods are evicted
+said-does-watch-stale = a watch lags (lag=) or stands still
+said-does-node-shutdown = a machine is told to shut down
+said-does-kernel-panic = a kernel panics: a machine's, or a virtual machine's
+said-does-storage-loss = a machine does not reach its disks over the network
+said-does-delay = A|B, a machine or a replica: packets arrive later (200ms jitter=)
+said-does-loss = A|B, a machine or a replica: packets get lost (10%)
+said-does-disk-slow = a machine's disk answers late (200ms) or carries little (5Mi)
+said-does-clock-skew = a machine's clock is ahead (+10m) or behind (-1h)
+said-is-when = when: at 60s
+said-is-how-long = how long: for 30s
+said-is-how-much = how much
+said-is-zone = zone
+said-is-machine = machine
+said-is-machine-of = the machine of a replica of the workload
+said-is-replica = replica
+said-is-replica-of = a replica of the workload
+said-is-workload = workload
+said-is-unit = unit
+said-is-file = file
+said-line-nodes = N: workers of one shape, worker-1 to worker-N
+said-line-worker = KEY=VALUE…: the shape of the workers, e.g. cpu=4 memory=8Gi
+said-line-node = NAME KEY=VALUE…: a machine of its own; with one of these there are no others
+said-line-managers = N: Swarm's managers, control-1 to control-N
+said-line-seed = N: of every random number of the run
+said-line-set = KEY VALUE: a component's flag under its upstream name
+said-line-orchestrators = NAMES…: which worlds run (of a scenario; beside manifests they tell it)
+said-word-means = { $word }: { $meaning }
+said-line-means = { $word } { $meaning }
+said-setting-now = now { $value }
+said-setting-of = of { $orchestrator }
+said-field = { $name }: { $shape }
+said-field-required = { $name }: { $shape }, required
+said-field-of = field of { $structure }
+said-fields = fields: { $names }
+said-kept = accepted and kept, but not modelled
+said-shape-required = { $shape }, required
+said-shape-any = anything
+said-shape-string = string
+said-shape-duration = duration
+said-shape-time = time
+said-shape-boolean = boolean
+said-shape-integer = integer
+said-shape-number = number
+said-shape-quantity = quantity
+said-shape-object = object
+said-shape-list = list of { $items }
+said-shape-map = map of { $values }
+said-shape-or = { $one } or { $other }

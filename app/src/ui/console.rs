@@ -204,7 +204,7 @@ pub fn Console(props: &ConsoleProps) -> Html {
                 <div class="offered" role="listbox" id="console-words" aria-label={t.console_words()} data-testid="console-words">
                     { for offered.1.iter().enumerate().map(|(place, word)| {
                         let (take, text) = (take.clone(), word.text.clone());
-                        html! { <button type="button" class="small" role="option" id={format!("console-word-{place}")} aria-selected={(place == *active).to_string()} tabindex="-1" key={word.label.clone()} title={word.detail.clone()} lang="en" onclick={move |_| take.emit(text.clone())}>{ &word.label }</button> }
+                        html! { <button type="button" class="small" role="option" id={format!("console-word-{place}")} aria-selected={(place == *active).to_string()} tabindex="-1" key={word.label.clone()} title={t.said(&word.detail)} onclick={move |_| take.emit(text.clone())}><span lang="en">{ &word.label }</span></button> }
                     }) }
                 </div>
             }

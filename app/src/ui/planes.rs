@@ -8,8 +8,7 @@ use yew::prelude::*;
 
 use crate::control::Control;
 use crate::format::{arrows, percent};
-use crate::mechanism;
-use crate::text::{Language, Text};
+use crate::text::Text;
 use crate::ui::crowd::Crowd;
 use crate::ui::detail::Detail;
 use crate::ui::events;
@@ -103,20 +102,8 @@ fn Plane(props: &PlaneProps) -> Html {
     };
     let ready: u32 = world.services.iter().map(|service| service.ready).sum();
     let desired: u32 = world.services.iter().map(|service| service.desired).sum();
-    let (said_in, said) = match t.language {
-        Language::English => (Language::English, world.mechanism.clone()),
-        Language::Chinese => match mechanism::chinese(&world.mechanism) {
-            Some(said) => (Language::Chinese, said),
-            None => (Language::English, world.mechanism.clone()),
-        },
-    };
-    let said = arrows(&said);
-    // What came of it stands before how it came about, which is long.
-    let outcome = said.rfind(": served ").or_else(|| said.rfind("：故障 "));
-    let (steps, outcome) = outcome.map_or(("", said.as_str()), |at| {
-        let (steps, outcome) = said.split_at(at);
-        (steps, outcome.trim_start_matches([':', ' ', '：']))
-    });
+    let steps: Vec<String> = world.steps.iter().map(|step| t.said(step)).collect();
+    let steps = arrows(&steps.join(t.mechanism_then()));
     let title = format!("plane-{orchestrator}-title");
     html! {
         <section class={format!("plane plane-{orchestrator}")} aria-labelledby={title.clone()} data-testid={format!("plane-{orchestrator}")}>
@@ -128,9 +115,10 @@ fn Plane(props: &PlaneProps) -> Html {
                     { if world.converged { "● " } else { "◔ " } }{ if world.converged { t.converged() } else { t.working() } }
                 </span>
             </header>
-            <p class="mechanism" lang={said_in.html()} data-testid={format!("mechanism-{orchestrator}")}>
-                { outcome }
-                if !steps.is_empty() { { if said_in == Language::Chinese { "：" } else { ": " } }<span class="mechanism-steps">{ steps }</span> }
+            // What came of it stands before how it came about, which is long.
+            <p class="mechanism" lang={t.said_lang(&world.mechanism)} data-testid={format!("mechanism-{orchestrator}")}>
+                { t.said(&world.mechanism) }
+                if !steps.is_empty() { { t.mechanism_by() }<span class="mechanism-steps">{ steps }</span> }
             </p>
             if props.detail != Detail::Names {
                 <Crowd {t} control={props.control.clone()} world={world.clone()} dark={props.dark} detail={props.detail} target={props.target.clone()} healable={props.healable.clone()} />

@@ -123,8 +123,8 @@ fn problem(props: &ProblemsProps, place: usize, found: &Diagnostic) -> Html {
         <li key={place} class={format!("problem problem-{}", found.severity)} data-testid="problem">
             <span class="problem-glyph" aria-hidden="true">{ glyph }</span>
             <span class="problem-text">
-                <span class="problem-message" lang="en">{ &found.message }</span>
-                if let Some(help) = &found.help { <span class="problem-help" lang="en">{ help }</span> }
+                <span class="problem-message" lang={t.said_lang(&found.message)}>{ t.said(&found.message) }</span>
+                if let Some(help) = &found.help { <span class="problem-help" lang={t.said_lang(help)}>{ t.said(help) }</span> }
                 if !found.file.is_empty() {
                     <button type="button" class="link" onclick={on_show}>{
                         if found.file == FAULTS { t.problem_fault(found.column, found.line) } else { t.problem_place(found.column, &found.file, found.line) }

@@ -158,7 +158,7 @@ impl Prepared {
                         .diagnostics()
                         .map(|(source, one)| one.render(Some(source)))
                         .collect(),
-                    Err(error) => error,
+                    Err(error) => error.to_string(),
                 };
                 let good = text.is_empty();
                 (self.file.lines().count() as u64, good, text)

@@ -87,7 +87,7 @@ fn bring_up(
     let opened = match open(experiment) {
         Ok(opened) => opened,
         Err(message) => {
-            row.why = message;
+            row.why = message.to_string();
             return row;
         }
     };
@@ -96,7 +96,7 @@ fn bring_up(
         .find(|(_, problem)| problem.severity == Severity::Error)
         .map(|(_, problem)| problem.message.clone());
     if let Some(message) = error {
-        row.why = message;
+        row.why = message.to_string();
         return row;
     }
     let mut session = opened.session;

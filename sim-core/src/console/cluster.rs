@@ -11,6 +11,7 @@
 //! ```
 
 use crate::base::rng::Seed;
+use crate::base::sentence::{Form, Sentence, catalogue};
 use crate::engine::command::{Answer, Command, MachineSpec, Orchestrator};
 use crate::engine::lab::Lab;
 use crate::manifest::diagnostic::{Diagnostic, Severity};
@@ -26,28 +27,19 @@ pub const FILE: &str = "cluster";
 /// Most machines that a cluster's words may ask for: what an upstream cluster is tested with.
 const MACHINES_MAX: usize = 5_000;
 
-/// What the words of one line begin with.
-pub const WORDS: [(&str, &str); 7] = [
-    ("nodes", "N: workers of one shape, worker-1 to worker-N"),
-    (
-        "worker",
-        "KEY=VALUE…: the shape of the workers, e.g. cpu=4 memory=8Gi",
-    ),
-    (
-        "node",
-        "NAME KEY=VALUE…: a machine of its own; with one of these there are no others",
-    ),
-    ("managers", "N: Swarm's managers, control-1 to control-N"),
-    ("seed", "N: of every random number of the run"),
-    (
-        "set",
-        "KEY VALUE: a component's flag under its upstream name",
-    ),
-    (
-        "orchestrators",
-        "NAMES…: which worlds run (of a scenario; beside manifests they tell it)",
-    ),
+/// What the lines begin with.
+pub const WORDS: [&str; 7] = [
+    "nodes",
+    "worker",
+    "node",
+    "managers",
+    "seed",
+    "set",
+    "orchestrators",
 ];
+
+/// The same, as a refusal lists them.
+const LINES: &str = "nodes N, managers N, worker cpu=4 …, node NAME cpu=4 …, seed N, set KEY VALUE, orchestrators NAME…";
 
 /// What the lines say beyond the experiment's own fields.
 #[derive(Debug, Default)]
@@ -66,46 +58,47 @@ pub fn line<'t>(
     text: &'t str,
     own: &mut Experiment,
     cluster: &mut Cluster,
-) -> Result<(), (&'t str, String)> {
-    fn number<T: std::str::FromStr>(word: &str, what: &str) -> Result<T, String> {
+) -> Result<(), (&'t str, Sentence)> {
+    fn number<T: std::str::FromStr>(word: &str, otherwise: Form) -> Result<T, (&str, Sentence)> {
         word.parse()
-            .map_err(|_| format!("\"{word}\" is not {what}"))
+            .map_err(|_| (word, otherwise.with(&[("word", &word)])))
     }
     let words: Vec<&str> = text.split_whitespace().collect();
-    // A sentence about a word of a machine quotes it.
+    // A sentence about a machine names its word, or the value of one.
     let shaped = |name: &str, rest: &[&'t str]| {
-        sim::machine(name, rest).map_err(|message| {
-            let quoted = message.split('"').nth(1).unwrap_or_default();
+        sim::machine(name, rest).map_err(|sentence| {
+            let about = sentence.word().unwrap_or_default();
             let wrong = rest
                 .iter()
-                .find(|word| !quoted.is_empty() && word.starts_with(quoted));
-            let wrong = wrong.or_else(|| rest.iter().find(|word| word.contains(quoted)));
-            (wrong.copied().unwrap_or(text), message)
+                .find(|word| !about.is_empty() && word.starts_with(about));
+            let wrong = wrong.or_else(|| rest.iter().find(|word| word.contains(about)));
+            (wrong.copied().unwrap_or(text), sentence)
         })
+    };
+    let most = |form: Form, word: &'t str| {
+        let sentence = form.with(&[("word", &word), ("most", &MACHINES_MAX)]);
+        Err((word, sentence))
     };
     match words.as_slice() {
         ["nodes", count] => {
-            own.nodes = number(count, "a number of machines").map_err(|text| (*count, text))?;
+            own.nodes = number(count, catalogue::NO_MACHINE_COUNT)?;
             if own.nodes as usize > MACHINES_MAX {
-                let nodes = std::mem::take(&mut own.nodes);
-                let sentence = format!("{nodes} machines are more than {MACHINES_MAX}");
-                return Err((count, sentence));
+                own.nodes = 0;
+                return most(catalogue::MACHINES_MOST, count);
             }
         }
         ["managers", count] => {
-            own.managers = number(count, "a number of managers").map_err(|text| (*count, text))?;
+            own.managers = number(count, catalogue::NO_MANAGER_COUNT)?;
             if own.managers as usize > MACHINES_MAX {
                 own.managers = 1;
-                return Err((count, format!("more than {MACHINES_MAX} managers")));
+                return most(catalogue::MANAGERS_MOST, count);
             }
         }
-        ["seed", seed] => {
-            own.seed = Seed(number(seed, "a seed").map_err(|text| (*seed, text))?);
-        }
+        ["seed", seed] => own.seed = Seed(number(seed, catalogue::NO_SEED)?),
         ["node", machine, rest @ ..] => {
             let spec = shaped(machine, rest)?;
             if cluster.machines.len() >= MACHINES_MAX {
-                return Err((text, format!("more than {MACHINES_MAX} machines")));
+                return most(catalogue::OWN_MACHINES_MOST, text);
             }
             cluster.machines.push(spec);
         }
@@ -113,18 +106,18 @@ pub fn line<'t>(
         ["set", key, value] => own.settings.push(((*key).to_owned(), (*value).to_owned())),
         ["orchestrators", names @ ..] => {
             for name in names {
-                let known = Orchestrator::parse(name);
-                let known =
-                    known.ok_or_else(|| (*name, format!("unknown orchestrator \"{name}\"")));
+                let known = Orchestrator::parse(name).ok_or_else(|| {
+                    let sentence = catalogue::ORCHESTRATOR_UNKNOWN.with(&[("word", name)]);
+                    (*name, sentence)
+                });
                 cluster.orchestrators.push(known?);
             }
         }
         _ => {
+            let sentence = catalogue::LINE_UNKNOWN.with(&[("line", &text)]);
             return Err((
                 words.first().copied().unwrap_or(text),
-                format!(
-                    "unknown cluster line \"{text}\"; known: nodes N, managers N, worker cpu=4 …, node NAME cpu=4 …, seed N, set KEY VALUE, orchestrators NAME…"
-                ),
+                sentence.advise(catalogue::KNOWN.with(&[("names", &LINES)])),
             ));
         }
     }
@@ -146,9 +139,8 @@ pub fn file(source: &Source, own: &mut Experiment) -> (Cluster, Vec<Diagnostic>)
         let mut result = line(text, own, &mut cluster);
         if result.is_ok() && !cluster.orchestrators.is_empty() {
             cluster.orchestrators.clear();
-            let sentence =
-                "which orchestrators run is told by the files; this line is for scenarios";
-            result = Err((text, sentence.to_owned()));
+            let sentence = catalogue::ORCHESTRATORS_TOLD.plain();
+            result = Err((text, sentence.advise(catalogue::FOR_SCENARIOS.plain())));
         }
         if let Some((key, value)) = own.settings.get(settings) {
             let last = text.split_whitespace().next_back().unwrap_or(text);
@@ -164,28 +156,23 @@ pub fn file(source: &Source, own: &mut Experiment) -> (Cluster, Vec<Diagnostic>)
             // The word is a part of the line.
             let offset = (word.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
             let offset = if offset <= text.len() { offset } else { 0 };
-            let (message, help) = match sentence.split_once("; ") {
-                Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
-                None => (sentence, None),
-            };
             let from = begin + offset;
-            found.push(Diagnostic {
-                code: explain::CLUSTER_LINE,
-                severity: Severity::Error,
-                file: source.name.clone(),
-                span: Span::new(source.file, from, from + word.len()),
-                message,
-                help,
-                fix: None,
-                path: String::new(),
-            });
+            let span = Span::new(source.file, from, from + word.len());
+            let code = explain::CLUSTER_LINE;
+            found.push(Diagnostic::own(
+                code,
+                Severity::Error,
+                source,
+                span,
+                sentence,
+            ));
         }
     }
     (cluster, found)
 }
 
 /// Whether a component has this flag and takes the value; the refusal says which of both is wrong.
-fn setting(key: &str, value: &str) -> Result<(), (bool, String)> {
+fn setting(key: &str, value: &str) -> Result<(), (bool, Sentence)> {
     let mut lab = Lab::new(&Orchestrator::ALL, Seed(0));
     let mut known = false;
     for world in &mut lab.worlds {
@@ -194,15 +181,15 @@ fn setting(key: &str, value: &str) -> Result<(), (bool, String)> {
             if let Answer::Refused(sentence) =
                 world.command(&Command::Set(key.into(), value.into()))
             {
-                return Err((false, sentence));
+                return Err((false, Sentence::quoted(sentence)));
             }
         }
     }
     if known {
         Ok(())
     } else {
-        let sentence = format!("unknown setting \"{key}\"; sim settings lists them");
-        Err((true, sentence))
+        let sentence = catalogue::SETTING_UNKNOWN.with(&[("word", &key)]);
+        Err((true, sentence.advise(catalogue::SETTINGS_LISTED.plain())))
     }
 }
 

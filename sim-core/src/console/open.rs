@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
 use crate::des::choice::Choices;
 use crate::engine::command::{Answer, Command, FaultSpec, MachineSpec, Orchestrator};
@@ -224,7 +225,7 @@ impl Opened {
 /// # Errors
 /// A sentence for what is no file's fault: unknown machines in faults, unknown settings, ambiguous
 /// candidates, a bad scenario.
-pub fn open(experiment: &Experiment) -> Result<Opened, String> {
+pub fn open(experiment: &Experiment) -> Result<Opened, Sentence> {
     let (described, rest): (Vec<_>, Vec<_>) = experiment
         .files
         .iter()
@@ -232,8 +233,9 @@ pub fn open(experiment: &Experiment) -> Result<Opened, String> {
     if let [(name, text)] = rest.as_slice()
         && scenario::is_scenario(name)
     {
-        let parsed =
-            scenario::parse(text).map_err(|(line, message)| format!("{name}:{line}: {message}"))?;
+        let parsed = scenario::parse(text).map_err(|(line, message)| {
+            Sentence::quoted(format_args!("{name}:{line}: {message}"))
+        })?;
         return open_scenario(experiment, name, parsed);
     }
     let mut own = experiment.clone();
@@ -296,12 +298,19 @@ fn unreadable(files: &[Source]) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn open_scenario(experiment: &Experiment, name: &str, parsed: Scenario) -> Result<Opened, String> {
+fn open_scenario(
+    experiment: &Experiment,
+    name: &str,
+    parsed: Scenario,
+) -> Result<Opened, Sentence> {
     let mut own = experiment.clone();
     let mut said = Cluster::default();
     for (line, text) in &parsed.cluster {
-        cluster::line(text, &mut own, &mut said)
-            .map_err(|(_, message)| format!("{name}:{line}: {message}"))?;
+        cluster::line(text, &mut own, &mut said).map_err(|(_, sentence)| {
+            catalogue::AT_LINE
+                .with(&[("file", &name), ("line", line)])
+                .and("what", sentence)
+        })?;
     }
     let Cluster {
         machines,
@@ -376,7 +385,7 @@ fn build(
     forced: Option<&[Orchestrator]>,
     problems: Vec<Diagnostic>,
     own_machines: Vec<MachineSpec>,
-) -> Result<Opened, String> {
+) -> Result<Opened, Sentence> {
     let mut found = problems;
     let mut sources: Vec<Source> = Vec::new();
     let mut not_modelled = Vec::new();
@@ -504,16 +513,14 @@ fn build(
         Some(forced) => orchestrators = forced.to_vec(),
         None if orchestrators.is_empty() => {
             if let (Some(only), false) = (experiment.only, experiment.files.is_empty()) {
-                return Err(format!("there is no input for {}", only.name()));
+                return Err(catalogue::INPUT_MISSING_FOR.with(&[("orchestrator", &only.name())]));
             }
             if !experiment.files.is_empty()
                 && found
                     .iter()
                     .all(|problem| problem.severity != Severity::Error)
             {
-                return Err(
-                    "no Kubernetes manifest, stack or Compose file among the input".to_owned(),
-                );
+                return Err(catalogue::INPUT_MISSING.plain());
             }
             orchestrators = experiment
                 .only
@@ -585,7 +592,7 @@ fn choices(lab: &mut Lab, experiment: &Experiment) {
     }
 }
 
-fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), String> {
+fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), Sentence> {
     for (key, value) in &experiment.settings {
         let mut known = false;
         for world in &mut lab.worlds {
@@ -594,7 +601,7 @@ fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), String> {
                 if let crate::engine::command::Answer::Refused(message) =
                     world.command(&Command::Set(key.as_str().into(), value.as_str().into()))
                 {
-                    return Err(message);
+                    return Err(Sentence::quoted(message));
                 }
             }
         }
@@ -605,9 +612,8 @@ fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), String> {
             settings.any(|(name, _)| name == key)
         };
         if !known && !elsewhere() {
-            return Err(format!(
-                "unknown setting \"{key}\"; podium shell -c 'sim settings' lists them"
-            ));
+            let sentence = catalogue::SETTING_UNKNOWN.with(&[("word", key)]);
+            return Err(sentence.advise(catalogue::SETTINGS_SHELL.plain()));
         }
     }
     Ok(())

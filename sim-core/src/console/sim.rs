@@ -2,6 +2,7 @@
 
 use crate::api::node::NodeSetup;
 use crate::base::quantity::Quantity;
+use crate::base::sentence::{Form, Sentence, catalogue};
 use crate::base::time::{SimDuration, SimTime};
 use crate::engine::command::{
     Answer, Command, FaultSpec, MachineChange, MachineSpec, Orchestrator,
@@ -138,7 +139,7 @@ fn add_machines(session: &mut Session, name: &str, words: &[&str]) -> Output {
     for name in names {
         let output = match machine(&name, words) {
             Ok(spec) => everywhere(session, Command::AddMachine(Box::new(spec))),
-            Err(message) => return usage(&message),
+            Err(sentence) => return usage(&sentence.to_string()),
         };
         if output.code != 0 {
             return output;
@@ -204,7 +205,7 @@ fn until(session: &mut Session, words: &[String]) -> Output {
 fn fault(session: &mut Session, text: &str) -> Output {
     let mut spec = match FaultSpec::parse(text) {
         Ok(spec) => spec,
-        Err(message) => return usage(&message),
+        Err(sentence) => return usage(&sentence.to_string()),
     };
     if let Some(at) = spec.at
         && at < session.history.now()
@@ -214,8 +215,8 @@ fn fault(session: &mut Session, text: &str) -> Output {
             session.history.now()
         ));
     }
-    if let Err(message) = check_target(session.history.lab(), &spec) {
-        return usage(&message);
+    if let Err(sentence) = check_target(session.history.lab(), &spec) {
+        return usage(&sentence.to_string());
     }
     if spec.at.is_none() {
         spec.at = Some(session.history.now());
@@ -234,7 +235,7 @@ fn fault(session: &mut Session, text: &str) -> Output {
 ///
 /// # Errors
 /// A sentence with the machines that there are.
-pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
+pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), Sentence> {
     use crate::engine::command::FaultKind;
     match spec.kind {
         FaultKind::NodeCrash
@@ -292,13 +293,13 @@ pub fn check_target(lab: &Lab, spec: &FaultSpec) -> Result<(), String> {
             if known {
                 Ok(())
             } else {
-                Err(format!("there is no zone \"{}\"", spec.target))
+                Err(catalogue::NO_ZONE.with(&[("word", &spec.target)]))
             }
         }
     }
 }
 
-fn machine_exists(lab: &Lab, name: &str) -> Result<(), String> {
+fn machine_exists(lab: &Lab, name: &str) -> Result<(), Sentence> {
     if name.starts_with("of:") || lab.worlds.iter().any(|world| world.machine(name).is_some()) {
         return Ok(());
     }
@@ -312,10 +313,8 @@ fn machine_exists(lab: &Lab, name: &str) -> Result<(), String> {
         }
     }
     names.truncate(12);
-    Err(format!(
-        "there is no machine \"{name}\"; machines are: {}",
-        names.join(", ")
-    ))
+    let machines = catalogue::MACHINES_ARE.with(&[("names", &names.join(", "))]);
+    Err(catalogue::NO_MACHINE.with(&[("word", &name)]).advise(machines))
 }
 
 fn faults(session: &Session) -> Output {
@@ -366,11 +365,14 @@ fn everywhere(session: &mut Session, command: Command) -> Output {
     }
 }
 
+/// Words of a machine, as a refusal lists them.
+const MACHINE_WORDS: &str = "cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, network, vendor/resource, allocatable.RESOURCE, image.NAME, and for Swarm role, address, os, arch, engine-label.KEY, generic.KIND";
+
 /// Reads `cpu=4 memory=8Gi zone=a label.k=v taint=k=v:Effect name/resource=2`.
 ///
 /// # Errors
 /// A sentence naming the word.
-pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
+pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, Sentence> {
     let mut spec = MachineSpec {
         name: name.into(),
         milli_cpu: 4_000,
@@ -386,13 +388,14 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
             ..NodeSetup::default()
         },
     };
-    let quantity =
-        |text: &str| Quantity::parse(text).map_err(|error| format!("\"{text}\": {error}"));
+    let quantity = |text: &str| {
+        Quantity::parse(text)
+            .map_err(|error| catalogue::AMOUNT.with(&[("word", &text), ("why", &error)]))
+    };
     for word in words {
+        let wrong = |form: Form| form.with(&[("word", word)]);
         let Some((key, value)) = word.split_once('=') else {
-            return Err(format!(
-                "\"{word}\": a machine's words are KEY=VALUE, e.g. cpu=4 memory=8Gi label.zone=a"
-            ));
+            return Err(wrong(catalogue::MACHINE_WORDS));
         };
         match key {
             "cpu" => spec.milli_cpu = quantity(value)?.milli_value(),
@@ -410,14 +413,14 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
                 spec.profile.cgroups = match value {
                     "v1" | "1" => Version::V1,
                     "v2" | "2" => Version::V2,
-                    _ => return Err(format!("\"{word}\": control groups are v1 or v2")),
+                    _ => return Err(wrong(catalogue::MACHINE_CGROUP)),
                 }
             }
             "cgroup-driver" => {
                 spec.profile.driver = Some(match value {
                     "systemd" => Driver::Systemd,
                     "cgroupfs" => Driver::Cgroupfs,
-                    _ => return Err(format!("\"{word}\": drivers are systemd and cgroupfs")),
+                    _ => return Err(wrong(catalogue::MACHINE_DRIVER)),
                 })
             }
             "runtime" => match value {
@@ -425,18 +428,14 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
                 "crio" | "cri-o" => spec.profile.engine = Engine::Crio,
                 _ => {
                     let Some(runtime) = spec.profile.runtime(value) else {
-                        return Err(format!(
-                            "\"{word}\": runtimes are containerd and crio, and as what they run by default runc, crun, runsc (gvisor) and kata"
-                        ));
+                        return Err(wrong(catalogue::MACHINE_RUNTIME));
                     };
                     spec.profile.default_runtime = Some(runtime.name);
                 }
             },
             "network" => {
                 let Some(kind) = NetworkKind::parse(value) else {
-                    return Err(format!(
-                        "\"{word}\": networks are bridge, overlay and routed"
-                    ));
+                    return Err(wrong(catalogue::MACHINE_NETWORK));
                 };
                 spec.profile.network = Some(kind);
             }
@@ -449,11 +448,7 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
             "role" if value == "worker" => spec.setup.manager = false,
             // Only Kubernetes and Swarm have machines that carry the control plane.
             "role" if value == "control-plane" => spec.setup.control = true,
-            "role" => {
-                return Err(format!(
-                    "role \"{value}\": known are worker, manager and control-plane"
-                ));
-            }
+            "role" => return Err(catalogue::MACHINE_ROLE.with(&[("word", &value)])),
             "address" => spec.setup.address = Some(value.into()),
             "os" => spec.setup.os = Some(value.into()),
             "arch" => spec.setup.architecture = Some(value.into()),
@@ -485,15 +480,15 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, String> {
                     spec.extended.push((key.into(), quantity(value)?.value()))
                 }
                 None => {
-                    return Err(format!(
-                        "unknown word \"{key}\"; known: cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, network, vendor/resource, allocatable.RESOURCE, image.NAME, and for Swarm role, address, os, arch, engine-label.KEY, generic.KIND"
-                    ));
+                    return Err(catalogue::MACHINE_WORD_UNKNOWN
+                        .with(&[("word", &key)])
+                        .advise(catalogue::KNOWN.with(&[("names", &MACHINE_WORDS)])));
                 }
             },
         }
     }
     if spec.milli_cpu <= 0 || spec.memory_bytes <= 0 {
-        return Err("a machine needs some cpu and memory".to_owned());
+        return Err(catalogue::MACHINE_SIZE.plain());
     }
     Ok(spec)
 }

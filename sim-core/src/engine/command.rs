@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::quantity::Quantity;
+use crate::base::sentence::{Form, Sentence, catalogue};
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::cgroup::tree::GroupKey;
 use crate::substrate::order::ContainerId;
@@ -261,7 +262,7 @@ pub enum Strength {
 impl Strength {
     /// Takes in one of a kind's words; a bare one has no key. `false`: the kind knows no such word, or
     /// has it already.
-    fn read(&mut self, kind: FaultKind, key: &str, value: &str) -> Result<bool, String> {
+    fn read(&mut self, kind: FaultKind, key: &str, value: &str) -> Result<bool, Sentence> {
         let (mut latency, mut jitter, mut rate_bytes_per_s, mut delay) = (None, None, None, None);
         match *self {
             Self::Delay {
@@ -274,7 +275,7 @@ impl Strength {
             } => (rate_bytes_per_s, delay) = (rate, known),
             _ => {}
         }
-        let span = || SimDuration::parse(value);
+        let span = || span(value);
         *self = match (kind, key) {
             (FaultKind::CpuHog, "cores" | "workers" | "threads") => Self::Threads(bytes(value)?),
             (FaultKind::MemoryLeak | FaultKind::RegistrySlow, "rate") => Self::Rate(bytes(value)?),
@@ -401,71 +402,67 @@ impl FaultSpec {
     ///
     /// # Errors
     /// A sentence that says which word is wrong and what would be right.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, Sentence> {
         let mut words = text.split_whitespace().peekable();
         let Some(kind_word) = words.next() else {
-            return Err("a fault is 'KIND TARGET at T [for D]'".to_owned());
+            return Err(catalogue::FAULT_FORM.plain());
         };
         let Some((kind, _)) = FaultKind::ALL
             .into_iter()
             .find(|(_, name)| *name == kind_word)
         else {
             let names: Vec<&str> = FaultKind::ALL.iter().map(|(_, name)| *name).collect();
-            return Err(format!(
-                "unknown fault kind \"{kind_word}\"; known: {}",
-                names.join(", ")
-            ));
+            return Err(catalogue::FAULT_UNKNOWN
+                .with(&[("word", &kind_word)])
+                .advise(catalogue::KNOWN.with(&[("names", &names.join(", "))])));
         };
         let mut target = String::new();
         let mut at = None;
         let mut duration = None;
         let mut strength = Strength::Usual;
         while let Some(word) = words.next() {
+            let lacks = |form: Form| move || form.with(&[("word", &word)]);
             match word {
                 "at" => {
-                    let value = words.next().ok_or("'at' needs a time, e.g. 'at 60s'")?;
-                    at = Some(SimTime::ZERO + SimDuration::parse(value)?);
+                    let value = words.next().ok_or_else(lacks(catalogue::FAULT_AT))?;
+                    at = Some(SimTime::ZERO + span(value)?);
                 }
                 "for" => {
-                    let value = words
-                        .next()
-                        .ok_or("'for' needs a duration, e.g. 'for 30s'")?;
-                    duration = Some(SimDuration::parse(value)?);
+                    let value = words.next().ok_or_else(lacks(catalogue::FAULT_FOR))?;
+                    duration = Some(span(value)?);
                 }
                 _ if word.contains('=') && (!target.is_empty() || !kind.needs_target()) => {
                     let (key, value) = word.split_once('=').unwrap_or((word, ""));
                     if key.is_empty() || !strength.read(kind, key, value)? {
-                        return Err(format!("{kind_word} knows no \"{key}\""));
+                        let parts: [(&str, &dyn fmt::Display); 2] =
+                            [("kind", &kind_word), ("word", &key)];
+                        return Err(catalogue::FAULT_KEY.with(&parts));
                     }
                 }
                 _ if target.is_empty() => target = word.to_owned(),
                 "|" => {
                     target.push('|');
-                    target.push_str(words.next().ok_or("'|' needs machines on both sides")?);
+                    target.push_str(words.next().ok_or_else(lacks(catalogue::FAULT_SIDES))?);
                 }
                 _ if strength.read(kind, "", word)? => {}
                 _ => {
-                    return Err(format!(
-                        "unexpected \"{word}\" in fault \"{text}\"; a fault is 'KIND TARGET at T [for D]'"
-                    ));
+                    return Err(catalogue::FAULT_UNEXPECTED
+                        .with(&[("word", &word), ("fault", &text)])
+                        .advise(catalogue::FAULT_FORM.plain()));
                 }
             }
         }
         if kind.needs_target() && target.is_empty() {
-            return Err(format!("{kind_word} needs a target"));
+            return Err(catalogue::FAULT_TARGET.with(&[("word", &kind_word)]));
         }
         if kind == FaultKind::ControllerRestart
             && !target.is_empty()
             && crate::kube::control_plane::Part::parse(&target).is_none()
         {
-            return Err(format!(
-                "controller-restart: \"{target}\" is neither kube-controller-manager nor kube-scheduler"
-            ));
+            return Err(catalogue::FAULT_CONTROLLER.with(&[("word", &target)]));
         }
         if kind == FaultKind::Partition && !target.contains('|') {
-            return Err(
-                "partition needs two groups of machines: 'A|B', names joined by commas".to_owned(),
-            );
+            return Err(catalogue::FAULT_GROUPS.plain().about(&target));
         }
         Ok(Self {
             kind,
@@ -477,32 +474,40 @@ impl FaultSpec {
     }
 }
 
-fn bytes(text: &str) -> Result<u64, String> {
-    let value = Quantity::parse(text).map_err(|error| format!("\"{text}\": {error}"))?;
-    u64::try_from(value.value()).map_err(|_| format!("\"{text}\" is negative"))
+/// A span as Go writes it.
+fn span(text: &str) -> Result<SimDuration, Sentence> {
+    SimDuration::parse(text).map_err(|error| Sentence::quoted(error).about(text))
+}
+
+fn bytes(text: &str) -> Result<u64, Sentence> {
+    let value = Quantity::parse(text)
+        .map_err(|error| catalogue::AMOUNT.with(&[("word", &text), ("why", &error)]))?;
+    u64::try_from(value.value()).map_err(|_| catalogue::NEGATIVE.with(&[("word", &text)]))
 }
 
 /// Most that a clock is turned by: a year.
 const SKEW_MAX: SimDuration = SimDuration::from_secs(365 * 86_400);
 
 /// What a clock is turned by, in microseconds.
-fn offset(text: &str) -> Result<i64, String> {
-    let (sign, span) = match text.strip_prefix(['-', '−']) {
-        Some(span) => (-1, span),
+fn offset(text: &str) -> Result<i64, Sentence> {
+    let (sign, by) = match text.strip_prefix(['-', '−']) {
+        Some(by) => (-1, by),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
-    let span = SimDuration::parse(span)?;
-    if span > SKEW_MAX {
-        return Err(format!(
-            "\"{text}\" is more than a clock is turned by here: a year"
-        ));
+    let by = span(by)?;
+    if by > SKEW_MAX {
+        return Err(catalogue::SKEW_LONG.with(&[("word", &text)]));
     }
-    Ok(sign * span.as_micros().cast_signed())
+    Ok(sign * by.as_micros().cast_signed())
 }
 
 /// A share in percent, as millionths.
-fn share(text: &str) -> Result<u32, String> {
-    let wrong = || format!("\"{text}\" is no share; write e.g. 10% or 0.5%");
+fn share(text: &str) -> Result<u32, Sentence> {
+    let wrong = || {
+        catalogue::NO_SHARE
+            .with(&[("word", &text)])
+            .advise(catalogue::WRITE_SHARE.plain())
+    };
     let number = text.strip_suffix('%').unwrap_or(text);
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
     let whole: u32 = whole.parse().map_err(|_| wrong())?;

@@ -8,7 +8,7 @@ use crate::manifest::value::Value;
 use super::command::Orchestrator;
 use super::fault::FaultState;
 use super::observe;
-use super::why;
+use super::why::{self, Mechanism};
 use super::world::World;
 
 /// One service or workload of a run.
@@ -45,8 +45,8 @@ pub struct FaultReport {
     pub detected: Option<SimTime>,
     /// Since when every service serves as before.
     pub recovered: Option<SimTime>,
-    /// One sentence from the causal chain.
-    pub mechanism: Option<String>,
+    /// What came of it, from the causal chain.
+    pub mechanism: Option<Mechanism>,
 }
 
 /// A run of one orchestrator.
@@ -60,8 +60,8 @@ pub struct RunReport {
     pub events: u64,
     /// The last time the run became converged, if it is.
     pub converged: Option<SimTime>,
-    /// One sentence naming what was responsible.
-    pub mechanism: String,
+    /// What was responsible.
+    pub mechanism: Mechanism,
     /// Faults in the order of injection.
     pub faults: Vec<FaultReport>,
     /// Services in the plane's order.
@@ -169,8 +169,8 @@ impl RunReport {
                     "mechanism",
                     fault
                         .mechanism
-                        .as_deref()
-                        .map_or(Value::Null, Value::string),
+                        .as_ref()
+                        .map_or(Value::Null, |said| Value::string(&said.to_string())),
                 ),
             ])
         });
@@ -201,7 +201,7 @@ impl RunReport {
                 Value::Int(i64::try_from(self.events).unwrap_or(i64::MAX)),
             ),
             ("converged_at_s", seconds(self.converged)),
-            ("mechanism", Value::string(&self.mechanism)),
+            ("mechanism", Value::string(&self.mechanism.to_string())),
             ("faults", Value::list(faults.collect())),
             ("services", Value::list(services.collect())),
         ])

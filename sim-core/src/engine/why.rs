@@ -1,5 +1,8 @@
 //! Explanations, made from recorded causes only: change a timer and the explanation changes.
 
+use std::fmt;
+
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::SimDuration;
 use crate::des::queue::Seq;
 
@@ -44,22 +47,52 @@ pub fn why_text(world: &World, chain: &[Entry]) -> String {
     text
 }
 
-/// One sentence that names what brought service back after a fault, or why nothing did.
-pub fn mechanism(world: &World, outcome: &Outcome) -> String {
+/// What came of a fault, and what it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mechanism {
+    /// What came of it.
+    pub outcome: Sentence,
+    /// Who did what on the way, in order; empty: nothing to tell.
+    pub steps: Vec<Sentence>,
+}
+
+impl Mechanism {
+    const fn of(outcome: Sentence) -> Self {
+        Self {
+            outcome,
+            steps: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Mechanism {
+    /// One sentence in English: the steps, then the outcome.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, step) in self.steps.iter().enumerate() {
+            formatter.write_str(if place == 0 { "" } else { "; then " })?;
+            write!(formatter, "{step}")?;
+        }
+        formatter.write_str(if self.steps.is_empty() { "" } else { ": " })?;
+        write!(formatter, "{}", self.outcome)
+    }
+}
+
+/// Names what brought service back after a fault, or why nothing did.
+pub fn mechanism(world: &World, outcome: &Outcome) -> Mechanism {
     match world.observer.recovered(outcome, world.now) {
         Some((at, seq)) => recovered(world, outcome, seq, at.since(outcome.began)),
         None => match world.observer.served_since(outcome) {
-            Some(at) if at > outcome.began => format!(
-                "served as before since {at}, which counts when it has lasted {RECOVERED_FOR}"
+            Some(at) if at > outcome.began => Mechanism::of(
+                catalogue::SERVED_SINCE.with(&[("at", &at), ("long", &RECOVERED_FOR)]),
             ),
-            _ => unrecovered(world, outcome),
+            _ => Mechanism::of(unrecovered(world, outcome)),
         },
     }
 }
 
-fn recovered(world: &World, outcome: &Outcome, seq: Seq, took: SimDuration) -> String {
+fn recovered(world: &World, outcome: &Outcome, seq: Seq, took: SimDuration) -> Mechanism {
     if took.as_micros() == 0 {
-        return "service was never below what it was before the fault".to_owned();
+        return Mechanism::of(catalogue::NEVER_BELOW.plain());
     }
     let chain: Vec<Entry> = world
         .trace
@@ -67,17 +100,12 @@ fn recovered(world: &World, outcome: &Outcome, seq: Seq, took: SimDuration) -> S
         .into_iter()
         .filter(|entry| entry.at >= outcome.began)
         .collect();
-    let mut parts: Vec<String> = Vec::new();
+    let mut steps: Vec<Sentence> = Vec::new();
     for entry in &chain {
         if let Some(rule) = entry.notice.rule {
-            parts.push(format!(
-                "{} {} {} after {} {}",
-                entry.notice.source,
-                verb(entry.notice.verb),
-                subject_text(&entry.notice, &world.symbols),
-                rule.key,
-                rule.value
-            ));
+            let subject = subject_text(&entry.notice, &world.symbols);
+            let rule = format!("{} {}", rule.key, rule.value);
+            steps.push(step(entry, &subject, Some(&rule)));
         }
     }
     let last = chain
@@ -88,28 +116,29 @@ fn recovered(world: &World, outcome: &Outcome, seq: Seq, took: SimDuration) -> S
         && last.notice.rule.is_none()
     {
         let detail = detail_text(&last.notice, &world.symbols);
-        let mut part = format!(
-            "{} {} {}",
-            last.notice.source,
-            verb(last.notice.verb),
-            subject_text(&last.notice, &world.symbols)
-        );
+        let mut subject = subject_text(&last.notice, &world.symbols);
         if !detail.is_empty() && detail.len() < 40 {
-            part.push(' ');
-            part.push_str(&detail);
+            subject.push(' ');
+            subject.push_str(&detail);
         }
-        parts.push(part);
+        steps.push(step(last, &subject, None));
     }
-    if parts.is_empty() {
-        return format!("served as before {took} after the fault");
+    Mechanism {
+        outcome: catalogue::SERVED.with(&[("took", &took)]),
+        steps,
     }
-    format!(
-        "{}: served as before {took} after the fault",
-        parts.join("; then ")
-    )
 }
 
-fn unrecovered(world: &World, outcome: &Outcome) -> String {
+fn step(entry: &Entry, subject: &str, rule: Option<&str>) -> Sentence {
+    let source: (&str, &dyn fmt::Display) = ("source", &entry.notice.source);
+    let done = match rule {
+        Some(rule) => catalogue::STEP_AFTER.with(&[source, ("subject", &subject), ("rule", &rule)]),
+        None => catalogue::STEP.with(&[source, ("subject", &subject)]),
+    };
+    done.and("verb", verb(entry.notice.verb))
+}
+
+fn unrecovered(world: &World, outcome: &Outcome) -> Sentence {
     let (up, all) = world.machines_up();
     let followed: Vec<&Entry> = world
         .trace
@@ -131,26 +160,21 @@ fn unrecovered(world: &World, outcome: &Outcome) -> String {
             .is_some_and(|root| root.seq == outcome.began_seq)
     });
     match reaction {
-        None if world.pending() > 0 => format!(
-            "nothing has reacted to the fault by {} ({up} of {all} machines up)",
-            world.now
-        ),
-        None => format!(
-            "nothing reacted to the fault ({up} of {all} machines up); nothing is scheduled that could"
-        ),
-        Some(entry) => format!(
-            "not served as before by {}; the last reaction was {} {} {} at {}",
-            world.now,
-            entry.notice.source,
-            verb(entry.notice.verb),
-            subject_text(&entry.notice, &world.symbols),
-            entry.at
-        ),
+        None if world.pending() > 0 => {
+            catalogue::NOT_REACTED_YET.with(&[("now", &world.now), ("up", &up), ("all", &all)])
+        }
+        None => catalogue::NOT_REACTED.with(&[("up", &up), ("all", &all)]),
+        Some(entry) => {
+            let subject = subject_text(&entry.notice, &world.symbols);
+            catalogue::NOT_SERVED
+                .with(&[("now", &world.now), ("at", &entry.at)])
+                .and("step", step(entry, &subject, None))
+        }
     }
 }
 
 /// The sentence for a whole run: of its first fault that applied, or of its convergence.
-pub fn run_mechanism(world: &World) -> String {
+pub fn run_mechanism(world: &World) -> Mechanism {
     if let Some(outcome) = world.observer.outcomes.first() {
         return mechanism(world, outcome);
     }
@@ -160,31 +184,34 @@ pub fn run_mechanism(world: &World) -> String {
         .iter()
         .any(|fault| fault.state == FaultState::NotApplicable)
     {
-        return "the fault has no target in this world".to_owned();
+        return Mechanism::of(catalogue::NO_TARGET.plain());
     }
-    match world.observer.converged_at {
-        Some(at) => format!("converged at {at} without faults"),
-        None if world.unmet() == 0 => format!("nothing was asked for by {}", world.now),
-        None => format!("not converged at {}: {} unmet", world.now, world.unmet()),
-    }
+    let now = world.now;
+    Mechanism::of(match world.observer.converged_at {
+        Some(at) => catalogue::CONVERGED.with(&[("at", &at)]),
+        None if world.unmet() == 0 => catalogue::NOTHING_ASKED.with(&[("now", &now)]),
+        None => catalogue::NOT_CONVERGED.with(&[("now", &now), ("unmet", &world.unmet())]),
+    })
 }
 
 /// A verb as it reads in a sentence.
-fn verb(verb: &'static str) -> &'static str {
-    match verb {
-        "bind" => "bound",
-        "evict" => "evicted",
-        "create" => "created",
-        "start" | "started" => "started",
-        "down" => "marked down",
-        "not-ready" => "marked NotReady",
-        "taint" => "tainted",
-        "assign" => "assigned",
-        "restart" => "restarted",
-        "running" => "ran",
-        "program" => "programmed",
-        "update" => "updated",
-        "delete" => "deleted",
-        other => other,
-    }
+fn verb(verb: &'static str) -> Sentence {
+    let form = match verb {
+        "bind" => catalogue::VERB_BIND,
+        "evict" => catalogue::VERB_EVICT,
+        "create" => catalogue::VERB_CREATE,
+        "start" | "started" => catalogue::VERB_START,
+        "down" => catalogue::VERB_DOWN,
+        "not-ready" => catalogue::VERB_NOT_READY,
+        "taint" => catalogue::VERB_TAINT,
+        "assign" => catalogue::VERB_ASSIGN,
+        "restart" => catalogue::VERB_RESTART,
+        "running" => catalogue::VERB_RUN,
+        "program" => catalogue::VERB_PROGRAM,
+        "update" => catalogue::VERB_UPDATE,
+        "delete" => catalogue::VERB_DELETE,
+        // As the trace has it.
+        other => return Sentence::quoted(other),
+    };
+    form.plain()
 }

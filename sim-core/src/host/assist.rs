@@ -14,7 +14,7 @@
 use crate::base::arrange::Arrange;
 use crate::console::open::NotModelled;
 use crate::manifest::schema::table::{self, Field, Shape, Table, Type};
-use crate::protocol::{Answer, File, Word};
+use crate::protocol::{Answer, File, Said, Word};
 
 /// Words that are offered at most.
 const WORDS_MAX: usize = 200;
@@ -71,32 +71,34 @@ pub fn hover(file: &File, offset: u32, not_modelled: &[NotModelled]) -> Answer {
         return Answer::Nothing;
     };
     let (structure, field) = field;
-    let mut words = format!("{key}: {}", shape_word(place.table, &field.shape));
-    if field.is_required {
-        words.push_str(", required");
-    }
-    words.push_str(&format!("\nfield of {}", structure.go_name()));
+    let form = if field.is_required {
+        "field-required"
+    } else {
+        "field"
+    };
+    let shape = ("shape", shape_said(place.table, &field.shape));
+    let structure = ("structure", structure.go_name().into());
+    let mut lines = vec![
+        Said::own(form, [("name", key.into()), shape]),
+        Said::own("field-of", [structure]),
+    ];
     if let Shape::Type(id) = inner(&field.shape) {
-        let names: Vec<&str> = place
-            .table
-            .get(*id)
-            .fields
-            .iter()
-            .map(|field| &*field.name)
-            .collect();
-        words.push_str(&format!("\nfields: {}", names.join(", ")));
+        let fields = place.table.get(*id).fields.iter();
+        let names: Vec<&str> = fields.map(|field| &*field.name).collect();
+        let names = Said::Plain(names.join(", "));
+        lines.push(Said::own("fields", [("names", names)]));
     }
     let number = text[..from].matches('\n').count() + 1;
     if not_modelled
         .iter()
         .any(|one| *one.file == *file.name && one.line as usize == number)
     {
-        words.push_str("\naccepted and kept, but not modelled");
+        lines.push(Said::own("kept", []));
     }
     Answer::Meaning {
         from: utf16_of(text, from),
         to: utf16_of(text, to),
-        text: words,
+        lines,
     }
 }
 
@@ -302,9 +304,13 @@ fn fields(place: &Place) -> Vec<Word> {
     let mut words = Vec::new();
     if place.path.is_empty() && place.root.is_none() && place.is_kubernetes {
         for name in ["apiVersion", "kind", "metadata", "spec"] {
-            words.push(word(name, "", format!("{name}: ")));
+            words.push(word(name, Said::default(), format!("{name}: ")));
         }
-        words.push(word("services", "Compose", "services:\n  ".to_owned()));
+        words.push(word(
+            "services",
+            "Compose".into(),
+            "services:\n  ".to_owned(),
+        ));
     }
     let mut fields: Vec<&Field> = place
         .structures()
@@ -328,17 +334,17 @@ fn fields(place: &Place) -> Vec<Word> {
         } else {
             format!("{}: ", field.name)
         };
-        let mut detail = shape_word(place.table, &field.shape);
+        let mut detail = shape_said(place.table, &field.shape);
         if field.is_required {
-            detail.push_str(", required");
+            detail = Said::own("shape-required", [("shape", detail)]);
         }
-        words.push(word(&field.name, &detail, text));
+        words.push(word(&field.name, detail, text));
     }
     words
 }
 
 fn values(place: &Place, key: &str) -> Vec<Word> {
-    let plain = |text: &str, detail: &str| word(text, detail, text.to_owned());
+    let plain = |text: &str, detail: &str| word(text, detail.into(), text.to_owned());
     if place.is_kubernetes && place.path.len() == 1 {
         let wanted = |name: &str| {
             place
@@ -383,11 +389,10 @@ fn offer(shape: &Shape, words: &mut Vec<Word>) {
         Shape::Enum(values) => words.extend(
             values
                 .iter()
-                .map(|value| word(value, "", value.to_string())),
+                .map(|value| word(value, Said::default(), value.to_string())),
         ),
-        Shape::Bool => {
-            words.extend(["true", "false"].map(|value| word(value, "", value.to_owned())))
-        }
+        Shape::Bool => words
+            .extend(["true", "false"].map(|value| word(value, Said::default(), value.to_owned()))),
         Shape::OneOf(shapes) | Shape::Plain(shapes) => {
             shapes.iter().for_each(|shape| offer(shape, words))
         }
@@ -395,10 +400,10 @@ fn offer(shape: &Shape, words: &mut Vec<Word>) {
     }
 }
 
-fn word(label: &str, detail: &str, text: String) -> Word {
+fn word(label: &str, detail: Said, text: String) -> Word {
     Word {
         label: label.to_owned(),
-        detail: detail.to_owned(),
+        detail,
         text,
     }
 }
@@ -411,32 +416,38 @@ fn inner(shape: &Shape) -> &Shape {
     }
 }
 
-fn shape_word(table: &Table, shape: &Shape) -> String {
+/// A shape in words.
+fn shape_said(table: &Table, shape: &Shape) -> Said {
+    let own = |key| Said::own(key, []);
     match shape {
-        Shape::Any => "anything".to_owned(),
-        Shape::Null => "null".to_owned(),
-        Shape::String => "string".to_owned(),
-        Shape::Enum(values) => values.join(" | "),
-        Shape::Duration => "duration".to_owned(),
-        Shape::Time => "time".to_owned(),
-        Shape::Bytes => "base64".to_owned(),
-        Shape::Bool => "boolean".to_owned(),
-        Shape::Int32 | Shape::Int64 => "integer".to_owned(),
-        Shape::Number => "number".to_owned(),
-        Shape::Quantity => "quantity".to_owned(),
-        Shape::IntOrString => "integer or string".to_owned(),
-        Shape::Object => "object".to_owned(),
-        Shape::List(items) => format!("list of {}", shape_word(table, items)),
-        Shape::Map { values, .. } => format!("map of {}", shape_word(table, values)),
-        Shape::Type(id) => table.get(*id).go_name().to_owned(),
+        Shape::Any => own("shape-any"),
+        Shape::Null => "null".into(),
+        Shape::String => own("shape-string"),
+        Shape::Enum(values) => Said::Plain(values.join(" | ")),
+        Shape::Duration => own("shape-duration"),
+        Shape::Time => own("shape-time"),
+        Shape::Bytes => "base64".into(),
+        Shape::Bool => own("shape-boolean"),
+        Shape::Int32 | Shape::Int64 => own("shape-integer"),
+        Shape::Number => own("shape-number"),
+        Shape::Quantity => own("shape-quantity"),
+        Shape::IntOrString => either(own("shape-integer"), own("shape-string")),
+        Shape::Object => own("shape-object"),
+        Shape::List(items) => Said::own("shape-list", [("items", shape_said(table, items))]),
+        Shape::Map { values, .. } => {
+            Said::own("shape-map", [("values", shape_said(table, values))])
+        }
+        Shape::Type(id) => table.get(*id).go_name().into(),
         Shape::Plain(shapes) | Shape::OneOf(shapes) => {
-            let words: Vec<String> = shapes
-                .iter()
-                .map(|shape| shape_word(table, shape))
-                .collect();
-            words.join(" or ")
+            let mut all = shapes.iter().map(|shape| shape_said(table, shape));
+            let first = all.next().unwrap_or_default();
+            all.fold(first, either)
         }
     }
+}
+
+fn either(one: Said, other: Said) -> Said {
+    Said::own("shape-or", [("one", one), ("other", other)])
 }
 
 /// The byte of an offset in UTF-16 units; past the end it is the end.
@@ -506,12 +517,16 @@ mod tests {
             name: "a.yaml".to_owned(),
             text,
         };
-        let Answer::Meaning { text, .. } = hover(&file, at, &[]) else {
+        let Answer::Meaning { lines, .. } = hover(&file, at, &[]) else {
             panic!("nothing")
         };
-        assert!(
-            text.starts_with("replicas: integer\nfield of DeploymentSpec"),
-            "{text}"
+        let shape = ("shape", Said::own("shape-integer", []));
+        assert_eq!(
+            lines,
+            [
+                Said::own("field", [("name", "replicas".into()), shape]),
+                Said::own("field-of", [("structure", "DeploymentSpec".into())]),
+            ]
         );
     }
 

@@ -2,10 +2,11 @@
 
 use crate::base::limits::{MAX_DOCUMENT_BYTES, MAX_INPUT_FILES};
 use crate::base::rng::Seed;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::console::open::{Experiment, Opened, open};
 use crate::console::sim;
 use crate::engine::command::FaultSpec;
-use crate::protocol::{Diagnostic, FAULTS, Project, TextEdit, is_fault};
+use crate::protocol::{Diagnostic, FAULTS, Project, Said, TextEdit, is_fault};
 
 /// Most worker machines of a page's experiment: what an upstream cluster is tested with.
 const NODES_MAX: u32 = 5_000;
@@ -14,27 +15,23 @@ const NODES_MAX: u32 = 5_000;
 ///
 /// # Errors
 /// A sentence about a fault's text or a limit.
-pub fn experiment(project: &Project) -> Result<Experiment, String> {
-    if project.files.len() > MAX_INPUT_FILES {
-        return Err(format!(
-            "{} files are more than the {MAX_INPUT_FILES} that are read at once",
-            project.files.len()
-        ));
+pub fn experiment(project: &Project) -> Result<Experiment, Sentence> {
+    let (files, nodes) = (project.files.len(), project.nodes);
+    if files > MAX_INPUT_FILES {
+        return Err(catalogue::FILES_MOST.with(&[("files", &files), ("most", &MAX_INPUT_FILES)]));
     }
-    if project.nodes > NODES_MAX {
-        return Err(format!(
-            "{} machines are more than the {NODES_MAX} that the page shows",
-            project.nodes
-        ));
+    if nodes > NODES_MAX {
+        return Err(
+            catalogue::MACHINES_SHOWN_MOST.with(&[("machines", &nodes), ("most", &NODES_MAX)])
+        );
     }
     let mut experiment = Experiment::new(Seed(project.seed));
     experiment.nodes = project.nodes;
     for file in &project.files {
         if file.text.len() > MAX_DOCUMENT_BYTES {
-            return Err(format!(
-                "{}: more than {MAX_DOCUMENT_BYTES} bytes",
-                file.name
-            ));
+            return Err(
+                catalogue::FILE_LONG.with(&[("file", &file.name), ("most", &MAX_DOCUMENT_BYTES)])
+            );
         }
         // A tab without text is a file yet to be written.
         if !file.text.trim().is_empty() {
@@ -44,9 +41,12 @@ pub fn experiment(project: &Project) -> Result<Experiment, String> {
         }
     }
     for fault in project.faults.iter().filter(|line| is_fault(line)) {
-        experiment.faults.push(
-            FaultSpec::parse(fault).map_err(|message| format!("fault \"{fault}\": {message}"))?,
-        );
+        let spec = FaultSpec::parse(fault).map_err(|what| {
+            catalogue::FAULT_SAYS
+                .with(&[("fault", fault)])
+                .and("what", what)
+        });
+        experiment.faults.push(spec?);
     }
     Ok(experiment)
 }
@@ -65,8 +65,14 @@ pub fn diagnostics(opened: &Opened) -> Vec<Diagnostic> {
                 column: at.column,
                 severity: found.severity.word().to_owned(),
                 code: found.code.0.to_owned(),
-                message: found.message.clone(),
-                help: found.help.clone(),
+                message: match &found.said {
+                    Some(sentence) => Said::from(&**sentence),
+                    None => found.message.as_str().into(),
+                },
+                help: match &found.said {
+                    Some(sentence) => sentence.advice().map(Said::from),
+                    None => found.help.as_deref().map(Said::from),
+                },
                 fix: found.fix.as_ref().map(|fix| TextEdit {
                     from: source.utf16(fix.span.start),
                     to: source.utf16(fix.span.end),
@@ -79,7 +85,7 @@ pub fn diagnostics(opened: &Opened) -> Vec<Diagnostic> {
 
 /// What is wrong with a project that could not be opened: the fault that cannot be carried out, with
 /// its line and column in the list, or what the sentence says.
-pub fn refused(project: &Project, message: String) -> Vec<Diagnostic> {
+pub fn refused(project: &Project, sentence: &Sentence) -> Vec<Diagnostic> {
     let mut without = project.clone();
     without.faults.clear();
     // Machines that faults may aim at are known only if the rest can be built.
@@ -103,7 +109,7 @@ pub fn refused(project: &Project, message: String) -> Vec<Diagnostic> {
         }
     }
     if found.is_empty() {
-        found.push(of_project(message));
+        found.push(of_project(sentence));
     }
     found
 }
@@ -112,31 +118,32 @@ fn units(text: &str) -> u32 {
     u32::try_from(text.encode_utf16().count()).unwrap_or(u32::MAX)
 }
 
-/// The sentence's first quoted word is what it is about. The line begins at `begin` of the script.
-fn of_fault(place: usize, begin: u32, text: &str, sentence: &str) -> Diagnostic {
-    let (message, help) = match sentence.split_once("; ") {
-        Some((message, help)) => (message, Some(help.to_owned())),
-        None => (sentence, None),
-    };
-    let named = message.split('"').nth(1).unwrap_or(text);
-    let (start, named) = match text.find(named) {
-        Some(start) => (start, named),
+/// The line begins at `begin` of the script.
+fn of_fault(place: usize, begin: u32, text: &str, sentence: &Sentence) -> Diagnostic {
+    let about = sentence.word().unwrap_or(text);
+    // A word as a whole, else a part of one.
+    let mut words = text.split_whitespace();
+    let whole = words.find(|word| *word == about).map(|word| {
+        // The word is a part of the line.
+        (word.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize)
+    });
+    let (start, about) = match whole.or_else(|| text.find(about)) {
+        Some(start) => (start, about),
         None => (0, text),
     };
     let from = begin + units(&text[..start]);
     Diagnostic {
         file: FAULTS.to_owned(),
         from,
-        to: from + units(named),
+        to: from + units(about),
         line: u32::try_from(place).unwrap_or(u32::MAX - 1) + 1,
         column: u32::try_from(text[..start].chars().count()).unwrap_or(u32::MAX - 1) + 1,
-        help,
-        ..of_project(message.to_owned())
+        ..of_project(sentence)
     }
 }
 
 /// A finding that is no file's.
-pub fn of_project(message: String) -> Diagnostic {
+fn of_project(sentence: &Sentence) -> Diagnostic {
     Diagnostic {
         file: String::new(),
         from: 0,
@@ -145,8 +152,8 @@ pub fn of_project(message: String) -> Diagnostic {
         column: 0,
         severity: "error".to_owned(),
         code: String::new(),
-        message,
-        help: None,
+        message: Said::from(sentence),
+        help: sentence.advice().map(Said::from),
         fix: None,
     }
 }

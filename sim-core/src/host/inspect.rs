@@ -6,7 +6,7 @@
 use crate::base::arrange::Arrange;
 use crate::console::Session;
 use crate::engine::command::FaultKind;
-use crate::protocol::{Answer, Sheet, Word};
+use crate::protocol::{Answer, Said, Sheet, Word};
 
 use super::view;
 
@@ -168,16 +168,16 @@ pub fn words(session: &Session, line: &str) -> Answer {
     let mut found: Vec<Word> = fixed
         .into_iter()
         .filter(|word| word.starts_with(typed))
-        .map(|word| plain(word, ""))
+        .map(|word| plain(word, Said::default()))
         .collect();
     if given.len() >= 2 {
-        for (name, detail) in names(session) {
+        for (name, kind) in names(session) {
             if name.starts_with(typed) && !found.iter().any(|word| word.label == name) {
-                found.push(plain(&name, detail));
+                found.push(plain(&name, Said::own(kind, [])));
             }
         }
         for name in session.files.keys().filter(|name| name.starts_with(typed)) {
-            found.push(plain(name, "file"));
+            found.push(plain(name, Said::own("is-file", [])));
         }
     }
     found.truncate(WORDS_MAX);
@@ -191,15 +191,15 @@ pub fn words(session: &Session, line: &str) -> Answer {
     }
 }
 
-fn plain(word: &str, detail: &str) -> Word {
+fn plain(word: &str, detail: Said) -> Word {
     Word {
         label: word.to_owned(),
-        detail: detail.to_owned(),
+        detail,
         text: word.to_owned(),
     }
 }
 
-/// Names of workloads, units and machines of all worlds.
+/// Names of workloads, units and machines of all worlds, each with the key of what it is.
 fn names(session: &Session) -> Vec<(String, &'static str)> {
     let mut names = Vec::new();
     for world in &session.history.lab().worlds {
@@ -207,12 +207,15 @@ fn names(session: &Session) -> Vec<(String, &'static str)> {
             world
                 .workloads()
                 .iter()
-                .map(|workload| (workload.name.to_string(), "workload")),
+                .map(|workload| (workload.name.to_string(), "is-workload")),
         );
         let machines = world.substrate.machines();
-        names.extend(machines.map(|(_, row)| (world.symbols.text(row.name).to_owned(), "machine")));
+        names.extend(machines.map(|(_, row)| {
+            let name = world.symbols.text(row.name);
+            (name.to_owned(), "is-machine")
+        }));
         let units = view::units(world).into_iter();
-        names.extend(units.map(|unit| (unit.name, "unit")));
+        names.extend(units.map(|unit| (unit.name, "is-unit")));
     }
     names.arrange();
     names.dedup();

@@ -9,7 +9,7 @@ use crate::protocol::{Act, Answer, Deed, FAULTS, Project, Query, Recording, Repl
 
 use crate::console::cluster;
 
-use super::{EngineHost, assist, causes, inspect, loops, picture, script_words, view};
+use super::{EngineHost, assist, causes, inspect, loops, picture, refused, script_words, view};
 
 /// Most acts of a recording: a person does them one by one.
 const ACTS_MAX: usize = 2_000;
@@ -260,7 +260,7 @@ impl EngineHost {
             Deed::Edit(file) => vec![self.edit(0, file)],
             Deed::Inject(text) => match self.inject(&text) {
                 Ok(()) => Vec::new(),
-                Err(message) => vec![Reply::Refused(message)],
+                Err(sentence) => vec![refused(&sentence)],
             },
             Deed::Heal(number) => {
                 self.heal(number);

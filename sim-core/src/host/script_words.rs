@@ -3,7 +3,7 @@
 
 use crate::console::{Session, cluster};
 use crate::engine::command::FaultKind;
-use crate::protocol::{Answer, FAULTS, File, Word};
+use crate::protocol::{Answer, FAULTS, File, Said, Word};
 
 use super::assist::{byte_of, utf16_of};
 use super::view;
@@ -65,12 +65,18 @@ pub fn hover(session: &Session, file: &File, offset: u32) -> Answer {
         .find(is_end)
         .map_or(text.len(), |found| at + found);
     let word = &text[from..to];
-    let meaning = if file.name == FAULTS {
+    let lines = if file.name == FAULTS {
         let kind = FaultKind::ALL.into_iter().find(|(_, name)| *name == word);
-        kind.map(|(kind, name)| format!("{name}: {}", meaning(kind)))
+        kind.map(|(_, name)| {
+            let meaning = ("meaning", does(name));
+            vec![Said::own("word-means", [("word", name.into()), meaning])]
+        })
     } else {
-        let line = cluster::WORDS.iter().find(|(name, _)| *name == word);
-        let line = line.map(|(name, detail)| format!("{name} {detail}"));
+        let line = cluster::WORDS.into_iter().find(|name| *name == word);
+        let line = line.map(|name| {
+            let meaning = ("meaning", line_is(name));
+            vec![Said::own("line-means", [("word", name.into()), meaning])]
+        });
         line.or_else(|| {
             let worlds = session.history.lab().worlds.iter();
             let mut known = worlds.flat_map(|world| {
@@ -78,34 +84,53 @@ pub fn hover(session: &Session, file: &File, offset: u32) -> Answer {
                 settings.map(|(key, value)| (key, value, world.orchestrator.name()))
             });
             let (key, value, orchestrator) = known.find(|(key, ..)| *key == word)?;
-            Some(format!("{key}\nnow {value}\nof {orchestrator}"))
+            let value = ("value", value.as_str().into());
+            let of = ("orchestrator", orchestrator.into());
+            Some(vec![
+                (*key).into(),
+                Said::own("setting-now", [value]),
+                Said::own("setting-of", [of]),
+            ])
         })
     };
-    match meaning {
-        Some(meaning) => Answer::Meaning {
+    match lines {
+        Some(lines) => Answer::Meaning {
             from: utf16_of(text, from),
             to: utf16_of(text, to),
-            text: meaning,
+            lines,
         },
         None => Answer::Nothing,
     }
 }
 
-fn word(label: impl Into<String>, detail: impl Into<String>) -> Word {
+/// What a fault of this kind does, in the page's words.
+fn does(kind: &str) -> Said {
+    Said::own(&format!("does-{kind}"), [])
+}
+
+/// What a line of the cluster's description that begins with this word is.
+fn line_is(word: &str) -> Said {
+    Said::own(&format!("line-{word}"), [])
+}
+
+fn word(label: impl Into<String>, detail: Said) -> Word {
     let label = label.into();
     Word {
         text: label.clone(),
         label,
-        detail: detail.into(),
+        detail,
     }
+}
+
+/// A word without an explanation.
+fn bare(label: impl Into<String>) -> Word {
+    word(label, Said::default())
 }
 
 fn of_faults(session: &Session, given: &[&str]) -> Vec<Word> {
     let Some(kind_word) = given.first() else {
         let kinds = FaultKind::ALL.iter();
-        return kinds
-            .map(|(kind, name)| word(*name, meaning(*kind)))
-            .collect();
+        return kinds.map(|(_, name)| word(*name, does(name))).collect();
     };
     let known = FaultKind::ALL
         .into_iter()
@@ -113,7 +138,7 @@ fn of_faults(session: &Session, given: &[&str]) -> Vec<Word> {
     let Some((kind, _)) = known else {
         return Vec::new();
     };
-    let times = |times: [&str; 3]| times.map(|time| word(time, "")).to_vec();
+    let times = |times: [&str; 3]| times.map(bare).to_vec();
     match given.last() {
         Some(&"at") => return times(["30s", "60s", "5m"]),
         Some(&"for") => return times(["10s", "30s", "2m"]),
@@ -131,21 +156,21 @@ fn of_faults(session: &Session, given: &[&str]) -> Vec<Word> {
         _ => "",
     };
     let all = [
-        ("at", "when: at 60s"),
-        ("for", "how long: for 30s"),
-        (amount, "how much"),
+        ("at", "is-when"),
+        ("for", "is-how-long"),
+        (amount, "is-how-much"),
     ];
     all.into_iter()
         .filter(|(name, _)| !name.is_empty() && !given.iter().any(|word| word.starts_with(name)))
-        .map(|(name, detail)| word(name, detail))
+        .map(|(name, key)| word(name, Said::own(key, [])))
         .collect()
 }
 
 fn targets(session: &Session, kind: FaultKind) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
-    let mut add = |label: String, detail: &str| {
+    let mut add = |label: String, key: &str| {
         if !words.iter().any(|word| word.label == label) && words.len() < WORDS_MAX {
-            words.push(word(label, detail));
+            words.push(word(label, Said::own(key, [])));
         }
     };
     for world in &session.history.lab().worlds {
@@ -154,7 +179,7 @@ fn targets(session: &Session, kind: FaultKind) -> Vec<Word> {
         match kind {
             FaultKind::ZoneOutage => {
                 for zone in machines().filter_map(|(_, row)| row.zone) {
-                    add(name(zone), "zone");
+                    add(name(zone), "is-zone");
                 }
             }
             FaultKind::ControllerRestart | FaultKind::ImageMissing => {}
@@ -163,23 +188,20 @@ fn targets(session: &Session, kind: FaultKind) -> Vec<Word> {
             | FaultKind::Oom
             | FaultKind::MemoryLeak => {
                 for workload in world.workloads().iter().take(WORDS_MAX) {
-                    add(format!("of:{}", workload.name), "a replica of the workload");
+                    add(format!("of:{}", workload.name), "is-replica-of");
                 }
                 if world.substrate.sandboxes().take(WORDS_MAX).count() < WORDS_MAX {
                     for unit in view::units(world) {
-                        add(unit.name, "replica");
+                        add(unit.name, "is-replica");
                     }
                 }
             }
             _ => {
                 for (_, row) in machines() {
-                    add(name(row.name), "machine");
+                    add(name(row.name), "is-machine");
                 }
                 for workload in world.workloads().iter().take(WORDS_MAX) {
-                    add(
-                        format!("of:{}", workload.name),
-                        "the machine of a replica of the workload",
-                    );
+                    add(format!("of:{}", workload.name), "is-machine-of");
                 }
             }
         }
@@ -190,13 +212,13 @@ fn targets(session: &Session, kind: FaultKind) -> Vec<Word> {
 fn of_cluster(session: &Session, given: &[&str], is_value: bool) -> Vec<Word> {
     match given {
         [] => cluster::WORDS
-            .map(|(name, detail)| word(name, detail))
+            .map(|name| word(name, line_is(name)))
             .to_vec(),
         ["set"] => {
             let mut words: Vec<Word> = Vec::new();
             for world in &session.history.lab().worlds {
                 let settings = world.settings().into_iter();
-                words.extend(settings.map(|(key, value)| word(key, value)));
+                words.extend(settings.map(|(key, value)| word(key, Said::Plain(value))));
             }
             words
         }
@@ -204,58 +226,17 @@ fn of_cluster(session: &Session, given: &[&str], is_value: bool) -> Vec<Word> {
             let key = last.trim_end_matches('=');
             let known = KEYS.iter().find(|(name, _)| *name == key);
             let values = known.map_or("", |(_, values)| values);
-            values
-                .split_whitespace()
-                .map(|value| word(value, ""))
-                .collect()
+            values.split_whitespace().map(bare).collect()
         }
         ["node"] => Vec::new(),
         ["worker", ..] | ["node", _, ..] => KEYS
             .iter()
             .map(|(key, values)| {
                 let sign = if key.ends_with('.') { "" } else { "=" };
-                word(format!("{key}{sign}"), *values)
+                word(format!("{key}{sign}"), (*values).into())
             })
             .collect(),
         _ => Vec::new(),
-    }
-}
-
-const fn meaning(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::NodeCrash => "a machine loses power until healed",
-        FaultKind::NodeReboot => "a machine is switched off and boots again",
-        FaultKind::Partition => "A|B: two groups of machines cannot reach each other",
-        FaultKind::PodKill => "a replica's containers get SIGKILL",
-        FaultKind::ContainerKill => "one container gets SIGKILL",
-        FaultKind::RegistryDown => "registries answer nobody",
-        FaultKind::RegistrySlow => "registries send little at a time (rate=)",
-        FaultKind::ImageMissing => "an image vanishes from its registry",
-        FaultKind::ZoneOutage => "all machines of a zone lose power",
-        FaultKind::LeaderLoss => "the machine whose manager leads loses power",
-        FaultKind::Oom => "the kernel kills one container for memory",
-        FaultKind::CpuHog => "threads that never sleep (cores=)",
-        FaultKind::MemoryLeak => "a replica takes more and more memory (rate=)",
-        FaultKind::DiskFill => "a machine's disk fills up (size=)",
-        FaultKind::ApiserverDown => "Kubernetes' API servers do not run",
-        FaultKind::ApiserverSlow => "Kubernetes' API servers answer late (delay=)",
-        FaultKind::EtcdSlow => "commits of Kubernetes' etcd take long (delay=)",
-        FaultKind::EtcdMemberLoss => "the etcd member of a control machine does not run",
-        FaultKind::ControllerRestart => {
-            "a controller process is killed and starts with cold caches"
-        }
-        FaultKind::SchedulerDown => "no scheduler runs",
-        FaultKind::KubeletKill => "a node's kubelet does not run; its containers do",
-        FaultKind::RuntimeKill => "a node's runtime answers nobody; its containers run",
-        FaultKind::NodeDrain => "a node is cordoned and its pods are evicted",
-        FaultKind::WatchStale => "a watch lags (lag=) or stands still",
-        FaultKind::NodeShutdown => "a machine is told to shut down",
-        FaultKind::KernelPanic => "a kernel panics: a machine's, or a virtual machine's",
-        FaultKind::StorageLoss => "a machine does not reach its disks over the network",
-        FaultKind::Delay => "A|B, a machine or a replica: packets arrive later (200ms jitter=)",
-        FaultKind::Loss => "A|B, a machine or a replica: packets get lost (10%)",
-        FaultKind::DiskSlow => "a machine's disk answers late (200ms) or carries little (5Mi)",
-        FaultKind::ClockSkew => "a machine's clock is ahead (+10m) or behind (-1h)",
     }
 }
 
@@ -319,10 +300,12 @@ mod tests {
             name: FAULTS.to_owned(),
             text: "# 註解\nnode-crash worker-1".to_owned(),
         };
-        let Answer::Meaning { from, to, text } = hover(&session(), &file, 6) else {
+        let Answer::Meaning { from, to, lines } = hover(&session(), &file, 6) else {
             panic!("nothing")
         };
         assert_eq!((from, to), (5, 15));
-        assert_eq!(text, "node-crash: a machine loses power until healed");
+        let meaning = ("meaning", Said::own("does-node-crash", []));
+        let parts = [("word", "node-crash".into()), meaning];
+        assert_eq!(lines, [Said::own("word-means", parts)]);
     }
 }

@@ -3,7 +3,8 @@ mod terminal;
 
 use super::EngineHost;
 use crate::protocol::{
-    Answer, File, Frame, Project, Query, Recording, Reply, Request, StateGroup, Target, View, Why,
+    Answer, File, Frame, Project, Query, Recording, Reply, Request, Said, StateGroup, Target, View,
+    Why,
 };
 
 const KUBERNETES: &str = include_str!("../../../examples/poll/kubernetes.yaml");
@@ -334,7 +335,7 @@ fn refusals_are_sentences() {
     ] {
         let replies = host.handle(request);
         assert!(
-            matches!(replies.as_slice(), [Reply::Refused(sentence)] if !sentence.is_empty()),
+            matches!(replies.as_slice(), [Reply::Refused(said)] if !said.is_empty()),
             "{replies:?}"
         );
     }
@@ -380,13 +381,11 @@ fn a_fault_that_cannot_be_carried_out_is_shown_at_its_place_and_the_last_state_s
     assert_eq!((&*found.file, found.line, found.column), ("faults", 2, 12));
     // Offsets count from the script's begin.
     assert_eq!((found.from, found.to), (37, 46));
-    assert_eq!(found.message, "there is no machine \"worker-99\"");
-    assert!(
-        found
-            .help
-            .as_deref()
-            .is_some_and(|help| help.contains("worker-1"))
-    );
+    let word = ("word", "worker-99".into());
+    assert_eq!(found.message, Said::own("no-machine", [word]));
+    let names = "control-1, worker-1, worker-2, worker-3";
+    let help = Said::own("machines-are", [("names", names.into())]);
+    assert_eq!(found.help, Some(help));
     let mut project = poll();
     project.faults = vec!["node-crush worker-1 at 60s".to_owned()];
     let found = refused(&mut host, project);
@@ -526,10 +525,12 @@ fn service_that_is_back_counts_when_it_has_lasted() {
             .worlds
             .iter()
             .find(|world| world.orchestrator == "swarm");
-        let sentence = &swarm.expect("all three run").mechanism;
-        let form = ["nothing has", "not served", "served as before since"]
+        let Said::Own { key, .. } = &swarm.expect("all three run").mechanism else {
+            panic!("words of no tool")
+        };
+        let form = ["not-reacted-yet", "not-served", "served-since"]
             .into_iter()
-            .find(|form| sentence.starts_with(form))
+            .find(|form| key == form)
             .unwrap_or("over");
         if told.last() != Some(&form) {
             told.push(form);
@@ -538,12 +539,7 @@ fn service_that_is_back_counts_when_it_has_lasted() {
     }
     assert_eq!(
         told,
-        [
-            "nothing has",
-            "not served",
-            "served as before since",
-            "over"
-        ]
+        ["not-reacted-yet", "not-served", "served-since", "over"]
     );
     // Looks are whole seconds.
     assert!((30..=31).contains(&(began[3] - began[2])), "{began:?}");

@@ -15,7 +15,7 @@ use crate::engine::trace::{Entry, detail_text, subject_text};
 use crate::engine::why;
 use crate::engine::world::{Plane, World};
 use crate::protocol::{
-    DENSE_MACHINES, DENSE_UNITS, EventLine, FaultMark, Frame, MachineFrame, SeriesFrame,
+    DENSE_MACHINES, DENSE_UNITS, EventLine, FaultMark, Frame, MachineFrame, Said, SeriesFrame,
     ServiceFrame, Unit, View, Why, WorldFrame,
 };
 use crate::substrate::machine::Machine;
@@ -166,7 +166,8 @@ fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
             .map(|series| sampled(series, points))
             .collect(),
         converged: world.unmet() == 0,
-        mechanism: report.mechanism.clone(),
+        mechanism: Said::from(&report.mechanism.outcome),
+        steps: report.mechanism.steps.iter().map(Said::from).collect(),
         events: report.events,
     }
 }

@@ -235,6 +235,7 @@ fn problem(
         span,
         message,
         help,
+        said: None,
         fix: None,
         path: String::new(),
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::limits::MAX_DIAGNOSTICS;
+use crate::base::sentence::Sentence;
 use crate::manifest::lines::{Source, Sources, Span, cells};
 
 /// Longest part of a line that is shown, in terminal cells.
@@ -61,6 +62,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// The sentence that both are the English of, if it is one of Podium's own.
+    pub said: Option<Box<Sentence>>,
     /// An edit that puts it right.
     pub fix: Option<Fix>,
     /// The field, such as `spec.containers[0].image`; empty for the whole document.
@@ -93,8 +96,25 @@ impl Diagnostic {
             span,
             message: message.into(),
             help: None,
+            said: None,
             fix: None,
             path: String::new(),
+        }
+    }
+
+    /// A remark in Podium's own words.
+    #[must_use]
+    pub fn own(
+        code: Code,
+        severity: Severity,
+        source: &Source,
+        span: Span,
+        sentence: Sentence,
+    ) -> Self {
+        Self {
+            help: sentence.advice().map(Sentence::to_string),
+            said: Some(Box::new(sentence.clone())),
+            ..Self::new(code, severity, source, span, sentence.statement())
         }
     }
 
@@ -299,6 +319,7 @@ impl<'s> Report<'s> {
             span,
             message: message.into(),
             help: None,
+            said: None,
             fix: None,
             path: String::new(),
         }

@@ -91,6 +91,7 @@ impl Scribe {
             help: Some(help)
                 .filter(|help| !help.is_empty())
                 .map(str::to_owned),
+            said: None,
             fix: None,
             path: path.to_owned(),
         };

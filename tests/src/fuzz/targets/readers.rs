@@ -123,8 +123,8 @@ pub(super) fn selectors(text: &str) -> String {
             },
         );
     }
-    if let Err(message) = FaultSpec::parse(text) {
-        said.push_str(&message);
+    if let Err(sentence) = FaultSpec::parse(text) {
+        said.push_str(&sentence.to_string());
     }
     let mut session = Session::clone(&populated());
     let words = |words: &[&str]| {

@@ -77,7 +77,7 @@ pub(super) fn play(text: &str) -> String {
     experiment.files.push(("in.md".to_owned(), Arc::from(text)));
     let mut opened = match open(&experiment) {
         Ok(opened) => opened,
-        Err(message) => return message,
+        Err(message) => return message.to_string(),
     };
     let mut said = String::new();
     let script = opened.script.take().unwrap_or_default();

@@ -1,0 +1,178 @@
+//! What Podium itself says, before it is put into words: which sentence it is, and what it is about.
+//!
+//! Whoever finds something names one of the [`catalogue`]'s forms and fills its gaps. The command line
+//! prints it in English; the page gets the form's key with the parts, and has the same sentence in each
+//! of its languages, so nobody takes sentences apart by their words. What the real tools say stays
+//! text: [`Sentence::quoted`].
+//!
+//! ```
+//! use sim_core::base::sentence::catalogue::{MACHINES_ARE, NO_MACHINE};
+//!
+//! let sentence = NO_MACHINE.with(&[("word", &"worker-9")]);
+//! let sentence = sentence.advise(MACHINES_ARE.with(&[("names", &"worker-1, worker-2")]));
+//! assert_eq!(
+//!     sentence.to_string(),
+//!     "there is no machine \"worker-9\"; machines are: worker-1, worker-2"
+//! );
+//! assert_eq!(sentence.word(), Some("worker-9"));
+//! ```
+
+pub mod catalogue;
+
+use std::fmt;
+
+/// A sentence with gaps: `there is no machine "{word}"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Its name, which the page finds it by in other languages; empty: words of the real tools.
+    pub key: &'static str,
+    /// In English, gaps in braces.
+    pub english: &'static str,
+}
+
+/// The gap with the word of the input that a sentence is about.
+const WORD: &str = "word";
+
+/// Words of the real tools.
+const QUOTED: Form = Form {
+    key: "",
+    english: "{text}",
+};
+
+/// What fills a gap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A name, a number, a time.
+    Text(String),
+    /// Words of its own.
+    Said(Sentence),
+}
+
+/// A sentence whose gaps are filled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    form: Form,
+    parts: Vec<(&'static str, Part)>,
+    advice: Option<Box<Self>>,
+}
+
+impl Form {
+    /// The sentence that it is without gaps.
+    #[must_use]
+    pub const fn plain(self) -> Sentence {
+        Sentence {
+            form: self,
+            parts: Vec::new(),
+            advice: None,
+        }
+    }
+
+    /// The sentence with these parts, each named as its gap.
+    #[must_use]
+    pub fn with(self, parts: &[(&'static str, &dyn fmt::Display)]) -> Sentence {
+        let parts = parts.iter();
+        Sentence {
+            parts: parts
+                .map(|(name, part)| (*name, Part::Text(part.to_string())))
+                .collect(),
+            ..self.plain()
+        }
+    }
+}
+
+impl Sentence {
+    /// What a real tool says.
+    #[must_use]
+    pub fn quoted(text: impl fmt::Display) -> Self {
+        QUOTED.with(&[("text", &text)])
+    }
+
+    /// About this word of the input, where no gap has it.
+    #[must_use]
+    pub fn about(mut self, word: &str) -> Self {
+        self.parts.push((WORD, Part::Text(word.to_owned())));
+        self
+    }
+
+    /// With words of its own in a gap; what to do about them becomes what to do about the whole.
+    #[must_use]
+    pub fn and(mut self, name: &'static str, mut part: Self) -> Self {
+        self.advice = self.advice.or(part.advice.take());
+        self.parts.push((name, Part::Said(part)));
+        self
+    }
+
+    /// With what to do about it, or what would be right.
+    #[must_use]
+    pub fn advise(mut self, advice: Self) -> Self {
+        self.advice = Some(Box::new(advice));
+        self
+    }
+
+    /// Name of its form; empty: words of a real tool.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        self.form.key
+    }
+
+    /// What fills its gaps, by their names.
+    #[must_use]
+    pub fn parts(&self) -> &[(&'static str, Part)] {
+        &self.parts
+    }
+
+    /// The word of the input that it is about.
+    #[must_use]
+    pub fn word(&self) -> Option<&str> {
+        self.parts.iter().find_map(|(name, part)| match part {
+            Part::Text(text) if *name == WORD => Some(text.as_str()),
+            Part::Text(_) => None,
+            Part::Said(inner) => inner.word(),
+        })
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> Option<&Self> {
+        self.advice.as_deref()
+    }
+
+    /// Without what to do about it.
+    #[must_use]
+    pub fn statement(&self) -> Self {
+        Self {
+            advice: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl fmt::Display for Sentence {
+    /// In English, what to do after a semicolon.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.form.english;
+        while let Some((before, (name, after))) = rest
+            .split_once('{')
+            .and_then(|(before, gap)| Some((before, gap.split_once('}')?)))
+        {
+            formatter.write_str(before)?;
+            match self.parts.iter().find(|(known, _)| *known == name) {
+                Some((_, Part::Text(text))) => formatter.write_str(text)?,
+                Some((_, Part::Said(inner))) => fmt::Display::fmt(inner, formatter)?,
+                None => panic!("{}: nothing fills {name}", self.form.key),
+            }
+            rest = after;
+        }
+        formatter.write_str(rest)?;
+        match &self.advice {
+            Some(advice) => write!(formatter, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<Sentence> for String {
+    fn from(sentence: Sentence) -> Self {
+        sentence.to_string()
+    }
+}
