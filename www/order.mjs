@@ -2,12 +2,21 @@
 // within 32 KiB, and the compiler's order leaves instances of one generic function, or the same work for
 // another kind, farther apart than that: four hundredths of the page's bytes. The program is the same.
 
-// Bytes that two functions must have in common to count as resembling, and functions that may have them
-// before they say nothing any more.
+// The four numbers are measured: on the application and the worker's first and last part together, whose
+// 2,038 KiB (gzip -9) are least, to a few hundred bytes, with these; each was turned with the others as
+// they are.
+
+// Bytes that two functions must have in common to count as resembling. With 4: +10.0 KiB, 5: +3.8,
+// 8: +7.4, 12: +20.6.
 const COMMON_BYTES = 6;
+// Functions that may have them before they say nothing any more. With 16: +4.8 KiB, 32: +2.7, 128: +0.8;
+// with 256 it is 0.6 less, for a fifth more time.
 const COMMON_MAX = 64;
-// How much of what the functions before the last have in common with one still counts.
+// How much of what the functions before the last have in common with one still counts, for each function
+// further back. With 0: +8.1 KiB, 0.3: +4.9, 0.5: +2.6, 0.8: +1.2, 0.9: +0.8.
 const MEMORY = 0.7;
+// Of what counts, how little is no longer carried along: it is for speed. With 1 as many bytes and 40 %
+// more time, with 4: +1.0 KiB, 8: +0.4.
 const FORGOTTEN = 2;
 
 const CODE_SECTION = 10;

@@ -238,3 +238,44 @@ test("every scenario of the gallery has its question, its picture and something 
     await close();
   }
 });
+
+test("every letter is of the scale of type, on every width and view, in both languages", async () => {
+  // ux.md's tokens, in pixels; a sign may be smaller.
+  const scale = [12.5, 14, 16, 20, 28];
+  for (const [width, locale] of [[390, "zh-TW"], [1024, "en-GB"], [1440, "zh-TW"], [2560, "en-GB"]]) {
+    const { page, problems, close } = await frozen(80, { viewport: { width, height: width < 500 ? 844 : 900 }, locale });
+    const others = () => page.evaluate((scale) => {
+      const found = new Set();
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const element = node.parentElement;
+        if (!node.data.trim() || !element.checkVisibility() || element.closest(".glyph")) continue;
+        const size = parseFloat(getComputedStyle(element).fontSize);
+        if (!scale.includes(size)) found.add(`${size} px: ${element.localName}.${element.getAttribute("class")} ${node.data.slice(0, 20)}`);
+      }
+      return [...found];
+    }, scale);
+    const what = (view) => `${view}, ${width} pixels, ${locale}`;
+    await page.locator(".cm-content").waitFor({ state: "attached" });
+    if (width < 500) {
+      for (const panel of ["edit", "why", "console"]) {
+        await page.getByTestId(`panel-${panel}`).click();
+        assert.deepEqual(await others(), [], what(panel));
+      }
+      await page.getByTestId("panel-watch").click();
+    }
+    for (const look of ["services", "loops", "table", "machines"]) {
+      await page.getByTestId(`look-${look}`).click();
+      await page.waitForFunction((look) => document.querySelector(`[data-testid=look-${look}]`).ariaPressed === "true", look);
+      assert.deepEqual(await others(), [], what(look));
+    }
+    for (const id of ["share", "gallery", "help", "experiment"]) {
+      await page.getByTestId(`${id}-open`).click();
+      assert.deepEqual(await others(), [], what(id));
+      await page.keyboard.press("Escape");
+      await page.locator(`#${id}`).waitFor({ state: "hidden" });
+    }
+    assert.deepEqual(problems, []);
+    await close();
+  }
+});

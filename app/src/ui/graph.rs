@@ -8,7 +8,7 @@ use crate::format::clock;
 use crate::text::Text;
 use crate::ui::state;
 
-const WIDTH: u32 = 228;
+const WIDTH: u32 = 240;
 const HEIGHT: u32 = 44;
 const GAP_X: u32 = 14;
 const GAP_Y: u32 = 34;
@@ -55,7 +55,7 @@ fn line(from: &GraphNode, to: &GraphNode, label: &str) -> Html {
         <g>
             <path {class} d={format!("M{x1} {y1}C{x1} {middle} {x2} {middle} {x2} {y2}")} />
             if !label.is_empty() {
-                <text class="graph-label" x={(x2 + 4).to_string()} y={(y2 - 6).to_string()}>{ short(label, 30) }<title>{ label.to_owned() }</title></text>
+                <text class="graph-label" x={(x2 + 4).to_string()} y={(y2 - 6).to_string()}>{ short(label, 26) }<title>{ label.to_owned() }</title></text>
             }
         </g>
     }
@@ -85,7 +85,7 @@ fn node(t: Text, node: &GraphNode, on_choose: &Callback<u64>) -> Html {
     } else {
         node.text.clone()
     };
-    let (title, second) = (short(&node.title, LETTERS), short(&second, LETTERS + 5));
+    let (title, second) = (short(&node.title, LETTERS), short(&second, LETTERS + 4));
     let shape = html! {
         <>
         <rect width={WIDTH.to_string()} height={HEIGHT.to_string()} rx="6" />
