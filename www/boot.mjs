@@ -5,6 +5,9 @@
 // code made from text is forbidden here.
 globalThis.podiumImport = (url) => import(new URL(url, document.baseURI));
 
+// Shortest time between two looks for a newer build.
+const UPDATE_PAUSE_MS = 3_600_000;
+
 const module = document.getElementById("app-module");
 const progress = document.getElementById("boot-progress");
 
@@ -28,7 +31,34 @@ try {
 const keeper = document.querySelector("meta[name=service-worker]")?.content;
 const tested = new URLSearchParams(location.search).has("test");
 if (keeper && !tested && "serviceWorker" in navigator) {
-  navigator.serviceWorker.register(keeper).catch(() => {}); // Without it the page needs a network: no more is lost.
+  navigator.serviceWorker.register(keeper).then(watchForBuilds).catch(() => {}); // Without it the page needs a network: no more is lost.
+}
+
+// Tells the application once of a newer build than this page, which the next load of the page brings:
+// the work that is open goes on with what it began with.
+function watchForBuilds(registration) {
+  const own = document.querySelector("meta[name=build]").content;
+  const ask = (worker) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => {
+      if (data === own) return;
+      globalThis.podiumUpdate = true;
+      dispatchEvent(new Event("podium-update"));
+    };
+    worker.postMessage("build", [port2]);
+  };
+  if (registration.waiting) ask(registration.waiting);
+  registration.addEventListener("updatefound", () => {
+    const worker = registration.installing;
+    worker.addEventListener("statechange", () => worker.state === "installed" && ask(worker));
+  });
+  // Browsers look when a page is loaded; one that stays open looks when somebody comes back to it.
+  let looked = performance.now();
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || performance.now() - looked < UPDATE_PAUSE_MS) return;
+    looked = performance.now();
+    registration.update().catch(() => {}); // No network: the next time.
+  });
 }
 
 // Moves the progress bar while a copy of the response arrives. The total is the file's size as the

@@ -9,9 +9,13 @@ const SCALE = 2;
 const FRAMES = 40;
 const DELAY = 12;
 
-/** `kind` is `svg`, `png` or `gif`. */
+// What browsers record.
+const VIDEO = "video/webm";
+
+/** `kind` is `svg`, `png`, `gif` or, where the browser records it, `webm`. */
 export async function save(kind) {
-  if (kind === "gif") return offer(await film(), "podium.gif");
+  if (kind === "gif") return offer(await animation(), "podium.gif");
+  if (kind === "webm") return offer(await video(), "podium.webm");
   const { text, width, height } = draw();
   const svg = new Blob([text], { type: "image/svg+xml" });
   offer(kind === "png" ? await paint(text, width, height) : svg, `podium.${kind}`);
@@ -68,8 +72,32 @@ function offer(blob, name) {
   setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
 }
 
-// Plays the run in equal steps and draws the charts at each; the time shown before comes back.
-async function film() {
+async function animation() {
+  const { canvas, frames } = await film((context, { width, height }) => indexed(context.getImageData(0, 0, width, height).data));
+  return new Blob([gif(canvas.width, canvas.height, frames)], { type: "image/gif" });
+}
+
+// A browser records by the clock, so the frames are shown once more, as fast as the animation has them.
+async function video() {
+  const { canvas, context, frames } = await film((_context, canvas) => createImageBitmap(canvas));
+  const recorder = new MediaRecorder(canvas.captureStream(), { mimeType: VIDEO });
+  const parts = [];
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  const ended = new Promise((resolve) => (recorder.onstop = resolve));
+  recorder.start();
+  for (const frame of frames) {
+    context.drawImage(frame, 0, 0);
+    frame.close();
+    await new Promise((shown) => setTimeout(shown, DELAY * 10));
+  }
+  recorder.stop();
+  await ended;
+  return new Blob(parts, { type: VIDEO });
+}
+
+// Plays the run in equal steps, draws the charts at each and keeps what `take` makes of it; the time
+// shown before comes back.
+async function film(take) {
   const slider = document.getElementById("timeline-slider");
   const [begin, end] = [slider.value, Number(slider.max)];
   const seek = async (value) => {
@@ -80,6 +108,7 @@ async function film() {
     await new Promise((done) => requestAnimationFrame(done));
   };
   const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   const frames = [];
   for (let step = 1; step <= FRAMES; step += 1) {
     await seek(Math.round((end * step) / FRAMES));
@@ -88,12 +117,11 @@ async function film() {
     const image = new Image();
     image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
     await image.decode();
-    const context = canvas.getContext("2d", { willReadFrequently: true });
     context.drawImage(image, 0, 0);
-    frames.push(indexed(context.getImageData(0, 0, canvas.width, canvas.height).data));
+    frames.push(await take(context, canvas));
   }
   await seek(Number(begin));
-  return new Blob([gif(canvas.width, canvas.height, frames)], { type: "image/gif" });
+  return { canvas, context, frames };
 }
 
 // Six steps of each colour: 216 entries; lines and letters need no more.

@@ -39,9 +39,8 @@ if (html.includes("{{__TRUNK_ADDRESS__}}")) {
 if (release) await minifyGlue(html);
 // A page that trunk serves changes under its service worker's feet.
 const served = html.includes("{{__TRUNK_ADDRESS__}}");
-if (!served) html = setMeta(html, "service-worker", "./service-worker.js");
+if (!served) html = await listFiles(setMeta(html, "service-worker", "./service-worker.js"));
 await writeFile(page, html);
-if (!served) await listFiles(html);
 
 async function reorderApp(html) {
   const { reordered } = await import("./split.mjs");
@@ -98,7 +97,7 @@ async function nameWorker(html) {
   return setMeta(html, "engine-worker", `./${name}_loader.js`);
 }
 
-// Gives the service worker the list of what to keep.
+// Gives the service worker the list of what to keep, and both it and the page the build's name.
 async function listFiles(html) {
   const entries = await readdir(staging, { recursive: true, withFileTypes: true });
   const files = entries
@@ -107,12 +106,14 @@ async function listFiles(html) {
     .filter((name) => name !== "index.html" && !name.endsWith("manifest.json") && !name.endsWith(".keep"))
     .sort();
   const hash = createHash("sha256").update(html);
-  for (const name of files) hash.update(name);
+  // Not every name tells the content.
+  for (const name of files) hash.update(name).update(await readFile(join(staging, name)));
   const build = `podium-${hash.digest("hex").slice(0, 16)}`;
   let source = await readFile(new URL("service-worker.js", import.meta.url), "utf8");
   source = replaceOnce(source, "const FILES = [];", `const FILES = ${JSON.stringify(["./", ...files.map((name) => `./${name}`)])};`);
   source = replaceOnce(source, 'const BUILD = "";', `const BUILD = ${JSON.stringify(build)};`);
   await writeFile(join(staging, "service-worker.js"), source);
+  return setMeta(html, "build", build);
 }
 
 async function nameEditor(html) {

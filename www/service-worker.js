@@ -13,6 +13,9 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(caches.keys().then((names) => Promise.all(old(names).map((name) => caches.delete(name)))));
 });
 
+// A page asks whether this is its own build.
+self.addEventListener("message", ({ ports: [port] }) => port?.postMessage(BUILD));
+
 // The document comes from the network where there is one, so that a new build is seen at once.
 self.addEventListener("fetch", (event) => {
   const { request } = event;

@@ -511,6 +511,12 @@ impl Control {
         Ok(dom::address() + &permalink::write(&self.present(), &self.scene())?)
     }
 
+    /// Loads the page again, as a newer build, with the experiment as it stands.
+    pub fn reload(&self) {
+        self.keep_touched(&self.model().project);
+        dom::reload(self.link().ok().as_deref());
+    }
+
     /// What the reader has chosen.
     fn scene(&self) -> Scene {
         let model = self.model();

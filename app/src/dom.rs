@@ -1,6 +1,7 @@
 //! The page's document: with [`crate::link`] and [`crate::editor`] the only place that reaches the
 //! browser beyond Yew's own events.
 
+use gloo::events::EventListener;
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
@@ -185,7 +186,7 @@ pub fn copy(text: &str) -> bool {
 }
 
 /// Saves the charts as a picture; `www/export.mjs` draws it.
-pub fn picture(kind: &'static str) {
+pub fn picture(kind: &'static str, on_done: impl FnOnce() + 'static) {
     wasm_bindgen_futures::spawn_local(async move {
         let done = async {
             let load: js_sys::Function =
@@ -203,10 +204,50 @@ pub fn picture(kind: &'static str) {
                 .ok()?
                 .dyn_into()
                 .ok()?;
-            save.call1(&JsValue::UNDEFINED, &kind.into()).ok()
+            let saved: js_sys::Promise = save
+                .call1(&JsValue::UNDEFINED, &kind.into())
+                .ok()?
+                .dyn_into()
+                .ok()?;
+            wasm_bindgen_futures::JsFuture::from(saved).await.ok()
         };
         drop(done.await);
+        on_done();
     });
+}
+
+/// Whether the browser records videos as `www/export.mjs` has them made.
+#[must_use]
+pub fn records() -> bool {
+    let recorder = Reflect::get(&gloo::utils::window(), &"MediaRecorder".into());
+    let records = recorder.and_then(|recorder| {
+        let asks = Reflect::get(&recorder, &"isTypeSupported".into())?;
+        let asks: js_sys::Function = asks.dyn_into()?;
+        asks.call1(&recorder, &"video/webm".into())
+    });
+    records.is_ok_and(|records| records.is_truthy())
+}
+
+/// Whether a newer build of the page waits to be loaded; `www/boot.mjs` says so, and then tells
+/// [`on_update`].
+#[must_use]
+pub fn has_update() -> bool {
+    let told = Reflect::get(&gloo::utils::window(), &"podiumUpdate".into());
+    told.is_ok_and(|told| told.is_truthy())
+}
+
+/// Listens for that.
+pub fn on_update(act: impl Fn() + 'static) -> EventListener {
+    EventListener::new(&gloo::utils::window(), "podium-update", move |_| act())
+}
+
+/// Loads the page again, at this link or where it is.
+pub fn reload(link: Option<&str>) {
+    let window = gloo::utils::window();
+    if let (Some(link), Ok(history)) = (link, window.history()) {
+        drop(history.replace_state_with_url(&JsValue::NULL, "", Some(link)));
+    }
+    drop(window.location().reload());
 }
 
 /// Switches an attribute of the root element.

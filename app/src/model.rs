@@ -169,6 +169,8 @@ pub struct Model {
     pub restored: bool,
     /// Whether the browser refuses to keep the session.
     pub unkept: bool,
+    /// Whether a newer build of the page waits, and nobody said that it shall wait on.
+    pub updated: bool,
     /// Branches that went when the experiment was run again from its beginning, by name, each with what
     /// was done on it; until that was read.
     pub dropped: Rc<[(String, Recording)]>,
@@ -231,6 +233,7 @@ impl Model {
             machine: String::new(),
             restored,
             unkept: false,
+            updated: false,
             dropped: Rc::default(),
             link_fault: None,
             crash: None,
@@ -397,6 +400,8 @@ pub enum Action {
     Settle,
     /// Whether the browser refuses to keep the session.
     Unkept(bool),
+    /// A newer build of the page waits, or may wait on.
+    Updated(bool),
     /// These branches went when the experiment was run again; none: that was read.
     Dropped(Rc<[(String, Recording)]>),
     /// A link could not be opened.
@@ -485,6 +490,7 @@ impl Reducible for Model {
             Action::Dismiss => model.refusal.clear(),
             Action::Settle => model.restored = false,
             Action::Unkept(unkept) => model.unkept = unkept,
+            Action::Updated(updated) => model.updated = updated,
             Action::Dropped(branches) => model.dropped = branches,
             Action::LinkFault(fault) => model.link_fault = fault,
             Action::Crashed(reason) => {

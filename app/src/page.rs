@@ -161,12 +161,19 @@ pub fn Page() -> Html {
             start_engine(&control);
             let hiding = pause_while_hidden(control.clone());
             let linking = open_links(control.clone());
+            let updating = {
+                let control = control.clone();
+                // Another page's part is that page's to load.
+                dom::on_update(move || control.act(Action::Updated(!dom::embedded())))
+            };
+            control.act(Action::Updated(dom::has_update() && !dom::embedded()));
             if dom::embedded() {
                 dom::set_root("data-embed", Some(""));
             }
             move || {
                 drop(hiding);
                 drop(linking);
+                drop(updating);
                 control.connect(None);
             }
         });
@@ -351,6 +358,11 @@ fn notices(t: Text, control: &Control, model: &Model) -> Html {
             }
             if model.unkept {
                 <p class="notice" role="status" data-testid="unkept">{ t.unkept() }</p>
+            }
+            if model.updated {
+                <p class="notice toast" role="status" data-testid="update">{ t.update_ready() }{ " " }
+                    <button type="button" class="small" data-testid="update-load" onclick={act(Control::reload)}>{ t.update_load() }</button>{ " " }
+                    <button type="button" class="small" onclick={act(|control| control.act(Action::Updated(false)))}>{ t.update_later() }</button></p>
             }
             if !model.dropped.is_empty() {
                 <p class="notice" role="status" data-testid="dropped">{ t.branches_dropped(model.dropped.len() as u64) }{ " " }

@@ -19,6 +19,9 @@ pub const LINK_MAX: usize = 32_000;
 /// Longer links are cut by some programs that people chat with.
 pub const LINK_LONG: usize = 2_000;
 
+/// Longer ones are refused or cut by some that a link passes on its way: limits of 8 KiB are common.
+pub const LINK_LONGER: usize = 8_000;
+
 /// Most bytes that a link may unpack to.
 const UNPACKED_MAX: usize = 1 << 20;
 

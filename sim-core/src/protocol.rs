@@ -241,6 +241,8 @@ pub enum Query {
     Outcome(u32),
     /// What was done on a branch, up to its latest time.
     Branch(u32),
+    /// What the run amounts to, as `sim metrics -o json` prints it.
+    Report,
     /// What runs on one machine of a world that is shown as tiles.
     Machine {
         /// World.
@@ -287,6 +289,8 @@ pub enum Answer {
     Outcome(Box<Outcome>),
     /// What was done on a branch.
     Recording(Box<Recording>),
+    /// A JSON document.
+    Report(String),
     /// What runs on a machine.
     Machine(Box<MachineFrame>),
 }

@@ -13,7 +13,8 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
 
-const DIST = process.env.PODIUM_DIST ? resolve(process.env.PODIUM_DIST, ".") + sep : fileURLToPath(new URL("../../dist/", import.meta.url));
+/** The built page. */
+export const DIST = process.env.PODIUM_DIST ? resolve(process.env.PODIUM_DIST, ".") + sep : fileURLToPath(new URL("../../dist/", import.meta.url));
 
 /** The folder of the host that the page is served from. */
 export const SUB_PATH = "/some/folder/";
@@ -30,9 +31,10 @@ const TYPES = {
 
 /**
  * Serves `dist/` below SUB_PATH on a free port, compressed or not: { url, close }. What `withholds` says
- * yes to (a file's path and how often it was asked for) is never answered.
+ * yes to (a file's path and how often it was asked for) is never answered; `alters` may give another
+ * text for a file (by its path in `dist/`).
  */
-export async function serveDist({ compress = false, withholds = () => false } = {}) {
+export async function serveDist({ compress = false, withholds = () => false, alters = () => null } = {}) {
   if (!existsSync(join(DIST, "index.html"))) {
     throw new Error("dist/ holds no page: run `cargo xtask build` first");
   }
@@ -47,6 +49,12 @@ export async function serveDist({ compress = false, withholds = () => false } = 
     }
     times.set(file, (times.get(file) ?? 0) + 1);
     if (withholds(file, times.get(file))) return;
+    const altered = alters(inside);
+    if (altered !== null) {
+      response.writeHead(200, { "content-type": TYPES[extname(file)], "cache-control": "no-store" });
+      response.end(altered);
+      return;
+    }
     if (compress) {
       const body = packed(file);
       response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-encoding": "gzip", "content-length": body.length, "cache-control": "no-store" });

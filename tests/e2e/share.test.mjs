@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { at, seek, stage, start, type } from "./harness.mjs";
+import { at, DIST, say, seek, serveDist, stage, start, type } from "./harness.mjs";
 
 const host = stage();
 const { open, frozen } = host;
@@ -169,13 +169,106 @@ test("an object is looked into with the real tools' words, the console offers wo
 test("charts and figures leave as files", async () => {
   const { page, close } = await frozen(120);
   await page.getByTestId("share-open").click();
-  for (const [id, begin] of [["export-podium.csv", "orchestrator,service,"], ["export-svg", "<svg"], ["export-podium.md", "# An experiment"], ["export-png", "\u0089PNG"], ["export-gif", "GIF89a"]]) {
+  for (const [id, begin] of [["export-podium.csv", "orchestrator,service,"], ["export-svg", "<svg"], ["export-podium.md", "# An experiment"], ["export-png", "\u0089PNG"], ["export-gif", "GIF89a"], ["export-webm", "\u001aE\u00df\u00a3"]]) {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByTestId(id).click()]);
     const text = await readFile(await download.path(), "latin1");
     assert.ok(text.startsWith(begin), `${id}: ${text.slice(0, 20)}`);
   }
   assert.match(await page.getByTestId("share-command").inputValue(), /^podium compare \. --nodes 3 --seed 42 --fault 'node-crash of:poll at 60s' --for 900s$/);
   await close();
+});
+
+test("the run leaves as JSON: how to run it again, the report of the command line, the charts' figures", async () => {
+  const { page, problems, close } = await frozen(120);
+  await page.locator("[data-testid=plane-kubernetes] .machine-head").nth(2).focus();
+  await page.keyboard.press("x");
+  await page.keyboard.press("n");
+  await page.locator(".fault-list").getByText("node-crash worker-2").first().waitFor();
+  await page.getByTestId("share-open").click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByTestId("export-podium.json").click()]);
+  assert.equal(download.suggestedFilename(), "podium.json");
+  const run = JSON.parse(await readFile(await download.path(), "utf8"));
+  const command = await page.getByTestId("share-command").inputValue();
+  assert.equal(run.schemaVersion, 1);
+  assert.equal(run.command, command);
+  assert.match(run.scenario, /^# An experiment[^]*sim fault node-crash worker-2/);
+  assert.deepEqual(run.columns, ["orchestrator", "service", "seconds", "desired", "ready", "answered"]);
+  const worlds = new Set(run.rows.map(([orchestrator]) => orchestrator));
+  assert.deepEqual([...worlds], ["kubernetes", "swarm", "compose"]);
+  assert.ok(run.rows.every((row) => row.length === 6 && row.slice(2, 5).every(Number.isFinite)));
+  await page.keyboard.press("Escape");
+  const printed = await say(page, "sim metrics -o json");
+  const report = JSON.parse(printed.slice(printed.indexOf("{"), printed.lastIndexOf("}") + 1));
+  assert.deepEqual(run.report, report);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("a long link is warned of twice, and none is made where it would be too long", async () => {
+  const { page, problems, close } = await frozen(1);
+  // Letters that do not pack: two thirds of each are in the link.
+  let seed = 1;
+  const noise = (length) => Array.from({ length }, () => "abcdefghijklmnopqrstuvwxyz0123456789"[(seed = (seed * 48_271) % 2_147_483_647) % 36]).join("");
+  const said = page.getByTestId("share-length");
+  const manifest = (length) => `# file: web.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web-${length}\n# ${noise(length).replace(/.{60}/g, "$&\n# ")}\n`;
+  for (const [length, warning] of [[300, null], [2_500, /▲ Some programs cut links/], [10_000, /▲ Sites and programs that a link passes.*8,000 characters/]]) {
+    await start(page, manifest(length));
+    await page.waitForFunction((text) => document.querySelector(".editor:not([hidden])")?.textContent.includes(text), `web-${length}`);
+    await page.getByTestId("share-open").click();
+    await said.waitFor();
+    const link = await page.getByTestId("share-link").inputValue();
+    const text = await said.textContent();
+    assert.equal(Number(text.match(/^([\d,]+) characters/)[1]), link.length);
+    if (warning) assert.match(text, warning);
+    else assert.doesNotMatch(text, /▲/);
+    await page.keyboard.press("Escape");
+  }
+  await start(page, manifest(45_000));
+  await page.getByTestId("share-open").click();
+  await page.locator("#share .notice-error", { hasText: "too large for a link" }).waitFor();
+  assert.equal(await page.getByTestId("share-link").count(), 0);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("a newer build is told of, is loaded only when somebody says so, and finds the work as it was", async () => {
+  const [document, worker] = await Promise.all(["index.html", "service-worker.js"].map((file) => readFile(`${DIST}${file}`, "utf8")));
+  const build = worker.match(/podium-[0-9a-f]{16}/)[0];
+  assert.ok(document.includes(build), "the page knows its build");
+  const newer = "podium-00000000000000ff";
+  let released = false;
+  const alters = (file) => (released && file === "index.html" ? document.replace(build, newer) : released && file === "service-worker.js" ? worker.replace(build, newer) : null);
+  const site = await serveDist({ alters });
+  const context = await host.browser.newContext({ locale: "en-GB" });
+  const page = await context.newPage();
+  await page.goto(`${site.url}?speed=0&seed=42&t=41`);
+  await page.waitForFunction(() => window.__playground?.ready && window.__playground.now === 41);
+  await page.evaluate(async () => (await navigator.serviceWorker.ready).active.state);
+  await page.evaluate(() => (window.unloaded = false));
+  await type(page, "replicas: 3", "replicas: 4");
+  await page.getByTestId("mark-edit").waitFor({ state: "attached" });
+  const toast = page.getByTestId("update");
+  // The same build says nothing.
+  await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
+  assert.equal(await toast.count(), 0);
+  released = true;
+  await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
+  await toast.waitFor();
+  assert.equal(await toast.getAttribute("role"), "status");
+  assert.match(await toast.textContent(), /new version of Podium is ready/);
+  await page.getByTestId("language-zh-TW").click();
+  await toast.getByText("有新版本了").waitFor();
+  const hash = await page.evaluate(() => window.__playground.hash);
+  assert.equal(await page.evaluate(() => window.unloaded), false);
+  await page.getByTestId("update-load").click();
+  await page.waitForFunction((hash) => window.unloaded === undefined && window.__playground?.now === 41 && window.__playground.hash === hash, hash);
+  assert.match(await page.locator(".editor:not([hidden])").textContent(), /replicas: 4/);
+  assert.equal(await page.locator("meta[name=build]").getAttribute("content"), newer);
+  // It is that build, though its service worker waits until no older page is open.
+  await page.waitForFunction(async () => Boolean((await navigator.serviceWorker.getRegistration()).waiting));
+  assert.equal(await toast.count(), 0);
+  await context.close();
+  await site.close();
 });
 
 test("an engine that stops is started again, keeps the work, and offers a link that shows it again", async () => {

@@ -266,6 +266,7 @@ share-length = { $count ->
    *[other] { $count } characters.
 }
 share-long = Some programs cut links that are this long.
+share-longer = Sites and programs that a link passes often take no more than 8,000 characters. Take the scenario or the JSON file away instead.
 share-too-long = The experiment is too large for a link: take the scenario file instead.
 share-command = The same on the command line
 share-command-hint = Run it in the folder that holds the files.
@@ -277,12 +278,18 @@ export-svg = Charts as SVG
 export-png = Charts as PNG
 export-gif = Charts as GIF
 export-csv = Figures as CSV
+export-webm = Charts as video (WebM)
+export-json = Run as JSON
+export-drawing = The pictures are being drawn…
 export-scenario = Scenario as Markdown
 link-too-long = The link is longer than a link of Podium can be. Your own work is untouched.
 link-version = The link was made by a newer Podium. Your own work is untouched.
 link-damaged = The link is damaged and cannot be read. Your own work is untouched.
 link-example = The link was made with another version of the examples. Your own work is untouched.
 unkept = The browser does not keep this session: it is too large, or storage is full or blocked. Download the files to keep them.
+update-ready = A new version of Podium is ready. Your experiment stays as it is.
+update-load = Load it now
+update-later = Later
 crash = The engine stopped and was started again. Your files are as you left them.
 crash-link = Link that reproduces it
 embed-open = Open in Podium

@@ -252,6 +252,7 @@ share-length = { $count ->
    *[other] { $count } 個字元。
 }
 share-long = 有些程式會截斷這麼長的連結。
+share-longer = 連結經過的網站與程式常常只接受 8,000 個字元以內。請改為帶走情境或 JSON 檔案。
 share-too-long = 實驗太大，放不進連結：請改為帶走情境檔案。
 share-command = 在命令列做同樣的事
 share-command-hint = 在放有這些檔案的資料夾中執行。
@@ -263,12 +264,18 @@ export-svg = 圖表（SVG）
 export-png = 圖表（PNG）
 export-gif = 圖表存成 GIF
 export-csv = 數據（CSV）
+export-webm = 圖表存成影片（WebM）
+export-json = 執行結果（JSON）
+export-drawing = 正在繪製畫面…
 export-scenario = 情境（Markdown）
 link-too-long = 這個連結超過 Podium 連結的長度上限。你的內容沒有變動。
 link-version = 這個連結由較新的 Podium 產生。你的內容沒有變動。
 link-damaged = 這個連結已損壞，無法讀取。你的內容沒有變動。
 link-example = 這個連結以另一版的範例產生。你的內容沒有變動。
 unkept = 瀏覽器無法保存這次的內容：內容太大，或儲存空間已滿或被封鎖。請下載檔案以保存。
+update-ready = Podium 有新版本了。你的實驗會維持原樣。
+update-load = 立即載入
+update-later = 稍後
 crash = 引擎停止後已重新啟動。你的檔案維持原樣。
 crash-link = 可重現問題的連結
 embed-open = 在 Podium 開啟

@@ -314,7 +314,9 @@ fn machine_exists(lab: &Lab, name: &str) -> Result<(), Sentence> {
     }
     names.truncate(12);
     let machines = catalogue::MACHINES_ARE.with(&[("names", &names.join(", "))]);
-    Err(catalogue::NO_MACHINE.with(&[("word", &name)]).advise(machines))
+    Err(catalogue::NO_MACHINE
+        .with(&[("word", &name)])
+        .advise(machines))
 }
 
 fn faults(session: &Session) -> Output {
@@ -603,7 +605,8 @@ fn metrics(lab: &Lab) -> String {
     table.kubectl(true)
 }
 
-fn metrics_json(lab: &Lab) -> String {
+/// What the runs amount to, as JSON in the shape of design §3.1.
+pub fn metrics_json(lab: &Lab) -> String {
     let runs: Vec<Value> = lab
         .worlds
         .iter()

@@ -7,7 +7,7 @@ use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::protocol::{Act, Answer, Deed, FAULTS, Project, Query, Recording, Reply, is_fault};
 
-use crate::console::cluster;
+use crate::console::{cluster, sim};
 
 use super::{EngineHost, assist, causes, inspect, loops, picture, refused, script_words, view};
 
@@ -320,6 +320,7 @@ impl EngineHost {
                     None => Answer::Nothing,
                 }
             }
+            Query::Report => Answer::Report(sim::metrics_json(self.session.history.lab())),
             Query::Outcome(branch) => picture::outcome(&self.session, *branch, self.view.points)
                 .map_or(Answer::Nothing, |outcome| {
                     Answer::Outcome(Box::new(outcome))
