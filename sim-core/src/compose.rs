@@ -9,6 +9,7 @@ pub mod pools;
 pub mod resource;
 pub mod graph;
 pub mod lower;
+pub mod names;
 pub mod store;
 pub mod validate;
 pub mod view;
@@ -355,7 +356,7 @@ impl ComposePlane {
         match upcall {
             Upcall::MachineDown { machine } => self.host_down(machine),
             Upcall::MachineUp { machine } => self.host_up(machine, ctx, out),
-            Upcall::ControlLink { .. } | Upcall::Pressure { .. } => {}
+            Upcall::ControlLink { .. } | Upcall::Pressure { .. } | Upcall::Asks { .. } => {}
             Upcall::Pulled { owner, .. } => self.pulled(owner, None, ctx, out),
             Upcall::PullFailed { owner, error, .. } => self.pulled(owner, Some(error), ctx, out),
             Upcall::SandboxCreated { owner, sandbox } => self.sandbox_created(owner, sandbox),

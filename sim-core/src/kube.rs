@@ -17,6 +17,7 @@ pub mod heartbeat;
 pub mod kinds;
 pub mod kubelet;
 pub mod limiter;
+pub mod names;
 pub mod network_policy;
 pub mod proxy;
 pub mod render;

@@ -169,6 +169,8 @@ struct BehaviourKey {
     arguments: Arc<[Arc<str>]>,
     ports: Arc<[u16]>,
     mounts: Arc<[Arc<str>]>,
+    /// Where the command has variables in it.
+    environment: Option<Arc<[(Arc<str>, Arc<str>)]>>,
 }
 
 /// Everything physical. A clone is a snapshot and shares what neither changes.
@@ -327,6 +329,7 @@ impl Substrate {
                 machine,
                 spec,
             } => self.create_sandbox(owner, machine, spec, scope),
+            Order::StopSandbox { sandbox } => self.stop_sandbox(sandbox),
             Order::RemoveSandbox { sandbox } => self.give_up_sandbox(sandbox),
             Order::RemoveDirectories { machine, owner } => self.forget_directories(machine, owner),
             Order::RemoveDisk { name } => self.remove_remote(&name),

@@ -23,6 +23,7 @@ pub mod dispatcher;
 pub mod identity;
 pub mod inspect;
 pub mod mesh;
+pub mod names;
 pub mod orchestrator;
 pub mod raft;
 pub mod reaper;

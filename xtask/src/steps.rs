@@ -209,7 +209,10 @@ fn conformance() -> Result<Outcome, String> {
         ));
     }
     let mut command = cargo(&["run", "--package", "tests", "--bin", "conformance"]);
-    command.arg("--").arg(cases);
+    // As `cargo test` has built the engine.
+    command
+        .args(["--features", "sim-core/cli", "--"])
+        .arg(cases);
     run::watched(command, |line| line.starts_with("total")).map(Outcome::Passed)
 }
 

@@ -416,6 +416,10 @@ impl World {
     }
 
     fn upcall(&mut self, seq: Seq, upcall: Upcall) {
+        if let Upcall::Asks { container, .. } = upcall {
+            self.answer_script(container);
+            return;
+        }
         lend_any!(self, seq, |plane, context, out| plane
             .upcall(upcall, context, out));
     }

@@ -492,7 +492,7 @@ impl Kubelets {
                     probes::probed(worker, index, container, verdict, &settings, &mut desk);
                 }
             }
-            Upcall::PortTaken { .. } => {}
+            Upcall::PortTaken { .. } | Upcall::Asks { .. } => {}
             Upcall::Pressure { .. } => self.pressure(upcall, &mut desk),
             Upcall::MachineDown { machine } => {
                 let trouble = self.trouble.entry(machine).or_default();

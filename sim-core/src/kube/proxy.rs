@@ -148,7 +148,7 @@ const fn key(id: ServiceId, port: u32) -> u32 {
 
 /// Endpoints that take traffic: the ready ones, else those that still serve while they go, in the
 /// order of their addresses' text.
-fn receivers(row: &ServiceRow) -> Vec<Endpoint> {
+pub(super) fn receivers(row: &ServiceRow) -> Vec<Endpoint> {
     let mut chosen: Vec<Endpoint> = row
         .endpoints
         .values()

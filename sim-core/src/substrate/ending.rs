@@ -99,7 +99,12 @@ impl Substrate {
         self.serving_changed(sandbox, scope);
     }
 
-    fn set_end(&mut self, container: ContainerId, (due, code, oom): End, scope: &mut Scope<'_>) {
+    pub(super) fn set_end(
+        &mut self,
+        container: ContainerId,
+        (due, code, oom): End,
+        scope: &mut Scope<'_>,
+    ) {
         let row = &mut self.containers[container];
         row.due = due;
         row.due_code = code;
@@ -110,7 +115,7 @@ impl Substrate {
     }
 
     /// The end that follows from what was asked, as things stand.
-    fn end_of(&self, container: ContainerId, ending: Ending, now: SimTime) -> End {
+    pub(super) fn end_of(&self, container: ContainerId, ending: Ending, now: SimTime) -> End {
         let row = &self.containers[container];
         let wakes = now + self.sleeps_on_disk(container, now).unwrap_or_default();
         let (at, code, oom) = match ending {
@@ -130,7 +135,10 @@ impl Substrate {
     /// How a running container ends by itself, on the time since its start; none: it does not.
     pub(super) fn own_end(&self, container: ContainerId) -> Option<(SimDuration, i32, bool)> {
         let row = self.container(container)?;
-        let own = row.behaviour.end.map(|(span, code)| (span, code, false));
+        // What it asks before may change how it ends.
+        let asks = row.behaviour.question().map(|(span, _)| (span, 0));
+        let own = row.behaviour.end.or(asks);
+        let own = own.map(|(span, code)| (span, code, false));
         let limit = self
             .memory_bounds(container)
             .max

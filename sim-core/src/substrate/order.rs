@@ -216,6 +216,12 @@ pub struct BalancerSpec {
 /// A wish of a plane, carried out by the substrate in the same event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
+    /// Take a sandbox's network and directories; what its containers were stays to be looked at until
+    /// [`Order::RemoveSandbox`].
+    StopSandbox {
+        /// The sandbox.
+        sandbox: SandboxId,
+    },
     /// Make a sandbox (network namespace and address). Answers [`Upcall::SandboxCreated`] at once
     /// and [`Upcall::SandboxReady`] or [`Upcall::SandboxFailed`] later.
     CreateSandbox {
@@ -492,6 +498,13 @@ pub enum Upcall {
         failures: u32,
         /// How it failed last.
         flaw: Flaw,
+    },
+    /// Its script asks the network and waits for the answer.
+    Asks {
+        /// Whose it is.
+        owner: Owner,
+        /// The container.
+        container: ContainerId,
     },
     /// The port that [`Order::BindPort`] wanted is taken.
     PortTaken {

@@ -10,7 +10,8 @@ use crate::base::time::SimDuration;
 
 use super::catalogue;
 use super::order::{ContainerSpec, Flaw, ProbeAction};
-use super::script::{Script, Status, Word};
+use super::script::client::{Answer, Client};
+use super::script::{Script, Shell, Status, Word};
 
 /// What the process does when nobody disturbs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,6 +135,8 @@ pub struct Behaviour {
     pub start_failure: Option<i32>,
     /// Its own end: time and exit code.
     pub end: Option<(SimDuration, i32)>,
+    /// A question that its script goes on after, once it has the answer.
+    question: Option<Box<Pending>>,
     /// When it accepts connections, if ever.
     pub listen: Option<SimDuration>,
     /// When it answers well, if ever.
@@ -167,6 +170,16 @@ pub struct Behaviour {
     changes: Vec<SimDuration>,
 }
 
+/// A script that waits for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pending {
+    client: Client,
+    shell: Shell,
+    /// What the image runs where the script starts it.
+    program: Program,
+    ports: Arc<[u16]>,
+}
+
 /// Time from a server's start until it asks for its port. Our own figure.
 const BIND: SimDuration = SimDuration::from_millis(50);
 
@@ -189,6 +202,7 @@ impl Behaviour {
         let mut behaviour = Self {
             start_failure: None,
             end: None,
+            question: None,
             listen: None,
             ready: None,
             program: program.name.clone(),
@@ -231,20 +245,44 @@ impl Behaviour {
             behaviour.start_failure = Some(127);
             return behaviour;
         }
-        behaviour.follow(&script, program, spec);
+        let shell = Shell::new(&script, SHELL_START);
+        behaviour.follow(shell, program, &spec.ports);
         if spec.root.stdin && reads_commands(&words, program) {
             (behaviour.end, behaviour.ready) = (None, Some(SHELL_START));
         }
         behaviour.strain(&words);
-        behaviour.changes = behaviour
-            .listen
-            .into_iter()
-            .chain(behaviour.ready)
-            .chain(behaviour.files.iter().map(|(at, _, _)| *at))
-            .collect();
-        behaviour.changes.arrange();
-        behaviour.changes.dedup();
+        behaviour.note_changes();
         behaviour
+    }
+
+    fn note_changes(&mut self) {
+        let files = self.files.iter().map(|(at, _, _)| *at);
+        let times = self.listen.into_iter().chain(self.ready).chain(files);
+        self.changes = times.collect();
+        self.changes.arrange();
+        self.changes.dedup();
+    }
+
+    /// What its script asks next, and when.
+    pub fn question(&self) -> Option<(SimDuration, &Client)> {
+        let pending = self.question.as_deref()?;
+        Some((pending.shell.at, &pending.client))
+    }
+
+    /// Its script has its answer and goes on.
+    pub fn answered(&mut self, answer: Answer) {
+        let Some(pending) = self.question.take() else {
+            return;
+        };
+        let Pending {
+            client,
+            mut shell,
+            program,
+            ports,
+        } = *pending;
+        shell.answered(&client, answer);
+        self.follow(shell, &program, &ports);
+        self.note_changes();
     }
 
     /// What tools that strain a machine take: `stress` and `stress-ng` with their usual options,
@@ -291,73 +329,89 @@ impl Behaviour {
         }
     }
 
-    /// Walks through the script's commands and lays them on the time axis.
-    fn follow(&mut self, script: &Script, program: &Program, spec: &ContainerSpec) {
-        let mut at = SHELL_START;
-        let mut status = Status::Ended(0);
-        for command in &script.commands {
-            if !command.runs_after(status) {
-                continue;
-            }
-            status = match &command.word {
+    /// Walks through a script's commands and lays them on the time axis, up to its end or its next
+    /// question.
+    fn follow(&mut self, mut shell: Shell, program: &Program, ports: &Arc<[u16]>) {
+        while let Some(command) = shell.command() {
+            let at = shell.at;
+            let mut took = SimDuration::ZERO;
+            let status = match command.word {
                 Word::Program if command.one_shot => {
-                    at += ONE_SHOT;
+                    took = ONE_SHOT;
                     Status::Ended(0)
+                }
+                Word::Program if command.asked => Status::Unknown,
+                Word::Unknown | Word::Nested(_) | Word::Timeout(..) | Word::ErrorExit(_) => {
+                    Status::Unknown
                 }
                 Word::Program => match program.run {
                     Run::Exit { after, code } if command.name.is_empty() => {
-                        self.run_program(at, program, spec);
-                        at += after;
+                        self.run_program(at, program, ports);
+                        took = after;
                         Status::Ended(code)
                     }
                     Run::Exit { .. } => {
                         // A tool's image that is told to run something of the user's own.
-                        self.run_program(at, &catalogue::stranger(true), spec);
+                        self.run_program(at, &catalogue::stranger(true), ports);
                         return;
                     }
                     Run::Serve | Run::Work => {
-                        self.run_program(at, program, spec);
+                        self.run_program(at, program, ports);
                         return;
                     }
                 },
-                Word::Forever => {
-                    self.ready = Some(at);
+                Word::Ask(client) => {
+                    self.question = Some(Box::new(Pending {
+                        client,
+                        shell,
+                        program: program.clone(),
+                        ports: ports.clone(),
+                    }));
                     return;
                 }
+                Word::Forever => match shell.left() {
+                    Some(left) => {
+                        took = left;
+                        Status::Ended(0)
+                    }
+                    None => {
+                        self.ready = Some(at);
+                        return;
+                    }
+                },
                 Word::Sleep(span) => {
-                    at += *span;
+                    took = span;
                     Status::Ended(0)
                 }
                 Word::Exit(code) => {
-                    self.end = Some((at, *code));
+                    self.end = Some((at, code));
                     return;
                 }
                 Word::Echo(line) => {
-                    self.lines.push((at, line.clone()));
+                    self.lines.push((at, line));
                     Status::Ended(0)
                 }
-                Word::Touch(path) => {
-                    self.files.push((at, path.clone(), true));
+                Word::Files(files) => {
+                    let files = files.iter();
+                    self.files
+                        .extend(files.map(|(path, there)| (at, path.clone(), *there)));
                     Status::Ended(0)
                 }
                 Word::Write(path, bytes) => {
                     self.files.push((at, path.clone(), true));
-                    self.writes.push((at, path.clone(), *bytes));
+                    self.writes.push((at, path, bytes));
                     Status::Ended(0)
                 }
-                Word::Remove(path) => {
-                    self.files.push((at, path.clone(), false));
-                    Status::Ended(0)
-                }
-                Word::Test(path) => Status::Ended(i32::from(!self.has_file(path, at))),
-                Word::Status(code) => Status::Ended(*code),
+                Word::Test(path) => Status::Ended(i32::from(!self.has_file(&path, at))),
+                Word::Lacks(path) => Status::Ended(i32::from(self.has_file(&path, at))),
+                Word::Status(code) => Status::Ended(code),
             };
+            shell.ended(status, took);
         }
-        let Status::Ended(code) = status;
-        self.end = Some((at, code));
+        self.end = Some((shell.at, shell.status().code()));
     }
 
-    fn run_program(&mut self, at: SimDuration, program: &Program, spec: &ContainerSpec) {
+    fn run_program(&mut self, at: SimDuration, program: &Program, ports: &[u16]) {
         self.memory_bytes = program.memory_bytes;
         self.request_cpu = program.request_cpu;
         self.on_stop = program.on_stop;
@@ -365,7 +419,7 @@ impl Behaviour {
         if matches!(program.run, Run::Serve) {
             self.listen = Some(at + program.listen);
             self.ports = if program.ports.is_empty() {
-                sorted(&spec.ports)
+                sorted(ports)
             } else {
                 program.ports.clone()
             };
@@ -455,38 +509,45 @@ impl Behaviour {
         if script.needs_shell && !self.shell {
             return Some((EXEC_PROBE, 127));
         }
-        let mut span = EXEC_PROBE;
+        let mut shell = Shell::new(&script, EXEC_PROBE);
         let mut unknown = false;
-        let mut status = Status::Ended(0);
-        for command in &script.commands {
-            if !command.runs_after(status) {
-                continue;
-            }
-            let code = match &command.word {
-                Word::Forever => return None,
+        while let Some(command) = shell.command() {
+            let mut took = SimDuration::ZERO;
+            let code = match command.word {
+                Word::Forever => {
+                    took = shell.left()?;
+                    0
+                }
                 Word::Sleep(time) => {
-                    span += *time;
+                    took = time;
                     0
                 }
                 Word::Exit(code) => {
-                    status = Status::Ended(*code);
+                    shell.ended(Status::Ended(code), took);
                     break;
                 }
-                Word::Status(code) => *code,
-                Word::Touch(_) | Word::Write(..) | Word::Remove(_) => 0,
+                Word::Status(code) => code,
+                Word::Files(_) | Word::Write(..) => 0,
                 Word::Echo(text) => {
                     say(&|| format!("{text}\n"));
                     0
                 }
                 Word::Test(path) => {
                     let name = command.name.rsplit('/').next().unwrap_or_default();
-                    let is_there = self.has_file(path, age);
+                    let is_there = self.has_file(&path, age);
                     if !is_there && name != "[" && name != "test" {
                         say(&|| format!("{name}: {path}: No such file or directory\n"));
                     }
                     i32::from(!is_there)
                 }
-                Word::Program => {
+                Word::Lacks(path) => i32::from(self.has_file(&path, age)),
+                // Not modelled: what health checks ask of others.
+                Word::Program
+                | Word::Ask(_)
+                | Word::Unknown
+                | Word::Nested(_)
+                | Word::Timeout(..)
+                | Word::ErrorExit(_) => {
                     if self.lacks_program(&command.name) {
                         say(&|| format!("sh: 1: {}: not found\n", command.name));
                         127
@@ -498,13 +559,12 @@ impl Behaviour {
                     }
                 }
             };
-            status = Status::Ended(code);
+            shell.ended(Status::Ended(code), took);
         }
         if unknown {
             *said = None;
         }
-        let Status::Ended(code) = status;
-        Some((span, code))
+        Some((shell.at, shell.status().code()))
     }
 
     /// The first time after `age` at which the outcome of a check may change by itself.

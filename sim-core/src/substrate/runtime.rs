@@ -23,6 +23,7 @@ use super::profile::Runtime;
 use super::program::Behaviour;
 use super::root_fs::Store;
 use super::sandbox::{Sandbox, SandboxState};
+use super::script::client::Answer;
 use super::{BehaviourKey, Event, Scope, Substrate};
 
 /// Making a sandbox: the process that holds the namespaces, and the network plugin.
@@ -36,6 +37,12 @@ pub const EXIT_REPORT: SimDuration = SimDuration::from_millis(10);
 
 /// Largest share by which a step of the runtime takes longer than its figure.
 const JITTER: Ratio = Ratio::percent(20);
+
+/// Whether what a container does depends on its variables.
+fn uses_variables(spec: &ContainerSpec) -> bool {
+    let mut words = spec.command.iter().chain(spec.arguments.iter());
+    words.any(|word| word.contains('$'))
+}
 
 impl Substrate {
     /// Length of a runtime step on this machine.
@@ -143,6 +150,24 @@ impl Substrate {
             machine,
             |store| matches!(store, Store::Sandbox(own, _) if *own == owner),
         );
+    }
+
+    /// Takes a sandbox's network and directories and leaves its containers, which have ended.
+    #[inline(never)]
+    pub(super) fn stop_sandbox(&mut self, sandbox: SandboxId) {
+        let Some(row) = self.sandboxes.get(sandbox) else {
+            return;
+        };
+        let (machine, owner) = (row.machine, row.owner);
+        self.drop_members_of(sandbox);
+        self.filters.remove(&sandbox);
+        self.give_back_addresses(sandbox);
+        self.machines[machine]
+            .ports
+            .retain(|(_, holder)| *holder != sandbox);
+        let row = &mut self.sandboxes[sandbox];
+        (row.address, row.state) = (0, SandboxState::Stopped);
+        self.forget_directories(machine, owner);
     }
 
     pub(super) fn remove_sandbox(&mut self, sandbox: SandboxId) {
@@ -259,6 +284,7 @@ impl Substrate {
             arguments: spec.arguments.clone(),
             ports: spec.ports.clone(),
             mounts: spec.mounts.clone(),
+            environment: uses_variables(spec).then(|| spec.environment.clone()),
         };
         if let Some(behaviour) = self.behaviours.get(&key) {
             return behaviour.clone();
@@ -278,6 +304,13 @@ impl Substrate {
             return;
         }
         let (state, is_asked) = (row.state, row.ending.is_some());
+        if let Some(since) = row.running_since()
+            && let Some((span, _)) = row.behaviour.question()
+            && since + span == scope.now
+        {
+            self.asks(container, scope);
+            return;
+        }
         match state {
             ContainerState::Created if is_asked => {
                 self.container_ends(container, scope);
@@ -287,6 +320,35 @@ impl Substrate {
             ContainerState::Running { .. } => self.container_ends(container, scope),
             ContainerState::Exited { .. } => {}
         }
+    }
+
+    /// A script's question is due.
+    fn asks(&mut self, container: ContainerId, scope: &mut Scope<'_>) {
+        let row = &self.containers[container];
+        match row.ending {
+            // Nothing that it learns keeps it from its end.
+            Some(ending) => {
+                let end = self.end_of(container, ending, scope.now);
+                self.set_end(container, end, scope);
+            }
+            None => {
+                let owner = row.owner;
+                scope.out.order(Upcall::Asks { owner, container });
+            }
+        }
+    }
+
+    /// A script gets its answer and goes on.
+    pub fn answer(&mut self, container: ContainerId, answer: Answer, scope: &mut Scope<'_>) {
+        if !self.containers.contains(container) {
+            return;
+        }
+        self.change_silence(container, scope, |row| {
+            Arc::make_mut(&mut row.behaviour).answered(answer);
+        });
+        self.containers[container].due = SimTime::MAX;
+        self.plan_end_anew(container, scope);
+        self.settle(scope);
     }
 
     fn container_starts(&mut self, container: ContainerId, scope: &mut Scope<'_>) {

@@ -17,6 +17,8 @@ pub enum SandboxState {
     Ready,
     /// Could not be made: the subnet of its machine is used up.
     Failed,
+    /// Its containers have ended, and its network is gone.
+    Stopped,
 }
 
 /// One sandbox.

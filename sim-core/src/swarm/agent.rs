@@ -379,7 +379,7 @@ impl SwarmPlane {
         out: &mut PlaneOutbox<Event>,
     ) {
         match upcall {
-            Upcall::Pressure { .. } => {}
+            Upcall::Pressure { .. } | Upcall::Asks { .. } => {}
             Upcall::SandboxCreated { owner, sandbox } => {
                 if let Some(id) = self.agent_of(owner) {
                     self.agents[id].sandbox = Some(sandbox);

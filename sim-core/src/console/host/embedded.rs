@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use crate::base::arrange::Arrange;
 use crate::engine::command::Orchestrator;
 use crate::substrate::order::SandboxId;
-use crate::swarm::addresses::{GATEWAY, INGRESS};
+use crate::swarm::addresses::INGRESS;
 
 use super::names::Answer;
 use super::net::network;
@@ -17,22 +17,10 @@ use super::sight::Sight;
 /// Where it answers.
 pub const SERVER: &str = "127.0.0.11";
 
-/// Networks of a sandbox in which names are known, each by its name.
-fn named_networks(place: &Place<'_>, sandbox: SandboxId) -> Vec<String> {
-    place
-        .world
-        .substrate
-        .plugs(sandbox)
-        .into_iter()
-        .map(|(plug, _)| plug.network.to_string())
-        .filter(|name| !matches!(name.as_str(), "bridge" | GATEWAY))
-        .collect()
-}
-
 /// Whether a sandbox has the server: on the default bridge alone it has not.
 pub fn has_server(place: &Place<'_>, sandbox: SandboxId) -> bool {
     place.world.orchestrator != Orchestrator::Kubernetes
-        && !named_networks(place, sandbox).is_empty()
+        && !place.world.substrate.named_networks(sandbox).is_empty()
 }
 
 /// Looks a name up. None: the asker has no such server.
@@ -42,7 +30,7 @@ pub fn lookup(sight: &Sight<'_>, name: &str) -> Option<Answer> {
     if !has_server(place, sandbox) {
         return None;
     }
-    let networks = named_networks(place, sandbox);
+    let networks = place.world.substrate.named_networks(sandbox);
     let mut found = containers(place, &networks, name);
     found.extend(services(place, &networks, name));
     found.arrange();
@@ -63,26 +51,12 @@ fn containers(place: &Place<'_>, networks: &[String], name: &str) -> Vec<Ipv4Add
     let Some(plane) = world.compose() else {
         return Vec::new();
     };
-    let mut found = Vec::new();
-    for row in plane.containers() {
-        let Some(sandbox) = row.sandbox.filter(|_| row.process.is_some()) else {
-            continue;
-        };
-        let id = crate::compose::view::container_id(row, world.seed);
-        let own = world.symbols.text(row.name) == name || id[..12] == *name;
-        for network in networks {
-            let alias = row
-                .config
-                .networks
-                .get(network.as_str())
-                .is_some_and(|names| names.iter().any(|alias| &**alias == name));
-            if own || alias {
-                let address = world.substrate.address_in(sandbox, network);
-                found.extend(address.map(Ipv4Addr::from));
-            }
-        }
-    }
-    found
+    let named = plane.containers_called(networks, name, &world.symbols, world.seed);
+    let addresses = named.iter().filter_map(|(sandbox, network)| {
+        let address = world.substrate.address_in(*sandbox, network);
+        address.map(Ipv4Addr::from)
+    });
+    addresses.collect()
 }
 
 /// Services of the swarm: their virtual addresses, or those of their tasks.
@@ -97,11 +71,7 @@ fn services(place: &Place<'_>, networks: &[String], name: &str) -> Vec<Ipv4Addr>
     };
     let usable = |network: &str| network != INGRESS && networks.iter().any(|own| own == network);
     let mut found = Vec::new();
-    for (id, service) in plane.store.services() {
-        let short = crate::swarm::control_api::short_name(&service.spec);
-        if &*service.spec.name != wanted && short != wanted {
-            continue;
-        }
+    for (id, service) in plane.services_called(wanted) {
         let virtuals: Vec<Ipv4Addr> = service
             .virtual_addresses
             .iter()

@@ -6,6 +6,7 @@ use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::console::host;
 use crate::engine::command::Orchestrator;
+use crate::kube::rows::pod::ContainerState;
 use crate::manifest::value::Value;
 use crate::substrate::order::ContainerId;
 
@@ -162,10 +163,12 @@ pub(super) fn machine_container(
         .position(|one| &*one.name == container);
     let status = index.and_then(|index| kube.store().pod_details(id).containers.get(index));
     Ok(status.and_then(|status| {
-        if previous {
-            status.last.as_ref().and_then(|last| last.container)
-        } else {
-            status.container
+        let last = || status.last.as_ref().and_then(|last| last.container);
+        match &status.state {
+            _ if previous => last(),
+            ContainerState::Running { .. } => status.container,
+            ContainerState::Terminated(end) => end.container.or_else(last),
+            ContainerState::Waiting { .. } => last(),
         }
     }))
 }
@@ -237,13 +240,21 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
             .chain(items(pod, &["status", "initContainerStatuses"]))
             .chain(items(pod, &["status", "ephemeralContainerStatuses"]))
             .find(|one| one.str_at(&["name"]) == Some(container));
-        let why = match status.and_then(|status| status.str_at(&["state", "waiting", "reason"])) {
-            Some(reason @ ("ErrImagePull" | "ImagePullBackOff")) => {
-                format!("trying and failing to pull image ({reason})")
-                    .replace(&format!(" ({reason})"), "")
-            }
-            Some(reason) => reason.to_owned(),
-            None => "ContainerCreating".to_owned(),
+        // Source: `pkg/kubelet/kubelet_pods.go` (`validateContainerLogStatus`).
+        let state = |path: &[&str]| status.and_then(|status| status.path(path));
+        if state(&["state", "terminated"]).is_some()
+            || state(&["lastState", "terminated"]).is_some()
+        {
+            return Err(bad(format!(
+                "container \"{container}\" in pod \"{name}\" is terminated"
+            )));
+        }
+        let waiting = state(&["state", "waiting", "reason"]).and_then(Value::as_str);
+        let why = match waiting {
+            Some("ErrImagePull") => "image can't be pulled",
+            Some("ImagePullBackOff") => "trying and failing to pull image",
+            Some(reason) => reason,
+            None => "ContainerCreating",
         };
         return Err(bad(format!(
             "container \"{container}\" in pod \"{name}\" is waiting to start: {why}"

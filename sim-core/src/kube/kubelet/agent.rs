@@ -100,6 +100,7 @@ impl Kubelets {
         let machine = match order {
             Order::CreateSandbox { machine, .. } | Order::Pull { machine, .. } => Some(*machine),
             Order::RemoveSandbox { sandbox }
+            | Order::StopSandbox { sandbox }
             | Order::ResizeSandbox { sandbox, .. }
             | Order::Start { sandbox, .. } => of_sandbox(*sandbox),
             Order::Stop { container, .. }

@@ -5,7 +5,7 @@
 
 use crate::api::kube::probe::Hook;
 use crate::base::time::SimDuration;
-use crate::substrate::script::{Script, Status, Word};
+use crate::substrate::script::{Script, Shell, Status, Word};
 
 /// What a hook does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,42 +39,35 @@ pub fn run(hook: Option<&Hook>) -> HookRun {
 }
 
 fn follow(script: &Script) -> HookRun {
-    let mut span = SimDuration::ZERO;
-    let mut status = Status::Ended(0);
-    for command in &script.commands {
-        if !command.runs_after(status) {
-            continue;
-        }
-        status = match &command.word {
-            Word::Sleep(pause) => {
-                span += *pause;
-                Status::Ended(0)
-            }
+    let mut shell = Shell::new(script, SimDuration::ZERO);
+    while let Some(command) = shell.command() {
+        let (status, took) = match command.word {
+            Word::Sleep(pause) => (Status::Ended(0), pause),
             Word::Exit(code) => {
-                status = Status::Ended(*code);
+                shell.ended(Status::Ended(code), SimDuration::ZERO);
                 break;
             }
-            Word::Status(code) => Status::Ended(*code),
+            Word::Status(code) => (Status::Ended(code), SimDuration::ZERO),
             // It runs until the grace is over.
-            Word::Forever => {
-                return HookRun {
-                    span: SimDuration::from_secs(u64::from(u32::MAX)),
-                    fails: false,
-                };
-            }
-            // Files of the container and clients of its program: taken to be as the author meant.
-            Word::Program
-            | Word::Echo(_)
-            | Word::Touch(_)
-            | Word::Write(..)
-            | Word::Remove(_)
-            | Word::Test(_) => Status::Ended(0),
+            Word::Forever => match shell.left() {
+                Some(left) => (Status::Ended(0), left),
+                None => {
+                    return HookRun {
+                        span: SimDuration::from_secs(u64::from(u32::MAX)),
+                        fails: false,
+                    };
+                }
+            },
+            Word::Program | Word::Unknown if command.asked => (Status::Unknown, SimDuration::ZERO),
+            // Files of the container, servers and clients of its program: taken to be as the author
+            // meant.
+            _ => (Status::Ended(0), SimDuration::ZERO),
         };
+        shell.ended(status, took);
     }
-    let Status::Ended(code) = status;
     HookRun {
-        span,
-        fails: code != 0,
+        span: shell.at,
+        fails: shell.status().code() != 0,
     }
 }
 

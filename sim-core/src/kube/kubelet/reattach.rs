@@ -54,7 +54,7 @@ fn find_sandbox(worker: &mut Worker, desk: &Desk<'_, '_>) {
             worker.sandbox_ready = true;
             worker.ip = address;
         }
-        Some((SandboxState::Creating, _)) => {}
+        Some((SandboxState::Creating | SandboxState::Stopped, _)) => {}
         Some((SandboxState::Failed, _)) | None => {
             worker.sandbox = None;
             worker.sandbox_ordered = false;

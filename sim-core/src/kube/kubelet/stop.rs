@@ -97,8 +97,13 @@ pub fn wind_up(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
         }
         left |= runs && sidecar;
     }
-    if worker.is_stopped() {
-        close(worker, desk);
+    // Its containers stay, with what they printed, until its object is gone.
+    if worker.is_stopped()
+        && worker.sandbox_ready
+        && let Some(sandbox) = worker.sandbox
+    {
+        worker.sandbox_ready = false;
+        desk.order(Order::StopSandbox { sandbox });
     }
 }
 

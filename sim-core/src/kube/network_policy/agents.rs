@@ -14,6 +14,7 @@ use crate::kube::event::Event;
 use crate::kube::rows::PodId;
 use crate::kube::store::Change;
 use crate::kube::turn::Turn;
+use crate::substrate::Substrate;
 use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::order::{Order, SandboxId};
 use crate::substrate::profile::network::NetworkKind;
@@ -116,7 +117,7 @@ impl Agents {
     fn wanted(&self, id: PodId, turn: &Turn<'_, '_>) -> Option<(SandboxId, Open)> {
         let row = turn.store.pod(id)?;
         let sandbox = turn.store.pod_details(id).sandbox?;
-        if row.phase.is_terminal() || !enforced(sandbox, turn) {
+        if row.phase.is_terminal() || !enforced(sandbox, turn.ctx.machines) {
             return None;
         }
         let pod = Policies::pod(id, turn.store, turn.ctx.symbols)?;
@@ -130,8 +131,7 @@ impl Agents {
 }
 
 /// Whether the network driver of a sandbox's machine enforces policies on it.
-fn enforced(sandbox: SandboxId, turn: &Turn<'_, '_>) -> bool {
-    let machines = turn.ctx.machines;
+pub fn enforced(sandbox: SandboxId, machines: &Substrate) -> bool {
     let Some(row) = machines.sandbox(sandbox) else {
         return false;
     };

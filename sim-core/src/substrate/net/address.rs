@@ -216,6 +216,16 @@ impl Substrate {
             .collect()
     }
 
+    /// Networks of a sandbox in which names are known, each by its name: the default bridge and the
+    /// one that leads outside have no names.
+    pub fn named_networks(&self, sandbox: SandboxId) -> Vec<String> {
+        let plugs = self.plugs(sandbox).into_iter();
+        let names = plugs.map(|(plug, _)| plug.network.to_string());
+        names
+            .filter(|name| !matches!(name.as_str(), "bridge" | "docker_gwbridge"))
+            .collect()
+    }
+
     /// Whether an address is one of a sandbox's own.
     pub fn has_address(&self, sandbox: SandboxId, address: u32) -> bool {
         let Some(row) = self.sandboxes.get(sandbox) else {

@@ -1,0 +1,115 @@
+//! Answers to what containers' scripts ask the network.
+//!
+//! What a script hears follows from names, rules and programs as they are at that moment: the same
+//! that users' requests meet. One receiver is drawn for each question, as each connection goes to one.
+//!
+//! Not modelled: a name server that is down, receivers that answer only some requests for want of CPU,
+//! and machines that have kept older rules because the control plane does not reach them.
+
+use std::num::NonZeroU32;
+
+use crate::base::rng::Stream;
+use crate::kube::rows::PodId;
+use crate::substrate::order::{ContainerId, Flaw, Owner, ProbeAction, SandboxId};
+use crate::substrate::program::Outcome;
+use crate::substrate::script::client::{Answer, Behind, Client, Wish};
+
+use super::world::{Plane, World};
+
+impl World {
+    /// Answers the script of a container that asks.
+    #[inline(never)]
+    pub(super) fn answer_script(&mut self, container: ContainerId) {
+        let Some(answer) = self.script_hears(container) else {
+            return;
+        };
+        self.on_substrate(|substrate, scope| substrate.answer(container, answer, scope));
+    }
+
+    fn script_hears(&self, container: ContainerId) -> Option<Answer> {
+        let row = self.substrate.container(container)?;
+        let (_, client) = row.behaviour.question()?;
+        let port = match &client.wish {
+            Wish::Name => 0,
+            Wish::Connect(port) | Wish::Get(port, _) => *port,
+        };
+        let behind = match &self.plane {
+            Plane::Kubernetes(plane) => {
+                let own = pod_of(row.owner)?;
+                plane.behind((own, &client.host, port), &self.substrate, &self.symbols)
+            }
+            Plane::Swarm(plane) => plane.behind((row.sandbox, &client.host, port), &self.substrate),
+            Plane::Compose(plane) => plane.behind(
+                (row.sandbox, &client.host, port),
+                &self.substrate,
+                (&self.symbols, self.seed),
+            ),
+        };
+        let well = |status| match client.wish {
+            Wish::Name => Answer::Name,
+            Wish::Connect(_) => Answer::Open,
+            Wish::Get(..) => Answer::Http(status),
+        };
+        Some(match (behind, &client.wish) {
+            (Behind::Unknown, _) => Answer::NoName,
+            (_, Wish::Name) => Answer::Name,
+            (Behind::Outside, _) => well(200),
+            // Nobody has told it who asks.
+            (Behind::Guarded, _) => well(403),
+            (Behind::Nothing, _) => Answer::Silent,
+            (Behind::Nobody, _) => Answer::Refused,
+            (Behind::Sandboxes(all), _) => {
+                let draw = self.now.as_micros() as u32;
+                let mut stream = Stream::new(self.seed, "engine.client", container.bits(), draw);
+                let (sandbox, port) = all[stream.below(all.len() as u32) as usize];
+                self.asks_at(row.sandbox, (sandbox, port), client)
+            }
+        })
+    }
+
+    /// What a sandbox hears from another at a port.
+    fn asks_at(&self, from: SandboxId, (to, port): (SandboxId, u16), client: &Client) -> Answer {
+        let machines = &self.substrate;
+        let (Some(here), Some(there)) = (machines.sandbox(from), machines.sandbox(to)) else {
+            return Answer::Silent;
+        };
+        if !machines.connects(here.machine, there.machine) {
+            return Answer::Silent;
+        }
+        if let (Plane::Kubernetes(plane), Some(own), Some(other)) =
+            (&self.plane, pod_of(here.owner), pod_of(there.owner))
+        {
+            let (own, other) = ((own, from), (other, to));
+            if !plane.lets_connect(own, other, port, machines, &self.symbols) {
+                return Answer::Silent;
+            }
+        }
+        let mut inside = machines.containers_in(to);
+        let Some((_, program)) = inside.find(|(_, row)| row.listens(port, self.now)) else {
+            return Answer::Refused;
+        };
+        let Wish::Get(_, path) = &client.wish else {
+            return Answer::Open;
+        };
+        let age = program
+            .running_since()
+            .map_or_else(Default::default, |since| self.now.since(since));
+        let request = ProbeAction::Http {
+            port,
+            path: path.clone(),
+        };
+        match program
+            .behaviour
+            .outcome(&request, age, program.is_silent())
+        {
+            Outcome::Success(_) => Answer::Http(200),
+            Outcome::Failure(_, Flaw::Status(status)) => Answer::Http(status),
+            Outcome::Failure(..) => Answer::Refused,
+            Outcome::Hang(_) => Answer::Silent,
+        }
+    }
+}
+
+fn pod_of(owner: Owner) -> Option<PodId> {
+    NonZeroU32::new(owner.generation).map(|generation| PodId::new(owner.slot, generation))
+}

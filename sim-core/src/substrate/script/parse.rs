@@ -1,0 +1,689 @@
+//! Text to steps: tokens, then a descent through the grammar that lays jumps.
+//! Source: POSIX.1-2024, Shell Command Language, 2.3 and 2.10.
+
+use std::sync::Arc;
+
+use super::client::{self, Client};
+use super::value::{Piece, Template, Values};
+use super::{Command, Word, words};
+
+/// Longest script that is looked at, in steps; the rest is cut. Bounds the work of a probe.
+const STEPS_MAX: usize = 1_024;
+/// How deep loops, branches and groups may stand in each other.
+const DEPTH_MAX: usize = 64;
+
+/// One thing after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A command whose meaning is known.
+    Fixed(Arc<str>, Word),
+    /// A command whose meaning depends on variables.
+    Simple(Arc<Simple>),
+    /// Goes on there.
+    Jump(usize),
+    /// Goes on there after a success, or after a failure.
+    JumpIf { success: bool, to: usize },
+    /// A branch begins if the condition holds.
+    Branch { otherwise: usize },
+    /// A branch ends: past the others, unless nobody knows whether its condition held.
+    Over { branch: usize, to: usize },
+    /// A loop goes on, or is left.
+    Turn { until: bool, to: usize },
+    /// Turns the status over.
+    Not,
+    /// Status zero.
+    Done,
+    /// The next word of a list becomes the variable, or the loop is left.
+    For {
+        name: Arc<str>,
+        words: Arc<[Template]>,
+        to: usize,
+    },
+    /// Goes on for ever.
+    Endless,
+}
+
+/// Words of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Simple {
+    words: Vec<Template>,
+    /// Whether a loop or a branch hangs on it.
+    asked: bool,
+    /// Whether its failure does not end a script that ends at failures.
+    pub(super) looked_at: bool,
+}
+
+impl Step {
+    pub(super) fn simple(words: Vec<Template>) -> Self {
+        Self::Simple(Arc::new(Simple {
+            words,
+            asked: false,
+            looked_at: false,
+        }))
+    }
+
+    /// Whether it may ask the network.
+    pub(super) fn may_ask(&self) -> bool {
+        let Self::Simple(simple) = self else {
+            return false;
+        };
+        let printed = |word: &Template| {
+            let (_, value) = word.assignment()?;
+            value.printed().map(str::to_owned)
+        };
+        let named =
+            |name: &str| client::is_client(name) || matches!(name, "timeout" | "sh" | "bash");
+        let mut words = simple.words.iter();
+        words.any(|word| {
+            word.bare().is_some_and(named)
+                || printed(word).is_some_and(|text| text.split_whitespace().any(client::is_client))
+        })
+    }
+
+    /// Whether a loop ends by it.
+    fn leaves(&self) -> bool {
+        let Self::Simple(simple) = self else {
+            return false;
+        };
+        let first = simple.words.first().and_then(Template::bare);
+        matches!(first, Some("exit" | "return" | "exec"))
+    }
+}
+
+impl Simple {
+    /// Whether it reads how the command before it ended.
+    pub(super) fn reads_status(&self) -> bool {
+        let mut pieces = self.words.iter().flat_map(|word| &word.pieces);
+        pieces.any(|(piece, _)| matches!(piece, Piece::Variable(name, ..) if name == "?"))
+    }
+
+    /// What it does; none: it only sets variables.
+    pub(super) fn command(&self, values: &mut Values) -> Option<Command> {
+        let exported = matches!(
+            self.words.first().and_then(Template::bare),
+            Some("export" | "local" | "readonly" | "declare")
+        );
+        let words = &self.words[usize::from(exported)..];
+        let mut rest = words;
+        while let Some((name, value)) = rest.first().and_then(Template::assignment) {
+            rest = &rest[1..];
+            let text = value.printed();
+            if let Some(client) = text.and_then(|text| client_of(text, values)) {
+                // A status that is printed is what the variable becomes.
+                let shows =
+                    text.is_some_and(|text| text.contains("HTTP") || text.contains("http_code"));
+                if !shows {
+                    values.forget(name.clone());
+                }
+                return Some(Command {
+                    capture: shows.then_some(name),
+                    asked: self.asked,
+                    ..Command::new("", Word::Ask(client))
+                });
+            }
+            match value.value(values) {
+                Some(value) => values.set(name, value.into()),
+                None => values.forget(name),
+            }
+        }
+        if rest.is_empty() {
+            return None;
+        }
+        if exported {
+            return Some(Command::new("export", Word::Status(0)));
+        }
+        let expanded: Vec<String> = rest.iter().flat_map(|word| word.expand(values)).collect();
+        let mut command = words::command(&expanded)?;
+        command.asked = self.asked;
+        Some(command)
+    }
+}
+
+/// The client that a substitution begins with.
+fn client_of(text: &str, values: &Values) -> Option<Client> {
+    let mut steps = steps(text);
+    steps.truncate(1);
+    let Some(Step::Simple(simple)) = steps.pop() else {
+        return None;
+    };
+    let words: Vec<String> = simple
+        .words
+        .iter()
+        .flat_map(|word| word.expand(values))
+        .collect();
+    Client::of(&words)
+}
+
+enum Token {
+    Word(Template),
+    Semicolon,
+    And,
+    Or,
+    Open,
+    Close,
+}
+
+/// The steps of the text of a `sh -c`.
+pub(super) fn steps(text: &str) -> Vec<Step> {
+    let mut parser = Parser {
+        tokens: tokens(text),
+        at: 0,
+        steps: Vec::new(),
+        loops: Vec::new(),
+        conditions: 0,
+        depth: 0,
+    };
+    while parser.at < parser.tokens.len() && !parser.is_full() {
+        let before = parser.at;
+        parser.list(&[]);
+        // A word of the language where none can be.
+        if parser.at == before {
+            parser.at += 1;
+        }
+    }
+    parser.steps
+}
+
+struct Loop {
+    start: usize,
+    ends: Vec<usize>,
+}
+
+struct Parser {
+    tokens: Vec<Token>,
+    at: usize,
+    steps: Vec<Step>,
+    loops: Vec<Loop>,
+    /// Conditions that are being read.
+    conditions: usize,
+    depth: usize,
+}
+
+impl Parser {
+    fn is_full(&self) -> bool {
+        self.steps.len() >= STEPS_MAX
+    }
+
+    fn bare(&self) -> Option<&str> {
+        match self.tokens.get(self.at)? {
+            Token::Word(word) => word.bare(),
+            _ => None,
+        }
+    }
+
+    fn takes(&mut self, word: &str) -> bool {
+        while matches!(self.tokens.get(self.at), Some(Token::Semicolon)) {
+            self.at += 1;
+        }
+        let found = self.bare() == Some(word);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Commands up to one of these words, which is left.
+    fn list(&mut self, ends: &[&str]) {
+        loop {
+            match self.tokens.get(self.at) {
+                None | Some(Token::Close) => return,
+                Some(Token::Semicolon | Token::And | Token::Or) => {
+                    self.at += 1;
+                    continue;
+                }
+                Some(Token::Word(_) | Token::Open) => {}
+            }
+            if self.bare().is_some_and(|word| ends.contains(&word)) || self.is_full() {
+                return;
+            }
+            let before = self.at;
+            self.and_or();
+            if self.at == before {
+                return;
+            }
+        }
+    }
+
+    fn and_or(&mut self) {
+        self.pipeline();
+        while let Some(success) = match self.tokens.get(self.at) {
+            Some(Token::And) => Some(false),
+            Some(Token::Or) => Some(true),
+            _ => None,
+        } {
+            self.at += 1;
+            while matches!(self.tokens.get(self.at), Some(Token::Semicolon)) {
+                self.at += 1;
+            }
+            self.look_at_last();
+            let jump = self.push(Step::JumpIf { success, to: 0 });
+            self.pipeline();
+            let to = self.steps.len();
+            self.steps[jump] = Step::JumpIf { success, to };
+        }
+    }
+
+    /// The failure of the last command is looked at.
+    fn look_at_last(&mut self) {
+        if let Some(Step::Simple(simple)) = self.steps.last_mut() {
+            Arc::make_mut(simple).looked_at = true;
+        }
+    }
+
+    fn pipeline(&mut self) {
+        let mut turned = false;
+        while self.bare() == Some("!") {
+            self.at += 1;
+            turned = !turned;
+        }
+        self.command();
+        if turned {
+            self.look_at_last();
+            self.push(Step::Not);
+        }
+    }
+
+    fn push(&mut self, step: Step) -> usize {
+        self.steps.push(step);
+        self.steps.len() - 1
+    }
+
+    fn command(&mut self) {
+        if self.depth >= DEPTH_MAX {
+            self.at = self.tokens.len();
+            return;
+        }
+        self.depth += 1;
+        if matches!(self.tokens.get(self.at), Some(Token::Open)) {
+            self.at += 1;
+            self.list(&[]);
+            self.at += usize::from(matches!(self.tokens.get(self.at), Some(Token::Close)));
+        } else {
+            match self.bare() {
+                Some("if") => self.branches(),
+                Some(word @ ("while" | "until")) => {
+                    let until = word == "until";
+                    self.turns(until);
+                }
+                Some("for") => self.each(),
+                Some("{") => {
+                    self.at += 1;
+                    self.list(&["}"]);
+                    self.takes("}");
+                }
+                Some("case") => self.unknown("esac"),
+                Some(word @ ("break" | "continue")) if !self.loops.is_empty() => {
+                    let leaves = word == "break";
+                    self.at += 1;
+                    let jump = self.push(Step::Jump(0));
+                    if let Some(inner) = self.loops.last_mut() {
+                        if leaves {
+                            inner.ends.push(jump);
+                        } else {
+                            self.steps[jump] = Step::Jump(inner.start);
+                        }
+                    }
+                }
+                Some("then" | "do" | "done" | "fi" | "else" | "elif" | "esac" | "}") => {}
+                _ => self.simple(),
+            }
+        }
+        self.depth -= 1;
+    }
+
+    /// What is not understood, up to its last word.
+    fn unknown(&mut self, end: &str) {
+        while self.at < self.tokens.len() && self.bare() != Some(end) {
+            self.at += 1;
+        }
+        self.at += 1;
+        self.push(Step::Fixed("case".into(), Word::Unknown));
+    }
+
+    fn condition(&mut self, end: &str) {
+        self.conditions += 1;
+        self.list(&[end]);
+        self.conditions -= 1;
+        self.takes(end);
+    }
+
+    fn branches(&mut self) {
+        let mut overs = Vec::new();
+        loop {
+            // Past `if` or `elif`.
+            self.at += 1;
+            self.condition("then");
+            let branch = self.push(Step::Branch { otherwise: 0 });
+            self.list(&["elif", "else", "fi"]);
+            overs.push((self.push(Step::Over { branch, to: 0 }), branch));
+            let otherwise = self.steps.len();
+            self.steps[branch] = Step::Branch { otherwise };
+            if self.bare() != Some("elif") || self.is_full() {
+                break;
+            }
+        }
+        if self.takes("else") {
+            self.list(&["fi"]);
+        } else {
+            self.push(Step::Done);
+        }
+        self.takes("fi");
+        let to = self.steps.len();
+        for (over, branch) in overs {
+            self.steps[over] = Step::Over { branch, to };
+        }
+    }
+
+    fn turns(&mut self, until: bool) {
+        self.at += 1;
+        let start = self.steps.len();
+        self.condition("do");
+        let turn = self.push(Step::Turn { until, to: 0 });
+        self.loops.push(Loop {
+            start,
+            ends: vec![turn],
+        });
+        self.list(&["done"]);
+        self.takes("done");
+        let constant = self.is_constant(start, turn, until);
+        let inner = self.loops.pop().unwrap_or(Loop {
+            start,
+            ends: Vec::new(),
+        });
+        let mut body = self.steps[turn..].iter();
+        if constant && inner.ends.len() == 1 && !body.any(|step| step.may_ask() || step.leaves()) {
+            self.steps.truncate(start);
+            self.push(Step::Endless);
+            return;
+        }
+        self.push(Step::Jump(start));
+        self.close(inner, |to| Step::Turn { until, to });
+    }
+
+    /// Whether the condition of a loop holds whatever happens.
+    fn is_constant(&self, start: usize, turn: usize, until: bool) -> bool {
+        let [Step::Simple(simple)] = &self.steps[start..turn] else {
+            return false;
+        };
+        let first = simple.words.first().and_then(Template::bare);
+        match first {
+            Some("true" | ":" | "sleep") => !until,
+            Some("false") => until,
+            Some("[" | "test") => {
+                !until
+                    && simple.words.iter().all(|word| word.bare().is_some())
+                    && simple.words.len() == 3
+            }
+            _ => false,
+        }
+    }
+
+    /// A loop ends here: whatever leaves it goes on behind.
+    fn close(&mut self, inner: Loop, turn: impl Fn(usize) -> Step) {
+        let to = self.steps.len();
+        for end in inner.ends {
+            self.steps[end] = match self.steps[end] {
+                Step::Jump(_) => Step::Jump(to),
+                _ => turn(to),
+            };
+        }
+        self.push(Step::Done);
+    }
+
+    fn each(&mut self) {
+        self.at += 1;
+        let name: Arc<str> = self.bare().unwrap_or_default().into();
+        self.at += 1;
+        let mut words = Vec::new();
+        if self.takes("in") {
+            while let Some(Token::Word(word)) = self.tokens.get(self.at) {
+                words.push(word.clone());
+                self.at += 1;
+            }
+        }
+        self.takes("do");
+        let words: Arc<[Template]> = words.into();
+        let step = |to| Step::For {
+            name: name.clone(),
+            words: words.clone(),
+            to,
+        };
+        let start = self.push(step(0));
+        self.loops.push(Loop {
+            start,
+            ends: vec![start],
+        });
+        self.list(&["done"]);
+        self.takes("done");
+        self.push(Step::Jump(start));
+        if let Some(inner) = self.loops.pop() {
+            self.close(inner, step);
+        }
+    }
+
+    fn simple(&mut self) {
+        let mut words = Vec::new();
+        while let Some(Token::Word(word)) = self.tokens.get(self.at) {
+            words.push(word.clone());
+            self.at += 1;
+        }
+        // A function's name: its body is not understood.
+        if matches!(self.tokens.get(self.at), Some(Token::Open)) {
+            self.at += 1;
+            let before = self.steps.len();
+            self.list(&[]);
+            self.at += 1;
+            self.command();
+            self.steps.truncate(before);
+            return;
+        }
+        if words.is_empty() {
+            return;
+        }
+        let asked = self.conditions > 0;
+        self.push(Step::Simple(Arc::new(Simple {
+            words,
+            asked,
+            looked_at: asked,
+        })));
+    }
+}
+
+/// Splits text into words and joints. A pipe ends what we look at of a command: its first part decides.
+fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut word: Option<Template> = None;
+    let mut in_pipe = false;
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        rest = &rest[character.len_utf8()..];
+        match character {
+            '\'' => {
+                let (inner, after) = rest.split_once('\'').unwrap_or((rest, ""));
+                word.get_or_insert_default().text(inner, true);
+                rest = after;
+            }
+            '"' => rest = quoted(rest, word.get_or_insert_default()),
+            '\\' => rest = escaped(rest, &mut word),
+            '$' => rest = dollar(rest, word.get_or_insert_default(), false),
+            '`' => {
+                let (inner, after) = rest.split_once('`').unwrap_or((rest, ""));
+                let piece = Piece::Printed(inner.to_owned());
+                word.get_or_insert_default().pieces.push((piece, false));
+                rest = after;
+            }
+            '#' if word.is_none() => rest = rest.find('\n').map_or("", |end| &rest[end..]),
+            ' ' | '\t' | '\r' | ';' | '\n' | '&' | '|' | '(' | ')' => {
+                if let Some(word) = word.take()
+                    && !in_pipe
+                {
+                    tokens.push(Token::Word(word));
+                }
+                let twice = rest.strip_prefix(character);
+                let joint = match character {
+                    ';' | '\n' => Some(Token::Semicolon),
+                    '&' if twice.is_some() => Some(Token::And),
+                    // Both outputs into a file.
+                    '&' if rest.starts_with('>') => None,
+                    '&' => Some(Token::Semicolon),
+                    '|' if twice.is_some() => Some(Token::Or),
+                    '|' => {
+                        in_pipe = true;
+                        None
+                    }
+                    '(' if !in_pipe => Some(Token::Open),
+                    ')' => Some(Token::Close),
+                    _ => None,
+                };
+                if let Some(joint) = joint {
+                    if matches!(joint, Token::And | Token::Or) {
+                        rest = twice.unwrap_or(rest);
+                    }
+                    in_pipe = false;
+                    tokens.push(joint);
+                }
+            }
+            '<' if !in_pipe => {
+                tokens.extend(word.take().map(Token::Word));
+                rest = past_target(rest.trim_start_matches(['<', '&']));
+            }
+            '>' if !in_pipe => {
+                let into = word.take();
+                let number = into.as_ref().and_then(Template::bare).map(str::to_owned);
+                let errors = number.as_deref() == Some("2");
+                if !errors && number.as_deref() != Some("1") {
+                    tokens.extend(into.map(Token::Word));
+                }
+                rest = rest.trim_start_matches('>');
+                // To another descriptor, or errors alone: nothing that we follow.
+                if rest.starts_with('&') || errors {
+                    rest = past_target(rest.trim_start_matches('&'));
+                } else {
+                    tokens.push(Token::Word(Template::plain(">")));
+                }
+            }
+            other => {
+                let mut letter = [0; 4];
+                word.get_or_insert_default()
+                    .text(other.encode_utf8(&mut letter), false);
+            }
+        }
+    }
+    if let Some(word) = word
+        && !in_pipe
+    {
+        tokens.push(Token::Word(word));
+    }
+    tokens
+}
+
+/// What follows the name of a file.
+fn past_target(rest: &str) -> &str {
+    let rest = rest.trim_start_matches([' ', '\t']);
+    let end = rest.find([' ', '\t', '\n', ';', '&', '|', ')']);
+    end.map_or("", |end| &rest[end..])
+}
+
+/// Adds what stands in double quotes; returns what follows them.
+fn quoted<'t>(mut rest: &'t str, word: &mut Template) -> &'t str {
+    // Nothing in quotes is a word, too.
+    word.text("", true);
+    while let Some(character) = rest.chars().next() {
+        rest = &rest[character.len_utf8()..];
+        match character {
+            '"' => break,
+            '\\' => {
+                let mut characters = rest.chars();
+                let mut letter = [0; 4];
+                match characters.next() {
+                    Some('\n') | None => {}
+                    Some(next @ ('"' | '\\' | '$' | '`')) => {
+                        word.text(next.encode_utf8(&mut letter), true);
+                    }
+                    Some(next) => {
+                        word.text("\\", true);
+                        word.text(next.encode_utf8(&mut letter), true);
+                    }
+                }
+                rest = characters.as_str();
+            }
+            '$' => rest = dollar(rest, word, true),
+            other => {
+                let mut letter = [0; 4];
+                word.text(other.encode_utf8(&mut letter), true);
+            }
+        }
+    }
+    rest
+}
+
+/// Adds the character that follows a backslash; returns what follows it.
+fn escaped<'t>(rest: &'t str, word: &mut Option<Template>) -> &'t str {
+    let mut characters = rest.chars();
+    match characters.next() {
+        // The line goes on.
+        Some('\n') | None => {}
+        Some(letter) => word
+            .get_or_insert_default()
+            .text(letter.encode_utf8(&mut [0; 4]), true),
+    }
+    characters.as_str()
+}
+
+/// Adds what a `$` begins: `NAME`, `{NAME}`, `{NAME:-other}`, `(command)`, `((sum))`; returns what
+/// follows it.
+fn dollar<'t>(rest: &'t str, word: &mut Template, in_quotes: bool) -> &'t str {
+    let mut push = |piece| word.pieces.push((piece, in_quotes));
+    if let Some(inner) = rest.strip_prefix("((")
+        && let Some((inner, after)) = inner.split_once("))")
+    {
+        push(Piece::Sum(inner.to_owned()));
+        return after;
+    }
+    if let Some(inner) = rest.strip_prefix('(') {
+        let end = closing(inner);
+        push(Piece::Printed(inner[..end].to_owned()));
+        return inner.get(end + 1..).unwrap_or("");
+    }
+    let variable = |name: &str, other: Option<&str>, length: usize| {
+        let written = format!("${}", &rest[..length]);
+        Piece::Variable(name.to_owned(), other.map(str::to_owned), written)
+    };
+    if let Some(inner) = rest.strip_prefix('{')
+        && let Some(end) = inner.find('}')
+    {
+        let (name, other) = match inner[..end].split_once(":-") {
+            Some((name, other)) => (name, Some(other)),
+            None => (&inner[..end], None),
+        };
+        push(variable(name, other, end + 2));
+        return &inner[end + 1..];
+    }
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let length = if rest.starts_with('?') {
+        1
+    } else {
+        rest.find(|letter| !is_part(letter)).unwrap_or(rest.len())
+    };
+    if length == 0 {
+        word.text("$", in_quotes);
+        return rest;
+    }
+    push(variable(&rest[..length], None, length));
+    &rest[length..]
+}
+
+/// Where the parenthesis is closed that stands before the text.
+fn closing(text: &str) -> usize {
+    let mut depth = 0;
+    let mut quote = None;
+    for (at, letter) in text.char_indices() {
+        match (letter, quote) {
+            ('\'' | '"', None) => quote = Some(letter),
+            (letter, Some(open)) if letter == open => quote = None,
+            ('(', None) => depth += 1,
+            (')', None) if depth == 0 => return at,
+            (')', None) => depth -= 1,
+            _ => {}
+        }
+    }
+    text.len()
+}

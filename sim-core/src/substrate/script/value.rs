@@ -1,0 +1,288 @@
+//! Words with variables in them, and what these stand for when the word's turn comes.
+
+use std::sync::Arc;
+
+use super::Environment;
+
+/// Numbers that `seq` makes, at most.
+const NUMBERS_MAX: i64 = 4_096;
+
+/// Variables; none: set to what nobody knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Values(Vec<(Arc<str>, Option<Arc<str>>)>);
+
+impl Values {
+    pub(super) fn of(environment: &Environment) -> Self {
+        let known = environment.iter().cloned();
+        Self(known.map(|(name, value)| (name, Some(value))).collect())
+    }
+
+    pub(super) fn environment(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let known = self.0.iter();
+        known
+            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
+            .collect()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(known, _)| **known == *name)?;
+        value.as_deref()
+    }
+
+    pub(super) fn set(&mut self, name: Arc<str>, value: Arc<str>) {
+        self.put(name, Some(value));
+    }
+
+    /// It has a value that nobody knows.
+    pub(super) fn forget(&mut self, name: Arc<str>) {
+        self.put(name, None);
+    }
+
+    fn put(&mut self, name: Arc<str>, value: Option<Arc<str>>) {
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, place)) => *place = value,
+            None => self.0.push((name, value)),
+        }
+    }
+}
+
+/// A part of a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// As it is.
+    Text(String),
+    /// A variable, what stands for it where it is empty, and how it is written.
+    Variable(String, Option<String>, String),
+    /// What a command prints.
+    Printed(String),
+    /// `$((…))`.
+    Sum(String),
+}
+
+/// A word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Template {
+    /// Its parts, and whether each stands in quotes.
+    pub(super) pieces: Vec<(Piece, bool)>,
+}
+
+impl Template {
+    pub(super) fn plain(text: &str) -> Self {
+        Self {
+            pieces: vec![(Piece::Text(text.to_owned()), true)],
+        }
+    }
+
+    /// Its text, if it is nothing else and not in quotes: a word of the language.
+    pub(super) fn bare(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [(Piece::Text(text), false)] => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &str, quoted: bool) {
+        match self.pieces.last_mut() {
+            Some((Piece::Text(before), was)) if *was == quoted => before.push_str(text),
+            _ => self.pieces.push((Piece::Text(text.to_owned()), quoted)),
+        }
+    }
+
+    /// `NAME=…`: the name and the word behind the sign.
+    pub(super) fn assignment(&self) -> Option<(Arc<str>, Self)> {
+        let Some((Piece::Text(first), false)) = self.pieces.first() else {
+            return None;
+        };
+        let (name, rest) = first.split_once('=')?;
+        let is_name = !name.is_empty()
+            && !name.starts_with(|letter: char| letter.is_ascii_digit())
+            && name
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        if !is_name {
+            return None;
+        }
+        let mut pieces = vec![(Piece::Text(rest.to_owned()), false)];
+        if rest.is_empty() {
+            pieces.clear();
+        }
+        pieces.extend_from_slice(&self.pieces[1..]);
+        Some((name.into(), Self { pieces }))
+    }
+
+    /// The command whose output it is, if it is nothing else.
+    pub(super) fn printed(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [(Piece::Printed(text), _)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The words that it becomes: blanks of values that do not stand in quotes part words. What is not
+    /// known stays as it is written.
+    pub(super) fn expand(&self, values: &Values) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut word: Option<String> = None;
+        for (piece, quoted) in &self.pieces {
+            let (text, parts) = match piece {
+                Piece::Text(text) => (text.clone(), false),
+                piece => (
+                    piece.value(values).unwrap_or_else(|| piece.written()),
+                    !quoted,
+                ),
+            };
+            if !parts {
+                word.get_or_insert_default().push_str(&text);
+                continue;
+            }
+            for (place, part) in text.split([' ', '\t', '\n']).enumerate() {
+                if place > 0 {
+                    words.extend(word.take());
+                }
+                if !part.is_empty() {
+                    word.get_or_insert_default().push_str(part);
+                }
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    /// Its value as one word; none: it is not known.
+    pub(super) fn value(&self, values: &Values) -> Option<String> {
+        let mut all = String::new();
+        for (piece, _) in &self.pieces {
+            match piece {
+                Piece::Text(text) => all.push_str(text),
+                piece => all.push_str(&piece.value(values)?),
+            }
+        }
+        Some(all)
+    }
+}
+
+impl Piece {
+    fn value(&self, values: &Values) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Variable(name, other, _) => {
+                let value = values
+                    .get(name)
+                    .filter(|value| other.is_none() || !value.is_empty());
+                value.map(str::to_owned).or_else(|| other.clone())
+            }
+            Self::Printed(text) => printed(text, values),
+            Self::Sum(text) => sum(text, values).map(|sum| sum.to_string()),
+        }
+    }
+
+    fn written(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Variable(_, _, text) => text.clone(),
+            Self::Printed(text) => format!("$({text})"),
+            Self::Sum(text) => format!("$(({text}))"),
+        }
+    }
+}
+
+/// What `seq`, `expr` and `echo` print; none: that is not known.
+fn printed(text: &str, values: &Values) -> Option<String> {
+    let mut words = Vec::new();
+    for word in text.split_whitespace() {
+        let word = word.trim_matches(['"', '\'']);
+        words.push(match word.strip_prefix('$') {
+            Some(name) => values.get(name.trim_matches(['{', '}']))?.to_owned(),
+            None => word.to_owned(),
+        });
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let number = |text: &str| text.parse::<i64>().ok();
+    match words.as_slice() {
+        ["seq", rest @ ..] => {
+            let numbers: Vec<i64> = rest
+                .iter()
+                .map(|word| number(word))
+                .collect::<Option<_>>()?;
+            let (from, step, to) = match numbers.as_slice() {
+                [to] => (1, 1, *to),
+                [from, to] => (*from, 1, *to),
+                [from, step, to] if *step > 0 => (*from, *step, *to),
+                _ => return None,
+            };
+            let count = to.saturating_sub(from) / step;
+            if count > NUMBERS_MAX {
+                return None;
+            }
+            let all = (0..=count).map(|turn| from.saturating_add(turn.saturating_mul(step)));
+            let all = all
+                .filter(|number| *number <= to)
+                .map(|number| number.to_string());
+            Some(all.collect::<Vec<_>>().join(" "))
+        }
+        ["expr", rest @ ..] => sum(&rest.join(" "), values).map(|sum| sum.to_string()),
+        ["echo", rest @ ..] if !text.contains(['|', '>', '$', '`']) => Some(rest.join(" ")),
+        _ => None,
+    }
+}
+
+/// Whole numbers and variables with `+ - * / %` from left to right, products first.
+fn sum(text: &str, values: &Values) -> Option<i64> {
+    let mut parts: Vec<String> = Vec::new();
+    for letter in text.chars() {
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        if is_part(letter) {
+            match parts.last_mut() {
+                Some(part) if part.ends_with(is_part) => part.push(letter),
+                _ => parts.push(letter.to_string()),
+            }
+        } else if "+-*/%".contains(letter) {
+            parts.push(letter.to_string());
+        } else if matches!(letter, ' ' | '\t') {
+            parts.push(String::new());
+        } else if !matches!(letter, '$' | '{' | '}' | '\\') {
+            return None;
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    let number = |part: &String| -> Option<i64> {
+        part.parse().ok().or_else(|| values.get(part)?.parse().ok())
+    };
+    let mut parts = parts.iter();
+    let (mut total, mut product) = (0_i64, number(parts.next()?)?);
+    while let Some(sign) = parts.next() {
+        let next = number(parts.next()?)?;
+        match sign.as_str() {
+            "+" | "-" => {
+                total = total.checked_add(product)?;
+                product = if sign == "-" {
+                    next.checked_neg()?
+                } else {
+                    next
+                };
+            }
+            "*" => product = product.checked_mul(next)?,
+            "/" => product = product.checked_div(next)?,
+            "%" => product = product.checked_rem(next)?,
+            _ => return None,
+        }
+    }
+    total.checked_add(product)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_worked_out() {
+        let values = Values::of(&[("N".into(), "3".into())]);
+        assert_eq!(printed("seq 1 $N", &values).as_deref(), Some("1 2 3"));
+        assert_eq!(printed("seq 2 2 7", &values).as_deref(), Some("2 4 6"));
+        assert_eq!(printed("seq 3 1", &values).as_deref(), Some(""));
+        assert_eq!(printed("date", &values), None);
+        assert_eq!(sum("N + 2*4-1", &values), Some(10));
+        assert_eq!(sum("$N % 2", &values), Some(1));
+        assert_eq!(sum("M + 1", &values), None);
+        assert_eq!(sum("1 / 0", &values), None);
+    }
+}
