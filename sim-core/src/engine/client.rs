@@ -10,6 +10,7 @@ use std::num::NonZeroU32;
 
 use crate::base::rng::Stream;
 use crate::kube::rows::PodId;
+use crate::substrate::container::Container;
 use crate::substrate::order::{ContainerId, Flaw, Owner, ProbeAction, SandboxId};
 use crate::substrate::program::Outcome;
 use crate::substrate::script::client::{Answer, Behind, Client, Wish};
@@ -84,9 +85,12 @@ impl World {
                 return Answer::Silent;
             }
         }
+        let listens = |row: &Container| row.listens(port, self.now);
         let mut inside = machines.containers_in(to);
-        let Some((_, program)) = inside.find(|(_, row)| row.listens(port, self.now)) else {
-            return Answer::Refused;
+        let Some((_, program)) = inside.find(|(_, row)| listens(row)) else {
+            let mut inside = machines.containers_in(to);
+            let found = inside.find_map(|(_, row)| self.heard_anywhere(row, client));
+            return found.unwrap_or(Answer::Refused);
         };
         let Wish::Get(_, path) = &client.wish else {
             return Answer::Open;
@@ -107,6 +111,24 @@ impl World {
             Outcome::Failure(..) => Answer::Refused,
             Outcome::Hang(_) => Answer::Silent,
         }
+    }
+}
+
+impl World {
+    /// What a program answers whose ports nobody has said: it is taken to listen where it is asked.
+    fn heard_anywhere(&self, row: &Container, client: &Client) -> Option<Answer> {
+        let behaviour = &row.behaviour;
+        let age = self.now.since(row.running_since()?);
+        if !behaviour.ports.is_empty() || age < behaviour.listen? {
+            return None;
+        }
+        let ready = behaviour.ready.is_some_and(|ready| age >= ready);
+        Some(match client.wish {
+            Wish::Get(..) if row.is_silent() => Answer::Silent,
+            Wish::Get(..) if !ready => Answer::Http(503),
+            Wish::Get(..) => Answer::Http(200),
+            Wish::Name | Wish::Connect(_) => Answer::Open,
+        })
     }
 }
 

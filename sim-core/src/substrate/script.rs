@@ -11,8 +11,8 @@
 //! text -> tokens -> steps with jumps (parse.rs) -> Shell: one command after the other
 //! ```
 //!
-//! Not modelled: functions, `case`, here documents, arrays; a loop that never ends by itself and asks
-//! nobody prints nothing.
+//! Not modelled: functions, `case`, here documents, arrays, and what clients print; a loop that never
+//! ends by itself and asks nobody prints nothing.
 
 pub mod client;
 mod parse;
