@@ -137,6 +137,12 @@ pub fn requests(spec: &PodSpec, symbols: &mut Symbols) -> ResourceVector {
         vector(&container.resources.requests, symbols)
     });
     whole_pod(&mut sum, &spec.pod_requests);
+    for (name, amount) in &spec.pod_requests.extended {
+        if name.starts_with("hugepages-") {
+            let whole = i64::try_from(*amount).unwrap_or(i64::MAX);
+            sum.set_extended(symbols.intern(name), whole);
+        }
+    }
     sum.add(&vector(&spec.overhead, symbols));
     sum.pods = 1;
     sum

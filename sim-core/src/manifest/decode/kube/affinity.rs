@@ -7,7 +7,8 @@ use crate::api::kube::affinity::{
     TolerationOperator, WeightedPodTerm,
 };
 use crate::api::kube::spread::SpreadConstraint;
-use crate::manifest::decode::kube::{fault, meta};
+use crate::manifest::decode::kube::meta::Of;
+use crate::manifest::decode::kube::{fault, meta, name};
 use crate::manifest::decode::scribe::{Field, Scribe};
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -25,7 +26,7 @@ pub fn affinity(field: &Field<'_>, scribe: &Scribe) -> Affinity {
         terms
             .items(scribe)
             .iter()
-            .map(|item| node_term(item, scribe))
+            .map(|item| node_term(item, scribe, Of::Node))
             .collect()
     });
     let node_preferred = node
@@ -34,7 +35,7 @@ pub fn affinity(field: &Field<'_>, scribe: &Scribe) -> Affinity {
         .iter()
         .map(|item| PreferredNodeTerm {
             weight: weight(item, scribe),
-            preference: node_term(&item.get(scribe, "preference"), scribe),
+            preference: node_term(&item.get(scribe, "preference"), scribe, Of::PreferredNode),
         })
         .collect();
     let required = |key: &str| -> Vec<PodAffinityTerm> {
@@ -64,22 +65,65 @@ pub fn affinity(field: &Field<'_>, scribe: &Scribe) -> Affinity {
     }
 }
 
-fn node_term(field: &Field<'_>, scribe: &Scribe) -> NodeSelectorTerm {
+fn node_term(field: &Field<'_>, scribe: &Scribe, of: Of) -> NodeSelectorTerm {
     NodeSelectorTerm {
-        match_expressions: meta::requirements(&field.get(scribe, "matchExpressions"), scribe, true),
-        match_fields: meta::requirements(&field.get(scribe, "matchFields"), scribe, true),
+        match_expressions: meta::requirements(&field.get(scribe, "matchExpressions"), scribe, of),
+        match_fields: meta::requirements(&field.get(scribe, "matchFields"), scribe, Of::NodeFields),
     }
 }
 
 fn pod_term(field: &Field<'_>, scribe: &Scribe) -> PodAffinityTerm {
-    PodAffinityTerm {
-        topology_key: topology_key(field, scribe),
-        selector: meta::selector(&field.get(scribe, "labelSelector"), scribe),
-        namespaces: field.get(scribe, "namespaces").texts(scribe),
-        namespace_selector: meta::selector(&field.get(scribe, "namespaceSelector"), scribe),
-        match_label_keys: field.get(scribe, "matchLabelKeys").texts(scribe),
-        mismatch_label_keys: field.get(scribe, "mismatchLabelKeys").texts(scribe),
+    let selector = meta::selector(&field.get(scribe, "labelSelector"), scribe);
+    let namespace_selector = meta::selector(&field.get(scribe, "namespaceSelector"), scribe);
+    let namespaces = field.get(scribe, "namespaces");
+    for item in namespaces.items(scribe) {
+        let text = item.text_or_empty(scribe);
+        for detail in name::label(&text) {
+            // Upstream's path has the singular, and no index.
+            let at = Field {
+                path: field.peek("namespace").path,
+                ..item.clone()
+            };
+            fault::invalid(scribe, &at, format!("{text:?}"), &detail);
+        }
     }
+    let keys = |key: &str| label_keys(&field.get(scribe, key), selector.is_some(), scribe);
+    let match_label_keys = keys("matchLabelKeys");
+    let mismatch_label_keys = keys("mismatchLabelKeys");
+    let topology_key = topology_key(field, scribe);
+    for detail in name::qualified(&topology_key) {
+        let key = field.get(scribe, "topologyKey");
+        fault::invalid(scribe, &key, format!("{topology_key:?}"), &detail);
+    }
+    PodAffinityTerm {
+        topology_key,
+        selector,
+        namespaces: namespaces.texts(scribe),
+        namespace_selector,
+        match_label_keys,
+        mismatch_label_keys,
+    }
+}
+
+/// Keys of the incoming pod's labels that are added to a selector.
+/// Source: `pkg/apis/core/validation/validation.go` (`validateLabelKeys`).
+fn label_keys(field: &Field<'_>, has_selector: bool, scribe: &Scribe) -> Vec<Arc<str>> {
+    let keys = field.texts(scribe);
+    if keys.is_empty() {
+        return keys;
+    }
+    if !has_selector {
+        let detail = "must not be specified when labelSelector is not set";
+        fault::forbidden(scribe, field, detail);
+        return keys;
+    }
+    for item in field.items(scribe) {
+        let text = item.text_or_empty(scribe);
+        for detail in name::qualified(&text) {
+            fault::invalid(scribe, &item, format!("{text:?}"), &detail);
+        }
+    }
+    keys
 }
 
 fn topology_key(field: &Field<'_>, scribe: &Scribe) -> Arc<str> {
@@ -123,31 +167,54 @@ fn toleration(item: &Field<'_>, scribe: &Scribe) -> Toleration {
         ("Equal", TolerationOperator::Equal),
         ("Exists", TolerationOperator::Exists),
     ];
+    let key_field = item.get(scribe, "key");
+    let key = key_field.text_or_empty(scribe);
+    if !key.is_empty() {
+        for detail in name::qualified(&key) {
+            fault::invalid(scribe, &key_field, format!("{key:?}"), &detail);
+        }
+    }
     let operator_field = item.get(scribe, "operator");
-    let operator = fault::word(
-        scribe,
-        &operator_field,
-        &operators,
-        TolerationOperator::Equal,
-    );
-    let key = item.get(scribe, "key").text_or_empty(scribe);
+    let written = operator_field.text_or_empty(scribe);
+    let operator = match &*written {
+        "" => TolerationOperator::Equal,
+        // Behind a gate that is off; the message names them nevertheless.
+        "Lt" | "Gt" => {
+            let words = ["Equal", "Exists", "Lt", "Gt"];
+            fault::unsupported(scribe, &operator_field, &written, &words);
+            TolerationOperator::Equal
+        }
+        _ => fault::word(
+            scribe,
+            &operator_field,
+            &operators,
+            TolerationOperator::Equal,
+        ),
+    };
     let value_field = item.get(scribe, "value");
     let value = value_field.text_or_empty(scribe);
     if key.is_empty() && operator == TolerationOperator::Equal {
         fault::invalid(
             scribe,
             &operator_field,
-            "\"Equal\"",
+            format!("{written:?}"),
             "operator must be Exists when `key` is empty, which means \"match all values and all keys\"",
         );
     }
     if operator == TolerationOperator::Exists && !value.is_empty() {
         fault::invalid(
             scribe,
-            &value_field,
+            &operator_field,
             format!("{value:?}"),
             "value must be empty when `operator` is 'Exists'",
         );
+    }
+    let is_compared = matches!(&*written, "" | "Equal");
+    let faults = name::label_value(&value);
+    if is_compared && !faults.is_empty() {
+        // Upstream names the operator, and the value.
+        let detail = faults.join(";");
+        fault::invalid(scribe, &operator_field, format!("{value:?}"), &detail);
     }
     let effect_field = item.get(scribe, "effect");
     let effects = EFFECTS.map(|(word, effect)| (word, Some(effect)));
@@ -205,7 +272,23 @@ pub fn taints(field: &Field<'_>, scribe: &Scribe) -> Vec<Taint> {
 /// `topologySpreadConstraints` of a pod.
 pub fn spreads(field: &Field<'_>, scribe: &Scribe) -> Vec<SpreadConstraint> {
     let items = field.items(scribe);
-    items.iter().map(|item| spread(item, scribe)).collect()
+    let spreads: Vec<_> = items.iter().map(|item| spread(item, scribe)).collect();
+    for (index, one) in spreads.iter().enumerate() {
+        let is_same = |other: &SpreadConstraint| {
+            (&other.topology_key, other.hard) == (&one.topology_key, one.hard)
+        };
+        if spreads[index + 1..].iter().any(is_same) {
+            let at = items[index].peek("{topologyKey, whenUnsatisfiable}");
+            let when = if one.hard {
+                "DoNotSchedule"
+            } else {
+                "ScheduleAnyway"
+            };
+            let shown = format!("\"{{{}, {when}}}\"", one.topology_key);
+            fault::duplicate(scribe, &at, shown);
+        }
+    }
+    spreads
 }
 
 fn spread(item: &Field<'_>, scribe: &Scribe) -> SpreadConstraint {
@@ -217,12 +300,7 @@ fn spread(item: &Field<'_>, scribe: &Scribe) -> SpreadConstraint {
     let topology_key = topology_key(item, scribe);
     let words = [("DoNotSchedule", true), ("ScheduleAnyway", false)];
     let when = item.get(scribe, "whenUnsatisfiable");
-    let hard = if when.exists() {
-        fault::word(scribe, &when, &words, true)
-    } else {
-        fault::unsupported(scribe, &when, "", &["DoNotSchedule", "ScheduleAnyway"]);
-        true
-    };
+    let hard = fault::needed_word(scribe, &when, &words, true);
     let domains_field = item.get(scribe, "minDomains");
     let domains = domains_field.integer(scribe);
     if let Some(number) = domains {
@@ -243,14 +321,17 @@ fn spread(item: &Field<'_>, scribe: &Scribe) -> SpreadConstraint {
         )
     };
     let number = |value: i64| u32::try_from(value).unwrap_or(1);
+    let selector = meta::selector(&item.get(scribe, "labelSelector"), scribe);
+    let keys = item.get(scribe, "matchLabelKeys");
+    let match_label_keys = label_keys(&keys, selector.is_some(), scribe);
     SpreadConstraint {
         max_skew: number(skew),
         topology_key,
         hard,
-        selector: meta::selector(&item.get(scribe, "labelSelector"), scribe),
+        selector,
         min_domains: number(domains.unwrap_or(1)),
         honor_affinity: policy("nodeAffinityPolicy", true),
         honor_taints: policy("nodeTaintsPolicy", false),
-        match_label_keys: item.get(scribe, "matchLabelKeys").texts(scribe),
+        match_label_keys,
     }
 }

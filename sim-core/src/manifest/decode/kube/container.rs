@@ -14,9 +14,9 @@ use crate::manifest::explain;
 
 /// Protocols by their names.
 pub const PROTOCOLS: [(&str, Protocol); 3] = [
+    ("SCTP", Protocol::Sctp),
     ("TCP", Protocol::Tcp),
     ("UDP", Protocol::Udp),
-    ("SCTP", Protocol::Sctp),
 ];
 
 /// What a container needs to know of its pod.
@@ -103,8 +103,8 @@ fn container(
 fn restart(item: &Field<'_>, scribe: &Scribe, init: bool) -> Option<RestartPolicy> {
     let words = [
         ("Always", Some(RestartPolicy::Always)),
-        ("OnFailure", Some(RestartPolicy::OnFailure)),
         ("Never", Some(RestartPolicy::Never)),
+        ("OnFailure", Some(RestartPolicy::OnFailure)),
     ];
     let policy = fault::word(scribe, &item.get(scribe, "restartPolicy"), &words, None);
     policy.filter(|policy| !init || *policy != RestartPolicy::Always)
@@ -136,7 +136,8 @@ fn restart_rules(item: &Field<'_>, scribe: &Scribe) -> Vec<RestartRule> {
         let list = values.items(scribe);
         few(&values, list.len(), 255);
         RestartRule {
-            others: fault::word(scribe, &codes.get(scribe, "operator"), &operators, false),
+            others: codes.exists()
+                && fault::needed_word(scribe, &codes.get(scribe, "operator"), &operators, false),
             codes: list
                 .iter()
                 .filter_map(|code| code.integer(scribe))
@@ -145,7 +146,7 @@ fn restart_rules(item: &Field<'_>, scribe: &Scribe) -> Vec<RestartRule> {
     };
     let one = |rule: &Field<'_>| {
         let actions = [("Restart", true), ("RestartAllContainers", false)];
-        if fault::word(scribe, &rule.peek("action"), &actions, true) {
+        if fault::needed_word(scribe, &rule.peek("action"), &actions, true) {
             rule.get(scribe, "action");
             return Some(read(rule, scribe));
         }

@@ -1,7 +1,6 @@
 //! The server's words for a bad field: `<path>: <type>[: <value>][: <detail>]`.
 //! Source: `staging/src/k8s.io/apimachinery/pkg/util/validation/field/errors.go`.
 
-use crate::base::arrange::Arrange;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::explain;
 use crate::manifest::schema::suggest::nearest;
@@ -31,17 +30,26 @@ pub fn invalid(scribe: &Scribe, field: &Field<'_>, value: impl std::fmt::Display
     );
 }
 
-/// A value is not one of a few.
+/// A value is not one of a few, which are listed in the order given: some of upstream's lists are sorted, some not.
 pub fn unsupported(scribe: &Scribe, field: &Field<'_>, value: &str, supported: &[&str]) {
-    let mut sorted = supported.to_vec();
-    sorted.arrange();
-    let list = sorted
+    unsupported_shown(scribe, field, value, &format!("{value:?}"), supported);
+}
+
+/// As [`unsupported`], with the value as it is printed: some rules print the object around the word.
+pub fn unsupported_shown(
+    scribe: &Scribe,
+    field: &Field<'_>,
+    value: &str,
+    shown: &str,
+    supported: &[&str],
+) {
+    let list = supported
         .iter()
         .map(|word| format!("{word:?}"))
         .collect::<Vec<_>>()
         .join(", ");
     let message = format!(
-        "{}: Unsupported value: {value:?}: supported values: {list}",
+        "{}: Unsupported value: {shown}: supported values: {list}",
         field.path
     );
     match nearest(value, supported.iter().copied()) {
@@ -134,4 +142,18 @@ pub fn word<T: Copy>(scribe: &Scribe, field: &Field<'_>, words: &[(&str, T)], de
             default
         }
     }
+}
+
+/// As [`word`], and an absent one is refused as an empty one: no default is written into it.
+pub fn needed_word<T: Copy>(
+    scribe: &Scribe,
+    field: &Field<'_>,
+    words: &[(&str, T)],
+    default: T,
+) -> T {
+    if !field.exists() {
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        unsupported(scribe, field, "", &names);
+    }
+    word(scribe, field, words, default)
 }

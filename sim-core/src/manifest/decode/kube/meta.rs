@@ -146,16 +146,32 @@ pub fn text_map(field: &Field<'_>, scribe: &Scribe) -> SortedMap<Arc<str>, Arc<s
 /// A label selector; nothing if absent.
 pub fn selector(field: &Field<'_>, scribe: &Scribe) -> Option<LabelSelector> {
     field.node?;
-    let match_labels = text_map(&field.get(scribe, "matchLabels"), scribe);
-    let match_expressions = requirements(&field.get(scribe, "matchExpressions"), scribe, false);
+    let match_labels = label_map(&field.get(scribe, "matchLabels"), scribe);
+    let match_expressions =
+        requirements(&field.get(scribe, "matchExpressions"), scribe, Of::Labels);
     Some(LabelSelector {
         match_labels,
         match_expressions,
     })
 }
 
-/// A list of requirements; `node` allows the two comparisons of numbers.
-pub fn requirements(field: &Field<'_>, scribe: &Scribe, node: bool) -> Vec<Requirement> {
+/// What requirements are about; those of nodes have the two comparisons of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Labels of pods and namespaces.
+    Labels,
+    /// Labels that a node must have.
+    Node,
+    /// Labels that a node better has: any value is taken.
+    PreferredNode,
+    /// Fields of a node.
+    NodeFields,
+}
+
+/// A list of requirements.
+/// Source: `pkg/apis/core/validation/validation.go` (`ValidateNodeSelectorRequirement`),
+/// `staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/validation/validation.go`.
+pub fn requirements(field: &Field<'_>, scribe: &Scribe, of: Of) -> Vec<Requirement> {
     let words: &[(&str, Operator)] = &[
         ("In", Operator::In),
         ("NotIn", Operator::NotIn),
@@ -164,24 +180,72 @@ pub fn requirements(field: &Field<'_>, scribe: &Scribe, node: bool) -> Vec<Requi
         ("Gt", Operator::GreaterThan),
         ("Lt", Operator::LessThan),
     ];
-    let words = if node { words } else { &words[..4] };
+    let words = match of {
+        Of::Node | Of::PreferredNode => words,
+        Of::Labels => &words[..4],
+        Of::NodeFields => &words[..2],
+    };
     field
         .items(scribe)
         .into_iter()
-        .filter_map(|item| requirement(&item, scribe, words))
+        .filter_map(|item| {
+            let requirement = requirement(&item, scribe, words, of);
+            if of == Of::NodeFields {
+                node_field(&item, scribe);
+            } else {
+                label_requirement(&item, scribe, of);
+            }
+            requirement
+        })
         .collect()
+}
+
+/// The key and the values of a requirement of labels.
+fn label_requirement(item: &Field<'_>, scribe: &Scribe, of: Of) {
+    let key = item.get(scribe, "key");
+    let text = key.text_or_empty(scribe);
+    for detail in name::qualified(&text) {
+        fault::invalid(scribe, &key, format!("{text:?}"), &detail);
+    }
+    if of == Of::PreferredNode {
+        return;
+    }
+    for value in item.get(scribe, "values").items(scribe) {
+        let text = value.text_or_empty(scribe);
+        for detail in name::label_value(&text) {
+            fault::invalid(scribe, &value, format!("{text:?}"), &detail);
+        }
+    }
+}
+
+/// The key and the values of a requirement of a node's fields, of which there is the name.
+fn node_field(item: &Field<'_>, scribe: &Scribe) {
+    let key = item.get(scribe, "key");
+    let text = key.text_or_empty(scribe);
+    if &*text != "metadata.name" {
+        fault::invalid(
+            scribe,
+            &key,
+            format!("{text:?}"),
+            "not a valid field selector key",
+        );
+        return;
+    }
+    for value in item.get(scribe, "values").items(scribe) {
+        let text = value.text_or_empty(scribe);
+        for detail in name::subdomain(&text) {
+            fault::invalid(scribe, &value, format!("{text:?}"), &detail);
+        }
+    }
 }
 
 fn requirement(
     item: &Field<'_>,
     scribe: &Scribe,
     words: &[(&str, Operator)],
+    of: Of,
 ) -> Option<Requirement> {
-    let key_field = item.get(scribe, "key");
-    let key = key_field.text_or_empty(scribe);
-    for detail in name::qualified(&key) {
-        fault::invalid(scribe, &key_field, format!("{key:?}"), &detail);
-    }
+    let key = item.get(scribe, "key").text_or_empty(scribe);
     let operator_field = item.get(scribe, "operator");
     let values_field = item.get(scribe, "values");
     let values = values_field.texts(scribe);
@@ -196,7 +260,14 @@ fn requirement(
         return None;
     };
     match operator {
-        Operator::In | Operator::NotIn if values.is_empty() => {
+        Operator::In | Operator::NotIn if of == Of::NodeFields && values.len() != 1 => {
+            fault::required(
+                scribe,
+                &values_field,
+                "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
+            );
+        }
+        Operator::In | Operator::NotIn if of != Of::NodeFields && values.is_empty() => {
             fault::required(
                 scribe,
                 &values_field,

@@ -119,6 +119,39 @@ pub fn one_of(field: &Field<'_>, words: &[&str], scribe: &Scribe) {
     }
 }
 
+/// The type of a Deployment's or DaemonSet's strategy; what is refused is the strategy around the word.
+pub fn strategy_kind(strategy: &Field<'_>, words: &[&str], scribe: &Scribe) {
+    let kind = strategy.peek("type");
+    let found = text(&kind);
+    if found.is_empty() || words.contains(&found) {
+        return;
+    }
+    let rolling = strategy.peek("rollingUpdate");
+    let bounds = if rolling.exists() {
+        let bound = |key: &str, absent: &str| {
+            let field = rolling.peek(key);
+            if field.exists() {
+                shown(&field)
+            } else {
+                absent.to_owned()
+            }
+        };
+        format!(
+            "{{\"MaxUnavailable\":{},\"MaxSurge\":{}}}",
+            bound("maxUnavailable", "null"),
+            bound("maxSurge", "null"),
+        )
+    } else {
+        "null".to_owned()
+    };
+    let whole = format!("{{\"Type\":{found:?},\"RollingUpdate\":{bounds}}}");
+    let at = Field {
+        path: strategy.path.clone(),
+        ..kind.clone()
+    };
+    fault::unsupported_shown(scribe, &at, found, &whole, words);
+}
+
 /// A text that must be there.
 pub fn needed(field: &Field<'_>, detail: &str, scribe: &Scribe) -> bool {
     let is_there = field.exists() && (field.node.and_then(Node::as_str) != Some(""));
@@ -201,7 +234,7 @@ fn with_claims(spec: &Field<'_>, template: &Field<'_>) -> Option<Node> {
 }
 
 /// Pods of a controller that keeps them running restart always.
-fn always(template: &Field<'_>, scribe: &Scribe) {
+pub fn always(template: &Field<'_>, scribe: &Scribe) {
     let policy = template.peek("spec").peek("restartPolicy");
     if policy.exists() && text(&policy) != "Always" {
         fault::unsupported(scribe, &policy, text(&policy), &["Always"]);
@@ -285,7 +318,7 @@ fn daemon_set(spec: &Field<'_>, scribe: &Scribe) {
             }
         }
     } else {
-        one_of(&kind, &["RollingUpdate", "OnDelete"], scribe);
+        strategy_kind(&strategy, &["RollingUpdate", "OnDelete"], scribe);
     }
 }
 

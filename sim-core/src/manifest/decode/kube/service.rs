@@ -16,9 +16,9 @@ pub fn service(field: &Field<'_>, scribe: &Scribe) -> Service {
     field.expect_map(scribe);
     let kinds = [
         ("ClusterIP", ServiceKind::ClusterIp),
-        ("NodePort", ServiceKind::NodePort),
-        ("LoadBalancer", ServiceKind::LoadBalancer),
         ("ExternalName", ServiceKind::ExternalName),
+        ("LoadBalancer", ServiceKind::LoadBalancer),
+        ("NodePort", ServiceKind::NodePort),
     ];
     let kind = fault::word(
         scribe,

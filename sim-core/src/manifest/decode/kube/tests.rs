@@ -125,7 +125,7 @@ spec:
             web.yaml:5:13: error K8S010: spec.replicas: Invalid value: -1: must be greater than or equal to 0
               5 |   replicas: -1
                 |             ^^
-            web.yaml:7:20: error K8S011: spec.strategy.type: Unsupported value: "Recreat": supported values: "Recreate", "RollingUpdate"
+            web.yaml:7:20: error K8S011: spec.strategy: Unsupported value: {"Type":"Recreat","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"
               7 |   strategy: {type: Recreat}
                 |                    ^^^^^^^
               help: did you mean `Recreate`?
@@ -257,9 +257,9 @@ spec:
             web.yaml:6:5: error K8S002: json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container
               6 |     name: x
                 |     ^^^^^^^
-            web.yaml:7:51: error K8S010: spec.tolerations[0].value: Invalid value: "b": value must be empty when `operator` is 'Exists'
+            web.yaml:7:36: error K8S010: spec.tolerations[0].operator: Invalid value: "b": value must be empty when `operator` is 'Exists'
               7 |   tolerations: [{key: a, operator: Exists, value: b}]
-                |                                                   ^
+                |                                    ^^^^^^
             web.yaml:8:16: error K8S002: json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool
               8 |   hostNetwork: 'yes'
                 |                ^^^^^

@@ -1,10 +1,10 @@
 //! Deployments and ReplicaSets.
 
 use crate::api::kube::deployment::{CountOrPercent, Deployment, Strategy};
-use crate::api::kube::pod::{PodTemplate, RestartPolicy};
+use crate::api::kube::pod::PodTemplate;
 use crate::api::kube::replica_set::ReplicaSet;
 use crate::api::selector::{LabelSelector, Operator};
-use crate::manifest::decode::kube::{fault, meta, pod};
+use crate::manifest::decode::kube::{fault, meta, pod, rules};
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::explain;
 
@@ -113,11 +113,7 @@ fn selector_and_template(
             "`selector` does not match template `labels`",
         );
     }
-    let policy = template_field.peek("spec").peek("restartPolicy");
-    if template.spec.restart_policy != RestartPolicy::Always {
-        let shown = policy.node.and_then(|node| node.as_str()).unwrap_or("");
-        fault::unsupported(scribe, &policy, shown, &["Always"]);
-    }
+    rules::always(&template_field, scribe);
     let deadline = template_field.peek("spec").peek("activeDeadlineSeconds");
     if deadline.exists() {
         fault::forbidden(
@@ -159,8 +155,9 @@ pub fn selects(selector: &LabelSelector, template: &PodTemplate) -> bool {
 }
 
 fn strategy(field: &Field<'_>, scribe: &Scribe) -> Strategy {
-    let words = [("RollingUpdate", true), ("Recreate", false)];
-    let rolling = fault::word(scribe, &field.get(scribe, "type"), &words, true);
+    let kind = field.get(scribe, "type").text(scribe);
+    rules::strategy_kind(field, &["Recreate", "RollingUpdate"], scribe);
+    let rolling = kind.as_deref() != Some("Recreate");
     let bounds = field.get(scribe, "rollingUpdate");
     if !rolling {
         if bounds.exists() {

@@ -48,11 +48,11 @@ pub fn check(spec: &Field<'_>, scribe: &Scribe) {
 
 /// Sources by type: the field, and the texts of a name and of a target that are missing.
 const SOURCES: [(&str, &str); 5] = [
+    ("ContainerResource", "containerResource"),
+    ("External", "external"),
     ("Object", "object"),
     ("Pods", "pods"),
     ("Resource", "resource"),
-    ("External", "external"),
-    ("ContainerResource", "containerResource"),
 ];
 
 fn metric_source(metric: &Field<'_>, scribe: &Scribe) {
@@ -172,7 +172,7 @@ fn rules(rules: &Field<'_>, scribe: &Scribe) {
     }
     one_of(
         &rules.peek("selectPolicy"),
-        &["Max", "Min", "Disabled"],
+        &["Disabled", "Max", "Min"],
         scribe,
     );
     let policies = rules.peek("policies");
@@ -180,7 +180,7 @@ fn rules(rules: &Field<'_>, scribe: &Scribe) {
         fault::required(scribe, &policies, "must specify at least one Policy");
     }
     for policy in items(&policies) {
-        one_of(&policy.peek("type"), &["Pods", "Percent"], scribe);
+        one_of(&policy.peek("type"), &["Percent", "Pods"], scribe);
         for (key, most) in [("value", i64::MAX), ("periodSeconds", PERIOD_MAX)] {
             let field = policy.peek(key);
             match number(&field) {

@@ -256,8 +256,8 @@ fn job_spec(spec: &Field<'_>, scribe: &Scribe) {
         }
         "Never" => {}
         "" | "Always" => fault::required(scribe, &policy, "valid values: \"OnFailure\", \"Never\""),
-        // The template's own check has named the words.
-        _ => {}
+        // The template's own check names its words, too.
+        word => fault::unsupported(scribe, &policy, word, &["OnFailure", "Never"]),
     }
 }
 

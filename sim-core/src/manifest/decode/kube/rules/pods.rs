@@ -49,7 +49,7 @@ const IDENTIFIER: &str = "must be between 0 and 2147483647, inclusive";
 /// `spec` of a pod.
 pub fn spec(field: &Field<'_>, scribe: &Scribe) {
     let policy = field.peek("dnsPolicy");
-    let words = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
+    let words = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     one_of(&policy, &words, scribe);
     let servers = field.peek("dnsConfig").peek("nameservers");
     if text(&policy) == "None" && items(&servers).is_empty() {

@@ -30,7 +30,7 @@ pub fn budget(spec: &Field<'_>, scribe: &Scribe) {
     meta::selector(&spec.peek("selector"), scribe);
     one_of(
         &spec.peek("unhealthyPodEvictionPolicy"),
-        &["IfHealthyBudget", "AlwaysAllow"],
+        &["AlwaysAllow", "IfHealthyBudget"],
         scribe,
     );
 }
@@ -271,7 +271,7 @@ pub fn priority_class(object: &Field<'_>, scribe: &Scribe) {
     }
     one_of(
         &object.peek("preemptionPolicy"),
-        &["Never", "PreemptLowerPriority"],
+        &["PreemptLowerPriority", "Never"],
         scribe,
     );
 }
@@ -521,7 +521,12 @@ fn backend(backend: &Field<'_>, scribe: &Scribe) {
 #[inline(never)]
 pub fn binding(object: &Field<'_>, scribe: &Scribe) {
     let role = object.peek("roleRef");
-    one_of(&role.peek("kind"), &["ClusterRole", "Role"], scribe);
+    let kinds: &[&str] = if text(&object.peek("kind")) == "ClusterRoleBinding" {
+        &["ClusterRole"]
+    } else {
+        &["Role", "ClusterRole"]
+    };
+    one_of(&role.peek("kind"), kinds, scribe);
     if role.exists() {
         needed(&role.peek("name"), "", scribe);
     }
@@ -537,7 +542,7 @@ pub fn binding(object: &Field<'_>, scribe: &Scribe) {
                 }
             }
             "User" | "Group" => {}
-            other => fault::unsupported(scribe, &kind, other, &["Group", "ServiceAccount", "User"]),
+            other => fault::unsupported(scribe, &kind, other, &["ServiceAccount", "User", "Group"]),
         }
     }
 }
