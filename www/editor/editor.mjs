@@ -63,6 +63,9 @@ const theme = EditorView.theme({
   ".cm-lit": { boxShadow: "inset 3px 0 var(--accent)", backgroundColor: "color-mix(in srgb, var(--accent) 16%, transparent)" },
   ".cm-panels, .cm-tooltip": { color: "var(--text)", backgroundColor: "var(--surface)", borderColor: "var(--border)" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { color: "var(--surface)", background: "var(--accent)" },
+  // Chinese has no italics.
+  ".cm-completionDetail": { fontStyle: "normal", color: "var(--muted)" },
+  ".cm-tooltip-autocomplete ul li[aria-selected] .cm-completionDetail": { color: "inherit" },
   ".cm-diagnostic-code": { fontFamily: "var(--mono)", color: "var(--muted)" },
   ".cm-diagnostic-help, .cm-hover-title": { color: "var(--muted)" },
   ".cm-hover-text, .cm-number": { padding: "2px 8px", maxWidth: "min(480px, 90vw)" },

@@ -109,7 +109,7 @@ serving-now = 目前回應 { $percent }
 availability = 開始至今 { $percent }
 nobody-asks = 無人請求
 ready-of = { $ready }/{ $desired } 就緒
-mechanism-then = ；接著
+mechanism-then = {"；接著 "}
 mechanism-by = ：
 grid-help = 方向鍵在機器與單元間移動；Delete 使其故障。
 
