@@ -48,35 +48,37 @@ pub enum Part {
     Said(Sentence),
 }
 
-/// A sentence whose gaps are filled.
+/// A sentence whose gaps are filled. One word wide: results that hold one are many, sentences few.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sentence {
+pub struct Sentence(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     form: Form,
     parts: Vec<(&'static str, Part)>,
-    advice: Option<Box<Self>>,
+    advice: Option<Sentence>,
 }
 
 impl Form {
     /// The sentence that it is without gaps.
     #[must_use]
-    pub const fn plain(self) -> Sentence {
-        Sentence {
+    pub fn plain(self) -> Sentence {
+        Sentence(Box::new(Inner {
             form: self,
             parts: Vec::new(),
             advice: None,
-        }
+        }))
     }
 
     /// The sentence with these parts, each named as its gap.
     #[must_use]
     pub fn with(self, parts: &[(&'static str, &dyn fmt::Display)]) -> Sentence {
         let parts = parts.iter();
-        Sentence {
-            parts: parts
-                .map(|(name, part)| (*name, Part::Text(part.to_string())))
-                .collect(),
-            ..self.plain()
-        }
+        let mut sentence = self.plain();
+        sentence.0.parts = parts
+            .map(|(name, part)| (*name, Part::Text(part.to_string())))
+            .collect();
+        sentence
     }
 }
 
@@ -90,41 +92,43 @@ impl Sentence {
     /// About this word of the input, where no gap has it.
     #[must_use]
     pub fn about(mut self, word: &str) -> Self {
-        self.parts.push((WORD, Part::Text(word.to_owned())));
+        self.0.parts.push((WORD, Part::Text(word.to_owned())));
         self
     }
 
     /// With words of its own in a gap; what to do about them becomes what to do about the whole.
     #[must_use]
     pub fn and(mut self, name: &'static str, mut part: Self) -> Self {
-        self.advice = self.advice.or(part.advice.take());
-        self.parts.push((name, Part::Said(part)));
+        if self.0.advice.is_none() {
+            self.0.advice = part.0.advice.take();
+        }
+        self.0.parts.push((name, Part::Said(part)));
         self
     }
 
     /// With what to do about it, or what would be right.
     #[must_use]
     pub fn advise(mut self, advice: Self) -> Self {
-        self.advice = Some(Box::new(advice));
+        self.0.advice = Some(advice);
         self
     }
 
     /// Name of its form; empty: words of a real tool.
     #[must_use]
-    pub const fn key(&self) -> &'static str {
-        self.form.key
+    pub fn key(&self) -> &'static str {
+        self.0.form.key
     }
 
     /// What fills its gaps, by their names.
     #[must_use]
     pub fn parts(&self) -> &[(&'static str, Part)] {
-        &self.parts
+        &self.0.parts
     }
 
     /// The word of the input that it is about.
     #[must_use]
     pub fn word(&self) -> Option<&str> {
-        self.parts.iter().find_map(|(name, part)| match part {
+        self.0.parts.iter().find_map(|(name, part)| match part {
             Part::Text(text) if *name == WORD => Some(text.as_str()),
             Part::Text(_) => None,
             Part::Said(inner) => inner.word(),
@@ -134,37 +138,36 @@ impl Sentence {
     /// What to do about it.
     #[must_use]
     pub fn advice(&self) -> Option<&Self> {
-        self.advice.as_deref()
+        self.0.advice.as_ref()
     }
 
     /// Without what to do about it.
     #[must_use]
     pub fn statement(&self) -> Self {
-        Self {
-            advice: None,
-            ..self.clone()
-        }
+        let mut statement = self.clone();
+        statement.0.advice = None;
+        statement
     }
 }
 
 impl fmt::Display for Sentence {
     /// In English, what to do after a semicolon.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.form.english;
+        let mut rest = self.0.form.english;
         while let Some((before, (name, after))) = rest
             .split_once('{')
             .and_then(|(before, gap)| Some((before, gap.split_once('}')?)))
         {
             formatter.write_str(before)?;
-            match self.parts.iter().find(|(known, _)| *known == name) {
+            match self.0.parts.iter().find(|(known, _)| *known == name) {
                 Some((_, Part::Text(text))) => formatter.write_str(text)?,
                 Some((_, Part::Said(inner))) => fmt::Display::fmt(inner, formatter)?,
-                None => panic!("{}: nothing fills {name}", self.form.key),
+                None => panic!("{}: nothing fills {name}", self.0.form.key),
             }
             rest = after;
         }
         formatter.write_str(rest)?;
-        match &self.advice {
+        match &self.0.advice {
             Some(advice) => write!(formatter, "; {advice}"),
             None => Ok(()),
         }

@@ -66,7 +66,7 @@ pub fn diagnostics(opened: &Opened) -> Vec<Diagnostic> {
                 severity: found.severity.word().to_owned(),
                 code: found.code.0.to_owned(),
                 message: match &found.said {
-                    Some(sentence) => Said::from(&**sentence),
+                    Some(sentence) => Said::from(sentence),
                     None => found.message.as_str().into(),
                 },
                 help: match &found.said {

@@ -63,7 +63,7 @@ pub struct Diagnostic {
     /// What to do about it.
     pub help: Option<String>,
     /// The sentence that both are the English of, if it is one of Podium's own.
-    pub said: Option<Box<Sentence>>,
+    pub said: Option<Sentence>,
     /// An edit that puts it right.
     pub fix: Option<Fix>,
     /// The field, such as `spec.containers[0].image`; empty for the whole document.
@@ -113,7 +113,7 @@ impl Diagnostic {
     ) -> Self {
         Self {
             help: sentence.advice().map(Sentence::to_string),
-            said: Some(Box::new(sentence.clone())),
+            said: Some(sentence.clone()),
             ..Self::new(code, severity, source, span, sentence.statement())
         }
     }
