@@ -3,7 +3,7 @@
 //    meet a new page) and tells the page that name, the editor's, and the size of the wasm.
 // 2. Minifies the generated glue in release builds.
 // 3. Divides the worker in release builds, so that the first screen waits for a part of it only, and
-//    playing for a second.
+//    playing for a second, and packs what comes later.
 // 4. Orders the application's functions in release builds, as the division does the worker's.
 // 5. Lets trunk's own reload script through the security policy, only where it is present.
 
@@ -19,8 +19,8 @@ const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("www/finish.mjs is a hook of trunk: run `trunk build`");
 // The worker's function that is for this build only.
 const REHEARSAL = "rehearse";
-// The worker's parts in the order in which they are loaded.
-const PARTS = ["worker_bg.wasm", "worker_play.wasm", "worker_rest.wasm"];
+// The worker's parts in the order in which they are loaded; all but the first are packed.
+const PARTS = ["worker_bg.wasm", "worker_play.wasm.lzma", "worker_rest.wasm.lzma"];
 const release = process.env.TRUNK_PROFILE === "release";
 
 const page = join(staging, "index.html");
@@ -53,7 +53,11 @@ async function divideWorker() {
   const { split } = await import("./split.mjs");
   const wasm = join(staging, "worker_bg.wasm");
   const parts = split(await readFile(wasm), await rehearsed(wasm), REHEARSAL);
-  await Promise.all(parts.map((part, index) => writeFile(join(staging, PARTS[index]), part)));
+  for (const [index, part] of parts.entries()) {
+    const path = join(staging, PARTS[index]);
+    await writeFile(path, part);
+    if (index > 0) pack(path, path);
+  }
 
   const path = join(staging, "worker.js");
   const imports = '"./worker_bg.js": import0,\n';
@@ -67,6 +71,15 @@ async function divideWorker() {
   await writeFile(loader, `${source}\nfollowParts();\n`);
 }
 
+// Packs a file as the worker unpacks it.
+function pack(from, to) {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  // It runs here: nothing of the page's own target is meant for it.
+  const { CARGO_UNSTABLE_BUILD_STD, RUSTC_BOOTSTRAP, ...env } = process.env;
+  const words = ["run", "--quiet", "--package", "pack", "--", from, to];
+  execFileSync("cargo", words, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
+}
+
 // Names of the functions that the first screen runs, and of those that playing runs.
 async function rehearsed(wasm) {
   const folder = await mkdtemp(join(tmpdir(), "podium-"));
@@ -74,7 +87,9 @@ async function rehearsed(wasm) {
     const glue = join(folder, "worker.mjs"); // An ending that makes it a module for Node.
     await writeFile(glue, await readFile(join(staging, "worker.js")));
     const script = fileURLToPath(new URL("rehearse.mjs", import.meta.url));
-    const names = execFileSync(process.execPath, [script, glue, wasm], { encoding: "utf8", maxBuffer: 1 << 26 });
+    const packed = join(folder, "worker.lzma");
+    pack(wasm, packed);
+    const names = execFileSync(process.execPath, [script, glue, wasm, packed], { encoding: "utf8", maxBuffer: 1 << 26 });
     return JSON.parse(names).map((part) => new Set(part));
   } finally {
     await rm(folder, { recursive: true });

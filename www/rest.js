@@ -1,7 +1,7 @@
 
 // The later parts of the worker (www/split.mjs), each put in place once: when it has arrived, or by force
 // when a function of it is called before that. Each needs those before it.
-const later = ["worker_play.wasm", "worker_rest.wasm"].map((name) => ({
+const later = ["worker_play.wasm.lzma", "worker_rest.wasm.lzma"].map((name) => ({
     url: new URL(name, import.meta.url),
     following: new AbortController(),
 }));
@@ -23,6 +23,13 @@ function place(index, module) {
     ready(index).value = 1;
 }
 
+// They are sent packed (www/pack).
+function unpacked(buffer, { url }) {
+    const bytes = unpack(new Uint8Array(buffer));
+    if (!bytes) throw new Error(`${url.pathname}: damaged`);
+    return bytes;
+}
+
 function load(index) {
     if (index > 0 && !later[index - 1].exports) load(index - 1);
     const { url, following } = later[index];
@@ -33,15 +40,23 @@ function load(index) {
     request.responseType = "arraybuffer";
     request.send();
     if (request.status !== 200) throw new Error(`${url.pathname}: HTTP ${request.status}`);
-    place(index, new WebAssembly.Module(request.response));
+    place(index, new WebAssembly.Module(unpacked(request.response, later[index])));
     // The same bytes need not arrive twice.
     following.abort();
 }
 
+async function follow(part) {
+    const response = await fetch(part.url, { priority: "low", signal: part.following.signal });
+    if (!response.ok) throw new Error(`${part.url.pathname}: HTTP ${response.status}`);
+    const buffer = await response.arrayBuffer();
+    // Others may have put it in place by force meanwhile.
+    return part.exports ? undefined : WebAssembly.compile(unpacked(buffer, part));
+}
+
 export async function followParts() {
-    for (const [index, { url, following }] of later.entries()) {
+    for (const [index, part] of later.entries()) {
         // What fails to arrive, or came by force, is no reason not to ask for the next.
-        const module = await WebAssembly.compileStreaming(fetch(url, { priority: "low", signal: following.signal })).catch(() => undefined);
+        const module = await follow(part).catch(() => undefined);
         if (module && (index === 0 || later[index - 1].exports)) place(index, module);
     }
 }

@@ -4,6 +4,7 @@
 //! [`Reply::Ready`] with its protocol version, and the page sends only after that.
 
 use std::cell::{Cell, RefCell};
+use std::io::Read;
 use std::rc::Rc;
 
 use gloo::timers::callback::Timeout;
@@ -119,6 +120,18 @@ pub fn serve() -> Result<(), String> {
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget(); // Lives as long as the worker.
     post(&scope, &Reply::Ready { version: VERSION })
+}
+
+/// Memory that a later part of the worker may need to be unpacked, in KiB: its dictionary is as large as
+/// the part itself.
+const UNPACK_MAX_KIB: u32 = 96 << 10;
+
+/// A later part of the worker from the bytes that are sent (`www/pack`); none: they are damaged.
+pub fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = lzma_rust2::LzmaReader::new_mem_limit(packed, UNPACK_MAX_KIB, None).ok()?;
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// Does with an engine of its own what the page asks of one for its first screen, or when it is `played`

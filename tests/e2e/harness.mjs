@@ -240,7 +240,7 @@ export function collectProblems(page, origin) {
   page.on("requestfailed", (request) => {
     const reason = request.failure()?.errorText;
     // A worker that its page leaves takes with it what it was still loading.
-    if (reason === "net::ERR_ABORTED" && /_(play|rest)\.wasm$/.test(request.url())) return;
+    if (reason === "net::ERR_ABORTED" && /_(play|rest)\.wasm\.lzma$/.test(request.url())) return;
     problems.push(`request failed: ${request.url()} ${reason}`);
   });
   page.on("response", (response) => {

@@ -42,7 +42,7 @@ test("the first screen waits for the worker's first part, playing for the second
   const asked = { play: 0, rest: 0 };
   const site = await serveDist({
     withholds: (file, time) => {
-      const part = file.match(/_(play|rest)\.wasm$/)?.[1];
+      const part = file.match(/_(play|rest)\.wasm\.lzma$/)?.[1];
       if (!part) return false;
       asked[part] = time;
       return time === 1;

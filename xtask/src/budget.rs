@@ -33,19 +33,20 @@ const BUDGETS: [Budget; 10] = [
     Budget {
         part: "worker",
         // What the first screen of the default experiment runs (www/split.mjs).
-        limit: 600 * KIB,
+        // It unpacks what comes later, for 10 KiB.
+        limit: 612 * KIB,
         owns: |file| file.starts_with("worker") && later_part(file).is_none(),
         first: true,
     },
     Budget {
         part: "worker, to play",
-        limit: 300 * KIB,
+        limit: 245 * KIB,
         owns: |file| later_part(file) == Some("play"),
         first: false,
     },
     Budget {
         part: "worker, the rest",
-        limit: 1_068 * KIB,
+        limit: 870 * KIB,
         owns: |file| later_part(file) == Some("rest"),
         first: false,
     },
@@ -84,7 +85,7 @@ const BUDGETS: [Budget; 10] = [
 const FIRST_SCREEN_LIMIT: u64 = 1_229 * KIB;
 // The goal is 2,048 KiB. Above it are kubectl and docker as the console has them and upstream's
 // validation, which the first screen does not wait for. A rise needs its reason here.
-const EVERYTHING_LIMIT: u64 = 2_520 * KIB;
+const EVERYTHING_LIMIT: u64 = 2_290 * KIB;
 
 fn is_app(file: &str) -> bool {
     let code = [".js", ".mjs", ".wasm"]
@@ -97,8 +98,8 @@ fn is_app(file: &str) -> bool {
 
 /// Which of the worker's parts that the first screen does not wait for a file is.
 fn later_part(file: &str) -> Option<&str> {
-    let (worker, part) = file.strip_suffix(".wasm")?.rsplit_once('_')?;
-    (worker.starts_with("worker") && part != "bg").then_some(part)
+    let (worker, part) = file.strip_suffix(".wasm.lzma")?.rsplit_once('_')?;
+    worker.starts_with("worker").then_some(part)
 }
 
 fn is_icon(file: &str) -> bool {
@@ -244,8 +245,8 @@ mod tests {
         assert_eq!(part_of("app-0123_bg.wasm"), "app");
         assert_eq!(part_of("app-0123.css"), "css");
         assert_eq!(part_of("worker-0123_bg.wasm"), "worker");
-        assert_eq!(part_of("worker-0123_play.wasm"), "worker, to play");
-        assert_eq!(part_of("worker-0123_rest.wasm"), "worker, the rest");
+        assert_eq!(part_of("worker-0123_play.wasm.lzma"), "worker, to play");
+        assert_eq!(part_of("worker-0123_rest.wasm.lzma"), "worker, the rest");
         assert_eq!(part_of("vendor/editor-ABC.js"), "editor");
         assert_eq!(part_of("x.woff2"), "web fonts");
         assert_eq!(part_of("robots.txt"), "other");
