@@ -22,8 +22,10 @@ pub(crate) fn page_tools() -> Result<Vec<PathBuf>, String> {
         package: "trunk",
         program: "trunk",
         version: TRUNK_VERSION.into(),
-        // Its update check would ask the network at every start.
-        options: &["--locked", "--no-default-features", "--features", "rustls"],
+        // Its update check would ask the network at every start, and it has nothing to download.
+        options: &["--locked", "--no-default-features"],
+        // It only starts others.
+        opt_level: "0",
         why: "it builds and serves the page",
     };
     Ok(vec![trunk.folder()?, wasm_bindgen()?])
@@ -40,6 +42,8 @@ pub(crate) fn wasm_bindgen() -> Result<PathBuf, String> {
         version: locked_version("wasm-bindgen")?,
         // Only its test runner speaks HTTPS.
         options: &["--no-default-features", "--bin", "wasm-bindgen"],
+        // It goes through megabytes at each build.
+        opt_level: "1",
         why: "it must equal the wasm-bindgen in Cargo.lock",
     };
     tool.folder()
@@ -50,6 +54,7 @@ struct Tool {
     program: &'static str,
     version: String,
     options: &'static [&'static str],
+    opt_level: &'static str,
     why: &'static str,
 }
 
@@ -95,7 +100,7 @@ impl Tool {
             .arg(home)
             .args(self.options)
             .env("CARGO_TARGET_DIR", &build)
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", self.opt_level)
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
             .env("CARGO_PROFILE_RELEASE_DEBUG", "false")

@@ -35,7 +35,7 @@ fn pack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let size = bytes.len() as u64;
     let mut writer = LzmaWriter::new_use_header(Vec::new(), &options, Some(size))?;
     writer.write_all(bytes)?;
-    Ok(writer.finish()?)
+    writer.finish()
 }
 
 #[cfg(test)]
