@@ -94,6 +94,7 @@ pub fn words(name: &str, t: Text) -> Option<(&'static str, &'static str)> {
         "lossy-link.md" => (t.ask_lossy_link(), t.try_lossy_link()),
         "slow-disk.md" => (t.ask_slow_disk(), t.try_slow_disk()),
         "wrong-clock.md" => (t.ask_wrong_clock(), t.try_wrong_clock()),
+        "wait-for-service.md" => (t.ask_wait_for_service(), t.try_wait_for_service()),
         "init-and-sidecar.md" => (t.ask_init_and_sidecar(), t.try_init_and_sidecar()),
         "namespace-end.md" => (t.ask_namespace_end(), t.try_namespace_end()),
         "kubelet-restart.md" => (t.ask_kubelet_restart(), t.try_kubelet_restart()),

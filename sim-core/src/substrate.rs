@@ -169,8 +169,6 @@ struct BehaviourKey {
     arguments: Arc<[Arc<str>]>,
     ports: Arc<[u16]>,
     mounts: Arc<[Arc<str>]>,
-    /// Where the command has variables in it.
-    environment: Option<Arc<[(Arc<str>, Arc<str>)]>>,
 }
 
 /// Everything physical. A clone is a snapshot and shares what neither changes.

@@ -7,7 +7,7 @@ use crate::base::rng::Seed;
 use crate::base::symbol::Symbols;
 use crate::substrate::Substrate;
 use crate::substrate::order::SandboxId;
-use crate::substrate::script::client::Behind;
+use crate::substrate::script::client::{Behind, is_outside};
 
 use super::{ComposePlane, view};
 
@@ -26,8 +26,8 @@ impl ComposePlane {
             let Some(sandbox) = row.sandbox.filter(|_| row.process.is_some()) else {
                 continue;
             };
-            let id = view::container_id(row, seed);
-            let own = symbols.text(row.name) == name || id[..12] == *name;
+            let own = symbols.text(row.name) == name
+                || name.len() == 12 && view::container_id(row, seed)[..12] == *name;
             for network in networks {
                 let aliases = row.config.networks.get(network.as_str());
                 let alias = aliases
@@ -51,7 +51,7 @@ impl ComposePlane {
         let at: Vec<(SandboxId, u16)> = found.iter().map(|(sandbox, _)| (*sandbox, port)).collect();
         match at.is_empty() {
             false => Behind::Sandboxes(at),
-            true if host.contains('.') => Behind::Outside,
+            true if is_outside(host) => Behind::Outside,
             true => Behind::Unknown,
         }
     }

@@ -5,15 +5,28 @@ use crate::api::kube::service::ServiceKind;
 use crate::base::symbol::Symbols;
 use crate::substrate::Substrate;
 use crate::substrate::order::SandboxId;
-use crate::substrate::script::client::Behind;
+use crate::substrate::script::client::{Behind, is_outside};
 
 use super::KubePlane;
 use super::kubelet::resources::{CLUSTER_DNS, CLUSTER_DOMAIN};
 use super::network_policy::agents::enforced;
 use super::network_policy::{Direction, Peer, Policies, Verdict};
 use super::proxy;
-use super::rows::PodId;
 use super::rows::service::ServiceRow;
+use super::rows::{PodId, ServiceId};
+
+/// Address of the API servers' own Service: the first of the range.
+/// Source: `pkg/controlplane/instance.go`.
+const OWN_ADDRESS: u32 = (10 << 24) | (96 << 16) | 1;
+
+/// Whether an address is one of those that are private: RFC 1918, first block.
+const fn is_private(address: u32) -> bool {
+    address >> 24 == 10
+}
+
+fn is_own_service(inner: &str, namespace: &str) -> bool {
+    inner == "kubernetes.default" || inner == "kubernetes" && namespace == "default"
+}
 
 impl KubePlane {
     /// What stands behind a name for a pod, at a port.
@@ -29,7 +42,7 @@ impl KubePlane {
         let namespace = symbols.text(self.store().template(row.template).namespace);
         let host = host.trim_end_matches('.');
         if let Ok(address) = host.parse::<std::net::Ipv4Addr>() {
-            return self.at_address(address.into(), port, symbols);
+            return self.at_address((address.into(), port), machines);
         }
         let asks_cluster = self
             .store()
@@ -45,6 +58,9 @@ impl KubePlane {
             .and_then(|host| host.strip_suffix('.'))
             .unwrap_or(host);
         let inner = inner.strip_suffix(".svc").unwrap_or(inner);
+        if is_own_service(inner, namespace) && asks_cluster {
+            return Behind::Guarded;
+        }
         let parts: Vec<&str> = inner.split('.').collect();
         let (service, among) = match parts.as_slice() {
             [service] => (self.service_of(namespace, service, symbols), None),
@@ -58,23 +74,24 @@ impl KubePlane {
             _ => (None, None),
         };
         match service {
-            Some(row) if asks_cluster => match among {
-                Some(name) => self.among(row, name, port, symbols),
-                None => self.of_service(row, port, symbols),
+            Some(id) if asks_cluster => match among {
+                Some(name) => self.among(id, name, port, symbols),
+                None => self.of_service((id, port), machines),
             },
-            _ if host.contains('.') && inner == host => Behind::Outside,
+            _ if is_outside(host) && !self.is_inside(host, symbols) => Behind::Outside,
             _ => Behind::Unknown,
         }
     }
 
-    fn service_of(&self, namespace: &str, name: &str, symbols: &Symbols) -> Option<&ServiceRow> {
+    fn service_of(&self, namespace: &str, name: &str, symbols: &Symbols) -> Option<ServiceId> {
         let (namespace, name) = (symbols.get(namespace)?, symbols.get(name)?);
-        let mut services = self.store().services();
-        let found = services.find(|(_, row)| row.name == name && row.namespace == namespace);
-        found.map(|(_, row)| row)
+        self.store().service_named(namespace, name)
     }
 
-    fn of_service(&self, row: &ServiceRow, port: u16, symbols: &Symbols) -> Behind {
+    fn of_service(&self, (id, port): (ServiceId, u16), machines: &Substrate) -> Behind {
+        let Some(row) = self.store().service(id) else {
+            return Behind::Unknown;
+        };
         if row.kind == ServiceKind::ExternalName {
             return Behind::Outside;
         }
@@ -88,21 +105,14 @@ impl KubePlane {
                 Behind::Sandboxes(at)
             };
         }
-        let own =
-            symbols.text(row.name) == "kubernetes" && symbols.text(row.namespace) == "default";
-        if own {
-            return Behind::Guarded;
-        }
-        let Some(port) = row.ports.iter().find(|known| known.port == port) else {
+        // What the proxies have written, not what they will.
+        let index = row.ports.iter().position(|known| known.port == port);
+        let rules = index.and_then(|index| machines.balancer(proxy::key(id, index as u32)));
+        let Some(rules) = rules else {
             return Behind::Nothing;
         };
-        let at: Vec<(SandboxId, u16)> = proxy::receivers(row)
-            .iter()
-            .filter_map(|endpoint| {
-                let sandbox = self.store().pod_details(endpoint.pod).sandbox?;
-                Some((sandbox, proxy::target(endpoint, port, self.store())?))
-            })
-            .collect();
+        let at = rules.backends().iter();
+        let at: Vec<(SandboxId, u16)> = at.map(|to| (to.sandbox, to.port)).collect();
         if at.is_empty() {
             Behind::Nobody
         } else {
@@ -111,7 +121,10 @@ impl KubePlane {
     }
 
     /// One endpoint by its pod's name.
-    fn among(&self, row: &ServiceRow, name: &str, port: u16, symbols: &Symbols) -> Behind {
+    fn among(&self, id: ServiceId, name: &str, port: u16, symbols: &Symbols) -> Behind {
+        let Some(row) = self.store().service(id) else {
+            return Behind::Unknown;
+        };
         let mut endpoints = self.endpoints(row);
         let found = endpoints.find(|(pod, _)| {
             let row = self.store().pod(*pod);
@@ -133,20 +146,27 @@ impl KubePlane {
         })
     }
 
-    fn at_address(&self, address: u32, port: u16, symbols: &Symbols) -> Behind {
-        if let Some((_, row)) = self
-            .store()
-            .services()
-            .find(|(_, row)| row.cluster_ip == address)
-        {
-            return self.of_service(row, port, symbols);
+    fn at_address(&self, (address, port): (u32, u16), machines: &Substrate) -> Behind {
+        let mut services = self.store().services();
+        if let Some((id, _)) = services.find(|(_, row)| row.cluster_ip == address) {
+            return self.of_service((id, port), machines);
         }
         let mut pods = self.store().pods();
         let found = pods.find(|(pod, _)| self.store().pod_details(*pod).ip == address);
         let sandbox = found.and_then(|(pod, _)| self.store().pod_details(pod).sandbox);
-        sandbox.map_or(Behind::Outside, |sandbox| {
-            Behind::Sandboxes(vec![(sandbox, port)])
-        })
+        match sandbox {
+            Some(sandbox) => Behind::Sandboxes(vec![(sandbox, port)]),
+            None if address == OWN_ADDRESS => Behind::Guarded,
+            None if is_private(address) => Behind::Nothing,
+            None => Behind::Outside,
+        }
+    }
+
+    /// Whether a name ends in a namespace: then it is a Service's that is not there.
+    fn is_inside(&self, host: &str, symbols: &Symbols) -> bool {
+        let last = host.rsplit('.').next().unwrap_or_default();
+        let mut namespaces = self.store().documents().of("namespaces");
+        symbols.get(last).is_some() && namespaces.any(|(key, _)| &*key.name == last)
     }
 
     /// Whether policies let a pod connect to a port of another's.

@@ -142,13 +142,13 @@ impl Proxy {
 }
 
 /// Number of a service port's balancer.
-const fn key(id: ServiceId, port: u32) -> u32 {
+pub(super) const fn key(id: ServiceId, port: u32) -> u32 {
     id.slot() * PORTS_MAX + port
 }
 
 /// Endpoints that take traffic: the ready ones, else those that still serve while they go, in the
 /// order of their addresses' text.
-pub(super) fn receivers(row: &ServiceRow) -> Vec<Endpoint> {
+fn receivers(row: &ServiceRow) -> Vec<Endpoint> {
     let mut chosen: Vec<Endpoint> = row
         .endpoints
         .values()

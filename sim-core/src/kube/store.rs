@@ -96,6 +96,8 @@ pub struct Store {
     deployments: Table<DeploymentRow>,
     replica_sets: Table<ReplicaSetRow>,
     services: Table<ServiceRow>,
+    /// By namespace and name.
+    service_names: Arc<FxHashMap<(Symbol, Symbol), ServiceId>>,
     watched: Table<WatchedRow>,
     templates: Arc<Vec<Arc<PodTemplate>>>,
     template_index: Arc<FxHashMap<u64, Vec<TemplateId>>>,

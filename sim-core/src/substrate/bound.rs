@@ -43,7 +43,8 @@ impl Substrate {
 
     fn bound_of_row(&self, row: &Container) -> Option<Bound> {
         let behaviour = &row.behaviour;
-        if !behaviour.writes.is_empty() {
+        // Nobody knows what a script does after an answer.
+        if !behaviour.writes.is_empty() || behaviour.question().is_some() {
             return None;
         }
         let level = behaviour.memory_bytes;

@@ -122,6 +122,11 @@ pub const NETWORK_PROBE: SimDuration = SimDuration::from_millis(1);
 /// Duration of a command run inside a container: a `runc exec` takes tens of milliseconds.
 pub const EXEC_PROBE: SimDuration = SimDuration::from_millis(40);
 
+/// Lines of a script's output that are kept at least. The kubelet keeps 50 MiB.
+const LINES_KEPT: usize = 10_000;
+/// Changes of files by one script that are followed.
+const FILES_MAX: usize = 4_096;
+
 /// Start of a process that has nothing to load: a shell and its commands.
 const SHELL_START: SimDuration = SimDuration::from_millis(2);
 
@@ -263,10 +268,33 @@ impl Behaviour {
         self.changes.dedup();
     }
 
+    /// A script prints a line; the oldest go when there are too many.
+    fn print(&mut self, at: SimDuration, line: Arc<str>) {
+        if self.lines.len() >= 2 * LINES_KEPT {
+            self.lines.drain(..LINES_KEPT);
+        }
+        self.lines.push((at, line));
+    }
+
+    /// A script makes a file or removes it, where that is a change.
+    fn make(&mut self, at: SimDuration, path: &Arc<str>, there: bool) {
+        let mut before = self.files.iter().rev();
+        let known = before.find(|(_, file, _)| file == path);
+        let same = known.is_some_and(|(_, _, was)| *was == there);
+        if !same && self.files.len() < FILES_MAX {
+            self.files.push((at, path.clone(), there));
+        }
+    }
+
     /// What its script asks next, and when.
     pub fn question(&self) -> Option<(SimDuration, &Client)> {
         let pending = self.question.as_deref()?;
         Some((pending.shell.at, &pending.client))
+    }
+
+    /// Nobody waits for the answer any more.
+    pub fn forget_question(&mut self) {
+        self.question = None;
     }
 
     /// Its script has its answer and goes on.
@@ -281,8 +309,11 @@ impl Behaviour {
             ports,
         } = *pending;
         shell.answered(&client, answer);
+        let before = (self.listen, self.ready, self.files.len());
         self.follow(shell, &program, &ports);
-        self.note_changes();
+        if before != (self.listen, self.ready, self.files.len()) {
+            self.note_changes();
+        }
     }
 
     /// What tools that strain a machine take: `stress` and `stress-ng` with their usual options,
@@ -384,21 +415,21 @@ impl Behaviour {
                     Status::Ended(0)
                 }
                 Word::Exit(code) => {
-                    self.end = Some((at, code));
-                    return;
+                    shell.exit(code);
+                    continue;
                 }
                 Word::Echo(line) => {
-                    self.lines.push((at, line));
+                    self.print(at, line);
                     Status::Ended(0)
                 }
                 Word::Files(files) => {
-                    let files = files.iter();
-                    self.files
-                        .extend(files.map(|(path, there)| (at, path.clone(), *there)));
+                    for (path, there) in files.iter() {
+                        self.make(at, path, *there);
+                    }
                     Status::Ended(0)
                 }
                 Word::Write(path, bytes) => {
-                    self.files.push((at, path.clone(), true));
+                    self.make(at, &path, true);
                     self.writes.push((at, path, bytes));
                     Status::Ended(0)
                 }
@@ -523,8 +554,8 @@ impl Behaviour {
                     0
                 }
                 Word::Exit(code) => {
-                    shell.ended(Status::Ended(code), took);
-                    break;
+                    shell.exit(code);
+                    continue;
                 }
                 Word::Status(code) => code,
                 Word::Files(_) | Word::Write(..) => 0,

@@ -284,12 +284,15 @@ impl Substrate {
             arguments: spec.arguments.clone(),
             ports: spec.ports.clone(),
             mounts: spec.mounts.clone(),
-            environment: uses_variables(spec).then(|| spec.environment.clone()),
         };
+        let program = self.program_of(spec.image, scope.symbols);
+        // With values of its own it is like no other.
+        if uses_variables(spec) {
+            return Arc::new(Behaviour::new(&program, spec));
+        }
         if let Some(behaviour) = self.behaviours.get(&key) {
             return behaviour.clone();
         }
-        let program = self.program_of(spec.image, scope.symbols);
         let behaviour = Arc::new(Behaviour::new(&program, spec));
         Arc::make_mut(&mut self.behaviours).insert(key, behaviour.clone());
         behaviour
@@ -306,7 +309,7 @@ impl Substrate {
         let (state, is_asked) = (row.state, row.ending.is_some());
         if let Some(since) = row.running_since()
             && let Some((span, _)) = row.behaviour.question()
-            && since + span == scope.now
+            && since + span <= scope.now
         {
             self.asks(container, scope);
             return;
@@ -328,9 +331,13 @@ impl Substrate {
         match row.ending {
             // Nothing that it learns keeps it from its end.
             Some(ending) => {
+                let behaviour = &mut self.containers[container].behaviour;
+                Arc::make_mut(behaviour).forget_question();
                 let end = self.end_of(container, ending, scope.now);
                 self.set_end(container, end, scope);
             }
+            // It asks when it wakes.
+            None if row.asleep => self.containers[container].due = SimTime::MAX,
             None => {
                 let owner = row.owner;
                 scope.out.order(Upcall::Asks { owner, container });

@@ -27,8 +27,14 @@ use client::{Answer, Client};
 use parse::Step;
 use value::{Template, Values};
 
-/// Steps without an answer after which a script is taken to run in circles for ever.
-const STEPS_MAX: u32 = 4_096;
+/// Steps in which no time passes after which a script is taken to run in circles for ever.
+const SPINS_MAX: u32 = 4_096;
+/// Steps from one question to the next, or to the end, after which the same is taken.
+const STEPS_MAX: u32 = 65_536;
+/// Questions of one script: one a second for a day is fewer. Whoever asks more waits for ever.
+const QUESTIONS_MAX: u32 = 100_000;
+/// Longest value of a variable and longest line, in bytes; longer ones are not known.
+const TEXT_MAX: usize = 1 << 16;
 /// Scripts that run scripts, at most.
 const DEPTH_MAX: usize = 8;
 
@@ -62,8 +68,8 @@ pub enum Word {
     Forever,
     /// Waits.
     Sleep(SimDuration),
-    /// Ends the script.
-    Exit(i32),
+    /// Ends the script; none: as its last command ended.
+    Exit(Option<i32>),
     /// Prints a line.
     Echo(Arc<str>),
     /// Makes files (true) and removes them (false).
@@ -119,10 +125,9 @@ impl Script {
     /// Takes a command apart; an empty one is the image's own program. A shell knows these variables.
     pub fn of_command(words: &[&str], environment: &Environment) -> Self {
         let base = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+        let runs_others = |word: &&&str| matches!(base(word).as_str(), "tini" | "dumb-init" | "--");
+        let words = &words[words.iter().take_while(runs_others).count()..];
         let first = words.first().map(|word| base(word)).unwrap_or_default();
-        if matches!(first.as_str(), "tini" | "dumb-init" | "--") {
-            return Self::of_command(&words[1..], environment);
-        }
         let is_shell = matches!(first.as_str(), "sh" | "bash" | "ash" | "dash");
         // `-c`, `-ec`, `-exc`, or flags before it: `-e -c`.
         let flags: Vec<&&str> = words
@@ -175,8 +180,16 @@ struct Frame {
     /// By place: which word of its list a `for` has, and for a branch that nobody knows whether it is
     /// taken, that both ways are.
     marks: Vec<u32>,
+    /// The lists of each `for` that runs, by its place.
+    lists: Vec<(usize, Arc<[Arc<str>]>)>,
     /// When it is cut off.
     until: Option<SimDuration>,
+    /// Whether it ends at a failure that nobody looks at.
+    error_exit: bool,
+    /// Whether the failure of its present command is looked at.
+    looked_at: bool,
+    /// Whether it ends with its present command: that took its process's place.
+    replaced: bool,
 }
 
 /// A script that runs.
@@ -185,14 +198,14 @@ pub struct Shell {
     frames: Vec<Frame>,
     values: Values,
     status: Status,
-    error_exit: bool,
     /// Time since its start.
     pub at: SimDuration,
-    /// Steps since the last answer.
+    /// Steps since time has passed.
     spins: u32,
+    /// Steps since the last answer.
+    steps: u32,
+    questions: u32,
     capture: Option<Arc<str>>,
-    /// Whether a failure of the present command is looked at.
-    looked_at: bool,
 }
 
 impl Shell {
@@ -202,24 +215,28 @@ impl Shell {
             frames: Vec::new(),
             values: script.values.clone(),
             status: Status::Ended(0),
-            error_exit: script.error_exit,
             at,
             spins: 0,
+            steps: 0,
+            questions: 0,
             capture: None,
-            looked_at: false,
         };
-        shell.enter(script.steps.clone(), None);
+        shell.enter(script, None);
         shell
     }
 
-    fn enter(&mut self, steps: Arc<[Step]>, until: Option<SimDuration>) {
-        let marks = vec![0; steps.len()];
+    fn enter(&mut self, script: &Script, until: Option<SimDuration>) {
         self.frames.push(Frame {
-            steps,
+            steps: script.steps.clone(),
             next: 0,
-            marks,
+            marks: vec![0; script.steps.len()],
+            lists: Vec::new(),
             until,
+            error_exit: script.error_exit,
+            looked_at: false,
+            replaced: false,
         });
+        self.status = Status::Ended(0);
     }
 
     /// How the last command ended.
@@ -229,13 +246,25 @@ impl Shell {
 
     /// The present command took this long and ended so, unless its time was over before.
     pub fn ended(&mut self, status: Status, took: SimDuration) {
-        self.at += self.left().map_or(took, |left| took.min(left));
+        let took = self.left().map_or(took, |left| took.min(left));
+        self.at += took;
+        if !took.is_zero() {
+            self.spins = 0;
+        }
         self.status = status;
+    }
+
+    /// A script ends with this code: what ran it goes on.
+    pub fn exit(&mut self, code: Option<i32>) {
+        self.status = code.map_or(self.status, Status::Ended);
+        self.frames.pop();
     }
 
     /// The network has answered the client that asked.
     pub fn answered(&mut self, client: &Client, answer: Answer) {
-        self.spins = 0;
+        let asked = self.at;
+        self.steps = 0;
+        self.questions += 1;
         let code = match self.capture.take() {
             // What follows it in the pipe succeeds.
             Some(name) => {
@@ -245,6 +274,9 @@ impl Shell {
             None => client.code(answer),
         };
         self.ended(Status::Ended(code), client.took(answer));
+        // However short its time is: a question is never free.
+        self.at = self.at.max(asked + client::EXCHANGE);
+        self.spins = 0;
     }
 
     /// The next command; none: the script is over, and its status is [`Shell::status`].
@@ -254,11 +286,13 @@ impl Shell {
                 self.frames.truncate(cut);
                 self.status = Status::Ended(124);
             }
-            if self.status.code() != 0 && self.error_exit && !self.looked_at && self.fails() {
-                self.frames.clear();
-            }
             let place = self.frames.len().checked_sub(1)?;
+            let failed = matches!(self.status, Status::Ended(code) if code != 0);
             let frame = &mut self.frames[place];
+            if frame.replaced || failed && frame.error_exit && !frame.looked_at {
+                self.frames.pop();
+                continue;
+            }
             let Some(step) = frame.steps.get(frame.next).cloned() else {
                 self.frames.pop();
                 // A script within a script ends as one command of it.
@@ -267,13 +301,14 @@ impl Shell {
             let at = frame.next;
             frame.next += 1;
             self.spins += 1;
-            if self.spins > STEPS_MAX {
-                self.frames.clear();
+            self.steps += 1;
+            let questions = self.questions > QUESTIONS_MAX;
+            if questions || self.spins > SPINS_MAX || self.steps > STEPS_MAX {
                 return Some(Command::new("while", Word::Forever));
             }
             match step {
                 Step::Fixed(name, word) => {
-                    self.looked_at = true;
+                    frame.looked_at = true;
                     return Some(Command {
                         name,
                         word,
@@ -283,7 +318,8 @@ impl Shell {
                     });
                 }
                 Step::Simple(simple) => {
-                    self.looked_at = simple.looked_at;
+                    frame.looked_at = simple.looked_at;
+                    frame.replaced = simple.replaces();
                     if simple.reads_status() {
                         let code = self.status.code().to_string();
                         self.values.set("?".into(), code.into());
@@ -294,15 +330,16 @@ impl Shell {
                     };
                     match command.word {
                         Word::Nested(script) if self.frames.len() < DEPTH_MAX => {
-                            self.enter(script.steps, None);
+                            self.enter(&script, None);
                         }
                         Word::Timeout(span, words) if self.frames.len() < DEPTH_MAX => {
                             let words: Vec<&str> = words.iter().map(String::as_str).collect();
                             let script = Script::of_command(&words, &self.values.environment());
-                            self.enter(script.steps, Some(self.at + span));
+                            let until = (!span.is_zero()).then(|| self.at + span);
+                            self.enter(&script, until);
                         }
                         Word::Nested(_) | Word::Timeout(..) => self.status = Status::Unknown,
-                        Word::ErrorExit(on) => self.error_exit = on,
+                        Word::ErrorExit(on) => self.frames[place].error_exit = on,
                         _ => {
                             self.capture = command.capture.clone();
                             return Some(command);
@@ -338,28 +375,31 @@ impl Shell {
                     }
                 }
                 Step::Done => self.status = Status::Ended(0),
-                Step::For { name, words, to } => {
-                    let mut values = Vec::new();
-                    for word in words.iter() {
-                        values.extend(word.expand(&self.values));
-                    }
+                Step::List { words } => {
+                    let values = words.iter().flat_map(|word| word.expand(&self.values));
+                    let list: Arc<[Arc<str>]> = values.map(Arc::from).collect();
+                    let frame = &mut self.frames[place];
+                    frame.lists.retain(|(of, _)| *of != frame.next);
+                    frame.lists.push((frame.next, list));
+                    frame.marks[frame.next] = 0;
+                    self.status = Status::Ended(0);
+                }
+                Step::For { name, to } => {
                     let frame = &mut self.frames[place];
                     let turn = frame.marks[at] as usize;
-                    match values.get(turn) {
+                    let mut lists = frame.lists.iter();
+                    let list = lists.find(|(of, _)| *of == at).map(|(_, list)| list);
+                    match list.and_then(|list| list.get(turn)).cloned() {
                         Some(value) => {
                             frame.marks[at] += 1;
-                            self.values.set(name, value.as_str().into());
+                            self.values.set(name, value);
                         }
-                        None => {
-                            frame.marks[at] = 0;
-                            frame.next = to;
-                        }
+                        None => frame.next = to,
                     }
                 }
                 Step::Turn { until, to } => match (self.status, until) {
                     (Status::Unknown, true) => self.frames[place].next = to,
                     (Status::Unknown, false) => {
-                        self.frames.clear();
                         return Some(Command::new("while", Word::Forever));
                     }
                     (Status::Ended(code), _) if (code == 0) == until => {
@@ -367,10 +407,7 @@ impl Shell {
                     }
                     (Status::Ended(_), _) => {}
                 },
-                Step::Endless => {
-                    self.frames.clear();
-                    return Some(Command::new("while", Word::Forever));
-                }
+                Step::Endless => return Some(Command::new("while", Word::Forever)),
             }
         }
     }
@@ -385,10 +422,6 @@ impl Shell {
     pub fn left(&self) -> Option<SimDuration> {
         let ends = self.frames.iter().filter_map(|frame| frame.until);
         ends.min().map(|until| until.saturating_sub(self.at))
-    }
-
-    const fn fails(&self) -> bool {
-        matches!(self.status, Status::Ended(_))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::substrate::Substrate;
 use crate::substrate::order::SandboxId;
-use crate::substrate::script::client::Behind;
+use crate::substrate::script::client::{Behind, is_outside};
 
 use super::SwarmPlane;
 use super::addresses::INGRESS;
@@ -48,7 +48,7 @@ impl SwarmPlane {
         match (at.is_empty(), known) {
             (false, _) => Behind::Sandboxes(at),
             (true, true) => Behind::Nobody,
-            (true, false) if host.contains('.') => Behind::Outside,
+            (true, false) if is_outside(host) => Behind::Outside,
             (true, false) => Behind::Unknown,
         }
     }

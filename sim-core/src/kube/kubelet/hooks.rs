@@ -44,8 +44,8 @@ fn follow(script: &Script) -> HookRun {
         let (status, took) = match command.word {
             Word::Sleep(pause) => (Status::Ended(0), pause),
             Word::Exit(code) => {
-                shell.ended(Status::Ended(code), SimDuration::ZERO);
-                break;
+                shell.exit(code);
+                continue;
             }
             Word::Status(code) => (Status::Ended(code), SimDuration::ZERO),
             // It runs until the grace is over.

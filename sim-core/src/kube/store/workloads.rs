@@ -1,5 +1,7 @@
 //! Writes to Deployments, ReplicaSets and Services.
 
+use std::sync::Arc;
+
 use crate::base::symbol::Symbol;
 use crate::kube::rows::pod::{NO_POD, PodFlags, PodRow};
 use crate::kube::rows::service::ServiceRow;
@@ -172,6 +174,11 @@ impl Store {
         self.services.get(id)
     }
 
+    /// The Service of a name.
+    pub fn service_named(&self, namespace: Symbol, name: Symbol) -> Option<ServiceId> {
+        self.service_names.get(&(namespace, name)).copied()
+    }
+
     /// All Services.
     pub fn services(&self) -> impl Iterator<Item = (ServiceId, &ServiceRow)> {
         self.services.iter()
@@ -180,7 +187,9 @@ impl Store {
     /// Creates a Service.
     pub fn add_service(&mut self, mut row: ServiceRow) -> ServiceId {
         row.revision = self.revision.bump();
+        let name = (row.namespace, row.name);
         let id = self.services.insert(row);
+        Arc::make_mut(&mut self.service_names).insert(name, id);
         self.log.push(Change::Service(id));
         id
     }
@@ -203,7 +212,9 @@ impl Store {
 
     /// Removes a Service.
     pub fn remove_service(&mut self, id: ServiceId) {
-        if self.services.remove(id).is_some() {
+        if let Some(row) = self.services.remove(id) {
+            let name = (row.namespace, row.name);
+            Arc::make_mut(&mut self.service_names).remove(&name);
             self.revision.bump();
             self.log.push(Change::ServiceRemoved(id));
         }

@@ -564,6 +564,11 @@ impl Substrate {
         all
     }
 
+    /// The rules of a key; none: they are not written.
+    pub fn balancer(&self, key: u32) -> Option<&Balancer> {
+        self.balancers.get(&key).map(Arc::as_ref)
+    }
+
     /// Rules in force, by the planes' keys.
     pub fn balancers(&self) -> impl Iterator<Item = (u32, &Balancer)> {
         self.balancers.iter().map(|(key, row)| (*key, row.as_ref()))

@@ -11,7 +11,7 @@ const CONNECT_MAX: SimDuration = SimDuration::from_secs(127);
 /// A lookup of a name in the cluster. Our own figure.
 const LOOKUP: SimDuration = SimDuration::from_millis(5);
 /// A connection and a short answer. Our own figure.
-const EXCHANGE: SimDuration = SimDuration::from_millis(2);
+pub(super) const EXCHANGE: SimDuration = SimDuration::from_millis(2);
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,26 @@ pub enum Behind {
     Nobody,
     /// These sandboxes, at these ports, each as likely as any other.
     Sandboxes(Vec<(SandboxId, u16)>),
+}
+
+/// Top-level domains of the world outside that commands name; those of countries have two letters.
+/// Source: the root zone.
+const DOMAINS: [&str; 14] = [
+    "ai", "app", "cloud", "com", "dev", "edu", "gov", "info", "io", "net", "online", "org", "page",
+    "xyz",
+];
+
+/// Whether a name that nobody inside has may be one of the world outside.
+pub fn is_outside(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    let Some((_, last)) = host.rsplit_once('.') else {
+        return false;
+    };
+    let is_word = last.bytes().all(|letter| letter.is_ascii_alphabetic());
+    // An address of somewhere else.
+    DOMAINS.contains(&last)
+        || is_word && last.len() == 2
+        || host.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
 /// Whether a program asks the network.
@@ -171,7 +191,13 @@ impl Client {
         if own || host.contains('$') {
             return None;
         }
-        let seconds = |text: &str| Some(SimDuration::from_secs(text.parse().ok()?));
+        // Parts of a second count as one.
+        let seconds = |text: &str| {
+            let whole = text.split('.').next()?.parse::<u64>().ok()?;
+            Some(SimDuration::from_secs(
+                whole.max(u64::from(text.contains('.'))),
+            ))
+        };
         let patience = match base {
             "nc" | "ncat" | "netcat" => option(&words, "-w", "--wait"),
             "wget" => option(&words, "-T", "--timeout"),
@@ -189,7 +215,11 @@ impl Client {
             host: host.into(),
             wish,
             tool,
-            patience: patience.and_then(seconds).unwrap_or(CONNECT_MAX),
+            // Zero is no limit.
+            patience: patience
+                .and_then(seconds)
+                .filter(|patience| !patience.is_zero())
+                .unwrap_or(CONNECT_MAX),
             strict,
         })
     }
@@ -232,6 +262,42 @@ impl Client {
     }
 }
 
+/// Long options of curl and wget that are followed by a value.
+const LONG: [&str; 32] = [
+    "cacert",
+    "cert",
+    "connect-timeout",
+    "connect-to",
+    "cookie",
+    "cookie-jar",
+    "data",
+    "form",
+    "header",
+    "key",
+    "limit-rate",
+    "max-time",
+    "output",
+    "output-document",
+    "output-file",
+    "password",
+    "post-data",
+    "proxy",
+    "referer",
+    "request",
+    "resolve",
+    "retry",
+    "retry-delay",
+    "retry-max-time",
+    "timeout",
+    "tries",
+    "url",
+    "user",
+    "user-agent",
+    "wait",
+    "waitretry",
+    "write-out",
+];
+
 /// Words that are no options, nor the values of those options that have one.
 fn operands<'w>(words: &'w [&'w str], valued: &'w str) -> impl Iterator<Item = &'w str> {
     let mut skips = false;
@@ -243,13 +309,10 @@ fn operands<'w>(words: &'w [&'w str], valued: &'w str) -> impl Iterator<Item = &
         let Some(flags) = word.strip_prefix('-') else {
             return true;
         };
-        // `--name value` is written with `=` by those who know.
-        let long = flags.starts_with('-');
-        skips = !long
-            && flags
-                .chars()
-                .last()
-                .is_some_and(|last| valued.contains(last));
+        skips = match flags.strip_prefix('-') {
+            Some(long) => LONG.contains(&long),
+            None => flags.ends_with(|last| valued.contains(last)),
+        };
         false
     })
 }
@@ -267,7 +330,23 @@ fn option<'w>(words: &[&'w str], short: &str, long: &str) -> Option<&'w str> {
             word.strip_prefix(short)
                 .filter(|rest| !short.is_empty() && !short.starts_with("--") && !rest.is_empty())
         };
-        joined.filter(|_| !long.is_empty()).or_else(glued)
+        // `-zw1`, `-zvw 1`.
+        let letter = short.strip_prefix('-').filter(|letter| letter.len() == 1);
+        let cluster = letter.and_then(|letter| {
+            let flags = word
+                .strip_prefix('-')
+                .filter(|flags| !flags.starts_with('-'))?;
+            let (_, value) = flags.split_once(letter)?;
+            match value {
+                "" => words.get(at + 1).copied(),
+                value if value.bytes().all(|digit| digit.is_ascii_digit()) => Some(value),
+                _ => None,
+            }
+        });
+        joined
+            .filter(|_| !long.is_empty())
+            .or_else(glued)
+            .or(cluster)
     })
 }
 
@@ -321,6 +400,8 @@ mod tests {
             of("curl -sf -o /dev/null https://web/ok"),
             get("web", 443, "/ok")
         );
+        let long = "curl --output /dev/null --silent --max-time 5 --fail http://web:1/";
+        assert_eq!(of(long), get("web", 1, "/"));
         assert_eq!(of("pg_isready -h db -p 5433 -U me"), connect("db", 5433));
         assert_eq!(of("redis-cli -h cache ping"), connect("cache", 6379));
         // Its own container, and what is not known.

@@ -33,12 +33,10 @@ pub(super) enum Step {
     Not,
     /// Status zero.
     Done,
-    /// The next word of a list becomes the variable, or the loop is left.
-    For {
-        name: Arc<str>,
-        words: Arc<[Template]>,
-        to: usize,
-    },
+    /// Words become the list of the `for` that is the next step.
+    List { words: Arc<[Template]> },
+    /// The next word of the list becomes the variable, or the loop is left.
+    For { name: Arc<str>, to: usize },
     /// Goes on for ever.
     Endless,
 }
@@ -91,6 +89,11 @@ impl Step {
 }
 
 impl Simple {
+    /// Whether its command takes the place of the script's process.
+    pub(super) fn replaces(&self) -> bool {
+        self.words.len() > 1 && self.words[0].bare() == Some("exec")
+    }
+
     /// Whether it reads how the command before it ended.
     pub(super) fn reads_status(&self) -> bool {
         let mut pieces = self.words.iter().flat_map(|word| &word.pieces);
@@ -313,8 +316,11 @@ impl Parser {
                 Some(word @ ("break" | "continue")) if !self.loops.is_empty() => {
                     let leaves = word == "break";
                     self.at += 1;
+                    let levels = self.bare().and_then(|word| word.parse::<usize>().ok());
+                    self.at += usize::from(levels.is_some());
                     let jump = self.push(Step::Jump(0));
-                    if let Some(inner) = self.loops.last_mut() {
+                    let outer = self.loops.len().saturating_sub(levels.unwrap_or(1).max(1));
+                    if let Some(inner) = self.loops.get_mut(outer) {
                         if leaves {
                             inner.ends.push(jump);
                         } else {
@@ -396,6 +402,8 @@ impl Parser {
         }
         self.push(Step::Jump(start));
         self.close(inner, |to| Step::Turn { until, to });
+        // The condition that ended it is not its status.
+        self.push(Step::Done);
     }
 
     /// Whether the condition of a loop holds whatever happens.
@@ -425,7 +433,6 @@ impl Parser {
                 _ => turn(to),
             };
         }
-        self.push(Step::Done);
     }
 
     fn each(&mut self) {
@@ -440,10 +447,11 @@ impl Parser {
             }
         }
         self.takes("do");
-        let words: Arc<[Template]> = words.into();
+        self.push(Step::List {
+            words: words.into(),
+        });
         let step = |to| Step::For {
             name: name.clone(),
-            words: words.clone(),
             to,
         };
         let start = self.push(step(0));
@@ -469,9 +477,12 @@ impl Parser {
         if matches!(self.tokens.get(self.at), Some(Token::Open)) {
             self.at += 1;
             let before = self.steps.len();
+            // What leaves a loop there leaves none of those around it.
+            let loops = std::mem::take(&mut self.loops);
             self.list(&[]);
             self.at += 1;
             self.command();
+            self.loops = loops;
             self.steps.truncate(before);
             return;
         }

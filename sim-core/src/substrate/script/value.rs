@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Environment;
+use super::{Environment, TEXT_MAX};
 
 /// Numbers that `seq` makes, at most.
 const NUMBERS_MAX: i64 = 4_096;
@@ -30,7 +30,8 @@ impl Values {
     }
 
     pub(super) fn set(&mut self, name: Arc<str>, value: Arc<str>) {
-        self.put(name, Some(value));
+        let known = value.len() <= TEXT_MAX;
+        self.put(name, known.then_some(value));
     }
 
     /// It has a value that nobody knows.
@@ -145,6 +146,14 @@ impl Template {
             }
         }
         words.extend(word);
+        let mut left = TEXT_MAX;
+        words.retain(|word| match left.checked_sub(word.len() + 1) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        });
         words
     }
 
@@ -155,6 +164,9 @@ impl Template {
             match piece {
                 Piece::Text(text) => all.push_str(text),
                 piece => all.push_str(&piece.value(values)?),
+            }
+            if all.len() > TEXT_MAX {
+                return None;
             }
         }
         Some(all)

@@ -86,6 +86,8 @@ fn size(text: &str) -> Option<u64> {
 
 /// The command that these words make.
 pub(super) fn command(words: &[String]) -> Option<Command> {
+    let prefix = |word: &&String| matches!(word.as_str(), "exec" | "time" | "nohup" | "command");
+    let words = &words[words.iter().take_while(prefix).count()..];
     let first = words.first()?;
     let base = first.rsplit('/').next().unwrap_or_default();
     let rest = &words[1..];
@@ -103,14 +105,21 @@ pub(super) fn command(words: &[String]) -> Option<Command> {
     if let Some(code) = is_test.then(|| compared(rest)).flatten() {
         return known(Word::Status(code));
     }
-    if is_test && rest.first().is_some_and(|word| word == "!") {
+    let turns = rest.iter().take_while(|word| *word == "!").count();
+    if is_test && turns > 0 {
         let mut plain = vec![first.clone()];
-        plain.extend_from_slice(&rest[1..]);
-        return known(match command(&plain)?.word {
-            Word::Status(code @ (0 | 1)) => Word::Status(1 - code),
-            Word::Test(path) => Word::Lacks(path),
+        plain.extend_from_slice(&rest[turns..]);
+        let word = command(&plain)?.word;
+        return known(match word {
+            Word::Status(code @ (0 | 1)) if turns % 2 == 1 => Word::Status(1 - code),
+            Word::Test(path) if turns % 2 == 1 => Word::Lacks(path),
             other => other,
         });
+    }
+    // Several tests in one.
+    let joined = |word: &String| matches!(word.as_str(), "-a" | "-o");
+    if is_test && rest.len() > 3 && rest.iter().any(joined) {
+        return known(Word::Unknown);
     }
     if is_test && rest.iter().any(|word| word.contains('$')) {
         return known(Word::Unknown);
@@ -119,11 +128,10 @@ pub(super) fn command(words: &[String]) -> Option<Command> {
         return known(Word::Ask(client));
     }
     match base {
-        "exec" | "time" | "nohup" | "command" => command(rest),
         "sleep" => known(sleep_span(rest).map_or(Word::Forever, Word::Sleep)),
         "exit" | "return" => {
             let code = rest.first().and_then(|code| code.parse::<i32>().ok());
-            known(Word::Exit(code.unwrap_or(0) & 0xff))
+            known(Word::Exit(code.map(|code| code & 0xff)))
         }
         "true" | ":" => known(Word::Status(0)),
         "false" => known(Word::Status(1)),
@@ -144,7 +152,14 @@ pub(super) fn command(words: &[String]) -> Option<Command> {
             }
         }
         "timeout" => {
-            let at = rest.iter().position(|word| one_span(word).is_some())?;
+            let mut at = 0;
+            while let Some(flag) = rest.get(at).filter(|word| word.starts_with('-')) {
+                // `-k SPAN`, `-s SIGNAL`.
+                at += 1 + usize::from(matches!(flag.as_str(), "-k" | "-s"));
+            }
+            if rest.get(at).is_none_or(|span| one_span(span).is_none()) {
+                return known(Word::Unknown);
+            }
             let (span, own) = (one_span(&rest[at])?, rest[at + 1..].to_vec());
             known(Word::Timeout(span, own))
         }
@@ -250,6 +265,9 @@ fn one_span(text: &str) -> Option<SimDuration> {
     } else {
         whole.parse().ok()?
     };
+    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
     let mut digits = fraction.to_owned();
     digits.truncate(6);
     let millionths: u64 = if digits.is_empty() {
@@ -288,8 +306,11 @@ mod tests {
         while let Some(command) = shell.command() {
             words.push(command.word.clone());
             match command.word {
-                Word::Forever => break,
-                Word::Exit(_) => break,
+                Word::Forever => match shell.left() {
+                    Some(left) => shell.ended(Status::Ended(0), left),
+                    None => break,
+                },
+                Word::Exit(code) => shell.exit(code),
                 Word::Status(code) => shell.ended(Status::Ended(code), SimDuration::ZERO),
                 Word::Sleep(span) => shell.ended(Status::Ended(0), span),
                 Word::Ask(client) => match answers.next() {
@@ -370,7 +391,7 @@ mod tests {
         let words = follow(&script, answers);
         let lines = words.iter().filter_map(|word| match word {
             Word::Echo(line) => Some(line.to_string()),
-            Word::Exit(code) => Some(format!("exit {code}")),
+            Word::Exit(code) => Some(format!("exit {}", code.unwrap_or(-1))),
             Word::Forever => Some("for ever".to_owned()),
             _ => None,
         });
@@ -425,6 +446,83 @@ mod tests {
             ),
             ["out"]
         );
+    }
+
+    #[test]
+    fn hostile_scripts_come_to_an_end() {
+        // Time passes with each question, however short its time is.
+        let script = Script::of_command(
+            &[
+                "sh",
+                "-c",
+                "while true; do timeout 0.000001 nc -z a 1; done",
+            ],
+            &[],
+        );
+        let mut shell = Shell::new(&script, SimDuration::ZERO);
+        for _ in 0..100 {
+            match shell.command().expect("it goes on").word {
+                Word::Ask(client) => shell.answered(&client, Answer::Refused),
+                _ => shell.ended(Status::Ended(0), SimDuration::ZERO),
+            }
+        }
+        assert!(shell.at >= SimDuration::from_millis(100));
+        // Values have a bound, and so has depth.
+        let doubled = "x=ab; for i in $(seq 1 40); do x=$x$x; done; echo $x";
+        assert!(prints(doubled, &[]).concat().len() < 1 << 17);
+        prints(&"exec ".repeat(20_000), &[]);
+        prints(&format!("[ {} -f x ]", "! ".repeat(3_000)), &[]);
+        prints("while true; do f() { a; b; break; }; done", &[]);
+        prints("sleep 0.12345\u{e9}; echo a", &[]);
+        assert_eq!(
+            prints("while [ -n x ]; do x=1; done; echo a", &[]),
+            ["for ever"]
+        );
+    }
+
+    #[test]
+    fn loops_and_scripts_end_as_they_do_in_a_shell() {
+        let run = |text: &str| prints(text, &[Answer::Refused; 9]);
+        let inner = "for a in 1 2; do for b in x y; do echo $a$b; break; done; done";
+        assert_eq!(run(inner), ["1x", "2x"]);
+        let outer = "for a in 1 2; do for b in x y; do echo $a$b; break 2; done; done; echo end";
+        assert_eq!(run(outer), ["1x", "end"]);
+        let late = "set -e; timeout 5 sleep 10 || echo too late; echo end";
+        assert_eq!(run(late), ["too late", "end"]);
+        let cut = "timeout 10 sh -c 'while true; do sleep 1; done'; echo out";
+        assert_eq!(run(cut), ["for ever", "out"]);
+        assert_eq!(run("sh -c 'exit 1' || echo failed"), ["exit 1", "failed"]);
+        assert_eq!(run("exec sleep 3; echo no"), Vec::<String>::new());
+        assert_eq!(run("timeout -k 5 30 nc -z a 1 || echo no"), ["no"]);
+        let long = "for i in $(seq 1 2000); do sleep 1; done; echo done";
+        assert_eq!(run(long), ["done"]);
+        // A list is what it was when the loop began.
+        assert_eq!(run("x=2; for i in $x 3; do x=9; echo $i; done"), ["2", "3"]);
+    }
+
+    /// How a script ends that gets this answer to all it asks.
+    fn status(text: &str, answer: Answer) -> i32 {
+        let script = Script::of_command(&["sh", "-c", text], &[]);
+        let mut shell = Shell::new(&script, SimDuration::ZERO);
+        while let Some(command) = shell.command() {
+            match command.word {
+                Word::Exit(code) => shell.exit(code),
+                Word::Status(code) => shell.ended(Status::Ended(code), SimDuration::ZERO),
+                Word::Ask(client) => shell.answered(&client, answer),
+                _ => shell.ended(Status::Ended(0), SimDuration::ZERO),
+            }
+        }
+        shell.status().code()
+    }
+
+    #[test]
+    fn a_script_ends_as_its_last_command() {
+        assert_eq!(status("false; exit", Answer::Open), 1);
+        let tries = "for i in 1 2 3; do curl -sf http://nobody && exit 0; done";
+        assert_eq!(status(tries, Answer::NoName), 6);
+        assert_eq!(status("for i in; do false; done", Answer::Open), 0);
+        assert_eq!(status("until nc -z a 1; do :; done", Answer::Open), 0);
+        assert_eq!(status("if false; then true; fi", Answer::Open), 0);
     }
 
     #[test]
