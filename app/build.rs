@@ -28,9 +28,15 @@ enum Kind {
 /// A message: its arguments, the statements that write it, and its text with gaps in braces.
 struct Message {
     arguments: BTreeMap<String, Kind>,
-    plain: Option<String>,
     body: String,
     gapped: String,
+}
+
+impl Message {
+    /// Its text, if nothing is missing in it.
+    fn plain(&self) -> Option<&str> {
+        self.arguments.is_empty().then_some(self.gapped.as_str())
+    }
 }
 
 /// What the keys of the engine's sentences begin with.
@@ -130,13 +136,9 @@ fn messages(source: &str, file: &str) -> BTreeMap<String, Message> {
 fn read(pattern: &Pattern<&str>, file: &str, key: &str) -> Message {
     let mut message = Message {
         arguments: BTreeMap::new(),
-        plain: None,
         body: String::new(),
         gapped: String::new(),
     };
-    if let [PatternElement::TextElement { value }] = pattern.elements.as_slice() {
-        message.plain = Some((*value).to_owned());
-    }
     write(pattern, &mut message, &format!("{file}.ftl: {key}"));
     message
 }
@@ -224,15 +226,12 @@ fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
             arms.collect::<Vec<_>>().join(" ")
         };
         let english = message
-            .plain
-            .clone()
-            .unwrap_or_else(|| format!("Message `{key}`."));
+            .plain()
+            .map_or_else(|| format!("Message `{key}`."), str::to_owned);
         let doc = english.lines().next().unwrap_or_default().to_owned();
         let _ = writeln!(code, "    #[doc = {doc:?}]\n    #[must_use]");
         if message.arguments.is_empty() {
-            let text = arms(&|message: &Message| {
-                format!("{:?}", message.plain.as_deref().unwrap_or_default())
-            });
+            let text = arms(&|message: &Message| format!("{:?}", message.gapped));
             let _ = writeln!(
                 code,
                 "    pub fn {name}(self) -> &'static str {{ match self.language {{ {text} }} }}"

@@ -165,11 +165,6 @@ impl Script {
             error_exit: false,
         }
     }
-
-    /// Whether it may ask the network.
-    pub fn may_ask(&self) -> bool {
-        self.steps.iter().any(Step::may_ask)
-    }
 }
 
 /// What a script that is interrupted goes on with.
