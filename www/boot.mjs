@@ -1,9 +1,31 @@
-// Loads the application: streams the wasm with a progress bar, then runs it. A file of its own
+// Loads the application: streams the wasm, which release builds pack, with a progress bar, then runs it. A file of its own
 // because the page's security policy allows no inline script.
 
 // The application imports the editor through this: an import that is not static needs a script, and
 // code made from text is forbidden here.
 globalThis.podiumImport = (url) => import(new URL(url, document.baseURI));
+
+const meta = (name) => document.querySelector(`meta[name=${name}]`)?.content;
+
+// The engine's worker arrives beside the application, not after it.
+let engine;
+
+/** A worker for the application, which listens to it before it hears anything: the first, or another. */
+globalThis.podiumEngine = () => {
+  const { worker, heard } = engine ?? startEngine();
+  engine = undefined;
+  worker.onmessage = worker.onerror = null;
+  setTimeout(() => heard.forEach((event) => worker.dispatchEvent(event)));
+  return worker;
+};
+
+// A worker and what it has said until somebody else listens.
+function startEngine() {
+  const worker = new Worker(new URL(meta("engine-worker"), document.baseURI), { type: "module" });
+  const heard = [];
+  worker.onmessage = worker.onerror = (event) => heard.push(event);
+  return { worker, heard };
+}
 
 // Shortest time between two looks for a newer build.
 const UPDATE_PAUSE_MS = 3_600_000;
@@ -12,13 +34,15 @@ const module = document.getElementById("app-module");
 const progress = document.getElementById("boot-progress");
 
 try {
+  engine = startEngine();
   const script = new URL(module.getAttribute("href"), document.baseURI);
   const wasm = new URL(module.dataset.wasm, document.baseURI);
-  const [{ default: init }, response] = await Promise.all([import(script), fetch(wasm)]);
+  const { unpack } = module.dataset;
+  const [{ default: init }, response, unpacker] = await Promise.all([import(script), fetch(wasm), unpack && import(new URL(unpack, document.baseURI))]);
   if (!response.ok) throw new Error(`${wasm.pathname}: HTTP ${response.status}`);
   // A download that breaks is said below, by the copy that starts the application.
   show(response.clone()).catch(() => {});
-  await init({ module_or_path: response });
+  await init({ module_or_path: unpacker ? await unpacker.unpackedResponse(response) : response });
 } catch (error) {
   progress?.remove();
   const place = document.getElementById("boot-error") ?? document.body;
@@ -28,7 +52,7 @@ try {
 }
 
 // After the first visit the page works without a network. Tests look at the network instead.
-const keeper = document.querySelector("meta[name=service-worker]")?.content;
+const keeper = meta("service-worker");
 const tested = new URLSearchParams(location.search).has("test");
 if (keeper && !tested && "serviceWorker" in navigator) {
   navigator.serviceWorker.register(keeper).then(watchForBuilds).catch(() => {}); // Without it the page needs a network: no more is lost.
@@ -37,7 +61,7 @@ if (keeper && !tested && "serviceWorker" in navigator) {
 // Tells the application once of a newer build than this page, which the next load of the page brings:
 // the work that is open goes on with what it began with.
 function watchForBuilds(registration) {
-  const own = document.querySelector("meta[name=build]").content;
+  const own = meta("build");
   const ask = (worker) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = ({ data }) => {

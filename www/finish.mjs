@@ -3,9 +3,10 @@
 //    meet a new page) and tells the page that name, the editor's, and the size of the wasm.
 // 2. Minifies the generated glue in release builds.
 // 3. Divides the worker in release builds, so that the first screen waits for a part of it only, and
-//    playing for a second, and packs what comes later.
+//    playing for a second.
 // 4. Orders the application's functions in release builds, as the division does the worker's.
-// 5. Lets trunk's own reload script through the security policy, only where it is present.
+// 5. Packs all these in release builds (www/pack) and says where what unpacks them is (www/unpack).
+// 6. Lets trunk's own reload script through the security policy, only where it is present.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -19,16 +20,21 @@ const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("www/finish.mjs is a hook of trunk: run `trunk build`");
 // The worker's function that is for this build only.
 const REHEARSAL = "rehearse";
-// The worker's parts in the order in which they are loaded; all but the first are packed.
-const PARTS = ["worker_bg.wasm", "worker_play.wasm.lzma", "worker_rest.wasm.lzma"];
+// The worker's parts in the order in which they are loaded (www/parts.js).
+const PARTS = ["worker_first.wasm.lzma", "worker_play.wasm.lzma", "worker_rest.wasm.lzma"];
+// What trunk makes of www/unpack.
+const UNPACKER = ["unpack.js", "unpack_bg.wasm"];
 const release = process.env.TRUNK_PROFILE === "release";
 
 const page = join(staging, "index.html");
 let html = await readFile(page, "utf8");
 
 if (release) {
-  await divideWorker();
-  await reorderApp(html);
+  const unpacker = await nameUnpacker();
+  await divideWorker(unpacker);
+  html = await packApp(html, unpacker);
+} else {
+  for (const file of UNPACKER) await unlink(join(staging, file));
 }
 html = await nameWorker(html);
 html = await nameEditor(html);
@@ -42,41 +48,71 @@ const served = html.includes("{{__TRUNK_ADDRESS__}}");
 if (!served) html = await listFiles(setMeta(html, "service-worker", "./service-worker.js"));
 await writeFile(page, html);
 
-async function reorderApp(html) {
-  const { reordered } = await import("./split.mjs");
-  const path = join(staging, basename(appModule(html, /data-wasm="([^"]+)"/)));
-  await writeFile(path, reordered(await readFile(path)));
+// Adds to the glue what the page's own code asks of it, and names both files by their content; returns
+// the glue's name.
+async function nameUnpacker() {
+  const [js, wasm] = UNPACKER.map((file) => join(staging, file));
+  const glue = (await readFile(js, "utf8")) + (await readFile(new URL("unpacking.js", import.meta.url), "utf8"));
+  const hash = createHash("sha256").update(glue).update(await readFile(wasm));
+  const name = `unpack-${hash.digest("hex").slice(0, 16)}`;
+  await writeFile(join(staging, `${name}.js`), glue.replaceAll("unpack_bg.wasm", `${name}_bg.wasm`));
+  await rename(wasm, join(staging, `${name}_bg.wasm`));
+  await unlink(js);
+  return `${name}.js`;
 }
 
-async function divideWorker() {
+async function packApp(html, unpacker) {
+  const { reordered } = await import("./split.mjs");
+  const name = appModule(html, /data-wasm="([^"]+)"/);
+  const path = join(staging, basename(name));
+  await writeFile(path, reordered(await readFile(path)));
+  pack(path, `${path}.lzma`);
+  await unlink(path);
+  html = replaceOnce(html, `data-wasm="${name}"`, `data-wasm="${name}.lzma" data-unpack="./${unpacker}"`);
+  const preload = (attributes, file) => `<link rel="preload" as="fetch" ${attributes}crossorigin href="${file}">`;
+  const wasm = 'type="application/wasm" ';
+  return replaceOnce(
+    html,
+    preload(wasm, name),
+    `${preload("", `${name}.lzma`)}${preload(wasm, `./${unpacker.replace(".js", "_bg.wasm")}`)}<link rel="modulepreload" href="./${unpacker}">`,
+  );
+}
+
+async function divideWorker(unpacker) {
   // Only release builds need the library that reads and writes WebAssembly.
   const { split } = await import("./split.mjs");
   const wasm = join(staging, "worker_bg.wasm");
   const parts = split(await readFile(wasm), await rehearsed(wasm), REHEARSAL);
-  for (const [index, part] of parts.entries()) {
-    const path = join(staging, PARTS[index]);
-    await writeFile(path, part);
-    if (index > 0) pack(path, path);
+  await unlink(wasm);
+  const folder = await mkdtemp(join(tmpdir(), "podium-"));
+  try {
+    const before = [];
+    for (const [index, part] of parts.entries()) {
+      const path = join(folder, PARTS[index]);
+      await writeFile(path, part);
+      pack(path, join(staging, PARTS[index]), before);
+      before.push(path);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
   }
 
   const path = join(staging, "worker.js");
   const imports = '"./worker_bg.js": import0,\n';
   const glue = replaceOnce(await readFile(path, "utf8"), imports, `${imports}podium_play: { load: () => load(0) },\n`);
-  const own = glue.match(new RegExp(`(/\\*\\*[^/]*\\*/\\n)?export function ${REHEARSAL}\\([^)]*\\) \\{\\n[^]*?\\n\\}\\n`))?.[0];
-  if (!own) throw new Error(`the worker's glue has no ${REHEARSAL}`);
-  await writeFile(path, replaceOnce(glue, own, "") + (await readFile(new URL("rest.js", import.meta.url), "utf8")));
-  const loader = join(staging, "worker_loader.js");
-  const source = replaceOnce(await readFile(loader, "utf8"), "import init from", "import init, { followParts } from");
-  // What fails to arrive is asked for again when it is needed, and then it is said.
-  await writeFile(loader, `${source}\nfollowParts();\n`);
+  const rehearsal = glue.match(new RegExp(`(/\\*\\*[^/]*\\*/\\n)?export function ${REHEARSAL}\\([^)]*\\) \\{\\n[^]*?\\n\\}\\n`))?.[0];
+  if (!rehearsal) throw new Error(`the worker's glue has no ${REHEARSAL}`);
+  const own = replaceOnce(await readFile(new URL("parts.js", import.meta.url), "utf8"), "unpack.js", unpacker);
+  await writeFile(path, replaceOnce(glue, rehearsal, "") + own);
+  await writeFile(join(staging, "worker_loader.js"), 'import { begin } from "./worker.js";\nawait begin();\n');
 }
 
-// Packs a file as the worker unpacks it.
-function pack(from, to) {
+// Packs a file for a page that has the files `before` already.
+function pack(from, to, before = []) {
   const root = fileURLToPath(new URL("..", import.meta.url));
   // It runs here: nothing of the page's own target is meant for it.
   const { CARGO_UNSTABLE_BUILD_STD, RUSTC_BOOTSTRAP, ...env } = process.env;
-  const words = ["run", "--quiet", "--package", "pack", "--", from, to];
+  const words = ["run", "--quiet", "--package", "pack", "--", from, to, ...before];
   execFileSync("cargo", words, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
 }
 
@@ -87,9 +123,7 @@ async function rehearsed(wasm) {
     const glue = join(folder, "worker.mjs"); // An ending that makes it a module for Node.
     await writeFile(glue, await readFile(join(staging, "worker.js")));
     const script = fileURLToPath(new URL("rehearse.mjs", import.meta.url));
-    const packed = join(folder, "worker.lzma");
-    pack(wasm, packed);
-    const names = execFileSync(process.execPath, [script, glue, wasm, packed], { encoding: "utf8", maxBuffer: 1 << 26 });
+    const names = execFileSync(process.execPath, [script, glue, wasm], { encoding: "utf8", maxBuffer: 1 << 26 });
     return JSON.parse(names).map((part) => new Set(part));
   } finally {
     await rm(folder, { recursive: true });
@@ -98,7 +132,7 @@ async function rehearsed(wasm) {
 
 async function nameWorker(html) {
   const glue = await readFile(join(staging, "worker.js"), "utf8");
-  const parts = PARTS.filter((part) => existsSync(join(staging, part)));
+  const parts = ["worker_bg.wasm", ...PARTS].filter((part) => existsSync(join(staging, part)));
   const hash = createHash("sha256").update(glue);
   for (const part of parts) hash.update(await readFile(join(staging, part)));
   const name = `worker-${hash.digest("hex").slice(0, 16)}`;
@@ -148,7 +182,7 @@ async function minifyGlue(html) {
   if (!existsSync(library)) return;
   const { default: esbuild } = await import(library);
   const worker = html.match(/name="engine-worker" content="([^"]+)_loader\.js"/)[1];
-  for (const file of [appModule(html, /href="([^"]+)"/), `${worker}.js`]) {
+  for (const file of [appModule(html, /href="([^"]+)"/), appModule(html, /data-unpack="([^"]+)"/), `${worker}.js`]) {
     const path = join(staging, basename(file));
     const source = await readFile(path, "utf8");
     const options = { minify: true, treeShaking: true, format: "esm", target: "es2022" };

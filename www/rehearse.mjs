@@ -1,11 +1,12 @@
 // Runs what the first screen asks of the worker, then what playing asks, and prints the names of the
-// functions that have run after each, as JSON: node www/rehearse.mjs GLUE WASM PACKED, which is the same WebAssembly packed. A process of its own, because the glue finds a worker's global scope.
+// functions that have run after each, as JSON: node www/rehearse.mjs GLUE WASM. A process of its own,
+// because the glue finds a worker's global scope.
 
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { instrument, touched } from "./split.mjs";
 
-const [glue, wasm, packed] = process.argv.slice(2);
+const [glue, wasm] = process.argv.slice(2);
 
 let now = 0;
 globalThis.self = globalThis;
@@ -18,12 +19,9 @@ globalThis.setTimeout = (call) => {
   return 0;
 };
 
-const { initSync, rehearse, unpack } = await import(pathToFileURL(glue));
+const { initSync, rehearse } = await import(pathToFileURL(glue));
 const { bytes, names } = instrument(await readFile(wasm));
 const exports = initSync({ module: bytes });
-
-// What brings the later parts cannot be in one of them.
-if (!unpack(await readFile(packed))) throw new Error("the worker does not unpack what was packed");
 
 // With every way in which the engine is called: by a message of the page, by one of its own, by its beat.
 async function run(played) {

@@ -4,18 +4,15 @@
 //! [`Reply::Ready`] with its protocol version, and the page sends only after that.
 
 use std::cell::{Cell, RefCell};
-use std::io::Read;
 use std::rc::Rc;
 
 use gloo::timers::callback::Timeout;
-use js_sys::{Array, ArrayBuffer, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Function, Reflect, Uint8Array};
 use sim_core::host::EngineHost;
 use sim_core::protocol::{self, Reply, Request, Said, VERSION};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{
-    DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, Worker, WorkerOptions, WorkerType,
-};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, Worker};
 
 /// Longest time that the worker computes before it looks at its messages, in milliseconds.
 const SLICE_MS: f64 = 12.0;
@@ -32,21 +29,23 @@ pub struct WorkerLink {
 }
 
 impl WorkerLink {
-    /// Starts the module worker at `url` (relative to the document) and hands every reply to
-    /// `on_reply`. What cannot be read, or a worker of another build, comes as [`Reply::Fatal`].
+    /// Takes the worker that `www/boot.mjs` has started, or has it start another, and hands every reply
+    /// to `on_reply`. What cannot be read, or a worker of another build, comes as [`Reply::Fatal`].
     ///
     /// # Errors
     /// The browser's own words when it cannot start a worker.
-    pub fn start(url: &str, on_reply: impl Fn(Reply) + 'static) -> Result<Self, String> {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(url, &options).map_err(|error| words(&error))?;
+    pub fn start(on_reply: impl Fn(Reply) + 'static) -> Result<Self, String> {
+        let started = Reflect::get(&gloo::utils::window(), &"podiumEngine".into())
+            .and_then(|start| start.dyn_into::<Function>()?.call0(&JsValue::UNDEFINED));
+        let worker: Worker = started
+            .and_then(JsCast::dyn_into)
+            .map_err(|error| words(&error))?;
         let on_reply = Rc::new(on_reply);
         let told = on_reply.clone();
         let on_message =
             Closure::new(move |event: MessageEvent| told(read_reply(&bytes_of(&event))));
         let on_error = Closure::new(move |event: JsValue| {
-            let message = js_sys::Reflect::get(&event, &"message".into())
+            let message = Reflect::get(&event, &"message".into())
                 .ok()
                 .and_then(|message| message.as_string());
             on_reply(Reply::Fatal(
@@ -120,18 +119,6 @@ pub fn serve() -> Result<(), String> {
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget(); // Lives as long as the worker.
     post(&scope, &Reply::Ready { version: VERSION })
-}
-
-/// Memory that a later part of the worker may need to be unpacked, in KiB: its dictionary is as large as
-/// the part itself.
-const UNPACK_MAX_KIB: u32 = 96 << 10;
-
-/// A later part of the worker from the bytes that are sent (`www/pack`); none: they are damaged.
-pub fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
-    let mut reader = lzma_rust2::LzmaReader::new_mem_limit(packed, UNPACK_MAX_KIB, None).ok()?;
-    let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 /// Does with an engine of its own what the page asks of one for its first screen, or when it is `played`

@@ -399,16 +399,9 @@ fn bottom_bar(t: Text) -> Html {
 
 /// Starts the worker; its replies go to the model, and each frame is acknowledged when it is drawn.
 fn start_engine(control: &Control) {
-    let Some(url) = dom::meta("engine-worker") else {
-        let t = Text {
-            language: first_language(),
-        };
-        control.act(Action::Failed(t.worker_missing().to_owned()));
-        return;
-    };
     let own = control.clone();
     let drawing = RefCell::new(None);
-    let started = WorkerLink::start(&url, move |reply| {
+    let started = WorkerLink::start(move |reply| {
         if own.is_late(&reply) {
             return;
         }

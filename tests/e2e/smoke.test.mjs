@@ -20,7 +20,7 @@ test("the page paints and the worker answers", async () => {
 test("the skeleton paints before any wasm arrives", async () => {
   const context = await host.browser.newContext();
   const page = await context.newPage();
-  await page.route("**/*.wasm", () => {}); // Never answered.
+  await page.route("**/app-*.wasm*", () => {}); // Never answered.
   await page.goto(host.site.url, { waitUntil: "domcontentloaded" });
   await page.getByRole("heading", { level: 1, name: "Podium" }).waitFor();
   await page.getByRole("progressbar").waitFor();
@@ -30,7 +30,7 @@ test("the skeleton paints before any wasm arrives", async () => {
 test("a wasm file that is missing is said, in words", async () => {
   const context = await host.browser.newContext();
   const page = await context.newPage();
-  await page.route("**/app-*.wasm", (route) => route.fulfill({ status: 404 }));
+  await page.route("**/app-*.wasm*", (route) => route.fulfill({ status: 404 }));
   await page.goto(host.site.url);
   const alert = page.getByRole("alert");
   await alert.waitFor();

@@ -9,7 +9,6 @@ skip-console = Skip to the console
 engine-starting = The engine is starting.
 engine-ready = The engine is ready.
 engine-failed = The engine has stopped: { $reason }
-worker-missing = This page was built without its worker.
 nav-panels = Panels
 panel-edit = Edit
 panel-watch = Watch

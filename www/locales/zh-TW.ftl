@@ -9,7 +9,6 @@ skip-console = 跳到主控台
 engine-starting = 引擎啟動中。
 engine-ready = 引擎已就緒。
 engine-failed = 引擎已停止：{ $reason }
-worker-missing = 這個頁面建置時缺少背景程式。
 nav-panels = 面板
 panel-edit = 編輯
 panel-watch = 觀看

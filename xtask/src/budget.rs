@@ -17,7 +17,7 @@ struct Budget {
 }
 
 /// The first part that owns a file counts it; the last owns what is left.
-const BUDGETS: [Budget; 10] = [
+const BUDGETS: [Budget; 11] = [
     Budget {
         part: "index.html",
         limit: 20 * KIB,
@@ -31,22 +31,27 @@ const BUDGETS: [Budget; 10] = [
         first: true,
     },
     Budget {
+        part: "unpacker",
+        limit: 18 * KIB,
+        owns: |file| file.starts_with("unpack-"),
+        first: true,
+    },
+    Budget {
         part: "worker",
         // What the first screen of the default experiment runs (www/split.mjs).
-        // It unpacks what comes later, for 10 KiB.
-        limit: 612 * KIB,
+        limit: 600 * KIB,
         owns: |file| file.starts_with("worker") && later_part(file).is_none(),
         first: true,
     },
     Budget {
         part: "worker, to play",
-        limit: 245 * KIB,
+        limit: 240 * KIB,
         owns: |file| later_part(file) == Some("play"),
         first: false,
     },
     Budget {
         part: "worker, the rest",
-        limit: 870 * KIB,
+        limit: 850 * KIB,
         owns: |file| later_part(file) == Some("rest"),
         first: false,
     },
@@ -83,12 +88,10 @@ const BUDGETS: [Budget; 10] = [
 ];
 
 const FIRST_SCREEN_LIMIT: u64 = 1_229 * KIB;
-// The goal is 2,048 KiB. Above it are kubectl and docker as the console has them and upstream's
-// validation, which the first screen does not wait for. A rise needs its reason here.
-const EVERYTHING_LIMIT: u64 = 2_290 * KIB;
+const EVERYTHING_LIMIT: u64 = 2_048 * KIB;
 
 fn is_app(file: &str) -> bool {
-    let code = [".js", ".mjs", ".wasm"]
+    let code = [".js", ".mjs", ".wasm", ".wasm.lzma"]
         .iter()
         .any(|end| file.ends_with(end));
     code && ["app-", "boot-", "snippets/"]
@@ -99,7 +102,7 @@ fn is_app(file: &str) -> bool {
 /// Which of the worker's parts that the first screen does not wait for a file is.
 fn later_part(file: &str) -> Option<&str> {
     let (worker, part) = file.strip_suffix(".wasm.lzma")?.rsplit_once('_')?;
-    worker.starts_with("worker").then_some(part)
+    (worker.starts_with("worker") && part != "first").then_some(part)
 }
 
 fn is_icon(file: &str) -> bool {
@@ -242,9 +245,11 @@ mod tests {
     #[test]
     fn every_kind_of_file_has_its_part() {
         assert_eq!(part_of("app-0123.js"), "app");
-        assert_eq!(part_of("app-0123_bg.wasm"), "app");
+        assert_eq!(part_of("app-0123_bg.wasm.lzma"), "app");
         assert_eq!(part_of("app-0123.css"), "css");
-        assert_eq!(part_of("worker-0123_bg.wasm"), "worker");
+        assert_eq!(part_of("unpack-0123_bg.wasm"), "unpacker");
+        assert_eq!(part_of("worker-0123_first.wasm.lzma"), "worker");
+        assert_eq!(part_of("worker-0123.js"), "worker");
         assert_eq!(part_of("worker-0123_play.wasm.lzma"), "worker, to play");
         assert_eq!(part_of("worker-0123_rest.wasm.lzma"), "worker, the rest");
         assert_eq!(part_of("vendor/editor-ABC.js"), "editor");

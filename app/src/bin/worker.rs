@@ -8,12 +8,6 @@ fn main() {
     }
 }
 
-/// A later part of the worker, as it is sent; none: it is damaged. See [`app::link::unpack`].
-#[wasm_bindgen]
-pub fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
-    app::link::unpack(packed)
-}
-
 /// For the build: see [`app::link::rehearse`].
 ///
 /// # Errors

@@ -1,0 +1,33 @@
+//! Packs the page's WebAssembly.
+//!
+//! Hosts compress with gzip, which looks back 32 KiB; LZMA looks back over a whole file, and over those
+//! that the page has before it, and needs a quarter less.
+
+use std::io::{Error, Write};
+
+use lzma_rust2::{LzmaOptions, LzmaWriter};
+
+/// The slowest preset of LZMA: what is packed once is sent many times.
+const PRESET: u32 = 9;
+
+/// Packs `bytes` for a reader that has `before` already: a header as a `.lzma` file has, then LZMA
+/// with `before` as the beginning of its dictionary.
+///
+/// # Errors
+/// When `bytes` and `before` together are larger than a dictionary of LZMA may be.
+pub fn pack(bytes: &[u8], before: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut options = LzmaOptions::with_preset(PRESET);
+    // Instructions begin at any byte. Measured: a KiB of a part of 2.6 MB.
+    options.pb = 0;
+    let reach = (bytes.len() + before.len()).next_multiple_of(1 << 12);
+    options.dict_size = u32::try_from(reach).map_err(Error::other)?;
+    options.preset_dict = (!before.is_empty()).then(|| before.to_vec());
+
+    let mut packed = vec![options.get_props()];
+    packed.extend(options.dict_size.to_le_bytes());
+    packed.extend((bytes.len() as u64).to_le_bytes());
+    // The library writes no header before a file that has something before it.
+    let mut writer = LzmaWriter::new_no_header(packed, &options, false)?;
+    writer.write_all(bytes)?;
+    writer.finish()
+}
