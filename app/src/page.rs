@@ -340,7 +340,10 @@ fn notices(t: Text, control: &Control, model: &Model) -> Html {
             } }
             if !model.refusal.is_empty() {
                 <p class="notice notice-error" role="alert" data-testid="refusal">
-                    { for model.refusal.iter().map(|said| html! { <><span lang={t.said_lang(said)}>{ t.said(said) }</span>{ " " }</> }) }
+                    { for model.refusal.iter().enumerate().map(|(place, said)| html! { <>
+                        if place > 0 { { t.between_clauses() } }
+                        <span lang={t.said_lang(said)}>{ t.said(said) }</span></> }) }
+                    { " " }
                     <button type="button" class="small" onclick={act(|control| control.act(Action::Dismiss))}>{ t.dismiss() }</button></p>
             }
             if let Some(reason) = &model.crash {

@@ -71,6 +71,24 @@ impl Text {
         matches!(said, Said::Plain(_)).then(|| Language::English.html())
     }
 
+    /// What stands between two sentences: Chinese full stops bring their own space.
+    #[must_use]
+    pub const fn between_sentences(self) -> &'static str {
+        match self.language {
+            Language::English => " ",
+            Language::Chinese => "",
+        }
+    }
+
+    /// What stands between what is wrong and what to do about it.
+    #[must_use]
+    pub const fn between_clauses(self) -> &'static str {
+        match self.language {
+            Language::English => "; ",
+            Language::Chinese => "；",
+        }
+    }
+
     fn say(self, said: &Said, out: &mut String) {
         let (key, parts) = match said {
             Said::Plain(text) => return out.push_str(text),
@@ -165,6 +183,26 @@ mod tests {
         all.extend(offered("compose.yaml", "services:\n  web:\n    "));
         for said in &all {
             assert!(is_known(said), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_blank_beside_full_width_punctuation() {
+        let locale = include_str!("../../www/locales/zh-TW.ftl");
+        let wide = |letter: char| "，。：；！？（）「」、".contains(letter);
+        for line in locale.lines().filter(|line| !line.starts_with('#')) {
+            let Some((key, value)) = line.split_once(" = ") else {
+                continue;
+            };
+            let letters: Vec<char> = value.chars().collect();
+            let beside = letters
+                .windows(2)
+                .any(|pair| pair[0] == ' ' && wide(pair[1]) || wide(pair[0]) && pair[1] == ' ');
+            assert!(!beside, "{key}: {value}");
+        }
+        // Verbs stand before a space.
+        for (key, [_, chinese]) in SAID.iter().filter(|(key, _)| key.starts_with("verb-")) {
+            assert!(!chinese.ends_with(wide), "{key}: {chinese}");
         }
     }
 

@@ -338,6 +338,74 @@ test("criterion 20: nothing in the other language is left as it is in English", 
   await close();
 });
 
+test("criterion 20: on the Chinese page only the real tools speak English, and nothing is blank beside full-width punctuation", async () => {
+  const { page, problems, close } = await frozen(420, { locale: "zh-TW" });
+  await page.locator(".cm-content").waitFor();
+  const check = async (what) => {
+    const found = await page.evaluate(() => {
+      const sentence = /[A-Za-z][a-z']+(?: [A-Za-z][a-z']+){2,}/;
+      const blank = /[，。：；！？（）「」、] | [，。：；！？（）「」、]/;
+      const texts = [];
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const element = node.closest ? node : node.parentElement;
+        // What the tools say is marked as theirs; commands are no sentences.
+        if (element.closest("script, style, code, .cm-content, [lang=en], [data-testid=language-en]")) continue;
+        if (node.nodeType === Node.TEXT_NODE) texts.push(node.data);
+        else for (const name of ["aria-label", "title", "placeholder", "aria-valuetext"]) texts.push(node.getAttribute(name) ?? "");
+      }
+      return texts.map((text) => text.replaceAll(/kubectl get pods|docker compose up|sim (metric set|node add)/g, "")).filter((text) => sentence.test(text) || blank.test(text.replaceAll(/\n\s*/g, "")));
+    });
+    assert.deepEqual(found, [], what);
+  };
+  await check("machines");
+  for (const look of ["services", "loops", "table", "machines"]) {
+    await page.getByTestId(`look-${look}`).click();
+    await check(look);
+  }
+  for (const id of ["share", "gallery", "help", "experiment"]) {
+    await page.getByTestId(`${id}-open`).click();
+    if (id === "gallery") await page.locator("svg.picture").first().waitFor();
+    await check(id);
+    await page.keyboard.press("Escape");
+  }
+  await page.locator(".event").first().click();
+  await page.getByTestId("cause-graph").click();
+  await page.getByTestId("graph-node").first().waitFor();
+  await check("causes");
+  await page.keyboard.press("Escape");
+  await page.locator("[data-testid=plane-swarm] [data-testid=unit][data-state=ready]").first().click();
+  await page.getByTestId("inspect").click();
+  await page.getByTestId("anatomy").waitFor();
+  await page.evaluate(() => document.querySelectorAll("#inspector details").forEach((part) => (part.open = true)));
+  await check("inspector");
+  await page.keyboard.press("Escape");
+  await page.getByTestId("fork").click();
+  await page.getByTestId("compare").click();
+  await page.getByTestId("compare-summary").waitFor();
+  await check("compare");
+  await page.keyboard.press("Escape");
+  // What to do about a finding is always Podium's own; what is wrong is a tool's word or a sentence.
+  const services = (image, more = "") => `services:\n  web:\n    image: ${image}\n${more}`;
+  const wrong = {
+    "a.yaml": services("nginx"),
+    "b.yaml": services("nginx"),
+    "my-stack.yaml": services("Nginx", "    depends_on: {db: {}}\n    profiles: [a]\n"),
+    "k.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replica: 3\n  template:\n    spec:\n      containers:\n        - name: a\n          image: ngnix\n          ports: [{containerPort: \"80\"}]\n          resources: {limits: {cpu: 5x}}\n          env: [{name: A, value: 5}]\n---\napiVersion: v1\nkind: Sevice\nmetadata: {name: b}\n---\napiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: b}\n---\na: [1\n",
+  };
+  await start(page, Object.entries(wrong).map(([name, text]) => `# file: ${name}\n${text}`).join(""));
+  await page.getByTestId("problem").filter({ hasText: "FIL001" }).waitFor();
+  await page.getByTestId("problem").filter({ hasText: "YAML001" }).waitFor();
+  await check("problems");
+  const helps = await page.locator(".problem-help").allTextContents();
+  assert.ok(helps.length >= 8, `${helps.length} pieces of advice`);
+  assert.deepEqual(helps.filter((help) => !/[\u4e00-\u9fff]/.test(help)), []);
+  assert.match(await page.getByTestId("problem").filter({ hasText: "FIL001" }).textContent(), /好幾個檔案都可能是 Compose 檔案/);
+  assert.match(await page.getByTestId("problem").filter({ hasText: "IMG001" }).textContent(), /您是指「nginx」嗎？/);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
 // Machado, Oliveira and Fernandes 2009, full severity, on linear light.
 const VISIONS = {
   normal: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],

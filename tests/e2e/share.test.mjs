@@ -258,6 +258,20 @@ test("a newer build is told of, is loaded only when somebody says so, and finds 
   assert.match(await toast.textContent(), /new version of Podium is ready/);
   await page.getByTestId("language-zh-TW").click();
   await toast.getByText("有新版本了").waitFor();
+  // On a narrow screen it hides no control.
+  for (const [width, height] of [[390, 844], [1024, 768]]) {
+    await page.setViewportSize({ width, height });
+    const hidden = await page.evaluate(() => {
+      const toast = document.querySelector("[data-testid=update]");
+      const controls = [...document.querySelectorAll("button, select, input, a")].filter((control) => !toast.contains(control));
+      return controls.filter((control) => {
+        const { left, top, width, height } = control.getBoundingClientRect();
+        return toast.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+      }).map((control) => control.outerHTML.slice(0, 100));
+    });
+    assert.deepEqual(hidden, [], `${width} px`);
+  }
+  await page.setViewportSize({ width: 1280, height: 720 });
   const hash = await page.evaluate(() => window.__playground.hash);
   assert.equal(await page.evaluate(() => window.unloaded), false);
   await page.getByTestId("update-load").click();

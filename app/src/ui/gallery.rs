@@ -127,7 +127,7 @@ fn card(props: &GalleryProps, entry: &'static gallery::Entry, drawn: Option<&Rc<
             <div class="picture-place">if let Some(drawn) = drawn { { picture(t, drawn) } }</div>
             if t.language == Language::English || words.is_none() { <p class="quiet" lang="en">{ plain(entry.prose) }</p> }
             if let Some((_, try_this)) = words { <p>{ t.gallery_try(try_this) }</p> }
-            <button type="button" class="small" aria-label={t.gallery_open(entry.title)} data-testid={format!("gallery-{}", entry.name)} onclick={on_open}>{ t.open() }</button>
+            <button type="button" class="small" aria-label={t.gallery_open(words.map_or(entry.title, |(question, _)| question))} data-testid={format!("gallery-{}", entry.name)} onclick={on_open}>{ t.open() }</button>
         </li>
     }
 }

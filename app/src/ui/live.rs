@@ -125,7 +125,7 @@ fn sentence(t: Text, said: &Said, lost: &[String], ready: &[Standing]) -> Option
             }
         }));
     }
-    (!parts.is_empty()).then(|| parts.join(" "))
+    (!parts.is_empty()).then(|| parts.join(t.between_sentences()))
 }
 
 #[cfg(test)]

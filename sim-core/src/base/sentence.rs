@@ -19,6 +19,7 @@
 
 pub mod catalogue;
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A sentence with gaps: `there is no machine "{word}"`.
@@ -141,6 +142,15 @@ impl Sentence {
         self.0.advice.as_ref()
     }
 
+    /// In English, without what to do about it.
+    #[must_use]
+    pub fn words(&self) -> Cow<'_, str> {
+        match (&self.0.form, self.0.parts.as_slice()) {
+            (form, [(_, Part::Text(text))]) if *form == QUOTED => text.into(),
+            _ => self.statement().to_string().into(),
+        }
+    }
+
     /// Without what to do about it.
     #[must_use]
     pub fn statement(&self) -> Self {
@@ -171,6 +181,20 @@ impl fmt::Display for Sentence {
             Some(advice) => write!(formatter, "; {advice}"),
             None => Ok(()),
         }
+    }
+}
+
+impl From<&str> for Sentence {
+    /// What a real tool says.
+    fn from(text: &str) -> Self {
+        Self::quoted(text)
+    }
+}
+
+impl From<String> for Sentence {
+    /// What a real tool says.
+    fn from(text: String) -> Self {
+        Self::quoted(text)
     }
 }
 

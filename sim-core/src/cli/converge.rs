@@ -94,7 +94,7 @@ fn bring_up(
     let error = opened
         .diagnostics()
         .find(|(_, problem)| problem.severity == Severity::Error)
-        .map(|(_, problem)| problem.message.clone());
+        .map(|(_, problem)| problem.message.to_string());
     if let Some(message) = error {
         row.why = message.to_string();
         return row;

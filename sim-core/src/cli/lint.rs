@@ -31,13 +31,13 @@ pub(crate) fn run(options: &LintOptions) -> Result<u8, Stop> {
                         ("column", Value::Int(i64::from(at.column))),
                         ("severity", Value::string(diagnostic.severity.word())),
                         ("code", Value::string(diagnostic.code.0)),
-                        ("message", Value::string(&diagnostic.message)),
+                        ("message", Value::string(&diagnostic.message.words())),
                         (
                             "help",
-                            diagnostic
-                                .help
-                                .as_deref()
-                                .map_or(Value::Null, Value::string),
+                            match &diagnostic.help {
+                                Some(help) => Value::string(&help.words()),
+                                None => Value::Null,
+                            },
                         ),
                     ])
                 })

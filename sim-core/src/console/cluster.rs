@@ -159,7 +159,7 @@ pub fn file(source: &Source, own: &mut Experiment) -> (Cluster, Vec<Diagnostic>)
             let from = begin + offset;
             let span = Span::new(source.file, from, from + word.len());
             let code = explain::CLUSTER_LINE;
-            found.push(Diagnostic::own(
+            found.push(Diagnostic::new(
                 code,
                 Severity::Error,
                 source,

@@ -4,6 +4,7 @@
 //! (`substrate::catalogue`), the same that decides when the simulated pull is tried, so that this
 //! finding and the run cannot disagree.
 
+use crate::base::sentence::catalogue;
 use crate::compose::client::pull_error;
 use crate::manifest::decode::documents;
 use crate::manifest::diagnostic::{Diagnostic, Severity};
@@ -111,10 +112,10 @@ fn judge(container: &Node, source: &Source, found: &mut Vec<Diagnostic>) {
             let written = reference.official().unwrap_or_default();
             let right = image.replacen(written, near, 1);
             found_here
-                .help(format!("did you mean {right:?}?"))
+                .help(catalogue::NEAR.with(&[("near", &right)]))
                 .fix(value.span, right)
         }
-        None => found_here.help("correct the name or the tag: every pull of it will fail"),
+        None => found_here.help(catalogue::IMAGE_WRONG.plain()),
     });
 }
 
@@ -131,7 +132,7 @@ mod tests {
                 at.line,
                 at.column,
                 found.message,
-                found.help.unwrap_or_default()
+                found.help.map_or_else(String::new, String::from)
             )
         };
         missing(&source, dialect).into_iter().map(said).collect()

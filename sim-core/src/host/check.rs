@@ -65,14 +65,8 @@ pub fn diagnostics(opened: &Opened) -> Vec<Diagnostic> {
                 column: at.column,
                 severity: found.severity.word().to_owned(),
                 code: found.code.0.to_owned(),
-                message: match &found.said {
-                    Some(sentence) => Said::from(sentence),
-                    None => found.message.as_str().into(),
-                },
-                help: match &found.said {
-                    Some(sentence) => sentence.advice().map(Said::from),
-                    None => found.help.as_deref().map(Said::from),
-                },
+                message: Said::from(&found.message),
+                help: found.help.as_ref().map(Said::from),
                 fix: found.fix.as_ref().map(|fix| TextEdit {
                     from: source.utf16(fix.span.start),
                     to: source.utf16(fix.span.end),
@@ -83,8 +77,8 @@ pub fn diagnostics(opened: &Opened) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// What is wrong with a project that could not be opened: the fault that cannot be carried out, with
-/// its line and column in the list, or what the sentence says.
+/// What is wrong with a project that could not be opened: the faults that cannot be carried out, each
+/// with its line and column in the list, or what the sentence says; and what is wrong in its files.
 pub fn refused(project: &Project, sentence: &Sentence) -> Vec<Diagnostic> {
     let mut without = project.clone();
     without.faults.clear();
@@ -110,6 +104,9 @@ pub fn refused(project: &Project, sentence: &Sentence) -> Vec<Diagnostic> {
     }
     if found.is_empty() {
         found.push(of_project(sentence));
+    }
+    if let Some(opened) = &opened {
+        found.extend(diagnostics(opened));
     }
     found
 }

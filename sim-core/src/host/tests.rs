@@ -393,6 +393,28 @@ fn a_fault_that_cannot_be_carried_out_is_shown_at_its_place_and_the_last_state_s
     assert_eq!(at(&mut host, 30).hash, hash);
 }
 
+#[test]
+fn a_mistake_in_the_faults_hides_none_of_the_files() {
+    let mut project = poll();
+    project.faults = vec!["node-crush worker-1 at 60s".to_owned()];
+    project.files.push(file("cluster", "nodes many\n"));
+    let kubernetes = &mut project.files[0];
+    assert_eq!(kubernetes.name, "kubernetes.yaml");
+    kubernetes.text = kubernetes.text.replacen("replicas: 3", "replica: 3", 1);
+    let found = refused(&mut loaded(), project);
+    let mut places: Vec<(&str, &str)> = found
+        .iter()
+        .map(|found| (&*found.file, &*found.code))
+        .collect();
+    places.sort_unstable();
+    let expected = [
+        ("cluster", "CLU001"),
+        ("faults", ""),
+        ("kubernetes.yaml", "K8S001"),
+    ];
+    assert_eq!(places, expected);
+}
+
 fn asked(host: &mut EngineHost, query: Query) -> Answer {
     match host.handle(Request::Ask { number: 1, query }).pop() {
         Some(Reply::Answer { answer, .. }) => answer,

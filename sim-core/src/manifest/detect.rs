@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::decode;
 use crate::manifest::diagnostic::{Diagnostic, Severity};
 use crate::manifest::explain;
@@ -99,7 +100,7 @@ fn choose_stack(
     };
     let candidates: Vec<usize> = (0..sources.len()).filter(named).collect();
     if candidates.len() > 1 {
-        problems.push(ambiguous(sources, &candidates, "stack", "--stack"));
+        problems.push(ambiguous(sources, &candidates, Role::Stack));
         return None;
     }
     candidates.first().copied()
@@ -152,7 +153,7 @@ fn choose_compose(
         [] => return Vec::new(),
         [only] => *only,
         _ => {
-            problems.push(ambiguous(sources, &chosen, "Compose", "--compose"));
+            problems.push(ambiguous(sources, &chosen, Role::Compose));
             return Vec::new();
         }
     };
@@ -161,6 +162,13 @@ fn choose_compose(
         .copied()
         .find(|index| overrides(&sources[*index].name, &sources[first].name));
     [first].into_iter().chain(over).collect()
+}
+
+/// What a file of services is for.
+#[derive(Clone, Copy)]
+enum Role {
+    Stack,
+    Compose,
 }
 
 fn is_override(name: &str) -> bool {
@@ -194,51 +202,39 @@ fn find(sources: &[Source], name: &str, problems: &mut Vec<Diagnostic>) -> Optio
             explain::FILES_MISSING,
             name,
             format!("open {name}: no such file or directory"),
-            None,
         ));
     }
     found
 }
 
-fn ambiguous(sources: &[Source], candidates: &[usize], word: &str, option: &str) -> Diagnostic {
+fn ambiguous(sources: &[Source], candidates: &[usize], role: Role) -> Diagnostic {
     let names: Vec<&str> = candidates
         .iter()
         .map(|index| &*sources[*index].name)
         .collect();
-    let message = format!(
-        "several files could be the {word} file: {}",
-        names.join(", ")
-    );
-    let help = format!(
-        "name the one that is meant: {option} {}",
-        names.first().unwrap_or(&"FILE")
-    );
-    problem(
-        explain::FILES_AMBIGUOUS,
-        names.first().unwrap_or(&""),
-        message,
-        Some(help),
-    )
+    let first = *names.first().unwrap_or(&"");
+    let (what, help) = match role {
+        Role::Stack => (catalogue::FILE_STACK, catalogue::NAME_STACK),
+        Role::Compose => (catalogue::FILE_COMPOSE, catalogue::NAME_COMPOSE),
+    };
+    let message = catalogue::FILES_ALIKE
+        .with(&[("names", &names.join(", "))])
+        .and("what", what.plain())
+        .advise(help.with(&[("file", &first)]));
+    problem(explain::FILES_AMBIGUOUS, first, message)
 }
 
 fn problem(
     code: crate::manifest::diagnostic::Code,
     file: &str,
-    message: String,
-    help: Option<String>,
+    message: impl Into<Sentence>,
 ) -> Diagnostic {
-    let span = Span::default();
-    Diagnostic {
+    Diagnostic::of(
         code,
-        severity: Severity::Error,
-        file: file.into(),
-        span,
+        Severity::Error,
+        (file.into(), Span::default()),
         message,
-        help,
-        said: None,
-        fix: None,
-        path: String::new(),
-    }
+    )
 }
 
 fn base_name(name: &str) -> &str {
@@ -371,13 +367,13 @@ mod tests {
             &[("a.yaml", SERVICES), ("b.yaml", SERVICES)],
             Wishes::default(),
             &expect![[r#"
-            kubernetes: 
-            stack: 
-            compose: 
-            files: a.yaml b.yaml
-            a.yaml: error FIL001: several files could be the Compose file: a.yaml, b.yaml
-              help: name the one that is meant: --compose a.yaml
-        "#]],
+                kubernetes: 
+                stack: 
+                compose: 
+                files: a.yaml b.yaml
+                a.yaml: error FIL001: several files could be the Compose file: a.yaml, b.yaml
+                  help: name the one that is meant compose.yaml, or say --compose a.yaml
+            "#]],
         );
         let wishes = Wishes {
             stack: Some("a.yaml"),

@@ -58,12 +58,10 @@ pub struct Diagnostic {
     pub file: Arc<str>,
     /// Where.
     pub span: Span,
-    /// What is wrong, in the real tool's words where it has some.
-    pub message: String,
+    /// What is wrong, in the real tool's words where it has some, without what to do.
+    pub message: Sentence,
     /// What to do about it.
-    pub help: Option<String>,
-    /// The sentence that both are the English of, if it is one of Podium's own.
-    pub said: Option<Sentence>,
+    pub help: Option<Sentence>,
     /// An edit that puts it right.
     pub fix: Option<Fix>,
     /// The field, such as `spec.containers[0].image`; empty for the whole document.
@@ -80,41 +78,36 @@ pub struct Fix {
 }
 
 impl Diagnostic {
-    /// A remark without path, help and fix.
+    /// A remark without path and fix; what the message advises is its help.
     #[must_use]
     pub fn new(
         code: Code,
         severity: Severity,
         source: &Source,
         span: Span,
-        message: impl Into<String>,
+        message: impl Into<Sentence>,
     ) -> Self {
+        Self::of(code, severity, (source.name.clone(), span), message)
+    }
+
+    /// A remark about a place of a file.
+    #[must_use]
+    pub fn of(
+        code: Code,
+        severity: Severity,
+        (file, span): (Arc<str>, Span),
+        message: impl Into<Sentence>,
+    ) -> Self {
+        let message = message.into();
         Self {
             code,
             severity,
-            file: source.name.clone(),
+            file,
             span,
-            message: message.into(),
-            help: None,
-            said: None,
+            help: message.advice().cloned(),
+            message: message.statement(),
             fix: None,
             path: String::new(),
-        }
-    }
-
-    /// A remark in Podium's own words.
-    #[must_use]
-    pub fn own(
-        code: Code,
-        severity: Severity,
-        source: &Source,
-        span: Span,
-        sentence: Sentence,
-    ) -> Self {
-        Self {
-            help: sentence.advice().map(Sentence::to_string),
-            said: Some(sentence.clone()),
-            ..Self::new(code, severity, source, span, sentence.statement())
         }
     }
 
@@ -127,8 +120,8 @@ impl Diagnostic {
 
     /// With advice.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+    pub fn help(mut self, help: Sentence) -> Self {
+        self.help = Some(help);
         self
     }
 
@@ -156,7 +149,7 @@ impl Diagnostic {
             "{} {}: {}",
             self.severity.word(),
             self.code.0,
-            printable(&self.message)
+            printable(&self.message.words())
         );
         match source {
             Some(source) => {
@@ -175,7 +168,7 @@ impl Diagnostic {
             }
         }
         if let Some(help) = &self.help {
-            let _ = writeln!(out, "  help: {}", printable(help));
+            let _ = writeln!(out, "  help: {}", printable(&help.words()));
         }
         out
     }
@@ -310,33 +303,24 @@ impl<'s> Report<'s> {
         code: Code,
         severity: Severity,
         span: Span,
-        message: impl Into<String>,
+        message: impl Into<Sentence>,
     ) -> Diagnostic {
-        Diagnostic {
-            code,
-            severity,
-            file: self.sources.name(span.file),
-            span,
-            message: message.into(),
-            help: None,
-            said: None,
-            fix: None,
-            path: String::new(),
-        }
+        let place = (self.sources.name(span.file), span);
+        Diagnostic::of(code, severity, place, message)
     }
 
     /// Adds an error about a field.
-    pub fn error(&self, code: Code, span: Span, path: &str, message: impl Into<String>) {
+    pub fn error(&self, code: Code, span: Span, path: &str, message: impl Into<Sentence>) {
         self.push(self.draft(code, Severity::Error, span, message).at(path));
     }
 
     /// Adds a warning about a field.
-    pub fn warning(&self, code: Code, span: Span, path: &str, message: impl Into<String>) {
+    pub fn warning(&self, code: Code, span: Span, path: &str, message: impl Into<Sentence>) {
         self.push(self.draft(code, Severity::Warning, span, message).at(path));
     }
 
     /// Adds a remark about a field.
-    pub fn info(&self, code: Code, span: Span, path: &str, message: impl Into<String>) {
+    pub fn info(&self, code: Code, span: Span, path: &str, message: impl Into<Sentence>) {
         self.push(self.draft(code, Severity::Info, span, message).at(path));
     }
 

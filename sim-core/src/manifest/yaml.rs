@@ -8,6 +8,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput, 
 use rustc_hash::FxHashMap;
 
 use crate::base::limits::{MAX_ALIASES_EXPANDED, MAX_DEPTH, MAX_DOCUMENTS, MAX_TEXT_BYTES};
+use crate::base::sentence::{Form, Sentence, catalogue};
 use crate::manifest::diagnostic::Report;
 use crate::manifest::explain;
 use crate::manifest::json;
@@ -55,7 +56,7 @@ pub fn parse(source: &Source, dialect: Dialect, report: &Report<'_>) -> Vec<Docu
             explain::YAML_LIMIT,
             at,
             "",
-            format!("the text is larger than {MAX_TEXT_BYTES} bytes"),
+            catalogue::TEXT_LONG.with(&[("most", &MAX_TEXT_BYTES)]),
         );
         return vec![broken(whole)];
     }
@@ -173,7 +174,7 @@ impl<'a, 's> Builder<'a, 's> {
                     documents.push(document);
                     if documents.len() >= MAX_DOCUMENTS {
                         let at = Span::new(self.source.file, start, start);
-                        let message = format!("more than {MAX_DOCUMENTS} documents in one text");
+                        let message = catalogue::DOCUMENTS_MOST.with(&[("most", &MAX_DOCUMENTS)]);
                         self.report.error(explain::YAML_LIMIT, at, "", message);
                         break;
                     }
@@ -236,7 +237,7 @@ impl<'a, 's> Builder<'a, 's> {
         &mut self,
         code: crate::manifest::diagnostic::Code,
         span: Span,
-        message: impl Into<String>,
+        message: impl Into<Sentence>,
     ) {
         self.is_broken = true;
         self.report.error(code, span, "", message);
@@ -267,14 +268,10 @@ impl<'a, 's> Builder<'a, 's> {
             _ => explain::YAML_SYNTAX,
         };
         let severity = crate::manifest::diagnostic::Severity::Error;
-        let mut diagnostic = self.report.draft(
-            code,
-            severity,
-            self.span(offset, offset + width),
-            error.info(),
-        );
-        diagnostic.help = Some(remedy(error.kind()).to_owned());
-        self.report.push(diagnostic);
+        let span = self.span(offset, offset + width);
+        let diagnostic = self.report.draft(code, severity, span, error.info());
+        let remedy = remedy(error.kind()).plain();
+        self.report.push(diagnostic.help(remedy));
         offset
     }
 
@@ -455,7 +452,7 @@ impl<'a, 's> Builder<'a, 's> {
         match node.scalar_text() {
             Some(text) => Awaits::Value(Key { text, span: at }),
             None => {
-                self.error(explain::YAML_BAD_KEY, at, "keys must be text");
+                self.error(explain::YAML_BAD_KEY, at, catalogue::KEYS_TEXT.plain());
                 Awaits::Nothing
             }
         }
@@ -481,7 +478,7 @@ impl<'a, 's> Builder<'a, 's> {
         match self.dialect {
             // As sigs.k8s.io/yaml without its strict mode: the last value silently wins.
             Dialect::Kubernetes => {
-                let help = "kubectl keeps the last one";
+                let help = catalogue::KEEPS_LAST.plain();
                 let severity = crate::manifest::diagnostic::Severity::Warning;
                 let draft =
                     self.report
@@ -592,34 +589,28 @@ fn range(span: &granit_parser::Span) -> (usize, usize) {
 }
 
 /// What to do about a syntax error.
-fn remedy(kind: &ErrorKind) -> &'static str {
+fn remedy(kind: &ErrorKind) -> Form {
     match kind {
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
-        | ErrorKind::TabInPlainScalar => "indent with spaces; YAML does not allow tabs here",
-        ErrorKind::RecursionLimitExceeded => "nest less deeply",
+        | ErrorKind::TabInPlainScalar => catalogue::YAML_TAB,
+        ErrorKind::RecursionLimitExceeded => catalogue::YAML_DEEP,
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
-            "indent the key as its neighbours are, or put quotes around a value that holds a colon"
+            catalogue::YAML_COLON
         }
         ErrorKind::UnclosedFlowCollection { .. }
         | ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::MismatchedFlowCollectionEnd { .. } => {
-            "close every [ with ] and every { with }, the inner ones first"
-        }
-        ErrorKind::UnclosedQuotedScalar => "close the quotation mark",
-        ErrorKind::UnknownAnchor => "define the anchor with & before the * that uses it",
+        | ErrorKind::MismatchedFlowCollectionEnd { .. } => catalogue::YAML_BRACKETS,
+        ErrorKind::UnclosedQuotedScalar => catalogue::YAML_QUOTES,
+        ErrorKind::UnknownAnchor => catalogue::YAML_ANCHOR,
         ErrorKind::InvalidIndentation
         | ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::ExpectedBlockSequenceEntry
-        | ErrorKind::BlockSequenceEntryNotAllowed => {
-            "indent all entries of a mapping or list by the same number of spaces"
-        }
-        ErrorKind::UnexpectedCharacter { .. } => {
-            "put quotes around a value that starts with a special character"
-        }
-        _ => "look at the indentation, colons and quotes here and on the line above",
+        | ErrorKind::BlockSequenceEntryNotAllowed => catalogue::YAML_INDENT,
+        ErrorKind::UnexpectedCharacter { .. } => catalogue::YAML_SPECIAL,
+        _ => catalogue::YAML_LOOK,
     }
 }
 

@@ -198,7 +198,8 @@ fn refusal(problems: &[Diagnostic]) -> Option<String> {
     let mut options: Vec<String> = problems
         .iter()
         .filter_map(|problem| {
-            let option = problem.message.strip_prefix(FORBIDDEN)?;
+            let option = problem.message.words();
+            let option = option.strip_prefix(FORBIDDEN)?;
             Some(match &problem.help {
                 Some(help) => format!("{option}: {help}"),
                 None => option.to_owned(),
@@ -206,7 +207,7 @@ fn refusal(problems: &[Diagnostic]) -> Option<String> {
         })
         .collect();
     if options.is_empty() {
-        return Some(first.message.clone());
+        return Some(first.message.to_string());
     }
     options.arrange();
     options.dedup();
@@ -224,10 +225,10 @@ fn warnings(problems: &[Diagnostic]) -> String {
         ("Ignoring unsupported options: ", ", ", "\n\n"),
         ("Ignoring deprecated options: ", "\n\n", "\n\n"),
     ] {
-        let mut options: Vec<&str> = problems
+        let mut options: Vec<String> = problems
             .iter()
             .filter(|problem| problem.severity == Severity::Warning)
-            .filter_map(|problem| problem.message.strip_prefix(title))
+            .filter_map(|problem| Some(problem.message.words().strip_prefix(title)?.to_owned()))
             .collect();
         options.arrange();
         options.dedup();
@@ -241,7 +242,9 @@ fn warnings(problems: &[Diagnostic]) -> String {
         }
     }
     for problem in problems {
-        if problem.severity == Severity::Warning && !problem.message.starts_with("Ignoring ") {
+        if problem.severity == Severity::Warning
+            && !problem.message.words().starts_with("Ignoring ")
+        {
             text.push_str(&format!("{}\n", problem.message));
         }
     }

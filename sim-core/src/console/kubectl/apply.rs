@@ -234,15 +234,16 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
         });
         for remark in remarks.into_iter().filter(|remark| remark.is_error()) {
             // What is missing is the validation's to say, not the decoder's.
-            if remark.message.contains(": Required value") {
+            let message = String::from(remark.message);
+            if message.contains(": Required value") {
                 continue;
             }
-            let is_soft = remark.message.starts_with("unknown field")
-                || remark.message.starts_with("duplicate field");
+            let is_soft =
+                message.starts_with("unknown field") || message.starts_with("duplicate field");
             if is_soft {
-                unknown.push(remark.message);
+                unknown.push(message);
             } else {
-                wrong.push(remark.message);
+                wrong.push(message);
             }
         }
     }
@@ -266,11 +267,8 @@ pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> String {
     if remark.code != explain::YAML_SYNTAX {
         return format!("yaml: {}", remark.message);
     }
-    let text = remark
-        .message
-        .rsplit(", ")
-        .next()
-        .unwrap_or(&remark.message);
+    let message = remark.message.words();
+    let text = message.rsplit(", ").next().unwrap_or(&message);
     let (text, by_parser) = match text {
         "unclosed bracket '['" | "mismatched bracket '[' closed by '}'" => {
             ("did not find expected ',' or ']'", true)
@@ -282,7 +280,7 @@ pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> String {
         text if text.starts_with("tabs disallowed") || text.starts_with("unexpected character") => {
             ("found character that cannot start any token", false)
         }
-        text => (text, remark.message.starts_with("while parsing ")),
+        text => (text, message.starts_with("while parsing ")),
     };
     // Documents are read one by one, each from its own first line.
     let mut at = remark.span.start as usize;

@@ -310,7 +310,7 @@ fn unknown(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Vec<String>, 
     };
     Ok(remarks
         .iter()
-        .filter_map(|remark| named(&remark.message))
+        .filter_map(|remark| named(&remark.message.words()))
         .collect())
 }
 

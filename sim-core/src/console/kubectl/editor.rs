@@ -142,7 +142,7 @@ fn parsed(text: &str) -> Result<Vec<Value>, String> {
     let source = Source::new("edited", text);
     let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(remark.message.clone());
+        return Err(remark.message.to_string());
     }
     let mut objects = Vec::new();
     for value in documents.iter().map(|node| node.to_value()) {

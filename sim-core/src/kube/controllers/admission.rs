@@ -177,10 +177,8 @@ fn valid(kind: &'static Kind, name: &str, pod: &Value) -> Result<(), String> {
         .iter()
         .filter(|remark| remark.is_error())
         .map(|remark| {
-            let (field, message) = remark
-                .message
-                .split_once(": ")
-                .unwrap_or(("", &remark.message));
+            let message = remark.message.words();
+            let (field, message) = message.split_once(": ").unwrap_or(("", &message));
             Cause {
                 field: field.to_owned(),
                 message: message.to_owned(),

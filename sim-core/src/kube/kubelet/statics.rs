@@ -426,7 +426,7 @@ fn read(file: &str, text: &str, host: &str, now: SimTime) -> Result<Wanted, Stri
     let source = Source::new(file, text);
     let (roots, problems) = documents(&source, Dialect::Kubernetes);
     if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
-        return Err(problem.message.clone());
+        return Err(problem.message.to_string());
     }
     let mut value = roots.first().ok_or("no pod in it")?.to_value();
     if value.str_at(&["kind"]) != Some("Pod") {
@@ -472,7 +472,7 @@ fn read(file: &str, text: &str, host: &str, now: SimTime) -> Result<Wanted, Stri
     let (decoded, problems) = decode_value(&value);
     if decoded.is_none() {
         let mut errors = problems.iter().filter(|problem| problem.is_error());
-        let why = errors.next().map(|problem| problem.message.clone());
+        let why = errors.next().map(|problem| problem.message.to_string());
         return Err(why.unwrap_or_else(|| "invalid pod".to_owned()));
     }
     Ok(Wanted {

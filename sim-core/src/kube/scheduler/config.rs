@@ -61,7 +61,7 @@ pub fn parse(text: &str) -> Result<Configuration, String> {
     let source = Source::new("config", text);
     let (roots, problems) = documents(&source, Dialect::Kubernetes);
     if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
-        return Err(problem.message.clone());
+        return Err(problem.message.to_string());
     }
     let Some(root) = roots.first() else {
         return Err("the configuration is empty".to_owned());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::compose::service::Port;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::manifest::compose::service::WrittenService;
 use crate::manifest::decode::scribe::Scribe;
@@ -32,8 +33,11 @@ pub fn names(services: &SortedMap<Arc<str>, WrittenService>, declared: &Declared
             "service {service:?} refers to undefined {word} {name}: invalid compose project"
         );
         let help = match nearest(name, known.iter().map(|known| &**known)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("declare it: `{word}s: {{{name}: }}` at the top level"),
+            Some(near) => catalogue::NEAR.with(&[("near", &near)]),
+            None => {
+                let text = format!("{word}s: {{{name}: }}");
+                catalogue::DECLARE.with(&[("text", &text)])
+            }
         };
         scribe.error_with_help(code, span, message, help);
     };
@@ -78,8 +82,8 @@ pub fn names(services: &SortedMap<Arc<str>, WrittenService>, declared: &Declared
                 );
                 let near = nearest(name, services.keys().map(|known| &**known));
                 let help = near.map_or_else(
-                    || "declare the service, or remove the dependency".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
+                    || catalogue::DECLARE_SERVICE.plain(),
+                    |near| catalogue::NEAR.with(&[("near", &near)]),
                 );
                 scribe.error_with_help(code, *span, message, help);
             }
@@ -99,7 +103,7 @@ pub fn secret(key: &Key, node: &Node, scribe: &Scribe) {
             explain::COMPOSE_MISSING_PROPERTY,
             key.span,
             format!("secret {name:?} must declare either `file` or `environment`: invalid compose project"),
-            "say where its content comes from, or mark it `external: true`",
+            catalogue::SECRET_SOURCE.plain(),
         );
     }
 }
@@ -158,7 +162,7 @@ fn report_cycle(
         explain::COMPOSE_DEPENDENCY_CYCLE,
         *span,
         format!("dependency cycle detected: {}", chain.join(" -> ")),
-        format!("remove this dependency of `{last}` on `{first}`, or another link of the circle"),
+        catalogue::BREAK_CIRCLE.with(&[("service", last), ("other", first)]),
     );
 }
 
@@ -219,22 +223,21 @@ pub fn ports(enabled: &SortedMap<&Arc<str>, &WrittenService>, scribe: &Scribe) {
                     "Bind for {address}:{} failed: port is already allocated",
                     range.first
                 );
-                let help =
-                    format!("service `{owner}` publishes this port too; choose another host port");
+                let help = catalogue::PORT_TAKEN.with(&[("service", owner)]);
                 // The file is valid: the engine refuses whichever container starts second.
                 let severity = Severity::Warning;
                 scribe.note(
                     explain::COMPOSE_PORT_TAKEN,
                     severity,
                     port.span,
-                    message,
-                    &help,
+                    Sentence::from(message).advise(help),
                 );
             } else if written.service.scale > 1 {
-                let message = format!(
-                    "service {key:?} runs {} containers that all want host port {}: only the first will start",
-                    written.service.scale, range.first
-                );
+                let message = catalogue::PORT_OF_MANY.with(&[
+                    ("service", key),
+                    ("count", &written.service.scale),
+                    ("port", &range.first),
+                ]);
                 scribe.warning(explain::COMPOSE_PORT_TAKEN, port.span, message);
             }
             taken.push((key, &port.port));

@@ -1,6 +1,7 @@
 //! One file with what it takes over from others: `include` and `extends`.
 //! Source: compose-go `loader/include.go` and `loader/extends.go`.
 
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
 use crate::manifest::compose::loaded::{OtherFiles, Texts, Variables, relative};
 use crate::manifest::compose::{interpolate, merge};
@@ -121,7 +122,7 @@ impl<'f> Gather<'f> {
 
     fn missing(&self, path: &str, span: Span) {
         let message = format!("open {path}: no such file or directory");
-        let help = "give the file too, or correct the path (it is relative to this file)";
+        let help = catalogue::GIVE_FILE.plain();
         self.scribe
             .error_with_help(explain::COMPOSE_BAD_EXTENDS, span, message, help);
     }

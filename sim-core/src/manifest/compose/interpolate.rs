@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
 use crate::manifest::compose::loaded::Variables;
 use crate::manifest::decode::scribe::Scribe;
 use crate::manifest::explain;
@@ -93,7 +94,7 @@ fn complain(
             explain::COMPOSE_BAD_INTERPOLATION,
             span,
             format!("invalid interpolation format for {path}.\nYou may need to escape any $ with another $.\n{text}"),
-            "write `$$` for a dollar, or a name: `${NAME}`",
+            catalogue::DOLLAR.with(&[("example", &"${NAME}")]),
         ),
         Fault::Required { name, message } => {
             let tail = if message.is_empty() { String::new() } else { format!(": {message}") };
@@ -101,7 +102,7 @@ fn complain(
                 explain::COMPOSE_REQUIRED_VARIABLE,
                 span,
                 format!("error while interpolating {path}: required variable {name} is missing a value{tail}"),
-                format!("set {name} in the environment or in .env"),
+                catalogue::SET_VARIABLE.with(&[("name", name)]),
             );
         }
     }

@@ -1,6 +1,7 @@
 //! Several trees to one: which value wins, which lists grow. Source: compose-go `override/merge.go`
 //! and `override/uncity.go`.
 
+use crate::base::sentence::catalogue;
 use crate::manifest::compose::port;
 use crate::manifest::decode::scribe::Scribe;
 use crate::manifest::explain;
@@ -185,7 +186,7 @@ fn plain(base: Node, over: Node, path: &mut Vec<String>, scribe: &Scribe) -> Nod
             other @ NodeValue::Map(_),
         ) => {
             let message = format!("cannot override {}", path.join("."));
-            let help = "the file before gives this another type; use the same form in both";
+            let help = catalogue::SAME_FORM.plain();
             scribe.error_with_help(explain::COMPOSE_CONFLICT, span, message, help);
             other
         }

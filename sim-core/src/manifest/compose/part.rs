@@ -6,6 +6,7 @@ use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::resources::{ResourceAmounts, ResourceNeeds};
 use crate::api::swarm::options::FileTarget;
 use crate::api::swarm::service::{Mount, MountKind};
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{OtherFiles, Variables, relative};
@@ -25,7 +26,7 @@ pub fn integer(field: &Field<'_>, scribe: &Scribe) -> Option<i64> {
         _ => node.as_i64(),
     };
     if number.is_none() {
-        field.wrong_type(scribe, "a whole number");
+        field.wrong_type(scribe, catalogue::KIND_WHOLE);
     }
     number
 }
@@ -53,7 +54,7 @@ pub fn truth(field: &Field<'_>, scribe: &Scribe) -> Option<bool> {
         _ => node.as_bool(),
     };
     if truth.is_none() {
-        field.wrong_type(scribe, "true or false");
+        field.wrong_type(scribe, catalogue::KIND_TRUTH);
     }
     truth
 }
@@ -74,7 +75,7 @@ pub fn duration(
             code,
             field.span,
             message,
-            "write for example `30s` or `1m30s`",
+            catalogue::EXAMPLES.with(&[("examples", &"30s, 1m30s")]),
         );
         default
     })
@@ -113,7 +114,7 @@ pub fn key_values(field: &Field<'_>, scribe: &Scribe) -> Vec<(Arc<str>, Option<A
     let field = if node.as_seq().is_some() {
         owned = merge::key_values(node.clone());
         if owned.as_map().is_none() {
-            field.wrong_type(scribe, "a mapping");
+            field.wrong_type(scribe, catalogue::KIND_MAP);
             return Vec::new();
         }
         Field {
@@ -183,7 +184,7 @@ pub fn environment(
                 explain::FILES_MISSING,
                 path_field.span,
                 format!("env file {path} not found: stat {path}: no such file or directory"),
-                "give the file too, or mark it `required: false`",
+                catalogue::GIVE_FILE_OPTIONAL.plain(),
             ),
             None => {}
         }
@@ -209,9 +210,9 @@ pub fn image(
     if !text.is_empty() && !text.contains('$') && !image::is_reference(&text) {
         let lower = text.to_lowercase();
         let help = if image::is_reference(&lower) {
-            format!("repository names are lower case: `{lower}`")
+            catalogue::IMAGE_LOWER.with(&[("image", &lower)])
         } else {
-            "write for example `registry.example/team/web:1.2`".to_owned()
+            catalogue::EXAMPLES.with(&[("examples", &"registry.example/team/web:1.2")])
         };
         scribe.error_with_help(code, field.span, message(&text), help);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::api::compose::service::{Port, PortRange};
 use crate::api::swarm::service::{PortProtocol, PublishMode};
 use crate::base::limits::MAX_PUBLISHED_PORTS;
+use crate::base::sentence::catalogue;
 use crate::manifest::compose::part;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::Code;
@@ -55,7 +56,7 @@ fn short(item: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort> {
             })
             .collect(),
         Err(message) => {
-            let help = "write for example `\"8080:80\"`: host port, then container port";
+            let help = catalogue::PORT_FORM.with(&[("example", &"\"8080:80\"")]);
             scribe.error_with_help(code, item.span, format!("{}: {message}", item.path), help);
             Vec::new()
         }

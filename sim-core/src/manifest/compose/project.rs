@@ -6,6 +6,7 @@ use crate::api::compose::project::{Project, Resource};
 use crate::api::compose::service::Service;
 use crate::api::swarm::service::MountKind;
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::manifest::compose::canonical::{self, Place, shape};
 use crate::manifest::compose::extends::Gather;
@@ -445,7 +446,7 @@ fn project_name(
             explain::COMPOSE_INVALID_VALUE,
             field.span,
             "project name must not be empty",
-            "add `name: my-project` at the top",
+            catalogue::NAME_PROJECT.with(&[("text", &"name: my-project")]),
         );
     }
     name.into()

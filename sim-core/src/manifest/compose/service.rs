@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::api::compose::service::{Dependency, DependencyCondition, PullPolicy, Restart, Service};
 use crate::base::arrange::Arrange;
 use crate::base::limits::MAX_REPLICAS;
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{OtherFiles, Variables};
@@ -78,7 +79,7 @@ pub fn read(
             explain::COMPOSE_NO_IMAGE,
             span,
             message,
-            "add `image:` or `build:`",
+            catalogue::IMAGE_NEEDED.plain(),
         );
     }
     let deploy = get("deploy");
@@ -273,8 +274,8 @@ fn condition(field: &Field<'_>, scribe: &Scribe) -> DependencyCondition {
                 "service_completed_successfully",
             ];
             let help = match nearest(other, words) {
-                Some(word) => format!("did you mean `{word}`?"),
-                None => format!("write one of {}", words.join(", ")),
+                Some(near) => catalogue::NEAR.with(&[("near", &near)]),
+                None => catalogue::ONE_OF.with(&[("names", &words.join(", "))]),
             };
             let message = format!(
                 "{} value must be one of '{}'",
@@ -308,7 +309,7 @@ fn networks(
                 explain::COMPOSE_CONFLICT,
                 mode.span,
                 message,
-                "remove one of the two",
+                catalogue::REMOVE_ONE.plain(),
             );
         }
         return Vec::new();
@@ -347,7 +348,8 @@ fn restart(field: &Field<'_>, deploy: &Field<'_>, scribe: &Scribe) -> Restart {
     let text = field.scalar(scribe).unwrap_or_else(|| "no".into());
     let plain = parse_restart(&text).unwrap_or_else(|| {
         let message = format!("{}: invalid restart policy '{text}'", field.path);
-        let help = "write `no` in quotes, `always`, `unless-stopped` or `on-failure[:n]`";
+        let names = "\"no\", always, unless-stopped, on-failure[:n]";
+        let help = catalogue::ONE_OF.with(&[("names", &names)]);
         scribe.error_with_help(explain::COMPOSE_INVALID_VALUE, field.span, message, help);
         Restart::No
     });
@@ -399,9 +401,11 @@ fn scale(name: &str, field: &Field<'_>, deploy: &Field<'_>, scribe: &Scribe) -> 
     }
     let wanted = scale.or(replicas).unwrap_or(1);
     if wanted > u64::from(MAX_REPLICAS) {
-        let message = format!(
-            "services.{name}: {wanted} containers of one service are not modelled; {MAX_REPLICAS} are"
-        );
+        let message = catalogue::CONTAINERS_MOST.with(&[
+            ("service", &name),
+            ("containers", &wanted),
+            ("most", &MAX_REPLICAS),
+        ]);
         scribe.error(code, field.span, message);
     }
     u32::try_from(wanted).unwrap_or(u32::MAX)

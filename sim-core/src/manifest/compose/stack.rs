@@ -12,6 +12,7 @@ use crate::api::swarm::service::{
 };
 use crate::api::swarm::stack::{Stack, StackNetwork};
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{Loaded, OtherFiles, Texts, Variables, relative};
@@ -334,8 +335,12 @@ impl Reader<'_> {
                     .warning(explain::STACK_DEPRECATED_OPTION, span, message);
             } else if let Some((_, advice)) = FORBIDDEN.iter().find(|(option, _)| *option == name) {
                 let message = format!("compose file contains unsupported options: {name}");
-                self.scribe
-                    .error_with_help(explain::STACK_FORBIDDEN_OPTION, span, message, advice);
+                self.scribe.error_with_help(
+                    explain::STACK_FORBIDDEN_OPTION,
+                    span,
+                    message,
+                    (*advice).into(),
+                );
                 self.scribe.mark(&entry.key);
                 self.scribe.mark_below(&entry.value);
             }
@@ -351,7 +356,7 @@ impl Reader<'_> {
         let image = part::image(&image_field, scribe, CODE, &wrong);
         if image.is_empty() {
             let message = "ContainerSpec: image reference must be provided";
-            let help = format!("add `image:` to service `{key}`; a stack does not build");
+            let help = catalogue::IMAGE_NEEDED_STACK.with(&[("service", key)]);
             scribe.error_with_help(CODE, span, message, help);
         }
         let mut labels = part::labels(&deploy.get(scribe, "labels"), scribe);
@@ -459,8 +464,11 @@ impl Reader<'_> {
             return Some(resource.name.clone());
         }
         let help = match nearest(name, declared.keys().map(|known| &**known)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("declare it: `{word}s: {{{name}: }}` at the top level"),
+            Some(near) => catalogue::NEAR.with(&[("near", &near)]),
+            None => {
+                let text = format!("{word}s: {{{name}: }}");
+                catalogue::DECLARE.with(&[("text", &text)])
+            }
         };
         self.scribe.error_with_help(
             explain::STACK_UNDEFINED_NAME,
@@ -518,7 +526,7 @@ impl Reader<'_> {
                     CODE,
                     written.span,
                     "EndpointSpec: duplicate published ports provided",
-                    format!("port {published} is published twice by this service"),
+                    catalogue::PORT_TWICE.with(&[("port", &published)]),
                 );
             }
             found.push(port);
@@ -554,7 +562,7 @@ impl Reader<'_> {
                         "port '{}' is already in use by service '{}' {how}",
                         port.published, owner.name
                     ),
-                    "publish another port",
+                    catalogue::PORT_OTHER.plain(),
                 );
             }
         }
@@ -569,10 +577,10 @@ impl Reader<'_> {
         }
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let help = match nearest(&text, names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("write one of {}", names.join(", ")),
+            Some(near) => catalogue::NEAR.with(&[("near", &near)]),
+            None => catalogue::ONE_OF.with(&[("names", &names.join(", "))]),
         };
-        let message = format!("{}: unknown value {text:?}", field.path);
+        let message = catalogue::VALUE_UNKNOWN.with(&[("path", &field.path), ("value", &text)]);
         self.scribe
             .error_with_help(explain::STACK_UNSUPPORTED_VALUE, field.span, message, help);
         default

@@ -197,7 +197,7 @@ networks: {front: {}}
             compose.yaml:4:12: error CMP005: invalid reference format: "Bad/Image"
               4 |     image: Bad/Image
                 |            ^^^^^^^^^
-              help: repository names are lower case: `bad/image`
+              help: repository names are lower case: bad/image
             compose.yaml:10:22: error CMP003: services.b.depends_on.c.condition value must be one of 'service_started', 'service_healthy', 'service_completed_successfully'
               10 |       c: {condition: service_healty}
                  |                      ^^^^^^^^^^^^^^
@@ -205,23 +205,23 @@ networks: {front: {}}
             compose.yaml:11:13: warning CMP008: Bind for 0.0.0.0:80 failed: port is already allocated
               11 |     ports: ['80:8080', '99999:1', '80/xyz']
                  |             ^^^^^^^^^
-              help: service `a` publishes this port too; choose another host port
+              help: service "a" publishes this port too; choose another host port
             compose.yaml:11:24: error CMP005: services.b.ports[1]: Invalid hostPort: 99999
               11 |     ports: ['80:8080', '99999:1', '80/xyz']
                  |                        ^^^^^^^^^
-              help: write for example `"8080:80"`: host port, then container port
+              help: write for example "8080:80": host port, then container port
             compose.yaml:11:35: error CMP005: services.b.ports[2]: Invalid proto: xyz
               11 |     ports: ['80:8080', '99999:1', '80/xyz']
                  |                                   ^^^^^^^^
-              help: write for example `"8080:80"`: host port, then container port
+              help: write for example "8080:80": host port, then container port
             compose.yaml:12:16: error CMP007: service "b" refers to undefined network frnt: invalid compose project
               12 |     networks: [frnt]
                  |                ^^^^
-              help: did you mean `front`?
+              help: did you mean "front"?
             compose.yaml:15:18: error CMP006: dependency cycle detected: a -> b -> c -> a
               15 |     depends_on: {a: {}}
                  |                  ^
-              help: remove this dependency of `c` on `a`, or another link of the circle
+              help: remove this dependency of "c" on "a", or another link of the circle
             compose.yaml:15:21: error CMP004: services.c.depends_on.a missing property 'condition'
               15 |     depends_on: {a: {}}
                  |                     ^
@@ -234,15 +234,15 @@ networks: {front: {}}
             compose.yaml:17:15: error CMP007: service "c" refers to undefined volume data: invalid compose project
               17 |     volumes: ['data:/d', '/e']
                  |               ^^^^^^^^^
-              help: declare it: `volumes: {data: }` at the top level
+              help: declare it at the top level: volumes: {data: }
             compose.yaml:18:14: error CMP005: services.c.restart: invalid restart policy 'sometimes'
               18 |     restart: sometimes
                  |              ^^^^^^^^^
-              help: write `no` in quotes, `always`, `unless-stopped` or `on-failure[:n]`
+              help: write one of "no", always, unless-stopped, on-failure[:n]
             compose.yaml:19:3: error CMP015: service "d" has neither an image nor a build context specified: invalid compose project
               19 |   d: {}
                  |   ^
-              help: add `image:` or `build:`
+              help: add image: or build:
             compose.yaml:21:12: error CMP011: error while interpolating services.e.image: required variable X is missing a value: set it
               21 |     image: ${X:?set it}
                  |            ^^^^^^^^^^^^
@@ -257,15 +257,15 @@ networks: {front: {}}
             compose.yaml:25:18: error CMP007: service "e" depends on undefined service "f": invalid compose project
               25 |     depends_on: [f, e]
                  |                  ^
-              help: did you mean `a`?
+              help: did you mean "a"?
             compose.yaml:25:21: error CMP006: dependency cycle detected: e -> e
               25 |     depends_on: [f, e]
                  |                     ^
-              help: remove this dependency of `e` on `e`, or another link of the circle
+              help: remove this dependency of "e" on "e", or another link of the circle
             compose.yaml:26:24: error CMP005: services.e.stop_grace_period: unknown unit "x" in duration "5x"
               26 |     stop_grace_period: 5x
                  |                        ^^
-              help: write for example `30s` or `1m30s`
+              help: write for example 30s, 1m30s
             compose.yaml:27:14: error CMP012: cannot extend service "e" in compose.yaml: service "nobody" not found
               27 |     extends: {service: nobody}
                  |              ^^^^^^^^^^^^^^^^^
@@ -275,13 +275,13 @@ networks: {front: {}}
             compose.yaml:29:56: error CMP005: services.e.deploy.resources.limits.memory: invalid size: '5Q'
               29 |     deploy: {replicas: 3, resources: {limits: {memory: 5Q}}}
                  |                                                        ^^
-              help: write for example `512m` or `1g`
+              help: write for example 512m, 1g
             compose.yaml:30:22: error CMP009: invalid interpolation format for services.e.environment.A.
             You may need to escape any $ with another $.
             ${B
               30 |     environment: {A: '${B'}
                  |                      ^^^^^
-              help: write `$$` for a dollar, or a name: `${NAME}`
+              help: write $$ for a dollar, or a name: ${NAME}
             not modelled: 
         "#]],
     );
@@ -388,11 +388,11 @@ networks: {front: }
             stack.yml:6:16: error STK009: undefined network "frnt"
               6 |     networks: [frnt]
                 |                ^^^^
-              help: did you mean `front`?
+              help: did you mean "front"?
             stack.yml:7:20: error STK003: services.web.deploy.mode: unknown value "globl"
               7 |     deploy: {mode: globl, resources: {limits: {memory: 1m, cpus: '0.0001'}}, restart_policy: {delay: 5}}
                 |                    ^^^^^
-              help: did you mean `global`?
+              help: did you mean "global"?
             stack.yml:7:56: error STK008: invalid memory value 1048576: Must be at least 4MiB
               7 |     deploy: {mode: globl, resources: {limits: {memory: 1m, cpus: '0.0001'}}, restart_policy: {delay: 5}}
                 |                                                        ^^
@@ -405,7 +405,7 @@ networks: {front: }
             stack.yml:8:3: error STK008: ContainerSpec: image reference must be provided
               8 |   api:
                 |   ^^^
-              help: add `image:` to service `api`; a stack does not build
+              help: add image: to service "api"; a stack does not build
             stack.yml:9:13: error STK008: port '8080' is already in use by service 'demo_web' as an ingress port
               9 |     ports: ['8080:90', '8080:91']
                 |             ^^^^^^^^^
@@ -421,7 +421,7 @@ networks: {front: }
             stack.yml:10:15: error STK009: undefined secret "key"
               10 |     secrets: [key]
                  |               ^^^
-              help: declare it: `secrets: {key: }` at the top level
+              help: declare it at the top level: secrets: {key: }
             stack.yml:11:38: error STK008: replicas can only be used with replicated or replicated-job mode
               11 |     deploy: {mode: global, replicas: 2, update_config: {max_failure_ratio: 2}}
                  |                                      ^

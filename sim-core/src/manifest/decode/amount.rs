@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::api::resources::{ResourceAmounts, ResourceNeeds};
 use crate::base::quantity::{Format, Quantity};
+use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::decode::kube::fault;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::Code;
@@ -18,8 +19,8 @@ pub fn quantity(field: &Field<'_>, scribe: &Scribe) -> Option<Quantity> {
             scribe.fault(
                 explain::KUBERNETES_BAD_QUANTITY,
                 field,
-                format!("{}: Invalid value: {text:?}: {error}", field.path),
-                "write for example `500m`, `2`, `128Mi` or `1Gi`",
+                Sentence::quoted(format!("{}: Invalid value: {text:?}: {error}", field.path))
+                    .advise(catalogue::EXAMPLES.with(&[("examples", &"500m, 2, 1.5, 128Mi, 1Gi")])),
             );
             None
         }
@@ -178,7 +179,7 @@ pub fn bytes(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<u64> {
             code,
             field.span,
             format!("{}: invalid size: '{text}'", field.path),
-            "write for example `512m` or `1g`",
+            catalogue::EXAMPLES.with(&[("examples", &"512m, 1g")]),
         );
     }
     size
@@ -216,7 +217,7 @@ pub fn cpu_milli(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<u64> 
             code,
             field.span,
             format!("{}: invalid cpu value {text}", field.path),
-            "write for example `0.5`",
+            catalogue::EXAMPLES.with(&[("examples", &"0.5")]),
         ),
         Some(0) if text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) => scribe.error(
             code,

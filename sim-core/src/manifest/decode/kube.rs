@@ -25,6 +25,7 @@ use crate::api::kube::object::KubeSpec;
 use crate::api::kube::pod::PodTemplate;
 use crate::api::meta::ObjectMeta;
 use crate::base::arrange::Arrange;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::decode;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::Diagnostic;
@@ -223,10 +224,8 @@ fn check_duplicates(source: &Source, objects: &[KubeObject], problems: &mut Vec<
             scribe.warning(
                 explain::KUBERNETES_OBJECT_TWICE,
                 object.span,
-                format!(
-                    "{} \"{}\" is described twice; the last one wins",
-                    object.kind, object.meta.name
-                ),
+                catalogue::OBJECT_TWICE
+                    .with(&[("kind", &object.kind), ("name", &object.meta.name)]),
             );
         }
     }
@@ -258,17 +257,18 @@ fn check_node_ports(objects: &[KubeObject], scribe: &Scribe) {
                 "{path}: Invalid value: {}: provided port is already allocated",
                 port.node_port
             );
-            let help = format!(
-                "service `{}` has this node port; choose another",
-                owner.name
-            );
+            let help = catalogue::NODE_PORT_TAKEN.with(&[("service", &owner.name)]);
             let span = object.node_ports.get(index).copied().unwrap_or(object.span);
             let field = Field {
                 node: None,
                 span,
                 path,
             };
-            scribe.fault(explain::KUBERNETES_INVALID_VALUE, &field, message, help);
+            scribe.fault(
+                explain::KUBERNETES_INVALID_VALUE,
+                &field,
+                Sentence::from(message).advise(help),
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::base::limits::MAX_DIAGNOSTICS;
+use crate::base::sentence::{Form, Sentence, catalogue};
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::manifest::diagnostic::{Code, Diagnostic, Severity};
 use crate::manifest::lines::{FileId, Source, Span};
@@ -40,61 +41,21 @@ impl Scribe {
             .insert(source.file, source.name.clone());
     }
 
-    /// Notes a problem; help is an empty text if there is none.
-    pub fn note(
-        &self,
-        code: Code,
-        severity: Severity,
-        span: Span,
-        message: impl Into<String>,
-        help: &str,
-    ) {
-        self.push(code, severity, (span, ""), message.into(), help);
+    /// Notes a problem.
+    pub fn note(&self, code: Code, severity: Severity, span: Span, message: impl Into<Sentence>) {
+        self.push(code, severity, (span, ""), message.into());
     }
 
     /// Notes an error about a field.
-    pub fn fault(
-        &self,
-        code: Code,
-        field: &Field<'_>,
-        message: impl Into<String>,
-        help: impl AsRef<str>,
-    ) {
-        self.push(
-            code,
-            Severity::Error,
-            (field.span, &field.path),
-            message.into(),
-            help.as_ref(),
-        );
+    pub fn fault(&self, code: Code, field: &Field<'_>, message: impl Into<Sentence>) {
+        let place = (field.span, field.path.as_str());
+        self.push(code, Severity::Error, place, message.into());
     }
 
-    fn push(
-        &self,
-        code: Code,
-        severity: Severity,
-        (span, path): (Span, &str),
-        message: String,
-        help: &str,
-    ) {
-        let problem = Diagnostic {
-            code,
-            severity,
-            file: self
-                .names
-                .borrow()
-                .get(&span.file)
-                .cloned()
-                .unwrap_or_else(|| "".into()),
-            span,
-            message,
-            help: Some(help)
-                .filter(|help| !help.is_empty())
-                .map(str::to_owned),
-            said: None,
-            fix: None,
-            path: path.to_owned(),
-        };
+    fn push(&self, code: Code, severity: Severity, (span, path): (Span, &str), message: Sentence) {
+        let file = self.names.borrow().get(&span.file).cloned();
+        let file = file.unwrap_or_else(|| "".into());
+        let problem = Diagnostic::of(code, severity, (file, span), message).at(path);
         let mut problems = self.problems.borrow_mut();
         if problems.len() < MAX_DIAGNOSTICS && !problems.contains(&problem) {
             problems.push(problem);
@@ -102,8 +63,8 @@ impl Scribe {
     }
 
     /// Notes an error.
-    pub fn error(&self, code: Code, span: Span, message: impl Into<String>) {
-        self.note(code, Severity::Error, span, message, "");
+    pub fn error(&self, code: Code, span: Span, message: impl Into<Sentence>) {
+        self.note(code, Severity::Error, span, message);
     }
 
     /// Notes an error and what to do about it.
@@ -111,15 +72,15 @@ impl Scribe {
         &self,
         code: Code,
         span: Span,
-        message: impl Into<String>,
-        help: impl AsRef<str>,
+        message: impl Into<Sentence>,
+        help: Sentence,
     ) {
-        self.note(code, Severity::Error, span, message, help.as_ref());
+        self.note(code, Severity::Error, span, message.into().advise(help));
     }
 
     /// Notes a warning.
-    pub fn warning(&self, code: Code, span: Span, message: impl Into<String>) {
-        self.note(code, Severity::Warning, span, message, "");
+    pub fn warning(&self, code: Code, span: Span, message: impl Into<Sentence>) {
+        self.note(code, Severity::Warning, span, message);
     }
 
     /// Takes over what the schema has found, and drops what the decoder says about the same field
@@ -306,7 +267,7 @@ impl<'node> Field<'node> {
             return Vec::new();
         };
         let Some(items) = node.as_seq() else {
-            self.wrong_type(scribe, "a list");
+            self.wrong_type(scribe, catalogue::KIND_LIST);
             return Vec::new();
         };
         items
@@ -322,7 +283,7 @@ impl<'node> Field<'node> {
             return Vec::new();
         };
         let Some(entries) = node.as_map() else {
-            self.wrong_type(scribe, "a mapping");
+            self.wrong_type(scribe, catalogue::KIND_MAP);
             return Vec::new();
         };
         entries
@@ -352,7 +313,7 @@ impl<'node> Field<'node> {
         match self.node {
             Some(node) if node.as_map().is_some() => true,
             Some(_) => {
-                self.wrong_type(scribe, "a mapping");
+                self.wrong_type(scribe, catalogue::KIND_MAP);
                 false
             }
             None => false,
@@ -365,7 +326,7 @@ impl<'node> Field<'node> {
         if let NodeValue::Str { text, .. } = &node.value {
             return Some(text.clone());
         }
-        self.wrong_type(scribe, "text");
+        self.wrong_type(scribe, catalogue::KIND_TEXT);
         None
     }
 
@@ -378,7 +339,7 @@ impl<'node> Field<'node> {
     pub fn scalar(&self, scribe: &Scribe) -> Option<Arc<str>> {
         let text = self.node?.scalar_text();
         if text.is_none() {
-            self.wrong_type(scribe, "text");
+            self.wrong_type(scribe, catalogue::KIND_TEXT);
         }
         text
     }
@@ -395,7 +356,7 @@ impl<'node> Field<'node> {
     pub fn integer(&self, scribe: &Scribe) -> Option<i64> {
         let number = self.node?.as_i64();
         if number.is_none() {
-            self.wrong_type(scribe, "a whole number");
+            self.wrong_type(scribe, catalogue::KIND_WHOLE);
         }
         number
     }
@@ -404,47 +365,52 @@ impl<'node> Field<'node> {
     pub fn truth(&self, scribe: &Scribe) -> bool {
         let Some(node) = self.node else { return false };
         node.as_bool().unwrap_or_else(|| {
-            self.wrong_type(scribe, "true or false");
+            self.wrong_type(scribe, catalogue::KIND_TRUTH);
             false
         })
     }
 
     /// Notes that the value has the wrong type.
-    pub fn wrong_type(&self, scribe: &Scribe, wanted: &str) {
+    pub fn wrong_type(&self, scribe: &Scribe, wanted: Form) {
         let Some(node) = self.node else { return };
         let found = kind(node);
+        let text = node.scalar_text().unwrap_or_default();
+        let quoted = format!("\"{text}\"");
         let help = match (wanted, found) {
-            ("text", "a whole number" | "a number" | "true or false") => {
-                "put it in quotes".to_owned()
+            (
+                catalogue::KIND_TEXT,
+                catalogue::KIND_WHOLE | catalogue::KIND_NUMBER | catalogue::KIND_TRUTH,
+            ) => Some(catalogue::QUOTE.with(&[("text", &quoted)])),
+            (catalogue::KIND_WHOLE | catalogue::KIND_TRUTH, catalogue::KIND_TEXT) => {
+                Some(catalogue::UNQUOTE.with(&[("text", &text)]))
             }
-            ("a whole number", "text") | ("true or false", "text") => {
-                "write it without quotes".to_owned()
-            }
-            ("a list", _) => "start each item on its own line with `- `".to_owned(),
-            _ => format!("write {wanted} here"),
+            (catalogue::KIND_LIST, _) => Some(catalogue::LIST_ITEMS.plain()),
+            _ => None,
         };
+        let mut message = catalogue::MUST_BE
+            .with(&[("path", &self.path)])
+            .and("wanted", wanted.plain())
+            .and("found", found.plain());
+        if let Some(help) = help {
+            message = message.advise(help);
+        }
         let code = scribe.wrong_type;
         let at = Field {
             span: node.span,
             ..self.clone()
         };
-        scribe.fault(
-            code,
-            &at,
-            format!("{}: must be {wanted}, not {found}", self.path),
-            help,
-        );
+        scribe.fault(code, &at, message);
     }
 }
 
-fn kind(node: &Node) -> &'static str {
+fn kind(node: &Node) -> Form {
     match node.value {
-        NodeValue::Null => "nothing",
-        NodeValue::Bool(_) => "true or false",
-        NodeValue::Int(_) => "a whole number",
-        NodeValue::Float(_) => "a number",
-        NodeValue::Str { .. } => "text",
-        NodeValue::Seq(_) => "a list",
-        NodeValue::Map(_) => "a mapping",
+        NodeValue::Null => catalogue::KIND_NOTHING,
+        NodeValue::Bool(_) => catalogue::KIND_TRUTH,
+        NodeValue::Int(_) => catalogue::KIND_WHOLE,
+        NodeValue::Float(_) => catalogue::KIND_NUMBER,
+        NodeValue::Str { .. } => catalogue::KIND_TEXT,
+        NodeValue::Seq(_) => catalogue::KIND_LIST,
+        NodeValue::Map(_) => catalogue::KIND_MAP,
     }
 }

@@ -6,6 +6,7 @@
 //! here all are reported and [`first_refusal`] picks the tool's. Unlike the tools, an unknown
 //! property comes with a suggestion.
 use crate::base::arrange::Arrange;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::SimDuration;
 use crate::manifest::diagnostic::{Code, Diagnostic, Report, Severity};
 use crate::manifest::explain;
@@ -83,7 +84,7 @@ struct Found {
     text: String,
     near: Option<String>,
     /// What is allowed, where the tool's sentence names one alternative of several.
-    allowed: Option<String>,
+    allowed: Option<Sentence>,
     /// How deep the tool thinks it is.
     depth: usize,
 }
@@ -101,7 +102,7 @@ impl Found {
             .at(self.path);
         match (self.near, self.allowed) {
             (Some(near), _) => draft
-                .help(format!("did you mean {near:?}?"))
+                .help(catalogue::NEAR.with(&[("near", &near)]))
                 .fix(self.span, near),
             (None, Some(allowed)) => draft.help(allowed),
             (None, None) => draft,
@@ -303,7 +304,8 @@ impl Checker<'_, '_> {
         words.dedup();
         for mut problem in best.unwrap_or_default() {
             if problem.problem == Problem::Type && problem.path == path {
-                problem.allowed = Some(format!("allowed here: {}", words.join(", ")));
+                problem.allowed =
+                    Some(catalogue::SHAPES_ALLOWED.with(&[("names", &words.join(", "))]));
             }
             found.push(problem);
         }

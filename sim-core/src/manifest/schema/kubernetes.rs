@@ -3,6 +3,7 @@
 //! All problems are reported, where the server stops at the first it cannot decode; each message
 //! is what the server says about that one problem.
 use crate::base::quantity::Quantity;
+use crate::base::sentence::catalogue;
 use crate::manifest::diagnostic::{Report, Severity};
 use crate::manifest::explain;
 use crate::manifest::lines::Span;
@@ -139,8 +140,12 @@ impl Checker<'_, '_> {
                 .iter()
                 .find(|(old, kinds, _)| *old == version && kinds.contains(&kind));
             let help = match removed {
-                Some((_, _, since)) => format!("removed in v{since}; {kind} is in {newest} now"),
-                None => format!("{kind} is in {newest}"),
+                Some((_, _, since)) => catalogue::REMOVED_IN.with(&[
+                    ("since", since),
+                    ("kind", &kind),
+                    ("version", &newest),
+                ]),
+                None => catalogue::IN_VERSION.with(&[("kind", &kind), ("version", &newest)]),
             };
             let code = if removed.is_some() {
                 explain::KUBERNETES_OLD_VERSION
@@ -161,11 +166,9 @@ impl Checker<'_, '_> {
             let draft = draft(explain::KUBERNETES_UNKNOWN_KIND, kind_span).at("kind");
             match near {
                 Some(near) => draft
-                    .help(format!("did you mean {near:?}?"))
+                    .help(catalogue::NEAR.with(&[("near", &near)]))
                     .fix(kind_span, near),
-                None => {
-                    draft.help("a custom resource needs its CustomResourceDefinition applied first")
-                }
+                None => draft.help(catalogue::DEFINITION_FIRST.plain()),
             }
         };
         self.report.push(diagnostic);
@@ -236,7 +239,7 @@ impl Checker<'_, '_> {
         let free = structure.fields.iter().map(|field| &*field.name);
         self.report.push(match nearest(&entry.key.text, free) {
             Some(near) => draft
-                .help(format!("did you mean {near:?}?"))
+                .help(catalogue::NEAR.with(&[("near", &near)]))
                 .fix(span, near),
             None => draft,
         });
@@ -341,15 +344,16 @@ impl Checker<'_, '_> {
             NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_)
         ) {
             let written = self.written(node);
+            let quoted = format!("\"{written}\"");
             draft = draft
-                .help(format!("quote it: \"{written}\""))
-                .fix(node.span, format!("\"{written}\""));
+                .help(catalogue::QUOTE.with(&[("text", &quoted)]))
+                .fix(node.span, quoted);
         } else if let Some(text) = node.as_str()
             && (is_whole_type && text.parse::<i64>().is_ok()
                 || *shape == Shape::Bool && matches!(text, "true" | "false"))
         {
             draft = draft
-                .help(format!("write it without quotes: {text}"))
+                .help(catalogue::UNQUOTE.with(&[("text", &text)]))
                 .fix(node.span, text);
         }
         self.report.push(draft);
@@ -378,8 +382,8 @@ impl Checker<'_, '_> {
                     BAD_QUANTITY,
                 )
                 .at(place.path.clone());
-            self.report
-                .push(draft.help("such as 500m, 2, 1.5, 128Mi or 1Gi"));
+            let help = catalogue::EXAMPLES.with(&[("examples", &"500m, 2, 1.5, 128Mi, 1Gi")]);
+            self.report.push(draft.help(help));
         }
     }
 
@@ -395,8 +399,7 @@ impl Checker<'_, '_> {
                     message,
                 )
                 .at(place.path.clone());
-            self.report
-                .push(draft.help("encode the value, or use stringData for plain text"));
+            self.report.push(draft.help(catalogue::ENCODE.plain()));
         }
     }
 
@@ -632,7 +635,7 @@ spec:
                 web.yaml:20:35: error K8S008: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
                   20 |         resources: {limits: {cpu: 2x, memory: 1Gi}}
                      |                                   ^^
-                  help: such as 500m, 2, 1.5, 128Mi or 1Gi
+                  help: write for example 500m, 2, 1.5, 128Mi, 1Gi
                 web.yaml:21:41: error K8S002: json: cannot unmarshal number 1.5 into Go value of type int32
                   21 |         livenessProbe: {httpGet: {port: 1.5}}
                      |                                         ^^^

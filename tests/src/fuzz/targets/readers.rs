@@ -25,7 +25,7 @@ pub(super) fn manifest(text: &str) -> String {
     let (objects, problems) = decode_kube(&source);
     let mut said = String::new();
     for problem in &problems {
-        said.push_str(&problem.message);
+        said.push_str(&problem.message.words());
         let at = source.position(problem.span.start);
         assert!(at.line >= 1 && problem.span.start <= problem.span.end);
         let _ = source.utf16(problem.span.end);
@@ -64,7 +64,7 @@ pub(super) fn compose(text: &str) -> String {
     let source = Source::new("stack.yml", text);
     let stack = load_stack(&source, "s", &Variables::new(), &|_| None);
     for problem in &stack.problems {
-        said.push_str(&problem.message);
+        said.push_str(&problem.message.words());
     }
     if said.is_empty() {
         said.push_str(&session.run("docker compose -f compose.yaml up -d").stderr);

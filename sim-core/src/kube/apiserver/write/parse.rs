@@ -134,7 +134,7 @@ pub(in crate::kube::apiserver) fn parse(
             .iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error);
         let causes = errors
-            .map(|diagnostic| split(&diagnostic.message))
+            .map(|diagnostic| split(&diagnostic.message.words()))
             .collect();
         return Err(Refusal::invalid(kind, &name, causes));
     };

@@ -122,7 +122,7 @@ fn restart_rules(item: &Field<'_>, scribe: &Scribe) -> Vec<RestartRule> {
         if count > most {
             let path = &field.path;
             let text = format!("{path}: Too many: {count}: must have at most {most} items");
-            scribe.fault(explain::KUBERNETES_INVALID_VALUE, field, text, "");
+            scribe.fault(explain::KUBERNETES_INVALID_VALUE, field, text);
         }
     };
     few(&field, rules.len(), 20);

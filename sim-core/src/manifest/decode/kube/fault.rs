@@ -1,6 +1,7 @@
 //! The server's words for a bad field: `<path>: <type>[: <value>][: <detail>]`.
 //! Source: `staging/src/k8s.io/apimachinery/pkg/util/validation/field/errors.go`.
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::explain;
 use crate::manifest::schema::suggest::nearest;
@@ -16,7 +17,6 @@ pub fn required(scribe: &Scribe, field: &Field<'_>, detail: &str) {
         explain::KUBERNETES_MISSING_FIELD,
         field,
         format!("{}: Required value{detail}", field.path),
-        "",
     );
 }
 
@@ -26,7 +26,6 @@ pub fn invalid(scribe: &Scribe, field: &Field<'_>, value: impl std::fmt::Display
         explain::KUBERNETES_INVALID_VALUE,
         field,
         format!("{}: Invalid value: {value}: {detail}", field.path),
-        "",
     );
 }
 
@@ -56,10 +55,9 @@ pub fn unsupported_shown(
         Some(word) => scribe.fault(
             explain::KUBERNETES_UNSUPPORTED_VALUE,
             field,
-            message,
-            format!("did you mean `{word}`?"),
+            Sentence::from(message).advise(catalogue::NEAR.with(&[("near", &word)])),
         ),
-        None => scribe.fault(explain::KUBERNETES_UNSUPPORTED_VALUE, field, message, ""),
+        None => scribe.fault(explain::KUBERNETES_UNSUPPORTED_VALUE, field, message),
     }
 }
 
@@ -69,7 +67,6 @@ pub fn duplicate(scribe: &Scribe, field: &Field<'_>, value: impl std::fmt::Displ
         explain::KUBERNETES_DUPLICATE_VALUE,
         field,
         format!("{}: Duplicate value: {value}", field.path),
-        "",
     );
 }
 
@@ -79,7 +76,6 @@ pub fn forbidden(scribe: &Scribe, field: &Field<'_>, detail: &str) {
         explain::KUBERNETES_FORBIDDEN_FIELD,
         field,
         format!("{}: Forbidden: {detail}", field.path),
-        "",
     );
 }
 
@@ -89,7 +85,6 @@ pub fn not_found(scribe: &Scribe, field: &Field<'_>, value: &str) {
         explain::KUBERNETES_DANGLING_NAME,
         field,
         format!("{}: Not found: {value:?}", field.path),
-        "",
     );
 }
 

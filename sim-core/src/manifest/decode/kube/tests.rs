@@ -128,7 +128,7 @@ spec:
             web.yaml:7:20: error K8S011: spec.strategy: Unsupported value: {"Type":"Recreat","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"
               7 |   strategy: {type: Recreat}
                 |                    ^^^^^^^
-              help: did you mean `Recreate`?
+              help: did you mean "Recreate"?
             web.yaml:9:24: error K8S010: spec.template.metadata.labels: Invalid value: {"app":"api"}: `selector` does not match template `labels`
               9 |     metadata: {labels: {app: api}}
                 |                        ^^^^^^^^^^
@@ -141,7 +141,7 @@ spec:
             web.yaml:15:26: error K8S011: spec.template.spec.containers[0].imagePullPolicy: Unsupported value: "always": supported values: "Always", "IfNotPresent", "Never"
               15 |         imagePullPolicy: always
                  |                          ^^^^^^
-              help: did you mean `Always`?
+              help: did you mean "Always"?
             web.yaml:16:33: error K8S010: spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive
               16 |         ports: [{containerPort: 70000}]
                  |                                 ^^^^^
@@ -151,7 +151,7 @@ spec:
             web.yaml:17:78: error K8S008: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
               17 |         resources: {requests: {cpu: 2, memory: 1G}, limits: {cpu: 1, memory: 1Q}}
                  |                                                                              ^^
-              help: such as 500m, 2, 1.5, 128Mi or 1Gi
+              help: write for example 500m, 2, 1.5, 128Mi, 1Gi
             web.yaml:18:31: error K8S014: spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"
               18 |         volumeMounts: [{name: data, mountPath: /d}]
                  |                               ^^^^
@@ -280,13 +280,13 @@ fn a_node_port_is_given_once() {
     check(
         &format!("{}---\n{}", service("a"), service("b")),
         &expect![[r#"
-        Service a not modelled: 
-        Service b not modelled: 
-        web.yaml:13:32: error K8S010: spec.ports[0].nodePort: Invalid value: 31000: provided port is already allocated
-          13 |   ports: [{port: 80, nodePort: 31000}]
-             |                                ^^^^^
-          help: service `a` has this node port; choose another
-    "#]],
+            Service a not modelled: 
+            Service b not modelled: 
+            web.yaml:13:32: error K8S010: spec.ports[0].nodePort: Invalid value: 31000: provided port is already allocated
+              13 |   ports: [{port: 80, nodePort: 31000}]
+                 |                                ^^^^^
+              help: service "a" has this node port; choose another
+        "#]],
     );
 }
 

@@ -4,6 +4,7 @@ use crate::api::kube::deployment::{CountOrPercent, Deployment, Strategy};
 use crate::api::kube::pod::PodTemplate;
 use crate::api::kube::replica_set::ReplicaSet;
 use crate::api::selector::{LabelSelector, Operator};
+use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::decode::kube::{fault, meta, pod, rules};
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::explain;
@@ -71,12 +72,12 @@ fn selector_and_template(
     match &selector {
         None => {
             let message = format!("{}: Required value", selector_field.path);
-            let help = "name the labels of the template, for example `selector: {matchLabels: {app: web}}`";
+            let example = "selector: {matchLabels: {app: web}}";
+            let help = catalogue::SELECT_TEMPLATE.with(&[("example", &example)]);
             scribe.fault(
                 explain::KUBERNETES_MISSING_FIELD,
                 &selector_field,
-                message,
-                help,
+                Sentence::from(message).advise(help),
             );
         }
         Some(selector)

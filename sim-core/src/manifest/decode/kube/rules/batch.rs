@@ -135,7 +135,7 @@ fn failure_policy(spec: &Field<'_>, policy: &Field<'_>, scribe: &Scribe) {
             (true, true) | (false, false) => continue,
         };
         let message = format!("{}: Invalid value: {detail}", rule.path);
-        scribe.fault(explain::KUBERNETES_INVALID_VALUE, &rule, message, "");
+        scribe.fault(explain::KUBERNETES_INVALID_VALUE, &rule, message);
     }
 }
 
