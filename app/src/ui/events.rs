@@ -35,8 +35,8 @@ pub fn Events(props: &EventsProps) -> Html {
             { chain(props) }
             <h2 id="events-title">{ t.events() }</h2>
             if props.events.is_empty() { <p class="quiet">{ t.events_empty() }</p> }
-            <ol class="event-list" reversed=true data-testid="events" onkeydown={|event: KeyboardEvent| walk(&event)}>
-                { for props.events.iter().rev().enumerate().map(|(place, line)| event(props, line, place == 0)) }
+            <ol class="event-list" reversed=true style={format!("--rows:{}", props.events.len())} data-testid="events" onkeydown={|event: KeyboardEvent| walk(&event)}>
+                { for props.events.iter().rev().enumerate().map(|(place, line)| event(props, line, place)) }
             </ol>
         </section>
     }
@@ -109,7 +109,7 @@ pub fn walk(event: &KeyboardEvent) {
     }
 }
 
-fn event(props: &EventsProps, line: &EventLine, first: bool) -> Html {
+fn event(props: &EventsProps, line: &EventLine, place: usize) -> Html {
     let on_explain = {
         let (control, why) = (
             props.control.clone(),
@@ -131,8 +131,8 @@ fn event(props: &EventsProps, line: &EventLine, first: bool) -> Html {
         _ => "COMPOSE",
     };
     html! {
-        <li {key}>
-            <button type="button" class={format!("event event-{}", line.orchestrator)} data-subject={line.subject.clone()} tabindex={if first { "0" } else { "-1" }} onclick={on_explain}>
+        <li {key} style={format!("--place:{place}")}>
+            <button type="button" class={format!("event event-{}", line.orchestrator)} data-subject={line.subject.clone()} tabindex={if place == 0 { "0" } else { "-1" }} onclick={on_explain}>
                 <span class="event-mark" title={planes::name(&line.orchestrator, props.t)}>{ mark }</span>
                 { body(line) }
             </button>

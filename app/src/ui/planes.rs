@@ -139,7 +139,7 @@ fn Plane(props: &PlaneProps) -> Html {
             }
             <ul class="services" onkeydown={|event: KeyboardEvent| events::walk(&event)}>
                 { for world.services.iter().enumerate().map(|(place, service)| html! {
-                    <li key={service.name.clone()} data-workload={service.name.clone()}>
+                    <li key={service.name.clone()} data-workload={service.name.clone()} class={classes!((service.answered_ppm != u32::MAX).then_some("asked"))}>
                         <button type="button" class="link service-name" tabindex={if place == 0 { "0" } else { "-1" }} title={t.service_why(&service.name)} data-testid="service-why" onclick={why(&props.control, orchestrator, &service.name)}>{ &service.name }</button>
                         <span class="service-numbers" title={t.service_summary(service.desired, &service.name, service.ready, service.serving)}>
                             { format!("{}/{}", service.ready, service.desired) }
@@ -150,7 +150,7 @@ fn Plane(props: &PlaneProps) -> Html {
                             } else {
                                 { t.serving_now(percent(service.answered_ppm)) }
                                 if service.availability_ppm != u32::MAX {
-                                    <span class="quiet">{ " · " }{ t.availability(percent(service.availability_ppm)) }</span>
+                                    <span class="quiet"><span class="dot">{ " · " }</span>{ t.availability(percent(service.availability_ppm)) }</span>
                                 }
                             }
                         </span>
