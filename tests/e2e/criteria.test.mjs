@@ -354,7 +354,7 @@ test("criterion 20: on the Chinese page only the real tools speak English, and n
         if (node.nodeType === Node.TEXT_NODE) texts.push(node.data);
         else for (const name of ["aria-label", "title", "placeholder", "aria-valuetext"]) texts.push(node.getAttribute(name) ?? "");
       }
-      return texts.map((text) => text.replaceAll(/kubectl get pods|docker compose up|sim (metric set|node add)/g, "")).filter((text) => sentence.test(text) || blank.test(text.replaceAll(/\n\s*/g, "")));
+      return texts.map((text) => text.replaceAll(/kubectl get pods|docker compose up|sim (metric set|node add)/g, "x")).filter((text) => sentence.test(text) || blank.test(text.replaceAll(/\n\s*/g, "")));
     });
     assert.deepEqual(found, [], what);
   };
@@ -363,9 +363,8 @@ test("criterion 20: on the Chinese page only the real tools speak English, and n
     await page.getByTestId(`look-${look}`).click();
     await check(look);
   }
-  for (const id of ["share", "gallery", "help", "experiment"]) {
+  for (const id of ["share", "help", "experiment"]) {
     await page.getByTestId(`${id}-open`).click();
-    if (id === "gallery") await page.locator("svg.picture").first().waitFor();
     await check(id);
     await page.keyboard.press("Escape");
   }
@@ -402,6 +401,9 @@ test("criterion 20: on the Chinese page only the real tools speak English, and n
   assert.deepEqual(helps.filter((help) => !/[\u4e00-\u9fff]/.test(help)), []);
   assert.match(await page.getByTestId("problem").filter({ hasText: "FIL001" }).textContent(), /好幾個檔案都可能是 Compose 檔案/);
   assert.match(await page.getByTestId("problem").filter({ hasText: "IMG001" }).textContent(), /您是指「nginx」嗎？/);
+  await page.getByTestId("gallery-open").click();
+  await page.locator(".card").first().waitFor();
+  await check("gallery");
   assert.deepEqual(problems, []);
   await close();
 });

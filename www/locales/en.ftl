@@ -208,8 +208,8 @@ exit-code = exit code { $code }
 
 ## Experiment dialog
 experiment-title = Experiment
-experiment-files = Files from this computer
-experiment-folder = A folder
+experiment-files = Files from this computer…
+experiment-folder = A folder…
 experiment-paste = Or paste text
 experiment-paste-hint = Several files: begin each with a line "# file: NAME".
 experiment-nodes = Worker machines

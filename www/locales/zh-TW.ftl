@@ -195,8 +195,8 @@ exit-code = 結束代碼 { $code }
 
 ## Experiment dialog
 experiment-title = 實驗設定
-experiment-files = 這台電腦上的檔案
-experiment-folder = 整個資料夾
+experiment-files = 這台電腦上的檔案…
+experiment-folder = 整個資料夾…
 experiment-paste = 或貼上文字
 experiment-paste-hint = 多個檔案：每個檔案以一行「# file: 檔名」開頭。
 experiment-nodes = 工作機器數
@@ -652,7 +652,7 @@ said-text-long = 文字超過 { $most } 位元組
 said-documents-most = 一段文字裡的文件超過 { $most } 份
 said-keys-text = 鍵必須是文字
 said-files-alike = 有好幾個檔案都可能是 { $what }：{ $names }
-said-file-stack = stack
+said-file-stack = stack 檔案
 said-file-compose = Compose 檔案
 said-near = 您是指「{ $near }」嗎？
 said-examples = 請寫成例如 { $examples }

@@ -14,7 +14,7 @@ use crate::dom;
 use crate::text::Text;
 use crate::ui::dense::Dense;
 use crate::ui::detail::{Detail, counts};
-use crate::ui::machine::{Machine, is_lost, unit};
+use crate::ui::machine::{Machine, is_lost, keyed, unit};
 use crate::ui::pages::PAGE;
 use crate::ui::planes::name;
 use crate::ui::signs::Signs;
@@ -210,7 +210,7 @@ pub fn Crowd(props: &CrowdProps) -> Html {
             }
             if counts[StateGroup::Pending as usize] > 0 && !world.unplaced.is_empty() {
                 <h3>{ t.unplaced() }</h3>
-                <div class="units">{ for world.unplaced.iter().take(WAITING_LISTED).map(|row| unit(t, &props.control, orchestrator, row, false)) }</div>
+                <div class="units">{ for keyed(&world.unplaced[..world.unplaced.len().min(WAITING_LISTED)]).map(|(key, row)| unit(t, &props.control, orchestrator, row, key, false)) }</div>
             }
             if !lost.is_empty() {
                 <h3>{ t.dense_lost() }</h3>

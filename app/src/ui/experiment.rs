@@ -114,8 +114,9 @@ pub fn Experiment(props: &ExperimentProps) -> Html {
                 <h2 id="experiment-title">{ t.experiment_title() }</h2>
                 <label class="check"><input type="checkbox" ref={replace} data-testid="experiment-add" />{ t.experiment_add() }</label>
                 <div class="columns">
-                    <label>{ t.experiment_files() }<input type="file" multiple=true data-testid="experiment-files" onchange={on_files.clone()} /></label>
-                    <label>{ t.experiment_folder() }<input type="file" multiple=true webkitdirectory=true data-testid="experiment-folder" onchange={on_files} /></label>
+                    // A browser's own file fields speak the browser's language.
+                    <label class="button">{ t.experiment_files() }<input type="file" multiple=true class="sr-only" data-testid="experiment-files" onchange={on_files.clone()} /></label>
+                    <label class="button">{ t.experiment_folder() }<input type="file" multiple=true webkitdirectory=true class="sr-only" data-testid="experiment-folder" onchange={on_files} /></label>
                 </div>
                 <label>{ t.experiment_paste() }<textarea rows="6" spellcheck="false" ref={pasted} placeholder={t.experiment_paste_hint()} data-testid="experiment-paste" /></label>
                 <div class="columns" onkeydown={on_key}>

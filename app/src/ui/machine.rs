@@ -108,7 +108,7 @@ pub fn Machine(props: &MachineProps) -> Html {
                 </div>
             }
             if !machine.units.is_empty() {
-                <div class="units" role="presentation">{ for machine.units.iter().map(|row| unit(t, &props.control, &props.orchestrator, row, true)) }</div>
+                <div class="units" role="presentation">{ for keyed(&machine.units).map(|(key, row)| unit(t, &props.control, &props.orchestrator, row, key, true)) }</div>
             }
         </div>
     }
@@ -119,8 +119,24 @@ fn bar(label: &str, permille: u32) -> Html {
     html! { <span class="bar"><span class="bar-label">{ label }</span><span class="bar-track"><span class="bar-fill" style={width} /></span></span> }
 }
 
+/// Units, each with a key of its own: a replica and what was there before it may share a name.
+pub fn keyed(units: &[Unit]) -> impl Iterator<Item = (String, &Unit)> {
+    units.iter().enumerate().map(|(place, unit)| {
+        let before = units[..place].iter();
+        let nth = before.filter(|other| other.name == unit.name).count();
+        (format!("{}-{nth}", unit.name), unit)
+    })
+}
+
 /// A pod, a task or a container; in a grid a cell of it.
-pub fn unit(t: Text, control: &Control, orchestrator: &str, unit: &Unit, in_grid: bool) -> Html {
+pub fn unit(
+    t: Text,
+    control: &Control,
+    orchestrator: &str,
+    unit: &Unit,
+    key: String,
+    in_grid: bool,
+) -> Html {
     let object = format!("{}/{}", unit.kind, unit.name);
     let on_explain = {
         let (control, orchestrator, object) =
@@ -138,7 +154,7 @@ pub fn unit(t: Text, control: &Control, orchestrator: &str, unit: &Unit, in_grid
         "Running" | "running" | "running (healthy)"
     ) && unit.group == StateGroup::Ready;
     html! {
-        <button type="button" key={unit.name.clone()} role={in_grid.then_some("gridcell")} tabindex={in_grid.then_some("-1")} class={classes!("unit", state::class(unit.group))}
+        <button type="button" key={key} role={in_grid.then_some("gridcell")} tabindex={in_grid.then_some("-1")} class={classes!("unit", state::class(unit.group))}
             data-unit={unit.name.clone()} data-object={object} data-orchestrator={orchestrator.to_owned()} data-state={state::word(unit.group, Text::default())}
             data-workload={unit.workload.clone()} data-testid="unit"
             title={t.unit_label(&unit.name, format!("{}, {}", state::word(unit.group, t), unit.state))} onclick={on_explain}>
@@ -150,5 +166,21 @@ pub fn unit(t: Text, control: &Control, orchestrator: &str, unit: &Unit, in_grid
                 <span class="unit-state">{ &unit.state }</span>
             }
         </button>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_of_one_name_have_keys_of_their_own() {
+        let task = |name: &str| Unit {
+            name: name.to_owned(),
+            ..Unit::default()
+        };
+        let units = ["poll.1", "poll.2", "poll.1"].map(task);
+        let keys: Vec<String> = keyed(&units).map(|(key, _)| key).collect();
+        assert_eq!(keys, ["poll.1-0", "poll.2-0", "poll.1-1"]);
     }
 }

@@ -106,9 +106,9 @@ pub fn Palette(props: &PaletteProps) -> Html {
                 <h2 id="palette-title">{ t.palette() }</h2>
                 <label>{ t.palette_hint() }<input id="palette-line" type="text" autocomplete="off" spellcheck="false" value={(*typed).clone()} oninput={on_input} data-testid="palette-input" /></label>
                 <ul class="palette-list">
-                    { for found.iter().map(|(title, deed)| {
+                    { for found.iter().enumerate().map(|(place, (title, deed))| {
                         let (deed, run) = (deed.clone(), run.clone());
-                        html! { <li key={title.clone()}><button type="button" data-testid="palette-item" onclick={move |_| run(&deed)}>{ title }</button></li> }
+                        html! { <li key={place}><button type="button" data-testid="palette-item" onclick={move |_| run(&deed)}>{ title }</button></li> }
                     }) }
                 </ul>
                 if found.is_empty() { <p class="quiet" role="status">{ t.palette_none() }</p> }

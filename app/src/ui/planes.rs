@@ -12,7 +12,7 @@ use crate::text::Text;
 use crate::ui::crowd::Crowd;
 use crate::ui::detail::Detail;
 use crate::ui::events;
-use crate::ui::machine::{Machine, unit};
+use crate::ui::machine::{Machine, keyed, unit};
 use crate::ui::state::{self, GROUPS};
 
 /// What the board needs.
@@ -132,7 +132,7 @@ fn Plane(props: &PlaneProps) -> Html {
                 if !world.unplaced.is_empty() {
                     <div class="machine unplaced" role="row">
                         <div class="machine-head" role="rowheader">{ t.unplaced() }</div>
-                        <div class="units" role="presentation">{ for world.unplaced.iter().map(|row| unit(t, &props.control, orchestrator, row, true)) }</div>
+                        <div class="units" role="presentation">{ for keyed(&world.unplaced).map(|(key, row)| unit(t, &props.control, orchestrator, row, key, true)) }</div>
                     </div>
                 }
             </div>

@@ -100,9 +100,9 @@ fn tree(props: &ServicesProps, world: &Rc<WorldFrame>) -> Html {
                             { for parts.iter().map(|(heading, units)| html! {
                                 <li key={heading.clone()} class="tree-part" data-testid="tree-part">
                                     if !heading.is_empty() { <span class="tree-name">{ heading }</span> }
-                                    <div class="tree-units">{ for units.iter().map(|(one, machine)| html! {
-                                        <span class="tree-unit">
-                                            { unit(t, &props.control, &world.orchestrator, one, false) }
+                                    <div class="tree-units">{ for units.iter().enumerate().map(|(place, (one, machine))| html! {
+                                        <span key={place} class="tree-unit">
+                                            { unit(t, &props.control, &world.orchestrator, one, one.name.clone(), false) }
                                             <span class="quiet">{ if machine.is_empty() { t.nowhere().to_owned() } else { t.on_machine(machine) } }</span>
                                         </span>
                                     }) }</div>

@@ -8,7 +8,7 @@ use yew::prelude::*;
 use crate::control::Control;
 use crate::model::Action;
 use crate::text::Text;
-use crate::ui::machine::{condition, is_lost, unit};
+use crate::ui::machine::{condition, is_lost, keyed, unit};
 use crate::ui::pages;
 use crate::ui::planes::name;
 use crate::ui::state;
@@ -57,19 +57,19 @@ pub fn Table(props: &TableProps) -> Html {
                 };
                 let (control, aimed) = (props.control.clone(), machine.name.clone());
                 html! {
-                    <tr key={format!("{orchestrator}-{}", machine.name)} data-machine={machine.name.clone()} data-object={format!("node/{}", machine.name)} data-orchestrator={orchestrator.to_owned()}>
+                    <tr key={format!("{orchestrator}-node/{}", machine.name)} data-machine={machine.name.clone()} data-object={format!("node/{}", machine.name)} data-orchestrator={orchestrator.to_owned()}>
                         <th scope="row"><button type="button" class="link" onclick={move |_| control.act(Action::Aim(aimed.clone()))}>{ format!("node/{}", machine.name) }</button></th>
                         <td>{ name(orchestrator, t) }</td><td>{ state::glyph(group) }{ " " }{ condition(t, machine) }</td><td>{ "–" }</td>
                         <td>{ state::counted(&machine.counts, t) }</td>
                     </tr>
                 }
             });
-            for one in &machine.units {
-                add(&|| row(props, orchestrator, one, &machine.name));
+            for (key, one) in keyed(&machine.units) {
+                add(&|| row(props, orchestrator, one, &key, &machine.name));
             }
         }
-        for one in &world.unplaced {
-            add(&|| row(props, orchestrator, one, t.nowhere()));
+        for (key, one) in keyed(&world.unplaced) {
+            add(&|| row(props, orchestrator, one, &key, t.nowhere()));
         }
     }
     html! {
@@ -89,12 +89,13 @@ fn row(
     props: &TableProps,
     orchestrator: &str,
     one: &sim_core::protocol::Unit,
+    key: &str,
     machine: &str,
 ) -> Html {
     let t = props.t;
     html! {
-        <tr key={format!("{orchestrator}-{}", one.name)}>
-            <th scope="row">{ unit(t, &props.control, orchestrator, one, false) }</th>
+        <tr key={format!("{orchestrator}-{machine}-{key}")}>
+            <th scope="row">{ unit(t, &props.control, orchestrator, one, key.to_owned(), false) }</th>
             <td>{ name(orchestrator, t) }</td>
             <td>{ state::glyph(one.group) }{ " " }{ state::word(one.group, t) }{ " · " }<span lang="en">{ &one.state }</span></td>
             <td>{ machine.to_owned() }</td><td>{ &one.workload }</td>
