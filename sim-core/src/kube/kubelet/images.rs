@@ -6,7 +6,7 @@ use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::kube::render::pod::container_hex;
 use crate::kube::store::events::Message;
-use crate::substrate::image::ImageRef;
+use crate::substrate::image::{DEFAULT_REGISTRY, ImageRef};
 use crate::substrate::order::{Order, PullError, PullPolicy};
 
 use super::desk::{Desk, Report, naming, owner, sentence};
@@ -153,6 +153,51 @@ fn wait_for(
     advance(worker, settings, desk);
 }
 
+/// What the runtime says of a pull that failed. It pulls by the full name of the image.
+///
+/// Source: containerd 2.2 `internal/cri/server/images/image_pull.go`, `core/transfer/local/pull.go`,
+/// `core/remotes/docker/resolver.go`; codes of gRPC other than Unknown are kept before it
+/// (`cri-client/pkg/remote_image.go`). The registry's address is not modelled.
+fn runtime_error(image: &str, error: PullError) -> String {
+    let reference = ImageRef::parse(image);
+    let full = reference
+        .as_ref()
+        .map_or_else(|| image.to_owned(), ImageRef::canonical);
+    let pulling = format!("failed to pull and unpack image \"{full}\"");
+    match error {
+        PullError::Denied => format!(
+            "{pulling}: failed to resolve image: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
+        ),
+        PullError::ManifestUnknown => format!(
+            "rpc error: code = NotFound desc = {pulling}: failed to resolve image: {full}: not found"
+        ),
+        PullError::RegistryDown => {
+            let url = reference.as_ref().map_or_else(String::new, manifest_url);
+            format!(
+                "{pulling}: failed to resolve image: failed to do request: Head \"{url}\": dial tcp: connect: connection refused"
+            )
+        }
+        // As containerd reports a full disk.
+        PullError::NoSpace => format!(
+            "{pulling}: failed to copy: failed to send write: write /var/lib/containerd/io.containerd.content.v1.content/ingest/data: no space left on device: unknown"
+        ),
+        PullError::NotPresent => format!("No such image: {full}"),
+        PullError::InvalidName => format!("failed to parse image reference \"{image}\""),
+    }
+}
+
+/// Where a registry has an image's manifest. Source: containerd `core/remotes/docker/registry.go`
+/// (`DefaultHost`).
+fn manifest_url(reference: &ImageRef) -> String {
+    let host = match reference.registry.as_str() {
+        DEFAULT_REGISTRY => "registry-1.docker.io",
+        other => other,
+    };
+    let version = reference.digest.as_ref().or(reference.tag.as_ref());
+    let version = version.map_or("latest", String::as_str);
+    format!("https://{host}/v2/{}/manifests/{version}", reference.path)
+}
+
 /// The image could not be had.
 pub fn pull_failed(
     worker: &mut Worker,
@@ -215,25 +260,14 @@ pub fn pull_failed(
         );
         return;
     }
-    let cause = match error {
-        PullError::Denied => {
-            "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
-        }
-        PullError::ManifestUnknown => "not found",
-        PullError::RegistryDown => "dial tcp: i/o timeout",
-        // As containerd reports a full disk.
-        PullError::NoSpace => {
-            "failed to copy: failed to send write: write /var/lib/containerd/io.containerd.content.v1.content/ingest/data: no space left on device: unknown"
-        }
-        PullError::NotPresent | PullError::InvalidName => unreachable!("answered above"),
-    };
-    let text = format!(
-        "Failed to pull image \"{image}\": failed to pull and unpack image \"{image}\": {cause}"
-    );
+    let message = runtime_error(&image, error);
     desk.record(
         worker,
         Some(lowered.name),
-        Report::warning("Failed", sentence(text.clone())),
+        Report::warning(
+            "Failed",
+            sentence(format!("Failed to pull image \"{image}\": {message}")),
+        ),
     );
     desk.record(
         worker,
@@ -249,9 +283,6 @@ pub fn pull_failed(
         .unwrap_or(backoff::INITIAL);
     waits.pull_failed = Some(now);
     desk.note("pull-failed", worker, Detail::Text(lowered.image), None);
-    let message = text
-        .split_once(": ")
-        .map_or_else(|| text.clone(), |(_, cause)| cause.to_owned());
     wait_for_image(
         worker,
         index,
@@ -290,4 +321,26 @@ fn wait_for_image(
         desk.request_relist(worker);
     }
     advance(worker, settings, desk);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_pulls_are_told_as_the_runtime_tells_them() {
+        let said = |image, error| runtime_error(image, error);
+        assert_eq!(
+            said("nginx:1.99", PullError::ManifestUnknown),
+            "rpc error: code = NotFound desc = failed to pull and unpack image \"docker.io/library/nginx:1.99\": failed to resolve image: docker.io/library/nginx:1.99: not found"
+        );
+        assert_eq!(
+            said("team/secret", PullError::Denied),
+            "failed to pull and unpack image \"docker.io/team/secret:latest\": failed to resolve image: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
+        );
+        let down = said("quay.io/team/app:2", PullError::RegistryDown);
+        assert!(down.contains("Head \"https://quay.io/v2/team/app/manifests/2\": dial tcp"));
+        let down = said("redis", PullError::RegistryDown);
+        assert!(down.contains("https://registry-1.docker.io/v2/library/redis/manifests/latest"));
+    }
 }
