@@ -35,7 +35,13 @@ impl EngineHost {
         let mut recording = self.record.recording(now);
         let mut output = String::new();
         let mut applied = true;
-        if name == FAULTS && reworded(&recording, &latest.faults) {
+        if name == FAULTS
+            && !recording.injected().is_empty()
+            && told(&recording.script()) == told(&latest.faults)
+        {
+            // A mistake was taken back: what happened stays, and the branches with it.
+            self.project.faults = recording.project.faults;
+        } else if name == FAULTS && reworded(&recording, &latest.faults) {
             self.record.reword(latest.faults.clone());
         } else {
             if name == FAULTS {
@@ -72,6 +78,12 @@ impl EngineHost {
             changes: Vec::new(),
         }
     }
+}
+
+/// What a script says, empty lines aside.
+fn told(lines: &[String]) -> Vec<&str> {
+    let lines = lines.iter().map(|line| line.trim());
+    lines.filter(|line| !line.is_empty()).collect()
 }
 
 /// Whether only comments differ, and nothing was injected that the script would now say.

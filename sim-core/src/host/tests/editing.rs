@@ -31,6 +31,26 @@ fn edit(host: &mut EngineHost, name: &str, text: &str) -> Edited {
     }
 }
 
+#[test]
+fn a_mistake_that_is_taken_back_from_the_script_leaves_the_branches() {
+    let mut host = loaded();
+    at(&mut host, 20);
+    host.handle(Request::Inject("node-crash worker-2".to_owned()));
+    at(&mut host, 30);
+    host.handle(Request::Fork);
+    let before = at(&mut host, 40);
+    assert_eq!(before.branches.len(), 2);
+    let recording = recorded(&mut host);
+    let script = recording.script().join("\n");
+    assert!(!edit(&mut host, FAULTS, &format!("{script}\nno-such worker-1")).applied);
+    assert!(edit(&mut host, FAULTS, &script).applied);
+    settle(&mut host);
+    let after = at(&mut host, 40);
+    assert_eq!((after.branches.len(), after.branch), (2, before.branch));
+    assert_eq!(after.hash, before.hash);
+    assert_eq!(recorded(&mut host), recording, "the fault is told once");
+}
+
 /// Ticks until everything is done again.
 fn settle(host: &mut EngineHost) {
     while host.is_busy() && (host.is_behind() || host.record.is_pending()) {
