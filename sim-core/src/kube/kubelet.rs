@@ -39,6 +39,7 @@ pub mod probes;
 pub mod reattach;
 pub mod resize;
 pub mod resources;
+pub mod restart_all;
 pub mod settings;
 pub mod shutdown;
 pub mod statics;

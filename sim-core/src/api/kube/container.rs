@@ -39,19 +39,30 @@ pub struct Container {
     pub sidecar: bool,
     /// `restartPolicy` of another container, which takes precedence over the pod's.
     pub restart: Option<RestartPolicy>,
-    /// `restartPolicyRules` whose action is `Restart`; one that matches precedes the policies.
+    /// `restartPolicyRules`: the first that matches an exit code precedes the policies.
     pub restart_rules: Vec<RestartRule>,
     /// `targetContainerName`, only of ephemeral ones: the container whose processes it is among.
     pub target: Option<Arc<str>>,
 }
 
-/// Exit codes after which a container is started again.
+/// What is done after some exit codes of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RestartRule {
+    /// What is done.
+    pub action: RestartAction,
     /// Those that are not listed (`NotIn`) instead of those that are (`In`).
     pub others: bool,
     /// The list.
     pub codes: Vec<i64>,
+}
+
+/// What follows a container's exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RestartAction {
+    /// The container is started again.
+    Restart,
+    /// So are all containers of its pod, init containers among them.
+    RestartAllContainers,
 }
 
 impl RestartRule {

@@ -444,6 +444,7 @@ fn pod_status(pod: &Value, status: &Value, containers: usize) -> PodStatus {
     let ip: Option<std::net::Ipv4Addr> = fields::text(status, &["podIP"]).parse().ok();
     PodStatus {
         sizes: None,
+        restarting_all: condition(status, RESTARTING_ALL).map(|_| is(RESTARTING_ALL)),
         phase,
         containers: list.into(),
         sandbox: None,
@@ -457,6 +458,8 @@ fn pod_status(pod: &Value, status: &Value, containers: usize) -> PodStatus {
         message: status.str_at(&["message"]).map(Arc::from),
     }
 }
+
+const RESTARTING_ALL: &str = "AllContainersRestarting";
 
 fn container_status(status: &Value) -> ContainerStatus {
     let state = status.get("state");
@@ -493,7 +496,7 @@ fn container_status(status: &Value) -> ContainerStatus {
 }
 
 fn termination(ended: &Value) -> Termination {
-    let time = |key| revive::time(fields::text(ended, &[key])).unwrap_or(SimTime::ZERO);
+    let time = |key| revive::time(fields::text(ended, &[key]));
     let exit_code = i32::try_from(fields::number(ended, &["exitCode"])).unwrap_or(1);
     Termination {
         exit_code,
@@ -525,7 +528,7 @@ fn known_disruption(text: &str) -> &'static str {
 
 /// Reasons that components give; one that none of them gives reads as unknown.
 fn known_reason(text: &str) -> &'static str {
-    const KNOWN: [&str; 24] = [
+    const KNOWN: [&str; 25] = [
         "Completed",
         "CrashLoopBackOff",
         "ContainerCreating",
@@ -548,6 +551,7 @@ fn known_reason(text: &str) -> &'static str {
         "OutOfpods",
         "PodInitializing",
         "Preempting",
+        "RestartingAllContainers",
         "RunContainerError",
         "UnexpectedAdmissionError",
     ];

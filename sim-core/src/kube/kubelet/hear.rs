@@ -19,8 +19,8 @@ use super::{Event, Kubelets, changes, content, lifecycle, reattach, statics, sto
 /// An end with other times.
 fn timed(end: &Termination, clock: impl Fn(SimTime) -> SimTime) -> Arc<Termination> {
     Arc::new(Termination {
-        started: clock(end.started),
-        finished: clock(end.finished),
+        started: end.started.map(&clock),
+        finished: end.finished.map(&clock),
         ..end.clone()
     })
 }

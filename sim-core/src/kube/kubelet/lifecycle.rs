@@ -24,6 +24,7 @@ use super::images::goes_to_registry;
 use super::lower::READINESS;
 use super::needs;
 use super::resize;
+use super::restart_all;
 use super::stop::{stop, stop_next, wind_up};
 use super::worker::{Step, StopReason, Worker};
 use super::{Event, Settings};
@@ -44,6 +45,10 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
         .active_deadline
         .is_some_and(|deadline| active_deadline::is_over(worker, deadline, desk))
     {
+        return;
+    }
+    if worker.aside.restarting_all {
+        restart_all::go_on(worker, desk);
         return;
     }
     if !worker.sandbox_ordered {
@@ -163,7 +168,7 @@ fn start(
         waits.not_before = None;
         waits.waited.take()
     });
-    if let Some(end) = work.termination().map(|end| end.finished)
+    if let Some(end) = work.termination().and_then(|end| end.finished)
         && work.waits.pull_failed.is_none()
     {
         let crashes = &mut work.waits.write().crashes;
@@ -323,7 +328,12 @@ pub fn exited(
     }
     desk.note("exit", worker, Detail::Exit(code), None);
     let work = &mut worker.containers[index];
-    if work.stopping.is_some() {
+    if work.stopping == Some(StopReason::RestartAll) {
+        // Nothing is told of it before all of them are gone.
+        work.step = Step::Exited;
+        work.ended = Some((code, oom, desk.now()));
+        restart_all::go_on(worker, desk);
+    } else if work.stopping.is_some() {
         ended(worker, index, code, oom, reason_of(code, oom), desk);
         after_end(worker, settings, desk);
     } else {
@@ -369,6 +379,10 @@ fn after_end(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) 
         stop_next(worker, desk);
         return;
     }
+    if worker.aside.restarting_all || restart_all::is_due(worker) {
+        restart_all::begin(worker, desk);
+        return;
+    }
     for index in 0..worker.containers.len() {
         back_off(worker, index, settings, desk);
     }
@@ -388,7 +402,9 @@ fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut D
     if work.step != Step::Idle || work.waits.not_before.is_some() {
         return;
     }
-    let finished = end.finished;
+    let Some(finished) = end.finished else {
+        return;
+    };
     let Some(wait) = work
         .waits
         .crashes
@@ -445,6 +461,10 @@ fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut D
 /// The relist: starts and ends since the last one become known. Answers whether a new size has become
 /// true.
 pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) -> bool {
+    if worker.aside.restarting_all {
+        restart_all::look(worker, settings, desk);
+        return false;
+    }
     let mut ends = false;
     for index in 0..worker.containers.len() {
         let lowered = &worker.lowered.clone()[index];
@@ -593,6 +613,9 @@ pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     worker.relist_at = None;
     worker.wake_at = None;
     worker.initialized = false;
+    if let Some(aside) = worker.aside.written() {
+        aside.restarting_all = false;
+    }
     let was_going = worker.deadline.take().is_some();
     worker.finished = false;
     for index in 0..worker.containers.len() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::kube::container::{Container, ImagePullPolicy, RestartRule};
+use crate::api::kube::container::{Container, ImagePullPolicy, RestartAction, RestartRule};
 use crate::api::kube::pod::RestartPolicy;
 use crate::api::kube::probe::{Probe, ProbeHandler};
 use crate::api::kube::service::PortTarget;
@@ -67,6 +67,15 @@ pub struct Lowered {
     pub liveness: Option<Probe>,
     /// As above.
     pub readiness: Option<Probe>,
+}
+
+impl Lowered {
+    /// What its rules say of an exit; the first that matches counts.
+    /// Source: `pkg/api/v1/pod/util.go` (`FindMatchingContainerRestartRule`).
+    pub fn action_after(&self, code: i32) -> Option<RestartAction> {
+        let rule = self.restart_rules.iter().find(|rule| rule.matches(code));
+        rule.map(|rule| rule.action)
+    }
 }
 
 /// The containers of a template, init containers first, ephemeral ones last.

@@ -40,7 +40,10 @@ pub fn probed(
     let Verdict { which, success, .. } = verdict;
     let lowered = &worker.lowered.clone()[index];
     let work = &mut worker.containers[index];
-    if work.container != Some(container) || work.step != Step::Running {
+    if work.container != Some(container)
+        || work.step != Step::Running
+        || work.stopping == Some(StopReason::RestartAll)
+    {
         return;
     }
     let (kind, probe) = match which {

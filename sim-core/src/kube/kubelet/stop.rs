@@ -21,6 +21,9 @@ pub fn terminate(worker: &mut Worker, deadline: SimTime, desk: &mut Desk<'_, '_>
         return;
     }
     worker.deadline = Some(deadline);
+    if let Some(aside) = worker.aside.written() {
+        aside.restarting_all = false;
+    }
     for work in &mut worker.containers {
         if matches!(work.step, Step::Idle | Step::Pulling(_)) {
             work.step = Step::Done;

@@ -23,6 +23,7 @@ use super::backoff::Backoff;
 use super::content::Taken;
 use super::lower::Lowered;
 use super::needs::Need;
+use super::restart_all;
 
 /// What the worker is doing about one container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -53,6 +54,8 @@ pub enum StopReason {
     Changed,
     /// Its hook after the start has failed.
     Hook,
+    /// All containers of the pod restart.
+    RestartAll,
 }
 
 /// One container of a pod.
@@ -205,6 +208,8 @@ pub struct Aside {
     pub resizing: Option<SimTime>,
     /// Why it is not made true.
     pub resize_error: Option<Arc<str>>,
+    /// Its containers are being taken from the runtime, all of them, to begin anew.
+    pub restarting_all: bool,
 }
 
 impl Nothing for Aside {
@@ -218,6 +223,7 @@ impl Nothing for Aside {
         pending: None,
         resizing: None,
         resize_error: None,
+        restarting_all: false,
     };
 }
 
@@ -301,8 +307,7 @@ impl Worker {
             return true;
         }
         // Source: `pkg/api/v1/pod/util.go` (`ContainerShouldRestart`).
-        let mut rules = lowered.restart_rules.iter();
-        if lowered.restart.is_some() && rules.any(|rule| rule.matches(code)) {
+        if lowered.action_after(code).is_some() {
             return true;
         }
         match (self.policy_of(index), lowered.init) {
@@ -310,6 +315,12 @@ impl Worker {
             (RestartPolicy::Always, false) => true,
             (RestartPolicy::Always, true) | (RestartPolicy::OnFailure, _) => code != 0,
         }
+    }
+
+    /// Whether a container that has ended, or waits since, runs again.
+    fn runs_again(&self, index: usize, end: &Termination) -> bool {
+        end.reason == restart_all::REASON && self.deadline.is_none()
+            || self.restarts(index, end.exit_code)
     }
 
     /// Whether every container has stopped, or never ran.
@@ -369,6 +380,7 @@ impl Worker {
             reason: evicted.map(|(reason, _)| *reason),
             message: evicted.map(|(_, message)| message.clone()),
             sizes: self.sizes(),
+            restarting_all: restart_all::condition(self, phase),
         }
     }
 
@@ -388,7 +400,9 @@ impl Worker {
                 match (&work.state, terminated) {
                     (ContainerState::Terminated(end), _) if end.exit_code == 0 => continue,
                     (ContainerState::Running { .. }, _) => return Phase::Pending,
-                    (_, Some(end)) if !self.restarts(index, end.exit_code) => return Phase::Failed,
+                    (_, Some(end)) if !self.runs_again(index, end) => return Phase::Failed,
+                    // One that has ended once holds nothing back: those behind it wait, or have run.
+                    (_, Some(_)) if self.deadline.is_none() => continue,
                     _ => return Phase::Pending,
                 }
             }
@@ -400,7 +414,7 @@ impl Worker {
                 (ContainerState::Running { .. }, _) => running += 1,
                 (_, None) => waiting += 1,
                 (_, Some(end)) => {
-                    restarting += u32::from(self.restarts(index, end.exit_code));
+                    restarting += u32::from(self.runs_again(index, end));
                     failed += u32::from(end.exit_code != 0);
                 }
             }
@@ -464,14 +478,47 @@ impl ContainerWork {
         self.state = ContainerState::Waiting { reason, message };
     }
 
+    /// Says that it was taken from the runtime to begin anew; one that waits goes on waiting.
+    pub fn reset(&mut self) {
+        self.step = Step::Idle;
+        self.container = None;
+        self.ready = false;
+        self.started = false;
+        self.stopping = None;
+        self.ended = None;
+        self.resize_waits = false;
+        if let Some(waits) = self.waits.written() {
+            waits.not_before = None;
+            waits.waited = None;
+        }
+        if matches!(self.state, ContainerState::Waiting { .. }) {
+            return;
+        }
+        self.last = Some(Arc::new(Termination {
+            exit_code: restart_all::EXIT_CODE,
+            reason: restart_all::REASON,
+            message: Some(restart_all::MESSAGE.into()),
+            started: None,
+            finished: None,
+            container: None,
+        }));
+        self.state = ContainerState::Waiting {
+            reason: restart_all::REASON,
+            message: Some(restart_all::MESSAGE.into()),
+        };
+        // The status counts it at once; the next container of it counts as the first.
+        self.restarts += 1;
+        self.was_made = false;
+    }
+
     /// Says that it ended.
     pub fn terminate(&mut self, code: i32, reason: &'static str, now: SimTime) {
         self.state = ContainerState::Terminated(Arc::new(Termination {
             exit_code: code,
             reason,
             message: None,
-            started: self.since,
-            finished: now,
+            started: Some(self.since),
+            finished: Some(now),
             container: self.container,
         }));
         self.ready = false;

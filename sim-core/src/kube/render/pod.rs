@@ -6,7 +6,7 @@ use crate::base::rng::Seed;
 use crate::kube::kubelet::resize;
 use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::rows::pod::{
-    ContainerState, ContainerStatus, PodCondition, PodDetails, PodFlags, PodRow, Termination,
+    ContainerState, ContainerStatus, Phase, PodCondition, PodDetails, PodFlags, PodRow, Termination,
 };
 use crate::kube::rows::workload::Part;
 use crate::kube::rows::{PodId, read};
@@ -381,6 +381,28 @@ fn size_conditions(details: &PodDetails) -> Vec<Value> {
     pending.into_iter().chain(progress).collect()
 }
 
+/// Whether all containers restart, of a pod that may do so.
+/// Source: `pkg/kubelet/status/generate.go` (`GenerateAllContainersRestartingCondition`).
+fn restarting_all(row: &PodRow, details: &PodDetails) -> Option<Value> {
+    let (on, since_s) = details.aside.restarting_all?;
+    let (reason, message) = match (on, row.phase) {
+        (true, _) => (
+            "RestartAllContainersStarted".into(),
+            "container exited with restart policy rule".into(),
+        ),
+        (false, Phase::Succeeded) => ("PodCompleted".into(), Value::Null),
+        (false, Phase::Failed) => ("PodFailed".into(), Value::Null),
+        (false, Phase::Pending | Phase::Running | Phase::Unknown) => (Value::Null, Value::Null),
+    };
+    Some(object([
+        ("lastTransitionTime", time_s(since_s)),
+        ("message", message),
+        ("reason", reason),
+        ("status", if on { "True" } else { "False" }.into()),
+        ("type", "AllContainersRestarting".into()),
+    ]))
+}
+
 /// What is said of gates that are not open. Source: `pkg/kubelet/status/generate.go`
 /// (`GeneratePodReadyCondition`).
 fn closed_gates(gates: &[Arc<str>], details: &PodDetails) -> Option<String> {
@@ -453,9 +475,7 @@ fn conditions(
         let done = row.phase.is_terminal();
         let reason = |on: bool| match (on, done) {
             (true, _) => (Value::Null, Value::Null),
-            (false, true) if row.phase == crate::kube::rows::pod::Phase::Succeeded => {
-                ("PodCompleted".into(), Value::Null)
-            }
+            (false, true) if row.phase == Phase::Succeeded => ("PodCompleted".into(), Value::Null),
             (false, true) => ("PodFailed".into(), Value::Null),
             (false, false) => ("ContainersNotReady".into(), unready()),
         };
@@ -531,6 +551,7 @@ fn conditions(
             message,
         );
     }
+    list.extend(restarting_all(row, details));
     for condition in &mut list {
         // It is never left out, and pods' conditions never have one.
         condition.set("lastProbeTime", Value::Null);
@@ -706,7 +727,7 @@ fn state(view: &View<'_>, state: &ContainerState) -> Value {
 }
 
 fn terminated(view: &View<'_>, end: &Termination) -> Value {
-    object([
+    let mut ended = object([
         (
             "containerID",
             end.container.map_or(Value::Null, |container| {
@@ -714,7 +735,6 @@ fn terminated(view: &View<'_>, end: &Termination) -> Value {
             }),
         ),
         ("exitCode", end.exit_code.into()),
-        ("finishedAt", time(end.finished)),
         (
             "message",
             end.message
@@ -722,8 +742,12 @@ fn terminated(view: &View<'_>, end: &Termination) -> Value {
                 .map_or(Value::Null, |text| Value::String(text.clone())),
         ),
         ("reason", end.reason.into()),
-        ("startedAt", time(end.started)),
-    ])
+    ]);
+    // Times are never left out, also where nobody knows them.
+    for (key, at) in [("finishedAt", end.finished), ("startedAt", end.started)] {
+        ended.set(key, at.map_or(Value::Null, time));
+    }
+    ended
 }
 
 /// The runtime's id of a container with its scheme.

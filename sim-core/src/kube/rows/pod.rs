@@ -213,10 +213,10 @@ pub struct Termination {
     pub reason: &'static str,
     /// Text beside the reason.
     pub message: Option<Arc<str>>,
-    /// When it had started.
-    pub started: SimTime,
-    /// When it ended.
-    pub finished: SimTime,
+    /// When it had started; none: nobody knows.
+    pub started: Option<SimTime>,
+    /// When it ended; none: nobody knows.
+    pub finished: Option<SimTime>,
     /// Which container of the machine it was.
     pub container: Option<ContainerId>,
 }
@@ -285,6 +285,8 @@ pub struct PodAside {
     pub respecified: u32,
     /// Its sizes, where they are not what its spec asks for.
     pub sizes: Option<Arc<Sizes>>,
+    /// Condition AllContainersRestarting and since when, in whole seconds; none: it has none.
+    pub restarting_all: Option<(bool, u32)>,
     /// Conditions that others than the kubelet and the control plane wrote, as they wrote them.
     pub conditions: Option<Arc<Vec<Value>>>,
 }
@@ -301,6 +303,7 @@ impl Nothing for PodAside {
         held: false,
         respecified: 0,
         sizes: None,
+        restarting_all: None,
         conditions: None,
     };
 }
@@ -379,4 +382,6 @@ pub struct PodStatus {
     pub message: Option<Arc<str>>,
     /// Sizes, where they are not what the spec asks for.
     pub sizes: Option<Arc<Sizes>>,
+    /// Condition AllContainersRestarting, of pods that may restart so.
+    pub restarting_all: Option<bool>,
 }

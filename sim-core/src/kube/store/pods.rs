@@ -273,7 +273,12 @@ impl Store {
         let mut flags = old.flags;
         flags.set(PodFlags::READY, status.ready);
         flags.set(PodFlags::CONTAINERS_READY, status.containers_ready);
-        flags.set(PodFlags::INITIALIZED, status.initialized);
+        // A pod that was initialized once stays so, also while its init containers run again.
+        // Source: `pkg/kubelet/status/generate.go` (`GeneratePodInitializedCondition`).
+        flags.set(
+            PodFlags::INITIALIZED,
+            status.initialized || old.flags.has(PodFlags::INITIALIZED),
+        );
         flags.set(PodFlags::SANDBOX_READY, status.sandbox_ready);
         flags.set(PodFlags::ACKNOWLEDGED, true);
         if !status.ready {
@@ -291,7 +296,9 @@ impl Store {
             &known.aside.message,
             &known.aside.sizes,
         );
-        let same_aside = aside == (&status.reason, &status.message, &status.sizes);
+        let restarting = known.aside.restarting_all;
+        let same_aside = aside == (&status.reason, &status.message, &status.sizes)
+            && restarting.map(|(on, _)| on) == status.restarting_all;
         let same = (known.sandbox, known.ip, known.started)
             == (status.sandbox, status.ip, status.started)
             && same_aside
@@ -309,6 +316,10 @@ impl Store {
             aside.reason = status.reason;
             aside.message = status.message;
             aside.sizes = status.sizes;
+            aside.restarting_all = status.restarting_all.map(|on| {
+                let kept = restarting.filter(|(was, _)| *was == on);
+                kept.unwrap_or((on, seconds(now)))
+            });
         }
         for (flag, condition) in CONDITION_FLAGS {
             let changed =

@@ -63,7 +63,7 @@ pub fn after(failures: u64, last_s: i64) -> Option<SimTime> {
 pub fn finish_s(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> i64 {
     let details = turn.store.pod_details(pod);
     let finished = |state: &ContainerState| match state {
-        ContainerState::Terminated(end) => Some(end.finished.signed_seconds()),
+        ContainerState::Terminated(end) => Some(end.finished.map_or(0, SimTime::signed_seconds)),
         ContainerState::Waiting { .. } | ContainerState::Running { .. } => None,
     };
     let ends: Option<Vec<i64>> = details

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::kube::container::{
-    Container, ContainerPort, ImagePullPolicy, Protocol, RestartRule,
+    Container, ContainerPort, ImagePullPolicy, Protocol, RestartAction, RestartRule,
 };
 use crate::api::kube::pod::RestartPolicy;
 use crate::base::sorted::SortedSet;
@@ -126,7 +126,13 @@ fn restart_rules(item: &Field<'_>, scribe: &Scribe) -> Vec<RestartRule> {
         }
     };
     few(&field, rules.len(), 20);
-    let read = |rule: &Field<'_>, scribe: &Scribe| {
+    let actions = [
+        ("Restart", RestartAction::Restart),
+        ("RestartAllContainers", RestartAction::RestartAllContainers),
+    ];
+    let read = |rule: &Field<'_>| {
+        let action = rule.get(scribe, "action");
+        let action = fault::needed_word(scribe, &action, &actions, RestartAction::Restart);
         let codes = rule.get(scribe, "exitCodes");
         if !codes.exists() {
             fault::required(scribe, &codes, "must be specified");
@@ -136,6 +142,7 @@ fn restart_rules(item: &Field<'_>, scribe: &Scribe) -> Vec<RestartRule> {
         let list = values.items(scribe);
         few(&values, list.len(), 255);
         RestartRule {
+            action,
             others: codes.exists()
                 && fault::needed_word(scribe, &codes.get(scribe, "operator"), &operators, false),
             codes: list
@@ -144,17 +151,7 @@ fn restart_rules(item: &Field<'_>, scribe: &Scribe) -> Vec<RestartRule> {
                 .collect(),
         }
     };
-    let one = |rule: &Field<'_>| {
-        let actions = [("Restart", true), ("RestartAllContainers", false)];
-        if fault::needed_word(scribe, &rule.peek("action"), &actions, true) {
-            rule.get(scribe, "action");
-            return Some(read(rule, scribe));
-        }
-        // Not modelled: such a rule is looked at, and still listed as unread.
-        scribe.checking(|scribe| read(rule, scribe));
-        None
-    };
-    rules.iter().filter_map(one).collect()
+    rules.iter().map(read).collect()
 }
 
 fn container_name(item: &Field<'_>, scribe: &Scribe, names: &mut SortedSet<Arc<str>>) -> Arc<str> {

@@ -311,28 +311,6 @@ spec:
 }
 
 #[test]
-fn a_rule_that_restarts_all_containers_is_listed() {
-    check(
-        "\
-apiVersion: v1
-kind: Pod
-metadata: {name: p}
-spec:
-  containers:
-  - name: a
-    image: a
-    restartPolicy: Never
-    restartPolicyRules:
-    - {action: Restart, exitCodes: {operator: In, values: [3]}}
-    - {action: RestartAllContainers, exitCodes: {operator: In, values: [4]}}
-",
-        &expect![[r#"
-            Pod p not modelled: spec.containers[0].restartPolicyRules[1].action spec.containers[0].restartPolicyRules[1].exitCodes
-        "#]],
-    );
-}
-
-#[test]
 fn what_loops_read_of_documents_is_not_said_to_be_unmodelled() {
     check(
         "apiVersion: apps/v1
