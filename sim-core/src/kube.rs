@@ -131,6 +131,9 @@ impl KubePlane {
         if !self.store.events().index_agrees() {
             found.push("events: the index is not of the events that are kept".to_owned());
         }
+        if !self.store.names_agree() {
+            found.push("store: the indices of names are not of what is there".to_owned());
+        }
         found
     }
 
@@ -503,12 +506,18 @@ impl KubePlane {
         self.controllers.unmet() + self.store.lonely_unmet() + self.heartbeats.unnoticed()
     }
 
-    /// The sandbox of a pod by its name.
+    /// The sandbox of a pod.
+    pub fn sandbox_of(&self, namespace: &str, name: &str, symbols: &Symbols) -> Option<SandboxId> {
+        let pod = self.store.pod_named(namespace, name, symbols)?;
+        self.store.pod_details(pod).sandbox
+    }
+
+    /// The sandbox of a pod by its name, in whatever namespace.
     pub fn sandbox_named(&self, name: &str, symbols: &Symbols) -> Option<SandboxId> {
         let (pod, _) = self
             .store
             .pods()
-            .find(|(_, row)| row.name.text(symbols) == name)?;
+            .find(|(_, row)| row.name.is(name, symbols))?;
         self.store.pod_details(pod).sandbox
     }
 

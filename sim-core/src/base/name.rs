@@ -75,6 +75,35 @@ impl Name {
         })
     }
 
+    /// All names that a text can be the text of: its whole, or one that ends in a number.
+    pub fn readings(text: &str, symbols: &Symbols) -> impl Iterator<Item = Self> {
+        let named = |prefix: &str, suffix| {
+            let prefix = symbols.get(prefix)?;
+            Some(Self { prefix, suffix })
+        };
+        let numbered = |mark: char, suffix: fn(u32) -> Suffix| {
+            let (prefix, digits) = text.rsplit_once(mark)?;
+            let number = digits.parse().ok()?;
+            named(prefix, suffix(number)).filter(|name| name.is(text, symbols))
+        };
+        let lettered = || {
+            let (prefix, letters) = text.rsplit_once('-').filter(|(_, it)| it.len() == 5)?;
+            let number = letters.bytes().rev().try_fold(0, |number, letter| {
+                let digit = SUFFIX_LETTERS.iter().position(|one| *one == letter)?;
+                Some(number * 27 + digit as u32)
+            })?;
+            named(prefix, Suffix::Letters(number))
+        };
+        [
+            named(text, Suffix::None),
+            lettered(),
+            numbered('-', Suffix::Dash),
+            numbered('.', Suffix::Dot),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     /// The name's text.
     pub fn text(self, symbols: &Symbols) -> String {
         let mut text = String::new();
@@ -90,4 +119,40 @@ pub struct Rule {
     pub key: &'static str,
     /// Its value in this run.
     pub value: SimDuration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_as_every_name_that_it_can_be() {
+        let mut symbols = Symbols::new();
+        let (web, whole) = (symbols.intern("web"), symbols.intern("web-22222"));
+        let suffixes = [
+            Suffix::None,
+            Suffix::Letters(0),
+            Suffix::Letters(SUFFIX_COUNT - 1),
+            Suffix::Letters(1_234_567),
+            Suffix::Dash(0),
+            Suffix::Dash(22_222),
+            Suffix::Dot(7),
+        ];
+        for suffix in suffixes {
+            let name = Name {
+                prefix: web,
+                suffix,
+            };
+            let text = name.text(&symbols);
+            assert!(Name::readings(&text, &symbols).any(|one| one == name));
+            assert!(Name::readings(&text, &symbols).all(|one| one.is(&text, &symbols)));
+        }
+        let all: Vec<Name> = Name::readings("web-22222", &symbols).collect();
+        assert_eq!(all.len(), 3, "{all:?}");
+        assert!(all.contains(&Name::plain(whole)));
+        for nobody in ["web-007", "web-abcde", "other-22222", "web-", ""] {
+            let found = Name::readings(nobody, &symbols).count();
+            assert_eq!(found, usize::from(nobody.is_empty()), "{nobody}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use crate::base::time::SimTime;
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
+use crate::kube::rows::pod::PodRow;
 use crate::kube::scheduler::NodeVerdict;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::Template;
@@ -18,11 +19,12 @@ fn kept(world: &World, pod: &str) -> Option<(SimTime, Vec<NodeVerdict>)> {
     });
     let kube = world.kube()?;
     let store = kube.store();
-    let (id, _) = store.pods().find(|(_, row)| {
-        row.name.text(&world.symbols) == pod
-            && (namespace.is_empty()
-                || world.symbols.text(store.template(row.template).namespace) == namespace)
-    })?;
+    let id = if namespace.is_empty() {
+        let named = |(_, row): &(_, &PodRow)| row.name.is(pod, &world.symbols);
+        store.pods().find(named)?.0
+    } else {
+        store.pod_named(namespace, pod, &world.symbols)?
+    };
     Some((
         kube.scheduler().decided_at(id)?,
         kube.scheduler().explain(id, &world.symbols),

@@ -151,10 +151,7 @@ impl KubePlane {
         if let Some((id, _)) = services.find(|(_, row)| row.cluster_ip == address) {
             return self.of_service((id, port), machines);
         }
-        let mut pods = self.store().pods();
-        let found = pods.find(|(pod, _)| self.store().pod_details(*pod).ip == address);
-        let sandbox = found.and_then(|(pod, _)| self.store().pod_details(pod).sandbox);
-        match sandbox {
+        match machines.sandbox_at(address) {
             Some(sandbox) => Behind::Sandboxes(vec![(sandbox, port)]),
             None if address == OWN_ADDRESS => Behind::Guarded,
             None if is_private(address) => Behind::Nothing,
@@ -178,8 +175,8 @@ impl KubePlane {
         machines: &Substrate,
         symbols: &Symbols,
     ) -> bool {
-        let store = self.store();
-        if !Policies::are_in(store) {
+        let (store, policies) = (self.store(), self.policies.policies());
+        if policies.is_empty() {
             return true;
         }
         let (Some(own), Some(other)) = (
@@ -188,7 +185,6 @@ impl KubePlane {
         ) else {
             return true;
         };
-        let policies = Policies::read(store);
         let allows = |direction, pod, address, peer| {
             let peer = Peer {
                 address,

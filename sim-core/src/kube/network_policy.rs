@@ -228,6 +228,11 @@ impl Policies {
         store.documents().of(POLICIES).next().is_some()
     }
 
+    /// Whether nothing is restricted.
+    pub fn is_empty(&self) -> bool {
+        self.policies.is_empty()
+    }
+
     /// Reads all of a store.
     pub fn read(store: &Store) -> Self {
         let policies = store

@@ -68,10 +68,8 @@ impl KubePlane {
 
     /// `status.phase` of a pod of the namespace `default`.
     pub fn phase_of(&self, name: &str, symbols: &Symbols) -> Option<&'static str> {
-        self.store
-            .pods()
-            .find(|(_, row)| row.name.is(name, symbols))
-            .map(|(_, row)| row.phase.text())
+        let pod = self.store.pod_named("default", name, symbols)?;
+        Some(self.store.pod(pod)?.phase.text())
     }
 
     /// `Ready`, `NotReady` or `Unknown` of a node, by its condition.
@@ -119,7 +117,7 @@ pub fn time_s(seconds: u32) -> Value {
 }
 
 /// Seconds from the epoch, before it as well, as the API writes them.
-fn time_text(seconds: i64) -> String {
+pub fn time_text(seconds: i64) -> String {
     let unix = crate::base::time::EPOCH_UNIX_SECONDS.saturating_add_signed(seconds);
     format!("{}Z", crate::base::time::CivilTime::from_unix_seconds(unix))
 }

@@ -9,6 +9,7 @@ pub mod document;
 pub mod events;
 pub mod managed;
 pub mod nodes;
+pub mod pod_names;
 pub mod pods;
 pub mod watched;
 pub mod workloads;
@@ -30,7 +31,7 @@ use super::rows::node::NodeRow;
 use super::rows::pod::{PodDetails, PodRow};
 use super::rows::service::ServiceRow;
 use super::rows::watched::WatchedRow;
-use super::rows::workload::{DeploymentRow, ReplicaSetRow};
+use super::rows::workload::{DeploymentRow, OwnerKind, ReplicaSetRow};
 use super::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
 use super::template::{PodTemplate, TemplateId};
 
@@ -91,10 +92,14 @@ pub struct Store {
     log: ChangeLog<Change>,
     pods: Table<PodRow>,
     details: Paged<PodDetails>,
+    pod_names: pod_names::PodNames,
     nodes: Table<NodeRow>,
     node_of_machine: Arc<FxHashMap<MachineId, NodeId>>,
+    node_names: Arc<FxHashMap<Symbol, NodeId>>,
     deployments: Table<DeploymentRow>,
     replica_sets: Table<ReplicaSetRow>,
+    /// Controllers of pods by kind, namespace and name.
+    controller_names: Arc<FxHashMap<(OwnerKind, Symbol, Symbol), ReplicaSetId>>,
     services: Table<ServiceRow>,
     /// By namespace and name.
     service_names: Arc<FxHashMap<(Symbol, Symbol), ServiceId>>,
@@ -133,8 +138,29 @@ impl Store {
     pub fn bytes_apart(&self, later: &Self) -> usize {
         self.pods.bytes_apart(&later.pods)
             + self.details.bytes_apart(&later.details)
+            + self.pod_names.bytes_apart(&later.pod_names)
             + self.nodes.bytes_apart(&later.nodes)
             + self.events.bytes_apart(&later.events)
+    }
+
+    /// Whether the indices of names hold what is there, and nothing else: for soak runs.
+    pub fn names_agree(&self) -> bool {
+        let pod = |(id, row): (PodId, &PodRow)| {
+            let namespace = self.template(row.template).namespace;
+            let mut slots = self.pod_names.candidates(namespace, row.name);
+            slots.any(|slot| slot == id.slot())
+        };
+        let controller = |(id, row): (ReplicaSetId, &ReplicaSetRow)| {
+            self.pod_controller_named(row.kind, row.namespace, row.name) == Some(id)
+        };
+        self.pods.iter().all(pod)
+            && self.pod_names.count() == self.pods.len() as usize
+            && self
+                .nodes()
+                .all(|(id, row)| self.node_named(row.name) == Some(id))
+            && self.node_names.len() == self.nodes.len() as usize
+            && self.pod_controllers().all(controller)
+            && self.controller_names.len() == self.replica_sets.len() as usize
     }
 
     /// The next write that was not told to the loops yet.

@@ -5,6 +5,7 @@ use crate::console::table::Table;
 use crate::kube::KubePlane;
 use crate::kube::apiserver::rbac::Wish;
 use crate::manifest::value::Value;
+use crate::substrate::order::SandboxId;
 
 use super::pod_status::items;
 use super::problem::Problem;
@@ -249,6 +250,15 @@ fn shares(node: &Value, total: Sample) -> Vec<String> {
     vec![share("cpu", 1_000, total.0), share("memory", 1, total.1)]
 }
 
+fn sandbox_of(
+    plane: &KubePlane,
+    world: &crate::engine::world::World,
+    pod: &Value,
+) -> Option<SandboxId> {
+    let namespace = pod.str_at(&["metadata", "namespace"]).unwrap_or("default");
+    plane.sandbox_of(namespace, name_of(pod), &world.symbols)
+}
+
 /// Samples of a pod's running containers. One that was set is the pod's: it is told of a container
 /// only when the pod has no other.
 fn parts(
@@ -257,7 +267,7 @@ fn parts(
     pod: &Value,
     total: Sample,
 ) -> Vec<(String, Sample)> {
-    let Some(sandbox) = plane.sandbox_named(name_of(pod), &world.symbols) else {
+    let Some(sandbox) = sandbox_of(plane, world, pod) else {
         return Vec::new();
     };
     let running = world
@@ -293,7 +303,7 @@ fn sample(plane: &KubePlane, world: &crate::engine::world::World, pod: &Value) -
         .iter()
         .any(|one| one.path(&["state", "running"]).is_some());
     let measured = || {
-        let sandbox = plane.sandbox_named(name_of(pod), &world.symbols)?;
+        let sandbox = sandbox_of(plane, world, pod)?;
         let mut sum = (None, None);
         for (id, container) in world.substrate.containers_in(sandbox) {
             if container.running_since().is_some() {

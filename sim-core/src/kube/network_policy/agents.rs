@@ -44,6 +44,11 @@ pub struct Agents {
 }
 
 impl Agents {
+    /// The policies as they are enforced.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
     /// Sees a write to a pod. What a pod takes in depends on no other pod.
     pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
         match change {

@@ -36,17 +36,15 @@ impl Store {
 
     /// The node of that name.
     pub fn node_named(&self, name: Symbol) -> Option<NodeId> {
-        self.nodes
-            .iter()
-            .find(|(_, row)| row.name == name)
-            .map(|(id, _)| id)
+        self.node_names.get(&name).copied()
     }
 
     /// Registers a node.
     pub fn add_node(&mut self, mut row: NodeRow) -> NodeId {
         row.revision = self.revision.bump();
-        let machine = row.machine;
+        let (machine, name) = (row.machine, row.name);
         let node = self.nodes.insert(row);
+        Arc::make_mut(&mut self.node_names).insert(name, node);
         Arc::make_mut(&mut self.node_of_machine).insert(machine, node);
         self.log.push(Change::NodeAdded(node));
         node
@@ -57,11 +55,12 @@ impl Store {
         let Some(row) = self.nodes.get(node) else {
             return;
         };
-        let machine = row.machine;
+        let (machine, name) = (row.machine, row.name);
         self.recount_on(node, |store| {
             store.nodes.remove(node);
         });
         Arc::make_mut(&mut self.node_of_machine).remove(&machine);
+        Arc::make_mut(&mut self.node_names).remove(&name);
         self.revision.bump();
         self.log.push(Change::NodeRemoved(node, machine));
     }

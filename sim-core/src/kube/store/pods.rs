@@ -54,15 +54,17 @@ impl Store {
         self.pods.get(pod)
     }
 
-    /// The pod of a name. There is no index of names: hundreds of thousands of pods would each pay for
-    /// what only a request from outside asks.
+    /// The pod of a name.
     pub fn pod_named(&self, namespace: &str, name: &str, symbols: &Symbols) -> Option<PodId> {
         let namespace = symbols.get(namespace)?;
-        let mut pods = self.pods();
-        let found = pods.find(|(_, row)| {
-            row.name.is(name, symbols) && self.template(row.template).namespace == namespace
-        });
-        found.map(|(pod, _)| pod)
+        Name::readings(name, symbols).find_map(|name| {
+            let slots = self.pod_names.candidates(namespace, name);
+            let mut ids = slots.filter_map(|slot| self.pods.id_at(slot));
+            ids.find(|id| {
+                let row = &self.pods[*id];
+                row.name == name && self.template(row.template).namespace == namespace
+            })
+        })
     }
 
     /// What tells a pod from others of its name.
@@ -168,6 +170,8 @@ impl Store {
         };
         let finalizers = self.template(template).finalizers.clone();
         let pod = self.pods.insert(row);
+        let namespace = self.template(template).namespace;
+        self.pod_names.insert(namespace, name, pod.slot());
         self.details.clear(pod.slot());
         if let Some(finalizers) = finalizers {
             let aside = self.details.get_mut(pod.slot()).aside.write();
@@ -547,6 +551,8 @@ impl Store {
         if row.owner_next != NO_POD {
             self.pod_slot_mut(row.owner_next).owner_previous = row.owner_previous;
         }
+        let namespace = self.template(row.template).namespace;
+        self.pod_names.remove(namespace, row.name, pod.slot());
         self.pods.remove(pod);
         self.details.clear(pod.slot());
         self.revision.bump();

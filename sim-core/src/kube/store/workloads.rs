@@ -87,10 +87,8 @@ impl Store {
         namespace: Symbol,
         name: Symbol,
     ) -> Option<ReplicaSetId> {
-        self.replica_sets
-            .iter()
-            .find(|(_, row)| row.kind == kind && row.name == name && row.namespace == namespace)
-            .map(|(id, _)| id)
+        let key = (kind, namespace, name);
+        self.controller_names.get(&key).copied()
     }
 
     /// The ReplicaSet of that name.
@@ -104,7 +102,9 @@ impl Store {
         row.first_pod = NO_POD;
         self.roster += 1;
         let owner = row.owner;
+        let key = (row.kind, row.namespace, row.name);
         let id = self.replica_sets.insert(row);
+        Arc::make_mut(&mut self.controller_names).insert(key, id);
         if let Some(deployment) = owner.and_then(|owner| self.deployments.get_mut(owner)) {
             deployment.replica_sets.push(id);
         }
@@ -153,6 +153,8 @@ impl Store {
         let pods: Vec<PodId> = self.pods_of(id).map(|(pod, _)| pod).collect();
         if let Some(row) = self.replica_sets.remove(id) {
             self.roster += 1;
+            let key = (row.kind, row.namespace, row.name);
+            Arc::make_mut(&mut self.controller_names).remove(&key);
             if let Some(deployment) = row.owner.and_then(|owner| self.deployments.get_mut(owner)) {
                 deployment.replica_sets.retain(|other| *other != id);
             }

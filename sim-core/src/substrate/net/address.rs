@@ -127,6 +127,29 @@ impl Substrate {
         self.machines.contains(machine).then_some(machine)
     }
 
+    /// The sandbox that has an address: of the machine in whose subnet it lies, else one on a machine's own
+    /// network, else one whose plugin has ranges of its own.
+    pub fn sandbox_at(&self, address: u32) -> Option<SandboxId> {
+        let has = |machine: MachineId| {
+            let mut own = self.sandboxes_on(machine);
+            own.find(|(_, row)| row.address == address)
+                .map(|(id, _)| id)
+        };
+        let machine = self.machine_of_subnet(address).or_else(|| {
+            let mut machines = self.machines();
+            let found = machines.find(|(_, row)| row.address == address);
+            found.map(|(id, _)| id)
+        });
+        match machine {
+            Some(machine) => has(machine),
+            None if self.foreign.contains(&address) => {
+                let mut machines = self.machines();
+                machines.find_map(|(machine, _)| has(machine))
+            }
+            None => None,
+        }
+    }
+
     /// Addresses for a sandbox, in the order of its plugs. None: a range is used up.
     pub(in crate::substrate) fn take_addresses(&mut self, sandbox: SandboxId) -> Option<u32> {
         let row = self.sandboxes.get(sandbox)?;
