@@ -3,6 +3,10 @@
 //! Keeps, for each Service, the pods that changed since its last sync, and reads only those.
 //! Sources: `pkg/controller/endpointslice/endpointslice_controller.go`,
 //! `staging/src/k8s.io/endpointslice/utils.go`.
+//!
+//! What had changed is told with each write (`endpoints.kubernetes.io/last-change-trigger-time`): the oldest
+//! of the times at which pods turned ready or not, that were not told yet. Upstream also looks at pods that
+//! have no address yet; here a pod is looked at from its address on.
 
 use std::sync::Arc;
 
@@ -13,7 +17,7 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::limiter::Limiter;
 use crate::kube::proxy::Proxy;
-use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::pod::{PodCondition, PodFlags, PodRow, signed_s};
 use crate::kube::rows::service::{Endpoint, ServiceRow};
 use crate::kube::rows::{PodId, ServiceId};
 use crate::kube::template::TemplateId;
@@ -139,7 +143,15 @@ impl EndpointSliceController {
                 }
             }
         }
-        let name = row.name;
+        let (name, created) = (row.name, row.created);
+        let known = row.slices_written.is_some();
+        let trigger = trigger(&before, &endpoints);
+        // Source: `staging/src/k8s.io/endpointslice/util/trigger_time_tracker.go`.
+        let trigger = if known {
+            trigger
+        } else {
+            Some(created.signed_seconds())
+        };
         let changed =
             *before != endpoints || (row.selector.is_some() && row.slices_written.is_none());
         let now = turn.now();
@@ -148,10 +160,15 @@ impl EndpointSliceController {
         let row = turn.store.service_mut(id).expect("read above");
         row.dirty.clear();
         row.dirty_all = false;
+        let alike = tell_alike(&before, &endpoints);
+        row.endpoints = Arc::new(endpoints);
         if !changed {
             return None;
         }
-        row.endpoints = Arc::new(endpoints);
+        row.triggers[0] = trigger;
+        if !known || !alike {
+            row.triggers[1] = trigger;
+        }
         row.not_before = now + SYNC_DELAY_MIN;
         row.slice_generation += 1;
         row.slices_written.get_or_insert(now);
@@ -188,10 +205,35 @@ impl EndpointSliceController {
     }
 }
 
+/// The oldest change of pods' readiness that the last sync did not see; seconds.
+fn trigger(before: &SortedMap<u32, Endpoint>, now: &SortedMap<u32, Endpoint>) -> Option<i64> {
+    let changed = now.iter().filter_map(|(slot, endpoint)| {
+        let at = signed_s(endpoint.changed_s?);
+        let known = before.get(slot).filter(|known| known.pod == endpoint.pod);
+        let seen = known.and_then(|known| known.changed_s).map(signed_s);
+        seen.is_none_or(|seen| at > seen).then_some(at)
+    });
+    changed.min()
+}
+
+/// Whether the older Endpoints are the same.
+fn tell_alike(before: &SortedMap<u32, Endpoint>, now: &SortedMap<u32, Endpoint>) -> bool {
+    fn told(
+        all: &SortedMap<u32, Endpoint>,
+    ) -> impl Iterator<Item = (PodId, u32, Option<bool>)> + '_ {
+        let told = all
+            .values()
+            .map(|one| (one.pod, one.ip, one.in_endpoints()));
+        told.filter(|(.., ready)| ready.is_some())
+    }
+    told(before).eq(told(now))
+}
+
 /// A pod as an endpoint, if it is one.
 fn endpoint(service: &ServiceRow, pod: PodId, turn: &Turn<'_, '_>) -> Option<Endpoint> {
     let row = turn.store.pod(pod)?;
-    let ip = turn.store.pod_details(pod).ip;
+    let details = turn.store.pod_details(pod);
+    let ip = details.ip;
     if ip == 0 || row.phase.is_terminal() {
         return None;
     }
@@ -203,5 +245,9 @@ fn endpoint(service: &ServiceRow, pod: PodId, turn: &Turn<'_, '_>) -> Option<End
         ready,
         serving,
         terminating,
+        changed_s: row
+            .flags
+            .has(PodFlags::ACKNOWLEDGED)
+            .then(|| details.transitions_s[PodCondition::Ready as usize]),
     })
 }

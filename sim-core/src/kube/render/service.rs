@@ -11,7 +11,7 @@ use crate::kube::selector::label;
 use crate::kube::store::document::DocumentKey;
 use crate::manifest::value::Value;
 
-use super::{View, address, object, text_or_null, time, uid, uid_text};
+use super::{View, address, object, text_or_null, time, time_text, uid, uid_text};
 
 /// Endpoints of one slice. Source: `pkg/controller/endpointslice/config/v1alpha1/defaults.go`.
 const SLICE_MAX: usize = 100;
@@ -75,6 +75,14 @@ fn labels(view: &View<'_>, row: &ServiceRow) -> Value {
         labels.remove(headless);
     }
     labels
+}
+
+/// When that had changed which was written last, if anything that has a time had.
+fn triggered(at_s: Option<i64>) -> Value {
+    at_s.map_or(Value::Null, |at_s| {
+        let key = "endpoints.kubernetes.io/last-change-trigger-time";
+        Value::object([(key, Value::from(time_text(at_s)))])
+    })
 }
 
 /// The name that a pod has in the Service that it calls its subdomain.
@@ -173,6 +181,7 @@ pub fn slices(view: &View<'_>, id: ServiceId) -> Vec<Value> {
         );
         labels.set("kubernetes.io/service-name", service.into());
         let metadata = object([
+            ("annotations", triggered(row.triggers[0])),
             ("creationTimestamp", time(written)),
             ("generateName", format!("{service}-").into()),
             ("generation", row.slice_generation.into()),
@@ -252,7 +261,7 @@ pub fn endpoints(view: &View<'_>, id: ServiceId) -> Vec<Value> {
     let list = |endpoints: &[&Endpoint], ready: bool| {
         let chosen = endpoints
             .iter()
-            .filter(|endpoint| endpoint.ready == ready && (ready || !endpoint.terminating));
+            .filter(|endpoint| endpoint.in_endpoints() == Some(ready));
         let addresses: Vec<Value> = chosen
             .map(|endpoint| {
                 let (reference, node) = target(view, endpoint);
@@ -296,6 +305,7 @@ pub fn endpoints(view: &View<'_>, id: ServiceId) -> Vec<Value> {
         "endpoint-controller".into(),
     );
     let metadata = object([
+        ("annotations", triggered(row.triggers[1])),
         ("creationTimestamp", time(written)),
         ("labels", labels),
         ("name", service.into()),

@@ -10,8 +10,8 @@ use crate::kube::selector::Selector;
 
 use super::PodId;
 
-/// One endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// One endpoint. Those that are equal are told alike.
+#[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
     /// Whose address it is.
     pub pod: PodId,
@@ -23,6 +23,28 @@ pub struct Endpoint {
     pub serving: bool,
     /// Is being deleted.
     pub terminating: bool,
+    /// When its pod's condition Ready had changed, as the last sync saw it; whole seconds, none: it has none.
+    pub changed_s: Option<u32>,
+}
+
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        let told = |one: &Self| (one.pod, one.ip, one.ready, one.serving, one.terminating);
+        told(self) == told(other)
+    }
+}
+
+impl Eq for Endpoint {}
+
+impl Endpoint {
+    /// Whether it is ready, in the older Endpoints; none: it is not among them.
+    pub const fn in_endpoints(&self) -> Option<bool> {
+        match (self.ready, self.terminating) {
+            (true, _) => Some(true),
+            (false, false) => Some(false),
+            (false, true) => None,
+        }
+    }
 }
 
 /// A Service.
@@ -52,8 +74,10 @@ pub struct ServiceRow {
     pub not_before: SimTime,
     /// Writes to its slices.
     pub slice_generation: i64,
-    /// When its slices were last written.
+    /// When its slices were first written.
     pub slices_written: Option<SimTime>,
+    /// What had changed when its slices were written last, and when its Endpoints were; seconds.
+    pub triggers: [Option<i64>; 2],
     /// When it was created.
     pub created: SimTime,
     /// `resourceVersion`.

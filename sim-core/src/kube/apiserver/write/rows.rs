@@ -310,6 +310,7 @@ pub(super) fn service_row(
         not_before: turn.now(),
         slice_generation: 0,
         slices_written: None,
+        triggers: [None; 2],
         created: turn.now(),
         revision: 0,
     }
