@@ -11,5 +11,6 @@ mod scenarios;
 mod side_by_side;
 mod soak;
 mod tidy_api;
+mod tidy_elsewhere;
 mod tidy_layers;
 mod transcripts;

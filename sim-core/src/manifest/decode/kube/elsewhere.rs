@@ -1,13 +1,30 @@
 //! What loops read of the stored document itself, beside what decoding makes rows of: it is not to be
 //! told as not modelled.
 //!
-//! A path names a field and all below it; `[]` stands for each item of a list.
+//! A path names a field and all below it but what is named beside; `[]` stands for each item of a list.
+//! `tests/it/tidy_elsewhere.rs` holds these lists against the loops' sources.
 
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::explain;
 use crate::manifest::lines::Span;
+use crate::manifest::tree::Node;
 
 use super::{kinds, pod};
+
+/// What loops read of one type.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Group of a kind; of a part of kinds, the name of its type in the schema's table.
+    pub group: &'static str,
+    /// The kind; empty: a part of kinds.
+    pub kind: &'static str,
+    /// Where a pod template is within it; empty: nowhere.
+    pub template: &'static str,
+    /// What is read.
+    pub read: &'static [&'static str],
+    /// What of it is not.
+    pub but: &'static [&'static str],
+}
 
 /// Of a container: by admission and the kubelet.
 const CONTAINER: &[&str] = &[
@@ -56,37 +73,89 @@ const POD: &[&str] = &[
     "volumes[].secret",
 ];
 
+/// What of these is read by nobody.
+const CONTAINER_BUT: &[&str] = &["securityContext.seccompProfile.localhostProfile"];
+/// As above.
+const POD_BUT: &[&str] = &[
+    "securityContext.seccompProfile.localhostProfile",
+    "securityContext.sysctls[].value",
+    "volumes[].ephemeral.volumeClaimTemplate.spec.dataSource",
+    "volumes[].ephemeral.volumeClaimTemplate.spec.dataSourceRef",
+];
+
 /// Kinds, by group, of which loops read these fields, and where a pod template is.
-const KINDS: &[(&str, &str, &str, &[&str])] = &[
-    ("rbac.authorization.k8s.io", "ClusterRole", "", &["rules"]),
-    (
-        "rbac.authorization.k8s.io",
-        "ClusterRoleBinding",
-        "",
-        &["roleRef", "subjects"],
-    ),
-    (
-        "batch",
-        "CronJob",
-        "spec.jobTemplate.spec.template",
-        &["spec"],
-    ),
-    (
-        "apiextensions.k8s.io",
-        "CustomResourceDefinition",
-        "",
-        &["spec"],
-    ),
-    ("apps", "DaemonSet", "spec.template", &["spec"]),
-    ("autoscaling", "HorizontalPodAutoscaler", "", &["spec"]),
-    ("batch", "Job", "spec.template", &["spec"]),
-    ("", "LimitRange", "", &["spec"]),
-    ("networking.k8s.io", "NetworkPolicy", "", &["spec"]),
-    (
-        "",
-        "PersistentVolume",
-        "",
-        &[
+const KINDS: &[Claim] = &[
+    Claim {
+        group: "rbac.authorization.k8s.io",
+        kind: "ClusterRole",
+        template: "",
+        read: &["rules"],
+        but: &["rules[].nonResourceURLs"],
+    },
+    Claim {
+        group: "rbac.authorization.k8s.io",
+        kind: "ClusterRoleBinding",
+        template: "",
+        read: &["roleRef", "subjects"],
+        but: &[],
+    },
+    Claim {
+        group: "batch",
+        kind: "CronJob",
+        template: "spec.jobTemplate.spec.template",
+        read: &["spec"],
+        but: &[],
+    },
+    Claim {
+        group: "apiextensions.k8s.io",
+        kind: "CustomResourceDefinition",
+        template: "",
+        read: &["spec"],
+        but: &[
+            "spec.conversion.webhook",
+            "spec.versions[].selectableFields",
+        ],
+    },
+    Claim {
+        group: "apps",
+        kind: "DaemonSet",
+        template: "spec.template",
+        read: &["spec"],
+        but: &[],
+    },
+    Claim {
+        group: "autoscaling",
+        kind: "HorizontalPodAutoscaler",
+        template: "",
+        read: &["spec"],
+        but: &[],
+    },
+    Claim {
+        group: "batch",
+        kind: "Job",
+        template: "spec.template",
+        read: &["spec"],
+        but: &[],
+    },
+    Claim {
+        group: "",
+        kind: "LimitRange",
+        template: "",
+        read: &["spec"],
+        but: &[],
+    },
+    Claim {
+        group: "networking.k8s.io",
+        kind: "NetworkPolicy",
+        template: "",
+        read: &["spec"],
+        but: &[],
+    },
+    Claim {
+        group: "",
+        kind: "PersistentVolume",
+        template: "",
+        read: &[
             "spec.accessModes",
             "spec.capacity",
             "spec.claimRef",
@@ -98,12 +167,23 @@ const KINDS: &[(&str, &str, &str, &[&str])] = &[
             "spec.storageClassName",
             "spec.volumeMode",
         ],
-    ),
-    (
-        "",
-        "PersistentVolumeClaim",
-        "",
-        &[
+        but: &[
+            "spec.csi.controllerExpandSecretRef",
+            "spec.csi.controllerPublishSecretRef",
+            "spec.csi.fsType",
+            "spec.csi.nodeExpandSecretRef",
+            "spec.csi.nodePublishSecretRef",
+            "spec.csi.nodeStageSecretRef",
+            "spec.csi.readOnly",
+            "spec.csi.volumeAttributes",
+            "spec.local.fsType",
+        ],
+    },
+    Claim {
+        group: "",
+        kind: "PersistentVolumeClaim",
+        template: "",
+        read: &[
             "spec.accessModes",
             "spec.resources",
             "spec.selector",
@@ -111,56 +191,128 @@ const KINDS: &[(&str, &str, &str, &[&str])] = &[
             "spec.volumeMode",
             "spec.volumeName",
         ],
-    ),
-    ("policy", "PodDisruptionBudget", "", &["spec"]),
+        but: &[],
+    },
+    Claim {
+        group: "policy",
+        kind: "PodDisruptionBudget",
+        template: "",
+        read: &["spec"],
+        but: &[],
+    },
     // Its description is for people.
-    (
-        "scheduling.k8s.io",
-        "PriorityClass",
-        "",
-        &["description", "globalDefault", "preemptionPolicy", "value"],
-    ),
-    ("", "ReplicationController", "spec.template", &["spec"]),
-    ("", "ResourceQuota", "", &["spec"]),
-    ("rbac.authorization.k8s.io", "Role", "", &["rules"]),
-    (
-        "rbac.authorization.k8s.io",
-        "RoleBinding",
-        "",
-        &["roleRef", "subjects"],
-    ),
-    (
-        "node.k8s.io",
-        "RuntimeClass",
-        "",
-        &["handler", "overhead", "scheduling"],
-    ),
-    ("", "ServiceAccount", "", &[]),
-    ("apps", "StatefulSet", "spec.template", &["spec"]),
-    (
-        "storage.k8s.io",
-        "StorageClass",
-        "",
-        &[
+    Claim {
+        group: "scheduling.k8s.io",
+        kind: "PriorityClass",
+        template: "",
+        read: &["description", "globalDefault", "preemptionPolicy", "value"],
+        but: &[],
+    },
+    Claim {
+        group: "",
+        kind: "ReplicationController",
+        template: "spec.template",
+        read: &["spec"],
+        but: &[],
+    },
+    Claim {
+        group: "",
+        kind: "ResourceQuota",
+        template: "",
+        read: &["spec"],
+        but: &[],
+    },
+    Claim {
+        group: "rbac.authorization.k8s.io",
+        kind: "Role",
+        template: "",
+        read: &["rules"],
+        but: &["rules[].nonResourceURLs"],
+    },
+    Claim {
+        group: "rbac.authorization.k8s.io",
+        kind: "RoleBinding",
+        template: "",
+        read: &["roleRef", "subjects"],
+        but: &[],
+    },
+    Claim {
+        group: "node.k8s.io",
+        kind: "RuntimeClass",
+        template: "",
+        read: &["handler", "overhead", "scheduling"],
+        but: &[],
+    },
+    Claim {
+        group: "",
+        kind: "ServiceAccount",
+        template: "",
+        read: &["automountServiceAccountToken"],
+        but: &[],
+    },
+    Claim {
+        group: "apps",
+        kind: "StatefulSet",
+        template: "spec.template",
+        read: &["spec"],
+        but: &[
+            "spec.volumeClaimTemplates[].spec.dataSource",
+            "spec.volumeClaimTemplates[].spec.dataSourceRef",
+        ],
+    },
+    Claim {
+        group: "storage.k8s.io",
+        kind: "StorageClass",
+        template: "",
+        read: &[
             "allowedTopologies",
             "provisioner",
             "reclaimPolicy",
             "volumeBindingMode",
         ],
-    ),
-    (
-        "admissionregistration.k8s.io",
-        "ValidatingAdmissionPolicy",
-        "",
-        &["spec"],
-    ),
-    (
-        "admissionregistration.k8s.io",
-        "ValidatingAdmissionPolicyBinding",
-        "",
-        &["spec"],
-    ),
+        but: &[],
+    },
+    Claim {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingAdmissionPolicy",
+        template: "",
+        read: &["spec"],
+        but: &[
+            "spec.auditAnnotations",
+            "spec.matchConstraints.excludeResourceRules[].scope",
+            "spec.matchConstraints.matchPolicy",
+            "spec.matchConstraints.resourceRules[].scope",
+        ],
+    },
+    Claim {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingAdmissionPolicyBinding",
+        template: "",
+        read: &["spec"],
+        but: &[
+            "spec.matchResources.excludeResourceRules[].scope",
+            "spec.matchResources.matchPolicy",
+            "spec.matchResources.resourceRules[].scope",
+            "spec.paramRef.parameterNotFoundAction",
+        ],
+    },
 ];
+
+/// All that is said to be read here.
+pub fn claims() -> impl Iterator<Item = Claim> {
+    let part = |name, read, but| Claim {
+        group: name,
+        kind: "",
+        template: "",
+        read,
+        but,
+    };
+    let parts = [
+        part("core.v1.Container", CONTAINER, CONTAINER_BUT),
+        part("core.v1.PodSpec", POD, POD_BUT),
+    ];
+    parts.into_iter().chain(KINDS.iter().copied())
+}
 
 /// Marks what loops read of a well-formed object. Tells whether they know its kind as it is stored, and
 /// what is unread of a pod template within it.
@@ -173,15 +325,27 @@ pub fn mark(
     let group = kinds::group(api_version);
     let known = KINDS
         .iter()
-        .find(|(of, name, ..)| (*of, *name) == (group, kind));
-    let Some((_, _, template, paths)) = known else {
+        .find(|claim| (claim.group, claim.kind) == (group, kind));
+    let Some(Claim {
+        template,
+        read: paths,
+        but,
+        ..
+    }) = known
+    else {
         // Kinds that have rows.
         let path = match (group, kind) {
             ("apps", "Deployment" | "ReplicaSet") => "spec.template.spec",
             ("", "Pod") => "spec",
             ("", "Service") => {
-                // The cluster's DNS answers with it.
-                read(root, "spec.externalName", scribe);
+                // The cluster's DNS answers with the name; the others are allocated, or kept from changing.
+                for path in [
+                    "spec.clusterIPs",
+                    "spec.externalName",
+                    "spec.healthCheckNodePort",
+                ] {
+                    read(root, path, &[], scribe);
+                }
                 return (false, Vec::new());
             }
             _ => return (false, Vec::new()),
@@ -205,23 +369,25 @@ pub fn mark(
         let whole = |(path, span)| (format!("{template}.{path}"), span);
         left.extend(unread.into_iter().map(whole));
     }
-    paths.iter().for_each(|path| read(root, path, scribe));
+    paths.iter().for_each(|path| read(root, path, but, scribe));
     (true, left)
 }
 
 fn read_pod(spec: &Field<'_>, scribe: &Scribe) {
-    POD.iter().for_each(|path| read(spec, path, scribe));
+    POD.iter()
+        .for_each(|path| read(spec, path, POD_BUT, scribe));
     for list in ["initContainers", "containers", "ephemeralContainers"] {
         for container in spec.peek(list).items(scribe) {
             let paths = CONTAINER.iter();
-            paths.for_each(|path| read(&container, path, scribe));
+            paths.for_each(|path| read(&container, path, CONTAINER_BUT, scribe));
         }
     }
 }
 
-/// Marks a field and all below it.
-fn read(field: &Field<'_>, path: &str, scribe: &Scribe) {
+/// Marks a field and all below it but some of it.
+fn read(field: &Field<'_>, path: &str, but: &[&str], scribe: &Scribe) {
     let (key, rest) = path.split_once('.').unwrap_or((path, ""));
+    let but = below(but, key.trim_end_matches("[]"));
     let inner = field.get(scribe, key.trim_end_matches("[]"));
     let each = if key.ends_with("[]") {
         inner.items(scribe)
@@ -230,9 +396,36 @@ fn read(field: &Field<'_>, path: &str, scribe: &Scribe) {
     };
     for one in each {
         match (rest.is_empty(), one.node) {
-            (true, Some(node)) => scribe.mark_below(node),
+            (true, Some(node)) => mark_below(node, &but, scribe),
             (true, None) => {}
-            (false, _) => read(&one, rest, scribe),
+            (false, _) => read(&one, rest, &but, scribe),
         }
+    }
+}
+
+/// What of some paths lies below their first key.
+fn below<'path>(paths: &[&'path str], key: &str) -> Vec<&'path str> {
+    let rest = |path: &&'path str| {
+        let rest = path.strip_prefix(key)?;
+        rest.strip_prefix("[]").unwrap_or(rest).strip_prefix('.')
+    };
+    paths.iter().filter_map(rest).collect()
+}
+
+/// Marks all keys below a node but some.
+fn mark_below(node: &Node, but: &[&str], scribe: &Scribe) {
+    if but.is_empty() {
+        scribe.mark_below(node);
+        return;
+    }
+    for entry in node.as_map().unwrap_or_default() {
+        let key = &entry.key;
+        if !but.iter().any(|path| **path == *key.text) {
+            scribe.mark(key);
+            mark_below(&entry.value, &below(but, &key.text), scribe);
+        }
+    }
+    for item in node.as_seq().unwrap_or_default() {
+        mark_below(item, but, scribe);
     }
 }
