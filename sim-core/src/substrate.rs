@@ -168,6 +168,7 @@ struct BehaviourKey {
     command: Arc<[Arc<str>]>,
     arguments: Arc<[Arc<str>]>,
     ports: Arc<[u16]>,
+    any_but: Option<Arc<[u16]>>,
     mounts: Arc<[Arc<str>]>,
 }
 

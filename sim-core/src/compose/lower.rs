@@ -204,6 +204,8 @@ pub fn spec(
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
         ports: ports.into(),
+        any_but: None,
+        texts: Arc::from([]),
         group: group(bounds),
         oom: OomScore::Fixed(i32::try_from(bounds.oom_score_adj).unwrap_or(0)),
         requests: ResourceVector::default(),

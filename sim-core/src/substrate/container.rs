@@ -105,7 +105,7 @@ impl Container {
         let listens = if port == 0 {
             !self.behaviour.ports.is_empty()
         } else {
-            self.behaviour.ports.contains(&port)
+            self.behaviour.takes(port)
         };
         let leaves = self.ending.is_some() && matches!(self.behaviour.on_stop, OnStop::Exit { .. });
         if !listens || self.is_silent() || leaves {
@@ -121,7 +121,7 @@ impl Container {
             .running_since()
             .zip(self.behaviour.listen)
             .is_some_and(|(since, span)| now >= since + span);
-        accepts && self.behaviour.ports.contains(&port)
+        accepts && self.behaviour.takes(port)
     }
 
     /// What the process has printed by now, with the times.

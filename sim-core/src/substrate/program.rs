@@ -150,6 +150,8 @@ pub struct Behaviour {
     pub program: Arc<str>,
     /// Ports it listens on, ascending.
     pub ports: Arc<[u16]>,
+    /// As [`ContainerSpec::any_but`].
+    any_but: Option<Arc<[u16]>>,
     /// What it does at the stop signal.
     pub on_stop: OnStop,
     /// Memory in steady use, in bytes.
@@ -212,6 +214,7 @@ impl Behaviour {
             ready: None,
             program: program.name.clone(),
             ports: Arc::from([]),
+            any_but: spec.any_but.clone(),
             on_stop: OnStop::Ignore,
             memory_bytes: MEMORY_OF_A_SHELL,
             request_cpu: SimDuration::ZERO,
@@ -245,7 +248,8 @@ impl Behaviour {
                 .map(AsRef::as_ref)
                 .collect()
         };
-        let script = Script::of_command(&words, &spec.environment);
+        let environment = spec.environment.iter().chain(spec.texts.iter()).cloned();
+        let script = Script::of_command(&words, &environment.collect::<Vec<_>>());
         if script.needs_shell && !program.shell {
             behaviour.start_failure = Some(127);
             return behaviour;
@@ -452,12 +456,20 @@ impl Behaviour {
             self.ports = if program.ports.is_empty() {
                 sorted(ports)
             } else {
+                self.any_but = None;
                 program.ports.clone()
             };
         }
         if !program.line.is_empty() {
             self.lines.push((at + program.listen, program.line.clone()));
         }
+    }
+
+    /// Whether its program takes connections at a port, once it listens.
+    pub fn takes(&self, port: u16) -> bool {
+        let elsewhere = |but: &Arc<[u16]>| port != 0 && !but.contains(&port);
+        let listens = self.listen.is_some();
+        self.ports.contains(&port) || listens && self.any_but.as_ref().is_some_and(elsewhere)
     }
 
     /// How a health check ends that is started at `age` after the start. A hung program takes
@@ -468,11 +480,11 @@ impl Behaviour {
             ProbeAction::Exec { command } => return self.exec_outcome(command, age, hung),
             // A client of gRPC tries to connect until its time is over.
             // Source: `pkg/probe/grpc/grpc.go`.
-            ProbeAction::Grpc { port } if !(self.ports.contains(port) && after(self.listen)) => {
+            ProbeAction::Grpc { port } if !(self.takes(*port) && after(self.listen)) => {
                 return Outcome::Hang(Flaw::Refused);
             }
             ProbeAction::Tcp { port } | ProbeAction::Http { port, .. }
-                if !(self.ports.contains(port) && after(self.listen)) =>
+                if !(self.takes(*port) && after(self.listen)) =>
             {
                 Some(Flaw::Refused)
             }

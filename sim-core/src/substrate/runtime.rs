@@ -283,6 +283,7 @@ impl Substrate {
             command: spec.command.clone(),
             arguments: spec.arguments.clone(),
             ports: spec.ports.clone(),
+            any_but: spec.any_but.clone(),
             mounts: spec.mounts.clone(),
         };
         let program = self.program_of(spec.image, scope.symbols);

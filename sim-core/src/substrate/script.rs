@@ -37,6 +37,8 @@ const QUESTIONS_MAX: u32 = 100_000;
 const TEXT_MAX: usize = 1 << 16;
 /// Scripts that run scripts, at most.
 const DEPTH_MAX: usize = 8;
+/// Shells in each other, those in parentheses among them, at most.
+const SUBSHELLS_MAX: usize = 64;
 
 /// How the last command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +187,8 @@ struct Frame {
     looked_at: bool,
     /// Whether it ends with its present command: that took its process's place.
     replaced: bool,
+    /// Variables of the shell around it, which it does not change.
+    around: Values,
 }
 
 /// A script that runs.
@@ -221,17 +225,29 @@ impl Shell {
     }
 
     fn enter(&mut self, script: &Script, until: Option<SimDuration>) {
+        self.begin(script.steps.clone(), script.error_exit, until);
+        self.status = Status::Ended(0);
+    }
+
+    fn begin(&mut self, steps: Arc<[Step]>, error_exit: bool, until: Option<SimDuration>) {
         self.frames.push(Frame {
-            steps: script.steps.clone(),
             next: 0,
-            marks: vec![0; script.steps.len()],
+            marks: vec![0; steps.len()],
+            steps,
             lists: Vec::new(),
             until,
-            error_exit: script.error_exit,
+            error_exit,
             looked_at: false,
             replaced: false,
+            around: self.values.clone(),
         });
-        self.status = Status::Ended(0);
+    }
+
+    /// The innermost shell is over: its variables go with it.
+    fn end(&mut self) {
+        if let Some(frame) = self.frames.pop() {
+            self.values = frame.around;
+        }
     }
 
     /// How the last command ended.
@@ -252,7 +268,7 @@ impl Shell {
     /// A script ends with this code: what ran it goes on.
     pub fn exit(&mut self, code: Option<i32>) {
         self.status = code.map_or(self.status, Status::Ended);
-        self.frames.pop();
+        self.end();
     }
 
     /// The network has answered the client that asked.
@@ -278,18 +294,20 @@ impl Shell {
     pub fn command(&mut self) -> Option<Command> {
         loop {
             if let Some(cut) = self.cut() {
-                self.frames.truncate(cut);
+                while self.frames.len() > cut {
+                    self.end();
+                }
                 self.status = Status::Ended(124);
             }
             let place = self.frames.len().checked_sub(1)?;
             let failed = matches!(self.status, Status::Ended(code) if code != 0);
             let frame = &mut self.frames[place];
             if frame.replaced || failed && frame.error_exit && !frame.looked_at {
-                self.frames.pop();
+                self.end();
                 continue;
             }
             let Some(step) = frame.steps.get(frame.next).cloned() else {
-                self.frames.pop();
+                self.end();
                 // A script within a script ends as one command of it.
                 continue;
             };
@@ -339,6 +357,15 @@ impl Shell {
                             self.capture = command.capture.clone();
                             return Some(command);
                         }
+                    }
+                }
+                Step::Subshell { steps, looked_at } => {
+                    frame.looked_at = looked_at;
+                    let error_exit = frame.error_exit && !looked_at;
+                    if self.frames.len() < SUBSHELLS_MAX {
+                        self.begin(steps, error_exit, None);
+                    } else {
+                        self.status = Status::Unknown;
                     }
                 }
                 Step::Jump(to) => self.frames[place].next = to,

@@ -135,6 +135,8 @@ impl Rig {
             arguments: Arc::from([]),
             environment: Arc::from([]),
             ports: Arc::from([]),
+            any_but: None,
+            texts: Arc::from([]),
             requests: ResourceVector::new(),
             limits: ResourceVector::new(),
             group: Default::default(),

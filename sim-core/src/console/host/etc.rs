@@ -54,6 +54,21 @@ pub fn hostname(sight: &Sight<'_>) -> String {
     own.unwrap_or_else(|| place.node_name().to_owned())
 }
 
+/// The name with its domain.
+pub fn full_name(sight: &Sight<'_>) -> String {
+    let place = sight.place;
+    let name = hostname(sight);
+    let domain = sight.inside.and_then(|container| {
+        let sandbox = place.world.substrate.container(container)?.sandbox;
+        let unit = place.units.get(&sandbox)?;
+        (!unit.domain.is_empty()).then_some(&unit.domain)
+    });
+    match domain {
+        Some(domain) => format!("{name}.{domain}"),
+        None => name,
+    }
+}
+
 /// `/etc/hosts`.
 fn hosts(sight: &Sight<'_>) -> String {
     let place = sight.place;
@@ -86,7 +101,13 @@ fn hosts(sight: &Sight<'_>) -> String {
          fe00::\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n"
     );
     if let Some(address) = machines.sandbox_address(sandbox) {
-        text.push_str(&format!("{address}\t{name}\n"));
+        let full = full_name(sight);
+        let both = if full == name {
+            name
+        } else {
+            format!("{full}\t{name}")
+        };
+        text.push_str(&format!("{address}\t{both}\n"));
     }
     let aliases = row.map(|row| &row.spec.host_aliases);
     if let Some(aliases) = aliases.filter(|aliases| !aliases.is_empty()) {

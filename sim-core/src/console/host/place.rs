@@ -5,6 +5,7 @@ use crate::base::time::SimTime;
 use crate::console::docker::container::row::Engine;
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
+use crate::kube::kubelet::resources::CLUSTER_DOMAIN;
 use crate::kube::render::{pod, uid, uid_text};
 use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::cgroup::tree::{Group, GroupKey, Names};
@@ -20,6 +21,8 @@ pub struct Unit {
     pub id: String,
     /// Name that its processes see as the host's.
     pub hostname: String,
+    /// Domain that the name stands in: a pod's subdomain and what is behind it; empty: none.
+    pub domain: String,
     /// Its owner's namespace; empty: none.
     pub namespace: String,
     /// Its owner's name.
@@ -128,6 +131,11 @@ impl<'a> Place<'a> {
                 .document
                 .str_at(&["spec", "hostname"])
                 .map_or_else(|| name.clone(), str::to_owned);
+            // Source: `pkg/kubelet/kubelet_pods.go` (`GeneratePodHostNameAndDomain`).
+            let domain = template.document.str_at(&["spec", "subdomain"]);
+            let domain = domain.map_or_else(String::new, |own| {
+                format!("{own}.{namespace}.svc.{CLUSTER_DOMAIN}")
+            });
             let unit = Unit {
                 label: format!("pod{}", uid_text(own)),
                 id: hex(
@@ -145,6 +153,7 @@ impl<'a> Place<'a> {
                 } else {
                     hostname.chars().take(63).collect()
                 },
+                domain,
                 namespace,
                 name,
             };
@@ -184,6 +193,7 @@ impl<'a> Place<'a> {
             // On the machine's own network the engine gives the machine's name too.
             let on_host = here.is_some_and(|here| here.spec.network == Sharing::Host);
             let unit = Unit {
+                domain: String::new(),
                 label: String::new(),
                 id: row.id.clone(),
                 hostname: if on_host {

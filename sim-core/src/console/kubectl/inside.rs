@@ -115,7 +115,9 @@ fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
         default = None;
     }
     // Source: `k8s.io/kubectl/pkg/cmd/util/podcmd/podcmd.go`.
-    match call.arguments.flag("container").or(default) {
+    let second = call.arguments.words.get(1).filter(|_| call.verb == "logs");
+    let named = second.map(String::as_str);
+    match named.or(call.arguments.flag("container")).or(default) {
         Some(name) if is_known(name) => Ok(name.to_owned()),
         Some(name) => Err(Problem::error(&format!(
             "container {name} is not valid for pod {} out of: {}",
@@ -147,11 +149,10 @@ pub(super) fn machine_container(
         return Ok(None);
     };
     let namespace = pod.str_at(&["metadata", "namespace"]).unwrap_or("");
-    let view = call.view()?;
-    let found = kube.store().pods().find(|(_, row)| {
-        row.name.text(&world.symbols) == name_of(pod) && view.namespace(row.template) == namespace
-    });
-    let Some((id, row)) = found else {
+    let found = kube
+        .store()
+        .pod_named(namespace, name_of(pod), &world.symbols);
+    let Some((id, row)) = found.and_then(|id| Some((id, kube.store().pod(id)?))) else {
         return Ok(None);
     };
     let spec = &kube.store().template(row.template).spec;
@@ -186,11 +187,6 @@ pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
     let mut pods = Vec::new();
     match (call.arguments.words.first().cloned(), call.selector()?) {
         (Some(word), None) => {
-            if let Some(container) = call.arguments.words.get(1).cloned() {
-                return Err(Problem::error(&format!(
-                    "name the container by flag: kubectl logs {word} -c {container}"
-                )));
-            }
             pods.push(pod(call, &word)?);
         }
         (None, Some(selector)) => pods.extend(

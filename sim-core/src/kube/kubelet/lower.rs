@@ -98,10 +98,11 @@ pub fn containers(
         let needs = (group, oom);
         Lowered {
             sources: sources.clone(),
-            ..lowered(template, container, init, needs, root, symbols)
+            ..lowered(template, container, init, (needs, token), root, symbols)
         }
     };
     let mut list: Vec<Lowered> = all.map(|(container, init)| make(container, init)).collect();
+    open(template, &mut list);
     let ephemeral = spec.ephemeral_containers.iter();
     list.extend(ephemeral.map(|container| Lowered {
         ephemeral: true,
@@ -114,7 +115,7 @@ fn lowered(
     template: &PodTemplate,
     container: &Container,
     init: bool,
-    (group, oom): (GroupSettings, OomScore),
+    ((group, oom), token): ((GroupSettings, OomScore), bool),
     root: RootSpec,
     symbols: &mut Symbols,
 ) -> Lowered {
@@ -149,11 +150,9 @@ fn lowered(
         command,
         arguments,
         environment: environment.into(),
-        ports: container
-            .ports
-            .iter()
-            .map(|port| port.container_port)
-            .collect(),
+        ports: ports(container),
+        any_but: None,
+        texts: own_texts(template, token, symbols),
         requests: amounts(&container.resources.requests, symbols),
         limits: amounts(&container.resources.limits, symbols),
         group,
@@ -190,6 +189,58 @@ fn lowered(
         liveness: probe_of(&container.liveness_probe),
         readiness: probe_of(&container.readiness_probe),
     }
+}
+
+/// Ports that a container says it has: those of its list, and where its probes ask, if it has a list.
+/// `containerPort` only tells; what is left out of it can be asked nevertheless.
+fn ports(container: &Container) -> Arc<[u16]> {
+    let declared = container.ports.iter().map(|port| port.container_port);
+    let probes = [
+        &container.startup_probe,
+        &container.liveness_probe,
+        &container.readiness_probe,
+    ];
+    let asked = probes.into_iter().flatten();
+    let asked = asked.filter_map(|probe| match &probe.handler {
+        ProbeHandler::HttpGet { port, .. } | ProbeHandler::TcpSocket { port } => match port {
+            PortTarget::Number(port) => Some(*port),
+            PortTarget::Name(_) => None,
+        },
+        ProbeHandler::Grpc { port } => Some(*port),
+        ProbeHandler::Exec { .. } => None,
+    });
+    if container.ports.is_empty() {
+        return Arc::from([]);
+    }
+    declared.chain(asked).collect()
+}
+
+/// The first container of a pod that says nothing of its ports is taken to have all that no other has.
+fn open(template: &PodTemplate, list: &mut [Lowered]) {
+    let says = |container: &&Container| container.ports.is_empty();
+    let Some(first) = template.spec.containers.iter().position(|one| says(&one)) else {
+        return;
+    };
+    let taken = list.iter().flat_map(|one| one.spec.ports.iter().copied());
+    let taken: Arc<[u16]> = taken.collect();
+    if let Some(one) = list.get_mut(template.spec.init_containers.len() + first) {
+        Arc::make_mut(&mut one.spec).any_but = Some(taken);
+    }
+}
+
+/// The file by which a pod's programs know their namespace.
+/// Source: `plugin/pkg/admission/serviceaccount/admission.go`.
+fn own_texts(
+    template: &PodTemplate,
+    token: bool,
+    symbols: &Symbols,
+) -> Arc<[(Arc<str>, Arc<str>)]> {
+    if !token {
+        return Arc::from([]);
+    }
+    let namespace = symbols.text(template.namespace);
+    let path = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+    [(path.into(), namespace.into())].into()
 }
 
 /// What is mounted into a container. A claim's volume is named by the claim here; what it is bound to

@@ -19,6 +19,12 @@ pub(super) enum Step {
     Fixed(Arc<str>, Word),
     /// A command whose meaning depends on variables.
     Simple(Arc<Simple>),
+    /// A shell of its own, in parentheses: what it sets stays in it.
+    Subshell {
+        steps: Arc<[Step]>,
+        /// Whether its failure does not end a script that ends at failures.
+        looked_at: bool,
+    },
     /// Goes on there.
     Jump(usize),
     /// Goes on there after a success, or after a failure.
@@ -62,8 +68,10 @@ impl Step {
 
     /// Whether it may ask the network.
     pub(super) fn may_ask(&self) -> bool {
-        let Self::Simple(simple) = self else {
-            return false;
+        let simple = match self {
+            Self::Simple(simple) => simple,
+            Self::Subshell { steps, .. } => return steps.iter().any(Self::may_ask),
+            _ => return false,
         };
         let printed = |word: &Template| {
             let (_, value) = word.assignment()?;
@@ -175,6 +183,8 @@ pub(super) fn steps(text: &str) -> Vec<Step> {
         loops: Vec::new(),
         conditions: 0,
         depth: 0,
+        around: 0,
+        looped: false,
     };
     while parser.at < parser.tokens.len() && !parser.is_full() {
         let before = parser.at;
@@ -200,11 +210,15 @@ struct Parser {
     /// Conditions that are being read.
     conditions: usize,
     depth: usize,
+    /// Steps of the shells around the present one.
+    around: usize,
+    /// Whether one of them runs in a loop.
+    looped: bool,
 }
 
 impl Parser {
     fn is_full(&self) -> bool {
-        self.steps.len() >= STEPS_MAX
+        self.around + self.steps.len() >= STEPS_MAX
     }
 
     fn bare(&self) -> Option<&str> {
@@ -266,8 +280,10 @@ impl Parser {
 
     /// The failure of the last command is looked at.
     fn look_at_last(&mut self) {
-        if let Some(Step::Simple(simple)) = self.steps.last_mut() {
-            Arc::make_mut(simple).looked_at = true;
+        match self.steps.last_mut() {
+            Some(Step::Simple(simple)) => Arc::make_mut(simple).looked_at = true,
+            Some(Step::Subshell { looked_at, .. }) => *looked_at = true,
+            Some(_) | None => {}
         }
     }
 
@@ -297,8 +313,7 @@ impl Parser {
         self.depth += 1;
         if matches!(self.tokens.get(self.at), Some(Token::Open)) {
             self.at += 1;
-            self.list(&[]);
-            self.at += usize::from(matches!(self.tokens.get(self.at), Some(Token::Close)));
+            self.subshell();
         } else {
             match self.bare() {
                 Some("if") => self.branches(),
@@ -328,11 +343,36 @@ impl Parser {
                         }
                     }
                 }
+                // It leaves the shell that it is in.
+                Some("break" | "continue") if self.looped => {
+                    self.at += 1;
+                    self.push(Step::Jump(usize::MAX));
+                }
                 Some("then" | "do" | "done" | "fi" | "else" | "elif" | "esac" | "}") => {}
                 _ => self.simple(),
             }
         }
         self.depth -= 1;
+    }
+
+    /// A shell of its own, up to its parenthesis: what leaves a loop in it leaves none of those around.
+    fn subshell(&mut self) {
+        let outer = std::mem::take(&mut self.steps);
+        let loops = std::mem::take(&mut self.loops);
+        self.around += outer.len();
+        let looped = self.looped;
+        self.looped |= !loops.is_empty();
+        self.list(&[]);
+        self.at += usize::from(matches!(self.tokens.get(self.at), Some(Token::Close)));
+        self.around -= outer.len();
+        self.loops = loops;
+        self.looped = looped;
+        let steps = std::mem::replace(&mut self.steps, outer);
+        let looked_at = self.conditions > 0;
+        self.push(Step::Subshell {
+            steps: steps.into(),
+            looked_at,
+        });
     }
 
     /// What is not understood, up to its last word.

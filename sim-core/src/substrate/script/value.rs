@@ -232,6 +232,8 @@ fn printed(text: &str, values: &Values) -> Option<String> {
             Some(all.collect::<Vec<_>>().join(" "))
         }
         ["expr", rest @ ..] => sum(&rest.join(" "), values).map(|sum| sum.to_string()),
+        // A file whose content is known stands among the variables, under its path.
+        ["cat", path] if path.starts_with('/') => values.get(path).map(str::to_owned),
         ["echo", rest @ ..] if !text.contains(['|', '>', '$', '`']) => Some(rest.join(" ")),
         _ => None,
     }

@@ -558,4 +558,39 @@ mod tests {
         assert_eq!(prints("echo $(a 'b) c", &[]), ["$(a 'b) c)"]);
         assert!(prints("done; fi; }; )", &[]).is_empty());
     }
+
+    #[test]
+    fn a_shell_in_parentheses_keeps_to_itself() {
+        let run = |text: &str| prints(text, &[Answer::Refused; 9]);
+        assert_eq!(run("a=1; (a=2; echo $a); echo $a"), ["2", "1"]);
+        assert_eq!(run("(exit 3); echo $?"), ["exit 3", "3"]);
+        assert_eq!(
+            run("(a=2; (a=3); echo $a) && echo ${a:-none}"),
+            ["2", "none"]
+        );
+        assert_eq!(run("sh -c 'a=2; echo $a'; echo ${a:-none}"), ["2", "none"]);
+        assert_eq!(
+            run("for i in 1 2; do (break; echo no); echo $i; done"),
+            ["1", "2"]
+        );
+        assert_eq!(run("set -e; (false; echo no); echo no"), [""; 0]);
+        assert_eq!(
+            run("set -e; (false; echo on) || echo no; echo up"),
+            ["on", "up"]
+        );
+        assert_eq!(
+            run("while true; do (exit 1) || break; done; echo out"),
+            ["exit 1", "out"]
+        );
+        assert_eq!(
+            run(&format!("{}echo deep{}", "(".repeat(60), ")".repeat(60))),
+            ["deep"]
+        );
+        // What nests deeper is not looked at, and stops nobody.
+        run(&format!(
+            "{}echo deep{}",
+            "(".repeat(9_000),
+            ")".repeat(9_000)
+        ));
+    }
 }
