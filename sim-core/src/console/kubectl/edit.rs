@@ -92,11 +92,13 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
             "The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0",
         ));
     }
-    let expected = call
-        .arguments
-        .flag("current-replicas")
-        .map(number)
-        .filter(|number| *number >= 0);
+    let expected = call.arguments.flag("current-replicas").map(number);
+    if expected.is_some_and(|number| number < -1) {
+        return Err(Problem::error(
+            "The --current-replicas must specify an integer of -1 or greater",
+        ));
+    }
+    let expected = expected.filter(|number| *number >= 0);
     for (kind, object) in chosen(call, &call.arguments.words)? {
         let scale = call.view()?.store.definitions().of_kind(kind);
         let scale = scale.and_then(|(_, version)| version.scale.clone());
@@ -214,25 +216,31 @@ pub fn annotate(call: &mut Call<'_>) -> Result<(), Problem> {
 }
 
 fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
-    let is_change = |word: &String| word.contains('=') || word.ends_with('-');
-    let (changes, words): (Vec<String>, Vec<String>) = call
-        .arguments
-        .words
-        .clone()
-        .into_iter()
-        .partition(is_change);
     let what = if field == "labels" {
         "label"
     } else {
         "annotation"
     };
-    if changes.is_empty() && !call.arguments.on("list") {
+    let (words, changes) = words_and_pairs(&call.arguments.words, what)?;
+    let changes = told(changes, what)?;
+    let (list, all) = (call.arguments.on("list"), call.arguments.on("all"));
+    let text = if list && call.arguments.flag("output").is_some() {
+        "--list and --output may not be specified together"
+    } else if all && call.arguments.flag("selector").is_some() {
+        "cannot set --all and --selector at the same time"
+    } else if words.is_empty() && call.arguments.flag("filename").is_none() {
+        NO_RESOURCE
+    } else if changes.is_empty() && !list {
         return Err(Problem::error(&format!(
             "at least one {what} update is required"
         )));
+    } else {
+        ""
+    };
+    if !text.is_empty() {
+        return Err(Problem::error(text));
     }
     let overwrite = call.arguments.on("overwrite");
-    let changes = told(changes, what)?;
     for (kind, mut object) in chosen(call, &words)? {
         if call.arguments.on("list") {
             for (key, value) in super::get::text_pairs(&object, field) {
@@ -314,10 +322,31 @@ fn unknown(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Vec<String>, 
         .collect())
 }
 
+/// What is said where nothing is named. Source: `k8s.io/kubectl/pkg/cmd/label/label.go` (`Validate`).
+pub const NO_RESOURCE: &str =
+    "one or more resources must be specified as <resource> <name> or <resource>/<name>";
+
+/// What words name, and after it what they change.
+/// Source: `k8s.io/kubectl/pkg/cmd/util/helpers.go` (`GetResourcesAndPairs`).
+fn words_and_pairs(all: &[String], what: &str) -> Result<(Vec<String>, Vec<String>), Problem> {
+    let is_pair = |word: &String| {
+        word.contains('=') && !word.starts_with('=') || word.ends_with('-') && word != "-"
+    };
+    let first = all.iter().position(is_pair).unwrap_or(all.len());
+    let (words, pairs) = all.split_at(first);
+    if let Some(word) = pairs.iter().find(|word| !is_pair(word)) {
+        return Err(Problem::error(&format!(
+            "all resources must be specified before {what} changes: {word}"
+        )));
+    }
+    Ok((words.to_vec(), pairs.to_vec()))
+}
+
 /// The changes that words ask for, one for each key; of several values the last counts.
 /// Source: `k8s.io/kubectl/pkg/cmd/label/label.go` (`parseLabels`), `…/cmd/util/helpers.go` (`ParsePairs`).
 fn told(words: Vec<String>, what: &str) -> Result<Vec<String>, Problem> {
     let mut changes: Vec<String> = Vec::new();
+    let mut both: Vec<String> = Vec::new();
     for word in words {
         let key = match word.split_once('=') {
             Some((_, value)) if what == "label" && value.contains('=') => {
@@ -345,20 +374,22 @@ fn told(words: Vec<String>, what: &str) -> Result<Vec<String>, Problem> {
         });
         match same {
             Some(at) if changes[at].contains('=') == sets => changes[at] = word,
-            Some(_) => {
-                let thing = if what == "label" {
-                    "a label"
-                } else {
-                    "annotation"
-                };
-                return Err(Problem::error(&format!(
-                    "can not both modify and remove {thing} in the same command"
-                )));
+            Some(_) if what == "label" => {
+                return Err(Problem::error(
+                    "can not both modify and remove a label in the same command",
+                ));
             }
+            Some(_) => both.push(key.to_owned()),
             None => changes.push(word),
         }
     }
-    Ok(changes)
+    if both.is_empty() {
+        return Ok(changes);
+    }
+    Err(Problem::error(&format!(
+        "can not both modify and remove the following annotation(s) in the same command: {}",
+        both.join(", ")
+    )))
 }
 
 /// `patch`.

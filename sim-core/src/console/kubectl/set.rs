@@ -5,7 +5,7 @@ use crate::base::quantity::Quantity;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
-use super::edit::chosen;
+use super::edit::{NO_RESOURCE, chosen};
 use super::problem::Problem;
 use super::{Call, name_of};
 
@@ -115,13 +115,25 @@ fn finish(
 fn image(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     let (changes, rest): (Vec<String>, Vec<String>) =
         words.iter().cloned().partition(|word| word.contains('='));
-    if changes.is_empty() {
-        return Err(Problem::error("at least one image update is required"));
+    // Source: `k8s.io/kubectl/pkg/cmd/set/set_image.go` (`Validate`).
+    let mut faults = Vec::new();
+    if call.arguments.on("all") && call.arguments.flag("selector").is_some() {
+        faults.push("cannot set --all and --selector at the same time");
     }
     if rest.is_empty() && call.arguments.flag("filename").is_none() {
-        return Err(Problem::error(
-            "one or more resources must be specified as <resource> <name> or <resource>/<name>",
-        ));
+        faults.push(NO_RESOURCE);
+    }
+    if changes.is_empty() {
+        faults.push("at least one image update is required");
+    } else if changes.len() > 1 && changes.iter().any(|change| change.starts_with("*=")) {
+        faults.push(
+            "all containers are already specified by *, but saw more than one container_name=container_image pairs",
+        );
+    }
+    match faults.as_slice() {
+        [] => {}
+        [one] => return Err(Problem::error(one)),
+        all => return Err(Problem::error(&format!("[{}]", all.join(", ")))),
     }
     for (kind, mut object) in chosen(call, &rest)? {
         let before = object.clone();
@@ -181,6 +193,15 @@ fn env(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     let listing = call.arguments.on("list");
     let keeps = call.arguments.flag("overwrite") == Some("false");
     let resolves = call.arguments.on("resolve");
+    // Source: `k8s.io/kubectl/pkg/cmd/set/set_env.go` (`Validate`).
+    if rest.is_empty() && call.arguments.flag("filename").is_none() {
+        return Err(Problem::error(NO_RESOURCE));
+    }
+    if listing && call.arguments.flag("output").is_some() {
+        return Err(Problem::error(
+            "--list and --output may not be specified together",
+        ));
+    }
     if set.is_empty() && gone.is_empty() && !listing {
         return Err(Problem::error(
             "at least one environment variable must be provided",

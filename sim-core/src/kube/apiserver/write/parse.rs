@@ -76,6 +76,22 @@ pub(in crate::kube::apiserver) enum Old {
     Stored,
 }
 
+/// Drops what a set asks for that its feature gate does not let it, unless it is stored already.
+/// Source: `pkg/registry/apps/statefulset/strategy.go` (`dropStatefulSetDisabledFields`).
+fn drop_disabled(value: &mut Value, kind: &Kind, name: &Arc<str>, turn: &Turn<'_, '_>) {
+    let path = ["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"];
+    let namespace = value.str_at(&["metadata", "namespace"]).unwrap_or("");
+    let key = DocumentKey {
+        resource: kind.resource().into(),
+        namespace: namespace.into(),
+        name: name.clone(),
+    };
+    let stored = turn.store.documents().get(&key);
+    if stored.is_none_or(|stored| stored.value.path(&path).is_none()) {
+        value.remove_path(&path);
+    }
+}
+
 /// Reads a request's object, with its defaults and without what its kind does not know.
 pub(in crate::kube::apiserver) fn parse(
     object: &Value,
@@ -128,6 +144,9 @@ pub(in crate::kube::apiserver) fn parse(
         }
     }
     let name: Arc<str> = value.str_at(&["metadata", "name"]).unwrap_or("").into();
+    if kind.kind == "StatefulSet" && !turn.settings.max_unavailable_stateful_set {
+        drop_disabled(&mut value, kind, &name, turn);
+    }
     let (decoded, diagnostics) = decode_value(&value);
     let Some(decoded) = decoded else {
         let errors = diagnostics
