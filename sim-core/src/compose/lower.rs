@@ -192,7 +192,9 @@ pub fn spec(
         (nano, _) => nano / 1_000_000,
     };
     let targets = config.ports.iter().map(|port| port.target);
-    let ports: Vec<u16> = targets.chain(config.expose.iter().copied()).collect();
+    let ports: Vec<u16> = targets
+        .chain(config.expose.iter().map(|(port, _)| *port))
+        .collect();
     ContainerSpec {
         name,
         image: symbols.intern(&config.image),

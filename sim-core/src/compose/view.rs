@@ -430,7 +430,9 @@ fn exposed(row: &ContainerRow) -> Value {
         .ports
         .iter()
         .map(|port| format!("{}/{}", port.target, port.protocol));
-    let declared = row.config.expose.iter().map(|port| format!("{port}/tcp"));
+    let declared = row.config.expose.iter();
+    let declared =
+        declared.map(|(port, protocol)| format!("{port}/{}", super::lower::protocol(*protocol)));
     let all: SortedMap<String, Value> = published
         .chain(declared)
         .map(|port| (port, Value::map()))

@@ -12,6 +12,7 @@ pub mod container_flags;
 pub mod distribution;
 pub mod flags;
 pub mod follow;
+pub mod generic_resource;
 pub mod listing;
 pub mod named;
 pub mod node;

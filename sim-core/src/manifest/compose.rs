@@ -20,6 +20,7 @@ pub mod port;
 pub mod project;
 pub mod service;
 pub mod stack;
+pub mod stack_container;
 pub mod stack_merge;
 pub mod words;
 

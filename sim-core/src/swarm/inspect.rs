@@ -413,7 +413,10 @@ impl SwarmPlane {
             all.push(("Networks", Value::list(networks.collect())));
         }
         if let Some(driver) = &task.container.options.log_driver {
-            let mut fields: Fields = vec![("Name", text(&driver.name))];
+            let mut fields: Fields = Vec::new();
+            if !driver.name.is_empty() {
+                fields.push(("Name", text(&driver.name)));
+            }
             if !driver.options.is_empty() {
                 fields.push(("Options", labels(&driver.options)));
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::api::compose::service::{Port, Restart};
 use crate::api::health::HealthCheck;
-use crate::api::swarm::service::Mount;
+use crate::api::swarm::service::{Mount, PortProtocol};
 use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 
@@ -39,7 +39,7 @@ pub struct ContainerConfig {
     /// Published ports.
     pub ports: Vec<Port>,
     /// Ports that are only declared.
-    pub expose: Vec<u16>,
+    pub expose: Vec<(u16, PortProtocol)>,
     /// Mounts.
     pub mounts: Vec<Mount>,
     /// `bridge`, `host`, `none`, `container:ID` or the first network's name; empty: `bridge`.

@@ -28,7 +28,7 @@ pub struct Service {
     /// Published ports.
     pub ports: Vec<Port>,
     /// Ports that are only declared (`expose`).
-    pub expose: Vec<u16>,
+    pub expose: Vec<(u16, PortProtocol)>,
     /// What must be there first, by service name.
     pub depends_on: SortedMap<Arc<str>, Dependency>,
     /// Health check; absent: the image's.

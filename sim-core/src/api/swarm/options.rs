@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 
 /// Fields of a container that the swarm only carries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -88,4 +88,42 @@ impl FileTarget {
             mode: 0o444,
         }
     }
+}
+
+/// Every capability.
+pub const ALL_CAPABILITIES: &str = "ALL";
+
+/// Takes back what was stated before.
+pub const RESET_CAPABILITIES: &str = "RESET";
+
+/// Names of capabilities as they are stored: upper case with `CAP_`, each once, sorted.
+/// Source: docker/cli `opts/capabilities.go` (`CapabilitiesMap`).
+pub fn capability_names<T: AsRef<str>>(texts: &[T]) -> SortedSet<Arc<str>> {
+    let normal = |text: &T| -> Arc<str> {
+        let text = text.as_ref().trim().to_ascii_uppercase();
+        let is_word = text == ALL_CAPABILITIES || text == RESET_CAPABILITIES;
+        if is_word || text.starts_with("CAP_") {
+            text.into()
+        } else {
+            format!("CAP_{text}").into()
+        }
+    };
+    texts.iter().map(normal).collect()
+}
+
+/// What is to be added and dropped: adding wins, and `ALL` stands for every other name of its list.
+/// Source: docker/cli `opts/capabilities.go` (`EffectiveCapAddCapDrop`).
+pub fn effective_capabilities<T: AsRef<str>>(
+    add: &[T],
+    drop: &[T],
+) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
+    let (mut added, mut dropped) = (capability_names(add), capability_names(drop));
+    for names in [&mut added, &mut dropped] {
+        if names.contains(ALL_CAPABILITIES) {
+            names.retain(|name| &**name == ALL_CAPABILITIES);
+        }
+        names.remove(RESET_CAPABILITIES);
+    }
+    dropped.retain(|name| !added.contains(name));
+    (added.into_iter().collect(), dropped.into_iter().collect())
 }

@@ -129,7 +129,7 @@ fn workload(service: &Service, is_awaited: bool, is_stack: bool) -> Workload {
             protocol: protocol_word(port.protocol),
         })
         .collect();
-    for target in &service.expose {
+    for (target, _) in &service.expose {
         if !ports.iter().any(|port| port.target == *target) {
             ports.push(Port {
                 target: *target,

@@ -9,9 +9,12 @@ use std::sync::Arc;
 
 use super::flags::Parsed;
 use super::service_spec::{number, pair};
-use crate::api::swarm::options::{ContainerOptions, FileTarget, LogDriver};
+use crate::api::swarm::options::{
+    ALL_CAPABILITIES, ContainerOptions, FileTarget, LogDriver, RESET_CAPABILITIES,
+    capability_names, effective_capabilities,
+};
 use crate::base::arrange::Arrange;
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::console::Output;
 
 /// Sets what `create` was given.
@@ -31,7 +34,8 @@ pub fn create(parsed: &Parsed, options: &mut ContainerOptions) -> Result<(), Out
         let (name, limits) = ulimit(parsed, "ulimit", text)?;
         options.ulimits.insert(name, limits);
     }
-    capabilities(parsed, options);
+    (options.capabilities_add, options.capabilities_drop) =
+        effective_capabilities(&parsed.values("cap-add"), &parsed.values("cap-drop"));
     Ok(())
 }
 
@@ -51,8 +55,8 @@ pub fn update(parsed: &Parsed, options: &mut ContainerOptions) -> Result<(), Out
         options.sysctls.remove(&*pair(text).0);
     }
     options.sysctls.extend(map(&parsed.values("sysctl-add")));
-    for name in parsed.values("ulimit-rm") {
-        options.ulimits.remove(name);
+    for text in parsed.values("ulimit-rm") {
+        options.ulimits.remove(&*pair(text).0);
     }
     for text in parsed.values("ulimit-add") {
         let (name, limits) = ulimit(parsed, "ulimit-add", text)?;
@@ -63,11 +67,15 @@ pub fn update(parsed: &Parsed, options: &mut ContainerOptions) -> Result<(), Out
     set(parsed, "group", added, &mut options.groups);
     let added = checked(parsed, "dns-add", server)?;
     set(parsed, "dns", added, &mut options.dns_servers);
+    // As addresses: those of version 4 before those of version 6.
+    options
+        .dns_servers
+        .arrange_by_key(|text| text.parse::<IpAddr>().ok());
     let added = checked(parsed, "dns-search-add", domain)?;
     set(parsed, "dns-search", added, &mut options.dns_search);
     let added = texts(&parsed.values("dns-option-add"));
     set(parsed, "dns-option", added, &mut options.dns_options);
-    capabilities(parsed, options);
+    update_capabilities(parsed, options);
     Ok(())
 }
 
@@ -265,45 +273,41 @@ fn ulimit(parsed: &Parsed, flag: &str, text: &str) -> Result<(Arc<str>, (i64, i6
     Ok((name.into(), (soft, hard)))
 }
 
-/// Three states: a capability that was taken and is given again is the default once more.
-fn capabilities(parsed: &Parsed, options: &mut ContainerOptions) {
-    let normal = |text: &&str| -> Arc<str> {
-        let text = text.trim().to_ascii_uppercase();
-        if text == "ALL" || text == "RESET" || text.starts_with("CAP_") {
-            text.into()
-        } else {
-            format!("CAP_{text}").into()
+/// Three states: a capability that was dropped and is added is the default once more, and the other
+/// way round; one that is both added and dropped is added.
+/// Source: docker/cli `cli/command/service/update.go` (`updateCapabilities`).
+fn update_capabilities(parsed: &Parsed, options: &mut ContainerOptions) {
+    let flags = ["cap-add", "cap-drop"].map(|flag| parsed.values(flag));
+    if flags.iter().all(Vec::is_empty) {
+        return;
+    }
+    let [mut to_add, mut to_drop] = flags.map(|texts| capability_names(&texts));
+    let mut added = capability_names(&options.capabilities_add);
+    let mut dropped = capability_names(&options.capabilities_drop);
+    for (changes, names) in [(&mut to_add, &mut added), (&mut to_drop, &mut dropped)] {
+        if changes.remove(RESET_CAPABILITIES) {
+            names.clear();
         }
+    }
+    for name in to_drop.into_iter().filter(|name| !to_add.contains(name)) {
+        if !added.remove(&name) {
+            dropped.insert(name);
+        }
+    }
+    for name in to_add {
+        if !dropped.remove(&name) {
+            added.insert(name);
+        }
+    }
+    let list = |names: SortedSet<Arc<str>>| -> Vec<Arc<str>> {
+        let all = names.contains(ALL_CAPABILITIES);
+        let kept = names
+            .into_iter()
+            .filter(|name| !all || &**name == ALL_CAPABILITIES);
+        kept.collect()
     };
-    let dropped: Vec<Arc<str>> = parsed.values("cap-drop").iter().map(normal).collect();
-    let added: Vec<Arc<str>> = parsed.values("cap-add").iter().map(normal).collect();
-    let (add, drop) = (
-        &mut options.capabilities_add,
-        &mut options.capabilities_drop,
-    );
-    for capability in added
-        .iter()
-        .filter(|capability| !dropped.contains(capability))
-    {
-        toggle(capability, add, drop);
-    }
-    for capability in &dropped {
-        toggle(capability, drop, add);
-    }
-    for list in [add, drop] {
-        list.arrange();
-        list.dedup();
-    }
-}
-
-fn toggle(capability: &Arc<str>, to: &mut Vec<Arc<str>>, from: &mut Vec<Arc<str>>) {
-    if &**capability == "RESET" {
-        to.clear();
-    } else if from.contains(capability) {
-        from.retain(|known| known != capability);
-    } else {
-        to.push(capability.clone());
-    }
+    options.capabilities_add = list(added);
+    options.capabilities_drop = list(dropped);
 }
 
 /// A number whose base its beginning tells, as Go's `ParseUint(…, 0, 32)` reads it.

@@ -19,6 +19,8 @@ pub struct Listing {
     pub of: &'static str,
     /// Field that `--quiet` prints.
     pub quiet: &'static str,
+    /// What the fields of the default table are called in the raw format; empty: the list has none.
+    pub raw: &'static [&'static str],
     /// Rows, one text for each field.
     pub rows: Vec<Vec<String>>,
 }
@@ -35,6 +37,7 @@ impl Listing {
             fields,
             shown: fields.len() - extra,
             quiet: fields[0].0,
+            raw: &[],
             rows: Vec::new(),
         }
     }
@@ -42,6 +45,9 @@ impl Listing {
     /// Prints it as `--format` and `--quiet` ask.
     pub fn output(&self, parsed: &Parsed) -> Output {
         let format = parsed.value("format").unwrap_or("table");
+        if format == "raw" && !self.raw.is_empty() {
+            return Output::text(self.raw(parsed.has("quiet")));
+        }
         if parsed.has("quiet") {
             let column = self
                 .fields
@@ -102,6 +108,20 @@ impl Listing {
             .map(|row| row[..self.shown].to_vec())
             .collect();
         table.docker()
+    }
+
+    /// A line for each field, a blank line after each object; quiet, only the first line.
+    fn raw(&self, quiet: bool) -> String {
+        let count = if quiet { 1 } else { self.raw.len() };
+        let object = |row: &Vec<String>| {
+            let fields = self.raw[..count].iter().zip(row);
+            let mut text: String = fields
+                .map(|(name, value)| format!("{name}: {value}\n"))
+                .collect();
+            text.push_str(if quiet { "" } else { "\n" });
+            text
+        };
+        self.rows.iter().map(object).collect()
     }
 
     fn object(&self, row: &[String]) -> Value {

@@ -123,6 +123,13 @@ fn list(session: &Session, words: &[String]) -> Result<Output, Output> {
         ],
         1,
     );
+    listing.raw = &[
+        "node_id",
+        "hostname",
+        "status",
+        "availability",
+        "manager_status",
+    ];
     for view in plane.node_views() {
         let Some(node) = plane.store.node(view.id) else {
             continue;

@@ -133,6 +133,7 @@ pub fn listing(views: Vec<ServiceView>) -> Listing {
         ],
         0,
     );
+    listing.raw = &["id", "name", "mode", "replicas", "image", "ports"];
     listing.rows = views
         .into_iter()
         .map(|view| {

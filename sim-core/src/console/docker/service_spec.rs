@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::flags::{Grammar, Parsed, parse};
+use super::generic_resource::generic;
 use super::service::append;
 use super::words::{read_bytes, read_decimal};
 use super::{ask, container_flags, distribution, progress};
@@ -154,8 +155,7 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
     for mount in parsed.values("mount") {
         spec.task.container.mounts.push(self::mount(mount)?);
     }
-    for resource in parsed.values("generic-resource") {
-        let (kind, amount) = generic(resource)?;
+    for (kind, amount) in generic(&parsed.values("generic-resource"))? {
         spec.task.resources.requests.extended.insert(kind, amount);
     }
     spec.task.networks = by_id(session, &spec.task.networks)?;
@@ -458,12 +458,11 @@ fn update_config(parsed: &Parsed, prefix: &str, config: &mut UpdateConfig) -> Re
             .ok_or_else(|| format!("strconv.ParseFloat: parsing {text:?}: invalid syntax"))
     })?;
     if let Some(ratio) = ratio {
-        if ratio > 1_000_000 {
+        // Only the update's ratio is looked at (swarmkit `manager/controlapi/service.go`).
+        if prefix == "update" && ratio > 1_000_000 {
             return Err(Output::error(
                 1,
-                format!(
-                    "Error response from daemon: rpc error: code = InvalidArgument desc = TaskSpec: {prefix}-maxfailureratio cannot be less than 0 or bigger than 1"
-                ),
+                "Error response from daemon: rpc error: code = InvalidArgument desc = TaskSpec: update-maxfailureratio cannot be less than 0 or bigger than 1",
             ));
         }
         config.max_failure_ratio_millionths = ratio as u32;
@@ -600,33 +599,6 @@ pub fn preference(text: &str) -> Result<Arc<str>, Output> {
             ),
         )),
     }
-}
-
-/// `KIND=COUNT`.
-///
-/// # Errors
-/// The command line's text.
-pub fn generic(text: &str) -> Result<(Arc<str>, u64), Output> {
-    if let Some((_, value)) = text.split_once('=')
-        && !value.is_empty()
-        && value.parse::<i64>().is_err()
-    {
-        return Err(Output::error(
-            1,
-            format!(
-                "invalid generic-resource request `{text}`, Named Generic Resources is not supported for service create or update"
-            ),
-        ));
-    }
-    let found = text
-        .split_once('=')
-        .and_then(|(kind, count)| Some((kind.into(), count.parse().ok()?)));
-    found.ok_or_else(|| {
-        Output::error(
-            1,
-            format!("incorrect term {text}, missing '=' or malformed expression"),
-        )
-    })
 }
 
 /// Words of a line; quotes keep blanks.

@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use super::flags::{Grammar, Parsed, parse};
+use super::generic_resource::generic;
 use super::service::{append, rollback_named, stored};
 use super::service_spec::{
-    by_id, common, generic, job_has_no_update, mount, network, number, pair, ports, preference,
-    quiet, references, shell_words, variable_of,
+    by_id, common, job_has_no_update, mount, network, number, pair, ports, preference, quiet,
+    references, shell_words, variable_of,
 };
 use super::{ask, container_flags, progress};
 use crate::api::swarm::service::{
@@ -124,8 +125,7 @@ fn change(session: &Session, parsed: &Parsed, spec: &mut ServiceSpec) -> Result<
             ));
         }
     }
-    for text in parsed.values("generic-resource-add") {
-        let (kind, amount) = generic(text)?;
+    for (kind, amount) in generic(&parsed.values("generic-resource-add"))? {
         spec.task.resources.requests.extended.insert(kind, amount);
     }
     change_ports(parsed, spec)?;

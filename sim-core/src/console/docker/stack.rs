@@ -10,8 +10,10 @@ use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
 use crate::manifest::compose::loaded::Variables;
 use crate::manifest::compose::stack::load_stack_files;
-use crate::manifest::diagnostic::{Diagnostic, Severity};
+use crate::manifest::diagnostic::{Code, Diagnostic, Severity};
+use crate::manifest::explain;
 use crate::manifest::lines::Source;
+use crate::manifest::schema::compose::first_refusal;
 use crate::swarm::control_api::{Kind, Request, Response, STACK_LABEL};
 use crate::swarm::stack::StackOutcome;
 
@@ -187,6 +189,14 @@ fn config(session: &Session, words: &[String], input: &str) -> Result<Output, Ou
         .ok_or_else(|| Output::error(1, "empty compose file"))
 }
 
+/// What the schema finds. Source: docker/cli `cli/compose/schema/schema.go`.
+const SCHEMA: [Code; 4] = [
+    explain::STACK_WRONG_TYPE,
+    explain::STACK_UNKNOWN_PROPERTY,
+    explain::STACK_UNSUPPORTED_VALUE,
+    explain::STACK_MISSING_PROPERTY,
+];
+
 /// The error that the command ends with: the first one, but all refused options at once.
 /// Source: docker/cli `cli/command/stack/loader.go` (propertyWarnings).
 fn refusal(problems: &[Diagnostic]) -> Option<String> {
@@ -207,6 +217,13 @@ fn refusal(problems: &[Diagnostic]) -> Option<String> {
         })
         .collect();
     if options.is_empty() {
+        // The schema is looked at before what the values mean.
+        let schema: Vec<Diagnostic> = problems
+            .iter()
+            .filter(|problem| SCHEMA.contains(&problem.code))
+            .cloned()
+            .collect();
+        let first = first_refusal(&schema).unwrap_or(first);
         return Some(first.message.to_string());
     }
     options.arrange();
@@ -299,6 +316,7 @@ fn tasks(session: &Session, words: &[String]) -> Result<Output, Output> {
     let filters = filters(&parsed, &task::FILTERS)?;
     let plane = swarm(session)?;
     let stack = &parsed.words[0];
+    check_name(stack)?;
     let views: Vec<_> = plane
         .services_of(stack)
         .into_iter()
@@ -315,6 +333,7 @@ fn services(session: &Session, words: &[String]) -> Result<Output, Output> {
     let filters = filters(&parsed, &service::FILTERS)?;
     let plane = swarm(session)?;
     let stack = &parsed.words[0];
+    check_name(stack)?;
     let members = plane.services_of(stack);
     if members.is_empty() {
         return Ok(Output {

@@ -44,6 +44,16 @@ pub fn print(
     // Within one name the newest comes first already.
     views.arrange_by(|a, b| natural(&a.name, &b.name));
     let mut listing = Listing::new("*task.taskContext", &FIELDS, 0);
+    listing.raw = &[
+        "id",
+        "name",
+        "image",
+        "node",
+        "desired_state",
+        "current_state",
+        "error",
+        "ports",
+    ];
     for view in views
         .iter()
         .filter(|view| passes(filters, |key, value| holds(plane, view, key, value)))

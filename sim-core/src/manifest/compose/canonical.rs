@@ -243,8 +243,8 @@ fn expand(node: &Node, shape: &'static Shape, place: Place<'_>) -> Value {
         Shape::Whole => whole(node),
         Shape::Decimal => decimal(&text()).unwrap_or_else(|| node.to_value()),
         Shape::Flag => match text().as_ref() {
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
+            "true" | "y" | "yes" | "on" => Value::Bool(true),
+            "false" | "n" | "no" | "off" => Value::Bool(false),
             _ => node.to_value(),
         },
         Shape::Bytes => match bytes(&text()) {

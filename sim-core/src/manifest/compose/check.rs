@@ -6,7 +6,7 @@ use crate::api::compose::service::Port;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::manifest::compose::service::WrittenService;
-use crate::manifest::decode::scribe::Scribe;
+use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::explain;
 use crate::manifest::schema::suggest::nearest;
@@ -105,6 +105,75 @@ pub fn secret(key: &Key, node: &Node, scribe: &Scribe) {
             format!("secret {name:?} must declare either `file` or `environment`: invalid compose project"),
             catalogue::SECRET_SOURCE.plain(),
         );
+    }
+}
+
+/// What is made elsewhere has a name here and nothing else; the name has one place.
+/// Source: compose-go `validation/external.go`, `transform/external.go`.
+pub fn external(resources: &Field<'_>, kind: &str, scribe: &Scribe) {
+    for entry in resources.node.and_then(Node::as_map).unwrap_or_default() {
+        let (node, path) = (&entry.value, format!("{kind}.{}", entry.key.text));
+        let Some(external) = node.get("external") else {
+            continue;
+        };
+        if let Some(below) = external.get("name").and_then(Node::scalar_text) {
+            let message =
+                format!("{path}: external.name is deprecated. Please set name and external: true");
+            scribe.warning(explain::COMPOSE_OBSOLETE, entry.key.span, message);
+            let name = node.get("name").and_then(Node::scalar_text);
+            if name.is_some_and(|name| name != below) {
+                let message = format!("{path}: name and external.name conflict; only use name");
+                scribe.error(explain::COMPOSE_CONFLICT, entry.key.span, message);
+            }
+        }
+        // Secrets and configs are looked at in another way, networks not at all.
+        if kind != "volumes" || external.as_bool() == Some(false) {
+            continue;
+        }
+        let known = |name: &str| matches!(name, "name" | "external") || name.starts_with("x-");
+        let fields = node.as_map().unwrap_or_default();
+        if let Some(other) = fields.iter().find(|field| !known(&field.key.text)) {
+            let message = format!(
+                "{path}: conflicting parameters \"external\" and {:?} specified",
+                &*other.key.text
+            );
+            scribe.error(explain::COMPOSE_CONFLICT, other.key.span, message);
+        }
+    }
+}
+
+/// A path that is watched says where its files go, unless it only causes a build or a restart.
+pub fn watch(service: &str, field: &Field<'_>, scribe: &Scribe) {
+    for trigger in field.peek("develop").peek("watch").items(scribe) {
+        let action = trigger.peek("action");
+        let action = action.node.and_then(Node::as_str);
+        let needs_none = matches!(action, None | Some("rebuild" | "restart"));
+        if !needs_none && !trigger.peek("target").exists() {
+            let message = format!(
+                "services.{service}.develop.watch: target is required for non-rebuild actions: invalid compose project"
+            );
+            scribe.error(explain::COMPOSE_MISSING_PROPERTY, trigger.span, message);
+        }
+    }
+}
+
+/// Devices are asked for by number or by name. Source: compose-go `validation/validation.go`.
+pub fn devices(service: &Field<'_>, scribe: &Scribe) {
+    let reservations = service
+        .peek("deploy")
+        .peek("resources")
+        .peek("reservations");
+    for list in [reservations.peek("devices"), service.peek("gpus")] {
+        let items = list.node.and_then(Node::as_seq).unwrap_or_default();
+        for item in items {
+            if item.get("count").is_some() && item.get("device_ids").is_some() {
+                let message = format!(
+                    "{}.[]: \"count\" and \"device_ids\" attributes are exclusive",
+                    list.path
+                );
+                scribe.error(explain::COMPOSE_CONFLICT, item.span, message);
+            }
+        }
     }
 }
 

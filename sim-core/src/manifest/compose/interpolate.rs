@@ -221,16 +221,16 @@ fn name_length(text: &str) -> usize {
         .count()
 }
 
-/// Where the brace that is already open closes, counting expressions inside.
+/// Where the brace that is already open closes. Every brace inside counts, and what follows an
+/// opening one is not looked at. Source: compose-go `template/template.go` getFirstBraceClosingIndex.
 fn closing_brace(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
     let mut open = 1;
-    let mut at = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'$' if bytes.get(at + 1) == Some(&b'{') => {
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'{' => {
                 open += 1;
-                at += 1;
+                bytes.next();
             }
             b'}' => {
                 open -= 1;
@@ -240,7 +240,6 @@ fn closing_brace(text: &str) -> Option<usize> {
             }
             _ => {}
         }
-        at += 1;
     }
     None
 }

@@ -5,7 +5,8 @@ use crate::base::sentence::catalogue;
 use crate::manifest::compose::port;
 use crate::manifest::decode::scribe::Scribe;
 use crate::manifest::explain;
-use crate::manifest::tree::{Entry, Key, Node, NodeValue, Tag};
+use crate::manifest::lines::Span;
+use crate::manifest::tree::{Entry, Key, Node, NodeValue, Style, Tag};
 
 /// How two values of one place become one.
 enum Rule {
@@ -15,6 +16,8 @@ enum Rule {
     KeyValue,
     /// Lists of names become mappings to nothing.
     Names,
+    /// Lists of names become mappings to what a name alone means.
+    Dependencies,
     /// Lists are appended; an item with a key that is there takes its place.
     Unique(fn(&Node) -> String),
     /// Options are merged if the drivers agree.
@@ -36,10 +39,16 @@ fn rule(path: &[&str]) -> Rule {
             _,
             "environment" | "labels" | "annotations" | "sysctls",
         ]
-        | ["services", _, "build", "args" | "labels"]
+        | [
+            "services",
+            _,
+            "build",
+            "args" | "labels" | "additional_contexts",
+        ]
         | ["services", _, "deploy", "labels"]
         | ["networks" | "volumes" | "secrets" | "configs", _, "labels"] => Rule::KeyValue,
-        ["services", _, "depends_on" | "networks"] => Rule::Names,
+        ["services", _, "depends_on"] => Rule::Dependencies,
+        ["services", _, "networks" | "models"] => Rule::Names,
         ["services", _, "build"] => Rule::TextIs("context"),
         ["services", _, "extends"] => Rule::TextIs("service"),
         ["services", _, "ports"] => Rule::Unique(port::merge_key),
@@ -52,8 +61,8 @@ fn rule(path: &[&str]) -> Rule {
             "services",
             _,
             "dns" | "dns_search" | "dns_opt" | "env_file" | "tmpfs" | "cap_add" | "cap_drop"
-            | "profiles" | "expose" | "security_opt" | "external_links" | "links" | "extra_hosts"
-            | "group_add",
+            | "profiles" | "label_file" | "expose" | "security_opt" | "external_links" | "links"
+            | "extra_hosts" | "group_add",
         ] => Rule::Unique(whole),
         ["services", _, "logging"] => Rule::Logging,
         ["networks", _, "ipam", "config"] => Rule::Unique(subnet),
@@ -121,7 +130,11 @@ fn merge_at(base: Node, over: Node, path: &mut Vec<String>, scribe: &Scribe) -> 
     match rule(&words) {
         Rule::Replace => over,
         Rule::KeyValue => plain(key_values(base), key_values(over), path, scribe),
-        Rule::Names => plain(names(base), names(over), path, scribe),
+        Rule::Names => {
+            let nothing = |_| Vec::new();
+            plain(names(base, nothing), names(over, nothing), path, scribe)
+        }
+        Rule::Dependencies => plain(names(base, started), names(over, started), path, scribe),
         Rule::TextIs(key) => plain(text_is(base, key), text_is(over, key), path, scribe),
         // Only hosts are merged across the two forms.
         Rule::Unique(_)
@@ -214,17 +227,21 @@ fn into_items(node: Node) -> Vec<Node> {
         NodeValue::Null => Vec::new(),
         // `host: address` beside `host=address`. Source: compose-go `override/merge.go`
         // convertIntoSequence.
-        NodeValue::Map(entries) => entries
-            .into_iter()
-            .map(|entry| {
-                let value = entry.value.scalar_text().unwrap_or_else(|| "".into());
-                let text = NodeValue::Str {
-                    text: format!("{}={value}", entry.key.text).into(),
-                    style: crate::manifest::tree::Style::Plain,
-                };
-                Node::new(text, entry.key.span)
-            })
-            .collect(),
+        NodeValue::Map(entries) => {
+            let texts = entries.into_iter().flat_map(|entry| {
+                let Entry { key, value } = entry;
+                let span = key.span;
+                into_items(value).into_iter().map(move |value| {
+                    let value = value.scalar_text().unwrap_or_else(|| "".into());
+                    let text = NodeValue::Str {
+                        text: format!("{}={value}", key.text).into(),
+                        style: Style::Plain,
+                    };
+                    Node::new(text, span)
+                })
+            });
+            texts.collect()
+        }
         _ => vec![node],
     }
 }
@@ -243,7 +260,7 @@ pub fn key_values(node: Node) -> Node {
             Some((name, value)) => {
                 let text = NodeValue::Str {
                     text: value.into(),
-                    style: crate::manifest::tree::Style::Double,
+                    style: Style::Double,
                 };
                 (name, text)
             }
@@ -271,7 +288,27 @@ pub fn key_values(node: Node) -> Node {
     }
 }
 
-fn names(node: Node) -> Node {
+/// What a dependency is that is only named. Source: compose-go `override/merge.go` mergeDependsOn.
+fn started(span: Span) -> Vec<Entry> {
+    let text = NodeValue::Str {
+        text: "service_started".into(),
+        style: Style::Plain,
+    };
+    let entry = |key: &str, value| Entry {
+        key: Key {
+            text: key.into(),
+            span,
+        },
+        value: Node::new(value, span),
+    };
+    vec![
+        entry("condition", text),
+        entry("required", NodeValue::Bool(true)),
+    ]
+}
+
+/// A list of names as a mapping to what `meaning` says.
+fn names(node: Node, meaning: fn(Span) -> Vec<Entry>) -> Node {
     let NodeValue::Seq(items) = &node.value else {
         return node;
     };
@@ -280,13 +317,13 @@ fn names(node: Node) -> Node {
         let Some(text) = item.as_str() else {
             return node;
         };
-        let empty = Node::new(NodeValue::Map(Vec::new()), item.span);
+        let value = Node::new(NodeValue::Map(meaning(item.span)), item.span);
         entries.push(Entry {
             key: Key {
                 text: text.into(),
                 span: item.span,
             },
-            value: empty,
+            value,
         });
     }
     Node {

@@ -45,12 +45,14 @@ pub fn count(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<u64> {
     count
 }
 
-/// A truth value, also as text.
+/// A truth value, also as text, with the words of YAML 1.1.
+/// Source: compose-go `loader/interpolate.go` (`toBoolean`).
 pub fn truth(field: &Field<'_>, scribe: &Scribe) -> Option<bool> {
     let node = field.node?;
-    let truth = match node.as_str() {
-        Some("true") => Some(true),
-        Some("false") => Some(false),
+    let lower = node.as_str().map(str::to_ascii_lowercase);
+    let truth = match lower.as_deref() {
+        Some("true" | "y" | "yes" | "on") => Some(true),
+        Some("false" | "n" | "no" | "off") => Some(false),
         _ => node.as_bool(),
     };
     if truth.is_none() {

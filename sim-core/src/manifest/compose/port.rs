@@ -273,6 +273,16 @@ pub fn merge_key(node: &crate::manifest::tree::Node) -> String {
     }
 }
 
+/// Ports that are only declared: `80`, `80-90`, each with `/tcp`, `/udp` or `/sctp`; nothing if the
+/// text is none of these.
+pub fn exposed(text: &str) -> Option<Vec<(u16, PortProtocol)>> {
+    let (numbers, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let protocol = self::protocol(protocol)?;
+    let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+    let (first, last) = (first.parse::<u16>().ok()?, last.parse::<u16>().ok()?);
+    (first > 0 && first <= last).then(|| (first..=last).map(|port| (port, protocol)).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::parse;

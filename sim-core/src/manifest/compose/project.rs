@@ -93,7 +93,7 @@ pub fn load_compose(files: &[Source], setting: Setting<'_>) -> Loaded<Project> {
             not_modelled = scribe.unread(root);
         }
         None if texts.problems.is_empty() && files.is_empty() => {}
-        None if texts.problems.is_empty() => {
+        None if texts.problems.is_empty() && !scribe.failed() => {
             let span = crate::manifest::lines::Span::default();
             scribe.error(
                 explain::COMPOSE_MISSING_PROPERTY,
@@ -155,6 +155,13 @@ fn assemble(
             key.text.clone(),
             read(&key.text, key.span, &inner, scribe, around),
         );
+    }
+    for (key, inner) in field.peek("services").entries(scribe) {
+        check::watch(&key.text, &inner, scribe);
+        check::devices(&inner, scribe);
+    }
+    for kind in ["volumes", "networks", "secrets", "configs"] {
+        check::external(&field.peek(kind), kind, scribe);
     }
     let mut volumes = resources(&field, scribe, "volumes", &name);
     let mut networks = resources(&field, scribe, "networks", &name);

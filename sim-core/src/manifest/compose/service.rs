@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::compose::service::{Dependency, DependencyCondition, PullPolicy, Restart, Service};
+use crate::api::swarm::service::PortProtocol;
 use crate::base::arrange::Arrange;
 use crate::base::limits::MAX_REPLICAS;
 use crate::base::sentence::catalogue;
@@ -323,17 +324,15 @@ fn networks(
     names
 }
 
-fn expose(field: &Field<'_>, scribe: &Scribe) -> Vec<u16> {
+fn expose(field: &Field<'_>, scribe: &Scribe) -> Vec<(u16, PortProtocol)> {
     let mut ports = Vec::new();
     for item in field.items(scribe) {
         let Some(text) = item.scalar(scribe) else {
             continue;
         };
-        let number = text.split('/').next().unwrap_or("");
-        let (first, last) = number.split_once('-').unwrap_or((number, number));
-        match (first.parse::<u16>(), last.parse::<u16>()) {
-            (Ok(first), Ok(last)) if first > 0 && first <= last => ports.extend(first..=last),
-            _ => {
+        match port::exposed(&text) {
+            Some(exposed) => ports.extend(exposed),
+            None => {
                 let message = format!("{}: invalid start port '{text}': invalid syntax", item.path);
                 scribe.error(explain::COMPOSE_INVALID_VALUE, item.span, message);
             }

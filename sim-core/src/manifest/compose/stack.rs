@@ -18,7 +18,7 @@ use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{Loaded, OtherFiles, Texts, Variables, relative};
 use crate::manifest::compose::project::{extensions, resource};
 use crate::manifest::compose::service::parse_restart;
-use crate::manifest::compose::{interpolate, part, port, stack_merge};
+use crate::manifest::compose::{interpolate, part, port, stack_container, stack_merge};
 use crate::manifest::decode::amount;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::{Code, Report, Severity};
@@ -235,6 +235,14 @@ impl Reader<'_> {
         let field = Field::root(root);
         extensions(root, self.scribe);
         field.get(self.scribe, "version");
+        for (kind, word) in [
+            ("volumes", "volume"),
+            ("networks", "network"),
+            ("configs", "config"),
+            ("secrets", "secret"),
+        ] {
+            stack_container::check_external(&field.peek(kind), word, self.scribe, CODE);
+        }
         let mut top = Top {
             networks: self.resources(&field, "networks"),
             volumes: self.resources(&field, "volumes"),
@@ -257,6 +265,9 @@ impl Reader<'_> {
             services.push((spec, inner));
         }
         self.check_ports(&services);
+        for (spec, _) in &mut services {
+            spec.ports.arrange_by_key(|port| port.published);
+        }
         services.arrange_by(|one, two| one.0.name.cmp(&two.0.name));
         let used = |name: &Arc<str>| {
             services
@@ -382,12 +393,13 @@ impl Reader<'_> {
             let names = granted.iter().map(|(name, _)| name.clone());
             names.collect::<Vec<_>>()
         };
+        stack_container::check_mounts(field, scribe, CODE);
         let container = ContainerSpec {
             command: part::command(&field.get(scribe, "entrypoint"), scribe, CODE)
                 .unwrap_or_default(),
             args: part::command(&field.get(scribe, "command"), scribe, CODE).unwrap_or_default(),
             env: part::environment(field, scribe, self.variables, self.others, self.file),
-            health_check: part::health(&field.get(scribe, "healthcheck"), scribe, CODE),
+            health_check: stack_container::health(&field.get(scribe, "healthcheck"), scribe, CODE),
             stop_grace_period: part::duration(
                 &field.get(scribe, "stop_grace_period"),
                 scribe,
@@ -400,7 +412,7 @@ impl Reader<'_> {
             options: ContainerOptions {
                 config_files: configs.into_iter().collect(),
                 secret_files: secrets.into_iter().collect(),
-                ..ContainerOptions::default()
+                ..stack_container::options(field, self.stack, scribe)
             },
             image,
         };

@@ -358,7 +358,7 @@ volumes: {data: }
             demo_db Global Any [] [] networks ["demo_default"]
             demo_web Replicated { replicas: 2 } OnFailure [(8080, 80, Ingress), (8081, 81, Host)] ["demo_data"] networks ["demo_front"]
             networks ["demo_default", "demo_front"]
-            not modelled: services.web.container_name services.web.depends_on services.db.dns
+            not modelled: services.web.container_name services.web.depends_on
         "#]],
     );
 }

@@ -39,6 +39,9 @@ impl SwarmPlane {
         ctx: &mut Context<'_>,
     ) -> Result<Response, Refusal> {
         let word = kind.word();
+        if kind != Kind::Network {
+            super::validate::object_name(name)?;
+        }
         if self.named(kind).contains_key(name) {
             let message = match kind {
                 Kind::Network => format!(

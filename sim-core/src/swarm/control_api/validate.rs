@@ -1,12 +1,15 @@
 //! What a specification must fulfil before it is stored.
 //! Source: swarmkit `manager/controlapi/{service,common}.go`.
 
+use crate::api::health::HealthCheck;
 use crate::api::resources::ResourceAmounts;
 use crate::api::swarm::service::{
     EndpointMode, PublishMode, ServiceMode, ServiceSpec, UpdateConfig,
 };
 use crate::base::arrange::Arrange;
 use crate::base::limits::{MAX_PUBLISHED_PORTS, MAX_REPLICAS};
+use crate::base::sorted::{SortedMap, SortedSet};
+use crate::base::time::SimDuration;
 use crate::swarm::SwarmPlane;
 use crate::swarm::constraint;
 use crate::swarm::control_api::{Code, Refusal};
@@ -18,6 +21,12 @@ const CPU_MILLI_MIN: u64 = 1;
 /// Least memory that may be asked for, in bytes.
 const MEMORY_BYTES_MIN: u64 = 4 << 20;
 
+/// Longest name of a service, in bytes: a DNS label.
+const NAME_BYTES_MAX: usize = 63;
+
+/// Longest name of a secret or config, in bytes.
+const OBJECT_NAME_BYTES_MAX: usize = 64;
+
 impl SwarmPlane {
     /// Refuses a specification that upstream refuses. `updated`: the service it is for, if there is
     /// one already.
@@ -28,6 +37,12 @@ impl SwarmPlane {
     ) -> Result<(), Refusal> {
         if spec.name.is_empty() {
             return Err(invalid("meta: name must be provided"));
+        }
+        if !is_dns_name(&spec.name) {
+            return Err(invalid("name must be valid as a DNS name component"));
+        }
+        if spec.name.len() > NAME_BYTES_MAX {
+            return Err(invalid("name must be 63 characters or fewer"));
         }
         resources(&spec.task.resources.limits)?;
         resources(&spec.task.resources.requests)?;
@@ -54,6 +69,33 @@ impl SwarmPlane {
                 pair[0]
             )));
         }
+        if let Some(check) = &spec.task.container.health_check {
+            health_check(check)?;
+        }
+        let container = &spec.task.container;
+        for (word, names, files) in [
+            (
+                "secret",
+                &container.secrets,
+                &container.options.secret_files,
+            ),
+            (
+                "config",
+                &container.configs,
+                &container.options.config_files,
+            ),
+        ] {
+            let mut known: SortedMap<&str, &str> = SortedMap::new();
+            for name in names {
+                let target: &str = files.get(name).map_or(name, |file| &file.name);
+                if let Some(first) = known.get(target) {
+                    return Err(invalid(format!(
+                        "{word} references '{first}' and '{name}' have a conflicting target: '{target}'"
+                    )));
+                }
+                known.insert(target, name);
+            }
+        }
         let tasks = match spec.mode {
             ServiceMode::Replicated { replicas } => replicas,
             ServiceMode::ReplicatedJob { max_concurrent, .. } => max_concurrent,
@@ -72,7 +114,6 @@ impl SwarmPlane {
         }
         constraint::parse(&spec.task.placement.constraints).map_err(invalid)?;
         update(&spec.update_config)?;
-        update(&spec.rollback_config)?;
         self.endpoint(spec)?;
         self.ports_are_free(spec, updated)?;
         for (kind, wanted, stored) in [
@@ -109,7 +150,7 @@ impl SwarmPlane {
     }
 
     fn endpoint(&self, spec: &ServiceSpec) -> Result<(), Refusal> {
-        let mut seen = crate::base::sorted::SortedSet::new();
+        let mut seen = SortedSet::new();
         for port in &spec.ports {
             if port.mode == PublishMode::Ingress && spec.endpoint_mode == EndpointMode::Dnsrr {
                 return Err(invalid(
@@ -178,6 +219,51 @@ fn resources(amounts: &ResourceAmounts) -> Result<(), Refusal> {
         )));
     }
     Ok(())
+}
+
+/// Spans that are stated are at least a millisecond.
+/// Source: swarmkit `manager/controlapi/service.go` (`validateHealthCheck`).
+fn health_check(check: &HealthCheck) -> Result<(), Refusal> {
+    for (name, span) in [
+        ("Interval", check.interval),
+        ("Timeout", check.timeout),
+        ("StartPeriod", check.start_period),
+        ("StartInterval", check.start_interval),
+    ] {
+        if !span.is_zero() && span < SimDuration::from_millis(1) {
+            return Err(invalid(format!(
+                "ContainerSpec: {name} in HealthConfig cannot be less than 1ms"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Letters and digits, with `-` and `_` between them.
+/// Source: swarmkit `manager/controlapi/common.go` (`isValidDNSName`).
+fn is_dns_name(name: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    name.bytes().all(inside) && ends_are_alphanumeric(name)
+}
+
+/// Whether a secret or config can be called so.
+/// Source: swarmkit `manager/controlapi/common.go` (`isValidConfigOrSecretName`).
+pub(super) fn object_name(name: &str) -> Result<(), Refusal> {
+    let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.len() <= OBJECT_NAME_BYTES_MAX
+        && name.bytes().all(inside)
+        && ends_are_alphanumeric(name)
+    {
+        return Ok(());
+    }
+    Err(invalid(
+        "invalid name, only 64 [a-zA-Z0-9-_.] characters allowed, and the start and end character must be [a-zA-Z0-9]",
+    ))
+}
+
+fn ends_are_alphanumeric(name: &str) -> bool {
+    let ends = [name.bytes().next(), name.bytes().last()];
+    ends.iter().flatten().all(u8::is_ascii_alphanumeric)
 }
 
 fn update(config: &UpdateConfig) -> Result<(), Refusal> {

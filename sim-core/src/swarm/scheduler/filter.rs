@@ -1,7 +1,8 @@
 //! Filters: which nodes a task may go to, and what is said when there is none.
 //! Source: swarmkit `manager/scheduler/{filter,pipeline}.go`.
 //!
-//! Plugins and CSI volumes are not modelled: every node passes those filters.
+//! Of plugins, only log drivers are asked for: every node has the engine's own. CSI volumes are not
+//! modelled: every node passes that filter.
 
 use crate::api::swarm::service::Platform;
 use crate::base::arrange::Arrange;
@@ -16,6 +17,8 @@ pub enum Filter {
     Ready,
     /// Reservations fit.
     Resources,
+    /// The node has the plugins that the task needs.
+    Plugins,
     /// Placement constraints hold.
     Constraints,
     /// The image is made for the node's platform.
@@ -36,9 +39,10 @@ pub enum Extent {
 }
 
 /// All filters in order.
-pub const FILTERS: [Filter; 6] = [
+pub const FILTERS: [Filter; 7] = [
     Filter::Ready,
     Filter::Resources,
+    Filter::Plugins,
     Filter::Constraints,
     Filter::Platforms,
     Filter::HostPorts,
@@ -61,6 +65,7 @@ fn passes(filter: Filter, template: &Template, node: &Node) -> bool {
             node.state == NodeState::Ready && node.availability == Availability::Active
         }
         Filter::Resources => resources_fit(template, node),
+        Filter::Plugins => has_log_driver(template),
         Filter::Constraints => {
             template.constraints.is_empty()
                 || constraint::node_matches(&template.constraints, node, &node.identity.text())
@@ -88,6 +93,29 @@ pub fn is_plain(template: &Template) -> bool {
         && template.spec.task.placement.platforms.is_empty()
         && template.spec.task.resources.requests.extended.is_empty()
         && template.host_ports().next().is_none()
+        && has_log_driver(template)
+}
+
+/// Log drivers of the engine. Source: moby `daemon/logger` (`ListDrivers`).
+const LOG_DRIVERS: [&str; 9] = [
+    "awslogs",
+    "fluentd",
+    "gcplogs",
+    "gelf",
+    "journald",
+    "json-file",
+    "local",
+    "splunk",
+    "syslog",
+];
+
+/// Whether the engine has the task's log driver; one without a name is the engine's default.
+/// Source: `filter.go` PluginFilter.
+fn has_log_driver(template: &Template) -> bool {
+    let driver = &template.spec.task.container.options.log_driver;
+    driver.as_ref().is_none_or(|driver| {
+        matches!(&*driver.name, "" | "none") || LOG_DRIVERS.contains(&&*driver.name)
+    })
 }
 
 /// Whether a node runs what is made for a platform. Both sides' architectures are brought to one
@@ -160,6 +188,8 @@ pub fn explain_one(filter: Filter, nodes: u32) -> String {
         (Filter::Ready, _) => format!("{nodes} nodes not available for new tasks"),
         (Filter::Resources, 1) => "insufficient resources on 1 node".to_owned(),
         (Filter::Resources, _) => format!("insufficient resources on {nodes} nodes"),
+        (Filter::Plugins, 1) => "missing plugin on 1 node".to_owned(),
+        (Filter::Plugins, _) => format!("missing plugin on {nodes} nodes"),
         (Filter::Constraints, 1) => "scheduling constraints not satisfied on 1 node".to_owned(),
         (Filter::Constraints, _) => {
             format!("scheduling constraints not satisfied on {nodes} nodes")

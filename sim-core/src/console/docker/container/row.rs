@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::ports::{self, Port};
+use crate::api::swarm::service::PortProtocol;
 use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::base::rng::{Stream, stable_hash};
@@ -14,6 +15,7 @@ use crate::console::docker::words::human;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
+use crate::manifest::compose::port::protocol_word;
 use crate::manifest::value::Value;
 use crate::substrate::catalogue::start::start;
 use crate::substrate::container::ContainerState;
@@ -187,13 +189,16 @@ impl<'a> Engine<'a> {
             .process
             .and_then(|process| self.world.substrate.container(process));
         let listens = program.map_or(&[][..], |program| &program.behaviour.ports);
-        for private in row.config.expose.iter().chain(listens) {
-            if !all.iter().any(|port| port.private == *private) {
+        let listens = listens.iter().map(|port| (*port, PortProtocol::Tcp));
+        for (private, protocol) in row.config.expose.iter().copied().chain(listens) {
+            let is_known =
+                |port: &Port| port.private == private && port.protocol == protocol_word(protocol);
+            if !all.iter().any(is_known) {
                 all.push(Port {
-                    private: *private,
+                    private,
                     address: String::new(),
                     public: 0,
-                    protocol: "tcp",
+                    protocol: protocol_word(protocol),
                 });
             }
         }

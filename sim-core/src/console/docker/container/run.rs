@@ -387,8 +387,8 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, String>
     }
     let mut expose = Vec::new();
     for value in parsed.values("expose") {
-        let number = value.split('/').next().unwrap_or("").parse();
-        expose.push(number.map_err(|_| format!("invalid range format for --expose: {value}"))?);
+        let ports = port::exposed(value);
+        expose.extend(ports.ok_or_else(|| format!("invalid range format for --expose: {value}"))?);
     }
     let mut mounts: Vec<Mount> = Vec::new();
     for value in parsed.values("volume") {
