@@ -21,7 +21,9 @@ globalThis.podiumEngine = () => {
 
 // A worker and what it has said until somebody else listens.
 function startEngine() {
-  const worker = new Worker(new URL(meta("engine-worker"), document.baseURI), { type: "module" });
+  const source = meta("engine-worker");
+  if (!source) throw new Error("this page was built without its worker");
+  const worker = new Worker(new URL(source, document.baseURI), { type: "module" });
   const heard = [];
   worker.onmessage = worker.onerror = (event) => heard.push(event);
   return { worker, heard };
@@ -44,6 +46,8 @@ try {
   show(response.clone()).catch(() => {});
   await init({ module_or_path: unpacker ? await unpacker.unpackedResponse(response) : response });
 } catch (error) {
+  // Nobody will ask it anything.
+  engine?.worker.terminate();
   progress?.remove();
   const place = document.getElementById("boot-error") ?? document.body;
   place.hidden = false;

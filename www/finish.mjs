@@ -104,7 +104,7 @@ async function divideWorker(unpacker) {
   if (!rehearsal) throw new Error(`the worker's glue has no ${REHEARSAL}`);
   const own = replaceOnce(await readFile(new URL("parts.js", import.meta.url), "utf8"), "unpack.js", unpacker);
   await writeFile(path, replaceOnce(glue, rehearsal, "") + own);
-  await writeFile(join(staging, "worker_loader.js"), 'import { begin } from "./worker.js";\nawait begin();\n');
+  await writeFile(join(staging, "worker_loader.js"), 'import { begin } from "./worker.js";\nbegin();\n');
 }
 
 // Packs a file for a page that has the files `before` already.

@@ -41,7 +41,7 @@ function load(index) {
     request.responseType = "arraybuffer";
     request.send();
     if (request.status !== 200) throw new Error(`${url.pathname}: HTTP ${request.status}`);
-    const bytes = unpacked(new Uint8Array(request.response), joined(arrived));
+    const bytes = unpacked(url, new Uint8Array(request.response), joined(arrived));
     place(index, bytes, new WebAssembly.Module(bytes));
     // The same bytes need not arrive twice.
     following.abort();
@@ -49,22 +49,28 @@ function load(index) {
 
 async function follow(index) {
     const part = later[index];
+    // Without the one before it nothing can be made of it: both are asked for again when they are needed.
+    if (index > 0 && !later[index - 1].exports) return;
     const response = await fetch(part.url, { priority: "low", signal: part.following.signal });
     if (!response.ok) throw new Error(`${part.url.pathname}: HTTP ${response.status}`);
     const buffer = await response.arrayBuffer();
-    // Others may have put it in place by force meanwhile, or not the one before it.
-    if (part.exports || (index > 0 && !later[index - 1].exports)) return;
-    const bytes = unpacked(new Uint8Array(buffer), joined(arrived));
+    // It may have been put in place by force meanwhile.
+    if (part.exports) return;
+    const bytes = unpacked(part.url, new Uint8Array(buffer), joined(arrived));
     place(index, bytes, await WebAssembly.compile(bytes));
 }
 
-/** Starts the worker with its first part; the others follow. */
-export async function begin() {
+/** Starts the worker with its first part; the others follow. What fails is said to the page, as an error of the worker. */
+export function begin() {
+    start().catch((error) => setTimeout(() => { throw error; }));
+}
+
+async function start() {
     const response = await fetch(FIRST);
     if (!response.ok) throw new Error(`${FIRST.pathname}: HTTP ${response.status}`);
     await __wbg_init({ module_or_path: await unpackedResponse(response, (bytes) => arrived.push(bytes)) });
     follow(0)
-        // What fails to arrive, or came by force, is no reason not to ask for the next.
+        // What came by force meanwhile is no reason not to ask for the next.
         .catch(() => {})
         .then(() => follow(1))
         // It is asked for again when it is needed, and then it is said.

@@ -9,17 +9,25 @@ export const unpacking = __wbg_init({ module_or_path: new URL("unpack_bg.wasm", 
 function* steps(unpacker, packed) {
     for (let at = 0; at < packed.length; at += STEP_BYTES) {
         const bytes = unpacker.push(packed.subarray(at, at + STEP_BYTES));
-        if (!bytes) throw new Error("damaged");
+        if (!bytes) throw new Error(`${unpacker.of}: damaged`);
         yield bytes;
     }
 }
 
-/** Unpacks a whole file that was packed after the bytes `before`. Needs `unpacking` to have come. */
-export function unpacked(packed, before) {
-    const unpacker = new Unpacker(before);
+function unpackerOf(url, before) {
+    return Object.assign(new Unpacker(before), { of: new URL(url).pathname });
+}
+
+function end(unpacker) {
+    if (!unpacker.finished) throw new Error(`${unpacker.of}: cut short`);
+}
+
+/** Unpacks the whole file of an address, which was packed after the bytes `before`. Needs `unpacking` to have come. */
+export function unpacked(url, packed, before) {
+    const unpacker = unpackerOf(url, before);
     try {
         const bytes = [...steps(unpacker, packed)];
-        if (!unpacker.finished) throw new Error("cut short");
+        end(unpacker);
         return joined(bytes);
     } finally {
         unpacker.free();
@@ -39,7 +47,7 @@ export function joined(parts) {
 /** The WebAssembly that a response brings packed, as it arrives; `keep` is given its bytes as well. */
 export async function unpackedResponse(response, keep = () => {}) {
     await unpacking;
-    const unpacker = new Unpacker(new Uint8Array());
+    const unpacker = unpackerOf(response.url, new Uint8Array());
     const stream = new TransformStream({
         transform(packed, out) {
             for (const bytes of steps(unpacker, packed)) {
@@ -48,7 +56,7 @@ export async function unpackedResponse(response, keep = () => {}) {
             }
         },
         flush() {
-            if (!unpacker.finished) throw new Error("cut short");
+            end(unpacker);
             unpacker.free();
         },
     });

@@ -1,8 +1,10 @@
 // The page loads from any folder, its worker answers, its policy holds, and it complains of nothing.
 
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { open as openOn, say, serveDist, stage } from "./harness.mjs";
+import { DIST, open as openOn, say, serveDist, stage } from "./harness.mjs";
 
 const host = stage();
 const { open } = host;
@@ -36,6 +38,29 @@ test("a wasm file that is missing is said, in words", async () => {
   await alert.waitFor();
   assert.match(await alert.textContent(), /could not start: .*HTTP 404/);
   await context.close();
+});
+
+test("a part that arrives damaged or cut short is said by its name", async () => {
+  const packed = (name) => readdirSync(DIST).find((file) => file.endsWith(".lzma") && file.includes(name));
+  for (const [name, spoil, said] of [
+    ["app-", (bytes) => bytes.subarray(0, bytes.length - 1_000), /could not start: .*app-.*\.lzma: cut short/],
+    ["app-", (bytes) => Buffer.concat([Buffer.from([255]), bytes.subarray(1)]), /could not start: .*app-.*\.lzma: damaged/],
+    ["_first", (bytes) => bytes.subarray(0, bytes.length - 1_000), /worker.*_first\.wasm\.lzma: cut short/],
+  ]) {
+    const file = packed(name);
+    const bytes = spoil(readFileSync(join(DIST, file)));
+    const site = await serveDist({ alters: (asked) => (asked === file ? bytes : null) });
+    const context = await host.browser.newContext();
+    try {
+      const page = await context.newPage();
+      await page.goto(`${site.url}?test=1`);
+      const alert = page.getByRole("alert").filter({ hasText: said });
+      await alert.first().waitFor();
+    } finally {
+      await context.close();
+      await site.close();
+    }
+  }
 });
 
 test("the first screen waits for the worker's first part, playing for the second, and the rest comes when it is needed", async () => {

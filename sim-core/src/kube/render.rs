@@ -66,10 +66,15 @@ impl KubePlane {
         }
     }
 
-    /// `status.phase` of a pod of the namespace `default`.
+    /// `status.phase` of a pod of the namespace `default`, or else of the first of that name.
     pub fn phase_of(&self, name: &str, symbols: &Symbols) -> Option<&'static str> {
-        let pod = self.store.pod_named("default", name, symbols)?;
-        Some(self.store.pod(pod)?.phase.text())
+        let elsewhere = || {
+            let mut pods = self.store.pods();
+            let found = pods.find(|(_, row)| row.name.is(name, symbols));
+            found.map(|(pod, _)| pod)
+        };
+        let pod = self.store.pod_named("default", name, symbols);
+        Some(self.store.pod(pod.or_else(elsewhere)?)?.phase.text())
     }
 
     /// `Ready`, `NotReady` or `Unknown` of a node, by its condition.

@@ -410,6 +410,8 @@ pub struct Store {
     services: Vec<Option<Arc<Service>>>,
     service_names: SortedMap<Arc<str>, ServiceId>,
     nodes: Vec<Option<Arc<Node>>>,
+    /// Identifiers of nodes that were removed: their tasks name them still.
+    departed: SortedMap<NodeId, Identity>,
     /// Places of nodes by host name, by number; none: a node has joined or gone since.
     name_ranks: Option<Arc<[u32]>>,
     templates: Vec<Arc<Template>>,
@@ -453,6 +455,12 @@ impl Store {
     /// A node.
     pub fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(id.0 as usize)?.as_deref()
+    }
+
+    /// The identifier of a node, also of one that was removed.
+    pub fn node_identity(&self, id: NodeId) -> Option<Identity> {
+        let departed = || self.departed.get(&id).copied();
+        self.node(id).map(|node| node.identity).or_else(departed)
     }
 
     /// Nodes in the order they joined.
@@ -604,12 +612,8 @@ impl Store {
 
     /// Deletes a node; its tasks stay, with the node's number.
     pub fn remove_node(&mut self, id: NodeId) {
-        if self
-            .nodes
-            .get_mut(id.0 as usize)
-            .and_then(Option::take)
-            .is_some()
-        {
+        if let Some(node) = self.nodes.get_mut(id.0 as usize).and_then(Option::take) {
+            self.departed.insert(id, node.identity);
             self.name_ranks = None;
             self.index += 1;
             self.changes.push(Change::Node(id));

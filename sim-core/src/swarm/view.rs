@@ -203,9 +203,9 @@ impl SwarmPlane {
 
     fn task_view(&self, id: TaskId, row: &TaskRow, historic: bool) -> TaskView {
         let template = self.store.template(row.template);
-        let node = row.node.map(|node| match self.store.node(node) {
-            Some(node) => node.hostname.to_string(),
-            None => format!("node {}", node.0),
+        let node = row.node.and_then(|id| match self.store.node(id) {
+            Some(node) => Some(node.hostname.to_string()),
+            None => self.store.node_identity(id).map(|identity| identity.text()),
         });
         TaskView {
             id,
@@ -239,9 +239,9 @@ impl SwarmPlane {
     /// `service.slot`, or `service.node-id` for a global service.
     pub fn task_name(&self, row: &TaskRow) -> String {
         let template = self.store.template(row.template);
-        match row.node.and_then(|node| self.store.node(node)) {
-            Some(node) if template.is_global() => {
-                format!("{}.{}", template.spec.name, node.identity.text())
+        match row.node.and_then(|node| self.store.node_identity(node)) {
+            Some(identity) if template.is_global() => {
+                format!("{}.{}", template.spec.name, identity.text())
             }
             Some(_) | None => format!("{}.{}", template.spec.name, row.slot),
         }

@@ -184,21 +184,30 @@ pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
             "--follow is not modelled; let time pass with sim advance and ask again",
         ));
     }
+    const USAGE: &str = "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples";
     let mut pods = Vec::new();
+    let count = call.arguments.words.len();
+    if count == 2 && call.arguments.flag("container").is_some() {
+        return Err(Problem::error(
+            "only one of -c or an inline [CONTAINER] arg is allowed\nSee 'kubectl logs -h' for help and examples",
+        ));
+    }
     match (call.arguments.words.first().cloned(), call.selector()?) {
+        _ if count > 2 => return Err(Problem::error(USAGE)),
         (Some(word), None) => {
             pods.push(pod(call, &word)?);
+        }
+        (Some(_), Some(_)) if count == 1 => {
+            return Err(Problem::error(
+                "only a selector (-l) or a POD name is allowed\nSee 'kubectl logs -h' for help and examples",
+            ));
         }
         (None, Some(selector)) => pods.extend(
             call.listing(kind_of("pods")?, Some(&call.namespace))?
                 .into_iter()
                 .filter(|pod| super::get::selected(&selector, pod)),
         ),
-        _ => {
-            return Err(Problem::error(
-                "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples",
-            ));
-        }
+        _ => return Err(Problem::error(USAGE)),
     }
     for pod in pods {
         let names = if call.arguments.on("all-containers") {

@@ -174,15 +174,16 @@ fn runtime_error(image: &str, error: PullError) -> String {
         PullError::RegistryDown => {
             let url = reference.as_ref().map_or_else(String::new, manifest_url);
             format!(
-                "{pulling}: failed to resolve image: failed to do request: Head \"{url}\": dial tcp: connect: connection refused"
+                "{pulling}: failed to resolve image: failed to do request: Head \"{url}\": dial tcp: i/o timeout"
             )
         }
         // As containerd reports a full disk.
         PullError::NoSpace => format!(
             "{pulling}: failed to copy: failed to send write: write /var/lib/containerd/io.containerd.content.v1.content/ingest/data: no space left on device: unknown"
         ),
-        PullError::NotPresent => format!("No such image: {full}"),
-        PullError::InvalidName => format!("failed to parse image reference \"{image}\""),
+        PullError::NotPresent | PullError::InvalidName => {
+            unreachable!("told before a runtime is asked")
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::api::compose::service::Service;
 use crate::base::arrange::Arrange;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::manifest::compose::loaded::{Variables, relative};
+use crate::manifest::compose::part::truth_of;
 use crate::manifest::decode::duration;
 use crate::manifest::json::write_string;
 use crate::manifest::tree::{Node, NodeValue};
@@ -242,11 +243,7 @@ fn expand(node: &Node, shape: &'static Shape, place: Place<'_>) -> Value {
         },
         Shape::Whole => whole(node),
         Shape::Decimal => decimal(&text()).unwrap_or_else(|| node.to_value()),
-        Shape::Flag => match text().as_ref() {
-            "true" | "y" | "yes" | "on" => Value::Bool(true),
-            "false" | "n" | "no" | "off" => Value::Bool(false),
-            _ => node.to_value(),
-        },
+        Shape::Flag => truth_of(node).map_or_else(|| node.to_value(), Value::Bool),
         Shape::Bytes => match bytes(&text()) {
             Some(bytes) => Value::string(&bytes.to_string()),
             None => node.to_value(),

@@ -16,7 +16,7 @@ use crate::manifest::decode::{amount, duration, image};
 use crate::manifest::diagnostic::Code;
 use crate::manifest::explain;
 use crate::manifest::lines::Span;
-use crate::manifest::tree::NodeValue;
+use crate::manifest::tree::{Node, NodeValue};
 
 /// A whole number, also as text: the loaders cast what interpolation gave.
 pub fn integer(field: &Field<'_>, scribe: &Scribe) -> Option<i64> {
@@ -48,17 +48,21 @@ pub fn count(field: &Field<'_>, scribe: &Scribe, code: Code) -> Option<u64> {
 /// A truth value, also as text, with the words of YAML 1.1.
 /// Source: compose-go `loader/interpolate.go` (`toBoolean`).
 pub fn truth(field: &Field<'_>, scribe: &Scribe) -> Option<bool> {
-    let node = field.node?;
-    let lower = node.as_str().map(str::to_ascii_lowercase);
-    let truth = match lower.as_deref() {
-        Some("true" | "y" | "yes" | "on") => Some(true),
-        Some("false" | "n" | "no" | "off") => Some(false),
-        _ => node.as_bool(),
-    };
+    let truth = truth_of(field.node?);
     if truth.is_none() {
         field.wrong_type(scribe, catalogue::KIND_TRUTH);
     }
     truth
+}
+
+/// A node as a truth value.
+pub fn truth_of(node: &Node) -> Option<bool> {
+    let lower = node.as_str().map(str::to_ascii_lowercase);
+    match lower.as_deref() {
+        Some("true" | "y" | "yes" | "on") => Some(true),
+        Some("false" | "n" | "no" | "off") => Some(false),
+        _ => node.as_bool(),
+    }
 }
 
 /// A duration; the default if absent or wrong.

@@ -7,6 +7,7 @@ use crate::api::compose::service::{Port, PortRange};
 use crate::api::swarm::service::{PortProtocol, PublishMode};
 use crate::base::limits::MAX_PUBLISHED_PORTS;
 use crate::base::sentence::catalogue;
+use crate::base::sorted::SortedSet;
 use crate::manifest::compose::part;
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::diagnostic::Code;
@@ -273,14 +274,20 @@ pub fn merge_key(node: &crate::manifest::tree::Node) -> String {
     }
 }
 
-/// Ports that are only declared: `80`, `80-90`, each with `/tcp`, `/udp` or `/sctp`; nothing if the
-/// text is none of these.
-pub fn exposed(text: &str) -> Option<Vec<(u16, PortProtocol)>> {
+/// Adds ports that are only declared: `80`, `80-90`, each with `/tcp`, `/udp` or `/sctp`, to those that
+/// are; none if the text is none of these.
+pub fn expose(text: &str, all: &mut SortedSet<(u16, PortProtocol)>) -> Option<()> {
     let (numbers, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let protocol = self::protocol(protocol)?;
     let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
     let (first, last) = (first.parse::<u16>().ok()?, last.parse::<u16>().ok()?);
-    (first > 0 && first <= last).then(|| (first..=last).map(|port| (port, protocol)).collect())
+    if first == 0 || first > last {
+        return None;
+    }
+    for port in first..=last {
+        all.insert((port, protocol));
+    }
+    Some(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::api::swarm::service::PortProtocol;
 use crate::base::arrange::Arrange;
 use crate::base::limits::MAX_REPLICAS;
 use crate::base::sentence::catalogue;
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::SimDuration;
 use crate::manifest::compose::loaded::{OtherFiles, Variables};
 use crate::manifest::compose::part::{self, WrittenMount};
@@ -325,20 +325,17 @@ fn networks(
 }
 
 fn expose(field: &Field<'_>, scribe: &Scribe) -> Vec<(u16, PortProtocol)> {
-    let mut ports = Vec::new();
+    let mut ports = SortedSet::new();
     for item in field.items(scribe) {
         let Some(text) = item.scalar(scribe) else {
             continue;
         };
-        match port::exposed(&text) {
-            Some(exposed) => ports.extend(exposed),
-            None => {
-                let message = format!("{}: invalid start port '{text}': invalid syntax", item.path);
-                scribe.error(explain::COMPOSE_INVALID_VALUE, item.span, message);
-            }
+        if port::expose(&text, &mut ports).is_none() {
+            let message = format!("{}: invalid start port '{text}': invalid syntax", item.path);
+            scribe.error(explain::COMPOSE_INVALID_VALUE, item.span, message);
         }
     }
-    ports
+    ports.iter().copied().collect()
 }
 
 /// `deploy.restart_policy` stands before `restart`. Source: docker/compose `pkg/compose/create.go`.

@@ -7,6 +7,7 @@ use crate::api::swarm::service::PortProtocol;
 use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::base::rng::{Stream, stable_hash};
+use crate::base::sorted::SortedSet;
 use crate::base::time::SimTime;
 use crate::compose::engine::PART_RUN;
 use crate::compose::store::{ContainerRow, State, owner};
@@ -190,15 +191,16 @@ impl<'a> Engine<'a> {
             .and_then(|process| self.world.substrate.container(process));
         let listens = program.map_or(&[][..], |program| &program.behaviour.ports);
         let listens = listens.iter().map(|port| (*port, PortProtocol::Tcp));
+        let of = |port: &Port| (port.private, port.protocol);
+        let mut known: SortedSet<(u16, &str)> = all.iter().map(of).collect();
         for (private, protocol) in row.config.expose.iter().copied().chain(listens) {
-            let is_known =
-                |port: &Port| port.private == private && port.protocol == protocol_word(protocol);
-            if !all.iter().any(is_known) {
+            let protocol = protocol_word(protocol);
+            if known.insert((private, protocol)) {
                 all.push(Port {
                     private,
                     address: String::new(),
                     public: 0,
-                    protocol: protocol_word(protocol),
+                    protocol,
                 });
             }
         }

@@ -9,7 +9,7 @@ use crate::api::compose::service::{Port, Restart};
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::swarm::service::{Mount, MountKind};
 use crate::base::rng::{Stream, stable_hash};
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::compose::store::State;
 use crate::compose::{Request, Response};
@@ -385,10 +385,10 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, String>
             first.into_iter().chain(letters).collect::<String>()
         })?);
     }
-    let mut expose = Vec::new();
+    let mut expose = SortedSet::new();
     for value in parsed.values("expose") {
-        let ports = port::exposed(value);
-        expose.extend(ports.ok_or_else(|| format!("invalid range format for --expose: {value}"))?);
+        port::expose(value, &mut expose)
+            .ok_or_else(|| format!("invalid range format for --expose: {value}"))?;
     }
     let mut mounts: Vec<Mount> = Vec::new();
     for value in parsed.values("volume") {
@@ -425,7 +425,7 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, String>
         health_check: health(parsed)?,
         restart: restart(parsed.value("restart").unwrap_or("no"))?,
         ports,
-        expose,
+        expose: expose.iter().copied().collect(),
         mounts,
         network_mode,
         networks,
