@@ -29,7 +29,7 @@ test("a published port that is taken twice is told at its place on every orchest
   await start(page, `# file: web.yaml\n${pod("web", "nginx")}${service("one")}${service("two")}`);
   const kubernetes = await problem(page, "web.yaml, line 30, column 17");
   assert.match(kubernetes, /provided port is already allocated/);
-  assert.match(kubernetes, /service `one` has this node port; choose another/);
+  assert.match(kubernetes, /service "one" has this node port; choose another/);
   await page.getByTestId("last-valid").waitFor();
   // The poll is still there and goes on; what was pasted is still in its tab.
   assert.equal(await at(page, 30), hash);
@@ -42,7 +42,7 @@ test("a published port that is taken twice is told at its place on every orchest
   await start(page, `# file: compose.yaml\n${composed('ports: ["8080:81"]')}`);
   const compose = await problem(page, "compose.yaml, line 7, column 13");
   assert.match(compose, /Bind for 0\.0\.0\.0:8080 failed: port is already allocated/);
-  assert.match(compose, /service `one` publishes this port too; choose another host port/);
+  assert.match(compose, /service "one" publishes this port too; choose another host port/);
   assert.deepEqual(problems, []);
   await close();
 });
