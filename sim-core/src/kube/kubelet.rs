@@ -269,7 +269,9 @@ impl Kubelets {
                 };
                 if worker.finished {
                     stop::finish(worker, &mut desk);
-                } else if worker.deadline.is_none() {
+                } else if worker.deadline.is_some() {
+                    stop::look(worker, &mut desk);
+                } else {
                     let node = worker.node;
                     if lifecycle::relist(worker, &settings, &mut desk) {
                         self.retry_sizes(node, &mut desk);
@@ -598,7 +600,12 @@ impl Kubelets {
             let place = resources::sandbox(template, &settings, namespace);
             Recipe {
                 place: Arc::new(place),
-                containers: lower::containers(template, token, &settings, desk.ctx.symbols),
+                containers: lower::containers(
+                    template,
+                    token,
+                    &settings,
+                    (desk.ctx.machines, &mut *desk.ctx.symbols),
+                ),
                 volumes: needs::of_volumes(template),
                 gated: !template.spec.readiness_gates.is_empty(),
             }

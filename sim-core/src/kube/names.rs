@@ -151,8 +151,14 @@ impl KubePlane {
         if let Some((id, _)) = services.find(|(_, row)| row.cluster_ip == address) {
             return self.of_service((id, port), machines);
         }
-        match machines.sandbox_at(address) {
-            Some(sandbox) => Behind::Sandboxes(vec![(sandbox, port)]),
+        // On a machine's own network each port is one pod's.
+        let all = machines.sandboxes_at(address);
+        let serves = |sandbox: &&SandboxId| {
+            let mut inside = machines.containers_in(**sandbox);
+            inside.any(|(_, row)| row.serves_from(port).is_some())
+        };
+        match all.iter().find(serves).or(all.first()) {
+            Some(sandbox) => Behind::Sandboxes(vec![(*sandbox, port)]),
             None if address == OWN_ADDRESS => Behind::Guarded,
             None if is_private(address) => Behind::Nothing,
             None => Behind::Outside,

@@ -248,8 +248,7 @@ impl Behaviour {
                 .map(AsRef::as_ref)
                 .collect()
         };
-        let environment = spec.environment.iter().chain(spec.texts.iter()).cloned();
-        let script = Script::of_command(&words, &environment.collect::<Vec<_>>());
+        let script = Script::beside(&words, &spec.environment, &spec.texts);
         if script.needs_shell && !program.shell {
             behaviour.start_failure = Some(127);
             return behaviour;
@@ -463,6 +462,14 @@ impl Behaviour {
         if !program.line.is_empty() {
             self.lines.push((at + program.listen, program.line.clone()));
         }
+    }
+
+    /// As [`crate::substrate::Substrate::openness`].
+    pub fn openness(&self, program: &Program) -> Option<u8> {
+        let listens = self.listen.is_some() && self.any_but.is_some();
+        let may = self.question.is_some() && matches!(program.run, Run::Serve);
+        let may = may && program.ports.is_empty();
+        listens.then_some(0).or(may.then_some(1))
     }
 
     /// Whether its program takes connections at a port, once it listens.

@@ -285,6 +285,15 @@ impl Substrate {
         }
     }
 
+    /// What is known of an image, without noting that somebody asked.
+    pub(super) fn known_program(&self, text: Symbol, symbols: &Symbols) -> Arc<Program> {
+        let images = &self.images;
+        match images.by_text.get(&text) {
+            Some(number) => images.rows[*number as usize].program.clone(),
+            None => images.look_up(ImageRef::parse(symbols.text(text))).program,
+        }
+    }
+
     pub(super) fn program_of(&mut self, text: Symbol, symbols: &Symbols) -> Arc<Program> {
         let number = self.image_number(text, symbols);
         self.images.rows[number as usize].program.clone()

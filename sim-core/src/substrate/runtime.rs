@@ -10,9 +10,10 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::ratio::Ratio;
 use crate::base::rng::Stream;
-use crate::base::symbol::Symbol;
+use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
 
 use super::cgroup::settings::{SandboxSpec, Sharing};
@@ -39,9 +40,10 @@ pub const EXIT_REPORT: SimDuration = SimDuration::from_millis(10);
 const JITTER: Ratio = Ratio::percent(20);
 
 /// Whether what a container does depends on its variables.
-fn uses_variables(spec: &ContainerSpec) -> bool {
+fn uses_values(spec: &ContainerSpec) -> bool {
     let mut words = spec.command.iter().chain(spec.arguments.iter());
-    words.any(|word| word.contains('$'))
+    let reads = |word: &str| spec.texts.iter().any(|(path, _)| word.contains(&**path));
+    words.any(|word| word.contains('$') || reads(word))
 }
 
 impl Substrate {
@@ -276,6 +278,27 @@ impl Substrate {
         scope.out.after(span, Event::Step { container });
     }
 
+    /// How soon a program that nobody knows starts in a container and listens: 0: at once, 1: when its script
+    /// has its answers. None: what it runs is known, or never listens.
+    pub fn openness(&self, spec: &ContainerSpec, symbols: &Symbols) -> Option<u8> {
+        let spec = ContainerSpec {
+            any_but: Some(Arc::from([])),
+            ..spec.clone()
+        };
+        let program = self.known_program(spec.image, symbols);
+        Behaviour::new(&program, &spec).openness(&program)
+    }
+
+    /// Ports that a container has, by what it says and what is known of its image, ascending.
+    pub fn ports_of(&self, spec: &ContainerSpec, symbols: &Symbols) -> Vec<u16> {
+        let program = self.known_program(spec.image, symbols);
+        let own = Behaviour::new(&program, spec).ports;
+        let mut all: Vec<u16> = spec.ports.iter().chain(own.iter()).copied().collect();
+        all.arrange();
+        all.dedup();
+        all
+    }
+
     /// What a container does that is run in this way: worked out once for equal ones.
     fn behaviour(&mut self, spec: &ContainerSpec, scope: &Scope<'_>) -> Arc<Behaviour> {
         let key = BehaviourKey {
@@ -288,7 +311,7 @@ impl Substrate {
         };
         let program = self.program_of(spec.image, scope.symbols);
         // With values of its own it is like no other.
-        if uses_variables(spec) {
+        if uses_values(spec) {
             return Arc::new(Behaviour::new(&program, spec));
         }
         if let Some(behaviour) = self.behaviours.get(&key) {

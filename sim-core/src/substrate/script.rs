@@ -112,6 +112,9 @@ pub struct Command {
 /// Variables and their values.
 pub type Environment = [(Arc<str>, Arc<str>)];
 
+/// Small files, by their paths, whose content a script may read.
+pub type Texts = Arc<[(Arc<str>, Arc<str>)]>;
+
 /// A command line taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
@@ -126,6 +129,16 @@ pub struct Script {
 impl Script {
     /// Takes a command apart; an empty one is the image's own program. A shell knows these variables.
     pub fn of_command(words: &[&str], environment: &Environment) -> Self {
+        Self::of(words, || Values::of(environment, Arc::from([])))
+    }
+
+    /// As [`Self::of_command`], beside these files.
+    pub fn beside(words: &[&str], environment: &Environment, texts: &Texts) -> Self {
+        Self::of(words, || Values::of(environment, texts.clone()))
+    }
+
+    /// What a shell knows is asked for only where there is one.
+    fn of(words: &[&str], values: impl FnOnce() -> Values) -> Self {
         let base = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
         let runs_others = |word: &&&str| matches!(base(word).as_str(), "tini" | "dumb-init" | "--");
         let words = &words[words.iter().take_while(runs_others).count()..];
@@ -147,7 +160,7 @@ impl Script {
                 .any(|flag| flag.starts_with('-') && !flag.starts_with("--") && flag.contains('e'));
             return Self {
                 steps: parse::steps(text).into(),
-                values: Values::of(environment),
+                values: values(),
                 needs_shell: true,
                 error_exit,
             };
@@ -347,7 +360,7 @@ impl Shell {
                         }
                         Word::Timeout(span, words) if self.frames.len() < DEPTH_MAX => {
                             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                            let script = Script::of_command(&words, &self.values.environment());
+                            let script = Script::of(&words, || self.values.clone());
                             let until = (!span.is_zero()).then(|| self.at + span);
                             self.enter(&script, until);
                         }

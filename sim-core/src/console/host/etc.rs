@@ -54,16 +54,18 @@ pub fn hostname(sight: &Sight<'_>) -> String {
     own.unwrap_or_else(|| place.node_name().to_owned())
 }
 
+/// The domain of the name, where it has one.
+pub fn domain(sight: &Sight<'_>) -> Option<String> {
+    let place = sight.place;
+    let sandbox = place.world.substrate.container(sight.inside?)?.sandbox;
+    let unit = place.units.get(&sandbox)?;
+    (!unit.domain.is_empty()).then(|| unit.domain.clone())
+}
+
 /// The name with its domain.
 pub fn full_name(sight: &Sight<'_>) -> String {
-    let place = sight.place;
     let name = hostname(sight);
-    let domain = sight.inside.and_then(|container| {
-        let sandbox = place.world.substrate.container(container)?.sandbox;
-        let unit = place.units.get(&sandbox)?;
-        (!unit.domain.is_empty()).then_some(&unit.domain)
-    });
-    match domain {
+    match domain(sight) {
         Some(domain) => format!("{name}.{domain}"),
         None => name,
     }

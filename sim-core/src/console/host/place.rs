@@ -7,6 +7,7 @@ use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
 use crate::kube::kubelet::resources::CLUSTER_DOMAIN;
 use crate::kube::render::{pod, uid, uid_text};
+use crate::manifest::value::Value;
 use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::cgroup::tree::{Group, GroupKey, Names};
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
@@ -132,7 +133,11 @@ impl<'a> Place<'a> {
                 .str_at(&["spec", "hostname"])
                 .map_or_else(|| name.clone(), str::to_owned);
             // Source: `pkg/kubelet/kubelet_pods.go` (`GeneratePodHostNameAndDomain`).
+            let spec = |key: &str| template.document.path(&["spec", key]);
+            let on_host = spec("hostNetwork").and_then(Value::as_bool) == Some(true);
             let domain = template.document.str_at(&["spec", "subdomain"]);
+            // With the machine's network it has the machine's names.
+            let domain = domain.filter(|_| !on_host);
             let domain = domain.map_or_else(String::new, |own| {
                 format!("{own}.{namespace}.svc.{CLUSTER_DOMAIN}")
             });
@@ -143,12 +148,7 @@ impl<'a> Place<'a> {
                     seed,
                     &name,
                 ),
-                hostname: if template
-                    .document
-                    .path(&["spec", "hostNetwork"])
-                    .and_then(crate::manifest::value::Value::as_bool)
-                    == Some(true)
-                {
+                hostname: if on_host {
                     self.node_name().to_owned()
                 } else {
                     hostname.chars().take(63).collect()

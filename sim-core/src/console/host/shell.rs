@@ -648,6 +648,7 @@ fn hostname(sight: &Sight<'_>, words: &[&str]) -> Option<Output> {
     match words {
         [] | ["-s"] => Some(Output::text(format!("{}\n", etc::hostname(sight)))),
         ["-f"] => Some(Output::text(format!("{}\n", etc::full_name(sight)))),
+        ["-d"] => etc::domain(sight).map(|domain| Output::text(format!("{domain}\n"))),
         ["-i" | "-I"] => Some(match net::address(sight) {
             Some(address) => Output::text(format!("{address}\n")),
             None => Output::error(1, "hostname: Name or service not known"),

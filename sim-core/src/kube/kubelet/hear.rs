@@ -377,7 +377,7 @@ impl Kubelets {
         for pod in pods {
             if let Some(worker) = self.worker_mut(pod) {
                 if trouble.lost {
-                    lifecycle::lost(worker, desk);
+                    reattach::lost(worker, desk);
                 } else if trouble.restarted {
                     reattach::reattach(worker, &settings, desk);
                 }

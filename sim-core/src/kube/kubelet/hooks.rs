@@ -14,12 +14,14 @@ pub struct HookRun {
     pub span: SimDuration,
     /// Whether it fails at its end.
     pub fails: bool,
+    /// Whether whoever waits for it can give up: it is a command or a pause.
+    pub ends_early: bool,
 }
 
 impl HookRun {
     /// Whether nothing of it is seen.
     pub fn is_nothing(self) -> bool {
-        self == Self::default()
+        self.span.is_zero() && !self.fails
     }
 }
 
@@ -29,6 +31,7 @@ pub fn run(hook: Option<&Hook>) -> HookRun {
         Some(Hook::Sleep { seconds }) => HookRun {
             span: SimDuration::from_secs(u64::from(*seconds)),
             fails: false,
+            ends_early: true,
         },
         Some(Hook::Exec { command }) => {
             let words: Vec<&str> = command.iter().map(AsRef::as_ref).collect();
@@ -55,6 +58,7 @@ fn follow(script: &Script) -> HookRun {
                     return HookRun {
                         span: SimDuration::from_secs(u64::from(u32::MAX)),
                         fails: false,
+                        ends_early: true,
                     };
                 }
             },
@@ -68,6 +72,7 @@ fn follow(script: &Script) -> HookRun {
     HookRun {
         span: shell.at,
         fails: shell.status().code() != 0,
+        ends_early: true,
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::base::name::{Name, Rule};
+use crate::base::name::Rule;
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::kube::apiserver::admission::runtime_class;
@@ -17,7 +17,6 @@ use crate::kube::store::events::Message;
 use crate::substrate::order::{ContainerId, Order, SandboxId};
 
 use super::active_deadline;
-use super::backoff;
 use super::content;
 use super::desk::{Desk, Report, naming, owner, sentence};
 use super::images::goes_to_registry;
@@ -258,6 +257,10 @@ pub fn post_started(
     let (Step::Starting, Some(container)) = (work.step, work.container) else {
         return;
     };
+    // The hook of a start before this one has nothing to say of it.
+    if desk.now() != work.since + worker.lowered[index].post_start.span {
+        return;
+    }
     work.step = Step::Running;
     let lowered = &worker.lowered.clone()[index];
     if lowered.post_start.fails {
@@ -592,74 +595,4 @@ pub fn sandbox_failed(worker: &mut Worker, sandbox: SandboxId, desk: &mut Desk<'
     );
     let at = desk.now() + desk.jitter(worker, ERROR_PERIOD);
     desk.wake(worker, at);
-}
-
-/// The kubelet has started anew on a machine that lost everything: what ran has ended, unseen.
-/// Source: containerd reports such tasks with code 255 and reason Unknown.
-pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
-    let now = desk.now();
-    // That it was to end was in the agent's memory only.
-    if !worker.is_stopped()
-        && let Some(aside) = worker.aside.written()
-    {
-        aside.evicted = None;
-    }
-    let had_sandbox = worker.sandbox_ordered;
-    worker.sandbox = None;
-    worker.sandbox_ordered = false;
-    worker.sandbox_ready = false;
-    worker.ip = 0;
-    worker.status_pending = false;
-    worker.relist_at = None;
-    worker.wake_at = None;
-    worker.initialized = false;
-    if let Some(aside) = worker.aside.written() {
-        aside.restarting_all = false;
-    }
-    let was_going = worker.deadline.take().is_some();
-    worker.finished = false;
-    for index in 0..worker.containers.len() {
-        let known = matches!(
-            worker.containers[index].state,
-            ContainerState::Running { .. }
-        );
-        let again = worker.restarts(index, 255);
-        let init = worker.lowered[index].init;
-        let work = &mut worker.containers[index];
-        match work.step {
-            Step::Running | Step::Exited | Step::Starting if known || work.step == Step::Exited => {
-                work.terminate(255, "Unknown", now);
-                work.step = if again { Step::Idle } else { Step::Done };
-            }
-            Step::Running | Step::Exited | Step::Starting | Step::Pulling(_) => {
-                work.step = Step::Idle
-            }
-            // A new sandbox means that init containers run again.
-            Step::Done if init => work.step = Step::Idle,
-            Step::Idle | Step::Done => {}
-        }
-        work.container = None;
-        work.stopping = None;
-        if let Some(waits) = work.waits.written() {
-            waits.not_before = None;
-            waits.pull_failed = None;
-            // The kubelet keeps back-offs in memory only.
-            waits.crashes = backoff::Backoff::default();
-            waits.pulls = backoff::Backoff::default();
-        }
-    }
-    if had_sandbox && !was_going && !worker.phase().is_terminal() {
-        let text = "Pod sandbox changed, it will be killed and re-created.";
-        desk.record(
-            worker,
-            None,
-            Report::normal("SandboxChanged", Message::Plain(text)),
-        );
-        desk.note(
-            "restart",
-            worker,
-            Detail::To(Name::plain(worker.host)),
-            None,
-        );
-    }
 }

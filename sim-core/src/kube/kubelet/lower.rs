@@ -15,6 +15,7 @@ use crate::base::time::SimDuration;
 use crate::kube::render::token::{TOKEN_PATH, TOKEN_VOLUME};
 use crate::kube::template::PodTemplate;
 use crate::manifest::value::Value;
+use crate::substrate::Substrate;
 use crate::substrate::cgroup::settings::{GroupSettings, OomScore};
 use crate::substrate::order::{ContainerSpec, ProbeAction, ProbePacing, ProbeSpec, PullPolicy};
 use crate::substrate::root_fs::{From, Mount, RootSpec};
@@ -83,7 +84,7 @@ pub fn containers(
     template: &PodTemplate,
     token: bool,
     settings: &ResourceSettings,
-    symbols: &mut Symbols,
+    (machines, symbols): (&Substrate, &mut Symbols),
 ) -> Arc<[Lowered]> {
     let spec = &template.spec;
     let sources = content::sources(template);
@@ -102,12 +103,14 @@ pub fn containers(
         }
     };
     let mut list: Vec<Lowered> = all.map(|(container, init)| make(container, init)).collect();
-    open(template, &mut list);
     let ephemeral = spec.ephemeral_containers.iter();
-    list.extend(ephemeral.map(|container| Lowered {
+    let ephemeral = ephemeral.map(|container| Lowered {
         ephemeral: true,
         ..make(container, false)
-    }));
+    });
+    let ephemeral: Vec<Lowered> = ephemeral.collect();
+    open(template, &mut list, machines, symbols);
+    list.extend(ephemeral);
     list.into()
 }
 
@@ -191,8 +194,7 @@ fn lowered(
     }
 }
 
-/// Ports that a container says it has: those of its list, and where its probes ask, if it has a list.
-/// `containerPort` only tells; what is left out of it can be asked nevertheless.
+/// Ports that a container says it has: those of its list, and where its probes ask. `containerPort` only tells; what is left out of it can be asked nevertheless.
 fn ports(container: &Container) -> Arc<[u16]> {
     let declared = container.ports.iter().map(|port| port.container_port);
     let probes = [
@@ -209,23 +211,27 @@ fn ports(container: &Container) -> Arc<[u16]> {
         ProbeHandler::Grpc { port } => Some(*port),
         ProbeHandler::Exec { .. } => None,
     });
-    if container.ports.is_empty() {
-        return Arc::from([]);
-    }
     declared.chain(asked).collect()
 }
 
-/// The first container of a pod that says nothing of its ports is taken to have all that no other has.
-fn open(template: &PodTemplate, list: &mut [Lowered]) {
-    let says = |container: &&Container| container.ports.is_empty();
-    let Some(first) = template.spec.containers.iter().position(|one| says(&one)) else {
+/// Of the containers that list no ports, the first whose program nobody knows is taken to listen at all that
+/// no other container has that runs beside it. A script that asks before it starts its program comes after
+/// those that start theirs at once.
+fn open(template: &PodTemplate, list: &mut [Lowered], machines: &Substrate, symbols: &Symbols) {
+    let inits = template.spec.init_containers.len();
+    let lists_none = |at: &usize| template.spec.containers[*at].ports.is_empty();
+    let silent = (0..template.spec.containers.len()).filter(lists_none);
+    let openness = |at: usize| {
+        let spec = &list[inits + at].spec;
+        Some((machines.openness(spec, symbols)?, inits + at))
+    };
+    let Some((_, first)) = silent.filter_map(openness).min() else {
         return;
     };
-    let taken = list.iter().flat_map(|one| one.spec.ports.iter().copied());
+    let beside = list.iter().filter(|one| !one.init);
+    let taken = beside.flat_map(|one| machines.ports_of(&one.spec, symbols));
     let taken: Arc<[u16]> = taken.collect();
-    if let Some(one) = list.get_mut(template.spec.init_containers.len() + first) {
-        Arc::make_mut(&mut one.spec).any_but = Some(taken);
-    }
+    Arc::make_mut(&mut list[first].spec).any_but = Some(taken);
 }
 
 /// The file by which a pod's programs know their namespace.

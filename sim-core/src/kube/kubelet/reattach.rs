@@ -4,11 +4,16 @@
 //! Sources: `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`GetPodStatus`),
 //! `pkg/kubelet/prober/prober_manager.go` (`ChangeContainerStatusOnKubeletRestart`, off).
 
+use crate::api::kube::pod::RestartPolicy;
+use crate::base::name::Name;
+use crate::des::notice::Detail;
 use crate::kube::rows::pod::ContainerState;
+use crate::kube::store::events::Message;
 use crate::substrate::container::ContainerState as Found;
 use crate::substrate::sandbox::SandboxState;
 
-use super::desk::Desk;
+use super::backoff;
+use super::desk::{Desk, Report};
 use super::lower::{LIVENESS, READINESS, STARTUP};
 use super::worker::{Step, Worker};
 use super::{Settings, worker::ContainerWork};
@@ -135,5 +140,94 @@ fn hear_probes(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
                 probes::probed(worker, index, container, verdict, settings, desk);
             }
         }
+    }
+}
+
+/// The kubelet has started anew on a machine that lost everything: what ran has ended, unseen.
+/// Sources: containerd reports such tasks with code 255 and reason Unknown;
+/// `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`computePodActions`).
+pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
+    let now = desk.now();
+    // That it was to end was in the agent's memory only.
+    if !worker.is_stopped()
+        && let Some(aside) = worker.aside.written()
+    {
+        aside.evicted = None;
+    }
+    let had_sandbox = worker.sandbox_ordered;
+    let over = worker.phase().is_terminal();
+    // A new sandbox is made for whatever the pod's own policy lets run again, and then for all of it: what
+    // its containers say of themselves is asked only of those that have succeeded.
+    let anew = !over
+        && (worker.restart_policy != RestartPolicy::Never
+            || worker.containers.iter().all(|work| !work.was_made));
+    worker.sandbox = None;
+    // As if there were one: nothing is to be made.
+    worker.sandbox_ordered = !anew && !over;
+    worker.sandbox_ready = false;
+    worker.ip = 0;
+    worker.status_pending = false;
+    worker.relist_at = None;
+    worker.wake_at = None;
+    worker.initialized &= !anew;
+    if let Some(aside) = worker.aside.written() {
+        aside.restarting_all = false;
+    }
+    let was_going = worker.deadline.take().is_some();
+    worker.finished = false;
+    for index in 0..worker.containers.len() {
+        let known = matches!(
+            worker.containers[index].state,
+            ContainerState::Running { .. }
+        );
+        let again = anew && !worker.lowered[index].ephemeral;
+        let lowered = &worker.lowered[index];
+        let succeeded = matches!(
+            &worker.containers[index].state,
+            ContainerState::Terminated(end) if end.exit_code == 0
+        );
+        let runs_once = worker.policy_of(index) == RestartPolicy::OnFailure && !lowered.init;
+        let work = &mut worker.containers[index];
+        match work.step {
+            Step::Running | Step::Exited | Step::Starting if known || work.step == Step::Exited => {
+                work.terminate(255, "Unknown", now);
+                work.step = if again { Step::Idle } else { Step::Done };
+            }
+            Step::Running | Step::Exited | Step::Starting | Step::Pulling(_) => {
+                work.step = Step::Idle
+            }
+            // So do init containers, and what its own policy has kept from running again.
+            Step::Done if again && !(runs_once && succeeded) => work.step = Step::Idle,
+            Step::Idle | Step::Done => {}
+        }
+        work.container = None;
+        work.stopping = None;
+        if let Some(waits) = work.waits.written() {
+            waits.not_before = None;
+            waits.pull_failed = None;
+            // The kubelet keeps back-offs in memory only.
+            waits.crashes = backoff::Backoff::default();
+            waits.pulls = backoff::Backoff::default();
+        }
+    }
+    let over = worker.phase().is_terminal();
+    for work in &mut worker.containers {
+        if over && work.step == Step::Idle {
+            work.step = Step::Done;
+        }
+    }
+    if had_sandbox && !was_going && anew && !over {
+        let text = "Pod sandbox changed, it will be killed and re-created.";
+        desk.record(
+            worker,
+            None,
+            Report::normal("SandboxChanged", Message::Plain(text)),
+        );
+        desk.note(
+            "restart",
+            worker,
+            Detail::To(Name::plain(worker.host)),
+            None,
+        );
     }
 }

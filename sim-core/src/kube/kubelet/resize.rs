@@ -193,7 +193,12 @@ impl Kubelets {
             }
         }
         let token = desk.store.pod(pod).is_some_and(PodRow::has_token);
-        lower::containers(&template, token, &self.settings.resources, desk.ctx.symbols)
+        lower::containers(
+            &template,
+            token,
+            &self.settings.resources,
+            (desk.ctx.machines, &mut *desk.ctx.symbols),
+        )
     }
 
     /// Notes whether a pod's size waits for room on its node.

@@ -328,7 +328,7 @@ impl Kubelets {
                 continue;
             };
             if lost {
-                lifecycle::lost(worker, desk);
+                reattach::lost(worker, desk);
                 lifecycle::advance(worker, &settings, desk);
             } else if restarted {
                 reattach::reattach(worker, &settings, desk);

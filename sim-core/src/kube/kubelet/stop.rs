@@ -1,10 +1,12 @@
 //! The end of a pod: hooks, stop signals, sidecars last, and the last status.
 //!
-//! Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`killContainersWithSyncResult`).
+//! Sources: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`killContainersWithSyncResult`),
+//! `pkg/kubelet/pod_workers.go` (`UpdatePod`, `podWorkerLoop`).
 
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::store::events::Message;
+use crate::substrate::container::ContainerState as Found;
 use crate::substrate::order::Order;
 
 use super::Event;
@@ -28,13 +30,8 @@ pub fn terminate(worker: &mut Worker, deadline: SimTime, desk: &mut Desk<'_, '_>
         if matches!(work.step, Step::Idle | Step::Pulling(_)) {
             work.step = Step::Done;
         }
-        if work.step == Step::Exited
-            && let Some((code, oom, at)) = work.ended
-        {
-            work.terminate(code, reason_of(code, oom), at);
-            work.step = Step::Done;
-        }
     }
+    note_ends(worker);
     desk.note(
         "kill",
         worker,
@@ -48,7 +45,66 @@ pub fn terminate(worker: &mut Worker, deadline: SimTime, desk: &mut Desk<'_, '_>
             }
         }
     }
+    if cancel_hooks(worker, desk) {
+        // The worker's last turn ends now: its next one waits for a look at the runtime after that.
+        desk.request_relist(worker);
+        return;
+    }
     stop_next(worker, desk);
+}
+
+/// Gives up hooks after a start that still run: their containers count as those of failed hooks, and the
+/// kill that follows from that is given up, too, with its own hook. Answers whether there was one.
+/// Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`startContainer`), whose context
+/// `UpdatePod` cancels.
+fn cancel_hooks(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
+    let mut found = false;
+    for index in 0..worker.containers.len() {
+        let lowered = &worker.lowered.clone()[index];
+        let work = &mut worker.containers[index];
+        let row = work
+            .container
+            .and_then(|container| desk.ctx.machines.container(container));
+        // One whose start the worker has not heard of has no hook yet.
+        let runs = row.is_some_and(
+            |row| matches!(row.state, Found::Running { since } if work.since >= since),
+        );
+        if work.step != Step::Starting || lowered.post_start.is_nothing() || !runs {
+            continue;
+        }
+        work.step = Step::Running;
+        found = true;
+        let failed = Report::warning(
+            "FailedPostStartHook",
+            Message::Plain("PostStartHook failed"),
+        );
+        desk.record(worker, Some(lowered.name), failed);
+        let killing = Report::normal("Killing", Message::Plain("FailedPostStartHook"));
+        desk.record(worker, Some(lowered.name), killing);
+        if lowered.pre_stop.ends_early {
+            let failed = Report::warning("FailedPreStopHook", Message::Plain("PreStopHook failed"));
+            desk.record(worker, Some(lowered.name), failed);
+        }
+    }
+    found
+}
+
+/// The kubelet looks at a pod that is to go.
+pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
+    note_ends(worker);
+    stop_next(worker, desk);
+}
+
+/// Notes what has ended by itself.
+fn note_ends(worker: &mut Worker) {
+    for work in &mut worker.containers {
+        if work.step == Step::Exited
+            && let Some((code, oom, at)) = work.ended
+        {
+            work.terminate(code, reason_of(code, oom), at);
+            work.step = Step::Done;
+        }
+    }
 }
 
 /// Stops all regular containers, then sidecars from the last to the first; at the end closes the pod.

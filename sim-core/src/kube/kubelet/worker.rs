@@ -287,7 +287,8 @@ impl Worker {
             })
     }
 
-    fn policy_of(&self, index: usize) -> RestartPolicy {
+    /// The restart policy that counts for a container: its own, else its pod's.
+    pub fn policy_of(&self, index: usize) -> RestartPolicy {
         let lowered = &self.lowered[index];
         lowered.restart.unwrap_or(self.restart_policy)
     }

@@ -394,13 +394,16 @@ fn restarting_all(row: &PodRow, details: &PodDetails) -> Option<Value> {
         (false, Phase::Failed) => ("PodFailed".into(), Value::Null),
         (false, Phase::Pending | Phase::Running | Phase::Unknown) => (Value::Null, Value::Null),
     };
-    Some(object([
+    // It says nothing of a generation.
+    let mut condition = object([
         ("lastTransitionTime", time_s(since_s)),
         ("message", message),
         ("reason", reason),
         ("status", if on { "True" } else { "False" }.into()),
         ("type", "AllContainersRestarting".into()),
-    ]))
+    ]);
+    condition.set("lastProbeTime", Value::Null);
+    Some(condition)
 }
 
 /// What is said of gates that are not open. Source: `pkg/kubelet/status/generate.go`
@@ -551,12 +554,12 @@ fn conditions(
             message,
         );
     }
-    list.extend(restarting_all(row, details));
     for condition in &mut list {
         // It is never left out, and pods' conditions never have one.
         condition.set("lastProbeTime", Value::Null);
         condition.set("observedGeneration", Value::Int(generation));
     }
+    list.extend(restarting_all(row, details));
     list.extend(
         details
             .aside

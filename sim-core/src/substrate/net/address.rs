@@ -127,13 +127,13 @@ impl Substrate {
         self.machines.contains(machine).then_some(machine)
     }
 
-    /// The sandbox that has an address: of the machine in whose subnet it lies, else one on a machine's own
-    /// network, else one whose plugin has ranges of its own.
-    pub fn sandbox_at(&self, address: u32) -> Option<SandboxId> {
+    /// The sandboxes that have an address: of the machine in whose subnet it lies, else those on a machine's
+    /// own network, of which there may be several, else the one whose plugin has ranges of its own.
+    pub fn sandboxes_at(&self, address: u32) -> Vec<SandboxId> {
         let has = |machine: MachineId| {
-            let mut own = self.sandboxes_on(machine);
-            own.find(|(_, row)| row.address == address)
-                .map(|(id, _)| id)
+            let own = self.sandboxes_on(machine);
+            let own = own.filter(|(_, row)| row.address == address);
+            own.map(|(id, _)| id)
         };
         let machine = self.machine_of_subnet(address).or_else(|| {
             let mut machines = self.machines();
@@ -141,12 +141,12 @@ impl Substrate {
             found.map(|(id, _)| id)
         });
         match machine {
-            Some(machine) => has(machine),
+            Some(machine) => has(machine).collect(),
             None if self.foreign.contains(&address) => {
-                let mut machines = self.machines();
-                machines.find_map(|(machine, _)| has(machine))
+                let machines = self.machines();
+                machines.flat_map(|(machine, _)| has(machine)).collect()
             }
-            None => None,
+            None => Vec::new(),
         }
     }
 

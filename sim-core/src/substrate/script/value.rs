@@ -2,31 +2,40 @@
 
 use std::sync::Arc;
 
-use super::{Environment, TEXT_MAX};
+use super::{Environment, TEXT_MAX, Texts};
 
 /// Numbers that `seq` makes, at most.
 const NUMBERS_MAX: i64 = 4_096;
 
-/// Variables; none: set to what nobody knows.
+/// What a shell knows. A clone shares what neither changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Values(Vec<(Arc<str>, Option<Arc<str>>)>);
+pub(super) struct Values {
+    /// Variables; none: set to what nobody knows.
+    variables: Arc<Vec<(Arc<str>, Option<Arc<str>>)>>,
+    texts: Option<Texts>,
+}
 
 impl Values {
-    pub(super) fn of(environment: &Environment) -> Self {
+    pub(super) fn of(environment: &Environment, texts: Texts) -> Self {
         let known = environment.iter().cloned();
-        Self(known.map(|(name, value)| (name, Some(value))).collect())
-    }
-
-    pub(super) fn environment(&self) -> Vec<(Arc<str>, Arc<str>)> {
-        let known = self.0.iter();
-        known
-            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
-            .collect()
+        let known = known.map(|(name, value)| (name, Some(value)));
+        Self {
+            variables: Arc::new(known.collect()),
+            texts: (!texts.is_empty()).then_some(texts),
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(known, _)| **known == *name)?;
+        let mut variables = self.variables.iter();
+        let (_, value) = variables.find(|(known, _)| **known == *name)?;
         value.as_deref()
+    }
+
+    /// What a file holds, if that is known.
+    pub(super) fn text(&self, path: &str) -> Option<&Arc<str>> {
+        let mut texts = self.texts.iter().flat_map(|texts| texts.iter());
+        let (_, text) = texts.find(|(known, _)| **known == *path)?;
+        Some(text)
     }
 
     pub(super) fn set(&mut self, name: Arc<str>, value: Arc<str>) {
@@ -40,9 +49,10 @@ impl Values {
     }
 
     fn put(&mut self, name: Arc<str>, value: Option<Arc<str>>) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
+        let variables = Arc::make_mut(&mut self.variables);
+        match variables.iter_mut().find(|(known, _)| *known == name) {
             Some((_, place)) => *place = value,
-            None => self.0.push((name, value)),
+            None => variables.push((name, value)),
         }
     }
 }
@@ -232,8 +242,7 @@ fn printed(text: &str, values: &Values) -> Option<String> {
             Some(all.collect::<Vec<_>>().join(" "))
         }
         ["expr", rest @ ..] => sum(&rest.join(" "), values).map(|sum| sum.to_string()),
-        // A file whose content is known stands among the variables, under its path.
-        ["cat", path] if path.starts_with('/') => values.get(path).map(str::to_owned),
+        ["cat", path] => values.text(path).map(|text| text.to_string()),
         ["echo", rest @ ..] if !text.contains(['|', '>', '$', '`']) => Some(rest.join(" ")),
         _ => None,
     }
@@ -289,7 +298,11 @@ mod tests {
 
     #[test]
     fn values_are_worked_out() {
-        let values = Values::of(&[("N".into(), "3".into())]);
+        let path = "/etc/name";
+        let texts = Arc::from([(path.into(), "x".into())]);
+        let values = Values::of(&[("N".into(), "3".into())], texts);
+        assert_eq!(printed("cat /etc/name", &values).as_deref(), Some("x"));
+        assert_eq!(values.get(path), None, "a file is no variable");
         assert_eq!(printed("seq 1 $N", &values).as_deref(), Some("1 2 3"));
         assert_eq!(printed("seq 2 2 7", &values).as_deref(), Some("2 4 6"));
         assert_eq!(printed("seq 3 1", &values).as_deref(), Some(""));
