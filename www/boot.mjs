@@ -44,7 +44,7 @@ try {
   if (!response.ok) throw new Error(`${wasm.pathname}: HTTP ${response.status}`);
   // A download that breaks is said below, by the copy that starts the application.
   show(response.clone()).catch(() => {});
-  await init({ module_or_path: unpacker ? await unpacker.unpackedResponse(response) : response });
+  await (unpacker ? unpacker.initUnpacked(init, response) : init({ module_or_path: response }));
 } catch (error) {
   // Nobody will ask it anything.
   engine?.worker.terminate();

@@ -1,5 +1,5 @@
 
-import { joined, unpacked, unpackedResponse } from "./unpack.js";
+import { initUnpacked, joined, unpacked } from "./unpack.js";
 
 // The worker's parts (www/split.mjs) arrive packed (www/pack), each packed after those before it. The
 // later ones are put in place once: when they have arrived, or by force when a function of them is
@@ -68,7 +68,7 @@ export function begin() {
 async function start() {
     const response = await fetch(FIRST);
     if (!response.ok) throw new Error(`${FIRST.pathname}: HTTP ${response.status}`);
-    await __wbg_init({ module_or_path: await unpackedResponse(response, (bytes) => arrived.push(bytes)) });
+    await initUnpacked(__wbg_init, response, (bytes) => arrived.push(bytes));
     follow(0)
         // What came by force meanwhile is no reason not to ask for the next.
         .catch(() => {})

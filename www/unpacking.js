@@ -44,21 +44,38 @@ export function joined(parts) {
     return whole;
 }
 
-/** The WebAssembly that a response brings packed, as it arrives; `keep` is given its bytes as well. */
-export async function unpackedResponse(response, keep = () => {}) {
+/**
+ * Hands `init` the WebAssembly that a response brings packed, as it arrives; `keep` is given its bytes as
+ * well. What is wrong with them is said as it is: a browser says only that it could not read them.
+ */
+export async function initUnpacked(init, response, keep = () => {}) {
     await unpacking;
     const unpacker = unpackerOf(response.url, new Uint8Array());
+    let reason;
+    const noting = (act) => {
+        try {
+            act();
+        } catch (error) {
+            reason = error;
+            throw error;
+        }
+    };
     const stream = new TransformStream({
-        transform(packed, out) {
+        transform: (packed, out) => noting(() => {
             for (const bytes of steps(unpacker, packed)) {
                 keep(bytes);
                 out.enqueue(bytes);
             }
-        },
-        flush() {
+        }),
+        flush: () => noting(() => {
             end(unpacker);
             unpacker.free();
-        },
+        }),
     });
-    return new Response(response.body.pipeThrough(stream), { headers: { "Content-Type": "application/wasm" } });
+    const unpacked = new Response(response.body.pipeThrough(stream), { headers: { "Content-Type": "application/wasm" } });
+    try {
+        return await init({ module_or_path: unpacked });
+    } catch (error) {
+        throw reason ?? error;
+    }
 }
