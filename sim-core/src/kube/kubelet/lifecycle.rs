@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::base::name::Rule;
+use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::kube::apiserver::admission::runtime_class;
@@ -243,6 +244,17 @@ pub fn started(
     advance(worker, settings, desk);
 }
 
+/// Tells of a hook after a container's start that failed, and of the kill that follows.
+pub fn tell_failed_start(worker: &Worker, container: Symbol, desk: &mut Desk<'_, '_>) {
+    let failed = Report::warning(
+        "FailedPostStartHook",
+        Message::Plain("PostStartHook failed"),
+    );
+    desk.record(worker, Some(container), failed);
+    let killing = Report::normal("Killing", Message::Plain("FailedPostStartHook"));
+    desk.record(worker, Some(container), killing);
+}
+
 /// The hook after a container's start has run.
 /// Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`startContainer`).
 pub fn post_started(
@@ -265,13 +277,7 @@ pub fn post_started(
     let lowered = &worker.lowered.clone()[index];
     if lowered.post_start.fails {
         work.stopping = Some(StopReason::Hook);
-        let failed = Report::warning(
-            "FailedPostStartHook",
-            Message::Plain("PostStartHook failed"),
-        );
-        desk.record(worker, Some(lowered.name), failed);
-        let killing = Report::normal("Killing", Message::Plain("FailedPostStartHook"));
-        desk.record(worker, Some(lowered.name), killing);
+        tell_failed_start(worker, lowered.name, desk);
         desk.note("kill", worker, Detail::Text(lowered.name), None);
         let grace = worker.grace.max(MINIMUM_GRACE);
         desk.order(Order::Stop { container, grace });

@@ -82,8 +82,11 @@ pub fn go_on(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
         return;
     };
     let work = &mut worker.containers[index];
+    let Some(container) = work.container else {
+        desk.request_relist(worker);
+        return;
+    };
     work.stopping = Some(StopReason::RestartAll);
-    let container = work.container.expect("a running container has an id");
     let name = worker.lowered[index].name;
     let killing = Report::normal("Killing", Message::Plain("killing"));
     desk.record(worker, Some(name), killing);

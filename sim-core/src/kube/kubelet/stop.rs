@@ -12,7 +12,7 @@ use crate::substrate::order::Order;
 use super::Event;
 use super::active_deadline;
 use super::desk::{Desk, Report, naming};
-use super::lifecycle::{MINIMUM_GRACE, reason_of};
+use super::lifecycle::{MINIMUM_GRACE, reason_of, tell_failed_start};
 use super::worker::{Step, StopReason, Worker};
 
 /// The pod is to go: stops what runs, within the grace.
@@ -74,13 +74,7 @@ fn cancel_hooks(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
         }
         work.step = Step::Running;
         found = true;
-        let failed = Report::warning(
-            "FailedPostStartHook",
-            Message::Plain("PostStartHook failed"),
-        );
-        desk.record(worker, Some(lowered.name), failed);
-        let killing = Report::normal("Killing", Message::Plain("FailedPostStartHook"));
-        desk.record(worker, Some(lowered.name), killing);
+        tell_failed_start(worker, lowered.name, desk);
         if lowered.pre_stop.ends_early {
             let failed = Report::warning("FailedPreStopHook", Message::Plain("PreStopHook failed"));
             desk.record(worker, Some(lowered.name), failed);

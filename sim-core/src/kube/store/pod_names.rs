@@ -39,8 +39,9 @@ impl PodNames {
             *self.first.get_mut(list) = after;
         } else {
             let before = self.slots(list).find(|it| *self.next.get(*it) == slot + 1);
-            let before = before.expect("a pod stands in its name's list");
-            *self.next.get_mut(before) = after;
+            if let Some(before) = before {
+                *self.next.get_mut(before) = after;
+            }
         }
         self.next.clear(slot);
     }
