@@ -206,10 +206,31 @@ test("what edits cost", async (context) => {
   await page.waitForFunction(() => document.querySelector("[data-testid=problems-count]").textContent === "0");
   await page.locator(".editor:not([hidden]) .cm-content").click();
   await page.keyboard.press("Control+Home");
-  begun = Date.now();
-  await page.keyboard.insertText("wrong: [\n");
-  await page.locator(".editor:not([hidden]) .cm-lint-marker-error").first().waitFor();
-  print(context, "diagnostics", Date.now() - begun, "from the keystroke to the mark");
+  // By the page's own clock: what drives the page asks of it later than somebody who looks at it sees.
+  await page.evaluate(() => {
+    window.looks = [];
+    let typed = 0;
+    addEventListener("beforeinput", () => (typed ||= performance.now()), { capture: true });
+    const mark = ".editor:not([hidden]) .cm-lint-marker-error";
+    new MutationObserver(() => {
+      if (!typed || !document.querySelector(mark)) return;
+      window.looks.push(performance.now() - typed);
+      typed = 0;
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+  const looks = [];
+  for (let turn = 1; turn <= 5; turn += 1) {
+    await page.keyboard.insertText("wrong: [\n");
+    await page.waitForFunction((turn) => window.looks.length === turn, turn);
+    await page.waitForFunction(() => document.querySelector("[data-testid=problems-count]").textContent !== "0");
+    looks.push(await page.evaluate(() => window.looks.at(-1)));
+    if (turn === 5) break;
+    await page.keyboard.press("Control+Z");
+    await page.waitForFunction(() => document.querySelector("[data-testid=problems-count]").textContent === "0");
+    await page.waitForFunction(() => !document.querySelector(".editor:not([hidden]) .cm-lint-marker-error"));
+  }
+  print(context, "diagnostics", looks[0], "from the first keystroke to the mark");
+  print(context, "diagnostics", quantile(looks, 0.5), "median of five");
   await page.waitForFunction(() => document.querySelector("[data-testid=problems-count]").textContent !== "0");
   assert.deepEqual(problems, []);
   await close();
