@@ -459,7 +459,12 @@ impl View<'_> {
             ),
             ("uid", self.uid_of_event(event, namespace, &name)),
         ]);
+        let mut annotations = Value::Null;
+        for (key, value) in event.message.annotations() {
+            annotations.set(key, value.as_str().into());
+        }
         let metadata = object([
+            ("annotations", annotations),
             ("creationTimestamp", time(row.first)),
             ("name", own_name.as_str().into()),
             ("namespace", own_namespace.into()),

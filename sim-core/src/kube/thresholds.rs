@@ -157,6 +157,12 @@ impl Thresholds {
                     "invalid eviction threshold syntax {entry}, expected <signal><operator><value>"
                 )
             })?;
+            // Taken, and overridden: containers' files are on the kubelet's file system.
+            // Source: `pkg/kubelet/eviction/helpers.go` (`UpdateContainerFsThresholds`).
+            if ["containerfs.available", "containerfs.inodesFree"].contains(&signal.trim()) {
+                threshold(amount)?;
+                continue;
+            }
             let signal = Signal::parse(signal.trim())?;
             all.0[signal as usize] = threshold(amount)?;
         }

@@ -158,14 +158,17 @@ impl<'s> Typed<'s> {
                 let mut found = Value::map();
                 for key in keys {
                     let value = item.get(key).filter(|value| !value.is_null()).cloned();
-                    match value.or_else(|| self.key_default(key)) {
-                        Some(value) => found.set(key, value),
-                        None => {
-                            return Err(format!(
-                                "element {index}: associative list with keys has an element that omits key field \"{key}\" (and doesn't have default value)"
-                            ));
-                        }
+                    // An item without the key is another one than those with it.
+                    if let Some(value) = value.or_else(|| self.key_default(key)) {
+                        found.set(key, value);
                     }
+                }
+                if !keys.is_empty() && found.as_map().is_none_or(|map| map.is_empty()) {
+                    let keys: Vec<String> = keys.iter().map(|key| format!("{key:?}")).collect();
+                    let keys = keys.join(" ");
+                    return Err(format!(
+                        "element {index}: associative list with keys has an element that omits all key fields [{keys}] (and doesn't have default values for any key fields)"
+                    ));
                 }
                 Ok(keyed(&found))
             }

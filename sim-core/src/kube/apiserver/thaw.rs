@@ -358,6 +358,13 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
             turn.store.clear_disruption(pod, at);
         }
     }
+    match fields::text(&status, &["nominatedNodeName"]) {
+        "" => {}
+        node => {
+            let node = revive::node_named(node, turn);
+            turn.store.set_nominated(pod, Some(node));
+        }
+    }
     turn.store
         .restore_pod(pod, revive::restored(&document.value));
     if let Some(owner) = owner {

@@ -23,13 +23,13 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::kube::heartbeat::Health;
 use crate::kube::rows::{NodeId, PodId};
-use crate::kube::store::events::{Message, NewEvent};
+use crate::kube::store::events::{Annotated, Message, NewEvent};
 use crate::kube::thresholds::{SIGNALS, Signal};
 use crate::substrate::Substrate;
 use crate::substrate::bound::Bound;
 use crate::substrate::order::{ContainerId, MachineId, Upcall};
 
-use super::desk::{Desk, Report, sentence};
+use super::desk::{Desk, Report};
 use super::image_gc::used_percent;
 use super::worker::Worker;
 use super::{Event, Kubelets, stop};
@@ -451,7 +451,7 @@ impl Kubelets {
             key: crossed.signal.name(),
             value: if crossed.hard { PERIOD } else { grace },
         };
-        self.evict(pod, message, grace, Some(rule), desk);
+        self.evict(pod, message, Cause::Pressure(grace, rule), desk);
     }
 
     /// Deletes images that no container of the node's pods is made from, but for young ones. Answers
@@ -467,15 +467,20 @@ impl Kubelets {
     pub(super) fn evict(
         &mut self,
         pod: PodId,
-        message: String,
-        grace: SimDuration,
-        rule: Option<Rule>,
+        said: Annotated,
+        cause: Cause,
         desk: &mut Desk<'_, '_>,
     ) {
         let now = desk.now();
-        let message: Arc<str> = message.into();
-        desk.store
-            .set_disruption(pod, "TerminationByKubelet", message.clone(), now);
+        let message = said.text.clone();
+        let (grace, rule) = match cause {
+            Cause::Pressure(grace, rule) => {
+                desk.store
+                    .set_disruption(pod, "TerminationByKubelet", message.clone(), now);
+                (grace, Some(rule))
+            }
+            Cause::Limit => (GRACE, None),
+        };
         let Some(worker) = self.worker_mut(pod) else {
             return;
         };
@@ -483,7 +488,7 @@ impl Kubelets {
         desk.record(
             worker,
             None,
-            Report::warning("Evicted", sentence(message.to_string())),
+            Report::warning("Evicted", Message::Annotated(Arc::new(said))),
         );
         desk.note("evict", worker, Detail::Text(Symbol::EMPTY), rule);
         stop::terminate(worker, now + grace, desk);
@@ -494,6 +499,15 @@ impl Kubelets {
             .get(&machine)
             .is_some_and(|trouble| trouble.down)
     }
+}
+
+/// Why a pod is evicted.
+pub(super) enum Cause {
+    /// The node has too little of something: how long it has to end, and the threshold. It gets the
+    /// condition DisruptionTarget.
+    Pressure(SimDuration, Rule),
+    /// It is over a limit of its own, which is its own fault.
+    Limit,
 }
 
 /// Whether a manager may evict a pod: neither ended nor going, and none that the node cannot do

@@ -348,8 +348,10 @@ fn probe_spec(which: u8, probe: &Probe, gate: Option<u8>, container: &Container)
             },
             ProbeHandler::TcpSocket { port: target } => ProbeAction::Tcp { port: port(target) },
             ProbeHandler::Grpc { port } => ProbeAction::Grpc { port: *port },
+            // Only with variables that the spec gives a value.
+            // Source: `pkg/kubelet/container/helpers.go` (`ExpandContainerCommandOnlyStatic`).
             ProbeHandler::Exec { command } => ProbeAction::Exec {
-                command: command.as_slice().into(),
+                command: files::expanded(command, &container.env),
             },
         },
         initial_delay: seconds(probe.initial_delay_seconds),

@@ -165,6 +165,11 @@ fn pod_level(template: &PodTemplate) -> Option<(Pair, Pair)> {
     (requests != Pair::default() || limits != Pair::default()).then_some((requests, limits))
 }
 
+/// Bytes of memory that a pod as a whole requests.
+pub fn pod_memory_request(template: &PodTemplate) -> Option<i64> {
+    pod_level(template)?.0.memory
+}
+
 /// Sum over containers and sidecars, or, where it is more, an init container and the sidecars
 /// before it. Source: `staging/src/k8s.io/component-helpers/resource/helpers.go`.
 fn aggregate(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::api::kube::container::Container;
 use crate::base::rng::Seed;
 use crate::kube::kubelet::resize;
 use crate::kube::kubelet::statics::is_mirror;
@@ -281,11 +282,10 @@ fn status(
         (
             "initContainerStatuses",
             with_sizes(
-                through(container_statuses(
-                    view,
-                    init,
-                    &names(&template.spec.init_containers),
-                )),
+                through(
+                    container_statuses(view, init, &names(&template.spec.init_containers)),
+                    &template.spec.init_containers,
+                ),
                 0,
                 "initContainers",
             ),
@@ -437,25 +437,37 @@ fn conditions(
     let mut add = |kind: &str, on: bool, which: PodCondition, reason: Value, message: Value| {
         list.push(condition(details, kind, on, which, reason, message));
     };
+    let spec = &template.spec;
+    let inits = &spec.init_containers;
+    // Those of which `lacks` says so, by name, the container and what is known of it being given.
+    let named =
+        |words: &str, lacks: &dyn Fn(usize, &Container, Option<&ContainerStatus>) -> bool| {
+            let all = inits.iter().chain(&spec.containers).enumerate();
+            let names: Vec<&str> = all
+                .filter(|(index, it)| lacks(*index, it, details.containers.get(*index)))
+                .map(|(_, container)| &*container.name)
+                .collect();
+            Value::from(format!(
+                "containers with {words} status: [{}]",
+                names.join(" ")
+            ))
+        };
     let unready = || {
-        let inits = template.spec.init_containers.len();
-        let names: Vec<&str> = template
-            .spec
-            .containers
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| {
-                !details
-                    .containers
-                    .get(inits + index)
-                    .is_some_and(|status| status.ready)
-            })
-            .map(|(_, container)| &*container.name)
-            .collect();
-        Value::from(format!(
-            "containers with unready status: [{}]",
-            names.join(" ")
-        ))
+        named("unready", &|index, it, status| {
+            (index >= inits.len() || it.sidecar) && !status.is_some_and(|status| status.ready)
+        })
+    };
+    let incomplete = || {
+        named("incomplete", &|index, it, status| {
+            let done = status.is_some_and(|status| {
+                if it.sidecar {
+                    status.started
+                } else {
+                    matches!(&status.state, ContainerState::Terminated(end) if end.exit_code == 0)
+                }
+            });
+            index < inits.len() && !done
+        })
     };
     if let Some((reason, message)) = &details.aside.disruption {
         let text = |text: &str| match text {
@@ -491,10 +503,10 @@ fn conditions(
             Value::Null,
         );
         let initialized = flag(PodFlags::INITIALIZED);
-        let (why, text) = if initialized {
-            (Value::Null, Value::Null)
-        } else {
-            ("ContainersNotInitialized".into(), Value::Null)
+        let (why, text) = match row.phase {
+            Phase::Succeeded => ("PodCompleted".into(), Value::Null),
+            _ if initialized => (Value::Null, Value::Null),
+            _ => ("ContainersNotInitialized".into(), incomplete()),
         };
         add(
             "Initialized",
@@ -638,17 +650,17 @@ fn with_sizes(list: Value, from: usize, allocated: &[Value], actual: &[Value]) -
     Value::list(items)
 }
 
-/// Statuses of init containers: one that has ended well is ready.
+/// Statuses of init containers: one that has ended well is ready, one that runs is not; sidecars are
+/// as their probes say.
 /// Source: `pkg/kubelet/prober/prober_manager.go` (`UpdatePodStatus`).
-fn through(list: Value) -> Value {
+fn through(list: Value, specs: &[Container]) -> Value {
     let Some(items) = list.as_list() else {
         return list;
     };
     let mut items = items.to_vec();
-    for item in &mut items {
-        if item.i64_at(&["state", "terminated", "exitCode"]) == Some(0) {
-            item.set("ready", true.into());
-        }
+    for (item, _) in items.iter_mut().zip(specs).filter(|(_, it)| !it.sidecar) {
+        let code = item.i64_at(&["state", "terminated", "exitCode"]);
+        item.set("ready", (code == Some(0)).into());
     }
     Value::list(items)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::name::Name;
 use crate::des::notice::Detail;
 use crate::kube::render::{uid, uid_text};
-use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::pod::{PodFlags, PodRow};
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::Store;
 use crate::kube::store::events::Message;
@@ -111,7 +111,7 @@ impl Scheduler {
             let lower = self.cache.template_of(other).is_some_and(|template| {
                 store.template(template).priority < candidate.demand.priority
             });
-            lower && self.victims.contains(&other)
+            lower && (self.victims.contains(&other) || goes_for_another(other, store))
         })
     }
 
@@ -181,6 +181,18 @@ impl Scheduler {
             None,
         ));
     }
+}
+
+/// Whether a pod is on its way out because a scheduler, perhaps an earlier process, evicted it for
+/// another one.
+/// Source: `pkg/scheduler/framework/plugins/defaultpreemption/default_preemption.go`
+/// (`podTerminatingByPreemption`).
+fn goes_for_another(pod: PodId, store: &Store) -> bool {
+    let condition = &store.pod_details(pod).aside.disruption;
+    store
+        .pod(pod)
+        .is_some_and(|row| row.is_terminating() && row.flags.has(PodFlags::DISRUPTION_TARGET))
+        && matches!(condition, Some((PREEMPTED, _)))
 }
 
 /// Writes PodScheduled=False and FailedScheduling. The same verdict again is counted on the Event

@@ -15,6 +15,7 @@ use super::cache::{NodeView, Taken};
 use super::demand::Demand;
 use super::hints::{self, Waiting};
 use super::matcher::Look;
+use super::nominator::Guest;
 use super::plugins::{Plugin, PluginSet};
 
 impl Scheduler {
@@ -81,6 +82,18 @@ impl Scheduler {
             return;
         }
         self.gated.remove(&pod);
+        // A promise that an earlier process wrote.
+        if let Some(node) = store.pod_details(pod).aside.nominated
+            && self.nominator.node_of(pod).is_none()
+            && self.cache.facts(node.slot()).id == Some(node)
+        {
+            let guest = Guest {
+                pod,
+                template: row.template,
+                demand: demand.clone(),
+            };
+            self.nominator.add(guest, node.slot());
+        }
         match self.queue.group_of(pod) {
             None => self
                 .queue

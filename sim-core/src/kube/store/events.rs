@@ -31,8 +31,19 @@ pub enum Message {
     Name(&'static str, Name),
     /// A sentence with `{}` twice.
     Names(&'static str, Name, Name),
+    /// A text, and the annotations of its Event object.
+    Annotated(Arc<Annotated>),
     /// The latest of many that differ in their sentences only.
     Combined(Box<Self>),
+}
+
+/// A message with annotations.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Annotated {
+    /// The sentence.
+    pub text: Arc<str>,
+    /// `metadata.annotations`, in the order of the keys.
+    pub annotations: Vec<(&'static str, String)>,
 }
 
 /// Messages of one kind about one object at which the next that differ are combined.
@@ -57,6 +68,7 @@ impl Message {
         match self {
             Self::Plain(text) => (*text).to_owned(),
             Self::Text(text) => text.to_string(),
+            Self::Annotated(annotated) => annotated.text.to_string(),
             Self::Name(sentence, name) => sentence.replacen("{}", &name.text(symbols), 1),
             Self::Names(sentence, first, second) => sentence
                 .replacen("{}", &first.text(symbols), 1)
@@ -64,6 +76,20 @@ impl Message {
             Self::Combined(latest) => {
                 format!("(combined from similar events): {}", latest.text(symbols))
             }
+        }
+    }
+}
+
+impl Message {
+    /// The annotations of its Event object; one that combines several has none.
+    pub fn annotations(&self) -> &[(&'static str, String)] {
+        match self {
+            Self::Annotated(annotated) => &annotated.annotations,
+            Self::Plain(_)
+            | Self::Text(_)
+            | Self::Name(..)
+            | Self::Names(..)
+            | Self::Combined(_) => &[],
         }
     }
 }

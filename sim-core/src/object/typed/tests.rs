@@ -69,7 +69,7 @@ fn items_of_one_key_are_refused() {
         field_set(&twice, Typed::Table(&root, None)).unwrap_err(),
         [
             ".spec.containers: duplicate entries for key [name=\"a\"]",
-            ".spec.containers: element 2: associative list with keys has an element that omits key field \"name\" (and doesn't have default value)"
+            ".spec.containers: element 2: associative list with keys has an element that omits all key fields [\"name\"] (and doesn't have default values for any key fields)"
         ]
     );
 }

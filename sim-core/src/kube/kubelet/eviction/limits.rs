@@ -6,11 +6,12 @@ use crate::kube::kubelet::Kubelets;
 use crate::kube::kubelet::desk::Desk;
 use crate::kube::kubelet::worker::Worker;
 use crate::kube::rows::{NodeId, PodId, read};
+use crate::kube::store::events::Annotated;
 use crate::kube::template::PodTemplate;
 use crate::kube::thresholds::Signal;
 use crate::manifest::value::Value;
 
-use super::{GRACE, binary, may_go, rank};
+use super::{Cause, binary, may_go, rank};
 
 impl Kubelets {
     /// Evicts every pod of a node that is over a limit of its own. Answers whether there was one.
@@ -26,7 +27,11 @@ impl Kubelets {
             .collect();
         let any = !over.is_empty();
         for (pod, message) in over {
-            self.evict(pod, message, GRACE, None, desk);
+            let said = Annotated {
+                text: message.into(),
+                annotations: Vec::new(),
+            };
+            self.evict(pod, said, Cause::Limit, desk);
         }
         any
     }
@@ -102,9 +107,23 @@ fn mount_path(document: &Value, container: &str, volume: &str) -> Option<String>
 }
 
 fn pod_excess(worker: &Worker, template: &PodTemplate, desk: &Desk<'_, '_>) -> Option<String> {
-    let limits = template.spec.containers.iter().map(limit_of);
-    // Containers without a limit leave the pod without one.
-    let limit: u64 = limits.collect::<Option<Vec<u64>>>()?.iter().sum();
+    let spec = &template.spec;
+    let mut all = spec.containers.iter().chain(&spec.init_containers);
+    if all.all(|container| limit_of(container).is_none()) {
+        return None;
+    }
+    // The sum over containers and sidecars, or, where it is more, an init container and the sidecars
+    // before it. Source: `staging/src/k8s.io/component-helpers/resource/helpers.go` (`PodLimits`).
+    let (mut sidecars, mut peak) = (0_u64, 0_u64);
+    for init in &spec.init_containers {
+        let limit = limit_of(init).unwrap_or(0);
+        peak = peak.max(sidecars.saturating_add(limit));
+        if init.sidecar {
+            sidecars = sidecars.saturating_add(limit);
+        }
+    }
+    let limits = spec.containers.iter().filter_map(limit_of);
+    let limit = limits.fold(sidecars, u64::saturating_add).max(peak);
     let containers: i64 = rank::usage(worker, Signal::Nodefs, desk)
         .iter()
         .map(|(_, bytes)| bytes)
@@ -112,7 +131,7 @@ fn pod_excess(worker: &Worker, template: &PodTemplate, desk: &Desk<'_, '_>) -> O
     let directories = directories(worker, template, desk);
     let used = containers.saturating_add(i64::try_from(directories).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    (limit > 0 && used > limit).then(|| {
+    (used > limit).then(|| {
         format!(
             "Pod ephemeral local storage usage exceeds the total limit of containers {}. ",
             binary(limit)

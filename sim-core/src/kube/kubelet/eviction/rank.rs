@@ -8,9 +8,11 @@ use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbol;
 use crate::kube::kubelet::Kubelets;
 use crate::kube::kubelet::desk::Desk;
+use crate::kube::kubelet::resources;
 use crate::kube::kubelet::worker::Worker;
 use crate::kube::rows::pod::ContainerState;
 use crate::kube::rows::{NodeId, PodId};
+use crate::kube::store::events::Annotated;
 use crate::kube::thresholds::Signal;
 
 use super::{binary, limits, may_go};
@@ -94,41 +96,66 @@ pub fn usage(worker: &Worker, signal: Signal, desk: &Desk<'_, '_>) -> Vec<(Symbo
         .collect()
 }
 
-/// Why a pod was evicted: the node's need, and each container over its request.
-pub fn message(worker: &Worker, need: &str, signal: Signal, desk: &Desk<'_, '_>) -> String {
+/// Why a pod was evicted: the node's need, the pod over its own request, and each container over its
+/// request; the annotations name them again.
+pub fn message(worker: &Worker, need: &str, signal: Signal, desk: &Desk<'_, '_>) -> Annotated {
     let mut text = format!("The node was low on resource: {need}");
-    if signal == Signal::Pids {
-        return text;
+    let mut annotations = Vec::new();
+    let row = desk.store.pod(worker.pod);
+    let template = row.map(|row| desk.store.template(row.template));
+    let using = match signal {
+        // Nobody measures a container's processes or inodes.
+        Signal::Pids | Signal::NodefsInodes | Signal::ImagefsInodes => Vec::new(),
+        Signal::Memory | Signal::Nodefs | Signal::Imagefs => usage(worker, signal, desk),
+    };
+    let resource = signal.resource();
+    let level = template.and_then(|template| resources::pod_memory_request(template));
+    let mut pod = Vec::new();
+    if let (Signal::Memory, Some(request), Some(row)) = (signal, level, row) {
+        let name = row.name.text(desk.ctx.symbols);
+        let amount = binary(using.iter().map(|(_, amount)| amount).sum());
+        text += &format!(
+            "Pod {name} was using {amount}, request is {}, has larger consumption of {resource}. ",
+            binary(request)
+        );
+        pod = vec![("offending_pod", name), ("offending_pod_usage", amount)];
     }
-    let spec = desk
-        .store
-        .pod(worker.pod)
-        .map(|row| desk.store.template(row.template).spec.clone());
-    for (container, amount) in usage(worker, signal, desk) {
+    let (mut names, mut amounts) = (Vec::new(), Vec::new());
+    for (container, amount) in using {
         let name = desk.ctx.symbols.text(container);
-        let requests = spec
-            .as_ref()
-            .and_then(|spec| spec.containers.iter().find(|it| *it.name == *name))
-            .map(|it| &it.resources.requests);
-        let request = requests.and_then(|requests| match signal {
-            Signal::Memory => requests.memory_bytes,
-            Signal::Nodefs
-            | Signal::NodefsInodes
-            | Signal::Imagefs
-            | Signal::ImagefsInodes
-            | Signal::Pids => requests.ephemeral_storage_bytes,
+        let spec = template.map(|template| &template.spec);
+        // Ephemeral containers cannot ask for anything, and are not blamed.
+        let found = spec.and_then(|spec| {
+            let mut all = spec.containers.iter().chain(&spec.init_containers);
+            all.find(|it| *it.name == *name)
         });
+        let Some(requests) = found.map(|it| &it.resources.requests) else {
+            continue;
+        };
+        let request = if signal == Signal::Memory {
+            requests.memory_bytes
+        } else {
+            requests.ephemeral_storage_bytes
+        };
         let request = request.map_or(0, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         if amount > request {
-            text.push_str(&format!(
-                "Container {name} was using {}, request is {}, has larger consumption of {}. ",
+            text += &format!(
+                "Container {name} was using {}, request is {}, has larger consumption of {resource}. ",
                 binary(amount),
                 binary(request),
-                signal.resource()
-            ));
+            );
+            names.push(name.to_owned());
+            amounts.push(binary(amount));
         }
     }
-    text
+    annotations.push(("offending_containers", names.join(",")));
+    annotations.push(("offending_containers_usage", amounts.join(",")));
+    annotations.extend(pod);
+    annotations.push(("starved_resource", resource.to_owned()));
+    Annotated {
+        text: text.into(),
+        annotations,
+    }
 }
 
 #[cfg(test)]
