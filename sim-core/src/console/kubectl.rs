@@ -99,8 +99,8 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("cluster-info", &[], about::cluster_info),
     (
         "autoscale",
-        make::generators::AUTOSCALE_FLAGS,
-        make::generators::autoscale,
+        make::autoscale::FLAGS,
+        make::autoscale::autoscale,
     ),
     ("config", config::FLAGS, config::config),
     ("cordon", &["selector:l", "?dry-run"], edit::cordon),
@@ -526,7 +526,9 @@ pub fn kind_of(word: &str) -> Result<&'static Kind, Problem> {
     kinds::of_word(word).ok_or_else(|| unknown_kind(word))
 }
 
+/// Without the group. Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`mappingFor`).
 fn unknown_kind(word: &str) -> Problem {
+    let word = word.split('.').next().unwrap_or(word);
     Problem::error(&format!(
         "the server doesn't have a resource type \"{word}\""
     ))

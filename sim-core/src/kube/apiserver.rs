@@ -367,6 +367,7 @@ pub(crate) fn read(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>
         store: turn.store,
         settings: turn.settings,
         heartbeats: None,
+        control_plane: None,
         symbols: turn.ctx.symbols,
         machines: turn.ctx.machines,
         now: turn.ctx.now,

@@ -19,6 +19,7 @@
 pub mod etcd;
 mod leader;
 pub mod lease;
+pub mod leases;
 
 use crate::base::name::{Name, Rule};
 use crate::base::rng::{Stream, stable_hash_parts};
@@ -157,6 +158,12 @@ struct Process {
     expiring: bool,
     /// When it will not have renewed its lease in time, or that is drawn anew, while it leads.
     expires: Option<SimTime>,
+    /// When it took the lease.
+    since: SimTime,
+    /// How often the lease has changed hands.
+    transitions: u32,
+    /// When it renewed the lease last, or could have, if it does not any more.
+    quiet: Option<SimTime>,
     held: Vec<event::Event>,
 }
 
@@ -453,6 +460,7 @@ impl KubePlane {
                 if self.is_turn(part, turn, State::Stalled) {
                     let process = self.control_plane.process_mut(part);
                     process.state = State::Leads;
+                    process.quiet = None;
                     for event in process.held.drain(..) {
                         out.after(SimDuration::ZERO, event);
                     }
@@ -649,6 +657,7 @@ impl KubePlane {
             process.expires = None;
             if process.state == State::Leads {
                 process.state = State::Stalled;
+                process.quiet.get_or_insert(ctx.now);
                 let event = Event::Exits(part, process.turn);
                 out.after(wait, event::Event::ControlPlane(event));
             }

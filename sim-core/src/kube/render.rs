@@ -19,6 +19,7 @@ use crate::manifest::value::Value;
 use crate::substrate::Substrate;
 
 use super::KubePlane;
+use super::control_plane::{ControlPlane, leases};
 use super::heartbeat::Heartbeats;
 use super::kinds::{self, Kind};
 use super::settings::Settings;
@@ -36,6 +37,8 @@ pub struct View<'a> {
     pub settings: &'a Settings,
     /// Leases.
     pub heartbeats: Option<&'a Heartbeats>,
+    /// The control plane's processes, for their leases.
+    pub control_plane: Option<&'a ControlPlane>,
     /// Text.
     pub symbols: &'a Symbols,
     /// The machines, for what kubelets report of them.
@@ -59,6 +62,7 @@ impl KubePlane {
             store: &self.store,
             settings: &self.settings,
             heartbeats: Some(&self.heartbeats),
+            control_plane: Some(&self.control_plane),
             symbols,
             machines,
             now,
@@ -271,6 +275,18 @@ impl View<'_> {
             }
             "Lease" => {
                 let mut found: Vec<Value> = self.documents(kind, namespace).collect();
+                if let Some(plane) = self.control_plane.filter(|_| wanted(leases::NAMESPACE)) {
+                    let own = leases::all(plane, self);
+                    // One that was taken over is the leader's now.
+                    let at =
+                        |object: &Value, key| object.str_at(&["metadata", key]).map(str::to_owned);
+                    found.retain(|it| {
+                        let place = (at(it, "namespace"), at(it, "name"));
+                        !own.iter()
+                            .any(|it| (at(it, "namespace"), at(it, "name")) == place)
+                    });
+                    found.extend(own);
+                }
                 if wanted("kube-node-lease") {
                     found.extend(
                         self.store

@@ -71,16 +71,21 @@ impl Template {
     ///
     /// # Errors
     /// Upstream's text.
+    /// Source: `k8s.io/kubectl/pkg/cmd/get/customcolumn.go` (`RelaxedJSONPathExpression`).
     pub fn relaxed(text: &str) -> Result<Self, String> {
-        if text.contains('{') {
+        if text.is_empty() {
             return Self::parse(text);
         }
-        let dot = if text.starts_with(['.', '[']) {
-            ""
-        } else {
-            "."
-        };
-        Self::parse(&format!("{{{dot}{text}}}"))
+        let inner = text.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
+        let path = inner.unwrap_or(text);
+        let path = path
+            .strip_prefix('.')
+            .filter(|it| !it.is_empty())
+            .unwrap_or(path);
+        if path.is_empty() || path.contains(['{', '}']) {
+            return Err("unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'".to_owned());
+        }
+        Self::parse(&format!("{{.{path}}}"))
     }
 
     /// The text for a document.
@@ -93,14 +98,21 @@ impl Template {
         Ok(out)
     }
 
-    /// Values of the template's first path.
+    /// Values of the template's first path; none where it does not fit the document.
     pub fn values(&self, document: &Value) -> Vec<Value> {
+        self.find(document).unwrap_or_default()
+    }
+
+    /// Values of the template's first path.
+    ///
+    /// # Errors
+    /// An index that is out of bounds, an index of what is no list.
+    pub fn find(&self, document: &Value) -> Result<Vec<Value>, String> {
         let path = self.0.iter().find_map(|part| match part {
             Part::Path(steps) => Some(steps),
             Part::Text(_) | Part::Range(..) => None,
         });
-        path.and_then(|steps| walk(steps, document, document).ok())
-            .unwrap_or_default()
+        path.map_or(Ok(Vec::new()), |steps| walk(steps, document, document))
     }
 
     /// The first value of the template's first path.
@@ -150,44 +162,22 @@ fn take(step: &Step, root: &Value, value: &Value, out: &mut Vec<Value>) -> Resul
         },
         Step::Deep => deep(value, out),
         Step::Index(index) => {
-            let Some(items) = value.as_list() else {
-                return Ok(());
-            };
-            let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
-            let at = if *index < 0 { index + length } else { *index };
-            if at < 0 || at >= length {
-                return Err(format!(
-                    "array index out of bounds: index {index}, length {length}"
-                ));
+            if let Some(items) = listed(value)? {
+                let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
+                let at = if *index < 0 { index + length } else { *index };
+                out.extend(between(items, at, at + 1)?.iter().cloned());
             }
-            out.extend(
-                usize::try_from(at)
-                    .ok()
-                    .and_then(|at| items.get(at))
-                    .cloned(),
-            );
         }
         Step::Slice(from, to, by) => {
-            let Some(items) = value.as_list() else {
-                return Ok(());
-            };
-            let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
-            let place = |number: i64| {
-                if number < 0 {
-                    (number + length).max(0)
-                } else {
-                    number.min(length)
-                }
-            };
-            let (mut at, to) = (place(from.unwrap_or(0)), place(to.unwrap_or(length)));
-            while at < to {
-                out.extend(
-                    usize::try_from(at)
-                        .ok()
-                        .and_then(|at| items.get(at))
-                        .cloned(),
-                );
-                at += (*by).max(1);
+            if *by <= 0 {
+                return Err("step must be > 0".to_owned());
+            }
+            if let Some(items) = listed(value)? {
+                let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
+                let place = |number: i64| if number < 0 { number + length } else { number };
+                let (from, to) = (place(from.unwrap_or(0)), place(to.unwrap_or(length)));
+                let step = usize::try_from(*by).unwrap_or(usize::MAX);
+                out.extend(between(items, from, to)?.iter().step_by(step).cloned());
             }
         }
         Step::Union(steps) => {
@@ -218,6 +208,47 @@ fn take(step: &Step, root: &Value, value: &Value, out: &mut Vec<Value>) -> Resul
         }
     }
     Ok(())
+}
+
+/// The items of a list; nothing is none.
+fn listed(value: &Value) -> Result<Option<&[Value]>, String> {
+    let kind = match value {
+        Value::List(items) => return Ok(Some(items)),
+        Value::Null => return Ok(None),
+        Value::Map(_) => "map[string]interface {}",
+        Value::String(_) => "string",
+        Value::Int(_) => "int64",
+        Value::Bool(_) => "bool",
+        _ => "float64",
+    };
+    Err(format!("{kind} is not array or slice"))
+}
+
+/// A part of a list, whose bounds must be in it; nothing of it is always there.
+/// Source: `k8s.io/client-go/util/jsonpath/jsonpath.go` (`evalArray`).
+fn between(items: &[Value], from: i64, to: i64) -> Result<&[Value], String> {
+    let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    if from == to {
+        return Ok(&[]);
+    }
+    let outside = |index: i64| {
+        Err(format!(
+            "array index out of bounds: index {index}, length {length}"
+        ))
+    };
+    if from >= length || from < 0 {
+        return outside(from);
+    }
+    if to > length || to < 0 {
+        return outside(to - 1);
+    }
+    if from > to {
+        return Err(format!(
+            "starting index {from} is greater than ending index {to}"
+        ));
+    }
+    let place = |number: i64| usize::try_from(number).unwrap_or(0);
+    Ok(&items[place(from)..place(to)])
 }
 
 fn deep(value: &Value, out: &mut Vec<Value>) {
@@ -491,6 +522,10 @@ fn index(text: &str) -> Result<Step, String> {
     if text == "*" {
         return Ok(Step::All);
     }
+    // Nothing in the brackets is the first item.
+    if text.is_empty() {
+        return Ok(Step::Index(0));
+    }
     if !text.contains(':') {
         return text.parse().map(Step::Index).map_err(|_| wrong());
     }
@@ -536,6 +571,19 @@ mod tests {
             (
                 "{.items[5].name}",
                 "! array index out of bounds: index 5, length 2",
+            ),
+            (
+                "{.items[-3].name}",
+                "! array index out of bounds: index -1, length 2",
+            ),
+            (
+                "{.items[1:0].name}",
+                "! starting index 1 is greater than ending index 0",
+            ),
+            ("{.items[].name}", "a"),
+            (
+                "{.items[0].labels[0]}",
+                "! map[string]interface {} is not array or slice",
             ),
             ("{.items", "! unclosed action"),
         ] {

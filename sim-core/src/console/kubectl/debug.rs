@@ -227,12 +227,17 @@ pub fn debug(call: &mut Call<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Five letters, by chance.
-fn suffix(call: &Call<'_>, parts: &[&str], draw: usize) -> Result<String, Problem> {
+/// Five letters, by chance, for one purpose.
+pub fn suffix(
+    call: &Call<'_>,
+    purpose: &'static str,
+    parts: &[&str],
+    draw: usize,
+) -> Result<String, Problem> {
     let world = call.session.world(Orchestrator::Kubernetes)?;
     let key = stable_hash_parts(parts);
     let draw = u32::try_from(draw).unwrap_or(0);
-    let mut number = Stream::new(world.seed, "debug", key, draw).below(SUFFIX_COUNT);
+    let mut number = Stream::new(world.seed, purpose, key, draw).below(SUFFIX_COUNT);
     let mut text = String::new();
     for _ in 0..5 {
         text.push(char::from(SUFFIX_LETTERS[(number % 27) as usize]));
@@ -256,7 +261,10 @@ fn container_name(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
     let uid = pod.str_at(&["metadata", "uid"]).unwrap_or("");
     let mut draw = all.len();
     let name = loop {
-        let name = format!("debugger-{}", suffix(call, &[name_of(pod), uid], draw)?);
+        let name = format!(
+            "debugger-{}",
+            suffix(call, "debug", &[name_of(pod), uid], draw)?
+        );
         if !all.contains(&name.as_str()) {
             break name;
         }
@@ -491,7 +499,7 @@ fn on_node(call: &mut Call<'_>, node: &Value) -> Result<Made, Problem> {
     let before = call.view()?.list(kind_of("pods")?, Some(&call.namespace));
     let before = before.iter().filter(|pod| name_of(pod).starts_with(&base));
     let draw = before.count() + usize::try_from(call.now().whole_seconds()).unwrap_or(0);
-    let pod = format!("{base}{}", suffix(call, &[&node], draw)?);
+    let pod = format!("{base}{}", suffix(call, "debug", &[&node], draw)?);
     if !call.arguments.on("quiet") {
         call.say(&format!(
             "Creating debugging pod {pod} with container {name} on node {node}."

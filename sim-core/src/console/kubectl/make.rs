@@ -1,9 +1,14 @@
 //! Verbs that make objects from words: create, and below it run, expose and the other generators.
 
+pub mod autoscale;
+pub mod data;
 pub mod expose;
 pub mod generators;
+pub mod ingress;
+pub mod roles;
 pub mod run;
 pub mod secrets;
+pub mod service;
 pub mod zero;
 
 use crate::kube::apiserver::Request;
@@ -11,6 +16,7 @@ use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 use crate::object::patch::without_nulls;
 
+use super::debug::suffix;
 use super::problem::Problem;
 use super::{Call, apply, kind_of, printers};
 
@@ -72,6 +78,7 @@ pub const FLAGS: &[&str] = &[
     "bound-object-kind",
     "bound-object-name",
     "from-env-file",
+    "aggregation-rule",
 ];
 /// `create`.
 ///
@@ -115,20 +122,12 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
         }
         "configmap" | "cm" => {
             exactly(2)?;
-            let object = data(call, "ConfigMap", &words[1])?;
+            let object = data::hashed(call, data::config_map(call, &words[1])?);
             finish(call, kind_of("configmaps")?, object)
         }
         "secret" if words.get(1).is_some_and(|word| word == "generic") => {
             exactly(3)?;
-            let mut object = data(call, "Secret", &words[2])?;
-            object.set("type", "Opaque".into());
-            let map = object.remove("data").unwrap_or_default();
-            for (key, value) in map.as_map().into_iter().flat_map(|map| map.iter()) {
-                encode(&mut object, key, value.as_str().unwrap_or(""));
-            }
-            if let Some(kind) = call.arguments.flag("type") {
-                object.set("type", kind.into());
-            }
+            let object = data::hashed(call, data::generic(call, &words[2])?);
             finish(call, kind_of("secrets")?, object)
         }
         "secret" if words.get(1).is_some_and(|word| word == "docker-registry") => {
@@ -141,15 +140,7 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
         }
         "secret" if words.get(1).is_some_and(|word| word == "tls") => {
             exactly(3)?;
-            let mut object = data(call, "Secret", &words[2])?;
-            object.set("type", "kubernetes.io/tls".into());
-            for (flag, key) in [("cert", "tls.crt"), ("key", "tls.key")] {
-                let path = call.arguments.flag(flag).unwrap_or("").to_owned();
-                let text = call.session.file(&path).cloned().ok_or_else(|| {
-                    Problem::error(&format!("open {path}: no such file or directory"))
-                })?;
-                encode(&mut object, key, &text);
-            }
+            let object = data::hashed(call, data::tls(call, &words[2])?);
             finish(call, kind_of("secrets")?, object)
         }
         "service" | "svc" => service(call, &words),
@@ -159,12 +150,6 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
             )))
         }),
     }
-}
-
-/// Puts a value into a Secret, as it is written there.
-fn encode(secret: &mut Value, key: &str, text: &str) {
-    let text = crate::base::base64::encode(text.as_bytes());
-    secret.set_path(&["data", key], text.into());
 }
 
 fn from_files(call: &mut Call<'_>) -> Result<(), Problem> {
@@ -213,10 +198,14 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
         } else {
             "".into()
         };
+        let doing = match object.str_at(&["spec", "type"]) {
+            Some(word) if kind.kind == "Service" => Some(format!("{word} service:")),
+            _ => doing(kind).map(str::to_owned),
+        };
         let answer = call.ask(Request::Create { object, namespace });
         answer
             .map_err(|mut problem| {
-                if let Some(doing) = doing(kind) {
+                if let Some(doing) = &doing {
                     problem.text =
                         format!("error: failed to create {doing} {}", whole(&problem, kind));
                 }
@@ -267,19 +256,18 @@ fn whole(problem: &Problem, kind: &Kind) -> String {
     }
 }
 
-/// The last part of an image's name, without tag and digest.
-fn base_name(image: &str) -> String {
+/// The last part of an image's name, without tag and digest. One whose signs are not those of a name
+/// gets others and, by chance, five letters.
+fn base_name(call: &Call<'_>, image: &str) -> Result<String, Problem> {
     let name = image.rsplit('/').next().unwrap_or(image);
     let name = name.split(['@', ':']).next().unwrap_or(name);
-    name.chars()
-        .map(|character| {
-            if character.is_ascii_alphanumeric() || character == '-' {
-                character
-            } else {
-                '-'
-            }
-        })
-        .collect()
+    if !name.contains(['_', '.']) {
+        return Ok(name.to_owned());
+    }
+    let name = name.replace(['_', '.'], "-");
+    let now = call.now().as_micros().to_string();
+    let suffix = suffix(call, "create", &[&name, &now], 0)?;
+    Ok(format!("{name}-{suffix}"))
 }
 
 fn number(call: &Call<'_>, flag: &str) -> Result<Option<i64>, Problem> {
@@ -294,32 +282,39 @@ fn deployment(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
     if images.is_empty() {
         return Err(Problem::error("required flag(s) \"image\" not set"));
     }
-    let port = number(call, "port")?;
-    let containers = images.iter().map(|image| {
+    let command = call.arguments.tail.as_ref();
+    if images.len() > 1 && command.is_some_and(|command| !command.is_empty()) {
+        return Err(Problem::error(
+            "cannot specify multiple --image options and command",
+        ));
+    }
+    let port = number(call, "port")?.filter(|port| *port >= 0);
+    let mut containers = Vec::new();
+    for (index, image) in images.iter().enumerate() {
         let mut container = Value::object([
             ("image", image.as_str().into()),
-            ("name", base_name(image).into()),
+            ("name", base_name(call, image)?.into()),
         ]);
-        if let Some(port) = port {
+        if let Some(port) = port.filter(|_| index == 0) {
             container.set(
                 "ports",
                 Value::list(vec![Value::object([("containerPort", Value::Int(port))])]),
             );
         }
-        if let Some(command) = &call.arguments.tail {
+        if let Some(command) = command {
             container.set(
                 "command",
                 Value::list(command.iter().map(|word| word.as_str().into()).collect()),
             );
         }
-        container
-    });
+        containers.push(container);
+    }
     let labels = || Value::object([("app", name.into())]);
     let template = Value::object([
         ("metadata", Value::object([("labels", labels())])),
         (
             "spec",
-            Value::object([("containers", Value::list(containers.collect()))]),
+            Value::object([("containers", Value::list(containers))]),
         ),
     ]);
     let spec = Value::object([
@@ -341,64 +336,6 @@ fn deployment(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
     ]))
 }
 
-fn data(call: &Call<'_>, kind: &str, name: &str) -> Result<Value, Problem> {
-    let mut map = Value::map();
-    let twice = |map: &Value, key: &str| match map.get(key) {
-        None => Ok(()),
-        Some(_) if kind == "Secret" => Err(Problem::error(&format!(
-            "cannot add key {key}, another key by that name already exists"
-        ))),
-        Some(_) => Err(Problem::error(&format!(
-            "cannot add key \"{key}\", another key by that name already exists in Data for {kind} \"{name}\""
-        ))),
-    };
-    for pair in call.arguments.each("from-literal") {
-        let (key, value) = pair.split_once('=').ok_or_else(|| {
-            Problem::error(&format!(
-                "invalid literal source {pair}, expected key=value"
-            ))
-        })?;
-        twice(&map, key)?;
-        map.set(key, value.trim_matches(['\'', '"']).into());
-    }
-    for source in call.arguments.all("from-file") {
-        let (key, path) = source
-            .split_once('=')
-            .unwrap_or((source.rsplit('/').next().unwrap_or(&source), &source));
-        let text = call.session.file(path).ok_or_else(|| {
-            Problem::error(&format!("error reading {path}: no such file or directory"))
-        })?;
-        twice(&map, key)?;
-        map.set(key, Value::String(text.clone()));
-    }
-    for file in call.arguments.all("from-env-file") {
-        let text = call.session.file(&file).ok_or_else(|| {
-            Problem::error(&format!("error reading {file}: no such file or directory"))
-        })?;
-        for line in text.lines().map(str::trim_start) {
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            match line.split_once('=') {
-                Some((key, value)) => map.set(key, value.into()),
-                None => {
-                    let own = call.session.environment.get(line);
-                    map.set(line, own.cloned().unwrap_or_default().into());
-                }
-            }
-        }
-    }
-    let mut object = Value::object([
-        ("apiVersion", "v1".into()),
-        ("kind", kind.into()),
-        ("metadata", Value::object([("name", name.into())])),
-    ]);
-    if map.as_map().is_some_and(|map| !map.is_empty()) {
-        object.set("data", map);
-    }
-    Ok(object)
-}
-
 fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     let (Some(kind), Some(name)) = (words.get(1), words.get(2)) else {
         return Err(Problem::error("exactly one NAME is required, got 0"));
@@ -407,79 +344,13 @@ fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         "clusterip" => "ClusterIP",
         "nodeport" => "NodePort",
         "loadbalancer" => "LoadBalancer",
-        "externalname" => return external_name(call, name),
+        "externalname" => "ExternalName",
         other => {
             return Err(Problem::error(&format!(
                 "kubectl create service {other} is not modelled"
             )));
         }
     };
-    let mut ports = Vec::new();
-    for pair in call.arguments.all("tcp") {
-        let (port, target) = pair.split_once(':').unwrap_or((&pair, &pair));
-        let target = target
-            .parse::<i64>()
-            .map_or_else(|_| Value::from(target), Value::Int);
-        let port: i64 = port
-            .parse()
-            .map_err(|_| Problem::error(&format!("invalid port format: {pair}")))?;
-        let mut entry = Value::object([
-            ("name", pair.replace(':', "-").into()),
-            ("port", Value::Int(port)),
-            ("protocol", "TCP".into()),
-            ("targetPort", target),
-        ]);
-        if let Some(node) = number(call, "node-port")? {
-            entry.set("nodePort", Value::Int(node));
-        }
-        ports.push(entry);
-    }
-    let headless = kind == "ClusterIP" && call.arguments.flag("clusterip") == Some("None");
-    if ports.is_empty() && !headless {
-        return Err(Problem::error(
-            "at least one tcp port specifier must be provided",
-        ));
-    }
-    let labels = || Value::object([("app", name.as_str().into())]);
-    let object = Value::object([
-        ("apiVersion", "v1".into()),
-        ("kind", "Service".into()),
-        (
-            "metadata",
-            Value::object([("labels", labels()), ("name", name.as_str().into())]),
-        ),
-        (
-            "spec",
-            Value::object([
-                ("ports", Value::list(ports)),
-                ("selector", labels()),
-                ("type", kind.into()),
-            ]),
-        ),
-    ]);
-    let mut object = object;
-    if let Some(ip) = call.arguments.flag("clusterip") {
-        object.set_path(&["spec", "clusterIP"], ip.into());
-    }
-    finish(call, kind_of("services")?, object)
-}
-
-fn external_name(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
-    let target = call
-        .arguments
-        .flag("external-name")
-        .unwrap_or("")
-        .to_owned();
-    if target.is_empty() {
-        return Err(Problem::error("required flag(s) \"external-name\" not set"));
-    }
-    let mut object = Value::object([
-        ("apiVersion", Value::from("v1")),
-        ("kind", "Service".into()),
-    ]);
-    object.set_path(&["metadata", "name"], name.into());
-    object.set_path(&["metadata", "labels", "app"], name.into());
-    object.set_path(&["spec", "externalName"], target.into());
-    object.set_path(&["spec", "type"], "ExternalName".into());
+    let object = service::service(call, kind, name)?;
     finish(call, kind_of("services")?, object)
 }

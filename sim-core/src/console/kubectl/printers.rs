@@ -59,7 +59,7 @@ const FORMATS: [(&str, bool); 14] = [
 const WHOLE: [&str; 5] = ["json", "kyaml", "name", "wide", "yaml"];
 
 /// Verbs that print what became of an object as `-o` asks.
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 13] = [
     "annotate",
     "apply",
     "autoscale",
@@ -72,6 +72,7 @@ const VERBS: [&str; 12] = [
     "scale",
     "set",
     "wait",
+    "rollout",
 ];
 
 impl Format {
@@ -295,7 +296,7 @@ pub fn print(
                 call.say(&line);
             }
         }
-        Format::Columns(columns) => custom_columns(call, found, columns),
+        Format::Columns(columns) => custom_columns(call, found, columns)?,
         Format::Json | Format::Yaml | Format::Path(..) | Format::PathAsJson(_) | Format::Go(..) => {
             return match found {
                 [] if single => Ok(()),
@@ -372,22 +373,25 @@ fn custom_columns(
     call: &mut Call<'_>,
     found: &[(&'static Kind, Value)],
     columns: &[(String, Template)],
-) {
+) -> Result<(), Problem> {
     let mut table = Table {
         header: columns.iter().map(|(header, _)| header.clone()).collect(),
         ..Table::default()
     };
     for (_, object) in found {
-        let cells = columns.iter().map(|(_, path)| {
-            let values: Vec<String> = path.values(object).iter().map(text).collect();
-            if values.is_empty() {
+        let mut cells = Vec::new();
+        for (_, path) in columns {
+            let found = path.find(object).map_err(|error| Problem::error(&error))?;
+            let values: Vec<String> = found.iter().map(text).collect();
+            cells.push(if values.is_empty() {
                 "<none>".to_owned()
             } else {
                 values.join(",")
-            }
-        });
-        table.rows.push(cells.collect());
+            });
+        }
+        table.rows.push(cells);
     }
     call.stdout
         .push_str(&table.kubectl(!call.arguments.on("no-headers")));
+    Ok(())
 }

@@ -188,6 +188,9 @@ fn asked(call: &Call<'_>, flag: &str) -> Result<i64, Problem> {
 fn history(call: &mut Call<'_>, kind: &Kind, object: &Value) -> Result<(), Problem> {
     let wanted = asked(call, "revision")?;
     let list = revisions::of(call, kind, object)?;
+    if call.arguments.flag("output").is_some() {
+        return history_objects(call, kind, object, wanted, &list);
+    }
     let shown = title(kind, name_of(object));
     if wanted > 0 {
         let found = list
@@ -214,6 +217,48 @@ fn history(call: &mut Call<'_>, kind: &Kind, object: &Value) -> Result<(), Probl
         call.say(&format!("{:<10}{cause}", revision.number));
     }
     call.say("");
+    Ok(())
+}
+
+/// With `-o`: a Deployment's ReplicaSets, or the object as each revision had it.
+fn history_objects(
+    call: &mut Call<'_>,
+    kind: &Kind,
+    object: &Value,
+    wanted: i64,
+    list: &[revisions::Revision],
+) -> Result<(), Problem> {
+    let mut found = Vec::new();
+    if kind.kind == "Deployment" {
+        let kind = super::kind_of("replicasets")?;
+        let sets = revisions::replica_sets(call, object)?;
+        let numbered = sets
+            .into_iter()
+            .map(|set| (revisions::number(&set), kind, set));
+        found.extend(numbered.filter(|(number, ..)| *number > 0));
+    } else {
+        let kind = super::kind_of(kind.plural)?;
+        for revision in list {
+            let mut then = object.clone();
+            then.set_path(&["spec", "template"], revision.template.clone());
+            found.push((revision.number, kind, then));
+        }
+    }
+    let mut any = false;
+    for (number, kind, object) in found {
+        if wanted > 0 && number != wanted {
+            continue;
+        }
+        // Documents of one stream.
+        if any && matches!(&*call.format, super::printers::Format::Yaml) {
+            call.say("---");
+        }
+        any = true;
+        super::printers::print(call, &[(kind, object)], &[], true)?;
+    }
+    if wanted > 0 && !any {
+        return Err(Problem::error("unable to find the specified revision"));
+    }
     Ok(())
 }
 

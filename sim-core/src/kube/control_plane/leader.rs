@@ -2,8 +2,7 @@
 //! Source: `staging/src/k8s.io/client-go/tools/leaderelection/leaderelection.go`.
 
 use crate::base::name::{Name, Rule};
-use crate::base::time::SimDuration;
-use crate::kube::render::{uid, uid_text};
+use crate::base::time::{SimDuration, SimTime};
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 use crate::kube::{KubePlane, event};
@@ -11,7 +10,7 @@ use crate::substrate::net::link::STANDSTILLS_AHEAD;
 use crate::substrate::order::MachineId;
 use crate::substrate::{Context, PlaneOutbox, Substrate};
 
-use super::{ControlPlane, Event, PROCESS_START, Part, Serving, State, lease, note_rule};
+use super::{ControlPlane, Event, PROCESS_START, Part, Serving, State, lease, leases, note_rule};
 
 impl ControlPlane {
     /// Whether a process can renew its lease in time, through the API server and the member on its own
@@ -112,7 +111,13 @@ impl KubePlane {
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<event::Event>,
     ) {
-        self.control_plane.process_mut(part).state = State::Stalled;
+        let process = self.control_plane.process_mut(part);
+        process.state = State::Stalled;
+        let last = ctx
+            .now
+            .since(SimTime::ZERO)
+            .saturating_sub(lease::RENEW_DEADLINE);
+        process.quiet.get_or_insert(SimTime::ZERO + last);
         self.end_process(part, ctx, out);
         let has_heir = self.succeed(part, ctx, out);
         // Alone it stands for itself, when it can write again.
@@ -134,6 +139,7 @@ impl KubePlane {
             value: lease::RENEW_DEADLINE,
         });
         process.state = State::Gone;
+        process.quiet.get_or_insert(ctx.now);
         process.turn += 1;
         process.expires = None;
         process.held.clear();
@@ -193,7 +199,11 @@ impl KubePlane {
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<event::Event>,
     ) {
-        self.control_plane.process_mut(part).state = State::Leads;
+        let process = self.control_plane.process_mut(part);
+        process.state = State::Leads;
+        process.since = ctx.now;
+        process.transitions += 1;
+        process.quiet = None;
         let rule = Rule {
             key: "leader-elect-lease-duration",
             value: lease::DURATION,
@@ -220,15 +230,8 @@ fn record_leader(part: Part, place: Option<MachineId>, turn: &mut Turn<'_, '_>) 
         turn.store.scheduler_host = row.map(|row| row.name);
     }
     let host = row.map_or("podium", |row| turn.ctx.symbols.text(row.name));
-    let since = turn.now().whole_seconds();
-    let id = uid_text(uid(
-        turn.ctx.seed,
-        "leases",
-        "kube-system",
-        part.name(),
-        since,
-    ));
-    let text = format!("{host}_{id} became leader");
+    let holder = leases::holder(turn.ctx.seed, host, part, turn.now());
+    let text = format!("{holder} became leader");
     let namespace = turn.ctx.symbols.intern("kube-system");
     let name = Name::plain(turn.ctx.symbols.intern(part.name()));
     turn.normal(

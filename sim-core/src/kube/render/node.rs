@@ -220,6 +220,16 @@ pub fn lease(view: &View<'_>, id: NodeId) -> Option<Value> {
         ("name", name.into()),
         ("namespace", "kube-node-lease".into()),
         (
+            "ownerReferences",
+            vec![object([
+                ("apiVersion", "v1".into()),
+                ("kind", "Node".into()),
+                ("name", name.into()),
+                ("uid", own_uid(view, row).into()),
+            ])]
+            .into(),
+        ),
+        (
             "uid",
             uid_text(uid(
                 view.seed,

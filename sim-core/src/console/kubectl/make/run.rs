@@ -9,6 +9,7 @@ use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 use crate::manifest::value::Value;
 use crate::object::patch;
+use crate::substrate::image::ImageRef;
 
 use super::{number, zero};
 
@@ -43,23 +44,30 @@ pub const FLAGS: &[&str] = &[
 pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     let words = call.arguments.words.clone();
     let Some(name) = words.first() else {
-        return Err(Problem::error("NAME is required for run"));
+        return Err(Problem::error(
+            "NAME is required for run\nSee 'kubectl run -h' for help and examples",
+        ));
     };
     let Some(image) = call.arguments.flag("image").map(str::to_owned) else {
         return Err(Problem::error("required flag(s) \"image\" not set"));
     };
-    let is_attached = ["stdin", "tty", "attach"]
-        .iter()
-        .any(|flag| call.arguments.on(flag));
-    if call.arguments.on("rm") && !is_attached {
+    if ImageRef::parse(&image).is_none() {
+        return Err(Problem::error(&format!(
+            "Invalid image name {image:?}: invalid reference format"
+        )));
+    }
+    if call.arguments.on("tty") && !call.arguments.on("stdin") {
         return Err(Problem::error(
-            "--rm should only be used for attached containers",
+            "-i/--stdin is required for containers with -t/--tty=true\nSee 'kubectl run -h' for help and examples",
         ));
     }
-    if is_attached {
-        return Err(Problem::error(
-            "kubectl run with -i, -t or --attach is not modelled: there is no terminal in a container; kubectl logs prints what it says",
-        ));
+    let usage = |text: &str| {
+        Problem::error(&format!(
+            "{text}\nSee 'kubectl run -h' for help and examples"
+        ))
+    };
+    if call.arguments.on("expose") && call.arguments.flag("port").is_none() {
+        return Err(usage("--port must be set when exposing a service"));
     }
     let restart = call
         .arguments
@@ -67,13 +75,27 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
         .unwrap_or("Always")
         .to_owned();
     if !matches!(restart.as_str(), "Always" | "OnFailure" | "Never") {
-        return Err(Problem::error(&format!(
-            "invalid restart policy: {restart}\nSee 'kubectl run -h' for help and examples"
-        )));
+        return Err(usage(&format!("invalid restart policy: {restart}")));
     }
-    if call.arguments.on("expose") && call.arguments.flag("port").is_none() {
+    let is_attached = ["stdin", "tty", "attach"]
+        .iter()
+        .any(|flag| call.arguments.on(flag));
+    if call.arguments.on("rm") && !is_attached {
+        return Err(usage("--rm should only be used for attached containers"));
+    }
+    let dry = call.arguments.flag("dry-run");
+    if is_attached && dry.is_some_and(|word| word != "none") {
+        return Err(usage(
+            "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
+        ));
+    }
+    match call.arguments.flag("image-pull-policy") {
+        None | Some("" | "Always" | "IfNotPresent" | "Never") => {}
+        Some(word) => return Err(usage(&format!("invalid image pull policy: {word}"))),
+    }
+    if is_attached {
         return Err(Problem::error(
-            "--port must be set when exposing a service\nSee 'kubectl run -h' for help and examples",
+            "kubectl run with -i, -t or --attach is not modelled: there is no terminal in a container; kubectl logs prints what it says",
         ));
     }
     let mut labels = Value::map();
@@ -142,7 +164,7 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     pod.set_path(&["spec", "containers"], Value::list(vec![container]));
     pod.set_path(&["spec", "dnsPolicy"], "ClusterFirst".into());
     pod.set_path(&["spec", "restartPolicy"], restart.into());
-    let pod = overridden(call, pod)?;
+    let pod = overridden(call, pod, "Pod")?;
     make(call, kind_of("pods")?, pod, "created")?;
     if call.arguments.on("expose") {
         let port = number(call, "port")?.unwrap_or(0);
@@ -183,7 +205,7 @@ fn make(
 
 /// What `--overrides` makes of the generated object.
 /// Source: `k8s.io/kubectl/pkg/cmd/util/override_options.go`.
-fn overridden(call: &Call<'_>, object: Value) -> Result<Value, Problem> {
+pub(super) fn overridden(call: &Call<'_>, object: Value, kind: &str) -> Result<Value, Problem> {
     let Some(text) = call.arguments.flag("overrides") else {
         return Ok(object);
     };
@@ -198,12 +220,10 @@ fn overridden(call: &Call<'_>, object: Value) -> Result<Value, Problem> {
         "merge" => Ok(patch::merge(&object, &change)),
         "json" => patch::json_patch(&object, &change).map_err(|_| bad()),
         "strategic" => {
-            let known = patch::schema("v1", "Pod");
+            let known = patch::schema("v1", kind);
             patch::strategic(&object, &change, known.as_ref())
                 .map_err(|error| Problem::error(&error.to_string()))
         }
-        other => Err(Problem::error(&format!(
-            "invalid override type: {other}\nSee 'kubectl run -h' for help and examples"
-        ))),
+        other => Err(Problem::error(&format!("invalid override type: {other}"))),
     }
 }

@@ -8,7 +8,10 @@ use crate::console::kubectl::{Call, apply, kind_of};
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
 
-use super::finish;
+use super::{data, finish};
+
+/// What a registry's configuration is called in a Secret (`DockerConfigJsonKey`).
+const KEY: &str = ".dockerconfigjson";
 
 /// Life of a token when none is asked for. Source: `pkg/registry/core/serviceaccount/storage/token.go`.
 const TOKEN_LIFE_S: u64 = 3_600;
@@ -21,22 +24,31 @@ const TOKEN_LIFE_MIN_S: u64 = 600;
 /// Flags that are missing, files that are not there, the server's refusal.
 pub fn docker_registry(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
     let flag = |flag: &str| call.arguments.flag(flag).unwrap_or("").to_owned();
-    let files = call.arguments.all("from-file");
-    let content = if files.is_empty() {
-        let (user, password, mail) = (
-            flag("docker-username"),
-            flag("docker-password"),
-            flag("docker-email"),
-        );
-        if user.is_empty() || password.is_empty() {
-            return Err(Problem::error(
-                "either --from-file or the combination of --docker-username, --docker-password and --docker-server is required",
-            ));
-        }
-        let server = match flag("docker-server") {
-            empty if empty.is_empty() => "https://index.docker.io/v1/".to_owned(),
-            server => server,
-        };
+    // A file without a key of its own is the whole configuration.
+    let files = call.arguments.all("from-file").into_iter();
+    let files: Vec<String> = files
+        .map(|file| {
+            if file.contains('=') {
+                file
+            } else {
+                format!("{KEY}={file}")
+            }
+        })
+        .collect();
+    let (user, password, mail) = (
+        flag("docker-username"),
+        flag("docker-password"),
+        flag("docker-email"),
+    );
+    let server = call.arguments.flag("docker-server");
+    let server = server.unwrap_or("https://index.docker.io/v1/").to_owned();
+    if files.is_empty() && (user.is_empty() || password.is_empty() || server.is_empty()) {
+        return Err(Problem::error(
+            "either --from-file or the combination of --docker-username, --docker-password and --docker-server is required",
+        ));
+    }
+    let mut object = data::of_files(call, name, &files)?;
+    if files.is_empty() {
         let mut entry = Value::object([
             ("username", Value::from(user.as_str())),
             ("password", password.as_str().into()),
@@ -48,27 +60,11 @@ pub fn docker_registry(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
         entry.set("auth", base64::encode(pair.as_bytes()).into());
         let mut auths = Value::map();
         auths.set(&server, entry);
-        json(&Value::object([("auths", auths)]), KeyOrder::Stored)
-    } else {
-        let source = &files[0];
-        let path = source
-            .split_once('=')
-            .map_or(source.as_str(), |(_, path)| path);
-        let found = call.session.file(path).map(ToString::to_string);
-        found.ok_or_else(|| {
-            Problem::error(&format!("error reading {path}: no such file or directory"))
-        })?
-    };
-    let mut object = Value::object([
-        ("apiVersion", Value::from("v1")),
-        ("kind", "Secret".into()),
-        ("type", "kubernetes.io/dockerconfigjson".into()),
-    ]);
-    object.set_path(&["metadata", "name"], name.into());
-    object.set_path(
-        &["data", ".dockerconfigjson"],
-        base64::encode(content.as_bytes()).into(),
-    );
+        let content = json(&Value::object([("auths", auths)]), KeyOrder::Stored);
+        object.set_path(&["data", KEY], base64::encode(content.as_bytes()).into());
+    }
+    object.set("type", "kubernetes.io/dockerconfigjson".into());
+    let object = data::hashed(call, object);
     finish(call, kind_of("secrets")?, object)
 }
 

@@ -172,6 +172,52 @@ pub fn port_name(name: &str) -> Vec<String> {
     faults
 }
 
+/// Key of a ConfigMap or a Secret (`IsConfigMapKey`).
+pub fn config_key(key: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    if key.len() > 253 {
+        faults.push("must be no more than 253 characters".to_owned());
+    }
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if key.is_empty() || !key.bytes().all(good) {
+        faults.push(
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
+             'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+                .to_owned(),
+        );
+    }
+    faults.extend(no_folder(key));
+    faults
+}
+
+/// Name of an environment variable, by the stricter rule (`IsEnvVarName`).
+pub fn variable(name: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let first = name.bytes().next();
+    if first.is_none_or(|byte| byte.is_ascii_digit()) || !name.bytes().all(good) {
+        faults.push(
+            "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and \
+             must not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for \
+             validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')"
+                .to_owned(),
+        );
+    }
+    faults.extend(no_folder(name));
+    faults
+}
+
+/// What would lead out of a folder.
+fn no_folder(name: &str) -> Option<String> {
+    let text = match name {
+        "." => "must not be '.'",
+        ".." => "must not be '..'",
+        name if name.starts_with("..") => "must not start with '..'",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
 fn is_label(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('-')
