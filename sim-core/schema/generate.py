@@ -32,6 +32,14 @@ scheduling.k8s.io/v1 PriorityClass
 node.k8s.io/v1 RuntimeClass
 apiextensions.k8s.io/v1 CustomResourceDefinition
 admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding
+admissionregistration.k8s.io/v1 MutatingAdmissionPolicy MutatingAdmissionPolicyBinding
+admissionregistration.k8s.io/v1 MutatingWebhookConfiguration ValidatingWebhookConfiguration
+apiregistration.k8s.io/v1 APIService
+certificates.k8s.io/v1 CertificateSigningRequest
+flowcontrol.apiserver.k8s.io/v1 FlowSchema PriorityLevelConfiguration
+networking.k8s.io/v1 IPAddress ServiceCIDR
+resource.k8s.io/v1 DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice
+storage.k8s.io/v1 CSIStorageCapacity VolumeAttributesClass
 """
 
 # "required" in the published schema that the API server does not enforce on write: the field has

@@ -32,8 +32,9 @@ pub(crate) fn run(options: &ConvergeOptions) -> Result<u8, Stop> {
     let within = load::duration("--within", &options.within)?;
     let mut rows = Vec::new();
     for path in &options.paths {
-        let mut files = Vec::new();
-        load::read(path, &mut files)?;
+        let mut read = load::Files::default();
+        read.read(path)?;
+        let files = read.files;
         for (name, text) in &files {
             let Some(orchestrator) = dialect(name, text) else {
                 continue;

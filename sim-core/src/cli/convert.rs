@@ -16,10 +16,11 @@ pub(crate) fn run(options: &ConvertOptions) -> Result<u8, Stop> {
     let Some(target) = Target::parse(&options.to) else {
         return Err(Stop::usage("--to is kubernetes, stack or compose"));
     };
-    let mut files = Vec::new();
+    let mut read = load::Files::default();
     for path in &options.paths {
-        load::read(path, &mut files)?;
+        read.read(path)?;
     }
+    let files = read.files;
     let draft = convert(target, &files).map_err(Stop::usage)?;
     let mut text = String::new();
     for (source, problem) in &draft.problems {

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::limits::{MAX_DOCUMENT_BYTES, MAX_INPUT_FILES};
 use crate::base::rng::Seed;
 use crate::base::time::SimDuration;
+use crate::console::kubectl::kustomize;
 use crate::console::open::{Experiment, Opened, open};
 use crate::engine::command::{FaultSpec, Orchestrator};
 use crate::manifest::diagnostic::Severity;
@@ -57,9 +58,11 @@ pub(crate) fn described(setup: &Setup, only: Option<&str>) -> Result<Experiment,
             .insert(key.to_owned(), value.to_owned());
     }
     experiment.only = only.and_then(Orchestrator::parse);
+    let mut read = Files::default();
     for path in &setup.paths {
-        read(path, &mut experiment.files)?;
+        read.read(path)?;
     }
+    (experiment.files, experiment.overlay) = (read.files, read.overlay);
     if let Some(path) = &setup.stack {
         experiment.stack = Some(read_named(path, &mut experiment.files)?);
     }
@@ -100,7 +103,151 @@ pub(crate) fn duration(option: &str, text: &str) -> Result<SimDuration, Stop> {
     SimDuration::parse(text).map_err(|message| Stop::usage(format!("{option} {text}: {message}")))
 }
 
-pub(crate) fn read(path: &Path, files: &mut Vec<(String, Arc<str>)>) -> Result<(), Stop> {
+/// The texts at paths.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    /// By name, in order.
+    pub(crate) files: Vec<(String, Arc<str>)>,
+    /// The folder of the overlay that was given, relative to the files.
+    overlay: Option<String>,
+    /// Where they are, so that none is read twice.
+    seen: Vec<PathBuf>,
+}
+
+impl Files {
+    /// Reads a file, a directory, an overlay with all that it stands upon, or `-`.
+    pub(crate) fn read(&mut self, path: &Path) -> Result<(), Stop> {
+        if path != Path::new("-") && path.is_dir() {
+            if let Some(folder) = described_by(path)? {
+                return self.overlay(&folder);
+            }
+            return self.directory(path, "", 0);
+        }
+        let place = fs::canonicalize(path).unwrap_or_default();
+        if self.seen.contains(&place) {
+            return Ok(());
+        }
+        self.seen.push(place);
+        read(path, &mut self.files)
+    }
+
+    /// Reads an overlay's folder and those that it refers to; names begin where all of them lie.
+    fn overlay(&mut self, folder: &Path) -> Result<(), Stop> {
+        let twice = "two folders with a kustomization are given; give one";
+        if self.overlay.is_some() {
+            return Err(Stop::usage(twice));
+        }
+        let (mut folders, mut single) = (vec![folder.to_owned()], Vec::new());
+        let mut next = 0;
+        while let Some(folder) = folders.get(next).cloned() {
+            next += 1;
+            let Some(text) = kustomization(&folder)? else {
+                continue;
+            };
+            for entry in kustomize::references(&text) {
+                // What is not there is the build's to say.
+                let Ok(place) = fs::canonicalize(folder.join(&entry)) else {
+                    continue;
+                };
+                if place.is_file() {
+                    single.push(place);
+                } else if !folders.contains(&place) {
+                    folders.push(place);
+                }
+            }
+        }
+        let parents = single.iter().filter_map(|file| file.parent());
+        let mut top = folder.to_owned();
+        for place in folders.iter().map(PathBuf::as_path).chain(parents) {
+            while !place.starts_with(&top) && top.pop() {}
+        }
+        let name = |place: &Path| {
+            let inner = place.strip_prefix(&top).unwrap_or(place);
+            let parts = inner.iter().map(|part| part.to_string_lossy());
+            parts.collect::<Vec<_>>().join("/")
+        };
+        self.overlay = Some(name(folder));
+        for place in &folders {
+            self.directory(place, &name(place), 0)?;
+        }
+        for file in &single {
+            self.file(file, name(file))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what is in a directory and in those below it, in order of their names.
+    fn directory(&mut self, path: &Path, prefix: &str, depth: u32) -> Result<(), Stop> {
+        if depth > 16 {
+            return Err(Stop::input(format!(
+                "{}: directories are nested deeper than 16",
+                path.display()
+            )));
+        }
+        let mut names: Vec<String> = Vec::new();
+        let entries = fs::read_dir(path)
+            .map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
+        for entry in entries {
+            let entry =
+                entry.map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
+            if let Some(name) = entry.file_name().to_str()
+                && (!name.starts_with('.') || name == ".env")
+            {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort_unstable();
+        for name in names {
+            let inner = path.join(&name);
+            let shown = if prefix.is_empty() {
+                name
+            } else {
+                format!("{prefix}/{name}")
+            };
+            if inner.is_dir() {
+                self.directory(&inner, &shown, depth + 1)?;
+            } else {
+                self.file(&inner, shown)?;
+            }
+            if self.files.len() > MAX_INPUT_FILES {
+                return Err(Stop::input(format!(
+                    "{}: more than {MAX_INPUT_FILES} files",
+                    path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one file under a name; what is no text is passed over.
+    fn file(&mut self, path: &Path, name: String) -> Result<(), Stop> {
+        let place = fs::canonicalize(path).unwrap_or_default();
+        if self.seen.contains(&place) {
+            return Ok(());
+        }
+        self.seen.push(place);
+        match text(path)? {
+            Some(text) => push(name, text, &mut self.files),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The folder, if one of its files makes it an overlay.
+fn described_by(folder: &Path) -> Result<Option<PathBuf>, Stop> {
+    let found = kustomization(folder)?.is_some();
+    Ok(fs::canonicalize(folder).ok().filter(|_| found))
+}
+
+/// The text of the file that makes the folder an overlay.
+fn kustomization(folder: &Path) -> Result<Option<String>, Stop> {
+    let mut places = kustomize::FILES.iter().map(|name| folder.join(name));
+    places
+        .find(|place| place.is_file())
+        .map_or(Ok(None), |place| text(&place))
+}
+
+fn read(path: &Path, files: &mut Vec<(String, Arc<str>)>) -> Result<(), Stop> {
     if path == Path::new("-") {
         let mut text = String::new();
         let mut limited = std::io::stdin().take(MAX_DOCUMENT_BYTES as u64 + 1);
@@ -109,58 +256,7 @@ pub(crate) fn read(path: &Path, files: &mut Vec<(String, Arc<str>)>) -> Result<(
             .map_err(|error| Stop::input(format!("standard input: {error}")))?;
         return push("stdin.yaml".to_owned(), text, files);
     }
-    let data =
-        fs::metadata(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
-    if data.is_dir() {
-        return directory(path, "", files, 0);
-    }
     read_named(path, files).map(|_| ())
-}
-
-fn directory(
-    path: &Path,
-    prefix: &str,
-    files: &mut Vec<(String, Arc<str>)>,
-    depth: u32,
-) -> Result<(), Stop> {
-    if depth > 16 {
-        return Err(Stop::input(format!(
-            "{}: directories are nested deeper than 16",
-            path.display()
-        )));
-    }
-    let mut names: Vec<String> = Vec::new();
-    let entries =
-        fs::read_dir(path).map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
-    for entry in entries {
-        let entry = entry.map_err(|error| Stop::input(format!("{}: {error}", path.display())))?;
-        if let Some(name) = entry.file_name().to_str()
-            && (!name.starts_with('.') || name == ".env")
-        {
-            names.push(name.to_owned());
-        }
-    }
-    names.sort_unstable();
-    for name in names {
-        let inner = path.join(&name);
-        let shown = if prefix.is_empty() {
-            name
-        } else {
-            format!("{prefix}/{name}")
-        };
-        if inner.is_dir() {
-            directory(&inner, &shown, files, depth + 1)?;
-        } else if let Some(text) = text(&inner)? {
-            push(shown, text, files)?;
-        }
-        if files.len() > MAX_INPUT_FILES {
-            return Err(Stop::input(format!(
-                "{}: more than {MAX_INPUT_FILES} files",
-                path.display()
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Reads one file under its base name; returns that name.

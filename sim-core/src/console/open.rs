@@ -1,31 +1,37 @@
 //! From files and options to a session that is ready to run: detection, checking, machines, and the
 //! command lines that deploy what was given.
 
+mod overlay;
+
 use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
 use crate::base::sentence::{Sentence, catalogue};
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::des::choice::Choices;
 use crate::engine::command::{Answer, Command, FaultSpec, MachineSpec, Orchestrator};
 use crate::engine::history::History;
 use crate::engine::lab::{Input, Lab};
 use crate::engine::world::World;
+use crate::kube::apiserver::BUILT_IN_NAMESPACES;
 use crate::kube::kinds;
 use crate::manifest::compose::loaded::Variables;
 use crate::manifest::compose::project::{Setting, load_compose};
 use crate::manifest::compose::stack::load_stack;
-use crate::manifest::decode::kube::decode_kube;
 use crate::manifest::decode::kube::kinds::group;
+use crate::manifest::decode::kube::{KubeObject, decode_kube};
 use crate::manifest::detect::{self, Inputs, Wishes};
 use crate::manifest::diagnostic::{Diagnostic, Severity};
+use crate::manifest::explain;
 use crate::manifest::lines::{Source, Sources, Span};
 use crate::manifest::scalar::Dialect;
 use crate::manifest::value::Value;
+use crate::object::print::{KeyOrder, json};
 
 use super::cluster::{self, Cluster};
-use super::kubectl::apply;
+use super::kubectl::problem::Problem;
+use super::kubectl::{self, apply};
 use super::scenario::{self, Scenario};
 use super::{Output, Session, images, sim};
 
@@ -41,6 +47,8 @@ pub struct Experiment {
     pub stack: Option<String>,
     /// The Compose files' names, if they were named.
     pub compose: Vec<String>,
+    /// The folder of the overlay that is meant, relative to the files.
+    pub overlay: Option<String>,
     /// Only this orchestrator.
     pub only: Option<Orchestrator>,
     /// Worker machines.
@@ -70,6 +78,7 @@ impl Experiment {
             files: Vec::new(),
             stack: None,
             compose: Vec::new(),
+            overlay: None,
             only: None,
             nodes: 3,
             managers: 1,
@@ -106,6 +115,15 @@ pub struct NotModelled {
     pub path: String,
 }
 
+/// What is done first, and where it is written.
+#[derive(Debug)]
+struct First {
+    orchestrator: Orchestrator,
+    command: Command,
+    /// File and line of a Kubernetes object.
+    written: Option<(Arc<str>, u32)>,
+}
+
 /// A checked experiment.
 #[derive(Debug)]
 pub struct Opened {
@@ -121,7 +139,7 @@ pub struct Opened {
     pub worker_milli_cpu: i64,
     /// The command lines that say what [`Self::deploy`] does.
     pub deploy_lines: Vec<String>,
-    first: Vec<(Orchestrator, Command)>,
+    first: Vec<First>,
     sources: Vec<Source>,
     found: Vec<Diagnostic>,
     faults: Vec<FaultSpec>,
@@ -155,7 +173,7 @@ impl Opened {
     pub fn objects(&self) -> impl Iterator<Item = &Value> {
         self.first
             .iter()
-            .filter_map(|(_, command)| created(command))
+            .filter_map(|first| created(&first.command))
     }
 
     /// The not-modelled list for people; empty if there is nothing on it.
@@ -177,18 +195,16 @@ impl Opened {
     /// for itself.
     pub fn deploy(&mut self) -> Output {
         let mut all = Output::default();
-        for (orchestrator, command) in self.first.drain(..) {
-            let answer = match self.session.command(orchestrator, command) {
+        for first in std::mem::take(&mut self.first) {
+            let object = created(&first.command).cloned();
+            let answer = match self.session.command(first.orchestrator, first.command) {
                 Ok(answer) => answer,
                 Err(output) => return output,
             };
             let refusal = match answer {
-                Answer::Kube(result) => result.err().map(|refusal| {
-                    format!(
-                        "Error from server ({}): {}",
-                        refusal.reason, refusal.message
-                    )
-                }),
+                Answer::Kube(result) => result
+                    .err()
+                    .and_then(|refusal| self.refused(&refusal, object, first.written)),
                 Answer::Swarm(result) => match *result {
                     Ok(crate::swarm::Response::Stack(outcome)) => {
                         for line in &outcome.lines {
@@ -217,6 +233,40 @@ impl Opened {
             });
         }
         all
+    }
+
+    /// What is to be said of an object that the server did not take, as `kubectl apply` says it, with
+    /// the line that it is written in. An object that is written twice is applied again instead.
+    fn refused(
+        &mut self,
+        refusal: &crate::kube::Refusal,
+        object: Option<Value>,
+        written: Option<(Arc<str>, u32)>,
+    ) -> Option<String> {
+        let (object, (file, line)) = (object?, written?);
+        let text = |path: &[&str]| object.str_at(path).unwrap_or("");
+        let (version, kind) = (text(&["apiVersion"]), text(&["kind"]));
+        let world = self.session.world(Orchestrator::Kubernetes).ok()?;
+        let known = world
+            .kube()
+            .is_some_and(|plane| plane.store().kind_of_object(version, kind).is_some());
+        let problem = if !known {
+            let place = (
+                text(&["metadata", "name"]),
+                text(&["metadata", "namespace"]),
+            );
+            Problem::no_mapping(version, kind, place, &file)
+        } else if refusal.reason == "AlreadyExists" {
+            let words = ["apply", "-f", "-"].map(str::to_owned);
+            let output = kubectl::run(&mut self.session, &words, &json(&object, KeyOrder::Sorted));
+            if output.code == 0 {
+                return None;
+            }
+            return Some(format!("{file}:{line}: {}", output.stderr.trim_end()));
+        } else {
+            Problem::server(refusal).when("creating", &file)
+        };
+        Some(format!("{file}:{line}: {}", problem.text))
     }
 }
 
@@ -269,10 +319,12 @@ pub fn open(experiment: &Experiment) -> Result<Opened, Sentence> {
             compose: &compose,
         },
     );
-    let mut problems = problems;
+    let (mut inputs, mut problems) = (inputs, problems);
     problems.extend(unreadable(&inputs.files));
     problems.extend(wrong);
-    let mut opened = build(experiment, &files, inputs, None, problems, said.machines)?;
+    let overlay = overlay::take(experiment, &files, &mut inputs, &mut problems);
+    let taken = (inputs, overlay.as_deref());
+    let mut opened = build(experiment, &files, taken, None, problems, said.machines)?;
     opened.sources.extend(described);
     // Findings about the choice of files refer to files that may not have been taken.
     for (name, text) in &files {
@@ -327,7 +379,8 @@ fn open_scenario(
             .map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
     }
     let files = parsed.files.clone();
-    let mut opened = build(&own, &files, inputs, Some(&only), Vec::new(), machines)?;
+    let taken = (inputs, None);
+    let mut opened = build(&own, &files, taken, Some(&only), Vec::new(), machines)?;
     opened.script = parsed.script.clone();
     opened.scenario = Some(parsed);
     Ok(opened)
@@ -362,8 +415,11 @@ fn applied(document: &Value) -> crate::kube::Request {
     crate::kube::Request::As {
         manager: apply::MANAGER.into(),
         request: Arc::new(crate::kube::Request::Create {
+            namespace: object
+                .str_at(&["metadata", "namespace"])
+                .unwrap_or("")
+                .into(),
             object: apply::remembering(&object),
-            namespace: "default".into(),
         }),
     }
 }
@@ -381,7 +437,7 @@ fn add(session: &mut Session, machines: Vec<MachineSpec>) {
 fn build(
     experiment: &Experiment,
     files: &[(String, Arc<str>)],
-    inputs: Inputs,
+    (inputs, overlay): (Inputs, Option<&str>),
     forced: Option<&[Orchestrator]>,
     problems: Vec<Diagnostic>,
     own_machines: Vec<MachineSpec>,
@@ -420,14 +476,34 @@ fn build(
                 Some((spec.str_at(&["group"])?, spec.str_at(&["names", "kind"])?))
             })
             .collect();
+        let mut namespaces: SortedSet<&str> = BUILT_IN_NAMESPACES.into_iter().collect();
         for (source, (objects, diagnostics)) in inputs.kube.iter().zip(&decoded) {
-            found.extend_from_slice(diagnostics);
-            found.extend(images::missing(source, Dialect::Kubernetes));
+            let installed = |problem: &&Diagnostic| {
+                problem.code != explain::KUBERNETES_UNKNOWN_KIND
+                    || problem.severity == Severity::Error
+                    || !objects.iter().any(|object| {
+                        let kind = (group(&object.api_version), &*object.kind);
+                        object.holds(problem.span) && defined.contains(&kind)
+                    })
+            };
+            let mut said: Vec<Diagnostic> = diagnostics.iter().filter(installed).cloned().collect();
+            said.extend(homeless(source, objects, &mut namespaces));
+            said.extend(images::missing(source, Dialect::Kubernetes));
+            if let Some(folder) = overlay {
+                let file =
+                    overlay::kustomization(files.iter().map(|(name, text)| (name, text)), folder);
+                said = said
+                    .into_iter()
+                    .map(|one| overlay::built(one, source, file))
+                    .collect();
+            }
+            found.extend(said);
             for object in objects {
-                first.push((
-                    Orchestrator::Kubernetes,
-                    Command::Kube(Arc::new(applied(&object.document))),
-                ));
+                first.push(First {
+                    orchestrator: Orchestrator::Kubernetes,
+                    command: Command::Kube(Arc::new(applied(&object.document))),
+                    written: Some((source.name.clone(), source.position(object.span.start).line)),
+                });
                 if defined.contains(&(group(&object.api_version), &*object.kind)) {
                     continue;
                 }
@@ -440,8 +516,14 @@ fn build(
                     });
                 }
             }
-            line.push_str(&format!(" -f '{}'", source.name));
+            if overlay.is_none() {
+                line.push_str(&format!(" -f '{}'", source.name));
+            }
             sources.push(source.clone());
+        }
+        if let Some(folder) = overlay {
+            let folder = if folder.is_empty() { "." } else { folder };
+            line.push_str(&format!(" -k '{folder}'"));
         }
         deploy_lines.push(line);
     }
@@ -457,7 +539,11 @@ fn build(
                 stack: stack.into(),
                 prune: false,
             };
-            first.push((Orchestrator::Swarm, Command::Swarm(Arc::new(request))));
+            first.push(First {
+                orchestrator: Orchestrator::Swarm,
+                command: Command::Swarm(Arc::new(request)),
+                written: None,
+            });
         }
         found.extend(loaded.problems);
         found.extend(
@@ -491,7 +577,11 @@ fn build(
                 project: project.into(),
                 options: crate::compose::UpOptions::default(),
             };
-            first.push((Orchestrator::Compose, Command::Compose(Arc::new(request))));
+            first.push(First {
+                orchestrator: Orchestrator::Compose,
+                command: Command::Compose(Arc::new(request)),
+                written: None,
+            });
         }
         found.extend(loaded.problems);
         found.extend(
@@ -554,6 +644,36 @@ fn build(
         found,
         faults: experiment.faults.clone(),
     })
+}
+
+/// A warning for the first object of each namespace that no document before it makes.
+fn homeless<'a>(
+    source: &Source,
+    objects: &'a [KubeObject],
+    known: &mut SortedSet<&'a str>,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for object in objects {
+        if &*object.kind == "Namespace" && &*object.api_version == "v1" {
+            known.insert(&object.meta.name);
+            continue;
+        }
+        let kind = kinds::of_object(&object.api_version, &object.kind);
+        let namespace = object.meta.namespace.as_deref();
+        let is_namespaced = kind.is_none_or(|kind| kind.namespaced);
+        if let Some(namespace) = namespace.filter(|_| is_namespaced)
+            && known.insert(namespace)
+        {
+            let message = Sentence::quoted(format_args!("namespaces {namespace:?} not found"));
+            found.push(Diagnostic::of(
+                explain::KUBERNETES_NO_NAMESPACE,
+                Severity::Warning,
+                (source.name.clone(), object.namespace_span),
+                message.advise(catalogue::NAMESPACE_FIRST.with(&[("name", &namespace)])),
+            ));
+        }
+    }
+    found
 }
 
 /// Adds what one loader listed.
@@ -666,37 +786,4 @@ fn machines(session: &mut Session, experiment: &Experiment) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_definition_makes_kinds_of_its_group_known() {
-        let text = "\
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: services.example.com}
-spec:
-  group: example.com
-  names: {kind: Service, plural: services, singular: service}
-  scope: Namespaced
-  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
----
-apiVersion: example.com/v1
-kind: Service
-metadata: {name: own}
-spec: {a: 1}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {ports: [{port: 80}], healthCheckNodePort: 30000, publishNotReadyAddresses: true, allocateLoadBalancerNodePorts: false}
-";
-        let mut experiment = Experiment::new(Seed(1));
-        experiment.files.push(("a.yaml".to_owned(), text.into()));
-        let opened = open(&experiment).expect("it opens");
-        let objects = opened.not_modelled.iter().map(|one| &*one.object);
-        let mut objects: Vec<&str> = objects.collect();
-        objects.dedup();
-        assert_eq!(objects, ["Service/web"]);
-    }
-}
+mod tests;

@@ -50,7 +50,7 @@ codes! {
     COMPOSE_NO_IMAGE = "CMP015": "Compose must know what to run: an image to pull, or a build to make one.";
 
     /// Files whose use is not clear.
-    FILES_AMBIGUOUS = "FIL001": "Several files could be the stack or the Compose file and none has the usual name. Name the one that is meant with --stack or --compose.";
+    FILES_AMBIGUOUS = "FIL001": "Several files could be the stack or the Compose file and none has the usual name. Name the one that is meant with --stack or --compose. Of several folders with a kustomization that no other one stands upon, give the one that is meant.";
     /// A file that is not there.
     FILES_MISSING = "FIL002": "No file of this name was given.";
 
@@ -87,6 +87,11 @@ codes! {
     KUBERNETES_OBJECT_TWICE = "K8S015": "Two documents describe an object of the same kind, namespace and name. kubectl apply sends both, one after the other, so that the last one wins.";
     /// An image reference that cannot be parsed.
     KUBERNETES_INVALID_IMAGE = "K8S016": "The API server accepts any text as an image. The kubelet cannot parse this one: the container will wait with the reason InvalidImageName. Repository names are lower case.";
+    /// An object in a namespace that nothing makes.
+    KUBERNETES_NO_NAMESPACE = "K8S017": "A namespace must be there before an object is put into it; the API server does not make it. A new cluster has default, kube-system, kube-public and kube-node-lease. kubectl sends documents in the order they are written in, so that the Namespace comes before what is in it.";
+
+    /// An overlay that cannot be built.
+    KUSTOMIZE_FAILED = "KUS001": "A folder with a kustomization is deployed as kubectl apply -k does: its resources, changed by its patches and fields. The build stops at the first file that is not there, patch that fits nothing, or field that Podium's kustomize does not model.";
 
     /// A field that the simulator accepts and does not act on.
     NOT_MODELLED = "SIM001": "The field is valid and kept, and comes back when the object is printed, but nothing in the simulation reads it. What you see is what would happen without it.";

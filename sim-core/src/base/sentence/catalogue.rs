@@ -106,6 +106,8 @@ forms! {
     FILES_ALIKE "files-alike" "several files could be the {what}: {names}"
     FILE_STACK "file-stack" "stack"
     FILE_COMPOSE "file-compose" "Compose file"
+    FILE_OVERLAY "file-overlay" "overlay"
+    BUILT_LINE "built-line" "line {line} of what kubectl kustomize prints: {what}"
 
     // How to put a file right.
     NEAR "near" "did you mean \"{near}\"?"
@@ -117,6 +119,7 @@ forms! {
     LIST_ITEMS "list-items" "start each item on its own line with a dash and a space"
     IN_VERSION "in-version" "{kind} is in {version}"
     REMOVED_IN "removed-in" "removed in v{since}; {kind} is in {version} now"
+    NAMESPACE_FIRST "namespace-first" "describe the Namespace before what is in it, or make it with: kubectl create namespace {name}"
     DEFINITION_FIRST "definition-first" "a custom resource needs its CustomResourceDefinition applied first"
     ENCODE "encode" "encode the value, or use stringData for plain text"
     KEEPS_LAST "keeps-last" "kubectl keeps the last one"
@@ -128,6 +131,7 @@ forms! {
     IMAGE_NEEDED_STACK "image-needed-stack" "add image: to service \"{service}\"; a stack does not build"
     NAME_PROJECT "name-project" "add {text} at the top"
     NAME_STACK "name-stack" "let only the one that is meant have \"stack\" in its name, or say --stack {file}"
+    NAME_OVERLAY "name-overlay" "give the folder of the one that is meant"
     NAME_COMPOSE "name-compose" "name the one that is meant compose.yaml, or say --compose {file}"
     DECLARE "declare" "declare it at the top level: {text}"
     DECLARE_SERVICE "declare-service" "declare the service, or remove the dependency"

@@ -173,8 +173,13 @@ fn categories(kind: &Kind) -> &'static [&'static str] {
         return &["all"];
     }
     match kind.kind {
-        "ValidatingAdmissionPolicy"
+        "APIService"
+        | "MutatingAdmissionPolicy"
+        | "MutatingAdmissionPolicyBinding"
+        | "MutatingWebhookConfiguration"
+        | "ValidatingAdmissionPolicy"
         | "ValidatingAdmissionPolicyBinding"
+        | "ValidatingWebhookConfiguration"
         | "CustomResourceDefinition" => &["api-extensions"],
         _ => &[],
     }

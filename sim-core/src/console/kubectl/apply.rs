@@ -22,6 +22,7 @@ use crate::object::patch;
 use crate::object::print::{KeyOrder, json};
 use crate::object::structural;
 
+use super::kustomize::Given;
 use super::printers;
 use super::problem::Problem;
 use super::{Call, name_of};
@@ -92,7 +93,7 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         if !names.is_empty() {
             return Err(Problem::error("only one of -f or -k can be specified"));
         }
-        let built = super::kustomize::build(call, &folder)?;
+        let built = super::kustomize::build(Given::of(call.session), &folder)?;
         let text: String = built
             .iter()
             .map(|object| format!("---\n{}", crate::object::print::yaml(object)))
@@ -188,10 +189,8 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
         })
     else {
         let own = object.str_at(&["metadata", "namespace"]).unwrap_or("");
-        return Err(Problem::error(&format!(
-            "resource mapping not found for name: \"{}\" namespace: \"{own}\" from \"{name}\": no matches for kind \"{kind_name}\" in version \"{version}\"\nensure CRDs are installed first",
-            name_of(&object)
-        )));
+        let place = (name_of(&object), own);
+        return Err(Problem::no_mapping(&version, &kind_name, place, name));
     };
     if kind.namespaced {
         let own = object

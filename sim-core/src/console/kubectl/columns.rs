@@ -2,6 +2,7 @@
 
 pub mod autoscaler;
 pub mod headers;
+pub mod kept;
 pub mod storage;
 pub mod workload;
 
@@ -217,33 +218,18 @@ pub fn cells(kind: &Kind, object: &Value, title: &str, now: SimTime, wide: bool)
             own_age,
         ],
         "ValidatingAdmissionPolicy" => {
-            let kind = object.path(&["spec", "paramKind"]).map(|one| {
-                format!(
-                    "{}/{}",
-                    one.str_at(&["apiVersion"]).unwrap_or(""),
-                    one.str_at(&["kind"]).unwrap_or("")
-                )
-            });
             vec![
                 title,
                 items(object, &["spec", "validations"]).len().to_string(),
-                kind.unwrap_or_else(|| "<unset>".to_owned()),
+                kept::parameter_kind(object),
                 own_age,
             ]
         }
         "ValidatingAdmissionPolicyBinding" => {
-            let parameter = object.path(&["spec", "paramRef"]).map(|one| {
-                let name = one.str_at(&["name"]);
-                match (one.str_at(&["namespace"]), name) {
-                    (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
-                    (None, Some(name)) => name.to_owned(),
-                    (_, None) => selector(one.get("selector")),
-                }
-            });
             vec![
                 title,
                 text(&["spec", "policyName"]),
-                parameter.unwrap_or_else(|| "<unset>".to_owned()),
+                cell_of_parameter(object),
                 own_age,
             ]
         }
@@ -259,7 +245,22 @@ pub fn cells(kind: &Kind, object: &Value, title: &str, now: SimTime, wide: bool)
         | "VolumeAttachment"
         | "CSIDriver"
         | "CSINode" => storage::cells(kind, object, title, own_age),
-        _ => vec![title, own_age],
+        other => {
+            kept::cells(other, object, &title, &own_age).unwrap_or_else(|| vec![title, own_age])
+        }
+    }
+}
+
+/// `spec.paramRef` of an admission policy's binding. Whether the parameter has a namespace is not
+/// known where it is printed.
+fn cell_of_parameter(object: &Value) -> String {
+    let Some(of) = object.path(&["spec", "paramRef"]) else {
+        return "<unset>".to_owned();
+    };
+    let text = |key: &str| of.str_at(&[key]).filter(|text| !text.is_empty());
+    match text("name") {
+        Some(name) => format!("{}/{name}", text("namespace").unwrap_or("*")),
+        None => selector(of.get("selector")),
     }
 }
 

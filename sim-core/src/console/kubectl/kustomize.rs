@@ -9,6 +9,9 @@ mod generate;
 
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
+use crate::console::Session;
+use crate::kube::kinds;
 use crate::manifest::decode;
 use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
@@ -23,7 +26,7 @@ use super::{Call, name_of};
 const DEPTH_MAX: u32 = 32;
 
 /// Names of the file that describes an overlay.
-const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Fields that this module reads, and those that say nothing.
 const FIELDS: [&str; 20] = [
@@ -49,18 +52,80 @@ const FIELDS: [&str; 20] = [
     "generatorOptions",
 ];
 
+/// What an overlay is built from.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    files: &'a SortedMap<String, Arc<str>>,
+    environment: &'a SortedMap<String, String>,
+}
+
+impl<'a> Given<'a> {
+    /// Files by name, and variables for `envs` without a value.
+    pub fn new(
+        files: &'a SortedMap<String, Arc<str>>,
+        environment: &'a SortedMap<String, String>,
+    ) -> Self {
+        Self { files, environment }
+    }
+
+    /// A session's files.
+    pub fn of(session: &'a Session) -> Self {
+        Self::new(&session.files, &session.environment)
+    }
+
+    fn file(self, name: &str) -> Option<&'a Arc<str>> {
+        self.files.get(name.strip_prefix("./").unwrap_or(name))
+    }
+}
+
+/// Whether a file of this name describes an overlay.
+pub fn describes(name: &str) -> bool {
+    FILES.contains(&name.rsplit('/').next().unwrap_or(name))
+}
+
+/// What an overlay's file refers to by path or address, relative to its folder.
+pub fn references(text: &str) -> Vec<String> {
+    let plans = documents(FILES[0], text).unwrap_or_default();
+    let named = plans.iter().flat_map(|plan| {
+        let fields = ["resources", "bases", "components"];
+        fields.into_iter().flat_map(|field| list(plan, field))
+    });
+    named.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Folders of overlays that no other one stands upon, in order of their names.
+pub fn outermost(files: &SortedMap<String, Arc<str>>) -> Vec<String> {
+    let folder = |name: &str| {
+        name.rsplit_once('/')
+            .map_or(String::new(), |(folder, _)| folder.to_owned())
+    };
+    let found: Vec<(String, &Arc<str>)> = files
+        .iter()
+        .filter(|(name, _)| describes(name))
+        .map(|(name, text)| (folder(name), text))
+        .collect();
+    let mut outer: Vec<String> = found.iter().map(|(folder, _)| folder.clone()).collect();
+    for (folder, text) in &found {
+        for entry in references(text) {
+            let below = inside(folder, &entry);
+            outer.retain(|one| *one != below);
+        }
+    }
+    outer
+}
+
 /// The objects of an overlay, in order.
 ///
 /// # Errors
 /// Files that are not there, and fields that are not modelled.
-pub fn build(call: &Call<'_>, folder: &str) -> Result<Vec<Value>, Problem> {
+pub fn build(given: Given<'_>, folder: &str) -> Result<Vec<Value>, Problem> {
     let folder = normal(folder);
-    if find(call, &folder).is_none() {
+    if find(given, &folder).is_none() {
         return Err(Problem::error(&format!(
             "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{folder}'"
         )));
     }
-    let mut objects = overlay(call, &folder, Vec::new(), 0)?;
+    let mut objects = overlay(given, &folder, Vec::new(), 0)?;
     generate::finish(&mut objects);
     generate::sort(&mut objects);
     Ok(objects)
@@ -72,7 +137,10 @@ pub fn build(call: &Call<'_>, folder: &str) -> Result<Vec<Value>, Problem> {
 /// As [`build`].
 pub fn print(call: &mut Call<'_>) -> Result<(), Problem> {
     let folder = call.arguments.words.first().cloned().unwrap_or_default();
-    let objects = build(call, if folder.is_empty() { "." } else { &folder })?;
+    let objects = build(
+        Given::of(call.session),
+        if folder.is_empty() { "." } else { &folder },
+    )?;
     let texts: Vec<String> = objects.iter().map(crate::object::print::yaml).collect();
     call.stdout.push_str(&texts.join("---\n"));
     Ok(())
@@ -99,10 +167,10 @@ fn inside(folder: &str, name: &str) -> String {
     normal(&format!("{folder}/{name}"))
 }
 
-fn find(call: &Call<'_>, folder: &str) -> Option<Arc<str>> {
+fn find(given: Given<'_>, folder: &str) -> Option<Arc<str>> {
     FILES
         .iter()
-        .find_map(|file| call.session.file(&inside(folder, file)).cloned())
+        .find_map(|file| given.file(&inside(folder, file)).cloned())
 }
 
 fn documents(name: &str, text: &str) -> Result<Vec<Value>, Problem> {
@@ -131,7 +199,7 @@ fn text<'v>(value: &'v Value, path: &[&str]) -> &'v str {
 /// Builds one folder's kustomization upon the objects that are there already: none, or a component's
 /// parent's.
 fn overlay(
-    call: &Call<'_>,
+    given: Given<'_>,
     folder: &str,
     there: Vec<Value>,
     depth: u32,
@@ -141,7 +209,7 @@ fn overlay(
             "cycle detected: an overlay stands upon itself",
         ));
     }
-    let Some(written) = find(call, folder) else {
+    let Some(written) = find(given, folder) else {
         return Err(Problem::error(&format!(
             "accumulating resources: '{folder}' doesn't exist"
         )));
@@ -158,9 +226,9 @@ fn overlay(
     for field in ["resources", "bases"] {
         for entry in list(&plan, field) {
             let path = inside(folder, entry.as_str().unwrap_or(""));
-            if find(call, &path).is_some() {
-                objects.extend(overlay(call, &path, Vec::new(), depth + 1)?);
-            } else if let Some(found) = call.session.file(&path) {
+            if find(given, &path).is_some() {
+                objects.extend(overlay(given, &path, Vec::new(), depth + 1)?);
+            } else if let Some(found) = given.file(&path) {
                 for object in documents(&path, &found.clone())? {
                     let items = list(&object, "items");
                     if text(&object, &["kind"]).ends_with("List") && !items.is_empty() {
@@ -177,15 +245,15 @@ fn overlay(
             }
         }
     }
-    generate::generate(call, folder, &plan, &mut objects)?;
+    generate::generate(given, folder, &plan, &mut objects)?;
     // Components see resources and generated objects, ahead of this folder's own changes.
     for entry in list(&plan, "components") {
         let path = inside(folder, entry.as_str().unwrap_or(""));
-        objects = overlay(call, &path, objects, depth + 1)?;
+        objects = overlay(given, &path, objects, depth + 1)?;
     }
-    patches(call, folder, &plan, &mut objects)?;
+    patches(given, folder, &plan, &mut objects)?;
     for object in &mut objects {
-        transform(&plan, object, call);
+        transform(&plan, object);
     }
     rename(&plan, &mut objects);
     Ok(objects)
@@ -193,14 +261,14 @@ fn overlay(
 
 /// Patches of all three fields.
 fn patches(
-    call: &Call<'_>,
+    given: Given<'_>,
     folder: &str,
     plan: &Value,
     objects: &mut [Value],
 ) -> Result<(), Problem> {
     let read = |name: &str| {
         let path = inside(folder, name);
-        call.session
+        given
             .file(&path)
             .map(ToString::to_string)
             .ok_or_else(|| Problem::error(&format!("open {path}: no such file or directory")))
@@ -367,15 +435,14 @@ fn add(object: &mut Value, path: &[&str], pairs: Option<&Value>) {
     }
 }
 
-fn transform(plan: &Value, object: &mut Value, call: &Call<'_>) {
+fn transform(plan: &Value, object: &mut Value) {
     let kind = text(object, &["kind"]).to_owned();
     let namespace = text(plan, &["namespace"]);
     if !namespace.is_empty() {
         let version = text(object, &["apiVersion"]);
-        let known = call
-            .view()
-            .ok()
-            .and_then(|view| view.store.kind_of_object(version, &kind));
+        // A kind that kustomize does not know is in a namespace.
+        // Source: `sigs.k8s.io/kustomize/kyaml/openapi/openapi.go` (`IsCertainlyClusterScoped`).
+        let known = kinds::of_object(version, &kind);
         if known.is_none_or(|kind| kind.namespaced) {
             object.set_path(&["metadata", "namespace"], namespace.into());
         }

@@ -25,6 +25,15 @@ impl Problem {
         }
     }
 
+    /// An object whose kind the cluster does not serve: its name and namespace, and its file.
+    /// Source: `k8s.io/cli-runtime/pkg/resource/mapper.go` (`infoForData`), `visitor.go`.
+    pub fn no_mapping(version: &str, kind: &str, place: (&str, &str), source: &str) -> Self {
+        let (name, namespace) = place;
+        Self::error(&format!(
+            "resource mapping not found for name: \"{name}\" namespace: \"{namespace}\" from \"{source}\": no matches for kind \"{kind}\" in version \"{version}\"\nensure CRDs are installed first"
+        ))
+    }
+
     /// An ending without further text.
     pub fn code(code: i32) -> Self {
         Self {

@@ -47,6 +47,8 @@ pub struct KubeObject {
     pub meta: ObjectMeta,
     /// Where it is written.
     pub span: Span,
+    /// Where its namespace is written.
+    pub namespace_span: Span,
     /// The whole document as written, without defaults.
     pub document: Value,
     /// What it wants, with defaults.
@@ -55,6 +57,13 @@ pub struct KubeObject {
     node_ports: Vec<Span>,
     /// Valid fields that nothing reads, outermost only: path and position of the key.
     pub not_modelled: Vec<(String, Span)>,
+}
+
+impl KubeObject {
+    /// Whether a place of its file is in it.
+    pub fn holds(&self, place: Span) -> bool {
+        (self.span.start..self.span.end).contains(&place.start)
+    }
 }
 
 /// All objects of a file, and what is wrong with it. Objects with errors are left out; `List`s are
@@ -138,6 +147,7 @@ fn read(node: &Node, source: Option<&Source>) -> (Option<KubeObject>, Vec<Diagno
         api_version,
         meta,
         span: node.span,
+        namespace_span: field.peek("metadata").peek("namespace").span,
         document: node.to_value(),
         spec,
         node_ports,

@@ -58,6 +58,10 @@ struct Place<'p> {
     path: String,
 }
 
+fn is_early(version: &str) -> bool {
+    version.contains("alpha") || version.contains("beta")
+}
+
 impl Checker<'_, '_> {
     fn document(&self, document: &Node) {
         let report = self.report;
@@ -105,6 +109,11 @@ impl Checker<'_, '_> {
             return;
         }
         match self.table.kind(version, kind) {
+            // Early versions are served only where somebody has turned them on.
+            // Source: `pkg/controlplane/instance.go` (`DefaultAPIResourceConfigSource`).
+            Some(found) if found.root.is_none() && is_early(version) => {
+                self.unknown_kind((*version, *version_span), (*kind, *kind_span));
+            }
             Some(found) => {
                 if let Some(root) = found.root {
                     let structure = self.table.get(root);
@@ -128,14 +137,14 @@ impl Checker<'_, '_> {
         let kinds = self.table.kinds();
         let versions: Vec<&str> = kinds
             .iter()
-            .filter(|one| &*one.kind == kind)
+            .filter(|one| &*one.kind == kind && !is_early(&one.api_version))
             .map(|one| &*one.api_version)
             .collect();
         let draft = |code, span| {
             self.report
                 .draft(code, Severity::Error, span, message.clone())
         };
-        let diagnostic = if let Some(newest) = newest(&versions) {
+        let diagnostic = if let Some(newest) = versions.iter().copied().max() {
             let removed = REMOVED
                 .iter()
                 .find(|(old, kinds, _)| *old == version && kinds.contains(&kind));
@@ -157,12 +166,12 @@ impl Checker<'_, '_> {
                 .help(help)
                 .fix(version_span, newest)
         } else {
-            let same = kinds
-                .iter()
+            let served = || kinds.iter().filter(|one| !is_early(&one.api_version));
+            let same = served()
                 .filter(|one| &*one.api_version == version)
                 .map(|one| &*one.kind);
             let near =
-                nearest(kind, same).or_else(|| nearest(kind, kinds.iter().map(|one| &*one.kind)));
+                nearest(kind, same).or_else(|| nearest(kind, served().map(|one| &*one.kind)));
             let draft = draft(explain::KUBERNETES_UNKNOWN_KIND, kind_span).at("kind");
             match near {
                 Some(near) => draft
@@ -485,14 +494,6 @@ const REMOVED: &[(&str, &[&str], &str)] = &[
 ];
 
 /// The most stable and highest version.
-fn newest<'v>(versions: &[&'v str]) -> Option<&'v str> {
-    let is_stable = |version: &str| !version.contains("alpha") && !version.contains("beta");
-    versions
-        .iter()
-        .copied()
-        .max_by_key(|version| (is_stable(version), *version))
-}
-
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! kind apps/v1 Deployment apps.v1.Deployment     a kind and its type
-//! other flowcontrol… FlowSchema                  a kind that exists and is not in the table
+//! other authentication… TokenReview              a kind that exists and is not in the table
 //! @ core.v1.PodSpec [open] [x-]                  a type; open: other fields allowed; x-: extensions
 //! !containers []core.v1.Container merge=name     a field, `!` required, with merge directives
 //! ```
@@ -432,7 +432,7 @@ mod tests {
         );
         assert!(
             table
-                .kind("flowcontrol.apiserver.k8s.io/v1", "FlowSchema")
+                .kind("authentication.k8s.io/v1", "TokenReview")
                 .unwrap()
                 .root
                 .is_none()

@@ -7,7 +7,7 @@ use crate::kube::kinds::Kind;
 pub type Column = (&'static str, bool);
 
 /// A column that is always shown.
-const fn col(header: &'static str) -> Column {
+pub(super) const fn col(header: &'static str) -> Column {
     (header, false)
 }
 
@@ -353,6 +353,6 @@ pub fn columns(kind: &Kind) -> &'static [Column] {
         "ValidatingAdmissionPolicyBinding" => {
             const { &[col("NAME"), col("POLICYNAME"), col("PARAMREF"), col("AGE")] }
         }
-        _ => const { &[col("NAME"), col("AGE")] },
+        kind => super::kept::headers(kind).unwrap_or(const { &[col("NAME"), col("AGE")] }),
     }
 }

@@ -4,13 +4,12 @@
 use crate::base::arrange::Arrange;
 use crate::base::base64;
 use crate::base::sha256;
-use crate::console::kubectl::Call;
 use crate::console::kubectl::name_of;
 use crate::console::kubectl::problem::Problem;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
 
-use super::{inside, list, text};
+use super::{Given, inside, list, text};
 
 /// Annotation that marks an object until the end of a build, as kustomize's own does.
 const NEEDS_HASH: &str = "internal.config.kubernetes.io/needsHashSuffix";
@@ -20,7 +19,7 @@ const NEEDS_HASH: &str = "internal.config.kubernetes.io/needsHashSuffix";
 /// # Errors
 /// Files that are not there, pairs that are none, and objects to merge with that are not there.
 pub(super) fn generate(
-    call: &Call<'_>,
+    given: Given<'_>,
     folder: &str,
     plan: &Value,
     objects: &mut Vec<Value>,
@@ -30,7 +29,7 @@ pub(super) fn generate(
         ("secretGenerator", "Secret"),
     ] {
         for entry in list(plan, field) {
-            let made = one(call, folder, plan, entry, kind)?;
+            let made = one(given, folder, plan, entry, kind)?;
             let behavior = text(entry, &["behavior"]);
             let there = objects.iter_mut().find(|object| {
                 text(object, &["kind"]) == kind && name_of(object) == name_of(&made)
@@ -75,7 +74,7 @@ fn merge(there: &mut Value, made: &Value) {
 }
 
 fn one(
-    call: &Call<'_>,
+    given: Given<'_>,
     folder: &str,
     plan: &Value,
     entry: &Value,
@@ -95,7 +94,7 @@ fn one(
         let own = text(entry, &["type"]);
         object.set("type", if own.is_empty() { "Opaque" } else { own }.into());
     }
-    for (key, value) in pairs(call, folder, entry)? {
+    for (key, value) in pairs(given, folder, entry)? {
         if object.path(&["data", &key]).is_some() {
             return Err(Problem::error(&format!(
                 "configmap {name} illegally repeats the key `{key}`"
@@ -130,10 +129,10 @@ fn one(
 }
 
 /// Keys and values of literals, files and files of variables.
-fn pairs(call: &Call<'_>, folder: &str, entry: &Value) -> Result<Vec<(String, String)>, Problem> {
+fn pairs(given: Given<'_>, folder: &str, entry: &Value) -> Result<Vec<(String, String)>, Problem> {
     let read = |path: &str| {
         let path = inside(folder, path);
-        let found = call.session.file(&path).map(ToString::to_string);
+        let found = given.file(&path).map(ToString::to_string);
         found.ok_or_else(|| {
             Problem::error(&format!(
                 "loading KV pairs: file sources: [{path}]: open {path}: no such file or directory"
@@ -168,7 +167,7 @@ fn pairs(call: &Call<'_>, folder: &str, entry: &Value) -> Result<Vec<(String, St
                 Some((key, value)) => (key, value.to_owned()),
                 // A name alone takes the value of the environment.
                 None => {
-                    let own = call.session.environment.get(line);
+                    let own = given.environment.get(line);
                     (line, own.cloned().unwrap_or_default())
                 }
             };

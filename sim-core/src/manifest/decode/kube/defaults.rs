@@ -88,8 +88,26 @@ pub fn apply_defaults(kind: &str, document: &mut Value) {
             });
         }
         "NetworkPolicy" => with(document, &["spec"], network_policy),
+        "MutatingWebhookConfiguration" => each(document, "webhooks", |webhook| {
+            default(webhook, "reinvocationPolicy", "Never");
+            self::webhook(webhook);
+        }),
+        "ValidatingWebhookConfiguration" => each(document, "webhooks", webhook),
         _ => {}
     }
+}
+
+/// Source: `pkg/apis/admissionregistration/v1/defaults.go`.
+fn webhook(webhook: &mut Value) {
+    default(webhook, "failurePolicy", "Fail");
+    default(webhook, "matchPolicy", "Equivalent");
+    default(webhook, "namespaceSelector", Value::map());
+    default(webhook, "objectSelector", Value::map());
+    default(webhook, "timeoutSeconds", 10);
+    each(webhook, "rules", |rule| default(rule, "scope", "*"));
+    with(webhook, &["clientConfig", "service"], |service| {
+        default(service, "port", 443);
+    });
 }
 
 fn drop_empty(document: &mut Value, path: &[&str]) {
