@@ -11,14 +11,20 @@
 use std::sync::Arc;
 
 use crate::api::swarm::service::PublishMode;
+use crate::base::rng::{mix, stable_hash};
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::substrate::cgroup::settings::{Plug, SandboxSpec, Sharing};
 use crate::swarm::SwarmPlane;
 use crate::swarm::allocator::POOL_FIRST;
+use crate::swarm::identity::Identity;
 use crate::swarm::store::{NodeId, ServiceId, TaskId};
 
 /// Name of the network that the routing mesh uses.
 pub const INGRESS: &str = "ingress";
+
+/// Networks of every node: what a service can be attached to beside the swarm's
+/// own. Source: moby `daemon/cluster/cnmallocator/networkallocator.go` PredefinedNetworks.
+pub const PREDEFINED: [&str; 2] = ["bridge", "host"];
 
 /// Name of the bridge by which tasks on overlay networks reach beyond them.
 pub const GATEWAY: &str = "docker_gwbridge";
@@ -71,6 +77,18 @@ pub(crate) struct Addresses {
 }
 
 impl SwarmPlane {
+    /// The identifier of a network that a service can be attached to.
+    pub fn network_identity(&self, name: &str) -> Option<Identity> {
+        if let Some(network) = self.store.networks.get(name) {
+            return Some(network.identity);
+        }
+        // The swarm made its objects for these along with the mesh's.
+        let mesh = self.store.networks.get(INGRESS)?.identity.key();
+        PREDEFINED
+            .contains(&name)
+            .then(|| Identity::of(mix(mesh ^ stable_hash(name))))
+    }
+
     fn take_address(&mut self, network: &Arc<str>) -> Option<u32> {
         let subnet = self
             .store

@@ -5,6 +5,7 @@ use crate::api::swarm::service::{EndpointMode, PortProtocol, PublishMode};
 use crate::base::sorted::SortedSet;
 use crate::base::time::SimDuration;
 use crate::substrate::{Context, PlaneOutbox};
+use crate::swarm::addresses::PREDEFINED;
 use crate::swarm::state::{Message, TaskState};
 use crate::swarm::store::{ServiceId, TaskId};
 use crate::swarm::{Event, SwarmPlane};
@@ -104,7 +105,8 @@ impl SwarmPlane {
         if ingress {
             networks.push("ingress".into());
         }
-        networks.extend(spec.task.networks.iter().cloned());
+        let own = spec.task.networks.iter();
+        networks.extend(own.filter(|name| !PREDEFINED.contains(&&***name)).cloned());
         if spec.endpoint_mode == EndpointMode::Dnsrr {
             networks.clear();
         }

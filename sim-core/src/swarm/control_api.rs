@@ -474,7 +474,8 @@ impl SwarmPlane {
             reserved_cpu_milli: requests.cpu_milli.unwrap_or(0),
             reserved_memory_bytes: requests.memory_bytes.unwrap_or(0),
             container: Arc::new(lower::lower(spec, ctx)),
-            balanced: !spec.task.networks.is_empty()
+            balanced: (spec.task.networks.iter())
+                .any(|network| self.store.networks.contains_key(network))
                 || spec
                     .ports
                     .iter()

@@ -19,6 +19,7 @@ use crate::manifest::value::Value;
 use crate::substrate::Substrate;
 use crate::swarm::SwarmPlane;
 use crate::swarm::control_api::Kind;
+use crate::swarm::identity::Identity;
 use crate::swarm::store::{NodeId, ServiceId, TaskError, TaskId};
 use crate::swarm::view::error_text;
 
@@ -406,8 +407,8 @@ impl SwarmPlane {
         if !task.networks.is_empty() {
             let networks = task.networks.iter().map(|network| {
                 // The client sends identifiers.
-                let id = self.store.networks.get(network);
-                let id = id.map_or_else(|| network.to_string(), |named| named.identity.text());
+                let id = self.network_identity(network);
+                let id = id.map_or_else(|| network.to_string(), Identity::text);
                 object(vec![("Target", text(&id))])
             });
             all.push(("Networks", Value::list(networks.collect())));

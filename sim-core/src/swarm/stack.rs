@@ -11,6 +11,7 @@ use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedMap;
 use crate::substrate::image::tagged;
 use crate::substrate::{Context, PlaneOutbox};
+use crate::swarm::addresses::GATEWAY;
 use crate::swarm::control_api::{Code, Kind, Refusal, Request, Response, STACK_LABEL};
 use crate::swarm::store::ServiceId;
 use crate::swarm::{Event, SwarmPlane};
@@ -58,7 +59,16 @@ impl SwarmPlane {
             .into_iter()
             .collect();
         for network in stack.networks.iter().filter(|network| network.external) {
-            if !self.store.networks.contains_key(&network.name) {
+            // What is on every node anyway is not looked for.
+            let is_users = !matches!(&*network.name, "bridge" | "default" | "host" | "none")
+                && !network.name.starts_with("container:");
+            if is_users && &*network.name == GATEWAY {
+                return Err(format!(
+                    "network {:?} is declared as external, but it is not in the right scope: \"local\" instead of \"swarm\"",
+                    &*network.name
+                ));
+            }
+            if is_users && !self.store.networks.contains_key(&network.name) {
                 return Err(format!(
                     "network {:?} is declared as external, but could not be found. You need to create a swarm-scoped network before the stack is deployed",
                     &*network.name

@@ -247,6 +247,25 @@ impl SwarmPlane {
         }
     }
 
+    /// Puts identifiers in place of the names of the service and the node.
+    pub fn unresolve(&self, view: &mut TaskView) {
+        let Some(row) = self.store.tasks.get(view.id) else {
+            return;
+        };
+        let text = |identity: Option<Identity>| identity.map(Identity::text).unwrap_or_default();
+        let node = text(row.node.and_then(|node| self.store.node_identity(node)));
+        let service = text(
+            self.store
+                .service(row.service)
+                .map(|object| object.identity),
+        );
+        view.name = match row.slot {
+            0 => format!("{service}.{node}"),
+            slot => format!("{service}.{slot}"),
+        };
+        view.node = node;
+    }
+
     /// All nodes, in natural order of their host names.
     pub fn node_views(&self) -> Vec<NodeView> {
         let leader = self.leader();

@@ -9,7 +9,11 @@ use super::words::{ago, short};
 use super::{ask, each, manager as swarm, unknown_command};
 use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedMap;
+use crate::compose::resource::BUILT_IN;
+use crate::compose::view::network_id;
 use crate::console::{Output, Session};
+use crate::engine::command::Orchestrator;
+use crate::swarm::addresses::GATEWAY;
 use crate::swarm::control_api::{Kind, Request, Response};
 
 /// Largest secret and config. Source: swarmkit `api/validation/secrets.go`, `manager/controlapi/config.go`.
@@ -166,6 +170,11 @@ pub fn run(
                     if !of_swarm || resource::has_network(session, name) {
                         return resource::remove_network(session, name);
                     }
+                } else if kind == Kind::Network && BUILT_IN.iter().any(|(own, _)| *own == name) {
+                    let said = format!(
+                        "Error response from daemon: {name} is a pre-defined network and cannot be removed"
+                    );
+                    return Err(Output::error(1, said));
                 }
                 ask(
                     session,
@@ -295,12 +304,27 @@ const NETWORK_FIELDS: [(&str, &str); 4] = [
     ("Scope", "SCOPE"),
 ];
 
+/// The networks that the manager's own engine has beside the swarm's.
+fn node_networks(session: &Session) -> Vec<[String; 4]> {
+    let Ok(world) = session.world(Orchestrator::Swarm) else {
+        return Vec::new();
+    };
+    let own = BUILT_IN.iter().copied().chain([(GATEWAY, "bridge")]);
+    own.map(|(name, driver)| {
+        let id = network_id(name, world.seed);
+        [id, name.to_owned(), driver.to_owned(), "local".to_owned()]
+    })
+    .collect()
+}
+
 fn networks(session: &Session, parsed: &Parsed) -> Result<Output, Output> {
     let filters = filters(parsed, &["id", "name", "driver", "scope", "label"])?;
     let whole = parsed.has("no-trunc");
     let mut listing = Listing::new("*network.networkContext", &NETWORK_FIELDS, 0);
     let cut = |id: String| if whole { id } else { short(&id) };
-    let local = resource::network_rows(session);
+    let mut local = node_networks(session);
+    local.retain(|[_, name, ..]| !resource::applies(session) || name == GATEWAY);
+    local.extend(resource::network_rows(session));
     for [id, name, driver, scope] in local {
         listing.rows.push(vec![cut(id), name, driver, scope]);
     }
@@ -354,6 +378,12 @@ fn inspect(session: &Session, kind: Kind, parsed: &Parsed) -> Result<Output, Out
             }
             Err(output) => return Err(output),
         };
+        let own = node_networks(session);
+        if kind == Kind::Network && own.iter().any(|[_, own, ..]| own == name) {
+            return Err(super::not_modelled(&format!(
+                "docker network inspect of a node's own network, as {name} is,"
+            )));
+        }
         let by_id = plane
             .named(kind)
             .iter()

@@ -231,8 +231,11 @@ pub fn network(plane: &crate::swarm::SwarmPlane, text: &str) -> Result<(String, 
             .iter()
             .find(|(_, network)| !text.is_empty() && network.identity.text().starts_with(text))
     });
-    match found {
-        Some((name, network)) => Ok((network.identity.text(), name.clone())),
+    if let Some((name, network)) = found {
+        return Ok((network.identity.text(), name.clone()));
+    }
+    match plane.network_identity(text) {
+        Some(identity) => Ok((identity.text(), text.into())),
         None => Err(Output::error(
             1,
             format!("Error response from daemon: network {text} not found"),

@@ -12,7 +12,7 @@ use crate::swarm::SwarmPlane;
 use crate::swarm::view::{TaskView, natural};
 
 /// Flags of the three commands.
-pub const FLAGS: &str = "filter,f=* format= no-resolve! no-trunc quiet,q";
+pub const FLAGS: &str = "filter,f=* format= no-resolve no-trunc quiet,q";
 
 /// Filters of the three commands.
 pub const FILTERS: [&str; 6] = ["id", "name", "node", "service", "desired-state", "label"];
@@ -41,6 +41,12 @@ pub fn print(
     let world = session.world(Orchestrator::Swarm)?;
     let plane = super::swarm(session)?;
     let mut views = plane.with_errors(views, &world.symbols);
+    views.retain(|view| passes(filters, |key, value| holds(plane, view, key, value)));
+    if parsed.has("no-resolve") {
+        for view in &mut views {
+            plane.unresolve(view);
+        }
+    }
     // Within one name the newest comes first already.
     views.arrange_by(|a, b| natural(&a.name, &b.name));
     let mut listing = Listing::new("*task.taskContext", &FIELDS, 0);
@@ -54,13 +60,17 @@ pub fn print(
         "error",
         "ports",
     ];
-    for view in views
-        .iter()
-        .filter(|view| passes(filters, |key, value| holds(plane, view, key, value)))
-    {
+    let is_table = parsed
+        .value("format")
+        .is_none_or(|format| format.starts_with("table"));
+    for view in &views {
         let since = plane.status_time(view.id, &world.substrate);
         let span = session.history.now().elapsed(since);
-        listing.rows.push(row(view, span, parsed.has("no-trunc")));
+        let mut row = row(view, span, parsed.has("no-trunc"));
+        if view.historic && is_table {
+            row[1] = format!(" \\_ {}", row[1]);
+        }
+        listing.rows.push(row);
     }
     Ok(listing.output(parsed))
 }
@@ -92,11 +102,7 @@ fn row(view: &TaskView, span: SimDuration, whole: bool) -> Vec<String> {
     };
     vec![
         if whole { id } else { short(&id) },
-        if view.historic {
-            format!(" \\_ {}", view.name)
-        } else {
-            view.name.clone()
-        },
+        view.name.clone(),
         image(&view.image),
         view.node.clone(),
         view.desired.title().to_owned(),

@@ -352,7 +352,7 @@ fn nodes_are_drained_and_services_follow() {
             node-2 Active
             $ docker service ps web --format '{{.Name}} {{.Node}} {{.CurrentState}}'
             web.1 node-2 Running 19 seconds ago
-             \_ web.1 node-1 Shutdown 19 seconds ago
+            web.1 node-1 Shutdown 19 seconds ago
             web.2 node-2 Running 25 seconds ago
             $ docker node update --label-add zone=a node-2
             node-2

@@ -19,7 +19,7 @@ use crate::manifest::json::write_string;
 use crate::manifest::tree::{Node, NodeValue};
 use crate::manifest::value::{Map, Value};
 
-use shape::{Field, SERVICE, Shape};
+use shape::{Field, REQUEST, SERVICE, Shape};
 
 /// Where a project lies, and what its values are resolved with.
 #[derive(Clone, Copy)]
@@ -51,6 +51,12 @@ pub fn service(node: &Node, read: &Service, place: Place<'_>) -> Value {
         "environment",
         (!environment.is_empty()).then(|| Value::object(environment)),
     );
+    // Files of labels are dropped for what they give.
+    if node.get("label_file").is_some() {
+        let labels = read.labels.iter();
+        let labels = labels.map(|(key, value)| (key.clone(), Value::string(value)));
+        place_at(&mut map, "labels", Some(Value::object(labels)));
+    }
     let depends_on = read.depends_on.iter().map(|(name, dependency)| {
         use crate::api::compose::service::DependencyCondition as Condition;
         let condition = match dependency.condition {
@@ -245,6 +251,7 @@ fn expand(node: &Node, shape: &'static Shape, place: Place<'_>) -> Value {
         Shape::Decimal => decimal(&text()).unwrap_or_else(|| node.to_value()),
         Shape::Flag => truth_of(node).map_or_else(|| node.to_value(), Value::Bool),
         Shape::Bytes => match bytes(&text()) {
+            Some(0) => Value::Int(0),
             Some(bytes) => Value::string(&bytes.to_string()),
             None => node.to_value(),
         },
@@ -272,6 +279,11 @@ fn expand(node: &Node, shape: &'static Shape, place: Place<'_>) -> Value {
         Shape::Ports => ports(node, place),
         Shape::Mount => mount(node, place),
         Shape::Device => device(node, place),
+        Shape::Requests => {
+            let one = std::slice::from_ref(node);
+            let requests = node.as_seq().unwrap_or(one).iter();
+            Value::list(requests.map(|item| request(item, place)).collect())
+        }
         Shape::Secret | Shape::Config => grant(node, shape, place),
         Shape::Limit => limit(node),
         Shape::Build => build(node, place),
@@ -286,6 +298,29 @@ fn expand(node: &Node, shape: &'static Shape, place: Place<'_>) -> Value {
         Shape::MapOf(inner) => map_of(node, inner, place),
         Shape::Any => node.to_value(),
     }
+}
+
+/// A request for devices: of all of them if it neither counts nor names them. Source: compose-go
+/// `transform/devices.go`, `types/device.go`.
+fn request(node: &Node, place: Place<'_>) -> Value {
+    let mut map = object(node, REQUEST, place);
+    let count = node.get("count");
+    let is_all = match count.and_then(Node::as_str) {
+        Some(text) => text.eq_ignore_ascii_case("all"),
+        None => count.is_none() && node.get("device_ids").is_none(),
+    };
+    if !is_all {
+        return Value::from(map);
+    }
+    let mut all = Map::new();
+    for field in REQUEST {
+        let value = map.remove(field.name);
+        let value = (field.name == "count").then_some(Value::Int(-1)).or(value);
+        if let Some(value) = value {
+            all.insert(field.name, value);
+        }
+    }
+    Value::from(all)
 }
 
 fn whole(node: &Node) -> Value {

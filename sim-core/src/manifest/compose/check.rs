@@ -173,6 +173,16 @@ pub fn devices(service: &Field<'_>, scribe: &Scribe) {
                 );
                 scribe.error(explain::COMPOSE_CONFLICT, item.span, message);
             }
+            let count = item.get("count");
+            let Some(text) = count.and_then(Node::as_str) else {
+                continue;
+            };
+            if !text.eq_ignore_ascii_case("all") && text.parse::<i64>().is_err() {
+                let message =
+                    format!("invalid value {text:?}, the only value allowed is 'all' or a number");
+                let span = count.map_or(item.span, |count| count.span);
+                scribe.error(explain::COMPOSE_UNSUPPORTED_VALUE, span, message);
+            }
         }
     }
 }

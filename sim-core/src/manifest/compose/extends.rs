@@ -240,7 +240,9 @@ fn rebase(root: &mut Node, file: &str) {
     for service in services.into_iter().flatten() {
         for entry in service.value.as_map_mut().into_iter().flatten() {
             match &*entry.key.text {
-                "env_file" => rebase_each(&mut entry.value, "path", &|path| relative(file, path)),
+                "env_file" | "label_file" => {
+                    rebase_each(&mut entry.value, "path", &|path| relative(file, path))
+                }
                 "volumes" => rebase_each(&mut entry.value, "source", &|mount| {
                     if mount.starts_with('.') {
                         format!("./{}", relative(file, mount))

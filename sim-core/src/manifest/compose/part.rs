@@ -155,6 +155,40 @@ pub fn labels(field: &Field<'_>, scribe: &Scribe) -> SortedMap<Arc<str>, Arc<str
         .collect()
 }
 
+/// `label_file` and `labels` of a service: the latter win, later files win. Source: compose-go
+/// `types/project.go` WithServicesLabelsResolved.
+pub fn service_labels(
+    service: &Field<'_>,
+    scribe: &Scribe,
+    others: OtherFiles<'_>,
+    file: &str,
+) -> SortedMap<Arc<str>, Arc<str>> {
+    let mut found = Variables::new();
+    let files = service.get(scribe, "label_file");
+    let items = match files.node {
+        Some(node) if node.as_seq().is_none() => vec![files],
+        _ => files.items(scribe),
+    };
+    for item in items {
+        let Some(path) = item.text(scribe) else {
+            continue;
+        };
+        match others(&relative(file, &path)) {
+            Some(text) => {
+                let given = dotenv::parse(&text, &found);
+                found.extend(given);
+            }
+            None => scribe.error(
+                explain::FILES_MISSING,
+                item.span,
+                format!("label file {path} not found: stat {path}: no such file or directory"),
+            ),
+        }
+    }
+    found.extend(labels(&service.get(scribe, "labels"), scribe));
+    found
+}
+
 /// `env_file` and `environment` of a service: the latter wins, later files win.
 pub fn environment(
     service: &Field<'_>,

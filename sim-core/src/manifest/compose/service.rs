@@ -117,7 +117,7 @@ pub fn read(
         entrypoint: part::command(&get("entrypoint"), scribe, code),
         command: part::command(&get("command"), scribe, code),
         environment: part::environment(field, scribe, around.variables, around.others, around.file),
-        labels: part::labels(&get("labels"), scribe),
+        labels: part::service_labels(field, scribe, around.others, around.file),
         ports: ports.iter().map(|written| written.port.clone()).collect(),
         expose: expose(&get("expose"), scribe),
         depends_on: dependencies,

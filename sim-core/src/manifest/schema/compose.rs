@@ -10,10 +10,11 @@ use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::SimDuration;
 use crate::manifest::diagnostic::{Code, Diagnostic, Report, Severity};
 use crate::manifest::explain;
-use crate::manifest::lines::Span;
+use crate::manifest::lines::{Sources, Span};
+use crate::manifest::scalar::{Dialect, resolve};
 use crate::manifest::schema::suggest::nearest;
 use crate::manifest::schema::table::{Shape, Table, compose, stack};
-use crate::manifest::tree::{Node, NodeValue};
+use crate::manifest::tree::{Key, Node, NodeValue};
 
 /// Whose format applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,19 @@ pub fn check(root: &Node, format: Format, report: &Report<'_>) {
         // Both loaders refuse this before they look at any schema.
         let message = "top-level object must be a mapping";
         report.error(checker.code(Problem::Type), root.span, "", message);
+        return;
+    }
+    if let Some((key, place)) = key_without_text(root, "", report.sources()) {
+        let message = match (format, &*place) {
+            (Format::Compose, "") => format!("non-string key at top level: {}", key.text),
+            (Format::Compose, place) => format!("non-string key in {place}: {}", key.text),
+            (Format::Stack, "") => "top-level object must be a mapping".to_owned(),
+            // What the encoder before the schema says.
+            (Format::Stack, _) => {
+                "json: unsupported type: map[interface {}]interface {}".to_owned()
+            }
+        };
+        report.error(checker.code(Problem::Type), key.span, "", message);
         return;
     }
     let mut found = Vec::new();
@@ -201,6 +215,23 @@ impl Checker<'_, '_> {
     }
 
     fn value(&self, node: &Node, shape: &Shape, path: &str, key: Span, found: &mut Vec<Found>) {
+        // The one property of both formats that has a smallest value.
+        if path.ends_with(".tmpfs.size") && node.as_i64().is_some_and(|size| size < 0) {
+            let must = match self.format {
+                Format::Compose => "must",
+                Format::Stack => "Must",
+            };
+            found.push(Found {
+                problem: Problem::Value,
+                path: path.to_owned(),
+                span: node.span,
+                text: format!("{path} {must} be greater than or equal to 0"),
+                near: None,
+                allowed: None,
+                depth: depth(path),
+            });
+            return;
+        }
         match shape {
             Shape::OneOf(shapes) => self.one_of(node, shapes, path, key, found),
             Shape::Plain(shapes) => match shapes.iter().find(|shape| self.fits(node, shape)) {
@@ -418,6 +449,25 @@ impl Checker<'_, '_> {
             Shape::Object | Shape::Map { .. } | Shape::Type(_) => node.as_map().is_some(),
         }
     }
+}
+
+/// The first key that is no text, and the mapping it is in: both loaders refuse it before they look
+/// into any schema. Source: `convertToStringKeysRecursive`.
+fn key_without_text<'n>(node: &'n Node, place: &str, texts: &Sources) -> Option<(&'n Key, String)> {
+    if let Some(items) = node.as_seq() {
+        let mut items = items.iter().enumerate();
+        return items
+            .find_map(|(index, item)| key_without_text(item, &format!("{place}[{index}]"), texts));
+    }
+    node.as_map()?.iter().find_map(|entry| {
+        let text = &entry.key.text;
+        let written = texts.get(entry.key.span.file);
+        let is_plain = written.is_some_and(|source| source.slice(entry.key.span) == &**text);
+        if is_plain && !matches!(resolve(text, Dialect::Compose), NodeValue::Str { .. }) {
+            return Some((&entry.key, place.to_owned()));
+        }
+        key_without_text(&entry.value, &join(place, text), texts)
+    })
 }
 
 fn join(path: &str, name: &str) -> String {

@@ -317,6 +317,9 @@ impl<'t> Run<'t> {
             );
             return Err(self.wrong(first.at, (first.from, first.to), &said));
         }
+        if let What::Nil = first.what {
+            return Err(self.wrong(first.at, (first.from, first.to), "nil is not a command"));
+        }
         self.argument(first, dot)
     }
 

@@ -11,6 +11,7 @@ use crate::base::limits::{MAX_PUBLISHED_PORTS, MAX_REPLICAS};
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::SimDuration;
 use crate::swarm::SwarmPlane;
+use crate::swarm::addresses::{GATEWAY, PREDEFINED};
 use crate::swarm::constraint;
 use crate::swarm::control_api::{Code, Refusal};
 use crate::swarm::store::ServiceId;
@@ -139,12 +140,20 @@ impl SwarmPlane {
                     "Service cannot be explicitly attached to the ingress network \"ingress\"",
                 ));
             }
-            if !self.store.networks.contains_key(network) {
-                return Err(Refusal::new(
-                    Code::NotFound,
-                    format!("network {network} not found"),
-                ));
+            if self.store.networks.contains_key(network) || PREDEFINED.contains(&&**network) {
+                continue;
             }
+            let said = match &**network {
+                // Each node has these, and a service cannot use them.
+                "none" => format!(
+                    "could not find the corresponding predefined swarm network: network {network} not found"
+                ),
+                GATEWAY => format!(
+                    "The network {network} cannot be used with services. Only networks scoped to the swarm can be used, such as those created with the overlay driver."
+                ),
+                _ => format!("network {network} not found"),
+            };
+            return Err(Refusal::new(Code::Plain, said));
         }
         Ok(())
     }

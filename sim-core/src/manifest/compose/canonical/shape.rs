@@ -38,6 +38,8 @@ pub enum Shape {
     Mount,
     /// A device.
     Device,
+    /// Requests for devices, or the word for all of them.
+    Requests,
     /// A secret of a service.
     Secret,
     /// A config of a service.
@@ -85,7 +87,7 @@ const fn pointer(name: &'static str, shape: Shape) -> Field {
 
 use Shape::{
     Any, Arguments, Bytes, Command, Config, Decimal, Device, Flag, Hosts, Limit, List, MapOf, Mode,
-    Mount, Object, Pairs, Path, Ports, Secret, Span, Test, Text, Texts, Whole,
+    Mount, Object, Pairs, Path, Ports, Requests, Secret, Span, Test, Text, Texts, Whole,
 };
 
 /// A service.
@@ -128,7 +130,7 @@ pub const SERVICE: &[Field] = &[
     field("external_links", Texts),
     field("extra_hosts", Hosts),
     field("group_add", Texts),
-    field("gpus", Any),
+    field("gpus", Requests),
     field("hostname", Text),
     pointer("healthcheck", Object(HEALTH)),
     field("image", Text),
@@ -136,7 +138,6 @@ pub const SERVICE: &[Field] = &[
     field("ipc", Text),
     field("isolation", Text),
     field("labels", Pairs),
-    field("label_file", Texts),
     field("links", Texts),
     pointer("logging", Object(LOGGING)),
     field("mem_limit", Bytes),
@@ -221,7 +222,7 @@ const AMOUNTS: &[Field] = &[
     field("cpus", Decimal),
     field("memory", Bytes),
     field("pids", Whole),
-    field("devices", Any),
+    field("devices", Requests),
     field("generic_resources", Any),
 ];
 
@@ -395,4 +396,13 @@ pub const FILE: &[Field] = &[
     field("driver", Text),
     field("driver_opts", Pairs),
     field("template_driver", Text),
+];
+
+/// A request for devices.
+pub const REQUEST: &[Field] = &[
+    field("capabilities", Texts),
+    field("driver", Text),
+    field("count", Whole),
+    field("device_ids", Texts),
+    field("options", Pairs),
 ];
