@@ -516,6 +516,27 @@ impl ComposePlane {
         self.engine_up && self.active.is_empty() && at_rest && (rows >= wanted || failed)
     }
 
+    /// What stands in a service's way: the name of a container that does not run, and why, or what
+    /// the client said last when it failed.
+    pub fn obstacle(&self, symbols: &Symbols) -> Option<(String, String)> {
+        let ended = self
+            .store
+            .containers
+            .iter()
+            .find(|(_, row)| row.wanted && row.state == State::Exited && !row.is_completed());
+        if let Some((_, row)) = ended {
+            let why = match row.error {
+                Some(error) => symbols.text(error).to_owned(),
+                None => format!("Exited ({})", row.exit_code),
+            };
+            return Some((symbols.text(row.service).to_owned(), why));
+        }
+        let failed = self.operations.last()?;
+        let is_failed = failed.exit.is_some_and(|code| code != 0);
+        let said = failed.lines.last().filter(|_| is_failed)?;
+        Some(("docker compose".to_owned(), said.clone()))
+    }
+
     /// Replicas that the file asks for and that are not ready.
     pub fn unmet(&self) -> u64 {
         let wanted: u64 = self

@@ -768,7 +768,7 @@ pub enum StateGroup {
 pub struct ServiceFrame {
     /// Name.
     pub name: String,
-    /// Replicas wanted.
+    /// Replicas wanted; 0 also of a service of other workloads' replicas.
     pub desired: u32,
     /// Replicas that the control plane believes ready.
     pub ready: u32,

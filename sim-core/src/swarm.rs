@@ -63,7 +63,7 @@ use reaper::Reaper;
 use scheduler::Scheduler;
 use settings::Settings;
 use state::{Availability, NodeState, Role, TaskState};
-use store::{Change, Node, NodeId, Reserved, ServiceId, Store, TaskId};
+use store::{Change, Node, NodeId, Reserved, ServiceId, Store, TaskError, TaskId};
 
 /// What the console asks of the control API.
 pub type Request = control_api::Request;
@@ -425,6 +425,22 @@ impl SwarmPlane {
                 blocked: service.counts.blocked,
             })
             .collect()
+    }
+
+    /// What stands in a service's way: the name of the first that is not as it is wanted, and the
+    /// newest error of a task of it.
+    pub fn obstacle(&self, symbols: &Symbols) -> Option<(String, String)> {
+        let services = self.store.services_by_name();
+        let mut services = services.filter_map(|(_, id)| Some((id, self.store.service(id)?)));
+        let (id, service) = services.find(|(_, service)| service.unmet() > 0)?;
+        let tasks = self
+            .store
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.service == id && task.error != TaskError::None);
+        let (_, task) = tasks.max_by_key(|(_, task)| task.status_at)?;
+        let error = view::error_text(task.error, symbols);
+        Some((symbols.text(service.short_name).to_owned(), error))
     }
 
     /// Distance to the desired state that the swarm can still close by itself; 0 is converged.

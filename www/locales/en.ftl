@@ -595,6 +595,7 @@ said-not-served = not served as before by { $now }; the last reaction was { $ste
 said-no-target = the fault has no target in this world
 said-converged = converged at { $at } without faults
 said-not-converged = not converged at { $now }: { $unmet } unmet
+said-not-converged-by = not converged at { $now }: { $unmet } unmet; { $name }: { $what }
 said-nothing-asked = nothing was asked for by { $now }
 said-step = { $source } { $verb } { $subject }
 said-step-after = { $source } { $verb } { $subject } after { $rule }

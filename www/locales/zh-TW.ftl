@@ -579,6 +579,7 @@ said-not-served = 到 { $now } 為止尚未恢復原有服務；最後的反應�
 said-no-target = 這裡沒有故障的對象
 said-converged = { $at } 時收斂，沒有故障
 said-not-converged = 到 { $now } 尚未收斂：{ $unmet } 項未達成
+said-not-converged-by = 到 { $now } 尚未收斂：{ $unmet } 項未達成；{ $name }：{ $what }
 said-nothing-asked = 到 { $now } 為止還沒有要求任何東西
 said-step = { $source } { $verb } { $subject }
 said-step-after = { $source } 在 { $rule } 之後{ $verb } { $subject }

@@ -142,7 +142,10 @@ fn Plane(props: &PlaneProps) -> Html {
                     <li key={service.name.clone()} data-workload={service.name.clone()} class={classes!((service.answered_ppm != u32::MAX).then_some("asked"))}>
                         <button type="button" class="link service-name" tabindex={if place == 0 { "0" } else { "-1" }} title={t.service_why(&service.name)} data-testid="service-why" onclick={why(&props.control, orchestrator, &service.name)}>{ &service.name }</button>
                         <span class="service-numbers" title={t.service_summary(service.desired, &service.name, service.ready, service.serving)}>
-                            { format!("{}/{}", service.ready, service.desired) }
+                            // A service of other workloads' replicas wants none of its own.
+                            if service.desired + service.ready > 0 || service.serving == 0 {
+                                { format!("{}/{}", service.ready, service.desired) }
+                            }
                         </span>
                         <span class="service-share">
                             if service.answered_ppm == u32::MAX {

@@ -144,7 +144,9 @@ pub(crate) fn table(lab: &Lab) -> String {
             services.rows.push(vec![
                 report.orchestrator.name().to_owned(),
                 service.name.to_string(),
-                service.desired.to_string(),
+                service
+                    .desired
+                    .map_or_else(|| "-".to_owned(), |desired| desired.to_string()),
                 service.ready.to_string(),
                 service
                     .availability_ppm

@@ -588,7 +588,9 @@ fn metrics(lab: &Lab) -> String {
             table.rows.push(vec![
                 world.orchestrator.name().to_owned(),
                 service.name.to_string(),
-                service.desired.to_string(),
+                service
+                    .desired
+                    .map_or_else(|| "-".to_owned(), |desired| desired.to_string()),
                 service.ready.to_string(),
                 service
                     .answered_ppm

@@ -16,8 +16,8 @@ use super::world::World;
 pub struct ServiceReport {
     /// Its name, without a stack's prefix.
     pub name: Arc<str>,
-    /// Replicas wanted.
-    pub desired: u32,
+    /// Replicas wanted; `None`: a service of other workloads' replicas, which has no number of its own.
+    pub desired: Option<u32>,
     /// Replicas that really serve at the end.
     pub ready: u32,
     /// Share of requests answered now, in millionths; `None`: nobody asks it.
@@ -83,7 +83,7 @@ impl RunReport {
                     .and_then(|name| world.flow_figures(name));
                 ServiceReport {
                     name: name.clone(),
-                    desired: workload.desired,
+                    desired: Some(workload.desired),
                     ready: *ready,
                     answered_ppm: flow.map(|flow| flow.answered_ppm),
                     availability_ppm: flow.and_then(|flow| flow.availability_ppm),
@@ -100,7 +100,7 @@ impl RunReport {
             if !services.iter().any(|service| *service.name == *name) {
                 services.push(ServiceReport {
                     name: name.into(),
-                    desired: 0,
+                    desired: None,
                     ready: world.answering_backends(symbol).unwrap_or(0),
                     answered_ppm: Some(flow.answered_ppm),
                     availability_ppm: flow.availability_ppm,
@@ -177,7 +177,12 @@ impl RunReport {
         let services = self.services.iter().map(|service| {
             Value::object([
                 ("name", Value::string(&service.name)),
-                ("desired", Value::Int(i64::from(service.desired))),
+                (
+                    "desired",
+                    service
+                        .desired
+                        .map_or(Value::Null, |desired| Value::Int(i64::from(desired))),
+                ),
                 ("ready", Value::Int(i64::from(service.ready))),
                 (
                     "availability",

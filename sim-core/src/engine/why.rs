@@ -190,7 +190,15 @@ pub fn run_mechanism(world: &World) -> Mechanism {
     Mechanism::of(match world.observer.converged_at {
         Some(at) => catalogue::CONVERGED.with(&[("at", &at)]),
         None if world.unmet() == 0 => catalogue::NOTHING_ASKED.with(&[("now", &now)]),
-        None => catalogue::NOT_CONVERGED.with(&[("now", &now), ("unmet", &world.unmet())]),
+        None => match world.obstacle() {
+            Some((name, what)) => catalogue::NOT_CONVERGED_BY.with(&[
+                ("now", &now),
+                ("unmet", &world.unmet()),
+                ("name", &name),
+                ("what", &what),
+            ]),
+            None => catalogue::NOT_CONVERGED.with(&[("now", &now), ("unmet", &world.unmet())]),
+        },
     })
 }
 

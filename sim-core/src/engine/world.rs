@@ -739,6 +739,16 @@ impl World {
         }
     }
 
+    /// What stands in the way of a workload that is not as it is wanted, in the words of its
+    /// orchestrator; `None`: nothing that anybody has noted.
+    pub fn obstacle(&self) -> Option<(String, String)> {
+        match &self.plane {
+            Plane::Kubernetes(plane) => plane.obstacle(&self.symbols, self.now),
+            Plane::Swarm(plane) => plane.obstacle(&self.symbols),
+            Plane::Compose(plane) => plane.obstacle(&self.symbols),
+        }
+    }
+
     /// Component flags and their values.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         match &self.plane {

@@ -2,13 +2,18 @@
 
 use crate::api::status::WorkloadStatus;
 use crate::base::arrange::Arrange;
+use crate::base::name::Name;
 use crate::base::symbol::Symbols;
+use crate::base::time::SimTime;
 
 use super::KubePlane;
 use super::rows::pod::{Phase, PodRow};
 use super::rows::workload::{DeploymentRow, Part, PodCounts, ReplicaSetRow};
 use super::rows::{DeploymentId, PodId, ReplicaSetId};
 use super::store::Store;
+
+/// Newest events among which an obstacle is looked for: what is in the way is told again and again.
+const WARNINGS_LOOKED_AT: usize = 512;
 
 /// One workload's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +162,43 @@ impl KubePlane {
     /// The others that came, changed or went since the last call, in no order that means anything.
     pub fn take_moved(&mut self) -> Vec<WorkloadKey> {
         self.controllers.distances_mut().take_moved()
+    }
+
+    /// What stands in a workload's way: the name of one that is not as it is wanted, and reason and
+    /// message of the newest warning about it or a pod of it.
+    pub fn obstacle(&self, symbols: &Symbols, now: SimTime) -> Option<(String, String)> {
+        let newest = self.store.events().iter(now).rev().take(WARNINGS_LOOKED_AT);
+        newest.filter(|row| row.event.warning).find_map(|row| {
+            let event = &row.event;
+            let key = match event.pod {
+                Some(pod) => self.workload_of(pod.id)?,
+                None => {
+                    let mut sets = self.store.pod_controllers();
+                    let (id, _) = sets.find(|(_, set)| {
+                        set.namespace == event.namespace && Name::plain(set.name) == event.name
+                    })?;
+                    WorkloadKey::Set(id)
+                }
+            };
+            if self.distance_of(key)?.unmet == 0 {
+                return None;
+            }
+            // The sentence around it ends by itself.
+            let message = event.message.text(symbols);
+            let said = format!("{}: {}", event.reason, message.trim_end_matches('.'));
+            Some((self.workload_name(key, symbols)?, said))
+        })
+    }
+
+    fn workload_of(&self, pod: PodId) -> Option<WorkloadKey> {
+        let Some(owner) = self.store.pod(pod)?.owner else {
+            return Some(WorkloadKey::Pod(pod));
+        };
+        let set = self.store.replica_set(owner)?;
+        Some(
+            set.owner
+                .map_or(WorkloadKey::Set(owner), WorkloadKey::Deployment),
+        )
     }
 
     /// The name of one of [`Self::distances`].

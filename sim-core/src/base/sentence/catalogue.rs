@@ -25,6 +25,7 @@ forms! {
     NO_TARGET "no-target" "the fault has no target in this world"
     CONVERGED "converged" "converged at {at} without faults"
     NOT_CONVERGED "not-converged" "not converged at {now}: {unmet} unmet"
+    NOT_CONVERGED_BY "not-converged-by" "not converged at {now}: {unmet} unmet; {name}: {what}"
     NOTHING_ASKED "nothing-asked" "nothing was asked for by {now}"
     STEP "step" "{source} {verb} {subject}"
     STEP_AFTER "step-after" "{source} {verb} {subject} after {rule}"

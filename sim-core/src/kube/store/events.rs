@@ -554,7 +554,7 @@ impl Events {
     }
 
     /// Events that the API server knows and that have not expired, oldest first.
-    pub fn iter(&self, now: SimTime) -> impl Iterator<Item = &EventRow> {
+    pub fn iter(&self, now: SimTime) -> impl DoubleEndedIterator<Item = &EventRow> {
         let first = self.next.saturating_sub(EVENTS_MAX);
         (first..self.next)
             .filter_map(|number| self.row(number % EVENTS_MAX))
