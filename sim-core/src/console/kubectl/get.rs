@@ -71,6 +71,12 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
             "--output-watch-events option can only be used with --watch or --watch-only",
         ));
     }
+    let printer = call.arguments.flag("output").unwrap_or("");
+    if call.arguments.on("show-labels") && !matches!(printer, "" | "wide") {
+        return Err(Problem::error(&format!(
+            "--show-labels option cannot be used with {printer} printer"
+        )));
+    }
     let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
     if !matches!(subresource.as_str(), "" | "status" | "resize" | "scale") {
         return Err(Problem::error(&format!(

@@ -100,6 +100,22 @@ fn success() -> Value {
 /// # Errors
 /// Paths that name nothing, and the server's refusal.
 pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
+    if call.verb == "get" {
+        let given = &call.arguments;
+        let filters = given.on("watch") || given.on("watch-only");
+        let said = if !given.words.is_empty() {
+            "arguments may not be passed when --raw is specified"
+        } else if filters || given.flag("selector").is_some_and(|text| !text.is_empty()) {
+            "--raw may not be specified with other flags that filter the server request or alter the output"
+        } else if given.flag("output").is_some_and(|text| !text.is_empty()) {
+            "--raw and --output are mutually exclusive"
+        } else {
+            ""
+        };
+        if !said.is_empty() {
+            return Err(Problem::error(said));
+        }
+    }
     if call.verb == "get"
         && let Some(text) = discovery::answer(call, path)?
     {
